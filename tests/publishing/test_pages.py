@@ -83,7 +83,7 @@ def test_the_overview_begins_with_the_course_and_its_ways(root):
 
 def test_a_course_without_ways_says_nothing_of_them(tmp_path):
     _course.make_root(tmp_path, bare="# ---\n# jupyter:\n#   course: {seconds: 2}\n# ---\n")
-    assert pages.introduction(tmp_path) == pages.INTRODUCTION
+    assert pages.introduction(course.ways(tmp_path)) == pages.INTRODUCTION
 
 
 def test_the_overview_is_the_same_bytes_every_time(root):

@@ -62,7 +62,7 @@ def test_the_first_page_begins_with_the_course_and_its_ways_and_lists_what_each_
 
     front = site_pages.front(LESSONS)
     order = [
-        pages.introduction(ROOT),
+        pages.introduction(course.ways(ROOT)),
         "smaller.png",
         "(errata.md)",
         "## Ways",

@@ -46,6 +46,7 @@ def front_matter(lesson):
     return course
 
 
+@cache  # by the text, too: a way asks every lesson for its needs many times, and counting words takes longer than YAML
 def minutes(text, seconds=0):
     """How long a learner takes for a lesson: reads its words, runs it, does its exercises.
 

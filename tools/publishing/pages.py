@@ -38,9 +38,12 @@ to do (`py` in place of `python` on Windows, `python3` on macOS and Linux). `doc
 question."""
 
 
-def introduction(root):
-    """What the course is, and that it has ways: the beginning of the start page, the overview and the site."""
-    ways = _course.ways(root)
+def introduction(ways):
+    """What the course is, and that it has ways: the beginning of the start page, the overview and the site.
+
+    Args:
+        ways: of `course.ways`, the whole course last.
+    """
     shortest, whole = min(ways, key=lambda way: way.minutes), ways[-1]
     if len(ways) == 1:
         return INTRODUCTION
@@ -147,7 +150,7 @@ def _timetable(root, folder):
 def _overview(root):
     """The page that lists all lessons, as a notebook: JupyterLab shows that as text to read, and Markdown as source."""
     parts = parts_table(root, lambda lesson: f"[{lesson.title}]({lesson.place})", level="##", needs=True)
-    texts = [introduction(root), "## Ways through the course", _course.ways_table(root), parts, HELP]
+    texts = [introduction(_course.ways(root)), "## Ways through the course", _course.ways_table(root), parts, HELP]
     cell = nbformat.v4.new_markdown_cell("\n\n".join(texts), id="overview")
     metadata = {"kernelspec": dict(lessons.KERNELSPEC), "language_info": {"name": "python"}}
     return nbformat.writes(nbformat.v4.new_notebook(cells=[cell], metadata=metadata)) + "\n"

@@ -53,7 +53,7 @@ def front(lessons):
     """The first page: what the course is, a result, its ways, its map, its parts, and the contents of the site."""
     return "\n\n".join(
         [
-            pages.introduction(_lessons.ROOT),
+            pages.introduction(course.ways(_lessons.ROOT)),
             _picture("smaller"),
             CAPTION.format(address=f"lessons/{pictures.DRAWN}.ipynb"),
             "[What older tutorials get wrong](errata.md) · [Famous claims, and what was measured here](claims.md)",

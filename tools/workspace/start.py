@@ -82,7 +82,7 @@ def text(found, root=ROOT, now=None):
     commands = {task: command(task) for task in ("progress", "reset", "doctor")} | {"start": command()}
     return "\n\n".join(
         [
-            pages.introduction(root),
+            pages.introduction(found.ways),
             _next(found),
             f"Finished: {found.finished} of {len(found.standings)} lessons. Passed: {passed} of {total} exercises. "
             f"*As of {now:%Y-%m-%d %H:%M}; this page is made anew at each start, and by* `{commands['progress']}`.",
