@@ -58,7 +58,7 @@ def _texts(slide):
             yield output.get("text", "")
             yield data.get("text/markdown", "")
             if "<table" in data.get("text/html", ""):
-                yield _talk._plain(data["text/html"])
+                yield _talk.plain(data["text/html"])
 
 
 def _notebook_words(slide):
@@ -74,7 +74,7 @@ def _wall(slide):
 
 
 def _note(slide):
-    return [] if len(_talk._bare(slide.notes[0]).split()) > 10 else ["its note says too little"]
+    return [] if len(_talk.bare(slide.notes[0]).split()) > 10 else ["its note says too little"]
 
 
 def _typed(row, talk, at):

@@ -87,14 +87,15 @@ def said(nb):
             parts.append(cell.source)
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            parts += [output.get("text", ""), data.get("text/markdown", ""), _plain(data.get("text/html", ""))]
+            parts += [output.get("text", ""), data.get("text/markdown", ""), plain(data.get("text/html", ""))]
             parts += [about.get("alt", "") for about in output.get("metadata", {}).values() if isinstance(about, dict)]
             if not set(data) - {"text/plain"}:
                 parts.append(data.get("text/plain", ""))
     return " ".join(" ".join(parts).split())
 
 
-def _plain(text):
+def plain(text):
+    """The words of a piece of HTML, and the alt texts of its pictures."""
     text = re.sub(r"<(svg|script|style)\b.*?</\1>", " ", text, flags=re.S)
     alts = " ".join(re.findall(r'alt="([^"]*)"', text))
     return html.unescape(f"{re.sub(r'<[^>]+>', ' ', text)} {alts}")
@@ -229,7 +230,7 @@ class _Maker:
             self._rewrite(slide, row)
         slide.asked = row.get("layout", slide.asked)
         _hide(slide, row.get("hide", []))
-        note = self._fill(row["note"]) if "note" in row else "\n\n".join(_bare(cell) for cell in slide.notes)
+        note = self._fill(row["note"]) if "note" in row else "\n\n".join(bare(cell) for cell in slide.notes)
         slide.seconds = round(60 * row["minutes"]) if "minutes" in row else slide.seconds
         if not slide.seconds:
             raise ValueError("no minutes")
@@ -311,7 +312,8 @@ def _flat(text):
     return " ".join(text.split())
 
 
-def _bare(note):
+def bare(note):
+    """The text of a note without what says for whom it is and how long it takes."""
     return NOTE_WITHOUT_TIME.sub("", note.source)
 
 

@@ -73,7 +73,7 @@ window.form = (() => {
       : [`${Math.round(100 * full)} % of the page is used, at least a third (or ask for the layout big)`];
   }
 
-  // Questions and answers; these hold for the lecture over the whole course too.
+  // Questions and answers; these hold for talks too.
   function votes() {
     const questions = all('.predict'), answers = all('.answer');
     const saw = answers.some(e => /^\s*What you saw\b/.test(e.textContent));
@@ -96,7 +96,6 @@ window.form = (() => {
 
   return {
     slide: () => [...small(), ...between(), ...numeral(), ...code(), ...tables(), ...empty(), ...votes(), ...late(), ...foot()],
-    votes,
     counts: () => ({
       layout: deck.current().dataset.layout,
       further: 'further' in deck.current().dataset,
