@@ -15,6 +15,7 @@ from IPython.utils.capture import capture_output
 from torch import Tensor, nn
 
 GROUP = 64  # neighbours that share a scale, in 4 bits; it divides 576, 1536, 2048 and 8192
+EXPECTED_WARNINGS = (".*torch.jit", "`is_gradient_checkpointing` is deprecated")  # of how OpenVINO reads a model
 
 
 class Step(nn.Module):
@@ -186,9 +187,8 @@ def _quietly() -> Iterator[None]:
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings(), capture_output(stderr=False):
-            warnings.filterwarnings(
-                "ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning
-            )
+            for message in EXPECTED_WARNINGS:
+                warnings.filterwarnings("ignore", message)
             yield
     finally:
         logging.disable(level)
