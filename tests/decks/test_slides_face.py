@@ -1,6 +1,7 @@
 """The face of a deck: the title with its question, a colour and a mark for each part, sizes of text, the numeral."""
 
 import base64
+import json
 import re
 from itertools import combinations
 
@@ -171,3 +172,47 @@ def test_nothing_of_a_notebook_is_changed_by_its_face():
     before = nbformat.writes(nb)
     slides.render(nb)
     assert nbformat.writes(nb) == before
+
+
+def test_a_deck_ends_with_the_ledger_of_its_lesson(tmp_path):
+    def row(technique, size, accuracy=None, speedup=None, model="A <b>"):
+        return {
+            "task": "mnist",
+            "model": model,
+            "technique": technique,
+            "accuracy": accuracy,
+            "file_bytes": size,
+            "speedup": speedup,
+        }
+
+    def shown(*rows):
+        (tmp_path / "one.json").write_text(json.dumps({"rows": rows}), encoding="utf-8")
+        nb = notebook(markdown("## Remember\n\n- One.\n\n**Going further**: a paper."), note())
+        nb.metadata["course"]["name"] = "one"
+        first, last = face.dress(arrange.slides(nb), nb, tmp_path)
+        assert last.heading.source == "## Further" and len(last.head) == 1
+        return first.head
+
+    kept = shown(
+        row("int8", 250, 0.9), row("pruned", 100, 0.8, 2.5), row("fp32 & more", 1000, 0.95, 1.0), row("x", None)
+    )
+    strip = kept[1].metadata[arrange.HTML]
+    assert strip.startswith('<div class="ledger-strip"><b>Ledger: A &lt;b&gt;</b>')
+    assert re.findall(r"width: ([\d.]+)%", strip) == ["100.00", "25.00", "10.00"]
+    assert re.findall(r"<span>(.*?)</span>", strip) == [
+        *("fp32 &amp; more", "1.00 kB · 95.0 % right"),
+        *("int8", "250 B · 90.0 % right"),
+        *("pruned", "100 B · 80.0 % right · 2.50 × the speed"),
+    ]
+    assert len(shown(row("fp32", 9))) == 1  # nothing stands beside it
+    assert len(shown(row("fp32", 9, model="B"), row("fp32", 8))) == 1  # nor here: another model
+    many = shown(row("fp32", 5), *(row(f"kept {n}", n, n / 10) for n in range(1, 9)), row("same size", 1, 0.7))
+    techniques = re.findall(r"<span>(.*?)</span>", many[1].metadata[arrange.HTML])[::2]
+    assert techniques == ["fp32", "kept 2", "kept 1", "same size"]
+
+
+def test_a_lesson_without_rows_has_no_strip():
+    nb = notebook(markdown("## Remember\n\n- One."))
+    nb.metadata["course"]["name"] = "no_such_lesson"
+    (slide,) = face.dress(arrange.slides(nb), nb)
+    assert len(slide.head) == 1

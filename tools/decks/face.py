@@ -11,8 +11,10 @@ import re
 
 import nbformat
 
-from tools.decks import arrange
+from course_utils.files import ROOT
+from tools.decks import arrange, strip
 
+LEDGER = ROOT / "records" / "ledger"
 FIGURE = "title-figure"  # the tag of a cell that draws: the picture of the title, without its words
 ALT = "A figure of this lesson, without its words"
 TITLE = re.compile(r"\A# (?:[\d.]+ · )?(.+)\s*\Z")
@@ -28,12 +30,13 @@ STUB = re.compile(
 ALONE = re.compile(r"^(★+) · (\d+) minutes\b", re.M)
 
 
-def dress(slides, nb):
+def dress(slides, nb, ledger=LEDGER):
     """Give the slides of a lesson their title and their end.
 
     Args:
         slides: list of `arrange.Slide`; they are changed.
         nb: the notebook that they were made of.
+        ledger: folder with a file of rows for each lesson that has some.
     Returns:
         list of `arrange.Slide`.
     """
@@ -43,7 +46,7 @@ def dress(slides, nb):
     found = []
     for slide in slides:
         _for_the_room(slide)
-        found += _remember(slide)
+        found += _remember(slide, strip.drawn(ledger / f"{course.get('name')}.json"))
     return found
 
 
@@ -106,12 +109,15 @@ def _for_the_room(slide):
             cell.source = ALONE.sub(lambda line: line[0] if 60 * int(line[2]) == slide.seconds else line[1], text)
 
 
-def _remember(slide):
-    """What to remember stands alone; what follows it, films, reading, ideas, credits, is a slide of its own."""
+def _remember(slide, models):
+    """What to remember stands alone, over the HTML of the ledger's strip, if there is one; what follows it, films,
+    reading, ideas, credits, is a slide of its own."""
     heading = slide.heading.source if slide.heading else ""
     if not heading.startswith("## Remember") or not slide.head:
         return [slide]
     found = REMEMBER.match(slide.head[0].source)
+    if models:
+        slide.head.insert(1, arrange.tag(models))
     if not found:
         return [slide]
     further = arrange.Slide(new_stack=False, asked="text", further=True)
