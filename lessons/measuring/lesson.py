@@ -73,7 +73,7 @@ runtime.describe(device)
 # smell it. Do not explain yet: the next cell asks the same network again.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Here are the network, an empty photograph, the call without notes, and a stopwatch. The stopwatch looks at the clock, lets the call happen, and looks again.
+# Here are the network, an empty photograph, the call without notes, and a stopwatch. The stopwatch looks at the clock, lets the call happen, and looks again. (Evaluation mode, `.eval()`, is another switch than `inference_mode`: it sets layers such as dropout to answering, and PyTorch still takes its notes.)
 
 # %% slideshow={"slide_type": "skip"}
 net = checkpoints.load("small_cnn").to(device).eval()  # evaluation mode: it answers, and does not learn
@@ -105,7 +105,7 @@ print(f"speed-up: {as_it_is / quiet:.1f} times")
 # <!-- page -->
 #
 # In runs for this lesson the first call took 4 to 70 times as long as the second one. Before you put such a number into a report, ask what else was different
-# between the two measurements. One call took notes and the other did not. But one of the two calls also came *first*. (If yours shows the opposite, another program disturbed one of the two.)
+# between the two measurements. One of the two calls took notes, but it also came *first*. (If yours shows the opposite, probably another program disturbed one of the two.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Was it the notes?
@@ -133,7 +133,7 @@ print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
 #
 # It is not a perfect control, because the order is not all that has changed. Before, the first call was also the first one of the whole *process*. This time it was not, and that is probably why the difference is so much smaller. (In fresh processes in which the call *without* notes came first, that first call took 2 to 24 times as long as the second.) For a strict control, restart the kernel and run this measurement in place of the first.
 #
-# These few calls cannot show how much the notes really cost, because the times of single calls scatter too widely. In section 5 you will measure it.
+# These few calls cannot show what the notes cost, because single calls scatter too widely. Section 5 measures it.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### And smaller?
@@ -159,7 +159,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The file is half as large, and the network names as many photographs correctly as before, give or take a few of the 2,000. You have just made a network smaller, and you can trust the size: whoever saves the same network again in the same way gets the same number of bytes. The rest of this lesson shows how a *time* can be made nearly as trustworthy.
+# The file is half as large, and the network names as many photographs correctly as before, give or take a few of the 2,000. You can trust this size, because whoever saves the same network again in the same way gets the same number of bytes. The rest of this lesson shows how a *time* can be made nearly as trustworthy.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. How this course works
@@ -242,7 +242,7 @@ show.first_calls(calls_us)
 # The very first call of a process, as in section 1, pays for more than that. Probably PyTorch prepares some things only when they are first needed. The documentation of its own timer gives this as the reason why that timer warms up:
 # "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)".
 #
-# There is an exception. If your program calls the network once an hour, then the slow first call *is* what its user waits for. Then measure that call, and say so.
+# But if your program calls the network once an hour, then the slow first call *is* what its user waits for. Measure that call, and say so.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Many calls, one number
@@ -284,7 +284,7 @@ show.scatter(samples)
 # A disturbance need not be short, however. In the run on this page one call in ten takes a fifth less time than usual, so probably something slowed the other nine (*Deeper*).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Which single number should stand for 300 calls? Take seven calls first. Suppose that they took
+# Which single number should stand for 300 calls? Suppose first that seven calls took
 #
 # 10, 11, 10, 12, 10, 11, 90 µs.
 #
@@ -295,7 +295,7 @@ show.scatter(samples)
 # **interquartile range**, or **IQR**.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Now read the printed line. All four numbers are divided by the median: *slowest* 2 means twice as long, and *IQR* 0.1 means that the middle half of the calls spans 10 % of the median. With 300 calls a single one of twice the usual time hardly moves even the mean: it adds 1 / 300 = 0.003 to it. (One of fifty times the usual time would add 49 / 300 = 0.16.) So on a quiet day mean and median agree. On a busy day they differ, and you do not know beforehand which kind of day it is.
+# Now read the printed line. All four numbers are divided by the median: *slowest* 2 means twice as long, and *IQR* 0.1 means that the middle half of the calls spans 10 % of the median. With 300 calls a single one of twice the usual time hardly moves even the mean: it adds 1 / 300 = 0.003. (One of fifty times the usual time would add 49 / 300 = 0.16.) So on a quiet day mean and median agree. On a busy day they differ, and you do not know beforehand which kind of day it is.
 #
 # - The **mean** follows the tail: a few bad calls move it.
 # - The **median** is the middle call. A few bad calls hardly move it.
@@ -340,7 +340,7 @@ show.drift(drifting)
 # Measuring in turn is called **interleaving**, and the rounds are *interleaved*. The drift then meets both candidates nearly alike, and the **ratio within each round** compares neighbours in time. Divide first, and take the median afterwards. Suppose that three rounds give 10, 20 and 30 ms for A, because the machine gets slower, and 5, 30 and 15 ms for B, whose second call was disturbed. The ratios A over B are 2.0, 0.67 and 2.0, and their median is 2. Taken the
 # other way round, the median of A is 20 and that of B is 15, and their ratio is 1.33, which no round has shown: the 20 and the 15 come from different rounds, and the drift lies between them.
 #
-# Take care which of the two you divide by the other. By hand we divided B by A: above 1 means that B is *slower*. A speed-up is A over B: for the blocks 1 / 1.19 = 0.84, and below 1 means slower.
+# Take care which of the two you divide by the other. By hand we divided B by A: above 1 means that B is *slower*. A speed-up is A over B: for the blocks 1 / 1.19 = 0.84, and below 1 means slower. Nor is it a percentage saved: at a speed-up of 4 a quarter of the time is left, so 75 % are saved.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### A function against itself
@@ -380,7 +380,7 @@ ratios = show.rounds(versus, "A again", "B: without notes")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### How sure is that?
 #
-# The orange squares may overlap the grey dots. Is B faster all the same? The quartiles do not answer this, because they say how far *single rounds* scatter. Here is a way that needs no formula but counting.
+# The orange squares may overlap the grey dots. Is B faster all the same? The quartiles do not answer this, because they say how far *single rounds* scatter. Here is a way that needs only counting.
 #
 # Suppose that the notes made no difference. Then in each round it would be mere chance which of the two is faster, as with a coin. Suppose that there are 5 rounds, and that B wins all of them. Five throws of a coin have 2 · 2 · 2 · 2 · 2 = 32 equally likely outcomes. One of them is five heads and one is five tails, so chance alone gives such a clear result in 2 of 32 cases, or 6 %. That is rare, but not rare enough to be sure. And if B wins four of the five? Of the 32 outcomes, 5 have exactly four heads and 1 has five, and as many have four tails or more: together 12 of 32, or 38 %. A lead that chance produces so often shows nothing.
 # With 10 rounds and 10 wins it would be 2 of 1,024. This is the **sign test**. It is one reason to take many rounds: they do not make the scatter of the dots smaller, but they make the *verdict* surer. With fewer than six rounds no result can be rarer than 6 %.
@@ -394,7 +394,7 @@ for name in ("A again", "B: without notes"):
     )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first line is the control: a function against itself must win about half of the rounds. (31 throws of a coin nearly always show 10 to 21 heads. The test counts the rounds as independent of each other.) If the number printed for B is small and the one for *A again* is not, then chance is a poor explanation, and B is faster on your machine. How small must it be? Many fields take 5 % as the limit ([[baseline]] comes back to it). Choose yours before the run. In the run on this page, on a restless machine, B won 23 of the 31 rounds, and the number is 1.1 %. In a quieter run B won all 31. If the number is above your limit, you cannot claim a difference from this run: quiet the machine, or measure afresh with more rounds, and decide beforehand how many. (To add rounds until the number is small gives luck many chances.)
+# The first line is the control: a function against itself must win about half of the rounds. (31 throws of a coin nearly always show 10 to 21 heads. The test counts the rounds as independent of each other.) If the number printed for B is small and the one for *A again* is not, then chance is a poor explanation, and B is faster on your machine. How small must it be? Many fields take 5 % as the limit ([[baseline]] comes back to it). Choose yours before the run. In the run on this page B won 23 of the 31 rounds, and the number is 1.1 %. In a quieter run B won all 31. If the number is above your limit, you cannot claim a difference from this run: quiet the machine, or measure afresh with more rounds, and decide beforehand how many. (To add rounds until the number is small gives luck many chances.)
 #
 # The sign test tells you *that* there is a difference, and not *why*, nor whether it is large enough to matter to anybody. And the verdict holds for what you measured: this network, one thread, this machine. Why should it change with the input? Suppose that the notes cost 0.03 ms a call, however many photographs come in. With one photograph a call takes 0.52 ms with them and 0.49 without: 1.06 times. If a hundred photographs take 30 ms without notes, the same 0.03 ms make 30.03, and the speed-up is 1.001. So name the input beside the ratio.
 #
@@ -425,7 +425,7 @@ for name in ("A again", "B: without notes"):
 # "Why does a worker who has nothing to do cost anything?" It waits awake: it asks again and again whether there is work, and that counts as busy.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Not all work can be shared. Suppose that a call takes 80 ms, and that 60 of them can be divided between threads; the other 20 are steps that must be done one after the other. With two threads it takes 20 + 60 / 2 = 50 ms, which is 1.6 times as fast. However many threads there are, the 20 ms remain, so the call can never be more than 80 / 20 = 4 times as fast (**Amdahl's law**). The time in which the threads agree on who does what comes on top.
+# Not all work can be shared. Suppose that a call takes 80 ms, and that 60 of them can be divided between threads; the other 20 are steps that must be done one after the other. With two threads it takes 20 + 60 / 2 = 50 ms, which is 1.6 times as fast. However many threads there are, the 20 ms remain, so the call can never be more than 80 / 20 = 4 times as fast (**Amdahl's law**). The time in which the threads agree on who does what comes on top. If that is 0.01 ms, a step of 0.02 ms takes 0.02 / 2 + 0.01 = 0.02 ms, and nothing is gained.
 #
 # The two times can differ in either direction. A program that sleeps for one second, or waits that long for a file, takes one second on the wall and almost no CPU time, because a thread that sleeps does not use its core. So a CPU time above the wall time means that several threads were busy, and a CPU time far below it means that the program was waiting.
 
@@ -454,7 +454,7 @@ show.threads(two_over_one)
 #
 # <!-- page -->
 #
-# In runs for this lesson two threads took half to two thirds of the wall time of one on the product. The small network took about twice the CPU time or more, and its answer came hardly any sooner, or even later.
+# In runs for this lesson the small network took about twice the CPU time or more.
 #
 # Why does a thread that has nothing to do cost CPU time? It can wait *actively*: it asks again and again whether there is work, so that it can begin at once. Such a thread is busy in the eyes of the system, so CPU time counts its waiting just like work. Probably the second thread mostly waits like that for its next, tiny piece: in a trial it was busy for nearly all of the wall time. (*Deeper* has a test on a busy machine.)
 #
@@ -640,7 +640,7 @@ Table(["clock", "can be set", "never goes back", "least step, as Python says", "
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Somebody else's garbage
 #
-# Python frees most objects as soon as nothing points at them. Objects that point at each other in a circle, or at themselves, it cannot free that way. For these there is the **garbage collector**, which runs from time to time, and perhaps in the middle of *your* measurement. Here a tensor hangs on an object that points at itself:
+# Python frees most objects as soon as nothing points at them. This does not free objects that point at each other in a circle, or at themselves, because something always points at them. They are left to the **garbage collector**, which runs from time to time, and perhaps in the middle of *your* measurement. Here a tensor hangs on an object that points at itself:
 
 # %% slideshow={"slide_type": "skip"}
 node = SimpleNamespace(tensor=torch.zeros(1000))  # an object that can hold anything
@@ -669,7 +669,7 @@ typical = {name: median(turn[name] for turn in turns) for name in befores}
 Table(["timer", "over the first"], [[name, f"{s / typical['nothing before']:.2f}×"] for name, s in typical.items()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# If collecting made the times longer on your machine, look at the last row: a pause of the same length, with nothing collected. In runs for this lesson it cost most of the difference. So it is probably the time in between that costs, as in section 3, and not the collecting.
+# If collecting made the times longer on your machine, look at the last row: a pause of the same length, with nothing collected. In runs for this lesson most of the difference appeared with the pause alone. So the cause is probably the time in between, as in section 3, and not the collecting.
 #
 # ### The call comes back, and the work?
 #
@@ -697,7 +697,13 @@ show.queue()
 #
 # ### Why was the call after a rest slow?
 #
-# Five rows: the network right after other calls of itself; after a rest of a tenth of a second; after a tenth of a second in which a loop counts, so that the processor does not rest; after a rest and then a single call of *another* network, which has the same shapes and therefore the same program, but other weights; and right after calls of 60 other networks, whose weights are about 21 MB, more than the near caches hold, though not more than the largest one of a server. If it were the weights that have to be fetched again, the row before the last would be as slow as the one after the rest; the last row asks only about the near caches.
+# We time one call of the network in five situations.
+#
+# - *Its own calls*: right after other calls of itself.
+# - *A rest*: after a tenth of a second in which nothing happens.
+# - *A loop*: after a tenth of a second in which a loop counts, so that the processor does not rest.
+# - *A rest, then one call of another network*: the other network has the same shapes and therefore the same program, but other weights. If the network is slow after a rest because its *weights* must be fetched again, then this row is as slow as the second one.
+# - *Calls of 60 other networks*: their weights are about 21 MB. That is more than the near caches hold, though not more than the largest cache of a server, so this row asks only about the near caches.
 
 # %% slideshow={"slide_type": "skip"}
 others = [checkpoints.load("small_cnn").to(device).eval() for _ in range(60)]
@@ -721,7 +727,7 @@ typical = {name: median(turn[name] for turn in turns) for name in befores}
 Table(["just before", "one call"], [[name, f"{s / typical['its own calls']:.2f}×"] for name, s in typical.items()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the run on this page a loop slows the next call about as much as a rest does, so it is not that the processor rests. Nor does the loop itself fill the caches, because it needs hardly any memory: in a trial a loop of a thousandth of a second cost only 5 to 7 %, and one of a hundredth about 70 %. It is the time that counts, probably because other programs, on a rented machine also those of its neighbours, use the caches meanwhile. After one call of *another* network most of the extra time is gone (in the run on this page 1.17 remains of 2.00). The two networks share the
+# In the run on this page a loop slows the next call about as much as a rest does, so the cause is not that the processor rests. Nor does the loop itself fill the caches, because it needs hardly any memory: in a trial a loop of a thousandth of a second cost only 5 to 7 %, and one of a hundredth about 70 %. What counts is how much time passes, probably because other programs, on a rented machine also those of its neighbours, use the caches meanwhile. After one call of *another* network most of the extra time is gone (in the run on this page 1.17 remains of 2.00). The two networks share the
 # program but not the weights. So what had to be fetched again was mostly what they share, probably the program.
 #
 # ### A thread that waits awake
