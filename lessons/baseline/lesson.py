@@ -31,7 +31,7 @@
 #
 # <!-- page -->
 #
-# A good place for a break is the end of section 3: until there it is about bytes, and from there on about comparisons.
+# A good place for a break is the end of section 3, because sections 1 to 3 are about bytes, and sections 4 to 6 about comparisons.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* "A quarter of the size, as good as before. Which two numbers do you ask for?" Wanted: the
@@ -343,7 +343,7 @@ print(f"{accuracy:.2%} of the test images are classified correctly")
 # **Predict.** A second network is tested on *another* sample of 10,000 images. From which lead on may we believe that it is better: **A** 1 image, **B** 10 images, **C** about 40, **D** about 200? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Draw a line with 98.40 in the middle, one standard error to each side, 98.27 and 98.53, and two, 98.15 and 98.65. With 90 % of 100 images it is 3 points.
+# *For the lecturer, 3 min.* Draw a line with 98.36 in the middle, one standard error to each side, 98.23 and 98.49, and two, 98.11 and 98.61. With 90 % of 100 images it is 3 points.
 # Two networks on different images: both errors count, and now and then they cancel, so the error of the difference is not twice but √2 times as large.
 # Vote for A to D; expect many for B. Show the numbers. Transition: "And if both networks saw the same ten thousand images?"
 
@@ -425,7 +425,7 @@ Table(
 #
 # <!-- page -->
 #
-# The copy with 8 bits is nearly the same network. The sibling has nearly the same accuracy as the baseline, and yet it disagrees on many more images than that copy, about a hundred in the run on this page. It started from other weights and saw the images in another order. About two thirds of the images on which it fails are too hard for the baseline as well (by hand: the baseline's errors, less the images that the sibling won); on the rest only the sibling fails. The copy with 3 bits lost many images and won few.
+# The copy with 8 bits is nearly the same network. The sibling has nearly the same accuracy as the baseline, and yet it disagrees on many more images than that copy, about a hundred in the run on this page. It started from other weights and saw the images in another order. In the run on this page the baseline failed on 164 images. The sibling won 48 of these, so both failed on the other 116, and the sibling alone failed on the 54 that it lost. So about two thirds of the sibling's errors are errors of both. The copy with 3 bits lost many images and won few.
 #
 # So the same accuracy can hide two networks that are nearly the same, or two that differ in about a third of their failures. A lead of ten images means much in the first case and little in the second, as the next test shows.
 
@@ -467,9 +467,9 @@ for won, lost in ((10, 0), (14, 4), (4, 4), (4, 1)):
 #
 # All 10 coins fall on one side in 2 of 1,024 trials, so $p = 0.002$. With 14 : 4 the share is 0.031. With 4 : 4 every trial is at least as one-sided, so $p = 1$. These 8 images give no reason to prefer one network.
 #
-# Both 10 : 0 and 14 : 4 are leads of ten images, which is 0.1 points of 10,000. If the two networks were tested on different images, such a lead is less than one standard error. If both were tested on the same images, it is significant when they disagree on 10 or 18 images, but not when they disagree on a hundred: 55 : 45 has $p = 0.37$. *The fewer images they disagree on, the smaller a lead that counts.*
+# Both 10 : 0 and 14 : 4 are leads of ten images, which is 0.1 points of 10,000. If the two networks were tested on different images, such a lead is less than one standard error. If both were tested on the same images, it is significant when they disagree on 10 or 18 images, but not when they disagree on a hundred: 55 : 45 has $p = 0.37$. *The fewer images two networks disagree on, the smaller is the lead that counts.*
 #
-# How large must the lead be? With $m$ fair coins, the heads typically lead or trail the tails by about $\sqrt m$. (*Deeper* says why the root.) As with the standard error, a lead counts from about twice that on. With 100 disagreements that is 20 images or 0.2 points (60 : 40 has $p = 0.057$, 61 : 39 has 0.035). With fewer than about twenty disagreements this rule is too rough: work out $p$.
+# How large must the lead be? With $m$ fair coins, the heads typically lead or trail the tails by about $\sqrt m$. (*Deeper* says why the root.) As with the standard error, a lead counts from about twice that on. With 100 disagreements that is 20 images or 0.2 points (60 : 40 has $p = 0.057$, 61 : 39 has 0.035). With fewer than about twenty disagreements this rule is too rough: work out $p$. (Nor is every lead that counts a large one. With 10,000 disagreements on a million images, 200 images count, and that is 0.02 points. So report the lead beside its $p$.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Where do the three opponents stand?
@@ -559,7 +559,7 @@ show.speed_of(raced)
 #
 # <!-- page -->
 #
-# In runs for this lesson it was 1.4 to 1.8 times as fast. What differs is what PyTorch does *around* the arithmetic. The first way notes for each operation how its gradient would be computed. The second way does not. The third also skips the bookkeeping of the layer objects (the modules), and writes the results of the ReLU over its inputs in place of making new tensors. A network this small, with one digit at a time, spends much of its time on such things. (Nor is the third way the end: in a trial the same arithmetic in NumPy took about half of its time. So a "best" baseline is the best that somebody has looked for. Say which ways you tried.) With 1,000 digits at once the three ways were within five per cent of each other in a trial, because there the arithmetic takes nearly all the time.
+# In runs for this lesson it was 1.4 to 1.8 times as fast. What differs is what PyTorch does *around* the arithmetic. The first way notes for each operation how its gradient would be computed. The second way does not. The third also skips the bookkeeping of the layer objects (the modules), and writes the results of the ReLU over its inputs in place of making new tensors. A network this small, with one digit at a time, spends much of its time on such things. (Nor is the third way the fastest, because in a trial the same arithmetic in NumPy took about half of its time. So a "best" baseline is the best that somebody has looked for. Say which ways you tried.) With 1,000 digits at once the three ways were within five per cent of each other in a trial, because there the arithmetic takes nearly all the time.
 #
 # Suppose that the first way takes 0.070 ms and the third 0.046 ms, and that a new technique, which happens to remove this overhead as well, needs 0.040 ms. Its author compares it with the first bar and reports 0.070 / 0.040 = 1.75 times as fast. Compared with the third way, the technique is 0.046 / 0.040 = 1.15 times as fast. Only this factor of 1.15 is due to the technique; the rest could be had without it.
 #
@@ -718,7 +718,7 @@ Table(
 #
 # ### When the activations are large
 #
-# Our LeNet is another network for digits. It follows LeNet-5, which stands in the paper that also has LeNet-300-100 (LeCun et al., 1998), and it has *convolutions*, here of 3 × 3 weights. A convolution uses the same few weights at every place of the image. So it has few weights and gives out many numbers. Count its first layer: 6 small windows of 3 × 3 weights with a bias each, 60 numbers in all. Each window gives out a map of 26 × 26 numbers, so there are 6 · 676 = 4,056 numbers for one image, and 519,168 for a batch of 128. In float32 that is 2.1 MB, while all of LeNet takes 0.24 MB: the outputs of the first layer alone are more than eight times the network.
+# Our LeNet is another network for digits. Its model is LeNet-5, which LeCun et al. (1998) describe in the same paper as LeNet-300-100. It has *convolutions*, here of 3 × 3 weights. A convolution uses the same few weights at every place of the image. So it has few weights and gives out many numbers. Count its first layer: 6 small windows of 3 × 3 weights with a bias each, 60 numbers in all. Each window gives out a map of 26 × 26 numbers, so there are 6 · 676 = 4,056 numbers for one image, and 519,168 for a batch of 128. In float32 that is 2.1 MB, while all of LeNet takes 0.24 MB: the outputs of the first layer alone are more than eight times the network.
 
 # %% slideshow={"slide_type": "skip"}
 few_weights = models.LeNet().to("cpu")
@@ -730,7 +730,7 @@ print(f"LeNet, the same batch, forward and backward alone: a peak of {times_the_
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So "about five times the weights", as in section 1, is not a general rule. For LeNet-300-100 with 128 images Adam determines the peak; for LeNet the activations and the temporaries of the convolutions do.
 #
-# Why so much, when the first layer's outputs are only eight times the network? The layers keep what the backward pass needs: what each ReLU gives out, what pooling gives out and, for each of these numbers, the place from which it came, as an int64, and the same for the second convolution. On the way back the gradients come on top, and together they reach 28 times the network: so high was the peak in a trial without oneDNN, the library with which PyTorch computes convolutions on our CPUs. With oneDNN the highest moment is another one, in the backward pass of the first convolution. By then nearly everything has been released, but the library makes temporaries of 23 to 25 times the network, probably because it pads the 6 maps to 8 or 16, which suits the vector instructions of the processor. So this peak depends on the machine: with AVX2 instructions it was 35 in our trials, with AVX-512 it was 33.
+# Why is the peak so high, when the first layer's outputs are only eight times the network? After each of the two convolutions, three tensors are kept for the backward pass: what the ReLU gives out, what pooling gives out, and, as an int64 for each of the pooled numbers, the place from which it came. In the backward pass the gradients come on top. In a trial without oneDNN, the library with which PyTorch computes convolutions on our CPUs, all of this together reached a peak of 28 times the network. With oneDNN the highest moment is another one, in the backward pass of the first convolution. By then nearly everything has been released, but the library makes temporaries of 23 to 25 times the network, probably because it pads the 6 maps to 8 or 16, which suits the vector instructions of the processor. So this peak depends on the machine: with AVX2 instructions it was 35 in our trials, with AVX-512 it was 33.
 #
 # With LeNet-300-100, too, the activations take over in the end. In a trial the forward and the backward pass alone needed 1.8 times the network with 512 images, and 3.6 times with 1,024. From the second step on, Adam's averages, twice the network, are in memory as well during these passes: that makes 3.8 and 5.6. Adam's own peak is 4.8. So with 512 images Adam decides, and with 1,024 the activations do. Which of the two decides tells you what to change when memory runs out: the batch or the optimizer. [[training_memory]] takes this up.
 #
@@ -833,7 +833,7 @@ row = ledger.record(
 ledger.table([row])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Its speed-up is 1 by definition: the ledger gives how many times as fast a model is as *the same model* in **eager** fp32: the first or the second bar of section 6, never the third. The reason is that everybody can repeat such a measurement. So read the speed-ups of the ledger as "faster than PyTorch as it comes". For larger networks and other runtimes, [[choosing]] puts both baselines side by side. *Eager* is the way in which PyTorch usually runs: it carries out each operation as soon as Python reaches it, one after the other. (A compiler would look at all of them first and could join some.) The lesson that wrote a row says whether gradients were recorded meanwhile.
+# Its speed-up is 1 by definition, because the ledger compares each model with *the same model* in **eager** fp32. In section 6 that is the first or the second bar, and never the third. The ledger uses this baseline because everybody can repeat such a measurement. So read the speed-ups of the ledger as "faster than PyTorch as it comes". For larger networks and other runtimes, [[choosing]] puts both baselines side by side. *Eager* is the way in which PyTorch usually runs: it carries out each operation as soon as Python reaches it, one after the other. (A compiler would look at all of them first and could join some.) The lesson that wrote a row says whether gradients were recorded meanwhile.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 2 · Bytes of a model
@@ -876,7 +876,7 @@ def model_bytes_solution(model):
 # `{"name": "eager", "dtype": "fp32", "device": "cpu", "threads": 1, "batch": 1, "ms": 2.0}`.
 # Write `fair_baseline`: given all rows and the name of one, return the name of the row that it must be compared
 # with. That is the best fp32 to be had, the one with the smallest `ms`, under the same conditions: same device, threads
-# and batch. There is always one. No two times are equal, and no two names. Where the named row is the best fp32, it is its
+# and batch. The rows always contain such a row. No two times are equal, and no two names. Where the named row is the best fp32, it is its
 # own baseline. Leave `rows` as it is.
 #
 # <details><summary>Hint</summary>
