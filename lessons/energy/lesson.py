@@ -196,19 +196,19 @@ show.price_list()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The list tells us two more things.
 #
-# **Among numbers of one kind, operations on fewer bits cost less, and a multiplication saves more than an addition.** From int32 to int8 the price of an addition falls to about a third (from 0.1 to 0.03 pJ), that of a multiplication to about a fifteenth (from 3.1 to 0.2 pJ). The reason is probably that a multiplication brings every bit of one number together with every bit of the other. Multiply two numbers of 2 bits with a pencil and you write 2 · 2 = 4 products of bits; with 4 bits they are 4 · 4 = 16. So twice the bits mean four times the work. An addition goes through the digits once, so twice the bits mean twice the work. (From a float to a whole number the addition saves more: from fp32 to int8 it falls to a thirtieth, the multiplication to about a nineteenth. *Deeper* says why, and compares the picture with the prices.)
+# **Among numbers of one kind, operations on fewer bits cost less, and a multiplication saves more than an addition.** From int32 to int8 the price of an addition falls to about a third (from 0.1 to 0.03 pJ), that of a multiplication to about a fifteenth (from 3.1 to 0.2 pJ). The reason is probably that a multiplication brings every bit of one number together with every bit of the other. Multiply two numbers of 2 bits with a pencil and you write 2 · 2 = 4 products of bits; with 4 bits they are 4 · 4 = 16. So twice the bits mean four times the work. An addition goes through the digits once, so twice the bits mean twice the work. (In the step from a float to a whole number the addition saves more: from fp32 to int8 its price falls to a thirtieth, that of the multiplication to about a nineteenth. *Deeper* says why, and compares the picture with the prices.)
 #
 # **Reading an fp32 number from the smallest cache costs about as much as the arithmetic done with it, and the larger the memory, the more a read costs.** The reads of the list are of 64 bits, the operations of 8, 16 or 32. If the energy of a read is proportional to the number of bits, an fp32 number from the cache of 8 KB costs 5 pJ, about as much as its multiplication and addition together (4.6 pJ). From the cache of 32 KB it costs 10, from
 # the one of 1 MB 50, and from DRAM 650. (Section 1 used 640 pJ, from [Han et al., 2015, figure 1](https://arxiv.org/abs/1506.02626), who cite a table of the same 45 nm process. The rest of the lesson keeps to 640.)
 #
-# These are the prices of a process of 2007; a smaller number of nanometres is a newer process. What does a newer chip change? Here is how many fp32 multiplications with an addition each cost as much as one read of 32 bits:
+# These are the prices of a process of 2007. (The fewer nanometres, the newer the process.) What does a newer chip change? The table says how many pairs of an fp32 multiplication and an fp32 addition cost as much as one read of 32 bits:
 #
 # | read from | 45 nm | 7 nm |
 # |---|---|---|
 # | DDR memory (the usual DRAM) | 140 | 385 |
 # | a cache of 1 MB | 11 | 4 |
 #
-# At 7 nm this arithmetic costs a little more than a third as much, and a DDR read as much as before: that gap has grown. The gap to a cache has shrunk. What stays is the order: arithmetic, cache, main memory. So take the *order* and the *method* from this lesson, and the joules from the chip that you have (*Deeper* gives the source).
+# At 7 nm the arithmetic costs a little more than a third of its price at 45 nm. A DDR read costs as much as before, so the gap between arithmetic and DDR has grown. A read from the cache has become even cheaper than the arithmetic has, so that gap has shrunk. What stays is the order: arithmetic, cache, main memory. So take the *order* and the *method* from this lesson, and the joules from the chip that you have (*Deeper* gives the source).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The unit of work is the MAC
@@ -373,7 +373,7 @@ Table(
 #
 # Why does LeNet, a convolutional network, use its weights only 3.3 times? Nearly all of them are in its linear layers, which use each weight once. Its convolutions by themselves use their weights 154 times on average.
 #
-# And the half-price chip of section 1? For an image through ResNet-50 it would save half of 18.8 out of 18.8 + 16.3 mJ, which is 27 %, nearest to B. But ResNet-50, with 160 uses, is close to the break-even point, so a small change in the prices can decide which part of its bill is the larger one. At the high end of Horowitz's range a weight costs 1,300 pJ, the break-even point is 1,300 / 4.6 = 283, and the weights are the larger part again. The values between its layers, which this bill leaves out, could reverse it as well (section 6).
+# And the half-price chip of section 1? For an image through ResNet-50 it would save half of 18.8 out of 18.8 + 16.3 mJ, which is 27 %, nearest to answer B of section 1. But ResNet-50, with 160 uses, is close to the break-even point, so a small change in the prices can decide which part of its bill is the larger one. At the high end of Horowitz's range a weight costs 1,300 pJ, the break-even point is 1,300 / 4.6 = 283, and the weights are the larger part again. The values between its layers, which this bill leaves out, could reverse it as well (section 6).
 #
 # [[roofline]] asks the same question about time in place of energy. There it is operations for each byte, the *arithmetic intensity*.
 
@@ -449,7 +449,7 @@ show.batches(bills, int8)
 #
 # The first term of the formula is the arithmetic, $N_\text{MAC} \, e_\text{MAC}$; the second is the memory. Removing weights lowers both counts, but only where the program really leaves the zeros out; [[zero_worth]] measures when it does.
 #
-# How much that is of the total depends on how often a weight is used. Here is the share of the whole bill that each change saves for a weight that is used once, and for one that is used 140 times. The left column gives the price of a MAC and that of a fetch, which all uses share. For int8 and 140 uses that is 0.3 + 160 / 140 = 1.44 of 4.6 + 640 / 140 = 9.17 pJ, which saves 84 %.
+# How much that is of the total depends on how often a weight is used. Here is the share of the whole bill that each change saves for a weight that is used once, and for one that is used 140 times. In the left column stand the price of a MAC and that of a fetch; all uses of a weight share its fetch. For int8 and 140 uses that is 0.3 + 160 / 140 = 1.44 of 4.6 + 640 / 140 = 9.17 pJ, which saves 84 %.
 #
 # | change from 4.6 + 640 pJ | used once | used 140 times |
 # |---|---|---|
@@ -478,7 +478,7 @@ show.batches(bills, int8)
 #
 # Waiting can be the largest part. A chip takes power even when it computes nothing: its memory must be refreshed, its clock runs, and a small current leaks through every transistor. This is paid for each second. Suppose that a device takes 0.1 W while it waits, and reads one digit a second. Then waiting costs 0.1 J = 100,000 µJ, and the digit 172 µJ. Whatever you do to the network, the bill stays nearly the same. But if the device reads 10,000 digits a second, waiting costs 10 µJ for each, and the network is the larger part again.
 #
-# Each of these only adds. So, if the weights do come from DRAM for each input, the estimate is too low at the prices of this list; a machine that keeps them in a cache pays less (section 4). And your machine has other prices. Use the estimate to compare two networks or two remedies, and not to predict an electricity bill.
+# Each of these only adds to the bill. So, at the prices of this list, the estimate is too low for a machine that fetches the weights from DRAM for each input. A machine that keeps them in a cache may pay less (section 4). And your machine has other prices. Use the estimate to compare two networks or two remedies, and not to predict an electricity bill.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Ask for each line: does it make the estimate too high or too low? Too low, all four. Then the exercises, in pairs.
@@ -730,7 +730,7 @@ print(f"100 + 100 in int8: {int8_sum.item()};  4,096 times 1 in fp16: {fp16_sum.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In int8 the sum *wraps round*: behind 127 comes −128, so 200 becomes 200 − 256 = −56. In fp16 the sum gets stuck at 2,048. Above 2,048 the next number that fp16 can hold is 2,050, and 2,048 + 1 lies exactly between the two. A tie is rounded to the one whose last bit is 0; here that is 2,048, again and again. So hardware usually keeps the sum
-# in a wider format: int32 for products of int8, fp32 for products of fp16. (Some GPUs can also keep the whole sum in fp16, some of them in half the time. PyTorch leaves that switched off; it does allow, by default, that the partial sums of an fp16 product are added up in fp16: `allow_fp16_reduced_precision_reduction`.) The lessons [[formats]] and [[integers]] take a closer look at floats of 16 bits and at whole numbers.
+# in a wider format: int32 for products of int8, fp32 for products of fp16. (Some GPUs can also keep the whole sum in fp16, some of them in half the time. PyTorch leaves that switched off; it does allow, by default, that the partial sums of an fp16 product are added up in fp16: `allow_fp16_reduced_precision_reduction`.) For a closer look at floats of 16 bits and at whole numbers, see [[formats]] and [[integers]].
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What do newer chips change?
@@ -749,7 +749,7 @@ print(f"100 + 100 in int8: {int8_sum.item()};  4,096 times 1 in fp16: {fp16_sum.
 # ### How can the training of GPT-3 take 55 million cups?
 #
 # Training makes an enormous number of multiplications: by the usual count about $1.6 \cdot 10^{23}$ of them, half of the $3.14 \cdot 10^{23}$ floating-point operations that [Brown et al., 2020](https://arxiv.org/abs/2005.14165), table D.1, give. At the 3.7 pJ of
-# an fp32 multiplication these are about 7 million cups. So at these prices the multiplications alone explain about an eighth of the 55 million cups. At the 1.1 pJ of an fp16 multiplication they explain a 27th, and on a newer chip less.
+# an fp32 multiplication these are about 7 million cups. So at these prices the multiplications alone explain about an eighth of the 55 million cups. At the 1.1 pJ of an fp16 multiplication they explain one part in 27, and on a newer chip less.
 #
 # ### And training?
 #
