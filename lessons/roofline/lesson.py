@@ -186,7 +186,7 @@ print(f"measured   {seconds[1] * 1e3:.2f} ms for one input")
 #
 # <!-- page -->
 #
-# The two predicted times differ by a factor of ridge / intensity. With a ridge of 3 that is 3 / 0.5 = 6: while one byte arrives, the machine could do 3 operations, but for each byte the layer needs only half an operation. So the guess has passed a test that it could have failed. Arithmetic alone would explain only a small part of the time; reading the weights at the measured bandwidth explains most of it. That does not prove that the processor waited for all that time, because the memory time is calculated, not observed. Under *Deeper* the same routine reads its weights from a cache; it then still needs a third to a half of the time.
+# The two predicted times differ by a factor of ridge / intensity. With a ridge of 3 that is 3 / 0.5 = 6: while one byte arrives, the machine could do 3 operations, but for each byte the layer needs only half an operation. A measured time near that of the arithmetic, or far above both, would have refuted the guess. It has passed this test. Arithmetic alone would explain only a small part of the time; reading the weights at the measured bandwidth explains most of it. That does not prove that the processor waited for all that time, because the memory time is calculated, not observed. Under *Deeper* the same routine reads its weights from a cache; it then still needs a third to a half of the time.
 #
 # Two things to know about these numbers. *Peak* is what one product of matrices reaches in PyTorch, and *bandwidth* what one dot product reads, both with one thread; neither is the chip's own limit, and another library may come closer ([[choosing]] tries). The measured time can even lie a little below that of the memory, because the layer may read its weights faster than our dot product reads.
 
@@ -252,7 +252,7 @@ show.shares_table(seconds, {batch: intensity(batch) for batch in inputs}, bandwi
 # **Of the three only the library can (C). In the run on this page 16 inputs reach the smallest share of their roof, and they take longer than arithmetic and memory one after the other.**
 #
 # <!-- page -->
-# Add the first two times of a row: in the run on this page the measured time is longer than that sum in every row, and in proportion by far the most for 16 inputs, by nearly half. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what. So the first question has two answers: with a ridge of 3 the roof allows 16 inputs 8 / 3 = 2.7 times the time of one, and what is beyond that the roof does not explain.
+# Add the first two times of a row: in the run on this page the measured time is longer than that sum in every row, and in proportion by far the most for 16 inputs, by nearly half. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what. So why did 16 inputs take longer than one in section 1? With a ridge of 3 the roof itself gives them 8 / 3 = 2.7 times the time of one input. What they took beyond that it does not explain.
 #
 # One candidate is the library: for large matrices it has a routine that keeps parts of them in the caches, for a single input another one, and for a few inputs neither may fit well. *Deeper* tests this with a second library. So a roofline answers one question: what is the least time? Where a layer stays far below the roof, it raises another: what takes the rest?
 #
@@ -261,7 +261,7 @@ show.shares_table(seconds, {batch: intensity(batch) for batch in inputs}, bandwi
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. From memory, or from a cache?
 #
-# A network has many layers. When a layer's turn comes again, the others have passed through the caches in between. So let **eight** layers of 67 MB take turns, one input each. For comparison, **one** layer is called again and again, as in section 1. The arithmetic of a call is the same.
+# Section 1 called **one** layer again and again, so a cache may have kept some of its 67 MB. In a network the other layers pass through the caches before a layer's turn comes again. To imitate that, **eight** layers of 67 MB take turns, one input each. The arithmetic of a call is the same.
 #
 # (Third bar: a dot product of all weights with themselves, which does hardly anything but read.)
 #
@@ -270,6 +270,9 @@ show.shares_table(seconds, {batch: intensity(batch) for batch in inputs}, bandwi
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* "Same size, same arithmetic; only what can be kept from call to call differs. That isolates the work of the caches." Vote. A ratio near 1 is no sign of a cache. (Unless one holds all 537 MB; that is rare.) Third bar: here the layer reads at 0.7 of the speed of a function that does hardly anything but read. Ask what takes the rest. It was not measured; probably the routine's own work, because even from a cache it reads more slowly than a sum (*Deeper*).
 # On another machine, with a ratio well above 1: the loop timed a cache, and promises too much.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# How much can a cache keep? The largest one of a laptop usually holds a few megabytes to a few tens, that of a large server up to some hundreds.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Compares both layers with the dot product: weights read in a second.
@@ -284,11 +287,19 @@ read = show.again_or_in_turn(taken)
 #
 # *Clearly above 1.* Some of the 67 MB stayed in a cache and arrived sooner. In a network of many layers the weights are not kept in this way, so a benchmark that calls one layer in a loop promises too much.
 #
-# *Near 1.* There are three explanations, and this experiment cannot tell them apart. Either both layers came from memory, because no cache holds 67 MB or other programs use it. Or both came from a cache that holds all 537 MB, which is rare. Or the routine for one input is so slow that a faster cache would not show. *Deeper* reads larger and larger sets of numbers, up to 537 MB, to decide. In all three cases the remedy is the same: in your own benchmark let many layers take turns.
+# *Near 1.* There are three explanations, and this experiment cannot tell them apart.
+#
+# 1. Both came from memory, because no cache holds 67 MB or other programs use it.
+# 2. Both came from a cache that holds all 537 MB, which is rare.
+# 3. The routine for one input is so slow that a faster cache would not show.
+#
+# *Deeper* reads larger and larger sets of numbers. In the run on this page the layer reads weights that fit into a near cache more than twice as fast as 67 MB. That is a sign that with 67 MB it waits for its weights; not even this shows from where they come.
+#
+# Your own benchmark need not know: let many layers take turns, as in a network.
 #
 # A roof belongs to one memory. Suppose that the toy machine of section 2 has a cache as well, which delivers 40 bytes a second. For weights in it the ridge is 100 / 40 = 2.5, not 10. So ask where the numbers lie before you draw a roof, and with how many threads.
 #
-# Where "eight in turn" is near the dot product, the layer with one input reads its weights about as fast as a function that does hardly anything but read. In the run on this page it reaches about 0.7 of it, so reading explains most of the layer's time. What takes the rest was not measured. Probably the routine's own work does, because even from a cache it reads more slowly than a sum (*Deeper*). There, in the run on this page, the layer gets faster when its weights fit into a cache: a sign that it waits for memory.
+# What is the third bar for? It says how fast the weights can arrive. In the run on this page "eight in turn" reaches about 0.7 of it, so at its speed the reading alone would take about 0.7 of the layer's time. What takes the rest was not measured. Probably the routine's own work does, because even from a cache it reads more slowly than a sum (*Deeper*).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. Fewer bits
@@ -319,7 +330,7 @@ show.gains_table(gains, 1, device)
 #
 # *How can int8 gain more than four?* The bound of int8 is four times that of fp32, but fp32 does not reach its own. Suppose that fp32 reaches 80 % of its roof. Then a routine for int8 that reaches all of *its* roof is 4 / 0.8 = 5 times as fast.
 #
-# *Why does bf16 gain so little in its first row?* (On a CPU it is timed twice: as PyTorch does it, and without *oneDNN*, a library that PyTorch calls on some processors.) On the machine of this page the two rows have the same bytes and the same processor; only the routine differs. So the routine loses what the bytes could gain. In a trial there, with weights that were arranged beforehand, the routine of oneDNN gained 1.7 times, so a part of the loss is that it arranges them at each call. In another, with the instructions for bf16 hidden from oneDNN, the first row became twice as fast as fp32.
+# *Why does bf16 gain so little in its first row?* (On a CPU it is timed twice: as PyTorch does it, and without *oneDNN*, a library that PyTorch calls on some processors.) On the machine of this page the two rows have the same bytes and the same processor; only the routine differs. So the routine loses what the bytes could gain. (*Deeper* has two trials.) On a processor without instructions for bf16 both rows gained about twice.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### And with 64 inputs?
@@ -341,9 +352,9 @@ show.gains_table(gains, 64, device)
 #
 # <!-- page -->
 #
-# Fewer bytes move the layer farther to the right, where the roof is flat. An example: 64 inputs need 28 ms of arithmetic, and 3 ms of memory at the same time. If three quarters of the 3 ms disappear, the 28 ms remain. If fp32 takes 35 ms, it reaches 80 % of its roof, so with the *same* peak no format could gain more than 35 / 28 = 1.25 times. A larger gain must come from a *higher peak* for such numbers. A gain below 1 comes from a slower routine.
+# Fewer bytes move the layer farther to the right, where the roof is flat. Suppose that 64 inputs need 40 ms of arithmetic, and 4 ms of memory at the same time. If three quarters of the 4 ms disappear, the 40 ms remain. If fp32 takes 50 ms, it reaches 80 % of its roof, so with the *same* peak no format could gain more than 50 / 40 = 1.25 times. A larger gain must come from a *higher peak* for such numbers. A gain below 1 comes from a slower routine.
 #
-# The peak is a property of the processor and of its library. On many processors int8 has a higher peak, because one instruction multiplies more numbers of 8 bits than of 32. On some, so has bf16; the line above the table says whether yours shows such instructions. In the run on this page bf16 without oneDNN, which probably does not use them, is slower than fp32. Its bytes are not to blame, because the row above has the same bytes. Nor is it the memory: in a trial on the machine of this page, this routine took as long with weights from a cache as with weights from memory.
+# The peak is a property of the processor and of its library. On many processors int8 has a higher peak, because one instruction multiplies more numbers of 8 bits than of 32. On some, so has bf16; the line above the table says whether yours shows such instructions. In the run on this page bf16 without oneDNN, which probably does not use them, is slower than fp32. Its bytes are not to blame, because the row above has the same bytes. On a processor without such instructions both bf16 rows were slower than fp32.
 #
 # So "fewer bits are faster" is two statements, and each has its condition. Fewer *bytes* help a layer that waits for its memory, if the routine does not lose the gain. Cheaper *operations* help a layer that waits for its arithmetic, if the processor has them and the routine uses them. (The int8 layer here also quantizes its inputs at each call, which takes time. [[dynamic]] looks into that.)
 
@@ -419,7 +430,7 @@ def roof_seconds_solution(n_in, n_out, batch, bytes_each, peak, bandwidth):
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check makes up several machines. It looks at how you measure, and then at what you conclude. A real layer can fool this test. A ReLU moves twice the bytes for twice the inputs. And in a trial the layer of section 1 took about twice as long for two inputs as for one, as long as two calls, probably because for so few inputs the library does not share the weights. For that layer it is better to compare one input with 16.
+# The check makes up several machines. It looks at how you measure, and then at what you conclude. A real layer can fool this test. A ReLU moves twice the bytes for twice the inputs. And in a trial the layer of section 1 took about twice as long for two inputs as for one, probably because for so few inputs the library reads the weights once for each input. For that layer it is better to compare one input with 16.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 5 min.* In pairs, without a laptop: the table of the hint, on paper. Double batch / half bytes. Memory: × 1 / × ½. Arithmetic: × 2 / × 1 or × ½. Neither: × 1 / × 1. "Which of the two columns is the safer one?" The batch, *as long as nearly all bytes are weights and these are read once*: a half in the other one may have two reasons. The code is for home.
@@ -458,7 +469,9 @@ def waits_for_solution(seconds):
 #
 # ### What do the two numbers of the roof leave out?
 #
-# With more threads the peak grows with the cores, while the bandwidth is shared among them and usually grows less. So, though it is not measured here, the ridge usually moves to the right, and more layers wait for memory.
+# With more threads the peak grows with the cores, while the bandwidth is shared among them and usually grows less. So, though it is not measured here, the ridge usually moves to the right, and more layers wait for memory. Suppose that the toy machine of section 2 gets a second core, so that it does 200 operations a second, and that its memory still delivers 10 bytes. The ridge moves from 10 to 20. Its layer with 16 inputs takes 640 / 200 = 3.2 s in place of 6.4. With one input it takes 2 s as before, because it waited for memory already.
+#
+# Whoever measures the bandwidth must also count every byte that moves. A dot product only reads. A copy reads each number and writes it, so it moves at least twice the bytes of the array; if you count only one of the two, you get half the bandwidth or less.
 #
 # Williams et al. count the bytes that really pass between the caches and main memory, and call the operations for each of these bytes the *operational* intensity. We count only the bytes that the layer must move at least.
 #
@@ -473,7 +486,13 @@ show.sixteen_arranged(weights, inputs[1], inputs[16], device)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What would the roof allow? On a machine with a ridge of 8 or more, 16 inputs could be as fast as one. With a lower ridge they need at least 8 / ridge times the time that the roof allows for one: with a ridge of 3, 2.7 times. On your machine, compare the last column. (It divides by the *measured* time of one input, which is longer than its roof, so it may lie below this bound.) Where the second row is smaller than the first, the other library has the better routine for so few inputs. Then a part of the lost time is due to the way in which the library works, and not to the memory or arithmetic that the layer needs. Where the third row is smaller than the second, arranging the weights takes a part of each call.
 #
-# How much does that explain? In three trials on the machine of this page the default took about twice the time of its roof, and the library and its arranging explained 86 to 98 % of what was above; on another AMD EPYC it was half. (This roof has the default library's peak. oneDNN's own was 14 to 29 % higher in these trials, so the table does not say how far oneDNN is from *its* roof.) [[dynamic]] gives fp32 the same two controls.
+# How much does that explain? In three trials on the machine of this page the default took about twice the time of its roof, and the library and its arranging explained 86 to 98 % of what was above; on another AMD EPYC it was half. (This roof has the peak of the default library. oneDNN's own was 14 to 29 % higher in these trials, so the table does not say how far oneDNN is from *its* roof.) In [[dynamic]] fp32 gets the same two controls.
+#
+# ### Why does bf16 gain so little with oneDNN?
+#
+# Two trials on the machine of this page looked at the first bf16 row of section 6, with one input. With weights that were arranged beforehand, the routine of oneDNN gained 1.7 times over fp32, so a part of the loss is that it arranges the weights at each call. With the instructions for bf16 hidden from oneDNN, the row became twice as fast as fp32.
+#
+# A third trial looked at the slow row *without oneDNN* with 64 inputs. That routine took as long with weights from a cache as with weights from memory, so it does not wait for the memory.
 #
 # ### At which size does a cache stop helping?
 #
@@ -484,9 +503,9 @@ show.sixteen_arranged(weights, inputs[1], inputs[16], device)
 show.growing_working_set(long, 4 * width**2, device)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Where the working set outgrows a cache, the numbers have to come from the next cache or from memory, which is farther away and slower. So a curve falls where a cache no longer holds the set. Where the line of the layer falls as well, what delivers the weights was holding the layer back, and where it lies on the line of the sum, the layer reads its weights as fast as a function that does little but read. (At the far left the call itself counts, which takes a few microseconds.) A line that is flat from the left to the right says nothing about memory: then the function itself sets the pace, and not what it reads from.
+# Where the working set outgrows a cache, the numbers have to come from the next cache or from memory, which is farther away and slower. So a curve falls where a cache no longer holds the set. Where the line of the layer falls as well, the layer was waiting for whatever delivers its weights. Where it lies on the line of the sum, the layer reads its weights as fast as a function that does little but read. (At the far left the call itself counts, which takes a few microseconds.) A line that is flat from the left to the right says nothing about memory, because then the function itself sets the pace, and not what it reads from.
 #
-# Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much in between was probably disturbed by another program. If the layer's line falls no more to the right of the black line, and no reported cache is larger than 537 MB, our layer probably comes from memory. Where the *sum* still falls there, as in the run on this page, a part of 67 MB does stay in a cache. Then the layer's flat line shows that the layer does not gain from it, and cannot tell where its weights came from.
+# Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much in between was probably disturbed by another program. If the layer's line falls no more to the right of the black line, and no reported cache is larger than 537 MB, our layer probably comes from memory. There is an exception: where the line of the *sum* still falls to the right of the black line, as in the run on this page, a part of 67 MB does stay in a cache. Then the layer's flat line shows that the layer does not gain from this part, and it cannot tell where the weights came from.
 #
 # ### And in joules?
 #
@@ -497,7 +516,7 @@ show.growing_working_set(long, 4 * width**2, device)
 show.energy_of_formats(energy.estimate, models.LeNet300100(), torch.zeros(1, 1, 28, 28))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# At batch 1 hardly anything but the bytes shows: int8 needs a quarter of the energy, although its MAC takes a 15th. At batch 1,024 it is between 4 and 15 times, because the weights still cost something. (In joules LeNet-300-100 turns at another batch than in seconds: its balance is the price of a read over that of a MAC, 640 / 4.6, so 140 in fp32 and 534 in int8, and not the ridge.)
+# At batch 1 hardly anything but the bytes shows: int8 needs a quarter of the energy, although its MAC takes a fifteenth. At batch 1,024 it is between 4 and 15 times, because the weights still cost something. (In joules LeNet-300-100 passes from one end to the other at another batch than in seconds, because the price of a read over that of a MAC decides, and not the ridge: 640 / 4.6 gives a batch of 140 in fp32, and 160 / 0.3 gives 534 in int8.)
 #
 # ### Estimate or measurement?
 #
@@ -522,7 +541,7 @@ show.watts(width, seconds[1], device, lambda: linear(one, next(turn)))
 # | 5, tickets and teachers | | fewer, as in pruning or with a smaller network | fewer, with a smaller network |
 # | 6, in a Trainer | fewer | as in pruning | |
 #
-# A larger batch changes none of these three. It shares the weights. Fewer bits and fewer weights shorten the time of the memory, fewer MACs that of the arithmetic; fewer bits that as well, where the processor computes faster with them. Which of them counts is what this lesson tells you about a layer.
+# A larger batch changes none of these three. It shares the weights among more inputs. Fewer bits and fewer weights shorten the time of the memory. Fewer MACs shorten the time of the arithmetic, and so do fewer bits where the processor computes faster with them. This lesson tells you which of the two times counts for a layer.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 3 · The batch that pays for the fetch
