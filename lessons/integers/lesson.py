@@ -167,11 +167,11 @@ Table(
 #
 # <!-- page -->
 #
-# With 3 bits (C) the loss stays below that line in this run; in another training it need not. *Deeper* shows three.
+# With 3 bits (C) the loss stays below ten points in this training. In another it need not: *Deeper* shows three trainings, and in the run on this page one of them loses more.
 #
-# With 8 bits there are up to 256 levels, and half a step is small beside most weights. Each bit that we take away doubles the step, roughly, and the error with it, until so many weights become 0 that the error can hardly grow. (That 3 bits do a little better than 4 in the run on this page is luck: in a trial with three other trainings 3 bits did worse, by 2, 6 and 16 points.)
+# With 8 bits there are up to 256 levels, and half a step is small beside most weights. Each bit that we take away roughly doubles the step, and the error with it. With very few bits the error grows more slowly, because a weight that has become 0 is off by its own size and by no more. (That 3 bits do a little better than 4 in the run on this page is luck, because in a trial with three other trainings 3 bits did worse, by 2, 6 and 16 points.)
 #
-# Why does the network tolerate so much? Each output of `fc1` is a sum of 400 products, so 400 errors are added up. But random errors of either sign largely cancel: 400 of them add up to only about $\sqrt{400} = 20$ times one of them. The products themselves cancel less, because training has made many of them pull in the same direction. So the sum stands out from its error better than each weight does: in the run on this page 8 bits change the weights of `fc1` by nearly 2 %, and its outputs by less than 1 %. (*Deeper* measures both, with a control.)
+# Why does the network tolerate so much? Each output of `fc1` is a sum of 400 products, so 400 errors are added up. But random errors of either sign largely cancel: 400 of them add up to only about $\sqrt{400} = 20$ times one of them. The products themselves cancel less, because training has made many of them pull in the same direction. So the sum is larger beside its error than a weight is beside its own: in the run on this page 8 bits change the weights of `fc1` by nearly 2 %, and its outputs by less than 1 %. (*Deeper* measures both, with a control.)
 #
 # And the class depends only on which of the ten final outputs is the largest, so a small change matters only where the two largest are close. When the error is nearly as large as the signal, the accuracy falls, within one or two bits.
 #
@@ -387,7 +387,7 @@ print(f"largest error of a million values in the range: {largest:.5f} scales")
 # and the error counts squared: about four." Transition: "Half of the integers are never used here. Are weights better off?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The map of section 1 was symmetric. That is convenient, because the zero point drops out of all formulas: $\hat x = s q$ (*Deeper* shows its price). It fits weights, which usually lie on both sides of 0. For the cell below, 500 images go through the first layer of LeNet and its ReLU. (Without the pixels of the black background: in each channel they all have the same value, and whether this one value lies near a level is luck.)
+# The map of section 1 was symmetric. That is convenient, because the zero point drops out of all formulas: $\hat x = s q$ (*Deeper* shows its price). It fits weights, which usually lie on both sides of 0. For the cell below, 500 images go through the first layer of LeNet and its ReLU. (The pixels of the black background are left out, because in each channel they all have the same value, and whether this one value lies near a level is luck.)
 
 # %% slideshow={"slide_type": "skip"}
 features = torch.relu(lenet.conv1(images[:500]))
@@ -406,7 +406,7 @@ show.two_maps(features, (squared["symmetric"] / squared["asymmetric"]).item())
 #
 # <!-- page -->
 #
-# Nothing lies in the lower half of the symmetric range. Half of the integers are never used, so the others must stand twice as far apart. The errors double with the scale, and squared they are four times as large. (Exactly 4 holds for values spread evenly between the levels; real ones are so only roughly.) You lose one bit.
+# Nothing lies in the lower half of the symmetric range. Half of the integers are never used, so the others must stand twice as far apart. The errors double with the scale, and squared they are four times as large. (It would be exactly 4 if the values lay evenly between the levels; real values do so only roughly.) You lose one bit.
 #
 # That is why the usual choice is symmetric for weights and asymmetric for activations, the values between the layers. Where weights lie mostly on one side of 0, a symmetric map wastes levels on them, too; and where activations lie evenly on both sides, an asymmetric one gains next to nothing.
 
@@ -489,7 +489,7 @@ show.places_of_levels(layers["fc1"], TWO_GRIDS, with_two_bits, 100 * accuracy[32
 #
 # The bytes are the same, and nothing was trained. So in this run most of the loss of section 1 came from levels in the wrong places, and not from having only four of them.
 #
-# But what is wrong with the places: are the steps too large, or are the levels at whole steps, so that nearly everything becomes 0? We changed both at once. Perhaps one change does all the good and the other even does harm. Whoever writes "halves save 2-bit networks" now has claimed more than was shown. To find out, you must change one thing at a time. That is exercise 2.
+# But what is wrong with the places: are the steps too large, or are the levels at whole steps, so that nearly everything becomes 0? We changed both at once. Perhaps one change does all the good and the other even does harm. Whoever now concludes that "halves save 2-bit networks" claims more than was shown. To find out, you must change one thing at a time. That is exercise 2.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 5. A file of integers
@@ -708,7 +708,7 @@ for change, (step, offset, old_step, old_offset) in compared.items():
 #
 # <!-- page -->
 #
-# The first row: with the large step, halves gain much. The likely reason is that with whole steps nearly every weight becomes 0, while with halves it keeps at least its sign. The first column: with whole steps, a smaller step gains even more. Now the levels stand where the weights are. The price is that the largest weights are clipped, and it can be worth paying. In the layer of a hundred weights of section 4 the step 0.4 costs 99 weights 0.1 each. Their σ is 0.117: a step of this size costs them 0.017 each, and the outlier 0.48. The sum of the squared errors falls from 1.03 to 0.26. (*Deeper* works it out.) If both changes cure the same fault, the second can add little once the first is made. So it is on this page: at the step of σ, halves gain nothing on average (third line of numbers).
+# The first row of the table shows that halves gain much with the large step. The likely reason is that with whole steps nearly every weight becomes 0, while with halves it keeps at least its sign. The first column shows that with whole steps a smaller step gains even more. Now the levels stand where the weights are. The price is that the largest weights are clipped, and it can be worth paying. In the layer of a hundred weights of section 4 the step 0.4 costs 99 weights 0.1 each. Their σ is 0.117: a step of this size costs them 0.017 each, and the outlier 0.48. The sum of the squared errors falls from 1.03 to 0.26. (*Deeper* works it out.) If both changes cure the same fault, the second can add little once the first is made. So it is on this page: at the step of σ, halves gain nothing on average (third line of numbers).
 #
 # Three networks are fewer than the five that the exercise asks for. But each of the three gains from the step alone and from the offset alone. That is enough for gains as large as these, and not for a difference of two points.
 
@@ -771,7 +771,7 @@ Table(
 #
 # From the comparison of section 4 alone you might have praised the halves. The row with $\frac{1}{3} m$ says something else that is worth knowing: there the halves help in some of the three networks and do harm in others. So "halves or whole steps?" has no answer without the step and the network. Whether it is σ or something near it that serves best, and for which network, was not tried here. [[observers]] comes back to the choice of a range.
 #
-# And why do halves help at the large step? A weight keeps its sign, but it is now far too large: in `fc1` a weight of 0.03 becomes more than 0.15, and its error has grown. So a smaller error of the weights is not always a better network. Is it the signs that count here? Compare the start, the halves and the sign alone in the table above. Where the start is poor, the sign alone brings most of what the halves bring, or even more; where it is better, a smaller part. These are three networks.
+# And why do halves help at the large step? A weight keeps its sign, but it is now far too large: in `fc1` a weight of 0.03 becomes more than 0.15, and its error has grown. So a smaller error of the weights is not always a better network. Is it the signs that count here? Compare the start, the halves and the sign alone in the table above. Where the start is poorer (in the run on this page networks 0 and 2), the sign alone brings most of what the halves bring, or even more. Where the start is better (network 1), the sign alone brings a smaller part. Three networks are too few to say more.
 #
 # ### Why can clipping pay?
 #
@@ -934,5 +934,5 @@ claims.show("integers")
 # Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman. Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Repeat the opening question with the board: how many different values does a weight need? On this page eight cost the first LeNet 1.4 points and another one 18; four whole steps of σ cost the three LeNets 8 to 13. Ask what the lesson did *not* show: no
+# *For the lecturer, 1 min.* Repeat the opening question with the board: how many different values does a weight need? On this page eight cost the first LeNet 1.4 points and another one 18; four whole steps of σ cost the three LeNets about 8 to 13. Ask what the lesson did *not* show: no
 # network was trained with the rounding, and no integer was multiplied yet. Transition: "Next lesson: the range, and a layer that runs in integers."
