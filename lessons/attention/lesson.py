@@ -195,7 +195,7 @@ show.one_lookup(book, shares)
 #
 # Nobody told the network to compare names. It was shown phone books and correct digits only, and comparing names makes the loss small.
 #
-# The shares are this clear because the task is. The heads of the language model in section 6 give 0.2 to 0.8 to one place, on average. And a share is no proof that an entry *mattered* for the answer, because what counts is the share times the value.
+# The shares are this clear because the task is. In the language model of section 6 the largest share of a head, averaged over the text, is 0.2 to 0.8. And a share is no proof that an entry *mattered* for the answer, because what counts is the share times the value.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Every token asks
@@ -273,13 +273,13 @@ show.mask_table({"looks back only": with_mask, "may look at everything": without
 #
 # The line that the model reads contains the answers: the next character stands one place further on. So it is enough to look there.
 #
-# The numbers in the table are **perplexities**: among how many equally likely characters the model hesitates. A perfect model has 1, and one that knows nothing about 96 characters has 96. In the run on this page the model without a mask comes close to 1 as long as the line lies in front of it. (It does not reach 1, because after so short a training it does not copy without a mistake, as *Deeper* says, and at the last place of a line there is nothing to copy.) When it writes, the next character is not there yet, and it does worse than if it knew nothing. How can that be? A model that says "each of the 96 equally" gives the right character 1/96, a perplexity of 96. A model that is *sure and wrong* gives it perhaps 1/1,000, a perplexity of 1,000 at this place. (Over several places one takes the mean of the *logarithms*: perplexities of 2 and 8 make 4 together, because √(2 · 8) = 4.)
+# The numbers in the table are **perplexities**: among how many equally likely characters the model hesitates. In the run on this page the model without a mask comes close to 1 as long as the line lies in front of it. (It does not reach 1, because after so short a training it does not copy without a mistake, as *Deeper* says, and at the last place of a line there is nothing to copy.) When it writes, the next character is not there yet, and it does worse than if it knew nothing. How can that be? A model that says "each of the 96 equally" gives the right character 1/96, a perplexity of 96. A model that is *sure and wrong* gives it perhaps 1/1,000, a perplexity of 1,000 at this place. (Over several places one takes the mean of the *logarithms*: perplexities of 2 and 8 make 4 together, because √(2 · 8) = 4.)
 #
 # For the model with the mask both columns ask the same question. Its two numbers differ a little, because for the second column only 14 places of each line are counted.
 #
-# This is worth remembering beyond attention. A measurement that is too good usually sees the answer somewhere. The control is to measure as the model will be *used*: here, with nothing behind the last character.
+# A measurement that is too good usually sees the answer somewhere. The control is to measure as the model will be *used*: here, with nothing behind the last character.
 #
-# Not every model writes, and not every model needs this mask. A model that reads a whole text and then says whether it is friendly may look in both directions. BERT, a model that reads and does not write, does.
+# Not every model writes, and not every model needs this mask. A model that only reads, such as BERT, may look in both directions, for example to say whether a text is friendly.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Positions
@@ -309,7 +309,7 @@ print(f"largest difference between the outputs: {apart:.1e}")
 # Swap entries 1 and 3 of section 2: each takes its share along, and 0.468 · 60 + 0.063 · 20 + 0.468 · 10 = 34.0 again. With the causal mask a little of the order shows: "man" in "dog bites man" sees all three words, and "dog" only itself. But for "man", *in one layer*, the words before it are still an unordered heap, so "bites dog man" would look the same to it. (In a stack of layers a little more shows, because "dog" is another vector there if "bites" stood before it. Language models have even been trained without any positions, [Haviv et al., 2022](https://arxiv.org/abs/2203.16634).) The tiny difference in the output comes from rounding: the same numbers are added up in another order. For a phone book this is just right. For a text it helps to tell the network where each token stands.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# There are several ways to tell a network where each token stands. Many of today's language models use **rotary position embedding**, **RoPE** for short ([Su et al., 2021](https://arxiv.org/abs/2104.09864)). (So far we have said at which *place* a token stands, counting from 1. For RoPE we count its *step*, from 0.)
+# To tell a network where each token stands, many of today's language models use **rotary position embedding**, **RoPE** for short ([Su et al., 2021](https://arxiv.org/abs/2104.09864)). (So far we have said at which *place* a token stands, counting from 1. For RoPE we count its *step*, from 0.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Clock hands
@@ -336,7 +336,7 @@ show.clock_hands()
 # The query at step 12 is turned by 360°, the key at step 11 by 330°. Ten more steps turn both by a further 300°, and turning two hands together does not change the angle between them. A dot product of two hands of length 1 is the cosine of that angle. So for the same query and key the score depends on how far the two tokens are **apart**, and not on where they stand. A key three steps back would be 90° away, and
 # the dot product would be $\cos 90° = 0$.
 #
-# So attention can learn to look a fixed number of steps back (*Deeper* works it out). A query has many pairs of features, and each pair turns at a speed of its own: pairs that turn fast distinguish neighbouring tokens, pairs that turn slowly distinguish near tokens from far ones. `language.rotate` does it; the next cell checks the calculation with a single pair, which turns by one radian (57°) a step.
+# So attention can learn to look a fixed number of steps back (*Deeper* works it out). A query has many pairs of features, and each pair turns at a speed of its own: pairs that turn fast distinguish neighbouring tokens, pairs that turn slowly distinguish near tokens from far ones. The function `language.rotate` turns the hands, and the next cell checks it with a single pair, which turns by one radian (57°) a step.
 
 # %% slideshow={"slide_type": "skip"}
 hand = torch.tensor([1.0, 0.0]).expand(1, 1, 20, 2)  # the same vector at 20 steps
@@ -365,7 +365,7 @@ show.two_slices()
 #
 # <!-- page -->
 #
-# The 64 features are cut from the same 128 outputs of the same linear layers, so heads cost no weights. (A later cell counts them.) What they do cost, in code as plain as ours, is memory for the scores: each head has a table of its own, with a row and a column for every step. (PyTorch's own function works on pieces of the table, and never keeps all of it: in a trial with 2,048 steps and four heads it needed 1.6 MB where our two lines needed more than 130.)
+# The 64 features are cut from the same 128 outputs of the same linear layers, so heads cost no weights. Nor do they cost multiplications, because two dot products of 64 features take as many as one of 128. What heads do cost, in code as plain as ours, is memory for the scores: each head has a table of its own, with a row and a column for every step. (PyTorch's own function works on pieces of the table, and never keeps all of it: in a trial with 2,048 steps and four heads it needed 1.6 MB where our two lines needed more than 130.)
 #
 # Why several heads? Suppose a token needs two values: that of the character before it, and that of another one further back. If it has only one head, that head must give each of the two a share of 0.5, for example. If the two values are 10 and 60, the mean is 35; if they are 30 and 40, it is 35 as well, and the two cases can no longer be told apart. Two heads return (10, 60) and (30, 40). (In the small model of section 3 a second head gained nothing, as *Deeper* shows. Section 6 shows heads that do different things.)
 
@@ -424,7 +424,7 @@ print(
 # The cell gave our block the weights of a block that ships with the course, which calls PyTorch's `scaled_dot_product_attention`. The outputs agree up to rounding, so these few lines compute what PyTorch's attention computes. A language model is an embedding, a stack of such blocks (5 in ours, 32 in Llama-3.1-8B), and a linear layer which gives a score for every token that may come next. These scores are called
 # **logits**.
 #
-# **What it costs.** The linear layers of a block of width $w$ have $12 w^2$ weights (*Deeper* counts them), so they need $12 w^2$ multiplications for each token, however long the text is. For each token attention computes $n$ dot products with keys, which is $n w$ multiplications over all heads, and the mean of the $n$ values takes another $n w$. Both costs are equal where $2 n w = 12 w^2$, at $n = 6 w$: for $w = 128$ that is a text of 768 tokens, for $w = 4096$ one of 24,576. In shorter texts most of the work is in the
+# **What it costs.** The linear layers of a block of width $w$ have $12 w^2$ weights (*Deeper* counts them), so they need $12 w^2$ multiplications for each token, however long the text is. For each token attention computes $n$ dot products with keys, which is $n w$ multiplications over all heads, and the mean of the $n$ values takes another $n w$. The two costs are equal where $2 n w = 12 w^2$, at $n = 6 w$: for $w = 128$ that is a text of 768 tokens, for $w = 4096$ one of 24,576. In shorter texts most of the work is in the
 # linear layers. In longer ones attention takes over, because its work for the whole text grows with $n^2$. In our code the tables of scores grow as fast.
 #
 # **When not?** Where the place alone decides, attention pays for comparisons that nobody needs. To average each value with its two neighbours, a convolution takes three products at each place; with 1,000 places attention compares each place with 1,000 keys. And twice the text is four times the comparisons. So attention is worth its price where *what stands there* decides where to look, as in the phone book.
@@ -455,7 +455,7 @@ show.two_heads(line, {"block 2, head 3": first, "block 5, head 1": second})
 #
 # <!-- page -->
 #
-# One head of the last block looks at such places. The figure shows the whole second name; the row of its `l` is where `print(val` ends. In the first frame most dark squares lie just before the letters themselves: eight of the ten rows look one step back most, two look two steps back. This head goes mostly by *place*, which RoPE makes possible, but not by place alone: in a trial it gave the character before 0.63 on code and 0.38 on random characters. In the second frame the dark squares lie far to the left: from six of the ten characters (`l`, `e`, both `_`, `o` and `x`) the largest share goes to the character *after* the same one in the first name; the others look
+# One head of the last block looks at such places. The figure shows the whole second name; the row of its `l` is where `print(val` ends. In the first frame most dark squares lie just before the letters themselves: in eight of the ten rows the largest share goes one step back, in the others two. This head goes mostly by *place*, which RoPE makes possible, but not by place alone: in a trial it gave the character before a share of 0.63 on code and 0.38 on random characters. In the second frame the dark squares lie far to the left: from six of the ten characters (`l`, `e`, both `_`, `o` and `x`) the largest share goes to the character *after* the same one in the first name; the others look
 # elsewhere. This head goes by *content*. It finds where the same text occurred before, and what came next there. Such a head is called an **induction head** ([Olsson et al., 2022](https://arxiv.org/abs/2209.11895)).
 #
 # We chose these two heads out of twenty, because they are easy to read. Most of the others are not. And a picture shows where a head looks, not what the model does with it. To find that out, switch the head off (its output becomes 0) and measure:
@@ -607,7 +607,7 @@ worth = show.worth_of_parts(masked_attention, with_mask[0])
 show.worth_table(worth)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Without positions the model hesitates among clearly more characters. It still reads: it knows its own character (alone, without any attention, that gave 11.6 in a trial), and which characters stand before it, but not in which order. It also hesitates more without the residual connections, and without the second half. One head does about as well as two here. Perhaps a single block has little to ask; more blocks were not tried. All were trained with the same learning rate, and one seed each: differences of a few tenths may be luck.
+# Without positions the model hesitates among clearly more characters. It still reads: each place knows its own character (with this alone, without any attention, the perplexity was 11.6 in a trial) and which characters stand before it, but not in which order. It also hesitates more without the residual connections, and without the second half. One head does about as well as two here. Perhaps a single block has little to ask; more blocks were not tried. All were trained with the same learning rate, and one seed each: differences of a few tenths may be luck.
 #
 # And the model without a mask? In a trial its two heads gave the next place 0.32 and 0.67 of their shares. With 1,000 batches in place of 400 its perplexity was 1.14 with the whole line visible, so a longer training brings it nearer to 1.
 #
