@@ -99,9 +99,9 @@ show.writing_table(page, opening, slower)
 #
 # <!-- page -->
 #
-# Count the characters that go through the network. To read, 256. To write, 32 for the first new character, 33 for the second, and so on up to 255 for the last: together 32,144, or 126 times as many. The time need not be 126 times as long. In a short pass the calls of Python are shared by few characters, so each costs more. On the other hand each has fewer others to look at, so attention probably costs less.
+# Count the characters that go through the network. To read, 256. To write, 32 for the first new character, 33 for the second, and so on up to 255 for the last: together 32,144, or 126 times as many. The time need not be 126 times as long. In a short pass few characters share the calls of Python, so each character costs more. On the other hand it has fewer others to look at, so attention probably costs less.
 #
-# Why does reading need only one pass? All 256 characters are there from the beginning, and the causal mask lets each place see only what stands before it. So all places can be worked on side by side, and each gets the result that it would get if the text ended there. Writing is different: the 101st character is the *result* of the pass over the first 100, so the pass over 101 cannot begin before the other has ended. Writing is a chain, one pass for each character. A cache does not make the chain shorter; it makes each pass cheaper.
+# Why does reading need only one pass? All 256 characters are there from the beginning, and the causal mask lets each place see only what stands before it. So all places can be worked on side by side, and each gets the result that it would get if the text ended there. Writing is different: the 101st character is the *result* of the pass over the first 100, so the pass over 101 cannot begin before the other has ended. Writing is a chain, one pass for each character.
 #
 # To write the 100th character, the model computes the vectors of all 99 before it. A moment ago, for the 99th, it computed those of the first 98. Are these the same numbers again, or did the new character change them?
 
@@ -156,9 +156,9 @@ show.changed_table({"looks back only": changed[True], "looks at everything": cha
 # In the first block a key is computed from the embedding of its own character, with or without a mask. What the block returns for `s` is a mean over all that `s` looks at, and now `f` is among it. So the vector of `s` after the first block changes, and with it the key of `s` in the second block. A model without the causal mask can therefore keep nothing but the keys and values of its first block: from the second block on, whoever adds a character must compute all others again.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So when a character is added to a text under the causal mask, only three things are new in each block: its query, its key and its value. Its query is compared with all keys so far, and the result is a weighted mean of all values so far. Of the old characters attention needs the keys and the values, and it needs them unchanged. It does not need their queries, because the result of an old query is known already and nobody asks for it again.
+# So when a character is added to a text under the causal mask, only three things are new in each block: its query, its key and its value. Its query is compared with all keys so far, and the result is a weighted mean of all values so far. Of the old characters attention needs the keys and the values, unchanged. It does not need their queries, because the result of an old query is known already and nobody asks for it again.
 #
-# From this follows the remedy: keep the keys and values of all characters in every block, and compute only those of the new character. This is the **KV cache**.
+# From this follows the remedy, the **KV cache**. It does not make the chain of passes shorter, but it makes each pass cheaper.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Rows to compute
@@ -200,7 +200,7 @@ class Cache:
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Attention with a cache differs from that of [[attention]] in three ways. The keys and values come from the cache. The mask has a row for each *new* token only, and a column for every token so far. And there is RoPE, *rotary position embedding*, which turns each query and key by an angle that grows with its position in the text.
+# Attention with a cache differs from that of [[attention]] in three ways. The keys and values come from the cache. The mask has a row for each *new* token only, and a column for every token so far. And RoPE, *rotary position embedding*, which turns each query and key by an angle that grows with its position in the text, must not begin at position 0 again.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Attention with a cache: angle and mask
@@ -251,7 +251,7 @@ def step(network, ids, cache):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A cache is an optimization, so it must give the same logits as before. We feed the whole context into a cache three times: character by character, in pieces of 100, and all at once. (With one character at a time a missing mask would not show.) Each time we compare the logits with those of a single pass without a cache.
+# A cache is an optimization, so it must give the same logits as before. We feed the whole context into a cache three times: character by character, in pieces of 100, and all at once. Each time we compare the logits with those of a single pass without a cache.
 
 # %% slideshow={"slide_type": "skip"}
 whole_text, largest_gap = unseen[None, : model.context], 0.0
@@ -270,7 +270,9 @@ except ValueError as error:
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The logits agree up to rounding. So the cache does not change the results; it only saves computing the same keys and values again.
 #
-# In practice the beginning of the text, the *prompt*, is fed in with one step, which puts all its keys and values into the cache. This is called **prefill**, and what follows, token by token, are the decode steps. Prefill reads the weights once for many tokens, a decode step reads them for one. Count it: each weight has 4 bytes and does one multiplication and one addition for each token. A decode step therefore makes 2 operations for 4 bytes, an arithmetic intensity of 0.5; a prefill of 100 tokens makes 200 for the same 4 bytes, an intensity of 50. The cache is of use where something is added to a text that was read before: in decode steps, when a text is read in pieces, or when many texts begin with the same prompt. A model that is trained, or that judges one finished text in a single pass, has nothing to keep. And when the context is full? The keys that stay in the cache were computed from vectors that had looked at the dropped token. To get exactly what the model would say of a shorter text, one must run that text again and fill a new cache.
+# In practice the beginning of the text, the *prompt*, is fed in with one step, which puts all its keys and values into the cache. This is called **prefill**, and what follows, token by token, are the decode steps. Prefill reads the weights once for many tokens, a decode step reads them for one. Count it: each weight has 4 bytes and does one multiplication and one addition for each token. A decode step therefore makes 2 operations for 4 bytes, an arithmetic intensity of 0.5; a prefill of 100 tokens makes 200 for the same 4 bytes, an intensity of 50.
+#
+# The cache is of use where something is added to a text that was read before: in decode steps, when a text is read in pieces, or when many texts begin with the same prompt. A model that is trained, or that judges one finished text in a single pass, has nothing to keep. And when the context is full? Then the oldest token must be dropped. But the keys that stay in the cache were computed from vectors that had looked at it. To get exactly what the model would say of the shorter text, one must run that text again and fill a new cache.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Where does the time go?
@@ -312,12 +314,12 @@ show.cache_race(race, CONTEXTS, sooner)
 #
 # <!-- page -->
 #
-# Without a cache the curve grows with the text, because all characters are computed again. With a cache it hardly grows, but it does not start near zero: the step for 1 character takes much more than 1/480 of the time of 480. With a short text the cache wins little: look at 32 characters, at the left end of the curves. On what does a cached step spend its time?
+# Without a cache the curve grows with the text, because all characters are computed again. With a cache it hardly grows, but it does not start near zero: the one character of a cached step takes much more than 1/480 of the time of 480 characters without a cache. With a short text the cache wins little: look at the left end of the curves. On what does a cached step spend its time?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# There are three suspects, and we measure each of them alone. *Attention*: in each block, each head compares one query with 480 keys, and takes the weighted mean of 480 values. *The calls* are a whole cached step of another model, which has as many blocks but only 8 features: it makes the same operations on tensors of a few numbers each, so nearly all its time passes in Python and PyTorch, which prepare each operation.
+# There are three suspects, and we measure each of them alone. *The products*: one vector is multiplied by each weight matrix of the model. *Attention*: in each block, each head compares one query with 480 keys, and takes the weighted mean of 480 values. *The calls* are a whole cached step of another model, which has as many blocks but only 8 features: it makes the same operations on tensors of a few numbers each, so nearly all its time passes in Python and PyTorch, which prepare each operation.
 #
-# Two limits stand below, the two times of [[roofline]], where we learned that a layer with one input reads 4 bytes of each weight for one multiplication and one addition, an *arithmetic intensity* of 0.5. With round numbers, by hand: to read 200 MB at 20 GB/s takes 10 ms, and 50 million multiplications and additions at 80 GFLOP/s take 1.3 ms. But a limit does not say how long the processor really waited. So the last row is a control: as many multiplications as in a model of 202 MB, but always with the same matrix of 4 MB, which can stay in the processor's cache. What the real products take beyond that is waiting for memory.
+# The table also has two limits, the two times of [[roofline]], where we learned that a layer with one input reads 4 bytes of each weight for one multiplication and one addition, an *arithmetic intensity* of 0.5. With round numbers, by hand: to read 200 MB at 20 GB/s takes 10 ms, and 50 million multiplications and additions at 80 GFLOP/s take 1.3 ms. But a limit does not say how long the processor really waited. So the last row is a control: as many multiplications as in a model of 202 MB, but always with the same matrix of 4 MB, which can stay in the processor's cache. What the real products take beyond that is waiting for memory.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A cached step, taken apart
@@ -350,9 +352,9 @@ show.parts_table(parts, layers, models)
 #
 # <!-- page -->
 #
-# In our model the calls are the largest part. A smaller cache does not reduce it, but fewer calls do. One gets them from a compiler, from a program without Python, or simply from code that works out the angles of RoPE once for all blocks, and not twice in each. (Careful with our column: 4 MB may stay in the processor's own cache. Then nothing is read from memory, and the row of the reading is no limit.)
+# In our model the calls are the largest part. A smaller cache does not reduce it, but fewer calls do. One gets them from a compiler, or from a program without Python. Our `attend`, for example, makes more calls than it must, because `language.rotate` computes the same angles twice in every block. (Careful with our column: 4 MB may stay in the processor's own cache. Then nothing is read from memory, and the row of the reading is no limit.)
 #
-# In the wide model the products are the largest part. In the run on this page, reading the weights once would take about six tenths of their time, and the arithmetic at its peak less than a tenth. The control says how much of it is waiting: with one matrix that stays close they take less than a third of it. So more than half of the time of the products is waiting for weights, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In a cached step of such a model this is the largest single part. (One machine, one thread and one width; in a wider model the calls weigh less still.)
+# In the wide model the products are the largest part. In the run on this page, reading the weights once would take about six tenths of their time, and the arithmetic at its peak less than a tenth. The control says how much of it is waiting: with one matrix that stays close they take less than a third of it. So more than half of the time of the products is waiting for weights, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In a cached step of such a model this is the largest single part. (One machine, one thread and one width.)
 #
 # *Attention* grows with the text, and it is small here.
 #
@@ -379,7 +381,7 @@ show.reads(model)
 #
 # By hand, for one block. Its weights: queries, keys, values and the output layer have 128 · 128 numbers each, and the two layers of the feed-forward part 4 · 128 · 128 each. That is 12 · 128² = 196,608 numbers of 4 bytes, 786 kB. (The figure says 787, because it counts the norms, too.) Its part of the cache: for every character a key and a value of 128 numbers each, that is 2 · 128 · 4 = 1,024 bytes. For 480 characters these are 492 kB.
 #
-# For the whole model that is 5 · 1,024 = **5,120 bytes for each character**. The weights take 4.04 MB, so a cache of 790 characters would be as large as the weights, if our model could take that many. In a large model the cache of a single text of a few thousand tokens is small beside the weights; that of a very long text, and those of many texts, are not. LLaMA-7B has 32 blocks of 4,096 features ([Touvron et al., 2023](https://arxiv.org/abs/2302.13971), table 2): with 16 bits a number, a token takes 2 · 32 · 4,096 · 2 bytes = 524 kB, and a text of 2,048 tokens 1.07 GB, beside 13.5 GB of weights: thirteen such texts have as many bytes as the weights. (Llama-3.1-8B takes a quarter of that for each token, 131 kB ([Grattafiori et al., 2024](https://arxiv.org/abs/2407.21783), table 3). A text of 131,072 tokens has 17 GB, more than the 16 GB of its weights.)
+# For the whole model that is 5 · 1,024 = **5,120 bytes for each character**. The weights take 4.04 MB, so a cache of 790 characters would be as large as the weights, if our model could take that many. In a large model the cache of a single text of a few thousand tokens is small beside the weights; that of a very long text (*Deeper* has one), and those of many texts, are not. LLaMA-7B has 32 blocks of 4,096 features ([Touvron et al., 2023](https://arxiv.org/abs/2302.13971), table 2): with 16 bits a number, a token takes 2 · 32 · 4,096 · 2 bytes = 524 kB, and a text of 2,048 tokens 1.07 GB, beside 13.5 GB of weights. Thirteen such texts have about as many bytes as the weights.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Many texts at once
@@ -407,11 +409,11 @@ show.batch_curves(taken, layers)
 #
 # <!-- page -->
 #
-# The second reason counts even if nothing has to come from memory: in a trial, a layer that stays in the processor's cache gained 3 to 4 times in the same way. So it is a good part of the gain. If reading the weights were all, the curve would be the dashed line. It begins below 1, because reading is only a part of the time of one text, and falls to 1/64 of where it begins. The measured curve lies above it, since each text still needs its own arithmetic, the dotted line, and the layer reaches neither of the two limits.
+# The second reason counts even if nothing has to come from memory: in a trial, a layer that stays in the processor's cache gained 3 to 4 times in the same way. So the second reason makes a good part of the gain. If reading the weights were all, the curve would be the dashed line. It begins below 1, because reading is only a part of the time of one text, and falls to 1/64 of its first value. The measured curve lies above it, since each text still needs its own arithmetic, the dotted line, and the layer reaches neither of the two limits.
 #
 # Where does the gain end? Reading is shared, arithmetic is not. With the round numbers of section 3, reading takes 10 ms for a step, however many texts there are, and the arithmetic 1.3 ms for each text. With 8 texts both are about 10 ms. By these two limits another text costs nearly nothing up to there; beyond, each makes the step longer, and the time of a token stays at 1.3 ms. (Real layers bend less sharply.)
 #
-# That is why a server lets many users write at once. (In our small model they would share the calls of Python as well.)
+# That is why a server lets many users write at once.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The bytes of many texts
@@ -623,10 +625,10 @@ show.rises_table({f"{tensor}, a scale for each {show.SHARED[channels]}": v for (
 #
 # A smaller scale: 0.7 times the largest number, or 0.5 times. What is larger is clipped.
 #
-# **Predict.** Each way to share takes the best of the three scales. How much cheaper is a scale for each channel then for the keys, and why: **A** as much as before, **B** half as much, **C** hardly at all?
+# **Predict.** Each way to share now takes the best of its three scales. By how much is a scale for each channel still cheaper for the keys, and why: **A** by as much as before, **B** by half as much, **C** by hardly anything?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote, then read the table row by row, and let them mark the best of each row: about 55 and 58. "What is left of our conclusion?" Keys are still ten times as dear as values, but the way to share explains nothing any more.
+# *For the lecturer, 2.5 min.* Vote, then read the table row by row, and let them mark the best of each row: about 55 and 58. "What is left of our conclusion?" Keys are still ten times as dear as values, but the way to share explains hardly anything any more.
 
 # %% slideshow={"slide_type": "skip"}
 SCALES = (1, 0.7, 0.5)  # in parts of the largest number that shares the scale
@@ -645,7 +647,7 @@ show.scales_table(by_scale, SCALES)
 #
 # In the run on this page the best of three is 55 % with a scale for each token and 58 % with one for each channel. (On the next 12 pieces of text a trial gave 59 and 66.)
 #
-# **Where we stand.** *Which numbers share a scale*: cleared, once each way has its best scale. (So "both" was right for the numbers of the exercise, and does not hold any more.) *The size of the scale*: with the best one for each way, that factor of three is gone. *The levels, RoPE*: not looked at yet. Keys still cost about ten times as much as values.
+# **Where we stand.** *Which numbers share a scale*: not the cause, once each way has its best scale. (By the rule of the exercise "both" was right for the largest number as the scale. With the best scales the same rule says "keys".) *The size of the scale*: with the best one for each way, that factor of three is gone. *The levels, RoPE*: not looked at yet. Keys still cost about ten times as much as values.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### One change at a time
@@ -677,7 +679,9 @@ show.chain_table(best)
 #
 # <!-- page -->
 #
-# In the run on this page both cost about 2 %, where the first table of this section said 276 and 12. (That flatters the keys: with six scales in place of three, a trial brought the values to 1.5 to 1.9 % and the keys to 2.2 to 2.7, on three sets of 12 pieces. So keys still cost a third to a half more.) So what looked like a property of keys was mostly a property of the rounding: the scale, the numbers that share it, the place of the levels, their count, and RoPE. None of them is the whole cause. What remains true is narrower: under a coarse rounding, most after RoPE, the keys of our model suffer more than its values. (One model, one order of the changes, three scales tried: in a trial with ten scales the order of the lines stayed the same. In groups a scale is shared by 32 numbers, as with a scale for each token, and not by 512. RoPE does not turn the values, so their last number is that of the line before.)
+# In the run on this page both cost about 2 %, where the table of *Down to 2 bits* said 276 and 12. (That flatters the keys. With six scales in place of three, a trial brought the values to 1.5 to 1.9 % and the keys to 2.2 to 2.7, on three sets of 12 pieces, so keys still cost a third to a half more.) So what looked like a property of keys was mostly a property of the rounding: the scale, the numbers that share it, the place of the levels, their count, and RoPE. None of them is the whole cause. What remains true is narrower: under a coarse rounding the keys of our model suffer more than its values, above all after RoPE. (This is one model and one order of the changes. In a trial with ten scales in place of three the order of the lines stayed the same.)
+#
+# How to read the lines: a channel has 512 numbers in each piece of text, a group has 32, as many as share a scale for each token. Where the levels reach from the smallest number to the largest, a scale of 0.7 spreads them over 0.7 of that range, around its middle. RoPE does not turn the values, so their last number is that of the line before.
 #
 # Why do the levels from the smallest to the largest number help? Say that a channel holds 7, 8 and 9. Three levels around 0 are −9, 0 and 9, and all three numbers become 9. Three levels from the smallest to the largest number are 7, 8 and 9, and nothing is lost. This is the offset of [[integers]]: it pays where the numbers of a channel do not lie around 0, and costs a second stored number for each group. In a trial our keys had such channels: in groups of 32 they lay off 0 by a half to three quarters of their spread, those of the values by a fifth.
 #
@@ -695,7 +699,11 @@ show.chain_table(best)
 show.shared_heads(token_bytes)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A trained model is converted by the *mean* of the heads of a group, and trained a little. Nothing in the training made the keys of two heads alike. Is the mean of two of their keys a useful key at all? The next cell converts our model to two heads and trains it for 30 steps (nominal learning rate 0.002; the schedule rises over 40 steps, so in 30 it gets no further than about half of that). (One head was tried as well: its perplexity was 55 at once, and 14 after 30 steps.) Four heads are the **control**: what do 30 steps do to a model that was not cut?
+# Why can heads share keys and values? Each head of queries still asks a question of its own and makes its own shares; the heads of a group only look at the same entries. By hand for our model: in five blocks four heads leave a key and a value of 32 numbers each, 5 · 4 · 2 · 32 · 4 = 5,120 bytes for each character, and two heads leave half of it. The queries are not in the cache, so their heads do not count. The price is that a token has only one key and one value to offer to all the heads of a group.
+#
+# Llama-3.1-8B has 32 heads of queries, and 8 heads of keys and values with 128 numbers each in its 32 blocks ([Grattafiori et al., 2024](https://arxiv.org/abs/2407.21783), table 3). With 16 bits a number, a token takes 2 · 32 · 8 · 128 · 2 bytes = 131 kB, a quarter of what LLaMA-7B takes in section 4. A text of 131,072 tokens has 17 GB, more than the 16 GB of the weights.
+#
+# A trained model is converted by the *mean* of the heads of a group, and trained a little. Nothing in the training made the keys of two heads alike. Is the mean of two of their keys a useful key at all? The next cell converts our model to two heads and trains it for 30 steps (nominal learning rate 0.002; the schedule rises over 40 steps and falls over the last three fifths of the training, so with 30 steps it gets no further than about half of that). (One head was tried as well: its perplexity was 55 at once, and 14 after 30 steps.) Four heads are the **control**: what do 30 steps do to a model that was not cut? (The *nats* in the caption are the unit of a loss that is computed with natural logarithms.)
 
 # %% slideshow={"slide_type": "skip"}
 sharing = {n_kv: show.grouped(model, n_kv) for n_kv in (4, 2)}
@@ -806,7 +814,7 @@ drafted, a_pass, same_text = show.drafts_table(outcomes, passes.median_ms(9) / p
 drafted
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each draft gives the same text, even the random one: a bad draft costs time, not quality. (A pass over several characters is rounded differently from a pass over one, so if two characters are equally likely up to the last digit, another one may win.) In the run on this page the draft that looks back gives 1.7 characters a pass, the draft that searches all the training text gives more than three, and a pass over nine characters takes about one and a half times as long as a pass over one, or less. Is that a gain? With 1.71 characters a pass at no more than 1.5 times the price it is: 1.71 / 1.5 = 1.1 characters at least for the price of one. The random draft makes 1.01 / 1.5 = 0.7, a loss. (Drafting takes time, too.) So a draft must be right often enough. And further tokens must be cheap: with many texts at once, where arithmetic is the limit (section 4), nine tokens cost nearly nine times as much. The time of a whole text was not measured. Greedy text probably repeats itself more than sampled text, which would suit a draft that looks back; that was not measured either.
+# Each draft gives the same text, even the random one: a bad draft costs time, not quality. (A pass over several characters is rounded differently from a pass over one, so if two characters are equally likely up to the last digit, another one may win.) In the run on this page the draft that looks back gives 1.7 characters a pass, the draft that searches all the training text gives more than three, and a pass over nine characters takes at most about one and a half times as long as a pass over one. Is that a gain? It is, because 1.71 characters at no more than 1.5 times the price make at least 1.71 / 1.5 = 1.1 characters for the price of one. The random draft makes 1.01 / 1.5 = 0.7, a loss. (Drafting takes time, too.) So a draft must be right often enough. And further tokens must be cheap: with many texts at once, where arithmetic is the limit (section 4), nine tokens cost nearly nine times as much. The time of a whole text was not measured. Greedy text probably repeats itself more than sampled text, which would suit a draft that looks back; that was not measured either.
 #
 # ### Where is the model surer?
 
