@@ -54,7 +54,7 @@ print(f"{len(text):,} characters to learn from; modules that are missing here: {
 runtime.describe("cpu")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# [[attention]] built a language model from its parts. A text is cut into **tokens**, the pieces that the model takes in and puts out; in our model each token is a single character. The *embedding* turns each token into a vector. A stack of Transformer blocks, five in ours, lets each token look at those before it and works on each. A last linear layer gives the **logits**: a score for every character that may come next. We use the trained model of that lesson. It has 1,009,024 weights, and it learned the source code of Python's own library.
+# [[attention]] built a language model from its parts. A text is cut into **tokens**, the pieces that the model takes in and puts out; in our model each token is a single character. The *embedding* turns each token into a vector. A stack of Transformer blocks, five in ours, lets each token look at those before it and works on each. A last linear layer gives the **logits**: a score for every character that may come next. We use the trained model of that lesson. It has 1,009,024 weights.
 #
 # Such a model *reads* a whole text in one pass, and its logits at the last place say what comes next. To *write*, one takes the likeliest character, puts it at the end of the text, and runs the model again. This is called **decoding**, and taking the likeliest one each time is *greedy* decoding. The largest number of characters that the model takes at once is called its **context**; our model has a context of 512.
 
@@ -156,7 +156,7 @@ show.changed_table({"looks back only": changed[True], "looks at everything": cha
 # In the first block a key is computed from the embedding of its own character, with or without a mask. What the block returns for `s` is a mean over all that `s` looks at, and now `f` is among it. So the vector of `s` after the first block changes, and with it the key of `s` in the second block. A model without the causal mask can therefore keep nothing but the keys and values of its first block: from the second block on, whoever adds a character must compute all others again.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So when a character is added to a text under the causal mask, only three things are new in each block: its query, its key and its value. Its query is compared with all keys so far, and the result is a weighted mean of all values so far. Of the old characters attention needs the keys and the values, unchanged. It does not need their queries, because the result of an old query is known already and nobody asks for it again.
+# So when a character is added to a text under the causal mask, only three things are new in each block: its query, its key and its value. Its query is compared with all keys so far, and the result is a weighted mean of all values so far. Of the old characters attention needs the keys and the values, unchanged, but not their queries, because the result of an old query is known already and nobody asks for it again.
 #
 # From this follows the remedy, the **KV cache**. It does not make the chain of passes shorter, but it makes each pass cheaper.
 
@@ -216,7 +216,7 @@ class Cache:
 # *For the lecturer, 2 min.* Ask: "A wrong angle, or no mask at all: which would you find late?" No mask. With one new token a row of "yes" is right, so it shows only when several come at once; a wrong angle spoils the second token already. Say: "So test with one, with several, and with the whole context."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **The mask.** `torch.ones(2, 5).tril(3)` is this table: row 0 keeps its first 4 columns, row 1 its first 5. (Here True means "may look". In [[attention]] it was the other way round: `later` was True where a place was hidden.) Without the mask the first new token would see the second, which is its own answer. If a single token comes, its row is all "yes", and a missing mask does not show.
+# **The mask.** `torch.ones(2, 5).tril(3)` is this table: row 0 keeps its first 4 columns, row 1 its first 5. (Here True means "may look"; in [[attention]] it meant "hidden".) Without the mask the first new token would see the second, which is its own answer. If a single token comes, its row is all "yes", and a missing mask does not show.
 #
 # **The angle.** Say that the hand of one pair of features turns by 1 radian (57°) for each position. The score of a query and a key depends only on the difference of their angles. The new token at position 3 is turned by 3, the stored key at position 2 was turned by 2, so they lie 1 apart: one position, as it should be. If the angles of new tokens began at 0, the new query would be turned by 0, and the difference would be 0 − 2 = −2: the key would seem to stand two positions *after* the token. No error is raised; the logits are wrong from the second token on. So the first new token is turned by the angle of position `cache.steps`, here 3. (The keys are stored after they were turned. A key keeps its position, so its angle never changes.)
 #
@@ -486,7 +486,7 @@ show.int8_table(sizes, by_cache)
 #
 # <!-- page -->
 #
-# (A change below zero is chance: rounding moves the logits a little, now and then in the right direction.) In bytes: a row has 32 numbers. It takes 32 · 4 = 128 bytes in fp32, and 32 + 4 = 36 in int8; 128 / 36 = 3.56. A large model has 128 numbers in a head and a scale of 16 bits, so the scales hardly count; but its cache has 16 bits a number to begin with, and int8 makes it 256 / 130 = 1.97 times smaller.
+# (A change below zero is chance, because rounding now and then moves the logits in the right direction.) In bytes: a row has 32 numbers. It takes 32 · 4 = 128 bytes in fp32, and 32 + 4 = 36 in int8; 128 / 36 = 3.56. A large model has 128 numbers in a head and a scale of 16 bits, so the scales hardly count; but its cache has 16 bits a number to begin with, and int8 makes it 256 / 130 = 1.97 times smaller.
 #
 # One thing was not measured: the time. At each step our code turns the whole cache into floats and writes them to memory, so it cannot be faster. A program that wins time reads the integers from memory and turns them into floats inside the processor, on the way into the product (KIVI does this, [Liu et al., 2024](https://arxiv.org/abs/2402.02750)), or multiplies with the integers directly. And where attention is a small part of a step, as in the table of section 3, a rounded cache wins memory and hardly any time.
 
@@ -679,9 +679,11 @@ show.chain_table(best)
 #
 # <!-- page -->
 #
-# In the run on this page both cost about 2 %, where the table of *Down to 2 bits* said 276 and 12. (That flatters the keys. With six scales in place of three, a trial brought the values to 1.5 to 1.9 % and the keys to 2.2 to 2.7, on three sets of 12 pieces, so keys still cost a third to a half more.) So what looked like a property of keys was mostly a property of the rounding: the scale, the numbers that share it, the place of the levels, their count, and RoPE. None of them is the whole cause. What remains true is narrower: under a coarse rounding the keys of our model suffer more than its values, above all after RoPE. (This is one model and one order of the changes. In a trial with ten scales in place of three the order of the lines stayed the same.)
+# In the run on this page both cost about 2 %, where the table of *Down to 2 bits* said 276 and 12. (That flatters the keys. With six scales in place of three, a trial brought the values to 1.5 to 1.9 % and the keys to 2.2 to 2.7, on three sets of 12 pieces, so keys still cost a third to a half more.) So what looked like a property of keys was mostly a property of the rounding: the size of the scale, how many numbers share it, the place of the levels, their count, and RoPE. None of them is the whole cause. What remains true is narrower: under a coarse rounding the keys of our model suffer more than its values, above all after RoPE. (This is one model and one order of the changes. In a trial with ten scales in place of three the order of the lines stayed the same.)
 #
 # How to read the lines: a channel has 512 numbers in each piece of text, a group has 32, as many as share a scale for each token. Where the levels reach from the smallest number to the largest, a scale of 0.7 spreads them over 0.7 of that range, around its middle. RoPE does not turn the values, so their last number is that of the line before.
+#
+# In smaller groups the largest number is usually smaller, and so are the steps. A fourth level makes them a third narrower.
 #
 # Why do the levels from the smallest to the largest number help? Say that a channel holds 7, 8 and 9. Three levels around 0 are −9, 0 and 9, and all three numbers become 9. Three levels from the smallest to the largest number are 7, 8 and 9, and nothing is lost. This is the offset of [[integers]]: it pays where the numbers of a channel do not lie around 0, and costs a second stored number for each group. In a trial our keys had such channels: in groups of 32 they lay off 0 by a half to three quarters of their spread, those of the values by a fifth.
 #
@@ -886,7 +888,7 @@ claims.show("decoding")
 # - The causal mask leaves the keys and values of old tokens as they are. A KV cache keeps them, and the logits stay the same.
 # - In a cached step of a large model for a single, not very long text, waiting for the weights is the largest part. A batch of texts shares the weights; each text has its own cache.
 # - int8 makes a cache of fp32 3.6 times smaller (one of 16 bits, as large models have, at most 2 times) and hardly changes the perplexity of our model.
-# - With 2 bits the scale, the numbers that share it, the place and number of the levels, and RoPE all matter. Before you blame the keys, bring each way to round to its best, one change at a time.
+# - With 2 bits the scale, how many numbers share it, the place and number of the levels, and RoPE all matter. Before you blame the keys, bring each way to round to its best, one change at a time.
 #
 # **Going further**
 #
