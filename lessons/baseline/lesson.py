@@ -180,7 +180,7 @@ show.training_step(step_timer, models.LeNet300100(), images[:128], labels[:128])
 #
 # The averages must stay, because the next step needs them. The gradients stay until the program releases them with `optimizer.zero_grad()`, in most loops at the beginning of the next step. The activations are gone, because the backward pass has used them: the level comes back to once the network's size before Adam begins.
 #
-# How large were the activations? The first layer makes 300 numbers, and its ReLU makes 300 more. Are both kept? No. The next layer needs its *input*, and that is what the ReLU gives out. The backward pass of the ReLU only has to know which numbers were above 0, and that can be seen there, too. So 300 are kept; in the same way 100 after the second layer, and 10 for the loss: 410 for one image. For 128 images these are 52,480 numbers, a fifth of the network. That is the low hill on the left, together with the temporaries of the two passes and, towards its end, the gradients.
+# How large were the activations? The first layer makes 300 numbers, and its ReLU makes 300 more. Are both kept? No. The next layer needs its *input*, and that is what the ReLU gives out. The backward pass of the ReLU only has to know which numbers were above 0, and that can be seen there, too. So 300 are kept; in the same way 100 after the second layer, and 10 for the loss: 410 for one image. For 128 images these are 52,480 numbers, a fifth of the network. They form the low hill on the left, together with the temporaries of the two passes and, towards its end, the gradients.
 #
 # What is the peak, then? On a CPU, PyTorch's Adam goes through the tensors one after the other, and for each it needs two temporaries of the tensor's own size. The largest tensor, the weight of the first layer, is 0.88 of the network (section 3 counts it). Two of these are 1.76, and 3 + 1.76 = 4.76: the dashed line.
 #
@@ -791,7 +791,7 @@ for name, (won, lost) in duels.items():
 Table(["opponent", "difference, points", "two standard errors, paired", "as if unpaired"], rows)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# On each image the difference is 1 (won), −1 (lost) or 0. Its variance is the share of the disagreements, less the square of the mean; where the two networks are about equally good, that is the $\sqrt m / n$ above. In the run on this page the paired error of the copy with 8 bits is about a tenth of the unpaired one (a rough figure for so few disagreements), that of the sibling is about half of it, and for 3 bits the difference is far outside both. The fewer the disagreements, the smaller the paired error. The unpaired error stays the same, because its formula does not contain them.
+# On each image the difference is 1 (won), −1 (lost) or 0. Its variance is the share of the disagreements, less the square of the mean; where the two networks are about equally good, that is the $\sqrt m / n$ above. In the run on this page the paired error of the copy with 8 bits is about a tenth of the unpaired one (a rough figure for so few disagreements), that of the sibling is about half of it, and for 3 bits the difference is far outside both. The fewer the disagreements, the smaller the paired error. The unpaired error does not depend on the disagreements, because its formula contains only the two accuracies: it is the same for the sibling and for 8 bits, whose accuracies are nearly alike, and larger for 3 bits, whose accuracy is lower.
 #
 # ### Few losses
 #

@@ -707,7 +707,7 @@ show.pairs_of_bits()
 # **From int8 to int32 the number of pairs grows 16 times, from 64 to 1,024.** The published price grows almost as much, 15.5 times, from 0.2 to 3.1 pJ. So for whole numbers the picture of pairs explains the price well.
 #
 # From fp16 to fp32 the pairs grow 4.8 times (11² to 24²) and the price 3.4 times, so there the picture is only roughly right. The picture fails when you compare a whole-number format with a floating-point one: fp32 has about half as many pairs as int32, and costs more. A floating-point
-# multiplication has other work besides, for it must also add the exponents, shift the result into place and round it; what that costs, the list does not say.
+# multiplication has other work besides, for it must also add the exponents, shift the result into place and round it. The list does not say what that costs.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Is int8 cheap because of its bits, or because it is a whole number?

@@ -295,11 +295,11 @@ read = show.again_or_in_turn(taken)
 #
 # *Deeper* reads larger and larger sets of numbers. In the run on this page the layer reads weights that fit into a near cache more than twice as fast as 67 MB. That is a sign that with 67 MB it waits for its weights; not even this shows from where they come.
 #
-# Your own benchmark need not know: let many layers take turns, as in a network.
+# For your own benchmark you need not know it: let many layers take turns, as in a network.
 #
 # A roof belongs to one memory. Suppose that the toy machine of section 2 has a cache as well, which delivers 40 bytes a second. For weights in it the ridge is 100 / 40 = 2.5, not 10. So ask where the numbers lie before you draw a roof, and with how many threads.
 #
-# What is the third bar for? It says how fast the weights can arrive. In the run on this page "eight in turn" reaches about 0.7 of it, so at its speed the reading alone would take about 0.7 of the layer's time. What takes the rest was not measured. Probably the routine's own work does, because even from a cache it reads more slowly than a sum (*Deeper*).
+# What is the third bar for? It says how fast the weights can arrive. In the run on this page "eight in turn" reaches about 0.7 of that speed, so the reading alone would take about 0.7 of the layer's time. What takes the rest was not measured. Probably the routine's own work does, because even from a cache it reads more slowly than a sum (*Deeper*).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. Fewer bits
@@ -486,7 +486,7 @@ show.sixteen_arranged(weights, inputs[1], inputs[16], device)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What would the roof allow? On a machine with a ridge of 8 or more, 16 inputs could be as fast as one. With a lower ridge they need at least 8 / ridge times the time that the roof allows for one: with a ridge of 3, 2.7 times. On your machine, compare the last column. (It divides by the *measured* time of one input, which is longer than its roof, so it may lie below this bound.) Where the second row is smaller than the first, the other library has the better routine for so few inputs. Then a part of the lost time is due to the way in which the library works, and not to the memory or arithmetic that the layer needs. Where the third row is smaller than the second, arranging the weights takes a part of each call.
 #
-# How much does that explain? In three trials on the machine of this page the default took about twice the time of its roof, and the library and its arranging explained 86 to 98 % of what was above; on another AMD EPYC it was half. (This roof has the peak of the default library. oneDNN's own was 14 to 29 % higher in these trials, so the table does not say how far oneDNN is from *its* roof.) In [[dynamic]] fp32 gets the same two controls.
+# How much does that explain? In three trials on the machine of this page the default took about twice the time of its roof, and the library and its arranging explained 86 to 98 % of the time above the roof; on another AMD EPYC they explained half of it. (This roof has the peak of the default library. oneDNN's own was 14 to 29 % higher in these trials, so the table does not say how far oneDNN is from *its* roof.) In [[dynamic]] fp32 gets the same two controls.
 #
 # ### Why does bf16 gain so little with oneDNN?
 #
