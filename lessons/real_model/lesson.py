@@ -103,7 +103,7 @@ show.kinds_figure({name: numbers[name] for name in ("SmolLM2-135M", "Llama-3.2-1
 #
 # 28.3 of 134.5 million is 21 %. The table grows with the width, a block with its square, so in a wide and deep model the table is a small part: at 4,096 wide and 32 blocks it would be a few per cent. Llama-3.2-1B is wider, but it also knows 128,256 tokens, so its share is 21 % as well.
 #
-# At the end of the model stands the **head**. It compares the last vector of a token with one row for each token of the vocabulary, and the results are the logits. So the head is a matrix of the same shape as the table: 49,152 · 576. In both models it *is* the table, used a second time. This is called a **tied head** ([Press and Wolf, 2017](https://arxiv.org/abs/1608.05859)). Without it SmolLM2 would store 28.3 million weights more, a fifth. The saving is real in the file. Is it also one for each token? That is the next question.
+# At the end of the model stands the **head**. It compares the last vector of a token with one row for each token of the vocabulary, and the results are the logits. So the head is a matrix of the same shape as the table: 49,152 · 576. In both models it *is* the table, used a second time. This is called a **tied head** ([Press and Wolf, 2017](https://arxiv.org/abs/1608.05859)). Without it SmolLM2 would store 28.3 million weights more, a fifth. In the file the tied head saves bytes. Does it also save reading for each token? That is the next question.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. What must one token read?
@@ -154,7 +154,7 @@ for length in (0, 1000, 8000):
 #
 # This is the same count as for a batch ([[weight_only]], section 5). A KV cache does not save reading; it *costs* reading, 46 kB for each token of the text, and it saves arithmetic. (The counts are lower bounds. A pass over 1,001 tokens also writes what it computes in between and reads it again, if that is more than the caches hold.)
 #
-# When does the cache itself become the longer part? In float32 after 538 MB / 46 kB, that is 11,700 tokens, more than the 8,192 that SmolLM2 takes. For a single user with a short text the weights decide.
+# When does a token read more of the cache than of the weights? In float32 that would be beyond 538 MB / 46 kB = 11,700 tokens, which is more than the 8,192 that SmolLM2 takes. For a single user with a short text the weights decide.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. How fast can it be, and how fast is it?
@@ -192,7 +192,7 @@ show.floor_table(bandwidth, floor_ms, first)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Half the bytes
 #
-# The published file holds **bfloat16**, 2 bytes for each weight. Kept so in memory, a token reads 269 MB in place of 538, so the floor is half as high.
+# The published file holds **bfloat16**, 2 bytes for each weight. If the weights keep this format in memory, a token reads 269 MB in place of 538, so the floor is half as high.
 #
 # **Predict.** How much faster than float32 does the same model write in bfloat16 on the machine of this page: **A** about twice as fast, **B** clearly less than that, perhaps even slower? And what decides it?
 
@@ -306,7 +306,7 @@ show.files_table(files, {"fp32": model, "bf16": half, "int8, torchao": int8})
 #
 # <!-- page -->
 #
-# As long as head and table were one matrix, the file held it once. The int8 head is another matrix, 28 MB, and the look-up still needs its own, 113 MB in float32. So 135 MB of int8 weights and 113 MB of table, and a megabyte of scales and zero points. The file is hardly smaller than the published one in bfloat16. The remedy is to store the table in bfloat16 or in int8 as well. Of a table one row is read for each token, so that its bits cost no time; they only cost space. OpenVINO's tool rounds the table to int8, too, and its file is smaller for this reason.
+# As long as head and table were one matrix, the file held it once. The int8 head is another matrix, 28 MB, and the look-up still needs its own, 113 MB in float32. So 135 MB of int8 weights and 113 MB of table, and a megabyte of scales and zero points. The file is hardly smaller than the published one in bfloat16. The remedy is to store the table in bfloat16 or in int8 as well. A token reads one row of the table alone, so the bits of the table cost space and hardly any time. OpenVINO's tool rounds the table to int8, too, and its file is smaller for this reason.
 #
 # Check it whenever you quantize a model with a tied head. The speed tells nothing about it, because the table is not read.
 
@@ -336,7 +336,7 @@ show.perplexity_table(perplexity, len(ids), loaded)
 #
 # With the same probability for each of $V$ tokens, $p = 1/V$, the loss is $\ln V = \ln 49{,}152 = 10.80$ nats for each token, and $e^{10.80} = 49{,}152$. Random weights do not give quite the same probability to each: some logits are higher and some lower by chance, and a chance preference is more often wrong than right, so the perplexity lies a little above $V$.
 #
-# This number is **no quality**. It is a check of the program. If a model with random weights has a perplexity far from $V$, something is wrong with the measurement: the logits are shifted by one place, or the loss is taken over the wrong dimension. And if a *downloaded* model shows a perplexity near $V$, its weights were not loaded, or the tokenizer belongs to another model.
+# This number says **nothing about quality**. It is a check of the program. If a model with random weights has a perplexity far from $V$, something is wrong with the measurement: the logits are shifted by one place, or the loss is taken over the wrong dimension. And if a *downloaded* model shows a perplexity near $V$, its weights were not loaded, or the tokenizer belongs to another model.
 #
 # For the same reason the ratio of int8 to float32 says nothing here. A model that knows nothing has nothing to lose. Only with the real weights in `FOLDER` does the last column say what int8 costs. On a real model compare on the same text and by the ratio, as in [[weight_only]].
 
@@ -417,7 +417,7 @@ show.decides_table(ours)
 #
 # <!-- page -->
 #
-# Read the two quotients of the large matrix. If memory alone decided, half the bytes would take 0.5 of the time, and twice the operations 1.0. Where the kernel for few inputs is well made, the row comes near that. Where twice the operations cost something, the arithmetic is not hidden behind the reading: with 8 inputs a weight is used 8 times, and on one thread the ridge of the roofline ([[roofline]]) is not far from there. When a model writes one text, a weight is used once. It is further to the left of the ridge than this experiment.
+# Read the two quotients of the large matrix. If memory alone decided, half the bytes would take 0.5 of the time, and twice the operations 1.0. Where the kernel for few inputs is well made, the row comes near that. Where twice the operations cost something, the arithmetic is not hidden behind the reading: with 8 inputs a weight is used 8 times, and on one thread the ridge of the roofline ([[roofline]]) is not far from there. When a model writes one text, a weight is used once, so the model lies further to the left of the ridge than this experiment.
 #
 # Where this stops being true: many texts at once, a prompt that is read, and small models, whose calls take the time.
 
@@ -469,7 +469,7 @@ show.record_rows(files, loaded)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### A model of a billion weights
 #
-# Llama-3.2-1B has 1.24 billion weights: 4.9 GB in float32 and 2.5 GB in bfloat16, which beside the models above is more than a lesson may take. So we build 4 of its 16 blocks with table and head, in bfloat16 and with random weights. Bytes and speed are real, quality is not. How near to its floor is it, compared with the small model in the same format (section 3)?
+# Llama-3.2-1B has 1.24 billion weights: 4.9 GB in float32 and 2.5 GB in bfloat16. Together with the models above that is more memory than a lesson may take. So we build 4 of its 16 blocks with table and head, in bfloat16 and with random weights. Bytes and speed are real, quality is not. How near to its floor is it, compared with the small model in the same format (section 3)?
 
 # %% slideshow={"slide_type": "skip"}
 few_blocks = replace(shapes.LLAMA_32_1B, layers=4)
