@@ -73,7 +73,7 @@ runtime.describe(device)
 # smell it. Do not explain yet: the next cell asks the same network again.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Here are the network, an empty photograph, the call without notes, and a stopwatch. The stopwatch looks at the clock, lets the call happen, and looks again. (Evaluation mode, `.eval()`, is another switch than `inference_mode`: it sets layers such as dropout to answering, and PyTorch still takes its notes.)
+# Here are the network, an empty photograph, the call without notes, and a stopwatch, which reads the clock before and after the call. (On a GPU a call comes back before its result is there, so the stopwatch waits for the GPU as well.) Evaluation mode, `.eval()`, is another switch than `inference_mode`: PyTorch still takes its notes, but a layer such as dropout, which sets random values to zero while a network learns, changes nothing. Two networks in different modes may do different work and give different answers, so no race between them is fair.
 
 # %% slideshow={"slide_type": "skip"}
 net = checkpoints.load("small_cnn").to(device).eval()  # evaluation mode: it answers, and does not learn
@@ -105,7 +105,7 @@ print(f"speed-up: {as_it_is / quiet:.1f} times")
 # <!-- page -->
 #
 # In runs for this lesson the first call took 4 to 70 times as long as the second one. Before you put such a number into a report, ask what else was different
-# between the two measurements. One of the two calls took notes, but it also came *first*. (If yours shows the opposite, probably another program disturbed one of the two.)
+# between the two measurements. One of the two calls took notes, but it also came *first*. (If yours shows the opposite, probably another program disturbed a call.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Was it the notes?
@@ -128,8 +128,7 @@ print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
 #
 # <!-- page -->
 #
-# The second measurement is a **control**: it repeats the first one and changes what might be the reason, here the order. If the notes were the reason, then the call with the notes would be the slower one in either order. In our trials, however, the call that came first was usually the slower one, with or without notes. Controls of this kind run through the whole
-# course.
+# The second measurement is a **control**: it repeats the first one and changes what might be the reason, here the order. If the notes were the reason, then the call with the notes would be the slower one in either order. In our trials, however, the call that came first was usually the slower one, with or without notes.
 #
 # It is not a perfect control, because the order is not all that has changed. Before, the first call was also the first one of the whole *process*. This time it was not, and that is probably why the difference is so much smaller. (In fresh processes in which the call *without* notes came first, that first call took 2 to 24 times as long as the second.) For a strict control, restart the kernel and run this measurement in place of the first.
 #
@@ -191,7 +190,7 @@ show.the_course()
 # more than a right one, because you will remember it." Say where the notebooks are.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The solution is folded under each check. *Run All* reaches the end without your answers. The sections under the heading *Deeper* are for readers who want to know more.
+# The solution is folded under each check. *Run All* reaches the end without your answers. The sections under *Deeper* are optional.
 #
 # **Ways through the course.** Each way also contains the lessons that its other lessons build on.
 #
@@ -236,10 +235,10 @@ show.first_calls(calls_us)
 #
 # <!-- page -->
 #
-# Think of a cook who has been out of the kitchen. The first dish takes longer, because the tools have been put away. A processor keeps what it has used last in small, fast memories, the *caches*: the program's instructions, the weights, the table that says where memory
-# lies. While the network rests, other programs use the processor and fill the caches with their own data. The first calls bring everything back. (This is the usual explanation. The controls under *Deeper* test a part of it.) In trials for this lesson, each after a second of rest, the first call usually took 1.3 to 2.1 times as long as the second. In the run on this page it is 1.2 times, because the second is slow as well.
+# Think of a cook who comes back to the kitchen: the first dish takes longer, because the tools have been put away. A processor keeps what it has used last in small, fast memories, the *caches*: the program's instructions, the weights, the table that says where memory
+# lies. While the network rests, other programs use the processor and fill the caches with their own data. The first calls bring everything back. (This is the usual explanation. *Deeper* tests a part of it.) In trials for this lesson, each after a second of rest, the first call usually took 1.3 to 2.1 times as long as the second. In the run on this page it is 1.2 times, because the second is slow as well.
 #
-# The very first call of a process, as in section 1, pays for more than that. Probably PyTorch prepares some things only when they are first needed. The documentation of its own timer gives this as the reason why that timer warms up:
+# The very first call of a process, as in section 1, pays for more than that. Probably PyTorch prepares some things only when they are first needed. Its own timer warms up for this reason, as the documentation says:
 # "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)".
 #
 # But if your program calls the network once an hour, then the slow first call *is* what its user waits for. Measure that call, and say so.
@@ -295,11 +294,9 @@ show.scatter(samples)
 # **interquartile range**, or **IQR**.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Now read the printed line. All four numbers are divided by the median: *slowest* 2 means twice as long, and *IQR* 0.1 means that the middle half of the calls spans 10 % of the median. With 300 calls a single one of twice the usual time hardly moves even the mean: it adds 1 / 300 = 0.003. (One of fifty times the usual time would add 49 / 300 = 0.16.) So on a quiet day mean and median agree. On a busy day they differ, and you do not know beforehand which kind of day it is.
+# Now read the printed line. All four numbers are divided by the median: *slowest* 2 means twice as long, and *IQR* 0.1 means that the middle half of the calls spans 10 % of the median. If one of 300 calls takes twice the usual time, even the mean hardly moves: it rises by 1 / 300 = 0.003. So on a quiet day mean and median agree. On a busy day they differ, and you do not know beforehand which kind of day it is.
 #
-# - The **mean** follows the tail: a few bad calls move it.
-# - The **median** is the middle call. A few bad calls hardly move it.
-# - The **IQR** says how far single calls scatter (their **spread**). It does not say how sure the median is: more calls make the median surer, and the scatter stays what it is.
+# The IQR says how far single calls scatter (their **spread**). It does not say how sure the median is: more calls make the median surer, and the scatter stays what it is.
 #
 # If there is a floor, why not report the *fastest* call? It is a fair choice, and often a steadier number than the median. But it answers another question: how fast the code *could* run with nothing in its way. Whichever you choose, take the same for both candidates. The mean of one against the fastest call of the other makes a speed-up out of nothing: with the seven calls above it would be 22 / 10 = 2.2, for a function against itself.
 #
@@ -327,20 +324,20 @@ show.drift(drifting)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **In blocks the report says that B is slower than A by about 14 %, although they are the same function; in turn almost nothing is left of it.** Had B run first, B would have looked faster by about as much.
 #
-# In blocks of 30 calls the middle call of A takes 1.074 seconds and that of B 1.226, because half of the whole drift lies between the two. 1.226 / 1.074 = 1.14. Turns do not help when the two disturb *each other*, for example when one leaves the caches full of its own data. Then no order is fair, and you have to say in which situation you measure.
+# In blocks of 30 calls the middle call of A takes 1.074 seconds and that of B 1.226, because half of the whole drift lies between the two. 1.226 / 1.074 = 1.14. More calls in each block do not help: if the drift over the whole run stays the same, half of it still lies between the two middles. Repetition reduces the effect of chance, and not a bias. Turns do not help when the two disturb *each other*, for example when one leaves the caches full of its own data. Then no order is fair, and you have to say in which situation you measure.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Do it with four calls, by hand. Because of the drift they take 1.0, 1.1, 1.2 and 1.3 seconds, whatever runs in them.
 #
-# - *In blocks*, A A B B: A takes 1.05 on average and B 1.25. So B seems to be slower by 1.25 / 1.05 = 1.19, that is 19 %, and it is the same function.
+# - *In blocks*, A A B B: A takes 1.05 on average and B 1.25. So B seems to be slower by 1.25 / 1.05 = 1.19, that is 19 %.
 # - *In turn*, A B A B: the first round has 1.0 and 1.1, the second 1.2 and 1.3. We divide *within each round*, because its two calls are neighbours in time: 1.1 / 1.0 = 1.10 and 1.3 / 1.2 = 1.08. Only the drift from one call to the next is left.
 # - *In turn, changing places*, A B B A: the rounds give 1.1 / 1.0 = 1.10 and 1.2 / 1.3 = 0.92. One ratio is above 1 and the other below it. Over many rounds the two kinds cancel.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Measuring in turn is called **interleaving**, and the rounds are *interleaved*. The drift then meets both candidates nearly alike, and the **ratio within each round** compares neighbours in time. Divide first, and take the median afterwards. Suppose that three rounds give 10, 20 and 30 ms for A, because the machine gets slower, and 5, 30 and 15 ms for B, whose second call was disturbed. The ratios A over B are 2.0, 0.67 and 2.0, and their median is 2. Taken the
+# Measuring in turn is called **interleaving**, and the rounds are *interleaved*. Then the drift affects both candidates nearly alike, and the **ratio within each round** compares neighbours in time. Divide first, and take the median afterwards. Suppose that three rounds give 10, 20 and 30 ms for A, because the machine gets slower, and 5, 30 and 15 ms for B, whose second call was disturbed. The ratios A over B are 2.0, 0.67 and 2.0, and their median is 2. Taken the
 # other way round, the median of A is 20 and that of B is 15, and their ratio is 1.33, which no round has shown: the 20 and the 15 come from different rounds, and the drift lies between them.
 #
-# Take care which of the two you divide by the other. By hand we divided B by A: above 1 means that B is *slower*. A speed-up is A over B: for the blocks 1 / 1.19 = 0.84, and below 1 means slower. Nor is it a percentage saved: at a speed-up of 4 a quarter of the time is left, so 75 % are saved.
+# Take care which of the two you divide by the other. By hand we divided B by A: above 1 means that B is *slower*. A speed-up is A over B: for the blocks 1 / 1.19 = 0.84, and below 1 means slower. A speed-up is not a percentage saved either: at a speed-up of 4 a quarter of the time is left, so 75 % are saved.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### A function against itself
@@ -369,18 +366,18 @@ ratios = show.rounds(versus, "A again", "B: without notes")
 #
 # <!-- page -->
 #
-# Read the noise floor off the table: its quartiles of *A again* say that in half of all rounds the ratio of a function to itself lay between these two values, and in the other half outside. So if a single round shows a gain of that size, it may be noise. If the dot and the square of one round jump together, then A was disturbed in that round: both ratios are the time of the same A over something.
+# Read the noise floor off the table. In the run on this page the quartiles of *A again* are 0.97 and 1.02: in half of all rounds the ratio of a function to itself lay between these two values, and in the other half outside. So if a single round shows a gain of 2 %, it may be noise. If the dot and the square of one round jump together, then probably A was disturbed in that round, because both ratios have the time of the same A on top.
 #
-# (Each dot is a sample of many calls in a row, which together take a fiftieth of a second or more, because a sample must be long enough for the clock.) Over many rounds smaller differences can be detected; the next section shows how.
+# Over many rounds smaller differences can be detected, as you see below. (Each dot divides two samples. A sample is many calls in a row, which together take a fiftieth of a second or more, so that it is long enough for the clock.)
 #
-# The ratio of *A again* should be 1, so any other result is noise or a fault of the instrument. The A/A test costs one line of code, and it shows how small a difference your instrument can see *today*. If *A again* is not near 1 for you, something disturbs your machine. Close other programs, plug in the charger, and run the cell again.
+# The ratio of *A again* should be 1. If yours is not near 1, something disturbs your machine. Close other programs, plug in the charger, and run the cell again.
 #
-# In section 1 we found a far larger speed-up. In runs for this lesson the fair one was 6 to 8 % on a quiet machine, and up to 12 % on a busy one.
+# Section 1 showed a far larger speed-up. In runs for this lesson B, measured fairly, was 6 to 8 % faster on a quiet machine, and up to 12 % on a busy one.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### How sure is that?
 #
-# The orange squares may overlap the grey dots. Is B faster all the same? The quartiles do not answer this, because they say how far *single rounds* scatter. Here is a way that needs only counting.
+# The orange squares may overlap the grey dots. Is B faster all the same? The quartiles do not answer this, because they say how far *single rounds* scatter. Counting does.
 #
 # Suppose that the notes made no difference. Then in each round it would be mere chance which of the two is faster, as with a coin. Suppose that there are 5 rounds, and that B wins all of them. Five throws of a coin have 2 · 2 · 2 · 2 · 2 = 32 equally likely outcomes. One of them is five heads and one is five tails, so chance alone gives such a clear result in 2 of 32 cases, or 6 %. That is rare, but not rare enough to be sure. And if B wins four of the five? Of the 32 outcomes, 5 have exactly four heads and 1 has five, and as many have four tails or more: together 12 of 32, or 38 %. A lead that chance produces so often shows nothing.
 # With 10 rounds and 10 wins it would be 2 of 1,024. This is the **sign test**. It is one reason to take many rounds: they do not make the scatter of the dots smaller, but they make the *verdict* surer. With fewer than six rounds no result can be rarer than 6 %.
@@ -394,7 +391,7 @@ for name in ("A again", "B: without notes"):
     )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first line is the control, because a function against itself must win about half of the rounds. (31 throws of a coin nearly always show 10 to 21 heads. The test counts the rounds as independent of each other.) If the number printed for B is small and the one for *A again* is not, then chance is a poor explanation, and B is faster on your machine. How small must it be? Many fields take 5 % as the limit ([[baseline]] comes back to it). Choose yours before the run. In the run on this page B won 23 of the 31 rounds, and the number is 1.1 %. In a quieter run B won all 31. If the number is above your limit, you cannot claim a difference from this run: quiet the machine, or measure afresh with more rounds, and decide beforehand how many. (To add rounds until the number is small gives luck many chances.)
+# The first line is the control, because a function against itself must win about half of the rounds. (31 throws of a coin nearly always show 10 to 21 heads. The test treats the rounds as independent.) If the number printed for B is small and the one for *A again* is not, then chance is a poor explanation, and B is faster on your machine. How small must it be? Many fields take 5 % as the limit ([[baseline]] comes back to it). Choose yours before the run. In the run on this page B won 23 of the 31 rounds, and the number is 1.1 %. If the number is above your limit, you cannot claim a difference from this run: quiet the machine, or measure afresh with more rounds, and decide beforehand how many. (To add rounds until the number is small gives luck many chances.)
 #
 # The sign test tells you *that* there is a difference, and not *why*, nor whether it is large enough to matter to anybody. And the verdict holds for what you measured: this network, one thread, this machine. Why should it change with the input? Suppose that the notes cost 0.03 ms a call, however many photographs come in. With one photograph a call takes 0.52 ms with them and 0.49 without: 1.06 times. If a hundred photographs take 30 ms without notes, the same 0.03 ms make 30.03, and the speed-up is 1.001. So name the input beside the ratio.
 #
@@ -450,13 +447,11 @@ two_over_one = show.two_threads_over_one(wall_and_cpu)
 show.threads(two_over_one)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The large product is done in half to two thirds of the wall time (nearest to B), for about the same CPU time. The small network pays for the second thread, and gains little time or even takes clearly longer.**
+# **On a quiet machine the large product is done in half to two thirds of the wall time (nearest to B), for about the same CPU time. The small network takes about twice the CPU time or more, and gains little time or even takes longer.**
 #
 # <!-- page -->
 #
-# In runs for this lesson the small network took about twice the CPU time or more.
-#
-# Why does a thread that has nothing to do cost CPU time? It can wait *actively*: it asks again and again whether there is work, so that it can begin at once. Such a thread is busy in the eyes of the system, so CPU time counts its waiting just like work. Probably the second thread mostly waits like that for its next, tiny piece: in a trial it was busy for nearly all of the wall time. (*Deeper* has a test on a busy machine.)
+# Why does a thread that has nothing to do cost CPU time? It can wait *actively*: it asks again and again whether there is work, so that it can begin at once. Such a thread is busy in the eyes of the system, so CPU time counts its waiting just like work. If both threads are busy all the time, the CPU time is twice the wall time. (With one thread the two are nearly equal.) In the run on this page this holds for both jobs: 2 · 0.57 = 1.14, and 2 · 1.15 = 2.30, near the measured 2.28. The product's wall time fell, so there the second thread did its share. The network's did not, so there it probably waited most of the time for its next, tiny piece. (*Deeper* has a test on a busy machine.)
 #
 # So a time without its number of threads says little. In this course times are measured with **one thread** unless the text says otherwise; training uses all physical cores.
 
@@ -468,8 +463,7 @@ show.threads(two_over_one)
 #
 # Two candidates took turns. Round $i$ gave `base_seconds[i]` for the baseline and `own_seconds[i]` for the candidate.
 # Write `typical_speedup`: how many times as fast as the baseline the candidate is in a typical round, so that neither
-# drift nor one disturbed round changes the answer much. Typical is what a median says: of an even number of values it is half-way
-# between the two in the middle. Leave both lists as they are.
+# drift nor one disturbed round changes the answer much. *Typical* means a median: of an even number of values, it is half-way between the two in the middle. Leave both lists as they are.
 #
 # <details><summary>Hint</summary>
 # Drift cancels within a round. A disturbed round is an outlier among the rounds' ratios. The function median is
@@ -517,7 +511,7 @@ def typical_speedup_solution(base_seconds, own_seconds):
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check runs your experiment on several machines that it has made up. On some of them new is clearly faster. On others it is slower, or the difference is too small to matter, or the two are equally fast and something else makes the times differ. It looks at how you measure, and then at what you conclude.
+# The check runs your experiment on several made-up machines. On some of them new is clearly faster. On others it is slower, the difference is too small to matter, or only something else makes the times differ. The check judges how you measure, and then what you conclude.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 5 min.* In pairs, without a laptop: "Write down, in five words each, what your experiment does." Collect the steps on the board: warm up, take turns, many rounds, ratio in each round, median, threshold. Ask what each step is for:
@@ -620,7 +614,7 @@ def flawed_lines_solution():
 #
 # ### How sure is the ratio itself?
 #
-# The sign test of section 5 says that B is faster. The same counting says how sure the *ratio* is. Sort the 31 ratios. If the 10th to the 22nd run from 1.05 to 1.09, you may report "between 1.05 and 1.09 times as fast": the true median lies outside only if far too many rounds happen to fall on one side of it, and coins do that in 3 % of cases. The quartiles in the table do not say this. They say how far single rounds scatter, and they stay where they are with more rounds, while the interval for the median
+# The sign test of section 5 says that B is faster. The same counting says how sure the *ratio* is. Sort the 31 ratios. If the 10th is 1.05 and the 22nd is 1.09, you may report "between 1.05 and 1.09 times as fast": the true median lies outside only if far too many rounds happen to fall on one side of it, and coins do that in 3 % of cases. The quartiles in the table do not say this. They say how far single rounds scatter, and they stay where they are with more rounds, while the interval for the median
 # becomes narrower.
 #
 # ### Which clock?
@@ -640,7 +634,7 @@ Table(["clock", "can be set", "never goes back", "least step, as Python says", "
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Somebody else's garbage
 #
-# Python frees most objects as soon as nothing points at them. This does not free objects that point at each other in a circle, or at themselves, because something always points at them. They are left to the **garbage collector**, which runs from time to time, and perhaps in the middle of *your* measurement. Here a tensor hangs on an object that points at itself:
+# Python frees most objects as soon as nothing points at them. This does not free objects that point at each other in a circle, or at themselves, because something always points at them. They are left to the **garbage collector**, which runs from time to time, and perhaps in the middle of *your* measurement. Here an object that points at itself holds a tensor:
 
 # %% slideshow={"slide_type": "skip"}
 node = SimpleNamespace(tensor=torch.zeros(1000))  # an object that can hold anything
@@ -653,7 +647,7 @@ print("still in memory after del:         ", after_del)
 print("still in memory after gc.collect():", tensor_there() is not None)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# After `del` the tensor is still in memory; the collector frees it. (If it was gone after `del`, the collector happened to run just then.) So `timing.compare` collects once before it starts, and Python's `timeit`, on which it stands, switches the collector off meanwhile.
+# After `del` the tensor is still in memory; the collector frees it. (If it was gone after `del`, the collector happened to run just then.) So `timing.compare` collects once before it starts, and Python's `timeit`, which it uses, switches the collector off while it measures.
 #
 # Should a timer collect before *every* call? The next cell tries three timers on the same product: a plain one, one that collects first, and one that does not collect, but pauses for as long as the collecting takes.
 
@@ -732,7 +726,7 @@ Table(["just before", "one call"], [[name, f"{s / typical['its own calls']:.2f}�
 #
 # ### A thread that waits awake
 #
-# Section 6 guesses that the second thread's CPU time is waiting. A waiting thread of GNU's OpenMP, which PyTorch's packages for Linux use, first ["waits actively with consuming CPU power"](https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html). A setting, `GOMP_SPINCOUNT=0`, sends it to sleep at once. In a trial on a machine whose cores were *all busy with other programs*, two threads took 26 times the wall time of one thread and 30 times its CPU time. With the setting it was 1.6 and 1.7 times. So there nearly all of the extra time was waiting awake. On a quiet machine the setting makes things worse. In a trial the wall time of two threads was 1.1 times that of one thread without the setting, and 5 times with it. Their CPU time was 2.1 times that of one thread without the setting, and 4 times with it. Probably it takes time to fall asleep and to be woken.
+# Section 6 guesses that the second thread's CPU time is waiting. A waiting thread of GNU's OpenMP, which PyTorch's packages for Linux use, first ["waits actively with consuming CPU power"](https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html). A setting, `GOMP_SPINCOUNT=0`, sends it to sleep at once. In a trial on a machine whose cores were *all busy with other programs*, two threads took 26 times the wall time of one thread and 30 times its CPU time. With the setting the two ratios were only 1.6 and 1.7. So there nearly all of the extra time was waiting awake. On a quiet machine the setting makes things worse. In a trial the wall time of two threads was 1.1 times that of one thread without the setting, and 5 times with it. Their CPU time was 2.1 times that of one thread without the setting, and 4 times with it. Probably it takes time to fall asleep and to be woken.
 # When other programs need the cores, two threads can be slower on the large product as well: in trials they took 1.6 to 2.6 times as long as one. Probably a call then waits for the one thread that is held up.
 #
 # The Jupyter kernels (the Python processes behind the notebooks) that this course starts let a thread stay awake only briefly, for the same reason: beside a busy program, a thread that waits awake may hold the very core that the other one needs.
