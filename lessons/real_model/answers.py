@@ -144,6 +144,15 @@ def without_the_slowest(ms):
     return named(of_runs(ms, lambda times: sorted(times)[-2], seeds=27))
 
 
+def without_the_first(ms):
+    return named(of_runs(ms, lambda times: min(times[1:]), seeds=30))
+
+
+def upside_down(ms):
+    time = of_runs(ms, seeds=31)
+    return named({arm: time["as it is"] / time[arm] for arm in ARMS})
+
+
 def as_it_is_by_the_median(ms):
     least, other = of_runs(ms, seeds=28), of_runs(ms, median, seeds=28)
     return named({**least, "as it is": other["as it is"]})
@@ -243,6 +252,15 @@ def weights_for_each(stored, table, rows, tied, kv, length, size):
     return (weights * max(1, length) + kv * length) * size
 
 
+def a_row_for_each_token(stored, table, rows, tied, kv, length, size):
+    weights = stored if tied else stored - table + table // rows * (length + 1)
+    return (weights + kv * length) * size
+
+
+def the_head_besides(stored, table, rows, tied, kv, length, size):
+    return (stored if tied else stored + table // rows) * size + kv * length * size
+
+
 def by_subtraction(stored, table, rows, tied, kv, length, size):
     not_read = 0 if tied else table - table // rows
     return int((np.int64(stored) - not_read + np.int64(kv) * length) * size)
@@ -286,6 +304,8 @@ WRONG = {
         by_the_second,
         by_the_third,
         without_the_slowest,
+        without_the_first,
+        upside_down,
         as_it_is_by_the_median,
         mean_quotients,
         in_other_words,
@@ -306,6 +326,8 @@ WRONG = {
         in_numbers,
         cache_in_numbers,
         weights_for_each,
+        a_row_for_each_token,
+        the_head_besides,
     ],
 }
 ODD = {"what_decides": [by_numpy, in_turn], "token_bytes": [by_subtraction, token_by_token]}

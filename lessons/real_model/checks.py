@@ -23,6 +23,7 @@ from course_utils.exercises.search import compare
 ARMS = ("as it is", "half the bytes", "twice the operations")
 FOUND = ("bytes", "operations", "both", "neither")
 FEWEST = 5  # seeds
+MOST_NAMED = 5  # other rules in a verdict
 
 
 def _named(time: Mapping[str, float], help_below: float = 0.75, cost_above: float = 1.25) -> str:
@@ -39,26 +40,57 @@ def _by_the_card(runs: Sequence[Run]) -> str:
 
 
 def _others(own: Mapping[str, Sequence[float]]) -> dict[str, str]:
-    """Rules that are not the card's -> what they conclude."""
-    summaries: dict[str, Callable] = {"mean": fmean, "median": median, "longest time": max}
-    summaries |= {"first run": lambda times: times[0], "last run": lambda times: times[-1]}
+    """Rules that are not the card's -> what they conclude; the more particular ones first."""
+    least = {arm: min(times) for arm, times in own.items()}
+    base, half, twice = (least[arm] for arm in ARMS)
+    right = _named(least)
     found = {
+        "if the two questions are exchanged": {"bytes": "operations", "operations": "bytes"}.get(right, right),
+        "if 'both' and 'neither' are exchanged": {"both": "neither", "neither": "both"}.get(right, right),
+        "if the answer is 'bytes' as soon as half the bytes help": "bytes" if right == "both" else right,
+        "if the answer is 'operations' as soon as twice the operations cost": (
+            "operations" if right == "both" else right
+        ),
+        "if what is neither is called 'both'": "both" if right == "neither" else right,
+        "if one yes is enough for 'both'": "neither" if right == "neither" else "both",
+        "if milliseconds stand in place of quotients": _of_quotients(half, twice),
+        "if the quotients are upside down": _of_quotients(base / half, base / twice),
+        "if the two limits are exchanged": _named(least, help_below=1.25, cost_above=0.75),
+        "if half the bytes are compared with twice the operations and not with as it is": (
+            "bytes" if half < twice else "operations"
+        ),
+        "if each of the two is divided by the other and not by as it is": _of_quotients(half / twice, twice / half),
+        "if half the bytes must take no more than half of the time": _named(least, help_below=0.5),
+        "if half the bytes must take nearly half of the time": _named(least, help_below=0.6),
+        "if any gain at all counts as a help": _named(least, help_below=1),
+        "if any loss at all counts as a cost": _named(least, cost_above=1),
+        "if twice the operations must take nearly twice the time": _named(least, cost_above=1.75),
+        "if nobody asks what the operations cost": "bytes" if right in ("bytes", "both") else "neither",
+        "if nobody asks what the bytes bring": "operations" if right in ("operations", "both") else "neither",
+    }
+    by_seed = (min(x / y for x, y in zip(own[arm], own["as it is"], strict=False)) for arm in ARMS[1:])
+    noisy = {
+        "if the first run is left out": _named({arm: min(times[1:] or times) for arm, times in own.items()}),
+        "if the least quotient of a seed stands in place of the quotient of the least times": _of_quotients(*by_seed),
+    }
+    summaries: dict[str, Callable] = {
+        "second least time": lambda times: sorted(times)[:2][-1],
+        "median": median,
+        "mean": fmean,
+        "longest time": max,
+        "first run": lambda times: times[0],
+        "last run": lambda times: times[-1],
+    }
+    noisy |= {
         f"if the {word} stands in place of the least time": _named({arm: summary(t) for arm, t in own.items()})
         for word, summary in summaries.items()
     }
-    least = {arm: min(times) for arm, times in own.items()}
-    found |= {
-        "if any gain at all counts as a help": _named(least, help_below=1),
-        "if half the bytes must take nearly half of the time": _named(least, help_below=0.6),
-        "if any loss at all counts as a cost": _named(least, cost_above=1),
-        "if twice the operations must take nearly twice the time": _named(least, cost_above=1.75),
-        "if nobody asks what the operations cost": "bytes" if _named(least) in ("bytes", "both") else "neither",
-        "if nobody asks what the bytes bring": "operations" if _named(least) in ("operations", "both") else "neither",
-        "if the two questions are exchanged": {"bytes": "operations", "operations": "bytes"}.get(
-            _named(least), _named(least)
-        ),
-    }
-    return found
+    return {rule: says for rule, says in noisy.items() if says != right} | found
+
+
+def _of_quotients(helps: float, costs: float) -> str:
+    """The card's two questions, asked of any two numbers."""
+    return _named({"as it is": 1, "half the bytes": helps, "twice the operations": costs})
 
 
 def _own_times(runs: Sequence[Run], got: str) -> str:
@@ -69,7 +101,7 @@ def _own_times(runs: Sequence[Run], got: str) -> str:
     said += ", ".join(f"{arm!r} {time:.4g}" for arm, time in least.items())
     helps, costs = (least[arm] / least["as it is"] for arm in ARMS[1:])
     said += f": quotients {helps:.3f}, which helps below 0.75, and {costs:.3f}, which costs above 1.25."
-    return said + comes_out(got, [rule for rule, says in _others(own).items() if says == got][:4])
+    return said + comes_out(got, [rule for rule, says in _others(own).items() if says == got][:MOST_NAMED])
 
 
 def _machine(
@@ -100,6 +132,10 @@ def _all_but_one(seed: float) -> bool:
     return not one_alone(seed)
 
 
+def _later(seed: float) -> bool:
+    return seed > 0
+
+
 MACHINES = (
     _machine("half the bytes take half of the time, and twice the operations cost nothing", (10, 5.2, 10.3)),
     _machine("half the bytes change nothing, and twice the operations take twice the time", (10, 9.8, 19.6)),
@@ -117,6 +153,7 @@ MACHINES = (
         (10, 9.5, 80),
         one_alone,
     ),
+    _machine("in all runs but the first another program slows it as it is", (10, 9.6, 14), (18, 9.6, 14), _later),
 )
 
 
@@ -225,7 +262,12 @@ def token_bytes(answer: Callable) -> None:
         ),
         "You return numbers. Each has `size` bytes.": rule(each=lambda size: 1),
         "You return bits. Asked are bytes.": rule(each=lambda size: 8 * size),
-        "You divide by 8. `size` is in bytes already.": rule(each=lambda size: size / 8),
+        "You divide by 8. `size` is in bytes already.": (
+            rule(each=lambda size: size / 8),
+            lambda stored, table, rows, tied, kv, length, size: (
+                (weights_alone(stored, table, rows, tied, kv, length, 1) + kv * length) * size // 8
+            ),
+        ),
         "The cache in your result is not multiplied by the size of a number.": (
             lambda stored, table, rows, tied, kv, length, size: (
                 weights_alone(stored, table, rows, tied, kv, length, size) + kv * length
@@ -234,6 +276,57 @@ def token_bytes(answer: Callable) -> None:
         "The weights in your result are not multiplied by the size of a number.": (
             lambda stored, table, rows, tied, kv, length, size: (
                 weights_alone(stored, table, rows, tied, kv, length, 1) + kv * length * size
+            )
+        ),
+        "You add `length` to `kv`. Each of the `length` tokens has left `kv` numbers: multiply.": rule(
+            cache=lambda kv, length: kv + length
+        ),
+        "You count the weights alone, and all that are stored: no cache, and the whole table of an untied model.": (
+            lambda stored, table, rows, tied, kv, length, size: stored * size
+        ),
+        "You take the whole table out, tied or not. Tied, it is the head and is read; untied, one row is looked up.": (
+            rule(whole=lambda tied: False, row=lambda table, rows: 0)
+        ),
+        "You take a row out of a tied model. The head reads every row, so nothing is saved there.": rule(
+            more=lambda table, rows, tied: -(table // rows) if tied else 0
+        ),
+        "You look up a row for each token before. With a cache the pass is over one token: one row.": (
+            lambda stored, table, rows, tied, kv, length, size: (
+                (stored - (0 if tied else table - table // rows * (length + 1)) + kv * length) * size
+            ),
+            lambda stored, table, rows, tied, kv, length, size: (
+                (stored - (0 if tied else table) + table // rows * (length + 1) + kv * length) * size
+            ),
+            lambda stored, table, rows, tied, kv, length, size: (
+                (stored - (0 if tied else table - table // rows * (length + 1))) * size
+            ),
+            lambda stored, table, rows, tied, kv, length, size: (
+                (stored - (0 if tied else table - table // rows * length) + kv * length) * size
+            ),
+        ),
+        "You read more of an untied model than it stores. The head is in `stored`, and one row is all of the table.": (
+            rule(whole=lambda tied: True, more=lambda table, rows, tied: 0 if tied else table // rows),
+            rule(whole=lambda tied: True, more=lambda table, rows, tied: 0 if tied else table),
+            rule(whole=lambda tied: True, more=lambda table, rows, tied: 0 if tied else table + table // rows),
+        ),
+        "You count the cache of an untied model alone. A tied one has a cache, too.": (
+            lambda stored, table, rows, tied, kv, length, size: (
+                stored * size if tied else (stored - table + table // rows + kv * length) * size
+            )
+        ),
+        "You count the cache of a tied model alone. An untied one has a cache, too.": (
+            lambda stored, table, rows, tied, kv, length, size: (
+                (stored + kv * length) * size if tied else (stored - table + table // rows) * size
+            )
+        ),
+        "You count the cache with 2 bytes a number. Here every number has `size` bytes.": (
+            lambda stored, table, rows, tied, kv, length, size: (
+                weights_alone(stored, table, rows, tied, kv, length, size) + 2 * kv * length
+            )
+        ),
+        "You count the cache with 4 bytes a number. Here every number has `size` bytes.": (
+            lambda stored, table, rows, tied, kv, length, size: (
+                weights_alone(stored, table, rows, tied, kv, length, size) + 4 * kv * length
             )
         ),
         "You count the cache alone. The weights are read for each token.": (

@@ -35,7 +35,7 @@
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The models of the last lessons were small enough to learn with: a million weights, and an alphabet of 96 characters. Most people who ask about efficient models have another kind in mind, one from a hub, with a hundred million weights or several billion. This lesson takes such a model and asks the questions of this part again, now with numbers that matter: what does it store, what must it read for each token, and how fast is it?
 #
-# **Which model?** The lesson works with any causal language model in the Hugging Face format that lies in a folder on your machine. A small open one is SmolLM2-135M ([Allal et al., 2025](https://arxiv.org/abs/2502.02737)), 270 MB. Once, with a network, you get it with this line in a terminal, in the folder of the course with its environment activated: `hf download HuggingFaceTB/SmolLM2-135M --local-dir SmolLM2-135M`. Then write its path into `FOLDER` below.
+# **Which model?** The lesson works with a causal language model in the Hugging Face format that lies in a folder on your machine, if it is built like SmolLM2 and most models of today, as those of the Llama, Qwen, Gemma and Phi families: blocks of attention and of feed-forward layers, all of them linear layers of PyTorch. (What fits less well: of a mixture of experts a token reads a few experts only, so the counts below are too large. GPT-2 keeps its matrices in a layer of its own that torchao does not round. A model without attention, such as Mamba, stops the lesson in section 2. The part on OpenVINO knows the architecture `llama` alone, which SmolLM2 has.) A small open one is SmolLM2-135M ([Allal et al., 2025](https://arxiv.org/abs/2502.02737)), 270 MB. Once, with a network, you get it with this line in a terminal, in the folder of the course with its environment activated: `hf download HuggingFaceTB/SmolLM2-135M --local-dir SmolLM2-135M`. Then write its path into `FOLDER` below. A relative path counts from the folder of this notebook, which lies two folders deeper than the folder of the course, so there it is `"../../SmolLM2-135M"`.
 #
 # **And without one?** Then the lesson goes on offline, with **random weights in the published shape** of SmolLM2-135M: as many layers, as wide, with as many tokens. What is computed and read does not depend on the values of the weights, so all bytes and all speeds are real. What such a model writes is nonsense, so no number about its quality is real, and the lesson says so at each of them. The page that you are reading was made in this way.
 #
@@ -54,7 +54,7 @@ from course_utils.scorecard import claims
 from lessons.real_model import checks as check
 from lessons.real_model import show
 
-FOLDER = None  # the path of a model's folder, for example "SmolLM2-135M"; None = random weights
+FOLDER = None  # the path of a model's folder, for example "../../SmolLM2-135M"; None = random weights
 torch.set_num_threads(1)  # one thread for every measurement in this lesson
 runtime.seed_all(0)
 loaded = show.load(FOLDER)  # in float32
@@ -103,7 +103,7 @@ show.kinds_figure({name: numbers[name] for name in ("SmolLM2-135M", "Llama-3.2-1
 #
 # 28.3 of 134.5 million is 21 %. The table grows with the width, a block with its square, so in a wide and deep model the table is a small part: at 4,096 wide and 32 blocks it would be a few per cent. Llama-3.2-1B is wider, but it also knows 128,256 tokens, so its share is 21 % as well.
 #
-# At the end of the model stands the **head**. It compares the last vector of a token with one row for each token of the vocabulary, and the results are the logits. So the head is a matrix of the same shape as the table: 49,152 · 576. In both models it *is* the table, used a second time. This is called a **tied head** ([Press and Wolf, 2017](https://arxiv.org/abs/1608.05859)). Without it SmolLM2 would store 28.3 million weights more, a fifth. In the file the tied head saves bytes. Does it also save reading for each token? That is the next question.
+# At the end of the model stands the **head**. It compares the last vector of a token with one row for each token of the vocabulary, and the results are the logits. So the head is a matrix of the same shape as the table: 49,152 · 576. In both models it *is* the table, used a second time. This is called a **tied head** ([Press and Wolf, 2017](https://arxiv.org/abs/1608.05859)). Without it SmolLM2 would store 28.3 million weights more, a fifth of what it stores now. In the file the tied head saves bytes. Does it also save reading for each token? That is the next question.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. What must one token read?
@@ -124,9 +124,9 @@ show.tied_table()
 #
 # <!-- page -->
 #
-# *Looking up* is not multiplying. The embedding takes row number 4,711 and leaves the other rows alone. The head must compare with *every* token, because any token may be the next. So a tied model reads its one matrix whole, as the head, and the row that it looked up is among what is read. An untied model reads its head whole and one row of the table besides. A tied head saves a fifth of the file, and next to nothing of the reading.
+# *Looking up* is not multiplying. The embedding takes row number 4,711 and leaves the other rows alone. The head must compare with *every* token, because any token may be the next. So a tied model reads its one matrix whole, as the head, and the row that it looked up is among what is read. An untied model reads its head whole and one row of the table besides. A tied head saves a sixth of the untied model's file (28.3 of 162.8 million numbers), and next to nothing of the reading.
 #
-# So the rule for what a token must read: **all weights, but of a table that only looks up one row.** For SmolLM2 in float32 this is 134.5 million · 4 bytes = 538 MB for each token. With batch 1 there is no way around it: the caches of a processor hold some tens of megabytes, so when the next token comes, the first blocks are no longer in a cache.
+# So the rule for what a token must read: **all weights, but of a table that only looks up one row.** For SmolLM2 in float32 this is 134.5 million · 4 bytes = 538 MB for each token. When one text is written token by token, there is no way around it: the caches of a processor hold some tens of megabytes, so when the next token comes, the first blocks are no longer in a cache. (The way around is to make fewer passes. In speculative decoding ([[decoding]]) a draft guesses several tokens, and the model checks all of them in one pass, which reads all weights once.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### With and without a cache
@@ -185,9 +185,9 @@ show.floor_table(bandwidth, floor_ms, first)
 #
 # <!-- page -->
 #
-# A token makes 211 products with matrices (seven in each of the 30 blocks, and the head), and many more small operations around them: norms, rotations, the softmax, copying. Each is called from Python, which takes some microseconds even if there is hardly anything to compute. In a model that is four times as wide each product is sixteen times as long, while the number of calls depends on the depth alone, so larger models are nearer to their floor. (That is a count and no measurement. The table in *Deeper* has Llama-3.2-1B beside this model.)
+# A token makes 211 products with matrices (seven in each of the 30 blocks, and the head), and many more small operations around them: norms, rotations, the softmax, copying. Each is called from Python, which takes some microseconds even if there is hardly anything to compute. How much time is that? In a trial on the same kind of processor, beside other programs, the 211 products alone took two thirds of the time of a token, about as long as a dot product over the same weights. So the products came near the floor, and the other third was everything else. In a model that is four times as wide each product is sixteen times as long, while the number of calls depends on the depth alone, so larger models are nearer to their floor. (That is a count and no measurement. The table in *Deeper* has Llama-3.2-1B beside this model.)
 #
-# The floor is worth computing *before* you measure. If a blog post reports 100 tokens a second and your floor allows 19, then its machine has more bandwidth, or its model fewer bytes, or its number is not for one text. And if you reach nine tenths of your floor, no better kernel will make your model twice as fast. Only fewer bytes will.
+# The floor is worth computing *before* you measure. If a blog post reports 100 tokens a second and your floor allows 19, then its machine has more bandwidth (or more threads were used), or its model fewer bytes, or its number is not for one text that is written token by token. And if you reach nine tenths of your floor, no better kernel will make your model twice as fast. Only fewer bytes or more bandwidth will.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Half the bytes
@@ -209,13 +209,15 @@ second = timing.compare(writers, rounds=3, device="cpu")
 show.formats_table(second, {"fp32": model, "bf16": half}, bandwidth)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Half the bytes do not make it twice as fast on the machine of this page (B), because its processor has no units for bfloat16, so each weight must be turned into a float32 before it is multiplied.**
+# **Half the bytes do not make it twice as fast on the machine of this page (B), because only the reading becomes shorter: in the run on this page the floor is less than half of the time of a float32 token, and the rest stays as it is.**
 #
 # <!-- page -->
 #
-# The bytes are half as many, that is sure. But a floor is a limit, and whether an engine comes near it depends on its kernel. `runtime.has_fast_bf16()` asks PyTorch whether the processor multiplies bfloat16 in hardware (AVX-512 BF16, AMX, or the extension of ARM). If it does not, the kernel converts, and on such a processor the conversion can take longer than the reading that was saved; the kernels of PyTorch for this case are also less tuned. On a processor with such units expect a number nearer to 2. On the machine of this page the gain of bfloat16 is *space*. In trials beside other programs it was 0.8 to 1.6 times as fast as float32: the less the memory delivered, the more the halved bytes were worth.
+# Check it by hand with the table above. In the run on this page a token took 117 ms in float32, of which the reading needs 49 at the measured bandwidth. Half of these 49 ms are saved, which leaves about 93 ms, so 1.3 times as fast; two measurements gave 1.4 and, in the next section, 1.3. The count of the bytes explains this gain without any other cause. To get twice as fast, the whole time of a float32 token would have to be reading.
 #
-# The cause that is named here was not isolated in this lesson. [[amp]] has a record of a processor with such units and of one without.
+# Whether an engine comes near its floor also depends on its kernel. `runtime.has_fast_bf16()` asks PyTorch whether the processor multiplies bfloat16 in hardware (AVX-512 BF16, AMX, or the extension of ARM). The processor of this page does not, so each weight is turned into a float32 before it is multiplied, and this conversion can eat up what the shorter reading has saved. In trials beside other programs bfloat16 was 0.8 to 1.6 times as fast as float32. It is sure that it halves the *space*.
+#
+# What the conversion costs was not measured in this lesson. [[amp]] has a record of a processor with such units and of one without.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. A quarter of the bytes
@@ -240,11 +242,11 @@ third = timing.compare(writers, rounds=3, device="cpu")
 show.formats_table(third, {"fp32": model, "bf16": half, "int8, torchao": int8}, bandwidth)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The int8 model is slower than the float model in the run on this page, because without a compiler each layer first turns all of its int8 weights into floats, writes them to memory, and multiplies then.**
+# **The int8 model is not faster than the float model in the run on this page, although it stores a quarter of the bytes, because without a compiler each layer first turns all of its int8 weights into a matrix of floats, and multiplies then.**
 #
 # <!-- page -->
 #
-# Count the bytes of one layer: 1 byte a weight is read, 4 are written, and 4 are read again. So 9 bytes are moved where float32 moves 4. It is the row *unpacked first* of [[weight_only]]. torchao is made to be used together with `torch.compile`, which can join the conversion and the product in one kernel, so that the floats never reach the memory. To compile 30 blocks takes minutes on a laptop, so it is not done here; the records at the end of this section have it, where a bench was run. In this state int8 saves space in memory, and costs time.
+# Count the bytes of one layer: 1 byte a weight is read, 4 are written, and 4 are read again. So 9 bytes are moved where float32 moves 4. How many of them pass through the memory depends on the size of the matrix. As floats the largest matrix of a block has 3.5 MB, and can stay in a cache until the product reads it. The floats of the head have 113 MB, and cannot. In a trial on the same kind of processor, beside other programs, the matrices of the blocks took as long in int8 as in float32, and the head several times as long. In the run on this page the two models are as fast as each other within the spread of the measurement (the scorecard has its quartiles), where the bytes alone would have promised a clear gain. It is the row *unpacked first* of [[weight_only]]. torchao is made to be used together with `torch.compile`, which can join the conversion and the product in one kernel, so that the floats never reach the memory. To compile 30 blocks takes minutes on a laptop, so it is not done here; the records at the end of this section have it, where a bench was run. In this state int8 saves space in memory, and no time.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same weights in another engine
@@ -271,7 +273,7 @@ show.engine_table(fourth, engine, part_floor_ms)
 #
 # <!-- page -->
 #
-# The difference to torchao's row is not the format. Both store int8 with a scale for each row. It is *where* the integers become floats: inside the processor, a few at a time, or in memory, all of them. With 4 bits the bytes of the blocks are halved again, but two thirds of this short model are its head, and nncf leaves table and head in 8 bits. In a trial with all 30 blocks, on a busy machine, 8 bits needed two thirds of the processor's time of 32 bits, and 4 bits a little less than 8. A weight of 4 bits also takes more work to unpack. (OpenVINO also has fewer calls around its products than PyTorch from Python. Its own float32 row is there so that this is not counted as a gain of the integers.)
+# The difference to torchao's row is not the format. Both store int8 with a scale for each row. It is *where* the integers become floats: inside the processor, a few at a time, or as a whole matrix before the product. The last column shows it: with 8 bits OpenVINO is faster than the floor of float32, so floats of 4 bytes are not what it reads from memory. And why 1.9 times, and not 4? In 32 bits the floor is 0.71 of OpenVINO's time. If this part alone is divided by four, 0.18 + 0.29 = 0.47 of the time is left, so about 2.1 times as fast is the most that one can expect. With 4 bits the bytes of the blocks are halved again, but two thirds of this short model are its head, and nncf leaves table and head in 8 bits. In a trial with all 30 blocks, on a busy machine, 8 bits needed two thirds of the processor's time of 32 bits, and 4 bits a little less than 8. A weight of 4 bits also takes more work to unpack. (OpenVINO also has fewer calls around its products than PyTorch from Python. Its own float32 row is there so that this is not counted as a gain of the integers.)
 #
 # Are these two engines computing the same? A test of the course compares their logits: in float32 they agree to the fifth digit on a small model; with 8 bits they differ by less than 5 %.
 
@@ -306,7 +308,7 @@ show.files_table(files, {"fp32": model, "bf16": half, "int8, torchao": int8})
 #
 # <!-- page -->
 #
-# As long as head and table were one matrix, the file held it once. The int8 head is another matrix, 28 MB, and the look-up still needs its own, 113 MB in float32. So 135 MB of int8 weights and 113 MB of table, and a megabyte of scales and zero points. The file is hardly smaller than the published one in bfloat16. The remedy is to store the table in bfloat16 or in int8 as well. A token reads one row of the table alone, so the bits of the table cost space and hardly any time. OpenVINO's tool rounds the table to int8, too, and its file is smaller for this reason.
+# As long as head and table were one matrix, the file held it once. The int8 head is another matrix, 28 MB, and the look-up still needs its own, 113 MB in float32. So 135 MB of int8 weights and 113 MB of table, and a megabyte of scales and zero points. The file is hardly smaller than the published one in bfloat16. The remedy is to store the table in bfloat16 or in int8 as well. A token reads one row of the table alone, so the bits of the table cost space and hardly any time. OpenVINO's tool rounds the table to int8 and keeps table and head as one matrix, so its file needs neither the second matrix nor floats of 4 bytes.
 #
 # Check it whenever you quantize a model with a tied head. The speed tells nothing about it, because the table is not read.
 
@@ -334,9 +336,11 @@ show.perplexity_table(perplexity, len(ids), loaded)
 #
 # <!-- page -->
 #
-# With the same probability for each of $V$ tokens, $p = 1/V$, the loss is $\ln V = \ln 49{,}152 = 10.80$ nats for each token, and $e^{10.80} = 49{,}152$. Random weights do not give quite the same probability to each: some logits are higher and some lower by chance, and a chance preference is more often wrong than right, so the perplexity lies a little above $V$.
+# With the same probability for each of $V$ tokens, $p = 1/V$, the loss is $\ln V = \ln 49{,}152 = 10.80$ nats for each token, and $e^{10.80} = 49{,}152$. Random weights do not give quite the same probability to each: some logits are higher and some lower by chance. The loss is a logarithm, and a logarithm loses more where the next token has a smaller probability than it gains where the next token has a larger one, so the perplexity lies a little above $V$. (Logits with a spread of 0.48 give $e^{0.48^2 / 2} = 1.12$ times $V$ on average.)
 #
-# This number says **nothing about quality**. It is a check of the program. If a model with random weights has a perplexity far from $V$, something is wrong with the measurement: the logits are shifted by one place, or the loss is taken over the wrong dimension. And if a *downloaded* model shows a perplexity near $V$, its weights were not loaded, or the tokenizer belongs to another model.
+# This number says **nothing about quality**. It is a check of the program, and a coarse one. If a model with random weights as small as these has a perplexity far from $V$, something is wrong with the measurement. In a trial with the softmax over the wrong dimension it came out at less than a hundredth of $V$. Other mistakes stay hidden: with targets that were shifted by one place it was 0.9 $V$, because random weights foretell the wrong token as badly as the right one. (Larger random weights are another case. They are sure of something by chance, and their perplexity lies far above $V$.)
+#
+# And if a *downloaded* model shows a perplexity near $V$, its weights were probably not loaded. With the tokenizer of another model it is sure of tokens that do not come: in a trial with a small trained model the perplexity was then 2 to 8 times $V$.
 #
 # For the same reason the ratio of int8 to float32 says nothing here. A model that knows nothing has nothing to lose. Only with the real weights in `FOLDER` does the last column say what int8 costs. On a real model compare on the same text and by the ratio, as in [[weight_only]].
 
@@ -348,7 +352,7 @@ show.perplexity_table(perplexity, len(ids), loaded)
 # ### Exercise 1 · The bytes or the operations?
 # ★★ · 10 minutes · an investigation
 #
-# What decides the time of a layer? You get an instrument: `ms("as it is", seed=3)` times a product of one matrix with 4 inputs, in milliseconds. With `"half the bytes"` it is half of the matrix with 8 inputs: as many operations. With `"twice the operations"` it is the whole matrix with 8 inputs: as many bytes of weights. Other programs can only make a run slower, so what counts is the *least* time of each over at least five seeds.
+# What decides the time of a layer? You get an instrument: `ms("as it is", seed=3)` times a product of one matrix with 4 inputs, in milliseconds. With `"half the bytes"` it is half of the matrix with 8 inputs: as many operations. With `"twice the operations"` it is the whole matrix with 8 inputs: as many bytes of weights. Other programs can only make a run slower, so what counts is the *least* time of each, over the same five seeds or more.
 #
 # Half the bytes *help* if they take less than 0.75 of the time as it is. Twice the operations *cost* if they take more than 1.25 of it.
 #
@@ -359,7 +363,7 @@ show.perplexity_table(perplexity, len(ids), loaded)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why not simply compare float32 with bfloat16? Because two things differ then: the bytes, and the instructions that multiply. In section 3 that comparison could not say which of them made the time. Here all numbers are float32 and only one thing changes at a time. Half of the matrix with twice the inputs makes the same number of multiplications and reads half as many weights. The whole matrix with twice the inputs reads the same weights and makes twice the multiplications.
+# Why not simply compare float32 with bfloat16? Because two things differ then: the bytes, and the instructions that multiply. In section 3 that comparison could not say which of them made the time. Here all numbers are float32 and only one thing changes at a time. Half of the matrix with twice the inputs makes the same number of multiplications and reads half as many weights. The whole matrix with twice the inputs reads the same weights and makes twice the multiplications. (One thing more may differ behind your back: a library can multiply 8 inputs in another way than 4.)
 #
 # **By hand.** As it is 10 ms, half the bytes 6 ms, twice the operations 11 ms. Then 6 / 10 = 0.6 is below 0.75, so half the bytes help. 11 / 10 = 1.1 is not above 1.25, so twice the operations do not cost. The conclusion is `"bytes"`.
 #
@@ -417,7 +421,11 @@ show.decides_table(ours)
 #
 # <!-- page -->
 #
-# Read the two quotients of the large matrix. If memory alone decided, half the bytes would take 0.5 of the time, and twice the operations 1.0. Where the kernel for few inputs is well made, the row comes near that. Where twice the operations cost something, the arithmetic is not hidden behind the reading: with 8 inputs a weight is used 8 times, and on one thread the ridge of the roofline ([[roofline]]) is not far from there. When a model writes one text, a weight is used once, so the model lies further to the left of the ridge than this experiment.
+# Read the two quotients of the large matrix. If memory alone decided, half the bytes would take 0.5 of the time, and twice the operations 1.0. In the run on this page they are 0.38 and 0.99. So the time goes with the number of weights, and hardly with the multiplications.
+#
+# Is it the *memory* that takes this time? Compare with the floor. At the bandwidth of section 3 a matrix of 134 MB is read in 12 ms, and the product took 55. The conclusion `"bytes"` of the card says what the time grows with, and not that the memory is at its limit. The kernel for 4 or 8 inputs spends more on each weight than it takes to read it in order; probably it first copies the weights into another order, which counters of the processor could tell. That half of the matrix takes *less* than half of the time shows as well that more than the reading has changed. With one input, as when one text is written, the product was about as fast as a dot product over the same bytes in a trial on the same kind of processor.
+#
+# Where twice the operations cost something, the arithmetic is not hidden behind the reading: with 8 inputs a weight is used 8 times, and on one thread the ridge of the roofline ([[roofline]]) is not far from there. When a model writes one text, a weight is used once, so the model lies further to the left of the ridge than this experiment.
 #
 # Where this stops being true: many texts at once, a prompt that is read, and small models, whose calls take the time.
 
@@ -484,7 +492,7 @@ show.formats_table(fifth, large, bandwidth)
 # ### What was left out
 #
 # - **Four bits in PyTorch.** torchao's stable int4 wants a kernel library that is not a part of the course, and its prototype for CPUs is shown in [[weight_only]].
-# - **llama.cpp** and its GGUF files, the engine that most people use on a laptop. The bench `language` has it, where it can be built.
+# - **llama.cpp** and its GGUF files, an engine that many people use on a laptop. The bench `language` has it, where it can be built.
 # - **All cores.** With more threads the bandwidth grows until the memory is busy, and the floor sinks with it. Measure both with the same number of threads.
 # - **Quality after rounding.** That needs real weights, and a text that is long enough ([[gptq]] says what can be won back).
 
@@ -501,7 +509,7 @@ claims.show("real_model")
 #
 # - A token reads all weights, but of a table that only looks up one row. Bytes over bandwidth is the memory floor: compute it before you measure.
 # - A KV cache saves operations and costs bytes. A tied head saves space, and no reading.
-# - Fewer bytes lower the floor. Whether the model gets faster depends on the kernel: integers must become floats inside the processor.
+# - Fewer bytes lower the floor. How much faster the model gets depends on how much of its time was reading, and on the kernel: integers must become floats inside the processor.
 # - Quantizing a tied head unties it: look at the file.
 # - Random weights in a published shape have real bytes and real speed, and a perplexity near the size of the vocabulary.
 # - Weights in safetensors are numbers. Pickled weights are code: refuse them.
