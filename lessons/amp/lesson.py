@@ -61,15 +61,15 @@ runtime.describe(device)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Half the bits, half the memory?
 #
-# Three linear layers, 256 wide, with ReLU between them. A forward and a backward pass on a batch of 32, in fp32 and under `autocast`, which runs the products in 16 bits.
+# Three linear layers, 256 wide: a forward and a backward pass on a batch of 32, in fp32 and under `autocast`, which runs the products in 16 bits.
 #
 # **Predict.** The peak of memory above the weights, under autocast over that in fp32: **A** about a half, **B** about three quarters, **C** more than 1? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Show of hands; most say A or B. After the answer let one of them say which tensors have as many bits as before. Do not go deeper yet: "In section 6 we list what is alive at such a peak." First the recipe.
+# *For the lecturer, 2.5 min.* Show of hands; most say A or B. After the answer let one of them say which tensors have as many bits as before. (The gradients of the weights, which are the largest things here: three of 262 kB, in fp32 in both runs.) Do not go deeper yet: "In section 6 we count what is alive at a peak." First the recipe.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Mixed precision promises two savings: a number of 16 bits takes half the memory, and many processors multiply such numbers faster. [[formats]] found what it takes so that the training still works: products in 16 bits with sums in fp32, weights in fp32, and a factor on the loss, so that small gradients do not become 0. This lesson puts these parts into one loop, and asks what the loop really saves. The *peak* of memory is its highest level during a step ([[baseline]]).
+# Mixed precision promises two savings: a number of 16 bits takes half the memory, and many processors multiply such numbers faster. [[formats]] found what it takes so that the training still works: products in 16 bits with sums in fp32, weights in fp32, and a factor on the loss, so that small gradients do not become 0. This lesson puts these parts into one loop, and asks what the loop really saves. The *peak* of memory is its highest level during a step ([[baseline]]). The network of the question has ReLU between its layers.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -92,7 +92,7 @@ for on in (False, True):
 print(f"peak under autocast over that in fp32: {peaks[True] / peaks[False]:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Under autocast this step needs more memory than in fp32 (C), about a tenth more in the run on this page.**
+# **Under autocast this step needs more memory (C), about a tenth more in the run on this page.**
 #
 # <!-- page -->
 #
@@ -116,7 +116,7 @@ def train(net, optimizer, scaler, batches, autocast=True):
 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Read the lines aloud one by one. For each ask: "What goes wrong without this line?" Then let somebody say which lines a plain fp32 loop has as well.
+# *For the lecturer, 3 min.* Read the lines aloud one by one. For each ask: "What goes wrong without this line?" (`autocast`: all stays in fp32. `scale`: small gradients become 0 in fp16. `step`: the gradients keep the scale, and a step with an inf is taken. `update`: the next step fails. `zero_grad`: gradients add up.) Then let somebody say which lines a plain fp32 loop has as well: forward pass, `backward`, `step`, `zero_grad`.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What is each line for?
@@ -148,12 +148,12 @@ def largest_difference(a, b):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The switch
 #
-# Three steps from the same weights: a plain loop, and `train` with `enabled=False` and with `enabled=True`.
+# Three steps from the same weights: a plain loop, and `train` with `enabled=False` and `enabled=True`.
 #
-# **Predict.** With `enabled=True`, how far are the weights from those of the plain loop: **A** not a bit, **B** a few per cent of the way that the training moved them, **C** more? And why?
+# **Predict.** How far from the plain loop's weights does `enabled=True` end: **A** not a bit, **B** a few per cent of the way that they moved, **C** more? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote for each of the two settings. After the output: "When your training goes wrong tomorrow, what do you try first?"
+# *For the lecturer, 2 min.* Vote on A, B, C for `enabled=True`; then ask aloud for `enabled=False`. After the output: "When your training goes wrong tomorrow, what do you try first?" (The switch: if the fault stays when it is off, precision is not the cause.)
 
 # %% slideshow={"slide_type": "skip"}
 start, (plain_net, plain_optimizer) = fresh()[0], fresh()
@@ -175,7 +175,7 @@ for on, gap in gaps.items():
     print(f"enabled={on}: {gap:.1g}, {gap / way:.1%} of the move")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Switched on, the loop ends a few per cent of the way apart at most (B). Switched off, it gives the plain loop's weights to the last bit.**
+# **Switched on, the loop ends a few per cent of the way apart at most (B). Switched off, its weights are the plain loop's, bit for bit.**
 #
 # <!-- page -->
 #
@@ -194,7 +194,7 @@ for on, gap in gaps.items():
 # | scaler's name | `torch.amp.GradScaler("cuda")` | `torch.amp.GradScaler("cpu")` |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* One row is enough: the type. Most else follows. Ask who has seen `torch.cuda.amp` in code: most have.
+# *For the lecturer, 1.5 min.* One row is enough: the type. bf16 has the range of fp32, so it needs no scale; it has 8 digits where fp16 has 11. Ask who has seen `torch.cuda.amp` in code: most have, and those names are deprecated.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # bf16 has the exponent of fp32, and so its range. Gradients that are too small for fp16 are still numbers in bf16, and so it needs no loss scale. What bf16 gives up is digits: 8 in place of fp16's 11. GPUs since Ampere (2020) have units for bf16, too: pass `dtype=torch.bfloat16`, and leave the scaler out.
@@ -214,8 +214,7 @@ for on, gap in gaps.items():
 # **Predict.** Six steps; the *third* batch holds one infinite number. What happens to the weights in step 3, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room check one column of the table: 0.3 times 262,144 is 78,643. "How large may the scale be? Nobody knows beforehand." Vote: NaN weights, or a step that is
-# left out? growth_interval is 2 here to see something; the default is 2,000.
+# *For the lecturer, 3 min.* Let the room check one column of the table: 0.3 times 262,144 is 78,643, beyond 65,504. (0.3 times 65,536 is 19,661, and fp16 rounds it to 19,664.) "How large may the scale be? Nobody knows beforehand." Say that the scale doubles after two good steps in a row here, to see something; the default is 2,000. Vote on step 3: NaN weights, a wrong step, or none at all? After the table follow the last column: it halves in step 3, and doubles again after steps 4 and 5.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Two gradients by hand.** Suppose one weight has the gradient $2 \cdot 10^{-8}$ and another one 0.3. On their way back both pass through fp16 ([[formats]]). The small one is less than half of fp16's least number, and becomes 0. Now multiply the loss by 65,536. The gradients become 0.0013 and 19,661, which fp16 rounds to 19,664. The scaler divides them in fp32, and gets back $2 \cdot 10^{-8}$ and 0.3, but for the rounding. A scale four times as large lifts the small one still higher, but $0.3 \cdot 262{,}144 = 78{,}643$ is beyond 65,504 and becomes infinite.
@@ -286,7 +285,7 @@ Table(
 # The same six steps.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* The first of six frames is open: "Why does the scale stay?" Before each other click let the room say whether it doubles, halves or stays, and why: how many good steps in a row?
+# *For the lecturer, 2.5 min.* The first of six frames is open: "Why does the scale stay?" (One good step of the two that it needs.) Before each other click let the room say whether it doubles, halves or stays, and why. In order: stays, doubles, halves, stays, doubles, stays.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws one turn of the ring for each step.
@@ -300,7 +299,7 @@ show.ring(log)
 # **Predict.** With float16, does the scale **A** settle, **B** go up and down, or **C** grow for ever? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let the room decide for each type. After the figure ask what the height of the orange crosses is, and how many batches the search costs with the default of 2,000.
+# *For the lecturer, 2.5 min.* Vote on float16, then ask for bfloat16. After the figure ask where a green point would have to lie to be skipped (above the dotted line at 65,504; the crosses are drawn on it), and how many batches the search costs with the default of 2,000 (it tries a hundred times less often than here).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The loop of section 2, which also notes for each step the scale, the largest gradient times the scale, and the scale afterwards.
@@ -346,12 +345,12 @@ show.search(searched)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Clip, but when?
 #
-# **Clipping** limits the norm of all gradients together, here to `max_norm = 0.01`. Between `backward()` and `step()` the gradients are multiplied by the scale. `scaler.unscale_(optimizer)` divides them.
+# **Clipping** limits the norm of all gradients together, here to 0.01. After `backward()` the gradients are multiplied by the scale; `scaler.unscale_(optimizer)` divides them.
 #
-# **Predict.** Somebody clips *before* `unscale_`, at a scale of 65,536. How long is the step of SGD then: **A** as it should be, **B** too long, **C** far too short? And why?
+# **Predict.** Somebody clips *before* `unscale_`, at a scale of 65,536. The step of SGD is then **A** as it should be, **B** too long, **C** far too short? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Give the room two gradients, 0.3 and 0.4, a scale of 1,024 and a limit of 0.1, and a minute with a pencil: one half clips first, the other half unscales first. Then the vote.
+# *For the lecturer, 3 min.* Give the room two gradients, 0.3 and 0.4, a scale of 1,024 and a limit of 0.1, and a minute with a pencil: one half clips first (and gets a norm of 0.0001), the other half unscales first (0.1). Then the vote. In the table, the first row has the true norm, 0.064, and the last row 0.01 / 65,536.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Why clip at all? An unlucky batch can have a gradient that is far longer than usual, and one step along it can undo what many steps have learned. Clipping keeps the direction of such a gradient and shortens it. The norm is the root of the sum of the squares of all gradients.
@@ -397,7 +396,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The step is far too short (C): its gradient has the norm 0.01 / 65,536 in place of 0.01, and the training stands still without any message.**
+# **The step is far too short (C): its gradient has the norm 0.01 / 65,536, and the training stands still without any message.**
 #
 # <!-- page -->
 #
@@ -416,7 +415,7 @@ Table(
 # ```
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask: "step divides by the scale, and unscale_ has done so already. Is it done twice?"
+# *For the lecturer, 1 min.* Ask: "step divides by the scale, and unscale_ has done so already. Is it done twice?" No: the scaler remembers until `update()` that it has divided.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Is the gradient now divided twice? No: the scaler remembers until `update()` that `unscale_` was called, and `step` then does not divide again. Whatever else looks at gradients, such as printing their norm, comes after `unscale_` as well. *Deeper* says what happens if a line is missing.
@@ -429,12 +428,10 @@ Table(
 # | arithmetic | more operations a second | the chip has units for it |
 # | memory | half the bytes | they come from memory |
 #
-# Two processors, one **with** 16-bit units and one **without**.
-#
-# **Predict.** How many times faster than fp32 is bf16 on each of them, for a product of two matrices and for the addition of a long vector to itself: below 1, 1 to 2, more than 2? And why?
+# **Predict.** **With** and **without** 16-bit units: how many times faster than fp32 is bf16 for a product of two matrices, and for adding a long vector to itself: below 1, 1 to 2, more than 2? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Four votes, one for each cell of a table with two rows and two columns. For the addition let somebody count bytes. After the table ask which row is there only to be fair.
+# *For the lecturer, 3 min.* Four votes, one for each cell of a table with two rows and two columns. For the addition let somebody count bytes: half of them, so at most twice. After the table ask which row is there only to be fair. (The second: fp32 by the library that bf16 uses. First row over second row is the gain over the better fp32, about 2.0.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # [[roofline]] found two limits for a layer: the operations that the processor can do in a second, and the bytes that the memory can deliver.
@@ -461,11 +458,11 @@ of_operations = [
 show.side_by_side(times, chip, units, sixteen_bits.records(), of_operations)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With 16-bit units the product is about twice as fast in bf16, or a little more. Without them it takes about five times as long (0.21 in the record). The addition gains on both, and less than twice.**
+# **With 16-bit units the product is about twice as fast, or a little more. Without them it takes five times as long (0.21). The addition gains less than twice.**
 #
 # <!-- page -->
 #
-# The addition moves half the bytes on both processors, and gains on both. It stays below two, so bytes are not all that it waits for.
+# The 0.21 is that of the record. The addition moves half the bytes on both processors, and gains on both. It stays below two, so bytes are not all that it waits for.
 #
 # The product depends on the units. Without them every number is probably converted before it is multiplied. (A profile of the library's instructions would tell.) With them, divide the first row by the second, and you have the gain over the *better* fp32 product, about 2.0 in the run on this page. That is what an instruction with twice as many pairs can give. What goes beyond it is not a merit of 16 bits.
 #
@@ -476,14 +473,14 @@ show.side_by_side(times, chip, units, sixteen_bits.records(), of_operations)
 #
 # Three layers, four sizes:
 #
-# - *large*: 1,024 wide, batch 256 (on a GPU 4,096 and 4,096)
+# - *large*: 1,024 wide, batch 256
 # - *odd size*: no multiple of 8
 # - *narrow*: 128 wide, at batch 1,024 and at batch 16
 #
 # **Predict.** On the processor with 16-bit units: which of the four gains least, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Two votes. Then the table: read the column with units from top to bottom, and the last two rows together. Ask which of the two, width or batch, was to blame.
+# *For the lecturer, 2.5 min.* One vote. Then the table: read the column with units from top to bottom. Ask which of the two, width or batch, was to blame: the two narrow rows differ in the batch alone. Then the last two rows together: stored in 16 bits the network converts nothing, and is slower than fp32 as well, so most of the loss is not the conversions. Without units every size loses.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Shows the training steps in the same way.
@@ -493,9 +490,11 @@ of_steps.append(["batch 16, stored in 16 bits, no autocast", "narrow, batch 16",
 show.side_by_side(times, chip, units, sixteen_bits.records(), of_steps)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The narrow network at batch 16 gains least. With 16-bit units a large step is nearly twice as fast, but this one takes longer than in fp32 (0.56 in the run on this page).**
+# **The narrow network at batch 16 gains least: it takes longer than in fp32 (0.56 in the run on this page). A large step is nearly twice as fast.**
 #
 # <!-- page -->
+#
+# (On a GPU *large* is 4,096 wide, with a batch of 4,096.)
 #
 # Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. But they are the smaller part here. The last row of the table is a control: a network that is *stored* in 16 bits converts nothing, and at batch 16 it is slower than fp32 as well. So most of the loss is left when the conversions are taken away. At so small a product the library for 16 bits simply takes longer than that for fp32. The two rows of autocast on the narrow network differ in the batch alone.
 #
@@ -519,7 +518,7 @@ show.side_by_side(times, chip, units, sixteen_bits.records(), of_steps)
 # **Predict.** Add up (fp32 needs ¼ more at its peak, a little later). With how many layers does autocast save memory: three, twelve, or both? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room add up on paper: 5 1/4 against 5 3/8. Then twelve layers: eleven hidden activations in place of two, twelve copies in place of three. 14 1/4 against 11.
+# *For the lecturer, 3 min.* Let the room add up on paper: 5 1/4 against 5 3/8. Then twelve layers: eleven hidden activations in place of two, twelve copies in place of three. That is 14 1/4 against 11.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What can become smaller at all? With Adam a weight needs 4 bytes for itself, 4 for its gradient and 8 for Adam's two averages. All 16 stay in fp32 under autocast, and while a step runs a 16-bit copy adds 2. Only the *activations*, which the layers compute on the way forward and keep for the way back ([[baseline]]), are stored in 16 bits. With a batch of 32 the gradients of the weights decide, with a large batch the activations. We count in units of one activation in fp32: 1,024 · 256 · 4 bytes = 1 MiB. A weight in fp32 has a quarter of this, and its 16-bit copy an eighth.
@@ -584,12 +583,12 @@ Table(["layers", "fp32, units", "autocast, units", "ratio by hand", "measured"],
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Which end is to blame?
 #
-# In the three-layer network autocast needs 1.02 times the memory of fp32. We take one thing away at a time: the copy of the *input* (the batch is handed over in 16 bits), the fp32 of the *loss*, and both.
+# With three layers autocast needs 1.02 times the memory of fp32. We take away the copy of the *input* (the batch is handed over in 16 bits), then the fp32 of the *loss*, then both.
 #
-# **Predict.** Is it enough to take away the copy of the input for autocast to need less memory than fp32? And why?
+# **Predict.** Is the copy of the input enough to bring autocast below fp32? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Half a unit of 5 3/8: let the room compute 4 7/8 over 5 1/4 before the table. Ask which of the three rows one may use in a real training.
+# *For the lecturer, 2 min.* Half a unit of 5 3/8: let the room compute 4 7/8 over 5 1/4 before the table. Ask which of the three rows one may use in a real training. (The input in 16 bits: the first layer rounds it anyway. A loss in 16 bits loses digits.) The last row: with ten outputs the loss is small, and three layers do save.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Measures the peak of five variants, over that of fp32.
@@ -609,11 +608,11 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Yes, that is enough: without the copy of the input, and with the loss still in fp32, the ratio falls below 1, to 0.93. The fp32 of the loss costs even more.**
+# **Yes: without the copy of the input autocast needs 0.93 of the memory of fp32. The fp32 of the loss costs even more.**
 #
 # <!-- page -->
 #
-# By hand: 5⅜ units less ½ is 4⅞, and $4⅞ / 5¼ = 0.929$. The loss, its fp32 copy of the output and its room for squares, is the larger part of the price: a loss in 16 bits brings the ratio to about 0.83. But a loss in 16 bits is an experiment and no advice, because a mean over many numbers loses digits. The input in 16 bits changes nothing in the computation, since the first layer would round it anyway. So hand your data over in 16 bits where you can.
+# In that row the loss is still computed in fp32. By hand: 5⅜ units less ½ is 4⅞, and $4⅞ / 5¼ = 0.929$. The loss, its fp32 copy of the output and its room for squares, is the larger part of the price: a loss in 16 bits brings the ratio to about 0.83. But a loss in 16 bits is an experiment and no advice, because a mean over many numbers loses digits. The input in 16 bits changes nothing in the computation, since the first layer would round it anyway. So hand your data over in 16 bits where you can.
 #
 # The last row is another control: with 10 outputs, as a classifier has, output and loss are small in both runs, and three layers save more than a quarter. So the 1.02 belongs to a wide output, and not to three layers.
 
@@ -626,9 +625,13 @@ Table(
 # ★★ · 8 minutes
 #
 # Write `train_step`: one step of the recipe with clipping. The norm of the *true* gradients, all together, may be at most `max_norm`. The loss is `mse_loss`. Return it as a float,
-# unscaled. No call may add to the gradients of an earlier one. Use `x.device.type`, leave autocast's dtype at its default, and let only the forward pass and the loss run under it.
+# unscaled.
 #
 # `train_step(model, optimizer, scaler, x, y, max_norm)` → a float
+#
+# <!-- page -->
+#
+# No call may add to the gradients of an earlier one. Use `x.device.type`, leave autocast's dtype at its default, and let only the forward pass and the loss run under it.
 #
 # <details><summary>Hint</summary>
 # The order: forward under autocast, backward outside, unscale, clip, step through the scaler, update, zero.
@@ -671,22 +674,30 @@ def train_step_solution(model, optimizer, scaler, x, y, max_norm):
 # ### Exercise 2 · What broke the loop?
 # ★★ · 12 minutes · an investigation
 #
-# Somebody hands you a training loop with autocast, scaler and clipping, and perhaps it does not learn. You get an instrument, `error(arm, seed=n)`. It trains network
-# number `n` and returns its test error in %. The arm `"as found"` changes nothing; `"no scaler"`, `"no clipping"` and `"no autocast"` each switch one part off.
-# An arm *learns* if its error is below 50 % on average over at least 5 networks, the same ones for all arms. Run all four in every experiment.
+# Somebody hands you a training loop with autocast, scaler and clipping, and perhaps it does not learn. The arm `"as found"` changes nothing; `"no scaler"`, `"no clipping"` and `"no autocast"` each switch one part off. An arm *learns* if its mean test error is below 50 %.
 #
-# `broken_part(error)` → `"nothing"` if the loop learns as found. If it does not: `"scaler"`, `"clipping"` or `"precision"` if it learns only without the scaler, only without clipping, or only
-# without autocast; `"order"` if it learns without the scaler and also without clipping; `"elsewhere"` if it never learns
+# | conclusion | if the loop learns |
+# |---|---|
+# | `"nothing"` | as found |
+# | `"scaler"`, `"clipping"`, `"precision"` | only without the scaler, only without clipping, only without autocast |
+# | `"order"` | not as found, but without the scaler and also without clipping |
+# | `"elsewhere"` | never |
+#
+# <!-- page -->
+#
+# You get an instrument, `error(arm, seed=n)`. It trains network number `n` and returns its test error in %. The mean of an arm is over at least 5 networks, the same ones for all arms. Run all four arms in every experiment.
+#
+# `broken_part(error)` → one of the six conclusions of the table
 #
 # <details><summary>Hint</summary>
-# Collect the mean error of each of the four arms. Then go through the sentence above from left to right.
+# Collect the mean error of each of the four arms. Then go through the table from top to bottom.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # If scaler and clipping are both sound, and only their *order* is wrong, then the mistake is gone as soon as one of them is. Without the scaler nothing is multiplied; without clipping nothing is cut. The check makes up several loops, and judges experiment and conclusion. Up to 2,000 runs are allowed for each.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs, without a laptop; alone it takes 12. Write four errors on the board, as found 90, no scaler 25, no clipping 24, no autocast 90, and ask for the conclusion. Then 90, 90, 22, 90. The code is for home.
+# *For the lecturer, 4 min.* In pairs, without a laptop; alone it takes 12. Write four errors on the board, as found 90, no scaler 25, no clipping 24, no autocast 90, and ask for the conclusion (order). Then 90, 90, 22, 90 (clipping). The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -728,7 +739,7 @@ def broken_part_solution(error):
 # **Predict.** Which of the four arms learn, and which of your conclusions fits? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Four hands, learns or does not. After the table ask what an error of 90 % says about a network with ten classes.
+# *For the lecturer, 2 min.* Four hands, learns or does not. After the table ask what an error of 90 % says about a network with ten classes (it guesses), and what repairs the loop: `unscale_` above the line that clips.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -1123,4 +1134,4 @@ claims.show("amp")
 # [Tal Daniel's](https://github.com/taldatech/ee046211-deep-learning) (Technion). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go back to the hopes on the board. Half the time: on which chip? Half the memory: from which batch on? Ask what was not measured: a convolutional network, a GPU if you had none.
+# *For the lecturer, 1 min.* Go back to the hopes on the board. Half the time: on which chip? (One with 16-bit units, and with large products.) Half the memory: from which batch on? (A layer saves from a batch as large as its width.) Ask what was not measured: a convolutional network, a GPU if you had none.
