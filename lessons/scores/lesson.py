@@ -605,7 +605,7 @@ show.together_table(at_once)
 # | Taylor | 48.5 | 72.0 | 74.2 | 91.2 |
 # | Wanda | 66.4 | 57.0 | 82.0 | 79.7 |
 #
-# Taylor gains some twenty points, and over both layers it passes even the arm with the repair. So it was behind because its promise had been asked for too much at once. Wanda loses by the rounds. Probably this is because a layer that has been cut gives other outputs, and from the second round on Wanda tries to keep *these*; to keep those of the whole network would be the test. The order in section 5 is that of a single cut, and nothing more.
+# Taylor gains some twenty points, and over both layers it passes even the arm with the repair. So it was behind because its promise had been asked for too much at once. Wanda loses by the rounds. In each row they change nothing in `fc1`, because its inputs are always the pixels; they change `fc2`, whose inputs come from an `fc1` that has been cut. Why the newer norms are the worse ones there, we have not found out. So the order in section 5 is that of a single cut, and of nothing else.
 #
 # ### D2. Movement, and an order that the output error does not have
 #
