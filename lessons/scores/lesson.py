@@ -594,7 +594,7 @@ at_once = show.together(bench, units)
 show.together_table(at_once)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Read the two rows of the oracle. By their signs, the units of the last row ought to make the loss fall when they are removed. Together they make it rise, in the mean further than units drawn by chance (the two ranges overlap). The units of the row above it have costs near 0, and they are the best choice of the table. The two rows of the Taylor score show the same. So what counts for many removals is the *size* of the effect, and not whether a single removal would be welcome. A unit whose removal lowers the loss a little is a unit that changes the outputs; 150 of these changes do not add up as single ones do. This is a second reason for the square in the Taylor score.
+# Read the two rows of the oracle. By their signs, the units of the last row ought to make the loss fall when they are removed. Together they make it rise, about as far as units drawn by chance do (with six networks, outside this page, further in two and less far in four). The units of the row above it have costs near 0, and they are the best choice of the table. The two rows of the Taylor score show it more clearly: with the sign the loss rises further than by chance, in each of those six networks too. So what counts for many removals is the *size* of the effect, and not whether a single removal would be welcome. A unit whose removal lowers the loss a little is a unit that changes the outputs; 150 of these changes do not add up as single ones do. This is a second reason for the square in the Taylor score.
 #
 # And compare the first two columns: even for the best rows the cost together is several times the sum of the costs alone. Units stand in for each other. Each can be spared while the others are there, and together they are missed. So a high rank correlation for single units is a good sign and no guarantee. The norm, whose rank correlation is half as high, comes close to Taylor here. This is also why repair and training help so much after a cut: both look at all removed weights together.
 #
@@ -646,7 +646,7 @@ for net, moved, tied, own in zip(bench.nets, bench.moves, by_gradient, errors, s
 show.errors_table(errors)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# It does not. Repaired, movement's choice leaves almost twice the output error of SparseGPT's, and gets *more* digits right. So the error of a layer's outputs does not order the accuracy here. A score that saw the labels may keep other outputs than the largest ones. That is the price of asking for less than the loss.
+# It does not. Repaired, movement's choice leaves almost twice the output error of SparseGPT's, and gets *more* digits right (in a trial outside this page in five of six networks). So the error of a layer's outputs does not order the accuracy here. A score that saw the labels may keep other outputs than the largest ones. That is the price of asking for less than the loss.
 #
 # ### D3. The sign, raced
 #
