@@ -64,7 +64,7 @@ runtime.describe(cpu)
 # **Predict.** How many of the four files get at least 2 times smaller? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Collect a number from each bench before you run it. Expect two or three. Ask afterwards: "What told you? An error? A warning?"
+# *For the lecturer, 3 min.* Collect a number from each bench before you run it. Expect two or three. Ask afterwards: "What told you? An error? A warning?" (Neither; only the file.) Do not explain the four yet: the next slide does.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In [[dynamic]] one line of code made the linear layers of a Transformer int8: `quantize_dynamic(model)` gave back a model that was smaller and, where its layers were wide, faster. The line raised no error, and the smaller file was the sign that it had worked.
@@ -91,12 +91,12 @@ for name, model in four.items():
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### How the line looks for layers
 #
-# `replace` is our own version of the line. It is a loop over the *children* of a model, the modules that the model holds as attributes. A child whose type is in the set is replaced. In any other, `replace` looks at the children of that child.
+# `replace` is our own version of the line: a loop over the *children* of a model, the modules that the model holds as attributes. It replaces a child whose type is in the set, and looks at the children of any other.
 #
-# **Predict.** The model is one linear layer that stands alone. How many times does the loop run? And why?
+# **Predict.** The model is a linear layer alone. How many times does the loop run? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Draw the tree of the page on the board: a `Sequential`, under it a `Linear` and a `Sequential`, under that a `ReLU` and a `MultiheadAttention` with its `out_proj`. Walk through it with the chalk, and let the room say at each node "replace", "look inside" or "nothing".
+# *For the lecturer, 3 min.* Draw the tree of the page on the board: a `Sequential`, under it a `Linear` and a `Sequential`, under that a `ReLU` and a `MultiheadAttention` with its `out_proj`. Walk through it with the chalk, and let the room say at each node "replace", "look inside" or "nothing". (In this order: replace; look inside; nothing; look inside; nothing, because `out_proj` has a class of its own.) Then the vote on the layer alone.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A PyTorch model is a tree: a module can have children, and these can have children again. To replace a layer means to put another module into the attribute of its parent. So the line walks down the tree and asks for each child: is its type in the set?
@@ -127,11 +127,11 @@ def replace(model, types):
 
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **The loop runs zero times, because a layer that stands alone has no children: it is the root of the tree, and the line replaces only children.**
+# **The loop runs zero times, because a linear layer alone has no children, and the line replaces only children.**
 #
 # <!-- page -->
 #
-# The same holds for the LSTM. The line gives back a copy of it, unchanged. The remedy is to put the layer into a `Sequential`. Then it is a child, and its file gets nearly 4 times smaller. The next cell tests both: it gives the line and our loop the four models, compares the printed results, and then wraps the first two models. (To call the line twice does no harm: after the first call no child of a listed type is left. *Deeper* says what the file of such a model holds, and what it takes to load it.)
+# Such a layer is the root of the tree. The same holds for the LSTM. The line gives back a copy of it, unchanged. The remedy is to put the layer into a `Sequential`. Then it is a child, and its file gets nearly 4 times smaller. The next cell tests both: it gives the line and our loop the four models, compares the printed results, and then wraps the first two models. (To call the line twice does no harm: after the first call no child of a listed type is left. *Deeper* says what the file of such a model holds, and what it takes to load it.)
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 same = []
@@ -152,7 +152,7 @@ for name, model in wrapped.items():
 # An **audit** lists the modules of a model with what each one runs in. Its evidence is what a module *calls*: an operator is a compiled function with a name, such as `aten.addmm` or `quantized.linear_dynamic`.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Draw three columns on the board, "what happens", "inside", "called", and play the two-module model of the page: enter the model, enter 0, call an operator, leave 0, and so on. Let the room say what is written in each column. Ask where the two tools meet: in the dictionary `called`.
+# *For the lecturer, 3 min.* Draw three columns on the board, "what happens", "inside", "called", and play `Sequential(Linear, ReLU)`: enter the model, enter 0, call `aten.addmm`, leave 0, enter 1, call `aten.relu`, leave 1. Let the room say what is written in each column. The hooks are not on the slide: they put the name of a module on the list `inside` when it begins, and take it off when it ends. Ask where the two tools meet: in the dictionary `called`.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The size of the file did not tell what had happened inside. What would? Whatever a module does, in the end it calls **operators**: compiled functions, each with a name. (`aten` is the name of PyTorch's own library of them.) A float linear layer calls `aten.addmm`, which multiplies two float matrices and adds a vector. A dynamic int8 layer calls `quantized.linear_dynamic`. The arithmetic happens in the operator, so its name is the evidence that we want.
@@ -285,15 +285,15 @@ show.calls_in_a_row(called, kind_of)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Which sign can be trusted?
 #
-# Six models of one linear layer: fp32; after the line; after the line with float16; after torchao with int8, and with int8 weights only; prepared for quantization-aware training.
+# Six models of one linear layer: untouched; after the line, also with float16; after torchao, also with int8 weights only; prepared for QAT.
 #
-# **Predict.** Three signs need no run: the file got smaller, the printed class says "Quantized", the parameters are no longer `float32`. Which of them is right for all six about what *multiplies* in int8? And why?
+# **Predict.** Three signs need no run: a smaller file, the printed class ("Quantized"), parameters that are no longer `float32`. Which of them is right for all six about what *multiplies* in int8? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Let everybody choose one sign before the table, and defend it. Then go down the table sign by sign: "Find the row in which yours lies." The third row is the trap for those who read names quickly: let the room find the two letters and two digits in its last column.
+# *For the lecturer, 3.5 min.* Let everybody choose one sign before the table, and defend it. Then go down the table sign by sign: "Find the row in which yours lies." The third row is the trap for those who read names quickly: let the room find the two letters and two digits in its last column. (The file is wrong in row 5, the class in rows 3 and 4, the parameters in row 4, where they say `float32`.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# An audit needs an example and a run, so one would like something simpler. Three signs are at hand: the *file* got smaller; the printed *class* of the module says "Quantized"; the *parameters* are no longer `float32`. We try them on six models, beside the operator. The first two are known. "The line, float16" is the same line with `dtype=torch.float16`. torchao is the package that replaces the line ([[torchao]]); here it quantizes once with int8 arithmetic, and once "weights only", which stores int8 weights. The last model is prepared for quantization-aware training ([[qat]]): it rounds its weights while it trains.
+# An audit needs an example and a run, so one would like something simpler. Three signs are at hand: the *file* got smaller; the printed *class* of the module says "Quantized"; the *parameters* are no longer `float32`. We try them on six models, beside the operator. The first two are known. "The line, float16" is the same line with `dtype=torch.float16`. torchao is the package that replaces the line ([[torchao]]); here it quantizes once with int8 arithmetic, and once "weights only", which stores int8 weights. The last model is prepared for quantization-aware training, QAT ([[qat]]): it rounds its weights while it trains.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 six = show.suspects(quantize_dynamic)
@@ -303,9 +303,11 @@ six = show.suspects(quantize_dynamic)
 show.evidence(six, audit, kind_of)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **None of the three is right for all six models: each is wrong at least once, because none of them looks at the arithmetic. The operator is right for all six.**
+# **None of the three signs is right for all six models, because none looks at the arithmetic. The operator does.**
 #
 # <!-- page -->
+#
+# Each sign is wrong at least once, and the operator is right for all six.
 #
 # - *The file* shrinks with "weights only" as much as with int8 arithmetic, because it tells what is *stored*. There the int8 weights are turned back into floats at each call, and what multiplies is `aten.mm`, in float. Stored in 8 bits and computed in 8 bits are two questions, and the second is the one of this lesson. And a whole model's file shrinks also if half of its layers stayed float.
 # - *The class* is wrong in both directions. torchao exchanges the weights and leaves the class `Linear` as it is. The line with float16 gives a module that is printed as `DynamicQuantizedLinear`, and multiplies floats.
@@ -322,7 +324,7 @@ show.evidence(six, audit, kind_of)
 # **Predict.** You ask for it: `quantize_dynamic(zoo, {nn.Conv2d})`. **A** It becomes int8. **B** An error. **C** Nothing happens. And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote A, B, C: expect A or B. After the table, let the room say for each "float" of the second column why: not in the set, not in the dictionary, or hidden.
+# *For the lecturer, 3 min.* Vote A, B, C: expect A or B. After the table, let the room say for each "float" under {Linear} why. (LSTM, GRU, LSTMCell, Embedding: not in the set. RNN and Conv2d: not in the dictionary either. Attention and the derived class: types of their own, though they are linear inside.)
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 zoo = show.zoo()
@@ -362,7 +364,7 @@ show.replaced(zoo, made)
 # **Predict.** **A** All of it is int8. **B** A part is. **C** It crashes. And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote. Expect B, after section 1. Run it, and let the room read the error: "Who asks a function for its device?" Then ask whether our audit would have seen the crash. It would not, and that is the second half of the answer.
+# *For the lecturer, 2.5 min.* Vote. Expect B, after section 1. Run it, and let the room read the error: "Who asks a function for its device?" (The fast path for evaluation reads `linear1.weight`, which is a method after the line.) Then ask whether our audit would have seen the crash. It would not, because its hooks switch the fast path off. The one switch of the answer does the same.
 
 # %% slideshow={"slide_type": "fragment"} tags=["legacy"]
 theirs = nn.TransformerEncoderLayer(768, 12, 3072, batch_first=True).eval()
@@ -414,7 +416,7 @@ print("parameters of its own, and no operator:", [name for name in own if name n
 # **Predict.** How many times the bytes of the course's layer does PyTorch's layer take now? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let them guess the factor. The course's encoder writes each projection as an `nn.Linear`. Point at the orange parts, and ask for the two reasons: a parameter, and a class with a long name.
+# *For the lecturer, 2 min.* Let them guess the factor. In units of 768 · 768 weights: 12 become 3 in the course's layer; in PyTorch's 4 stay and 8 become 2, so 6. The course's encoder writes each projection as an `nn.Linear`. Point at the orange parts, and ask for the two reasons: a parameter, and a class with a long name.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the weights of the course's layer and of PyTorch's own as areas.
@@ -435,7 +437,7 @@ show.two_layers_in_memory(block_int8[0], half_done)
 # **Predict.** Three checks: **A** the output in int8 is close to that of the old attention in float; **B** in float both compute the same; **C** the audit sees int8 products. Which one has to come first? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Draw the parameter `in_proj_weight` as a column of three squares, Q, K and V, and beside it one linear layer from w to 3w. Vote A, B, C. Ask what each of the other two would say if a weight had been copied wrongly, or if the line had done nothing.
+# *For the lecturer, 2.5 min.* Draw the parameter `in_proj_weight` as a column of three squares, Q, K and V, and beside it one linear layer from w to 3w. Vote A, B, C. Ask what each of the other two would say if a weight had been copied wrongly, or if the line had done nothing. (A passes best where nothing was quantized. C passes with wrong weights.) Then the table: two int8 products around the float ones, and a file nearly four times smaller.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The third reason, "not a module", has a remedy where weights are concerned: write the attention with linear layers, and copy the weights into them. `MultiheadAttention` keeps the three matrices for queries, keys and values one below the other in `in_proj_weight`, and so does one linear layer from $w$ to $3w$ numbers.
@@ -474,23 +476,21 @@ print(f"in int8: cosine with float {int8_cosine:.4f}")
 show.repair_table(pair[0][0], pair[1], text, audit, kind_of)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **First both are compared in float (B), because otherwise a mistake in the copied weights and the rounding to int8 could not be told apart.** Then the audit (C) shows that the two layers around the attention's products are int8.
+# **First both are compared in float (B), because otherwise a mistake in the copied weights and the rounding to int8 could not be told apart.**
 #
 # <!-- page -->
 #
-# First *in float*: the new module computes the same as the old one, up to the rounding of fp32. Then *the audit*: where one fused float operator did everything, there are now two int8 products, and the file is nearly four times smaller. (The products of queries, keys and values stay float as before, since they have no weights.) Then *the output* in int8, close to float. Without the audit the last check would pass best of all for a module that was never quantized. (The cosine that was printed for the whole layer is no rival of this one: there the input was added to the output, and the attention had stayed float.) This version serves attention of a sequence to itself, without masks and dropout; weights here are random, so the accuracy of a task is not tested.
+# Then the audit (C) shows that the two layers around the attention's products are int8. In more detail: first *in float*: the new module computes the same as the old one, up to the rounding of fp32. Then *the audit*: where one fused float operator did everything, there are now two int8 products, and the file is nearly four times smaller. (The products of queries, keys and values stay float as before, since they have no weights.) Then *the output* in int8, close to float. Without the audit the last check would pass best of all for a module that was never quantized. (The cosine that was printed for the whole layer is no rival of this one: there the input was added to the output, and the attention had stayed float.) This version serves attention of a sequence to itself, without masks and dropout; weights here are random, so the accuracy of a task is not tested.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. What does the float part cost?
 #
-# One layer of BERT after the line. For every text the audit says: 4 products int8, 1 float.
-#
-# A text has 2,048 tokens. Less than a third of the multiplications are float.
+# One layer of BERT after the line: the audit says 4 products int8, 1 float. In a text of 2,048 tokens less than a third of the multiplications are float.
 #
 # **Predict.** Which share of the layer's *time* is float: **A** about a fifth, **B** less than a third, **C** more than half? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Before the vote do the ten units of the page on the board: 8 units of work become 2, and 2 stay. Ask for the share of the 2, before and after. Then vote, show the figure, and follow the orange line from left to right.
+# *For the lecturer, 4 min.* Before the vote do ten milliseconds on the board: 8 in linear layers become 2, and 2 in attention stay. Ask for the share of the 2, before (a fifth) and after (a half). Then vote, show the figure, and follow the orange line from left to right. The black line is the audit's count, 1 of 5, whatever the text.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # "One product of five stayed float" sounds as if a fifth were missing. But products differ in size. What do we weigh them with?
@@ -515,7 +515,7 @@ multiplications = [n / (6 * 768 + n) for n in lengths]
 show.share_by_ruler(lengths, 1 / 5, multiplications, {n: spent[n]["int8"] for n in lengths})
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **More than half of the time of the int8 layer is float at 2,048 tokens (C) in the run on this page, although less than a third of the multiplications are.**
+# **More than half of the time is float at 2,048 tokens (C) in the run on this page, although less than a third of the multiplications are.**
 #
 # <!-- page -->
 #
@@ -542,10 +542,10 @@ print(f"with linear layers of no time it would be {whole_ms['fp32'] / left:.1f} 
 #
 # In [[dynamic]], int8 made an LSTM of 128 units slower. A guess: it searches the range of its input in each of the 28 steps. First we count what runs.
 #
-# **Predict.** For one image, how many operators does int8 start, compared with fp32: **A** about as many, **B** twice as many, **C** ten times as many or more? And why?
+# **Predict.** How many operators does int8 start for one image, compared with fp32: **A** about as many, **B** twice, **C** ten times as many or more? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Ask for a reason for the slow-down first, and write it down. Then the vote and the count. Ask: "In how many things do the two differ now?"
+# *For the lecturer, 3 min.* Ask for a reason for the slow-down first, and write it down. Then the vote and the count. Ask: "In how many things do the two differ now?" (Two: their bits, and loop against routine.) So the comparison says nothing about the bits yet.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So far the audit told *what* stayed float. Here everything did become int8: the LSTM and the linear layer behind it. And still the model is slower than in fp32. An audit helps here, too, because it can look at *both* sides of the comparison. A speed-up is one time divided by another. What the audit of int8 cannot explain may lie in the time of fp32.
@@ -562,7 +562,7 @@ started = {name: show.operators_of(job) for name, job in ways.items() if name !=
 show.operators_table(started)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **int8 starts more than ten times as many operators (C), because fp32 runs all its steps inside one fused operator, where PyTorch has it.**
+# **int8 starts more than ten times as many operators (C), because fp32 runs all its steps inside one fused operator.**
 #
 # <!-- page -->
 #
@@ -576,7 +576,7 @@ show.operators_table(started)
 # **Predict.** At 128 units, is int8 slower than the *loop* in fp32? And why, or why not?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Show the frame of 128 units. Ask which two bars may be compared if only the product shall differ. Then the other two frames, 64 and 1,024 units: the same question for each.
+# *For the lecturer, 3.5 min.* Show the frame of 128 units. Ask which two bars may be compared if only the product shall differ (the two loops, fp32 and int8). Then the other two frames, 64 and 1,024 units: the same question for each.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What we need is a **control**: a third way that differs from one side in one thing only. We switch oneDNN off for the fp32 LSTM. Then PyTorch should run it as a loop, with the same steps and the same operators for the gates as int8. (A switch is a call that returns without a word, so we audit the control as well, below the figure.) Now fp32 and its loop differ in the routine alone (which brings a product of its own), and the loop and int8 in the product alone, with everything that belongs to it: its bits, its library, search and rounding of the input, and the operators that it takes to start it.
@@ -641,9 +641,13 @@ print(f"28 searches for a range, called from Python: at most {searches:.0%} of t
 # ### Exercise 1 · Why is it slower?
 # ★★★ · 12 minutes · an investigation
 #
-# You get an instrument, `ms(way, seed=k)`: the milliseconds of one LSTM, run in one of three ways, `"fp32"` (the routine), `"fp32 loop"` or `"int8"`. Run each way with the same ten seeds or more. What counts is the *least* time of each way: other programs can only make a run slower, and here we ask what each way *can* do. (The median of [[measuring]] asks what is typical, which is another question.) And these machines do not keep their speed: let the three ways *take turns*.
+# One LSTM runs in three ways: `"fp32"` (the routine), `"fp32 loop"` and `"int8"`. What counts is the *least* time of each.
 #
 # If int8 takes at most 1.1 times as long as fp32, it is `"not slower"`. If it takes longer, the gap is int8 − fp32, and giving up the routine explains the share (fp32 loop − fp32) / gap. Above 0.75 the answer is `"routine"`, below 0.25 `"product"`, and between them `"both"`.
+#
+# <!-- page -->
+#
+# You get an instrument, `ms(way, seed=k)`: the milliseconds of one LSTM, run in one of the three ways. Run each way with the same ten seeds or more. The least time counts because other programs can only make a run slower, and here we ask what each way *can* do. (The median of [[measuring]] asks what is typical, which is another question.) And these machines do not keep their speed: let the three ways *take turns*.
 #
 # `why_slower(ms)` → `"not slower"`, `"routine"`, `"product"` or `"both"`
 #
@@ -657,7 +661,7 @@ print(f"28 searches for a range, called from Python: at most {searches:.0%} of t
 # The check makes up several machines. On some the routine makes the gap, on some the product, on one there is none, and several of them disturb the runs in a way of their own. The made-up machines answer at once.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs, without a laptop; alone it takes 12. Write three made-up times on the board (fp32 2, loop 5, int8 4), and let the pairs work out the share and the answer. Then change the loop to 2.3. Then ask: "All of fp32 first, then all of int8: what can go wrong?" The other exercises are homework.
+# *For the lecturer, 4 min.* In pairs, without a laptop; alone it takes 12. Write three made-up times on the board (fp32 2, loop 5, int8 4), and let the pairs work out the share and the answer (3 / 2 = 1.5, "routine"). Then change the loop to 2.3 (0.3 / 2 = 0.15, "product"). Then ask: "All of fp32 first, then all of int8: what can go wrong?" (The machine may slow down in between; so the ways take turns.) The other exercises are homework.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -695,7 +699,7 @@ def why_slower_solution(ms):
 # **Predict.** What does the rule of Exercise 1 say at 64, at 128 and at 1,024 units? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show the frames of the control once more while they answer. Ask what a share above 1 means: the product wins a part of the gap back.
+# *For the lecturer, 2 min.* Show the frames of the control once more while they answer. Say the rule again: int8 at most 1.1 times fp32 is "not slower", a share above 0.75 "routine". Ask what a share above 1 means: the product wins a part of the gap back.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Applies the rule of Exercise 1 to the times of section 5.
