@@ -190,19 +190,19 @@ show.the_course()
 # more than a right one, because you will remember it." Say where the notebooks are.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The solution is folded under each check. *Run All* reaches the end without your answers. The sections under *Deeper* are optional.
+# The solution is folded under each check. *Run All* reaches the end without your answers. *Deeper* is optional.
 #
 # **Ways through the course.** Each way also contains the lessons that its other lessons build on.
 #
 # [[ways]]
 #
-# **Help.** Once the course is set up, run in a terminal, in its folder,
+# **Help.** If a name is not defined, a cell above has probably not run: choose *Kernel*, *Restart Kernel and Run All Cells*. Otherwise run in a terminal, in the course's folder,
 #
 #     python course.py doctor --json
 #
-# (`py` in place of `python` on Windows, `python3` on macOS and Linux) and paste what it prints into your question, with
-# the lesson and the last lines of the error. The report names versions and devices, but neither you nor your folders. A line
-# marked `warn` says what will work less well on your machine; a line marked `fault` says what is broken and how to repair it. The next cell shows the same report.
+# (`py` in place of `python` on Windows, `python3` on macOS and Linux) and send what it prints, with
+# the lesson and the last lines of the error, to your lecturer or where you got the course. The report names neither you nor your folders.
+# `warn` marks what will work less well on your machine, `fault` what is broken, with the repair. The next cell shows the same report.
 
 # %% slideshow={"slide_type": "skip"}
 report = doctor.examine()
@@ -405,8 +405,6 @@ for name in ("A again", "B: without notes"):
 # | Same number of threads, inputs, mode and clock? | the ratio measures that difference as well |
 # | Do both give the same answers? | a faster function that computes something else is no gain |
 # | How far from 1 is the ratio of a function to itself? | a gain no larger than that may be noise |
-#
-# (*Deeper* takes a report apart with this list.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. What does a second thread do?
