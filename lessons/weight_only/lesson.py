@@ -76,7 +76,7 @@ def with_weights(weights):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **A row of four weights by hand.** They are 0.6, −0.2, 0.1 and −0.3, and we have 2 bits for each, so four codes: 0, 1, 2, 3. The levels must reach from −0.3 to 0.6, and between four levels there are three steps. A step is the **scale**: 0.9 / 3 = 0.3. The levels are −0.3, 0, 0.3 and 0.6. The code of 0 is called the **zero point**; here it is 1. To store a weight, divide it by the scale, round, and add the zero point. 0.6 / 0.3 = 2, plus 1 is code 3. −0.2 / 0.3 = −0.67, rounded −1, plus 1 is code 0. 0.1 / 0.3 = 0.33, rounded 0, is code 1. −0.3 is code 0. To read a code, subtract the zero point and multiply by the scale: 0.6, −0.3, 0, −0.3. Two of the four weights are wrong by 0.1. Each weight went to the level next to it. This is called **round-to-nearest**, and it looks at nothing but the weight.
+# **A row of four weights by hand.** They are 0.6, −0.2, 0.1 and −0.3, and we have 2 bits for each, so four codes: 0, 1, 2, 3. The levels must reach from −0.3 to 0.6, and between four levels there are three steps. A step is the **scale**: 0.9 / 3 = 0.3. The levels are −0.3, 0, 0.3 and 0.6. The code of 0 is called the **zero point**; here it is 1. To store a weight, divide it by the scale, round, and add the zero point. 0.6 / 0.3 = 2, plus 1 is code 3. −0.2 / 0.3 = −0.67, rounded −1, plus 1 is code 0. 0.1 / 0.3 = 0.33, rounded 0, is code 1. −0.3 is code 0. To read a code, subtract the zero point and multiply by the scale: 0.6, −0.3, 0, −0.3. Two of the four weights are wrong by 0.1. Each weight was moved to the level nearest to it. This is called **round-to-nearest**, and it looks at nothing but the weight.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. One language model, fewer and fewer bits
@@ -253,7 +253,7 @@ show.texts_table(floats, by_text)
 show.three_bits_in_bytes(quantize(WEIGHTS["blocks.2.up"][:1], 3, 32)[0][0, :8])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With 3 bits the codes do not end where bytes end: eight codes fill three bytes, and two of the eight lie in two bytes. Read the first byte, lowest bit first: 7 is `1 1 1`, then 6 is `0 1 1` (that is 0 + 2 + 4), then come the first two bits of the next code. `pack` takes the codes apart into bits (`>>` shifts a number to the right, `& 1` keeps its lowest bit) and puts eight bits at a time into a byte.
+# With 3 bits the codes do not end where bytes end: eight codes fill three bytes, and two of the eight lie in two bytes. Read the first byte, lowest bit first: 7 is `1 1 1`, then 6 is `0 1 1` (that is 0 + 2 + 4), then come the first two bits of the next code. `pack` takes the codes apart into bits (`>>` shifts a number to the right, `& 1` keeps its lowest bit) and puts eight bits at a time into a byte. The codes must not be negative: `unpack` knows no sign, and in the cell below it would read −3 as 13. So codes from −8 to 7 would need 8 added first.
 
 
 # %% slideshow={"slide_type": "skip"}
