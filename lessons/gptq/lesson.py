@@ -49,7 +49,7 @@ print(f"float: perplexity {bench.float_perplexity:.2f}; {len(bench.weights)} lay
 runtime.describe("cpu")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# [[weight_only]] stored the weights of a language model in few bits. Each row of a weight matrix was cut into groups of neighbours, each group got evenly spaced levels of its own, and each weight was moved to the level nearest to it. This is called **round-to-nearest**. In this lesson the levels stay as they are. We ask whether each weight should really go to the *nearest* one.
+# [[weight_only]] stored the weights of a language model in few bits. Each row of a weight matrix was cut into groups of neighbours, each group got evenly spaced levels of its own, and each weight was moved to the level nearest to it. This is called **round-to-nearest**. In this lesson the levels stay as they are. We ask whether each weight should really be moved to the *nearest* one.
 #
 # Round-to-nearest makes every single error as small as it can be. But the next layer never sees a single weight. It sees the *output* of a layer, which is a sum of weights times inputs. In a sum, errors can pile up, and they can cancel.
 
@@ -363,7 +363,7 @@ show.outlier_table(coped, models)
 #
 # <!-- page -->
 #
-# With large *inputs* no weight is large, so a rotation has no wide step to repair. The four channels with large inputs keep their importance: after the rotation back, the errors of the weights are spread evenly over all channels, and the large inputs multiply their share. (In three plantings that were tried separately, the rise with the rotation was 10 to 36 % higher than with round-to-nearest alone.) (QuaRot rounds the activations as well, and among *them* the large channels do widen the step. That is the case for which it was made, and we have not measured it.)
+# With large *inputs* no weight is large, so a rotation has no wide step to repair. The four channels with large inputs keep their importance: after the rotation back, the errors of the weights are spread evenly over all channels, and the large inputs multiply their share. (In three plantings that were tried separately, the rise with the rotation was 10 to 36 % higher than with round-to-nearest alone.) QuaRot rounds the activations as well, and among *them* the large channels do widen the step. That is the case for which it was made, and we have not measured it.
 #
 # AWQ is the best or among the best in both planted models, and this answers the question of section 4: where some channels are far larger than others, scaling pays. But the comparison favours AWQ, because what we planted, one factor for each channel, is exactly what AWQ can undo. Real outliers need not have that form.
 #
