@@ -313,13 +313,13 @@ show.bills({"all weights": everything, "bypasses": bypasses})
 # *For the lecturer, 3 min.* Say: "Each weight has four values left." Vote for A, B or C. A is tempting, for the damage sits in a million weights. Let somebody work out the share of the page's example (8, 5.66, 4) first.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A frozen layer need not be a float layer. `LoRA` asks its layer for an output and nothing else, so the layer may store codes of a few bits. The codes get no gradient; the error passes back through the floats that they stand for. That is the idea of **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314)): a base of 4 bits, and float bypasses beside it, so that a large model can be adapted in little memory. Here we go down to 2 bits, because we want to see something else: can the bypass make up for what the *rounding* has destroyed?
+# A frozen layer need not be a float layer. `LoRA` asks its layer for an output and nothing else, so the layer may store codes of a few bits. Codes are whole numbers and cannot move by a little, so they get no gradient; the error passes back through the floats that they stand for. That is the idea of **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314)): a base of 4 bits, and float bypasses beside it, so that a large model can be adapted in little memory. Here we take 2 bits, because we want to see something else: can the bypass make up for what the *rounding* has destroyed?
 #
 # Each row of a weight gets its own grid of four levels: a lowest value and a step. In [[weight_only]] you saw that smaller groups would do less harm. We want harm.
 #
-# **By hand: what "won back" means.** Say that the float model has a perplexity of 4, the rounded one 8, and the repaired one 5.66. In nats the rounding cost $\ln (8 / 4) = 0.69$, and the repair won $\ln (8 / 5.66) = 0.35$. So half of the loss is won back. The base itself has 0 %, and the float model 100 %.
+# **By hand: what "won back" means.** Let the float model have a perplexity of 4, the rounded one 8, and the repaired one 5.66. In nats the rounding cost $\ln (8 / 4) = 0.69$, and the repair won $\ln (8 / 5.66) = 0.35$. So half of the loss is won back. The base has 0 %, the float model 100 %.
 #
-# The rate is again the best of three, chosen on another piece of the unseen modules. (The exam is short, about 4,100 characters as in section 2: one whole module and the beginning of a second. The piece to choose on follows in that second one.)
+# The rate is again the best of three, chosen on another piece of the unseen modules. (The exam is short, about 4,100 characters as in section 2: one whole module and the beginning of a second, in which the piece to choose on follows.)
 
 # %% slideshow={"slide_type": "skip"}
 base = show.on_grid(whole, bits=2)
@@ -467,7 +467,7 @@ show.rows_of_levels(adapter.blocks[0].qkv, steps_moved)
 #
 # <!-- page -->
 #
-# So rounding takes nearly all of the changes back, because each is too small to reach the next level. Together they had won back about a third of the loss. That is no contradiction: an output is a sum over hundreds of inputs, and the training moves the weights of a row together, so that many small changes add up. (In a trial the same changes were shuffled within each row: they won back 1 %.) Rounding looks at each weight alone. On a finer grid, with a smaller step, or after longer training, more changes would pass the half; neither was measured here.
+# So rounding takes nearly all of the changes back, because each is too small to reach the next level. Together they had won back about a third of the loss. That is no contradiction: an output is a sum over hundreds of inputs, and the training moves the weights of a row together, so that many small changes add up. (In a trial the same changes were shuffled within each row: they won back 1 %.) Rounding looks at each weight alone. On a finer grid, with a smaller step, or after longer training, more changes would exceed half a step; neither was measured here.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Two files
