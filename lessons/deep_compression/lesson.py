@@ -184,7 +184,7 @@ for power, passes in [(0.5, 1), (1, 3)]:
 show.rounds(history)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The cut is made in two rounds, first to the square root of these shares (28, 30 and 51 %), and then to the shares themselves, because a network stands a small cut better than a large one ([[prune_model]]). The second cut costs many points, and three more passes of training bring the network back to where it was, or nearly.
+# The cut is made in two rounds, first to the square root of these shares (28, 30 and 51 %), and then to the shares themselves, because a network tolerates a small cut better than a large one ([[prune_model]]). The second cut costs many points, and three more passes of training bring the network back to where it was, or nearly.
 #
 # Of 266,200 weights 21,776 are left, a twelfth. And the file? It is as large as ever, since a 0 takes four bytes like any other float ([[zero_worth]]). To store only the weights that are left we must say *where each of them stands*. fc1 has 235,200 places, and the number of a place takes 18 bits, because 17 bits count only to 131,072. That is more than half of the 32 bits of the weight itself.
 #
@@ -760,7 +760,7 @@ def code_lengths_solution(counts):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Deeper
 #
-# What follows is for whoever wants to know whether a small dense network would do as well, whether a code of one's own is worth the trouble, why savings do not multiply, what the paper's 6 bits give here, where the values stand, what a bias can repair, and what some trials say of clumps and even grids. An exercise about k-means is at the end.
+# What follows is for whoever wants to know whether a small dense network would do as well, whether a code of one's own is worth the trouble, why savings do not multiply, what the paper's 6 bits give here, where the values stand, what a bias can repair, and what some trials and counts say of masks, clumps and even grids. An exercise about k-means is at the end.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Would a small dense network do as well?
@@ -895,11 +895,13 @@ show.values_and_weights(fc1_line, *books)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What trials say of sections 1 to 4
 #
-# These figures come from trials with the network of this page, and no cell here computes them.
+# These figures come from trials with the network of this page and from counts by hand, and no cell here computes them.
 #
 # **Values.** 99.7 % of the weights of the dense fc1 have a value of their own. Of their last two bytes this cannot be said, because there are only 65,536 pairs.
 #
 # **Escapes.** The paper does nearly the same as our escape. After a gap that is too long it writes a *filler*, a weight of 0. An escape is cheaper, because no value is stored with it. With 4 bits for a value fc1 needs 2,971 escapes of 5 bits each; by the same count it would need 2,852 fillers of 9 bits each.
+#
+# **A bit for each place.** The bit mask of [[zero_worth]] takes 235,200 bits for fc1, which is 12.5 bits for each of the 18,816 weights that stay. The gaps need 5.79, so they are better here. A mask is nothing else than gaps of one bit: the escape, 1, stands for one zero and no weight yet, and 0 for a weight. It is the better choice where many weights stay. By hand, with half of the weights at random places: a mask takes 2 bits a weight. Symbols of 2 bits have the escape 3, three zeros in a row have a probability of $0.5^3 = 0.125$, so a weight needs $0.125 + 0.125^2 + … = 0.143$ escapes, and $2 \cdot 1.143 = 2.3$ bits.
 #
 # **Density.** By the calculation of section 2, with 26 % of the weights left at random places, symbols of 3 bits would take 3.4 bits a place ($0.74^7 = 0.12$), and symbols of 5 bits just over 5.
 #
