@@ -127,7 +127,7 @@ def right(choice, model=net, after=None):
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. As many bits for all
 #
-# SmallResNet, trained on Fashion-MNIST, has seven layers with weights. All weights go onto $2^b$ even levels for each row. Nothing is trained after it.
+# SmallResNet, trained on Fashion-MNIST, has seven layers with weights. All weights are rounded to $2^b$ even levels for each row. Nothing is trained after it.
 #
 # The rounding is *simulated*: what shrinks is the file.
 #
@@ -534,7 +534,7 @@ show.more_bits(last_bits, cost, together, right, norms_anew)
 #
 # In the run on this page it falls from 75.6 to 64.3 %, while the *sum* says that the network gets better. (How the coarse layer does it was not looked into.) So the greedy choice is led astray here, and the leftmost point of the first figure, 5322226, is nearly this network. What the others break is visible in the last column: with new statistics of the batch norms all three networks gain eight points or more, and more bits for the last layer do no harm. So this fall appears only with the old statistics. Do the divergences add up with new ones? A trial on 500 images measured sums and networks once more, all with new statistics. For 5322226 the sum fell from 0.25 to 0.05 nats and the divergence together from 0.48 to 0.09, so what the sum misses became five to six times smaller, but the quotient only went from 1.9 to 1.8. For 5444225 it is 1.3 before and after. The remedy makes all errors small, and it does not make them independent. With few bits the sum is not to be trusted even then.
 #
-# **When is the choice not to be trusted?** Section 4 has found four cases. First, the layers are so coarse that their errors act on each other, as at the smallest budget. Second, a cheaper remedy has not been run, so the sensitivities measure a damage that need not be there. Third, nobody has tried a simple rule in as many bytes. Fourth, the lead is no larger than the error of the test, because two accuracies near 90 %, each from 5,000 images of its own, typically differ by $\sqrt{2} \cdot 0.4$, some 0.6 points, by chance. (On the same images it is less, see [[measuring]].) A fifth case, a sensitivity that first rises and then falls, is under Deeper. In all of them the same test helps: measure the *whole* choice, remedy included, on images that did not choose it, beside the rule.
+# **When is the choice not to be trusted?** This section has found four cases. First, the layers are so coarse that their errors act on each other, as at the smallest budget. Second, a cheaper remedy has not been run, so the sensitivities measure a damage that need not be there. Third, nobody has tried a simple rule in as many bytes. Fourth, the lead is no larger than the error of the test, because two accuracies near 90 %, each from 5,000 images of its own, typically differ by $\sqrt{2} \cdot 0.4$, some 0.6 points, by chance. (On the same images it is less, see [[measuring]].) A fifth case, a sensitivity that first rises and then falls, is under Deeper. In all of them the same test helps: measure the *whole* choice, remedy included, on images that did not choose it, beside the rule.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. A file with other bits in each layer
@@ -570,7 +570,7 @@ def file_parts(choice):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The reader goes through the file from front to back. `take(count)` hands out the next bytes. For a layer with $n$ weights and $b$ bits it takes $\lceil n b / 8 \rceil$ bytes of codes, which in Python is `-(-n * b // 8)`.
+# The reader goes through the file from front to back. `take(count)` hands out the next bytes. For a layer with $n$ weights and $b$ bits it takes $\lceil n b / 8 \rceil$ bytes of codes, which in Python is `-(-n * b // 8)`. By hand: the layer *last* has 640 weights in 10 rows. With 5 bits its codes take 640 · 5 / 8 = 400 bytes, its scales 10 · 2 = 20, and its zero points 50 bits, so 7 bytes: together 427.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -613,7 +613,7 @@ file_table
 #
 # <!-- page -->
 #
-# In the run on this page it is 9.4 times. Count it: 32 bits over 3.07 would be 10.4 times. The codes with their scales and zero points are 29.5 kB; another 4.6 kB are the batch norms, four numbers for each channel, and the bias. They are 14 % of the file. With 16 bits for each of them a trial gave 90.04 % of the 5,000 images in place of 90.06, so half of these bytes could be saved as well. (The float file was written by `torch.save`, with names and a container. Its numbers alone are 311,464 bytes, and measured by them the file is 9.1 times smaller.) Both rounded files have the same size to within 13 bytes, and they differ by more than eleven points, on all 10,000 test images. The freedom to have different numbers of bits in different layers takes six bytes of the header, because one width for all would need a byte, too. And what was read is what was written: no number differs in any bit.
+# In the run on this page it is 9.4 times. Count it: 32 bits over 3.07 would be 10.4 times. The codes with their scales and zero points are 29.5 kB; another 4.6 kB are the batch norms, four numbers for each channel, and the bias. They are 14 % of the file. With 16 bits for each of them a trial gave 90.04 % of the 5,000 images in place of 90.06, so half of these bytes could be saved as well. (The float file was written by `torch.save`, with names and a container. Its numbers alone are 311,464 bytes, and measured by them the file is 9.1 times smaller.) Both rounded files have the same size to within 13 bytes, and they differ by more than eleven points, on all 10,000 test images. The freedom to have different numbers of bits in different layers takes six bytes of the header, because one width for all would need a byte, too. And what was read is what was written: no number differs in any bit. This is so because `grid` computes its codes with the scale that the file holds, a float of 16 bits. Had the codes been made with a scale of 32 bits, then the reader would multiply them by a slightly different number.
 #
 # **What does a processor do with 5444225?** By itself, nothing. Its instructions compute with 8, 16, 32 or 64 bits (some with 4). A kernel for 5 bits would have to unpack the codes first, and each width wants a kernel of its own. So the choice pays where bytes count: on a disk, in a download, and when a program waits for its weights ([[decoding]]) and somebody has written the kernel that unpacks them. For time, the useful choice is between the few widths for which there are kernels. The greedy rule stays the same, with measured time as the price.
 
