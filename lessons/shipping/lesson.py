@@ -179,7 +179,7 @@ smaller_within = max((smaller for smaller, lost in gains if lost <= 0.6), defaul
 show.gains_figure(pairs, gains, best_gains, on_bytes)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The two panels answer two questions. The left one says which *file* to send, and a longer training or a better architecture moves a row up there. The right one says which *method* to use, because what the twin has as well cancels out. Some dots are good on the right and far from the front on the left. They belong to methods that did well with a network that was trained for a short time or with few images. With a better network such a method may reach the front on the left. Somebody has to test this prediction, because a loss of half a point at 95 % may become a loss of a whole one at 98 %.
+# The two panels answer two questions. The left one says which *file* to send, and a longer training or a better architecture moves a row up there. The right one says which *method* to use, because what the twin has as well cancels out. Dots that are good on the right and far from the front on the left belong to methods that did well with a network that was trained for a short time or with few images. With a better network such a method may reach the front on the left. Somebody has to test this prediction, because a loss of half a point at 95 % may become a loss of a whole one at 98 %.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. How sure is a front?
@@ -275,7 +275,7 @@ show.winners_table(found)
 # *For the lecturer, 1 min.* Read the two functions aloud. Ask what `fits` says of a row whose speed nobody measured, and whether that is fair. Say: "Not measured is not bad; but I cannot promise it."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The front leaves several rows, and each of them can be defended. To choose one you need something from outside, namely what the customer can afford and what the customer wants most. Write it down as limits and one goal. By hand, with the rows P (20 kB, 97 %) and Q (50 kB, 98 %) of section 1: with at most 40 kB only P fits; with at most 100 kB both fit, and the goal "as accurate as can be" takes Q; with at most 10 kB no row fits, and the honest answer is "nobody", and not "the nearest one".
+# The front leaves several rows, and each of them can be defended. To choose one you need something from outside, namely what the customer can afford and wants most. Write it down as limits and one goal. By hand, with the rows P (20 kB, 97 %) and Q (50 kB, 98 %) of section 1: with at most 40 kB only P fits; with at most 100 kB both fit, and the goal "as accurate as can be" takes Q; with at most 10 kB no row fits, and the honest answer is "nobody", and not "the nearest one", because 20 kB do not fit into 10. Then ask for another budget, or make another model.
 
 
 # %% slideshow={"slide_type": "-"}
@@ -348,7 +348,7 @@ show.scenes(CUSTOMERS, winners)
 #
 # <!-- page -->
 #
-# The web page limits bytes, and the most accurate file under 100 kB was pruned, and its weights share 16 values of 4 bits. Each of the two leaves out something that the other keeps, because pruning leaves out whole weights, and sharing leaves out most bits of those that stay. How much depends on the limit can be seen from the same network when it is only pruned. Its 105 kB are just above the limit, so with 110 kB "fewer weights" alone would fit as well, with 98.07 in place of 98.12 %, which is no difference that these images can show. The battery limits energy, where a small architecture in int8 wins: it has few products, and each is cheap by the estimate. The server limits time, and there the float model in a better runtime is already fast enough; int8 in that runtime is faster still, but speed beyond the limit earns nothing, and its accuracy is a few images lower. These two rows are closer than the standard error of section 3, so a tie would be a fair answer, and then the smaller file may decide. All three winners were chosen by the accuracy that the picture shows, so by section 3 their figures are slightly optimistic. The budget comes first for the same reason: whoever looks at the rows first can find a budget under which a favourite wins. With a limit of 2 MB, for example, the float network of [[baseline]] would win the web page.
+# The web page limits bytes, and the most accurate file under 100 kB was pruned, and its weights share 16 values of 4 bits. Each of the two leaves out something that the other keeps, because pruning leaves out whole weights, and sharing leaves out most bits of those that stay. How much depends on the limit can be seen from the same network when it is only pruned. Its 105 kB are just above the limit, so with 110 kB "fewer weights" alone would fit as well, with 98.07 in place of 98.12 %, which is no difference that these images can show. The battery limits energy, where a small architecture in int8 wins: it has few products, and each is cheap by the estimate. The server limits time, and there the float model in a better runtime is already fast enough; int8 in that runtime is faster still, but speed beyond the limit earns nothing, and it gets a few images fewer right. These two rows are closer than the standard error of section 3, so a tie would be a fair answer, and then the smaller file may decide. The accuracy that the picture shows took part in all three choices, so by section 3 their figures are slightly optimistic. The budget comes first for the same reason: whoever looks at the rows first can find a budget under which a favourite wins. With a limit of 2 MB, for example, the float network of [[baseline]] would win the web page.
 #
 # A speed belongs to the processor on which it was measured. The ledger's speed-up compares a model with itself in eager fp32 on one machine, and the same change can gain much on one processor and little on another (the scorecard's claim on ONNX Runtime says what we saw on two). So rows are compared only with rows of the same processor. The line above the figure says which one that is. If yours is another one, then the server's winner is the winner on that processor, and you would have to run [[choosing]] and [[static]] to know your own.
 
@@ -534,7 +534,7 @@ mine, refused, nothing_said = own_ledger(nets["trained"], seen, clothes, labels)
 show.own_table(mine, refused, f"SmallCNN, trained; 1,000 test images. {nothing_said}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Read the table by lines. The static int8 copy has a little more than a quarter of the bytes, and all of its layers run in int8. The dynamic copy has one layer in int8, because this step takes linear layers only. The pruned copy is half zeros, its file is as large as before, and gzip finds the zeros. Its agreement shows that half of the weights at once is too much for this network without any training afterwards.
+# The static int8 copy has a little more than a quarter of the bytes, and all of its layers run in int8. The dynamic copy has one layer in int8, because this step takes linear layers only. The pruned copy is half zeros, its file is as large as before, and gzip finds the zeros. Its agreement shows that half of the weights at once is too much for this network without any training afterwards.
 #
 # Agreement also bounds the accuracy, and this needs no labels. Suppose that two models give the same class to 95 % of the images. On these images they are right or wrong together. Only on the other 5 % can one be right and the other wrong. So their accuracies differ by at most 5 points. By hand: of 1,000 images they disagree on 50; in the worst case the original is right on all 50 and the copy on none, and that is 50 images of 1,000. For the pruned copy of the table the agreement is 82 %, so it can lose at most 18 points; the labels say that it lost 11. The bound says how much you can lose at most. It does not say how good the original was.
 #
@@ -662,7 +662,7 @@ def of_seeds(begin):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
 #
-# What follows is for whoever wants the control to section 5, the speeds, another budget, what the template says about networks that were never trained, or two more exercises.
+# What follows is for whoever wants the control to section 5, the speeds, a front of three numbers, another budget, what the template says about networks that were never trained, or two more exercises.
 #
 # ### The same cut for all
 #
@@ -706,6 +706,10 @@ show.speeds_table(timed, where_timed)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In the rows that come with the course the float model in the better runtime is ahead of int8 in the slower one. So the runtime and the bits are two levers, and a report that compares "int8" with "fp32" without naming the runtimes can say anything. How much each of them brings depends on the processor. Eager fp32 is the baseline, and where it is slow, everything else looks fast.
+#
+# ### A front of three numbers
+#
+# The fronts above compare two numbers. If time counts as well, then a row dominates another only if it is no worse in all three numbers, and better in one. By hand, with the four rows of section 1: let one image take P 4 ms, Q 3 ms, R 2 ms and S 5 ms. Q still dominates S, because it is as accurate, smaller and faster. But nobody dominates R any more, because no other row is as fast. So the front is P, Q and R. A further number can take a row off the front only if another row equals it in all the others; mostly it brings rows back. So the more numbers a front has, the fewer rows it crosses out, and the more is left for the budget to decide.
 #
 # ### What has to be beaten
 #
