@@ -818,7 +818,7 @@ show.under_compressors(forms, squeezed)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **Our file is within a few percent of the best rival (C), xz on one byte a symbol, probably because xz finds the same uneven frequencies.**
 #
-# So the work was in the pruning and in the sharing, and not in the code. The first row shows it from another side: these are floats again, of 4 bytes each, as in section 1. But now most of them are 0 and the others have one of 16 values, so bytes come again, and xz brings the file down to less than twice ours. Fixed words are already little more than half as long as one byte a symbol, and a compressor finds less in them, probably because symbols of 4 and 5 bits do not end where bytes end. xz ends a little above what it makes of the bytes, and gzip a little below.
+# So the work was in the pruning and in the sharing, and not in the code. The first row shows it from another side: these are floats again, of 4 bytes each, as in section 1. But now most of them are 0 and the others have one of 16 values, so bytes come again, and xz brings the file down to less than twice ours. Fixed words are already little more than half as long as one byte a symbol, and a compressor finds less in them, probably because symbols of 4 and 5 bits do not end where bytes end. From the fixed words xz makes a slightly longer file than from one byte a symbol, and gzip a slightly shorter one.
 #
 # Of Huffman's words themselves a compressor removes hardly 1 %, as the last row shows. In practice: prune and share, write one byte for each symbol, and let xz do the coding. With gzip, which many systems have, the same symbols take an eighth more than ours.
 
@@ -897,7 +897,7 @@ show.values_and_weights(fc1_line, *books)
 #
 # These figures come from trials with the network of this page and from counts by hand, and no cell here computes them.
 #
-# **Values.** 99.7 % of the weights of the dense fc1 have a value of their own. Of their last two bytes this cannot be said, because there are only 65,536 pairs.
+# **Values.** 99.7 % of the weights of the dense fc1 have a value of their own. Their last two bytes alone have to repeat, because two bytes have only 65,536 values and fc1 has 235,200 weights.
 #
 # **Escapes.** The paper does nearly the same as our escape. After a gap that is too long it writes a *filler*, a weight of 0. An escape is cheaper, because no value is stored with it. With 4 bits for a value fc1 needs 2,971 escapes of 5 bits each; by the same count it would need 2,852 fillers of 9 bits each.
 #
