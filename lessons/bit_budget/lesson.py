@@ -697,7 +697,7 @@ extra, pair_table = show.pairs_at_two_bits(NAMES, lambda choice: together(choice
 pair_table
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the run on this page both signs occur. Three of the four largest numbers stand in the column of *first*. The pair of *first* and another layer can even be better than *first* alone, so one layer undoes part of the other's error. (In a trial with new statistics the largest of these numbers fell to 0.06, and the lowest was −0.01: all errors are smaller then.)
+# In the run on this page both signs occur. Three of the four largest numbers stand in the column of *first*. The pair of *first* and another layer can even be better than *first* alone, so one layer undoes part of the other's error. (In a trial with new statistics the largest of these numbers fell to 0.06, and the lowest was −0.01, because all errors are smaller then.)
 #
 # ### Ask again after each step
 #
@@ -725,7 +725,7 @@ asked = ask_again(2.25)
 show.asked_table({"the sum": (chosen[2.25], len(cost)), "asking": asked}, bits_a_weight, right, norms_anew)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Asking is worth many points here, as long as the statistics are old. With new statistics the two choices are level, and the new statistics gave the choice of the sum more points than asking did. Asking is no cure for everything either. In a trial with the file of 3 bits it stopped at 2.6 bits a weight, because each single step made things worse, and it ended two points below the sum.
+# Asking is worth many points here, as long as the statistics are old. With new statistics the two choices are level, and for the choice of the sum the new statistics were worth more points than asking was. Asking is no cure for everything either. In a trial with the file of 3 bits it stopped at 2.6 bits a weight, because each single step made things worse, and it ended two points below the sum.
 #
 # ### Greedy, or all choices?
 #
