@@ -101,6 +101,11 @@ def test_a_foot_says_which_lesson_and_which_act(made):
     assert "Bits in an hour" in second and '<b>Two</b><i class=""></i><i class="here"></i>' in second
 
 
+def test_a_slide_that_borrows_an_output_names_the_lesson_it_is_from(made):
+    borrowed = TAKE.replace("take =", 'heading = "My own"\noutput =')
+    assert "1.1 · Bits &amp; pieces" in made(borrowed).slides[0].foot
+
+
 def test_words_of_a_lesson_are_replaced_and_its_output_stays(made):
     (slide,) = made(TAKE + 'text = "**Predict.** Guess."\nanswer = "**Four.**"\n').slides
     assert words(slide) == ["**Predict.** Guess.", "**Four.**"]

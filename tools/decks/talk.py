@@ -133,7 +133,8 @@ class _Maker:
                 raise ValueError(f"{where}: {wrong if isinstance(wrong, ValueError) else f'no {wrong}'}") from wrong
             act = row.get("act", act)
             slide.new_stack = "act" in row or count == 1
-            slide.foot = _foot(self.known[names[0]] if row.get("take") else None, made.title, acts, act)
+            from_lesson = "take" in row or "output" in row
+            slide.foot = _foot(self.known[names[0]] if from_lesson else None, made.title, acts, act)
             made.slides.append(slide)
             made.rows.append(row)
             made.lessons.append(names)
