@@ -102,7 +102,7 @@ def test_a_foot_says_which_lesson_and_which_act(made):
 
 
 def test_a_slide_that_borrows_an_output_names_the_lesson_it_is_from(made):
-    borrowed = TAKE.replace("take =", 'heading = "My own"\noutput =')
+    borrowed = TAKE.replace("take =", 'heading = "My own"\nminutes = 3\noutput =')
     assert "1.1 · Bits &amp; pieces" in made(borrowed).slides[0].foot
 
 
