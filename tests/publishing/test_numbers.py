@@ -52,6 +52,7 @@ def page(said, tags=()):
         "In this run it is more than 90 %, nearly 80 %.",
         "In the run on this page nearly thirteen points are lost, at the rate 0.003.",
         "In the run on this page 91.4 − 78.7 = 12.7 are lost.",
+        "It has 98.36 % of 10,000 right. In the run on this page it failed on 164 of them.",
         "In the run on this page it lies below 17.5 (A), and the claim has 4.4.",
         "As section 2 says, it is 12.3 in the run on this page.",
         "In the run on this page 66 lie elsewhere in this section, and 55.5 too.",

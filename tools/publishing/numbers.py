@@ -8,7 +8,7 @@ Its numbers, in digits or in words before a unit, are looked for where a reader 
   whole number without a unit, which is mostly a setting; and the values that the scorecard judged
 - the code of the section: a number of images, a rate; and what its question offers: "between 1 and 20 (B)"
 - the difference or quotient of two values in one column of a table, for a lead "in points" and a gain "in times"
-- the sum, difference, product or quotient of two other numbers of the paragraph
+- the sum, difference, product or quotient of two other numbers of the paragraph, or how many so many per cent are
 
 `lost` lists what is found nowhere, and a test wants that list empty. `left_behind` compares two runs, for all
 sentences: what the old one showed under the heading of a text and the new one does not. A build prints it.
@@ -285,6 +285,8 @@ def _worked_out(said, a, b):
         part = a.value / b.value
         scale = 100 if said.percent else 1
         results.append((scale * part, scale * (a.half + b.half * part) / b.value))
+    if a.percent and b.half >= 0.5:  # how many of them
+        results += [(b.value * share / 100, b.value * a.half / 100) for share in (a.value, 100 - a.value)]
     return any(abs(value - said.value) <= said.half + min(half, said.half) for value, half in results)
 
 
