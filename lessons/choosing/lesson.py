@@ -375,7 +375,7 @@ measured = {
 show.tested_table(share, measured)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **No: in the run on this page the shares of ResNet-50 and of the BERT shape were estimated to within some six points, that of the BERT shape too low. The order of the three is right, and their distances are not.**
+# **No: in the run on this page the share of ResNet-50 was estimated to within a point or so, and that of the BERT shape 10 − 4 = 6 points too low. The order of the three is right, and their distances are not.**
 #
 # <!-- page -->
 #

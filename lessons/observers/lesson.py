@@ -254,7 +254,7 @@ show.memories(ranges, clean.max().item(), "tenth")
 #
 # <!-- page -->
 #
-# Min–max never forgets, because no later batch can make the widest range narrower. The moving average goes one hundredth of the way to the broken batch, which is about 0.23, and then gives back a hundredth of that with each of the ten batches that follow, about a tenth in all: in the run on this page it ends near 2.4, where 2.2 would be right. For the percentile 54 broken values are too few, since it ignores 811 at each end. With some thirty broken pixels it would be a different story: they would spoil more values than it ignores.
+# Min–max never forgets, because no later batch can make the widest range narrower. The moving average goes one hundredth of the way to the broken batch, which is about 0.23, and then gives back a hundredth of that with each of the ten batches that follow, about a tenth in all. In the run on this page it ends near 2.4, where 2.2 would be right. For the percentile 54 broken values are too few, since it ignores 811 at each end. With some thirty broken pixels it would be a different story: they would spoil more values than it ignores.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same pixel, in the first batch

@@ -110,6 +110,11 @@ def test_outputs_of_the_notebook(lesson):
 
 
 @each_lesson
+def test_numbers_said_of_the_run_are_those_of_the_run(lesson):
+    expect_none(rules.numbers_of_the_run(_course.published(lesson)))
+
+
+@each_lesson
 def test_notebook_is_small(lesson):
     expect_none(rules.small_enough(lesson.notebook))
 

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from tools import build
-from tools.publishing import compact, inputs, lessons
+from tools.publishing import compact, inputs, lessons, numbers
 
 LESSON = """\
 # ---
@@ -72,6 +72,14 @@ def with_outputs(*outputs):
 
 def stream(text, name="stdout"):
     return nbformat.v4.new_output("stream", name=name, text=text)
+
+
+def test_a_build_names_the_numbers_that_its_text_has_wrong(lesson, tmp_path):
+    path = tmp_path / "a.ipynb"
+    path.write_text("{}", encoding="utf-8")
+    said = numbers.Said(4, "It loses 12.7 points.", "12.7 points")
+    told = build._describe(lesson, build.Built(path, 1.0, 0, (), (said,)))
+    assert "this run does not show what the text says, cell 4: 12.7 points in 'It loses 12.7 points.'" in told
 
 
 @pytest.mark.slow

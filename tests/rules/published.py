@@ -5,6 +5,7 @@ import re
 from rules._cells import numbered, tags
 from rules.lesson import MACHINE_PATH
 from rules.symbols import LEAST_ALT
+from tools.publishing import numbers
 
 MOST_OUTPUT = 24_000  # a scorecard of twenty claims, as HTML and as plain text
 MOST_NOTEBOOK_BYTES = 500 * 1024  # a figure is there twice, as PNG and as SVG
@@ -60,3 +61,8 @@ def small_enough(path):
     """A notebook that opens quickly and does not swell the repository."""
     size = path.stat().st_size
     return [] if size < MOST_NOTEBOOK_BYTES else [f"{size} bytes, at most {MOST_NOTEBOOK_BYTES}"]
+
+
+def numbers_of_the_run(published):
+    """What sentences say of "the run on this page" is what that run shows: no number that a newer run left behind."""
+    return [f"{said}: the page does not show it; see tools/publishing/numbers.py" for said in numbers.lost(published)]
