@@ -53,7 +53,7 @@ def open_folder(folder: str | Path, *, dtype: torch.dtype | None = None) -> Open
         FolderError: something is missing, damaged or refused.
         Missing: the extra "llm" is not installed.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     files, stored = inspect(folder)
     library = _package.transformers()
     safe = {"local_files_only": True, "trust_remote_code": False}
@@ -62,13 +62,19 @@ def open_folder(folder: str | Path, *, dtype: torch.dtype | None = None) -> Open
             folder, dtype=dtype or stored, use_safetensors=True, output_loading_info=True, **safe
         )
     except Exception as error:  # whatever the library meets in these files
-        raise FolderError(f"{folder}: the model cannot be built. {_line(error)}") from error
+        raise FolderError(f"{folder}: {_not_built(error)}") from error
     if info["missing_keys"]:
         raise FolderError(f"{folder}: the weight files lack {_some(info['missing_keys'])}. {AGAIN}")
+    beyond = {name for name in info["unexpected_keys"] if ".layers." in name and name.endswith(".weight")}
+    if beyond:
+        raise FolderError(
+            f"{folder}: the weight files hold {_some(beyond)}, and config.json describes a model without them. "
+            f"The two belong to different models. {AGAIN}"
+        )
     try:
         tokenizer = library.AutoTokenizer.from_pretrained(folder, **safe)
     except Exception as error:
-        raise FolderError(f"{folder}: the tokenizer cannot be read. {_line(error)}") from error
+        raise FolderError(f"{folder}: the tokenizer cannot be read ({_line(error)[:-1]}). {AGAIN}") from error
     rows = model.get_input_embeddings().weight.shape[0]
     if len(tokenizer) > rows:
         raise FolderError(
@@ -81,6 +87,22 @@ def open_folder(folder: str | Path, *, dtype: torch.dtype | None = None) -> Open
 AGAIN = "Download the folder again."
 
 
+def _not_built(error: Exception) -> str:
+    """What is wrong where the library could not build the model, and what to do."""
+    said = _line(error)
+    if "ignore_mismatched_sizes" in said:
+        return (
+            "the model cannot be built, because the weights have other shapes than config.json describes (width, heads "
+            "or tokens). Take config.json and the weights from one download."
+        )
+    if "model type" in said and "not recognize" in said:
+        return (
+            f"the model cannot be built. {said} Take a model of another architecture, or update transformers if this "
+            "one is newer."
+        )
+    return f"the model cannot be built. {said} {AGAIN}"
+
+
 def inspect(folder: str | Path) -> tuple[list[Path], torch.dtype]:
     """Look at a folder without loading its weights; needs no package of the extra.
 
@@ -89,9 +111,10 @@ def inspect(folder: str | Path) -> tuple[list[Path], torch.dtype]:
     Raises:
         FolderError: as `open_folder`, but for what only building the model shows.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     if not folder.is_dir():
-        raise FolderError(f"{folder} is no folder. Give the path of the folder that holds config.json.")
+        place = "" if folder.is_absolute() else f" in {Path.cwd()}"
+        raise FolderError(f"{folder} is no folder{place}. Give the path of the folder that holds config.json.")
     config = _json(folder / "config.json", "It says which architecture the model has.")
     for name in ("config.json", "tokenizer_config.json"):
         if (folder / name).is_file() and "auto_map" in _json(folder / name, ""):

@@ -170,7 +170,10 @@ def _built(graph: object, bits: int, n_threads: int, folder: Path) -> tuple[obje
         import nncf
 
         modes = nncf.CompressWeightsMode
-        how = {"mode": modes.INT8_SYM} if bits == 8 else {"mode": modes.INT4_SYM, "group_size": GROUP, "ratio": 1.0}
+        how = {"mode": modes.INT8_SYM}
+        if bits == 4:  # where the group does not divide a row, the largest smaller power of two that does
+            spare = nncf.AdvancedCompressionParameters(group_size_fallback_mode=nncf.GroupSizeFallbackMode.ADJUST)
+            how = {"mode": modes.INT4_SYM, "group_size": GROUP, "ratio": 1.0, "advanced_parameters": spare}
         graph = nncf.compress_weights(graph, **how)
     path = folder / "model.xml"
     ov.save_model(graph, str(path), compress_to_fp16=False)

@@ -61,7 +61,32 @@ def load(path):
     if path is None:
         return Loaded("SmolLM2-135M", shapes.random_model(shapes.SMOLLM2_135M), None, False)
     opened = folder.open_folder(path, dtype=torch.float32)
+    stops, careful = unlike_the_lesson(opened.model)
+    if stops:
+        raise folder.FolderError(f"{path}: {stops} Take a model like SmolLM2, of the Llama, Qwen, Gemma or Phi family.")
+    if careful:
+        print(f"Careful: {careful}")
     return Loaded(Path(path).name, opened.model, opened.tokenizer, True)
+
+
+def unlike_the_lesson(model):
+    """(What stops this lesson, what it counts or rounds otherwise in a model), each a sentence or ""."""
+    config, table = model.config, model.get_input_embeddings().weight
+    if not hasattr(config, "num_attention_heads"):
+        return f"a model of the type {config.model_type} has no heads of attention, whose cache the lesson counts.", ""
+    found = {}
+    for name, part in model.named_modules():
+        if type(part).__name__ == "FalconLinear":
+            return f"{name} is a linear layer of its own kind, which cannot be run with torchao's int8.", ""
+        if type(part).__name__ == "Conv1D":
+            found.setdefault("Conv1D", f"{name} is a Conv1D and no linear layer. torchao leaves it in floats.")
+        if isinstance(part, nn.Embedding) and part.weight is not table:
+            found.setdefault("table", f"{name} is a second table that is looked up. Here it counts as read whole.")
+        if any(weight.ndim > 2 for _, weight in part.named_parameters(recurse=False)):
+            found.setdefault(
+                "experts", f"{name} may hold several experts, of which a token reads a few. Here all count."
+            )
+    return "", " ".join(found.values())
 
 
 def refusals():

@@ -204,3 +204,21 @@ def test_a_missing_extra_is_one_sentence(one, monkeypatch):
     for make in (shapes.random_model, shapes.empty_model):
         with pytest.raises(_package.Missing):
             make(shapes.SMOLLM2_135M)
+
+
+def test_weights_of_other_shapes_are_told_from_a_damaged_file(copied):
+    changed(copied / "config.json", hidden_size=32)
+    said = refusal(copied)
+    assert "other shapes than config.json describes" in said and "ignore_mismatched_sizes" not in said
+
+
+def test_blocks_that_config_does_not_know_are_not_left_out_in_silence(copied):
+    changed(copied / "config.json", num_hidden_layers=1)
+    said = refusal(copied)
+    assert "model.layers.1." in said and "different models" in said
+
+
+def test_a_relative_path_says_where_it_was_looked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(folders.FolderError, match="in .*" + tmp_path.name):
+        folders.open_folder("nowhere")
