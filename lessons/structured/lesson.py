@@ -70,7 +70,7 @@ runtime.describe(device)
 # time. **C** *more* bytes, similar time.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands for A, B, C. Show the table. It is C: the mask is one more tensor in the file. What is off 1 in the two rows below
+# *For the lecturer, 2 min.* Show of hands for A, B, C. Show the picture. It is C: the mask is one more tensor in the file. What is off 1 in the two rows below
 # is probably the clock, or the product with the mask. Then point at the last two rows: "Only these are smaller networks. How they are made is the rest of the lesson." The last row
 # comes back in section 6.
 
@@ -115,7 +115,7 @@ with torch.no_grad():
 file_bytes = {name: size_report(net).file_bytes for name, net in networks.items()}
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Writes the zeros, the bytes and the speed of each network.
+# Draws the channels and the zeros of each network, the bytes of its file, and its speed.
 show.surprise(networks, batch_speed)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]

@@ -41,26 +41,47 @@ def convolutions(net):
 
 
 def surprise(networks, speed):
-    """A table of zeros, bytes and speed of these networks.
+    """Draws of each network its channels, the zeros among them, the bytes of its file, and its speed.
 
     Args:
         networks: name -> network.
         speed: the comparison of their times.
     """
-    rows = [
-        [
-            name,
-            f"{sparsity_report(net).weights.sparsity:.0%}",
-            si(size_report(net).file_bytes, "B"),
-            f"{speed.ratio(name):.2f}×",
-        ]
-        for name, net in networks.items()
-    ]
-    return Table(
-        ["half of the channels", "zero weights", "file", "speed-up"],
-        rows,
-        caption="64 images at a time, one thread. Masked convolutions are half zero; batch norm and the linear layer are whole.",
+    sizes = {name: size_report(net).file_bytes for name, net in networks.items()}
+    row, top, most = 80, 56, max(sizes.values())
+    widest = sum(conv.out_channels for conv in convolutions(next(iter(networks.values()))))
+    canvas, told = diagrams.Canvas(height=top + row * len(networks)), []
+    for x, words in ((225, "channels of its convolutions"), (700, "file"), (1070, "speed-up")):
+        canvas.text(x, 22, words, align="left", colour="#555555")
+    for at, (name, net) in enumerate(networks.items()):
+        y, x, zeros = top + row * at, 225, f"{sparsity_report(net).weights.sparsity:.0%}"
+        canvas.text(10, y + 26, name, align="left")
+        for conv in convolutions(net):
+            empty = (conv.weight.detach().flatten(1).abs().sum(1) == 0).float().mean().item()
+            width = 380 * conv.out_channels / widest
+            _block(canvas, x, y, width * (1 - empty), filled=True)
+            _block(canvas, x + width * (1 - empty), y, width * empty, filled=False)
+            x += width + 9
+        canvas.axes.add_patch(Rectangle((700, y + 8), 200 * sizes[name] / most, 36, color=diagrams.MEANING["fp32"]))
+        canvas.text(915, y + 26, si(sizes[name], "B"), align="left")
+        canvas.text(1070, y + 26, f"{speed.ratio(name):.2f}×", align="left", bold=True)
+        told.append(f"{name}: {zeros} zeros, {si(sizes[name], 'B')}, {speed.ratio(name):.2f} times as fast")
+    plots.show(
+        canvas.figure(),
+        alt="A line for each network: a block for each convolution, as wide as it has channels, a bar for its file, and a number for its "
+        f"speed. {'; '.join(told)}. The masked and the removed network are as wide as the dense one, half of each block is hatched; the "
+        "blocks of the cut ones are half as wide.",
+        caption="A block is a convolution, its width the number of channels; hatched: all weights of the channel are zero. 64 images at "
+        "a time, one thread.",
     )
+
+
+def _block(canvas, x, y, width, *, filled):
+    """A stretch of channels: full ones in blue, empty ones hatched."""
+    blue = diagrams.MEANING["int8"] if filled else "#777777"
+    if width:
+        inside = {"facecolor": blue} if filled else {"facecolor": "white", "hatch": "////"}
+        canvas.axes.add_patch(Rectangle((x, y + 4), width, 44, edgecolor=blue, linewidth=1.2, **inside))
 
 
 def masks_of_conv2():
