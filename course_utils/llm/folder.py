@@ -71,6 +71,9 @@ def open_folder(folder: str | Path, *, dtype: torch.dtype | None = None) -> Open
             f"{folder}: the weight files hold {_some(beyond)}, and config.json describes a model without them. "
             f"The two belong to different models. {AGAIN}"
         )
+    broken = [name for name, weight in model.named_parameters() if not torch.isfinite(weight).all()]
+    if broken:
+        raise FolderError(f"{folder}: {_some(broken)} holds values that are no finite numbers. {AGAIN}")
     try:
         tokenizer = library.AutoTokenizer.from_pretrained(folder, **safe)
     except Exception as error:

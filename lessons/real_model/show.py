@@ -18,6 +18,7 @@ from course_utils.show import plots
 from course_utils.show.tables import Table
 
 RECORDS = ROOT / "records" / "language"
+WIDTHS = {"fp32": 32, "F32": 32, "bf16": 16, "BF16": 16, "fp16": 16, "int8": 8, "Q8_0": 8, "int4": 4, "Q4_0": 4}
 NO_QUALITY = "random weights: bytes and speed are real, quality is not"
 TEXT = """A language model reads a text and says what comes next. It does so one token at a time, and for each token it
 reads all of its weights from the memory of the machine. How fast it writes is then a matter of division: the bytes that
@@ -201,7 +202,7 @@ def formats_table(taken, models, bandwidth):
     return Table(
         ["PyTorch", "MB a token", "floor, ms", "measured, ms", f"speed, × {taken.baseline}", "floor / measured"],
         rows,
-        caption="One thread, one text.",
+        caption="One thread, one text. A speed is the median over rounds, each against fp32 of its round.",
     )
 
 
@@ -270,22 +271,37 @@ def records():
 
 
 def records_table():
-    """The rows of the first record for SmolLM2's shape, or a sentence that there is none."""
+    """Of the first record, for each shape, number of threads and width, PyTorch's best and the best other engine.
+
+    Where there is no record, a sentence says so.
+    """
     found = records()
     if not found:
         print("No record of the bench so far: python course.py bench language makes one for this processor.")
         return None
-    record = found[0]
-    rows = []
+    record, best = found[0], {}
     for row in record["rows"]:
-        speed_, floor = row["tokens_per_s"], row.get("floor_tokens_per_s")
-        near = f"{speed_['median'] / floor:.2f}" if floor else "–"
-        rows.append([row["shape"], row["engine"], row["threads"], f"{speed_['median']:.1f}", near])
+        place = best.setdefault((row["shape"], row["threads"], WIDTHS[row["engine"].split()[-1]]), {})
+        own = "torch" if row["engine"].startswith("torch") else "other"
+        place[own] = max(row, place.get(own, row), key=lambda one: one["tokens_per_s"]["median"])
+    rows = []
+    for (shape, threads, width), two in best.items():
+        told = [_in_the_record(two.get(who)) for who in ("torch", "other")]
+        rows.append([shape, threads, width, *(cell for cells in told for cell in cells)])
+    head = ["shape", "threads", "bits", "PyTorch's best", "tokens/s", "of its floor", "best other engine", "tokens/s"]
     return Table(
-        ["shape", "engine", "threads", "tokens a second", "of its floor's"],
+        [*head, "of its floor"],
         rows,
         caption=f"{record['processor']}, {record['date']}. Random weights: bytes and speed are real, quality is not.",
     )
+
+
+def _in_the_record(row):
+    """Engine, tokens a second, and their share of what the bytes allow; dashes where it was not measured."""
+    if row is None:
+        return ["–"] * 3
+    speed_, floor = row["tokens_per_s"]["median"], row.get("floor_tokens_per_s")
+    return [row["engine"], f"{speed_:.1f}", f"{speed_ / floor:.2f}" if floor else "–"]
 
 
 def files_table(files, models):

@@ -362,3 +362,28 @@ def test_the_engines_need_nothing_until_they_are_asked():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=bench.ROOT)
     assert done.stdout.strip() == "set()", done.stderr
     assert importlib.util.find_spec("tools.benches._language.worker")
+
+
+def test_the_lesson_shows_the_best_of_both_for_each_width(monkeypatch):
+    from lessons.real_model import show
+
+    def row(engine, median, floor=20.0, threads=1):
+        about = {"engine": engine, "threads": threads, "floor_tokens_per_s": floor}
+        return {"shape": "S", **about, "tokens_per_s": {"median": median}}
+
+    rows = [
+        row("torch eager fp32", 5),
+        row("torch compiled fp32", 10),
+        row("llama.cpp F32", 12),
+        row("torchao int8", 4),
+    ]
+    record = {"processor": "P", "date": "2026-01-01", "rows": [*rows, row("llama.cpp Q8_0", 30, threads=2, floor=0)]}
+    monkeypatch.setattr(show, "records", lambda: [record])
+    shown = show.records_table()
+    assert shown.rows == [
+        ["S", "1", "32", "torch compiled fp32", "10.0", "0.50", "llama.cpp F32", "12.0", "0.60"],
+        ["S", "1", "8", "torchao int8", "4.0", "0.20", "–", "–", "–"],
+        ["S", "2", "8", "–", "–", "–", "llama.cpp Q8_0", "30.0", "–"],
+    ]
+    kinds = {one.name.split()[-1] for group in bench.GROUPS.values() for one in group}
+    assert kinds == set(show.WIDTHS)

@@ -218,6 +218,18 @@ def test_blocks_that_config_does_not_know_are_not_left_out_in_silence(copied):
     assert "model.layers.1." in said and "different models" in said
 
 
+def test_weights_that_are_no_numbers_are_refused(copied):
+    from safetensors.torch import load_file, save_file
+
+    file = next(copied.glob("*.safetensors"))
+    tensors = load_file(file)
+    name = min(tensors)
+    tensors[name] = torch.full_like(tensors[name], float("nan"))
+    save_file(tensors, file, metadata={"format": "pt"})
+    said = refusal(copied)
+    assert "no finite numbers" in said and "Download the folder again" in said
+
+
 def test_a_relative_path_says_where_it_was_looked_for(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(folders.FolderError, match="in .*" + tmp_path.name):
