@@ -58,19 +58,17 @@ runtime.describe(cpu)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 1. One line, one large model
 #
-# The model has the shape of BERT-base ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)): 12 Transformer layers, 768 wide, with random weights. It reads a text of 128 tokens. One line makes its linear layers int8.
+# The model has the shape of BERT-base, with random weights. One line makes its linear layers int8. **Eager** means operation by operation, the default.
 #
-# **Eager** means: operation by operation, as PyTorch runs by default.
-#
-# **Predict.** How much faster than eager fp32 does the int8 model answer: **A** not at all, **B** up to 2 times, **C** more than 2 times? And why?
+# **Predict.** How much faster than eager fp32 is int8: **A** not at all, **B** up to 2 times, **C** more than 2 times? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote, then run. If nobody asks "compared with what?", ask it yourself, and promise section 3.
+# *For the lecturer, 3 min.* Say that the model is 12 layers, 768 wide, and reads 128 tokens. Vote, then click. If nobody asks "compared with what?", ask it yourself, and promise section 3.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Suppose you have a trained model that is too slow or too large, no training data at hand, and an afternoon. What can you do? [[integers]] rounded the weights of a network to 8 bits and saved a small file. But before it computed anything, it turned the integers back into floats. So it saved bytes on disk, and no time. This lesson also *computes* with the integers, and PyTorch has one line for that. You tell it which kind of layer to replace, here all linear layers, and with which type of integer. (`torch.qint8` is what it takes if you say nothing.) It needs no data and no training, and it leaves the original model as it is.
 #
-# Our model is as large as BERT, but its weights are random. For bytes and time that makes no difference: a product takes as long whatever the numbers in it are. It does make a difference for everything that has to do with the quality of the answers, and section 4 comes back to that.
+# Our model is as large as BERT-base ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)), with 12 Transformer layers, 768 wide, and it reads a text of 128 tokens. But its weights are random. For bytes and time that makes no difference: a product takes as long whatever the numbers in it are. It does make a difference for everything that has to do with the quality of the answers, and section 4 comes back to that.
 
 # %% slideshow={"slide_type": "fragment"} tags=["legacy"]
 from torch.ao.quantization import quantize_dynamic
@@ -85,11 +83,11 @@ first = timing.compare(jobs, rounds=3, device=cpu)
 print(f"{first.ratio('int8'):.1f} times as fast as eager fp32")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The int8 model answers about two to six times as fast as eager fp32 on the processors that we tried (C), without any training or data; your own factor stands above.**
+# **The int8 model is two to six times as fast as eager fp32 on the processors that we tried (C), without training or data.**
 #
 # <!-- page -->
 #
-# A processor with instructions for 8-bit integers multiplies some four times as many of them as fp32 numbers in one instruction, and it reads a quarter of the bytes. So a factor of that kind is plausible. But a factor is a quotient of two times, and so far we know neither where the one comes from nor whether the other is a good one. PyTorch's own post about this line calls its speed-up 1.8 ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), for BERT-base on a Xeon of that time: 581 ms became 313 ms, which is 1.86. On a processor without fast instructions for 8-bit integers the line can be slower than fp32.
+# The factor of this run stands above. # A processor with instructions for 8-bit integers multiplies some four times as many of them as fp32 numbers in one instruction, and it reads a quarter of the bytes. So a factor of that kind is plausible. But a factor is a quotient of two times, and so far we know neither where the one comes from nor whether the other is a good one. PyTorch's own post about this line calls its speed-up 1.8 ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), for BERT-base on a Xeon of that time: 581 ms became 313 ms, which is 1.86. On a processor without fast instructions for 8-bit integers the line can be slower than fp32.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. One dynamic call
@@ -106,7 +104,7 @@ print(f"{first.ratio('int8'):.1f} times as fast as eager fp32")
 # > **Marked box.** `torch.ao.quantization` is *deprecated*: it still works here, and it will go. Its successor is the package torchao ([[torchao]]).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Say the line of the first slide again, and read the table from top to bottom. Ask which rows cost time at every call: three. "The range of *this* call": that is the word dynamic. Then do the three numbers of the page on the board.
+# *For the lecturer, 3.5 min.* Say the line of section 1 again, and read the table from top to bottom. Ask which rows cost time at every call: three. "The range of *this* call": that is the word dynamic. Then three numbers on the board: the weights 4, −2, 5 with the scale 0.1; the input −1, 0.3, 2 on a grid from 0 to 3. Scale 1, zero point 1, so the codes are 0, 1, 3. Take the zero point off: −1 · 4 + 0 · (−2) + 2 · 5 = 6, times 1 · 0.1 is 0.6. In floats it is 0.54: 0.3 was rounded to 0.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # To multiply integers with integers, both factors have to be integers. For the weights that is easy: they are known beforehand, so their scale can be chosen once. The activations, the numbers that come *into* the layer, are not, since each text gives others. Where does their scale come from?
@@ -147,7 +145,7 @@ def on_the_fly(x, steps=255):
 # **Predict.** A layer gets an input $x$, and in the next call ten times that input. Which of the two changes: the scale, the zero point, or both? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let the room answer in pairs. Then ask for each further row before you uncover it: 2 added to all numbers; all numbers positive.
+# *For the lecturer, 1.5 min.* Let the room answer in pairs. Before you click, ask for two more inputs, because the table shows all four rows at once: 2 added to all numbers (the zero point moves, the scale stays); all numbers positive (the range begins at 0, and the zero point is 0).
 
 # %% slideshow={"slide_type": "skip"}
 x = torch.randn(5, 64) + 0.5
@@ -198,7 +196,7 @@ print({steps: f"{gap:.1e}" for steps, gap in gaps.items()})
 # **Predict.** What takes the longest: the search for the range, the rounding, or the rest? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Walk along the wires: 4 bytes a number, 1, and 4 again. Then hands for the three parts. Ask: "What if the layer were 64 wide?" Section 5 answers.
+# *For the lecturer, 3 min.* Hands for the three parts. The first click shows the wires: walk along them, 4 bytes a number, 1, and 4 again. The second shows the shares. (Search and rounding touch each number once; the product uses each of them 3,072 times.) Ask: "What if the layer were 64 wide?" Section 5 answers.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 wide = quantize_dynamic(nn.Sequential(nn.Linear(768, 3072)).requires_grad_(False))[0]
@@ -225,14 +223,12 @@ show.way_of_a_call(128, 768, 3072, wide_call)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Faster than what?
 #
-# Eager fp32 is how PyTorch runs a model by default. It need not be the fastest fp32: PyTorch holds a second library, oneDNN, which also takes weights **packed** once, as int8's are.
+# Eager fp32 need not be the fastest: PyTorch has a second library, oneDNN, which takes **packed** weights, as int8 does. Let fp32 have both.
 #
-# Let fp32 have both, one after the other.
-#
-# **Predict.** How much of the speed-up of section 1 is left over the better fp32: all of it, most of it, or nothing? And why?
+# **Predict.** How much of the speed-up of section 1 is left over the better fp32: all, most, or nothing? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote. Two questions to put to any published speed-up: over which baseline, and with how many threads? After the table: "Say both whenever you publish one."
+# *For the lecturer, 3 min.* Say what packed means: the weights are arranged once, in the order in which the inner loop reads them. Vote. After the table read the last row in both columns: the difference has nothing to do with 8 bits. Two questions to put to any published speed-up: over which baseline, and with how many threads? "Say both whenever you publish one."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The line of section 1 changed more than the type of the numbers. It also moved the layers to another library, and it arranged their weights beforehand in the order in which that library's inner loop reads them. This arranging is called **packing**, and it has nothing to do with 8 bits: one can pack fp32 weights as well. So two things differ between our two models, and the factor of section 1 is the gain of both together.
@@ -248,11 +244,11 @@ best_name = max((n for n in baselines.samples if n.startswith("fp32")), key=base
 show.baselines_table(baselines, best_name)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Most of the speed-up is left on the processor of this page, and less of it on another one. Over the best fp32, int8 was 1.8 to 3.1 times as fast on the processors that we tried, and this second column is the honest one.**
+# **Most of the speed-up is left on the processor of this page, and less on another one: over the best fp32, int8 was 1.8 to 3.1 times as fast.**
 #
 # <!-- page -->
 #
-# The gap between the two columns is what has nothing to do with 8 bits. On the processor of this page it is about a fifth when no other program runs, and then most of the speed-up is left. Do not rely on that. On another AMD processor on which this lesson ran, int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There a factor of two could be had without any rounding, so int8 itself brought 5.7 / 2 = 2.9. So name the baseline whenever you name a speed-up.
+# These are the processors that we tried, and the second column is the honest one, because the gap between the two columns is what has nothing to do with 8 bits. On the processor of this page it is about a fifth when no other program runs, and then most of the speed-up is left. Do not rely on that. On another AMD processor on which this lesson ran, int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There a factor of two could be had without any rounding, so int8 itself brought 5.7 / 2 = 2.9. So name the baseline whenever you name a speed-up.
 #
 # Where the table has a row *bfloat16*, your processor multiplies 16-bit floats ([[formats]]). That needs no quantization at all, and is a third opponent. *Deeper* adds a fourth, compiled fp32, from a record.
 
@@ -289,12 +285,14 @@ show.bytes_table(whole, rest)
 # **Predict.** How many times smaller than the fp32 file is the file now: **A** 2.7, **B** 3.3, **C** nearly 4? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote for the size. Say that another dtype is needed, `quint8`, because the older interface stores tables unsigned.
+# *For the lecturer, 2 min.* Vote for the size. By hand: a row had 3,072 bytes and now has 768 and 8 more, 3.96 times less. The other dtype, `quint8`, is there because the older interface stores tables unsigned. The cosine compares the output with that of fp32: 1 is the same direction.
 
 # %% slideshow={"slide_type": "-"} tags=["legacy"]
 bert_small = quantize_dynamic(bert_int8, {nn.Embedding}, dtype=torch.quint8)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# (The type is `quint8` this time, because the older interface stores tables unsigned.)
+#
 # Does the output change? We compare it with that of fp32 by the **cosine**: take both outputs as long rows of numbers, multiply them place by place, add up, and divide by the lengths of both. If they point in the same direction it is 1; if they have nothing to do with each other it is near 0.
 
 
@@ -324,12 +322,12 @@ show.three_files(sizes, rest, cosines)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What is a scale for each row worth?
 #
-# Now each table of the BERT shape gets *one scale for all its rows*.
+# Now each table of the BERT shape gets *one scale for all its rows*. A trained table follows.
 #
 # **Predict.** The cosine was above 0.999. Will it show the difference? And why, or why not?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Hands for yes and no; ask for the reason before the figure. Left panel: all rows reach equally far. Right panel: "Where did the range of these rows come from?" From training: frequent words were moved often.
+# *For the lecturer, 3 min.* Hands for yes and no; ask for the reason before the figure. Say that the cosine again stays above 0.999, and that the figure shows the rounding itself: the error of a row over its own length. Left panel: all rows reach equally far. Right panel: the table of a small network that reads four words of Python source code and foretells the fifth. "Where did the range of these rows come from?" From training: frequent words were moved often.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # (Before you answer: how were the weights of this network made?)
@@ -388,12 +386,12 @@ show.row_errors(tables, rounded)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Does the network notice?
 #
-# Now the word network reads with the rounded table. By how much does its loss on unseen source code grow?
+# The small word network now reads with the rounded table.
 #
-# **Predict.** At 8 bits every row has an error of a few per cent if the table has one scale. Does the network notice? And why, or why not?
+# **Predict.** At 8 bits and one scale every row has an error of a few per cent. Does the loss on unseen source code notice? And why, or why not?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Expect yes, after the figure. Ask from which row of the table on the two columns differ by more than their standard errors.
+# *For the lecturer, 2.5 min.* Expect yes, after the figure. The table is in thousandths: of 4.095 nats, 8 bits with one scale add 0.0002. Ask from which row of the table on a scale a row is worth its 8 bytes: from 4 bits on, where the two columns differ more than tenfold. (At 8 bits they differ, too, by a little more than their standard errors.)
 
 # %% slideshow={"slide_type": "skip"}
 by_scale = {kind: lambda table, bits, way=way: round_table(table, bits, way) for kind, way in ways.items()}
@@ -419,10 +417,10 @@ words_shown
 #
 # One linear layer, square, with a single input row, called from Python. The width grows from 8 to 1,024.
 #
-# **Predict.** From width 8 to width 128 the number of weights grows 256-fold. How does the time of an int8 call grow: **A** hardly, **B** about 16-fold, **C** about 256-fold? And why?
+# **Predict.** From width 8 to 128 the weights grow 256-fold. How does the time of an int8 call grow: **A** hardly, **B** about 16-fold, **C** about 256-fold? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Say: "The search for the range grows with the width, the product with its square." Then vote; expect B. Ask where the lines cross, and what that means for a model of many narrow layers. (Left of the crossing each of them is slower in int8.)
+# *For the lecturer, 3 min.* Say: "The search for the range grows with the width, the product with its square." Then vote; expect B. Ask where the lines cross, and what that means for a model of many narrow layers. (Between 256 and 512. Left of the crossing each of them is slower in int8.)
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 widths = [8, 16, 32, 64, 128, 256, 512, 1024]
@@ -433,7 +431,7 @@ prices = show.prices_by_width(widths, quantize_dynamic)
 show.price_curves(widths, prices)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The time of an int8 call hardly grows from width 8 to 128 (A): a call from Python has a fixed price, and int8's is three to four times that of fp32.**
+# **The time hardly grows from width 8 to 128 (A): an int8 call from Python has a fixed price, three to four times that of fp32.**
 #
 # <!-- page -->
 #
@@ -442,12 +440,12 @@ show.price_curves(widths, prices)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What is the price made of?
 #
-# Width 64, one row. We call the *layer* from Python; then its *operator* alone; then 100 layers as one *trace*, a recorded program that runs without any Python between the calls.
+# Width 64, one row. We call the *layer* from Python; then its *operator* alone; then 100 layers as one *trace*, a recorded program without Python between the calls.
 #
 # **Predict.** In the trace, which is faster: fp32 or int8? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; most expect fp32, as in the figure before. After the table let the room subtract row from row: what is in the layer and not in the operator; what is in the operator and not in the trace? Both columns are called from the same Python.
+# *For the lecturer, 3 min.* Vote; most expect fp32, as in the figure before. After the table let the room subtract row from row: what is in the layer and not in the operator (its Python: 0 in fp32, about 30 in int8); what is in the operator and not in the trace (the way into it: about 20 and 60)? Both columns are called from the same Python. So why is the way longer for int8? It hands over packed weights, which are no tensor; the page has the control.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What could the price be? There are three suspects. One is the *arithmetic* that int8 adds: search the range, round, convert back. Another is *Python*: a layer is a Python object, and its code runs before anything is computed. The third is the *way into the operator*. Between Python and the compiled function stands a piece of code that looks at each argument and translates it.
@@ -463,7 +461,7 @@ price = show.parts_of_the_price(square[0], quantize_dynamic(square)[0], torch.ra
 show.price_table(price)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **In the trace the int8 layer is at least as fast as the fp32 layer, narrow as it is: about nine tenths of its price from Python are not the operator's work.**
+# **In the trace the int8 layer is at least as fast as the fp32 layer: about nine tenths of its price from Python are not the operator's work.**
 #
 # <!-- page -->
 #
@@ -493,9 +491,9 @@ show.door_table(price)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. An LSTM, trained here
 #
-# It reads an image of Fashion-MNIST row by row: 28 steps of 28 pixels (LSTM: [Hochreiter, Schmidhuber, 1997](https://doi.org/10.1162/neco.1997.9.8.1735)). It has 128 units and was trained for one pass. Its rival: the same weights stored in float16, computed in fp32.
+# An LSTM of 128 units reads an image of Fashion-MNIST in 28 steps, row by row. A rival stores the same weights in float16.
 #
-# **Predict.** The int8 LSTM runs as a single operator for all 28 steps. Is it faster or slower than fp32 for one image? And why?
+# **Predict.** In int8 all 28 steps are one call. Is it faster or slower than fp32 for one image? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* After section 5 many will say faster: one call from Python, whose price is shared by 28 steps. Show the table, and stop at the last column. Ask for a reason, and write down what comes; the next lesson tests a guess.
@@ -530,20 +528,20 @@ speed = timing.compare({"fp32": lambda: lstm(one), "int8 dynamic": lambda: lstm_
 show.lstm_table(files, accuracy, speed)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The narrow int8 LSTM is slower: in the run on this page fp32 takes only a half to two thirds of its time. The int8 file is 3.7 times smaller, and the accuracy stays.**
+# **The narrow int8 LSTM is slower: in the run on this page fp32 takes only a half to two thirds of its time. The file is 3.7 times smaller.**
 #
 # <!-- page -->
 #
-# The price of the call is paid once for 28 steps, so it is not the reason. This table cannot say what is. Its fp32 rival is not a loop of simple products: `nn.LSTM` may run by a routine that was written for LSTMs. [[audit]] counts what both of them run, and builds the control. Here we note once more that a speed-up is a quotient, and that a good denominator makes it small.
+# The accuracy stays. (The LSTM, of [Hochreiter and Schmidhuber, 1997](https://doi.org/10.1162/neco.1997.9.8.1735), was trained for one pass over the images; a step reads one row of 28 pixels.) # The price of the call is paid once for 28 steps, so it is not the reason. This table cannot say what is. Its fp32 rival is not a loop of simple products: `nn.LSTM` may run by a routine that was written for LSTMs. [[audit]] counts what both of them run, and builds the control. Here we note once more that a speed-up is a quotient, and that a good denominator makes it small.
 #
 # The float16 file is a modest rival and a good one: half the bytes, no accuracy lost, no other routine. It saves no time, because it is fp32 again once it is loaded.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How wide must an LSTM be?
 #
-# Language models with LSTMs had a thousand units and more. Random weights will do, because only the time is asked.
+# Language models with LSTMs had a thousand units and more. We time random weights.
 #
-# **Predict.** int8 weights are a quarter of the bytes. How large will the speed-up be for one image at 1,024 units: **A** below 4, **B** about 4, **C** above 4? And why?
+# **Predict.** int8 weights are a quarter of the bytes. How large is the speed-up for one image at 1,024 units: **A** below 4, **B** about 4, **C** above 4? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Vote; expect A or B, with the argument "a quarter of the bytes". Leave the room with the riddle: the investigation of Exercise 1 solves it.
@@ -562,7 +560,7 @@ show.widths_table(up_to_1024)
 #
 # <!-- page -->
 #
-# All LSTMs of all widths took turns in this timing, so that a slow spell of the machine hits them all ([[measuring]]). When we timed one width after the other, beside other programs, the comparison that follows came out differently from run to run.
+# The weights are random, because only the time is asked. All LSTMs of all widths took turns in this timing, so that a slow spell of the machine hits them all ([[measuring]]). When we timed one width after the other, beside other programs, the comparison that follows came out differently from run to run.
 #
 # Why bytes at all? An LSTM with $n$ units multiplies its state by a matrix of $4n \times n$ weights in each step. For one image each weight is used once a step, so the processor has hardly anything to do but fetch weights. At 1,024 units they are 16.8 MB in fp32 and 4.2 MB in int8, and they are read again in each of the 28 steps. With a quarter of the bytes one expects a factor of 4, if nothing else limits the time, and less than 4 where something does. But five?
 #
@@ -576,9 +574,13 @@ show.widths_table(up_to_1024)
 # ### Exercise 1 · Why more than four?
 # ★★★ · 12 minutes · an investigation
 #
-# You get an instrument, `ms(kind, width=n, seed=k)`: the milliseconds of an LSTM of 512 or 1,024 units, `"fp32"` or `"int8"`. Twice the units have four times the weights, so *int8 at 1,024 has as many bytes as fp32 at 512*. Run both kinds at both widths, with at least five seeds. Other programs can only make a run slower, so what counts is the *least* time of each kind at each width.
+# An LSTM has 512 or 1,024 units, in fp32 or int8. Twice the units have four times the weights, so *int8 at 1,024 has as many bytes as fp32 at 512*.
 #
-# Two factors count if they are above 1.15: `larger` says by how much more than fourfold the time of fp32 grows from 512 to 1,024 units. `routine` says how many times as long as int8 fp32 takes for equal bytes.
+# A factor counts above 1.15. `larger` says by how much more than fourfold the time of fp32 grows from 512 to 1,024, `routine` how many times as long as int8 fp32 takes for equal bytes.
+#
+# <!-- page -->
+#
+# You get an instrument, `ms(kind, width=n, seed=k)`: the milliseconds of an LSTM of 512 or 1,024 units, `"fp32"` or `"int8"`. Run both kinds at both widths, with at least five seeds. Other programs can only make a run slower, so what counts is the *least* time of each kind at each width.
 #
 # `why_more(ms)` → `"larger"` or `"routine"` if only this one counts, `"both"`, or `"neither"`
 #
@@ -592,7 +594,7 @@ show.widths_table(up_to_1024)
 # The check makes up several machines. In some one of the two factors is at work, in some both or neither, and on one of them they cancel in part. The made-up machines answer at once (up to 2,000 runs are allowed).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs, without a laptop; alone it takes 12. Draw a table of two kinds and two widths on the board, write the bytes into its cells, and ask: "Which two of the four cells differ in one thing only?" Two pairs do so: one row, and one diagonal.
+# *For the lecturer, 4 min.* In pairs, without a laptop; alone it takes 12. Draw a table of two kinds and two widths on the board, write the bytes into its cells, and ask: "Which two cells tell about `larger`, and which two about `routine`?" The row of fp32 (only the bytes differ), and the diagonal of 4.2 MB (only the routine differs). Then try four times: fp32 1 and 6, int8 0.5 and 1 ms. `larger` is 6 / 4 = 1.5, `routine` 1 / 1 = 1, so the answer is "larger".
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -625,23 +627,23 @@ def why_more_solution(ms):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same experiment on this machine
 #
-# How many gigabytes of weights does each LSTM read in a second? To the right: more bytes in a step.
+# How many gigabytes of weights does each LSTM read in a second?
 #
 # **Predict.** At equal bytes, int8 with 1,024 units and fp32 with 512 (4.2 MB): does one of them read its weights clearly faster? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let the room find the two points that lie above each other at 4.2 MB, then follow the orange line to the right. "Where is your matrix while it is read?"
+# *For the lecturer, 2.5 min.* Let the room find the two points that lie above each other at 4.2 MB, then follow the orange line to the right: 1,024 and 2,048 units of fp32. "Where is your matrix while it is read?" (Probably in a cache as long as it fits; no counter here proves it.) So the factor above 4 is `larger` here: fewer bytes, and each of them is read faster.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the weights that are read in a second over the bytes of a step.
 show.rates(lstm_times)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **No: at 4.2 MB `nn.LSTM` in fp32 and int8 take about equally long in the run on this page. From there to 16.8 MB `nn.LSTM` loses speed, and int8 does not.**
+# **No: at 4.2 MB fp32 and int8 take about equally long in the run on this page. From there to 16.8 MB fp32 loses speed, and int8 does not.**
 #
 # <!-- page -->
 #
-# If int8 were faster at equal bytes too, its merit would be a better routine, and the remedy a better fp32 library (section 3). But the two points lie close together, while the gain at 1,024 units is above 5. Then follow the orange line to the right: from 4.2 to 16.8 MB and on to 67 MB the fp32 LSTM reads ever fewer bytes a second, while int8, with a quarter of them, stays on the high part. That is the factor above 4: fewer bytes, *and* each of them is read faster.
+# (fp32 is the `nn.LSTM` of section 6. Further to the right in the figure are more bytes in a step.) # If int8 were faster at equal bytes too, its merit would be a better routine, and the remedy a better fp32 library (section 3). But the two points lie close together, while the gain at 1,024 units is above 5. Then follow the orange line to the right: from 4.2 to 16.8 MB and on to 67 MB the fp32 LSTM reads ever fewer bytes a second, while int8, with a quarter of them, stays on the high part. That is the factor above 4: fewer bytes, *and* each of them is read faster.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Takes the gain apart into four and two factors, beside what plain reading loses.
@@ -799,4 +801,4 @@ claims.show("dynamic")
 # Gottbrath and Seth Weidman; part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Come back to the answers of the first minute: a smaller file, a shorter time. "Would you have noticed a layer that the line left alone?" That is the next lesson.
+# *For the lecturer, 1 min.* Come back to the answers on the board: a smaller file, a shorter time. "Would you have noticed a layer that the line left alone?" That is the next lesson.
