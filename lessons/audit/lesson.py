@@ -91,7 +91,7 @@ for name, model in four.items():
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### How the line looks for layers
 #
-# `replace` is our own version of the line: a loop over the *children* of a model, the modules that the model holds as attributes. It replaces a child whose type is in the set, and looks at the children of any other.
+# `replace` is our own version of the line: a loop over the *children* of a model, the modules that it holds as attributes. It replaces a child whose type is in the set, and looks into any other.
 #
 # **Predict.** The model is a linear layer alone. How many times does the loop run? And why?
 
@@ -287,7 +287,7 @@ show.calls_in_a_row(called, kind_of)
 #
 # Six models of one linear layer: untouched; after the line, also with float16; after torchao, also with int8 weights only; prepared for QAT.
 #
-# **Predict.** Three signs need no run: a smaller file, the printed class ("Quantized"), parameters that are no longer `float32`. Which of them is right for all six about what *multiplies* in int8? And why?
+# **Predict.** Three signs need no run: a smaller file, the printed class ("Quantized"), parameters that are not `float32`. Which is right for all six about what *multiplies* in int8? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3.5 min.* Let everybody choose one sign before the table, and defend it. Then go down the table sign by sign: "Find the row in which yours lies." The third row is the trap for those who read names quickly: let the room find the two letters and two digits in its last column. (The file is wrong in row 5, the class in rows 3 and 4, the parameters in row 4, where they say `float32`.)
@@ -434,7 +434,7 @@ show.two_layers_in_memory(block_int8[0], half_done)
 #
 # The same attention, written with two linear layers that hold the same weights. Then the line.
 #
-# **Predict.** Three checks: **A** the output in int8 is close to that of the old attention in float; **B** in float both compute the same; **C** the audit sees int8 products. Which one has to come first? And why?
+# **Predict.** Which check has to come first? **A** The output in int8 is close to the old attention's in float. **B** In float both compute the same. **C** The audit sees int8 products. And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Draw the parameter `in_proj_weight` as a column of three squares, Q, K and V, and beside it one linear layer from w to 3w. Vote A, B, C. Ask what each of the other two would say if a weight had been copied wrongly, or if the line had done nothing. (A passes best where nothing was quantized. C passes with wrong weights.) Then the table: two int8 products around the float ones, and a file nearly four times smaller.
@@ -476,7 +476,7 @@ print(f"in int8: cosine with float {int8_cosine:.4f}")
 show.repair_table(pair[0][0], pair[1], text, audit, kind_of)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **First both are compared in float (B), because otherwise a mistake in the copied weights and the rounding to int8 could not be told apart.**
+# **First both are compared in float (B), because otherwise wrongly copied weights and the rounding to int8 could not be told apart.**
 #
 # <!-- page -->
 #
@@ -515,11 +515,11 @@ multiplications = [n / (6 * 768 + n) for n in lengths]
 show.share_by_ruler(lengths, 1 / 5, multiplications, {n: spent[n]["int8"] for n in lengths})
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **More than half of the time is float at 2,048 tokens (C) in the run on this page, although less than a third of the multiplications are.**
+# **More than half of the time is float at 2,048 tokens (C) in the run on this page.**
 #
 # <!-- page -->
 #
-# The reason is the one of the hand calculation: only the linear layers got faster. The table after this box has the parts, in percent of the whole layer in fp32. Attention takes about as long after the line as before. A little more is float that multiplies next to nothing: GELU, norms, sums.
+# And yet less than a third of the multiplications are. The reason is the one of the hand calculation: only the linear layers got faster. The table after this box has the parts, in percent of the whole layer in fp32. Attention takes about as long after the line as before. A little more is float that multiplies next to nothing: GELU, norms, sums.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes the time of the parts at 2,048 tokens, in percent of the whole fp32 layer.
@@ -540,7 +540,7 @@ print(f"with linear layers of no time it would be {whole_ms['fp32'] / left:.1f} 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. Why was the narrow LSTM slower?
 #
-# In [[dynamic]], int8 made an LSTM of 128 units slower. A guess: it searches the range of its input in each of the 28 steps. First we count what runs.
+# In [[dynamic]], int8 made an LSTM of 128 units slower. A guess: it searches the range of its input in each of the 28 steps.
 #
 # **Predict.** How many operators does int8 start for one image, compared with fp32: **A** about as many, **B** twice, **C** ten times as many or more? And why?
 
@@ -548,7 +548,7 @@ print(f"with linear layers of no time it would be {whole_ms['fp32'] / left:.1f} 
 # *For the lecturer, 3 min.* Ask for a reason for the slow-down first, and write it down. Then the vote and the count. Ask: "In how many things do the two differ now?" (Two: their bits, and loop against routine.) So the comparison says nothing about the bits yet.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So far the audit told *what* stayed float. Here everything did become int8: the LSTM and the linear layer behind it. And still the model is slower than in fp32. An audit helps here, too, because it can look at *both* sides of the comparison. A speed-up is one time divided by another. What the audit of int8 cannot explain may lie in the time of fp32.
+# Before we judge the guess we count what runs. So far the audit told *what* stayed float. Here everything did become int8: the LSTM and the linear layer behind it. And still the model is slower than in fp32. An audit helps here, too, because it can look at *both* sides of the comparison. A speed-up is one time divided by another. What the audit of int8 cannot explain may lie in the time of fp32.
 #
 # We take the profiler, which also sees the operators that are started inside other operators. (Our dispatch mode sees the whole int8 LSTM as one operator, `aten.quantized_lstm`, and stops there.)
 
@@ -641,13 +641,13 @@ print(f"28 searches for a range, called from Python: at most {searches:.0%} of t
 # ### Exercise 1 · Why is it slower?
 # ★★★ · 12 minutes · an investigation
 #
-# One LSTM runs in three ways: `"fp32"` (the routine), `"fp32 loop"` and `"int8"`. What counts is the *least* time of each.
+# One LSTM runs in three ways: `"fp32"` (the routine), `"fp32 loop"` and `"int8"`. The *least* time of each counts.
 #
-# If int8 takes at most 1.1 times as long as fp32, it is `"not slower"`. If it takes longer, the gap is int8 − fp32, and giving up the routine explains the share (fp32 loop − fp32) / gap. Above 0.75 the answer is `"routine"`, below 0.25 `"product"`, and between them `"both"`.
+# If int8 takes at most 1.1 times as long as fp32, it is `"not slower"`. If it takes longer, the gap is int8 − fp32, and the share of the routine is (fp32 loop − fp32) / gap. Above 0.75 the answer is `"routine"`, below 0.25 `"product"`, between them `"both"`.
 #
 # <!-- page -->
 #
-# You get an instrument, `ms(way, seed=k)`: the milliseconds of one LSTM, run in one of the three ways. Run each way with the same ten seeds or more. The least time counts because other programs can only make a run slower, and here we ask what each way *can* do. (The median of [[measuring]] asks what is typical, which is another question.) And these machines do not keep their speed: let the three ways *take turns*.
+# The share is what giving up the routine explains of the gap. You get an instrument, `ms(way, seed=k)`: the milliseconds of one LSTM, run in one of the three ways. Run each way with the same ten seeds or more. The least time counts because other programs can only make a run slower, and here we ask what each way *can* do. (The median of [[measuring]] asks what is typical, which is another question.) And these machines do not keep their speed: let the three ways *take turns*.
 #
 # `why_slower(ms)` → `"not slower"`, `"routine"`, `"product"` or `"both"`
 #
