@@ -78,7 +78,7 @@ print(f"SmallCNN: {sum(p.numel() for p in cnn.parameters()):,} parameters, accur
 #
 # A CNN comes with the course, trained on Fashion-MNIST. This recipe for int8 has been copied many times.
 #
-# **Predict.** We run the three lines, and then ask the network about test images. What happens? **A** It works. **B** An error stops it. **C** It runs, and the accuracy is lost. And why?
+# **Predict.** We run the three lines, then ask the network about test images. **A** It works. **B** An error stops it. **C** It runs, and the accuracy is lost. And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote. Expect A and C. In a way B and C are both right: B now, and C two repairs later. Let the room read each message aloud before you go on.
@@ -101,7 +101,7 @@ def recipe(model):
 show.tried(recipe, cnn, some, some_labels)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The first line stops with an error (B), because PyTorch has no function of that name.** Whoever voted for C will be right two repairs later.
+# **The first line stops with an error (B), because PyTorch has no function of that name.** C comes two repairs later.
 #
 # <!-- page -->
 #
@@ -126,7 +126,7 @@ def mended_once(model):
 show.tried(mended_once, cnn, some, some_labels, so_far=recipe)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room guess the name; completion in the editor finds it. Open the answer and write the line on the board.
+# *For the lecturer, 2 min.* The cell is empty on purpose: the learner writes there, and until then it prints what the recipe so far says. `tq` is `torch.ao.quantization`, `engine` the library that runs int8 here. Let the room guess the name; completion in the editor finds it. Open the answer and write the line on the board.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **The name is `get_default_qconfig`: `model.qconfig = tq.get_default_qconfig(engine)`.** A **qconfig** says which observers a module gets.
@@ -162,7 +162,7 @@ def mended_twice(model):
 show.tried(mended_twice, cnn, some, some_labels, so_far=with_the_right_name)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Read both lines of the output aloud. Ask what "from the 'CPU' backend" may mean. Do not explain the warning yet: ask who would have read on after it. Then the answer.
+# *For the lecturer, 3 min.* Read both lines of the output aloud. Ask what "from the 'CPU' backend" may mean. (An ordinary float tensor; one of integers is "QuantizedCPU".) Do not explain the warning yet: ask who would have read on after it. Then the answer: `QuantWrapper` puts a stub at each end, which marks where int8 begins and ends.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **The int8 convolution met the image, an ordinary float tensor: nobody had turned it into integers.** The repair is a first line, `model = tq.QuantWrapper(model)`.
@@ -197,7 +197,7 @@ def mended_thrice(model):
 show.tried(mended_thrice, cnn, some, some_labels, so_far=with_stubs)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room read the warning again: "must run observer". Ask which scale would be right for pixels from 0 to 1. After the answer: "Which test of yours would have caught this one?"
+# *For the lecturer, 3 min.* Let the room read the warning again: "must run observer". Ask which scale would be right for pixels from 0 to 1: 1/127, and here it is 1, so 0.4 becomes 0 and 0.6 becomes 1. After the answer: "Which test of yours would have caught this one?" (A measured accuracy, or a look at the scales.)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **Every scale was 1, the default of an observer that has seen no data. Images must pass between `prepare` and `convert`: `for batch in batches: model(batch)`.**
@@ -229,7 +229,7 @@ show.tried(with_data, cnn, some, some_labels)
 # There were three faults. How would you have noticed each?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room name the three faults and their messages from memory, then show the figure.
+# *For the lecturer, 2 min.* The figure stands there at once, so ask before you come to this slide: three faults, and the message of each, from memory. Then compare. Only the third does not stop the program.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the parts of the recipe, and what PyTorch says where one is missing.
@@ -245,7 +245,7 @@ show.holes(percent_right(uncalibrated), percent_right(calibrated))
 # **prepare** inserts observers, **calibration** shows them data, **convert** turns each range into a scale and a zero point.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Step through the four pictures. At the third ask what the two numbers above each observer are, at the fourth what became of them. Then: what can go wrong when ranges are fixed beforehand? Values outside are clipped.
+# *For the lecturer, 3 min.* Step through the four pictures. At the third ask what the two numbers above each observer are (lowest and highest value), at the fourth what became of them (a scale). Work out the first: pixels from 0 to 1 in 127 steps, 1/127 = 0.0079. Then: what can go wrong when ranges are fixed beforehand? Values outside are clipped.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Why must the ranges be known beforehand? Follow one number through one layer.
@@ -304,7 +304,7 @@ show.stages(cnn, observed, int8_net, some[:1])
 # **Predict.** How many modules take one type and give another: **A** all, **B** two, **C** none? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* A minute in pairs. Compare with dynamic quantization, which keeps float between its layers.
+# *For the lecturer, 2 min.* A minute in pairs. Then down the table: only `quant` and `dequant` have two types. Compare with dynamic quantization, which keeps float between its layers.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Notes the type of what goes into each module and of what comes out.
@@ -327,7 +327,7 @@ show.types_of(int8_net, some[:1])
 # $$w' = \frac{\gamma}{\sqrt{\sigma^2 + \epsilon}}\, w, \qquad b' = \beta - \frac{\gamma\, \mu}{\sqrt{\sigma^2 + \epsilon}}$$
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Write the two lines of batch norm on the board with the numbers of the page (w 2, μ 1, σ 2, γ 3, β 0.5) and let the room collect the factors: 3x − 1. Ask for b' when the convolution has a bias b of its own.
+# *For the lecturer, 2 min.* Write the two lines of batch norm on the board with the numbers of the page (w 2, μ 1, σ 2, γ 3, β 0.5) and let the room collect the factors: 3x − 1. Ask for b' when the convolution has a bias b of its own. (Write μ − b for μ.) The ReLU is the clamp of the result at the zero point.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Our network works, and each of its blocks still does three things one after the other. The convolution computes a result, rounds it and stores it. Batch norm reads it, scales and shifts it, rounds it once more and stores it. ReLU reads it again. That is slow, since each step moves all numbers, and it rounds more often than needed. Can the three become one?
@@ -379,12 +379,12 @@ show.tried(fused_too_early, cnn, some, some_labels)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Which of the two was the repair?
 #
-# Copied recipes often add fusion and calibration at once. So we make all four networks, for SmallCNN and for DepthwiseCNN, which filters each channel on its own ([[depthwise]]).
+# Copied recipes often add fusion and calibration at once. We make all four networks, for SmallCNN and for DepthwiseCNN.
 #
-# **Predict.** How much of the accuracy that SmallCNN has lost does *fusion without calibration* bring back: **A** none, **B** less than half, **C** nearly all? And why?
+# **Predict.** Of the accuracy that SmallCNN has lost, how much does *fusion without calibration* bring back: **A** none, **B** less than half, **C** nearly all? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Draw the two-by-two table on the board before you show it, and let the room fill in the two cells that copied recipes leave out. Ask what could not be concluded without them.
+# *For the lecturer, 3 min.* Draw the two-by-two table on the board before you show it, and let the room fill in the two cells that copied recipes leave out. In SmallCNN 78 points were lost, and fusion alone brings 20 back. Ask what could not be concluded without the two cells: whether fusion or calibration was the repair. DepthwiseCNN filters each channel on its own; there fusion adds three points, and the next slide looks where.
 
 # %% slideshow={"slide_type": "skip"}
 depthwise = checkpoints.load("depthwise_cnn").requires_grad_(False)
@@ -406,25 +406,25 @@ fusion_depthwise = mean_right["DepthwiseCNN", True, True] - mean_right["Depthwis
 show.four_cells(right)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Fusion alone brings back less than half (B): in SmallCNN a quarter of what was lost. Calibration alone is the repair, since without fusion it comes within about a point of float.**
+# **Fusion alone brings back less than half (B): in SmallCNN a quarter. Calibration alone is the repair: without fusion it comes within about a point of float.**
 #
 # <!-- page -->
 #
 # So SmallCNN does not need fusion for its accuracy. Both together are less than a point above calibration alone, which is fewer than twenty of 2,000 images; do not read much into that.
 #
-# In DepthwiseCNN it is different: there fusion adds about three points on top of calibration. And fusion without calibration is no repair in either network. It gains something over nothing, probably because fewer results are rounded with the useless scale 1.
+# In DepthwiseCNN, whose convolutions filter each channel on its own ([[depthwise]]), it is different: there fusion adds about three points on top of calibration. And fusion without calibration is no repair in either network. It gains something over nothing, probably because fewer results are rounded with the useless scale 1.
 #
 # Had we compared only "neither" with "both", we would have credited fusion with what calibration did. What fusion certainly gives SmallCNN is time, which section 5 measures.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Where does DepthwiseCNN need the fusion?
 #
-# Its blocks are counted from 0; blocks 1, 3 and 5 are depthwise. We calibrate, and fuse nothing, a single block, all the others, or all.
+# It has seven blocks, from 0 to 6; blocks 1, 3 and 5 are depthwise. We calibrate, and fuse nothing, one block, all the others, or all.
 #
-# **Predict.** Is the gain of fusion spread over all seven blocks, or does one block make it? And why could that be?
+# **Predict.** Is the gain spread over the blocks, or does one block make it? And why could that be?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote: spread, or one block. After the table ask what is stored without fusion and not with it: the raw result of the convolution. The next picture shows it.
+# *For the lecturer, 3 min.* Vote: spread, or one block. Say what SQNR is: the output over its error, and 10 dB more is a tenth of the squared error. After the table ask what is stored without fusion and not with it: the raw result of the convolution. The next picture shows it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Fusion changes nothing in float. In int8 it leaves out two results that would be rounded and stored: the raw result of the convolution, and that of the batch norm. When can rounding the raw result hurt?
@@ -453,7 +453,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **One block makes the gain. If only block 1 is fused, the output is about as exact as with all blocks fused. If all blocks but this one are fused, next to nothing is gained.**
+# **One block makes the gain: with block 1 alone fused, the output is about as exact as with all. Without it the others gain next to nothing.**
 #
 # <!-- page -->
 #
@@ -465,7 +465,7 @@ Table(
 # Each bar reaches from the lowest to the highest value of a channel.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room draw one scale for all channels into the left panel. Read the caption aloud. On the page a printed line follows: the same numbers, with one scale and with a scale each.
+# *For the lecturer, 2 min.* Let the room draw one scale for all channels into the left panel. Read the caption aloud. Then the control, which the page prints: in a float network only this tensor is rounded. With one scale the output has about 12 dB, with a scale for each channel about 39, and behind the batch norm about 33.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the range of each channel of block 1.
@@ -488,12 +488,12 @@ for part, each in ((0, False), (0, True), (1, False)):
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Calibrated on what?
 #
-# The fused SmallCNN is calibrated on 64 images: ordinary ones; one class; noise; a quarter as bright; pixels from 0 to 255; with the first, or the last, image broken (30 times too bright). It is tested on ordinary images.
+# The fused SmallCNN is calibrated on 64 images in seven ways: ordinary; one class; noise; a quarter as bright; pixels from 0 to 255; the first or last image 30 times too bright. The test images are ordinary.
 #
 # **Predict.** Which of the seven lose more than five points, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Read the seven variants aloud: 64 ordinary images; one class; noise; images a quarter as bright; pixels from 0 to 255; one broken image first, or last. Ask which row the room would bet on. Let somebody work out the row of 255.
+# *For the lecturer, 3 min.* Read the seven variants aloud; the class are sandals. Ask which row the room would bet on, then click. Let somebody work out the row of 255: 128 levels, so the scale is 2, and a pixel of at most 1 becomes 0. The network sees black pictures. Then the exception: the moving average goes 1 % of the way to each new batch.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Static quantization fixes the ranges once, so a fault in the calibration data stays for good. [[observers]] followed such a fault through one layer; here is what it does to the accuracy.
@@ -538,11 +538,11 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The four variants with a fault lose more than five points, up to all there is to lose; one class and noise lose next to nothing. There is one exception: the moving average hardly notices a broken image that comes last.**
+# **The four variants with a fault lose more than five points. One exception: the moving average hardly notices a broken image that comes last.**
 #
 # <!-- page -->
 #
-# *Pixels 0 to 255* can be worked out. The range is 0 to 255 and there are 128 levels, so the scale is 2. Every pixel of an ordinary image is at most 1, half a step, and becomes 0. The network sees black pictures and gives one answer, which is right in a tenth of the cases. *A quarter as bright*: the range of the pixels ends at 0.25, and everything brighter is clipped. *First image broken*: the range of the pixels ends at 30, and min–max leaves five levels for them. That alone would cost three points (in a trial float had 88 % on such pixels). The damage is done inside, where the broken image makes every range far too wide. The moving average begins at the first batch and hardly leaves it in seven more; but if the broken image comes last, the range goes only 1 % of the way. The histogram sees one image in 64, and does not ignore it either.
+# One class and noise lose next to nothing. The faults cost up to all that there is to lose. # *Pixels 0 to 255* can be worked out. The range is 0 to 255 and there are 128 levels, so the scale is 2. Every pixel of an ordinary image is at most 1, half a step, and becomes 0. The network sees black pictures and gives one answer, which is right in a tenth of the cases. *A quarter as bright*: the range of the pixels ends at 0.25, and everything brighter is clipped. *First image broken*: the range of the pixels ends at 30, and min–max leaves five levels for them. That alone would cost three points (in a trial float had 88 % on such pixels). The damage is done inside, where the broken image makes every range far too wide. The moving average begins at the first batch and hardly leaves it in seven more; but if the broken image comes last, the range goes only 1 % of the way. The histogram sees one image in 64, and does not ignore it either.
 #
 # Why does one class do no harm? A range is two numbers, and a sandal has black and white pixels as well. Do not rely on it: another class may have values of its own inside the network. How many images does it take? In this network the step from one image to four brings the most (*Deeper*). A few dozen varied images are a start, and what counts is that they are like those of the work.
 
@@ -554,7 +554,7 @@ Table(
 # **Predict.** Is the file of the int8 network **A** less than a quarter, **B** a quarter, **C** more than a quarter of the other? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands for A to C; expect B. Then ask what else is in a file. Speed is over *eager* fp32 and on this machine: a ratio near 1 or below is a result, too.
+# *For the lecturer, 2 min.* Show of hands for A to C; expect B. Then ask what else is in a file: biases, names, a scale and a zero point for each channel. The accuracy here is that of all 10,000 test images, on the slide before that of 2,000. Speed is over *eager* fp32 and on this machine: a ratio near 1 or below is a result, too.
 
 # %% slideshow={"slide_type": "skip"}
 both = {"fp32": cnn, "int8": int8_net}
@@ -645,9 +645,15 @@ def static_int8_solution(model, batches, qconfig):
 # ### Exercise 2 · Who lost the points?
 # ★★ · 12 minutes · an investigation
 #
-# Somebody complains: "The int8 network is bad at work." You get an instrument, `right(model, at_work=0, seed=n)`: the accuracy in percent on draw `n` of images, in the lab (`at_work=0`) or at work (1). `model` is `"float"`, `"int8"`, or `"anew"`, the same int8 network calibrated anew on images from work.
+# Somebody complains: "The int8 network is bad at work." We measure three models in the lab and at work: `"float"`, `"int8"`, and `"anew"`, int8 calibrated again on images from work. A difference counts above 2 points.
 #
-# Take the mean of at least 5 draws, the same ones for each of the three in both places. A difference counts above 2 points. *Ask first*: how far is int8 below float at work? If this counts, ask: is `"anew"` also more than 2 points below float? If it does not count, ask: has float itself lost more than 2 points between lab and work?
+# 1. How far is int8 below float at work?
+# 2. If this counts: is `"anew"` also more than 2 points below float?
+# 3. If it does not: has float lost more than 2 points between lab and work?
+#
+# <!-- page -->
+#
+# You get an instrument, `right(model, at_work=0, seed=n)`: the accuracy of a model in percent on draw `n` of images, in the lab (`at_work=0`) or at work (1). `"anew"` is the same network as `"int8"`, with other ranges. Ask question 1 first. Take the mean of at least 5 draws, the same ones for each of the three in both places.
 #
 # `who_lost(right)` → `"calibration"`, `"rounding"`, `"images"` or `"nothing"`
 #
@@ -656,7 +662,7 @@ def static_int8_solution(model, batches, qconfig):
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, without a laptop; alone it takes 12. "Which of the six means can you do without?" Somebody will leave out float at work: "Then what is the loss compared with?" The code is for home, and so is exercise 1.
+# *For the lecturer, 5 min.* In pairs, without a laptop; alone it takes 12. The answers are calibration, rounding, images or nothing: let the pairs say which way through the three questions leads to each. (Yes and no: calibration. Yes and yes: rounding. No and yes: images. No and no: nothing.) "Which of the six means does the rule need?" Somebody will leave out float at work: "Then what is the loss compared with?" The code is for home, and so is exercise 1.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The check hands your function the instruments of several made-up networks. Each verdict has its meaning:
@@ -705,7 +711,7 @@ def who_lost_solution(right):
 # **Predict.** What does the rule of exercise 2 say in each case, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Four votes before the table. Then point at row 2: "Whoever looks at int8 alone would have calibrated anew, for nothing."
+# *For the lecturer, 3 min.* Four votes before the table; *anew* is a calibration on 256 images from work. Read each row with the rule. Then point at row 2: "Whoever looks at int8 alone would have calibrated anew, for nothing."
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -963,4 +969,4 @@ claims.show("static")
 # Gottbrath and Seth Weidman; the lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask what the lesson did not show: a network that int8 breaks, a shortcut, another engine. They come next.
+# *For the lecturer, 1 min.* Ask what the lesson did not show: a network that int8 breaks, a skip connection, another engine. They come next.
