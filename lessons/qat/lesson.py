@@ -54,16 +54,16 @@ runtime.describe(runtime.best_device())
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Two bits a weight
 #
-# LeNet-300-100 learns the digits of MNIST. Then its *weights* are rounded, as in [[integers]]: each layer has one step, and each weight becomes a whole number of steps, stored in $b$ bits. The largest weight of the layer sets the step. Nothing is trained after that.
+# LeNet-300-100 learns the digits of MNIST. Then its *weights* are rounded: each becomes a whole number of steps, stored in $b$ bits. The largest weight of a layer sets its step.
 #
-# **Predict.** How many of the test digits does the network still classify correctly at 2 bits: **A** above 95 %, **B** about 80 %, **C** below 60 %? And why?
+# **Predict.** How many test digits are still classified correctly at 2 bits: **A** above 95 %, **B** about 80 %, **C** below 60 %? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Show of hands. Remind the room that MNIST is easy. After the table ask where the accuracy falls. Transition: "In the first lesson on quantization we
+# *For the lecturer, 2.5 min.* Show of hands. Say that nothing is trained after the rounding, and that MNIST is easy. After the table ask where the accuracy falls (between 3 and 2 bits), and why: one large weight makes the step so wide that nearly all others become 0. Transition: "In the first lesson on quantization we
 # cured this with another step. Today we train instead. For that we need a gradient."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A reminder of [[integers]], because everything here stands on it. With $b$ bits a weight becomes one of $2^b$ integers, and an integer $q$ stands for the number $s \cdot q$. The factor $s$ is the *scale*, or the *step*: the distance between two neighbouring levels. PyTorch's usual rule lets the largest magnitude of the layer, $m = \max |w|$, set the step: $s = 2m / (2^b - 1)$. With 2 bits the integers are −2, −1, 0 and 1, and $s = \frac{2}{3} m$.
+# Nothing is trained after the rounding. A reminder of [[integers]], because everything here stands on it. With $b$ bits a weight becomes one of $2^b$ integers, and an integer $q$ stands for the number $s \cdot q$. The factor $s$ is the *scale*, or the *step*: the distance between two neighbouring levels. PyTorch's usual rule lets the largest magnitude of the layer, $m = \max |w|$, set the step: $s = 2m / (2^b - 1)$. With 2 bits the integers are −2, −1, 0 and 1, and $s = \frac{2}{3} m$.
 #
 # The inputs of each layer, the activations, stay floats in this lesson, and so do the biases. The three cells below train the network and hold the rule and the rounding.
 
@@ -120,11 +120,11 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With 2 bits and this step the network classifies fewer than half of the digits correctly (C).** Down to 3 bits it loses little.
+# **With 2 bits and this step the network classifies fewer than half of the digits correctly (C).**
 #
 # <!-- page -->
 #
-# One large weight is enough to do the damage. Take a layer with a hundred weights: ninety-nine have a magnitude of about 0.1, and one is 0.6. With 2 bits the step is $\frac{2}{3} \cdot 0.6 = 0.4$. A weight of 0.1 is a quarter of a step and is rounded to 0, so ninety-nine weights disappear. With 3 bits the step is $1.2 / 7 = 0.17$, and 0.1 is rounded to one step.
+# Down to 3 bits it loses little. # One large weight is enough to do the damage. Take a layer with a hundred weights: ninety-nine have a magnitude of about 0.1, and one is 0.6. With 2 bits the step is $\frac{2}{3} \cdot 0.6 = 0.4$. A weight of 0.1 is a quarter of a step and is rounded to 0, so ninety-nine weights disappear. With 3 bits the step is $1.2 / 7 = 0.17$, and 0.1 is rounded to one step.
 #
 # In [[integers]] a smaller step, the standard deviation σ of the layer's weights, repaired much of this damage. Keep that in mind; section 6 comes back to it. First we try another remedy. The network learned its weights without knowing that they would be rounded. Could it *learn* weights that bear the rounding?
 #
@@ -133,9 +133,9 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. A gradient for a staircase
 #
-# **Fake quantization**: in the forward pass round the weights, but keep the float weights as well. The loss is then the loss of the *rounded* network, and this loss is what we want to make small. So we need its gradient.
+# **Fake quantization** rounds the weights in the forward pass, and keeps the float weights. To make the loss of the *rounded* network small, we need its gradient.
 #
-# **Predict.** `torch.round` has a derivative, and autograd knows it. How many of the 235,200 weights of the first layer, `fc1`, get a gradient other than zero: **A** all, **B** about half, **C** next to none? And why?
+# **Predict.** How many of the 235,200 weights of `fc1` get a gradient that is not 0: **A** all, **B** about half, **C** next to none? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Draw a staircase on the board and ask for its slope. After the number ask who the one weight is: the largest sets the step, and that path
@@ -153,11 +153,11 @@ gradient = show.gradient_of_fc1(lenet, through_round, *few)
 print(f"{int((gradient != 0).sum())} of {gradient.numel():,} weights get a gradient")
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **A single weight of 235,200 gets a gradient (C), because the slope of a staircase is 0 everywhere but at its jumps.**
+# **A single weight gets a gradient (C), because the slope of a staircase is 0 except at its jumps.**
 #
 # <!-- page -->
 #
-# Let the step be 0.5 and the weight 0.9. That is 1.8 steps, so the weight is rounded to 2 steps, 1.0. Now increase the weight a little, to 0.91. It is still rounded to 1.0, the output of the network stays the same, and so does the loss. A gradient says how the loss changes with a small change of the weight: here it does not change at all.
+# (`fc1` is the first layer; `torch.round` has a derivative, and autograd knows it.) Let the step be 0.5 and the weight 0.9. That is 1.8 steps, so the weight is rounded to 2 steps, 1.0. Now increase the weight a little, to 0.91. It is still rounded to 1.0, the output of the network stays the same, and so does the loss. A gradient says how the loss changes with a small change of the weight: here it does not change at all.
 #
 # The one exception is the largest weight. It sets the step, and with the step all the levels move a little. (In the rest of the lesson the step is computed from `weight.detach()`: autograd takes it for a constant, and this last gradient is gone as well.)
 
@@ -167,8 +167,8 @@ print(f"{int((gradient != 0).sum())} of {gradient.numel():,} weights get a gradi
 # From afar the staircase looks like the line $y = x$, whose slope is 1. The **straight-through estimator** (STE) takes the slope of *that* line ([Bengio et al., 2013](https://arxiv.org/abs/1308.3432)), and the gradient 0 where $x$ is clipped.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read the two methods aloud, the first as "what the network computes with", the second as "what the float weights are told". Ask what `ctx` carries, and why `backward` returns
-# four values.
+# *For the lecturer, 2 min.* Read the two methods aloud, the first as "what the network computes with", the second as "what the float weights are told". Ask what `ctx` carries (which values were not clipped), and why `backward` returns
+# four values (one for each argument of `forward`; the step and the two ends get none).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # How can a weight learn if no small change has an effect? Small changes in the same direction add up. If the weight of the example moves from 0.9 to 1.3, its rounded value jumps from 1.0 to 1.5 on the way (at 1.25 the weight is half-way between two levels). Over a distance of many steps the rounded weight moves as far as the weight itself. So a fair summary of the staircase is: *on average its slope is 1*. We use this average in place of the true slope. In the forward pass the network computes with the rounded weight; in the backward pass we pretend that nothing was rounded, and hand the gradient of the rounded weight straight through to the float weight.
@@ -200,7 +200,7 @@ class StraightThrough(torch.autograd.Function):
 # **Predict.** Which gradient comes back to $x = 0.9$, and which to $x = 2.7$? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* One click a frame. Before the second ask for the gradient at 0.9, before the third for that at 2.7. Let somebody move 2.7 by a whole step in either direction, and then 0.9.
+# *For the lecturer, 2 min.* One click a frame. Before the second ask for the gradient at 0.9, before the third for that at 2.7. By hand: 0.9 gives y = 1.0, and the derivative is 2 · (1 − 2) = −2; 2.7 gives y = 1.5, and −1 is stopped. Let somebody move 2.7 by a whole step in either direction (y stays 1.5), and then 0.9 (y changes).
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the way of two values through our estimator, and the way back of their gradients.
@@ -232,8 +232,8 @@ show.staircase(StraightThrough.apply)
 # **Predict.** We train with the straight-through estimator and small steps. Will the weights come to rest where the *rounded* loss is lowest? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* The first frame has the start only: let the room say which of the four cells is best, and where the weights will go. Ask who votes for "rest". Then point at the zigzag. The float
-# weights add up small steps until the rounded value changes.
+# *For the lecturer, 3 min.* The first frame has the start only: let the room say which of the four cells is best (the loss stands in each), and where the weights will go. Ask who votes for "rest". Then point at the zigzag. The float
+# weights add up small steps until the rounded value changes. In (0, 1) the second weight is 1 and should be 0.45, so the gradient pushes it back over the border.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Why should training find anything better than rounding to the nearest? Because the nearest level is best for each weight *alone*, and a network does not use weights alone. It uses sums.
@@ -295,7 +295,7 @@ show.walk(torch.stack(path), toy_loss)
 # A **parametrization** is a function that stands between the weight that learns and the weight that the layer uses. Ours rounds:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask which of the two weights is in the optimizer, and with which one the layer multiplies. The training loop does not change; say so before
+# *For the lecturer, 2.5 min.* Ask which of the two weights is in the optimizer (the float one), and with which one the layer multiplies (the rounded one). `half` is 2 at 2 bits: the levels are −2 to 1. The training loop does not change; say so before
 # somebody asks for it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -333,9 +333,9 @@ print("the step:      ", f"{max_step(small.parametrizations.weight.original, 2):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Does it help?
 #
-# **Quantization-aware training** (QAT) trains with fake quantization in the loop. Usually it does not begin with random weights: it *trains on* a network that was trained in float. Ours trains on once with half of its images, and with a third of the learning rate.
+# **Quantization-aware training** (QAT) trains with fake quantization in the loop. Usually it *trains on* a float network: ours for half a pass, with a third of the learning rate.
 #
-# **Predict.** The network of section 1 is trained on in this way at 2 bits. How many digits does it classify correctly afterwards: **A** below 60 %, **B** about 80 %, **C** above 90 %? And why?
+# **Predict.** How many digits does our network get right afterwards, at 2 bits: **A** below 60 %, **B** about 80 %, **C** above 90 %? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Show of hands; expect B. Enjoy the result for a moment. Then: "Write the headline of the press release." Leave it on the board until section 6.
@@ -353,11 +353,11 @@ print(f"rounded without training: {accuracy(plainly_rounded(lenet, 2)):.1f} %")
 print(f"after QAT:                {accuracy(aware[0, 2]):.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **After half a pass more than 90 % of the digits are right with 2-bit weights (C): some 60 points more than without QAT.**
+# **After half a pass more than 90 % of the digits are right (C): some 60 points more than without QAT.**
 #
 # <!-- page -->
 #
-# 118 steps with batches of 128 images were enough. The float weights moved, some of them across a border between two levels (*Deeper* counts them).
+# Half a pass means that the network sees half of its images once: 118 steps with batches of 128 images were enough. The float weights moved, some of them across a border between two levels (*Deeper* counts them).
 #
 # So QAT won 60 points? But *what* won them? Several things differ.
 
@@ -395,7 +395,7 @@ print(f"after QAT:                {accuracy(aware[0, 2]):.1f} %")
 # **Predict.** At which of 8, 4, 3 and 2 bits is QAT more than one point ahead of *trained on*? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* A vote for each number of bits. After the figure ask which pair of marks tells about the rounding, and which about the training. Small marks are single networks.
+# *For the lecturer, 2 min.* Hands for each number of bits. After the figure ask which pair of marks tells about the rounding (*trained on* and QAT), and which about the training (*plain* and *trained on*). Small marks are single networks.
 
 # %% slideshow={"slide_type": "skip"}
 SEEDS = range(4)
@@ -435,7 +435,7 @@ show.by_bits(results, BITS)
 show.gains_by_bits(results, BITS)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask of the last two columns which one a paper would print. Then let the room go down the last column: where is the number larger than what stands behind the ±?
+# *For the lecturer, 2 min.* Ask of the last two columns which one a paper would print (the one against *plain*, which credits QAT with the longer training). Then let the room go down the last column: where is the number larger than what stands behind the ±? (At 4, 3 and 2 bits, and at 4 it is a fifth of a point.)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # **How to read it:** a mean difference counts when it is larger than the number behind the ±, twice its standard error.
@@ -452,16 +452,16 @@ show.gains_by_bits(results, BITS)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. Is it the training, or the step?
 #
-# A smaller step clips the few large weights, and leaves fewer zeros. Now *trained on* may choose the best of five steps, from σ to 2.5 σ of each layer's weights. QAT keeps the step that the largest weight sets.
+# Now *trained on* has the best of five smaller steps, σ to 2.5 σ of each layer. QAT keeps the step of the largest weight.
 #
 # **Predict.** With 2 bits, how far is QAT now ahead: **A** tens of points, **B** a few points, **C** it is behind? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* If you show this slide alone: both networks were trained on for half a pass from the same start; QAT had the rounding in the loop, the other was rounded afterwards. With the same step QAT led by 60 points. Show of hands; most say B. After the
-# table ask for the sentence that a report should print, and cross out the headline on the board.
+# *For the lecturer, 3 min.* If you show this slide alone: both networks were trained on for half a pass from the same start; QAT had the rounding in the loop, the other was rounded afterwards. With the same step QAT led by 60 points. Say that a smaller step clips the few large weights, and leaves fewer zeros. Show of hands; most say B. After the
+# table ask for the sentence that a report should print (most of the 60 points were a loss of the opponent, which had a bad step), and cross out the headline on the board. "Is that fair now?" No: this time QAT has the bad step.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A step of σ, by hand. The hundred weights of section 1 (ninety-nine of ±0.1 and one of 0.6) have a standard deviation of about 0.117. Rounded with that step, ±0.1 becomes ±0.117, and 0.6 is clipped to 0.117. One weight has a large error, and the other ninety-nine have nearly none. With the step 0.4 all hundred were off: the ninety-nine by 0.1 each, because they became 0, and the large one by 0.2.
+# (σ is the standard deviation of the layer's weights.) A smaller step clips the few large weights, and leaves fewer zeros. A step of σ, by hand. The hundred weights of section 1 (ninety-nine of ±0.1 and one of 0.6) have a standard deviation of about 0.117. Rounded with that step, ±0.1 becomes ±0.117, and 0.6 is clipped to 0.117. One weight has a large error, and the other ninety-nine have nearly none. With the step 0.4 all hundred were off: the ninety-nine by 0.1 each, because they became 0, and the large one by 0.2.
 #
 # Which multiple of σ is best differs from network to network. To choose is to tune, and one must not tune on the images on which the result is read. So for each network we take the step with which it gets most of the 5,000 *held-out* images right, on which no network was trained. Then we read the accuracy on the test images at that step.
 
@@ -485,7 +485,7 @@ for seed in SEEDS:
 show.step_against_rounding(by_step, results, STEPS)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **QAT is not ahead any more (C): in each of the four networks training on in float, and then rounding with a good step, beats quantization-aware training with a bad one.**
+# **QAT is no longer ahead (C): in all four networks, training on in float and rounding with a good step beats QAT with a bad one.**
 #
 # <!-- page -->
 #
@@ -503,7 +503,7 @@ show.step_against_rounding(by_step, results, STEPS)
 show.over_steps(by_step, results, STEPS, ("plain", "trained on"))
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Point at the right end: that is the comparison of section 5. Then at the top of the blue curve. Ask: "What is missing in this picture?" The rest of the orange curve; let somebody draw it in the air.
+# *For the lecturer, 2 min.* Point at the right end: that is the comparison of section 5. Then at the top of the blue curve, which is above QAT's triangle. Ask: "What is missing in this picture?" The rest of the orange curve; let somebody draw it in the air.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
@@ -514,8 +514,11 @@ show.over_steps(by_step, results, STEPS, ("plain", "trained on"))
 # ★★ · 8 minutes
 #
 # Write `straight_through`: fake quantization with a zero point. Forward: $s\,(q - z)$ with $q$ rounded, the zero point added, and clamped to `qmin` … `qmax`. Backward: the
-# gradient passes where `x` is not clipped, and is 0 where it is. Between an end of the range and half a step beyond it the check accepts either. `x` may have any shape, and may be a single number.
-# Do not call a fake quantization of torch.
+# gradient passes where `x` is not clipped, and is 0 where it is.
+#
+# <!-- page -->
+#
+# Between an end of the range and half a step beyond it the check accepts either. `x` may have any shape, and may be a single number. Do not call a fake quantization of torch.
 #
 # `straight_through(x, scale, zero_point, qmin, qmax)` → a tensor of the shape and dtype of `x` that autograd can go back through
 #
@@ -526,7 +529,7 @@ show.over_steps(by_step, results, STEPS, ("plain", "trained on"))
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* In pairs; alone it takes 8. The mistakes to wait for: a gradient that passes everywhere, and a range without the zero point.
+# *For the lecturer, 3 min.* In pairs; alone it takes 8. On the board: scale 0.5, zero point 3, q from 0 to 7. "Where does the range begin and end?" (−1.5 and 2.) "And for x = 1.2: which q, which value, which gradient?" (5, 1.0, unchanged.) The mistakes to wait for: a gradient that passes everywhere, and a range without the zero point.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -554,9 +557,17 @@ def straight_through_solution(x, scale, zero_point, qmin, qmax):
 # ### Exercise 2 · What won?
 # ★★★ · 12 minutes · an investigation
 #
-# A report compares *plain* rounding with *QAT* at 2 bits, both with a step of 5 σ. QAT is tens of points ahead. What won? You get an instrument, `right(arm, step, seed)`: it makes network number `seed` in one of the arms `"plain"`, `"trained on"` and `"QAT"`, with a step from 0.1 to 10 (in σ), and gives the percent of the held-out images that it classifies correctly. Give each arm its own best step.
+# A report compares *plain* rounding with *QAT* at 2 bits, both with a step of 5 σ. QAT is tens of points ahead. What won? Give each arm its own best step.
 #
-# `what_won(right)` → `"rounding"` if QAT is more than one point ahead of *trained on*, in the mean over the networks; `"training"` if not, but *trained on* is more than one point ahead of *plain*; `"step"` if neither is
+# - `"rounding"` if QAT is more than one point ahead of *trained on*, in the mean over the networks
+# - `"training"` if not, but *trained on* is more than one point ahead of *plain*
+# - `"step"` if neither is
+#
+# <!-- page -->
+#
+# You get an instrument, `right(arm, step, seed)`: it makes network number `seed` in one of the arms `"plain"`, `"trained on"` and `"QAT"`, with a step from 0.1 to 10 (in σ), and gives the percent of the held-out images that it classifies correctly.
+#
+# `what_won(right)` → `"rounding"`, `"training"` or `"step"`
 #
 # <details><summary>Hint</summary>
 # For each arm and each step take the mean over the networks; the best of these means is the arm at its best. If the best step is the smallest or the largest that you tried, the true best may lie beyond. Steps that double each time cover a wide range with few runs.
@@ -566,7 +577,7 @@ def straight_through_solution(x, scale, zero_point, qmin, qmax):
 # The check hands your function the instruments of several made-up reports, in which a training takes no time. It looks first at how you make your experiment, and then at what you conclude. It wants at least three steps and three networks, the same for all arms.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* In pairs, without a laptop: "Which runs do you make, and which numbers do you compare, in which order?" Then: "Invent networks that fool somebody who gives all arms the step of QAT." The code is for home.
+# *For the lecturer, 3.5 min.* In pairs, without a laptop: "Which runs do you make, and which numbers do you compare, in which order?" (All three arms over the same steps and networks; the best mean of each; first QAT with *trained on*, then *trained on* with *plain*.) Then: "Invent networks that fool somebody who gives all arms the step of QAT." The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -603,7 +614,7 @@ def what_won_solution(right):
 # **Predict.** By how many points is QAT ahead of *trained on*, each at its best: **A** about 10, **B** about 1 or 2, **C** 0? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room compare the shapes of the curves: which arm cares about the step, and which does not? Then repeat the opening vote with its two questions: at how many bits, compared with what?
+# *For the lecturer, 3 min.* Let the room compare the shapes of the curves: which arms hang on the step (*plain* and *trained on*), and which does not (QAT learns weights that suit its step)? Then repeat the opening vote with its two questions: at how many bits, compared with what?
 
 # %% slideshow={"slide_type": "skip"}
 for seed, k in tqdm([(s, k) for s in SEEDS for k in STEPS], desc="QAT", file=sys.stdout, leave=False):
@@ -632,7 +643,7 @@ show.over_steps(by_step, results, STEPS, ("plain", "trained on", "QAT"))
 show.each_at_its_best(by_step, results, STEPS)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read the last row from left to right, and ask which of the two numbers a paper would print, and which one a colleague needs who has to decide.
+# *For the lecturer, 2 min.* Read the last row from left to right, and ask which of the two numbers a paper would print (about 60), and which one a colleague needs who has to decide (about 1, each arm at its best).
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # **QAT's gain at 2 bits was mostly its opponent's bad step.**
