@@ -175,7 +175,7 @@ for on, gap in gaps.items():
     print(f"enabled={on}: {gap:.1g}, {gap / way:.1%} of the move")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Switched on, the loop ends a few per cent of the way apart at most (B). Switched off, its weights are the plain loop's, bit for bit.**
+# **Switched on, the loop ends a few per cent of the way apart at most (B). Switched off, it is the plain loop, bit for bit.**
 #
 # <!-- page -->
 #
@@ -345,9 +345,9 @@ show.search(searched)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Clip, but when?
 #
-# **Clipping** limits the norm of all gradients together, here to 0.01. After `backward()` the gradients are multiplied by the scale; `scaler.unscale_(optimizer)` divides them.
+# **Clipping** limits the norm of all gradients together, here to 0.01. After `backward()` they are multiplied by the scale; `scaler.unscale_(optimizer)` divides them.
 #
-# **Predict.** Somebody clips *before* `unscale_`, at a scale of 65,536. The step of SGD is then **A** as it should be, **B** too long, **C** far too short? And why?
+# **Predict.** Somebody clips *before* `unscale_`, at a scale of 65,536. Is the step of SGD then **A** as it should be, **B** too long, **C** far too short? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Give the room two gradients, 0.3 and 0.4, a scale of 1,024 and a limit of 0.1, and a minute with a pencil: one half clips first (and gets a norm of 0.0001), the other half unscales first (0.1). Then the vote. In the table, the first row has the true norm, 0.064, and the last row 0.01 / 65,536.
@@ -396,7 +396,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The step is far too short (C): its gradient has the norm 0.01 / 65,536, and the training stands still without any message.**
+# **The step is far too short (C): its gradient has the norm 0.01 / 65,536, and training stands still without a message.**
 #
 # <!-- page -->
 #
@@ -428,7 +428,7 @@ Table(
 # | arithmetic | more operations a second | the chip has units for it |
 # | memory | half the bytes | they come from memory |
 #
-# **Predict.** **With** and **without** 16-bit units: how many times faster than fp32 is bf16 for a product of two matrices, and for adding a long vector to itself: below 1, 1 to 2, more than 2? And why?
+# **Predict.** How many times faster than fp32 is bf16, **with** 16-bit units and **without**, for a product of two matrices and for adding a long vector to itself: below 1, 1 to 2, more than 2? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Four votes, one for each cell of a table with two rows and two columns. For the addition let somebody count bytes: half of them, so at most twice. After the table ask which row is there only to be fair. (The second: fp32 by the library that bf16 uses. First row over second row is the gain over the better fp32, about 2.0.)
