@@ -387,3 +387,23 @@ def test_the_lesson_shows_the_best_of_both_for_each_width(monkeypatch):
     ]
     kinds = {one.name.split()[-1] for group in bench.GROUPS.values() for one in group}
     assert kinds == set(show.WIDTHS)
+
+
+def test_a_table_that_is_only_looked_up_is_not_read_whole(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    make, floats = onnx.helper, onnx.TensorProto.FLOAT
+
+    def weight(name, *dims):
+        return make.make_tensor(name, floats, dims, [0.0] * (dims[0] * dims[1]))
+
+    nodes = [
+        make.make_node("Gather", ["table", "tokens"], ["x"]),
+        make.make_node("Gather", ["tied", "tokens"], ["z"]),
+        make.make_node("MatMul", ["x", "head"], ["y"]),
+        make.make_node("Transpose", ["tied"], ["t"]),
+    ]
+    inputs = [make.make_tensor_value_info("tokens", onnx.TensorProto.INT64, [1])]
+    outputs = [make.make_tensor_value_info("y", floats, None)]
+    weights = [weight("table", 5, 4), weight("tied", 5, 4), weight("head", 4, 5)]
+    onnx.save(make.make_model(make.make_graph(nodes, "g", inputs, outputs, weights)), tmp_path / "model.onnx")
+    assert engines.looked_up(tmp_path) == 5 * 4 * 4
