@@ -34,6 +34,9 @@
 # *For the lecturer, 1.5 min.* Ask: "How would you notice that a callback prunes in another way than you think?" Keep two or three answers for the last slide.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
+import course_utils  # noqa: F401  first, since it holds back what packages say of themselves when they are imported
+
+# isort: split
 import sys
 
 import torch

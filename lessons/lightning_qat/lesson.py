@@ -35,6 +35,9 @@
 # for the last slide.
 
 # %% tags=["setup", "legacy"] slideshow={"slide_type": "skip"}
+import course_utils  # noqa: F401  first, since it holds back what packages say of themselves when they are imported
+
+# isort: split
 import tempfile
 import warnings
 from pathlib import Path
