@@ -48,23 +48,23 @@ def surprise(networks, speed):
         speed: the comparison of their times.
     """
     sizes = {name: size_report(net).file_bytes for name, net in networks.items()}
-    row, top, most = 80, 56, max(sizes.values())
+    row, top, most = 74, 48, max(sizes.values())
     widest = sum(conv.out_channels for conv in convolutions(next(iter(networks.values()))))
-    canvas, told = diagrams.Canvas(height=top + row * len(networks)), []
-    for x, words in ((225, "channels of its convolutions"), (700, "file"), (1070, "speed-up")):
+    canvas, told = diagrams.Canvas(width=800, height=top + row * len(networks)), []  # a slide gives it a column
+    for x, words in ((190, "channels"), (470, "file"), (690, "speed")):
         canvas.text(x, 22, words, align="left", colour="#555555")
     for at, (name, net) in enumerate(networks.items()):
-        y, x, zeros = top + row * at, 225, f"{sparsity_report(net).weights.sparsity:.0%}"
-        canvas.text(10, y + 26, name, align="left")
+        y, x, zeros = top + row * at, 190, f"{sparsity_report(net).weights.sparsity:.0%}"
+        canvas.text(4, y + 26, name, align="left")
         for conv in convolutions(net):
             empty = (conv.weight.detach().flatten(1).abs().sum(1) == 0).float().mean().item()
-            width = 380 * conv.out_channels / widest
+            width = 215 * conv.out_channels / widest
             _block(canvas, x, y, width * (1 - empty), filled=True)
             _block(canvas, x + width * (1 - empty), y, width * empty, filled=False)
-            x += width + 9
-        canvas.axes.add_patch(Rectangle((700, y + 8), 200 * sizes[name] / most, 36, color=diagrams.MEANING["fp32"]))
-        canvas.text(915, y + 26, si(sizes[name], "B"), align="left")
-        canvas.text(1070, y + 26, f"{speed.ratio(name):.2f}×", align="left", bold=True)
+            x += width + 6
+        canvas.axes.add_patch(Rectangle((470, y + 8), 105 * sizes[name] / most, 36, color=diagrams.MEANING["fp32"]))
+        canvas.text(582, y + 26, si(sizes[name], "B"), align="left")
+        canvas.text(694, y + 26, f"{speed.ratio(name):.2f}×", align="left", bold=True)
         told.append(f"{name}: {zeros} zeros, {si(sizes[name], 'B')}, {speed.ratio(name):.2f} times as fast")
     plots.show(
         canvas.figure(),
