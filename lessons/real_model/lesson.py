@@ -213,7 +213,7 @@ show.formats_table(second, {"fp32": model, "bf16": half}, bandwidth)
 #
 # <!-- page -->
 #
-# Check it by hand with the table above. In the run on this page a token took 117 ms in float32, of which the reading needs 49 at the measured bandwidth. Half of these 49 ms are saved, which leaves about 93 ms, so 1.3 times as fast; two measurements gave 1.4 and, in the next section, 1.3. The count of the bytes explains this gain without any other cause. To get twice as fast, the whole time of a float32 token would have to be reading.
+# Check it by hand with the table above. In the run on this page a token took 80 ms in float32, of which the reading needs 33 at the measured bandwidth. Half of these 33 ms are 16 ms, which leaves 64 ms, so 1.25 times as fast; two measurements gave 1.34. The count of the bytes explains most of this gain without any other cause. To get twice as fast, the whole time of a float32 token would have to be reading.
 #
 # Whether an engine comes near its floor also depends on its kernel. `runtime.has_fast_bf16()` asks PyTorch whether the processor multiplies bfloat16 in hardware (AVX-512 BF16, AMX, or the extension of ARM). The processor of this page does not, so each weight is turned into a float32 before it is multiplied, and this conversion can eat up what the shorter reading has saved. In trials beside other programs bfloat16 was 0.8 to 1.6 times as fast as float32. It is sure that it halves the *space*.
 #
@@ -246,7 +246,7 @@ show.formats_table(third, {"fp32": model, "bf16": half, "int8, torchao": int8}, 
 #
 # <!-- page -->
 #
-# Count the bytes of one layer: 1 byte a weight is read, 4 are written, and 4 are read again. So 9 bytes are moved where float32 moves 4. How many of them pass through the memory depends on the size of the matrix. As floats the largest matrix of a block has 3.5 MB, and can stay in a cache until the product reads it. The floats of the head have 113 MB, and cannot. In a trial on the same kind of processor, beside other programs, the matrices of the blocks took as long in int8 as in float32, and the head several times as long. In the run on this page the two models are as fast as each other within the spread of the measurement (the scorecard has its quartiles), where the bytes alone would have promised a clear gain. It is the row *unpacked first* of [[weight_only]]. torchao is made to be used together with `torch.compile`, which can join the conversion and the product in one kernel, so that the floats never reach the memory. To compile 30 blocks takes minutes on a laptop, so it is not done here; the records at the end of this section have it, where a bench was run. In this state int8 saves space in memory, and no time.
+# Count the bytes of one layer: 1 byte a weight is read, 4 are written, and 4 are read again. So 9 bytes are moved where float32 moves 4. How many of them pass through the memory depends on the size of the matrix. As floats the largest matrix of a block has 3.5 MB, and can stay in a cache until the product reads it. The floats of the head have 113 MB, and cannot. In a trial on the same kind of processor, beside other programs, the matrices of the blocks took as long in int8 as in float32, and the head several times as long. In the run on this page the two models are about as fast as each other (the scorecard has the quartiles), where the bytes alone would have promised a clear gain. It is the row *unpacked first* of [[weight_only]]. torchao is made to be used together with `torch.compile`, which can join the conversion and the product in one kernel, so that the floats never reach the memory. To compile 30 blocks takes minutes on a laptop, so it is not done here; the records at the end of this section have it, where a bench was run. In this state int8 saves space in memory, and no time.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same weights in another engine
@@ -256,7 +256,7 @@ show.formats_table(third, {"fp32": model, "bf16": half, "int8, torchao": int8}, 
 # **Predict.** Against its own float32: how many times as fast is OpenVINO with int8 weights, **A** less than 1, **B** between 1 and 4, **C** 4 or more? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let them compute both floors from the one of float32 first: a quarter, and a bit more than an eighth. Then vote. While the cell runs: "Which layers does nncf leave in 8 bits when we ask for 4?" The table and the head.
+# *For the lecturer, 3 min.* Let them compute both floors from the one of float32 first: a quarter, and, since the head stays in 8 bits, about a fifth. Then vote. While the cell runs: "Which layers does nncf leave in 8 bits when we ask for 4?" The table and the head.
 
 # %% slideshow={"slide_type": "skip"}
 part = show.first_blocks(model, 4)  # 4 of its blocks, and the head
@@ -273,7 +273,7 @@ show.engine_table(fourth, engine, part_floor_ms)
 #
 # <!-- page -->
 #
-# The difference to torchao's row is not the format. Both store int8 with a scale for each row. It is *where* the integers become floats: inside the processor, a few at a time, or as a whole matrix before the product. The last column shows it: with 8 bits OpenVINO is faster than the floor of float32, so floats of 4 bytes are not what it reads from memory. And why 1.9 times, and not 4? In 32 bits the floor is 0.71 of OpenVINO's time. If this part alone is divided by four, 0.18 + 0.29 = 0.47 of the time is left, so about 2.1 times as fast is the most that one can expect. With 4 bits the bytes of the blocks are halved again, but two thirds of this short model are its head, and nncf leaves table and head in 8 bits. In a trial with all 30 blocks, on a busy machine, 8 bits needed two thirds of the processor's time of 32 bits, and 4 bits a little less than 8. A weight of 4 bits also takes more work to unpack. (OpenVINO also has fewer calls around its products than PyTorch from Python. Its own float32 row is there so that this is not counted as a gain of the integers.)
+# The difference to torchao's row is not the format. Both store int8 with a scale for each row. It is *where* the integers become floats: inside the processor, a few at a time, or as a whole matrix before the product. The last column shows it: with 8 bits OpenVINO is faster than the floor of float32, so floats of 4 bytes are not what it reads from memory. And why 1.9 times, and not 4? In the run on this page the floor is 0.58 of OpenVINO's time in 32 bits. If this part alone is divided by four, about 0.15 + 0.42 = 0.57 of the time is left, which is 1.8 times as fast. With 4 bits the bytes of the blocks are halved again, but two thirds of this short model are its head, and nncf leaves table and head in 8 bits. In a trial with all 30 blocks, on a busy machine, 8 bits needed two thirds of the processor's time of 32 bits, and 4 bits a little less than 8. A weight of 4 bits also takes more work to unpack. (OpenVINO also has fewer calls around its products than PyTorch from Python. Its own float32 row is there so that this is not counted as a gain of the integers.)
 #
 # Are these two engines computing the same? A test of the course compares their logits: in float32 they agree to the fifth digit on a small model; with 8 bits they differ by less than 5 %.
 
@@ -285,7 +285,7 @@ show.engine_table(fourth, engine, part_floor_ms)
 show.records_table()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **How to read it.** The record that comes with the course was made on an AMD processor with AVX2 and no instructions for 8 or 16 bits. "Of its floor" divides a speed by the speed that the bytes of the weights alone would allow; 1 cannot be passed. Three things stand in it.
+# **How to read it.** The record that comes with the course was made on an AMD processor with AVX2. It has no instructions for products of bfloat16, and none of those made for products in int8 (VNNI). "Of its floor" divides a speed by the speed that the bytes of the weights alone would allow; 1 cannot be passed. Three things stand in it.
 #
 # - *The floor is near for engines that do little else.* In 32 bits ONNX Runtime reaches 0.93 of it with the small shape, and PyTorch's compiled model 0.54. With the large shape eager PyTorch reaches 0.86, too: its matrices are larger, so the time of the calls around them weighs less.
 # - *PyTorch falls behind where the weights have few bits.* With one thread the best other engine is 1.7 times as fast in 32 bits, 2.0 times in 16 and 3.3 times in 8, for the small shape. The course had hoped for 1.3. In torchao's 8 bits the product takes 59 % of the time and attention 18 %; for the large shape the product takes 83 %. So most of it is lost in the product itself.
@@ -428,9 +428,9 @@ show.decides_table(ours)
 #
 # <!-- page -->
 #
-# Read the two quotients of the large matrix. If memory alone decided, half the bytes would take 0.5 of the time, and twice the operations 1.0. In the run on this page they are 0.38 and 0.99. So the time goes with the number of weights, and hardly with the multiplications.
+# Read the two quotients of the large matrix. If memory alone decided, half the bytes would take 0.5 of the time, and twice the operations 1.0. In the run on this page they are 0.44 and 1.22. So the time goes with the number of weights, and only a little with the multiplications.
 #
-# Is it the *memory* that takes this time? Compare with the floor. At the bandwidth of section 3 a matrix of 134 MB is read in 12 ms, and the product took 55. The conclusion `"bytes"` of the card says what the time grows with, and not that the memory is at its limit. The kernel for 4 or 8 inputs spends more on each weight than it takes to read it in order; probably it first copies the weights into another order, which counters of the processor could tell. That half of the matrix takes *less* than half of the time shows as well that more than the reading has changed. With one input, as when one text is written, the product was about as fast as a dot product over the same bytes in a trial on the same kind of processor.
+# Is it the *memory* that takes this time? Compare with the floor. At the bandwidth of section 3 a matrix of 134 MB is read in about 8 ms, and the product took 33. The conclusion `"bytes"` of the card says what the time grows with, and not that the memory is at its limit. The kernel for 4 or 8 inputs spends more on each weight than it takes to read it in order; probably it first copies the weights into another order, which counters of the processor could tell. That half of the matrix takes *less* than half of the time shows as well that more than the reading has changed. (In another run they were 0.38 and 0.99.) With one input, as when one text is written, the product was about as fast as a dot product over the same bytes in a trial on the same kind of processor.
 #
 # Where twice the operations cost something, the arithmetic is not hidden behind the reading: with 8 inputs a weight is used 8 times, and on one thread the ridge of the roofline ([[roofline]]) is not far from there. When a model writes one text, a weight is used once, so the model lies further to the left of the ridge than this experiment.
 #
