@@ -285,10 +285,10 @@ show.engine_table(fourth, engine, part_floor_ms)
 show.records_table()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **How to read it.** The record that comes with the course was made on an AMD processor with AVX2. It has no instructions for products of bfloat16, and none of those made for products in int8 (VNNI). "Of its floor" divides a speed by the speed that the bytes of the weights alone would allow; 1 cannot be passed. Three things stand in it.
+# **How to read it.** The record that comes with the course was made on an AMD processor with AVX2. It has no instructions for products of bfloat16, and none of those made for products in int8 (VNNI). "Of its floor" divides a speed by the speed that reading the weights alone would allow at the measured bandwidth. Three things stand in it.
 #
-# - *The floor is near for engines that do little else.* In 32 bits ONNX Runtime reaches 0.93 of it with the small shape, and PyTorch's compiled model 0.54. With the large shape eager PyTorch reaches 0.86, too: its matrices are larger, so the time of the calls around them weighs less.
-# - *PyTorch falls behind where the weights have few bits.* With one thread the best other engine is 1.7 times as fast in 32 bits, 2.0 times in 16 and 3.3 times in 8, for the small shape. The course had hoped for 1.3. In torchao's 8 bits the product takes 59 % of the time and attention 18 %; for the large shape the product takes 83 %. So most of it is lost in the product itself.
+# - *The floor is near for engines that do little else.* In 32 bits ONNX Runtime reaches 0.93 of it with the small shape, and PyTorch's compiled model 0.54. With the large shape eager PyTorch reaches 0.86, too, probably because its matrices are larger, so that the time of the calls around them weighs less.
+# - *PyTorch falls behind where the weights have few bits.* With one thread the best other engine is 1.7 times as fast in 32 bits, 2.0 times in 16 and 3.3 times in 8, for the small shape. Where does torchao lose it with 8 bits? At 17.9 tokens a second a token takes 56 ms, of which the products take 59 %, 33 ms. The other engine needs 17 ms for the whole token. So the products alone take twice as long as all that it does.
 # - *Fewer bits can be slower.* torchao's 4 bits write 2.9 tokens a second with one thread, where its 8 bits write 18 and llama.cpp's 4 bits write 80. Nine tenths of that time lie in one routine, `_weight_int4pack_mm_for_cpu`. We did not look for the cause inside it. On a processor with other instructions the order may be another one, and so you measure before you choose.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
