@@ -200,19 +200,33 @@ def token_bytes(answer: Callable) -> None:
     def rule(
         *,
         whole=lambda tied: tied,
-        row=lambda table, rows: table // rows,
+        row=lambda table, rows, length: table // rows,
         cache=lambda kv, length: kv * length,
+        cached=lambda tied: True,
         each=lambda size: size,
+        each_of_cache=None,
         more=lambda table, rows, tied: 0,
+        passes=lambda length: 1,
     ):
+        """The card's rule, or one that differs in what is given: a part in numbers, or the bytes of a number.
+
+        whole: whether the table is read whole. row: what is looked up of one that is not. cached: whether there is a
+        cache. more: numbers besides. passes: how often the weights are read.
+        """
+
         def n_bytes(stored, table, rows, tied, kv, length, size):
-            weights = stored if whole(tied) else stored - table + row(table, rows)
-            return (weights + more(table, rows, tied) + cache(kv, length)) * each(size)
+            weights = stored if whole(tied) else stored - table + row(table, rows, length)
+            weights = (weights + more(table, rows, tied)) * passes(length)
+            of_cache = cache(kv, length) if cached(tied) else 0
+            return weights * each(size) + of_cache * (each_of_cache or each)(size)
 
         return n_bytes
 
-    def weights_alone(stored, table, rows, tied, kv, length, size):
-        return (stored if tied else stored - table + table // rows) * size
+    def no_cache(tied):
+        return False
+
+    def for_each(table, rows, length):
+        return table // rows * (length + 1)
 
     wrong = {
         "You count the whole table of an untied model. A look-up reads one row of it.": rule(whole=lambda tied: True),
@@ -222,12 +236,12 @@ def token_bytes(answer: Callable) -> None:
         "You have tied and untied the wrong way round. Tied, the table is the head and is read whole.": rule(
             whole=lambda tied: not tied
         ),
-        "You leave out the row that an untied model looks up.": rule(row=lambda table, rows: 0),
+        "You leave out the row that an untied model looks up.": rule(row=lambda table, rows, length: 0),
         "You take `rows` numbers for the row that is looked up. A row has table / rows numbers.": rule(
-            row=lambda table, rows: rows
+            row=lambda table, rows, length: rows
         ),
         "You count a single number for the row that is looked up. A row has table / rows numbers.": rule(
-            row=lambda table, rows: 1
+            row=lambda table, rows, length: 1
         ),
         "You add the looked-up row to a tied model. The head reads the whole table, this row among it.": rule(
             more=lambda table, rows, tied: table // rows if tied else 0
@@ -238,7 +252,7 @@ def token_bytes(answer: Callable) -> None:
         "You take the table out twice of an untied model. Its head is a matrix of its own, and is read whole.": rule(
             more=lambda table, rows, tied: 0 if tied else -table
         ),
-        "You leave out the cache. The keys and values of the tokens before are read as well.": weights_alone,
+        "You leave out the cache. The keys and values of the tokens before are read as well.": rule(cached=no_cache),
         "You count the cache of one token. Each of the `length` tokens before has left its own.": (
             rule(cache=lambda kv, length: kv),
             rule(cache=lambda kv, length: kv if length else 0),
@@ -255,53 +269,37 @@ def token_bytes(answer: Callable) -> None:
         "You square the number of tokens. Each has one set of keys and values.": rule(
             cache=lambda kv, length: kv * length**2
         ),
-        "You read the weights once for each token before. One pass is over one token, and reads them once.": (
-            lambda stored, table, rows, tied, kv, length, size: (
-                weights_alone(stored, table, rows, tied, kv, length, size) * max(1, length) + kv * length * size
-            )
+        "You read the weights once for each token before. One pass is over one token, and reads them once.": rule(
+            passes=lambda length: max(1, length)
         ),
         "You return numbers. Each has `size` bytes.": rule(each=lambda size: 1),
         "You return bits. Asked are bytes.": rule(each=lambda size: 8 * size),
         "You divide by 8. `size` is in bytes already.": (
             rule(each=lambda size: size / 8),
-            lambda stored, table, rows, tied, kv, length, size: (
-                (weights_alone(stored, table, rows, tied, kv, length, 1) + kv * length) * size // 8
-            ),
+            lambda *counts: rule()(*counts) // 8,
         ),
-        "The cache in your result is not multiplied by the size of a number.": (
-            lambda stored, table, rows, tied, kv, length, size: (
-                weights_alone(stored, table, rows, tied, kv, length, size) + kv * length
-            )
-        ),
-        "The weights in your result are not multiplied by the size of a number.": (
-            lambda stored, table, rows, tied, kv, length, size: (
-                weights_alone(stored, table, rows, tied, kv, length, 1) + kv * length * size
-            )
+        "The cache in your result is not multiplied by the size of a number.": rule(each_of_cache=lambda size: 1),
+        "The weights in your result are not multiplied by the size of a number.": rule(
+            each=lambda size: 1, each_of_cache=lambda size: size
         ),
         "You add `length` to `kv`. Each of the `length` tokens has left `kv` numbers: multiply.": rule(
             cache=lambda kv, length: kv + length
         ),
-        "You count the weights alone, and all that are stored: no cache, and the whole table of an untied model.": (
-            lambda stored, table, rows, tied, kv, length, size: stored * size
+        "You count the weights alone, and all that are stored: no cache, and the whole table of an untied model.": rule(
+            whole=lambda tied: True, cached=no_cache
         ),
         "You take the whole table out, tied or not. Tied, it is the head and is read; untied, one row is looked up.": (
-            rule(whole=lambda tied: False, row=lambda table, rows: 0)
+            rule(whole=lambda tied: False, row=lambda table, rows, length: 0)
         ),
         "You take a row out of a tied model. The head reads every row, so nothing is saved there.": rule(
             more=lambda table, rows, tied: -(table // rows) if tied else 0
         ),
         "You look up a row for each token before. With a cache the pass is over one token: one row.": (
+            rule(row=for_each),
+            rule(row=for_each, cached=no_cache),
+            rule(row=lambda table, rows, length: table // rows * length),
             lambda stored, table, rows, tied, kv, length, size: (
-                (stored - (0 if tied else table - table // rows * (length + 1)) + kv * length) * size
-            ),
-            lambda stored, table, rows, tied, kv, length, size: (
-                (stored - (0 if tied else table) + table // rows * (length + 1) + kv * length) * size
-            ),
-            lambda stored, table, rows, tied, kv, length, size: (
-                (stored - (0 if tied else table - table // rows * (length + 1))) * size
-            ),
-            lambda stored, table, rows, tied, kv, length, size: (
-                (stored - (0 if tied else table - table // rows * length) + kv * length) * size
+                (stored - (0 if tied else table) + for_each(table, rows, length) + kv * length) * size
             ),
         ),
         "You read more of an untied model than it stores. The head is in `stored`, and one row is all of the table.": (
@@ -309,25 +307,15 @@ def token_bytes(answer: Callable) -> None:
             rule(whole=lambda tied: True, more=lambda table, rows, tied: 0 if tied else table),
             rule(whole=lambda tied: True, more=lambda table, rows, tied: 0 if tied else table + table // rows),
         ),
-        "You count the cache of an untied model alone. A tied one has a cache, too.": (
-            lambda stored, table, rows, tied, kv, length, size: (
-                stored * size if tied else (stored - table + table // rows + kv * length) * size
-            )
+        "You count the cache of an untied model alone. A tied one has a cache, too.": rule(
+            cached=lambda tied: not tied
         ),
-        "You count the cache of a tied model alone. An untied one has a cache, too.": (
-            lambda stored, table, rows, tied, kv, length, size: (
-                (stored + kv * length) * size if tied else (stored - table + table // rows) * size
-            )
+        "You count the cache of a tied model alone. An untied one has a cache, too.": rule(cached=lambda tied: tied),
+        "You count the cache with 2 bytes a number. Here every number has `size` bytes.": rule(
+            each_of_cache=lambda size: 2
         ),
-        "You count the cache with 2 bytes a number. Here every number has `size` bytes.": (
-            lambda stored, table, rows, tied, kv, length, size: (
-                weights_alone(stored, table, rows, tied, kv, length, size) + 2 * kv * length
-            )
-        ),
-        "You count the cache with 4 bytes a number. Here every number has `size` bytes.": (
-            lambda stored, table, rows, tied, kv, length, size: (
-                weights_alone(stored, table, rows, tied, kv, length, size) + 4 * kv * length
-            )
+        "You count the cache with 4 bytes a number. Here every number has `size` bytes.": rule(
+            each_of_cache=lambda size: 4
         ),
         "You count the cache alone. The weights are read for each token.": (
             lambda stored, table, rows, tied, kv, length, size: kv * length * size

@@ -19,6 +19,7 @@ from course_utils import syllabus
 from course_utils.files import ROOT
 from tools.decks import arrange, further
 from tools.publishing import lessons as _lessons
+from tools.publishing.words import words_of
 
 FOLDER = ROOT / "docs" / "talks"
 KEYS = {"title", "minutes", "change", "numbers", "slide"}
@@ -96,9 +97,8 @@ def said(nb):
 
 def plain(text):
     """The words of a piece of HTML, and the alt texts of its pictures."""
-    text = re.sub(r"<(svg|script|style)\b.*?</\1>", " ", text, flags=re.S)
     alts = " ".join(re.findall(r'alt="([^"]*)"', text))
-    return html.unescape(f"{re.sub(r'<[^>]+>', ' ', text)} {alts}")
+    return f"{words_of(text)} {html.unescape(alts)}"
 
 
 def _no_other(table, known, what):

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 
 from course_utils.scorecard import claims
 from tools.publishing import boxes
+from tools.publishing.words import words_of
 
 OF_THE_RUN = re.compile(r"\bon this page\b|\bthis run\b", re.I)
 NOT_OF_IT = re.compile(r"\bnot (?:on this page|this run)\b|\boutside (?:of )?this page\b", re.I)
@@ -297,7 +298,7 @@ def texts(output):
     yield from (output.get("text", ""), data.get("text/plain", ""), data.get("text/markdown", ""))
     yield from (_labels(base64.b64decode(drawn).decode()) for drawn in PICTURES.findall(page))
     yield _labels(data.get("image/svg+xml", ""))
-    yield html.unescape(re.sub(r"<(svg|script|style)\b.*?</\1>|<[^>]+>", " ", page, flags=re.S))
+    yield words_of(page)
 
 
 def _labels(svg):
@@ -309,7 +310,7 @@ def _columns(page):
     found = []
     for table in re.findall(r"<table.*?</table>", page, re.S):
         rows = [re.findall(r"<td.*?</td>", row, re.S) for row in re.findall(r"<tr>.*?</tr>", table, re.S)]
-        numbers = [[_shown(html.unescape(re.sub(r"<[^>]+>", " ", cell)))[:1] for cell in row] for row in rows]
+        numbers = [[_shown(words_of(cell))[:1] for cell in row] for row in rows]
         found += [[n for cell in column for n in cell] for column in itertools.zip_longest(*numbers, fillvalue=[])]
     return found
 

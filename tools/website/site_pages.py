@@ -122,10 +122,7 @@ def scorecard(nb):
         if "scorecard" in cell.metadata.get("tags", []):
             for output in cell.outputs:
                 table = output.get("data", {}).get("text/html", "")
-                rows = [
-                    [html.unescape(re.sub(r"<[^>]+>", "", c)) for c in CELLS.findall(row)]
-                    for row in ROWS.findall(table)
-                ]
+                rows = [[_text(c) for c in CELLS.findall(row)] for row in ROWS.findall(table)]
                 if rows:
                     return [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
     return []
