@@ -354,7 +354,7 @@ show.parts_table(parts, layers, models)
 #
 # In our model the calls are the largest part. A smaller cache does not reduce it, but fewer calls do. One gets them from a compiler, or from a program without Python. Our `attend`, for example, makes more calls than it must, because `language.rotate` computes the same angles twice in every block. (Careful with our column: 4 MB may stay in the processor's own cache. Then nothing is read from memory, and the row of the reading is no limit.)
 #
-# In the wide model the products are the largest part. In the run on this page, reading the weights once would take about six tenths of their time, and the arithmetic at its peak less than a tenth. With one matrix that stays close they take less than a third of it. So more than half of their time is waiting for weights, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In such a model this is the largest single part. In the record that [[real_model]] shows, PyTorch with the shape of Llama-3.2-1B reaches 0.86 of the speed that reading allows.
+# In the wide model the products are the largest part. In the run on this page, reading the weights once would take about six tenths of their time, and the arithmetic at its peak less than a tenth. With one matrix that stays close they take less than a third of it. So more than half of their time is waiting for weights, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In the record that [[real_model]] shows, PyTorch on one thread, in float32 and with the shape of Llama-3.2-1B, reaches 0.86 of the speed that reading allows.
 #
 # *Attention* grows with the text, and it is small here.
 #
