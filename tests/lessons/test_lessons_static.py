@@ -1,5 +1,7 @@
 """What can be said of every lesson and its published notebook without running anything."""
 
+import functools
+
 import _course
 import pytest
 import rules
@@ -9,7 +11,7 @@ from course import command
 from course_utils.files import ROOT
 from course_utils.scorecard import claims
 from tools import build
-from tools.publishing import lessons
+from tools.publishing import inputs, lessons
 
 each_lesson = pytest.mark.parametrize("lesson", _course.LESSONS, ids=_course.IDS)
 LIBRARY = sorted((ROOT / "course_utils").rglob("*.py"))
@@ -112,6 +114,19 @@ def test_outputs_of_the_notebook(lesson):
 @each_lesson
 def test_numbers_said_of_the_run_are_those_of_the_run(lesson):
     expect_none(rules.numbers_of_the_run(_course.published(lesson)))
+
+
+@functools.cache
+def _records():
+    """Name of a notebook -> the records that its published run read."""
+    known = {one: _course.published(one).metadata.get(inputs.KEY, {}) for one in _course.LESSONS}
+    return {one.notebook.stem: inputs.records_read(known[one], ROOT) for one in known}
+
+
+@each_lesson
+def test_numbers_said_of_a_record_are_in_it(lesson):
+    records = {**_records(), "": _records()[lesson.notebook.stem]}
+    expect_none(rules.numbers_of_the_record(_course.published(lesson), records))
 
 
 @each_lesson

@@ -87,6 +87,26 @@ def test_a_planted_number_is_seen(said, number, tags):
     assert len(found) == 1 and f"cell 4: {number} in" in found[0], found
 
 
+RECORD = {"rows": [{"engine": "eager", "tokens": {"median": 2.33}, "floor": 2.72}, {"tokens": 9.0}]}
+
+
+@pytest.mark.parametrize(
+    ("said", "lost"),
+    [
+        ("In the record eager has 2.3 of 2.72 tokens, 0.86 of its floor.", []),
+        ("In the record eager reaches 86 % of its floor, where 78.7 % are right.", []),
+        ("The record has 9.1 tokens.", ["9.1"]),
+        ("In the record of [lesson 7.6](6_real_model.ipynb) it is 5.5.", []),
+        ("In the record it is 5.5.", ["5.5"]),
+        ("In the record it is 3.86 times.", ["3.86 times"]),  # 9 / 2.33, but of two rows
+        ("It has 99.9 tokens.", []),
+    ],
+)
+def test_what_is_said_of_a_record(said, lost):
+    records = {"": [RECORD], "6_real_model": [{"value": 5.5}]}
+    assert [one.number for one in numbers.lost_of_records(page(said), records)] == lost
+
+
 def test_a_newer_run_leaves_the_old_number_behind():
     old = page("We call it twice. It loses 12.7 points, and 78.7 % are right. In a trial it was 99.9 %, with 32 bits.")
     assert numbers.left_behind(old, old) == []

@@ -9,7 +9,7 @@ from rules._cells import code_text, numbered, slide_type, tags
 from rules.alone import answers_wait, in_the_form, open_cells, page_without_slides, questions_have_answers
 from rules.exercises import exercise_code, exercise_parts, exercises
 from rules.lesson import front_matter, names, parts, rhythm, runs_anywhere, slides, tags_known
-from rules.published import PROGRESS_BAR, numbers_of_the_run, output_text, outputs, small_enough
+from rules.published import PROGRESS_BAR, numbers_of_the_record, numbers_of_the_run, output_text, outputs, small_enough
 from rules.records import claim_records
 from rules.symbols import deprecated, dotted_names, figures, wholesale_filters
 from rules.unit import cells_with_company, one_sitting, short_start, timed_notes
@@ -33,6 +33,7 @@ __all__ = [
     "front_matter",
     "names",
     "numbered",
+    "numbers_of_the_record",
     "numbers_of_the_run",
     "one_sitting",
     "output_text",

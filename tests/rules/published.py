@@ -66,3 +66,8 @@ def small_enough(path):
 def numbers_of_the_run(published):
     """What sentences say of "the run on this page" is what that run shows: no number that a newer run left behind."""
     return [f"{said}: the page does not show it; see tools/publishing/numbers.py" for said in numbers.lost(published)]
+
+
+def numbers_of_the_record(published, records):
+    """What sentences say of a record is in that record, or on the page."""
+    return [f"{said}: no record shows it" for said in numbers.lost_of_records(published, records)]

@@ -12,6 +12,9 @@ Its numbers, in digits or in words before a unit, are looked for where a reader 
 
 `lost` lists what is found nowhere, and a test wants that list empty. `left_behind` compares two runs, for all
 sentences: what the old one showed under the heading of a text and the new one does not. A build prints it.
+
+A sentence with "in the record" speaks of a file under records/. `lost_of_records` looks on the page in the same way,
+and then in the files: any value, or how many times (how many per cent of) one number of a row another one is.
 """
 
 import base64
@@ -26,6 +29,8 @@ from tools.publishing import boxes
 from tools.publishing.words import words_of
 
 OF_THE_RUN = re.compile(r"\bon this page\b|\bthis run\b", re.I)
+OF_A_RECORD = re.compile(r"\b(?:in|of) the records?\b|\bthe records? (?:has|have)\b", re.I)
+LINKED = re.compile(r"\]\((?:[\w.]+/)*(\w+)\.ipynb\)")
 NOT_OF_IT = re.compile(r"\bnot (?:on this page|this run)\b|\boutside (?:of )?this page\b", re.I)
 SECTION, HEADING = re.compile(r"## (?:(\d+)\.)?"), re.compile(r"###? ")
 THIS_SECTION, SECTIONS = re.compile(r"\bthis section\b", re.I), re.compile(r"\bsections? [\d, and]*\d", re.I)
@@ -106,6 +111,41 @@ def lost(nb):
         list of `Said`.
     """
     return [said for said, how in judged(nb) if how is None]
+
+
+def lost_of_records(nb, records):
+    """List the numbers that sentences say of a record, and that neither the page nor the record shows.
+
+    Args:
+        nb: a published notebook, with its lecturer's cells.
+        records: name of a notebook without ".ipynb" -> the records that it read, as JSON gives them; "" for this one.
+            Those of another notebook count in sentences that link to it.
+    Returns:
+        list of `Said`.
+    """
+    found = []
+    for said, how in judged(nb, lambda sentence: bool(OF_A_RECORD.search(sentence))):
+        of = [record for name in ["", *LINKED.findall(said.sentence)] for record in records.get(name, [])]
+        number = next(one for one in _said(said.sentence) if one.text == said.number)
+        if how is None and not any(_fits(number, one) for record in of for one in _recorded(record)):
+            found.append(said)
+    return found
+
+
+def _recorded(record):
+    """The numbers of a record, and of each of its rows how many times one number is another."""
+    rows = [row for value in record.values() if isinstance(value, list) for row in value if isinstance(row, dict)]
+    yield from (Number(str(value), value, 0.0) for value in _leaves(record))
+    yield from (Number("", a / b, 0.0) for row in rows for a, b in itertools.permutations(_leaves(row), 2) if b)
+
+
+def _leaves(value):
+    """All numbers in what JSON gave."""
+    if isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(one)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield value
 
 
 def left_behind(old, new):
