@@ -30,7 +30,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Say: "In [[weight_only]] every weight went to the nearest level. That sounds like the best one can do. It is not." Go straight on to the vote.
+# *For the lecturer, 1 min.* Say: "In [[weight_only]] every weight went to the nearest level. That sounds like the best one can do. It is not." The picture comes back, with its numbers, as the last frame of *Column by column*. Go straight on to the vote.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 from statistics import fmean
@@ -61,7 +61,7 @@ runtime.describe("cpu")
 # **Predict.** Which pair of rounded weights gives the output with the smallest error: **A** (0, 0), **B** (1, 0) or (0, 1), **C** (1, 1)? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. Write y = 0.7x on the board, and under it 0, x and 2x. Most rooms say A at first.
+# *For the lecturer, 2 min.* Vote first; most rooms say A, since both weights lie below 0.5. Then write y = 0.7x on the board, and under it what the pairs give: (0, 0) gives 0, (1, 0) and (0, 1) give x, (1, 1) gives 2x. Let the room say which is nearest to 0.7x, and click: B. To those who said A: "Each of your errors is as small as it can be. What are their signs?" Both are negative, so they add up. If somebody asks whether that always works: only for inputs that move together.
 
 # %% slideshow={"slide_type": "fragment"}
 weights_of_y = (0.4, 0.3)
@@ -107,7 +107,7 @@ def round_row(w, H, step):
 show.pair_table(round_row, torch.tensor(weights_of_y), (0.0, 0.75, 0.99))
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room check the middle row of the table by hand: 0.3 + 0.75 · 0.4 = 0.6. Then read the three lines of the loop: round, hand the error on, take column j out of the matrix.
+# *For the lecturer, 3 min.* ρ is the mean product of the two inputs of section 1, each of mean square 1, so H has 1, ρ in its first row and ρ, 1 in its second. Draw: the weights 0.4 and 0.3 side by side, 0.4 → 0 under the first, and an arrow from it to the second, labelled "+ ρ · 0.4". Let the room check the middle row by hand: 0.3 + 0.75 · 0.4 = 0.6, which is rounded to 1. The last two columns are 0.4² + 0.3² + 2 · 0.75 · 0.4 · 0.3 = 0.43 for each to nearest, and 0.4² + 0.7² − 2 · 0.75 · 0.4 · 0.7 = 0.23 for one after the other. Then read the three lines of the loop: round, hand the error on, take column j out of the matrix. "Why the inverse?" Its first row is proportional to 1, −ρ: an error of −0.4 of the first weight changes the second by +0.4 ρ, as by hand.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Why is $H$ enough? If the weights of a row have the errors $e_1, e_2, \dots$, the output is wrong by $e_1 x_1 + e_2 x_2 + \dots$. The square of this sum consists of the products $e_i e_j\,x_i x_j$, one for each pair $i, j$. In its mean the inputs therefore appear only as the means of $x_i x_j$, which are the entries of $H$: the mean squared error is $e^\top H\,e$. With two weights this is the $e_1^2 + e_2^2 + 2\rho\,e_1 e_2$ of above.
@@ -121,10 +121,10 @@ show.pair_table(round_row, torch.tensor(weights_of_y), (0.0, 0.75, 0.99))
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Column by column
 #
-# A layer with three outputs and six inputs that are alike, at 2 bits.
+# Three outputs, six inputs that are alike, 2 bits. Orange is still free; green is what was added to it last.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Before each click ask: "Which numbers change now?" Blue is rounded and stays; orange is still float; green below is what the last step added. Ask at the end: "And the error of the last column?"
+# *For the lecturer, 2.5 min.* Before each click ask: "Which numbers change now?" The next column is rounded, and then all columns to its right change; blue stays. Follow the bottom row in the second frame: −0.58 became −0.85, so it is 0.27 too low, and the five weights to its right go up, −0.75 to −0.69 and so on. Say that the fourth and the fifth frame round two columns each. Ask at the end: "And the error of the last column?" Nothing makes up for it, since no column stands behind it.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the layer after 0, 1, 2, 4 and 6 columns.
@@ -141,7 +141,7 @@ states = show.left_to_right(rounding.gptq)
 # **Predict.** We round to 4, to 3 and to 2 bits. Where does GPTQ save the most points of perplexity over round-to-nearest, and why: **A** at 4 bits, **B** at 3, **C** at 2?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote. Show the table; read the rows from below: three draws of calibration text differ little. Then ask what a fair opponent of GPTQ would be allowed to do.
+# *For the lecturer, 3 min.* Vote on the column with the largest gain, in points of the rise. Before you click ask what a fair opponent of GPTQ would be allowed to do: to choose its range, too, that is, to clip; it is the second row. Click; the answer is C. Read the rows from below: the three draws of calibration text differ little; the clip helps at 2 bits, and far less than GPTQ. To those who said A, "there most is right already": so there is little to save, and half a per cent does not rank the two.
 
 # %% slideshow={"slide_type": "skip"}
 draws = [bench.calibrate(bench.calibration_text(draw)) for draw in range(3)]
@@ -187,7 +187,7 @@ show.table_of(rises, (4, 3, 2), "Mean (least to most). The clip was chosen on te
 # **Predict.** What becomes of the gain, and why: **A** it stays, **B** a part is left, **C** it is gone?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. Ask what random characters still have in common with the text: the weights of the layers before, biases, norms. The answer is B.
+# *For the lecturer, 2 min.* Vote, then click; the answer is B. Ask what random characters still have in common with the text: the inputs of a layer come out of the same earlier layers, with their weights, biases and norms. That this is what keeps a part of the gain is probable, and was not tested. What to take home: calibrate on text of the kind that the model will meet.
 
 # %% slideshow={"slide_type": "skip"}
 babble = torch.randint(96, (8, 512), generator=torch.Generator().manual_seed(0))
@@ -222,7 +222,7 @@ show.list_of(by_text, "Random characters: one draw.")
 # | weight times 2, input divided by 2 | 0.8 · 4 | 0.9 | 0.1 · 4 = 0.4 |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Do the two rows on the board. "The step did not grow, the input shrank." Then ask: "So why not times 100?" The weight becomes the largest of its group, and the step of all others grows.
+# *For the lecturer, 2.5 min.* Do the two rows on the board. "The step did not grow, the input shrank." Then ask: "So why not times 100?" The weight becomes the largest of its group, and the step of all others grows. Draw: a second weight of 0.9 with an input of 1 in the same group, whose largest weight is three steps. Under it three lines: s = 1, step 0.30; s = 2, step 0.30; s = 4, step 1.6 / 3 = 0.53, for both weights. From 1 to 2 nobody loses; from 2 to 4 the neighbour does.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # An input of a layer, with its column of weights, is called a *channel*. Some channels have larger inputs than others, and an error of a weight does more harm where its input is large. Here is a trick that costs nothing in float: multiply the weight by $s$ and divide its input by $s$. The product is the same. After rounding it is not the same. The error of the weight is at most half a step, before and after. But it is multiplied by $8/s$ and no longer by 8.
@@ -237,19 +237,19 @@ show.list_of(by_text, "Random characters: one draw.")
 #
 # From 1 to 2 the first channel gains much and nobody loses. From 2 to 4 it gains hardly anything, and all others in its group lose.
 #
-# **AWQ** ([Lin et al., 2023](https://arxiv.org/abs/2306.00978)) does this for every input channel: $s_j$ is the mean size of the channel's input to the power of α. With α = 0 every $s_j$ is 1, which is round-to-nearest. With α = 1 the inputs of all channels get the same mean size. The best α is searched for each layer; here it is the one with the smallest error of the layer's output on the calibration text. Who divides the inputs? In front of `qkv` and `up` stands a norm that multiplies each channel by a factor of its own, so the division is done once, in these factors, and costs nothing at run time. `out` and `down` have no norm in front of them, and here they are rounded to nearest. ([The authors' code](https://github.com/mit-han-lab/llm-awq/blob/main/awq/quantize/auto_scale.py) scales such layers, too, with the division in the layer or the activation before them. It also searches a clip for each group. We leave out both.)
+# **AWQ** ([Lin et al., 2023](https://arxiv.org/abs/2306.00978)) does this for every input channel: $s_j$ is the mean size of the channel's input to the power of α. With α = 0 every $s_j$ is 1, which is round-to-nearest. With α = 1 the inputs of all channels get the same mean size. The best α is searched for each layer, among 0, 1/4, 1/2, 3/4 and 1; here it is the one with the smallest error of the layer's output on the calibration text. Who divides the inputs? In front of `qkv` and `up` stands a norm that multiplies each channel by a factor of its own, so the division is done once, in these factors, and costs nothing at run time. `out` and `down` have no norm in front of them, and here they are rounded to nearest. ([The authors' code](https://github.com/mit-han-lab/llm-awq/blob/main/awq/quantize/auto_scale.py) scales such layers, too, with the division in the layer or the activation before them. It also searches a clip for each group. We leave out both.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### AWQ on our model
 #
 # $$s_j = \overline{|x_j|}^{\,\alpha}, \qquad W x = (W \cdot s)\,(x / s)$$
 #
-# **AWQ**: α is searched for each layer, among 0, 1/4, 1/2, 3/4, 1. Only `qkv` and `up` have a norm in front of them that can divide the inputs. So GPTQ, too, gets these layers only.
+# **AWQ**: α is searched for each layer. Only `qkv` and `up` have a norm in front that can divide the inputs, so GPTQ, too, gets these layers only.
 #
 # **Predict.** At 2 bits, on our model: is AWQ **A** no better than round-to-nearest (within 2 points of it), **B** in between, **C** as good as GPTQ? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote, then the table. Ask: "For which model was AWQ made?" One with a few channels that are far larger than the others. "How much larger are ours?" The line under the table says it.
+# *For the lecturer, 3 min.* Read the formula: the mean size of a channel's input, to the power α; α = 0 is round-to-nearest, α = 1 makes all channels alike, and the best of 0, 1/4, 1/2, 3/4, 1 is taken for each layer. Vote, then the table; the answer is A. Ask: "For which model was AWQ made?" One with a few channels that are far larger than the others. "How much larger are ours?" The line above the table says it: up to six times the middle one. "Is that the reason?" Section 5 makes larger channels and tries again.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -296,7 +296,7 @@ show.list_of(fair, "qkv and up by each way, out and down to nearest. Mean (least
 # | **rotated** | 4.45, 2.65, 4.45, 4.45 | 1.11 | 4.45, 2.22, 4.45, 4.45 | 0.18 |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Do the first rotated number: (8 + 0.9 − 0.9 + 0.9) / 2 = 4.45. Ask where the 8 is now: a part in each of the four. "Rotated back, the errors have the same length."
+# *For the lecturer, 3 min.* Do the first rotated number: (8 + 0.9 − 0.9 + 0.9) / 2 = 4.45. The other three have the signs + − + −, + + − −, + − − +. Ask where the 8 is now: a half of it in each of the four. Then the rounding: three of the four lie on a level, only 2.65 becomes 2.22, and 0.43² = 0.18. "Is that not cheating, since we need the weights back?" No: a rotation keeps lengths, so rotated back the squared errors still add up to 0.18.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In the first row of the table the largest weight, 8, is four steps, so a step is 2, and the three small weights are rounded to 0. So all that they contribute to the output is lost, and the sum of the squared errors is $3 \cdot 0.9^2 = 2.43$.
@@ -305,7 +305,7 @@ show.list_of(fair, "qkv and up by each way, out and down to nearest. Mean (least
 #
 # These signs form a **Hadamard matrix** $Q$, and such a change of the coordinates is a **rotation**: it keeps the length of every vector (here $8^2 + 3 \cdot 0.9^2 = 66.4$ before and after), and it can be undone, $Q Q^\top = 1$. That it keeps lengths is the point: when the rounded weights are rotated back, the squared errors still add up to 0.18. In float nothing changes if the inputs are rotated along: $W x = (W Q)(Q^\top x)$. With 128 channels a single large weight is divided by $\sqrt{128} \approx 11$. QuaRot ([Ashkboos et al., 2024](https://arxiv.org/abs/2404.00456)) rotates language models in this way so that weights, activations and cache can all be rounded to 4 bits.
 #
-# Our model has no such channels, so we make some. In front of each `qkv` and `up` we pick four of the 128 channels. For **large weights** we divide the norm's factor of such a channel by 16 and multiply its column of weights by 16. For **large inputs** we do the reverse, so the inputs are 16 times larger and the weights 16 times smaller. Large inputs are what large language models have; that their weights are smaller in return comes from how we plant them, and is not a finding about such models. Both changes cancel exactly in float, so the perplexity is the same before the weights are rounded, and whatever differs below comes from rounding.
+# Our model has no such channels, so we make some. In front of each `qkv` and `up` we pick four of the 128 channels. For **large weights** we divide the norm's factor of such a channel by 16 and multiply its column of weights by 16. For **large inputs** we do the reverse, so the inputs are 16 times larger and the weights 16 times smaller. Large inputs are what large language models have; that their weights are smaller in return comes from how we plant them, and is not a finding about such models. Both changes cancel exactly in float, so the perplexity is the same before the weights are rounded, and whatever differs below comes from rounding. We compare five ways to round: round-to-nearest, GPTQ, AWQ, a rotation with round-to-nearest behind it, and a rotation with GPTQ behind it.
 
 # %% slideshow={"slide_type": "skip"}
 models = {"large weights": show.planted(bench.net, 16), "large inputs": show.planted(bench.net, 1 / 16)}
@@ -318,7 +318,7 @@ print(f"Planted, not rounded: the perplexity changes by {unrounded:.4f} %.")
 # The largest weight of each of the 128 input channels of one layer.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Three frames: as trained, planted, rotated. Ask after the second what the four bars do to the step of their groups.
+# *For the lecturer, 2 min.* First frame: as trained, no channel stands out. So we *plant* outliers: in four of the 128 channels in front of each `qkv` and `up` the weights are multiplied by 16, and the norm in front divides the inputs by 16; before rounding the model computes the same. Second frame: ask what the four bars do to the step of their groups. They make it more than ten times as wide. (Groups are 32 channels, so three of the four groups have a bar, and the last keeps its step.) Third frame: every channel is about three times as high as at first, and none stands out. "And the other way round?" Inputs times 16, weights divided by 16: the second planted model of the next slide.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the largest weight of each channel: as trained, with four planted channels, and rotated.
@@ -328,12 +328,12 @@ show.channels(bench.net.blocks[2].up.weight, large, large @ rounding.hadamard(12
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Which remedy for which outlier?
 #
-# 4 bits, groups of 32. Five ways: round-to-nearest, GPTQ, AWQ, a rotation with round-to-nearest behind it, and a rotation with GPTQ behind it.
+# Two planted models, at 4 bits: four channels with 16 times larger **weights**, or with 16 times larger **inputs** (and the other 16 times smaller). Five ways to round.
 #
 # **Predict.** A rotation is followed by round-to-nearest. Which planted model does it help, and why: **A** the one with large weights, **B** the one with large inputs, **C** both?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; then the table. Ask who profits from how we planted: AWQ. "A factor for each channel is what it can undo."
+# *For the lecturer, 3 min.* The five ways are those of the table: round-to-nearest, GPTQ, AWQ, a rotation with round-to-nearest behind it, a rotation with GPTQ behind it. Vote; then the table. The answer is A; to those who said C: with large inputs no weight is large, so no step is too wide. Ask who profits from how we planted: AWQ. "A factor for each channel is what it can undo." Then the last row against the second: a rotation before GPTQ helps both models, also the one that the rotation alone did not help.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -383,6 +383,8 @@ show.outlier_table(coped, models)
 #
 # `what_helps(rise)` → `"nothing"` if the gain of GPTQ is less than a tenth of the mean rise of `"nearest"`; else `"levels"` if with the same levels less than half of GPTQ's gain is left; else `"any change"` if wrong pairs bring at least half of GPTQ's gain; else `"pairs"`
 #
+# <!-- page -->
+#
 # <details><summary>Hint</summary>
 # Four means over the same draws, at least five. Then the three questions in their order.
 # </details>
@@ -391,7 +393,7 @@ show.outlier_table(coped, models)
 # The check makes up several models. In some the gain comes from the levels, in some any change would do. Draws differ, and in some models a single draw is far from the others; the card asks for means over draws. It looks at how you make your experiment (all four ways, the same draws, five or more), and then at what you conclude.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs, without a laptop: which control answers which doubt? Write four numbers for each conclusion. With 17 for nearest and 7 for GPTQ: same levels 15 says levels; wrong pairs 8 says any change; 7 and 60 says pairs.
+# *For the lecturer, 4 min.* In pairs, without a laptop: which control answers which doubt? "Same levels" answers "Are the ranges of the moved weights the gain?", "wrong pairs" answers "Would any change have helped?". Then each pair writes four numbers for each conclusion. With 17 for nearest the gain of GPTQ must be 1.7 or more, so GPTQ at 16 says nothing. With GPTQ at 7 the gain is 10, and the halves are 5: same levels at 15 says levels; same levels at 7 and wrong pairs at 8 says any change; 7 and 60 says pairs. "Why five draws?" A single draw can lie far from the others.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -429,7 +431,7 @@ def what_helps_solution(rise):
 # **Predict.** GPTQ gets the right numbers for the wrong pairs of inputs. Is it then **A** still better than round-to-nearest, **B** about the same, **C** worse? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; most say B. Show. "It makes up, with full confidence, for errors in inputs that have nothing to do with each other." Then the row with the same levels, and the one with no pairs: that is round-to-nearest, weight by weight.
+# *For the lecturer, 3 min.* Vote; most say B. Show; the answer is C. "It makes up, with full confidence, for errors in inputs that have nothing to do with each other." On the board, the two weights of section 1 with ρ = 0: 0.7 in place of 0.3 is rounded to 1, and 0.16 + 0.49 = 0.65 stands against 0.16 + 0.09 = 0.25. Then the row with the same levels: as good as GPTQ, so the levels are not the gain. The line above the table is the way without any pairs: 0 weights differ, so it is round-to-nearest.
 
 # %% slideshow={"slide_type": "skip"}
 weights, seen = bench.weights, draws[0]
