@@ -31,7 +31,8 @@
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Say: "A layer has 48,000 trained weights. How many may I set to zero, without any further training, before you see it in the
-# accuracy?" Write three answers on the board; they are needed again at the end. Then: "Let us cut."
+# accuracy?" Write three answers on the board; they are needed again at the end. Then tell the story of the page: "A water meter is to read its own digits. Its chip has
+# 128 kilobytes for a network, and ours takes 240. Can a part of its weights be left out?" Section 4 comes back to the meter.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import copy
@@ -56,6 +57,8 @@ runtime.describe(device)
 # A water meter is to read its own digits. Its chip has 128 kilobytes for a network, and our LeNet, a small network of convolutions and linear layers, has 60,074 weights and biases of 4 bytes: 240 kilobytes. That is 28,000 numbers too many. We could train a smaller network. Or we could ask whether this one, which is trained already, needs all its weights.
 #
 # To **prune** a network means to remove weights, or whole neurons, from it. A weight that is gone need neither be kept, nor read, nor multiplied; and [[energy]] showed that reading the weights is most of the bill. So if 28,000 weights could be left out, the network would fit. This lesson removes weights from one layer. It shows what such a cut costs, what PyTorch does to the layer, which weights to choose, and at its end whether the network fits into the water meter.
+#
+# A smaller network is not the only reason to prune. Research cuts networks in order to understand them. [PyTorch's own tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) on pruning names two such uses. One compares the **learning dynamics** of networks with more parameters than they need (*over-parametrized*) with those of networks with too few (*under-parametrized*): does the large network learn something that the small one cannot, or does it only learn more easily? The other takes pruning as a way to search for an **architecture**: in place of building many small networks and training each, one trains a large one and removes what it does not need. Whether a network that was found in this way is worth more than any other of its size is the question of [[ticket]].
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. A first cut
@@ -69,7 +72,8 @@ runtime.describe(device)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Two shows of hands, first for the smallest, then for random ones; write both on the board. In five
-# trainings the answer was D for the smallest, and B or C for random ones: read it off the line under the figure. Say: "So this layer can lose half of its weights.
+# trainings the answer was D for the smallest, and B or C for random ones: read it off the line under the figure, which names the first of the tried amounts that costs more than a point. The dashed line is a mean over 5 draws, and the band beside it their span.
+# Draw why: one neuron whose inputs are all 1, 0.9 − 0.1 + 0.4 + 0.05 − 0.7 = 0.55. Strike out −0.1 and 0.05: 0.6. Strike out 0.9 and 0.05 in their place: −0.4. To "and if we train afterwards?" say: one gets further; the lesson after next does it. Say: "So this layer can lose half of its weights.
 # And it matters *which* half." Transition: "What is left of that half when you train on?"
 
 # %% slideshow={"slide_type": "skip"}
@@ -129,7 +133,8 @@ show.first_cut(kept)
 # **Predict.** We train for a single step of SGD. How many of the 24,000 zeros are still 0, and why: **A** all of them, **B** some, **C** none?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. Do the three weights on the board: (0.5, 0, 2), gradient (0.2, −1, 0.5), rate 0.1. After the step the middle one is 0.1. "What would you keep beside the weights?" Somebody says: the mask.
+# *For the lecturer, 2 min.* Vote; the answer is B, about half of them. Do the three weights on the board: (0.5, 0, 2), gradient (0.2, −1, 0.5), rate 0.1. After the step they are (0.48, 0.1, 1.95).
+# Who voted A thinks that a weight of 0 has a gradient of 0: the gradient of a weight is its input times the gradient of the neuron's sum, and the weight itself is in neither. Who voted C: a zero stays where its input, or its neuron, gives 0 for all 256 images. "What would you keep beside the weights?" Somebody says: the mask.
 
 # %% slideshow={"slide_type": "fragment"}
 sgd = torch.optim.SGD(net.parameters(), lr=0.1)
@@ -144,6 +149,8 @@ print(f"zeros after one step: {zeros_left:,}")
 # <!-- page -->
 #
 # Three weights show it. Let the weights be (0.5, 0, 2), the second one pruned, and their gradients (0.2, −1, 0.5). With a learning rate of 0.1 SGD subtracts a tenth of each gradient, and the weights become (0.48, **0.1**, 1.95). To the optimizer 0 is a number like any other.
+#
+# One might think that a weight of 0 gets a gradient of 0. It does not. A weight enters its neuron's sum as $w \cdot x$, so its gradient is the input $x$ times the gradient of the sum. The weight itself is in neither of the two factors.
 #
 # Which zeros are left? Those whose gradient is exactly 0, because the input that they multiply is 0 in each of these 256 images, or because their neuron gives 0 for all of them. In the run on this page that is about half of the zeros, which is more than one would expect. Keep it in mind: section 6 finds in it a reason why cutting small weights works so well.
 #
@@ -165,7 +172,7 @@ print(f"zeros after one step: {zeros_left:,}")
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Say: "Which two did section 1 use?" (The second and the first.) Explain *unstructured* and *structured* with a hand: single fingers, or the whole
-# hand. Ask what `amount=1` and `amount=1.0` might mean, and leave it open until the last section of the next lesson. (For you: one weight, and all of them.)
+# hand. Point at the last two rows: `custom_from_mask` is for a mask that you computed yourself, and `identity` gives a mask of ones, which the next lesson uses to load a file. Ask what `amount=1` and `amount=1.0` mean, from the sentence above the table: an int is a count, so one weight; a float is a fraction, so all of them.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The middle column holds a distinction that runs through the whole part. **Unstructured** pruning removes single weights, wherever they are, so the tensor keeps its shape and gets holes. **Structured** pruning removes whole slices, such as all the weights of one neuron, so that in the end a smaller tensor can take its place. A **filter** is such a slice: all the weights that compute one output channel of a convolution.
@@ -185,8 +192,8 @@ print(f"zeros after one step: {zeros_left:,}")
 # **Predict.** 30 % of 54 is 16.2. How many weights are removed? And what changes: **A** the parameters, **B** the buffers, **C** what `weight` is, **D** the hooks?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room vote letter by letter. All four letters are right, and 16 weights are removed: the count is
-# rounded. Say: "`weight` is no parameter any more."
+# *For the lecturer, 2 min.* First give two words: a *buffer* is a tensor that is saved with the module and not trained, a *hook* a function that PyTorch calls before or after a module's forward pass. Then let the room vote letter by letter. All four letters are right, and 16 weights are removed: the count is
+# rounded. Read the table row by row. Say: "`weight` is no parameter any more." If somebody asks why it is still there: the layer's own code reads `self.weight`, so the hook computes it before each forward pass. The next slide draws it.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -215,7 +222,7 @@ show.compared(before=show.new_conv1(), after_the_cut=conv)
 # `weight_orig` × `weight_mask` = `weight`. The hook computes the product before each forward pass; the layer's own code still reads `self.weight`.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* First frame: point at a cell that is crossed out on the right, and find it in the other two. Its old value is still there on the left. Before the second
+# *For the lecturer, 2.5 min.* First frame: point at a cell that is crossed out on the right, the second one of the top row, and find it in the other two. In the mask it is white, a 0. Its old value is still there on the left, so a later mask could bring it back. Before the second
 # frame ask: "Which of the three does the optimizer see? Which of them are in the file?" The optimizer trains `weight_orig`; parameter and buffer are in the file; the
 # plain attribute is in neither.
 
@@ -248,7 +255,7 @@ twice = pruned_again(pruned_conv1())
 # **Predict.** How many zeros are there then: **A** 27, **B** 43, **C** something between? And how many hooks, if `bias` was pruned too?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* 16 + 27 is B. The answer is C: zeros that lie in a filter that is removed count once. Two hooks, one
+# *For the lecturer, 2 min.* 16 + 27 is B. The answer is C: zeros that lie in a filter that is removed count once. Write on the board 16 + 27 − 8 = 35: half of the filters go, so about half of the 16 zeros lie in them, and here it is exactly half. Who voted A forgot the zeros in the filters that stay. Two hooks, one
 # for each tensor; that of `weight` is now a container with both methods in order. Point at the picture: the right mask is the product.
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input", "title-figure"]
@@ -272,7 +279,7 @@ show.two_masks(conv, twice)
 # **Predict.** What does it remove: **A** the zeros, so that the old weights are back, **B** the mask and the hook, **C** the filters, so that the tensor gets smaller?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* The word misleads: let the room vote. It is B. The zeros stay, as ordinary numbers, and the old values under them are lost. Ask which smaller
+# *For the lecturer, 2 min.* The word misleads: let the room vote. It is B. The zeros stay, as ordinary numbers, and the old values under them are lost: that is why A is wrong. Nor does a shape change (C): the last row of the table has the same 35 zeros in a tensor of 54. Ask which smaller
 # shape would make the layer cheaper, (3, 1, 3, 3), and what else would have to change with it: the inputs of conv2. That is [[structured]].
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
@@ -304,7 +311,8 @@ show.compared(pruned_twice=twice, removed=done)
 # **Predict.** Which gradient does a masked entry of `weight_orig` get, and why: **A** that of the dense layer, **B** none (`None`), **C** exactly 0?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote first: does PyTorch hand on 0, or nothing? It is C. Derive it in one line before you click: W = M ⊙ W_orig, M is constant, so the chain rule multiplies by M. The difference matters: an optimizer skips `None`, and it does not skip 0.
+# *For the lecturer, 2 min.* Vote first: does PyTorch hand on 0, or nothing? It is C. Derive it in one line before you click: W = M ⊙ W_orig, M is constant, so the chain rule multiplies by M. `None` would mean that `weight_orig` takes no part, and it does. The difference matters: an optimizer skips `None`, and it does not skip 0: momentum and weight decay still move the entry, which the next lesson shows.
+# Draw, if there is time: weights (0.5, 0.1, 2), mask (1, 0, 1), inputs (1, 2, 1), so y = 2.5. With L = y² the gradient before the mask is 5 · (1, 2, 1) = (5, 10, 5), after it (5, 0, 5).
 # Say: "The loss would like to move them. The left grid shows it. The mask says no." Transition: "So much for training. What is in the file?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -342,8 +350,8 @@ show.gradients(layer, W, (forward_gap, gradient_gap))
 # **Predict.** The file is: **A** about 0.3 of its size, **B** as large as before, **C** larger? And after `remove`?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote. Then ask what the two arrows into the file in section 3 meant. The answer is C for the masked network: the mask is a second tensor of the same size, in fp32. After `remove` it is B. Point at the energy: a zero is fetched and multiplied like any number. Ask what it takes
-# before pruning makes a file smaller: a format that leaves zeros out, or tensors that are really smaller.
+# *For the lecturer, 2.5 min.* "It" is the network of the water meter: 240 kilobytes, and the chip has 128. Where do the 0.3 of A come from? Nine tenths of four fifths are 0.72, and 0.28 would be left. Vote. Then ask what the two arrows into the file in section 3 meant: both factors are saved. The answer is C for the masked network: the mask is a second tensor of the same size, in fp32. Write 240 + 4 · 48 = 432 kilobytes. After `remove` it is B. So it does not fit: 432, then 240 again. Point at the energy, the same in all rows: a zero is fetched and multiplied like any number. Ask what it takes
+# before pruning makes a file smaller: a format that leaves zeros out, or tensors that are really smaller. To "why does it read fewer digits?": nothing was trained after this cut.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 masked, removed = copy.deepcopy(lenet), copy.deepcopy(lenet)
@@ -376,8 +384,8 @@ show.what_a_file_holds(bench, test_images[:1], dense=lenet, fc1_masked=masked, f
 # **Predict.** Three filters, flattened: $(3, 0, 0, 0)$, $(1, 1, 1, 1)$ and $(2, 1.5, 0, 0)$. Which one is removed first by L1, by L2, by $L_\infty$?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* A minute in pairs, with pen and paper. By L1 the first filter, with the norm 3; by L2 and L∞ the second one. Say: "The higher n, the more the largest entry
-# counts. So the norm is a choice, and a choice can be wrong." Transition: "What does no norm of the weights look at?"
+# *For the lecturer, 2 min.* A minute in pairs, with pen and paper. By L1 the first filter, with the norm 3; by L2 and L∞ the second one. Write the sums: L1 3, 4, 3.5; L2 √9 = 3, √4 = 2, √6.25 = 2.5; L∞ 3, 1, 2. Say: "The higher n, the more the largest entry
+# counts. So the norm is a choice, and a choice can be wrong." Transition: "What does no norm of the weights look at?" The inputs, which come next.
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input"]
 # Computes three norms of each filter, and asks ln_structured which one it removes.
@@ -400,7 +408,7 @@ show.by_norm({"(3, 0, 0, 0)": [3.0, 0, 0, 0], "(1, 1, 1, 1)": [1.0, 1, 1, 1], "(
 # **Predict.** We cut 90 % of fc1 in two trainings. Which of the two costs less: **A** the magnitude, **B** the new score, **C** sometimes one and sometimes the other? And why could the score lose that knows more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote. The reasoning is so convincing that it deserves a test. Then the table, two columns at a time. "Whoever had trained only once would have published the first pair." In six trainings the new score cost less in two. Then the last two rows: "What is different there?" Who competes with whom.
+# *For the lecturer, 3 min.* Write the sum of the first line on the board, 0.1 · 100 + 1 · 0.1 = 10 + 0.1, and strike out the smaller weight. Vote; the answer is C. The reasoning is so convincing that it deserves a test. In the table look at the first two rows alone, and at 90 %: first at training 1, where the new score loses fewer points, then at training 2, where it loses more. "Whoever had trained only once would have published the first pair." In six trainings the new score cost less in two. Why could it lose? Two possible reasons, and neither was tested: the inputs of fc1 differ far less than 100 and 0.1 do; and a score rates each weight as if it went alone, while 43,200 go together. Then the last two rows: "What is different there?" Each weight competes with those of its own neuron alone, and not with the whole layer. At 90 % both cost more than magnitude over the layer, in all six trainings.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -462,8 +470,8 @@ show.scores_table(*scores)
 # Exercise 1 lets you build the experiment that tells.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* In the figure silent and firing are stacked; the blue band is the smaller half of all weights, and a larger part of the grey ones lies in it. Ask: "How would you find out whether that is the whole reason?" Collect proposals; wanted: take the silent neurons out of the comparison.
-# Two proposals to expect: prune only firing neurons, then the number of weights differs; remove the silent neurons first, then two things differ.
+# *For the lecturer, 3 min.* Why is a neuron silent? Its sum is below 0 for each image, ReLU makes 0 of it, and where ReLU is flat the gradient is 0: nothing tells it to change. In the figure silent and firing are stacked; the blue band is the smaller half of all weights, and a larger part of the grey ones lies in it: the two shares are in the line under the figure. Ask: "How would you find out whether that is the whole reason?" Collect proposals; wanted: take the silent neurons out of the comparison.
+# Two proposals to expect: prune only firing neurons, then the number of weights differs; remove the silent neurons first, then two things differ. Draw ours, a table of two columns, *in silent neurons* and *in firing neurons*: magnitude removes small, small; random removes any, any; the **control** removes exactly those that magnitude removes, then any, as many as magnitude.
 
 # %% slideshow={"slide_type": "skip"}
 inputs = bench.inputs_of_fc1(images[:2000])
@@ -501,7 +509,7 @@ show.silent_and_small(weight, fires)
 # The check makes up several layers. It looks at how you make your experiment: each of the three cuts at the same amounts and with the same draws, at least five of them. Then it looks at what you conclude.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, without a laptop: "Which of the three bars would be equal if only the silent neurons mattered? And if only the ranking did?" Then: "Why not at 50 %?" Because there is hardly a lead, and its share would be a quotient of two small numbers.
+# *For the lecturer, 5 min.* Draw three bars, the points lost at 90 %: magnitude short, random high, control with a question mark. In pairs, without a laptop: "Which two of the three bars would be equally high if only the silent neurons mattered? And if only the ranking did?" Control and magnitude, a share of 1; control and random, a share of 0. Then: "Why not at 50 %?" Because there is hardly a lead, and its share would be a quotient of two small numbers. Last: "Is one draw enough?" No: the draws scatter, so it takes at least five, the same for each cut.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -541,8 +549,8 @@ def whose_lead_solution(lost):
 # **Predict.** At 90 %, does the control lose **A** as little as magnitude, **B** as much as random, **C** something between?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Make sure that the control is clear. Vote, then the figure at 90 %: the control lies between, so C, on average over the draws. A is wrong: the control loses more than magnitude, so the ranking
-# *inside* the firing neurons counts. B is wrong: it loses less than random, so the silent ones count too. In other
+# *For the lecturer, 3 min.* Point at the control in the drawing on the board. Vote, then the figure at 90 %: the control lies between, so C, on average over the draws. A is wrong: the control loses more than magnitude, so the ranking
+# *inside* the firing neurons counts. B is wrong: it loses less than random, so the silent ones count too. Work out the share from the picture: with about 5, 11 and 21 points it is (21 − 11) / (21 − 5), about 0.6; the line under the figure has it exactly. The bands are the spans of five draws, and they overlap: that is why one compares means. In other
 # trainings and draws the silent neurons' share at 90 % was a quarter to 0.7. At 50 % do not read the order of the draws: random loses about a point there, and in three of four
 # other trainings five draws put the control level with it; thirty draws gave a share of 0.3 to 0.45. Say: "Without the control we would have told you a nice story that explains a part."
 
@@ -734,5 +742,5 @@ claims.show("prune_module")
 # in one lecture is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Hold the three numbers on the board against the first figure: half is 24,000 weights, 80 % is 38,400. Ask what the lesson did *not* show: nothing got faster or smaller, and nothing was trained
+# *For the lecturer, 1 min.* Hold the three numbers on the board against the first figure: half is 24,000 weights, 80 % is 38,400, and the blue curve says what each costs. The bars at the foot are the files: the masked one is the longest. Ask what the lesson did *not* show: nothing got faster or smaller, and nothing was trained
 # after the cut. Transition: "Next: what goes wrong when you do train with masks."
