@@ -30,7 +30,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Say: "The ideas of the last lessons stay. The interface has changed, and it promises more than this machine can do. Today we check each promise." Go straight on to the vote.
+# *For the lecturer, 1 min.* Say: "The ideas of the last lessons stay. The interface has changed, and it promises more than this machine can do. Today we check each promise." The boxes under the title are a graph that section 5 explains; say nothing about them yet. Go straight on to the vote.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import collections
@@ -58,7 +58,9 @@ runtime.describe(torch.device("cpu"))
 # **Predict.** How large is the file with 2 bits, beside the file with 8 bits: **A** about a quarter, **B** about half, **C** the same? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands; expect A, and B from those who think of the scales. Let the surprise stand, and ask: "How would you have noticed without looking at the file?" Transition: which interface is this?
+# *For the lecturer, 3 min.* Before the vote, draw what a group is: one row of `fc1` as a long bar of 1,568 weights, cut after every 32, and under each piece its own scale s. Write "49 pieces, 128 rows, 6,272 scales". Give the reason with one number: if one weight of a row is 1.5 and all others are below 0.06, one scale for the whole row has the step 0.2 and makes all others 0; with groups only the 31 neighbours suffer.
+#
+# Show of hands; expect A, and B from those who think of the scales. To both say that they answered another question well: with packing, the weights would take 50,176 bytes in place of 200,704, and with the scales and the rest of the network the file would have about two fifths of its size. Let the surprise stand, and ask: "How would you have noticed without looking at the file?" The accuracy tells nobody. The type of what is stored does: `weight.qdata.dtype` is int8 with 2 bits, too. If somebody asks how 2 bits can cost no accuracy: in a trial half of the error was one factor for all ten outputs, and such a factor does not change which of them is the largest. Transition: "Which interface is this?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In [[integers]] you replaced each weight by an integer $q$ and stored one scale $s$ for a whole layer; the integer stands for $s \cdot q$. In [[observers]] each channel (each row of a weight matrix) got a scale of its own, so that one large weight no longer makes the levels of *all* rows coarse. **torchao**, PyTorch's current package for quantization, can go one step further. It cuts each row into **groups** of neighbouring weights, and each group has a scale of its own.
@@ -146,7 +148,9 @@ show.bytes_and_accuracy(models, right)
 # | state | deprecated | developed | developed |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask which of the three is in the room's code, and who has `prepare_fx`. Say what a plan is worth: the version named for the removal has passed, and the code still runs. Then: "What does the new call touch?"
+# *For the lecturer, 2 min.* Read the table by columns, one sentence for each: in the first you change your model, in the second you name a config and a filter, in the third you hand over a graph. Say what the two words mean: a *config* says what the weights of the chosen layers become, and a *filter* is a function that is asked about each module and answers yes or no.
+#
+# Ask which column is in the room's code (first: `convert`; second: `quantize_`; third: `convert_pt2e`), and who has `prepare_fx`: that is the older FX graph mode, and PyTorch sends it to the third column. Say what a plan is worth: the removal of the first column was planned for version 2.10, "if there are no blockers"; that version has passed, and the code still runs. Then: "What does the new call touch?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In [[static]] you had to change the model before it could be quantized: stubs where integers begin and end, lists of modules to fuse, a module in place of `+`. That is the first column. PyTorch announces its end: the [documentation of PyTorch 2.13](https://docs.pytorch.org/docs/2.13/quantization.html) sends eager mode to `quantize_`, and the older FX graph mode to PT2E. It plans the removal for 2.10 "if there are no blockers", or for "the earliest PyTorch version until all the blockers are cleared"; the steps are tracked in [pytorch/ao, issue 2259](https://github.com/pytorch/ao/issues/2259). Version 2.10 has passed, and as you saw in [[static]], the code still runs.
@@ -165,7 +169,7 @@ show.bytes_and_accuracy(models, right)
 # **Predict.** How many of the four layers have another *class* afterwards: **A** all four, **B** two, **C** none? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Expect B. The class matters for those who write audits. Ask what a search for "quantized modules" would find, and what the convolutions said: nothing.
+# *For the lecturer, 2 min.* Vote; expect B. After the table say how an unchanged `nn.Linear` can compute in int8: it calls `F.linear(x, weight)` as always, and PyTorch first asks the class of the *weight* whether it has a way of its own. `Int8Tensor` has one. To those who said A: without a filter of yours, `quantize_` takes linear layers. Ask what a search for modules with "Quantized" in their name would find: nothing, though two layers compute in int8. Ask what the convolutions said when they were passed over: nothing. The column *runs in* comes from the kernels that ran, and that is the column to trust.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Quantizes all that the default filter takes, and asks each layer what it is now and which kernel it runs.
@@ -200,7 +204,7 @@ print(f"first weight: float {net.fc1.weight[0, 0]:.5f}; ({q} − {z}) · {s:.5f}
 # **Predict.** A colleague makes the network new, in float, and loads the file of 4 bits with `load_state_dict`. **A** The network is quantized. **B** It is in float again, with rounded weights. **C** An error stops it. And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. Ask what `load_state_dict` does with the numbers of a file: it copies them into the tensors that are there. Then ask where the float weights are now.
+# *For the lecturer, 2 min.* Vote. Then ask what `load_state_dict` does with the numbers of a file: it copies them into the tensors that are there, and those are floats. First click: do not read the code, read its two lines of output. `{}` is the plain call, and it stops; with `assign=True` the outputs are the same. To those who said B: somebody would have to multiply integers by scales on the way, and nobody does. Second click: the answer. Then ask where the float weights are now: in no file, and `quantize_` has replaced them in the model, too, so keep a copy. What the colleague needs is the code of the network and `import torchao`; the config is not needed.
 
 # %% slideshow={"slide_type": "fragment"}
 small, some = models["4 bits"], test_images[:99]
@@ -232,7 +236,7 @@ for how in ({}, {"assign": True}):
 # **Predict.** As which number does 0.75 come back, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Write the four weights on the board and let the room round all four: 7, −3, 1, −4. Expect 0.8 and 0.75 for the largest. After the answer ask for a scale that has no such error: 0.75 / 7. What does it cost? The steps become wider.
+# *For the lecturer, 3 min.* The first two sentences on the slide are the riddle of the lesson. Say that you will solve it with Exercise 1, and go on. Write the four weights on the board, let the room divide each by 0.1 (7.5, −3, 1, −4.2) and round: 7, −3, 1, −4. Expect 0.8 and 0.75 for the largest. To 0.8 say: that is the integer 8, and there is none. To 0.75: it lies in the middle between 7 and 8. If somebody asks why the scale divides by 7.5: there is one negative integer more, and with the middle of 7 and 8 the levels reach as far down as up, give or take half a step. After the answer ask for a scale that has no such error: 0.75 / 7 = 0.107. What does it cost? The steps become wider, by 7 %, and −0.30 comes back as −0.321.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -249,7 +253,7 @@ def comes_back(config):
 show.by_the_default(comes_back(few_bits(4)))
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **0.75 comes back as 0.70, half a step too low: it is 7.5 steps, and the last integer is 7.**
+# **0.75 comes back as 0.70, half a step too low, because it is 7.5 steps and the last integer is 7.**
 #
 # <!-- page -->
 #
@@ -261,7 +265,7 @@ show.by_the_default(comes_back(few_bits(4)))
 # The integers are −8 to 7 each time. Only scale and zero point differ.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask for each ruler: where does it end on the right, and is 0 a mark? Let somebody work out the scale of the last one: 1.17 / 15.
+# *For the lecturer, 2 min.* The rulers carry no numbers, so say them. The orange dots are −0.42, −0.30, 0.10 and 0.75 from left to right, and each arrow ends at the level that is taken. Ask for each ruler: where does it end on the right, and is 0 a mark? The ends are 0.70, 0.75 and 0.78. 0 is a mark on all three: the integer 0 on the first two, and −3 on the last. Let somebody work out the scale of the last one: 1.17 / 15 = 0.078, so 0.75 is 9.6 steps from 0, and 10 steps are 0.78. "Which is the best?" For these four weights the second: its squared errors add up to 0.0006, those of the first to 0.0029 and of the third to 0.0024. One group says nothing about a layer.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the sixteen levels of each of the three maps, and where the four weights fall.
@@ -284,7 +288,7 @@ show.rulers(comes_back)
 # The same group through the configs that run on this machine.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Go down the second column: who clips 0.75? Who has lost the zero? Ask what that does to a pruned network. Then the last column: who packs?
+# *For the lecturer, 3 min.* Go down the second column. Who clips 0.75? The first two rows; in int8 it is the same half step, and with 255 steps half a step is small. Who goes beyond it? The zero point, with 0.780. Who has lost the zero? *int4, packed*: its levels begin at the lowest weight of the group, and none of them lies at 0. Ask what that does to a pruned network: each of its zeros comes back as −0.03, and nothing is pruned any more. Then the last column: who packs? The three rows where it says 4: *int4, packed*, *NVFP4* and *MXFP4*. Close with a question: "A colleague says 4 bits. Which of these six rows is meant?" Nobody can say, for they differ in scale, in zero point and in storage. The marks of a float are explained in *Deeper*.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Sends the group through each config, and reads its map off what comes back.
@@ -308,7 +312,7 @@ show.mapped()
 # **Predict.** What does a config do: **A** it stops with an error, **B** it makes the last group shorter, **C** it leaves the layer as it is, without an error or a warning? And why would it?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. After the table: "Which of the two would you rather use?" Then: "How would you have noticed the second one?"
+# *For the lecturer, 2 min.* Let somebody divide: 16 groups of 96 are 1,536 weights, and 32 are left. Vote. After the table: "Which of the two would you rather use?" The one that stops, for then you know. "How would you have noticed the second one?" By the last column, 0 bytes saved, or by an audit; the line that it writes into a log is hidden by default. "And why would it?" Its code gives no reason, so do not guess one. The cure is a filter of your own, which asks for linear layers with `module.in_features % 96 == 0`.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Asks two configs for groups that do not fit, and says what they answer and how many bytes they save.
@@ -342,7 +346,9 @@ show.refusals(refused)
 # **Predict.** In how many of these bars does `fc1` *multiply integers*? And why not in the others?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Read out the list of the bars. Hands for the number. Orange means that weights become floats first. Grey is a kernel that the audit does not know, `_weight_int4pack_mm_for_cpu`: it takes float inputs.
+# *For the lecturer, 3 min.* Read out the list of the eight bars. Hands for the number: none, one, two, or more. After the click: the length of a bar is the file, the per cent behind its name are the error of the output, and the colour is the answer. Orange means that weights become floats first. Grey is a kernel that the audit does not know, `_weight_int4pack_mm_for_cpu`: it takes float inputs. Write both ways on the board: "7 · 0.1 = 0.7, and 0.7 · 0.6 = 0.42", a product of floats, and "7 · 127 = 889, and 889 · 0.1 · 0.0047 = 0.418", a product of integers. The first is called *weight-only quantization*: stored in few bits, computed in float.
+#
+# Three questions come. Why are *4 bits* and *2 bits* equally long? That was section 1. Why has *int4, packed* no half of that? Each group of 32 brings two floats of 32 bits, so a weight takes 6 bits. And *MXFP4 × MXFP4* rounds its inputs, too: why no integers? Its marks are those of a small float, and torchao emulates the product in float here.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the files, the errors, and what fc1 multiplied.
@@ -380,7 +386,7 @@ show.counted(works)
 # **Predict.** For a single row of inputs, is the layer with int8 weights **A** faster than fp32, **B** about as fast, **C** slower? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Expect A. After the table ask which single cell is a gain over its own control: packed int4 against bf16, one row, wide. Ask why it needs both: one row, and a wide layer. The numbers are ratios of this machine.
+# *For the lecturer, 3 min.* Vote; expect A: fewer bytes are read. After the table the row *int8 weights*: below 1 is slower. Then *int8 × int8*, the only one that multiplies integers, and slower still on this table: for each call it also finds ranges, rounds and brings back. Ask which single cell is a clear gain over its own control: packed int4 against bf16, one row, wide, 3.49 against 1.08 in the run on this page. (0.62 against 0.52 on `fc1` is about the same.) Ask why it needs both: with one row the layer waits for its weights, and with a wide matrix they fit into no cache; the kernel unpacks while it multiplies, and few bytes travel. "Why is bf16 slower than fp32 in the first column?" We did not look into it. The numbers are ratios of this machine, eager; *Deeper* has the table with `torch.compile`.
 
 # %% slideshow={"slide_type": "skip"}
 races = show.race(net.fc1)
@@ -390,7 +396,7 @@ races = show.race(net.fc1)
 show.times_faster(races)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The layer with int8 weights is slower than fp32 (C): in eager mode it makes the float weights anew at each call, and then multiplies them as ever.**
+# **The layer with int8 weights is slower than fp32 (C), because in eager mode it makes the float weights anew at each call, and then multiplies them as ever.**
 #
 # <!-- page -->
 #
@@ -411,7 +417,7 @@ show.times_faster(races)
 # **Predict.** In which type does a convolution of the converted graph compute, when the graph is run as it is: **A** int8, **B** float? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* First frame: the graph as exported; vote. Second frame: count the dark blue boxes, `q`, aloud; orange ones lead back to float. Then ask: "In which type is conv2d?" It reads from dq.
+# *For the lecturer, 3 min.* First frame, the graph as exported: nine operations, which `torch.export` wrote down while the model ran once without numbers. Say the four steps: export makes this list, prepare puts observers into it, some images run through it, and convert replaces each observer by `q` (round to int8) and `dq` (back to float). Vote here. Second frame: count the dark blue boxes, `q`, aloud: five. Four layers, and why five? One stands before `flatten`, which could pass int8 on. The first four orange boxes belong to the weights, which are stored as integers. Which box is gone? `batch_norm`, folded into the convolution. Then ask: "What does conv2d read from?" From the `dq` on its left, and so it gets floats. Third click: the answer. To those who said A: the levels, and so the accuracy, are those of int8; the arithmetic is not.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # `quantize_` left the convolutions in float: its default filter does not take them. And since it looks at one layer at a time, it cannot give int8 *from layer to layer*: for that somebody has to know what comes before and after each layer. In [[static]] you told PyTorch, with stubs and lists. Can it find out by itself?
@@ -445,7 +451,7 @@ counts = show.count(graph_int8)
 show.graphs(as_exported, graph_int8)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **It computes in float (B): each convolution reads from `dq`. The converted graph *describes* an int8 network, and does not run as one.**
+# **It computes in float (B), because each convolution reads from `dq`. The converted graph *describes* an int8 network, and does not run as one.**
 #
 # <!-- page -->
 #
@@ -454,10 +460,10 @@ show.graphs(as_exported, graph_int8)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### From the description to int8
 #
-# A compiler looks for the chain dq, conv2d, q and puts one int8 kernel in its place.
+# A compiler looks for the chain dq, conv2d, relu, q and puts one int8 kernel in its place.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask what the compiler must know about the weights to do this beforehand: that they do not change. That is what freezing says. Then the vote about the packages.
+# *For the lecturer, 2 min.* Point along the upper chain: integers come in, the orange arrows are floats, integers go out. Below, one kernel does all of it. "Why the detour?" One description serves every target, and each compiler makes of it what its processor offers. Ask what the compiler must know about the weights to rearrange them beforehand: that they do not change. To PyTorch a weight is a parameter, and parameters may change; the option `freezing` tells the compiler to take them for constants. AOTInductor does all this ahead of time, into one file, the *package*. Then the vote about the packages.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the chain that the graph describes, and what the compiler makes of it.
@@ -478,7 +484,7 @@ show.chain()
 # **Predict.** The package without freezing: is it smaller than the fp32 package, and does it compute in int8? **A** both, **B** smaller only, **C** neither? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote. After the table: "Two files of one size. How would you find out which is which?" By the names of the kernels in the generated code, or by the clock. Then ask what the fp32 rows are for.
+# *For the lecturer, 3 min.* Vote. After the table: "The first two files have nearly one size and one accuracy. How would you find out which is which?" By the names of the kernels in the generated code, or by the clock. Then ask what the fp32 rows are for: they say that compiling alone is not the reason for the speed, and the second row says that int8 storage is not. If somebody asks why a package is larger than the 832 kB of section 1: most of a package of so small a network is code, made for the processor that compiled it. The table is a record, since a package takes a C++ compiler and a minute or two.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Shows the record of the packages.
@@ -514,11 +520,13 @@ recorded.table()
 # ### Exercise 1 · What made it better?
 # ★★ · 12 minutes · an investigation
 #
-# "The packed 4-bit format errs less than the usual one, so packing is good." The two differ in several things. You get an instrument, `error(how, layer=n)`: the error of the output, in percent, when layer `n` is rounded. It goes from one to the other in three steps: `"clipped"`, `"symmetric"`, `"zero point"`, `"packed"`.
-#
-# Take means over at least 8 layers, the same for all four. Which step brings more than half of the *drop* from `"clipped"` to `"packed"`?
+# "The packed 4-bit format errs less than the usual one, so packing is good." The two differ in several things. You get an instrument, `error(how, layer=n)`: the error of the output, in percent, when layer `n` is rounded. `how` goes in three steps: `"clipped"`, `"symmetric"`, `"zero point"`, `"packed"`. Which step brings more than half of the *drop*?
 #
 # `what_helped(error)` → `"clip"`, `"zero point"`, `"packing"`, `"several"` or `"nothing"`
+#
+# <!-- page -->
+#
+# Take means over at least 8 layers, the same for all four. The drop is that from `"clipped"` to `"packed"`.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The rule in full, on the four means:
@@ -534,7 +542,7 @@ recorded.table()
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs, without a laptop; alone it takes 12. "Which four runs do you need, and why is a comparison of the first with the last not enough?" Then: "Invent a network in which packing really is the reason." The code is for home.
+# *For the lecturer, 4 min.* In pairs, without a laptop; alone it takes 12. The code is for home. Draw four bars from left to right, *clipped*, *symmetric*, *zero point*, *packed*, each lower than the one before, and write over the gaps "clip", "zero point", "packing": each step changes one thing. First question: "Which four runs do you need, and why is a comparison of the first with the last not enough?" All four ways on the same 8 layers or more; from first to last three things change at once, and nobody could say which of them helped. Second: "Invent four errors for which packing really is the reason." For example 2.0, 1.9, 1.8 and 1.0: the drop is 1.0, and 0.8 of it is the last step. And 2.0, 1.6, 1.3, 1.0 is "several": no step has more than half of that drop. If a pair divides by the first error in place of the drop, ask what the three parts should add up to.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -572,7 +580,7 @@ def what_helped_solution(error):
 # **Predict.** What does the rule of Exercise 1 say here, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote: clip, zero point, packing. Most expect packing or the zero point, since both are in the name of the better config.
+# *For the lecturer, 2 min.* Repeat the rule: the step that has more than half of the drop. Vote: clip, zero point, packing. Expect packing, which the claim of the exercise names. After the table divide on the board, with the means of the run on this page: the drop is 1.41 − 0.59 = 0.82, the first step 1.41 − 0.70 = 0.71, so 87 %. Point back to the riddle of section 3: half of the error or more came from the half step that took 0.75 to 0.70. If somebody asks about 2 bits: in a trial with one network the rule says "zero point" there.
 
 # %% slideshow={"slide_type": "skip"}
 networks = [net, trained(seed=1, epochs=1), trained(seed=2, epochs=1)]
@@ -597,14 +605,14 @@ show.ladder(errors)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Why does so little clipping do so much harm?
 #
-# One weight in 32 is off by half a step. Without the clip the steps are wider, so the *weights* are about as wrong as before, and still the *output* is better.
+# The clip moves one weight in 32 by half a step. Without it the *weights* are about as wrong, and the *output* is better.
 #
-# Two controls: each group is *turned round* at random (times −1) before it is rounded, and back after it; or its largest weight stays in float.
+# Two controls: each group is *turned round* at random (times −1), rounded, and turned back; or its largest weight stays in float.
 #
 # **Predict.** What does the harm: the size of the error of the largest weight, or its direction? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Ask what happens to errors in a sum when all have the same sign, and when the signs are mixed: 49 half steps against the root of 1,568 third parts of a step. Then ask what turning round changes (the direction of the error) and what it keeps (its size).
+# *For the lecturer, 3 min.* Ask what happens to errors in a sum when all have the same sign, and when the signs are mixed. Write both sums on the board, with all inputs 1: 49 groups with half a step each in one direction are 24.5 steps; 1,568 ordinary errors of about 0.29 steps with random signs are 0.29 times the root of 1,568, about 11 steps. One weight in 32 does more than the other 31. "Why one direction?" 7.5 becomes 7, and −7.5 mostly becomes −8: both are half a step lower. And the inputs come from a ReLU, none is negative, so nothing turns the sign round. Then ask what turning a group round changes (the direction of the error) and what it keeps (its size). Vote. In the table compare the first two rows: the errors of the weights are equal, those of the output are not. "When does it stop?" With inputs of either sign the errors would partly cancel; that was not measured.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Rounds fc1 with the clip, without it, and in two controls, and measures weights and output.
@@ -613,9 +621,11 @@ one_way, either_way = (fmean(run[2] for run in ways[name]) for name in ("clipped
 show.table_of_controls(ways)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Its direction does most of the harm: with the clip the largest weight of about nine groups in ten becomes too *low*, and errors of one direction add up.** Turned round at random, the weights are as wrong as before, and the output is much less wrong.
+# **Its direction does most of the harm: with the clip the largest weight of about nine groups in ten becomes too *low*, and errors of one direction add up.**
 #
 # <!-- page -->
+#
+# Turned round at random, the weights are as wrong as before, and the output is much less wrong.
 #
 # If the largest weight is positive, 7.5 steps become 7. If it is negative, −7.5 steps mostly become −8. (The quotient is computed in floats. Where it comes out a little nearer to 0 than −7.5, it becomes −7.) Either way it is half a step lower. The third column of the table says so: an average of −0.39 steps means that 89 of 100 are half a step lower, and 11 half a step higher. The inputs of `fc1` come from a ReLU, so none is negative: nine in ten of these errors pull the output down, and one in ten pulls it up.
 #
@@ -1045,4 +1055,4 @@ claims.show("torchao")
 # **Credits**: after the documentation of torchao, PyTorch team, and the OCP specification. Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* A last vote: "A colleague says the model is now in 4 bits. Which three things do you ask to see?" The map of a group, the file, the kernels that ran.
+# *For the lecturer, 2 min.* Read the first line of each point. A last question: "A colleague says the model is now in 4 bits. Which three things do you ask to see?" The map of a group, the file, the kernels that ran. The table *Which route*, at the end of section 5 on the page, is what the room takes home: name it.
