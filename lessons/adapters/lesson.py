@@ -31,7 +31,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask: "You have one model and ten customers, each with a task of their own. How many numbers would you train for each: all, a tenth, a hundredth?" Collect, and do not answer.
+# *For the lecturer, 1 min.* Ask: "You have one model and ten customers, each with a task of their own. How many numbers would you train for each: all, a tenth, a hundredth?" Collect, and do not answer: the last slide does. The picture is the bypass of section 1: blue stays, orange is trained.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import copy
@@ -59,7 +59,7 @@ def perplexity(model, text=unseen):
     return language.perplexity(model, text, pieces=PIECES)
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 1. A bypass of two numbers
 #
 # One weight, $w = 2$, is frozen. Beside it we put a **bypass** of two numbers, $a = 0.5$ and $b = 0$:
@@ -69,7 +69,7 @@ def perplexity(model, text=unseen):
 # For $x = 1$ the output is 2, and we want 3. Which of the two numbers does the first step of training change?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Work the two steps of the page on the board: first the output, then both gradients, then the new numbers. Let the room compute the second step.
+# *For the lecturer, 4 min.* Let the room guess: a, b, or both? Draw an arrow from x through a box "w = 2" to a sum, and below it a second path through the boxes "a = 0.5" and "b = 0". Write on the board: loss ½ (y − 3)², e = y − 3, learning rate 1; the gradient of a is e · b · x, that of b is e · a · x. Work out step 0 together: y = 2, e = −1, so a gets 0 and b gets −0.5. Then b = 0.5, and a stays: the first step changes b alone. Let the room compute step 1 (y = 2.25, e = −0.75, both gradients −0.375, both numbers 0.875), then click: the table has it all. To those who said a: "By what is its gradient multiplied?" By b, which is 0.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Somebody who wants a trained model to do a new task has an obvious way: go on training all of its weights on texts of that task. This way has three prices. Each task gets a copy of *every* weight: ten tasks are ten models on the disk. The training needs a gradient and two moments of AdamW for every weight ([[training_memory]] counted them). And the weights that were there before are overwritten, so that the first task may suffer.
@@ -77,13 +77,15 @@ def perplexity(model, text=unseen):
 # The idea of this lesson is to leave the model alone. Think of a road that nobody may rebuild, with a footpath beside it: what comes out at the end is the sum of both. The frozen weights are the road. The footpath is a **bypass**, a few new numbers whose result is added to that of the layer. We train the path alone.
 #
 # **By hand: two steps with two numbers.** Let the loss be $\frac12 (y - 3)^2$, so its derivative with respect to $y$ is the error $e = y - 3$. The output is $y = wx + b \cdot a \cdot x$, so the gradient of $b$ is $e \cdot a \cdot x$, and the gradient of $a$ is $e \cdot b \cdot x$: each of the two is multiplied by the *other one*. With $x = 1$ and a learning rate of 1, plain gradient descent gives:
-#
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # | step | $a$ | $b$ | $y$ | $e$ | gradient of $a$ | gradient of $b$ |
 # |---|---|---|---|---|---|---|
 # | 0 | 0.5 | 0 | 2 | −1 | −1 · 0 = 0 | −1 · 0.5 = −0.5 |
 # | 1 | 0.5 | 0.5 | 2.25 | −0.75 | −0.75 · 0.5 = −0.375 | −0.75 · 0.5 = −0.375 |
 # | 2 | 0.875 | 0.875 | 2.77 | −0.23 | | |
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # Two things are worth seeing. Because $b$ begins as 0, the first output is exactly that of the frozen weight: the bypass does no harm before it has learned something. And in the first step only $b$ moves. From the second step on both learn. The weight $w$ is 2 all the time.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -94,7 +96,7 @@ def perplexity(model, text=unseen):
 # **Predict.** $W$ has 384 × 128 weights, and $r = 4$. How many numbers do $A$ and $B$ have together, and which part of $W$ is that? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* First frame: a layer as we know it. Second: the detour. Let the room count before the last frame. Ask: "Why alpha over r?" The page says it.
+# *For the lecturer, 4 min.* First frame: a layer as we know it. Second: the detour. Let the room count here, before the third frame: 4 · 128 and 384 · 4, together 2,048, one in 24. Ask: "Why alpha over r?" It scales the bypass; the authors say that it spares them tuning again for another rank. Here alpha is always 2r, so the factor is 2. Then a bypass of rank 1 on the board, with a factor of 1; leave it there for section 5. W has the rows (1, 0, 2) and (0, 1, 1), A is (1, 0, −1), B is the column (2, 1), x is (3, 1, 1). Wx = (5, 2); Ax = 2; B times 2 is (4, 2); the sum is (9, 4).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A layer has a matrix in place of one weight. Its bypass gets two matrices: $A$ takes the input *down* to a few numbers, and $B$ takes these *up* to the outputs. This is **LoRA**, low-rank adaptation.
@@ -146,7 +148,7 @@ show.bypass(lora)
 # **Predict.** What goes wrong if *both* begin as zeros, and what if *both* begin at random? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Read the last line from left to right: first A, then B; nobody builds the matrix B A. Two votes. Send the room back to the table with the two numbers for the reason.
+# *For the lecturer, 3 min.* Read the last line from left to right: first A, then B; nobody builds the matrix B A. Two votes, one for each question, then click. Two zeros: no gradient arrives, in no step. The reason is in the table of section 1, where each gradient is multiplied by the other number. Two random matrices: they learn, but the output is another one before the first step; the row says 3.4 times the norm of the old one. "Could A be the zero one?" Yes, for the same two reasons; the paper takes B.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The class `LoRA` above is the whole method. It takes any linear layer, keeps it, and adds two parameters. Its last line multiplies the input first by $A$ and then by $B$, so that the large matrix $B A$ is never built. The next cell builds the bypass of one layer three times: as above, with two matrices of zeros, and with two random ones. It asks how much the output changes before any step, and what gradients come back.
@@ -170,7 +172,7 @@ show.starts(lora, torch.randn(64, 128, generator=torch.Generator().manual_seed(0
 # **Predict.** Of what all weights gain, how much do the bypasses gain: **A** a tenth, **B** half, **C** three quarters or more? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Vote for A, B or C. Before the table ask what a fair race needs. The page has three answers: rates for each way, a text to choose them on, and a third text for the exam.
+# *For the lecturer, 4 min.* Vote for A, B or C. Before the table ask what a fair race needs: rates for each way, since all weights want a smaller one; a text to choose them on; a third text for the exam; the same steps and pieces. "Why do we not choose on the exam?" Whoever does has seen the questions. Click; the answer is C. The gain is the difference of the logarithms of two perplexities, in nats a character; the last column says which share of the mean gain of all weights each way has. If somebody asks why so little is enough: probably the task needs no arbitrary change of each matrix, which is the hypothesis of the paper; 40 steps may also be too few to use more.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # This is what most people use LoRA for. Our language model has learned 68 modules of Python's standard library, character by character. The new text is the manual that Python's `help()` shows: several hundred thousand characters of English with some examples. It lies on your machine already; the model has never seen it.
@@ -251,7 +253,7 @@ show.new_task(frozen, tried, best, results)
 # **Predict.** Who forgets more code for the same gain on the manual: **A** all weights, **B** the bypasses, **C** no clear difference? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Most people say A, since the bypasses are so small. Show the figure, and ask for two points at the same height on the horizontal axis. Then ask the question that matters in practice: what can one do with a bypass, and not with a trained weight?
+# *For the lecturer, 3 min.* Vote; most people say A, since the bypasses are so small. Show the figure: to the right is learned more, upwards is forgotten more. Ask for a circle and a diamond at about the same place of the horizontal axis: the two lowest ones, near 0.05. They have the same height, so the answer is C. The highest rates, at the top, forget most and learn less. Then ask the question that matters in practice: what can one do with a bypass, and not with a trained weight? One can take it out, and the model is the old one to the last digit, because no frozen weight has changed.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws each training of section 2: what it learned of the manual, and what it forgot of code.
@@ -280,7 +282,7 @@ print(perplexity(without) == perplexity(whole))
 # **Predict.** All weights are trained, or the bypasses alone. Which of the three become small? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote item by item: gradients, states, activations. Point at the batch afterwards: two short pieces.
+# *For the lecturer, 3 min.* Vote item by item: gradients, states, activations. Then click. Gradients and states belong to the numbers that are trained, and shrink with them; activations hardly do, because the backward pass goes through all frozen layers and A needs the input of its layer. Add up the legend with the room: 39 MiB against 25, so a third is saved, and not 96 %. Point at the batch: two short pieces. "And with a longer batch?" Only the blue parts grow, so the share that is saved becomes smaller. "What helps against the blue?" Checkpointing.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # LoRA is often recommended because it "needs less memory". Less of what? A step of training keeps three things. The **gradients** are one number for each trained weight. The **states** of AdamW are two numbers for each trained weight. The **saved activations** are what the forward pass has to keep for the backward pass.
@@ -310,7 +312,7 @@ show.bills({"all weights": everything, "bypasses": bypasses})
 # **Predict.** How much of the loss do they win back: **A** next to nothing, **B** about a third, **C** all of it? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Say: "Each weight has four values left." Vote for A, B or C. A is tempting, for the damage sits in a million weights. Let somebody work out the share of the page's example (8, 5.66, 4) first.
+# *For the lecturer, 3.5 min.* Say: "Each weight has four values left." What "won back" means, on the board first: float has a perplexity of 4, rounded 8, repaired 5.66. The rounding cost ln (8 / 4) = 0.69, the repair won ln (8 / 5.66) = 0.35, so half is won back. Vote for A, B or C. A is tempting, for the damage sits in a million weights. Click; the answer is B. The bypass need not undo each error, since the loss depends on outputs alone. Do not go on yet. Ask: "Is this a repair? Two things have happened to the model. Which second experiment would convince you?" Let the room invent the twin of the next slide: the same training where there is nothing to repair.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A frozen layer need not be a float layer. `LoRA` asks its layer for an output and nothing else, so the layer may store codes of a few bits. Codes are whole numbers and cannot move by a little, so they get no gradient; the error passes back through the floats that they stand for. That is the idea of **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314)): a base of 4 bits, and float bypasses beside it, so that a large model can be adapted in little memory. Here we take 2 bits, because we want to see something else: can the bypass make up for what the *rounding* has destroyed?
@@ -359,7 +361,7 @@ show.repaired(before, broken, after, won)
 # **Predict.** Does the twin gain **A** as much as the low-bit model, **B** less than half, **C** nothing? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Ask first: "Which second experiment would convince you?" Let the room invent the twin. Then vote.
+# *For the lecturer, 2.5 min.* Read the twin as the room's own idea: only the base differs. By hand: if the low-bit model gains 0.10 nats and the twin 0.08, then 0.02 are left for the repair; if the twin gains nothing, all of it. Vote; most say A or B. Click; the answer is C. "Why three rates, and not one?" A rate that suits one base may damage the other; here the float row is below 0 at all three, so it is no accident of the rate. "When would the twin gain?" Where the base has not finished learning; Exercise 2 has such models.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A repaired model is better than the broken one. Is that a *repair*? Two things have happened to it at once: it got a bypass that could make up for the rounding, and it was trained on 80 more pieces of text. A model that has not finished learning becomes better with more text, rounded or not.
@@ -392,7 +394,7 @@ show.twins(gains)
 # **Predict.** Merged *into the codes*, each weight goes to its nearest level. What is left of the gain: **A** all, **B** half, **C** next to nothing? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* First merge the example of section 1 on the board: (9, 4) once more, with one matrix. Then vote. Let the room guess the reason before the next slide.
+# *For the lecturer, 3 min.* First merge the rank-1 example that stands on the board: B A has the rows (2, 0, −2) and (1, 0, −1), so W + B A has (3, 0, 0) and (1, 1, 0), and with x = (3, 1, 1) it gives (9, 4) once more, with one matrix. "So why do we need a second file?" The sum is a matrix of floats; a small file wants codes. Vote, then click; the answer is C. The caption counts it: of 983,040 codes none has moved. Let the room guess the reason before the next slide, and do not say it: each change is too small to reach the next level.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A bypass costs two small products for each layer and each character. Can one get rid of it after the training? In the example of section 1 the matrix was
@@ -450,7 +452,7 @@ show.merges(left, moved, float_error)
 # **Predict.** How large is the median change of a weight by the bypass: **A** one or two hundredths of a step, **B** one or two tenths, **C** nearly half a step? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* The first frame is there: all points stand on levels. To change its code a point must pass a dotted line. Vote before you click. Second frame: the orange points are moved. Ask: "Who sees it from the back?" Third: all are back.
+# *For the lecturer, 3 min.* The first frame is there: all points stand on levels. To change its code a point must pass a dotted line. By hand: a weight with the code 1 that moves by 0.3 of a step to 1.3 goes back to 1; one that moves by 0.6 goes to 2, further than it wanted. Vote before you click. Second frame: the orange points are moved. Ask: "Who sees it from the back?" Third: all are back, and the line below says the median, 0.014 of a step: the answer is A. "But then how could these changes win back a third?" An output is a sum over hundreds of inputs, and training moves the weights of a row together; rounding looks at each weight alone.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **By hand.** A row has the levels 0, 1, 2 and 3, in steps. A weight has the code 1, and the bypass moves it by 0.3 of a step, to 1.3. The nearest level is 1: the change is gone. Had the bypass moved it by 0.6, to 1.6, then the new code would be 2, and the change would be *larger* than wanted. Codes can change only by whole steps.
@@ -477,7 +479,7 @@ show.rows_of_levels(adapter.blocks[0].qkv, steps_moved)
 # **Predict.** For the same bytes one could have *3 bits* a weight and no adapter. Which is nearer to float? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote for the third bit or the adapter. After the table ask when the other one would be right: in wide layers, and for many tasks.
+# *For the lecturer, 3 min.* Vote for the third bit or the adapter, then click. The last two rows answer: 4.00 against 4.68, where float has 3.84, so the third bit is nearer. "Is it the same number of bytes?" Nearly: 6 % more. After the table ask when the other one would be right. In wide layers: the caption says that rank 4 costs a whole bit a weight in a layer of 128, and three hundredths in one of 4,096. And for many tasks: one base on the disk, and a small adapter for each; a third bit learns no new task.
 
 # %% slideshow={"slide_type": "skip"}
 numbers = {name: p.detach().half() for name, p in adapter.named_parameters() if name.endswith((".a", ".b"))}
@@ -776,4 +778,4 @@ claims.show("adapters")
 # **Credits**: LoRA and its start from $B = 0$ after Hu et al. The repair of the pruned model follows the published code of SparseGPT ([github.com/IST-DASLab/sparsegpt](https://github.com/IST-DASLab/sparsegpt)), written anew. Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go back to the first question: all, a tenth, a hundredth? Let somebody give the number of this lesson, four in a hundred, and what it won on the new task. Ask which file they would ship: for this one model and its old task the third bit, for many tasks one base and its adapters.
+# *For the lecturer, 1 min.* Go back to the first question: all, a tenth, a hundredth? Let somebody give the number of this lesson, four in a hundred, and what it won on the new task. Ask which file they would ship: for this one model and its old task the third bit, for many tasks one base and its adapters. The bars under the list are files to scale, with the share of unseen characters that the model guesses right: the adapter adds 94 kB to 391, and two points of the eight that 2 bits cost.

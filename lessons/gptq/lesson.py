@@ -121,7 +121,7 @@ show.pair_table(round_row, torch.tensor(weights_of_y), (0.0, 0.75, 0.99))
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Column by column
 #
-# Three outputs, six inputs that are alike, 2 bits. Orange is still free; green is what was added to it last.
+# Three outputs, six inputs that are alike, 2 bits. Orange is free; green was added last.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Before each click ask: "Which numbers change now?" The next column is rounded, and then all columns to its right change; blue stays. Follow the bottom row in the second frame: −0.58 became −0.85, so it is 0.27 too low, and the five weights to its right go up, −0.75 to −0.69 and so on. Say that the fourth and the fifth frame round two columns each. Ask at the end: "And the error of the last column?" Nothing makes up for it, since no column stands behind it.
