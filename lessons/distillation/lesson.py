@@ -31,7 +31,7 @@
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Say: "Until now we made one network smaller. Today a small network starts from nothing, and a large one teaches it." Ask: "What can a teacher tell a
-# student that the label does not?" Take two answers, and keep them on the board for the last slide.
+# student that the label does not?" Take two answers, and write them on the board for the last slide. Do not judge them yet. Both "which other digit it looks like" and "how sure it is" will count.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import statistics
@@ -59,24 +59,22 @@ runtime.describe(device)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. A student without labels
 #
-# A large network learned 50,000 digits with their labels. Two small ones, alike to the last weight, get **1,000** of these digits:
+# A large network learned 50,000 digits with their labels. Two small ones, alike to the last weight, get **1,000** of them, in the same batches:
 #
-# - one gets their **labels**
-# - one gets **no label**, only what the large network answers for each of them
+# - one with their **labels**
+# - one with **no label**, only with what the large network answers
 #
-# Same batches, same 1,000 steps.
-#
-# **Predict.** The one without labels makes, on 10,000 test digits, **A** more errors than the other, **B** about as many (within a tenth), **C** at least a
+# **Predict.** Of 10,000 test digits, the one without labels gets wrong **A** more than the other, **B** about as many (within a tenth), **C** at least a
 # quarter fewer? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Make sure that everybody has the set-up: same network, same thousand pictures, and the second one is told no truth at all. Show of hands for A to C, and one
-# reason for each. Point at the first row of the table: the large network had seen 50,000 labels.
+# *For the lecturer, 2.5 min.* Make sure that everybody has the set-up: same small network, same thousand pictures, same 1,000 steps, and the second student is told no truth at all. Show of hands for A to C, and one
+# reason for each; A and B get most hands ("it can at best know what the teacher knows, with its mistakes"). After the click read the rows from above: the large network saw 50,000 labels and makes the fewest errors, and the student without labels makes about 0.6 times as many as the other one. "Which part of the answer did it, and how would you prove it?" That question is the lesson.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Somebody has a network that reads digits well, but it is too large for the device on which it shall run. The lessons before this one made such a network smaller: they rounded its weights or removed some of them. Here we do something else. We take a *small* network that knows nothing, and let the large one teach it. This is called **distillation**: the large network is the **teacher**, the small one the **student**. In the end the teacher is put aside, and only the student runs on the device.
 #
-# Our teacher is LeNet-300-100. Its layers have 300, 100 and 10 units, and 266,610 weights and biases. The student has two hidden layers of 30 units and 24,790 weights and biases, less than a tenth. The teacher learns from 50,000 images with their labels; 10,000 more images, the *held-out* ones, are kept for choices that we make later. The student gets only the first 1,000 of the teacher's images.
+# Our teacher is LeNet-300-100. Its layers have 300, 100 and 10 units, and 266,610 weights and biases. The student has two hidden layers of 30 units and 24,790 weights and biases, less than a tenth. The teacher learns from 50,000 images with their labels; 10,000 more images, the *held-out* ones, are kept for choices that we make later. The students get only the first 1,000 of the teacher's images, and both make 1,000 steps.
 #
 # For the student a label is a row of ten numbers: a 1 for the right class and nine zeros. What the teacher answers for an image is also a row of ten numbers: a probability for each class. So we can train a student with the teacher's rows in place of the labels. Everything else stays the same.
 
@@ -152,7 +150,7 @@ show.teacher_and_students(x[pair[0]], soft[pair[0]], CLASSES[SHOWN], (errors(by_
 # **Predict.** The teacher sees an image on which it was trained. How sure is it of its first choice, on average: **A** about 60 %, **B** about 80 %, **C** above 95 %? What is then left for the other nine?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. After the number ask: "Then how can its answer say more than the label?" Let them work out that the other nine classes share the small rest. "Small numbers can be
+# *For the lecturer, 2 min.* Vote; expect B. After the number ask: "Then how can its answer say more than the label?" Let them work out what is left: 2 % for nine classes, 0.2 % each on average. But these nine are not alike: 0.3 % for one class and 0.001 % for another is a factor of 300. As targets both are nearly zero. Lead over: "Small numbers can be
 # made large. That is the next slide."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -188,8 +186,8 @@ print(f"(means over the student's {few:,} images)")
 # **Predict.** As $T$ grows, what changes in these bars, and what does not?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Stand at T = 1 and let the room predict the bars at 8 and at 50, and whether two of them can change places. Click through. Then ask: "Is this only a blurred two, or does it say
-# something about this picture?"
+# *For the lecturer, 2 min.* First three classes on the board: the logits 6, 2, −2 give 0.982, 0.018, 0.0003. Divide them by 4: 1.5, 0.5, −0.5 give 0.67, 0.24, 0.09. The order is the same, and the small ones can be told apart. Then stand at T = 1, and let the room predict the bars at 8 and at 50, and whether two of them can change places. (They cannot: the larger logit stays the larger one, whatever it is divided by.) Click through the six frames and then to the answer. Ask: "Is this only a blurred two, or does it
+# say something about this picture?" Leave it open; the next slide answers.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the teacher's answer for one image at six temperatures.
@@ -211,7 +209,7 @@ show.answer_by_temperature(x[pair[0]], logits[pair[0]])
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* If you show this slide alone, first say: "A large network was trained; we divide its last outputs by a temperature before the softmax, so that small probabilities show." Show of hands, yes or no. After the figure let
-# somebody say what each two looks like. Say how the pictures were picked: by rule, the two extremes among the surer half. This is the example of the paper of 2015.
+# somebody say what each two looks like, from the right column: in the upper row bar 3 is higher than bar 7, in the lower row it is the other way round. The pictures were picked by a rule: the two extremes among the surer half. Whether it matters for learning is section 4. This is the example of the paper of 2015.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws two images of one class, and the teacher's answers for them.
@@ -232,8 +230,8 @@ show.two_answers(x[pair], logits[pair], CLASSES, SHOWN, ONE, OTHER)
 # **Predict.** One training step moves the student's three logits. Class 2 is a *wrong* class. Does the step raise or lower its logit: with the label as target? With the teacher's answer? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Write the three rows on the board: label 1, 0, 0; teacher; student. Let the room subtract: target minus student. Two votes, raise or lower, one for each target. The figure
-# shows the differences.
+# *For the lecturer, 2.5 min.* Write the three rows on the board: label 1, 0, 0; teacher 0.67, 0.24, 0.09; student 0.60, 0.10, 0.30. Say the rule: a step moves each logit by a multiple of target minus answer. Two votes, raise or lower class 2, one for each target. Many say "lower" twice, because class 2 is wrong. Then let the room subtract: label +0.40, −0.10, −0.30; teacher +0.07, +0.14, −0.21. The figure
+# shows these differences. Ask: "When does the step become zero?" With the teacher's answer when the student says the same; with the label never.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # With a label the loss is simple. If the student gives the right class the probability $q$, the loss is $-\ln q$: 0 when $q$ is 1, and large when $q$ is small. But what is the loss when the target itself is a row of probabilities?
@@ -309,8 +307,8 @@ print(f"{errors(one_student):,} errors by this loop, {errors(by_answers):,} by `
 # **Predict.** *Without* the factor T²: from $T = 10$ to $T = 100$ the gradient of the soft part falls by a factor of **A** 10, **B** 100, **C** not at all? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; expect A. Ask who can name one factor 1/T, and then who can name another. After the figure point at the dashed line: that is how large the part of the labels is, if both are
-# mixed.
+# *For the lecturer, 2.5 min.* Vote; expect A. Ask who can name one factor 1/T, and then who can name another. The first: the student's logits are divided by T, so moving a logit moves the answer only 1/T as much. The second: at a high temperature target and answer are both near an even share, so their difference is small, too. On the board, for the logits 6, 2, −2 and a student that says a third for each: at T = 10 the first difference is 0.472 − 0.333 = 0.139, at T = 100 it is 0.347 − 0.333 = 0.013. A tenth times a tenth. In the figure follow the blue line, then the orange one: that is the factor T². The dashed line is how large the part of the labels is, if both are
+# mixed; keep it for the slide after the next.
 
 # %% slideshow={"slide_type": "skip"}
 start = mlp(30, seed=0)
@@ -346,8 +344,8 @@ show.gradient_by_temperature(norms, label_norm)
 # $\;L = \alpha\, T^2\, \mathrm{KL}\big(\mathrm{softmax}(v/T)\,\|\,\mathrm{softmax}(z/T)\big) + (1 - \alpha)\, \mathrm{CE}(z, y)$
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* First frame: follow one image along both ways. The KL is the cross-entropy less a number that does not depend on the student, so it has the same gradient. Second frame: the way back. Ask why no arrow
-# leads to the teacher.
+# *For the lecturer, 2 min.* First frame: follow one image along both ways. The KL is the cross-entropy less a number that does not depend on the student, so it has the same gradient. With the numbers of section 3: the cross-entropy is 1.00, a perfect student would still have 0.83, and the KL is 0.17. Second frame: the way back, in green. Ask why no arrow
+# leads to the teacher: the loss would also shrink if the teacher moved towards the student, and it must not. So its logits are detached.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the way from an image to the loss, and the way of the gradients.
@@ -368,7 +366,7 @@ show.loss_graph()
 # **Predict.** Which of the four suffers? And why not the others?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let each person name one or two of the four. After the table: "A bug that hides at alpha 1 and bites at 0.5." If somebody asks whether 0.5 is the better alpha: three students and one temperature, and we did not tune it.
+# *For the lecturer, 2.5 min.* Let each person name one or two of the four. Most name both without T². After the table: "A bug that hides at alpha 1 and bites at 0.5." Ask why. At α = 0.5 the soft part is 20² = 400 times too small beside the labels (the dashed line of the figure before), so the students learn nearly the labels alone. At α = 1 there is nothing beside it, and Adam divides a gradient by its own usual size, so a constant factor cancels; with plain SGD it would not. The number in the caption is one student of labels, that of section 1; the mean of three follows in section 4. Is 0.5 the better alpha? We did not tune it.
 
 # %% slideshow={"slide_type": "skip"}
 SEEDS = range(3)  # three students of each kind
@@ -405,15 +403,15 @@ show.mixtures(mixed, errors(by_labels))
 #
 # Why did the answers teach more than the labels? Each arm but *soft* takes something away:
 #
-# - **labels**
-# - **smoothed**: no teacher. *Label smoothing* gives a tenth of the label to all classes alike.
-# - **shuffled**: the soft targets, with all probabilities but the highest dealt out by lot
-# - **class mean**: the mean of the soft targets of the class: what a 3 is like, not what *this* 3 is like
-# - **another image**: the soft targets of another image with the same label, drawn by lot
+# - **labels**: the right class alone
+# - **smoothed**: a tenth of the label is spread over all classes
+# - **shuffled**: *soft*, with all but the highest probability dealt out by lot
+# - **class mean**: the mean of *soft* over the class
+# - **another image**: *soft* of another image with this label
 # - **soft**: the teacher's soft targets at $T = 8$
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Say: "A good control is one that could destroy the claim." Go through the arms and ask each time: what is kept, what is lost? Do not ask yet which one teaches best:
+# *For the lecturer, 2.5 min.* Say: "A good control is one that could destroy the claim." Three things could have helped: the target is soft; it says something about the class; it says something about this image. Go through the arms and ask each time which of the three is kept. *Labels*: none. *Smoothed*: the first. *Shuffled*: the first, and how sure the teacher is, with false names. *Class mean*: the first two. *Another image*: the first two, with the row of another picture. *Soft*: all. Do not ask yet which one teaches best:
 # that is the vote two slides on.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -423,7 +421,7 @@ show.mixtures(mixed, errors(by_labels))
 # 2. *It says something about the class.* Threes look more like fives than like ones, and that is true of all threes.
 # 3. *It says something about this image.* This three looks like a five, and that one like an eight.
 #
-# A **control** keeps some of these and takes the others away. If it teaches as well as the soft targets, then what it lacks was not needed. *Smoothed* keeps the first alone. *Class mean* keeps the first and the second. *Shuffled* and *another image* keep even all the numbers of the soft targets, but put them in the wrong places: *shuffled* gives them to the wrong classes, and *another image* gives the whole row to the wrong image.
+# A **control** keeps some of these and takes the others away. If it teaches as well as the soft targets, then what it lacks was not needed. *Smoothed* keeps the first alone. *Class mean* gives all images of a class the same row, the mean of their soft targets, and so keeps the first and the second: what a 3 is like, and not what *this* 3 is like. *Shuffled* and *another image* keep even all the numbers of the soft targets, but put them in the wrong places: *shuffled* gives them to the wrong classes, and *another image* gives the whole row to the wrong image, one with the same label that is drawn by lot.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -457,7 +455,7 @@ arms = {
 # A digit of section 2, as each arm teaches it.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let the room compare *soft* with each of the others and say what is gone. Point at the scale: the upper row's first two reach 1.
+# *For the lecturer, 1.5 min.* Let the room compare *soft* at the lower right with each of the others and say what is gone. *Labels* and *smoothed* (blue): the nine other bars are alike. *Shuffled*: the same bars at other digits. *Class mean*: what is common to all twos. *Another image*: some other two. Point at the scale: the upper row's first two reach 1, the other four end at 0.6.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws what each of the six arms says of one image.
@@ -469,8 +467,8 @@ show.targets_of(arms, pair[0])
 # **Predict.** Six kinds of targets, three students each. Does one of the five others come near *soft*, and which? What would it mean?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Collect two orders on the board; expect the class mean near the top, "because a three is like a five". Read the last column as the reply to a sceptic who says that the
-# others were only trained too long: each arm may stop where held-out images say.
+# *For the lecturer, 3 min.* Collect two orders on the board; expect the class mean near the top, "because a three is like a five". After the click read the column *÷ labels*: only *soft* is far below 1. Read the last column as the reply to a sceptic who says that the
+# others were only trained too long: each arm may stop where held-out images say, and none comes near. If somebody objects that *shuffled* and *another image* put something false into the target, praise that and write it on the board: two of our controls lie. Exercise 1 builds one that does not, and its result is another one.
 
 # %% slideshow={"slide_type": "skip"}
 way = show.OnTheWay(held, (test_x, test_y))
@@ -501,7 +499,7 @@ show.arms_table(at_end, curves, len(test_x))
 # **Predict.** After 50 steps, two and a half passes over the images: is *soft* ahead of *labels*? And later?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room draw two curves in the air: labels and soft. After the figure ask: "What would somebody have written who had stopped at 50?" Then: "State the budget."
+# *For the lecturer, 2 min.* Let the room draw two curves in the air: labels and soft. After the figure follow the black line (labels) and the orange one (soft): the black one is lower at 50 steps, they cross before 100, and from 200 on the black one hardly falls. Why? The labels of 1,000 images are soon learned; a soft target has ten numbers. Ask: "What would somebody have written who had stopped at 50?" That distillation does not work. Then: "State the budget."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the errors of the six arms over the steps.
@@ -522,7 +520,7 @@ show.errors_by_steps(curves)
 # **Predict.** Beside what the first teacher won over labels: does *narrow* win nearly as much, half as much, or hardly anything? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote. The row to compare with is the last one. The third row is the honest case of few labels and many images: ask who has that at work.
+# *For the lecturer, 2.5 min.* Vote; expect "half". Compare each row with the last one, the students of labels. The first teacher takes away about four tenths of their errors, *narrow* less than a tenth, and a little more where it answers for all 50,000 images. Why does the answer say *probably*? *Narrow* is also a worse network, so two things differ; the clean control is a network as good as the teacher that saw 1,000 images only. The third row is the honest case of few labels and many images: ask who has that at work; it is worth a try.
 
 # %% slideshow={"slide_type": "skip"}
 (narrow,) = teach(lenet(seed=1), [Arm(own)], taught_x, own, steps=500, lr=3e-3)
@@ -564,6 +562,8 @@ Table(
 # *Shuffled* takes away which other classes the teacher names, and puts false names in their place. Write `even_targets`: the control that only takes away. Each row keeps its highest probability, in its place;
 # what is left of the row is spread evenly over all other classes.
 #
+# <!-- page -->
+#
 # `even_targets(p)` → a tensor in the shape of `p`; `p` has a row of probabilities for each image, (images, classes), with two classes or more. No row has two highest ones.
 #
 # <details><summary>Hint</summary>
@@ -573,7 +573,7 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* In pairs; alone it takes 7. First by hand: 0.7, 0.2, 0.1 becomes 0.7, 0.15, 0.15. Ask what this target still says of the image (how sure the teacher is) and what not (which other classes). Mistakes to wait for: the even share is
-# added to the highest as well; one row's highest for all rows.
+# added to the highest as well; one row's highest for all rows; a division by all columns: the row then falls short of 1.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -600,10 +600,19 @@ def even_targets_solution(p):
 # ### Exercise 2 · What did the student learn?
 # ★★ · 12 minutes · an investigation
 #
-# You get an instrument, `errors(targets, seed=n, lr=rate)`. It trains student number `n` with `"labels"`, with the `"even"` targets of Exercise 1 or with the `"soft"` ones, at a learning rate, and returns its errors. Run all
-# three with at least five students, the same ones for all, each at the rates 0.001, 0.003 and 0.01. Take the mean over the students at each rate; what counts of a kind of targets is its lowest mean, at *its own* best rate. One kind *gains* over another if it has more than 50 errors fewer.
+# *Labels*, *even* and *soft*, each at three learning rates: what counts of a kind is its lowest mean of errors, at *its own* best rate. One kind *gains* over another if it has more than 50 errors fewer.
 #
-# `what_taught(errors)` → `"nothing"` if soft does not gain over labels. Else: `"sureness"` if soft does not gain over even; `"classes"` if even does not gain over labels; `"both"` if soft gains over even, and even over labels
+# - `"nothing"` if soft does not gain over labels. Else:
+# - `"sureness"` if soft does not gain over even
+# - `"classes"` if even does not gain over labels
+# - `"both"` if soft gains over even, and even over labels
+#
+# <!-- page -->
+#
+# You get an instrument, `errors(targets, seed=n, lr=rate)`. It trains student number `n` with `"labels"`, with the `"even"` targets of Exercise 1 or with the `"soft"` ones, at a learning rate, and returns its errors. Run all
+# three with at least five students, the same ones for all, each at the rates 0.001, 0.003 and 0.01. Take the mean over the students at each rate.
+#
+# `what_taught(errors)` → the first of the four words above whose condition holds
 #
 # <details><summary>Hint</summary>
 # Two loops, over the three kinds and over the three rates, collect the means. Three numbers are left, one for each kind. Compare them in the order of the card.
@@ -615,7 +624,7 @@ def even_targets_solution(p):
 # The check makes up several families of students. In some the soft targets help, in some only one part of them does, and in some only the learning rate makes it look as if they did. The made-up students answer at once, so you need not be sparing with runs (up to 2,000 are allowed for each experiment).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs, without a laptop; alone it takes 12. "Draw a table of three rows and three columns, kinds of targets and rates. Which cells may be compared with each other?" Let them find that the best of each row is compared, and not one column. The code is for home.
+# *For the lecturer, 4 min.* In pairs, without a laptop; alone it takes 12. "Draw a table of three rows and three columns, kinds of targets and rates. Which cells may be compared with each other?" Let them find that the best of each row is compared, and not one column. Then an invented table on the board, at 0.001, 0.003, 0.01: labels 900, 700, 640; even 880, 600, 500; soft 870, 590, 480. The best are 640, 500 and 480. Soft gains over labels (160), and not over even (20), so the word is "sureness". The column of 0.001 alone would say "nothing". The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -654,7 +663,7 @@ def what_taught_solution(errors):
 # **Predict.** Which of the four conclusions fits: nothing, sureness, classes, or both? And what would you conclude from the lowest rate alone?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote for one of the four words; after section 4 many will say "classes". Let the room read the lowest point of each line first, and then the left end alone.
+# *For the lecturer, 2.5 min.* Vote for one of the four words; after section 4 many will say "classes". After the click let the room read the lowest point of each line first: *even* lies a third of the way down from labels to soft, and the names of the other classes earn the rest. Then the left end alone: three points within 100 errors, and the word would be "nothing". So why did *shuffled* look worthless in section 4? It keeps the sureness, but its false names undid what that had won. Three students of each kind are few; the claim rests on bands that do not touch.
 
 # %% slideshow={"slide_type": "skip"}
 highest = soft.amax(1, keepdim=True)
@@ -875,4 +884,4 @@ claims.show("distillation")
 # Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Take up the answers from the first slide: what can a teacher tell that the label does not? Ask what we did not test: other students, the good teacher on all 50,000 images in several passes, and a class that the student never saw. That is the next lesson.
+# *For the lecturer, 1 min.* Take up the answers from the first slide: what can a teacher tell that the label does not? How sure it is of this image, and which other classes the image looks like. Tick what the board already has. Ask what we did not test: other students, the good teacher on all 50,000 images in several passes, and a class that the student never saw. That is the next lesson.
