@@ -30,8 +30,8 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask who has pruned a model and trained it further, and who has counted the zeros afterwards. Say: "Most of what you will see today raises no
-# error. That is why it is a lesson."
+# *For the lecturer, 1.5 min.* Ask who has pruned a model and trained it further, and who has counted the zeros afterwards. Say: "Most of what you will see today raises no
+# error. That is why it is a lesson." Draw what the lesson before showed, and leave it on the board: `weight_orig` × `weight_mask` = `weight`; under the first *parameter*, under the second *buffer*, under the third *computed by a hook before each forward pass*.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import copy
@@ -65,7 +65,8 @@ runtime.describe(runtime.best_device())
 # **Predict.** After `remove` and that step, how many of the 24,000 zeros are left, and why: **A** all, **B** a part, **C** none?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; the word "permanently" speaks for A. The answer is B. Let the room say what the third row did: it made a new mask from the zeros.
+# *For the lecturer, 2.5 min.* Vote; the word "permanently" speaks for A. The answer is B: without a mask a zero is a weight like any other. Not C, because a weight whose gradient is exactly 0 does not move, and a neuron that gives 0 for every image of the batch has only such weights. Read the table row by row. Let the room say what the third row did: it made a new mask from the zeros.
+# To "what is permanent, then?" say: the loss of the old values.
 # Transition: "So call `remove` last."
 
 # %% slideshow={"slide_type": "skip"}
@@ -120,7 +121,7 @@ show.steps_table(steps)
 # **Predict.** Prune 0.6, then 0.6 again. **A** an error, **B** everything is gone, **C** 84 % is gone, **D** 60 % is gone?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote. The answer is C: 0.6, and 0.6 of the 0.4 that are left. Do it with 100 weights on the board: 40, then 16. Let somebody explain the last two rows.
+# *For the lecturer, 2.5 min.* Vote. The answer is C: 0.6, and 0.6 of the 0.4 that are left. Do it with 100 weights on the board: 40, then 16, then 6. So densities multiply, 0.4 · 0.4 = 0.16. Who voted B added fractions; there is no error (A), also where they add up to more than 1. Let somebody explain the last two rows: two counts do add up, 19,200 of 48,000; and after `remove` there is no mask, so the second call finds 28,800 zeros, the smallest weights of all, and removes them once more (that would be D).
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input"]
 # Prunes a layer of 48,000 weights by each list of amounts, and counts its zeros.
@@ -148,7 +149,7 @@ table
 # **Predict.** Which amount must each of the five calls get: **A** 0.18, **B** 0.37, **C** 0.9?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* A minute with paper. Write $(1 - a)^5 = 0.1$ on the board and let somebody solve it.
+# *For the lecturer, 2 min.* A minute with paper, then hands; the answer is B. Write $(1 - a)^5 = 0.1$ on the board and let somebody solve it: the fifth root of 0.1 is 0.631, so a = 0.369. Walk through it with 100 weights: 63, 40, 25, 16, 10 are left. A comes from 0.9 / 5, and ends at 63 %; C leaves a tenth of a tenth, five times.
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
 for amount in (0.18, 1 - 0.1 ** (1 / 5), 0.9):
@@ -169,8 +170,9 @@ for amount in (0.18, 1 - 0.1 ** (1 / 5), 0.9):
 # **Predict.** A report, or a penalty on a norm, reads `weight` directly. After which of these events is it out of date: pruning, a forward pass, an optimizer's step, `.double()`?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room name the events. The answer is the step and `.double()`: `weight` is a plain attribute, and neither the optimizer nor `.double()` knows of it.
-# Each next forward pass mends it. Then ask who else reads `weight`. Somebody may find it: `prune` itself.
+# *For the lecturer, 3 min.* Let the room name the events, a show of hands for each. The answer is the step and `.double()`: `weight` is a plain attribute, and neither the optimizer nor `.double()` knows of it.
+# Each next forward pass mends it. Draw a tiny case: `weight_orig` (0.5, 2), mask (0, 1), `weight` (0, 2); a step makes `weight_orig` (0.6, 1.9), and `weight` still says (0, 2). Then ask who else reads `weight`. Somebody may find it: `prune` itself, which ranks what the hook computed last.
+# Give the cure a name, because the next slides use it: `refresh(model)` is a function of this lesson, six lines on the page, which calls every pruning hook once, without a forward pass and without gradients.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -230,8 +232,8 @@ def refresh(model):
 # **Predict.** At which moments does `copy.deepcopy(module)` work: right after pruning, in the middle of a training step, after a validation without gradients?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask for each moment in turn. In the table, "forward, backward", "optimizer.step()" and "forward, gradients" are the training step, "forward, no_grad" the validation; AveragedModel, a running mean of weights, copies the module when it is made.
-# "Early stopping copies the best model. Where in the loop does it stand in your code?"
+# *For the lecturer, 2.5 min.* Ask for each moment in turn: the answers are no, no, and yes. While gradients are on, the product is recorded, and a tensor with such a record is not copied; right after pruning it is the pruning call that has multiplied. Without gradients `weight` is a plain tensor. In the table, "forward, backward", "optimizer.step()" and "forward, gradients" are the training step, "forward, no_grad" the validation; AveragedModel, a running mean of weights, copies the module when it is made.
+# "Early stopping copies the best model. Where in the loop does it stand in your code?" Right after the validation it works by luck. Safe in every row: copy the `state_dict`, the last column, or call `refresh` before.
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output", "hide-input"]
 # Tries three ways to copy a pruned layer, at seven moments of a training.
@@ -242,7 +244,7 @@ show.copies_table(refresh, test_images[:64])
 #
 # <!-- page -->
 #
-# When autograd is on, the hook's multiplication is recorded, so that gradients can flow back into `weight_orig`. `weight` then hangs on that record, and PyTorch does not copy such a tensor, because a copy of the record would make no sense. Under `torch.no_grad()` nothing is recorded.
+# When autograd is on, the hook's multiplication is recorded, so that gradients can flow back into `weight_orig`. `weight` then hangs on that record, and PyTorch does not copy such a tensor, because a copy of the record would make no sense. Right after pruning `deepcopy` fails for the same reason: the pruning call has multiplied, with autograd on. Under `torch.no_grad()` nothing is recorded.
 #
 # This matters for early stopping, which keeps a copy of the best model so far. It works by luck if the copy stands right after a validation without gradients, and it breaks on the day when somebody moves that line. Averaging of weights (`AveragedModel`) copies the module as well. The cure is to call `refresh(model)` before, or to copy the `state_dict`, which contains the two factors and never `weight`.
 
@@ -254,8 +256,8 @@ show.copies_table(refresh, test_images[:64])
 # **Predict.** With `strict=False`: **A** it loads all but the mask, **B** `fc1.weight` stays as it was made, at random, **C** another error?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask who has written strict=False, then vote. The answer is B, no error: names that do not fit are left out. Read the accuracy of that row aloud. The rows below are the
-# cures: one for training on, one for shipping.
+# *For the lecturer, 2.5 min.* Ask who has written strict=False, then vote. The answer is B, no error: names that do not fit are left out. A is wrong, because `weight_orig` is a name that the new model does not have either. Read the accuracy of that row aloud: all layers but `fc1` are trained. The rows below are the
+# cures: one for training on, one for shipping. `prune.identity` gives the new layer a mask of ones, and with it the two names of the file. In the last column the shipped model is not pruned, and has the zeros. To "is strict=False always wrong?" say: read the two lists that the call returns; a name in `_orig` among them is a pruned tensor that was not loaded.
 
 # %% slideshow={"slide_type": "skip"}
 saved = half_cut()
@@ -304,7 +306,7 @@ table
 # **Predict.** What does it cost to leave out `refresh`: **A** nothing, **B** less than a point of accuracy, **C** more than a point? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote. Then ask: "What did `prune` rank in the second row?" The weights of a new, untrained layer. "How could you have noticed?" No error, a mask of the right size, an accuracy that one may take for the price of pruning.
+# *For the lecturer, 2.5 min.* Point at the drawing on the board: loading fills parameter and buffer, and `refresh` then computes the product. Vote; the answer is C. Then ask: "What did `prune` rank in the second row?" The weights of a new, untrained layer. "How could you have noticed?" No error, a mask of the right size, an accuracy that one may take for the price of pruning. "What is the third row for?" It is the control: a forward pass runs the hook, and the loss is gone, so `weight` was to blame and nothing else.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -347,7 +349,7 @@ for between, percent in accuracy.items():
 # **Predict.** Does it now train a tensor that nobody reads? And do the masked entries of `weight_orig`, whose gradient is 0, stay where they are?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Two votes. The optimizer goes on working: `weight_orig` *is* the old parameter under a new name. Here the masked entries stay with plain SGD alone. Ask why the others move them, and who would care: whoever takes the mask off again.
+# *For the lecturer, 3 min.* Two votes, and both times the answer is no. The optimizer goes on working: `weight_orig` *is* the old parameter under a new name, and an optimizer holds the object, not the name. Here the masked entries stay with plain SGD alone. Ask why the others move them: momentum and Adam remember the gradient of the step before the cut, and weight decay shrinks every entry without any gradient. Point at the last column: the layer does not notice, all zeros stay. Ask who would care: whoever takes the mask off again, or goes back to old values, as lottery tickets do.
 
 # %% slideshow={"slide_type": "skip"}
 SGD = torch.optim.SGD
@@ -380,7 +382,7 @@ show.optimizers_table(makers, refresh, test_images[:64])
 # | ship | `remove`, then save | the file fits any model of the class |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Cover the third column with a sheet, or ask with closed eyes: "Why?", row by row. Each row was a trap of the last half hour. Then ask which of them a test could find: count the zeros before and after training, and compare `weight` with the product after loading.
+# *For the lecturer, 4 min.* Make the screen dark before anybody reads (key B), and ask from memory, row by row, "You want to train a pruned network. What do you do, and why?" Then B again: the table has the answers. Each row was a trap of the last half hour. Then ask which of them a test could find: count the zeros before and after training, and compare `weight` with the product after loading.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercises
@@ -402,7 +404,7 @@ show.optimizers_table(makers, refresh, test_images[:64])
 # The check makes up several colleagues. At most one cure helps each of them, by more than a point on average. It looks at how you make your experiment (each cure with the same seeds, at least five), and then at what you conclude.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 6 min.* In pairs, without a laptop: "Which runs would you make, and in which order?" Wanted: none first, then each cure alone, all with the same seeds. Ask what they would conclude from a single run that is 1.5 points better.
+# *For the lecturer, 6 min.* In pairs, without a laptop: "Which runs would you make, and in which order?" Wanted: none first, then each cure alone, all with the same seeds. Two or three cures at once would not tell which one helped. Ask what they would conclude from a single run that is 1.5 points better: nothing, since seeds differ by about a point, and the difference of two runs by more. Wanted: at least five seeds for each, and their means; a cure helps if its mean is more than a point above that of none, and else the answer is "nothing".
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
