@@ -88,7 +88,7 @@ runtime.describe("cpu")
 # **Predict.** How much smaller does the file become: **A** by a tenth or less, **B** by about half, **C** by nine tenths? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. Those who have zipped text may say B. Ask what a compressor looks for, before you run it. After the answer collect one more vote, and keep it for section 5: which of the three stages (prune, share, code) will save least?
+# *For the lecturer, 2 min.* Vote. Those who have zipped text may say B. Before you click ask what a compressor looks for: what it has seen before, and bytes that are frequent. Write 0.0317459 on the board: "Which of these digits will come again?" Hardly any, so the answer is A. "Is the compressor bad?" No: of the exponents alone xz saves a lot, of the digits nothing (the page has the table). So digits have to go, or whole weights.
 
 # %% slideshow={"slide_type": "skip"}
 torch.manual_seed(0)
@@ -135,7 +135,7 @@ show.byte_by_byte(kept)
 # Its error was 1.64 % before and 1.58 % after.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 0.5 min.* Let the number stand for a moment. "This is what we want to reach today, in these three stages." Write *prune, share, code* on the board, and tick off each as it is done.
+# *For the lecturer, 1 min.* Let the number stand for a moment. "This is what we want to reach today, in these three stages, and their error was no higher afterwards." Write *prune, share, code* on the board with one word each (fewer weights, few values, short words), and tick off each as it is done. Then one vote, which you keep for section 5: which of the three will save least?
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. Where are the weights that stay?
@@ -143,7 +143,7 @@ show.byte_by_byte(kept)
 # The first stage is known from [[prune_model]]: set the smallest weights to 0, and train the rest again. The paper keeps 8, 9 and 26 % of the three layers. So do we.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Recall the prune-and-train loop. Read the table from top to bottom: the cut costs, the training repairs. Then ask: "How large is the file now?" Somebody will say a twelfth. Let the room find out why it is not: what is written for a 0?
+# *For the lecturer, 2.5 min.* Recall the prune-and-train loop. Read the table from top to bottom: the cut costs, the training repairs. Then ask: "How large is the file now?" Somebody will say a twelfth, since 8 % are left. Let the room find out why it is not: what is written for a 0? Four bytes, like for any float. "So write only those that are left, each with its address." fc1 has 235,200 places, so an address takes 18 bits, more than half of the 32 bits of the weight. Draw: ten boxes, 0, 0, **0.5**, 0, **−0.3**, **0.2**, 0, 0, 0, **0.4**, and let the room count the zeros before each weight: 2, 1, 0, 3. Two bits each are enough.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -214,7 +214,7 @@ gap_symbols(torch.tensor([0, 0, 0.5, 0, -0.3, 0.2, 0, 0, 0, 0.4]))
 # The **relative index** of a weight: how many zeros stand between it and the weight before. With 5 bits a gap is 0 to 30; the symbol 31 means: 31 zeros, and no weight yet.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Before each click let the room say the next symbols. A long gap is 31 and then the rest. Ask: "What is written for a gap of exactly 31?" 31, then 0.
+# *For the lecturer, 2 min.* Before each click let the room say the next symbols: 2; then 31 and 4, since 19 zeros of the first row and 16 of the second are 35; then 0, for the neighbour. Who says 35: "How many numbers have 5 bits?" 32, so a long gap is 31 and then the rest. Ask: "What is written for a gap of exactly 31?" 31, then 0. A gap of 70? 31, 31, 8.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws a piece of fc1 and the symbols of its gaps.
@@ -229,7 +229,7 @@ show.gaps(fc1_line, gap_symbols)
 # **Predict.** How many bits does a weight of fc1 take for its place, on average: **A** 5.0, **B** about 6, **C** about 10? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. Then: "Which symbol is the most frequent?" and run it. Keep the shape of the bars for section 4: one symbol has more than a third of all, and 5 bits are paid for each.
+# *For the lecturer, 2 min.* Vote. Then: "Which symbol is the most frequent?" and click. It is 0, the neighbour that stays; the orange bar is the escape, one for about every sixth weight, so the answer is B. By hand, for weights at random places: 0.92³¹ = 0.075 of them need an escape, and again of those, together 0.082, which makes 5 · 1.082 = 5.4 bits. "Why does ours cost more?" The weights that stay are clumped, and between the clumps are long gaps; shuffled, they cost what the calculation says. Keep the shape of the bars for section 4: one symbol has more than a third of all, and 5 bits are paid for each.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws how often each symbol comes in fc1.
@@ -276,7 +276,7 @@ def k_means(values, bits, rounds=30):
 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Do the five weights of the page on the board: −1.0, −0.9, 0.2, 0.3, 1.5, with two centroids. Let the room find the border each time, and who changes sides. Then point at `bucketize` in the code: it counts the borders below a weight.
+# *For the lecturer, 3.5 min.* Draw a line with five dots: −1.0, −0.9, 0.2, 0.3, 1.5. Two centroids begin at the ends, −1.0 and 1.5. Let the room find the border each time, and who changes sides. Round 1: the border is 0.25, three dots are left of it and two right, the new centroids are −0.567 and 0.9. Round 2: the border is 0.167, so 0.2 changes sides, and the centroids are −0.95 and 0.667. Round 3: the border is −0.142, nobody moves, done. Stored are the numbers 0, 0, 1, 1, 1 and two floats. "Can the error rise?" No: a weight changes only to a nearer centroid, and a mean has the least squared error to its members. Then point at `bucketize` in the code: it counts the borders below a weight. `linspace` is the beginning, `where` keeps a centroid without members.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A place costs 6 bits now, and the weight that stands there still costs 32. Section 1 has said where these bits go: into digits that no other weight has.
@@ -321,7 +321,7 @@ def squared_error(net):
 # **Predict.** Which bit less costs most accuracy with k-means: from 6 to 5, 5 to 4, 4 to 3, or 3 to 2? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* One vote on the four. After the table read the column of the error first: which factor lies between two rows? Then the accuracy: a tenth of a point is ten digits, so do not read an order into the upper rows.
+# *For the lecturer, 2.5 min.* One vote on the four, then click: from 3 to 2. Read the column of the error of k-means first: which factor lies between two rows? About 3 (with even values about 4, since a step twice as wide has four times the square). "And the accuracy?" It does not follow in proportion: small errors hardly change an answer, large ones move digits across a border. A tenth of a point is ten digits, so do not read an order into the upper rows. If somebody concludes "k-means beats integers": an even grid that leaves out the few largest weights does better than this one.
 
 # %% slideshow={"slide_type": "skip"}
 just_shared, errors, right = {}, {}, {}
@@ -360,7 +360,7 @@ def gradient_of_values(book, code, gradient):
 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask: "Which numbers of the network can still change?" Three codebooks and 410 biases. Neither which weight is 0, nor which value a weight uses. Do the three gradients of the page on the board: 0.2, −0.1, 0.4.
+# *For the lecturer, 2 min.* Ask: "Which numbers of the network can still change?" Three codebooks and 410 biases. Neither which weight is 0, nor which value a weight uses. On the board: three weights use the value 0.5, and their gradients are 0.2, −0.1 and 0.4. If the value grows by ε, all three grow by ε, so its gradient is the sum, 0.5; a step with a rate of 0.1 moves it to 0.45, in all three places. "What does it cost in bytes?" Nothing: the numbers of the values stay, and the codebook has as many floats as before. In the code, `index_add_` is the sum.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # After the sharing one can train again, as after the cut. Which numbers are free to move? If each weight moved on its own, the weights of a group would soon differ, and the codebook would be lost. So a group moves together: what is trained is its *value*.
@@ -398,12 +398,14 @@ def fine_tuned(net, parts=("values", "biases"), rate=1e-3, order=1):
 #
 # `what_won(right)` → `"nothing"` if both is less than 1 point above neither. Else: `"biases"` if the share is above 0.8, `"values"` if it is below 0.2, `"part"` between
 #
+# <!-- page -->
+#
 # <details><summary>Hint</summary>
 # Two loops, over the three arms and over the three rates, collect nine means. Three numbers are left, one for each arm. First look at both − neither, then divide.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, without a laptop; alone it takes 12. "Draw a table of three rows and three rates. Which cells may be compared with each other?" The best of each row, and not one column. "And what would you conclude if the biases had been trained at the smallest rate alone?"
+# *For the lecturer, 5 min.* In pairs, without a laptop; alone it takes 12. "Draw a table of three rows and three rates. Which cells may be compared with each other?" The best of each row, and not one column. The row of "neither" has the same number three times; it is the floor. Then the share by numbers: neither 96, biases 98, both 98.4 at their best; 2 / 2.4 = 0.83, so "biases". "And what would you conclude if the biases had been trained at the smallest rate alone?" Less than they can do: perhaps "part", and the values would get the credit. Why should their rates differ? A value stands in thousands of places, a bias in one neuron.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The check makes up several networks, in which different things are true. It looks at how you make your experiment, and then at what you conclude. `"neither"` is not trained, so its rate changes nothing. Run it like the others all the same.
@@ -448,7 +450,7 @@ def what_won_solution(right):
 # **Predict.** Each at its own best rate, what share of the gain do the *biases alone* win: **A** hardly any, **B** about half, **C** nearly all? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote. Then read the table by rows, each at its best, and only after that by columns: what would each column alone have said? All three gains are below the one point of the exercise's rule; say why the lesson still reads them: the same network, the same orders, and no claim about others.
+# *For the lecturer, 3 min.* Vote; most say A or B. Click; the answer is C. Read the table by rows, each at its best, against 97.63: the biases gain 0.26, the values 0.22, both 0.27. Only after that by columns: what would each column alone have said? The first: the biases win two thirds (0.18 of 0.27). The last: the biases win more than both together (0.26 against 0.18). So one rate for all would have told a story, and each column another one. All three gains are below the one point of the exercise's rule; say why the lesson still reads them: the same network, the same order of the digits, and no claim about others. 26 and 27 digits of 10,000 cannot be told apart; what stays is that a gain does not show that the values had to move.
 
 # %% slideshow={"slide_type": "skip"}
 RATES = (0.001, 0.003, 0.01)
@@ -480,7 +482,7 @@ show.won_back(won, before)
 # A **prefix code** has a word of bits for each symbol, and no word begins with another one, so that nothing need stand between them. **Huffman coding** ([1952](https://doi.org/10.1109/JRPROC.1952.273898)) joins the two rarest, until one tree is left.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Before each click ask: "Which two are the rarest now?" A joined pair counts with its sum, and the pair of 7 has to wait. At the end read the word of each symbol from the top down, and let the room read 0011101 aloud. By the tree of the drawing it is "c a d"; by the canonical words of the page it is "a e b".
+# *For the lecturer, 3.5 min.* Before each click ask: "Which two are the rarest now?" e and d, to 7; then c and b, to 11, since a joined pair counts with its sum, and the pair of 7 has to wait; then 7 and a, to 17; then both. At the end read the word of each symbol from the top down: c 00, b 01, e 100, d 101, a 11. Let the room count the text: 2 bits for a, b and c, 3 for d and e, so 20 + 12 + 10 + 12 + 9 = 63, where fixed words need 3 · 28 = 84. The sum of the blue boxes is 63 as well, because each joining lengthens the words in it by one bit. Then let the room read 0011101 aloud. By the tree of the drawing it is "c a d"; by the canonical words of the page it is "a e b".
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -551,7 +553,7 @@ code_words(huffman_lengths(five))
 # **Predict.** Fixed words take 5 bits for a gap and 4 for a value. Where does Huffman save more: **A** with the places, **B** with the values? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask for the reason before the table, and point back to the bars of section 2. Then: "How far is Huffman from the floor?" Let the room name a list of symbols where it is far: one symbol that comes 99 times of 100.
+# *For the lecturer, 3 min.* The entropy in words: a symbol with a share of one half deserves 1 bit, one with a quarter 2 bits, one with p deserves log₂ 1/p; the entropy is the mean. For the five symbols of the tree it is 2.20 bits, and Huffman has 63 / 28 = 2.25, since nobody can write half a bit. Vote, and ask for the reason before the table; point back to the bars of section 2. Click; the answer is A. The values are rather even, because k-means puts many centroids where many weights are. Then: "How far is Huffman from the floor?" Less than a tenth of a bit in all six rows. Let the room name a list of symbols where it is far: one symbol that comes 99 times of 100 has an entropy of 0.08 bits, and takes a whole one.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Is there an even shorter code? Words compete for room. Once 01 is a word, no other word may begin with 01, so it takes a quarter of the room, and a word of $l$ bits takes $2^{-l}$. The whole room is 1, and it is best to give each symbol its share $p$ of it. Then $2^{-l} = p$, so a symbol deserves $\log_2 1/p$ bits: 1 bit for a share of one half, 2 bits for a quarter. The mean of this is the entropy, and no code that gives each symbol a word of its own, and whose text can be read in one way only, can have shorter words on average. **By hand**, for the five symbols above: the shares are 0.357, 0.214, 0.179, 0.143 and 0.107, they deserve 1.49, 2.22, 2.49, 2.81 and 3.22 bits, and the mean is 2.20. Huffman's words have 63 / 28 = 2.25. The difference comes from whole bits, because nobody can write 1.49 of them. Rounding up adds less than one bit to each word, so the best code for two or more symbols stays less than one bit above the entropy.
@@ -593,7 +595,7 @@ show.mean_words(streams)
 # For each layer: shape, biases, places, codebook, values. A *fresh process*, which has no variable of this notebook, reads the file and says how many digits are right.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Ask why a fresh process and not this one: a variable that the file lacks would not be missed here. Fetch the votes of section 1: which stage saves least?
+# *For the lecturer, 1.5 min.* Ask why a fresh process and not this one: a variable that the file lacks would not be missed here. Let the room count the file before Huffman, with 21,776 weights: 4 bits for each value are 10,888 bytes, nearly 6 bits for each place some 15,600, 410 biases 1,640; with the codebooks and the rest 28.5 kB, against 1,069 kB. Fetch the votes on the stage that saves least, and do not answer: the next slide does.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # It is easy to quote a ratio such as "forty times" for a part alone: for weights without places, or values without a codebook. What is not in a file cannot be read from it.
@@ -662,7 +664,7 @@ size = {name: sum(parts.values()) for name, (parts, _) in stages.items()}
 # **Predict.** What takes most of the coded file: **A** the values, **B** the places, **C** all the rest (biases, codebooks, lengths of words, shapes)? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote, then click. Walk from bar to bar, and let the room say what each step left out. Then the parts on the right.
+# *For the lecturer, 2.5 min.* Vote, then click; the answer is B. Walk from bar to bar on the left, and let the room say what each step left out. Pruned, 10 times: the zeros, and not 12 times, since the places came in. Shared, 37 times: the digits of the weights. Coded, 45 times: the long words of frequent symbols. So the last step saves least, a sixth of what was left: count the votes. Then the right: blue are the places, orange the values, green the biases. (The legend covers the number of the second bar, 23,858 bytes.) "Forty-five times of what?" Of floats of 32 bits, on the disk; in memory the network is unpacked, and as large as before.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the four files, and writes their rows of the ledger.
@@ -686,7 +688,7 @@ show.stages(stages)
 # The script knows the format of the file, and nothing of this notebook. It sends back the share of right digits and a digest (SHA-256) of all weights and biases.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask before the output: "Which of the three stages lost anything?" The cut and the sharing. Coding loses nothing, so the digests must be equal to the last bit.
+# *For the lecturer, 2 min.* Ask before you click: "Which of the three stages lost anything?" The cut and the sharing. Coding loses nothing, because a prefix code can be read in one way only; so the digests must be equal to the last bit. Click: they are, and the accuracy too. "What would this test miss?" An error that writer and reader share; so the reader was written separately.
 
 # %% slideshow={"slide_type": "-"}
 SCRIPT = """
@@ -701,7 +703,7 @@ run = [sys.executable, "-c", SCRIPT, str(Path(folder.name) / "coded.bin")]
 answer = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True)
 share_there, digest_there = answer.stdout.split()
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts both sides into a table.
 digest_here = show.digest(tuned)
 differ = show.differing(show.read_network(Path(folder.name) / "coded.bin"), tuned) + (digest_here != digest_there)
@@ -978,4 +980,4 @@ claims.show("deep_compression")
 # **Credits**: the recipe is that of Han, Mao and Dally; format and code are written for this course. Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go back to the list on the board, and let somebody put a factor to each word. Say: "You now have a file. Next: which bits does which layer deserve?" ([[bit_budget]])
+# *For the lecturer, 1 min.* Go back to the list on the board, and let somebody put a factor to each word, from the bars under the list: prune 10, share nearly 4, code 1.2. Say: "You now have a file. Next: which bits does which layer deserve?" ([[bit_budget]])
