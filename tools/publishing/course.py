@@ -27,6 +27,12 @@ def front_matter(lesson):
     Raises:
         ValueError: there is no such table, or it has a field whose home is lessons/course.toml.
     """
+    known = lesson.source.stat()
+    return dict(_front_matter(lesson, known.st_mtime_ns, known.st_size))
+
+
+@cache  # as long as the file is as it was: a way asks every lesson for its needs many times
+def _front_matter(lesson, _changed, _size):
     lines = lesson.source.read_text(encoding="utf-8").splitlines()
     end = lines.index("# ---", 1) if lines[:1] == ["# ---"] and "# ---" in lines[1:] else 0
     header = _parsed("\n".join(line.removeprefix("#").removeprefix(" ") for line in lines[1:end]))
@@ -46,7 +52,7 @@ def front_matter(lesson):
     return course
 
 
-@cache  # by the text, too: a way asks every lesson for its needs many times, and counting words takes longer than YAML
+@cache  # by the text: a copy of the course, as tests make it, has the same one
 def minutes(text, seconds=0):
     """How long a learner takes for a lesson: reads its words, runs it, does its exercises.
 
@@ -68,7 +74,7 @@ def minutes(text, seconds=0):
     return math.ceil(words[0] / WORDS_A_MINUTE + seconds / 60) + exercises, math.ceil(words[1] / WORDS_A_MINUTE)
 
 
-@cache  # by the text: the ways read every lesson many times, and YAML takes milliseconds
+@cache  # by the text, too
 def _parsed(text):
     import yaml
 
