@@ -73,7 +73,7 @@ bench = show.Bench(images, labels, test_set, device)  # trains three dense netwo
 # Guessing gives 10 %.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Two shows of hands, first for the moment after the cut, then for the end. Right after the cut it is less than a half here, and in the trainings of section 3 up to about 54 %, so B; after the 200 steps more than 90 %, D. Say: "The 200 steps saw a sixth of the digits that the first training had seen." Transition: "Which weights were those?"
+# *For the lecturer, 2.5 min.* Two shows of hands, first for the moment after the cut, then for the end. Right after the cut it is less than a half here, and in the trainings of section 3 up to about 54 %, so B; after the 200 steps more than 90 %, D. To "why does so little training repair so much?" say what is usually said, and not tested here: the weights that stay still compute nearly the right features, and only too weakly, because a neuron that has lost 19 of 20 inputs adds up to a much smaller sum. Say: "The 200 steps saw a sixth of the digits that the first training had seen." To "would *any* twentieth do?" say: good question, section 3 has that control. Transition: "Which weights were those?"
 
 # %% slideshow={"slide_type": "fragment"}
 net = bench.copy(seed=0)
@@ -105,10 +105,10 @@ Table(["LeNet-300-100", "test digits right, %"], [[when, f"{value:.1f}"] for whe
 # **Predict.** LeNet has two convolutions and three linear layers, so the mean of the five shares is 32 %. Of all weights together, is it **A** less, **B** the same, **C** more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands. The answer is C: the layer `fc1` has four fifths of all weights. Say: "A share of a model is zeros over
+# *For the lecturer, 2 min.* The code is a loop over the modules that asks `isinstance` for the type. Show of hands. The answer is C: the layer `fc1` has four fifths of all weights. Write the sum with the numbers of the bars: (11 + 173 + 19,200 + 4,032 + 336) / 59,838 is nearly 0.4. Who voted B has given `conv1` with its 54 weights as much to say as `fc1`. Why 11 of 54, which is more than 20 %? An amount is rounded to whole weights. Say: "A share of a model is zeros over
 # weights, added up first and divided once." Then ask how one would prove that nothing else was pruned: by the list of masks, five of them, none for a bias.
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "skip"}
 lenet = models.LeNet()  # 3 × 3 kernels, for images of 28 × 28
 for module in lenet.modules():
     if isinstance(module, nn.Conv2d):
@@ -138,8 +138,8 @@ show.zeros_by_layer(lenet)
 # **Predict.** Global, 20 %, an *untrained* LeNet. Which layer loses most, which one least, or do all lose about 20 %?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask: "Random from which range?" First frame: five lines, one a layer, each at its own
-# smallest fifth. Second frame: one line for all. fc1 loses most, 22 %, conv1 least, 4 % in this draw: its weights are spread over a much longer range. Transition: "Can we work out these
+# *For the lecturer, 2.5 min.* Draw two layers, [4, −3] and [0.5], and let the room remove one weight of three: by global it is the 0.5, and the second layer is empty; a third of each layer takes the −3, and nothing of the second. Then ask: "In an untrained LeNet all weights are random. From which range?" From another one in each layer; the next slide says which. Hands for a layer, or for "all about 20 %". First frame: five lines, one a layer, each at its own
+# smallest fifth: that is local. Second frame: one line for all. fc1 loses most, 22 %, conv1 least, 4 % in this draw: its weights are spread over a much longer range. Transition: "Can we work out these
 # numbers without drawing a single weight?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -165,8 +165,8 @@ show.one_line_or_five(models.LeNet())
 # **Predict.** One threshold $t$ for all layers. Which share does a layer lose: **A** $t\,f$, **B** $t\sqrt{f}$, **C** $t/\sqrt{f}$? And what is it for `fc1`, if $t = 0.011$?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Give them a minute, with the last picture before them: each bar chart ends at 1/√f, and t is the part t√f of that, so B. By C fc1 would lose least; by A 44 times as much as conv1, more than all of it.
-# Write the sum on the board, Σ n t √f = aN, and solve it for t: 0.011 here, times √400 is 22 %.
+# *For the lecturer, 3 min.* Draw two lines from 0, one for `fc1` that ends at 1/√400 = 0.05, one for `conv1` that ends at 1/√9 = 0.33, and through both one upright line at t = 0.011. Give them a minute: the part of a line that lies left of t is t / (1/√f) = t√f, so B, 22 % and about 3 %. By C fc1 would lose least; by A 44 times as much as conv1, more than all of it.
+# Where does t come from? A layer of n weights loses n t √f of them, and all layers together lose 20 % of all N weights: write Σ n t √f = 0.2 N, in which t alone is unknown; it is 0.011. In the table compare the first two rows. The third one says that `conv1` scatters most: 3 % of 54 weights are less than two, so a weight more or less counts for much.
 
 # %% slideshow={"slide_type": "skip"}
 lenet = models.LeNet()
@@ -201,8 +201,8 @@ show.derived_and_drawn(fan_in, expected, draws[3])
 # **Predict.** At 5 % left and fine-tuned, how far is random behind global magnitude: **A** under 5 points, **B** 5 to 20, **C** over 20? And is local as good as global?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two votes. Still before the click: "What will fine-tuning do to the curve of random cuts?" Let somebody draw both on the board. Click. (Random climbs far at 10 % left, and stays near guessing at 1 %.) The first answer is C, about 30 points; and at 5 % local is clearly behind
-# global. Say: "The control cuts each layer alike, at random: against *local* it tells how much is due to *which* weights go." Transition: "Why should
+# *For the lecturer, 3 min.* Two votes. Still before the click: "What will fine-tuning do to the curve of random cuts?" Let somebody draw both on the board. Click. The axis goes down from all weights to 1 %, in equal factors. (Random climbs far at 10 % left, and stays near guessing at 1 %.) The first answer is C, about 30 points; and at 5 % local is clearly behind
+# global. If somebody sees that the dense network on the right is a little worse than on the left: section 4 has the reason. Say: "The control cuts each layer alike, at random: against *local* it tells how much is due to *which* weights go." Transition: "Why should
 # local be worse?"
 
 
@@ -257,8 +257,8 @@ show.cut_and_tuned(one_cut, methods)
 # **Predict.** At 5 %: cut locally, but leave `fc3` *whole*, with as many weights left in all. How much of the gap to global is gone: **A** a tenth, **B** half, **C** nearly all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Ask first for other explanations: "global ranks all weights together, so it must know better". Then vote. The answer is C.
-# Say: "One row of a table replaces an explanation." Ask which layer of their own network they would spare.
+# *For the lecturer, 3 min.* Ask first for other explanations: "global ranks all weights together, so it must know better". Then vote. The answer is C. Why is `fc3` thin? Draw one of its ten outputs with 100 arrows into it; a twentieth leaves five arrows to decide on a digit. And to keep it whole costs nothing: 1,000 of 266,200 weights.
+# Say: "One row of a table replaces an explanation." Only the last layer was changed, so nothing is left for "knows better" to explain. Ask which layer of their own network they would spare: try the small ones at the ends first.
 
 # %% slideshow={"slide_type": "skip"}
 spared = {"local, fc3 whole": lambda net, density: local_magnitude(net, density, spare=1)}
@@ -283,7 +283,7 @@ show.with_the_last_layer_whole(one_cut, ("magnitude, local", "local, fc3 whole",
 # **Predict.** After 40 of the 200 steps, is the lead **A** about as just after the cut, **B** a fifth of the way down, as on a straight line, **C** nearly that of the end?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let somebody draw two straight lines between the ends that section 3 showed, then vote. The answer is A. Ask what that does to a paper that reports "our method is so many points
+# *For the lecturer, 2 min.* Let somebody draw two straight lines between the ends that section 3 showed: global from about 80 % to about 95 %, random from about 10 % to about 80 %. Then vote. The answer is A: after 40 steps magnitude has arrived at its end, and random has hardly begun to climb. Ask what that does to a paper that reports "our method is so many points
 # better": without the budget of training the number says little.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -305,7 +305,7 @@ leads = show.leads_over_steps(one_cut)
 # **Predict.** Give both the same 200 steps. Which of the two is ahead then? And would it be the same if the learning rate *fell to zero* over the 200 steps, for both?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask: "Why should a dense network get 200 steps, too?" Because the pruned ones had them. Then vote twice, for the constant and for the falling rate. Say: "Which baseline you name decides whether pruning *improves* anything." Exercise 1 is this experiment.
+# *For the lecturer, 2.5 min.* Ask: "Why should a dense network get 200 steps, too?" Because the pruned ones had them. Then vote twice, for the constant and for the falling rate: dense, sparse, or level. At the constant rate the sparse network is ahead; at the falling rate the two are level. Read the column of the dense network downwards: the constant rate has made it *worse*, since it pushes a network around whose first training ended with a falling rate. So compare each at its best, the dense one without a step or at the falling rate. To "is half a point anything?" say: the ranges in brackets hardly overlap, and there are three seeds; do not make more of it. Say: "Which baseline you name decides whether pruning *improves* anything." Exercise 1 is this experiment.
 
 # %% slideshow={"slide_type": "skip"}
 falling = {}
@@ -337,7 +337,7 @@ show.the_dense_network_too(one_cut, falling)
 # **Predict.** By how much are three cuts ahead of one, with 5 % left in the end, and with 1 %?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Let the room work out the three shares first: the third root of 0.01 is 0.215. Vote for both densities. After the table ask for a network or a task in which rounds are not worth the effort. Transition to the exercise: "Now somebody sells you a pruned network."
+# *For the lecturer, 4 min.* Let the room work out the three shares first: three cuts that each keep k end at k³, and the third root of 0.01 is 0.215. Draw the stairs: 100 %, 21.5 %, 4.6 %, 1 %. Vote for both densities: less than a point, up to ten, more than ten. The answers are the first for 5 % and the last for 1 %: one cut to 1 % leaves a network close to guessing, and three let it recover in between. "One Adam" means that the optimizer is not made anew at a cut. Both arms train for as long, so more training is not the reason. After the table ask for a case in which rounds are not worth the effort: wherever one cut does little harm, as at 5 % here. Transition to the exercise: "Now somebody sells you a pruned network."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Han et al. (2015, section 3.4) pruned AlexNet in rounds, and kept a ninth of the weights where one cut had allowed a fifth. Two explanations come to mind. The first: rounds choose better. When the first part is gone, training moves the weights that stay; some of them grow, because they take over what the removed ones did, and the next cut sees that. The second: rounds simply contain more training. To separate the two, each arm of our race gets the same 200 steps, with the same digits in the same order.
@@ -392,7 +392,7 @@ show.race_table({key: show.tuned(of_key) for key, of_key in runs.items()}, PLANS
 # The check makes up several pairs of networks. It looks at how you make your experiment (the same settings and seeds for both, at least five seeds), and then at what you conclude.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, on paper: "Which runs do you need, and which two numbers do you compare in the end?" Then: "How would you cheat, if you wanted to sell the pruned one?"
+# *For the lecturer, 5 min.* In pairs, on paper: "Which runs do you need, and which two numbers do you compare in the end?" Draw the table: two columns, dense and pruned, and three rows, no steps, 200 at a constant rate, 200 at a falling rate; at least five seeds in each of the six places, the same ones for both. Then take the largest mean of each column, and compare these two. Then: "How would you cheat, if you wanted to sell the pruned one?" Train it on and the dense one not, or both at the constant rate alone, which harms the dense one; or show the best seed.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
