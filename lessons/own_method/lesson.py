@@ -30,7 +30,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask: "If you may keep one weight in ten, how do you choose?" Collect rules on the board: small ones, unused ones, those that
+# *For the lecturer, 1 min.* Ask: "If you may remove nine weights of ten, which do you choose?" Collect rules on the board, and leave them there for the last slide: small ones, unused ones, those that
 # training is just taking away. Say: "Each of these is a score. Today we write methods for scores; the next lesson asks which score is good."
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
@@ -74,8 +74,8 @@ runtime.describe(runtime.best_device())
 # 3, **C** none, there is an error?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask first: "Which of the four is training about to remove by itself?" The one with −5. Then vote;
-# expect A. Click: it is B. Say: "No error, no warning, and the result looks plausible. Who would have noticed?"
+# *For the lecturer, 2.5 min.* The formula by hand, on the board: $w = 0.5$, gradient 2, rate 0.1; the next weight is 0.5 − 0.2 = 0.3, nearer to 0, and $-w\,g = -1$, below 0. With the gradient −2: 0.7, farther away, and +1. Ask: "Which of the four is training about to remove by itself?" The one with −5. Then vote;
+# expect A. Click: it is B, for the L1 in the name is the absolute value, of your scores too. Say: "No error, no warning, and the result looks plausible. Who would have noticed?" If somebody offers a repair: for one cut, hand over `movement - movement.min()`, here 0, 5.1, 5.2, 8. Why then a class? The shift must be thought of in every call, and it does not help with a pattern.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Why this formula? The idea is: if training is pushing a weight towards 0, the network can probably do without it. Plain SGD subtracts a small multiple of the gradient. Take $w = 0.5$ and a rate of 0.1:
@@ -116,7 +116,7 @@ by_size.weight_mask.tolist()
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Read the class line by line. Ask where `t` comes from: the weights, or the importance scores where they are given. Ask where
-# `amount` comes from: `apply` is inherited and hands its arguments to `__init__`. Point at `clone`. Say: "Four
+# `amount` comes from: `apply` is inherited and hands its arguments to `__init__`. Point at `clone`: `default_mask`, the mask so far, is handed over to be read, so we work on a copy. `argsort` lists the places from the smallest score on; the first `k` places become 0. Draw what is inherited: `weight_orig` times `weight_mask` gives `weight`, before each forward pass. Say: "Four
 # lines decide which weights are removed. The rest of the machinery is inherited."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -171,19 +171,16 @@ show.four_weights(movement, {"l1_unstructured": by_size, "Smallest": by_score})
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. What an existing mask leaves to see
 #
-# When a parameter is pruned again, its methods are put into a `PruningContainer`. The **pruning type** of the new one, its `PRUNING_TYPE`, decides what `compute_mask` is given:
-# `"unstructured"`, `"structured"` (with an attribute `dim`) or `"global"`.
-#
-# A type hides what its methods have no use for: an unstructured method compares single weights, a structured one whole slices (here rows), and a global one needs each weight in its place.
+# When a layer is pruned *again*, the **pruning type** of the new method, its `PRUNING_TYPE`, decides what `compute_mask` is given. It hides what the method has no use for: `"unstructured"` compares single weights, `"structured"` whole slices (here rows), and `"global"` needs each weight in its place.
 #
 # **Predict.** 12 weights, 3 by 4; row 0 is pruned as a whole, and one weight of row 1. What shape does `t` have for each type, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* First frame: the layer with its holes. Let somebody circle on it what each type could mean before you click. Then the three
-# frames. Transition: "And what can a method do to weights that are gone?"
+# *For the lecturer, 3 min.* First frame: the layer with its holes. Let somebody circle on it what each type could mean, and collect three shapes on the board, before you click. Then the three
+# frames: (7,), the seven weights that are left, and their places are gone; (2, 4), row 0 is gone as a whole and hidden, row 1 is there with its hole; (3, 4), nothing is hidden. Who says (2, 3) for rows forgets that a row keeps its width. What comes back is written into the places that were handed over. "And on a layer that was never pruned?" All three get the whole tensor, so on a fresh layer a wrong type cannot show. Keep the grid on the board: the next slide counts on it. Transition: "And what can a method do to weights that are gone?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Pruning often comes in rounds, so a method meets layers that have lost weights before. Somebody has to take care that these stay removed, and that an amount of "half" means half of what is *left*. Is it PyTorch, or is it you? That depends on the type.
+# Pruning often comes in rounds, so a method meets layers that have lost weights before. PyTorch then puts the earlier methods and the new one into a `PruningContainer`, which calls the new one. Somebody has to take care that these stay removed, and that an amount of "half" means half of what is *left*. Is it PyTorch, or is it you? That depends on the type.
 #
 # To see what each type is given, we write a method that prunes nothing and keeps what it gets.
 
@@ -236,7 +233,7 @@ show.handed_over(given_to)
 # **Predict.** How many of the 5 come back as *unstructured*, as *structured*, as *global*, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Go back to the grid with its holes, and let the room count for each frame before the click here: 0, 1 and 5. Say: "What a method is not given it cannot bring back." So the last two types multiply by `default_mask`, or start from a copy of it as `Smallest` does.
+# *For the lecturer, 2 min.* Go back to the grid with its holes, and let the room count for each frame before the click here: 0, 1 (the hole in row 1) and 5. Say: "What a method is not given it cannot bring back." "Does it matter, is the weight not 0?" No: `weight_orig` still has the old value, and it takes part at once, without a word. So the last two types multiply by `default_mask`, or start from a copy of it as `Smallest` does. The right number of removed weights is another matter: `t.numel()` counts, in a global method, what is gone as well.
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
@@ -272,7 +269,7 @@ revived
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Ask what "four neighbours" would mean in a flat list of what is left: the neighbours are others. So the type is "global".
-# Vote, then click: a TypeError (B). Say: "The type and the function share a word, and that is all."
+# In the code: the −1 puts pruned weights behind all others, and the last line lets none of them return. Vote (many say A), then click: a TypeError (B). C would be true if the function took it. Say: "The type and the function share a word, and that is all." In the function, "global" says that several layers compete in one list; in the type, that the method is given the whole tensor of one layer. `Smallest` is taken, and leaves 12 of 24.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # [[patterns]] showed why somebody wants such a pattern: a kernel that has room for two of every four weights can use it, and a mask with three in one group is of no use to it. The pattern is about *neighbours*, so the method must see the weights in their places. Of the three types only the global one leaves each weight in its place in every case. And since a global method sees what is gone, it has to look at `default_mask`: the class below gives pruned weights a rank behind all others, −1, which no absolute value reaches.
@@ -311,8 +308,8 @@ show.taken_by_global({Smallest: {"amount": 0.5}, TwoOfFour: {}})
 # **Predict.** A tenth of the layer was pruned before. How many groups keep more than two weights where 2:4 is declared `"unstructured"`, and why: **A** none, **B** about one in seven, **C** nearly all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote; expect A, for the code is the same. It is B. Say: "A kernel for 2:4 has room for
-# two of each four, and nothing warns here." Ask what would have caught it: a test on a layer that is pruned already. That is section 6. The drawing that follows says why.
+# *For the lecturer, 2 min.* Vote; expect A, for the code is the same. It is B: 13.5 % in the last row. Point at the row above it: on a fresh layer the wrong type does no harm. Say: "A kernel for 2:4 has room for
+# two of each four, and nothing warns here." Not even `reshape`: a tenth less than 235,200 weights are 211,680, and four divides that. "Why is *structured* right?" Its slices are rows, and whole rows have whole groups. Ask what would have caught the fault: a test on a layer that is pruned already. That is section 6. The drawing that follows says why.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -357,7 +354,7 @@ show.too_full_table(broken_groups)
 # Twelve weights in three groups. Four of the twelve were pruned before, and the pattern is declared `"unstructured"`.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* First frame: "Which two of each group should stay?" Second frame: "Which four does the method take for a group?" Third frame: let somebody count: one, three, none.
+# *For the lecturer, 2 min.* First frame: "Which two of each group should stay?" (2 and 3; 9 and 8; the 5, alone.) Second frame: "Which four does the method take for a group?" (1, 2, 3, 9, and 8, 7, 1, 5: the holes are left out, so all that follow move up.) It keeps 9 and 3, then 8 and 7. Third frame, back in their places: let somebody count: one, three, none. Point at the middle group, 9 8 7: three of four, and the kernel has room for two.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws twelve weights with holes, the list that is handed over, and the mask that comes back.
@@ -369,16 +366,15 @@ kept_in_groups = show.shifted_groups(PatternDeclaredFlat)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. In a training loop
 #
-# A **callback** is a function that a training loop calls at each step. Ours adds up the movement score, and prunes a bit more every
-# 20 steps, along a cubic curve: where the share $f$ is to be removed in $n$ steps, $f\,(1 - (1 - s/n)^3)$ is
-# gone after step $s$.
+# A **callback** is a function that a training loop calls at each step. Ours prunes a bit more every
+# 20 steps: of a share $f$ that is to be removed in $n$ steps, $f\,(1 - (1 - s/n)^3)$ is gone after step $s$.
 #
 # The `amount` is a share of what is *left*.
 #
 # **Predict.** 60 % is pruned, 80 % is wanted. Which `amount` does that take, and why: **A** 0.2, **B** 0.5, **C** 0.8?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote. It is B. Then the figure: ask why the curve flattens. The optimizer was made before: `weight_orig` is the old Parameter under a new name. Say: "The amount is a share of the
+# *For the lecturer, 3 min.* Draw a bar of ten boxes: six crossed out, four left; two more are to go, which is half of the four. Vote. It is B; who says A takes a share of all weights. Then the figure: read the first step aloud, 0.44, as all weights were left; the second wants 0.706 in all, and (0.706 − 0.439) / 0.561 = 0.48. Ask why the curve flattens. (In the beginning redundant weights are plenty, and later each cut meets weights that the network needs. That is the idea of the paper; we did not measure it.) Ask why the callback sits *inside* the loop: the score needs the gradient of every step, and the next `zero_grad` takes it away. "Does the optimizer still know the weights after a cut?" Yes: `weight_orig` is the old Parameter under a new name. Say: "The amount is a share of the
 # survivors."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -476,7 +472,7 @@ show.staircase(share, gradually.amounts, held)
 # **Predict.** By which of the three does the network lose most, and why? (Try it with the scores −3, −1, 0 and 2.)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Write −3, −1, 0, 2 on the board and let the room say which two `Smallest` removes. Then vote, then click. Ask which of the four the loss depends on least. Say: "Furthest below 0 is not the same as least needed." The last rows of the table are the controls: zeros removed first, and no cut.
+# *For the lecturer, 3 min.* Write −3, −1, 0, 2 on the board and let the room say which two `Smallest` removes (−3 and −1), and which two without the sign (0 and −1). Then vote, then click: movement, 29.2 % right after the first cut. Ask which of the four the loss depends on least. (On the 0: as a rule its gradient was always 0, at an empty pixel for instance. The −3 has a large weight or large gradients.) Say: "Furthest below 0 is not the same as least needed." The last two rows of the table are the controls. *Zeros first* asks whether the harm is that zeros stay: it keeps none at empty pixels, and still loses nearly as much, so most of the harm is in removing the −3. *No cut* says what training alone gives; two of the scores end near it, so neither callback nor schedule is to blame. "Is the paper wrong, then?" No: there the score adds up over thousands of steps, and pruned weights may return.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A fourth trial, a control, keeps the sign but removes the scores of exactly 0 first. A last network takes the 120 steps without a cut, because training alone changes the accuracy, too. Many pixels at the edge are 0 in every image. A weight at such a pixel has a gradient of 0 in each step; the table counts how many of these weights the first cut keeps.
@@ -637,8 +633,8 @@ def properties(prune_it, promise=None):
 # **Predict.** Which rule does each break first, and why: (1) zeros and ones, (2) no revival, (3) two applications, (4) the promise, here half of what is left?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two minutes for the three lines before the table. Read the smallest examples aloud. Say:
-# "Each of these is a test to keep."
+# *For the lecturer, 3 min.* Two minutes in pairs for the three lines; one hint each: does it look at `old`; what kind of numbers does it return; what about equal scores? Vote on a rule for each, then the table. Read the examples aloud. *One*: all four weights are gone, the median is 0, the 0.5 lies above it and returns. *Two*: a score of 0.5 becomes a "mask" of 0.5, which halves the weight. *Three*: two weights are left, both 0; one is to go, and neither lies *above* the smallest, so both go. On the board: scores 1, 1, 2, 5 and `k` = 1, two are removed. "Would random weights have shown it?" Hardly: they are never equal; counts are. Say:
+# "Each of these is a test to keep." And: "Passing is no proof; which situations are drawn is up to you."
 
 
 # %% slideshow={"slide_type": "-"}
@@ -817,7 +813,7 @@ def threshold_mask_solution(scores, default_mask, threshold):
 # The seed draws the scores and which weights were pruned before. A method that raises an error counts as 16 breaches, one for each weight of the layer. The check makes up several colleagues; some of their faults show with one seed in three, or with only one of yours. It first looks at how you make your experiment: all three layers, with the same seeds, at least five. (`any(...)` over a generator stops at the first breach, and then the layers do not have the same seeds: make a list first.) Then it looks at what you conclude.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs, without a laptop: "Fill in a table of three columns: fresh, alone, container; breach or none. What does each row say?" Ask for the row *none, breach, none*: a fault or not? The code is for home.
+# *For the lecturer, 4 min.* In pairs, without a laptop: "Fill in a table of three columns: fresh, alone, container; breach or none. What does each row say?" The rows: a breach when fresh is the formula, whatever stands in the other two; none, breach, breach the mask; none, none, breach the type. Ask for the row *none, breach, none*: a fault or not? None: PyTorch calls the method on the first and the last layer alone, and an unstructured one is never handed what is gone. Who has one row for "mask" and "type" should ask which two layers differ in the container alone. The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -871,7 +867,7 @@ instruments = {
 # **Predict.** Which of the five have a fault, and where: formula, mask or type?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Five votes by show of hands, then the table. Spend the time on the first two rows: the same `compute_mask`, and only one of the two has a fault. Ask: "How would you repair the second row?" There are two ways.
+# *For the lecturer, 3 min.* Five votes by show of hands, then the table. Spend the time on the first two rows: the same `compute_mask`, and only one of the two has a fault. Alone, both take half of all 16 weights; only the second is ever handed all of them by PyTorch. Ask: "How would you repair the second row?" There are two ways: a type that hides what is gone, or code that counts what is left. And the fourth? By its type alone: a list without places cannot be repaired by code. Somebody will ask about the last row, 1, 2, 0: the 0 does not acquit it. Its fault needs two equal scores just where the half ends, and with these nine seeds the container had none there.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Runs the five instruments on each layer, with nine seeds.
