@@ -30,7 +30,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Say: "Last time a student with a thousand images lost more than a third of its errors to a teacher. Today the students change: one never sees a class, one has all images, one has two bits. Who do you think gains most?" Write two guesses down.
+# *For the lecturer, 1 min.* Say: "Last time a student with a thousand images lost more than a third of its errors to a teacher. Today the students change: one never sees a class, one has all images, one has two bits. Who do you think gains most?" Write two guesses down. If somebody asks about the pictures: they are digits that a teacher finds a little like a class that they do not show. Do not say which class.
 
 # %% tags=["setup", "legacy"] slideshow={"slide_type": "skip"}
 import copy
@@ -83,7 +83,7 @@ runtime.describe(device)
 # **Predict.** How many of the test threes does the student of the teacher recognise: **A** none, **B** one in ten, **C** most? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; expect A. Let somebody argue for C: where could a three come from? From other digits that are a little like one, and the teacher says how much; do not say which, that is the next vote. If nobody finds it, write the two logits of the page on the board, 8 and 4, and let the room guess the probabilities at T = 8.
+# *For the lecturer, 3 min.* Say that both students are the same small network, with two layers of 100 units. Vote; expect A. Let somebody argue for C: where could a three come from? From other digits that are a little like one, and the teacher says how much; do not say which, that is the next vote. If nobody finds it, write a five on the board with its logits 8 for the five, 4 for the three, 0 for the eight others, and let the room guess the probabilities. At T = 1: 0.98, 0.02, nearly 0. At T = 8 the logits are 1, 0.5 and 0, and the probabilities 0.22, 0.13 and 0.08: "a five, and rather a three than a two". After the click compare the first row with the third: same images, so the images alone did not do it. The row T = 1 is the control for the temperature: the same teacher, with 0.02 in place of 0.13.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In [[distillation]] a small network, the *student*, learned from the answers of a large one, the *teacher*. These answers are probabilities for all ten classes. They were softened by a *temperature* $T$: the logits are divided by $T$ before the softmax, so that small probabilities become larger. A student with 1,000 images made over a third fewer errors in this way.
@@ -156,7 +156,7 @@ show.unseen_table(found, recognised, threes, len(test_x))
 # **Predict.** Add up all that the teacher gives to 3 in its 45,000 answers. Which share of it comes from fives: **A** about an eighth, **B** a third, **C** more than half? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Vote; expect B or C, because of the eight. Then let the room look at the figure, and read the caption last: "These are the extreme ones. The caption adds up all of them."
+# *For the lecturer, 1.5 min.* Vote; expect B or C, because the eight pictures are nearly all fives (they stood on the first slide). Then click, let the room look at the figure, and read the caption last: "These are the extreme ones. The caption adds up all of them." Twos give the most, and nine digits share it nearly evenly. So was it wrong to look at the eight? Not wrong, but they are the largest of 45,000 values, and a sum says something else. If somebody wants to know whether fives are needed: in a trial a student without fives still recognised a quarter to a half of the threes.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws the eight images with the highest soft target for the missing class.
@@ -177,7 +177,7 @@ show.most_like(x[present], y[present], F.softmax(v[present] / 8, 1)[:, MISSING],
 # **Predict.** The threes that it misses: do their margins lie far to the left, where most other digits are, or just left of 0? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote. First frame: "Just left, mostly." The axis is logarithmic: the overlap is a small part of each hill. Second frame: "We add b to the student's logit of 3, so the line moves left by b." Third frame: whose hill is this? Ask how one would find b without cheating; that is the next slide.
+# *For the lecturer, 2.5 min.* Write two images on the board: a three with a logit of 4.1 for 3 and 5.0 for the highest other class has the margin −0.9; one with 1.0 and 6.0 has −5.0. Vote. First frame: "Just left, mostly." The axis is logarithmic: the overlap is a small part of each hill. Second frame: "We add b to the student's logit of 3, so the line moves left by b." With b = 1.5 the first of our two threes is won and the second is not; and a five with the margin −1.2 becomes a false alarm, which is the price. Third frame: whose hill is this? That of a student of labels: its threes lie within the hill of the others, far from the line. Ask how one would find b without cheating; that is the next slide.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # One threshold decides over all answers "3", and a threshold can be moved. Add a number $b$, a **bias**, to the logit of 3 of every image.
@@ -222,7 +222,7 @@ show.margins(z_test["teacher, T = 8", 0], test_y, MISSING, taught_b, control=z_t
 # **Predict.** Can a bias save the student of labels, too? And why, or why not?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Vote: can the student of labels be saved? After the table: "The distilled student tells threes from the rest; its threshold was off. No threshold helps the other one." Point at the two rows "as many threes": no label was used there. Then ask what choosing on the test set would have won on top, and compare the rows.
+# *For the lecturer, 3.5 min.* Ask first what is wrong with the paper's way: b was fitted to the images by which the network is judged. Vote: can the student of labels be saved? After the table read the first two rows: 279 − 70 = 209 threes are won, for 105 − 9 = 96 false alarms more (in the run on this page). Then the row *labels, as many threes*: it says "3" as often as the teacher does, and has more errors than before. "The distilled student tells threes from the rest; its threshold was off. No threshold helps the other one." Point at the two rows "as many threes": no label was used there. Then ask what choosing on the test set has won on top: compare the row *test set* with the two above it. A few errors, because one number can hardly adapt to 10,000 images.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # To choose $b$ by the test set is to tune on the images by which one is judged ([[baseline]]). So we choose it on images that took no part in the training, and read the errors on others. Somebody at work may have no labels for the new class either. Then the teacher can help once more: we choose the $b$ with which the student says "3" as often as the teacher does.
@@ -269,14 +269,16 @@ show.bias_table(fixed)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. How many images?
 #
-# The student 2×30 of [[distillation]] (two layers of 30 units), always 1,000 steps of 50 images, now with more images to draw from. (The three passes take 150 images a step.) Labels and teacher *each* get the best of three learning rates: 0.01, 0.02, 0.03.
+# The student 2×30 of [[distillation]], always 1,000 steps, now with more images to draw from. Labels and teacher *each* get the best of three learning rates.
 #
 # **Predict.** With which plan is nothing left of the gain: **A** 5,000 images, **B** all 50,000 in one pass, **C** all in three passes? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Vote A to C. Ask what the labels of 1,000 images can say, and those of 50,000. After the table ask in how many things the last row differs from the one before; then cover the column of the teacher's best rate: at 0.01 for both you would have said that one pass over all images gains nothing (Deeper has the rates).
+# *For the lecturer, 3.5 min.* Say: the first three plans take 50 images a step, the three passes 150; the rates are 0.01, 0.02 and 0.03. Vote A to C. Ask what the labels of 1,000 images can say, and those of 50,000: the teacher saw 50,000, so with 1,000 the student gets something of the other 49,000 through its answers; with all of them it can find the same things by itself. After the table read the last column downwards: what is *left* of the errors. Ask in how many things the last row differs from the one before. (Two: passes, and images a step. So the step from 0.94 to 1.05 has no single cause, and so near to 1 we read no more out of two seeds.) Why the best of three rates? On the board, made up: labels 200 errors at a low rate and 250 at a high one, teacher 210 and 180. At the low rate 1.05, at the high one 0.72, each at its best 0.90. *Deeper* has the rates of our students.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# The student has two layers of 30 units. A step takes 50 images, in the three passes 150.
+#
 # Why should the number of images matter? The teacher saw 50,000 labelled images. A student with 1,000 of them gets, through the teacher's answers, something of the other 49,000. A student that has all 50,000 can find the same things by itself, if it has the time. So one expects less gain with more images. How much less is a question for the experiment.
 #
 # When does one have such a teacher and not its images? When somebody else trained it: the network can be downloaded, and the images cannot, or must not leave the place where they are.
@@ -331,7 +333,7 @@ show.plans_table(plans, teacher_errors)
 # A student need not be a *smaller* network. It can be the teacher itself, with fewer weights or with fewer bits. Its teacher is then what it was before.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Go from left to right: all weights, the 5 % of largest magnitude over the whole network, four levels a layer. A crossed cell is cut to zero; orange is float, blue is 2-bit. Ask what each weight costs in a file, and let somebody do the sums of the page on the board. The caption says how many errors each makes before anything is repaired.
+# *For the lecturer, 2.5 min.* Go from left to right: all weights, the 5 % of largest magnitude over the whole network, four levels a layer. A crossed cell is cut to zero; orange is float, blue is 2-bit, and white in the third picture is the level 0. (Why are so many at 0? The largest weight of the layer sets the step.) Ask what each weight costs in a file, and let somebody do the sums on the board for 266,200 weights: times 4 bytes is 1.06 MB; 5 % are 13,310, times 4 bytes for the value and 2 for the column is 80 kB; four weights to a byte are 66.6 kB. The caption says how many errors each makes before anything is repaired. Then: "We repair both with 1,000 images. Who says what is right on them: the labels, or the network as it was?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # We take three ways of making a network small that earlier lessons worked out. [[static]] turned a trained network into one that computes with integers of 8 bits; the ranges of its numbers were found on some images. [[qat]] trained with weights that are rounded to 2 bits in each step, and handed the gradient straight through the rounding. [[prune_model]] set the weights of the smallest magnitude in the whole network to 0, and trained the rest on. The last two need images to repair the network, so one can ask who should say what is right on these images: the labels, or the network as it was. Static int8 is the odd one out. Its calibration looks at ranges only, and nobody says what is right. There the question is whether the gain of a student that was taught in fp32 *survives* the rounding.
@@ -480,7 +482,7 @@ int8_modules = int8_audit.audit(small_int8["teacher"][0], x[:1].cpu()).count("in
 # **Predict.** In fp32 the teacher helped (section 3). In which of the others does it, and why: static int8, 5 % of the weights, 2 bits?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room strike out the forms that it does not believe in. Read the table by pairs, and ask what differs within a row, and what between two rows. Leave the table up for the next question: what do you ship?
+# *For the lecturer, 3 min.* Say which row is which: 2×30 learns from nothing, its int8 copy is only rounded, the other two began as the teacher and are repaired in 200 steps. Let the room strike out the forms that it does not believe in; many strike out int8, where nobody learns. After the click read the ÷ from above: int8 passes the gain on, because rounding to 8 bits moves hardly any answer. Ask what differs within a row: what they were taught, and the learning rate that suits it. And between two rows: first weights, size and steps as well. So the table does not say which format is best. Copy the column *file* to the board for the next slide: 102, 33, 87, 72 kB.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes the errors of each form with labels and with the teacher, and the size of its file.
@@ -507,7 +509,7 @@ show.forms_table(lines, few, teacher_errors, size_report(show.on_cpu(teacher)).f
 # **Predict.** Which of the four do you ship if the weights may take 50 kB of *memory* while the network runs? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask with the table still up; expect the 2-bit network. Ask then what has to happen to its file before a layer can run. After the click: "Each arrow goes from labels to teacher: it points down, not left, because a teacher costs no byte."
+# *For the lecturer, 2 min.* Ask with the four sizes on the board; expect the 2-bit network. Ask then what has to happen to its file before a layer can run: it is decoded, and is an ordinary fp32 network of 1.06 MB again. So is the pruned one; 2×30 in fp32 needs 99 kB. Only int8 computes with its 25 kB as they are. After the click: "Each arrow goes from labels to teacher: it points down, not left, because a teacher costs no byte." If somebody asks what would change the answer: a kernel that reads 2-bit or sparse weights.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws errors over file size, an arrow from labels to teacher for each form.
@@ -582,9 +584,18 @@ def bias_for_solution(z_student, z_teacher, missing):
 #
 # With 1,000 images and 1,000 steps a teacher saves over a third of the errors. Somebody else took 50,000 images and 100 steps, and the gain was gone. Was it the images or the steps?
 #
-# You get an instrument, `errors(taught, images=n, steps=s, seed=k)`: the test errors of student `k`, taught by `"labels"` or by `"teacher"`, with 1,000 or 50,000 images and 100 or 1,000 steps, at its best learning rate. The *gain* of a plan is 1 less the ÷ of section 3, 1 − (mean errors with the teacher) / (mean errors with labels), over at least three students, the same for both. It is *lost* if it is 0.2 or less.
+# The *gain* is the share of the errors that the teacher saves. It is *lost* if it is 0.2 or less.
 #
-# `what_took_it(errors)` → `"images"` if the gain is lost when you change the images alone, and not when you change the steps alone; `"steps"` the other way round; `"both"` if each change alone loses it; `"neither"` if none of them alone does
+# - `"images"` if changing the images alone loses it, and changing the steps alone does not
+# - `"steps"` the other way round
+# - `"both"` if each change alone loses it
+# - `"neither"` if none of them alone does
+#
+# <!-- page -->
+#
+# You get an instrument, `errors(taught, images=n, steps=s, seed=k)`: the test errors of student `k`, taught by `"labels"` or by `"teacher"`, with 1,000 or 50,000 images and 100 or 1,000 steps, at its best learning rate. The gain is 1 less the ÷ of section 3, 1 − (mean errors with the teacher) / (mean errors with labels), over at least three students, the same for both.
+#
+# `what_took_it(errors)` → one of these words
 #
 # <details><summary>Hint</summary>
 # Write a function that gives the gain of one plan. You need the gains of two plans, each of which differs from the first plan in one thing.
@@ -596,7 +607,7 @@ def bias_for_solution(z_student, z_teacher, missing):
 # The check makes up several families of students. They answer at once, so use as many runs as you like (up to 2,000 for each experiment).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, without a laptop; alone it takes 12. Draw a table of two rows and two columns on the board, images and steps, and write 37 % into the first cell. "Which cell did the other person measure? Which two cells do you ask for?" Somebody will compare errors in place of gains: more images make fewer errors with labels, too.
+# *For the lecturer, 5 min.* In pairs, without a laptop; alone it takes 12. The gain is the share of the errors that the teacher saves: 1 − errors with the teacher / errors with labels. Draw a table of two rows (1,000 and 50,000 images) and two columns (1,000 and 100 steps), and write 37 % into the first cell. "Which cell did the other person measure?" The one diagonally below: both things differ there. "Which two cells do you ask for?" The two neighbours of the first. Fill in made-up numbers and ask for the word: 30 % below and 5 % beside it is "steps"; 15 % and 5 % is "both"; 30 % and 25 % is "neither", though the diagonal may be 0. Somebody will compare errors in place of gains: more images make fewer errors with labels, too.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -639,7 +650,7 @@ def what_took_it_solution(errors):
 # **Predict.** What does the rule of exercise 2 say of our student: images, steps, both, or neither? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote for one of the four words, then the table. Ask for the reason in the left column: why does a teacher need time?
+# *For the lecturer, 2.5 min.* Vote for one of the four words, then the table. The cell at the right of the first row is the first plan; compare its neighbours, one to the left and one below, with a fifth. Ask for the reason in the left column: why does a teacher need time? In a soft target the differences between the classes are small numbers, and a student needs many steps until it gives them. And for the lower row: labels of 50,000 images say more by themselves. If somebody asks whether 7 % and 6 % differ from each other: with two seeds nobody can say; that both are far below a third is plain.
 
 # %% slideshow={"slide_type": "skip"}
 of_100_steps = each_at_its_best((1_000, 50_000), 100, rates=(0.02, 0.03, 0.05, 0.08), desc="100 steps")
@@ -779,4 +790,4 @@ claims.show("students")
 # **Credits**: the experiment of the missing class and its bias are Geoffrey Hinton's, Oriol Vinyals' and Jeff Dean's ([arXiv:1503.02531](https://arxiv.org/abs/1503.02531), section 3). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Take up the two guesses from the first slide: who gained most? The one that never saw a three. Then ask what one would have to know before using distillation at work: how many images, how many steps, and what does the teacher know that they do not say?
+# *For the lecturer, 1 min.* Take up the two guesses from the first slide: who gained most? The one that never saw a three. Then ask what one would have to know before using distillation at work: how many images, how many steps, and what does the teacher know that they do not say? The bars below are files of this lesson: the two repaired networks, a fifteenth and less of the first.
