@@ -30,7 +30,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Say: "So far all layers got as many bits. Somebody pays for that: a layer that needed more, and a layer that needed fewer." Ask: "If you could give one layer more, which?" Keep the guesses: first, last, largest.
+# *For the lecturer, 1 min.* Say: "So far all layers got as many bits. Somebody pays for that: a layer that needed more, and a layer that needed fewer." Ask: "If you could give one layer more, which?" Keep the guesses: first, last, largest. The notes fill the 45 minutes. If you are late after section 2, leave out *What the experiment says of our network*, and say of *More bits for the last layer* its one sentence.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import copy
@@ -134,7 +134,7 @@ def right(choice, model=net, after=None):
 # **Predict.** Float is more than 91 % right. What is left with 3 bits for every weight, and why: **A** 90 % or more, **B** 85 to 90 %, **C** less?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Say what the network is. Vote; the answer is C. Point to 5 bits: as good as float. Ask: "All layers lose a little, or a few of them a lot?" That is the next slide.
+# *For the lecturer, 2.5 min.* The network: a convolution, two residual blocks, a linear layer. A row by hand, with 2 bits: −0.5, 0.1, 1.0 has a range of 1.5 and four levels, so the step is 0.5 and the levels are −0.5, 0, 0.5, 1; 0.1 becomes 0. Vote; the answer is C. Point to 5 bits: as good as float. "Why 3.07 bits, and not 3?" Each row also stores its scale and its zero point. Ask: "All layers lose a little, or a few of them a lot?" The table cannot say; that is the next slide.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Measures the float network, and one width for all layers.
@@ -151,14 +151,14 @@ show.accuracies(widths, right, bits_a_weight=bits_a_weight)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### One layer of seven
 #
-# The bars: how many weights each layer has. *1a* and *1b* are the two convolutions of the first block, *short* is the shortcut of the second.
+# The layers: *first*; *1a* and *1b* of the first block; *2a*, *2b* and the shortcut *short* of the second; *last*.
 #
-# Now the *first* layer gets 8 bits, and the other six stay at 3.
+# Now the *first* layer, 288 of 76,704 weights, gets 8 bits, and the other six stay at 3.
 #
 # **Predict.** How much of what 3 bits lost comes back, and why: **A** a tenth, **B** a third, **C** more than half?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let somebody read the bar: the first layer has 288 of 76,704 weights. Vote; most say A. The answer is C. The last row of the table is the other way round: rounding *only* this layer loses nearly as much as rounding all. Ask: "What would you do with the bits of the others?"
+# *For the lecturer, 2.5 min.* Vote; most say A, since 288 weights are 0.4 % of all. Click, and let somebody read the bars: *2b* has nearly half of the weights. The answer is C: from 78.7 to 88.4, of the 12.7 points that 3 bits lost. The last row of the table is the other way round: rounding *only* this layer loses nearly as much as rounding all. Ask: "What would you do with the bits of the others?" Take some from a large layer, and give them here, where five bits more for each weight are 1,600 bits of 236,000. But first we must know from which layer.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the sizes of the layers, and measures the network with the first layer spared, and with it alone rounded.
@@ -188,7 +188,7 @@ show.accuracies(cases, right, heading="bits")
 # The answer has moved, whatever the label is. By how much?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Do the three rows on the board. Ask: "Is the rounded network worse, or better?" Then weight the rows by 0.7, 0.2, 0.1 and let the room compute 0.10.
+# *For the lecturer, 2 min.* Do the three rows on the board. Ask: "Is the rounded network worse, or better?" It depends on the label: worse for the first class, *better* for the second, and the answer is damaged in the same way in all three rows. Then weight the rows by what the float network itself says, 0.7, 0.2, 0.1, and let the room compute 0.235 − 0.139 + 0 = 0.10. "Why not the accuracy?" It notices only an answer that changes from right to wrong or back.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # We try each layer alone, and ask how much worse the network gets. But what is "worse"? Accuracy notices only the images whose answer changes from right to wrong or back. A layer whose rounding moves many answers a little, and none of them from one class to another, leaves no trace in it. The loss with labels is finer, but it needs labels, and it has a second weakness. The table shows it, with three classes: the float network gives them the probabilities 0.7, 0.2 and 0.1, the rounded one 0.5, 0.4 and 0.1.
@@ -221,7 +221,7 @@ def moved(said, target):
 # **Predict.** Seven layers, each alone at five widths: 35 networks, on 250 images. In how many does the loss *with labels* fall, and why: **A** none, **B** one to four, **C** more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote. The answer is C. "Would you give bits by such numbers?"
+# *For the lecturer, 2.5 min.* Vote. The answer is C: read the first column alone, 9 of 35 on average, and 0 for the divergence. Then the upper row under *short* and *last*: between four lots of the same images the change is now positive, now negative. "Would you give bits by such numbers?" No: you would follow the chance of the labels. Then *first*: where the damage is great, both rows agree. To those who said A: these networks are probably not better, only luckier with 250 labels.
 
 # %% slideshow={"slide_type": "skip"}
 target, said = answers(net), {}
@@ -251,7 +251,7 @@ label_table
 # **Predict.** *2b* has nearly half of all weights, *last* under a hundredth. At 2 bits, which of the two moves the answers more, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote between 2b and last. Then read the picture: seven columns, five dots each, a logarithmic axis. Ask for a layer that could do with 2 bits.
+# *For the lecturer, 3 min.* Vote between 2b and last; the answer is last. Then read the picture: seven columns, five marks each, a logarithmic axis, so each large division is a factor of ten. Ask for a layer that could do with 2 bits: *short*, whose marks of 2 and 3 bits lie on each other at 0.003, and *2b*. Ask for the layer that wants most: *first*, whose mark of 4 bits is above most others' mark of 3. "Why does it rise from 5 to 6 bits?" The levels stand at other places; why here was not looked into.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the sensitivities.
@@ -282,7 +282,7 @@ show.sensitivities(cost, NAMES, BITS)
 # What we have is a *knapsack problem*. Things have a weight and a value, the sack holds only so much, and we want as much value in it as possible. For a traveller the natural rule is to look at the value *per kilogram*, and to pack the best things first. The rule above says the same of bits. It is called **greedy**, because it takes what is best at this step and never looks further.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Say: "A knapsack: things with a worth and a weight, and a sack that holds so much. What do you pack first?" Per kilogram. Bytes are one price among others; ask which price a phone would have.
+# *For the lecturer, 1.5 min.* Say: "A knapsack: things with a worth and a weight, and a sack that holds so much. What do you pack first?" Per kilogram. Point at the last sentence: the kilograms are the bits of the file. Bytes are one price among others; ask which price a phone would have: time, or energy, which somebody has to measure on the phone.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Three layers by hand
@@ -298,7 +298,7 @@ show.sensitivities(cost, NAMES, BITS)
 # **Predict.** How many bits does each layer have when the file is full, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let them work in pairs, with a pencil, step by step: who has the best offer now? The answer is 4, 4, 2. Stop at step 2: A takes a second bit before B takes its first.
+# *For the lecturer, 3 min.* Let them work in pairs, with a pencil, step by step: who has the best offer now? Write the offers on the board. A: 0.40 / 10 = 0.040, then 0.05 / 10 = 0.005; B: 0.12 / 40 = 0.003, then 0.04 / 40 = 0.001; C: 0.03 / 50 = 0.0006. So the bits are given to A, A, B, B, and the file grows to 210, 220, 260, 300. The answer is 4, 4, 2. Stop at step 2: A takes a second bit before B takes its first, although B would save more with it, since B's bit costs four times as much. Who says 3, 3, 3: that costs 0.43, this 0.37. "Is greedy always best?" No: with 0.15 for C at 2 bits it ends at 0.44, for 40 bits are left over and C needs 50.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **A and B end with 4 bits and C stays at 2, because a bit is cheap in A, and C, with half of all weights, saves least for what it costs.**
@@ -362,14 +362,14 @@ def greedy(cost, budget, model=net):
 # **Predict.** The budget is what 3 bits for all take. Which layers end above 3, which below, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote for each of the seven layers, then click. Read the numbers in the blocks aloud: the order of the steps. The first of them cost next to nothing: the curve on the right falls straight down.
+# *For the lecturer, 2.5 min.* Vote for each of the seven layers, above 3 or below: write seven arrows on the board. Then click, and compare: *2b* and *short* stay at 2. Let the room say why: a bit of *2b* costs as much as two bits for both layers of the first block, and *short* hardly moves the answers even with 2. Read the numbers in the blocks aloud: the order of the steps. The first three all go to the first layer, and cost next to nothing: the curve on the right falls straight down.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Makes the greedy choice for the file of 3 bits, and draws its steps.
 THREE = bits_a_weight(alike(3))
 show.steps_of_greedy(greedy(cost, THREE), cost, bits_a_weight)
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The layers *2b* and *short* stay at 2 bits and the other five end above 3, because these two save least for what a bit of them costs.**
 #
 # <!-- page -->
@@ -384,9 +384,9 @@ show.steps_of_greedy(greedy(cost, THREE), cost, bits_a_weight)
 # **Predict.** In the file of 3 bits, how far above one width for all is the greedy choice, and why: **A** about 2 points, **B** about 5, **C** about 10?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote. The answer is C. Then point to the leftmost point of the greedy line and ask what happened there. Let it hang.
+# *For the lecturer, 2.5 min.* Vote. The answer is C: at 3.07 bits green is at 90, blue at 79. Who said A forgot how much the first layer alone gave back. "Has anybody seen the test images?" No: the bits were chosen with training images, without labels. Then point to the leftmost point of the greedy line, which falls by more than ten points, and ask what happened there. Let it hang; *More bits for the last layer* answers.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Makes the greedy choice at five budgets, and draws what each way to choose gets right.
 BUDGETS = (2.25, 2.5, 2.75, THREE, 3.5)
 chosen = {budget: greedy(cost, budget)[-1] for budget in BUDGETS}
@@ -409,7 +409,7 @@ show.fronts(lines | {"greedy": [*chosen.values()]}, right, bits_a_weight)
 # **Predict.** How far is the greedy choice above the rule at the size near 3 bits, and why: **A** less than a point, **B** two to five points, **C** more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. The answer is A. Be honest: the rule cost no image. What the greedy choice adds are the budgets in between.
+# *For the lecturer, 2 min.* Say how to read 8333338: the bits from the first layer to the last. Vote. The answer is A: 89.9 against 89.6 in the middle row, which 5,000 images do not tell apart. Let the room say why a rule without a measurement is so good: it happens to protect the one layer that needs it. Be honest: the rule cost no image. What the greedy choice adds are the budgets in between, and networks where the habit is wrong.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Gives the greedy choice the rule's file as its budget, three times.
@@ -451,7 +451,7 @@ def norms_anew(model, images=seen[0]):
 # **Predict.** How much of what 3 bits for all lost does this give back, and why: **A** a tenth, **B** a third, **C** more than half?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote. The answer is C. Then let the room say again what ten points of the section before were: mostly the price of old statistics. "What is left of the greedy choice?" About three points, and the rule is level.
+# *For the lecturer, 3 min.* First the idea by hand: an output of the first layer is a sum of nine products. With errors 0.02, −0.01, 0.03 and six times 0 of the nine weights their sum is 0.04; where the image is smooth and has 0.5, the output is off by 0.02, everywhere: a constant. Vote. The answer is C: from 78.7 to 88.6. "Why does it need no bit?" The statistics are in the file anyway. Then let the room say again what ten points of the section before were: mostly the price of old statistics. "What is left of the greedy choice?" Read the last column: 91.5 against 88.6, about three points, and the rule is level.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Measures the batch norms anew in five networks.
@@ -488,7 +488,7 @@ show.shift_table(shifts)
 # **Predict.** Divergence together over the sum, at the five budgets of the first figure, and why: **A** near 1, **B** above 1 everywhere, **C** from half to double?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Go back to the third point on the board. Vote. The answer is C. Ask whether a factor of two matters: only if the order of the choices changes. It does, on the next slide.
+# *For the lecturer, 2.5 min.* Go back to the third point on the board: a layer saves as much as alone. Vote. The answer is C; the caption has the five quotients. Why in both directions? Write: a score that is moved by 1 and by 1 again is moved by 2, and 2² = 4 in place of 1 + 1; moved by 1 and by −1, 0. Ask whether a factor of two matters: only if the order of the choices changes. It does, on the next slide.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -519,7 +519,7 @@ show.believed_and_measured(sums, joint, chosen, bits_a_weight)
 # **Predict.** The last layer gets 6 bits in place of 2, nothing else changes. What happens to the accuracy (old statistics), and why: **A** up by a point or more, **B** the same, **C** down?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; nearly all say A or B. The answer is C, by some ten points. Then the last column: with new statistics it is gone. Say: "We nearly told a story about the last layer."
+# *For the lecturer, 2.5 min.* Vote; nearly all say A or B. The answer is C, by some ten points. Read the first row against the last: the *sum* falls, so greedy believes that things get better, and *together* doubles. "How can that be?" Everything else is coarse, and the coarse last layer happens to undo part of what the others break; how it does so was not looked into. This is the leftmost point of the first figure. Then the last column: with new statistics it is gone. Say: "We nearly told a story about the last layer."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Measures three networks that differ in the last layer alone.
@@ -629,6 +629,8 @@ file_table
 #
 # `losses_add_up(loss)` → `"more"` if both layers together add more than 1.1 times the sum of what each adds alone, at 2 bits and at 4; `"less"` if they add less than 0.9 times the sum at both; `"add up"` if neither, at both; else `"depends"`
 #
+# <!-- page -->
+#
 # <details><summary>Hint</summary>
 # What is the loss of a network in which nothing is rounded? How often is it contained in the loss of "first", and how often in the sum of "first" and "last"?
 # </details>
@@ -637,7 +639,7 @@ file_table
 # The check makes up several networks. A layer *adds* the loss with it rounded minus the loss with nothing rounded. All comparisons are of means over the pieces, and the means are taken before anything is compared. The check looks at how you make your experiment (all four arms, on the same three pieces or more, with 2 bits and with 4), and then at what you conclude.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs, without a laptop: none 0.3, first 0.6, last 0.8, both 1.1. Most say "less". The answer: 0.8 against 0.3 + 0.5, so they add up. Whose loss was counted twice?
+# *For the lecturer, 4 min.* In pairs, without a laptop. Write on the board: none 0.3, first 0.6, last 0.8, both 1.1, the same with 2 bits and with 4. Most say "less", since 1.1 is less than 0.6 + 0.8. The answer: a layer *adds* its loss minus that of "none", so 0.8 against 0.3 + 0.5, and they add up. Whose loss was counted twice? That of "none", which is in "first" and in "last". Then ask for a fourth number that makes it "more": both above 0.3 + 1.1 · 0.8 = 1.18.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -673,7 +675,7 @@ def losses_add_up_solution(loss):
 # The first and the last layer of SmallResNet, by the rule of Exercise 1, with labels, on four pieces of 250 training images. What do you conclude?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let somebody apply the rule to both rows before you say the word: "depends".
+# *For the lecturer, 1.5 min.* Let somebody apply the rule to both rows before you say the word: 1.24 is above 1.1, so "more" with 2 bits; 1.03 is neither above 1.1 nor below 0.9, so with 4 bits they add up. Not the same at both: "depends".
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Runs the experiment of Exercise 1 with the first and the last layer of SmallResNet.
