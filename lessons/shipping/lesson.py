@@ -32,7 +32,7 @@
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Say: "For a whole course lessons wrote their models into one ledger. Today we read it." Ask: "What do you have to know before you can answer the question of the title?" Collect on the board: how small, how
-# good, how fast, on which device, how sure. Each comes back today.
+# good, how fast, on which device, how sure. Each comes back today, and once more on the last slide.
 
 # %% tags=["setup", "legacy"] slideshow={"slide_type": "skip"}
 import copy
@@ -66,14 +66,14 @@ runtime.describe("cpu")
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. All rows on one plane
 #
-# Each row of the ledger on MNIST that has a file is a point: bytes of the file, accuracy on the 10,000 test images.
+# Each MNIST row of the ledger that has a file is a point: its bytes, its accuracy on 10,000 test images.
 #
-# One row **dominates** another when it takes at most as many bytes, is at least as accurate, and is better in one of the two. Rows that nobody dominates are the **Pareto front**.
+# One row **dominates** another when it is no larger, no less accurate, and better in one of the two. Rows that nobody dominates are the **Pareto front**.
 #
 # **Predict.** What share of the points is on the front, and why: **A** about half, **B** about a quarter, **C** clearly fewer?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Draw two points on the board and let the room say which dominates; then two of which neither does. Vote. First click: the cloud. Second: the front. The answer is C. Say: "All other points are answers to questions that somebody had; on this plane each has one that dominates it." Ask who would still ship a point off the front: somebody with another resource in mind, which is section 4.
+# *For the lecturer, 3 min.* Draw a plane, kB to the right and per cent upwards, with four points: P (20, 97), Q (50, 98), R (50, 96), S (90, 98). Let the room say who dominates whom: P dominates R, Q dominates R and S, P and Q not each other; the front is P and Q. Leave it for section 4. Vote before the first click, because the line under the cloud already gives the number, 2 of 49. First click: the cloud. Second: the front, from a coded file at the left end to a float network at the right. The answer is C. Say: "All other points are answers to questions that somebody had; on this plane each has one that dominates it." "Why so few?" One good row in the right place dominates all rows to its right and below it. Ask who would still ship a point off the front: somebody with another resource in mind, which is section 4.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Why not simply take the best row? Because "best" needs one number, and we have two that pull in opposite directions: a smaller file usually costs accuracy. Before anybody decides how many bytes a point of accuracy is worth, one thing can be said without any opinion. If row X is no larger than row Y and no less accurate, and better in at least one of the two, then nobody who looks at these two numbers alone has a reason to take Y. We say that X **dominates** Y. What is left when all dominated rows are crossed out is the **Pareto front**. On the front, more of one thing must be paid for with less of the other.
@@ -105,7 +105,7 @@ def front(rows, cost="file_bytes"):
     return [row for row in there if not any(dominates(other, row, cost) for other in there)]
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws all rows of MNIST that have a file, and then their front.
 weighed = [row for row in mnist if row.file_bytes]
 on_bytes = front(weighed)
@@ -125,14 +125,14 @@ show.front_table(on_bytes)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. Did the technique help, or the network?
 #
-# A row's **twin** is the float model of the same lesson whose data and training are nearest to its own. It shows what the technique itself gained and lost.
+# A row's **twin** is the float model of the same lesson with the nearest data and training. It shows what the technique itself gained and lost.
 #
-# A pruned network has a tenth of its weights left. It loses less than a point, and it is not on the front.
+# A pruned network keeps a tenth of its weights, loses less than a point, and is not on the front.
 #
 # **Predict.** Who dominates it, and why: **A** only some int8 model, **B** only a larger network that was trained for longer, **C** its own float twin as well?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote. The answer is C. Ask what is in the file. Point to rows whose file is as large as the twin's, and to the one with twice the bytes (weights and mask). Say: "Dominated on this plane is no verdict on the method: a zero has to be *stored* as nothing."
+# *For the lecturer, 2.5 min.* Why a twin: if a pruned network is more accurate than a quantized one, it may only have been trained for longer. By hand: a row with 0.2 of its twin's bytes, 97.2 % right, the twin 97.8: five times smaller, for 0.6 points. Vote. The answer is C. Ask what is in the file: four bytes for each weight, 0 or not. Point to rows whose file is as large as the twin's (1.00), and to the one with twice the bytes (weights and mask). With as many bytes, half a point less is enough to be dominated. Say: "Dominated on this plane is no verdict on the method: a zero has to be *stored* as nothing."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The front compares whole models: the architecture, the number of training images, the length of the training, and what was done to the network afterwards. If a pruned network is more accurate than a quantized one, the reason may be that it was trained for longer before anybody pruned it. The front cannot tell these reasons apart.
@@ -163,7 +163,7 @@ show.twin_table(beaten, pairs)
 # Left: rows of either front, and the twin of each at the tail of its arrow. Right: every row with a twin, as *times smaller* against *points lost*.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Follow one arrow with the finger: left is smaller, down is worse. Ask what would lift a row in the left panel and do nothing in the right one: a longer training, more images, a better architecture, where the twin has it too. Say: "Which method should I use? Look right. Which file do I send? Look left."
+# *For the lecturer, 2 min.* Left panel: follow one arrow with the finger, from the float twin to what was made of it: left is smaller, down is worse. The upper arrow is nearly level, so forty times smaller cost next to nothing. Right panel: to the right is smaller, and 0 points lost is at the top; the dots above 1 are the stored zeros of the slide before. Ask what would lift a row in the left panel and do nothing in the right one: a longer training, more images, a better architecture, where the twin has it too. Say: "Which method should I use? Look right. Which file do I send? Look left."
 
 # %% slideshow={"slide_type": "skip"}
 gains = [(twin.file_bytes / row.file_bytes, 100 * (twin.accuracy - row.accuracy)) for row, twin in pairs]
@@ -174,7 +174,7 @@ best_gains = [
 ]
 smaller_within = max((smaller for smaller, lost in gains if lost <= 0.6), default=show.NOT_THERE)
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the front of models with their twins, and the front of what techniques gained.
 show.gains_figure(pairs, gains, best_gains, on_bytes)
 
@@ -193,7 +193,7 @@ show.gains_figure(pairs, gains, best_gains, on_bytes)
 # **Predict.** Count the rows that are on the front in at least 5 % of the draws. Are they as many as the rows on the front of section 1, or more, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Work out one error together: p = 0.9 gives 0.003. Vote; the answer is more. A bar near 100 stays on the front in nearly all draws; a short blue bar may owe its place to these images, and a grey one could have had it with others. Say: "A difference of a tenth of a point between two rows is ten images."
+# *For the lecturer, 3 min.* Work out one error together: p = 0.9 and n = 10,000 give √(0.09 / 10,000) = 0.003, or 0.3 points; p = 0.98 gives 0.14. One *draw* adds such a chance deviation to each accuracy, as if the test had been repeated with other images. By hand: X has 20 kB and 98.1 %, Y has 50 kB and 98.2 %. X is always on the front; Y only where it stays ahead, in some 69 of 100 draws. Vote; the answer is more, four rows in place of two. A bar near 100 stays on the front in nearly all draws; a short blue bar may owe its place to these images, and a grey one could have had it with others. "What do you report, then?" The tie. Say: "A difference of a tenth of a point between two rows is ten images."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Two rows of the ledger differ by 0.1 points. On 10,000 test images that is ten images. Would ten images still separate the two rows if somebody had collected another 10,000 digits?
@@ -231,7 +231,7 @@ show.draws_figure(weighed, often, on_bytes)
 # **Predict.** What happens to the winner's accuracy on the other images, on average, and why: **A** it stays, **B** it falls, **C** it rises?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let everybody throw a coin five times, and send the "best thrower" to throw again. Vote. The answer is B. Read one line of the table from left to right: the winner there, the same network on others, the mean of all. Then ask: "Who of you has ever reported the best of several seeds?"
+# *For the lecturer, 3 min.* Let everybody throw a coin five times, and send the "best thrower" to throw again. Vote. The answer is B. Read the first line of the table from left to right: the winner there 90.50, the same network on others 89.37, the mean of all 89.19. So it seemed 1.31 points ahead, and 1.13 of these were luck. Ask for the second line: ten times as many images, and still more than half of the lead is luck. "So is choosing wrong?" No; what is left is real. Wrong is to report the figure by which one chose. "What is the remedy?" Some images choose, others judge. Then ask: "Who of you has ever reported the best of several seeds?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The standard error above is that of *one* network, chosen before anybody looked. A winner is different. Its accuracy is the largest of many, and the largest of many numbers is large for two reasons: its network is good, and it was lucky with these images.
@@ -272,7 +272,7 @@ show.winners_table(found)
 # A **budget** says what a model may cost and must give. Inside it, *one* goal decides. A row without a value keeps no promise about it.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Read the two functions aloud. Ask what `fits` says of a row whose speed nobody measured, and whether that is fair. Say: "Not measured is not bad; but I cannot promise it."
+# *For the lecturer, 1.5 min.* Read the two functions aloud. With P and Q on the board: at most 40 kB, only P fits; at most 100 kB, both fit, and "as accurate as can be" takes Q; at most 10 kB, nobody, and not "the nearest". Ask what `fits` says of a row whose speed nobody measured, and whether that is fair. It says no as soon as a limit names the speed. Say: "Not measured is not bad; but I cannot promise it."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The front leaves several rows, and each of them can be defended. To choose one you need something from outside, namely what the customer can afford and wants most. Write it down as limits and one goal. By hand, with the rows P (20 kB, 97 %) and Q (50 kB, 98 %) of section 1: with at most 40 kB only P fits; with at most 100 kB both fit, and the goal "as accurate as can be" takes Q; with at most 10 kB no row fits, and the honest answer is "nobody", and not "the nearest one", because 20 kB do not fit into 10. Then ask for another budget, or make another model.
@@ -298,7 +298,7 @@ def ship(rows, limits, field, sign):
 # **Predict.** Fashion-MNIST. Are the rows on the front for bytes also on the front for energy, and why: all, some, or none?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote: all, some, none. The answer is some. The rings are on both. Ask how a smaller file can need more energy: the same weights are used again and again in a convolution, so bytes and products are two counts.
+# *For the lecturer, 2.5 min.* Vote: all, some, none. The answer is some: four rows on each front, three rings on both. Let the room find the row without a ring: on the left the smallest file, on the right the second step. Ask how a smaller file can need more energy: the same weights are used again and again in a convolution, so bytes and products are two counts.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the rows of Fashion-MNIST on two planes, bytes and energy, each with its front.
@@ -325,7 +325,7 @@ show.both_fronts_figure(estimated, by_bytes, by_energy)
 # **Predict.** For each customer: has the winner fewer bits, fewer weights, both, or neither, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* One vote and one click a customer. The web page: both; the picture's title names the row. The battery: fewer bits, in a small architecture. The server: neither; the float model in the better runtime is fast enough. Ask after the third: "Who wanted to quantize at once?" Then ask for a digit reader in 8 kB: nobody fits, and that is an answer, too.
+# *For the lecturer, 4 min.* Take all three votes before the first click, because the line under the first picture names all three winners; write them on the board. Then one click a customer; shaded is what is inside the budget, the ring is the winner. The web page: both (pruned, and sixteen values a layer); the picture's title names the row. The battery: fewer bits, in a small architecture: few products, and each is cheap. The server: neither; the float model in the better runtime is three times as fast, which is enough, and speed beyond the limit earns nothing. To those who point at the blue dot to its right: it is faster, and a few images worse; a tie by section 3 would be a fair answer. Ask after the third: "Who wanted to quantize at once?" Then ask for a digit reader in 8 kB with 97 %: nobody fits, and that is an answer, too.
 
 # %% slideshow={"slide_type": "skip"}
 timed, where_timed = show.of_one_processor([row for row in fashion if row.model == "SmallCNN"])
@@ -358,7 +358,7 @@ show.scenes(CUSTOMERS, winners)
 # Take a classifier of your own, an `nn.Module` from a batch to scores, and some batches. Each step works on a copy, and may refuse with a sentence; the rest goes on.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Follow one copy through the picture: a step makes it, a file holds it, the audit looks at its kernels, and its outputs are laid beside the float ones. Ask what each look would find in a model that a step did not change at all. Say: "A step that changes nothing has to say so; else you ship the float model and call it int8."
+# *For the lecturer, 2 min.* Follow one copy through the picture: a step makes it, a file holds it, the audit looks at its kernels, and its outputs are laid beside the float ones. Ask what each look would find in a model that a step did not change at all. The same bytes, float kernels, no zeros, and outputs that agree perfectly: the best line of the table, for nothing. Say: "A step that changes nothing has to say so; else you ship the float model and call it int8."
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws what happens to a model of your own.
@@ -407,19 +407,18 @@ STEPS = {
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How far is a copy from its original?
 #
-# Two numbers need no labels:
+# *Decibels* need no labels. They say how many times larger the signal is than the error ([[observers]]).
 #
-# - **top-1 agreement**: the share of inputs to which both give the same class
-# - decibels: how many times larger the signal is than the error ([[observers]])
-#
-# SmallCNN, half of the weights set to 0, nothing trained after it. One copy is of the *trained* network, three are of networks with *random* weights.
+# SmallCNN, half of the weights set to 0, nothing trained after it: one copy of the *trained* network, three of networks with *random* weights.
 #
 # **Predict.** Measured in plain decibels, which copy seems closer to its original, and why: that of the trained network, or those of the random ones?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Vote. By plain decibels the random ones, by far. Ask what their outputs look like: one constant vector, and hardly anything that depends on the input. Do the hand case on the board: (10, 0.1) and (10, -0.1). The next column takes the mean away, and the order turns round. Say: "Look at the ruler before you measure with it." Then the bound: agreement of 95 %, so accuracies differ by at most 5 points.
+# *For the lecturer, 4 min.* 10 dB are ten times the power of the error, 20 dB a hundred times. Vote. By plain decibels the random ones, by far. Ask what their outputs look like: one constant vector, and hardly anything that depends on the input (first column: 0.2 %). Do the hand case on the board. To two images the float network says (10, 0.1) and (10, −0.1), the copy (10, 0) to both. Nothing is left that tells the images apart, and yet the signal is 10,001 times the error: 40 dB. Take away the mean, (10, 0): (0, 0.1) and (0, −0.1) against (0, 0) twice; signal and error are equal, 0 dB. The next column does this, and the lead of the random ones is gone: two have about half as many decibels as the trained one, the third is level with it. "So do trained networks survive pruning better?" This table cannot say, because the cut lies in other layers, too; and the last column refuses all three. Say: "Look at the ruler before you measure with it."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# Two numbers compare a copy with its original and need no labels. The **top-1 agreement** is the share of inputs to which both give the same class; we come back to it below. The other one is measured in decibels.
+#
 # The signal-to-noise ratio of [[observers]] divides the mean square of the float outputs by the mean square of the error, and takes ten times the logarithm of it: 10 dB means that the signal has ten times the power of the error, 20 dB a hundred times. Is it a good ruler for a classifier?
 #
 # Take two images and two classes. The float network answers (10, 0.1) to the first image and (10, −0.1) to the second. A copy answers (10, 0) to both. The copy has lost everything by which the two images could be told apart. Compute the decibels. The mean square of the signal is $(100 + 0.01)/2$, that of the error is $0.01/2$, so the ratio is 10,001, and that is 40 dB: excellent, by this ruler. The ruler is wrong, because the constant 10 counts as signal although it says nothing about the images.
@@ -492,10 +491,14 @@ show.rulers_table(rulers)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The template
 #
-# What a step refuses is kept as a sentence. Where the float outputs carry no signal, agreement and decibels stay empty.
+# What a step refuses is kept as a sentence. *agree* is the top-1 agreement: the share of inputs that get the same class from both.
+#
+# <!-- page -->
+#
+# Where the float outputs carry no signal, agreement and decibels stay empty.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Point to the line with `except`, and ask why it does not stop there. Say: "A refusal is a result: it gets a line of its own in the table." Then to the table: which of the copies would they ship, and what would they have to know? Close with the bound: agreement of 95 % means at most 5 points.
+# *For the lecturer, 3 min.* Point to the line with `except`, and ask why it does not stop there: the other steps may still work. Say: "A refusal is a result: it gets a line of its own in the table." (Here no step refuses.) Click. "as it is" is the control. Let the room read one oddity in each line: the dynamic copy has one layer in int8 and is no smaller; the static one has a little more than a quarter of the bytes; the pruned one is half zeros and as large as before, and only gzip finds them. Which of the copies would they ship, and what would they have to know? The limit: with bytes the static one, which agrees on 98 %. Close with the bound: of 1,000 images two models disagree on 50; in the worst case one of them is right on all 50. So an agreement of 95 % means at most 5 points, and the 82 % of the pruned copy at most 18; it lost 11.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -563,7 +566,7 @@ show.own_table(mine, refused, f"SmallCNN, trained; 1,000 test images. {nothing_s
 # **Predict.** Somebody writes the weights as a string into `predict.py`. Is this cheating, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Read the rules aloud. Vote on the string: not cheating, its bytes count like all others. Then ask for a cheat that counting bytes would not find; the room will find the labels. Let the room guess what ten mean images get: guesses from 50 to 90. Say: "A model must be made from training images alone; who uses test images to choose, says so."
+# *For the lecturer, 3 min.* Read the rules aloud. Vote on the string, and keep the votes. Before the first click let the room guess, too, what the simplest model gets, the mean image of each digit, where the nearest of the ten wins: guesses from 50 to 90. First click: the whole submission, 8 kB and 82 %. Second click: the string is not cheating, its bytes count like all others, and as text it needs more of them. Then ask for a cheat that counting bytes would not find: weights in the *names* of files, or in a package that is installed beforehand. "And twenty folders, the best of them reported?" The test images have chosen, as in section 3. Say: "A model must be made from training images alone; who uses test images to choose, says so."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The capstone ends with a task that has no solution cell. Everything of the course may be combined: fewer weights, fewer bits, shared values, codes, a teacher, another architecture. A folder (or a zip of it) holds `predict.py` with two functions, `load(folder)`, which gives an object, and `predict(model, images)`, which gives labels. [The rules](../../docs/challenge.md) say everything; `python course.py challenge FOLDER` judges a folder and keeps a board. The cell below is a whole submission, as small as one can be: the mean image of each digit, and the nearest of the ten wins.
@@ -604,6 +607,8 @@ print(f"{n_bytes:,} bytes, {score:.1%}")
 #
 # `real_or_luck(right)` → `"real"` or `"luck"`
 #
+# <!-- page -->
+#
 # <details><summary>Hint</summary>
 # The percent of the test images are p and q, as shares, and n is their number. A lead below zero is no real lead.
 # </details>
@@ -612,7 +617,7 @@ print(f"{n_bytes:,} bytes, {score:.1%}")
 # The check hands your function the instruments of several made-up experiments. In some of them one of the six is really better than model 0. In others all are alike, and the held-out images make one of them look good. Each set of images gives the same number when it is asked again. The two sets of images differ, so treat the two models as tested with the error of the card.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs, without a laptop: "Which numbers do you ask for, and in which order? Which may you not ask for, and why?" Then: "Invent an experiment that fools somebody who chooses by the test images." The code is for home.
+# *For the lecturer, 4 min.* In pairs, without a laptop: "Which numbers do you ask for, and in which order? Which may you not ask for, and why?" First the six on the held-out images; the best of them and model 0 on the test images; nothing else there, or the test images would choose, too. One error on the board: with p and q near 0.9 and n = 10,000 it is √(2 · 0.09 / 10,000) = 0.0042, so a lead must be more than 0.85 points. Then: "Invent an experiment that fools somebody who chooses by the test images." Six models as good as model 0, whose luck differs: on the images that chose it the best one leads, and on others it does not. The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -862,4 +867,4 @@ claims.show("shipping")
 # **Credits**: the idea of a course on efficient networks from Tal Daniel (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Go back to the list on the board, and let the room name the lesson that answers each. Close with: "Of the ten lines, which would you have denied on the first day?"
+# *For the lecturer, 2 min.* Go back to the list on the board, and let the room name the line that answers each: how small, lines 5 and 9; how good, 6 and 7; how fast, 1, 2 and 8; on which device, 3 and 4; how sure, 10. The bars below are the template's files of another network, SqueezeNet: half of it pruned is as large as all of it, in int8 it is a quarter. Close with: "Of the ten lines, which would you have denied on the first day?"
