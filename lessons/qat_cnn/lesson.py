@@ -31,7 +31,7 @@
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Say: "Last time we rounded weights only, and no integer was ever computed with. Today activations are rounded as well, batch norm is in the way, and in the end kernels run in int8." Ask what could differ between
-# a training in floats and a kernel in integers, and keep the list on the board.
+# a training in floats and a kernel in integers, and keep the list on the board: the last slide goes through it. Expect "the weights are rounded" and "the results are rounded". If nobody names batch norm, write it down with a question mark.
 
 # %% tags=["setup", "legacy"] slideshow={"slide_type": "skip"}
 import copy
@@ -59,15 +59,17 @@ runtime.describe(cpu)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. One scale for a whole layer
 #
-# DepthwiseCNN, trained on Fashion-MNIST, classifies about 90 % of the test images correctly. Now all its layers compute in int8. Nothing is trained, the ranges are calibrated, and all weights of a layer share *one scale*.
+# DepthwiseCNN classifies about 90 % of the test images of Fashion-MNIST correctly. Now all its layers compute in int8. Nothing is trained, and all weights of a layer share *one scale*.
 #
-# **Predict.** (Or remember: [[depthwise]] measured it.) What accuracy is left: **A** 89 % or more, **B** about 80 %, **C** below 70 %? And why?
+# **Predict.** What accuracy is left: **A** at least 89 %, **B** about 80 %, **C** below 70 %? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands; those who did the lesson on depthwise convolutions know the answer. Write the two channels of the page on the board (10, and 0.06, 0.03, −0.02) and let the room round them with one step. After the table: "This network must be mended. How?" Most will say: train.
+# *For the lecturer, 2 min.* Show of hands; those who did the lesson on depthwise convolutions know the answer. Draw two channels: A with the weight 10, B with 0.06, 0.03 and −0.02. One step for both is 2 · 10 / 255 = 0.078. Let the room round B: 0.77, 0.38 and −0.26 steps become 1, 0, 0. A has 256 levels, B makes do with two. Click.
+#
+# "Why not a scale for each channel?" With it int8 is harmless here, but not every kernel can do that, and PyTorch's default for ARM's `qnnpack` has one scale. "Always 26 points?" No: with a step 1 % larger the loss is below three ([[depthwise]]). Then: "This network must be mended. How?" Most will say: train. That is the next section.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The network is the one of [[depthwise]]: seven blocks, each a convolution, a batch norm and a ReLU, then the mean over the picture and a linear layer. Three of the convolutions are *depthwise*: each channel has a filter of its own with nine weights. With one scale for each *channel* of the weights int8 was harmless there. But not every kernel can do that, and PyTorch's default for `qnnpack`, the engine of ARM processors, has one scale for all weights of a layer ([[static]]), although its kernels can do the other ([[depthwise]]). So suppose that we have to live with one scale.
+# The network is the one of [[depthwise]], where this accuracy was measured as well. It has seven blocks, each a convolution, a batch norm and a ReLU, then the mean over the picture and a linear layer. Three of the convolutions are *depthwise*: each channel has a filter of its own with nine weights. With one scale for each *channel* of the weights int8 was harmless there. But not every kernel can do that, and PyTorch's default for `qnnpack`, the engine of ARM processors, has one scale for all weights of a layer ([[static]]), although its kernels can do the other ([[depthwise]]). So suppose that we have to live with one scale.
 #
 # **By hand.** Two channels share a scale. The largest weight of channel A is 10. Channel B has the weights 0.06, 0.03 and −0.02. With 8 bits the scale is $2 \cdot 10 / 255 = 0.078$. In steps of this scale (steps of int8, not of training), the weights of channel B are 0.77, 0.38 and −0.26; they are rounded to 1, 0 and 0, and come back as 0.078, 0 and 0. Channel A has 256 levels, and channel B has to make do with two.
 #
@@ -143,7 +145,11 @@ show.in_percent({"fp32": in_fp32, "static int8, one scale a layer": in_static}, 
 # **Predict.** Seven blocks, a mean over the picture, a linear layer. Which result is *not* rounded? And why could that matter?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Collect guesses, then click: let the room find the one arrow that is not blue. Ask why the weights are rounded *after* batch norm is folded in, and do the board case: weight 0.40, factor 2, step 0.25.
+# *For the lecturer, 2.5 min.* Collect guesses, then click: an arrow is a result, and the room finds the one that is not blue. Click again for the sentence. The 17 places are two for each of seven blocks and the linear layer, and one for the input. "Why could it matter?" What the training did not see rounded, the network could not learn to bear. Here it matters little: the same class for more than 99 of 100 images.
+#
+# Ask why the weights are rounded *after* batch norm is folded in. Draw: weight 0.40, factor 2, step 0.25. The kernel gets 0.80, which is 3.2 steps, so 3, so 0.75. Rounded first: 1.6 steps, so 2, so 0.50, folded 1.00. A training for 1.00 does not prepare for 0.75.
+#
+# End with the silent trap: with `get_default_qconfig`, without *qat*, nothing is rounded and nothing is said. Look for `FakeQuantize` in the printed model.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In [[qat]] a parametrization rounded the weights, and everything else was a float. An int8 kernel rounds more than that: its inputs, its folded weights, and the result that it hands on. A training that is to prepare for the kernel must round in the same places. A configuration and three calls arrange this.
@@ -177,7 +183,9 @@ show.where_it_rounds(prepared)
 # Train, freeze what must stand still, and convert a *copy* after each epoch.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Read the loop aloud. Ask what goes wrong if `convert` works in place: the next epoch finds int8 modules, which have no gradients. Ask why the copy is measured and not the model: because the copy is what will run.
+# *For the lecturer, 3 min.* Read the loop aloud. A small rate, for the network is trained already. Then in each epoch: freeze the statistics of batch norm, if it is their time (0 is at once, `None` is never); freeze the ranges, here in the last epoch; 15 steps of ordinary training; convert a copy and measure it.
+#
+# Ask where the rounding is: in no line, it sits inside the prepared model. Ask what goes wrong if `convert` works in place: the next epoch finds int8 modules, which have no gradients. Ask why the copy is measured and not the model: because the copy is what will run. Ask why the ranges stand still in the end: while observers watch, the scales move a little with each batch, and a weight near a border may be rounded differently although it has not moved.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **A copy is converted.** `convert` replaces the modules by int8 ones, which have no gradients and cannot learn. So the prepared model goes on training, and a copy of it is converted, in evaluation mode. The copy is measured after each epoch, because it is what will run.
@@ -215,7 +223,9 @@ def train_aware(model, epochs=3, freeze_bn_at=0, freeze_ranges_at=2, order=0):
 # The same loop, drawn over time.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read the lanes from the top to the bottom. Say that batch norm may be frozen at the start or later: the next vote is about that.
+# *For the lecturer, 2 min.* Read the lanes from the top to the bottom. Float: fuse and prepare, once. Train: three epochs without a break. Ranges: the observers learn for two epochs and are off in the third, where the lane is empty. Batch norm: two black boxes, for the statistics may be frozen at the start, as in the code of the last slide, or later. Int8 copy: at the end of each epoch a copy is converted and measured, and the training goes on with the other one.
+#
+# Ask: "In which epoch does a weight change its level only if its folded value moves?" In the third. When to freeze batch norm is the next vote.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the loop over time.
@@ -229,7 +239,11 @@ show.course_of_a_run(epochs=3, ranges_frozen_at=2)
 # **Predict.** One epoch of QAT: is the int8 copy better with **frozen** statistics, or with **free** ones, which follow the network? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* The vote on the empty axes; most say "free, they follow". First click: frozen and free. Ask what one would conclude now: that the weights are bad. Before the last click, which shows two more groups of bars: "In the third group not a single weight is changed after the epoch, only the statistics. In the fourth no weight moves at all." Then draw the two-by-two table of the page on the board.
+# *For the lecturer, 4 min.* Say what the two words mean. *Frozen*: training, too, normalizes with the running statistics. *Free*: it uses those of the batch, and the running ones follow. Draw one channel, mean 0.30, deviation 0.20, and round all its weights to 0: the batch's statistics give 0, the old running ones (0 − 0.30) / 0.20 = −1.5.
+#
+# The vote on the empty axes; most say "free, they follow". The dashed line is static int8 on these 1,000 images; other tables have 5,000. First click: frozen and free. Ask what one would conclude now: that the weights are bad. Say before the second click: "In the third group not a single weight is changed after the epoch, only the statistics. In the fourth no weight moves at all." Second click: both are good, so the weights were not at fault. The third click has the sentence.
+#
+# Draw a two-by-two table, columns *weights at rest*, *weights move*. No rounding: 92, 92. Rounding: 90, 89, 90, and 22, 22, 88. Only both together do harm. Likely reason: a rounded weight jumps at once, and averages that follow by a tenth describe networks that no longer exist. "Why is one free copy fine?" It happens to end near its averages: one run would have told nothing.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In [[static]] batch norm was folded away, with fixed statistics. In training it has *two* sets of them. It normalizes with the mean and the deviation of the present batch, and keeps **running** averages for later: after each batch they go a tenth of the way to those of the batch. The int8 copy is made in evaluation mode, so it has the running averages, folded into its weights.
@@ -295,17 +309,19 @@ print(f"fp32 before:                           {accuracy(depthwise, 1000):.1f} %
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Whom does it beat?
 #
-# QAT for three epochs, statistics frozen, against static int8. Both have one scale for each layer.
+# QAT for three epochs, statistics frozen, is more than 20 points ahead of static int8. Both have one scale for each layer.
 #
-# **Predict.** QAT is more than 20 points ahead of static. By section 3 the rounded network with moved statistics, never trained, comes close. Does one of these as well (within five points): **A** the network trained on for as long in float, then rounded, **B** statistics moved by the same images *without* rounding, then rounded, **C** neither? And why?
+# **Predict.** Which of these comes within five points of QAT: **A** the network trained on for as long in float, then rounded, **B** statistics moved by the same images *without* rounding, then rounded, **C** neither? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Remind the room of the last lesson: whom should QAT beat? Point at the fourth group of bars, then show of hands for the two controls. Warn before the table: one run of *trained on*. With other images it may jump by tens of points, because one weight can decide.
+# *For the lecturer, 3 min.* Ask whom QAT should beat, by [[qat]]: the network that is trained on for as long in float and rounded afterwards, since only the rounding in the loop differs. That is A. Then remind the room of the fourth group of bars on the last slide, *moved, never trained*: close to 90 without any training. B is its control, the same images without rounding. Show of hands, click.
+#
+# Read the rows in pairs. *Statistics moved* with its control: only those of the rounded network help. *QAT* with *trained on in float*: the rounding in the loop helps. *QAT* with *statistics moved*: about a point at most, so 24 points are not what training is worth here. Somebody will ask whether one run is enough. For *trained on* it is not: two slides on, one of three orders reaches 86.8. The eight modules above the table are seven convolutions and a linear layer.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In [[qat]] the fair opponent was the network that is trained on for as long in float, and rounded afterwards, because the only difference from QAT is that nothing is rounded in the loop.
 #
-# Section 3 suggests another opponent. If much of the damage is that batch norm has the statistics of a network without rounding, one can give it the right ones: let some images pass through the *rounded* network in training mode. This needs no labels, no loss and no gradient. Its control is the network whose statistics are moved by the same images, but *without* rounding.
+# Section 3 suggests another opponent, the rounded network with moved statistics, never trained. If much of the damage is that batch norm has the statistics of a network without rounding, one can give it the right ones: let some images pass through the *rounded* network in training mode. This needs no labels, no loss and no gradient. Its control is the network whose statistics are moved by the same images, but *without* rounding.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 aware = prepared_for_qat(depthwise, per_tensor)
@@ -349,12 +365,14 @@ show.in_percent(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Why is the step so large?
 #
-# Folding multiplies the weights of a channel by $\gamma / \sqrt{\sigma^2 + \epsilon}$. [[depthwise]] found **dead channels**, whose $\sigma^2$ is nearly 0: they set the step. With their weights at 0 static int8 was good again.
+# Folding multiplies the weights of a channel by $\gamma / \sqrt{\sigma^2 + \epsilon}$. **Dead channels** have a $\sigma^2$ of nearly 0 and set the step. With their weights at 0 static int8 was good again ([[depthwise]]).
 #
-# **Predict.** Does QAT find this repair by itself? After three epochs the weights of dead channels are **A** so small that the step has shrunk, **B** a little smaller, **C** exactly as before? And why?
+# **Predict.** Does QAT find this repair? After three epochs the weights of dead channels are **A** so small that the step has shrunk, **B** a little smaller, **C** exactly as before? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room work out the factor for a variance of zero; $\epsilon$ is 0.00001, so it is about 316 times $\gamma$. Vote. After the table ask which gradient they get. Everybody expects "train more", and the cure was to look.
+# *For the lecturer, 3 min.* Say that this is the finding of [[depthwise]]. Let the room work out the factor for a variance of zero: ε is 0.00001, so 316 times γ. Draw two channels with weights up to 0.03 and γ 1. Variance 0.04: factor 5, folded 0.15. Variance 0: factor 316, folded 9.5. The step is 2 · 9.5 / 255 = 0.075, so the first channel has two steps. Vote, click.
+#
+# Read the second printed line: dead weights moved by 0. "Which gradient do they get?" None, for their input is always 0. "And with weight decay?" It would shrink them slowly; here there is none. Then the table: fp32 is the same, as these weights are multiplied with zeros; static int8 is back. "10 dead channels here, 11 in [[depthwise]]?" Here dead means a variance below 1e-20, there below ε. "Does it always work?" No: where a wide channel is alive, zero is no choice. Everybody expects "train more", and the cure was to look.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # [[depthwise]] found why the scale is so large; here is the reason once more, in round numbers.
@@ -409,10 +427,12 @@ Table(
 #
 # PyTorch's [introduction](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) says of QAT that of the three methods it typically gives the highest accuracy.
 #
-# **Predict.** Now with the repaired network, and with one scale a *channel*, three runs of QAT each. Static int8 has hardly anything left to win there. Where does the worst of the six runs end: **A** above static, **B** level with it (within half a point), **C** clearly below it? And why?
+# **Predict.** Now the repaired network, and then one scale a *channel*, with three runs of QAT each. There static int8 has lost hardly anything. Where does the worst of the six runs end: **A** above static, **B** level with it (within half a point), **C** clearly below it? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Show of hands. Then let the room read the table by columns: where is there something to win? Published: 8 bits, a scale a channel: a wide variety of CNNs within 2 % without training (Krishnamoorthi, 2018).
+# *For the lecturer, 2.5 min.* Show of hands. First click: a cell has the mean and, in brackets, the lowest and the highest of three orders; *static* and *statistics moved* train nothing. Let the room read by columns: where is there something to win? In the first alone. There QAT is at 89.7, and moved statistics at 88.6. The six runs are the last row, columns two and three; the worst has 86.8, and static above it 90.1. Second click.
+#
+# "Is that chance?" With 5,000 images the standard error is 0.4 points: tenths mean nothing, three points do. "When is QAT worth it, then?" Where the cheaper remedies do not repair, for example with few bits: one or two points at 2 bits in [[qat]]. Published: 8 bits, a scale a channel: a wide variety of CNNs within 2 % without training (Krishnamoorthi, 2018).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # One learning rate may suit one arm better, so the next table is from a record: three orders of the images, and for each arm the best of three learning rates from 0.0003 to 0.003, chosen on half of the test images and read on the other half.
@@ -441,7 +461,9 @@ show.each_at_its_best(recorded)
 # **Predict.** Float and then static comes to about 84 %. How far does QAT come: **A** as far, **B** about 75 %, **C** below 60 %? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Show of hands. After the table: "A colleague says that QAT cannot be done from random weights. Is that what we saw?" Let the room name suspects and write them on the board: the rounding itself, the statistics of batch norm, the observers of the weights, those of the activations. Do not judge them: exercise 2 does.
+# *For the lecturer, 3 min.* Show of hands, click. "A colleague says that QAT cannot be done from random weights. Is that what we saw?" No: one recipe failed, and it differs from float in several things. Let the room name suspects and write them on the board: the rounding itself, the statistics of batch norm, the observers of the weights, those of the activations. Do not judge them: exercise 2 does.
+#
+# The exercise needs one word, the **averaging constant**. Draw a range of 1 that should be 5. With the constant 0.01 it goes a hundredth of the way in each step: 1.04 after the first; after 48 steps 0.99⁴⁸ = 62 % of the way is left, so it stands at 2.5, and what lies between 2.5 and 5 is clipped. With 0.2 nothing is left of the way.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Usually QAT begins with a trained network. A colleague tried it from random weights, and reports that it failed. We repeat the training: 64 steps of Adam with a learning rate of 0.003; before the last of four passes statistics and ranges are frozen. The opponent is trained for as long in float, with nothing frozen, and quantized at the end.
@@ -515,7 +537,7 @@ show.in_percent(from_random, "int8, digits", "one network, 5,000 test images")
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs, on paper first: write the lines in the right order. The mistakes to wait for: convert in place, and eval() on the model that goes on training.
+# *For the lecturer, 4 min.* In pairs, on paper first: write the lines in the right order. For the board: prepare a copy; in each epoch, if it is number `epochs // 2`, freeze observers and statistics; train; copy, `eval()`, convert the copy; note its accuracy; return the last int8 model and the list. The mistakes to wait for: convert in place, and eval() on the model that goes on training. Then also freezing after the training of that epoch, and the accuracy of the prepared model in place of the int8 one. The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -562,7 +584,9 @@ def qat_loop_solution(model, train_epoch, accuracy, epochs):
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs, without a laptop: "Which arms do you need to blame the observers of the weights, and only those?" Somebody will leave out float: "Then how do you know how much there was to repair?" The code is for home.
+# *For the lecturer, 4 min.* In pairs, without a laptop: "Which arms do you need to blame the observers of the weights, and only those?" Four: *float*, *QAT*, *fast weights*, which must repair, and *fast activations*, which must not. Somebody will leave out float: "Then how do you know how much there was to repair?"
+#
+# Then a case for the board, means over five networks: float 80, QAT 50, fast weights 60, fast activations 70, both fast 72. Losses: 30, 20, 10, 8. Half of QAT's is 15: the weights do not work, the activations do, so the verdict is "activations", although both together lose less. With QAT at 79 it would be "nothing". The code is for home.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The check hands your function the instruments of several made-up trainings, which take no time. In some of them QAT fails for another reason than you suspect, or not at all.
@@ -605,7 +629,9 @@ def why_it_failed_solution(right):
 # **Predict.** By the rule of exercise 2: are the same observers to blame at all three rates? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote: weights, activations, both, neither. Most say activations, since those depend on the images. After the table ask: "But weights do not depend on any image. Why should their range be late?"
+# *For the lecturer, 3 min.* Two votes: yes or no; then, for the rate 0.003, weights, activations, both, neither. Most say activations, since those depend on the images. First click, and the room applies the rule to the means of each column. 0.003: QAT loses 28.6, half is 14.3; fast weights lose 9.4, so "weights". 0.001: 37.7, and fast weights lose 5.2: "weights". 0.01: 48.1, half is 24; fast weights lose 65.5, fast activations 13.1: "activations". Second click.
+#
+# One sentence holds in all columns: with both fast less than half of QAT's loss is left. So the colleague was wrong. Ask: "But weights do not depend on any image. Why should their range be late?" Take no answer: the next slide asks it.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Reads the arms from the record.
@@ -630,7 +656,9 @@ show.from_random(recorded)
 # **Predict.** Which of the three makes the folded weights several times as large within 50 steps: **A** $w$, **B** $\gamma$, **C** $\sigma^2$? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Ask with which value a running variance begins: 1. Let somebody compute the factor for 0.04. Then the figure: what lies between the two curves of the left panel is clipped.
+# *For the lecturer, 3 min.* Vote; expect A, since training moves w. Then ask with which value a running variance begins: 1. The results of an untrained convolution vary far less. Let somebody compute the factor for 0.04: 1 / √0.04 = 5. First click. Left, the slow observers of section 5: orange is the largest folded weight, blue the end of the range, and what lies between them is clipped. Right, the constant 0.2: the two stay together. All curves are nearly flat from step 48 on, where statistics and ranges are frozen. Second click.
+#
+# "Why does the orange curve rise higher on the left?" The clip drives itself: clipped weights give smaller results, the variance falls further, the factor grows. "Are slow observers bad as such?" No: two passes through the untrained network before `prepare_qat` put the variance right, and win back about as much with slow observers (*Deeper*, *statistics first*). "Why no harm in section 3?" Probably because in a trained network the variance is right from the start.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 fast = prepared_for_qat(random_net(), qat_config(per_channel=True, weights=0.2))
@@ -953,4 +981,4 @@ claims.show("qat_cnn")
 # began from an older tutorial by Zafar Takhirov, *Quantized Transfer Learning for Computer Vision*. Part of the course's idea by Tal Daniel (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Go through the list of the beginning: what differs between a training in floats and a kernel in integers? Seen: the statistics, the ranges that come late. Under *Deeper*: the step, the clip. Not compared: the mean, which only the kernels round.
+# *For the lecturer, 1.5 min.* Go through the list of the beginning: what differs between a training in floats and a kernel in integers? Seen: the statistics, the ranges that come late. Under *Deeper*: the step, the clip. Not compared: the mean, which only the kernels round. If somebody asks about the two speeds in the ledger: they are timings of calls of a third of a millisecond, which scatter, and no finding. Its accuracies are those of all 10,000 test images; the slides had 5,000.
