@@ -31,7 +31,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Ask: "How would you notice that a callback prunes in another way than you think?" Keep two or three answers for the last slide.
+# *For the lecturer, 1.5 min.* Ask: "How would you notice that a callback prunes in another way than you think?" Write two or three answers on the board for the last slide. The usual one is "the accuracy drops"; in this lesson it never does, so keep that one above all. A Trainer runs the training loop, and a callback is called at fixed moments of it; that is all one needs of the lesson before.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import course_utils  # noqa: F401  first, since it holds back what packages say of themselves when they are imported
@@ -66,13 +66,13 @@ runtime.describe("cpu")
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 1. A schedule for pruning
 #
-# An example of Lightning's documentation prunes half after epoch 10, a quarter after epoch 50, one percent after each of the epochs 76 to 98. Its comment says that the sum of all amounts has to be
+# An example of Lightning's documentation prunes half after epoch 10, a quarter after epoch 50, one percent after each of the epochs 76 to 98. Its comment: the sum of all amounts has to be
 # "smaller than 1". It is 0.98.
 #
 # **Predict.** The course's callback gets this schedule. After 100 epochs this share of the weights is gone: **A** 98 %, **B** 90 %, **C** 70 %?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; expect A. First the small example on the board: eight weights, half, then a quarter. After the number let somebody say it in words: a half, times three quarters, times 0.99 twenty-three times. So 0.6 twice is no error either: 16 % stay.
+# *For the lecturer, 2.5 min.* Vote; expect A. First the small example on the board: eight weights, "a half, then a quarter". If both count from all eight, 4 and then 2 go, and 2 stay; if each counts from what is left, 4 and then 1 go, and 3 stay. The schedule does not say which. After the number let somebody say it in words: a half, times three quarters, times 0.99 twenty-three times, 0.5 · 0.75 · 0.79 = 0.298. So 0.6 twice is no error either: 0.4 · 0.4, 16 % stay.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A schedule has a rule that is not written into it: *of what* is an amount the share? Take eight weights and the schedule "a half, then a quarter". If both count from all weights, first four go and then two, and two are left. If each counts from what is left, first four of eight go, then one of four, and three are left. Lightning's comment about the sum fits the first reading. The next cell works out the second one for the schedule above, without any training: `densities` belongs to `PruningSchedule`, the course's callback.
@@ -102,7 +102,7 @@ print(f"sum of the amounts {total:.2f}; gone {1 - left[-1]:.3f}, left {left[-1]:
 # **Predict.** Two fits of 100 epochs count the weights that are not zero: with `PruningSchedule`, and with Lightning's own `ModelPruning(amount=schedule)`. On which line do they lie?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* First frame: the two lines that were computed. Ask for a vote on ModelPruning, whose comment speaks of the sum, then click.
+# *For the lecturer, 2 min.* First frame: the two lines that were computed; at the end the dotted one is at 0.02, the solid one at 0.3. Ask for a vote on ModelPruning, whose comment speaks of the sum; most say the dotted line. Click: circles and crosses lie on the solid one. Ask how one would have noticed: no error is raised, and with 30 % of the weights the accuracy is good, too. By counting. (The course's callback calls Lightning's for the cut, so that the two agree is no surprise.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The network is the small regression of [[lightning_qat]]: 16 pixels of a garment in, the share of the picture that is not black out. `AfterEpoch` is a callback that asks the model something after every epoch. It must stand behind the callback that prunes, because the Trainer calls them in the order of the list.
@@ -160,7 +160,7 @@ show.densities(schedule, left, counted)
 # **Predict.** With rewind, how good is the network after 100 epochs: **A** better than without, for tickets win, **B** alike, **C** hardly trained? And with *two* cuts that leave as many weights?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; expect A and B. Each jump of the orange line is a rewind. After epochs 10 and 50 there is time to recover; each of the last 23 cuts throws the training away, and one epoch follows. Let the room say how a schedule for a rewind should look before you point at the green line.
+# *For the lecturer, 3 min.* Remind them: train, cut, put the weights that are left back to their first values, train again; everything but the mask is thrown away. Vote; expect A and B. Each jump of the orange line is a rewind. After epochs 10 and 50 there is time to recover, and at epoch 75 it is near 11 %; each of the last 23 cuts throws the training away, and one epoch follows. Let the room say how a schedule for a rewind should look before you point at the green line: few cuts, and a whole training behind the last one (two cuts, after 20 and 45, then 54 epochs). If somebody asks whether the ticket wins: here it does not. Its twin with the same two cuts and no rewind has smaller errors, and has had nearly twice the training by then, so the comparison is not fair; that of [[ticket_full]] is.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Why would one rewind at all? The lottery ticket hypothesis says that a large network holds a small one that would have trained as well by itself, from its own first weights ([[ticket]]). To look for it one trains, cuts, puts the weights that are left back to their first values, and trains again. Everything that the training did to the values is thrown away; only the mask is kept. So after a rewind a network needs *all* of its training once more.
@@ -202,7 +202,7 @@ show.rewinds_over_epochs(curves)
 # **Predict.** Four prunings, one after each epoch. After the first one the weights are the first weights again, exactly. After the *second* pruning, how far are they from the first ones?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Expect "not at all". The second number is not 0. Let the room guess the reason ([[ticket]] had it); the third row is the control: one line of the callback replaced. Do not explain the line: the next slide draws it.
+# *For the lecturer, 3 min.* Say what is measured: one layer, directly after each pruning, the parameter under the mask, so that the zeros of the mask do not count. Expect "not at all". The second number is not 0. "Is 0.008 much?" An epoch here has eight batches, and Adam moves a weight by about 0.001 a step: 8 · 0.001 is the whole training of an epoch, so nothing was taken back. Let the room guess the reason ([[ticket]] had it: two names for one tensor); the third row is the control: one line of the callback replaced, and the distance is gone. Do not explain the line: the next slide draws it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A setting is called "use the lottery ticket hypothesis", and it is on. Is the rewind done? We look at the weights. `how_far` gives the largest distance of a weight of `layer_1` from its first value, directly after each pruning. We take the parameter under the mask (`weight_orig`), because the mask itself makes zeros and is not what we ask for.
@@ -258,7 +258,7 @@ show.distances_table(away)
 # **Predict.** Before the first pruning, weights and copy lie in two places. After the first rewind?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* First the two lists on the board: `a = [1]; b = a; b[0] = 5`. What is a? Then click: the arrows of ModelPruning meet. Say: "From here on the Trainer trains the copy." On a GPU `.to` would copy from the CPU if the first copy was made there; that was not measured here.
+# *For the lecturer, 2.5 min.* First the two lists on the board: `a = [1]; b = a; b[0] = 5`. What is a? `[5]`, for there is one list with two names; after `b = a.copy()` it would still be `[1]`. First frame: four boxes, four arrows that do not meet. Vote on the second frame, then click: the arrows of ModelPruning meet. Say: "From here on the Trainer trains the copy." So the second rewind goes back to trained weights. And the network is good, even better than with a true rewind, so nobody looks. On a GPU `.to` would copy from the CPU if the first copy was made there; that was not measured here.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **By hand.** You know this from lists. After `a = [1]` and `b = a` there is one list with two names, and `b[0] = 5` changes `a` as well. After `b = a.copy()` there are two lists. For tensors `dst.data = src.data` is the first kind: `dst` now *is* the memory of `src`. `dst.copy_(src)` is the second kind: the numbers go over, and each tensor keeps its own memory. `data_ptr()` gives the address where a tensor's memory begins, so it tells the two kinds apart.
@@ -289,8 +289,8 @@ show.memory(shared)
 # **Predict.** Pruning alone does not shrink the file, int8 makes it a quarter. What do both give, and what under gzip?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Ask for two numbers before the click: the file of both, and that file under gzip. Multiply on the board: gzip of "10 % left" times file of "int8" is near the last cell. Ask which stored integer a zero weight becomes: 0, since the
-# map of weights is symmetric. (In an asymmetric one it would be the zero point: just as exact.)
+# *For the lecturer, 3 min.* Ask for two numbers before the click: the file of both, and that file under gzip. Then multiply on the board: gzip of "10 % left", 0.182, times file of "int8", 0.263, is 0.048, near the last cell, 0.053. Ask why "10 % left" alone has a file of 1.000: a zero costs 4 bytes like any number, until something writes it shorter. Ask which stored integer a zero weight becomes: 0, since the
+# map of weights is symmetric. (In an asymmetric one it would be the zero point: just as exact.) So a pruned network stays pruned. Where did the half point of accuracy go? Compare the rows: with the pruning. A tenth of a point says nothing with one seed.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The two techniques take bytes away at different places. int8 writes each weight with 8 bits in place of 32. Pruning makes nine of ten weights zero, and a zero costs as much as any number until something writes it shorter ([[zero_worth]]); here gzip does. Do they get in each other's way? A weight that is 0 is the integer 0 in a symmetric map, exactly. So a pruned network stays pruned when it is quantized.
@@ -343,7 +343,7 @@ show.four_ways(nets, right, weighed)
 # **Predict.** A ticket ([[ticket_full]]) has 20 % of its weights, and 200 steps of training. Does it lose accuracy beside the float model of [[baseline]]? And beside its twin?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands, once for each ruler. The same row loses points by one, and nothing by the other (below 0: it is ahead by a hair; read no gain from that). Ask what differs.
+# *For the lecturer, 2 min.* A row of the ledger is one measured model; its twin is the float model that was trained as it was. Show of hands, once for each ruler. The same row loses about five points by one, and nothing by the other (below 0: it is ahead by a hair; read no gain from that). Ask what differs: the baseline was trained far longer than 200 steps, so the first ruler charges the short training to the pruning. "Which of the two would a seller print, and which one an opponent?"
 
 # %% slideshow={"slide_type": "skip"}
 recorded = show.Rows()
@@ -367,7 +367,7 @@ recorded.of_a_ticket()
 # **Predict.** For each: fewer bits, fewer weights, or both? Rows with a twin, at most one point lost.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Four votes, then the table. Where the networks of a row differ, its numbers do not rank the columns; in the row of the app all three are LeNet-300-100, so there they may be compared. Ask for the reason in the column of fewer weights.
+# *For the lecturer, 3 min.* Four votes, then the table, row by row. A number is how many times better than the row's own twin; a dash says that no row of this course gains a tenth within one point, not that there is none. Where the networks of a row differ, its numbers do not rank the columns; in the row of the app all three are LeNet-300-100, so there they may be compared: 4.3, 5.5, both 18.7. Ask for the reason in the column of fewer weights: somebody leaves the zeros out, CSR when it fetches them, gzip when it writes them. Then let the room say when zeros save time: where a whole channel is gone, or where a kernel skips enough of them. A mask alone is in no cell. The page has a table of what to try first.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes the row of the ledger that gains most, for each of the four and in each column.
@@ -405,6 +405,8 @@ recorded.table()
 # Write `even_schedule`: what to give `PruningSchedule` as `amount`, so that it prunes after each of the `epochs` with the *same* share, and at the
 # end the share `sparsity` of all weights is gone.
 #
+# <!-- page -->
+#
 # `even_schedule(epochs, sparsity)` → a dictionary, epoch → amount. `epochs` are different whole numbers in ascending order, `sparsity` is more than 0 and less than 1.
 #
 # <details><summary>Hint</summary>
@@ -413,7 +415,7 @@ recorded.table()
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* At home it takes 8. Here alone, on paper, for 75 % in two prunings (a half each), then in general. The mistake to wait for: amounts that add up to the sparsity.
+# *For the lecturer, 4 min.* At home it takes 8. Here alone, on paper, for 75 % in two prunings (a half each), then in general: each pruning leaves the share q, and q multiplied n times is 1 − sparsity; the amount is 1 − q. For the title: the fifth root of 0.1 is 0.63, so the amount is 0.37 each time. The mistake to wait for: amounts that add up to the sparsity, 0.18 five times. Let somebody check it: 0.82 multiplied five times is 0.37, so only 63 % would be gone.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -440,7 +442,13 @@ def even_schedule_solution(epochs, sparsity):
 # ### Exercise 2 · Does it rewind?
 # ★★★ · 12 minutes · an investigation
 #
-# Somebody gives you a callback that prunes four times and promises to rewind each time. You get an instrument, `distance(setting, pruning=k, steps=n)`: it fits a network with `setting` `"rewind"` or `"no rewind"` and says how far the weights are from the first ones, directly after pruning number `k` (1 to 4). Before each pruning there are `n` steps of training (0 to 100; 0 if you say nothing).
+# Somebody gives you a callback that prunes four times and promises to rewind each time. Does it?
+#
+# You get an instrument, `distance(setting, pruning=k, steps=n)`: how far the weights are from the first ones, directly after pruning number `k`, with `setting` `"rewind"` or `"no rewind"`.
+#
+# <!-- page -->
+#
+# There are four prunings, so `k` is 1 to 4. Before each of them there are `n` steps of training (0 to 100; 0 if you say nothing).
 #
 # `rewinds(distance)` → `"always"` if each of the four rewinds goes back to the first weights, `"never"` if none does, else `"not always"`
 #
@@ -452,7 +460,7 @@ def even_schedule_solution(epochs, sparsity):
 # The check hands your function the instruments of several made-up callbacks. It wants the same numbers of prunings and steps with and without rewind, and looks at each of the four prunings. A made-up fit takes no time.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs, without a laptop: "Which runs do you make? With how many steps? What would a callback have to do to pass your test and still be wrong?" The code is for home.
+# *For the lecturer, 4 min.* In pairs, without a laptop: "Which runs do you make? With how many steps? What would a callback have to do to pass your test and still be wrong?" Collect: each of the four prunings, with and without rewind, the same number of steps for both, and not 0 steps, where nobody has left the first weights. Then two tests that pass what is wrong: whoever looks at pruning 1 alone passes `ModelPruning`; whoever looks at 0 steps passes everything. How small is "back"? Beside the distance without rewind: 0.0000001 beside 0.008 is rounding. On the board: 0, 0.008, 0.018, 0.027 is "not always". The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -672,4 +680,4 @@ claims.show("lightning_pruning")
 # from is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Come back to the opening question: how would you notice? Let the room name three tests: count zeros, compare with the first weights, resume and compare bits.
+# *For the lecturer, 1 min.* Come back to the opening question: how would you notice? Let the room name three tests: count zeros, compare with the first weights, resume and compare bits. If "the accuracy drops" is on the board: it did not, in the schedule that counted otherwise, nor with the rewind that was none. The bars are the files of section 4.
