@@ -30,7 +30,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Say: "Until now we pruned a *trained* network and kept its numbers. Today we keep only the places, and throw the training away." Ask: "What could be left?"
+# *For the lecturer, 1 min.* Say: "Until now we pruned a *trained* network and kept its numbers. Today we keep only the places, and throw the training away." Ask: "What could be left?" Collect two or three guesses; most say "nothing", and the next slide answers.
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 from statistics import mean
@@ -70,8 +70,8 @@ runtime.describe(cpu)
 # **Predict.** How many test digits does this untrained network get right, and why? **A** about 10 %. **B** about 30 %. **C** more than 70 %.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Make sure that everybody has understood: no value of the network is ever changed, except to zero. Vote; expect A and B. Then show the figure, and ask what each of the other bars
-# is for: what would somebody say who had not seen it?
+# *For the lecturer, 2.5 min.* Draw four weights: 0.3, −0.1, 0.2, −0.4; below them the trained copy: 0.5, −0.02, 0.03, −0.6; the two largest are the first and the last; so the untrained layer becomes 0.3, 0, 0, −0.4. Nothing of 0.5 and −0.6 is taken over. Make sure that everybody has understood: no value of the network is ever changed, except to zero. Vote; expect A and B. Then show the figure: C, 83 % in the mean. Ask what each of the other bars
+# is for: what would somebody say who had not seen it? *All weights*: "it was good before." *Random fifth*: "any zeros do." *Largest at the start*: "it is their size." *Grew most*: the direction of the training counts, for some of these weights are small. "How can a mask know so much?" Take weights as votes: the mask cannot correct a wrong vote, but it can silence it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **By hand, with four weights.** An untrained layer has the weights 0.3, −0.1, 0.2 and −0.4. We train a copy of it. Its weights become 0.5, −0.02, 0.03 and −0.6. The two largest of these, in magnitude, stand in the first and the last place. So the mask is 1, 0, 0, 1, and the *untrained* layer becomes 0.3, 0, 0, −0.4. Nothing of 0.5 and −0.6 is taken over. All that the training gives us is one bit for each weight: keep it, or set it to zero.
@@ -150,7 +150,7 @@ show.what_is_kept(untrained, alike=(large[0] * first_large[0]).sum() / large[0].
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let somebody read the quotation aloud, and ask for its three conditions: smaller, as accurate, in no more iterations. Slides that date the paper to 2008 are wrong.
-# Then: "I claim that these initial weights are special. How would you refute me?" Let the room find the controls before you turn the page.
+# Then: "I claim that these initial weights are special. How would you refute me?" Let the room find the controls before you turn the page. (New values in the same places; other places; the dense network. If somebody says "train a small network": which values, which places?) "Why a lottery?" A layer of four weights has six subnetworks with two; for a fifth of fc1 the number of ways has more than 50,000 digits.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The network starts as $m \odot \theta_0$, which means that each weight is multiplied by its mask. We call every mask that the search of section 3 finds, together with its initial weights, a **ticket**. It is a *winning* ticket only if the network that it leaves matches the original *dense* network, the one with all weights. "In isolation" means that the other weights are zero during the whole training, and not only at its end.
@@ -165,7 +165,7 @@ show.what_is_kept(untrained, alike=(large[0] * first_large[0]).sum() / large[0].
 # **Predict.** Which two of these networks must you compare to see whether the *values* matter? And which two for the *places* alone?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* The crops are live: five units of fc1, seven pixels each, the places from section 1's copy. Go through them: what did *reinit* keep (the places), what did *random* keep (neither: at new places stand other values)? As many ones means in the whole layer, not in each crop. A white cell that is not crossed out is a kept value near 0. Then let the
+# *For the lecturer, 2.5 min.* The crops are live: five units of fc1, seven pixels each, the places from section 1's copy. Go through them: what did *reinit* keep (the places), what did *random* keep (neither: at new places stand other values)? As many ones means in the whole layer, not in each crop. A white cell that is not crossed out is a kept value near 0. Vote by pointing: ticket against reinit for the values; reinit against random for the places. Many say ticket against random: there two things differ, places *and* values. "Has *random* not its own values?" Other ones stand at the new places, and nobody chose them; for the same reason the fourth field was not run. Then let the
 # room say by how many points ticket will beat reinit, and write it on the board until section 5.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
@@ -194,7 +194,7 @@ show.two_halves(own, new, large[0], engine.shuffled(large, 1)[0])
 # **Iterative magnitude pruning** (IMP): *initialise* and keep a true copy $\theta_0$; *train*; *prune* the smallest of the weights that are left in each layer; *rewind* the others to $\theta_0$; *repeat*.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Click through the frames. Ask at each: "Which numbers stand in the cells now?" At the last one compare with the first frame: the same numbers, and fewer of them. One crossed-out cell
+# *For the lecturer, 2 min.* Click through the frames. Ask at each: "Which numbers stand in the cells now?" (As drawn; as trained; the trained ones that are large; the first ones again.) At the last one compare with the first frame: the same numbers, and fewer of them. Somebody will see that −0.06 was kept and 0.06 was not: the sizes are judged after the training, and not at the start. "And without the rewind?" That is fine-tuning, a good method and another one: there the weights bring along what they have learned. One crossed-out cell
 # must stay crossed out in every later round.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
@@ -213,7 +213,7 @@ show.five_steps(*first_and_last, large[2])
 # **Predict.** How many rounds does it take to get to 7 % of the weights: **A** 5, **B** 12, **C** 18?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let them estimate: 0.8³ is about a half, so three rounds halve. Half, quarter, eighth, sixteenth: four times three. The middle column of the table is what the paper prints; the last is computed from
+# *For the lecturer, 1.5 min.* Let them estimate: 0.8³ is about a half, so three rounds halve. Half, quarter, eighth, sixteenth: four times three, so B. Who says A takes a fifth of *all* weights each time. The middle column of the table is what the paper prints; the last is computed from
 # the two rates.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -240,7 +240,7 @@ def all_ones(net):
 # `clone()` makes a copy with memory of its own. A weight that has been pruned must stay zero: its gradient is multiplied by the mask.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask why the gradient is masked and not the weight, and why the optimizer is new in each round. Both answers stand on the page.
+# *For the lecturer, 2 min.* Point at `clone()`: `state_dict()` would not do, as it hands out the network's own tensors; section 4 shows what comes of that. Ask why the gradient is masked and not the weight. (For the weight either works. But Adam keeps two running averages of each gradient; with the gradient masked they stay 0 too, and nothing is stored up.) Ask why the optimizer is new in each round. (The averages of the old one belong to weights that are thrown away.) Rate and batch size are the paper's; it trains for 50,000 iterations and we for 200. "Keep this in mind; it will matter."
 
 
 # %% slideshow={"slide_type": "-"}
@@ -275,7 +275,7 @@ def train(net, masks, steps, seed):  # step 2
 # Among the weights that a layer still has, the largest stay: `largest(…)` makes the mask that keeps the share `density`.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Point at the -1: with 0 in its place a kept weight of exactly 0 would tie with the pruned ones. Then ask what `rewind` does to a bias (it has no mask: back to its first value).
+# *For the lecturer, 2 min.* `prune`: a weight that is gone gets the size −1. Point at it: with 0 in its place a kept weight of exactly 0 would tie with the pruned ones. `largest` makes the mask, layer by layer. `rewind`: ask which numbers are copied (the first ones, times the mask) and into which memory (that of the parameter, which stays its own). Then ask what `rewind` does to a bias (it has no mask: back to its first value).
 
 
 # %% slideshow={"slide_type": "-"}
@@ -302,8 +302,8 @@ def rewind(net, first, masks):  # step 4
 # **Predict.** Three rounds, each with a new training from the first values. Will a fifth of the weights do as well as all of them? And 3.6 %?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* We cut deeper than the paper, about half to two thirds a round, and train 200 steps, to see it work within seconds. The last entry
-# of the list of densities is None: train once more, and prune no more.
+# *For the lecturer, 2 min.* We cut deeper than the paper, about half to two thirds a round, and train 200 steps, to see it work within seconds. Walk through the loop: train, write down, prune, rewind. The last entry
+# of the list of densities is None: train once more, and prune no more. Two votes, then click: yes for a fifth, 93.2 against 93.0; no for 3.6 %, 90.5. Say: "Four fifths were not needed to *learn* the digits." (One seed. The table has 20.1, 7.1 and 3.7, since the thin output layer keeps more.)
 
 
 # %% slideshow={"slide_type": "-"}
@@ -373,7 +373,7 @@ print(
 # **Predict.** After one cut, is the network with 7 % of the weights better, worse, or as good as after three rounds? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. Rounds cost more: four trainings in place of two. Ask what the later rounds know that the first does not.
+# *For the lecturer, 2 min.* Vote: better, worse, as good. Click: worse by 0.8 points, in each seed. Rounds cost more: four trainings in place of two. Ask what the later rounds know that the first does not. (Which weights grew when the others were gone. After one training a size tells what mattered to the dense network.) This is the idea; the table shows the gain, and not its reason. The paper finds the same.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Trains the networks of one cut and of three rounds with three seeds, and writes their accuracies.
@@ -395,7 +395,7 @@ show.cuts_table(cuts)
 # **Predict.** In which round does it go wrong, if at all? And will the accuracy be **A** lower, **B** the same, **C** higher?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Give them a minute with the third line. Vote on the round and on A to C. A library that does this, from version 2.6.0 on: Lightning ([[lightning_pruning]]).
+# *For the lecturer, 3 min.* Give them a minute with the third line, `p.data = first[name]`. Vote on the round and on A to C; most say A. Click: from round 2 on, and C. Read the second row of the table: 0.000 in round 1, then 0.018 and 0.049. "Why is round 1 right?" The numbers are; but the parameter has taken over the tensor `first[name]`, so the training of round 1 writes into the kept copy. On the board: first = 1.0; p is another name for it; p += 0.5; first is 1.5. "Why is the accuracy higher?" Probably the training simply goes on: 400 steps in round 2, 600 in round 3, where a true ticket has 200. So the accuracy looks like a success. A library that does this, from version 2.6.0 on: Lightning ([[lightning_pruning]]).
 
 
 # %% slideshow={"slide_type": "-"}
@@ -435,7 +435,7 @@ show.distance_table(opened, other, away)
 # Test the rewind itself: equal numbers, *and* memory of its own.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* First frame: a true copy, after five steps of training. Second frame: the assignment, after the same five steps: one row under both names. Ask which test would have caught it: one on the accuracy, or one on the memory?
+# *For the lecturer, 1.5 min.* First frame: a true copy, after five steps of training. Second frame: the assignment, after the same five steps: one row under both names. Ask which test would have caught it: one on the accuracy, or one on the memory? (The memory: compare `data_ptr()` of both, or train five steps and see whether `first` has moved. The accuracy was higher.)
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -463,7 +463,7 @@ show.two_names({"rewind": after_five_steps(rewind), "second_rewind": after_five_
 # **Predict.** With 7 % of the weights, how many points will the *ticket* be ahead of *reinit* (right places, new values): less than one, one to three, more? And *reinit* of *random* (other places)?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Point at the number on the board. After the figure ask which curve answers which question: blue against orange are the values, orange against green the places. (7 and 3.6 % are of the hidden layers; with the output layer a little more is left.)
+# *For the lecturer, 3 min.* Point at the number on the board, and vote again on both gaps. After the figure ask which curve answers which question: blue against orange are the values, orange against green the places. At 7 %: more than three points, and about one. The bands do not touch. "How does one compare seeds?" Within each seed first, then the mean: 92.1 − 88.0 = 4.1 and 91.4 − 87.5 = 3.9 are nearly equal, though each arm differs from itself by more than half a point. Do not celebrate; ask: "What else did the arms have in common?" Steps, batches, and the learning rate. That is the next slide. (7 and 3.6 % are of the hidden layers; with the output layer a little more is left.)
 
 # %% slideshow={"slide_type": "skip"}
 ARMS = ("ticket", "reinit", "random")
@@ -492,7 +492,7 @@ show.one_rate(lab, levels=(2, 3, 4))
 # **Predict.** Which arm gains most from a higher rate? What will be left of the ticket's lead over *reinit*, if each has its own best rate?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* If you show this slide alone: the ticket has the right places and its own first values, reinit new values, random other places. Vote on the arm. After the figure let somebody read the gap between blue and orange at the left end, and then between the two highest points. Ask: "Which of the two is the lead of the ticket?"
+# *For the lecturer, 3 min.* If you show this slide alone: the ticket has the right places and its own first values, reinit new values, random other places. Vote on the arm. After the figure let somebody read the gap between blue and orange at the left end, and then between the two highest points. Ask: "Which of the two is the lead of the ticket?" (The second: an arm at a rate that does not suit it tells of the rate.) On the board: A gets 92, 93, 92 at three rates, B 88, 91, 92; the gap is 4, or 2, or, each at its best, 1. "Why do the controls gain most?" Probably they start at guessing and have to move their weights much further in 200 steps. "Is choosing the best rate not cheating?" The axis says held-out digits: the rate is chosen there, with as many trials for each arm, and the test is read once.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **By hand.** Suppose that arm A gets 92, 93 and 92 % right at a low, a middle and a high rate, and arm B gets 88, 91 and 92 %. Whoever trains both at the low rate reports a gap of 4 points. Whoever trains both at the middle rate reports 2. But nobody has to train B at a rate that does not suit it. A at its best gets 93 and B at its best 92, so the gap is 1. The rest was the learning rate.
@@ -524,7 +524,7 @@ show.over_rates(lab, RATES)
 # **Predict.** One of the three differences changes its *sign* from the first condition to the last. Which one, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Read the table by columns. Let the room say for each column what they would have published. Then ask why the last column belongs to "each arm at its best": a ticket is made by trainings, and these have a rate, too.
+# *For the lecturer, 3.5 min.* Say what the three rows are: values, places, the hypothesis itself. Vote on the row, then click: the third, −1.2, −0.4, +1.3. Read the table by columns. Let the room say for each column what they would have published. (First: "four points by the values, and still behind dense." Second: "one point by the values, places hardly, level with dense." Third: "the ticket beats the dense network with 7 % of the weights." The same code.) Then ask why the last column belongs to "each arm at its best": a ticket is made by trainings, and these have a rate, too.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The third condition needs a word. A ticket is the result of a search, and the search consists of trainings: train, prune, rewind, train again. These were all made at 0.0012. Is that a good rate to *find* a mask? An arm is at its best only if its search is. So somebody searched once more, at 0.0048, and then trained the three arms under the new masks, again at the three rates. It takes as long as everything before it, so we read it from a record that came with the course. (The seeds are ours; the new values and the random masks were drawn anew. To train the networks here, use `lab.train(…, found=0.0048)` and `lab.gaps(…, found=0.0048)`.)
@@ -564,7 +564,7 @@ show.what_is_left(conditions)
 # **Predict.** With 20 % of the weights, after the first 25 iterations: is the ticket behind dense, level with it, or ahead? Does it depend on the rate?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. After the figure ask for a reason. It starts as a classifier (section 1); whether that is *why* it learns sooner is not tested here. How would one test it? For example: train a random one until it starts as good, and count from there.
+# *For the lecturer, 2 min.* Vote on the left panel and on the rate. Click: ahead at both rates, about 90 against 84 after 25 iterations, and close at the end. The right panel has the rate that is best for *dense*, so the choice does not favour the ticket. After the figure ask for a reason. It starts as a classifier (section 1); whether that is *why* it learns sooner is not tested here. How would one test it? For example: train a random one until it starts as good, and count from there.
 
 # %% slideshow={"slide_type": "skip"}
 BEST = lab.best("dense", 0, RATES)  # of the dense network, so that the choice does not favour the ticket
@@ -595,7 +595,7 @@ show.sooner(lab, BEST)
 # The paper trains for 50,000 iterations: [[ticket_full]].
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Go through the rows, and ask each time for the evidence on the last pages. Then ask what a referee would still miss: more seeds, longer trainings, other networks.
+# *For the lecturer, 2 min.* Cover the right column with your hand, go through the rows, and ask each time for the evidence: rows 1 to 3 and 5 are the rows of *What is left of the lead?*, row 4 is the last figure. "Done" means that more steps would not raise it: after 200 iterations dense is still learning, so a ticket that is ahead may only be faster. Then ask what a referee would still miss: more seeds, longer trainings, other networks.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A short training favours networks that learn quickly, whether or not they would end higher. After 200 iterations the dense network is still learning, so a ticket that is ahead of it may only be faster.
@@ -619,7 +619,7 @@ show.sooner(lab, BEST)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* In pairs, on paper: one weight that is kept, one that is pruned, one bias. Three sentences are enough; the code is for home.
+# *For the lecturer, 2 min.* In pairs, on paper: one weight that is kept, one that is pruned, one bias. Three sentences are enough: the kept one gets its first value, the pruned one 0, the bias its first value; and each in a new tensor. Who takes the pruned one from `trained` gets a number that is not 0. The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -661,7 +661,7 @@ def rewound_solution(trained, first, masks):
 # The check hands your function the instruments of several made-up experiments, in which a training takes no time. It wants at least three rates and three seeds, the same for both arms.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs, without a laptop: "Which runs do you make, and which two numbers do you compare?" Then: "Invent an experiment that fools somebody who uses one rate for both." The code is for home.
+# *For the lecturer, 4 min.* In pairs, without a laptop: "Which runs do you make, and which two numbers do you compare?" (Both arms, the same rates, three or more, the same seeds, three or more; for each arm the best mean over seeds.) If the best rate is at an end, go on in that direction. Then: "Invent an experiment that fools somebody who uses one rate for both." For example 92, 93, 92 and 88, 91, 93.5: the low rate says ticket, each at its best says neither. The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -790,4 +790,4 @@ claims.show("ticket")
 # Tivadar Danka's [*How to Compress a Neural Network*](https://towardsdatascience.com/how-to-compress-a-neural-network-427e8dddcc34). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Back to the number on the board. Then ask what the lesson did not show: dense networks that are done, other architectures, more seeds.
+# *For the lecturer, 1 min.* Back to the number on the board: how much of it was the learning rate? More than half. Then ask what the lesson did not show: dense networks that are done, other architectures, more seeds.
