@@ -790,4 +790,4 @@ claims.show("students")
 # **Credits**: the experiment of the missing class and its bias are Geoffrey Hinton's, Oriol Vinyals' and Jeff Dean's ([arXiv:1503.02531](https://arxiv.org/abs/1503.02531), section 3). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Take up the two guesses from the first slide: who gained most? The one that never saw a three. Then ask what one would have to know before using distillation at work: how many images, how many steps, and what does the teacher know that they do not say? The bars below are files of this lesson: the two repaired networks, a fifteenth and less of the first.
+# *For the lecturer, 1 min.* Take up the two guesses from the first slide: who gained most? The one that never saw a three. Then ask what one would have to know before using distillation at work: how many images, how many steps, and what does the teacher know that they do not say? The bars below are files of this lesson: the two repaired networks, a twelfth and a fifteenth of the first.
