@@ -30,7 +30,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Say: "In [[decoding]] the weights were most of what had to be moved for each character. Today they shrink, and only they." Let the room compute the two quotients of the page: 2 GB and 0.5 GB at 50 GB/s. Ask what could go wrong when a weight has four values to choose from, and keep the answers.
+# *For the lecturer, 3 min.* Say: "In [[decoding]] the weights were most of what had to be moved for each character. Today they shrink, and only they." Let the room compute the two quotients of the page: a billion weights of 16 bits are 2 GB, and at 50 GB/s that is 2 / 50 = 0.04 seconds a token, so 25 tokens a second at most; in 4 bits it is 0.5 / 50 = 0.01 seconds, so 100. If somebody says that the processor may be the slow part: a weight of 16 bits is 2 bytes and 2 operations, so 1 operation a byte, and a processor that makes 500 billion a second could make 10 in that time. "Why not the inputs, too?" A layer of 4,096 × 4,096 reads 16.8 million weights and 4,096 inputs. Ask what could go wrong when a weight has four values to choose from, and keep the answers for the end. The picture under the title comes again in section 2.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Take a language model with one billion weights, 16 bits each: 2 GB. Let it write one text, token by token. For each token, nearly every weight is read once (of the embedding only one row), multiplied by one number, and the product is added to a sum. A laptop's memory delivers, say, 50 GB a second. Then reading alone takes 2 / 50 = 0.04 seconds a token, so this model cannot write more than 25 tokens a second on this laptop, however fast its processor multiplies. Now store the same weights in 4 bits. They take 0.5 GB, which is read in 0.01 seconds, and the limit is 100 tokens a second.
@@ -77,18 +77,20 @@ def with_weights(weights):
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **A row of four weights by hand.** They are 0.6, −0.2, 0.1 and −0.3, and we have 2 bits for each, so four codes: 0, 1, 2, 3. The levels must reach from −0.3 to 0.6, and between four levels there are three steps. A step is the **scale**: 0.9 / 3 = 0.3. The levels are −0.3, 0, 0.3 and 0.6. The code of 0 is called the **zero point**; here it is 1. To store a weight, divide it by the scale, round, and add the zero point. 0.6 / 0.3 = 2, plus 1 is code 3. −0.2 / 0.3 = −0.67, rounded −1, plus 1 is code 0. 0.1 / 0.3 = 0.33, rounded 0, is code 1. −0.3 is code 0. To read a code, subtract the zero point and multiply by the scale: 0.6, −0.3, 0, −0.3. Two of the four weights are wrong by 0.1. Each weight was moved to the level nearest to it. This is called **round-to-nearest**, and it looks at nothing but the weight.
+#
+# Now a whole model. Each of its five blocks has four linear layers, `qkv`, `out`, `up` and `down`, so there are 20. We round these, and leave the embedding, the head and the norms in float.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. One language model, fewer and fewer bits
 #
-# The trained model of this part reads Python that it never saw. In each of its five blocks there are four linear layers: `qkv`, `out`, `up`, `down`. In these 20 layers we round each row of weights to $2^b$ evenly spaced levels. Embedding, head and norms stay in float, and so does all arithmetic.
+# The trained model of this part reads Python that it never saw. In its 20 linear layers we round each row of weights to $2^b$ evenly spaced levels. All arithmetic stays in float.
 #
 # **Perplexity** ([[decoding]]): among how many equally likely characters the model hesitates. Lower is better.
 #
 # **Predict.** At which $b$ does it first grow by more than a tenth, **A** 8, **B** 4, **C** 3, **D** 2, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Say: "Nothing is trained again." Show of hands for A to D. Then do the row of four weights on the board. Ask what a row has in common that its weights should share a scale: nothing but its output. Transition: "Then let fewer weights share one."
+# *For the lecturer, 4 min.* Do the row of four weights first, on the board: 0.6, −0.2, 0.1, −0.3, with 2 bits. Four levels have three steps between them, from −0.3 to 0.6, so the step is 0.9 / 3 = 0.3. Draw a line with the marks −0.3, 0, 0.3, 0.6 and write the codes 0, 1, 2, 3 under them; the code of 0, here 1, is the *zero point*. The room gives the codes: 3, 0, 1, 0. Back they are 0.6, −0.3, 0, −0.3, so two of the four are wrong by 0.1. Say: "Now the whole model, and nothing is trained again." Show of hands for A to D; expect B and C. After the table write the steps in a row under the bits: 255, 15, 7, 3. With each bit less the steps are about twice as wide. "Why does it hurt so late and then so much?" In a trial twice the noise cost nearly four times as many nats, as near a minimum. Ask what a row has in common that its weights should share a scale: nothing but its output. Transition: "Then let fewer weights share one."
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -138,7 +140,7 @@ def codes_of(part, scale, zero, bits):
 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Say: "First function: smallest and largest of each group, the step between levels, and the code of 0. Second: divide, round, add, clamp." Ask: "What happens with groups of 48 in a row of 128?" They do not fit: the function in the notebook refuses.
+# *For the lecturer, 3 min.* Go on with the row on the board: put 0.06, −0.02, 0.01, −0.03 behind the four weights. With the scale 0.3 all four become 0. Draw a bar between the halves and give the second its own scale, 0.09 / 3 = 0.03: they become 0.06, −0.03, 0, −0.03. Then the code. Say: "First function: smallest and largest of each group, the step between levels, and the code of 0. Second: divide, round, add, clamp." Ask what the two inner `clamp` of the first line are for: they make the range reach from 0 or below to 0 or above: 0 must be a level. Ask: "What happens with groups of 48 in a row of 128?" 128 is 2 · 48 + 32, so they do not fit, and the function in the notebook refuses. "Do we need the zero point?" Without it the levels with the scale 0.3 are −0.6, −0.3, 0, 0.3: 0.6 is cut off, and nothing needs −0.6.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # `grid_of` finds the smallest and the largest weight of each group, the step between two levels, and the code of 0. `codes_of` divides, rounds and adds, as we did by hand; `clamp` brings a code that would lie beyond the last level back to it. 0 has to be one of the levels, because the zero point is stored as a code. So it needs no more than the bits of a weight, and the levels may be shifted a little against the weights.
@@ -167,7 +169,7 @@ def to_floats(codes, scale, zero):
 # A row of 128 weights, of which 64 are shown; 2 bits are four levels.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* First frame: ask the room where the levels waste most. Second frame: two groups, two grids. A point above its top line goes to that line, because 0 must stay a level. Ask what a second grid costs at 2 bits: 16 for the scale, 2 for the zero point.
+# *For the lecturer, 2.5 min.* First frame: ask the room where the levels waste most. At the top line: none of these 64 weights comes near it; it is there for a larger weight in the other half of the row. Second frame: two groups, two grids. A point above its top line goes to that line, because 0 must stay a level. Ask what a second grid costs at 2 bits: 16 for the scale, 2 for the zero point. Write it beside the codes: 32 · 2 = 64 bits of codes and 18 bits of grid are 82 bits for 32 weights, 2.56 for each. Let somebody do it for groups of 16: 2 + 18/16 = 3.125.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the levels of a whole row, and those of two of its groups.
@@ -199,7 +201,7 @@ def bits_a_weight(bits, group):
 # **Predict.** Should one spend bits on *more levels* or on *smaller groups*: 3 bits with one scale a row, or 2 bits in groups of 16, which both take about 3.1 bits? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let somebody count the bits of 4 bits in groups of 32 first: 4 + 20/32 = 4.63. Then vote for the two. Say: "Whoever quotes a model as 4-bit should be asked for the group."
+# *For the lecturer, 3.5 min.* Let somebody count the bits of 4 bits in groups of 32 first: 4 + 20/32 = 4.63. Then vote for the two; expect hands for both. In the figure show the two points over 3.1 on the lower axis: the blue dot (3 bits, one a row) lies below the pink triangle (2 bits, groups of 16), and below is better. On the board: the third bit turns 3 steps into 7, so a step becomes 7 / 3 = 2.3 times as narrow. "How much narrower does a group make it?" By as much as its range is narrower than that of the row, and here 16 neighbours still have more than half of it. "When is it the other way round?" When a row has a few huge weights: then a group without one becomes narrower by much more than 2.3. Last, point at the right end: with 4 bits all curves have arrived. Say: "Whoever quotes a model as 4-bit should be asked for the group."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Rounds the model with 4, 3 and 2 bits and four sizes of groups, and draws its perplexity.
@@ -246,7 +248,7 @@ show.texts_table(floats, by_text)
 # Memory and files are counted in bytes. So codes of a few bits are **packed**: their bits stand one after the other, eight of them in a byte.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* First 7 and 12 in one byte on the board: 199. Then read the first byte of the figure aloud, lowest bit first. Ask which codes lie in two bytes: the third and the sixth.
+# *For the lecturer, 2.5 min.* First 7 and 12 in one byte on the board: 7 + 16 · 12 = 199, and back: 199 / 16 is 12 with the remainder 7. In bits, 12 is 1100 and 7 is 0111, and 199 is both side by side. Then read the first byte of the figure aloud, lowest bit first: 7 is 1 1 1, 6 is 0 1 1, and two bits of the 4; 1 + 2 + 4 + 16 + 32 = 55. Ask which codes lie in two bytes: the third and the sixth. "Why so awkward, and not two codes of 3 bits in each byte?" Then 2 of 8 bits would carry nothing. "And negative codes?" `unpack` knows no sign, so codes from −8 to 7 need 8 added first.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws eight codes of three bits, and the three bytes that hold them.
@@ -278,7 +280,7 @@ print(pack(torch.tensor([7, 12]), 4), unpack(pack(torch.tensor([7, 12]), 4), 4))
 # **Predict.** How large is the file with 2 bits, against the float file, **A** a sixteenth, **B** about a twelfth, **C** about a tenth, and why? What else is in it?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let them compute: 2.56 bits of 32; then the embedding and the head, still in float. Say: "In a model of this size what you leave alone soon counts." Remind them of [[torchao]], where 2 bits took the file of 8.
+# *For the lecturer, 2.5 min.* Vote. To A say: 2 of 32 bits, but the scales are missing. To B: 2.56 of 32 bits is a twelfth, but the embedding and the head are missing, still in float. They are a fortieth of the weights and about a quarter of this file. Say: "In a model of this size what you leave alone soon counts." Ask why the files were loaded again before the perplexity was measured: in memory the rounded weights are floats, so only the loaded model shows that the bytes can be turned back. Remind them of [[torchao]], where 2 bits took the file of 8; here they are packed.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Saves the model in float and with 8, 4, 3 and 2 bits, loads it again, and measures it.
@@ -307,7 +309,7 @@ show.files_table(files)
 # A code need not stand for evenly spaced levels. **E2M1**, the element of MXFP4 and NVFP4 ([[torchao]]), is a float of 4 bits; each block has a scale. Which levels suit these weights?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* The points are one block of the model's own weights, the same above both lines. Ask where the floats are denser, and where their gaps are wide. Do 0.45 and 4.9 on the board. Keep the guesses.
+# *For the lecturer, 3 min.* The points are one block of the model's own weights, the same above both lines. Ask where the floats are denser, and where their gaps are wide: denser around 0, and the widest gap is the last one, from 4 to 6. Do 0.45 and 4.9 on the board, in a block whose largest weight is 6. Even levels have the step 6 / 7.5 = 0.8: 0.45 becomes 0.8 (wrong by 0.35), and 4.9 becomes 4.8 (wrong by 0.1). E2M1 has 0, 0.5, 1, 1.5, 2, 3, 4, 6: 0.45 becomes 0.5 (wrong by 0.05), and 4.9 becomes 4 (wrong by 0.9). Then ask which levels suit these weights, and keep the guesses for the next vote.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws 32 weights over evenly spaced levels, and over those of E2M1.
@@ -334,7 +336,7 @@ def on_marks(weight, block, marks, scale_of):
 # **Predict.** At 4.25 bits MXFP4 (blocks of 32) meets int4 in groups of 64, at 4.5 bits NVFP4 (blocks of 16) meets int4 in groups of 32. Does either float format win clearly, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Two votes. On other sets of pieces MXFP4 and int4 at 4.25 bits changed places (the page says how). Say: "Simulated: the numbers are rounded here and multiplied in float. What a GPU gains in speed from fp4 is another question, and nothing here measures it."
+# *For the lecturer, 3.5 min.* Say what makes the race fair: each float format gets an opponent with as many bits, because blocks and scales cost bits, too. Two votes, one for each pair. Read the table in pairs: the first row against the second at 4.25 bits, the fourth against the fifth at 4.5; the last column is the perplexity. On other sets of pieces MXFP4 and int4 at 4.25 bits changed places (the page says how). "Then what does matter?" The scale: in a trial E2M1 had an error of 10.1 % with scales of 16 bits, and the first row has the power of two. And the third row, int4 with a scale of 8 bits, has groups of 32 for the same 4.25 bits, and the smallest error of the three. Say: "Simulated: the numbers are rounded here and multiplied in float. What a GPU gains in speed from fp4 is another question, and nothing here measures it."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Rounds the model to five formats of four bits.
@@ -364,7 +366,9 @@ show.formats_table(FOUR, four_bits)
 # **Predict.** With *one* input: is the packed layer faster than float32 when a kernel unpacks its codes? Is it when all are unpacked first? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Let the room count the bytes of *unpacked first*: 10 read, 34 written, 34 read. Then ask: "And with 64 inputs?" The weights are read once for all 64, so there is 64 times as much arithmetic for the same bytes. Draw the roof: at one input left of the ridge, at 64 on its right or near it.
+# *For the lecturer, 5 min.* Vote twice, once for each way. Let the room count the bytes of *unpacked first*: 10 read, 34 written, 34 read, so 78 MB, more than the 67 of float32; and the steps between write more. After the table: "Why is the kernel not six times as fast?" It reads a sixth of the bytes, but it has to turn codes into floats; probably this takes most of its time now. bfloat16 warns of the same: half of the bytes, and hardly faster. Then ask: "And with 64 inputs?" The weights are read once for all 64, so there is 64 times as much arithmetic for the same bytes. In the last column the kernel is behind float32, 0.78 in the run on this page.
+#
+# Draw the roof: operations for each byte to the right, speed upwards, a line that rises to the ridge at 10 (the processor of the beginning) and is flat behind it. One input in bfloat16 is at 1, in 4 bits at 4, both on the slope; with 64 inputs bfloat16 is at 64, on the flat part, where fewer bytes bring nothing. Close with the three cases in which it is *not* faster: no kernel, many inputs at once, and something else that takes the time, such as the calls of Python in our small model. The model still needs less space.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Times one layer in float and packed, with one input and with 64.
@@ -402,20 +406,24 @@ show.race_table(layer, races)
 # ### Exercise 1 · A smaller group, or only more bits?
 # ★★ · 12 minutes · an investigation
 #
-# Codes of 3 bits without zero points. An instrument, `rise(group, scale_bits, piece)`, gives by how many percent the perplexity of a model rises on a piece of text: weights in groups of `"32"` or `"16"`, each group with a scale of 16 or of 8 bits. Run all four cases on the same pieces, and compare means over five pieces or more. *Better* means by more than 0.5 points.
+# Codes of 3 bits without zero points. An instrument, `rise(group, scale_bits, piece)`, gives by how many percent the perplexity of a model rises on a piece of text: weights in groups of `"32"` or `"16"`, each group with a scale of 16 or of 8 bits.
+#
+# `smaller_group(rise)` → `"group"`, `"bits"` or `"neither"`
+#
+# <!-- page -->
+#
+# Run all four cases on the same pieces, and compare means over five pieces or more. *Better* means by more than 0.5 points.
 #
 # - Is the smaller group better where both take *equally many bits a weight*? Then return `"group"`.
 # - If not, is it better where both have scales of 16 bits? Then it helps only because it takes more bits: `"bits"`.
 # - Otherwise return `"neither"`.
-#
-# `smaller_group(rise)` → `"group"`, `"bits"` or `"neither"`
 #
 # <details><summary>Hint</summary>
 # Count the bits of a weight in all four cases first.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 6 min.* In pairs, without a laptop: "Which two of the four cases take equally many bits?" Let them count: 3.5, 3.25, 4, 3.5. Then: "Invent a model that fools somebody who compares both with scales of 16 bits." The code is for home.
+# *For the lecturer, 6 min.* In pairs, without a laptop; the code is for home. Draw a table of two rows (groups of 32 and 16) and two columns (scales of 16 and of 8 bits), and let them fill in the bits of a weight: 3 + 16/32 = 3.5 and 3.25; 3 + 16/16 = 4 and 3.5. "Which two of the four cases take equally many bits?" Groups of 32 with 16 bits, and groups of 16 with 8: circle these two. Say the rule: better at these two is "group"; better only in the first column is "bits"; else "neither". Then: "Invent a model that fools somebody who compares both with scales of 16 bits." For example rises of 3.0 % in groups of 32 and 2.0 % in groups of 16, both with scales of 16 bits, and again 3.0 % in groups of 16 with scales of 8 bits. The smaller group seems to help by a point; at equal bits it brings nothing, so the answer is "bits". If a pair asks about our model: on the page it is "neither", and with twice as much text it became "group", so five pieces were not enough to tell.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -590,4 +598,4 @@ claims.show("weight_only")
 # **Credits**: text CC BY 4.0, code MIT; written for this course.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go back to the first question: what goes wrong with four values to choose from? One large weight widens the steps for all that share its grid. The cure of today: groups. Transition: "In the next lesson the rounding looks ahead."
+# *For the lecturer, 1.5 min.* Go back to the first question: what goes wrong with four values to choose from? One large weight widens the steps for all that share its grid. The cure of today: groups. Compare with the answers that you kept. The bars are the files of section 3. Transition: "In the next lesson the rounding looks ahead."
