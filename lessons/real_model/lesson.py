@@ -30,7 +30,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask who has a model on the laptop, how large its file is, and how many tokens a second it writes. Write the answers on the board with the names of the processors; section 3 comes back to them.
+# *For the lecturer, 2 min.* Ask who has a model on the laptop, how large its file is, and how many tokens a second it writes. Write the answers on the board with the names of the processors; section 3 comes back to them. If nobody has one, write "135 million weights, ? tokens a second" and let two people guess. Say: "All bytes and speeds today are real; the weights are random, so nothing about quality is."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The models of the last lessons were small enough to learn with: a million weights, and an alphabet of 96 characters. Most people who ask about efficient models have another kind in mind, one from a hub, with a hundred million weights or several billion. This lesson takes such a model and asks the questions of this part again, now with numbers that matter: what does it store, what must it read for each token, and how fast is it?
@@ -72,7 +72,7 @@ runtime.describe("cpu")
 # **Predict.** How large a part of its 134.5 million weights is the embedding table: **A** about 2 %, **B** about 20 %, **C** about half? And why so much or so little?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote, then let the room multiply: 49,152 times 576. Ask for the same product in a model that is four times as wide: the table grows four times, a block sixteen times.
+# *For the lecturer, 3 min.* Vote, then let the room multiply: 49,152 times 576 is 28.3 million, and 28.3 of 134.5 is 21 %. After the click: the orange part at the bottom. Ask for the same product in a model that is four times as wide: the table grows four times, to 113 million, a block sixteen times, so 30 blocks have 1,700 million and the table is 6 %. Why is it 21 % in the larger Llama, too? It knows 128,256 tokens. If somebody asks what safetensors are for: they hold numbers alone, where a pickled file is code that runs when it is opened.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **The files.** `config.json` says which architecture the model has and how wide and deep it is. `tokenizer.json` says how a text becomes numbers: each token is a piece of a word, and its number is a row of the embedding table. The weights lie in `model.safetensors`. If they are too many for one file, they lie in several, called *shards*, and `model.safetensors.index.json` says which weight is in which.
@@ -113,7 +113,7 @@ show.kinds_figure({name: numbers[name] for name in ("SmolLM2-135M", "Llama-3.2-1
 # **Predict.** An *untied* model stores table and head as two matrices of 28.3 million numbers each. How many more numbers does it read for a token than the tied one: **A** 28.3 million, **B** 576, **C** none? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote. Draw the table at the left with one row marked, the head at the right with all rows marked. "Which of the two is read whole?" Then tie them: one matrix, one row at the left, all rows at the right.
+# *For the lecturer, 3 min.* Vote; most say A. Draw the table at the left with one row marked, the head at the right with all rows marked. "Which of the two is read whole?" The head, because any token may be the next one; the look-up takes one row of 576 numbers. Then tie them: one matrix, one row at the left, all rows at the right. After the click: the last column differs by 576, the column before it by 28.3 million, a sixth of the untied file. So what a token must read is all weights, but of a table that only looks up one row: here 134.5 million · 4 bytes = 538 MB.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes what is stored and what a token reads, with a tied and with an untied head.
@@ -136,18 +136,18 @@ show.tied_table()
 # **Predict.** Which of the two must read more bytes for the next token, and which makes more operations? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two votes, bytes first. Most say that the cache saves bytes. Let somebody count how often a weight is read in a pass over 1,001 tokens: once, if the layer takes all of them together.
+# *For the lecturer, 3 min.* Two votes before the click, bytes first. Most say that the cache saves bytes. Let somebody count how often a weight is read in a pass over 1,001 tokens: once, if the layer takes all of them together. How much is the cache? On the board: 2 (key and value) · 30 layers · 3 heads · 64 numbers · 4 bytes = 46 kB a token, 46 MB after 1,000. Click: 538 and 584 MB. So a cache costs reading and saves arithmetic, here a thousandfold. If somebody asks when the cache is read more than the weights: 538 MB / 46 kB is 11,700 tokens, more than this model takes.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **By hand.** One token leaves a key and a value in each of the 30 layers, with 3 heads of 64 numbers each: 2 · 30 · 3 · 64 = 11,520 numbers, 46 kB in float32. After 1,000 tokens these are 46 MB.
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "fragment"}
 for length in (0, 1000, 8000):
     cached = count.read_bytes(model, length=length) / 1e6
     whole = count.read_bytes(model, length=length, cache=False) / 1e6
     print(f"{length:5,} tokens: {cached:.0f} MB, {whole:.0f} MB without a cache")
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The pass with the cache must read more bytes, and the pass without it makes about a thousand times the operations, because a weight is read once in a pass, however many tokens are in it, and is multiplied once for each of them.**
 #
 # <!-- page -->
@@ -159,12 +159,12 @@ for length in (0, 1000, 8000):
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. How fast can it be, and how fast is it?
 #
-# A token must read 538 MB. If the memory delivers 10 GB a second, this takes 54 ms, so this model cannot write more than 19 tokens a second in float32. This is its **memory floor**: no engine gets below this time, as long as it reads these bytes from this memory.
+# A token must read 538 MB. At 10 GB a second this takes 54 ms, so this model cannot write more than 19 tokens a second in float32. This is its **memory floor**: no engine gets below this time, as long as it reads these bytes from this memory.
 #
-# **Predict.** We measure the bandwidth, then PyTorch in float32 on one thread. How much of the highest possible speed does it reach: **A** clearly less than all of it, **B** nearly all of it, **C** more than that? And why?
+# **Predict.** How much of the highest possible speed does PyTorch reach in float32, on one thread: **A** clearly less than all of it, **B** nearly all, **C** more? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Compute the floor for the bandwidth of the room's own laptops first, from their data sheets, and compare with the tokens a second on the board. "What does the processor do in the rest of the time?"
+# *For the lecturer, 3 min.* Compute the floor for the bandwidth of the room's own laptops first, from their data sheets (bytes of the file over bytes a second), and compare with the tokens a second on the board. Say that we measure the bandwidth with a long dot product and a sum, one thread. Vote. After the table: "What does the processor do in the rest of the time?" A token makes 211 products and many small operations, each called from Python; on a processor of this kind the products take 71 of 100 ms, everything else 29, and the floor is 40. If somebody has more than the floor: several threads, fewer bytes, or not one text alone.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Bandwidth, measured.** We read a vector of 268 MB, far more than the caches hold, in two simple ways, a dot product and a sum, and take the best of several runs. This is what *one thread* gets. Several threads get more, until the memory is busy; then the floor is lower, and the argument stays the same.
@@ -197,7 +197,7 @@ show.floor_table(bandwidth, floor_ms, first)
 # **Predict.** How much faster than float32 does the same model write in bfloat16 on the machine of this page: **A** about twice as fast, **B** clearly less than that, perhaps even slower? And what decides it?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Show the line of the setup cell about the processor first. Ask who has a processor with 16-bit units, and where one can look it up: the doctor of the course says it (`course.py doctor`, the line bf16). Then vote.
+# *For the lecturer, 3 min.* Say that the processor of this page has no units for products of 16 bits. Ask who has one with them, and where one can look it up: the doctor of the course says it (`course.py doctor`, the line bf16). Then vote. After the table do the sum: of 80 ms the reading needs 33; without half of it 64 are left, and 80 / 64 is 1.25; the table has 1.34. Ask what would have to hold for twice as fast: the whole time would have to be reading. And the conversion? Each weight becomes a float32 before it is multiplied, and how much that costs was not measured. (fp32 is measured anew for each table, so its time changes a little.)
 
 # %% slideshow={"slide_type": "skip"}
 half = copy.deepcopy(model).bfloat16()
@@ -227,7 +227,7 @@ show.formats_table(second, {"fp32": model, "bf16": half}, bandwidth)
 # **Predict.** Run as it is, without a compiler: is the int8 model faster than float32, as fast, or slower? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Remind the room of the two ways in [[weight_only]]: a kernel that unpacks inside the processor, and a line of PyTorch that unpacks first. Ask which of them a library can use that is nothing but PyTorch's own operators.
+# *For the lecturer, 3 min.* Remind the room of the two ways in [[weight_only]]: a kernel that unpacks inside the processor, and a line of PyTorch that unpacks first. Ask which of them a library can use that is nothing but PyTorch's own operators: the second. Vote; most say faster. After the table count the bytes of one weight on the board: 1 is read, 4 are written, 4 are read again, 9 where float32 moves 4. The last column says how far it is from its own floor: a tenth. What would help? `torch.compile`, which joins conversion and product; it takes minutes here. If somebody asks whether int8 is useless: it saves space in memory, and in another engine time, as the next slide shows.
 
 # %% slideshow={"slide_type": "skip"}
 from torchao.quantization import Int8WeightOnlyConfig, quantize_
@@ -251,12 +251,12 @@ show.formats_table(third, {"fp32": model, "bf16": half, "int8, torchao": int8}, 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same weights in another engine
 #
-# **OpenVINO** is an engine for inference on CPUs. It takes the model as a graph, and its tool `nncf` rounds the weights: to int8, or to 4 bits in groups of 64. Its kernels convert inside the processor. To convert 30 blocks takes most of a minute, so we take 4 of them and the head.
+# **OpenVINO** is an engine for inference on CPUs. Its tool `nncf` rounds the weights to int8, or to 4 bits in groups of 64. Its kernels convert inside the processor. We take 4 of the 30 blocks, and the head.
 #
 # **Predict.** Against its own float32: how many times as fast is OpenVINO with int8 weights, **A** less than 1, **B** between 1 and 4, **C** 4 or more? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let them compute both floors from the one of float32 first: a quarter, and, since the head stays in 8 bits, about a fifth. Then vote. While the cell runs: "Which layers does nncf leave in 8 bits when we ask for 4?" The table and the head.
+# *For the lecturer, 3 min.* Let them compute both floors from the one of float32 first: a quarter, and, since the head stays in 8 bits, about a fifth. Ask: "Which layers does nncf leave in 8 bits when we ask for 4?" The table and the head. Then vote; most say C. After the table: 1.90. Why not 4? The floor is 0.58 of the time in 32 bits (last column, second row). A quarter of that is 0.15, the other 0.42 stay, 0.57 in all, and 1 / 0.57 is 1.8. The last column is above 1 with 8 bits: it is faster than floats could come from this memory, so floats are not what it reads. PyTorch's row is there to show that OpenVINO has less work around its products; the factors are against its own 32 bits.
 
 # %% slideshow={"slide_type": "skip"}
 part = show.first_blocks(model, 4)  # 4 of its blocks, and the head
@@ -273,7 +273,7 @@ show.engine_table(fourth, engine, part_floor_ms)
 #
 # <!-- page -->
 #
-# The difference to torchao is not the format. Both store int8 with a scale for each row. It is *where* the integers become floats: inside the processor, a few at a time, or as a whole matrix before the product. With 8 bits OpenVINO is faster than the floor of float32, so floats of 4 bytes are not what it reads from memory. And why 1.9 times, and not 4? In the run on this page the floor is 0.58 of OpenVINO's time in 32 bits. If this part alone is divided by four, about 0.15 + 0.42 = 0.57 of the time is left, which is 1.8 times as fast. With 4 bits the bytes of the blocks are halved again, but two thirds of this short model are its head, and nncf leaves table and head in 8 bits, so a fifth of the bytes is left. In the record OpenVINO has all 30 blocks, and writes on one thread 20 tokens a second with 32 bits, 47 with 8 and 39 with 4. A weight of 4 bits also takes more work to unpack. (OpenVINO also has fewer calls around its products than PyTorch from Python. We compare it with its own float32 so that this is not counted as a gain of the integers.)
+# (To convert all 30 blocks takes most of a minute.) The difference to torchao is not the format. Both store int8 with a scale for each row. It is *where* the integers become floats: inside the processor, a few at a time, or as a whole matrix before the product. With 8 bits OpenVINO is faster than the floor of float32, so floats of 4 bytes are not what it reads from memory. And why 1.9 times, and not 4? In the run on this page the floor is 0.58 of OpenVINO's time in 32 bits. If this part alone is divided by four, about 0.15 + 0.42 = 0.57 of the time is left, which is 1.8 times as fast. With 4 bits the bytes of the blocks are halved again, but two thirds of this short model are its head, and nncf leaves table and head in 8 bits, so a fifth of the bytes is left. In the record OpenVINO has all 30 blocks, and writes on one thread 20 tokens a second with 32 bits, 47 with 8 and 39 with 4. A weight of 4 bits also takes more work to unpack. (OpenVINO also has fewer calls around its products than PyTorch from Python. We compare it with its own float32 so that this is not counted as a gain of the integers.)
 #
 # Are these two engines computing the same? A test of the course compares their logits: in float32 they agree to the fifth digit on a small model; with 8 bits they differ by less than 5 %.
 
@@ -299,7 +299,7 @@ show.records_table()
 # **Predict.** The float32 file has 538 MB. How large is the int8 file: **A** a quarter, 135 MB, **B** about 250 MB, **C** about 400 MB? And why? (Which matrix is used twice?)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* If nobody finds it: the table and the head were one matrix. torchao rounds linear layers. Is the look-up a linear layer? Let somebody add 113 and 135 on the board.
+# *For the lecturer, 3 min.* Vote; most say A. If nobody finds the reason: the table and the head were one matrix. torchao rounds linear layers. Is the look-up a linear layer? No, so it stays in float32, and the rounded head is another matrix. Let somebody add 113 and 135 on the board, and a megabyte of scales: 249. In the table the first two rows say "the same" for the head, the last one does not. Ask for the remedy: store the table in 16 bits or in int8, too; a token reads one row of it, so it costs no time. Why did the speed not tell us? The table is not read.
 
 # %% slideshow={"slide_type": "skip"}
 files = {
@@ -327,7 +327,7 @@ show.files_table(files, {"fp32": model, "bf16": half, "int8, torchao": int8})
 # **Predict.** Our weights are random, and the model knows 49,152 tokens. What is its perplexity on a text: **A** near 1, **B** about 49,152, **C** many times 49,152? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Ask first: what does somebody say who knows nothing and admits it? The same probability for each token. Then: what makes it worse than that? To be sure of something wrong.
+# *For the lecturer, 3 min.* Ask first: what does somebody say who knows nothing and admits it? The same probability for each token, 1 in 49,152, so the perplexity is 49,152: B. Then: what makes it worse than that? To be sure of something wrong. Random weights are a little sure by chance, hence 1.11. Ask what the ratio in the last column says of int8: nothing, a model that knows nothing has nothing to lose. What is the number good for, then? It checks the program, coarsely: far from 49,152 something is wrong. And a downloaded model that shows 49,152 has probably not loaded its weights.
 
 # %% slideshow={"slide_type": "skip"}
 TEXT = show.TEXT  # put a text of your own here, in triple quotation marks: a page of it, or more
@@ -359,9 +359,17 @@ show.perplexity_table(perplexity, len(ids), loaded)
 # ### Exercise 1 · The bytes or the operations?
 # ★★ · 10 minutes · an investigation
 #
-# What decides the time of a layer? You get an instrument: `ms("as it is", seed=3)` times a product of one matrix with 4 inputs, in milliseconds. With `"half the bytes"` it is half of the matrix with 8 inputs: as many operations. With `"twice the operations"` it is the whole matrix with 8 inputs: as many bytes of weights. Other programs can only make a run slower, so what counts is the *least* time of each, over the same five seeds or more.
+# What decides the time of a layer? An instrument times a product:
+#
+# - `ms("as it is", seed=3)`: one matrix with 4 inputs
+# - `"half the bytes"`: half of the matrix with 8 inputs, as many operations
+# - `"twice the operations"`: the whole matrix with 8 inputs, as many bytes of weights
 #
 # Half the bytes *help* if they take less than 0.75 of the time as it is. Twice the operations *cost* if they take more than 1.25 of it.
+#
+# <!-- page -->
+#
+# The times are milliseconds. Other programs can only make a run slower, so what counts is the *least* time of each, over the same five seeds or more.
 #
 # `what_decides(ms)` → `"bytes"` if half the bytes help and twice the operations do not cost; `"operations"` if it is the other way round; `"both"` if half the bytes help and twice the operations cost; else `"neither"`
 #
@@ -377,7 +385,7 @@ show.perplexity_table(perplexity, len(ids), loaded)
 # The check makes up several machines. On some of them another program slows single runs, and on some the calls take the time, so that neither matters.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, without a laptop: "Design an experiment in which only the bytes differ." Let somebody propose float32 against bfloat16, and ask what else differs there. Then draw the half matrix with twice the inputs on the board. The code is for home.
+# *For the lecturer, 5 min.* In pairs, without a laptop: "Design an experiment in which only the bytes differ." Let somebody propose float32 against bfloat16, and ask what else differs there: the instructions that multiply. Then draw three rectangles on the board: the whole matrix with 4 inputs; half of it with 8 (half the bytes, as many operations); the whole with 8 (the same bytes, twice the operations). Numbers to try the rule on: 10 ms, 6 ms, 11 ms. 0.6 is below 0.75, so half the bytes help; 1.1 is not above 1.25, so the operations do not cost: "bytes". With 10, 10, 10 it is "neither": the call takes the time. Ask why the least time and not the mean: other programs only make a run slower. The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -414,7 +422,7 @@ def what_decides_solution(ms):
 # **Predict.** For each of the two: which of the four conclusions would you bet on, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask for bets on both before you show the table. For the small matrix ask what a call from Python costs, and how long 1,024 weights take.
+# *For the lecturer, 2 min.* Ask for bets on both before you show the table; for the large one most bet on the bytes, for the small one on the operations. For the small matrix ask what the 0.0036 ms are: a call from Python takes some microseconds, and 1,024 weights with 4 inputs are 4,096 multiplications, which are done before it is over. For the large one: 0.44 and 1.22 in the run on this page, so the time goes with the weights. Is the memory at its limit? No: 134 MB are read in about 8 ms, and the product took 33. "Bytes" says what the time grows with.
 
 # %% slideshow={"slide_type": "skip"}
 ours = {name: show.product_ms(width, rows) for name, (rows, width) in show.MATRICES.items()}
@@ -537,4 +545,4 @@ claims.show("real_model")
 # **Credits**: shapes after the published `config.json` of SmolLM2-135M and Llama-3.2-1B. All code written for this course. Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Go back to the board with the room's own tokens a second. For which of these machines do you now know the floor? Transition: "The capstone puts all of it into one file."
+# *For the lecturer, 2 min.* Go back to the board with the room's own tokens a second. For which of these machines do you now know the floor? For each with a data sheet: bytes that a token reads, divided by the bandwidth. Ask one of them what they would try first: fewer bytes, if the speed is near that of the floor; another engine, if it is far from it. Transition: "The capstone puts all of it into one file."
