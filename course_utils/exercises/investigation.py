@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
@@ -20,9 +20,12 @@ from course_utils.exercises.values import is_number, show
 
 MOST_RUNS = 10_000  # of one experiment
 MOST_SHOWN = 8  # results of an arm, in a verdict
+MOST_RULES = 4  # that are named in one sentence
+NEARLY_ALL = 0.9  # of the worlds: a rule that concludes there as an answer does is named
 NEVER_RUN = "A comparison needs both sides: without it nothing tells what would have come out otherwise."
+STOPPED = "Run everything that the card names before you conclude, in every world, whatever the first numbers say."
 BUDGET = "Give each the same number of runs. Who may try more often finds the better best, and knows its mean better."
-ONE_THING = "Only one thing may differ between the two, or nobody can say which of them made the difference."
+ONE_THING = "Only one thing may differ between them, or nobody can say what made the difference."
 ALL_TRIED = (
     "Each may be at its best at another value, but all must have tried the same ones: who alone may choose is ahead."
 )
@@ -94,9 +97,12 @@ def investigate(
     least: Mapping[str, int] | None = None,
     least_runs: int = 1,
     tuned: Sequence[str] = (),
+    crossed: Sequence[str] = (),
     conclusions: Sequence[str],
     rule: Callable[[Sequence[Run]], str | Sequence[str] | None] | None = None,
     rule_said: str | Callable[[Sequence[Run], str], str] = "",
+    others: Callable[[Sequence[Run]], Mapping[str, str]] | None = None,
+    fixed_said: str = "",
     look: Callable[[Sequence[Run]], None] | None = None,
     most_runs: int = MOST_RUNS,
     name: str = "run",
@@ -116,11 +122,15 @@ def investigate(
         least: setting -> how many different values each arm must be run with.
         least_runs: of each arm.
         tuned: settings of which an arm may have another one in its last runs, when each arm has tried the same ones.
+        crossed: two settings, each value of which must be run with each value of the other.
         conclusions: those that the card names.
         rule: how the card says that a conclusion follows: the runs give the conclusion, or several that the card
             allows, or None where it leaves that open. `by_arm` sorts the runs. None = the card has no rule.
         rule_said: that rule in a sentence, for the verdict; or a function of the runs and of the conclusion, where the
             sentence says which step of the rule was left out.
+        others: rules that are not the card's, in words that begin with "if", and what each concludes from the runs. A
+            verdict names one that concludes in every world as the answer does.
+        fixed_said: what else may be amiss where an answer concludes the same whatever it measures: two units, say.
         look: called with the runs before the conclusion is judged; raises `Mistake` for a fault of this exercise alone.
         most_runs: of one experiment; say it on the card where it is less than usual.
         name: of the instrument on the card.
@@ -132,10 +142,12 @@ def investigate(
     planted = [world.rightly(()) for world in worlds if not callable(world.right)]
     if any(all(one in right for right in planted) for one in conclusions):
         raise ValueError("the worlds have one right conclusion: plant an effect in one of them, and none in another")
+    ever: set[str] = set()  # arms that were run in some world
     for world in (*worlds, worlds[0]):  # the second time, too, it must come out right
         runs, got = _experiment(answer, world, *how)
         runs = _asked_once(runs) if least_runs == 1 else runs
-        _made_well(runs, arms, least or {}, least_runs, tuned)
+        _made_well(runs, arms, least or {}, least_runs, tuned, crossed, ever)
+        ever |= {run.arm for run in runs}
         if look:
             look(runs)
         facts = (*told(runs, arms), ("you say", show(got)))
@@ -145,17 +157,20 @@ def investigate(
         follows = rule(runs) if rule else None
         broken = follows is not None and got not in ((follows,) if isinstance(follows, str) else follows)
         right = world.rightly(runs)
-        if (broken or got not in right) and _is_fixed(answer, got, worlds, *how):
-            raise Mistake(f"Your function concludes {got!r} whatever it measures.", FIXED, facts)
+        if not broken and got in right:
+            continue
+        if _is_fixed(answer, got, worlds, *how):
+            said = f"{FIXED} {fixed_said}".strip()
+            raise Mistake(f"Your function concludes {got!r} whatever it measures.", said, facts)
+        before, after = _by_another_rule(answer, runs, got, worlds, others, *how) if others else ("", "")
         if broken:
             named = repr(follows) if isinstance(follows, str) else " or ".join(map(repr, follows))
             why = rule_said(runs, got) if callable(rule_said) else rule_said
-            said = f"By the rule on the card they say {named}. {why}".strip()
+            said = f"{before}By the rule on the card they say {named}. {why}".strip() + after
             raise Mistake("Your own runs do not say that.", said, (*facts, ("what is planted", world.said)))
-        if got not in right:
-            facts = (*facts, ("what is true", f"{' or '.join(right)}: {world.said}"))
-            hint = world.hint if isinstance(world.hint, str) else world.hint(runs, got)
-            raise Mistake("Your experiment comes to a wrong conclusion.", hint, facts)
+        facts = (*facts, ("what is true", f"{' or '.join(right)}: {world.said}"))
+        hint = world.hint if isinstance(world.hint, str) else world.hint(runs, got)
+        raise Mistake("Your experiment comes to a wrong conclusion.", before + hint + after, facts)
 
 
 def _experiment(
@@ -180,6 +195,35 @@ def _is_fixed(answer: Callable, got: object, worlds: Sequence[World], arms: Sequ
         return all(_experiment(answer, world, arms, *how)[1] == got for world in tried)
     except Exception:  # it fails elsewhere: its conclusion is not the only thing to tell
         return False
+
+
+def _by_another_rule(
+    answer: Callable,
+    runs: Sequence[Run],
+    got: str,
+    worlds: Sequence[World],
+    others: Callable[[Sequence[Run]], Mapping[str, str]],
+    *how: object,
+) -> tuple[str, str]:
+    """Which of the rules that are not the card's an answer follows, as a sentence before, or one behind, the numbers.
+
+    The sentence before them says a rule that concludes as the answer does in every world, or in nearly every one. Where
+    there is none, the other one says by which rules the conclusion comes out here.
+    """
+    try:
+        made = [_experiment(answer, world, *how) for world in worlds]
+        found = [(others(_asked_once(own)), said) for own, said in made]
+        wrong = [said not in world.rightly(_asked_once(own)) for world, (own, said) in zip(worlds, made, strict=True)]
+    except Exception:  # it fails in another world, or has not run there what a rule needs
+        found, wrong = [], []
+    alike = {rule: [rules.get(rule) == said for rules, said in found] for rule in (found[0][0] if found else ())}
+    alike = {rule: sum(same) for rule, same in alike.items() if all(s for s, w in zip(same, wrong, strict=True) if w)}
+    most = max(alike.values(), default=0)
+    if found and most > NEARLY_ALL * len(found):
+        rules = [rule for rule, times in alike.items() if times == most][:MOST_RULES]
+        where = f"In all {most} of these worlds" if most == len(found) else f"In {most} of {len(found)} worlds"
+        return f"{where} your function concludes what comes out {listed(rules)}. ", ""
+    return "", comes_out(got, [rule for rule, says in others(runs).items() if says == got][:MOST_RULES])
 
 
 def _asked_once(runs: Sequence[Run]) -> list[Run]:
@@ -314,13 +358,17 @@ def _made_well(
     least: Mapping[str, int],
     least_runs: int,
     tuned: Sequence[str],
+    crossed: Sequence[str] = (),
+    ever: Collection[str] = (),
 ) -> None:
-    """Raise the first fault in how an experiment was made."""
+    """Raise the first fault in how an experiment was made; `ever` are the arms that it has run elsewhere."""
     if not runs:
         raise Mistake("Your function comes to a conclusion without a single run.", NO_RUN)
     facts = told(runs, arms)
     for arm in arms:
         if not any(run.arm == arm for run in runs):
+            if arm in ever:
+                raise Mistake(f"Your experiment runs {arm!r} in another world, and not in this one.", STOPPED, facts)
             raise Mistake(f"Your experiment never runs {arm!r}.", NEVER_RUN, facts)
     counts = {arm: sum(run.arm == arm for run in runs) for arm in arms}
     if least_runs > 1 and len(set(counts.values())) > 1:
@@ -336,15 +384,37 @@ def _made_well(
             )
         if len(compared[0]) < least.get(word, 1):
             many = f"{len(compared[0])} value{'s' * (len(compared[0]) > 1)} of {word}"
-            hint = TOO_FEW if word in CHANCE else ONE_VALUE
+            hint = TOO_FEW + _no_count(word, [*compared[0]], least[word]) if word in CHANCE else ONE_VALUE
             raise Mistake(f"Your experiment has {many}; it needs {least[word]} or more.", hint, facts)
     together = {arm: Counter(_key(run, tuned) for run in runs if run.arm == arm) for arm in arms}
     if any(keys != together[arms[0]] for keys in together.values()):
         raise Mistake("The settings are not combined in the same way for all of them.", ONE_THING, facts)
+    if crossed:
+        _crossed(runs, *crossed, facts)
     if counts[arms[0]] < least_runs:
         count = counts[arms[0]]
         said = f"Each is run {'once' if count == 1 else f'{count} times'}; the experiment needs {least_runs} or more."
         raise Mistake(said, TOO_FEW, facts)
+
+
+def _no_count(word: str, values: Sequence[float], least: int) -> str:
+    """What the value of a setting means, where its only value could be taken for a number of repetitions."""
+    if len(values) > 1 or values[0] < least:
+        return ""
+    return f" {word}={show(values[0])} is one {word}, with that number, and does not say how many there are."
+
+
+def _crossed(runs: Sequence[Run], outer: str, inner: str, facts: tuple) -> None:
+    """Raise the fault of values of one setting that had other values of another one."""
+    had: dict[object, Counter] = {}
+    for run in runs:
+        had.setdefault(run.settings[outer], Counter())[run.settings[inner]] += 1
+    first, *rest = had.items()
+    for value, own in rest:
+        if set(own) != set(first[1]):
+            said = "; ".join(f"at {outer}={show(at)} {_listed(Counter(set(of)))}" for at, of in (first, (value, own)))
+            hint = f"Then two values of {outer} differ in their {inner}, too. Run each {outer} with the same {inner}s."
+            raise Mistake(f"{inner} is not the same at each {outer}: {said}.", hint, facts)
 
 
 def _key(run: Run, tuned: Sequence[str]) -> tuple:

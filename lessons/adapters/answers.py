@@ -175,6 +175,35 @@ def not_below_zero(gain):
     return _named(twin, low - twin)
 
 
+def nothing_without_a_gain_on_two_bits(gain):
+    low, twin = (max(0, *_means(gain, base).values()) for base in ("2 bits", "float"))
+    return _named(twin, low - twin) if low > 20 else "nothing"
+
+
+def losses_as_zeros(gain):
+    low, twin = (
+        max(_means(gain, base, lambda gains: fmean(max(0, one) for one in gains)).values())
+        for base in ("2 bits", "float")
+    )
+    return _named(twin, low - twin)
+
+
+def a_best_rate_for_each_seed(gain):
+    low, twin = (
+        max(0, fmean(max(gain(base, rate=rate, seed=seed) for rate in RATES) for seed in range(5)))
+        for base in ("2 bits", "float")
+    )
+    return _named(twin, low - twin)
+
+
+def other_seeds_at_each_rate(gain):
+    low, twin = (
+        max(0, *(fmean(gain(base, rate=r, seed=5 * n + seed) for seed in range(5)) for n, r in enumerate(RATES)))
+        for base in ("2 bits", "float")
+    )
+    return _named(twin, low - twin)
+
+
 def without_the_sign(gain):
     low, twin = (max(0, *_means(gain, base).values()) for base in ("2 bits", "float"))
     return _named(twin, abs(low - twin))
@@ -287,6 +316,10 @@ WRONG = {
         the_median_of_the_twin,
         fifteen_where_the_twin_wins_nothing,
         thirty_where_the_twin_wins_nothing,
+        nothing_without_a_gain_on_two_bits,
+        losses_as_zeros,
+        a_best_rate_for_each_seed,
+        other_seeds_at_each_rate,
     ],
     "merged_codes": [
         without_limits,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from statistics import fmean, median
 
 import torch
 from hypothesis import strategies as st
 
+from course_utils.exercises.bests import OTHERS
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
 from course_utils.exercises.investigation import Run, World, investigate, numbered, told
@@ -125,6 +127,95 @@ SEEDS = 5
 WINNERS = ("repair", "training", "both", "nothing")
 
 
+def _counts(low: float, high: float, limit: float = 20, beyond: float = 20) -> str:
+    """The card's rule, from what the 2-bit base and the float base win."""
+    return _by_two(high > limit, low - high > beyond)
+
+
+def _by_two(training: bool, repair: bool) -> str:
+    return "both" if training and repair else "training" if training else "repair" if repair else "nothing"
+
+
+ASKED = {  # other rules for what the 2-bit base and the float base win
+    "if the 2-bit base need not win anything beyond the float base": lambda low, high: _by_two(high > 20, low > 20),
+    "if the 2-bit base must win twice as much as the float base": lambda low, high: _by_two(
+        high > 20, low > max(20, 2 * high)
+    ),
+    "if the larger part of what the 2-bit base wins decides": lambda low, high: (
+        "nothing" if low <= 20 else "repair" if high < low / 2 else "training"
+    ),
+    'if "training" is concluded without asking for a repair': lambda low, high: (
+        "training" if high > 20 else "repair" if low - high > 20 else "nothing"
+    ),
+    'if "repair" is concluded without asking for training': lambda low, high: (
+        "repair" if low - high > 20 else "training" if high > 20 else "nothing"
+    ),
+    "if the sign of the difference is left out": lambda low, high: _counts(high + abs(low - high), high),
+    "if the two bases are exchanged": lambda low, high: _counts(high, low),
+    'if "repair" and "training" are exchanged': lambda low, high: {"repair": "training", "training": "repair"}.get(
+        _counts(low, high), _counts(low, high)
+    ),
+    "if anything above 0 counts": lambda low, high: _counts(low, high, 0, 0),
+    "if the limits are in nats, 0.02": lambda low, high: _counts(low, high, 0.02, 0.02),
+    "if training counts from 0 on": lambda low, high: _counts(low, high, 0, 20),
+    "if a repair counts from 0 on": lambda low, high: _counts(low, high, 20, 0),
+    "if less than 20 counts, for example 15": lambda low, high: _counts(low, high, 15, 15),
+    "if less than 20 counts, for example 10": lambda low, high: _counts(low, high, 10, 10),
+    "if more than 20 is asked for, for example 25": lambda low, high: _counts(low, high, 25, 25),
+    "if more than 20 is asked for, for example 40": lambda low, high: _counts(low, high, 40, 40),
+    "if the 2-bit base must win more than 40, whatever the float base wins": lambda low, high: _by_two(
+        high > 20, low > 40
+    ),
+    "if nothing counts where the 2-bit base wins 20 or less": lambda low, high: (
+        "nothing" if low <= 20 else _counts(low, high)
+    ),
+}
+
+
+def _others(runs: Sequence[Run]) -> dict[str, str]:
+    """Rules that are not the card's -> what they conclude from these runs."""
+    of: dict[str, dict[float, dict[float, float]]] = {base: {} for base in BASES}  # base -> rate -> seed -> gain
+    for run in runs:
+        of[run.arm].setdefault(run.settings["rate"], {})[run.settings["seed"]] = run.result
+
+    def wins(base: str, pick: Callable = fmean, over: Callable = max) -> float:
+        return over([pick(list(own.values())) for own in of[base].values()])
+
+    def both(pick: Callable = fmean, over: Callable = max, floor: Callable = lambda won: max(0.0, won)) -> list[float]:
+        return [floor(wins(base, pick, over)) for base in BASES]
+
+    mean = {base: {rate: fmean(own.values()) for rate, own in rates.items()} for base, rates in of.items()}
+    found = {how: rule(*both()) for how, rule in ASKED.items()}
+    found |= {how: _counts(*both(pick)) for how, pick in OTHERS.items()}
+    found["if gains below 0 are counted as 0, run by run"] = _counts(
+        *both(lambda own: fmean(max(0.0, one) for one in own))
+    )
+    found["if a base whose means are all below 0 wins less than 0"] = _counts(*both(floor=lambda won: won))
+    found["if a loss counts as a gain"] = _counts(*both(lambda own: abs(fmean(own))))
+    for how, over in (("the mean of", fmean), ("the median of", median), ("the least of", min)):
+        found[f"if {how} the five rates is taken, and not the best"] = _counts(*both(over=over))
+    found["if the highest rate is left out"] = _counts(*both(over=lambda means: max(means[:-1] or means)))
+    found["if the lowest rate is left out"] = _counts(*both(over=lambda means: max(means[1:] or means)))
+    for rate in mean["float"]:
+        found[f"if the rate {rate:g} is taken for both bases"] = _counts(
+            *(max(0.0, mean[base].get(rate, 0.0)) for base in BASES)
+        )
+    for leader, follower in (BASES, BASES[::-1]):
+        rate = max(mean[leader], key=mean[leader].get)
+        found[
+            f"if the best rate of the {leader} base is taken for the {follower} base, too".replace("2 bits", "2-bit")
+        ] = _counts(*(max(0.0, mean[base].get(rate, 0.0)) for base in BASES))
+    high = max(0.0, wins("float"))
+    lead = max(mean["2 bits"][rate] - mean["float"].get(rate, 0.0) for rate in mean["2 bits"])
+    found["if the largest lead at any one rate is taken for a repair"] = _counts(high + lead, high)
+    seeds = list(next(iter(of["float"].values())))
+    own = {base: [max(own.get(seed, 0.0) for own in of[base].values()) for seed in seeds] for base in BASES}
+    found["if each seed has a best rate of its own"] = _counts(*(max(0.0, fmean(own[base])) for base in BASES))
+    votes = [_counts(*(max(0.0, one) for one in pair)) for pair in zip(*(own[base] for base in BASES), strict=True)]
+    found["if each seed gives a conclusion, and the most frequent one is taken"] = max(votes, key=votes.count)
+    return found
+
+
 def _model(
     said: str,
     right: str,
@@ -134,6 +225,7 @@ def _model(
     *,
     alone: tuple[float, float] = (0.0, 0.0),
     of_float: tuple[float, float] = (0.0, 0.0),
+    turns: Sequence[float] | None = None,
 ) -> World:
     """A made-up model: what training wins on both bases.
 
@@ -142,6 +234,7 @@ def _model(
         low, float_: mean gain of the 2-bit base and of the float base at each of the five rates.
         alone: added on 2 bits in one seed of five, and in each of the others.
         of_float: the same for the float base.
+        turns: the gain of the 2-bit base at each rate with every second seed; None = as with the others.
     """
     usual, uneven = {"2 bits": low, "float": float_}, {"2 bits": alone, "float": of_float}
 
@@ -150,7 +243,8 @@ def _model(
         if not which:
             raise ValueError(f"rate is one of {', '.join(map(str, RATES))}, got {rate:g}.")
         luck = (0.0, 0.3, -0.3, 0.2, -0.2)[int(seed) % 5]  # for both bases alike; 0 in the mean over five
-        return round(usual[base][which[0]] + uneven[base][0 if int(seed) % 5 == 2 else 1] + luck, 2)
+        at = turns if turns and base == "2 bits" and int(seed) % 2 else usual[base]
+        return round(at[which[0]] + uneven[base][0 if int(seed) % 5 == 2 else 1] + luck, 2)
 
     return World(said, right, numbered(gain), hint)
 
@@ -270,6 +364,29 @@ MODELS = (
         (-4, 8, 20.5, -15, -70),
         (-3, -5, -9, -20, -90),
     ),
+    _model(
+        "the float base wins 30, and the 2-bit base only 10.",
+        "training",
+        "The 2-bit base wins 10 here, and the float base 30. More training counts by what the float base wins, whatever the 2-bit base does.",
+        (4, 8, 10, 5, -20),
+        (12, 22, 30, 8, -40),
+    ),
+    _model(
+        "the 2-bit base wins 119 with one seed of five and loses 11 with the others: 15 in the mean.",
+        "nothing",
+        "One seed in five wins 119 here, and the four others lose. The mean of all five is 15: a run that loses counts as it is, and not as 0.",
+        (-20, -15, -1, -12, -30),
+        (-3, -2, 2, -5, -60),
+        alone=(120, -10),
+    ),
+    _model(
+        "the 2-bit base wins 30 at a rate of 0.001 with every second seed and at 0.003 with the others, and at neither more than 14 in the mean.",
+        "nothing",
+        "One seed is better at 0.001 here, and the next one at 0.003. The card asks for the mean over the seeds at each rate, and then for the best rate.",
+        (-20, 30, -10, -12, -30),
+        (-3, -2, 2, -5, -60),
+        turns=(-20, -10, 30, -12, -30),
+    ),
 )
 
 
@@ -301,6 +418,8 @@ def what_won(answer: Callable) -> None:
         least={"seed": SEEDS},
         conclusions=WINNERS,
         look=_all_rates,
+        crossed=("rate", "seed"),
+        others=_others,
         name="gain",
     )
 

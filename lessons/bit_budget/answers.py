@@ -41,6 +41,52 @@ def float_loss_forgotten(loss):
     return _together(*(_verdict(mean["both", b] / (mean["first", b] + mean["last", b]) - 1) for b in (2, 4)))
 
 
+def not_the_sum_but_the_larger(loss):
+    mean, said = _means(loss), []
+    for b in (2, 4):
+        none, first, last, both = (mean[arm, b] for arm in ("none", "first", "last", "both"))
+        said.append(_verdict((both - none) / (max(first, last) - none) - 1))
+    return _together(*said)
+
+
+def taken_once_from_the_sum(loss):
+    mean, said = _means(loss), []
+    for b in (2, 4):
+        none, first, last, both = (mean[arm, b] for arm in ("none", "first", "last", "both"))
+        said.append(_verdict((both - none) / (first + last - none) - 1))
+    return _together(*said)
+
+
+def a_tenth_of_both(loss):
+    mean, said = _means(loss), []
+    for b in (2, 4):
+        none, first, last, both = (mean[arm, b] for arm in ("none", "first", "last", "both"))
+        added = first + last - 2 * none
+        said.append("more" if added < 0.9 * (both - none) else "less" if added > 1.1 * (both - none) else "add up")
+    return _together(*said)
+
+
+def mean_of_quotients(loss):
+    said = []
+    for b in (2, 4):
+        quotients = []
+        for piece in PIECES:
+            none, first, last, both = (loss(arm, bits=b, piece=piece) for arm in ("none", "first", "last", "both"))
+            quotients.append((both - none) / (first + last - 2 * none))
+        said.append(_verdict(fmean(quotients) - 1))
+    return _together(*said)
+
+
+def other_pieces_at_4_bits(loss):
+    said = []
+    for b, pieces in ((2, range(3)), (4, range(3, 6))):
+        none, first, last, both = (
+            fmean(loss(arm, bits=b, piece=piece) for piece in pieces) for arm in ("none", "first", "last", "both")
+        )
+        said.append(_verdict((both - none) / (first + last - 2 * none) - 1))
+    return _together(*said)
+
+
 def limit_of_a_fifth(loss):
     return _together(*(_verdict(share, 0.2) for share in _shares(_means(loss))))
 
@@ -244,6 +290,11 @@ WRONG = {
         two_bits_unless_one_adds_up,
         median_piece,
         largest_difference,
+        not_the_sum_but_the_larger,
+        taken_once_from_the_sum,
+        a_tenth_of_both,
+        mean_of_quotients,
+        other_pieces_at_4_bits,
     ],
     "mean_bits": [of_layers, over_the_layers, whole_bits, bits_of_the_file],
     "greedy_bits": [

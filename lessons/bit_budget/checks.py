@@ -37,6 +37,129 @@ def _own_means(runs: Sequence[Run]) -> str:
     return "In your own means " + ", and ".join(parts) + "."
 
 
+def _pieces(runs: Sequence[Run]) -> dict[int, dict[str, list[float]]]:
+    """Bits -> arm -> its losses, piece by piece."""
+    table: dict[int, dict[str, dict[float, float]]] = {bits: {arm: {} for arm in ARMS} for bits in (2, 4)}
+    for run in runs:
+        table[int(run.settings["bits"])][run.arm][run.settings["piece"]] = run.result
+    return {bits: {arm: [own[piece] for piece in sorted(own)] for arm, own in of.items()} for bits, of in table.items()}
+
+
+def _side(both: float, added: float, limit: float = 0.1) -> str:
+    return "more" if both > (1 + limit) * added else "less" if both < (1 - limit) * added else "add up"
+
+
+def _both_of(two: str, four: str) -> str:
+    return two if two == four else "depends"
+
+
+def _each(mean: dict[str, float]) -> tuple[float, float]:
+    """What both layers add together, and the sum of what each adds."""
+    return mean["both"] - mean["none"], mean["first"] + mean["last"] - 2 * mean["none"]
+
+
+SIDES = {  # what people compare in place of the card's two sides -> (of both, of the sum), from the four means
+    "if the loss of the network in which nothing is rounded is taken from nothing": lambda m: (
+        m["both"],
+        m["first"] + m["last"],
+    ),
+    'if that loss is taken from "both" alone': lambda m: (m["both"] - m["none"], m["first"] + m["last"]),
+    "if that loss is taken only once from the sum of the two": lambda m: (
+        m["both"] - m["none"],
+        m["first"] + m["last"] - m["none"],
+    ),
+    "if that loss is taken twice from the sum, and from both not at all": lambda m: (
+        m["both"],
+        m["first"] + m["last"] - 2 * m["none"],
+    ),
+    "if losses are compared, first + last − none with both, and not what each adds": lambda m: (
+        m["both"],
+        m["first"] + m["last"] - m["none"],
+    ),
+    "if quotients of losses are multiplied": lambda m: (m["both"] / m["none"], m["first"] * m["last"] / m["none"] ** 2),
+    "if the larger of the two layers stands in place of their sum": lambda m: (
+        m["both"] - m["none"],
+        max(m["first"], m["last"]) - m["none"],
+    ),
+    "if the mean of the two layers stands in place of their sum": lambda m: (
+        m["both"] - m["none"],
+        (m["first"] + m["last"]) / 2 - m["none"],
+    ),
+    "if the first layer alone stands in place of the sum": lambda m: (m["both"] - m["none"], m["first"] - m["none"]),
+    "if the last layer alone stands in place of the sum": lambda m: (m["both"] - m["none"], m["last"] - m["none"]),
+    "if what both add is put in the place of the sum, and the sum in its place": lambda m: _each(m)[::-1],
+}
+OF_PIECES = {
+    "if the median piece stands in place of the mean": statistics.median,
+    "if the piece with the lowest loss is taken for each": min,
+    "if the piece with the highest loss is taken for each": max,
+    "if only the first piece is read": lambda own: own[0],
+    "if only the last piece is read": lambda own: own[-1],
+}
+OF_BITS = {  # (what 2 bits say, what 4 bits say) -> the conclusion
+    "if 2 bits alone decide": lambda two, four: two,
+    "if 4 bits alone decide": lambda two, four: four,
+    'if "more" at one number of bits is enough, and then "less"': lambda two, four: next(
+        (said for said in ("more", "less") if said in (two, four)), "add up"
+    ),
+    'if "add up" is said where the two numbers of bits differ': lambda two, four: two if two == four else "add up",
+    'if "less" is said where the two numbers of bits differ': lambda two, four: two if two == four else "less",
+    'if "more" is said where the two numbers of bits differ': lambda two, four: two if two == four else "more",
+    'if "depends" is said for opposite signs alone, and "more" or "less" where one of the two adds up': lambda two, four: (
+        "depends" if {two, four} == {"more", "less"} else four if two == "add up" else two
+    ),
+}
+
+
+def _others(runs: Sequence[Run]) -> dict[str, str]:
+    """Rules that are not the card's -> what they conclude from these runs."""
+    table = _pieces(runs)
+
+    def said(side: Callable = _side, sides: Callable = _each, pick: Callable = fmean) -> list[str]:
+        return [side(*sides({arm: pick(own) for arm, own in table[bits].items()})) for bits in (2, 4)]
+
+    found = {how: _both_of(*said(sides=sides)) for how, sides in SIDES.items()}
+    found |= {how: join(*said()) for how, join in OF_BITS.items()}
+    for limit, words in ((0.0, "any difference counts"), (0.05, "the limit is a twentieth")):
+        found[f"if {words}, and not a tenth"] = _both_of(*said(lambda both, added, n=limit: _side(both, added, n)))
+    for limit, words in ((0.2, "a fifth"), (0.5, "a half")):
+        found[f"if the limit is {words}, and not a tenth"] = _both_of(
+            *said(lambda both, added, n=limit: _side(both, added, n))
+        )
+    found["if the limit is a loss of 0.1, and not a tenth of the sum"] = _both_of(
+        *said(lambda both, added: "more" if both - added > 0.1 else "less" if both - added < -0.1 else "add up")
+    )
+    turn = {"more": "less", "less": "more"}
+    found["if a tenth of what both add is the limit, and not a tenth of the sum"] = _both_of(
+        *said(lambda both, added: "more" if added < 0.9 * both else "less" if added > 1.1 * both else "add up")
+    )
+    found['if "more" and "less" are exchanged'] = _both_of(*(turn.get(one, one) for one in said()))
+    found["if the sign of the difference is left out"] = _both_of(*("more" if one == "less" else one for one in said()))
+    pooled = {arm: fmean([*table[2][arm], *table[4][arm]]) for arm in ARMS}
+    found["if one mean is taken over 2 and 4 bits together"] = _side(*_each(pooled))
+    single = {
+        bits: [
+            _each(dict(zip(ARMS, four, strict=True))) for four in zip(*(table[bits][arm] for arm in ARMS), strict=True)
+        ]
+        for bits in (2, 4)
+    }
+    found["if the quotients of single pieces are averaged"] = _both_of(
+        *(_side(fmean(both / added if added else 1.0 for both, added in single[bits]), 1.0) for bits in (2, 4))
+    )
+    of_pieces = {bits: [_side(*one) for one in single[bits]] for bits in (2, 4)}
+    found["if each piece gives a verdict, and the most frequent one is taken"] = _both_of(
+        *(max(own, key=own.count) for own in of_pieces.values())
+    )
+    found |= {how: _both_of(*said(pick=pick)) for how, pick in OF_PIECES.items()}
+    every = {one for own in of_pieces.values() for one in own}
+    found['if every single piece must say the same, and "depends" is said otherwise'] = (
+        every.pop() if len(every) == 1 else "depends"
+    )
+    largest = [max(single[bits], key=lambda one: abs(one[0] - one[1])) for bits in (2, 4)]
+    found["if the piece with the largest difference decides"] = _both_of(*(_side(*one) for one in largest))
+    return found
+
+
 def _network(
     said: str,
     right: str,
@@ -64,6 +187,13 @@ def _network(
 
 NETWORKS = (
     _network(
+        "both layers add 27 % more than the sum at 2 bits, and 2.75 times the sum at 4",
+        "more",
+        "The network in which nothing is rounded has a loss as well: it is contained once in each of the three others, and must be taken "
+        "from each.",
+        {2: (0.30, 0.50, 0.275), 4: (0.06, 0.10, 1.75)},
+    ),
+    _network(
         "at 2 bits both layers add 5 % more than the sum, at 4 bits 9.5 % less",
         "add up",
         "Up to a tenth of the sum is no difference by the card. The network in which nothing is rounded has a loss as well: "
@@ -77,10 +207,10 @@ NETWORKS = (
         {2: (0.30, 0.50, 0.15), 4: (0.06, 0.10, 0.105)},
     ),
     _network(
-        "both layers add 15 % less than the sum at 2 bits, and 12 % less at 4",
+        "both layers add 15 % less than the sum at 2 bits, and 40 % less at 4",
         "less",
         "Keep the sign of the difference, and compare with the sum and not with the larger of the two.",
-        {2: (0.30, 0.50, -0.15), 4: (0.06, 0.10, -0.12)},
+        {2: (0.30, 0.50, -0.15), 4: (0.06, 0.10, -0.4)},
     ),
     _network(
         "at 2 bits both layers add 30 % less than the sum, at 4 bits just the sum",
@@ -133,7 +263,9 @@ def losses_add_up(answer: Callable) -> None:
         arms=ARMS,
         settings={"bits": 4, "piece": 0},
         least={"bits": 2, "piece": 3},
+        crossed=("bits", "piece"),
         conclusions=SAID,
+        others=_others,
         name="loss",
     )
 

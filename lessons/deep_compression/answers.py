@@ -133,6 +133,45 @@ def a_gain_of_half_a_point(right):
     return _concluded(_at_best(right), least=0.5)
 
 
+def either_wins_a_point(right):
+    best = _at_best(right)
+    if max(best["both"], best["biases"]) - best["neither"] < 1:
+        return "nothing"
+    return _concluded(best, least=-1e9)
+
+
+def a_best_rate_for_each_order(right):
+    arms = ("neither", "biases", "both")
+    own = {
+        arm: fmean(max(right(arm, rate=rate, seed=seed) for rate in (0.001, 0.003, 0.01)) for seed in range(5))
+        for arm in arms
+    }
+    return _concluded(own)
+
+
+def mean_of_the_shares(right):
+    rates, seeds = (0.001, 0.003, 0.01), range(5)
+    of = {}
+    for arm in ("neither", "biases", "both"):
+        at = {rate: [right(arm, rate=rate, seed=seed) for seed in seeds] for rate in rates}
+        of[arm] = max(at.values(), key=fmean)
+    if fmean(of["both"]) - fmean(of["neither"]) < 1:
+        return "nothing"
+    share = fmean((b - n) / (o - n) for n, b, o in zip(*of.values(), strict=True))
+    return "biases" if share > 0.8 else "values" if share < 0.2 else "part"
+
+
+def other_orders_at_each_rate(right):
+    best = {
+        arm: max(
+            fmean(right(arm, rate=rate, seed=10 * n + seed) for seed in range(5))
+            for n, rate in enumerate((0.001, 0.003, 0.01))
+        )
+        for arm in ("neither", "biases", "both")
+    }
+    return _concluded(best)
+
+
 def no_share_above_one(right):
     best = _at_best(right)
     gain = best["both"] - best["neither"]
@@ -402,6 +441,10 @@ WRONG = {
         a_gain_of_half_a_point,
         no_share_above_one,
         a_gain_at_the_first_rate,
+        either_wins_a_point,
+        a_best_rate_for_each_order,
+        mean_of_the_shares,
+        other_orders_at_each_rate,
     ],
     "code_lengths": [
         fixed_length,

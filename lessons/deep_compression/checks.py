@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from statistics import fmean
+from statistics import fmean, median
 
 import torch
 from hypothesis import strategies as st
 
-from course_utils.exercises.bests import OTHERS, at_its_best
+from course_utils.exercises.bests import OTHERS, at_each, at_its_best
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, shapes, tensors
-from course_utils.exercises.investigation import Run, World, comes_out, investigate, numbered
+from course_utils.exercises.investigation import Run, World, investigate, numbered
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import ARRAYS, SEQUENCES, is_number
 
@@ -41,28 +41,96 @@ def _by_the_card(runs: Sequence[Run]) -> str:
 
 
 def _said_of(runs: Sequence[Run], got: str) -> str:
-    """The learner's own numbers, and which other rule would give `got`."""
+    """The learner's own numbers."""
     best = _best(runs)
-    others = {how: _named(_best(runs, pick)) for how, pick in OTHERS.items()}
-    for rate in RATES:
-        own = [run for run in runs if math.isclose(run.settings["rate"], rate)]
-        others[f"if the rate {rate:g} is taken for all"] = _named(_best(own))
-    turned = {**best, "biases": best["both"] + best["neither"] - best["biases"]}
-    points = {"neither": 0.0, "biases": best["biases"] - best["neither"], "both": 1.0}
-    others |= {
-        "if the means of all rates are taken": _named(at_its_best(runs, lambda settings: 0)),
-        "if the share is taken of the other side": _named(turned),
-        "if the points of the biases are compared with the limits, and not their share": _named(points),
-        "if it is not asked first whether there is a gain": _named(best, least=-math.inf),
-        "if a gain must be 2 points or more": _named(best, least=2.0),
-        "if a gain of half a point is enough": _named(best, least=0.5),
-        "if the lower limit is another one": _named(best, low=0.1),
-        "if the lower limit is 0.3": _named(best, low=0.3),
-        "if the upper limit is 0.7": _named(best, high=0.7),
-        "if the upper limit is 0.9": _named(best, high=0.9),
+    return "Each at its best rate, in the mean: " + "; ".join(f"{arm} {own:.2f}" for arm, own in best.items()) + "."
+
+
+def _of_share(share: float, gain: float) -> str:
+    return "nothing" if gain < 1 else "biases" if share > 0.8 else "values" if share < 0.2 else "part"
+
+
+def _others(runs: Sequence[Run]) -> dict[str, str]:
+    """Rules that are not the card's -> what they conclude from these runs."""
+    best = _best(runs)
+    at = at_each(runs, lambda settings: settings["rate"])
+    rates = [rate for rate in at["both"] if rate in at["biases"] and rate in at["neither"]]
+    order: dict[str, dict[float, list[float]]] = {}  # arm -> seed -> results
+    for run in runs:
+        order.setdefault(run.arm, {}).setdefault(run.settings["seed"], []).append(run.result)
+    seeds = list(order["both"])
+    own = {arm: {seed: max(results) for seed, results in of.items()} for arm, of in order.items()}
+    won, gain = best["biases"] - best["neither"], best["both"] - best["neither"]
+    found = {how: _named(_best(runs, pick)) for how, pick in OTHERS.items()}
+    found |= {
+        f"if the rate {rate:g} is taken for all": _named({arm: at[arm][rate] for arm in TRAINED}) for rate in rates
     }
-    told = "Each at its best rate, in the mean: " + "; ".join(f"{arm} {own:.2f}" for arm, own in best.items()) + "."
-    return told + comes_out(got, [how for how, conclusion in others.items() if conclusion == got][:4])
+    for leader, follower in (("both", "the biases"), ("biases", "both")):
+        rate = max(rates, key=lambda one, arm=leader: at[arm][one])
+        found[f"if the rate that is best for {leader} is taken for {follower}, too"] = _named(
+            {arm: at[arm][rate] for arm in TRAINED}
+        )
+    found |= {
+        "if the means of all rates are taken": _named(at_its_best(runs, lambda settings: 0)),
+        "if the worst rate of each is taken": _named({arm: min(of.values()) for arm, of in at.items()}),
+        "if the median of the rates is taken": _named({arm: median(of.values()) for arm, of in at.items()}),
+        "if the largest share at any one rate is taken": _of_share(
+            max((at["biases"][r] - at["neither"][r]) / ((at["both"][r] - at["neither"][r]) or 1) for r in rates), gain
+        ),
+        "if each order has a best rate of its own": _named({arm: fmean(of.values()) for arm, of in own.items()}),
+        "if the shares of single orders are averaged": _of_share(_share_of_orders(runs), gain),
+        "if each order gives a conclusion, and the most frequent one is taken": _most_frequent(
+            [_named({arm: own[arm].get(seed, 0.0) for arm in TRAINED}) for seed in seeds]
+        ),
+        "if the share is taken of the other side, or two words are exchanged": _named(
+            {**best, "biases": best["both"] + best["neither"] - best["biases"]}
+        ),
+        "if the percents right are divided, and not what is won": _of_share(best["biases"] / (best["both"] or 1), gain),
+        "if the points of the biases are compared with the limits, and not their share": _of_share(won, gain),
+        "if it is not asked first whether there is a gain": _named(best, least=-math.inf),
+        "if any gain above 0 is enough": _named(best, least=1e-9),
+        "if a gain of half a point is enough": _named(best, least=0.5),
+        "if a gain is asked for in per cent of what is right, and not in points": _named(
+            best, least=0.01 * best["neither"]
+        ),
+        "if a gain must be 2 points or more": _named(best, least=2.0),
+        "if the gain is taken without its sign": "nothing" if abs(gain) < 1 else _named(best, least=-math.inf),
+        "if the biases must win a point, and not both": "nothing" if won < 1 else _named(best, least=-math.inf),
+        "if it is enough that either of the two wins a point": "nothing"
+        if max(won, gain) < 1
+        else _named(best, least=-math.inf),
+        'if a share above 1 is called "part"': "part" if gain >= 1 and won > gain else _named(best),
+        'if there is no "part", and a half decides': (
+            "nothing" if gain < 1 else "biases" if won > 0.5 * gain else "values"
+        ),
+        "if the lower limit is below 0.2, for example 0.1": _named(best, low=0.1),
+        "if the lower limit is above 0.2, for example 0.3": _named(best, low=0.3),
+        "if the upper limit is below 0.8, for example 0.7": _named(best, high=0.7),
+        "if the upper limit is above 0.8, for example 0.9": _named(best, high=0.9),
+        "if the limits are a quarter and three quarters, or a third and two thirds": _named(best, low=0.25, high=0.75),
+        "if the limits are a tenth and nine tenths": _named(best, low=0.1, high=0.9),
+    }
+    return found
+
+
+def _share_of_orders(runs: Sequence[Run]) -> float:
+    """The mean of the shares of single orders, each arm at the rate that is best for it in the mean."""
+    at = at_each(runs, lambda settings: settings["rate"])
+    best = {arm: max(of, key=of.get) for arm, of in at.items()}
+    of = {
+        arm: {r.settings["seed"]: r.result for r in runs if (r.arm, r.settings["rate"]) == (arm, best[arm])}
+        for arm in at
+    }
+    shares = [
+        (of["biases"][seed] - of["neither"][seed]) / ((own - of["neither"][seed]) or 1)
+        for seed, own in of["both"].items()
+        if seed in of["biases"] and seed in of["neither"]
+    ]
+    return fmean(shares) if shares else 0.0
+
+
+def _most_frequent(conclusions: Sequence[str]) -> str:
+    return max(conclusions, key=list(conclusions).count)
 
 
 def _network(
@@ -72,7 +140,7 @@ def _network(
     *,
     biases: Sequence[float],
     both: Sequence[float],
-    odd: Mapping[str, float] | None = None,
+    odd: Mapping[str, float | Sequence[float]] | None = None,
     base: float = 90.0,
 ) -> World:
     """A made-up network after the sharing.
@@ -80,7 +148,8 @@ def _network(
     Args:
         right, said, hint: of the world.
         biases, both: points won at the three rates, where only the biases, or both, were trained.
-        odd: arm -> points more in the third of five orders, counted as an experiment first asks for them.
+        odd: arm -> points more in the third of five orders, counted as an experiment first asks for them; at all rates,
+            or at each.
         base: percent right when nothing is trained.
     """
     won = {"neither": (0.0, 0.0, 0.0), "biases": biases, "both": both}
@@ -90,7 +159,8 @@ def _network(
         if which is None:
             raise ValueError(f"rate is one of {', '.join(map(str, RATES))} here; it was {rate:g}.")
         own = 0.02 * ((seed * 3 + 2 * which + TRAINED.index(trained)) % 5 - 2)
-        unlike = (odd or {}).get(trained, 0.0) if seed % 5 == 2 else 0.0
+        more = (odd or {}).get(trained, 0.0) if seed % 5 == 2 else 0.0
+        unlike = more[which] if isinstance(more, tuple) else more
         scatter = 0.0 if trained == "neither" else own
         return round(base + won[trained][which] + scatter + unlike, 3)
 
@@ -198,6 +268,31 @@ NETWORKS = (
     ),
     _network(
         "nothing",
+        "the biases alone win 2 points, and both win half a point",
+        "Both win less than a point here. That the biases alone win more is no gain of both.",
+        biases=(0.6, 1.2, 2.0),
+        both=(0.5, 0.4, 0.2),
+    ),
+    _network(
+        _by_the_card,
+        "the biases have another best rate in one order of five; at one rate for all orders they win 1.7 of 10 points",
+        "The best rate of one order is not that of the others here. The card asks for the mean over the orders at each rate, and then for the best rate.",
+        biases=(0.5, 1.5, 0.5),
+        both=(6.0, 10.0, 8.0),
+        odd={"biases": (6.0, -1.0, 0.0)},
+        base=70.0,
+    ),
+    _network(
+        _by_the_card,
+        "both and the biases win 2 points in four orders of five; in the fifth both win 22: 6 in the mean",
+        "One order of five is unlike the others here. Take the means first, and one share of them: the mean of five shares is another number.",
+        biases=(1.0, 2.0, 1.5),
+        both=(1.0, 2.0, 1.5),
+        odd={"both": 20.0},
+        base=60.0,
+    ),
+    _network(
+        "nothing",
         "both lose 5 points at their best rate",
         "Training both makes this network worse at every rate. Keep the sign of a difference.",
         biases=(-4.0, -5.0, -6.0),
@@ -220,8 +315,10 @@ def what_won(answer: Callable) -> None:
         settings={"rate": 0.001, "seed": 0},
         least={"seed": 5, "rate": 3},
         conclusions=VERDICTS,
+        crossed=("rate", "seed"),
         rule=_by_the_card,
         rule_said=_said_of,
+        others=_others,
         name="right",
     )
 

@@ -127,6 +127,10 @@ def by_squares(rise):
     return named(of_draws(rise, lambda rises: math.sqrt(fmean(x * x for x in rises))))
 
 
+def by_squares_of_five(rise):
+    return named(of_draws(rise, lambda rises: math.sqrt(fmean(x * x for x in rises)), draws=5))
+
+
 def median_of_the_nearest(rise):
     mean = of_draws(rise)
     return named({**mean, "nearest": median(rise("nearest", draw=d) for d in range(6))})
@@ -156,6 +160,45 @@ def wrong_pairs_before_all(rise):
 def small_rises_are_nothing(rise):
     mean = of_draws(rise)
     return "nothing" if mean["nearest"] < 2 else named(mean)
+
+
+def wrong_pairs_against_the_same_levels(rise):
+    mean = of_draws(rise)
+    gain = {way: mean["nearest"] - mean[way] for way in WAYS}
+    if gain["gptq"] < 0.1 * mean["nearest"]:
+        return "nothing"
+    if gain["same levels"] < 0.5 * gain["gptq"]:
+        return "levels"
+    return "any change" if gain["wrong pairs"] >= 0.5 * gain["same levels"] else "pairs"
+
+
+def gains_with_the_wrong_sign(rise):
+    mean = of_draws(rise)
+    return named({way: 2 * mean["nearest"] - mean[way] for way in WAYS})
+
+
+def rises_compared(rise):
+    mean = of_draws(rise)
+    if mean["nearest"] - mean["gptq"] < 0.1 * mean["nearest"]:
+        return "nothing"
+    if mean["same levels"] > 2 * mean["gptq"]:
+        return "levels"
+    return "any change" if mean["wrong pairs"] <= 2 * mean["gptq"] else "pairs"
+
+
+def quotients_of_draws(rise):
+    draws = [{way: rise(way, draw=draw) for way in WAYS} for draw in range(6)]
+    if fmean((d["nearest"] - d["gptq"]) / d["nearest"] for d in draws) < 0.1:
+        return "nothing"
+    same, wrong = (fmean((d["nearest"] - d[way]) / (d["nearest"] - d["gptq"]) for d in draws) for way in WAYS[2:])
+    return "levels" if same < 0.5 else "any change" if wrong >= 0.5 else "pairs"
+
+
+def stops_when_it_knows(rise):
+    mean = {way: fmean(rise(way, draw=draw) for draw in range(5)) for way in WAYS[:3]}
+    if named({**mean, "wrong pairs": mean["nearest"]}) == "levels":
+        return "levels"
+    return named({**mean, "wrong pairs": fmean(rise("wrong pairs", draw=draw) for draw in range(5))})
 
 
 def with_numpy(rise):
@@ -197,12 +240,18 @@ WRONG = {
         by_the_worst,
         by_geometric_means,
         by_squares,
+        by_squares_of_five,
         median_of_the_nearest,
         median_of_the_same_levels,
         median_of_the_wrong_pairs,
         draw_by_draw,
         wrong_pairs_before_all,
         small_rises_are_nothing,
+        wrong_pairs_against_the_same_levels,
+        gains_with_the_wrong_sign,
+        rises_compared,
+        quotients_of_draws,
+        stops_when_it_knows,
     ]
 }
 ODD = {"what_helps": [with_numpy, draw_after_draw]}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from statistics import fmean, geometric_mean, median
+from statistics import fmean, geometric_mean, median, stdev
 
+from course_utils.exercises.bests import trimmed
 from course_utils.exercises.core import check
 from course_utils.exercises.investigation import (
     Run,
     World,
     by_arm,
-    comes_out,
     investigate,
     numbered,
     one_alone,
@@ -36,47 +37,122 @@ def _by_the_card(runs: Sequence[Run]) -> str:
     return _named({way: fmean(own) for way, own in by_arm(runs).items()})
 
 
-def _others(own: Mapping[str, Sequence[float]]) -> dict[str, str]:
-    """Rules that are not the card's -> what they conclude."""
+def _asked(own: Mapping[str, Sequence[float]]) -> dict[str, str]:
+    """Rules that put other questions than the card's to the four means -> what they conclude."""
     mean = {way: fmean(rises) for way, rises in own.items()}
-    gain = {way: mean["nearest"] - mean[way] for way in WAYS}
-    levels, any_change = gain["same levels"] < 0.5 * gain["gptq"], gain["wrong pairs"] >= 0.5 * gain["gptq"]
-    found = {
-        "if nobody asks first whether there is a gain": "levels" if levels else "any change" if any_change else "pairs",
-        "if the pairs are asked about before the levels": "nothing"
-        if gain["gptq"] < 0.1 * mean["nearest"]
-        else "any change"
-        if any_change
-        else "levels"
-        if levels
-        else "pairs",
+    base = mean["nearest"]
+    gain = {way: base - mean[way] for way in WAYS}
+    pays, levels = gain["gptq"] >= 0.1 * base, gain["same levels"] < 0.5 * gain["gptq"]
+    any_change = gain["wrong pairs"] >= 0.5 * gain["gptq"]
+    of_levels = gain["wrong pairs"] >= 0.5 * gain["same levels"]
+    lost = {way: mean[way] - mean["gptq"] for way in WAYS}
+
+    def by(levels: bool, any_change: bool, pays: bool = pays) -> str:
+        return "nothing" if not pays else "levels" if levels else "any change" if any_change else "pairs"
+
+    least = min(WAYS[1:], key=lambda way: mean[way])
+    return {
+        "if nobody asks first whether there is a gain": by(levels, any_change, pays=True),
+        "if the pairs are asked about before the levels": by(levels and not any_change, any_change),
+        "if the question about the same levels is left out": by(False, any_change),
+        "if the question about the wrong pairs is left out": by(levels, False),
+        'if "levels" stands where at least half of the gain is left, and not less': by(not levels, any_change),
+        'if "any change" stands where wrong pairs bring less than half of the gain, and not more': by(
+            levels, not any_change
+        ),
+        "if each gain is taken with the wrong sign": _named({way: 2 * base - mean[way] for way in WAYS}),
+        "if half of the mean rise of 'nearest' stands in place of half of GPTQ's gain": by(
+            gain["same levels"] < 0.5 * base, gain["wrong pairs"] >= 0.5 * base
+        ),
+        "if rises are compared in place of gains": by(
+            mean["same levels"] > 2 * mean["gptq"], mean["wrong pairs"] <= 2 * mean["gptq"]
+        ),
+        "if the part of the gain that is lost is compared with a half, and not the part that is left": by(
+            lost["same levels"] < 0.5 * gain["gptq"], lost["wrong pairs"] >= 0.5 * gain["gptq"]
+        ),
+        "if wrong pairs are compared with the gain of the same levels, and not with GPTQ's": by(levels, of_levels),
+        "if the way with the lowest rise decides": by(least == "same levels", least == "wrong pairs"),
+        "if any of the three ways may be the one that gains a tenth": by(
+            levels, any_change, max(gain.values()) >= 0.1 * base
+        ),
+        "if each of the three ways must gain a tenth": by(
+            levels, any_change, min(gain[way] for way in WAYS[1:]) >= 0.1 * base
+        ),
+        "if the two controls are exchanged": by(
+            gain["wrong pairs"] < 0.5 * gain["gptq"], gain["same levels"] >= 0.5 * gain["gptq"]
+        ),
+        "if the tenth is one of GPTQ's rise": by(levels, any_change, gain["gptq"] >= 0.1 * mean["gptq"]),
+        "if a gain counts from a tenth of a per cent on": by(levels, any_change, gain["gptq"] >= 0.1),
+        "if a gain counts from one point on": by(levels, any_change, gain["gptq"] >= 1),
+        "if any gain at all of GPTQ counts": by(levels, any_change, gain["gptq"] > 0),
+        "if a gain of GPTQ needs less than a tenth, a twentieth for example": _named(mean, least=0.05),
+        "if a gain of GPTQ needs more than a tenth, a fifth for example": _named(mean, least=0.2),
         "if any gain at all of the wrong pairs counts": _named(mean, wrong=1e-9),
+        "if wrong pairs need less than half of the gain, a quarter for example": _named(mean, wrong=0.25),
+        "if wrong pairs need more than half of the gain, three quarters for example": _named(mean, wrong=0.75),
+        "if wrong pairs need the whole gain": _named(mean, wrong=1),
         "if the same levels must keep the whole gain": _named(mean, same=1),
-        "if a gain counts from one point on": _named(mean, least=1 / mean["nearest"] if mean["nearest"] else 0.1),
-        "if another limit than a tenth is taken": _named(mean, least=0.2),
-        "if any gain at all of GPTQ counts": _named(mean, least=1e-9),
-        "if the same levels may keep a quarter": _named(mean, same=0.25),
-        "if the wrong pairs need a quarter": _named(mean, wrong=0.25),
-        "if the wrong pairs need three quarters": _named(mean, wrong=0.75),
+        "if the same levels must keep more than half of the gain, three quarters for example": _named(mean, same=0.75),
+        "if the same levels may keep less than half of the gain, a quarter for example": _named(mean, same=0.25),
+        "if the same levels may lose all but a tenth of the gain": _named(mean, same=0.1),
     }
+
+
+def _others(runs: Sequence[Run]) -> dict[str, str]:
+    """Rules that are not the card's -> what they conclude from these runs."""
+    own = by_arm(runs)
+    found = _asked(own)
     summaries = {"median": median, "lowest": min, "highest": max, "first": lambda rises: rises[0]}
+    summaries["last"] = lambda rises: rises[-1]
     summaries["geometric mean"] = lambda rises: geometric_mean([max(1e-9, rise) for rise in rises])
     for word, summary in summaries.items():
         found[f"if the {word} of the draws stands in place of the mean"] = _named(
             {way: summary(rises) for way, rises in own.items()}
         )
+    found["if the root of the mean square stands in place of the mean"] = _named(
+        {way: math.sqrt(fmean(rise**2 for rise in own[way])) for way in WAYS}
+    )
+    found["if the highest draw is left out"] = _named({way: fmean(sorted(own[way])[:-1] or own[way]) for way in WAYS})
+    mean = {way: fmean(rises) for way, rises in own.items()}
+    found["if one draw of the two controls stands beside the means of the others"] = _named(
+        {**mean, **{way: own[way][0] for way in WAYS[2:]}}
+    )
+    found["if gains are rounded to whole points"] = _named(
+        {"nearest": mean["nearest"]} | {way: mean["nearest"] - round(mean["nearest"] - mean[way]) for way in WAYS[1:]}
+    )
+    found["if the lowest and the highest draw are left out"] = _named({way: trimmed(own[way]) for way in WAYS})
+    votes = [_named(dict(zip(WAYS, draw, strict=True))) for draw in zip(*(own[way] for way in WAYS), strict=True)]
+    found["if each draw gives a conclusion, and the most frequent one is taken"] = max(votes, key=votes.count)
+    found["if a gain must be larger than the spread of the draws"] = _by_spread(own)
+    found["if quotients of single draws are averaged, and not the rises"] = _by_quotients(own)
     return found
 
 
-def _own_gains(runs: Sequence[Run], got: str) -> str:
-    """The card's three questions, with the learner's own numbers, and which other rule would give the conclusion."""
-    own = by_arm(runs)
+def _by_spread(own: Mapping[str, Sequence[float]]) -> str:
     mean = {way: fmean(rises) for way, rises in own.items()}
+    spread = 2 * (stdev(own["nearest"]) + stdev(own["gptq"]))
+    return "nothing" if mean["nearest"] - mean["gptq"] < spread else _named(mean, least=-math.inf)
+
+
+def _by_quotients(own: Mapping[str, Sequence[float]]) -> str:
+    draws = [dict(zip(WAYS, draw, strict=True)) for draw in zip(*(own[way] for way in WAYS), strict=True)]
+
+    def quotient(way: str, to: Callable) -> float:
+        return fmean((draw["nearest"] - draw[way]) / (to(draw) or 1) for draw in draws)
+
+    if quotient("gptq", lambda draw: draw["nearest"]) < 0.1:
+        return "nothing"
+    same, wrong = (quotient(way, lambda draw: draw["nearest"] - draw["gptq"]) for way in WAYS[2:])
+    return "levels" if same < 0.5 else "any change" if wrong >= 0.5 else "pairs"
+
+
+def _own_gains(runs: Sequence[Run], got: str) -> str:
+    """The card's three questions, with the learner's own numbers."""
+    mean = {way: fmean(rises) for way, rises in by_arm(runs).items()}
     gain = {way: mean["nearest"] - mean[way] for way in WAYS[1:]}
     said = f"Your mean for 'nearest' is {mean['nearest']:.4g}, and a tenth of it {0.1 * mean['nearest']:.4g}. Gains: "
     said += ", ".join(f"{way!r} {points:.4g}" for way, points in gain.items())
-    said += f"; half of GPTQ's gain is {0.5 * gain['gptq']:.4g}."
-    return said + comes_out(got, [rule for rule, says in _others(own).items() if says == got][:4])
+    return said + f"; half of GPTQ's gain is {0.5 * gain['gptq']:.4g}."
 
 
 def _model(
@@ -120,12 +196,14 @@ MODELS = (
     _model("wrong pairs gain a little more than half as much", (17, 7, 7, 11.8)),
     _model("wrong pairs gain a little less than half as much", (17, 7, 7, 12.2)),
     _model("with the same levels the gain is larger than GPTQ's, and wrong pairs gain a tenth as much", (9, 6, 5, 8.7)),
+    _model("GPTQ gains ten points, with the same levels twelve, and wrong pairs five and a half", (17, 7, 5, 11.5)),
     _model("GPTQ fails badly in one draw", (17, 7, 7, 60), (17, 907, 7, 60), one_alone),
     _model("GPTQ gains much in one draw of three, and nothing in the others", (17, 16.5, 16, 60), (17, 3, 3, 60)),
     _model("the same levels do badly in one draw of three", (17, 7, 4, 60), (17, 7, 44, 60)),
     _model("wrong pairs do badly in one draw, and well in the others", (17, 7, 7, 8), (17, 7, 7, 1000), one_alone),
     _model("wrong pairs do very well in one draw of three", (17, 7, 7, 15), (17, 7, 7, 0.01)),
     _model("round-to-nearest does badly in one draw of three", (10, 12, 11.5, 90), (60, 12, 11.5, 90)),
+    _model("GPTQ does badly in one draw of three, and gains enough in the mean", (12, 3, 3, 60), (12, 20, 20, 60)),
 )
 
 
@@ -145,5 +223,6 @@ def what_helps(answer: Callable) -> None:
         conclusions=FOUND,
         rule=_by_the_card,
         rule_said=_own_gains,
+        others=_others,
         name="rise",
     )

@@ -252,6 +252,37 @@ def the_classic_limit(right):
     return _judged(right, errors=1.96)
 
 
+def half_a_point_and_more(right):
+    return "real" if _test(right, _best(right)) - _test(right, 0) > 0.0055 else "luck"
+
+
+def a_whole_point(right):
+    return "real" if _test(right, _best(right)) - _test(right, 0) > 0.01 else "luck"
+
+
+def all_images_together(right):
+    p, q = _test(right, 0), _test(right, _best(right))
+    return "real" if q - p > 2 * _spread(p, q, 12_000) else "luck"
+
+
+def the_winner_counted_twice(right):
+    p, q = _test(right, 0), _test(right, _best(right))
+    return "real" if q - p > 2 * _spread(q, q) else "luck"
+
+
+def model_0_takes_part(right):
+    found = {m: right("digits", model=m, test=0) for m in range(7)}
+    best = max(found, key=found.get)
+    p, q = _test(right, 0), _test(right, best)
+    return "real" if q - p > 2 * _spread(p, q) else "luck"
+
+
+def a_list_from_0(right):
+    found = [right("digits", model=m, test=0) for m in range(1, 7)]
+    p, q = _test(right, 0), _test(right, found.index(max(found)))
+    return "real" if q - p > 2 * _spread(p, q) else "luck"
+
+
 def without_the_sign(right):
     p, q = _test(right, 0), _test(right, _best(right))
     return "real" if abs(q - p) > 2 * _spread(p, q) else "luck"
@@ -338,6 +369,12 @@ WRONG = {
         the_test_images_choose,
         only_if_it_was_ahead,
         the_second_best,
+        half_a_point_and_more,
+        a_whole_point,
+        all_images_together,
+        the_winner_counted_twice,
+        model_0_takes_part,
+        a_list_from_0,
     ],
     "pareto": [
         equal_rows_go,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers
-from course_utils.exercises.investigation import Run, World, comes_out, investigate
+from course_utils.exercises.investigation import Run, World, investigate
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import ARRAYS, SEQUENCES
 
@@ -43,34 +43,64 @@ def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
     """Rules that are not the card's -> what each concludes from these runs."""
     held_out, test, best = _asked(runs, 0), _asked(runs, 1), _chosen(runs)
     lead, limit = test[best] - test[0], ERRORS * _error(test[0], test[best])
+    p, q = (test[model] / 100 for model in (best, 0))
+    of_p, of_q = p * (1 - p), q * (1 - q)
     found = {
         "if any lead is enough": _said(lead, 0),
+        "if a lead of half a point is enough": _said(lead, 0.5),
+        "if a lead of one point is asked for": _said(lead, 1),
         "if one standard error is enough": _said(lead, limit / 2),
+        "if 1.96 are enough": _said(lead, 0.98 * limit),
         "if three are asked for": _said(lead, 1.5 * limit),
         "if the error of one accuracy stands in place of that of a difference": _said(lead, limit / math.sqrt(2)),
-        "if the two errors are added and not their squares": _said(lead, limit * math.sqrt(2)),
+        "if the error of the chosen model is counted twice, and that of model 0 not": _said(
+            lead, 100 * ERRORS * math.sqrt(2 * of_p / IMAGES)
+        ),
+        "if the two errors are added and not their squares": _said(
+            lead, 100 * ERRORS * (math.sqrt(of_p / IMAGES) + math.sqrt(of_q / IMAGES))
+        ),
+        "if the smaller square is taken from the larger": _said(
+            lead, 100 * ERRORS * math.sqrt(abs(of_p - of_q) / IMAGES)
+        ),
+        "if no root is taken": _said(lead, 100 * ERRORS * (of_p + of_q) / IMAGES),
+        "if a lead in points is compared with an error of shares": _said(lead, limit / 100),
         "if the error is that of the 2,000 held-out images": _said(
             lead, ERRORS * _error(test[0], test[best], HELD_OUT_IMAGES)
         ),
+        "if n is 12,000, all images together": _said(
+            lead, ERRORS * _error(test[0], test[best], IMAGES + HELD_OUT_IMAGES)
+        ),
         "if the sign of the lead is left out": _said(abs(lead), limit),
+        "if the lead of model 0 over the chosen one is taken": _said(-lead, limit),
+        'if "real" and "luck" are exchanged': "luck" if lead > limit else "real",
     }
     if 0 in held_out:
         own = held_out[best] - held_out[0]
-        found["if the images that chose give the lead, too"] = _said(own, limit)
-        found["if they give lead and error"] = _said(own, ERRORS * _error(held_out[0], held_out[best], HELD_OUT_IMAGES))
-        found["if the mean of both leads is taken"] = _said((own + lead) / 2, limit)
+        of_own = ERRORS * _error(held_out[0], held_out[best], HELD_OUT_IMAGES)
+        all_images = [
+            (HELD_OUT_IMAGES * held_out[m] + IMAGES * test[m]) / (HELD_OUT_IMAGES + IMAGES) for m in (best, 0)
+        ]
+        found |= {
+            "if the images that chose give the lead, too": _said(own, limit),
+            "if they give lead and error": _said(own, of_own),
+            "if the mean of both leads is taken": _said((own + lead) / 2, limit),
+            "if both sets of images must show a real lead": "real" if own > of_own and lead > limit else "luck",
+            "if a lead on both sets of images is enough": "real" if min(own, lead) > 0 else "luck",
+            "if both sets of images are put together": _said(
+                all_images[0] - all_images[1], ERRORS * _error(*all_images, HELD_OUT_IMAGES + IMAGES)
+            ),
+        }
     return found
 
 
 def _own_numbers(runs: Sequence[Run], got: str) -> str:
-    """What the learner's own runs say by the rule of the card, and by which other rule `got` comes out."""
+    """What the learner's own runs say by the rule of the card."""
     test, best = _asked(runs, 1), _chosen(runs)
     lead, limit = test[best] - test[0], ERRORS * _error(test[0], test[best])
-    fits = [how for how, conclusion in _other_rules(runs).items() if conclusion == got]
     return (
         f"By your held-out numbers model {best} is the best of 1 to 6. On the test images it has {test[best]:.2f} % and model 0 "
         f"{test[0]:.2f} %, a lead of {lead:+.2f} points. Two standard errors of the difference are {limit:.2f} points, so "
-        f"{_said(lead, limit)!r}.{comes_out(got, fits[:4])}"
+        f"{_said(lead, limit)!r}."
     )
 
 
@@ -113,11 +143,25 @@ CONTESTS = (
         96.06,
     ),
     _models(
+        "at 90 % a lead of half a point is a little more than one standard error",
+        "luck",
+        (90.1, 90.3, 91.9, 89.5, 90.2, 89.8, 90.6),
+        90.0,
+        90.49,
+    ),
+    _models(
         "at 90 % a lead of 0.7 points is less than two standard errors",
         "luck",
         (89.9, 90.4, 90.8, 89.2, 90.3, 89.7, 92.1),
         90.0,
         90.7,
+    ),
+    _models(
+        "at 90 % a lead of 1.2 points is nearly three standard errors",
+        "real",
+        (90.2, 90.4, 89.9, 90.1, 91.6, 90.3, 89.7),
+        90.0,
+        91.2,
     ),
     _models(
         "at 99 % a lead of 0.3 points is more than two standard errors",
@@ -139,6 +183,20 @@ CONTESTS = (
         (96.0, 95.9, 96.2, 96.1, 97.4, 96.3, 95.7),
         96.5,
         95.5,
+    ),
+    _models(
+        "at 90 % a lead of 0.8 points is a little less than two standard errors",
+        "luck",
+        (90.3, 91.7, 90.2, 89.6, 90.5, 90.1, 89.9),
+        90.0,
+        90.8,
+    ),
+    _models(
+        "at 99 % a lead of a quarter of a point is a little less than two standard errors",
+        "luck",
+        (99.0, 98.9, 99.1, 98.8, 99.2, 99.05, 99.5),
+        99.0,
+        99.25,
     ),
     _models(
         "the lead is a little more than two standard errors of a difference",
@@ -174,10 +232,24 @@ def _chosen_fairly(runs: Sequence[Run]) -> None:
     best = _chosen(runs)
     extra = [model for model in test if model not in (0, best)]
     if extra:
+        said = f"By your held-out numbers model {best} is the best of 1 to 6."
+        if extra == [best - 1]:
+            said += (
+                f" In a list of the six it stands at place {best - 1}, since places begin at 0 and these models at 1."
+            )
+        elif len(extra) == 1 and held_out[extra[0]] == min(held_out[model] for model in MODELS[1:]):
+            said += f" Model {extra[0]} is the worst of them."
         raise Mistake(
             f"Your experiment asks the test images about model {extra[0]}.",
-            f"By your held-out numbers model {best} is the best of 1 to 6. The test images may be asked about that one and about "
-            "model 0 only: images that take part in the choice make the winner look better than it is.",
+            f"{said} The test images may be asked about model {best} and about model 0 only: images that take part in the choice "
+            "make the winner look better than it is.",
+            facts,
+        )
+    if held_out.get(0, -1) > held_out[best] and best not in test:
+        raise Mistake(
+            f"Model 0 is ahead on the held-out images, and your experiment does not ask the test images about model {best} (test=1).",
+            f"Model {best} is the best of 1 to 6. Model 0 is not among those that are chosen from, and its own held-out figure may be "
+            "luck as well: judge both models on the test images here, too.",
             facts,
         )
     for model in (0, best):
@@ -203,6 +275,9 @@ def real_or_luck(answer: Callable) -> None:
         settings={"model": 0, "test": 0},
         conclusions=("real", "luck"),
         look=_chosen_fairly,
+        others=_other_rules,
+        fixed_said="If your function does compare, look at its units: where the lead is in points the error must be, too, and p and q are "
+        "shares, from 0 to 1.",
         most_runs=200,
         name="right",
     )

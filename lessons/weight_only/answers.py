@@ -209,6 +209,12 @@ def short_scales_on_both_sides(rise):
     return "bits" if cost["32", 8] - cost["16", 8] > 0.5 else "neither"
 
 
+def both_questions_for_the_group(rise):
+    cost = _means(rise)
+    equal, same = (cost["32", 16] - cost["16", bits] > 0.5 for bits in (8, 16))
+    return "group" if equal and same else "bits" if same else "neither"
+
+
 def without_the_sign(rise):
     cost = _means(rise)
     if abs(cost["32", 16] - cost["16", 8]) > 0.5:
@@ -303,6 +309,7 @@ WRONG = {
         on_one_piece,
         the_two_equal_cases_alone,
         always_the_bits,
+        both_questions_for_the_group,
     ],
     "in_groups": [
         down_the_columns,

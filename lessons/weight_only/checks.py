@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from statistics import fmean
+from statistics import fmean, stdev
 
 import torch
 from hypothesis import strategies as st
 
+from course_utils.exercises.bests import summaries
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import tensors
 from course_utils.exercises.investigation import Run, World, investigate, numbered, one_alone, one_in_three, told
@@ -291,6 +292,88 @@ def _by_the_card(runs: Sequence[Run]) -> str | tuple[str, ...]:
     return "bits" if cost["32", 16] - cost["16", 16] > COUNTS else "neither"
 
 
+ASKED = {  # other rules for the four means: groups of 32 with scales of 16 and of 8 bits, then groups of 16
+    "if any difference counts, and not only more than half a point": lambda a, b, c, d: _by_two(a - d > 0, a - c > 0),
+    "if less than half a point counts, for example a quarter": lambda a, b, c, d: _by_two(a - d > 0.25, a - c > 0.25),
+    "if more than half a point is asked for, for example a whole one": lambda a, b, c, d: _by_two(a - d > 1, a - c > 1),
+    "if half a per cent of the rise counts, and not half a point": lambda a, b, c, d: _by_two(
+        d < 0.995 * a, c < 0.995 * a
+    ),
+    "if the rise must be halved": lambda a, b, c, d: _by_two(2 * d < a, 2 * c < a),
+    "if both groups with scales of 16 bits are taken for the ones with equally many bits": lambda a, b, c, d: _by_two(
+        a - c > COUNTS, a - d > COUNTS
+    ),
+    "if both groups with scales of 8 bits are taken for the ones with equally many bits": lambda a, b, c, d: _by_two(
+        b - d > COUNTS, a - c > COUNTS
+    ),
+    "if groups of 32 with scales of 8 bits are compared with groups of 16 with scales of 16 bits": lambda a, b, c, d: (
+        _by_two(b - c > COUNTS, a - c > COUNTS)
+    ),
+    "if the second question compares the groups at scales of 8 bits": lambda a, b, c, d: _by_two(
+        a - d > COUNTS, b - d > COUNTS
+    ),
+    "if the second question is asked at either of the two scales": lambda a, b, c, d: _by_two(
+        a - d > COUNTS, max(a - c, b - d) > COUNTS
+    ),
+    "if the second question asks what the short scale costs groups of 16": lambda a, b, c, d: _by_two(
+        a - d > COUNTS, d - c > COUNTS
+    ),
+    "if the second question compares groups of 32 with short scales": lambda a, b, c, d: _by_two(
+        a - d > COUNTS, b - c > COUNTS
+    ),
+    "if a higher rise counts as better": lambda a, b, c, d: _by_two(d - a > COUNTS, c - a > COUNTS),
+    "if the sign of a difference is left out": lambda a, b, c, d: _by_two(abs(a - d) > COUNTS, abs(a - c) > COUNTS),
+    "if the question about scales of 16 bits comes first": lambda a, b, c, d: (
+        "bits" if a - c > COUNTS else "group" if a - d > COUNTS else "neither"
+    ),
+    'if "group" and "bits" are exchanged': lambda a, b, c, d: (
+        "bits" if a - d > COUNTS else "group" if a - c > COUNTS else "neither"
+    ),
+    'if "group" is concluded only where scales of 16 bits speak for it, too': lambda a, b, c, d: _by_two(
+        min(a - d, a - c) > COUNTS, a - c > COUNTS
+    ),
+    "if the question about scales of 16 bits is left out": lambda a, b, c, d: _by_two(a - d > COUNTS, False),
+    'if everything that is not "group" is called "bits"': lambda a, b, c, d: _by_two(a - d > COUNTS, True),
+    "if the question about equally many bits is left out": lambda a, b, c, d: _by_two(False, a - c > COUNTS),
+    "if the mean over both scales is taken for each group": lambda a, b, c, d: _by_two(
+        (a + b - c - d) / 2 > COUNTS, a - c > COUNTS
+    ),
+    "if the better scale of each group is taken": lambda a, b, c, d: _by_two(
+        min(a, b) - min(c, d) > COUNTS, a - c > COUNTS
+    ),
+    'if "neither" is concluded wherever the smaller group is worse at equally many bits': lambda a, b, c, d: (
+        "neither" if d > a else _by_two(a - d > COUNTS, a - c > COUNTS)
+    ),
+}
+CASES = (("32", 16), ("32", 8), ("16", 16), ("16", 8))
+
+
+def _by_two(group: bool, bits: bool) -> str:
+    return "group" if group else "bits" if bits else "neither"
+
+
+def _others(runs: Sequence[Run]) -> dict[str, str]:
+    """Rules that are not the card's -> what they conclude from these runs."""
+    of = {case: {} for case in CASES}
+    for run in runs:
+        of[run.arm, int(run.settings["scale_bits"])][run.settings["piece"]] = run.result
+    rows = [[own[piece] for piece in of["32", 16]] for own in of.values()]
+    found = {how: rule(*map(fmean, rows)) for how, rule in ASKED.items()}
+    for how, pick in summaries("piece", best=min).items():
+        four = [pick(row) for row in rows]
+        found[how] = _by_two(four[0] - four[3] > COUNTS, four[0] - four[2] > COUNTS)
+    equal, same = ([a - other for a, other in zip(rows[0], rows[at], strict=True)] for at in (3, 2))
+    votes = [_by_two(one > COUNTS, other > COUNTS) for one, other in zip(equal, same, strict=True)]
+    found["if each piece gives a conclusion, and the most frequent one is taken"] = max(votes, key=votes.count)
+    found["if the smaller group must be better on every piece"] = _by_two(min(equal) > COUNTS, min(same) > COUNTS)
+
+    def sure(gains: Sequence[float]) -> bool:
+        return fmean(gains) > 2 * stdev(gains) / math.sqrt(len(gains))
+
+    found["if a difference must be two standard errors, and not half a point"] = _by_two(sure(equal), sure(same))
+    return found
+
+
 def _model(
     right: str, said: str, hint: str, large16: float, large8: float, small16: float, small8: float, text: float = 2.0
 ) -> World:
@@ -406,6 +489,17 @@ MODELS = (
         0.7,
         text=0.0,
     ),
+    _model(
+        "group",
+        "at equal bits the smaller group is 1.2 points better, and with scales of 16 bits 0.2",
+        "The first question decides alone. At equally many bits the smaller group is 1.2 points better here, and that is enough for "
+        "'group', whatever scales of 16 bits say.",
+        10.0,
+        10.2,
+        9.8,
+        8.8,
+        text=0.0,
+    ),
     _uneven(
         "at equal bits the smaller group is 9 points better on one piece in three, and as good on the others",
         "On one piece in three the smaller group is much better here, on the others it is not. The card asks for the mean over the pieces: "
@@ -454,6 +548,7 @@ def smaller_group(answer: Callable) -> None:
         least={"scale_bits": 2, "piece": 5},
         conclusions=CONCLUSIONS,
         look=_same_pieces,
+        others=_others,
         name="rise",
     )
 
