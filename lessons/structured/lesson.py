@@ -31,7 +31,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Say: "Who has pruned a network? And who has seen it become faster?" Write both counts on the board. "In two minutes we
+# *For the lecturer, 1 min.* Say: "Who has pruned a network? And who has seen it become faster?" Write both counts on the board. Then the story of the page: "A laundry sorts clothes with a camera over a conveyor belt. The network is good enough, and the processor too slow for it. Somebody has set half of the network to zero. Does that help?" The exercise comes back to the laundry. "In two minutes we
 # measure it."
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
@@ -58,20 +58,19 @@ runtime.describe(device)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A laundry sorts clothes with a camera over a conveyor belt. SmallResNet, a small convolutional network, tells the pieces apart well enough, but the processor beside the belt needs too long for an image, and its memory is nearly full. Somebody has read that networks can be pruned, sets half of the network to zero, and measures again.
 #
-# In [[prune_module]] a **mask** of zeros and ones was multiplied by the weights of one layer. The masked layer was still as large and as slow as before, because a zero is stored and multiplied like any number. This lesson takes the step from the zeros to a network that is really smaller. It removes whole **channels**, looks for everything that must be removed with them, and asks at the end whether it was worth the trouble.
+# In [[prune_module]] a **mask** of zeros and ones was multiplied by the weights of one layer. The masked layer was still as large and as slow as before, because a zero is stored and multiplied like any number. This lesson takes the step from the zeros to a network that is really smaller. It removes whole **channels** (a convolution gives a stack of maps, and each of them is an output channel), looks for everything that must be removed with them, and asks at the end whether it was worth the trouble.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. A surprise in one minute
 #
-# SmallResNet comes trained on Fashion-MNIST. A convolution gives a stack of maps; each of them is an output **channel**. We *prune* half of the channels of each
-# convolution: `ln_structured` sets the weights of the weaker half to zero by a mask. Then `remove` makes the zeros permanent. A third copy is *cut*.
+# SmallResNet comes trained on Fashion-MNIST. Of each convolution `ln_structured` sets the weaker half of the output **channels** to zero by a mask. Then `remove` makes the zeros permanent. A third copy is *cut*.
 #
 # **Predict.** How much smaller is the file of the *masked* network, how much faster is it, and why? **A** half the bytes, half the time. **B** the same bytes and
 # time. **C** *more* bytes, similar time.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands for A, B, C. Show the picture. It is C: the mask is one more tensor in the file. What is off 1 in the two rows below
-# is probably the clock, or the product with the mask. Then point at the last two rows: "Only these are smaller networks. How they are made is the rest of the lesson." The last row
+# *For the lecturer, 2 min.* A convolution gives a stack of maps, and each map is a channel. Show of hands for A, B, C. Show the picture: a block is a convolution, hatched channels are zero. It is C: the mask is one more tensor in the file. Where the rows *masked* and *mask removed* differ from 1 in speed,
+# it is probably the clock, or the product with the mask. If somebody asks why half of the channels leave so much less than half of the file: a convolution loses inputs and outputs; section 6 counts. Then point at the last two rows: "Only these are smaller networks. How they are made is the rest of the lesson." The last row
 # comes back in section 6.
 
 # %% slideshow={"slide_type": "skip"}
@@ -143,7 +142,7 @@ show.surprise(networks, batch_speed)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Say: "A shape without holes needs no special format and no special kernel." Ask for each
-# row: "Which library must know about it?" Only the first row needs one that skips zeros. Do the matrix of two rows on the board. The next question is how PyTorch names the pieces.
+# row: "Which library must know about it?" Only the first row needs one that skips zeros. Draw the matrix with the rows 3 4 and 1 2, and remove two of its weights in three ways. Without 1 and 2 the second row is empty, and (3 4) does the work; without 3 and 1 the first column is, and one column does it; without 4 and 1 there are holes in both, and nothing gets smaller. Which row is weaker, by its length? √(9 + 16) = 5, √(1 + 4) = 2.2: the second. The next question is how PyTorch names the pieces.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Why do the pieces matter? Suppose a layer has two outputs and two inputs, and the weights
@@ -162,8 +161,8 @@ show.surprise(networks, batch_speed)
 # **Predict.** `ln_structured(conv2, "weight", amount=0.5, n=2, dim=…)`: how many of the 864 weights are zero with `dim=0`, with `dim=1`, with `dim=3`?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room write three numbers. Then let three people draw what each dim leaves: rows, blocks or stripes. Click. Half
-# of 3 must be a whole number: 2, so 576 with dim 3, and 432 with the other two. Ask: "Which could a smaller dense layer replace?" All but the first panel. The last one becomes a kernel of 3
+# *For the lecturer, 3 min.* Let the room write three numbers. Then let three people draw what each dim leaves: rows, blocks or stripes. Click. The first panel is for comparison: single weights. With dim 0 it is 8 rows of 54 weights, 432; with dim 1 it is 3 inputs for 16 outputs of 9, 432 again. With dim 3 half
+# of 3 must be a whole number: 2, so two thirds of 864, 576. Ask: "Which could a smaller dense layer replace?" All but the first panel. The last one becomes a kernel of 3
 # × 1; which column is kept decides how the input must be cropped.
 
 # %% slideshow={"slide_type": "skip"}
@@ -190,9 +189,9 @@ show.pieces(masks)
 # **Predict.** How many columns of `fc1` are removed with *one* channel of `conv2`: **A** 1, **B** 5, **C** 25? And how many tensors change in all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two minutes in pairs, on paper: a list of tensors and a letter. The answer is
-# C, and five tensors: two weights, two biases, and the columns of fc1. Read the code line by line: "rows and bias here, columns in the layer that reads
-# them." conv2 is cut twice, and that is one tensor.
+# *For the lecturer, 3 min.* First two neurons on the board: h = (3, 0.5), y = 2 · 3 + 4 · 0.5 = 8; the second neuron has the row (1, −1), the bias 1.5, and the 4. Strike out all three: y = 6. Then a minute in pairs, on paper: a list of tensors and a letter. The answer is
+# C, 5 · 5 pixels side by side, and five tensors: two weights, two biases, and the columns of fc1. Read the code line by line: "rows and bias here, columns in the layer that reads
+# them." conv2 is cut twice, and that is one tensor. The bias of fc1 stays, because fc1 keeps its 120 outputs. The `view` gives the 400 columns two axes, 16 channels of 25 pixels.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A case with two neurons, to be done with a pencil before the code. Two inputs, $x = (1, 2)$; two hidden neurons with ReLU, and one output:
@@ -265,7 +264,7 @@ show.where_the_cut_runs(keep1, keep2)
 # **Predict.** Are they equal, up to rounding, and why? **A** Yes. **B** Only if the biases are masked too. **C** Not even then.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands. Before the click: "What does a channel without weights still give?" Its bias, a constant map; ReLU stops the negative ones, the others are read on. So B. Ask
+# *For the lecturer, 2 min.* Show of hands. Before the click: "What does a channel without weights still give?" Its bias, a constant map; ReLU stops the negative ones, the others are read on. So B. With the two neurons on the board: masked row, bias left, h₂ = 1.5 and y = 2 · 3 + 4 · 1.5 = 12; bias masked too, y = 6, as after the cut. What is left in the second row of the table is rounding. Ask
 # what plays that part with batch norm: β − γ · mean / deviation.
 
 
@@ -312,8 +311,8 @@ show.differences({"weights masked": weights_only, "weights and biases masked": e
 # **Predict.** Which of them give an error, and which a wrong network in silence?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room say for each mistake "error" or "silent". Before the click ask: "Which test of yours would catch a silent one?" The comparison with the masked network. Click.
-# Let the room read the two errors aloud and say which layer each means: the one that *reads* the cut one. The last row runs, and is the dangerous one.
+# *For the lecturer, 2 min.* Let the room say for each mistake "error" or "silent". Before the click ask: "Which test of yours would catch a silent one?" The comparison with the masked network. Click. The first two rows are right networks: channels by norm, and by chance, in five draws. The draws differ by tens of points, and the best comes close to the norm or passes it, so do not praise the norm for the first row.
+# Let the room read the two errors aloud and say which layer each means: the one that *reads* the cut one. The last row runs, and is the dangerous one: 200 columns are 200 columns. (Right is that column k belongs to channel k // 25, since each map lies side by side.)
 
 # %% slideshow={"slide_type": "skip"}
 forgot = {what: copy.deepcopy(small) for what in ("nothing", "conv2's inputs", "fc1's inputs", "fc1's order")}
@@ -341,7 +340,7 @@ show.forgotten(forgot, digits_right, by_chance=drawn)
 #
 # <!-- page -->
 #
-# A layer that *reads* the cut one notices a wrong number of channels, because the shapes do not fit. Nothing can notice a wrong *order*: 200 columns are 200 columns. So compare a cut network with the masked one *before* you train on. Training would repair a part of the damage and hide the mistake.
+# A layer that *reads* the cut one notices a wrong number of channels, because the shapes do not fit. Nothing can notice a wrong *order*: 200 columns are 200 columns. (The 25 pixels of a map lie side by side, so column k belongs to channel k // 25, and not k % 16.) So compare a cut network with the masked one *before* you train on. Training would repair a part of the damage and hide the mistake.
 #
 # Look at the first two rows as well. Nothing was forgotten in either of them, and nothing was trained. In the first the strongest channels are kept. In the second the channels are drawn by chance, as many of each layer, five times. The first row alone would let you believe that the norm had found the channels that matter. The second says how much of that to believe: the draws differ by tens of points, and the best of them come close to the norm or pass it. For this lesson we trained LeNet six times, outside this page, and made 20 draws for each training. The norm was better than two thirds of the draws. In one training it was better than all 20, and in another it was worse than 17 of them. So straight after the cut the norm is a little better than an average draw in LeNet, and you cannot rely on it for the LeNet that you have. Sections 5 and 6 ask the same of SmallResNet.
 
@@ -353,7 +352,7 @@ show.forgotten(forgot, digits_right, by_chance=drawn)
 # **Predict.** One output channel of the *first* convolution is cut. How many layers change, that one included, and why: **A** 2, **B** 4, **C** 7?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Show of hands. Then click slowly, one wave a click, and let the room say before each: "Who reads it? Who is added to it? At the last click: who feeds it?" At the plus sign stop: "What must the other term do?" At the end count the layers with a stripe, the plus not counted: seven, C. (ReLU and pooling are not drawn: they have no weights and pass channels on.) A stops at the first reader. B counts conv and the three
+# *For the lecturer, 4 min.* Draw the sum first: (a₁, a₂) + (b₁, b₂); strike out a₂, and there is nothing to add b₂ to. Show of hands. Then click slowly, one wave a click, and let the room say before each: "Who reads it? Who is added to it? At the last click: who feeds it?" At the plus sign stop: "What must the other term do?" At the end count the layers with a stripe, the plus not counted: seven, C. (ReLU and pooling are not drawn: they have no weights and pass channels on.) A stops at the first reader. B counts conv and the three
 # convolutions that read it, but no norm, and not the other term of the sum.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -388,8 +387,8 @@ graph.show()
 # **Predict.** What happens if you leave `ignored_layers` out: **A** an error, **B** the same network, **C** something is cut that you need?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let them guess. After the line: "Ten classes went in, five came out, and nobody said a word." It is C: the outputs of
-# the last layer are channels, too.
+# *For the lecturer, 2 min.* The two calls are `BasePruner(…)`, which follows the graph and finds the groups, and `.step()`, which cuts. Let them guess. After the line: "Ten classes went in, five came out, and nobody said a word." It is C: to a pruner the outputs of
+# the last layer are channels, too. Ask how one would notice: name the layers whose outputs must stay, and look at the shape of the output after each cut.
 
 # %% slideshow={"slide_type": "fragment"}
 careless = copy.deepcopy(dense)
@@ -413,11 +412,11 @@ for name, net in {"dense": dense, "careless": careless}.items():
 #
 # **Statistics estimated anew**: run 2,000 images through in training mode. No label, no gradient; the weights stay.
 #
-# **Predict.** What does the step do: **A** nothing, the weights are the same, **B** it helps the cut networks much, and the dense one hardly, **C** it helps all alike, **D** it repairs the cut?
+# **Predict.** What does the step do: **A** nothing, **B** it helps the cut networks much and the dense one hardly, **C** it helps all alike, **D** it repairs the cut?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Do the neuron of four terms on the board. Vote. Show the table: B. Say: "Not one weight changed. Whoever judges a cut before this step judges old statistics, too." Then the dense row, the control: where
-# nothing was cut, the step wins next to nothing. Then: "Compare the rows by norm and by chance." Let the room say what that means for the norm. Ask: "So what is left to mend?" The weights; section 6.
+# *For the lecturer, 3 min.* On the board: a channel adds up four terms of about 1. The batch norm behind it has stored the mean 4 and the deviation 1, so a typical image gives (4 − 4) / 1 = 0. Cut two terms: (2 − 4) / 1 = −2, and the ReLU makes 0 of it. With the mean measured anew: (2 − 2) / 1 = 0 again. Vote. Show the table: B. D is wrong, as most of the loss stays. Say: "Not one weight changed. Whoever judges a cut before this step judges old statistics, too." Then the dense row, the control: where
+# nothing was cut, the step wins next to nothing. Then: "Compare the rows by norm and by chance." Let the room say what that means for the norm: before any training it is a little better than an average draw, and worse than a lucky one. (Here both draws are above it; of sixteen, outside the page, three were.) Ask: "So what is left to mend?" The weights; section 6.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Half of the channels of SmallResNet are gone, and the shapes fit. How good is the network now? Before we look, something else has to be put right.
@@ -479,7 +478,7 @@ show.statistics_table(stored, fresh, weights_stay)
 # network and as estimated anew.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Say: "Orange is what the layer subtracts and divides by before the step, blue after it. Which channel was hurt most?" Take one whose
+# *For the lecturer, 2 min.* Two words sound alike: here *norm* is a batch norm, and "cut by norm" means the length of the weights. Say: "Orange is what the layer subtracts and divides by before the step, blue after it. Which channel was hurt most?" Take one whose
 # points lie far apart, as channel 7 here. Ask what came out of the norm there: a map that is shifted. Where the bars differ, one that is too flat or too steep.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
@@ -498,9 +497,9 @@ show.what_changes(small_one.block2.bn2, anew["cut, by norm"].block2.bn2)
 # far behind the dense network is the cut one in the end?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Show of hands for A, B, C; then one number for the second question. B: half times half; the first and the last layer can only be
-# halved. Ask why the time falls less than the work, least for one image. Probably because a call costs time, however small the layer; a profile would show
-# it. Then the last row, the answer in points. The dense network trained on, too; it may gain or lose: take its better value, or the cut may look too good.
+# *For the lecturer, 4 min.* Show of hands for A, B, C; then one number for the second question. B: half times half. On the board: 9 · 32 · 32 = 9,216 products for each pixel, 9 · 16 · 16 = 2,304. The first layer reads one channel and the last one gives ten classes, so they can only be
+# halved: that is why it is a little more than a quarter. Ask why the time falls less than the work, least for one image. Probably because a call costs time, however small the layer; a profile would show
+# it. Then the last row, the answer in points: some 2 to 6, by the learning rate and the run. Why did the dense network get the steps as well? Else the cut one would be compared with a network of less training. The dense network trained on, too; it may gain or lose: take its better value, or the cut may look too good.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -571,7 +570,7 @@ show.what_it_pays(macs, pair, speeds, {f"after {STEPS} steps": after})
 # The check makes up several networks. It looks at how you make your experiment: each of the three after 150 steps and with the same draws, at least five of them. (If you leave `steps` out, it is 0: nothing is trained.) Then it looks at what you conclude.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, without a laptop: "What do random channels have in common with the channels by norm, and what with new weights? Which two numbers would be equal if only the start mattered? And if only the choice did?"
+# *For the lecturer, 5 min.* In pairs, without a laptop: "What do random channels have in common with the channels by norm, and what with new weights? Which two numbers would be equal if only the start mattered? And if only the choice did?" Draw three bars, norm, random, new. Random channels share the trained start with those by norm, and with new weights that nothing was chosen. Only the start: random is as high as norm, a share of 1. Only the choice: random is as low as new, a share of 0. "Why means over draws?" One draw is one number, and the draws scatter by as much as the choice is worth. Warn that all runs need `steps=150`: left out, nothing is trained.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -610,7 +609,7 @@ def what_earned_it_solution(right):
 # **Predict.** Put the four in order. Where is the largest gap?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Let two people defend different orders. After the table, first the new weights: "The start is real." Then by norm against by chance: about a point, with draws that differ by as much. "So is the norm blind?" No: the channels of least norm, run outside the page, ended five points below. Last, never cut: not beaten. Ask: "When would you still cut a trained network?" When it is
+# *For the lecturer, 4 min.* Let two people defend different orders. The answer is never cut, by norm, by chance, new weights, and the largest gap is the last. After the table, first the new weights: "The start is real." Let somebody work out the share from the table, as on the card: it is above 0.8, so "start". Then by norm against by chance: about a point, with draws that differ by as much. "So is the norm blind?" No: the channels of least norm, run outside the page, ended five points below. Last, never cut: not beaten. Ask: "When would you still cut a trained network?" When it is
 # there, and a full training is not to be had; or when you want to try several shapes.
 
 # %% slideshow={"slide_type": "skip"}
@@ -777,8 +776,8 @@ claims.show("structured")
 #
 # - A mask saves neither bytes nor time. Cutting half of the channels leaves about a quarter of the work and of the file.
 # - A channel is seldom cut alone: bias, norm, the inputs of every reader, and what is added to it are cut with it.
-# - Between cutting and judging: estimate the batch norm's statistics anew. And give the dense network the same training.
-# - A rating of channels has to beat channels drawn by chance. Here it did so by about a point; the trained start did the rest.
+# - Estimate the batch norm's statistics anew before you judge a cut. Give the dense network the same training.
+# - A rating of channels has to beat chance. Here it did so by about a point; the trained start did the rest.
 #
 # **Recommended videos** (they help, and do not replace the lesson): Michela Paganini, *Neural Network Pruning for Compression and Understanding*,
 # [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54), and *PyTorch Pruning: How it's Made*,
