@@ -394,18 +394,18 @@ def fine_tuned(net, parts=("values", "biases"), rate=1e-3, order=1):
 #
 # Training values *and* biases wins points back. Is it the values? You get an instrument, `right(trained, rate=0.001, seed=0)`: the percent right after 300 steps in which `"neither"`, the `"biases"` alone or `"both"` were trained, at a learning rate, with the digits in order number `seed`.
 #
-# Run all three with the same five seeds or more, each at the rates 0.001, 0.003 and 0.01. Take the *mean* over the seeds at each rate. What counts is the highest mean, at each one's *own* best rate. The share of the biases is (biases − neither) / (both − neither).
-#
-# `what_won(right)` → `"nothing"` if both is less than 1 point above neither. Else: `"biases"` if the share is above 0.8, `"values"` if it is below 0.2, `"part"` between
+# `what_won(right)` → `"nothing"` if both is less than 1 point above neither. Else, by the share of the biases, (biases − neither) / (both − neither): `"biases"` if it is above 0.8, `"values"` if it is below 0.2, `"part"` between
 #
 # <!-- page -->
+#
+# Run all three with the same five seeds or more, each at the rates 0.001, 0.003 and 0.01. Take the *mean* over the seeds at each rate. What counts is the highest mean, at each one's *own* best rate.
 #
 # <details><summary>Hint</summary>
 # Two loops, over the three arms and over the three rates, collect nine means. Three numbers are left, one for each arm. First look at both − neither, then divide.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, without a laptop; alone it takes 12. "Draw a table of three rows and three rates. Which cells may be compared with each other?" The best of each row, and not one column. The row of "neither" has the same number three times; it is the floor. Then the share by numbers: neither 96, biases 98, both 98.4 at their best; 2 / 2.4 = 0.83, so "biases". "And what would you conclude if the biases had been trained at the smallest rate alone?" Less than they can do: perhaps "part", and the values would get the credit. Why should their rates differ? A value stands in thousands of places, a bias in one neuron.
+# *For the lecturer, 5 min.* In pairs, without a laptop; alone it takes 12. Say what the slide leaves out: three rates, 0.001, 0.003 and 0.01, five seeds each, and the mean over the seeds. "Draw a table of three rows and three rates. Which cells may be compared with each other?" The best of each row, and not one column. The row of "neither" has the same number three times; it is the floor. Then the share by numbers: neither 96, biases 98, both 98.4 at their best; 2 / 2.4 = 0.83, so "biases". "And what would you conclude if the biases had been trained at the smallest rate alone?" Less than they can do: perhaps "part", and the values would get the credit. Why should their rates differ? A value stands in thousands of places, a bias in one neuron.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The check makes up several networks, in which different things are true. It looks at how you make your experiment, and then at what you conclude. `"neither"` is not trained, so its rate changes nothing. Run it like the others all the same.

@@ -318,12 +318,15 @@ print(f"Planted, not rounded: the perplexity changes by {unrounded:.4f} %.")
 # The largest weight of each of the 128 input channels of one layer.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* First frame: as trained, no channel stands out. So we *plant* outliers: in four of the 128 channels in front of each `qkv` and `up` the weights are multiplied by 16, and the norm in front divides the inputs by 16; before rounding the model computes the same. Second frame: ask what the four bars do to the step of their groups. They make it more than ten times as wide. (Groups are 32 channels, so three of the four groups have a bar, and the last keeps its step.) Third frame: every channel is about three times as high as at first, and none stands out. "And the other way round?" Inputs times 16, weights divided by 16: the second planted model of the next slide.
+# *For the lecturer, 2 min.* First frame: as trained, no channel stands out. So we *plant* outliers: in four of the 128 channels in front of each `qkv` and `up` the weights are multiplied by 16, and the norm in front divides the inputs by 16; before rounding the model computes the same. Second frame: ask what the four bars do to the step of their groups. They make it three to five times as wide in a typical row. (Groups are 32 channels, so three of the four groups have a bar, and the last keeps its step.) Third frame: every channel is about three times as high as at first, and none stands out. "And the other way round?" Inputs times 16, weights divided by 16: the second planted model of the next slide.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the largest weight of each channel: as trained, with four planted channels, and rotated.
 large = models["large weights"].blocks[2].up.weight
 show.channels(bench.net.blocks[2].up.weight, large, large @ rounding.hadamard(128))
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# What does a planted channel do to its group? In each row the levels of the group have to reach as far as this one weight, or two of them, and the other weights share what is left. In a trial with the layer of the figure, the range of the three groups that contain such a channel became three to five times as wide in the median row, and the step with it. The fourth group, which has none, keeps its step. After the rotation no group is spared, but no step is that wide either. The bars are about three times as high as those of the trained layer.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Which remedy for which outlier?

@@ -491,7 +491,7 @@ show.rulers_table(rulers)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The template
 #
-# What a step refuses is kept as a sentence. *agree* is the top-1 agreement: the share of inputs that get the same class from both.
+# A refusal is kept as a sentence. *agree*, the top-1 agreement: the share of inputs that get the same class.
 #
 # <!-- page -->
 #
