@@ -138,7 +138,7 @@ show.zeros_by_layer(lenet)
 # **Predict.** Global, 20 %, an *untrained* LeNet. Which layer loses most, which one least, or do all lose about 20 %?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Draw two layers, [4, −3] and [0.5], and let the room remove one weight of three: by global it is the 0.5, and the second layer is empty; a third of each layer takes the −3, and nothing of the second. Then ask: "In an untrained LeNet all weights are random. From which range?" From another one in each layer; the next slide says which. Hands for a layer, or for "all about 20 %". First frame: five lines, one a layer, each at its own
+# *For the lecturer, 3 min.* Draw two layers, [4, −3] and [0.5], and let the room remove one weight of three: by global it is the 0.5, and the second layer is empty; a third of each layer takes the −3, and nothing of the second. Then ask: "In an untrained LeNet all weights are random. From which range?" From another one in each layer; the next slide says which. Hands for a layer, or for "all about 20 %". First frame: five lines, one a layer, each at its own
 # smallest fifth: that is local. Second frame: one line for all. fc1 loses most, 22 %, conv1 least, 4 % in this draw: its weights are spread over a much longer range. Transition: "Can we work out these
 # numbers without drawing a single weight?"
 
@@ -165,7 +165,7 @@ show.one_line_or_five(models.LeNet())
 # **Predict.** One threshold $t$ for all layers. Which share does a layer lose: **A** $t\,f$, **B** $t\sqrt{f}$, **C** $t/\sqrt{f}$? And what is it for `fc1`, if $t = 0.011$?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Draw two lines from 0, one for `fc1` that ends at 1/√400 = 0.05, one for `conv1` that ends at 1/√9 = 0.33, and through both one upright line at t = 0.011. Give them a minute: the part of a line that lies left of t is t / (1/√f) = t√f, so B, 22 % and about 3 %. By C fc1 would lose least; by A 44 times as much as conv1, more than all of it.
+# *For the lecturer, 3.5 min.* Draw two lines from 0, one for `fc1` that ends at 1/√400 = 0.05, one for `conv1` that ends at 1/√9 = 0.33, and through both one upright line at t = 0.011. Give them a minute: the part of a line that lies left of t is t / (1/√f) = t√f, so B, 22 % and about 3 %. By C fc1 would lose least; by A 44 times as much as conv1, more than all of it.
 # Where does t come from? A layer of n weights loses n t √f of them, and all layers together lose 20 % of all N weights: write Σ n t √f = 0.2 N, in which t alone is unknown; it is 0.011. In the table compare the first two rows. The third one says that `conv1` scatters most: 3 % of 54 weights are less than two, so a weight more or less counts for much.
 
 # %% slideshow={"slide_type": "skip"}
@@ -201,7 +201,7 @@ show.derived_and_drawn(fan_in, expected, draws[3])
 # **Predict.** At 5 % left and fine-tuned, how far is random behind global magnitude: **A** under 5 points, **B** 5 to 20, **C** over 20? And is local as good as global?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two votes. Still before the click: "What will fine-tuning do to the curve of random cuts?" Let somebody draw both on the board. Click. The axis goes down from all weights to 1 %, in equal factors. (Random climbs far at 10 % left, and stays near guessing at 1 %.) The first answer is C, about 30 points; and at 5 % local is clearly behind
+# *For the lecturer, 3.5 min.* Two votes. Still before the click: "What will fine-tuning do to the curve of random cuts?" Let somebody draw both on the board. Click. The axis goes down from all weights to 1 %, in equal factors. (Random climbs far at 10 % left, and stays near guessing at 1 %.) The first answer is C, about 30 points; and at 5 % local is clearly behind
 # global. If somebody sees that the dense network on the right is a little worse than on the left: section 4 has the reason. Say: "The control cuts each layer alike, at random: against *local* it tells how much is due to *which* weights go." Transition: "Why should
 # local be worse?"
 
@@ -305,7 +305,7 @@ leads = show.leads_over_steps(one_cut)
 # **Predict.** Give both the same 200 steps. Which of the two is ahead then? And would it be the same if the learning rate *fell to zero* over the 200 steps, for both?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask: "Why should a dense network get 200 steps, too?" Because the pruned ones had them. Then vote twice, for the constant and for the falling rate: dense, sparse, or level. At the constant rate the sparse network is ahead; at the falling rate the two are level. Read the column of the dense network downwards: the constant rate has made it *worse*, since it pushes a network around whose first training ended with a falling rate. So compare each at its best, the dense one without a step or at the falling rate. To "is half a point anything?" say: it is a mean of three seeds, and the ranges in brackets overlap; do not make more of it. Say: "Which baseline you name decides whether pruning *improves* anything." Exercise 1 is this experiment.
+# *For the lecturer, 3.5 min.* Ask: "Why should a dense network get 200 steps, too?" Because the pruned ones had them. Then vote twice, for the constant and for the falling rate: dense, sparse, or level. At the constant rate the sparse network is ahead; at the falling rate the two are level. Read the column of the dense network downwards: the constant rate has made it *worse*, since it pushes a network around whose first training ended with a falling rate. So compare each at its best, the dense one without a step or at the falling rate. To "is half a point anything?" say: it is a mean of three seeds, and the ranges in brackets overlap; do not make more of it. Say: "Which baseline you name decides whether pruning *improves* anything." Exercise 1 is this experiment.
 
 # %% slideshow={"slide_type": "skip"}
 falling = {}
@@ -366,7 +366,7 @@ runs |= {("three cuts, one Adam", d): race("three cuts, one Adam", d) for d in (
 show.race_table({key: show.tuned(of_key) for key, of_key in runs.items()}, PLANS)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With 5 % left three cuts gain next to nothing; with 1 % left they are more than ten points ahead of one cut.**
+# **With 5 % left three cuts gain a point or less; with 1 % left they are more than ten points ahead of one cut.**
 #
 # <!-- page -->
 #

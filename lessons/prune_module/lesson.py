@@ -71,7 +71,7 @@ runtime.describe(device)
 # **C** 70 %, **D** 80 % or more. And with random ones?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Two shows of hands, first for the smallest, then for random ones; write both on the board. In five
+# *For the lecturer, 3 min.* Two shows of hands, first for the smallest, then for random ones; write both on the board. In five
 # trainings the answer was D for the smallest, and B or C for random ones: read it off the line under the figure, which names the first of the tried amounts that costs more than a point. The dashed line is a mean over 5 draws, and the band beside it their span.
 # Draw why: one neuron whose inputs are all 1, 0.9 − 0.1 + 0.4 + 0.05 − 0.7 = 0.55. Strike out −0.1 and 0.05: 0.6. Strike out 0.9 and 0.05 in their place: −0.4. To "and if we train afterwards?" say: one gets further; the lesson after next does it. Say: "So this layer can lose half of its weights.
 # And it matters *which* half." Transition: "What is left of that half when you train on?"
@@ -311,7 +311,7 @@ show.compared(pruned_twice=twice, removed=done)
 # **Predict.** Which gradient does a masked entry of `weight_orig` get, and why: **A** that of the dense layer, **B** none (`None`), **C** exactly 0?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote first: does PyTorch hand on 0, or nothing? It is C. Derive it in one line before you click: W = M ⊙ W_orig, M is constant, so the chain rule multiplies by M. `None` would mean that `weight_orig` takes no part, and it does. The difference matters: an optimizer skips `None`, and it does not skip 0: momentum and weight decay still move the entry, which the next lesson shows.
+# *For the lecturer, 2.5 min.* Vote first: does PyTorch hand on 0, or nothing? It is C. Derive it in one line before you click: W = M ⊙ W_orig, M is constant, so the chain rule multiplies by M. `None` would mean that `weight_orig` takes no part, and it does. The difference matters: an optimizer skips `None`, and it does not skip 0: momentum and weight decay still move the entry, which the next lesson shows.
 # Draw, if there is time: weights (0.5, 0.1, 2), mask (1, 0, 1), inputs (1, 2, 1), so y = 2.5. With L = y² the gradient before the mask is 5 · (1, 2, 1) = (5, 10, 5), after it (5, 0, 5).
 # Say: "The loss would like to move them. The left grid shows it. The mask says no." Transition: "So much for training. What is in the file?"
 
@@ -350,7 +350,7 @@ show.gradients(layer, W, (forward_gap, gradient_gap))
 # **Predict.** The file is: **A** about 0.3 of its size, **B** as large as before, **C** larger? And after `remove`?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* "It" is the network of the water meter: 240 kilobytes, and the chip has 128. Where do the 0.3 of A come from? Nine tenths of four fifths are 0.72, and 0.28 would be left. Vote. Then ask what the two arrows into the file in section 3 meant: both factors are saved. The answer is C for the masked network: the mask is a second tensor of the same size, in fp32. Write 240 + 4 · 48 = 432 kilobytes. After `remove` it is B. So it does not fit: 432, then 240 again. Point at the energy, the same in all rows: a zero is fetched and multiplied like any number. Ask what it takes
+# *For the lecturer, 3 min.* "It" is the network of the water meter: 240 kilobytes, and the chip has 128. Where do the 0.3 of A come from? Nine tenths of four fifths are 0.72, and 0.28 would be left. Vote. Then ask what the two arrows into the file in section 3 meant: both factors are saved. The answer is C for the masked network: the mask is a second tensor of the same size, in fp32. Write 240 + 4 · 48 = 432 kilobytes. After `remove` it is B. So it does not fit: 432, then 240 again. Point at the energy, the same in all rows: a zero is fetched and multiplied like any number. Ask what it takes
 # before pruning makes a file smaller: a format that leaves zeros out, or tensors that are really smaller. To "why does it read fewer digits?": nothing was trained after this cut.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
@@ -408,7 +408,7 @@ show.by_norm({"(3, 0, 0, 0)": [3.0, 0, 0, 0], "(1, 1, 1, 1)": [1.0, 1, 1, 1], "(
 # **Predict.** We cut 90 % of fc1 in two trainings. Which of the two costs less: **A** the magnitude, **B** the new score, **C** sometimes one and sometimes the other? And why could the score lose that knows more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Write the sum of the first line on the board, 0.1 · 100 + 1 · 0.1 = 10 + 0.1, and strike out the smaller weight. Vote; the answer is C. The reasoning is so convincing that it deserves a test. In the table look at the first two rows alone, and at 90 %: first at training 1, where the new score loses fewer points, then at training 2, where it loses more. "Whoever had trained only once would have published the first pair." In six trainings the new score cost less in two. Why could it lose? Two possible reasons, and neither was tested: the inputs of fc1 differ far less than 100 and 0.1 do; and a score rates each weight as if it went alone, while 43,200 go together. Then the last two rows: "What is different there?" Each weight competes with those of its own neuron alone, and not with the whole layer. At 90 % both cost more than magnitude over the layer, in all six trainings.
+# *For the lecturer, 3.5 min.* Write the sum of the first line on the board, 0.1 · 100 + 1 · 0.1 = 10 + 0.1, and strike out the smaller weight. Vote; the answer is C. The reasoning is so convincing that it deserves a test. In the table look at the first two rows alone, and at 90 %: first at training 1, where the new score loses fewer points, then at training 2, where it loses more. "Whoever had trained only once would have published the first pair." In six trainings the new score cost less in two. Why could it lose? Two possible reasons, and neither was tested: the inputs of fc1 differ far less than 100 and 0.1 do; and a score rates each weight as if it went alone, while 43,200 go together. Then the last two rows: "What is different there?" Each weight competes with those of its own neuron alone, and not with the whole layer. At 90 % both cost more than magnitude over the layer, in all six trainings.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -470,7 +470,7 @@ show.scores_table(*scores)
 # Exercise 1 lets you build the experiment that tells.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Why is a neuron silent? Its sum is below 0 for each image, ReLU makes 0 of it, and where ReLU is flat the gradient is 0: nothing tells it to change. In the figure silent and firing are stacked; the blue band is the smaller half of all weights, and a larger part of the grey ones lies in it: the two shares are in the line under the figure. Ask: "How would you find out whether that is the whole reason?" Collect proposals; wanted: take the silent neurons out of the comparison.
+# *For the lecturer, 3.5 min.* Why is a neuron silent? Its sum is below 0 for each image, ReLU makes 0 of it, and where ReLU is flat the gradient is 0: nothing tells it to change. In the figure silent and firing are stacked; the blue band is the smaller half of all weights, and a larger part of the grey ones lies in it: the two shares are in the line under the figure. Ask: "How would you find out whether that is the whole reason?" Collect proposals; wanted: take the silent neurons out of the comparison.
 # Two proposals to expect: prune only firing neurons, then the number of weights differs; remove the silent neurons first, then two things differ. Draw ours, a table of two columns, *in silent neurons* and *in firing neurons*: magnitude removes small, small; random removes any, any; the **control** removes exactly those that magnitude removes, then any, as many as magnitude.
 
 # %% slideshow={"slide_type": "skip"}
@@ -549,7 +549,7 @@ def whose_lead_solution(lost):
 # **Predict.** At 90 %, does the control lose **A** as little as magnitude, **B** as much as random, **C** something between?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Point at the control in the drawing on the board. Vote, then the figure at 90 %: the control lies between, so C, on average over the draws. A is wrong: the control loses more than magnitude, so the ranking
+# *For the lecturer, 3.5 min.* Point at the control in the drawing on the board. Vote, then the figure at 90 %: the control lies between, so C, on average over the draws. A is wrong: the control loses more than magnitude, so the ranking
 # *inside* the firing neurons counts. B is wrong: it loses less than random, so the silent ones count too. Work out the share from the picture: with about 5, 11 and 21 points it is (21 − 11) / (21 − 5), about 0.6; the line under the figure has it exactly. The bands are the spans of five draws, and they overlap: that is why one compares means. In other
 # trainings and draws the silent neurons' share at 90 % was a quarter to 0.7. At 50 % do not read the order of the draws: random loses about a point there, and in three of four
 # other trainings five draws put the control level with it; thirty draws gave a share of 0.3 to 0.45. Say: "Without the control we would have told you a nice story that explains a part."

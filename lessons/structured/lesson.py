@@ -69,7 +69,7 @@ runtime.describe(device)
 # time. **C** *more* bytes, similar time.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* A convolution gives a stack of maps, and each map is a channel. Show of hands for A, B, C. Show the picture: a block is a convolution, hatched channels are zero. It is C: the mask is one more tensor in the file. Where the rows *masked* and *mask removed* differ from 1 in speed,
+# *For the lecturer, 2.5 min.* A convolution gives a stack of maps, and each map is a channel. Show of hands for A, B, C. Show the picture: a block is a convolution, hatched channels are zero. It is C: the mask is one more tensor in the file. Where the rows *masked* and *mask removed* differ from 1 in speed,
 # it is probably the clock, or the product with the mask. If somebody asks why half of the channels leave so much less than half of the file: a convolution loses inputs and outputs; section 6 counts. Then point at the last two rows: "Only these are smaller networks. How they are made is the rest of the lesson." The last row
 # comes back in section 6.
 
@@ -175,7 +175,7 @@ show.pieces(masks)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **432 weights are zero with `dim=0` and with `dim=1`, and 576 with `dim=3`, because half of three columns is rounded to two.**
 #
-# `dim=0` empties 8 of the 16 output channels, which are rows in the picture: $8 \cdot 54 = 432$. They are what the second row was in our little matrix. `dim=1` empties 3 of the 6 input channels: $3 \cdot 16 \cdot 9 = 432$. The layer no longer reads them, so the layer *before* it could stop computing them. `dim=3` removes the same kernel columns from every kernel; there are 3, `round(1.5)` is 2, and $864 \cdot 2/3 = 576$. In a linear layer the rows (`dim=0`) are its neurons and the columns (`dim=1`) its inputs.
+# `dim=0` empties 8 of the 16 output channels, which are rows in the picture: $8 \cdot 54 = 432$. They are what the second row was in our little matrix. `dim=1` empties 3 of the 6 input channels: $3 \cdot 16 \cdot 9 = 432$. The layer no longer reads them, so the layer *before* it could stop computing them. `dim=3` removes the same kernel columns from every kernel; there are 3, `round(1.5)` is 2, and $864 \cdot 2/3 = 576$. A dense layer with kernels of 3 × 1 could take its place; which column is kept decides how the input must be cropped for it. In a linear layer the rows (`dim=0`) are its neurons and the columns (`dim=1`) its inputs.
 #
 # `n` says by which norm the pieces are ranked: `n=1` adds absolute values, `n=2` is the length, `n=inf` takes the largest weight alone. `random_structured` draws the pieces. Remember what `ln_structured` does *not* look at: it sees only the weights of this one layer. A channel of small weights can matter, where its inputs are large, or where the batch norm behind it multiplies it by a large factor.
 
@@ -189,7 +189,7 @@ show.pieces(masks)
 # **Predict.** How many columns of `fc1` are removed with *one* channel of `conv2`: **A** 1, **B** 5, **C** 25? And how many tensors change in all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* First two neurons on the board: h = (3, 0.5), y = 2 · 3 + 4 · 0.5 = 8; the second neuron has the row (1, −1), the bias 1.5, and the 4. Strike out all three: y = 6. Then a minute in pairs, on paper: a list of tensors and a letter. The answer is
+# *For the lecturer, 3.5 min.* First two neurons on the board: h = (3, 0.5), y = 2 · 3 + 4 · 0.5 = 8; the second neuron has the row (1, −1), the bias 1.5, and the 4. Strike out all three: y = 6. Then a minute in pairs, on paper: a list of tensors and a letter. The answer is
 # C, 5 · 5 pixels side by side, and five tensors: two weights, two biases, and the columns of fc1. Read the code line by line: "rows and bias here, columns in the layer that reads
 # them." conv2 is cut twice, and that is one tensor. The bias of fc1 stays, because fc1 keeps its 120 outputs. The `view` gives the 400 columns two axes, 16 channels of 25 pixels.
 
@@ -356,7 +356,7 @@ show.forgotten(forgot, digits_right, by_chance=drawn)
 # convolutions that read it, but no norm, and not the other term of the sum.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# SmallResNet is no chain. Behind each convolution there is a **batch norm**, which brings each channel to a common scale, with four numbers a channel. And around each block there is a **shortcut**, a path that carries the input of the block past it and *adds* it to the block's result.
+# SmallResNet is no chain. Behind each convolution there is a **batch norm**, which brings each channel to a common scale, with four numbers a channel: a stored mean and deviation, a factor γ and an offset β. It also plays the part that the bias played in LeNet. A masked channel gives 0 everywhere, and the batch norm makes β − γ · mean / deviation of it, which the next layer reads. And around each block there is a **shortcut**, a path that carries the input of the block past it and *adds* it to the block's result.
 #
 # A sum is the hard part. Let the path past the block carry the channels $(a_1, a_2)$, and the block itself give $(b_1, b_2)$. The sum is $(a_1 + b_1,\ a_2 + b_2)$. Now cut channel 2 out of $a$: what is left is $(a_1)$, and $(a_1) + (b_1, b_2)$ is not defined. The other term must lose its channel 2 as well. That does not depend on whether channel 2 of $b$ is weak or strong.
 #
@@ -415,7 +415,7 @@ for name, net in {"dense": dense, "careless": careless}.items():
 # **Predict.** What does the step do: **A** nothing, **B** it helps the cut networks much and the dense one hardly, **C** it helps all alike, **D** it repairs the cut?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* On the board: a channel adds up four terms of about 1. The batch norm behind it has stored the mean 4 and the deviation 1, so a typical image gives (4 − 4) / 1 = 0. Cut two terms: (2 − 4) / 1 = −2, and the ReLU makes 0 of it. With the mean measured anew: (2 − 2) / 1 = 0 again. Vote. Show the table: B. D is wrong, as most of the loss stays. Say: "Not one weight changed. Whoever judges a cut before this step judges old statistics, too." Then the dense row, the control: where
+# *For the lecturer, 4 min.* On the board: a channel adds up four terms of about 1. The batch norm behind it has stored the mean 4 and the deviation 1, so a typical image gives (4 − 4) / 1 = 0. Cut two terms: (2 − 4) / 1 = −2, and the ReLU makes 0 of it. With the mean measured anew: (2 − 2) / 1 = 0 again. Vote. Show the table: B. D is wrong, as most of the loss stays. Say: "Not one weight changed. Whoever judges a cut before this step judges old statistics, too." Then the dense row, the control: where
 # nothing was cut, the step wins next to nothing. Then: "Compare the rows by norm and by chance." Let the room say what that means for the norm: before any training it is a little better than an average draw, and worse than a lucky one. (Here both draws are above it; of sixteen, outside the page, three were.) Ask: "So what is left to mend?" The weights; section 6.
 
 # %% [markdown] slideshow={"slide_type": "skip"}

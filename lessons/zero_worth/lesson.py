@@ -75,7 +75,7 @@ runtime.describe(device)
 # **Predict.** The file becomes **A** a tenth, **B** a fifth, **C** as large as before, **D** twice as large? And one image takes less time, the same, or more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Two votes, counts on the board. Those who did [[prune_module]] can work out the first one: D, since `prune` stores the old numbers and the mask, 4 bytes a weight each. Ask what is computed before each call of a masked layer: weights times mask, 266,200 multiplications, as many as the network itself makes for one image. So the second answer is *more* time. Then: "And if we remove the masks?" Last row: file and time are those of the dense network again.
+# *For the lecturer, 3 min.* Two votes, counts on the board. Those who did [[prune_module]] can work out the first one: D, since `prune` stores the old numbers and the mask, 4 bytes a weight each. Ask what is computed before each call of a masked layer: weights times mask, 266,200 multiplications, as many as the network itself makes for one image. So the second answer is *more* time. Then: "And if we remove the masks?" Last row: file and time are those of the dense network again.
 # To "the guide promised it!" say: it promises that the zeros *can* be used; somebody has to do it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -121,7 +121,7 @@ show.first_table(first, sizes, hook)
 # **Predict.** A block of 4 × 8 weights, 6 left; dense 128 bytes. Which is smallest: PyTorch's mask, a bit mask, CSR with 4-byte indices?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* First a matrix of two rows on the board: 0 5 0 3, and under it 0 0 0 −2. Dense: eight numbers, 32 bytes. Bit mask: 0101 0001, one byte, and the values 5, 3, −2, so 13 bytes. CSR: values 5, 3, −2; columns 1, 3, 3, counted from 0; row begins 0, 2, 3; nine numbers, 36 bytes. Now take a guess on the slide's question, and let them count before each click: dense 128 bytes; masked 256; bit mask 4 + 24 = 28, the smallest; CSR 20 + 24 + 24 = 68. At the last frame read the row list aloud with the room; the empty row begins where the next one does. Ask why there are five row positions for four rows: the last one says where everything ends, so each row runs from its position to the next.
+# *For the lecturer, 4 min.* First a matrix of two rows on the board: 0 5 0 3, and under it 0 0 0 −2. Dense: eight numbers, 32 bytes. Bit mask: 0101 0001, one byte, and the values 5, 3, −2, so 13 bytes. CSR: values 5, 3, −2; columns 1, 3, 3, counted from 0; row begins 0, 2, 3; nine numbers, 36 bytes. Now take a guess on the slide's question, and let them count before each click: dense 128 bytes; masked 256; bit mask 4 + 24 = 28, the smallest; CSR 20 + 24 + 24 = 68. At the last frame read the row list aloud with the room; the empty row begins where the next one does. Ask why there are five row positions for four rows: the last one says where everything ends, so each row runs from its position to the next.
 # To "why CSR at all, then?" say: one can multiply with it directly, and the bit mask is unpacked first.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -245,7 +245,7 @@ show.zeros_table(zeros_needed, PAYS)
 # **Predict.** With a tenth of the weights left, which file is smallest: **A** CSR with int32, **B** plain zeros under gzip, **C** the bit mask?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; the formulas of section 2 decide between A and C. The answer is C, then B, then A. Both axes go in equal factors. Follow one line at a time: masked flat at 2, removed flat at 1, CSR in proportion to what is left. Ask where CSR overtakes the bit
+# *For the lecturer, 3 min.* Vote; the formulas of section 2 decide between A and C. The answer is C, then B, then A. Both axes go in equal factors. Follow one line at a time: masked flat at 2, removed flat at 1, CSR in proportion to what is left. Ask where CSR overtakes the bit
 # mask: with int32, where an index of 32 bits for each weight left costs as much as a bit for every weight, at 1/32, about 3 %. Ask why gzip beats CSR here: it finds the long runs of zero bytes, and can do nothing for the weights that are left. Put the *file* on the board: about a seventh of the dense one, by the bit mask.
 
 # %% slideshow={"slide_type": "skip"}
@@ -272,7 +272,7 @@ show.files_over_density(weighed, FORMS, sizes["dense"], sizes["90 % masked"])
 # **Predict.** The *masked* file has nine tenths of zeros in its mask. Under gzip, does it become **A** as small as the one without masks, **B** about half of the dense file, **C** about as large as the dense file?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. The answer is C: the mask shrinks to nearly nothing, and the old weights beside it do not, because nothing in them repeats. Say: "Compress after remove, never before." Then let them find the smallest cell of the right column, the bit mask, and compare the two
+# *For the lecturer, 2.5 min.* Vote. The answer is C: the mask shrinks to nearly nothing, and the old weights beside it do not, because nothing in them repeats. Say: "Compress after remove, never before." Then let them find the smallest cell of the right column, the bit mask, and compare the two
 # rows of CSR: under gzip they are nearly equal, because at least six of the 8 bytes of such an index are zero. Fill in *memory* on the board: with gzip all of it, since the file is unpacked to compute; CSR about as much as its file; the bit mask little, until a call unpacks it.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -296,7 +296,7 @@ show.under_gzip(weighed, sizes["dense"])
 # **Predict.** At which density does CSR become faster than dense on your CPU: 50 %, 20 %, 10 %, 1 %, or not at all? Is it the same for a small and a large layer?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Draw the caricature first: 8 weights side by side take one instruction of a dense kernel; CSR takes, say, 2 for each weight left. A row of 800: 100 instructions dense, and CSR does 50 weights in them, 6 %. Let them bet; write the bets down, then read off where each line crosses the dotted one: the dashed ones, with 64 images, on the left, at more weights than the solid ones; the solid blue one, the small network with one image, hardly at all. Ask why 64 images help CSR: a column is read once, and the weight is then multiplied with that input of all images. Why does the small network not gain? Its layers take so little time that the fixed cost of a call counts most, and CSR makes more calls. Say that these are explanations, and only the crossings were measured. Put *time* on the board: "by layer and batch". Then: "At the density
+# *For the lecturer, 4 min.* Draw the caricature first: 8 weights side by side take one instruction of a dense kernel; CSR takes, say, 2 for each weight left. A row of 800: 100 instructions dense, and CSR does 50 weights in them, 6 %. Let them bet; write the bets down, then read off where each line crosses the dotted one: the dashed ones, with 64 images, on the left, at more weights than the solid ones; the solid blue one, the small network with one image, hardly at all. Ask why 64 images help CSR: a column is read once, and the weight is then multiplied with that input of all images. Why does the small network not gain? Its layers take so little time that the fixed cost of a call counts most, and CSR makes more calls. Say that these are explanations, and only the crossings were measured. Put *time* on the board: "by layer and batch". Then: "At the density
 # where CSR pays, is the network still good?" The last table of section 5 has its share of right answers: much the same at 10 %, far lower at 1 %.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -340,7 +340,7 @@ show.speed_over_density(taken, large)
 # **Predict.** At a tenth the last figure had no such gain for one image. What does the estimate leave out?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Where does the fifth come from? A tenth of the weights, 8 bytes in place of 4 for each: 2 · 0.1 = 0.2, and fetching is nearly all of the estimate. Collect answers, then the table: CSR is slower than dense here or about as fast. Wanted: instructions cost energy too, about 70 pJ each; the weights may lie in a cache and not in DRAM; an energy is not a time. Which of the answers in the room could be tested, and how? The cache by a layer too large for it, the instructions by a profiler that counts them, the energy by a meter; the table itself tests none. Put *energy* on the board: "estimated only". (Masked fetches two tensors here; [[prune_module]] leaves the mask out.) Say: "An estimate of counted work is no stopwatch."
+# *For the lecturer, 3 min.* Where does the fifth come from? A tenth of the weights, 8 bytes in place of 4 for each: 2 · 0.1 = 0.2, and fetching is nearly all of the estimate. Collect answers, then the table: CSR is slower than dense here or about as fast. Wanted: instructions cost energy too, about 70 pJ each; the weights may lie in a cache and not in DRAM; an energy is not a time. Which of the answers in the room could be tested, and how? The cache by a layer too large for it, the instructions by a profiler that counts them, the energy by a meter; the table itself tests none. Put *energy* on the board: "estimated only". (Masked fetches two tensors here; [[prune_module]] leaves the mask out.) Say: "An estimate of counted work is no stopwatch."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Where does the fifth come from? A tenth of the weights is left. For each of them CSR fetches 8 bytes in place of 4, so it fetches 2 · 0.1 = 0.2 of the bytes. Fetching makes up nearly all of the estimate, as [[energy]] showed, and so the sum is about a fifth.
@@ -367,7 +367,7 @@ show.energy_and_time(weighed, taken, share_left, right, digit)
 # **Predict.** With a tenth of all weights left, how many of 784 columns are empty: **A** none, **B** one in ten to one in four, **C** more than half?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. Draw what a column is: the rows 3 0 and 1 0, times x₀ and x₁; nobody reads x₁, so the second column can go. The answer is B, about one in seven, nearly all at the rim. Ask why: what gradient has the weight of a pixel that is always black? Input times what comes back, so 0: it keeps the small value that it began with, others grow, and magnitude takes the small ones. To "why are the outputs 2e-06 apart?" say: probably rounding, since a shorter sum is added up in another order. Then: "Nobody chose these columns. What if we choose whole columns from the
+# *For the lecturer, 2.5 min.* Draw what a column is: the rows 3 0 and 1 0, times x₀ and x₁; nobody reads x₁, so the second column can be left out. Vote. The answer is B, about one in seven, nearly all at the rim. Ask why: what gradient has the weight of a pixel that is always black? Input times what comes back, so 0: it keeps the small value that it began with, others grow, and magnitude takes the small ones. To "why are the outputs 2e-06 apart?" say: probably rounding, since a shorter sum is added up in another order. Then: "Nobody chose these columns. What if we choose whole columns from the
 # start?" That is structured pruning ([[structured]]); patterns that hardware knows lie between the two.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
