@@ -586,10 +586,8 @@ def bias_for_solution(z_student, z_teacher, missing):
 #
 # The *gain* is the share of the errors that the teacher saves. It is *lost* if it is 0.2 or less.
 #
-# - `"images"` if changing the images alone loses it, and changing the steps alone does not
-# - `"steps"` the other way round
-# - `"both"` if each change alone loses it
-# - `"neither"` if none of them alone does
+# - `"images"` or `"steps"` if changing this alone loses it, and changing the other alone does not
+# - `"both"` if each change alone loses it, `"neither"` if none of them alone does
 #
 # <!-- page -->
 #
