@@ -79,6 +79,20 @@ def as_listed(kinds, reads, training):
     return found
 
 
+def readers_in_a_dictionary(kinds, reads, training):
+    reader = {source: name for name, sources in reads.items() for source in sources}
+    chains = []
+    for name in kinds:
+        chain = [name]
+        for kind in ("bn", "relu"):
+            after = reader.get(chain[-1])
+            if after and kinds[after] == kind:
+                chain.append(after)
+        if kinds[name] == "conv" and len(chain) > 1 and not training:
+            chains.append(chain)
+    return chains
+
+
 def one_reader_behind_the_convolution(kinds, reads, training):
     found = []
     for name, kind in kinds.items():
@@ -479,6 +493,7 @@ WRONG = {
         only_threes,
         as_listed,
         one_reader_behind_the_convolution,
+        readers_in_a_dictionary,
         one_reader_for_all_of_a_chain,
         single_ones_too,
         no_norm_no_chain,

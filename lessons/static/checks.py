@@ -155,6 +155,24 @@ def fuse_list(answer: Callable) -> None:
             [] if training else _chains(kinds, {name: sources for name, sources in reads.items() if len(sources) == 1})
         )
 
+    def one_reader_kept(order: int) -> Callable:
+        """As if each result had one reader: the last of them that is listed, or the first."""
+
+        def chains(kinds: dict, reads: dict, training: bool) -> list[list[str]]:
+            kept = {source: name for name in list(reads)[::order] for source in reads[name]}
+            alone = {name: [source for source, reader in kept.items() if reader == name] for name in kinds}
+            return [] if training else _chains(kinds, alone)
+
+        return chains
+
+    def trimmed(kinds: dict, reads: dict, training: bool) -> list[list[str]]:
+        """Each chain without the names at its end that several modules read."""
+        found = [] if training else _chains(kinds, reads)
+        for chain in found:
+            while chain and len(_readers(reads, chain[-1])) > 1:
+                chain.pop()
+        return [chain for chain in found if len(chain) > 1]
+
     def later(kinds: dict, reads: dict, *starts: str) -> list[list[str]]:
         return _chains(kinds, reads, starts=starts or ("bn", "fc"), wanted=("relu",))
 
@@ -228,8 +246,21 @@ def fuse_list(answer: Callable) -> None:
         ),
         "You fuse across a branch behind the batch norm. Its result, too, needs one reader when the ReLU is to "
         "follow.": fused(alone=lambda chain: len(chain) == 1),
-        "You ask for one reader at the end of a chain, too. What it gives is still computed: any number may read it.": only(
-            lambda chain, kinds, reads: len(_readers(reads, chain[-1])) < 2
+        "You ask for one reader at the end of a chain, too. What it gives is still computed: any number may read it.": (
+            only(lambda chain, kinds, reads: len(_readers(reads, chain[-1])) < 2),
+            trimmed,
+        ),
+        "You leave out a chain whose last result nobody reads. Any number of readers will do there, none as well.": only(
+            lambda chain, kinds, reads: len(_readers(reads, chain[-1])) > 0
+        ),
+        "You keep one reader for each result, as a dictionary {source: reader} does, which overwrites the others. Collect all readers in "
+        "a list.": (one_reader_kept(1), one_reader_kept(-1)),
+        "You leave out a convolution that reads the input. A chain may begin there as well.": only(
+            lambda chain, kinds, reads: "x" not in reads[chain[0]]
+        ),
+        "Your chains can begin at a sum. They begin at a convolution.": (
+            fused(starts=("conv", "add")),
+            fused(lambda found, kinds, reads: found + later(kinds, reads, "add")),
         ),
         "Your names are in alphabetical order. fuse_modules needs the order in which the modules run: convolution, "
         "batch norm, ReLU.": fused(lambda found, kinds, reads: [sorted(chain) for chain in found]),

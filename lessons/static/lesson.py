@@ -542,7 +542,9 @@ Table(
 #
 # <!-- page -->
 #
-# One class and noise lose next to nothing. The faults cost up to all that there is to lose. # *Pixels 0 to 255* can be worked out. The range is 0 to 255 and there are 128 levels, so the scale is 2. Every pixel of an ordinary image is at most 1, half a step, and becomes 0. The network sees black pictures and gives one answer, which is right in a tenth of the cases. *A quarter as bright*: the range of the pixels ends at 0.25, and everything brighter is clipped. *First image broken*: the range of the pixels ends at 30, and min–max leaves five levels for them. That alone would cost three points (in a trial float had 88 % on such pixels). The damage is done inside, where the broken image makes every range far too wide. The moving average begins at the first batch and hardly leaves it in seven more; but if the broken image comes last, the range goes only 1 % of the way. The histogram sees one image in 64, and does not ignore it either.
+# One class and noise lose next to nothing. The faults cost up to all that there is to lose.
+#
+# *Pixels 0 to 255* can be worked out. The range is 0 to 255 and there are 128 levels, so the scale is 2. Every pixel of an ordinary image is at most 1, half a step, and becomes 0. The network sees black pictures and gives one answer, which is right in a tenth of the cases. *A quarter as bright*: the range of the pixels ends at 0.25, and everything brighter is clipped. *First image broken*: the range of the pixels ends at 30, and min–max leaves five levels for them. That alone would cost three points (in a trial float had 88 % on such pixels). The damage is done inside, where the broken image makes every range far too wide. The moving average begins at the first batch and hardly leaves it in seven more; but if the broken image comes last, the range goes only 1 % of the way. The histogram sees one image in 64, and does not ignore it either.
 #
 # Why does one class do no harm? A range is two numbers, and a sandal has black and white pixels as well. Do not rely on it: another class may have values of its own inside the network. How many images does it take? In this network the step from one image to four brings the most (*Deeper*). A few dozen varied images are a start, and what counts is that they are like those of the work.
 
@@ -902,7 +904,7 @@ print("the reloaded model gives the same numbers:", torch.equal(again(some), int
 # long as possible. A result inside a chain must have *one* reader; at its end any number may read. The order in which the modules are
 # listed says nothing. In training mode nothing may be fused: return an empty list.
 #
-# `fuse_list(kinds, reads, training)` → a list of lists of names
+# `fuse_list(kinds, reads, training)` → a list of lists of names, the lists in any order
 #
 # <details><summary>Hint</summary>
 # Start a chain at each convolution. Collect all readers of its last name. If there is exactly one and it is of the next kind you look
