@@ -57,7 +57,7 @@ runtime.describe(device)
 #
 # So this lesson has one question: **how can we know what a weight is worth before we remove it?** A *score* gives a number to each weight, and the lowest are removed. Each section brings a score that looks at a little more than the one before. We ask what such a score promises, whether the promise is kept, and whether it helps in the end.
 #
-# The next cell trains three networks, each with one pass over the 60,000 digits. Three, because a result with one network may be luck.
+# The next cell trains three networks, each with one pass over the 60,000 digits, because a result with one may be luck.
 
 # %% slideshow={"slide_type": "skip"}
 bench = show.Bench(images, labels, test_set)  # trains three networks; copies of them are cut below
@@ -72,8 +72,8 @@ bench = show.Bench(images, labels, test_set)  # trains three networks; copies of
 # **Predict.** How many of the useless weights does it *keep*, and why: **A** none, **B** about one in five, **C** more than half?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; "useless must be small" speaks for A. Before the click ask what training did to these weights. The answer is C. Ask what weight decay would do to them: it shrinks
-# every weight, and nothing pulls these back; not measured here. Transition: "A rule that looks at the data would find them all."
+# *For the lecturer, 2.5 min.* Vote; "useless must be small" speaks for A. Before the click ask what training did to these weights. (Nothing: the gradient of a weight is its input times what comes back, and the input is always 0.) So they are what PyTorch drew, evenly spread up to ±0.0357. Draw a line from 0 to 0.0357 and a stroke at 0.013, the threshold of the table: 0.36 of it lies below and is removed, 0.64 is kept. The answer is C. Ask what weight decay would do to them: it shrinks
+# every weight, and nothing pulls these back; not measured here. "How does one know what a weight is worth?" Try it: for single weights 266 million images, too many; hence a guess. Transition: "A rule that looks at the data would find them all."
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -133,7 +133,7 @@ show.useless_table(bench, never_lit, found)
 # **Predict.** The row of one unit of `fc1` shrinks from 1 to 0 times itself. Where does the true loss end, and why: **A** above the tangent, **B** on it, **C** below?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room read the axis of the figure first: at 1 the whole unit, at 0 none of it. Vote. The answer is A, for this unit and for most that fire. Then one call for a useless weight of section 1: its gradient is 0, so its score is 0, and the rule finds it.
+# *For the lecturer, 3.5 min.* On the board the parabola $L = (w - 1)^2$, and a dot at $w = 0.8$, where $L = 0.04$ and the slope is −0.4. Slope times distance says +0.32; the truth at 0 is +0.96. A dot at $w = 1$: the guess is 0, the truth +1. Then draw the axis of the figure that will come: at 1 the whole unit, at 0 none of it. Vote. The answer is A, for this unit and for most that fire: the loss gets steeper on the way. (Unit 93 is the one whose loss grows most.) "Is a guess that is too small any good?" For a ranking it is, if all are too small in a similar way. "Why the square?" A loss that would fall shows a weight that matters as well as one that would rise. For a unit the sum comes first: +0.3 and −0.3 give 0. Then one call for a useless weight of section 1: its gradient is 0, so its score is 0, and the rule finds it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # One backward pass gives the gradients of all weights at once, and so a guess for each of them. The square makes the score large for a loss that would fall as well as for one that would rise: it is a measure of how much a weight matters. (D1 shows what happens with the sign.)
@@ -193,7 +193,7 @@ unit = show.tangent(bench, units, above)
 # **Predict.** Which of the two has the higher rank correlation with the truth (1 is the same order, 0 no relation), by how much, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let the room bet on two numbers. The answer: above 0.8 for the Taylor score, about 0.4 for the norm. Ask what the norm does not see: the pixels before the unit, and the layers behind it. Say: "One unit at a time. We shall remove thousands of weights at once."
+# *For the lecturer, 2.5 min.* Let the room bet on two numbers. Click: read the axes first, the truth upwards, the guess to the right, a point for each unit. The answer: above 0.8 for the Taylor score, about 0.4 for the norm. Ask what the norm does not see: the pixels before the unit, and the layers behind it. "Why only units that fire?" Silent ones have a guess of 0 and a truth of 0; they would raise both correlations without anything to rank. Say: "One unit at a time. We shall remove thousands of weights at once."
 
 # %% slideshow={"slide_type": "skip"}
 ranks = show.of_scores(bench, units)
@@ -242,7 +242,7 @@ show.rank_table(units, ranks)
 # **Predict.** One unit of `fc1`, a fifth of its row stays. Where in the image do magnitude and Wanda keep different weights, and why there?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let somebody come to the board and mark the place in an empty square. Then click. They differ far out, at the border. Say: "Magnitude looks at one half of a product, Wanda at both." Point out that Wanda needs forward passes alone.
+# *For the lecturer, 3 min.* First the two weights on the board, 0.5 and 0.3, with the sums of squares of their inputs, 0.08 and 2: without the 0.5 the squared change is 0.25 · 0.08 = 0.02, without the 0.3 it is 0.09 · 2 = 0.18. The larger weight is the cheaper one. Let somebody come to the board and mark the place in an empty square. Then click, and read the four pictures from left to right: weight, input, what each score keeps. They differ far out, at the border: behind the 310 darkest pixels magnitude keeps 13.9 %, Wanda 0.0 %. In the middle the norms are nearly alike, and there the two agree. "Is it exact, then?" For one weight at a time: without both weights it would be 0.26 in the table of the page, and not 0.20. Say: "Magnitude looks at one half of a product, Wanda at both." Point out that Wanda needs forward passes alone.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -255,7 +255,7 @@ def wanda(weight, inputs):
 fc1 = bench.nets[0].fc1.weight
 by_two = {"magnitude": fc1.detach().abs(), "Wanda": wanda(fc1, bench.seen.flatten(1))}
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the weights of one unit, the norms of its inputs, and what the two scores keep.
 dark_kept = show.what_stays(bench, unit, by_two)
 
@@ -273,6 +273,12 @@ dark_kept = show.what_stays(bench, unit, by_two)
 #
 # A score ranks. *Among which weights* is a second decision, the **comparison group**: the weights of *each row*, of *each layer*, or of *all layers* together.
 #
+# Two units have the scores 9, 8 and 3, 2. Half of these weights stay: which two over the layer, and which two in each row?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2.5 min.* Let the room fill in the two columns on the board, then click. "What has unit 2 left over the layer?" Nothing: it gives the same number for every image. "Which is better?" 17 points of score stay over the layer and 12 in the rows; whether the 3 is needed no score says. Then the report: "How many things differ between its two numbers? Which runs are missing?" Two: the score and the group. Missing are magnitude in each row and Wanda over the layer. Do not solve it: Exercise 1 is this experiment.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # | scores | half stays, over the layer | half stays, in each row |
 # |---|---|---|
 # | unit 1: 9, 8 | 9, 8 | 9, – |
@@ -280,13 +286,10 @@ dark_kept = show.what_stays(bench, unit, by_two)
 #
 # A report says: **"Wanda beats magnitude."** In its table Wanda ranks in each row, as its authors do, and magnitude over the whole layer. Whose merit is the advantage?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let the room fill in the two columns before you show them. Then ask: "How many things differ between the two numbers of this report? Which runs are missing?" Two: the score and the group. Do not solve it: Exercise 1 is this experiment.
-
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Over the layer the two largest scores stay, 9 and 8. Unit 2 loses all its inputs and gives the same number for every image. In each row the larger score stays, so both units keep an input, but the 8 is removed to make room for the 3. Which is better? The sum of the scores that are kept is larger over the layer: 17 against 12. If scores of different units can be compared with each other, that is the better cut. If they cannot, because unit 2 works with small numbers and is needed all the same, then the rows protect it. No score says which of the two is the case.
+# Over the layer the scores 9 and 8 stay. Unit 2 loses all its inputs and gives the same number for every image. In each row the larger score stays, so both units keep an input, but the 8 makes room for the 3. Which is better? The sum of the scores that are kept is larger over the layer: 17 against 12. If scores of different units can be compared with each other, that is the better cut. If they cannot, because unit 2 works with small numbers and is needed all the same, rows protect it. No score says which of the two is the case.
 #
-# So the report compares two things that differ in two ways. The authors of Wanda rank in each row and found that better for language models than ranking over the layer. `l1_unstructured` ranks over the layer, and [[prune_model]] ranked over all layers together. Before you believe that a *score* is better, you need the runs in which only the score differs, and those in which only the group does. **Exercise 1 is this experiment**, and below it you find what comes out for our networks.
+# So the report compares two things that differ in two ways. The authors of Wanda rank in each row and found that better for language models than ranking over the layer. `l1_unstructured` ranks over the layer, and [[prune_model]] ranked over all layers together. Before you believe that a *score* is better, you need the runs in which only the score differs, and those in which only the group does. **Exercise 1 is this experiment.**
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Let the others make up for it
@@ -298,7 +301,7 @@ dark_kept = show.what_stays(bench, unit, by_two)
 # **Predict.** What should the 0.5 become, so that the output changes least, and why: if the two inputs are *always equal*; if they are *independent*, with mean 0; if they are *neighbouring pixels*?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Take the three cases one by one, and let somebody say a number for each before the click: 0.8, 0.5, and about 0.8. Ask for the rule behind the three: a part ρ of the 0.3 is taken over. The formula for many inputs comes next.
+# *For the lecturer, 3.5 min.* Take the three cases one by one, and let somebody say a number for each before the click: 0.8, 0.5, and about 0.8. (Equal: $0.5x + 0.3x = 0.8x$. Independent: every change only adds an error of its own.) First click the table, second click the sentence. Ask for the rule behind the three: a part ρ of the 0.3 is taken over, where ρ is the mean of the product of the two inputs, each with the mean square 1. Then $0.3^2\,(1 - \rho^2)$ is left: with 0.93 some 13 %, the last column. Somebody will work out 0.5 + 0.3 · 0.93 = 0.78 and see 0.80 in the table: the two pixels do not have the same mean square. "And on other data?" Where $x_1 = 1$ and $x_2 = 0$ the output should be 0.5, and the repaired weight gives 0.8: the repair is best for the inputs that were looked at. The formula for many inputs comes next.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes the best new weight and the error that is left, for three pairs of inputs.
@@ -335,7 +338,7 @@ show.two_inputs_table(took_over)
 # | $w_j^2 / [H^{-1}]_{jj}$ | with repair |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Left formula: column j of the inverse, scaled so that weight j becomes exactly 0 when the change is added. Let the room check it with the two weights, on the board. Then the table: "Which of our scores is which?" Exercise 2 is the left formula.
+# *For the lecturer, 3 min.* Left formula: column j of the inverse, scaled. Right formula: what is left. Check both with the two weights, on the board: $H$ has the rows (1, ρ) and (ρ, 1); its inverse has (1, −ρ) and (−ρ, 1), divided by 1 − ρ². Weight 2 is removed: the column is (−ρ, 1), the change −0.3 · (−ρ, 1) = (0.3ρ, −0.3). Ask: "What happens to the second weight?" It becomes exactly 0, and the first takes over 0.3ρ, as on the slide before. Then the table: "Why is $H_{jj}$ Wanda's?" It is the sum of squares of input $j$, $\lVert x_j \rVert^2$. So Wanda asks for the error if nobody helps, the second row if all help. "If $H$ has no inverse?" A hundredth of the diagonal's mean is added to the diagonal; two equal inputs then take over 0.297 and not 0.3. Exercise 2 is the left formula.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Check it with our two weights. With mean squares of 1 and the mean product $\rho$,
@@ -372,9 +375,9 @@ def made_up_for(weight, factor, mask):
 # A layer of three units with six inputs that are alike. Half of its weights are removed, column by column, and the columns behind make up for them.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Before each click ask: "Which numbers change now?" What is crossed out is removed, what lies left of the line does not change any more, and right of it each row that lost a weight changes. Ask what happens to the error of the last column.
+# *For the lecturer, 2.5 min.* Before each click ask: "Which numbers change now?" What is crossed out is removed, what lies left of the line does not change any more, and right of it each row that lost a weight changes. Follow the first row: in the third frame its −0.45 is gone, −0.78 has become −0.88, −0.63 has become −0.80, and −0.81 stays. The second row lost nothing there, and stays. "Why only to the right?" Then all rows have the same columns left and can share one matrix, which makes it fast enough for large models. Ask what happens to the error of the last column. (It stays: nothing stands behind it. In the last frame only one weight was left to take over, and −1.02 became −1.59.)
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the layer after 0, 1, 2, 4 and 6 columns.
 show.left_to_right(made_up_for)
 
@@ -389,7 +392,7 @@ show.left_to_right(made_up_for)
 # **Predict.** Not repaired, SparseGPT's choice is worse than Wanda's. How will the two compare when both are repaired, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote. Read the table along a row first: the same weights are removed, the repair differs. Then down the columns, slowly: the order of the choices changes from the first column to the second. Last the fourth row, the control: the same cost and the same blocks, but chosen before anything was repaired. Say: "Whoever judges a choice before the repair throws the best one away."
+# *For the lecturer, 3.5 min.* Vote: still worse, level, or better. Read the table along a row first: the same weights are removed, the repair differs. Then down the columns, slowly: the order of the choices changes from the first column to the second. Wanda 19.4 and SparseGPT 27.4 not repaired; repaired 9.8 and 6.4. Last the fourth row, the control: the same cost and the same blocks, but chosen before anything was repaired. It is 21.8, and repaired only 11.0: so what counts is that SparseGPT ranks weights which have already taken over. Say: "Whoever judges a choice before the repair throws the best one away." Somebody will look at the last column: the fourth row has a larger error than Wanda's and gets *more* digits right. That is so: error and accuracy do not have the same order. We asked for less than the loss, as it is cheaper, and this is its price.
 
 # %% slideshow={"slide_type": "skip"}
 errors = []
@@ -421,7 +424,7 @@ show.errors_table(errors)
 # **Predict.** With *half of each row* left, as in the paper, Wanda was far ahead of magnitude in a language model. How far is it here, just pruned, and why: **A** more than five points, **B** one to five, **C** less than one?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Vote, then read the three panels one by one, hollow dots first. Left: C, and even random is near. Middle and right: now the arms are far apart before the steps, and near each other after them, all but random. Ask: "Which dots do you look at if you have to ship a model?" The filled ones if there is a budget to train, the hollow ones if there is none.
+# *For the lecturer, 4 min.* Vote, then read the three panels one by one, hollow dots first. Left: C, and even random is near; where chance does so little harm, no score can be much better. In the language model half was a hard cut. Middle and right: now the arms are far apart before the steps, and near each other after them, all but random. From middle to right only the group changes. "Taylor looks at the loss itself; why is it behind Wanda?" Its promise is for one weight that is missing in a whole network. Cut in ten rounds it is far ahead, Deeper has the trial. Ask: "Which dots do you look at if you have to ship a model?" The filled ones if there is a budget to train, the hollow ones if there is none.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # By now we have four ways to choose, and one way to repair. To compare them, everything else has to be equal. Each arm keeps the same number of weights in the same group, and gets the same 100 steps at the same rate with the same digits in the same order. All scores that look at data look at the same 2,000 digits.
@@ -468,7 +471,7 @@ show.race_table(outcomes)
 # **Predict.** "So which score is best?" What is missing in this question, and why does it matter?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room complete the question, then click. For each word let somebody say which panel shows it.
+# *For the lecturer, 2 min.* Let the room complete the question, "best for what, after what, among what?", and write the words on the board; then click. Go back one slide for density, group and budget, and let somebody point at the two panels or dots that show each. Two words are not in the figure: the network, and the rate. All arms were trained on at one rate; with another one the order after the steps is another, and random stays last.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **The question lacks the density, the group, the budget of training, the network and the number of runs, because with other values of these another score may be first.**
@@ -491,11 +494,17 @@ show.race_table(outcomes)
 # ### Exercise 1 · Score or group?
 # ★★★ · 12 minutes · an investigation
 #
-# The report of section 3 compares Wanda in each row with magnitude over the layer. You get an instrument, `right(score, rows, seed)`: it prunes a network and returns the percent of test images that it gets right. `score` is `"magnitude"` or `"wanda"`, `rows` is 1 if each row ranks its own weights and 0 for the whole layer, `seed` says which network.
+# The report of section 3 compares Wanda in each row with magnitude over the layer.
 #
-# The *score's part* is Wanda − magnitude in the same group, the mean of the two groups. The *group's part* is rows − layer with the same score, the mean of the two scores. A part counts from one point on, in means over networks.
+# - The *score's part* is Wanda − magnitude in the same group, the mean of the two groups.
+# - The *group's part* is rows − layer with the same score, the mean of the two scores.
+# - A part counts from one point on, in means over networks.
 #
 # `whose_merit(right)` → `"score"`, `"group"`, `"both"` or `"neither"`: the parts that count
+#
+# <!-- page -->
+#
+# You get an instrument, `right(score, rows, seed)`: it prunes a network and returns the percent of test images that it gets right. `score` is `"magnitude"` or `"wanda"`, `rows` is 1 if each row ranks its own weights and 0 for the whole layer, `seed` says which network.
 #
 # <details><summary>Hint</summary>
 # Draw a table with a row for each score and a column for each group. The report fills two of its four cells. Which are missing? What has to be the same in all four?
@@ -516,7 +525,7 @@ show.race_table(outcomes)
 # The check makes up several reports. It looks at how you make your experiment (all four cells, with the same networks, at least five of them), and then at what you conclude.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* In pairs, on paper: the table of four cells, and 80, 80, 80, 86 in it. "Whose merit are the six points?" Let two people defend the two orders, then give the rule of the card. Then: "Why the same networks in all cells?"
+# *For the lecturer, 5 min.* In pairs, on paper: a table with the rows magnitude and Wanda, the columns layer and rows, and 80, 80 and 80, 86 in it. "Whose merit are the six points?" Let two people defend the two orders: the score first gains 0, then the rows 6; the rows first gain 0, then the score 6. Then give the rule of the card: the mean of both, 3 to each, so "both". Who takes the report's two cells alone cannot tell. Then: "Why the same networks in all cells?" If one is five points weaker and is in all four, its five points drop out of each difference; in one cell alone they look like somebody's merit.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -555,7 +564,7 @@ def whose_merit_solution(right):
 # **Predict.** With a tenth of the weights left, Wanda in each row is a little ahead of magnitude over the layer. Whose merit is that, and why: **A** the score's, **B** the group's, **C** both?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote. It is A, and the group costs. Then the row of 5 %: "What would the report have said?" That Wanda is worse than magnitude. Its score is better by more than ten points in either group.
+# *For the lecturer, 3 min.* Vote. It is A, and the group costs: 1.2 is 5.3 for the score less 4.0 for the rows, up to rounding. Then the row of 5 %: "What would the report have said?" That Wanda is worse than magnitude. Its score is better by more than ten points in either group. "Why do the rows cost so much?" Largely the silent units, 20 to 34 of 300: over the layer they get next to nothing, and in each row every one keeps 78 weights, for nothing. "So rows are bad?" Not as a rule: in the language model of the paper they helped magnitude. Run the four cells on the network that you have.
 
 # %% slideshow={"slide_type": "skip"}
 two = {name: scores[name] for name in ("magnitude", "Wanda")}
@@ -813,4 +822,4 @@ claims.show("scores")
 # **Credits**: the idea of a course on efficient networks from Tal Daniel (Technion, EE 046211, tutorial 10). The repair follows the published code of SparseGPT ([github.com/IST-DASLab/sparsegpt](https://github.com/IST-DASLab/sparsegpt)), written anew. Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go back to the list on the board: size, input, gradient, what the others can do in its place. For each let somebody name the score. Transition: "Next part: is there a small network inside that could have learned alone?"
+# *For the lecturer, 1 min.* Go back to the list on the board: size, input, gradient, what the others can do in its place. For each let somebody name the score. (Magnitude; Wanda; Taylor; the error after repair of OBS and SparseGPT.) The bars are equally long: these zeros are stored like any other number. Transition: "Next part: is there a small network inside that could have learned alone?"
