@@ -77,7 +77,7 @@ runtime.describe(device)
 #
 # Why do the groups lie along a row? A row of the matrix belongs to one output: each of its weights is multiplied with an input, and the products are added up. So a group of four neighbours in a row is four products of *one* sum, and 2:4 leaves two of the four. Every output is then a sum of exactly half of its products, which makes the work the same for all outputs. If the groups stood in a column instead, each *input* would be used by half of the outputs; one output could keep all of its products, and another one none. In a convolution the neighbours are four input channels at the same place of the same filter, and `keep_n_of_m` below groups them so.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws eight weights, and what each of three ways keeps of them.
 show.eight_weights()
 
@@ -468,11 +468,17 @@ show.zeros_left(show.zeros_of(fresh["2:4"]), held, let_go)
 # ### Exercise 1 · What did the points pay for?
 # ★★ · 12 minutes · an investigation
 #
-# A report says: half of the weights removed anywhere, 88 % right; in 2:4, 76 %. `right(removed, anew, steps, seed)` repeats it: it prunes a trained network (`"anywhere"` or `"2:4"`), estimates the statistics anew if `anew` is 1, trains on for `steps` steps with the mask held (0 or 150), and returns per cent right. `seed` picks one of many trained networks.
+# A report says: half of the weights removed anywhere, 88 % right; in 2:4, 76 %. The *gap* is the mean of anywhere − 2:4 over five networks or more; it counts if it is more than one point.
 #
-# The *gap* is the mean of anywhere − 2:4 over five networks or more; it counts if it is more than one point.
+# - `"pattern"` if the gap counts with fresh statistics and 150 steps
+# - if not, `"training"` if it counts with fresh statistics alone
+# - if not, `"statistics"` if it counts as in the report; else `"nothing"`
 #
-# `what_it_cost(right)` → `"pattern"` if the gap counts with fresh statistics and 150 steps; if not, `"training"` if it counts with fresh statistics alone; if not, `"statistics"` if it counts as in the report; else `"nothing"`
+# <!-- page -->
+#
+# `right(removed, anew, steps, seed)` repeats the report: it prunes a trained network (`"anywhere"` or `"2:4"`), estimates the statistics anew if `anew` is 1, trains on for `steps` steps with the mask held (0 or 150), and returns per cent right. `seed` picks one of many trained networks.
+#
+# `what_it_cost(right)` → one of these four words
 #
 # <details><summary>Hint</summary>
 # There are three moments, and at each of them two networks that differ in the mask alone. What does <code>right</code> do if you do not say <code>anew</code> and <code>steps</code>? Which gap must you know first, and which do you need only if that one is small?
@@ -662,7 +668,7 @@ homeless = sum((mask & (keep_n_of_m(w * mask, 1, 2) == 0)).sum().item() for mask
 misfit = homeless / sum(mask.sum().item() for mask, _ in both)
 print(f"of the values that 2:4 keeps in SmallResNet, 1:2 has no room for {misfit:.1%}")
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% slideshow={"slide_type": "skip"} tags=["hide-input", "title-figure"]
 # Draws the six ways to keep two of four.
 show.six_ways()
 
