@@ -608,18 +608,22 @@ show.sooner(lab, BEST)
 # ### Exercise 1 · A rewind that is one
 # ★★ · 8 minutes
 #
-# Write `rewound`: the tensors with which the next round begins. `trained` and `first` are dicts of all parameters: as trained, and as they were initialised. `masks` are
-# those of the next round, with an entry for each weight and none for a bias: 1.0 is kept, 0.0 pruned. What is pruned only now is not 0 in `trained`.
+# Write `rewound`: the tensors with which the next round begins.
 # Return a *new* dict, with memory of its own: the caller will train what you return, and needs `first` in the next round.
 #
 # `rewound(trained, first, masks)` → a dict of tensors
+#
+# <!-- page -->
+#
+# `trained` and `first` are dicts of all parameters: as trained, and as they were initialised. `masks` are
+# those of the next round, with an entry for each weight and none for a bias: 1.0 is kept, 0.0 pruned. What is pruned only now is not 0 in `trained`.
 #
 # <details><summary>Hint</summary>
 # Which numbers does a weight that was kept get, one that was pruned, and a bias? Then ask for every tensor that you return: would the kept copy change if somebody wrote into it?
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* In pairs, on paper: one weight that is kept, one that is pruned, one bias. Three sentences are enough: the kept one gets its first value, the pruned one 0, the bias its first value; and each in a new tensor. Who takes the pruned one from `trained` gets a number that is not 0. The code is for home.
+# *For the lecturer, 2 min.* Say what comes in: all parameters as trained, and as they were initialised, and the masks of the next round, none for a bias. In pairs, on paper: one weight that is kept, one that is pruned, one bias. Three sentences are enough: the kept one gets its first value, the pruned one 0, the bias its first value; and each in a new tensor. Who takes the pruned one from `trained` gets a number that is not 0. The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -661,7 +665,7 @@ def rewound_solution(trained, first, masks):
 # The check hands your function the instruments of several made-up experiments, in which a training takes no time. It wants at least three rates and three seeds, the same for both arms.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs, without a laptop: "Which runs do you make, and which two numbers do you compare?" (Both arms, the same rates, three or more, the same seeds, three or more; for each arm the best mean over seeds.) If the best rate is at an end, go on in that direction. Then: "Invent an experiment that fools somebody who uses one rate for both." For example 92, 93, 92 and 88, 91, 93.5: the low rate says ticket, each at its best says neither. The code is for home.
+# *For the lecturer, 4 min.* In pairs, without a laptop: "Which runs do you make, and which two numbers do you compare?" (Both arms, the same rates, three or more, the same seeds, three or more; for each arm the best mean over seeds.) If the best rate is at an end, go on in that direction. Then: "Invent an experiment that fools somebody who uses one rate for both." For example 92, 93, 92 and 88, 91, 93.2: the low rate says ticket, each at its best says neither. The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
