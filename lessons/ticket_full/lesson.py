@@ -542,9 +542,13 @@ show.signs_table(starts, untrained, plan.lr)
 # ### Exercise 1 · Is it better than a network that is done?
 # ★★ · 12 minutes · an investigation
 #
-# An instrument, `right(arm, finished, seed, test)`, gives the percent of images that the `"ticket"` or the `"dense"` network of a seed gets right: at its stop (`finished=0`) or at its end (`1`), of the held-out images (`test=0`) or of the test images (`1`). Read each arm where *it* is better: the held-out images say where that is, and the test images say how good it is there. Which one is then ahead by more than 0.2 points, in the mean over five seeds or more?
+# Read each arm where *it* is better, at its stop or at its end: the held-out images say where that is, and the test images say how good it is there. Which one is then ahead by more than 0.2 points, in the mean over five seeds or more?
 #
 # `better_than_done(right)` → `"ticket"`, `"dense"` or `"neither"`
+#
+# <!-- page -->
+#
+# An instrument, `right(arm, finished, seed, test)`, gives the percent of images that the `"ticket"` or the `"dense"` network of a seed gets right: at its stop (`finished=0`) or at its end (`1`), of the held-out images (`test=0`) or of the test images (`1`).
 #
 # <details><summary>Hint</summary>
 # For each arm you make two decisions with different images: first where it is read, then how good it is there. One place for all networks of an arm.
