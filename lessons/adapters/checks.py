@@ -76,6 +76,19 @@ def merged_weight(answer: Callable) -> None:
         "You divide by the root of the rank (a variant, rsLoRA). Here it is alpha over the rank.": rule(
             lambda alpha, a, b: alpha / math.sqrt(len(a))
         ),
+        "You divide by the rank two times: it is alpha over the rank.": rule(lambda alpha, a, b: alpha / len(a) ** 2),
+        "You divide by how many numbers `a` has. The rank is its number of rows.": rule(
+            lambda alpha, a, b: alpha / a.numel()
+        ),
+        "You divide by 4, a rank of the lesson. The rank is the number of rows of a.": rule(
+            lambda alpha, a, b: alpha / 4
+        ),
+        "You divide by the smaller side of the weight. The rank is the number of rows of a, and may be any number.": rule(
+            lambda alpha, a, b: alpha / min(len(b), a.shape[1])
+        ),
+        "You use the first row of a and the first column of b alone. All of them belong to B A.": lambda weight, a, b, alpha: (
+            weight + alpha / len(a) * b[:, :1] @ a[:1]
+        ),
         "Your fraction is a whole number: use / and not //.": rule(lambda alpha, a, b: alpha // len(a)),
         "You add the change transposed. Rows of B belong to rows of the weight: b @ a.": (
             turned,
@@ -439,6 +452,10 @@ def _codes(draw: Callable) -> tuple:
     return torch.tensor(codes).view(shape), scale, change.view(shape), bits
 
 
+def _kept_where(codes: torch.Tensor, moved: torch.Tensor, stays: torch.Tensor) -> torch.Tensor:
+    return torch.where(stays, codes.to(moved), moved)
+
+
 @check(
     "Exercise 3, Merge into the codes",
     why="A code can move only by whole steps, so the change is divided by the scale and rounded, and the ends of the grid hold it. What is smaller than half a step is lost, which is why merging into few bits undoes a fine bypass.",
@@ -460,7 +477,42 @@ def merged_codes(answer: Callable) -> None:
         "Your codes are limited as if they had a sign. They go from 0 to 2**bits - 1.": rule(
             low=lambda b: -(2 ** (b - 1)), high=lambda b: 2 ** (b - 1) - 1
         ),
-        "You cut off in place of rounding: a code moves to the nearest.": (rule(to=torch.trunc), rule(to=torch.floor)),
+        "Your codes stop at `bits`. The largest code is 2**bits - 1.": rule(high=lambda b: b),
+        "Your limits are the least and the largest of the codes that you are given. The grid goes from 0 to 2**bits - 1.": (
+            lambda codes, scale, change, bits: (codes + change / scale).round().clamp(codes.min(), codes.max())
+        ),
+        "Beyond an end of the grid your codes begin anew at the other end. They stop at the end.": (
+            lambda codes, scale, change, bits: (codes + change / scale).round() % 2**bits
+        ),
+        "A code that would leave the grid stays where it was in your result. It moves to the end of the grid.": (
+            lambda codes, scale, change, bits: _kept_where(
+                codes, moved := (codes + change / scale).round(), (moved < 0) | (moved > 2**bits - 1)
+            )
+        ),
+        "A code at an end of the grid does not move in your result. It can move inwards.": (
+            lambda codes, scale, change, bits: _kept_where(
+                codes, right(codes, scale, change, bits), (codes == 0) | (codes == 2**bits - 1)
+            )
+        ),
+        "You limit the change to 0 and 2**bits - 1, so no code moves down. The code has these limits, and not the change.": (
+            lambda codes, scale, change, bits: codes + (change / scale).round().clamp(0, 2**bits - 1),
+            lambda codes, scale, change, bits: (codes + (change / scale).round().clamp(min=0)).clamp(0, 2**bits - 1),
+        ),
+        "Your codes move by one step at most. A large change moves them by several.": (
+            lambda codes, scale, change, bits: (codes + (change / scale).round().clamp(-1, 1)).clamp(0, 2**bits - 1)
+        ),
+        "Codes below 0 begin anew at 255 in bytes without a sign (uint8). Limit the codes first, and change their type then.": (
+            lambda codes, scale, change, bits: ((codes + (change / scale).round()) % 256).clamp(0, 2**bits - 1)
+        ),
+        "You take the size of the change, without its sign.": rule(move=lambda change, scale: change.abs() / scale),
+        "You divide the codes by the scale as well. They are counted in steps already: divide the change alone.": (
+            lambda codes, scale, change, bits: ((codes + change) / scale).round().clamp(0, 2**bits - 1)
+        ),
+        "You cut off in place of rounding: a code moves to the nearest.": (
+            rule(to=torch.trunc),
+            rule(to=torch.floor),
+            lambda codes, scale, change, bits: (codes + (change / scale).trunc()).clamp(0, 2**bits - 1),
+        ),
         "You round up. A code moves to the nearest.": rule(to=torch.ceil),
         "You do not round. A code is a whole number.": rule(to=lambda value: value),
         "You add the change to the codes as it is. Count it in steps: divide by the scale.": rule(

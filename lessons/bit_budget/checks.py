@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from statistics import fmean
@@ -303,9 +305,10 @@ def mean_bits(answer: Callable) -> None:
             _total(weights, bits) / max(1, sum(bits))
         ),
         "You divide each layer by its own weights, and so its weights cancel.": lambda weights, bits: sum(bits),
-        "You take the bits of the layer with the most weights. All layers count.": lambda weights, bits: max(
-            zip(weights, bits, strict=True)
-        )[1],
+        "You take the bits of the layer with the most weights. All layers count.": (
+            lambda weights, bits: max(zip(weights, bits, strict=True))[1],
+            lambda weights, bits: bits[weights.index(max(weights))],
+        ),
         "You leave out the weights of layers with 0 bits. They are weights of the network, so they count in the mean.": (
             lambda weights, bits: _total(weights, bits) / (sum(w for w, b in zip(weights, bits, strict=True) if b) or 1)
         ),
@@ -316,6 +319,43 @@ def mean_bits(answer: Callable) -> None:
         "You take the bits of the first layer alone.": lambda weights, bits: bits[0],
         "You add 32 bits of a scale for each layer. Count the bits of the weights alone.": lambda weights, bits: (
             (_total(weights, bits) + 32 * len(bits)) / sum(weights)
+        ),
+        "You add scales of 16 bits. Scales and zero points are left out here.": (
+            lambda weights, bits: (_total(weights, bits) + 16 * len(bits)) / sum(weights),
+            lambda weights, bits: (_total(weights, bits) + sum(16 + b for b in bits)) / sum(weights),
+            lambda weights, bits: _total(weights, bits) / sum(weights) + 16,
+            lambda weights, bits: _total(weights, bits) / sum(weights) + 16 / len(weights),
+        ),
+        "You add zero points. Scales and zero points are left out here.": lambda weights, bits: (
+            (_total(weights, bits) + sum(bits)) / sum(weights)
+        ),
+        "A layer counts by the square of its weights in your mean. It counts by their number.": lambda weights, bits: (
+            sum(n * n * b for n, b in zip(weights, bits, strict=True)) / sum(n * n for n in weights)
+        ),
+        "You leave out a layer: the last, or the first. All layers count.": (
+            lambda weights, bits: _total(weights[:-1], bits[:-1]) / (sum(weights[:-1]) or 1),
+            lambda weights, bits: _total(weights[1:], bits[1:]) / (sum(weights[1:]) or 1),
+        ),
+        "You divide by one weight too few. Divide by the number of weights.": lambda weights, bits: (
+            _total(weights, bits) / max(1, sum(weights) - 1)
+        ),
+        "You divide the sum of the bits by the number of weights. Each layer's bits are taken by each of its weights: multiply first.": (
+            lambda weights, bits: sum(bits) / sum(weights)
+        ),
+        "You take the median over all weights. Their mean is asked for.": lambda weights, bits: statistics.median(
+            [b for n, b in zip(weights, bits, strict=True) for _ in range(n)]
+        ),
+        "You take the geometric mean. Add the bits and divide.": lambda weights, bits: math.prod(
+            max(b, 1e-9) ** (n / sum(weights)) for n, b in zip(weights, bits, strict=True)
+        ),
+        "You take the harmonic mean. Add the bits and divide.": lambda weights, bits: (
+            sum(weights) / sum(n / max(b, 1e-9) for n, b in zip(weights, bits, strict=True))
+        ),
+        "You average the numbers of levels, 2 to the power of the bits. Average the bits themselves.": lambda weights, bits: (
+            math.log2(sum(n * 2**b for n, b in zip(weights, bits, strict=True)) / sum(weights))
+        ),
+        "You return how many times smaller the weights are than with 32 bits. Asked are the bits of a weight.": (
+            lambda weights, bits: 32 * sum(weights) / max(1, _total(weights, bits))
         ),
         "You return a whole number and lose what is behind the point. Divide with /, not with //, and do not round.": (
             lambda weights, bits: _total(weights, bits) // sum(weights),
@@ -388,8 +428,49 @@ def _from_above(
     return choose
 
 
-def _from_below(costs: Costs, weights: Sequence[int], budget: int) -> list[int]:
-    """The greedy choice of the lesson: bits are given while they fit and save something."""
+def _quotient(row: Sequence[float], b: int) -> float:
+    return row[b - 1] / row[b] if row[b] else 9e9
+
+
+def _sorted_once(costs: Costs, weights: Sequence[int], budget: int) -> list[int]:
+    """All steps of all layers in one order, as if each could be taken at any time."""
+    bits = [len(row) - 1 for row in costs]
+    steps = [(_added(costs, weights, i, b), i, b) for i, row in enumerate(costs) for b in range(1, len(row))]
+    for _, i, _ in sorted(steps):
+        if _total(weights, bits) > budget:
+            bits[i] -= 1
+    return bits
+
+
+def _that_fits(costs: Costs, weights: Sequence[int], budget: int) -> list[int]:
+    bits = [len(row) - 1 for row in costs]
+    while (size := _total(weights, bits)) > budget:
+        offers = [(size - weights[i] > budget, _added(costs, weights, i, b), i) for i, b in enumerate(bits) if b]
+        bits[min(offers)[2]] -= 1
+    return bits
+
+
+def _cheaper_still(costs: Costs, weights: Sequence[int], budget: int) -> list[int]:
+    bits = _from_above()(costs, weights, budget)
+    while (offers := [(_added(costs, weights, i, b), i) for i, b in enumerate(bits) if b] or [(0.0, 0)]) and min(
+        offers
+    )[0] < 0:
+        bits[min(offers)[1]] -= 1
+    return bits
+
+
+def _given_back(costs: Costs, weights: Sequence[int], budget: int) -> list[int]:
+    bits = _from_above()(costs, weights, budget)
+    for i, row in enumerate(costs):
+        while (
+            bits[i] + 1 < len(row) and _total(weights, bits) + weights[i] <= budget and row[bits[i] + 1] < row[bits[i]]
+        ):
+            bits[i] += 1
+    return bits
+
+
+def _from_below(costs: Costs, weights: Sequence[int], budget: int, least: float = -math.inf) -> list[int]:
+    """The greedy choice of the lesson: bits are given while they fit, and save more than `least`."""
     bits = [0] * len(costs)
     while True:
         offers = [
@@ -397,7 +478,7 @@ def _from_below(costs: Costs, weights: Sequence[int], budget: int) -> list[int]:
             for i, b in enumerate(bits)
             if b + 1 < len(costs[i]) and _total(weights, bits) + weights[i] <= budget
         ]
-        if not offers:
+        if not offers or -min(offers)[0] <= least:
             return bits
         bits[min(offers)[1]] += 1
 
@@ -499,7 +580,34 @@ def greedy_bits(answer: Callable) -> None:
         "You take all bits of a layer at once. Take one, and look again.": _from_above(all_at_once=True),
         "You rank the layers once. After each step the next bit of that layer has another price: look again.": _ranked_once,
         "Your layers give a bit in turn. Take it where it adds least cost for each bit of the file.": _turn,
-        "You begin with 0 bits and give some. Here all layers begin with the most and bits are taken away.": _from_below,
+        "You begin with 0 bits and give some. Here all layers begin with the most and bits are taken away.": (
+            _from_below,
+            functools.partial(_from_below, least=0.0),
+        ),
+        "You compare the size of the added cost, without its sign. Where a bit less makes a layer cheaper, the added cost is below 0, and so it is the least.": _from_above(
+            worth=lambda costs, weights, i, b: abs(_added(costs, weights, i, b))
+        ),
+        "You count an added cost below 0 as 0. The layer that gets cheaper by most, for each bit of the file, comes first.": _from_above(
+            worth=lambda costs, weights, i, b: max(0.0, _added(costs, weights, i, b))
+        ),
+        "You divide by the bits that the layer has. A step makes the file smaller by one bit a weight: divide by the weights alone.": (
+            _from_above(worth=lambda costs, weights, i, b: steps_only(costs, weights, i, b) / b),
+            _from_above(worth=lambda costs, weights, i, b: _added(costs, weights, i, b) / b),
+        ),
+        "You divide one cost by the other. What a step adds is the difference of the two costs.": (
+            _from_above(worth=lambda costs, weights, i, b: _quotient(costs[i], b) / weights[i]),
+            _from_above(worth=lambda costs, weights, i, b: _quotient(costs[i], b)),
+        ),
+        "You divide by the weights two times. A bit less saves as many bits of the file as the layer has weights.": _from_above(
+            worth=lambda costs, weights, i, b: _added(costs, weights, i, b) / weights[i]
+        ),
+        "You cut the quotient off to a whole number. Divide with / and not with //.": _from_above(
+            worth=lambda costs, weights, i, b: steps_only(costs, weights, i, b) // weights[i]
+        ),
+        "You sort all steps of all layers once. A step can be taken only when those above it in its layer have been: look at the next bit of each layer alone.": _sorted_once,
+        "You prefer a step after which the file fits. The least cost for each bit of the file decides, also in the last step.": _that_fits,
+        "You take bits away where the file fits already, because that makes a layer cheaper. Stop as soon as it fits.": _cheaper_still,
+        "You give bits back at the end. Bits are only taken away here.": _given_back,
         "You take the largest layer first, whatever its costs.": _from_above(
             worth=lambda costs, weights, i, b: -weights[i]
         ),
@@ -535,6 +643,7 @@ def greedy_bits(answer: Callable) -> None:
             ([[9.0, 0.5, 0.0], [3.0, 1.5, 0.0]], [1, 1], 2),  # the second bit of the first layer is dear
             ([[1.0, 2.0, 0.0], [5.0, 3.0, 0.0]], [2, 2], 4),
             ([[4.0, 1.0, 0.0]], [2], 9),  # a hill
+            ([[1.0, 1.5], [1.0, 4.0]], [1, 1], 1),  # a bit less makes both cheaper
         ],
         inputs=_budgets(),
         rtol=0.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, median
@@ -403,6 +404,23 @@ def _in_order_of_counts(counts: Sequence[int]) -> list[int]:
     return [right[symbol] for symbol in sorted(range(len(counts)), key=lambda s: counts[s])]
 
 
+def _what_it_is(value: object) -> str:
+    """What came back in place of a list of whole numbers, and what is asked for."""
+    asked = "Return one length for each count."
+    with contextlib.suppress(Exception):  # something that cannot be looked at
+        if is_number(value):
+            return f"It is one number, perhaps the bits of the text or their mean. {asked}"
+        if issubclass(type(value), dict):
+            return "It is a dict. Return a list: the length of symbol 0 first, then that of symbol 1, and so on."
+        if any(part is None for part in value):
+            return "A length is None. A symbol that never comes has length 0."
+        if any(isinstance(part, str) for part in value):
+            return "It holds texts, perhaps the words themselves. Return how many bits each of them has."
+        if all(map(is_number, value)):
+            return f"It holds a number with a fraction, perhaps −log₂ of a share. A word has a whole number of bits. {asked}"
+    return asked
+
+
 def _as_code(value: object, counts: Sequence[int]) -> tuple:
     """What counts of the lengths: those of symbols that never come; whether a prefix code has them; bits of the text."""
     try:
@@ -411,7 +429,7 @@ def _as_code(value: object, counts: Sequence[int]) -> tuple:
     except Exception:  # whatever it is, it is told below
         lengths = None
     if lengths is None or not all(length.is_integer() for length in lengths):
-        raise Mistake("Your function did not return a list of whole numbers.", "Return one length for each count.")
+        raise Mistake("Your function did not return a list of whole numbers.", _what_it_is(value))
     if len(lengths) != len(counts):
         raise Mistake(
             "Your list has another length than counts.", "Return one number a symbol; 0 for one that never comes."
@@ -450,7 +468,8 @@ def code_lengths(answer: Callable) -> None:
             counts, alone=0
         ),
         "You round −log₂ of the share up: a prefix code of such lengths exists, but often a shorter one, too.": (
-            lambda counts: _each(counts, lambda p: max(1, math.ceil(-math.log2(p))))
+            lambda counts: _each(counts, lambda p: max(1, math.ceil(-math.log2(p)))),
+            lambda counts: _each(counts, lambda p: math.ceil(-math.log2(p))),
         ),
         "You round −log₂ of the share to the nearest. Some words get too long, and often no prefix code has all the short "
         "ones.": lambda counts: _each(counts, lambda p: max(1, round(-math.log2(p)))),
@@ -480,9 +499,26 @@ def code_lengths(answer: Callable) -> None:
             lambda counts: _joined(counts, deeper=lambda left, right: left),
             lambda counts: _joined(counts, deeper=lambda left, right: right),
         ),
-        "You return −log₂ of the share with its fraction. A word has a whole number of bits.": lambda counts: _each(
-            counts, lambda p: -math.log2(p)
+        "All your words are equally long, also those of symbols that never come.": lambda counts: (
+            [max(1, math.ceil(math.log2(len(counts))))] * len(counts) if counts else []
         ),
+        "Your lengths come back sorted. They belong in the order of the symbols.": (
+            lambda counts: sorted(_joined(counts)),
+            lambda counts: sorted(_joined(counts), reverse=True),
+        ),
+        "Your list begins with the last symbol. The length of symbol 0 comes first.": lambda counts: _joined(counts)[
+            ::-1
+        ],
+        "Your frequent symbols have the long words, and your rare ones the short ones. It is the other way round.": lambda counts: [
+            max(_joined(counts)) + 1 - length if length else 0 for length in _joined(counts)
+        ],
+        "You return 1 for all symbols. Only two words of one bit exist, 0 and 1.": (
+            lambda counts: [1] * len(counts),
+            lambda counts: [int(n > 0) for n in counts],
+        ),
+        "A symbol that never comes gets length 1 from you. It needs no word, and has length 0.": lambda counts: [
+            length or 1 for length in _joined(counts)
+        ],
         "You return the counts.": lambda counts: list(counts),
         "You return 0 for all symbols.": lambda counts: [0] * len(counts),
     }
@@ -577,6 +613,20 @@ def share_step(answer: Callable) -> None:
         new = rule(empty=lambda old: math.nan)(weight, centroids)[1]
         return new[_nearest(weight, centroids)] * (weight != 0), new
 
+    def zeros_in_the_number(weight, centroids):
+        number, new = _nearest(weight, centroids), right(weight, centroids)[1]
+        for k in range(len(centroids)):
+            if (weight[number == k] != 0).any():
+                new[k] = weight[number == k].mean()
+        return torch.where(weight != 0, new[number], weight), new
+
+    def old_one_as_a_member(weight, centroids):
+        number, new = _nearest(weight, centroids), centroids.clone()
+        for k in range(len(centroids)):
+            members = weight[(number == k) & (weight != 0)]
+            new[k] = (members.sum() + centroids[k]) / (len(members) + 1)
+        return torch.where(weight != 0, new[number], weight), new
+
     def looked_for_again(weight, centroids):
         new = right(weight, centroids)[1]
         return torch.where(weight != 0, new[_nearest(weight, new)], weight), new
@@ -626,6 +676,9 @@ def share_step(answer: Callable) -> None:
         "You move nothing to the mean: weights take the old centroids, and these stay.": rule(taken="old", given="old"),
         "You compare differences with their sign: the largest centroid is always the nearest for you. Take absolute "
         "values.": rule(near=lambda weight, centroids: (weight[..., None] - centroids).argmin(-1)),
+        "You take the centroid that is farthest away. A weight goes to the nearest.": rule(
+            near=lambda weight, centroids: (weight[..., None] - centroids).abs().argmax(-1)
+        ),
         "You compare magnitudes: −1 is as near to 1 as 1 itself for you. Subtract first, then take the absolute "
         "value.": rule(near=lambda weight, centroids: (weight.abs()[..., None] - centroids.abs()).abs().argmin(-1)),
         "Your borders hold for sorted centroids. These come in any order.": rule(near=between),
@@ -642,6 +695,28 @@ def share_step(answer: Callable) -> None:
         "Your weights become the numbers of their centroids. They take the centroids' values.": lambda weight, centroids: (
             torch.where(weight != 0, _nearest(weight, centroids).to(weight), weight),
             right(weight, centroids)[1],
+        ),
+        "Your weights become the numbers of their centroids, zeros too. They take the centroids' values, and a zero stays 0.": lambda weight, centroids: (
+            _nearest(weight, centroids).to(weight),
+            right(weight, centroids)[1],
+        ),
+        "You divide each sum by all that are nearest to the centroid, zeros too. Zeros are no members: divide by the number of members.": (
+            zeros_in_the_number
+        ),
+        "Your centroids go half of the way to the mean. They become the mean.": lambda weight, centroids: (
+            right(weight, centroids)[0],
+            (right(weight, centroids)[1] + centroids) / 2,
+        ),
+        "You take small weights for zeros. Only what is exactly 0 is pruned.": tuple(
+            lambda weight, centroids, least=least: right(torch.where(weight.abs() < least, 0.0, weight), centroids)
+            for least in (0.3, 0.01)
+        ),
+        "Your centroid at 0 stays there. It moves to the mean of its weights like any other.": lambda weight, centroids: (
+            right(weight, centroids)[0],
+            torch.where(centroids == 0, centroids, right(weight, centroids)[1]),
+        ),
+        "The old centroid counts as one more member in your mean. The mean is that of the weights alone.": (
+            old_one_as_a_member
         ),
         "Only your positive weights are members. Negative ones are weights as well; only zeros are pruned.": rule(
             counted=lambda weight: weight > 0, moved=lambda weight: weight > 0
@@ -679,6 +754,7 @@ def share_step(answer: Callable) -> None:
             (torch.tensor([2.0, 3, 0]), torch.tensor([2.25, 9])),  # a centroid without weights
             (torch.zeros(2, 2), torch.tensor([1.0, -1])),  # nothing is left
             (torch.tensor([-1.0, 2, 0]), torch.tensor([0.25])),
+            (torch.tensor([0.125, 2**-8, 0, -2.0]), torch.tensor([0.25, -1.0])),  # small weights
             (torch.tensor([1.0, 1.5, 4, 0, 0]), torch.tensor([4.25, 0.0])),  # a centroid at 0
             (torch.tensor([2.0, -2.0]), torch.tensor([0.5])),  # members whose sum is 0
             (torch.tensor([-2.0, 3.0]), torch.tensor([1.5, 4.5])),

@@ -325,6 +325,16 @@ def _sweep(keeps: Callable) -> Callable:
     return walk
 
 
+def _beside(rows: list) -> list:
+    """Each row against those before and behind it alone."""
+    return [
+        row
+        for place, row in enumerate(rows)
+        if _known(row)
+        and not any(_known(other) and _better(other, row) for other in rows[max(0, place - 1) : place + 2])
+    ]
+
+
 def _as_zero(row: Pair) -> Pair:
     return tuple(value or 0 for value in row)
 
@@ -422,15 +432,31 @@ def pareto(answer: Callable) -> None:
             place for place, row in enumerate(rows) if row in _front(rows)
         ],
         "You return nothing. A row does not dominate itself, nor one that equals it.": lambda rows: [],
-        "You count 0 as missing. It was measured: only None was not.": lambda rows: [
-            row for row in rows if all(row) and not any(all(other) and _better(other, row) for other in rows)
-        ],
-        "You compare each row with its neighbours in the list alone. Any row may dominate it.": lambda rows: [
+        "You count 0 as missing. It was measured: only None was not.": (
+            lambda rows: _front(rows, known=all),
+            lambda rows: _front(rows, known=lambda row: row[0] is not None and bool(row[1])),
+            lambda rows: _front(rows, known=lambda row: bool(row[0]) and row[1] is not None),
+        ),
+        "You compare each row with its neighbours in the list alone. Any row may dominate it.": (
+            _beside,
+            lambda rows: _beside([row for row in rows if _known(row)]),
+        ),
+        "Only rows that come later dominate others. A row that came earlier may, too.": lambda rows: [
             row
             for place, row in enumerate(rows)
-            if _known(row)
-            and not any(_known(other) and _better(other, row) for other in rows[max(0, place - 1) : place + 2])
+            if _known(row) and not any(_known(other) and _better(other, row) for other in rows[place + 1 :])
         ],
+        "Your list is made from a set, which keeps one of equal rows and no order. All that are not dominated stay, in the order in which "
+        "they came.": lambda rows: list(set(_front(rows))),
+        "You leave out rows whose bytes are None, and count an accuracy of None as 0. Such a row is not on the front, and dominates "
+        "nobody.": lambda rows: _front(
+            rows, lambda a, b: _better(_as_zero(a), _as_zero(b)), known=lambda row: row[0] is not None
+        ),
+        "You leave out rows whose accuracy is None, and count bytes of None as 0. Such a row is not on the front, and dominates "
+        "nobody.": lambda rows: _front(
+            rows, lambda a, b: _better(_as_zero(a), _as_zero(b)), known=lambda row: row[1] is not None
+        ),
+        "You return one row of the front. All that nobody dominates belong to it.": lambda rows: _front(rows)[:1],
     }
 
     def as_rows(value: object, rows: list) -> list:
@@ -442,8 +468,8 @@ def pareto(answer: Callable) -> None:
         raise Mistake("Your function did not return a list.", "Return a list of rows, in the order of `rows`.")
 
     accuracy = numbers(0.5, 1) | st.sampled_from((0.0, 0.5))
-    value = st.tuples(st.integers(1, 5) | st.none(), accuracy | st.none())
-    known = st.tuples(st.integers(1, 5), accuracy)
+    value = st.tuples(st.integers(0, 5) | st.none(), accuracy | st.none())
+    known = st.tuples(st.integers(0, 5), accuracy)
     compare(
         answer,
         right=_front,
@@ -458,6 +484,7 @@ def pareto(answer: Callable) -> None:
             ([(2, None), (None, 1.0), (3, 0.75), (None, None)],),
             ([(2, 0.75)],),
             ([(2, 0.5), (1, 0.0), (3, 0.0)],),
+            ([(2, 0.75), (0, 0.5), (3, 0.5)],),
             ([(10, 0.75)],),  # 0 is a value, too
             ([(281, 0.9843), (57, 0.9812), (105, 0.9841), (33, 0.9811)],),  # alike in two digits
             ([(1_069_117, 0.9843), (1_069_020, 0.9842)],),  # alike in whole kilobytes
@@ -564,7 +591,16 @@ def pick(answer: Callable) -> None:
         "You turn the limit of the bytes round: at most so many fit.": with_fit(
             lambda b, _, s, most, least: b >= most and s >= least
         ),
-        "You take the smallest file of those that fit. Take the most accurate.": _best(lambda r: (-r[1], r[2])),
+        "You take the smallest file of those that fit. Take the most accurate.": (
+            _best(lambda r: (-r[1], r[2])),
+            _best(lambda r: -r[1]),
+        ),
+        "You take the row with the most accuracy for each byte. The accuracy alone decides, and bytes only between equals.": _best(
+            lambda r: r[2] / (r[1] or 1)
+        ),
+        "You multiply accuracy and speed-up. Of those that fit, the accuracy alone decides.": _best(
+            lambda r: r[2] * r[3]
+        ),
         "You take the fastest of those that fit. Take the most accurate.": (
             _best(lambda r: (r[3], r[2], -r[1])),
             _best(lambda r: r[3]),
@@ -612,6 +648,21 @@ def pick(answer: Callable) -> None:
             _best_of_all
         ),
         "You return the row. Return its name.": of_row,
+        'Where no row fits you return another text. The card asks for "nobody", in these letters.': tuple(
+            lambda rows, *budget, said=said: said if (name := _best()(rows, *budget)) == NOBODY else name
+            for said in ("Nobody", "", "None", "none")
+        ),
+        'Where no row fits you take one all the same. Then the answer is "nobody".': tuple(
+            lambda rows, *budget, key=key: (
+                name
+                if (name := _best()(rows, *budget)) != NOBODY
+                else max((row for row in rows if None not in row), key=key, default=(NOBODY,))[0]
+            )
+            for key in (lambda r: -r[1], lambda r: (r[2], -r[1]), lambda r: r[3])
+        ),
+        "You exchange the two limits: `most_bytes` comes before `least_speedup`.": lambda rows, most, least: _best()(
+            rows, least, most
+        ),
         'You return "nobody" whatever the rows are.': lambda rows, most_bytes, least_speedup: NOBODY,
     }
 
@@ -642,6 +693,7 @@ def pick(answer: Callable) -> None:
             ([("a", 3, 0.75, 1.5), ("b", 2, 0.75, 1.0), ("c", 3, 0.75, 3.0), ("d", 1, 0.5, 2.0)], 4, 1.0),
             ([("a", 2, 0.75, 1.5), ("b", 2, 0.75, 3.0), ("c", 2, 0.5, 2.0)], 3, 1.0),
             ([("float", 40, 0.5, 1.0), ("int8", 10, 0.75, 2.0)], 20, 1.5),
+            ([("a", 1, 0.75, 1.0), ("b", 1, 0.5, 3.0)], 2, 1.0),  # fast, and less accurate
         ],
         inputs=_budgets(),
         view=as_name,

@@ -77,6 +77,26 @@ def _from_least_to_most(weight, bits, group, kept=lambda scale: scale):
     return ((whole - zero) * scale).reshape(weight.shape)
 
 
+def _from_end_to_end(weight, bits, group):
+    """Even levels from the smallest weight of a group to its largest, with or without 0 among them."""
+    part = weight.reshape(len(weight), -1, group)
+    low = part.amin(-1, keepdim=True)
+    scale = ((part.amax(-1, keepdim=True) - low) / (2**bits - 1)).clamp(min=1e-9)
+    return (torch.round((part - low) / scale) * scale + low).reshape(weight.shape)
+
+
+def _scale_changed(weight, bits, group, kept):
+    part = weight.reshape(len(weight), -1, group)
+    scale = kept(part.abs().amax(-1, keepdim=True) / 2 ** (bits - 1))
+    return (torch.round(part / scale).clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) * scale).reshape(weight.shape)
+
+
+def _divided_again(weight, bits, group):
+    part = weight.reshape(len(weight), -1, group)
+    scale = (part.abs().amax(-1, keepdim=True) / 2 ** (bits - 1)).clamp(min=1e-8)
+    return (torch.round(part / scale).clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) / scale).reshape(weight.shape)
+
+
 def _as_weights(value: object, weight: torch.Tensor, *_: object) -> torch.Tensor:
     if issubclass(type(value), tuple):  # codes and scales, as the lesson returns them
         raise Mistake("Your function returned a tuple.", "Return one tensor, in the shape of the weight.")
@@ -134,6 +154,21 @@ def in_groups(answer: Callable) -> None:
         "Your grid goes from the smallest weight to the largest, as in the lesson. Here max|w| alone makes it.": (
             _from_least_to_most,
             functools.partial(_from_least_to_most, kept=lambda scale: scale.half().float()),
+            _from_end_to_end,
+        ),
+        "You take half of the range, from the smallest weight to the largest. The scale comes from max|w| alone.": _rule(
+            top=lambda part: (part.amax(-1, keepdim=True) - part.amin(-1, keepdim=True)) / 2
+        ),
+        "Your scale comes from the spread of the weights. The largest one must fit: take max|w|.": _rule(
+            top=lambda part: part.std(-1, keepdim=True, unbiased=False)
+        ),
+        "You keep the scale from 0 by a number that changes small scales too. Only a scale of exactly 0 needs help.": (
+            functools.partial(_scale_changed, kept=lambda scale: scale.clamp(min=1e-2)),
+            functools.partial(_scale_changed, kept=lambda scale: scale + 1e-2),
+        ),
+        "You divide the integers by the scale. Multiply: integer times scale.": _divided_again,
+        "Your integers have no sign, from 0 to 2^bits - 1. They go from -2^(bits-1) to 2^(bits-1) - 1.": _rule(
+            ends=lambda b: (0, 2**b - 1)
         ),
         "You keep the scale in 16 bits, as in the lesson. The card rounds the weights alone.": _rule(
             top=lambda part: part.abs().amax(-1, keepdim=True).half().float()
@@ -155,6 +190,9 @@ def in_groups(answer: Callable) -> None:
         "You divide the largest weight by 2^bits: half of that, for the integers have a sign.": (
             _rule(steps=lambda b: 2**b),
             _rule(steps=lambda b: 2**b, ends=lambda b: (-(2**b), 2**b - 1)),
+        ),
+        "You divide the largest weight by 2^(bits-2). The card divides by 2^(bits-1).": _rule(
+            steps=lambda b: 2 ** (b - 2)
         ),
         "You take the largest weight with its sign. The scale needs the largest size.": (
             _rule(top=lambda part: part.amax(-1, keepdim=True)),
@@ -233,8 +271,37 @@ def stored_bits(answer: Callable) -> None:
         "You drop the last group of a row where it is shorter. It has a scale and a zero point as well.": rule(
             groups=lambda columns, group: columns // group
         ),
-        "Where a row's last group is shorter, only a part of what it pays is in your result. It pays in full.": rule(
-            groups=lambda columns, group: columns / group
+        "Where a row's last group is shorter, only a part of what it pays is in your result. It pays in full.": (
+            rule(groups=lambda columns, group: columns / group),
+            rule(groups=lambda columns, group: columns / min(group, columns)),
+        ),
+        "Where a row's last group is shorter, you count its scale and no zero point. It pays both in full.": (
+            lambda rows, columns, bits, group: (
+                bits + (columns // group * (16 + bits) + 16 * (columns % group > 0)) / columns
+            )
+        ),
+        "You round the number of groups to the nearest. A last group that is shorter is a group as well: round up.": rule(
+            groups=lambda columns, group: round(columns / group)
+        ),
+        "You take `group` for the number of groups in a row. It says how many weights a group has.": rule(
+            groups=lambda columns, group: group
+        ),
+        "You divide by the number of rows. A row has as many weights as there are columns.": (
+            lambda rows, columns, bits, group: bits + -(-columns // group) * (16 + bits) / rows
+        ),
+        "You count one zero point for a row. Each of its groups has its own.": lambda rows, columns, bits, group: (
+            bits + (-(-columns // group) * 16 + bits) / columns
+        ),
+        "You count one scale for a row. Each of its groups has its own.": lambda rows, columns, bits, group: (
+            bits + (-(-columns // group) * bits + 16) / columns
+        ),
+        "You count two zero points for each group. It has one.": rule(pays=lambda bits: 16 + 2 * bits),
+        "Your zero points take as many bits as they have values, 2 to the power of `bits`. They take `bits` bits.": rule(
+            pays=lambda bits: 16 + 2**bits
+        ),
+        "Your zero points take one bit less than a code. They take as many.": rule(pays=lambda bits: 16 + bits - 1),
+        "You return how many times smaller the weights are than with 32 bits. Asked are the bits of a weight.": (
+            lambda rows, columns, bits, group: 32 / rule()(rows, columns, bits, group)
         ),
         "Your groups run on from one row into the next. They end with the row.": (
             lambda rows, columns, bits, group: bits + math.ceil(rows * columns / group) * (16 + bits) / (rows * columns)
