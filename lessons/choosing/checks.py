@@ -130,8 +130,28 @@ def choose(answer: Callable) -> None:
         "You ask for the name of the network besides its two times. The times alone decide.": (
             _choose(cheap=lambda case: case["kind"] != "CNN" and short(case)),
             _choose(cheap=lambda case: case["kind"] != "CNN" or short(case)),
+            *(
+                _choose(cheap=lambda case, kind=kind: case["kind"] != kind and short(case))
+                for kind in ("LSTM", "Transformer")
+            ),
+            _choose(cheap=lambda case: case["kind"] == "Transformer" or short(case)),
             _choose(cheap=lambda case: case["kind"] == "LSTM" and short(case)),
             _choose(cheap=lambda case: case["kind"] == "LSTM" or short(case)),
+            *(
+                _choose(
+                    device=lambda case: case["kind"] != "CNN" and not case["int8_kernels"],
+                    cheap=lambda case: case["kind"] != "CNN" and short(case),
+                    order=order,
+                )
+                for order in ("float dynamic qat", "dynamic float qat")
+            ),
+        ),
+        "You round the two times to whole milliseconds before you compare them. Compare them as they are.": (
+            _choose(cheap=lambda case: round(case["convert_ms"]) <= round(case["int8_ms"]) / 4),
+            _choose(cheap=lambda case: int(case["convert_ms"]) <= int(case["int8_ms"]) / 4),
+        ),
+        "Without int8 kernels you stay in float only where static loses no more than 1 point. There the answer is float whatever the drop.": _choose(
+            device=lambda case: not case["int8_kernels"] and case["drop_pp"] <= 1
         ),
         "You divide with //, which rounds down. A quarter of 7 ms is 1.75 ms: divide with /.": _choose(
             cheap=lambda case: case["convert_ms"] <= case["int8_ms"] // 4
@@ -182,6 +202,11 @@ def choose(answer: Callable) -> None:
         "You look at the lost accuracy first. It is that of static int8: where dynamic fits, nobody asks for it.": (
             _choose(order="float qat dynamic"),
             _choose(order="qat float dynamic"),
+            _choose(order="qat dynamic float"),
+            _choose(
+                cheap=lambda case: short(case) and case["drop_pp"] < 1,
+                loses=lambda case: case["drop_pp"] > 1 or (short(case) and case["drop_pp"] >= 1),
+            ),
         ),
         "You take a third of the layers' time, which is a quarter of layers and conversions together. The line is a quarter of the "
         "int8 layers alone.": _choose(whole=lambda case: case["int8_ms"] + case["convert_ms"]),
@@ -277,6 +302,22 @@ def predicted_gain(answer: Callable) -> None:
     def of_gains(pick: Callable) -> Callable:
         return lambda layers, *machine: pick([_gain()([layer], *machine) for layer in layers])
 
+    def as_limited_in_int8(longer: Callable) -> Callable:
+        def gain(layers: list, fp32: float, int8: float, bandwidth: float) -> float:
+            slow = [(2 * macs / fp32, 4 * (w + v) / bandwidth) for macs, w, v in layers]
+            fast = [(2 * macs / int8, (w + v) / bandwidth) for macs, w, v in layers]
+            kept = [own[longer(moved, arithmetic)] for (arithmetic, moved), own in zip(fast, slow, strict=True)]
+            return sum(kept) / sum(map(max, fast))
+
+        return gain
+
+    def of_three(layers: list, fp32: float, int8: float, bandwidth: float) -> float:
+        slow, fast = (
+            sum(max(2 * macs / peak, size * w / bandwidth, size * v / bandwidth) for macs, w, v in layers)
+            for peak, size in ((fp32, 4), (int8, 1))
+        )
+        return slow / fast
+
     def as_limited_in_fp32(longer: Callable) -> Callable:
         def gain(layers: list, fp32: float, int8: float, bandwidth: float) -> float:
             slow = [(2 * macs / fp32, 4 * (w + v) / bandwidth) for macs, w, v in layers]
@@ -290,6 +331,12 @@ def predicted_gain(answer: Callable) -> None:
         """The gain of arithmetic and that of bytes, each of the whole network."""
         by_bytes, by_arithmetic = _gain(time=lambda a, m: m), lambda layers, fp32, int8, bandwidth: int8 / fp32
         return lambda *args: pick(by_bytes(*args), by_arithmetic(*args))
+
+    def added(*args: object) -> tuple[float, float]:
+        """The seconds of fp32 and of int8 where arithmetic and bytes add up."""
+        return tuple(
+            _gain(time=operator.add, divide=divide)(*args) for divide in (lambda slow, _: slow, lambda _, fast: fast)
+        )
 
     wrong = {
         "You move 2 bytes a number in fp32. A number of 32 bits has 4.": _gain(fp32=lambda w, v: 2 * (w + v)),
@@ -336,6 +383,42 @@ def predicted_gain(answer: Callable) -> None:
             as_limited_in_fp32(operator.gt),
             as_limited_in_fp32(operator.ge),
         ),
+        "You decide in int8 what limits a layer, and keep that for fp32. Take the longer of the two in each format.": (
+            as_limited_in_int8(operator.gt),
+            as_limited_in_int8(operator.ge),
+        ),
+        "You take the longest of three: arithmetic, weights, inputs and outputs. All bytes of a layer pass one after the other: add them, then "
+        "take the longer of arithmetic and bytes.": of_three,
+        "You count the quarter of the bytes twice: a number takes 1 byte in place of 4, and the bandwidth is four times as large as well. It is "
+        "the same in both formats.": _gain(int8=lambda w, v: (w + v) / 4),
+        "You add arithmetic and bytes in one of the formats only. In both the longer of the two counts.": (
+            lambda *args: _gain()(*args) * _gain(divide=lambda slow, fast: fast)(*args) / added(*args)[1],
+            lambda *args: added(*args)[0] / _gain(divide=lambda slow, fast: fast)(*args),
+        ),
+        "You give 1 where int8 is slower. Give the ratio as it is, also below 1.": _gain(
+            divide=lambda slow, fast: max(1, slow / fast)
+        ),
+        "You give 4 at most. Arithmetic gains peak_int8 / peak_fp32, which may be more.": _gain(
+            divide=lambda slow, fast: min(4, slow / fast)
+        ),
+        "You convert inputs and outputs to float between the layers. Static int8 does not: they stay one byte each.": (
+            lambda *args: (
+                _gain(divide=lambda slow, fast: slow)(*args)
+                / (_gain(divide=lambda slow, fast: fast)(*args) + sum(4 * v for *_, v in args[0]) / args[3])
+            )
+        ),
+        "You give the seconds of one format. Asked is how many times faster int8 is: divide the seconds of fp32 by those of int8.": (
+            _gain(divide=lambda slow, fast: fast),
+            _gain(divide=lambda slow, fast: slow),
+        ),
+        "You move half a byte a number in int8. Its eight bits are one byte.": _gain(int8=lambda w, v: (w + v) / 2),
+        "You move only the weights as 4 bytes in fp32, or only the inputs and outputs. There every number takes 4.": (
+            _gain(fp32=lambda w, v: 4 * w + v),
+            _gain(fp32=lambda w, v: w + 4 * v),
+        ),
+        "You multiply the operations of fp32 by its bytes. The size of a number counts for the bytes; the arithmetic has its peak.": _gain(
+            peaks=lambda fp32, int8: (fp32 / 4, int8)
+        ),
         "You give what is gained, in per cent. Asked is how many times faster: the ratio of the times.": _gain(
             divide=lambda slow, fast: 100 * (slow / fast - 1)
         ),
@@ -349,9 +432,8 @@ def predicted_gain(answer: Callable) -> None:
         ),
         "You take the shorter of arithmetic and bytes. A layer is not done before both are.": _gain(time=min),
         "You count the arithmetic alone. Bytes take time too.": _gain(time=lambda arithmetic, moved: arithmetic),
-        "Your gain is 4, that of the bytes alone. In some layer arithmetic takes longer than the bytes.": _gain(
-            time=lambda arithmetic, moved: moved
-        ),
+        "Your gain is 4 for every network, which is that of the bytes. In some layer arithmetic takes longer than they do, and it gains "
+        "peak_int8 / peak_fp32.": _gain(time=lambda arithmetic, moved: moved),
         "You count bits. The bandwidth is in bytes: 4 a number in fp32, 1 in int8.": _gain(
             fp32=lambda w, v: 32 * (w + v), int8=lambda w, v: 8 * (w + v)
         ),
