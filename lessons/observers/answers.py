@@ -1,7 +1,7 @@
 """the lesson `observers`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
 import math
-from statistics import fmean
+from statistics import fmean, geometric_mean
 
 import numpy as np
 import torch
@@ -32,6 +32,20 @@ def result_in_int8(xq, x_zero, wq, w_zero):
 
 def subtracts_in_int8(xq, x_zero, wq, w_zero):
     return (xq - x_zero).int() @ (wq - w_zero).int().T
+
+
+def reads_the_inputs_as_unsigned(xq, x_zero, wq, w_zero):
+    return (xq.to(torch.uint8).int() - x_zero) @ (wq.int() - w_zero).T
+
+
+def multiplies_in_int8(xq, x_zero, wq, w_zero):
+    products = (xq[:, None, :] * wq[None]).int().sum(-1)
+    cross = x_zero * wq.int().sum(1) + w_zero * xq.int().sum(1, keepdim=True)
+    return products - cross + xq.shape[1] * x_zero * w_zero
+
+
+def subtracts_from_the_inputs_in_int8(xq, x_zero, wq, w_zero):
+    return (xq - x_zero).int() @ (wq.int() - w_zero).T
 
 
 def forgets_n(xq, x_zero, wq, w_zero):
@@ -121,6 +135,11 @@ def _below(found, share):
 
 def the_median_draw(error):
     return _below({name: np.median([error(name, seed=n, held_out=1) for n in range(5)]) for name in NAMES}, 0.5)
+
+
+def the_geometric_mean(error):
+    found = {name: [error(name, seed=n, held_out=1) for n in range(5)] for name in NAMES}
+    return _below({name: geometric_mean(errors) for name, errors in found.items()}, 0.5)
 
 
 def the_worst_draw(error):
@@ -246,6 +265,9 @@ WRONG = {
         adds_up_in_int8,
         result_in_int8,
         subtracts_in_int8,
+        reads_the_inputs_as_unsigned,
+        multiplies_in_int8,
+        subtracts_from_the_inputs_in_int8,
         forgets_n,
         in_float32,
         products_in_float32,
@@ -260,6 +282,7 @@ WRONG = {
         other_draws_for_each,
         without_min_max,
         the_median_draw,
+        the_geometric_mean,
         the_worst_draw,
         without_the_extreme_draws,
         four_tenths,
