@@ -5,6 +5,17 @@ import itertools
 import numpy as np
 
 
+def shared_and_frozen_twice(tensors, n_states):
+    seen, numbers = set(), 0
+    for name, n, trained in tensors:
+        if trained and name not in seen:
+            seen.add(name)
+            numbers += n * (2 + n_states)
+        elif not trained:
+            numbers += n
+    return 4 * numbers
+
+
 def shared_twice(tensors, n_states):
     return sum(4 * n * ((2 + n_states) if trained else 1) for _, n, trained in tensors)
 
@@ -251,6 +262,7 @@ def one_frozen_freezes_all(tensors, n_states):
 WRONG = {
     "training_bytes": [
         shared_twice,
+        shared_and_frozen_twice,
         no_gradient,
         one_moment,
         in_bf16,

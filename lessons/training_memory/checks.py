@@ -39,14 +39,14 @@ def training_bytes(answer: Callable) -> None:
     def twice_shared(ts):
         return ts
 
-    def by_size(ts):
-        return {t[1]: t for t in ts}.values()
+    def alike(key):
+        """Those with the same key are taken for one: the last of them is kept, or the first."""
+        return tuple(
+            rule(tensors=lambda ts, order=order: {key(t): t for t in ts[::order]}.values()) for order in (1, -1)
+        )
 
     def never_shared(ts):
         return [t for t in ts if [other[0] for other in ts].count(t[0]) == 1]
-
-    def by_last_part(ts):
-        return {t[0].rpartition(".")[2]: t for t in ts}.values()
 
     def by_neighbour(ts):
         return [t for at, t in enumerate(ts) if at == 0 or t[0] != ts[at - 1][0]]
@@ -103,11 +103,11 @@ def training_bytes(answer: Callable) -> None:
             lambda ts, s: rule()(ts, 0) + 4 * s,
             lambda ts, s: rule()(ts, s) + 4 * s,
         ),
-        "You take tensors for one when size and flag are the same. Only the same name means the same tensor.": rule(
-            tensors=lambda ts: {t[1:]: t for t in ts}.values()
+        "You take tensors for one when size and flag are the same. Only the same name means the same tensor.": alike(
+            lambda t: t[1:]
         ),
         "You take tensors for one when their names begin alike, as weight and bias of a layer do. Only the whole name means the "
-        "same tensor.": rule(tensors=lambda ts: {t[0].partition(".")[0]: t for t in ts}.values()),
+        "same tensor.": alike(lambda t: t[0].partition(".")[0]),
         "You count one byte for a number that is not trained. It is fp32, too: 4 bytes.": at_each(
             lambda n, t, s: 4 * n * (2 + s) if t else n
         ),
@@ -161,15 +161,24 @@ def training_bytes(answer: Callable) -> None:
         "You count gradients and states only. The weights are in memory, too, trained or not.": rule(
             trained=lambda s: 1 + s, frozen=lambda s: 0
         ),
+        "You take names for the same that differ in capital letters alone. Only the very same name means the same tensor.": alike(
+            lambda t: t[0].lower()
+        ),
+        "You count the states only. Weights and gradients are in memory, too.": rule(
+            trained=lambda s: s, frozen=lambda s: 0
+        ),
+        "You count a shared tensor twice where it is not trained. It exists once as well.": lambda ts, s: (
+            rule()([t for t in ts if t[2]], s) + 4 * sum(n for _, n, t in ts if not t)
+        ),
         "You count the weights only.": rule(trained=lambda s: 1),
         "You have trained and not trained the wrong way round.": rule(trained=lambda s: 1, frozen=lambda s: 2 + s),
         "You count master weights as well. In fp32 the weights are their own master.": rule(trained=lambda s: 3 + s),
         "You give each state a gradient. Only the weight has one.": rule(trained=lambda s: 2 + 2 * s),
         "You multiply by n_states where it should be added.": rule(trained=lambda s: 2 * s),
-        "You take tensors of the same size for one. Only the same name means the same tensor.": rule(tensors=by_size),
+        "You take tensors of the same size for one. Only the same name means the same tensor.": alike(lambda t: t[1]),
         "You leave shared tensors out altogether. Each exists once.": rule(tensors=never_shared),
-        "You take tensors for one when their names end alike. Only the whole name means the same tensor.": rule(
-            tensors=by_last_part
+        "You take tensors for one when their names end alike. Only the whole name means the same tensor.": alike(
+            lambda t: t[0].rpartition(".")[2]
         ),
         "You compare a name with the one before it. The two places of a shared tensor may lie apart.": rule(
             tensors=by_neighbour
@@ -200,6 +209,7 @@ def training_bytes(answer: Callable) -> None:
         edges=[
             ([("w", 5, True)], 2),
             ([("w", 5, True), ("b", 5, True)], 1),
+            ([("w", 5, True), ("W", 3, True)], 1),
             ([("w", 5, False)], 2),
             ([("w", 5, True), ("b", 3, False)], 0),
             (tied, 2),

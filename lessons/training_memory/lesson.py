@@ -524,8 +524,8 @@ Table(
 # ### Exercise 1 · Bytes of a training
 # ★ · 6 minutes
 #
-# Write `training_bytes`: weights, gradients and optimizer states of a model, all in fp32. `tensors` lists (name, how many numbers, is it trained?). A tensor that is
-# *shared* by two layers stands there twice under its name, and exists once. A tensor that is not trained has no gradient and no state. The optimizer keeps `n_states` states of the tensor's size.
+# Write `training_bytes`: weights, gradients and optimizer states of a model, all in fp32. `tensors` lists (name, how many numbers, is it trained?). A tensor that several
+# layers *share* stands there once for each of them, under one name, and exists once. A tensor that is not trained has no gradient and no state. The optimizer keeps `n_states` states of the tensor's size.
 #
 # `training_bytes(tensors, n_states)` → a whole number
 #
