@@ -42,6 +42,42 @@ def backward_inside(model, optimizer, scaler, x, y, max_norm):
     return loss.item()
 
 
+def loss_outside(model, optimizer, scaler, x, y, max_norm):
+    with torch.autocast(x.device.type):
+        output = model(x)
+    loss = F.mse_loss(output, y)
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+def limits_scaled_gradients_by_less(model, optimizer, scaler, x, y, max_norm):
+    with torch.autocast(x.device.type):
+        loss = F.mse_loss(model(x), y)
+    scaler.scale(loss).backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm / scaler.get_scale())
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+def target_in_16_bits(model, optimizer, scaler, x, y, max_norm):
+    with torch.autocast(x.device.type):
+        loss = F.mse_loss(model(x), y.bfloat16())
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
+    scaler.step(optimizer)
+    scaler.update()
+    optimizer.zero_grad()
+    return loss.item()
+
+
 def plain_optimizer_step(model, optimizer, scaler, x, y, max_norm):
     with torch.autocast(x.device.type):
         loss = F.mse_loss(model(x), y)
@@ -500,6 +536,9 @@ WRONG = {
         clips_before_unscale,
         no_update,
         backward_inside,
+        loss_outside,
+        limits_scaled_gradients_by_less,
+        target_in_16_bits,
         plain_optimizer_step,
         never_zeroes,
         forgets_to_scale,

@@ -14,6 +14,7 @@ import torch
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from course_utils.exercises.bests import summaries
 from course_utils.exercises.calls import run
@@ -44,7 +45,7 @@ class _Model(nn.Module):
         super().__init__()
         self.layer = nn.Linear(*reversed(weight.shape))
         self.layer.weight.data, self.layer.bias.data = weight.clone(), bias.clone()
-        self.forward_in, self.backward_in = [], []
+        self.forward_in, self.backward_in, self.loss_in = [], [], []
 
     def forward(self, x):
         self.forward_in.append(_autocast())
@@ -56,6 +57,19 @@ class _Model(nn.Module):
 
 def _autocast() -> torch.dtype | None:
     return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
+
+
+class _WatchedLoss(TorchFunctionMode):
+    """Notes the type of autocast in each call of mse_loss; what it computes stays as it is."""
+
+    def __init__(self, notes: list):
+        super().__init__()
+        self.notes = notes
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is F.mse_loss:
+            self.notes.append(_autocast())
+        return func(*args, **(kwargs or {}))
 
 
 @dataclass
@@ -75,7 +89,7 @@ def _effects(step: Callable, weight, bias, scale, max_norm, batches: Sequence[tu
     scaler = torch.amp.GradScaler("cpu", init_scale=scale, growth_interval=1)
     scaler.scale(torch.ones(()))  # makes its tensors, so that a forgotten scale() is a mistake and no crash
     for x, y in batches:
-        model.forward_in, model.backward_in = [], []
+        model.forward_in, model.backward_in, model.loss_in = [], [], []
         loss = step(model, optimizer, scaler, x, y, max_norm)
         try:
             weights = {name: getattr(model.layer, name).detach().clone() for name in ("weight", "bias")}
@@ -98,6 +112,7 @@ def _step(
     *,
     loss_of=F.mse_loss,
     clip=_clip,
+    limit=lambda max_norm, scale: max_norm,
     early=False,
     scaled=lambda scaler, loss: scaler.scale(loss),
     by="scaler",
@@ -112,12 +127,13 @@ def _step(
         with torch.autocast("cpu"):
             loss = loss_of(model(x), y)
         value = returned(loss.item(), scaler.get_scale(), y)
+        most = limit(max_norm, scaler.get_scale())
         scaled(scaler, loss).backward()
         if early:
-            clip(parameters, max_norm)
+            clip(parameters, most)
         scaler.unscale_(optimizer)
         if not early:
-            clip(parameters, max_norm)
+            clip(parameters, most)
         if update == "before":
             scaler.update()
         if by in ("scaler", "both"):
@@ -137,7 +153,15 @@ STEPS_WRONG = {
     "A step with the old gradients added to its own ends there: zero_grad() comes once a step.": {"zero": False},
     "A step whose gradients are divided by the scale after clipping ends there. unscale_ comes first; then step does not "
     "divide again.": {"early": True},
+    "A step whose limit was divided by the scale ends there. Scaled gradients are larger and not smaller than the true ones; and "
+    "after unscale_ the limit is max_norm itself.": (
+        {"limit": lambda most, scale: most / scale, "early": True},
+        {"limit": lambda most, scale: most / scale},
+    ),
     "A step without clipping ends there. Clip between unscale_ and step.": {"clip": lambda *_: None},
+    "A step whose true gradients are clipped to max_norm times the scale ends there. After unscale_ the limit is max_norm itself.": {
+        "limit": lambda most, scale: most * scale
+    },
     "A step after update() ends there: by then the scaler has forgotten that unscale_ ran, and step divides once more. update "
     "comes last.": {"update": "before"},
     "A step whose gradients are clipped to a norm of 1 or 0.5 ends there. The largest norm is max_norm.": tuple(
@@ -203,6 +227,10 @@ LOSSES_WRONG = {
     "That is the scale. Return the loss.": tuple(
         {"returned": lambda loss, scale, y, grown=grown: scale * grown} for grown in (1, 2, 0.5)
     ),
+    "That is 0, whatever the batch. Return the loss of the batch, what mse_loss gave.": {"returned": lambda *_: 0.0},
+    "That is the loss for a target in 16 bits, which has lost digits. Leave y as it is: autocast computes mse_loss in fp32.": {
+        "loss_of": lambda out, y: F.mse_loss(out, y.to(out.dtype))
+    },
     "That is the loss with the other sign.": {"returned": lambda loss, scale, y: -loss},
     "That is the root of the loss. Return what mse_loss gave.": {"returned": lambda loss, scale, y: loss**0.5},
     "That is half or twice the loss. Return what mse_loss gave: the mean of the squares.": tuple(
@@ -282,7 +310,12 @@ def train_step(answer: Callable) -> None:
 
         def step(model, optimizer, scaler, x, y, max_norm):
             facts.append((f"call {len(facts) - 1}", f"x={show(x)}, y={show(y)}, max_norm={max_norm:g}"))
-            return run(lambda *rest: answer(model, optimizer, scaler, *rest), (x, y, max_norm), ("x", "y", "max_norm"))
+
+            def watched(*rest):
+                with _WatchedLoss(model.loss_in):
+                    return answer(model, optimizer, scaler, *rest)
+
+            return run(watched, (x, y, max_norm), ("x", "y", "max_norm"))
 
         right = _effects(_step(), *setting)
         try:
@@ -318,6 +351,11 @@ def _judge_passes(model: _Model) -> None:
             "Put it under `with torch.autocast(x.device.type):`.",
         ),
         (named != "bfloat16", f"Autocast ran in {named}; a CPU's default is bfloat16.", "Leave out the dtype."),
+        (
+            model.forward_in[:1] == [torch.bfloat16] and None in model.loss_in,
+            "The forward pass ran under autocast, but mse_loss ran outside of it.",
+            "Put the loss into the `with` block as well. Under autocast it is computed in fp32, whatever types it is given.",
+        ),
         (not model.backward_in, "No backward pass reached the model.", "Call scaler.scale(loss).backward()."),
         (any(model.backward_in), "The backward pass ran inside autocast.", "End the `with` block after the loss."),
     ):
@@ -550,6 +588,7 @@ def dynamic_scale(answer: Callable) -> None:
         restart=(0, 0),
         counts_infs=False,
         reached=operator.ge,
+        also_for_no_steps=False,
     ):
         def simulate(scale, found_infs, interval):
             first, scales, good = scale, [], 0
@@ -561,7 +600,7 @@ def dynamic_scale(answer: Callable) -> None:
                     scale, good = grow(scale), restart[1] if "growth" in reset else good
                 scales.append(scale)
             stepped = [not inf for inf in found_infs]
-            return returned(first, scales, stepped) if returned and scales else (scales, stepped)
+            return returned(first, scales, stepped) if returned and (scales or also_for_no_steps) else (scales, stepped)
 
         return simulate
 
@@ -645,7 +684,16 @@ def dynamic_scale(answer: Callable) -> None:
         "You return one list, the scales. Return a second one, too: stepped.": lambda first, s, took: s,
     }
     wrong = {
-        **{hint: rule(returned) for hint, returned in returns.items()},
+        **{hint: (rule(returned), rule(returned, also_for_no_steps=True)) for hint, returned in returns.items()},
+        "You stop at the first inf. That step is skipped, and the next ones go on: both lists are as long as found_infs.": tuple(
+            lambda scale, infs, interval, more=more: rule()(
+                scale, infs[: infs.index(True) + more] if True in infs else infs, interval
+            )
+            for more in (1, 0)
+        ),
+        "You add the first scale where the present one is doubled.": lambda scale, infs, interval: rule(
+            grow=lambda s: s + scale
+        )(scale, infs, interval),
         "You exchange the two changes. After an inf the scale is halved; after growth_interval good steps it is doubled.": (
             rule(shrink=lambda s: s * 2, grow=lambda s: s / 2),
             lambda scale, infs, interval: (
