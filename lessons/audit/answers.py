@@ -63,6 +63,42 @@ def norms_too(model, called, kind_of):
     )
 
 
+def trained_weights_alone(model, called, kind_of):
+    def holds(module):
+        trained = any(p.requires_grad and p.dim() >= 2 for p in module.parameters(recurse=False))
+        return trained or callable(getattr(module, "weight", None))
+
+    return _verdicts(model, called, kind_of, holds=holds)
+
+
+def buffers_too(model, called, kind_of):
+    def holds(module):
+        return _holds(module) or any(b.dim() >= 2 for b in module.buffers(recurse=False))
+
+    return _verdicts(model, called, kind_of, holds=holds)
+
+
+def from_the_parameters_of_the_model(model, called, kind_of):
+    own = {name.rpartition(".")[0] for name, p in model.named_parameters() if p.dim() >= 2}
+    return {
+        name: said
+        for name, said in _verdicts(model, called, kind_of).items()
+        if name in own or callable(getattr(model.get_submodule(name), "weight", None))
+    }
+
+
+def two_dimensions_exactly(model, called, kind_of):
+    def holds(module):
+        matrix = any(p.dim() == 2 for p in module.parameters(recurse=False))
+        return matrix or callable(getattr(module, "weight", None))
+
+    return _verdicts(model, called, kind_of, holds=holds)
+
+
+def leaves_alone(model, called, kind_of):
+    return _verdicts(model, called, kind_of, holds=lambda module: _holds(module) and not list(module.children()))
+
+
 def every_module(model, called, kind_of):
     return _verdicts(model, called, kind_of, holds=lambda module: True)
 
@@ -145,6 +181,10 @@ def anything_still_float(model, quantize):
 
 def no_int8_arithmetic(model, quantize):
     return int8_audit.audit(quantize(model)).count("int8") == 0
+
+
+def linear_layers_of_the_audit(model, quantize):
+    return all(row.weight_bits != 8 for row in int8_audit.audit(quantize(model)).rows if "Linear" in row.kind)
 
 
 def before_and_after(model, quantize):
@@ -364,6 +404,11 @@ WRONG = {
         parameters_alone,
         children_count_for_the_parent,
         norms_too,
+        trained_weights_alone,
+        two_dimensions_exactly,
+        buffers_too,
+        from_the_parameters_of_the_model,
+        leaves_alone,
         every_module,
         the_first_operator,
         the_first_product,
@@ -380,6 +425,7 @@ WRONG = {
         anything_still_float,
         no_int8_arithmetic,
         before_and_after,
+        linear_layers_of_the_audit,
         weights_of_torchao,
     ],
 }

@@ -16,7 +16,7 @@ from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.investigation import Run, World, by_arm, comes_out, investigate, numbered
 from course_utils.exercises.rules import still_possible
 from course_utils.exercises.search import compare
-from course_utils.exercises.values import same
+from course_utils.exercises.values import same, show
 from course_utils.measure import int8_audit
 
 WAYS = ("fp32", "fp32 loop", "int8")
@@ -370,6 +370,41 @@ class Product(nn.Module):
         return "matrix: a parameter of 2 by 2"
 
 
+class Written(nn.Module):
+    """A product that is written out, in a module without children."""
+
+    def __init__(self):
+        super().__init__()
+        self.matrix = nn.Parameter(torch.ones(2, 2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (self.matrix * x).sum(-1)
+
+    def extra_repr(self) -> str:
+        return "matrix: a parameter of 2 by 2"
+
+
+class Masked(nn.Module):
+    """A table that nobody trains: a buffer of two dimensions, and no parameter."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mask", torch.eye(2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.mask[0]
+
+    def extra_repr(self) -> str:
+        return "mask: a buffer of 2 by 2"
+
+
+def _tied() -> nn.Module:
+    """Two layers with one weight."""
+    both = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2, bias=False))
+    both[1].weight = both[0].weight
+    return both
+
+
 def _nets() -> list[nn.Module]:
     """Models without an LSTM, in float, in int8, and in part."""
     pair = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.ReLU(), nn.Linear(2, 2)))
@@ -378,7 +413,13 @@ def _nets() -> list[nn.Module]:
         nn.Sequential(nn.Linear(2, 2), nn.ReLU()),
         nn.Sequential(nn.Conv2d(1, 1, 1), nn.BatchNorm2d(1)),
         nn.Sequential(nn.LayerNorm(2), nn.Linear(2, 2)),
+        nn.Sequential(nn.Linear(2, 2)).requires_grad_(False),
         Product(),
+        nn.Sequential(Masked(), nn.Linear(2, 2)),
+        nn.Sequential(Written()),
+        nn.Sequential(nn.Embedding(2, 2)),
+        nn.Sequential(nn.Bilinear(2, 2, 1)),
+        _tied(),
         nn.Sequential(nn.MultiheadAttention(2, 1)),
         _old_line({nn.Linear})(nn.Sequential(nn.Linear(2, 2))),
         _old_line({nn.Linear})(pair),
@@ -458,9 +499,67 @@ def verdicts(answer: Callable) -> None:
                 "Your function returned something other than a dictionary of texts.",
                 "Return {name of a module: its verdict}. Without a module that holds a weight that is {}.",
             )
+        others = sorted({str(said) for said in value.values()} - {"not run", "unknown", "float", "int8", "both"})
+        if others:
+            raise Mistake(
+                f"{show(others[0])} is none of the five verdicts of the card.",
+                "They are 'not run', 'unknown', 'float', 'int8' and 'both', written like this.",
+            )
         return {str(name): str(said) for name, said in value.items()}
 
+    def first_of_a_tensor(model, called, kind_of):
+        own = {name.rpartition(".")[0] for name, p in model.named_parameters() if p.dim() >= 2}
+        own |= {name for name, module in model.named_modules() if callable(getattr(module, "weight", None))}
+        return {name: said for name, said in rule()(model, called, kind_of).items() if name in own}
+
+    def named_weight(module):
+        own = getattr(module, "weight", None)
+        return callable(own) or (isinstance(own, torch.Tensor) and own.dim() >= 2)
+
+    def of_class(*classes):
+        return rule(asked=lambda module: isinstance(module, classes) or callable(getattr(module, "weight", None)))
+
+    def by_library(model, called, kind_of):
+        libraries = {"aten": "float", "quantized": "int8"}
+        return rule()(model, called, lambda operator: libraries.get(operator.partition(".")[0], ""))
+
     wrong = {
+        "You ask for two dimensions exactly. The weight of a convolution has four: two or more.": rule(
+            asked=lambda module: (
+                callable(getattr(module, "weight", None)) or any(p.dim() == 2 for p in module.parameters(recurse=False))
+            )
+        ),
+        "You ask for three dimensions or more. The weight of a linear layer has two.": rule(
+            asked=lambda module: holds(module, 3)
+        ),
+        "You ask for the method `weight` alone. A float layer has a parameter of two or more dimensions instead.": rule(
+            asked=lambda module: callable(getattr(module, "weight", None))
+        ),
+        "You ask for a parameter that is called weight. It may have another name, as in_proj_weight of an attention: look at all "
+        "parameters of the module.": rule(asked=named_weight),
+        "You ask for the class of a module. Other classes hold a weight as well, such as an attention or one that somebody wrote: look at "
+        "the parameters.": (
+            *(of_class(*classes) for classes in ((nn.Linear,), (nn.Linear, nn.Conv2d))),
+            *(
+                rule(asked=lambda module, classes=classes: isinstance(module, classes))
+                for classes in ((nn.Linear,), (nn.Linear, nn.Conv2d))
+            ),
+        ),
+        "You leave out modules that have children. They may hold a weight themselves as well, as an attention does.": rule(
+            asked=lambda module: holds(module) and not any(True for _ in module.children())
+        ),
+        "You count buffers as weights. A weight is a parameter here, or comes from a method `weight`.": rule(
+            asked=lambda module: holds(module) or any(b.dim() >= 2 for b in module.buffers(recurse=False))
+        ),
+        "You leave out a module whose weight another module has as well: model.named_parameters() gives a shared tensor only once. Ask each "
+        "module for its own parameters.": first_of_a_tensor,
+        "You leave out weights that are not trained. A parameter with requires_grad=False is one as well.": rule(
+            asked=lambda module: (
+                any(p.requires_grad and p.dim() >= 2 for p in module.parameters(recurse=False))
+                or callable(getattr(module, "weight", None))
+            )
+        ),
+        "You sort the operators by their library yourself. kind_of says of which kind an operator is, and that many are of none.": by_library,
         "You give an entry for every module. Only those that hold a weight themselves are asked: a ReLU or a container holds "
         "none.": rule(asked=lambda module: True),
         "You count parameters of one dimension as weights, such as those of a norm. A weight has two dimensions or more.": (
@@ -480,8 +579,9 @@ def verdicts(answer: Callable) -> None:
         "You leave out the model itself, whose name is the empty text. It may hold a weight, too.": rule(
             modules=lambda model: [pair for pair in model.named_modules() if pair[0]]
         ),
-        "You look at the direct children only. named_modules() gives the modules at every depth, and the model itself.": rule(
-            modules=lambda model: list(model.named_children())
+        "You look at the direct children only. named_modules() gives the modules at every depth, and the model itself.": (
+            rule(modules=lambda model: list(model.named_children())),
+            rule(modules=lambda model: [("", model), *model.named_children()]),
         ),
         "You leave out the modules of whose operators none is known. They are asked for: the verdict is 'unknown'.": without(
             "unknown"
@@ -647,13 +747,16 @@ def did_nothing(answer: Callable) -> None:
         ),
         "You look for quantized linear layers of the old line alone. It quantizes an LSTM, too, and torchao swaps weights of "
         "modules that keep their class.": looks(lambda m: not any(isinstance(part, linear) for part in m.modules())),
-        "You miss the LSTM that the old line quantized.": looks(
-            lambda m: (
-                not any(
-                    isinstance(part, linear) or "torchao" in type(getattr(part, "weight", None)).__module__
-                    for part in m.modules()
+        "You miss the LSTM that the old line quantized.": (
+            looks(
+                lambda m: (
+                    not any(
+                        isinstance(part, linear) or "torchao" in type(getattr(part, "weight", None)).__module__
+                        for part in m.modules()
+                    )
                 )
-            )
+            ),
+            looks(lambda m: all(row.weight_bits != 8 for row in int8_audit.audit(m).rows if "Linear" in row.kind)),
         ),
         "You look for a type other than float32. torchao's weights say float32, packed weights of the old line are hidden from "
         "parameters(), and a float of 16 bits is not int8.": (
@@ -670,8 +773,9 @@ def did_nothing(answer: Callable) -> None:
         ),
         "You find only modules of the old line that are direct children of the model. Deeper ones count, and so do "
         "torchao's weights.": looks(lambda m: not any("quantized" in type(child).__module__ for child in m.children())),
-        "You take NonDynamicallyQuantizableLinear for quantized, perhaps for its name. It is float.": looks(
-            lambda m: "quantiz" not in str(m).lower()
+        "You take NonDynamicallyQuantizableLinear for quantized, perhaps for its name. It is float.": (
+            looks(lambda m: "quantiz" not in str(m).lower()),
+            looks(lambda m: not any("quantiz" in type(part).__name__.lower() for part in m.modules())),
         ),
         "To you every model looks untouched, or nearly every one. Little is told by the name of a class (it may still be "
         "Linear), by the types of parameters (a packed weight is none, torchao's say float32), by the size of a small "
@@ -714,10 +818,11 @@ def did_nothing(answer: Callable) -> None:
             raise Mistake("Your function returned neither True nor False.", "Return the truth value itself.")
         return value
 
+    models, default = _models(), _old_line(None)
     quantizers = [
         _unchanged,
         _old_line({nn.Linear}),
-        _old_line(None),
+        default,
         _old_line({nn.Conv2d}),
         _torchao("Int8WeightOnlyConfig"),
         _torchao("Int8DynamicActivationInt8WeightConfig"),
@@ -729,6 +834,11 @@ def did_nothing(answer: Callable) -> None:
         wrong=wrong,
         view=true_or_false,
         names=("model", "quantize"),
-        edges=[(_Typed(2, 2, dtype=dtype), _unchanged) for dtype in (torch.float16, torch.bfloat16, torch.float64)],
-        inputs=st.tuples(st.sampled_from(_models()), st.sampled_from(quantizers)),
+        edges=[
+            *((_Typed(2, 2, dtype=dtype), _unchanged) for dtype in (torch.float16, torch.bfloat16, torch.float64)),
+            *((models[at], default) for at in (3, 4, 5, 6)),  # LSTM, one deeper, RNN, attention
+            *((models[at], _unchanged) for at in (3, 6, 8, 9)),  # the last two came with 8-bit weights
+            *((models[at], quantizers[4]) for at in (1, 2, 6)),
+        ],
+        inputs=st.tuples(st.sampled_from(models), st.sampled_from(quantizers)),
     )
