@@ -84,6 +84,14 @@ def counted_from_the_lowest(x, w_q, w_scale, bias):
     return _product(q, round(-low / scale), scale, w_q, w_scale, bias)
 
 
+def rounds_both_in_one_go(x, w_q, w_scale, bias):
+    low, high = x.min().clamp(max=0), x.max().clamp(min=0)
+    scale = (high - low) / 255
+    zero_point = torch.round(-low / scale)
+    q = torch.round(x / scale + zero_point).clamp(0, 255)
+    return _product(q, zero_point, scale, w_q, w_scale, bias)
+
+
 def halves_up(x, w_q, w_scale, bias):
     low, high = min(0.0, x.min().item()), max(0.0, x.max().item())
     scale = (high - low) / 255
@@ -282,6 +290,7 @@ WRONG = {
         differences_in_uint8,
         zero_point_is_a_fraction,
         counted_from_the_lowest,
+        rounds_both_in_one_go,
         halves_up,
         not_clamped,
         ends_below_zero,

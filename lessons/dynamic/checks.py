@@ -166,9 +166,13 @@ def dynamic_linear(answer: Callable) -> None:
             scaled=lambda width: width / 15, clamp=(0, 15)
         ),
         "Your input is rounded down (floor) where the nearest whole number is asked: that lowers values by half "
-        "a step on average.": _layer(rounding=torch.floor),
-        "Your input has its digits cut off (int, trunc) where the nearest whole number is asked.": _layer(
-            rounding=torch.trunc
+        "a step on average.": (
+            _layer(rounding=torch.floor),
+            _layer(rounding=torch.floor, whole_zero=torch.floor),
+        ),
+        "Your input has its digits cut off (int, trunc) where the nearest whole number is asked.": (
+            _layer(rounding=torch.trunc),
+            _layer(rounding=torch.trunc, whole_zero=torch.trunc),
         ),
         "Your halves go up (as floor(x + 0.5) has it). Asked is the even neighbour, as torch.round has it.": _layer(
             rounding=lambda v: torch.floor(v + 0.5), whole_zero=lambda v: torch.floor(v + 0.5)
@@ -182,6 +186,9 @@ def dynamic_linear(answer: Callable) -> None:
         ),
         "You round x and the zero point in one go. Round x / scale, then add the zero point, which is whole "
         "already.": _layer(code=lambda x, scale, low, zero, rounding: rounding((x - low) / scale)),
+        "You round x / scale + zero point in one go, which sends some halves to their other neighbour. Round x / scale first, then "
+        "add the zero point.": _layer(code=lambda x, scale, low, zero, rounding: rounding(x / scale + zero)),
+        "You divide the range by 254. From 0 to 255 there are 255 steps.": _layer(scaled=lambda width: width / 254),
         "Your q can be 256. Clamp it: where the range ends on halves, rounding can push its upper end over the edge.": _layer(
             clamp=(0, 256)
         ),
@@ -207,7 +214,13 @@ def dynamic_linear(answer: Callable) -> None:
             span=lambda x: (-x.abs().max(), x.abs().max())
         ),
         "Your range begins at 0. Negative inputs are cut off: the range begins at the lowest value where that is below "
-        "0.": _layer(span=lambda x: _span(0 * x.min(), x.max())),
+        "0.": (
+            _layer(span=lambda x: _span(0 * x.min(), x.max())),
+            _layer(span=lambda x: (0 * x.min(), x.max())),
+        ),
+        "You return the bias alone, or numbers that come from nothing else. The product of x and the weights is missing.": (
+            lambda x, w_q, w_scale, bias: bias.expand(len(x), -1) + 0 * x[:, :1]
+        ),
         "Your q − zero point is stored in int8, where differences beyond 127 wrap round. Use int32.": _layer(
             difference=lambda q, zero: (q - zero).to(torch.int8).float()
         ),
