@@ -188,6 +188,13 @@ def straight_through(answer: Callable) -> None:
         graded.back = graded.above * ((x > qmin - zero_point) & (x < qmax - zero_point))
         return graded
 
+    def shifted_before(x: torch.Tensor, scale: float, zero_point: int, qmin: int, qmax: int) -> _Graded:
+        """The zero point added to x, before the scale divides."""
+        graded = _fake()(x, scale, zero_point, qmin, qmax)
+        q = torch.round((x + zero_point) / scale)
+        graded.values = (q.clamp(qmin, qmax) - zero_point) * scale
+        return graded
+
     def anyhow(q: torch.Tensor, *_: object) -> torch.Tensor:
         return q == q
 
@@ -207,7 +214,10 @@ def straight_through(answer: Callable) -> None:
         "The gradient passes everywhere. Where x is clipped it is 0.": _fake(passes=lambda q, *_: q == q),
         "The gradient is 1 inside the range. It must be what comes from above.": _fake(back=lambda g, s: 0 * g + 1),
         "Your gradient is rounded. It stays a float: only the forward pass rounds.": _fake(back=lambda g, s: g.round()),
-        "Your gradient is multiplied by the scale. Dividing and multiplying by it cancel.": _fake(back=operator.mul),
+        "Your gradient is multiplied by the scale. Dividing and multiplying by it cancel.": (
+            _fake(back=operator.mul),
+            _fake(back=operator.mul, passes=anyhow),
+        ),
         "The zero point has the wrong sign: q is round(x / scale) + zero_point.": (
             _fake(sign=-1),
             _fake(sign=-1, passes=lambda q, z, a, b: (q - 2 * z >= a) & (q - 2 * z <= b)),
@@ -216,6 +226,11 @@ def straight_through(answer: Callable) -> None:
         "No gradient comes back to values that are rounded to an end of the range. They are not clipped.": _fake(
             passes=lambda q, z, a, b: (q > a) & (q < b)
         ),
+        "Half of the gradient comes back to values that are rounded to an end of the range. They are not clipped: clamp x itself, and "
+        "not what was rounded.": _fake(
+            passes=lambda q, z, a, b: 0.5 * ((q >= a) & (q <= b)) + 0.5 * ((q > a) & (q < b))
+        ),
+        "You add the zero point before you divide by the scale. It counts steps: round(x / scale) + zero_point.": shifted_before,
         "Your gradient is stopped as if the zero point were 0. It shifts the range.": between(
             lambda z, a: a, lambda z, b: b
         ),
@@ -288,8 +303,9 @@ def straight_through(answer: Callable) -> None:
             _fake(rounded=torch.ceil),
             _fake(rounded=torch.ceil, reaches=torch.round),
         ),
-        "All is as if the zero point were 0. Add it before you clamp.": _fake(
-            values=lambda q, s, z, a, b: (q - z).clamp(a, b) * s, passes=around_0
+        "All is as if the zero point were 0. Add it before you clamp.": (
+            _fake(values=lambda q, s, z, a, b: (q - z).clamp(a, b) * s, passes=around_0),
+            _fake(values=lambda q, s, z, a, b: (q - z).clamp(a, b) * s, passes=around_0, reaches=lambda x: x),
         ),
         "Your values are clamped as if the zero point were 0. Add it before you clamp.": _fake(
             values=lambda q, s, z, a, b: (q - z).clamp(a, b) * s
@@ -723,6 +739,9 @@ def gain_of_rounding(answer: Callable) -> None:
     def ratio(runs: list) -> float:
         return mean(arm(runs, "qat, int8")) / mean(arm(runs, "trained on, int8"))
 
+    def share(run: dict) -> float:
+        return (run["qat, int8"] - run["trained on, int8"]) / run["trained on, int8"]
+
     wrong = {
         "You take the median of the gains. Asked is their mean: the standard error belongs to it.": (
             mistake(pick=median),
@@ -735,11 +754,20 @@ def gain_of_rounding(answer: Callable) -> None:
         "Your gain is that of one seed. Take the mean of all.": tuple(
             with_gain(lambda runs, pick=pick: pick(gains_of(runs)))
             for pick in (max, min, lambda gains: gains[0], lambda gains: gains[-1])
-        ),
+        )
+        + (lambda runs: (max(gains_of(runs)), _gain(runs, size=float)[1]),),
         "Your gain is a share of the accuracy. Points are a difference: 90 to 91 percent is 1 point.": (
             with_gain(ratio),
             with_gain(lambda runs: ratio(runs) - 1),
             with_gain(lambda runs: 100 * (ratio(runs) - 1)),
+            *(
+                way
+                for times in (1, 100)
+                for way in (
+                    with_gain(lambda runs, times=times: times * mean(map(share, runs))),
+                    of_gains(lambda run, times=times: times * share(run)),
+                )
+            ),
         ),
         "You add up the gains, or divide their sum by n - 1. A mean is the sum over n; n - 1 belongs to the "
         "deviation.": (
@@ -766,7 +794,10 @@ def gain_of_rounding(answer: Callable) -> None:
             mistake(times=1, per=lambda n: 1, size=float),
         ),
         "You compare with a fixed number of points. What is noise is told by the spread of the gains.": tuple(
-            mistake(spread=lambda *_, points=points: points, per=lambda n: 1, times=1) for points in (0.5, 1, 2)
+            mistake(spread=lambda *_, points=points: points, per=lambda n: 1, times=1) for points in (0.2, 0.5, 1, 2)
+        ),
+        "You divide by the root of a number of seeds that is always the same. n is the number of these runs: len(runs).": tuple(
+            mistake(per=lambda n, seeds=seeds: math.sqrt(seeds)) for seeds in (2, 3, 5, 10)
         ),
         "You take the spread of one arm alone, or add up those of both. Take that of the gains.": (
             mistake(spread=lambda gains, aware, trained: stdev(trained)),
@@ -789,6 +820,9 @@ def gain_of_rounding(answer: Callable) -> None:
         ),
         "You take the gain of training on, without QAT. Asked is what the rounding in the loop adds to it.": of_gains(
             lambda run: run["trained on, int8"] - run["int8"]
+        ),
+        "You take the gain of each seed without its sign, so that losses count as gains. Only the mean is compared without its sign.": of_gains(
+            lambda run: abs(run["qat, int8"] - run["trained on, int8"])
         ),
         "You compare QAT with float, the other way round: what is lost to fp32. Asked is what rounding won.": of_gains(
             lambda run: run["float"] - run["qat, int8"]
