@@ -445,7 +445,11 @@ def _calibrated_right(got: nn.Module, expected: nn.Module, data: list, setting: 
     if before < images:
         text = f"Only {before} of the {images} images went through the model before convert."
         hint = "Calibrate with all batches: the others may hold larger values."
-        if len(data) > 1 and same(_scales(_reference(small_net(), data[-1:], setting)), scales, rtol=1e-4):
+        if (
+            len(data) > 1
+            and before <= len(data[-1])
+            and same(_scales(_reference(small_net(), data[-1:], setting)), scales, rtol=1e-4)
+        ):
             hint = "These are the ranges of the last batch alone. Either the others never went through the prepared model, or "
             hint += "prepare stands inside the loop: each call of it makes new observers."
     elif not same(right[0], scales[0], rtol=1e-4) and _of_other_setting(scales[0], data):
