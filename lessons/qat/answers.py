@@ -141,6 +141,13 @@ def compares_x_itself(x, scale, zero_point, qmin, qmax):
     return AsIfIntegers.apply(x, scale, zero_point, qmin, qmax)
 
 
+def each_arm_sorted(runs):
+    aware, trained = (sorted(run[name] for run in runs) for name in ("qat, int8", "trained on, int8"))
+    gains = [a - t for a, t in zip(aware, trained, strict=True)]
+    error = statistics.stdev(gains) / len(gains) ** 0.5
+    return statistics.mean(gains), abs(statistics.mean(gains)) > 2 * error
+
+
 def above_the_untrained(runs):
     gains = [run["qat, int8"] - run["int8"] for run in runs]
     gain = statistics.mean(gains)
@@ -452,6 +459,7 @@ WRONG = {
         compares_x_itself,
     ],
     "gain_of_rounding": [
+        each_arm_sorted,
         above_the_untrained,
         above_float,
         best_seed,

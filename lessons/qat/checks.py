@@ -806,10 +806,11 @@ def gain_of_rounding(answer: Callable) -> None:
         "You take another measure of spread: the distance from lowest to highest, or a mean distance. Take "
         "statistics.stdev.": (
             mistake(spread=lambda gains, *_: max(gains) - min(gains)),
+            mistake(spread=lambda gains, *_: max(gains) - min(gains), times=1, per=lambda n: 1),
             mistake(spread=lambda gains, *_: mean(abs(gain - mean(gains)) for gain in gains)),
         ),
         "You compare with another number of standard errors, such as 1.96. By the card it is 2.": tuple(
-            mistake(times=times) for times in (1.96, 1.5, 2.5)
+            mistake(times=times) for times in (1.96, 1.5, 2.5, 4)
         ),
         "You judge other gains than those that you return. The verdict belongs to the same differences.": tuple(
             lambda runs, plain=plain: (_gain(runs)[0], _gain(runs, plain=plain)[1]) for plain in ("int8", "float")
@@ -823,6 +824,25 @@ def gain_of_rounding(answer: Callable) -> None:
         ),
         "You take the gain of each seed without its sign, so that losses count as gains. Only the mean is compared without its sign.": of_gains(
             lambda run: abs(run["qat, int8"] - run["trained on, int8"])
+        ),
+        "You compare with the better of two arms, or take a loss for 0. A gain is QAT less trained on, seed by seed, with its sign.": (
+            of_gains(lambda run: run["qat, int8"] - max(run["trained on, int8"], run["int8"])),
+            of_gains(lambda run: max(0.0, run["qat, int8"] - run["trained on, int8"])),
+        ),
+        "You sort each arm before you compare, so that the numbers of one seed no longer lie side by side. Take the difference for each seed.": lambda runs: (
+            _gain(
+                [
+                    {"qat, int8": aware, "trained on, int8": trained}
+                    for aware, trained in zip(
+                        *(sorted(arm(runs, name)) for name in ("qat, int8", "trained on, int8")), strict=True
+                    )
+                ]
+            )
+        ),
+        "You give the gain in standard errors. Asked are points; the standard error decides whether they are more than noise.": with_gain(
+            lambda runs: (
+                mean(gains_of(runs)) * math.sqrt(len(runs)) / stdev(gains_of(runs)) if stdev(gains_of(runs)) else 0.0
+            )
         ),
         "You compare QAT with float, the other way round: what is lost to fp32. Asked is what rounding won.": of_gains(
             lambda run: run["float"] - run["qat, int8"]
@@ -872,6 +892,8 @@ def gain_of_rounding(answer: Callable) -> None:
             _runs((90.0, 89.0, 90.0, 90.5), (90.0, 89.0, 90.0, 92.0)),
             _runs(*((90.0, 89.0, 90.0, 90.0 + gain) for gain in (0.1, 0.5, 0.0))),
             _runs((90.0,) * 4, (90.0,) * 4),
+            # sorted for themselves, the arms differ by 1, 0.5 and 0.5; seed by seed by 4.5, -3 and 0.5
+            _runs((95.0, 88.0, 90.0, 94.5), (95.0, 88.0, 94.0, 91.0), (95.0, 88.0, 92.0, 92.5)),
             _runs(*((90.0, 89.0, 90.0, 90.0 + gain) for gain in (0.5, 1.5, 3.0))),
             _runs(*((90.0, 89.0, 90.0, 90.0 + gain) for gain in (0.0, 0.0, 0.5, 1.5, 2.0))),
             # 9 and 16 seeds: there 2 s / n, which for 4 is one standard error, is less than one
