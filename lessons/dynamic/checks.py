@@ -143,6 +143,23 @@ def dynamic_linear(answer: Callable) -> None:
         "Your range is that of the first row. Later rows may be wider: use all of x.": _layer(
             span=lambda x: _of_call(x[0])
         ),
+        "Your range is that of the last row, as a loop leaves it behind. Use all of x.": _layer(
+            span=lambda x: _of_call(x[-1])
+        ),
+        "Your zero point is 128, whatever the range. It is round(−low / scale).": _layer(
+            whole_zero=lambda zero: torch.full_like(zero, 128)
+        ),
+        "Your zero point comes from the highest value. It is round(−low / scale): the number that stands for 0.": _layer(
+            whole_zero=lambda zero: 255 - torch.round(zero)
+        ),
+        "You read the int8 weights as unsigned, so that -1 counts as 255. Convert their values: .int() or .float().": (
+            lambda x, w_q, w_scale, bias: right(x, w_q.view(torch.uint8), w_scale, bias)
+        ),
+        "Your halves go away from 0. Asked is the even neighbour, as torch.round has it.": _layer(
+            rounding=lambda v: v.sign() * torch.floor(v.abs() + 0.5),
+            whole_zero=lambda v: v.sign() * torch.floor(v.abs() + 0.5),
+        ),
+        "Your q begins at 1. It goes from 0 to 255.": _layer(clamp=(1, 255)),
         "Every row has a scale of its own in your result. torchao does that; here one scale serves the whole "
         "call.": _layer(span=lambda x: _span(x.amin(1, keepdim=True), x.amax(1, keepdim=True))),
         "Your map is symmetric, with the largest |x| at 127. Asked is 0 to 255 from lowest to highest.": _symmetric,
