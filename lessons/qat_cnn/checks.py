@@ -185,7 +185,12 @@ def _trained(found: list[_State]) -> None:
         faults = (
             (it.kind == "int8", "an int8 model", "It has no gradients. Convert a copy, train the model itself."),
             (plain, "a model whose weights are not rounded", "prepare_qat puts that rounding in; prepare does not."),
-            (it.mode != "training", "a model in evaluation mode", "Call eval() on the copy that you convert."),
+            (
+                it.mode != "training",
+                "a model in evaluation mode",
+                "Call eval() on the copy that you convert. The model that trains stays in training mode, also when freeze_bn_stats has "
+                "frozen its statistics.",
+            ),
             (not all(it.rounding), "a model that does not round", "Leave the fake quantization on to the end."),
         )
         for true, what, hint in faults:
@@ -202,17 +207,25 @@ def _noted(noted: object, epochs: int) -> None:
         hint = "You measure an int8 model in training mode. Call eval() on the copy before you convert it."
     elif same([_accuracy(n) for n in range(epochs)], noted):
         hint = "They are late by an epoch: measure after each, not before it."
+    elif same([_accuracy(0)] * epochs, noted):
+        hint = "The model that you convert has no epoch behind it: call train_epoch(prepared) in each, on the model of which you convert a copy."
     elif same([_accuracy(1)] * epochs, noted):
-        hint = "Each is that of a model trained for one epoch. Prepare once, before the loop, and train that model itself, not a copy."
+        hint = "Each is that of a model with one epoch behind it. Note what comes after each epoch, better or not. Prepare once, before the loop, and train that model itself, not a copy."
     elif same([value / 100 for value in expected], noted):
         hint = "You divide them by 100. Note what accuracy gives, as it is."
+    elif same([value * 100 for value in expected], noted):
+        hint = "You multiply them by 100. Note what accuracy gives, as it is."
+    elif same([max(expected)] * epochs, noted):
+        hint = "All are the best one. Note each as it comes, whether it is better or worse than the one before."
+    elif _is_list(noted) and len(noted) == epochs + 1 and same(expected, list(noted)[1:]):
+        hint = "The first is from before the training. Measure after each epoch, and only then."
     elif same(expected[::-1], noted) or same(sorted(expected), noted) or same(sorted(expected)[::-1], noted):
         hint = "Their order is another: note them as they come, the first epoch first."
     elif same(expected[-1:], noted) or same(expected[-1], noted):
         hint = "It is that of the last epoch alone. Measure after each, and note all of them in a list."
     elif any(same(value, noted) for value in (max(expected), min(expected), sum(expected) / epochs)):
         hint = "That is one number for all epochs. Return the list."
-    elif same(expected[: len(noted)] if _is_list(noted) else None, noted):
+    elif _is_list(noted) and same(expected[: len(noted)], noted):
         hint = f"There are {len(noted)}, and {epochs} epochs: train and measure in each, the first and the last too."
     elif _is_list(noted) and same(expected, noted[:epochs]):
         hint = f"There are {len(noted)}, and {epochs} epochs: train no longer than you are asked to, and measure once in each."
