@@ -158,6 +158,12 @@ def wanted(answer: Callable) -> None:
         "You look at the module right above the layer only. The layer itself may be kept, or a module further up.": rule(
             left_out=lambda name, kept: name.rpartition(".")[0] in kept
         ),
+        "You look at the first two parts of the path. A kept module may lie deeper.": rule(
+            left_out=lambda name, kept: name in kept or any(".".join(name.split(".")[:n]) in kept for n in (1, 2))
+        ),
+        "You take an underscore for a dot. 'body_fc1' is one name, and does not lie in 'body'.": rule(
+            left_out=lambda name, kept: any(name == k or name.startswith((f"{k}.", f"{k}_")) for k in kept)
+        ),
         "You take a kept name for a pattern, where a dot stands for any character. Compare texts, or use "
         "re.escape.": rule(left_out=lambda name, kept: any(re.match(rf"{k}(\.|$)", name) for k in kept)),
         "You compare names without their case. 'Body' and 'body' are two names.": rule(
@@ -230,8 +236,12 @@ def wanted(answer: Callable) -> None:
                 fits=lambda m, g: (m.in_features if isinstance(m, nn.Linear) else m.in1_features) % g == 0,
             ),
         ),
-        "You take every module that has a weight. The card asks for linear layers.": rule(
-            kind=lambda m: hasattr(m, "weight"), fits=lambda m, g: m.weight.shape[-1] % g == 0
+        "You take every module that has a weight. The card asks for linear layers.": (
+            rule(kind=lambda m: hasattr(m, "weight"), fits=lambda m, g: m.weight.shape[-1] % g == 0),
+            rule(
+                kind=lambda m: getattr(m, "weight", None) is not None and m.weight.dim() == 2,
+                fits=lambda m, g: m.weight.shape[1] % g == 0,
+            ),
         ),
         "Your answer is always False. Some layers are wanted.": lambda *_: False,
         "Your answer is always True. Only some linear layers are wanted.": lambda *_: True,
@@ -250,6 +260,11 @@ def wanted(answer: Callable) -> None:
             (linear(8, 4), "body.fc1", 4, ["bod"]),
             (linear(8, 4), "fc10", 4, ["fc1"]),
             (linear(8, 4), "fc1", 4, ["head", "fc1"]),
+            (linear(8, 4), "fc1", 4, ["fc1", "head"]),
+            (linear(8, 4), "body.fc1", 4, ["head", "body"]),
+            (linear(8, 4), "body_fc1", 4, ["body"]),
+            (linear(8, 4), "head.body.0.fc1", 4, ["head.body.0"]),
+            (linear(8, 4), "body.fc1", 4, ["body", "head"]),
             (linear(8, 4), "body.fc1", 4, ["fc1"]),
             (linear(8, 4), "head.body.fc1", 4, ["head.body"]),
             (linear(8, 4), "body.fc1", 4, ["body.fc1.0"]),
@@ -517,7 +532,23 @@ def packed_bytes(answer: Callable) -> None:
         "You count one scale for the whole weight.": size(scales=lambda *_: 1),
         "You group the rows. Groups are neighbours within a row.": size(scales=lambda r, c, g: up(r, g) * c),
         "You count a byte for each scale. It has scale_bytes.": size(each=lambda s: 1),
-        "You take scale_bytes for bits.": size(each=lambda s: s / 8),
+        "You take scale_bytes for bits.": (
+            size(each=lambda s: s / 8),
+            lambda r, c, b, g, s: r * up(c * b, 8) + up(r * up(c, g) * s, 8),
+            lambda r, c, b, g, s: r * (up(c * b, 8) + up(up(c, g) * s, 8)),
+        ),
+        "You round up once, the sum of weights and scales, for a row or for all of them. Round up twice in each row: its bytes, and its "
+        "groups.": (
+            lambda r, c, b, g, s: r * up(c * b * g + 8 * c * s, 8 * g),
+            lambda r, c, b, g, s: up(r * (c * b * g + 8 * c * s), 8 * g),
+        ),
+        "You round the bytes of a row, and its groups, to the nearest whole number. Round both up.": lambda r, c, b, g, s: (
+            r * (round(c * b / 8) + round(c / g) * s)
+        ),
+        "You give bits. The card asks for bytes.": (
+            lambda r, c, b, g, s: 8 * size()(r, c, b, g, s),
+            lambda r, c, b, g, s: r * c * b + 8 * r * up(c, g) * s,
+        ),
         "You multiply the scale's bytes by 8. They are bytes already.": size(each=lambda s: 8 * s),
         "You count a zero point for each group, as large as the scale. This format has scales only.": size(
             each=lambda s: 2 * s
