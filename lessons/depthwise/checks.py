@@ -312,6 +312,7 @@ def _in_float(block: nn.Module, x: torch.Tensor, conv: nn.Conv2d, facts: tuple) 
     known = {
         "The ReLU is missing: it comes after the sum.": x + after,
         "The ReLU belongs after the sum, not before it.": x + torch.relu(after),
+        "The ReLU belongs after the sum, and not on x before it.": clamped + after,
         "The shortcut is missing: the input itself is added.": torch.relu(after),
         "Nothing is added to conv(x), and the ReLU is missing.": after,
         "You add conv(x) to itself. The shortcut is x.": torch.relu(after + after),
