@@ -349,7 +349,7 @@ show.repaired(before, broken, after, won)
 #
 # <!-- page -->
 #
-# The damage sits in almost a million rounded weights, so the bypass cannot undo the errors one by one: the matrix of rank 4 that comes nearest to the rounding error leaves more than nine tenths of its square (Deeper). It need not undo them, because the loss depends on outputs alone. Are the outputs of the layers less wrong, then? In a trial each layer alone got the inputs of the float model: with the bypass, the squared error of its outputs was 0.98 to 1.08 times what it was without. So the bypass does not repair the layers one by one. What it changes instead we have not found out. The rest of the loss stays after these 40 steps; whether more steps win more was not tried. And nothing so far says that this is a repair at all, because the model has also been trained for 40 steps more. That is the next question.
+# The damage sits in almost a million rounded weights, so the bypass cannot undo the errors one by one: the matrix of rank 4 that comes nearest to the rounding error leaves more than nine tenths of its square (*Deeper*). It need not undo them, because the loss depends on outputs alone. Are the outputs of the layers less wrong, then? In a trial each layer alone got the inputs of the float model: with the bypass, the squared error of its outputs was 0.98 to 1.08 times what it was without. So the bypass does not repair the layers one by one. What it changes instead we have not found out. The rest of the loss stays after these 40 steps; whether more steps win more was not tried. And nothing so far says that this is a repair at all, because the model has also been trained for 40 steps more. That is the next question.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The bypass, or only more training?
@@ -442,7 +442,7 @@ show.merges(left, moved, float_error)
 #
 # <!-- page -->
 #
-# Merged into the codes, the model is the base again: of almost a million codes at most a few have moved (in the run on this page none). Training tools warn of this at 4 bits, too: PEFT says that a merge into a 4-bit layer "may get different generations due to rounding errors" ([issue 2321](https://github.com/huggingface/peft/issues/2321)). A *new* grid for each row, fitted to base and bypass, does not save the gain either; Deeper shows why.
+# Merged into the codes, the model is the base again: of almost a million codes at most a few have moved (in the run on this page none). Training tools warn of this at 4 bits, too: PEFT says that a merge into a 4-bit layer "may get different generations due to rounding errors" ([issue 2321](https://github.com/huggingface/peft/issues/2321)). A *new* grid for each row, fitted to base and bypass, does not save the gain either; *Deeper* shows why.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Where does it go?

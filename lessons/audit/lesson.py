@@ -260,7 +260,7 @@ def unlisted(called):
 # *For the lecturer, 2 min.* Draw queries times keys, then shares times values, as two small matrices. Ask: "Which of the two factors is a weight?" Neither is. Then show the figure and point at the orange box.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A reminder of what attention does, because we need it twice. Every token of the text gets three vectors, its *query*, its *key* and its *value*, from a linear layer. The query of a token is multiplied with the keys of all tokens, which gives one number for each of them. A softmax turns these numbers into shares that add up to 1. The values of all tokens, each multiplied by its share, are added up, and a last linear layer takes the sum. Write down which of these steps are modules of the model.
+# What attention does, in short, because we need it twice ([[attention]] takes its time for it). Every token of the text gets three vectors, its *query*, its *key* and its *value*, from a linear layer. The query of a token is multiplied with the keys of all tokens, which gives one number for each of them. A softmax turns these numbers into shares that add up to 1. The values of all tokens, each multiplied by its share, are added up, and a last linear layer takes the sum. Write down which of these steps are modules of the model.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 block = nn.Sequential(models.EncoderLayer(768, 12, 3072).eval().requires_grad_(False))

@@ -807,6 +807,22 @@ Table(["opponent", "difference, points", "two standard errors, paired", "as if u
 #
 # In a trial we repeated the two recipes of *The same experiment on real networks* with other rates and seeds, and compared the scatter (the standard deviation) of the differences within the seeds with what it would be if the seeds did not belong together. At the rate 0.002 it was 0.20 points in place of 0.26 (seeds 0 to 9) and 0.26 in place of 0.33 (seeds 10 to 39); at 0.016 it was 0.59 in place of 0.73 and 0.37 in place of 0.42. So pairs took 12 to 23 % off the scatter, though both recipes are the same training for three quarters of the way. At five other rates, with ten seeds each, they took off at most 16 %, and at two of these the pairs scattered a little *more*. For *constant at 0.002* and *falling at 0.016*, which differ from the first step on, the accuracies of a seed had no positive correlation: −0.18 and −0.10.
 #
+# ### Which rule for how many trainings?
+#
+# The lessons compare trainings with three to ten seeds, and they use more than one rule to say that a difference is more than luck. The rules ask for different things, and each is worth more with more seeds. Here they are side by side, with what luck alone would reach if two recipes were equally good:
+#
+# | seeds | all differences have the same sign: how often by luck | a mean difference counts beyond so many standard errors (95 %) | all values of one arm lie above all of the other: how often by luck |
+# |--:|--:|--:|--:|
+# | 3 | 1 time in 4 | 4.3 | 1 time in 10 |
+# | 4 | 1 in 8 | 3.2 | 1 in 35 |
+# | 5 | 1 in 16 | 2.8 | 1 in 126 |
+# | 6 | 1 in 32 | 2.6 | 1 in 462 |
+# | 10 | 1 in 512 | 2.3 | 1 in 92,378 |
+#
+# The second column counts coins, as above: with $n$ seeds luck gives $n$ equal signs in two of $2^n$ cases. The third is *Student's t*; with many seeds it comes down to the 2 of the rule of thumb, and with few it is larger, because the spread itself was estimated from few numbers. The last column counts in how many ways $2n$ values can be divided into two halves; two of these ways put one arm on top. It is the strictest rule, and it can be met only where the seeds differ less than the arms do.
+#
+# So three seeds with one sign are a hint and not a proof, and a lesson that has no more says so. What helps most costs nothing: say before you look which rule you will use, and use it once. Whoever tries twenty comparisons will find one of "1 in 20" among them.
+#
 # ### What is wrong with choosing by the test images?
 #
 # We chose the passes and the rates of section 4, and the rate 0.016 of the experiment on real networks, by the test images. The best of many tries is partly the luckiest on just these images, so its accuracy is a little too high. In the experiment the differences are far larger than that. For a report, keep some of the *training* images apart, choose by them, and use the test images once, at the end.

@@ -453,7 +453,7 @@ show.bytes_of_cases(weight_bytes, token_bytes)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # To say what rounding costs we need a measure of how well a language model does. For each character of a text that it has never seen, the model gives the true next character a probability $p$, and the loss is $-\ln p$. Say that for three characters $p$ is 1/2, 1/4 and 1/8. The losses are 0.69, 1.39 and 2.08, their mean is 1.39, and $e^{1.39} = 4$. So on average the model hesitates as if it had to choose among 4 equally likely characters. This number is the **perplexity**. A model that knows nothing gives each of the 96 characters 1/96, and its perplexity is 96. The perplexity of our model is less than 4.
 #
-# Rounding works as in [[integers]]. A head's key for one token is a row of 32 numbers. Say that the largest of them is 2.54. Then the scale is 2.54 / 127 = 0.02, and the number 0.513 becomes round(25.65) = 26, which is read as 0.52.
+# Rounding works as in [[integers]] but for the divisor, 127. A head's key for one token is a row of 32 numbers. Say that the largest of them is 2.54. Then the scale is 2.54 / 127 = 0.02, and the number 0.513 becomes round(25.65) = 26, which is read as 0.52.
 
 
 # %% slideshow={"slide_type": "skip"}

@@ -87,7 +87,9 @@ print(f"{first.ratio('int8'):.1f} times as fast as eager fp32")
 #
 # <!-- page -->
 #
-# The factor of this run stands above. # A processor with instructions for 8-bit integers multiplies some four times as many of them as fp32 numbers in one instruction, and it reads a quarter of the bytes. So a factor of that kind is plausible. But a factor is a quotient of two times, and so far we know neither where the one comes from nor whether the other is a good one. PyTorch's own post about this line calls its speed-up 1.8 ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), for BERT-base on a Xeon of that time: 581 ms became 313 ms, which is 1.86. On a processor without fast instructions for 8-bit integers the line can be slower than fp32.
+# The factor of this run stands above.
+#
+# A processor with instructions for 8-bit integers multiplies some four times as many of them as fp32 numbers in one instruction, and it reads a quarter of the bytes. So a factor of that kind is plausible. But a factor is a quotient of two times, and so far we know neither where the one comes from nor whether the other is a good one. PyTorch's own post about this line calls its speed-up 1.8 ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), for BERT-base on a Xeon of that time: 581 ms became 313 ms, which is 1.86. On a processor without fast instructions for 8-bit integers the line can be slower than fp32.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. One dynamic call
@@ -327,7 +329,7 @@ show.three_files(sizes, rest, cosines)
 # **Predict.** The cosine was above 0.999. Will it show the difference? And why, or why not?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Hands for yes and no; ask for the reason before the figure. Say that the cosine again stays above 0.999, and that the figure shows the rounding itself: the error of a row over its own length. Left panel: all rows reach equally far. Right panel: the table of a small network that reads four words of Python source code and foretells the fifth. "Where did the range of these rows come from?" From training: frequent words were moved often.
+# *For the lecturer, 3 min.* Hands for yes and no; ask for the reason before the figure. Say that the cosine again stays above 0.999, and that the figure shows the rounding itself: the error of a row over its own length. Left panel: all rows reach equally far. Right panel: the table of a small network that reads four words of Python source code and predicts the fifth. "Where did the range of these rows come from?" From training: frequent words were moved often.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # (Before you answer: how were the weights of this network made?)
@@ -356,7 +358,7 @@ cosines["one scale a table"] = agreement(one_scale)
 print(f"a scale a row {cosines['embeddings too']:.5f}, one scale a table {cosines['one scale a table']:.5f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Compare the two numbers with your prediction. Then we need a table that was *trained*. We cannot download BERT here, so we train a small one: a network reads four words of Python source code and foretells the fifth. Its table has a row of 32 numbers for each of the 4,000 most frequent words, and begins with random numbers. Training takes a few seconds.
+# Compare the two numbers with your prediction. Then we need a table that was *trained*. We cannot download BERT here, so we train a small one: a network reads four words of Python source code and predicts the fifth. Its table has a row of 32 numbers for each of the 4,000 most frequent words, and begins with random numbers. Training takes a few seconds.
 #
 # The figure measures the rounding itself, so that no network can hide it: the length of a row's error, as a share of the length of the row.
 
@@ -532,7 +534,9 @@ show.lstm_table(files, accuracy, speed)
 #
 # <!-- page -->
 #
-# The accuracy stays. (The LSTM, of [Hochreiter and Schmidhuber, 1997](https://doi.org/10.1162/neco.1997.9.8.1735), was trained for one pass over the images; a step reads one row of 28 pixels.) # The price of the call is paid once for 28 steps, so it is not the reason. This table cannot say what is. Its fp32 rival is not a loop of simple products: `nn.LSTM` may run by a routine that was written for LSTMs. [[audit]] counts what both of them run, and builds the control. Here we note once more that a speed-up is a quotient, and that a good denominator makes it small.
+# The accuracy stays. (The LSTM, of [Hochreiter and Schmidhuber, 1997](https://doi.org/10.1162/neco.1997.9.8.1735), was trained for one pass over the images; a step reads one row of 28 pixels.)
+#
+# The price of the call is paid once for 28 steps, so it is not the reason. This table cannot say what is. Its fp32 rival is not a loop of simple products: `nn.LSTM` may run by a routine that was written for LSTMs. [[audit]] counts what both of them run, and builds the control. Here we note once more that a speed-up is a quotient, and that a good denominator makes it small.
 #
 # The float16 file is a modest rival and a good one: half the bytes, no accuracy lost, no other routine. It saves no time, because it is fp32 again once it is loaded.
 
@@ -643,7 +647,9 @@ show.rates(lstm_times)
 #
 # <!-- page -->
 #
-# (fp32 is the `nn.LSTM` of section 6. Further to the right in the figure are more bytes in a step.) # If int8 were faster at equal bytes too, its merit would be a better routine, and the remedy a better fp32 library (section 3). But the two points lie close together, while the gain at 1,024 units is above 5. Then follow the orange line to the right: from 4.2 to 16.8 MB and on to 67 MB the fp32 LSTM reads ever fewer bytes a second, while int8, with a quarter of them, stays on the high part. That is the factor above 4: fewer bytes, *and* each of them is read faster.
+# (fp32 is the `nn.LSTM` of section 6. Further to the right in the figure are more bytes in a step.)
+#
+# If int8 were faster at equal bytes too, its merit would be a better routine, and the remedy a better fp32 library (section 3). But the two points lie close together, while the gain at 1,024 units is above 5. Then follow the orange line to the right: from 4.2 to 16.8 MB and on to 67 MB the fp32 LSTM reads ever fewer bytes a second, while int8, with a quarter of them, stays on the high part. That is the factor above 4: fewer bytes, *and* each of them is read faster.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Takes the gain apart into four and two factors, beside what plain reading loses.

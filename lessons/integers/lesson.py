@@ -777,6 +777,19 @@ Table(
 #
 # Does a smaller step not clip the largest weights, with an error that has no bound? It does, and yet it can pay. Take the hundred weights of section 4 again. With the step 0.4, 99 of them lose 0.1 each, and the 0.6 becomes 0.4: the squared errors sum up to 99 · 0.01 + 0.04 = 1.03. Their σ is 0.117. With this step and whole steps, ±0.1 becomes ±0.117, and 0.6 is clipped to 0.117: 99 · 0.0003 + 0.23 = 0.26. One large error costs less than 99 middling ones. (Why σ? For normal data and the levels −2 to 1 a step of 1.05 σ has the least squared error, computed; our weights are only roughly normal.)
 #
+# ### Four rules for one scale
+#
+# Without a zero point a scale follows from one number, the largest magnitude $m$. This lesson divides by half of the $2^b - 1$ steps that lie between the first and the last level. Other lessons and other libraries divide by something else, because $b$ bits have one negative level more than positive ones. With 8 bits and $m = 1$:
+#
+# | rule | scale | what becomes of $+m$ and $-m$ | who uses it |
+# |---|---|---|---|
+# | $2m / (2^b - 1)$ | 1/127.5 = 0.00784 | +1 lies half a step beyond the last level, and is clipped by half a step | this lesson, PyTorch's observers, and what torchao calls `SYMMETRIC` ([[torchao]]) |
+# | $m / (2^{b-1} - 1)$ | 1/127 = 0.00787 | both lie on a level; the level −128 is never used | the cache of [[decoding]] |
+# | the larger of (negative end) / $2^{b-1}$ and (positive end) / $(2^{b-1} - 1)$ | 1/127 here; 1/128 if no weight were above 0.99 | nothing is clipped | rounding while PyTorch trains ([[qat_cnn]]), torchao's `SYMMETRIC_NO_CLIPPING_ERR` |
+# | $m / 2^{b-1}$ | 1/128 = 0.00781 | −1 lies on the last level, and +1 is clipped by a whole step | an exercise of [[weight_only]] |
+#
+# With 8 bits the four differ by less than one per cent, and hardly any network notices which one was taken. With 2 bits and weights from −1 to 1 the scales are 0.67, 1, 1 and 0.5, and then it decides. So a report on few bits has to say which rule it means. "Symmetric" alone says only that there is no zero point.
+#
 # ### Four weights in one byte
 #
 # The smallest integer type of torch takes a whole byte. As an `int8` tensor our 2-bit integers would take as many bytes as those of 8 bits; the 15 kB of section 1 were only computed. To get down to them one must *pack* four integers into each byte. Take −1, 0, 1, 0. Add 2, so that none is negative: 1, 2, 3, 2. Then 1 + 4 · 2 + 16 · 3 + 64 · 2 = 185 is one byte that holds all four. [[weight_only]] packs its file in this way.

@@ -3,7 +3,7 @@
 #   course:
 #     promise: You will let a Trainer quantize while it trains, find out why a short callback of your own fails at it, and ship what comes out.
 #     seconds: 50
-#     needs: [measuring, integers, observers, static, qat]
+#     needs: [measuring, integers, observers, static, qat, qat_cnn]
 #     goals:
 #       - Write a callback that quantizes while a Trainer trains, and say at which moments it has to act.
 #       - Say why a range that follows too slowly ruins a short training, with the sum by hand.
@@ -176,7 +176,7 @@ print(f"MAPE {float_error:.1f} %")
 # *For the lecturer, 3 min.* Let the room name what stands where in the loop of [[qat]]: `prepare_qat`, which puts rounding into each layer, before the first step; `convert`, which makes real int8 layers, after the last one. Those are the two hooks. Then vote: most say A or B. It is C. The 4 modules say that it really computes in int8, and nothing raised an error; 31.8 % is twice the linear model's 15 %. Do not explain: "Every line is right. Let us look for what is wrong."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A short reminder of [[qat]]. `QuantStub` and `DeQuantStub` mark where numbers become integers, and where integers become numbers again. `prepare_qat` puts **fake quantization** into each layer: it rounds weights and outputs to the values that int8 could hold, and goes on computing in float, so that gradients flow. A **moving-average observer** finds the range of the outputs while it trains. `convert` replaces each layer by one that computes in int8 with the ranges found. Here each of these stands at its hook.
+# A short reminder of [[static]], [[qat]] and [[qat_cnn]]. `QuantStub` and `DeQuantStub` mark where numbers become integers, and where integers become numbers again. `prepare_qat` puts **fake quantization** into each layer: it rounds weights and outputs to the values that int8 could hold, and goes on computing in float, so that gradients flow. A **moving-average observer** finds the range of the outputs while it trains. `convert` replaces each layer by one that computes in int8 with the ranges found. Here each of these stands at its hook.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -216,7 +216,7 @@ print(f"{in_int8} modules in int8, MAPE {first_error:.1f} %")
 #
 # <!-- page -->
 #
-# The audit ([[audit]]) says that the model really computes in int8, so the two hooks did what they should. Nothing was forgotten, and nothing raised an error. And yet the model is useless: the linear model of the figure above, with one multiplication for each pixel, has half its error.
+# The audit ([[audit]]) says that the model really computes in int8, so the two hooks did what they should. Nothing was forgotten, and nothing raised an error. And yet the model is useless: the linear model of the figure above, with one multiplication for each pixel, has half its error (the caption of that figure has the number).
 #
 # Many people would stop here and report that "int8 costs 24 points on this task". Let us look at what the observers saw before we believe it.
 

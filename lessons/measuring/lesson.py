@@ -298,7 +298,7 @@ show.scatter(samples)
 #
 # The IQR says how far single calls scatter (their **spread**). It does not say how sure the median is: more calls make the median surer, and the scatter stays what it is.
 #
-# If there is a floor, why not report the *fastest* call? It is a fair choice, and often a steadier number than the median. But it answers another question: how fast the code *could* run with nothing in its way. Whichever you choose, take the same for both candidates. The mean of one against the fastest call of the other makes a speed-up out of nothing: with the seven calls above it would be 22 / 10 = 2.2, for a function against itself.
+# If there is a floor, why not report the *fastest* call? It is fair, and often steadier than the median; some lessons take it, and say so. But it answers another question: how fast the code *could* run with nothing in its way. Whichever you choose, take the same for both candidates. The mean of one against the fastest call of the other makes a speed-up out of nothing: above it would be 22 / 10 = 2.2, for a function against itself.
 #
 # This course reports median and IQR. They are the wrong choice if somebody waits for each single answer, because then one answer in a hundred that takes ten times as long matters to them. Report the tail as well: of 300 sorted times, the 297th says that 99 of 100 calls are no slower (the *99th percentile*).
 
@@ -404,7 +404,7 @@ for name in ("A again", "B: without notes"):
 # | Were both summed up in the same way? | the fastest call of B against the mean of A flatters B |
 # | Same number of threads, inputs, mode and clock? | the ratio measures that difference as well |
 # | Do both give the same answers? | a faster function that computes something else is no gain |
-# | How far from 1 is the ratio of a function to itself? | a gain no larger than that may be noise |
+# | How far from 1 does the A/A test come out? | a gain no larger than that may be noise |
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. What does a second thread do?
@@ -604,7 +604,7 @@ def flawed_lines_solution():
 # ### One report, taken apart
 #
 # "We ran the old version 100 times, then the new version 100 times. Old: 20.0 ms on average. New: 8.0 ms at best. The new one is 2.5 times as fast." *Were both warm?* If the first call of the old one took 300 ms and every other one 17 ms, its mean is (300 + 99 · 17) / 100 = 19.8 ms: a single cold call has added nearly 3 ms. *Did they take turns?* No. If the processor slowed down
-# meanwhile, that hurt the new one, so not every fault flatters it. *Were both summed up in the same way?* No: a mean was divided by a minimum. If both medians were known, say 17 and 11 ms, the speed-up would be 1.5. *How far from 1 is the ratio of a function to itself?* Nobody looked. Only a new measurement can say what the speed-up is.
+# meanwhile, that hurt the new one, so not every fault flatters it. *Were both summed up in the same way?* No: a mean was divided by a minimum. If both medians were known, say 17 and 11 ms, the speed-up would be 1.5. *How far from 1 does the A/A test come out?* Nobody looked. Only a new measurement can say what the speed-up is.
 #
 # ### Why were some of the 300 calls faster?
 #

@@ -458,7 +458,7 @@ show.scores_table(*scores)
 #
 # A second question hides in the comparison: *with which weights does a weight compete?* In the first two rows of the table it competes with the whole layer. The authors of the new score let it compete only with the weights of its own neuron, its row, and use it for large language models. That is what the last two rows do. Here both rankings inside the rows cost more at 90 % than magnitude over the whole layer, in all six trainings. A ranking over the layer may take nearly everything from one neuron and little from another. It seems that some neurons of `fc1` need far fewer weights than others, and section 6 shows which.
 #
-# So a score with a better reason is a proposal. Try it on your own network, and in more than one training before you believe the winner. [[scores]] compares more scores, on another network.
+# So a score with a better reason is a proposal. Try it on your own network, and in more than one training before you believe the winner. [[scores]] tries this one again, under the name that its authors gave it, *Wanda*. There it gains several points over magnitude, where here it gains and loses in turn. Both are right, and much differs between them: there the inputs of the layer are the pixels of the image, of which many are dark in nearly every image, while the inputs of our `fc1` have passed through two convolutions. A score that looks at the inputs has more to say where the inputs differ more. (That this is the cause is a guess; nobody has exchanged the inputs alone.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. Why does magnitude work here?

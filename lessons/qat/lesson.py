@@ -124,7 +124,9 @@ Table(
 #
 # <!-- page -->
 #
-# Down to 3 bits it loses little. # One large weight is enough to do the damage. Take a layer with a hundred weights: ninety-nine have a magnitude of about 0.1, and one is 0.6. With 2 bits the step is $\frac{2}{3} \cdot 0.6 = 0.4$. A weight of 0.1 is a quarter of a step and is rounded to 0, so ninety-nine weights disappear. With 3 bits the step is $1.2 / 7 = 0.17$, and 0.1 is rounded to one step.
+# Down to 3 bits it loses little.
+#
+# One large weight is enough to do the damage. Take a layer with a hundred weights: ninety-nine have a magnitude of about 0.1, and one is 0.6. With 2 bits the step is $\frac{2}{3} \cdot 0.6 = 0.4$. A weight of 0.1 is a quarter of a step and is rounded to 0, so ninety-nine weights disappear. With 3 bits the step is $1.2 / 7 = 0.17$, and 0.1 is rounded to one step.
 #
 # In [[integers]] a smaller step, the standard deviation σ of the layer's weights, repaired much of this damage. Keep that in mind; section 6 comes back to it. First we try another remedy. The network learned its weights without knowing that they would be rounded. Could it *learn* weights that bear the rounding?
 #
@@ -441,7 +443,7 @@ show.gains_by_bits(results, BITS)
 # **How to read it:** a mean difference counts when it is larger than the number behind the ±, twice its standard error.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How sure is a mean of four? Some networks are better than others, in all arms, so we do not compare the means of the arms; we take the difference within each network first. Suppose that three networks gave the differences 0.6, 0.3 and 0.9 points. Their mean is 0.6, and their standard deviation 0.3. A mean of $n$ numbers is more certain than one of them: its **standard error** is the standard deviation divided by $\sqrt{n}$, here $0.3 / \sqrt 3 = 0.17$. As a rough rule, a mean difference is more than noise if it exceeds twice its standard error: 0.6 is more than 0.35, so it counts.
+# How sure is a mean of four? Some networks are better than others, in all arms, so we do not compare the means of the arms; we take the difference within each network first. Suppose that three networks gave the differences 0.6, 0.3 and 0.9 points. Their mean is 0.6, and their standard deviation 0.3. A mean of $n$ numbers is more certain than one of them: its **standard error** is the standard deviation divided by $\sqrt{n}$, here $0.3 / \sqrt 3 = 0.17$. As a rough rule, a mean difference is more than noise if it exceeds twice its standard error: 0.6 is more than 0.35, so it counts. The rule is for many numbers. With four, the standard deviation is itself uncertain, and for 95 % certainty the factor would be 3.2 (*Student's t*). So take what lies between two and three standard errors as a hint, and look whether all four networks agree. ([[baseline]] has the factors, under *Deeper*.)
 #
 # Now read the table. At 8 bits QAT is 0.64 points ahead of *plain* in the run on this page, which is less than its ±, so it does not count, and against *trained on* nothing of it is left. At 4 bits the lead over *plain* counts, but most of it disappears when the opponent is trained on as long: about 0.2 points are left. Whoever compares QAT with the network from which it started reports a gain that has nothing to do with rounding. At 3 bits about half a point is due to the rounding in the loop. And at 2 bits it is more than 50 points, as the colleague said.
 #

@@ -379,7 +379,7 @@ show.in_percent(
 #
 # **By hand.** Take two channels with the same small weights, at most 0.03, and $\gamma = 1$; PyTorch's $\epsilon$ is 0.00001. The results of the first vary with $\sigma^2 = 0.04$, so its factor is $1 / \sqrt{0.04} = 5$, and its largest folded weight is 0.15. The results of the second channel never vary, because its input is always 0: behind a ReLU this happens. Its running variance has decayed to 0, and the factor is $1 / \sqrt{0.00001} = 316$. Its largest folded weight is 9.5. It sets the step of the layer, $2 \cdot 9.5 / 255 \approx 0.075$, and the weights of the first channel become at most two steps.
 #
-# In float the 9.5 does no harm, because it is multiplied with inputs that are always 0. The next cell sets such weights to 0 by hand; the bias stays. (Dead means here: a variance below 1e-20.)
+# In float the 9.5 does no harm, because it is multiplied with inputs that are always 0. The next cell sets such weights to 0 by hand; the bias stays. (Dead means here a variance below 1e-20, which leaves out one that [[depthwise]] counted.)
 
 # %% slideshow={"slide_type": "skip"}
 repaired = copy.deepcopy(depthwise)

@@ -320,7 +320,7 @@ show.files_table(files, {"fp32": model, "bf16": half, "int8, torchao": int8})
 # Check it whenever you quantize a model with a tied head. The speed tells nothing about it, because the table is not read.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### Does it still foretell a text?
+# ### Does it still predict a text?
 #
 # **Perplexity** ([[decoding]]): among how many equally likely tokens the model hesitates. Put a text of your own into `TEXT`.
 #
@@ -345,7 +345,7 @@ show.perplexity_table(perplexity, len(ids), loaded)
 #
 # With the same probability for each of $V$ tokens, $p = 1/V$, the loss is $\ln V = \ln 49{,}152 = 10.80$ nats for each token, and $e^{10.80} = 49{,}152$. Random weights do not give quite the same probability to each: some logits are higher and some lower by chance. The loss is a logarithm, and a logarithm loses more where the next token has a smaller probability than it gains where the next token has a larger one, so the perplexity lies a little above $V$. (Logits with a spread of 0.48 give $e^{0.48^2 / 2} = 1.12$ times $V$ on average.)
 #
-# This number says **nothing about quality**. It is a check of the program, and a coarse one. If a model with random weights as small as these has a perplexity far from $V$, something is wrong with the measurement. In a trial with the softmax over the wrong dimension it came out at less than a hundredth of $V$. Other mistakes stay hidden: with targets that were shifted by one place it was 0.9 $V$, because random weights foretell the wrong token as badly as the right one. (Larger random weights are another case. They are sure of something by chance, and their perplexity lies far above $V$.)
+# This number says **nothing about quality**. It is a check of the program, and a coarse one. If a model with random weights as small as these has a perplexity far from $V$, something is wrong with the measurement. In a trial with the softmax over the wrong dimension it came out at less than a hundredth of $V$. Other mistakes stay hidden: with targets that were shifted by one place it was 0.9 $V$, because random weights predict the wrong token as badly as the right one. (Larger random weights are another case. They are sure of something by chance, and their perplexity lies far above $V$.)
 #
 # And if a *downloaded* model shows a perplexity near $V$, its weights were probably not loaded. With the tokenizer of another model it is sure of tokens that do not come: in a trial with a small trained model the perplexity was then 2 to 8 times $V$.
 #

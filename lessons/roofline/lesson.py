@@ -540,6 +540,8 @@ show.watts(width, seconds[1], device, lambda: linear(one, next(turn)))
 # | 4, pruning | | fewer, where the file can leave them out | fewer, where the code can skip them |
 # | 5, tickets and teachers | | fewer, as in pruning or with a smaller network | fewer, with a smaller network |
 # | 6, in a Trainer | fewer | as in pruning | |
+# | 7, language models | fewer, of weights and cache | | fewer, with a cache |
+# | 8, capstone | fewer, chosen for each layer | fewer, coded in few bits | |
 #
 # A larger batch changes none of these three. It shares the weights among more inputs. Fewer bits and fewer weights shorten the time of the memory. Fewer MACs shorten the time of the arithmetic, and so do fewer bits where the processor computes faster with them. This lesson tells you which of the two times counts for a layer.
 

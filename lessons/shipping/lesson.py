@@ -344,7 +344,7 @@ won = {name: show.kind(row) if row else "nobody" for name, row in winners.items(
 show.scenes(CUSTOMERS, winners)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **The web page's winner has both, the battery's has fewer bits, and the server's has neither, because each budget limits another resource.** Write the budget down *before* you look at the rows, and let "nobody" be an answer.
+# **The web page's winner has both, the battery's has fewer bits, and the server's has neither, where int8 in the same runtime ties with it; each budget limits another resource.** Write the budget down *before* you look at the rows, and let "nobody" be an answer.
 #
 # <!-- page -->
 #
@@ -425,7 +425,7 @@ STEPS = {
 #
 # The remedy: compute the mean output over the images, here (10, 0), and subtract it. What is left of the float outputs is (0, 0.1) and (0, −0.1), and of the copy's (0, 0) and (0, 0). Now signal and error are equal, the ratio is 1, and that is 0 dB: nothing left. We remove the mean of each network's own outputs, so that a shift which is the same for every image does not count as an error. (Such a shift can still change which class wins. That is why the agreement stands beside the decibels.)
 #
-# With the same means we can ask whether there is any signal: what share of the power differs from image to image? For the two images it is $0.01/100.01$, one part in ten thousand. `silent` refuses a comparison where this share is below 5 %. The limit is ours. It lies between the random SmallCNNs and SqueezeNets that we tried (the most is 2.3 %, a SqueezeNet) and the trained networks (the least is 40 %, the SmallCNN below); a network of yours that lies in between deserves a look at its outputs. The share alone does not tell trained from random: a random EfficientNet under Deeper has 40 % as well, and `silent` refuses it by its first line, because its outputs are nearly 0.
+# With the same means we can ask whether there is any signal: what share of the power differs from image to image? For the two images it is $0.01/100.01$, one part in ten thousand. `silent` refuses a comparison where this share is below 5 %. The limit is ours. It lies between the random SmallCNNs and SqueezeNets that we tried (the most is 2.3 %, a SqueezeNet) and the trained networks (the least is 40 %, the SmallCNN below); a network of yours that lies in between deserves a look at its outputs. The share alone does not tell trained from random: a random EfficientNet under *Deeper* has 40 % as well, and `silent` refuses it by its first line, because its outputs are nearly 0.
 #
 # And what does the *agreement* see that an accuracy does not? By hand: of 100 images the original gets 90 right. A copy breaks five of these and repairs five others. Its accuracy is 90 % again, as if nothing had happened. But it gives another class to at least ten images, so the agreement is at most 90 %. A customer whose software relies on the old answers would notice. The agreement says nothing about quality, though: a copy that agrees on every image with a poor original is as poor.
 
@@ -486,7 +486,7 @@ show.rulers_table(rulers)
 #
 # In the run on this page the plain ruler gives the random copies 10 dB and more above the trained one, which would mean a tenth of the relative error. With the mean removed the trained copy has 9.6 dB, two of the three random ones have about half as many, and the third is level with the trained one. So the plain ruler had measured the constant. How large the error of the trained copy is can be read now: 9.6 dB is a ratio of about nine, so the error has a ninth of the power of what differs from image to image.
 #
-# Does it follow that trained networks survive pruning better than random ones? Not from this table, because two things differ: the weights, and where the half was cut. Global pruning takes the smallest weights of *all* layers together, and these lie in other layers of a random network. The control under Deeper gives the random networks the trained one's cut in each layer. And there is a simpler reason not to draw conclusions from the random rows: `silent` refuses all three. A comparison with something that says nothing is no comparison, whatever the number.
+# Does it follow that trained networks survive pruning better than random ones? Not from this table, because two things differ: the weights, and where the half was cut. Global pruning takes the smallest weights of *all* layers together, and these lie in other layers of a random network. The control under *Deeper* gives the random networks the trained one's cut in each layer. And there is a simpler reason not to draw conclusions from the random rows: `silent` refuses all three. A comparison with something that says nothing is no comparison, whatever the number.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The template
@@ -849,11 +849,11 @@ claims.show("shipping")
 # ## Remember: the course in ten lines
 #
 # 1. Measure in turn, on one thread, beside a baseline: [[measuring]].
-# 2. Know what a layer waits for, arithmetic or bytes: [[roofline]].
+# 2. Know what a layer waits for, arithmetic or bytes ([[roofline]]), and in training what memory holds: [[training_memory]].
 # 3. An integer needs a scale, and a scale needs a range: [[observers]].
 # 4. Look which layers really run in int8: [[audit]].
 # 5. A zero is worth nothing until something leaves it out: [[zero_worth]].
-# 6. Compare scores at the same budget, each at its best, and with chance: [[scores]].
+# 6. Compare scores at the same budget, each at its best, and with chance ([[scores]]); a Trainer's callback does what its code does, so test it: [[lightning_pruning]].
 # 7. A teacher helped where images were few: [[students]].
 # 8. A language model reads all its weights for each token ([[decoding]]): give them fewer bits, [[weight_only]].
 # 9. Prune, share and code into one file: [[deep_compression]].
