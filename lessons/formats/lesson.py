@@ -387,7 +387,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With SGD most updates would change nothing in bf16 (C). In fp16 it would be about half of them, and in fp32 very few.**
+# **With SGD most updates would change nothing in bf16 (C). In fp16 it would be more than half of them, and in fp32 very few.**
 #
 # <!-- page -->
 #

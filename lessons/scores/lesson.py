@@ -640,7 +640,7 @@ deeper = show.race(bench, more, [(0.05, "both layers")], made_up_for)
 show.race_table({key: of_key for key, of_key in (outcomes | deeper).items() if key[1:] == (0.05, "both layers")})
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Movement's choice, repaired, is first before the steps and after them, and movement alone is next after the steps. Taylor gains with ten times as many digits, and stays behind; with all 60,000 (outside this page) 77 % are right just pruned. So it is not the number of digits alone that makes the difference. On this network and task the sign makes little difference: without it movement is a few points behind just pruned, and within half a point after the steps. D3 tries another task.
+# Movement's choice, repaired, is first before the steps and after them, and movement alone is next after the steps. Taylor gains with ten times as many digits, and stays behind; with all 60,000 (outside this page) 77 % are right just pruned. So it is not the number of digits alone that makes the difference. On this network and task the sign makes little difference: without it movement is a few points behind just pruned, and within half a point after the steps. In [[own_method]] the same score, with its sign, was the worst of all. So its rank is not a property of the score alone; D3 looks for what differs, and tries another task.
 #
 # Does movement win because it keeps the outputs of the layer best? The table of section 4 with two more rows answers that.
 

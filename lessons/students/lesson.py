@@ -759,7 +759,7 @@ def missing_class_solution(confusion, missing):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Is it only MNIST?
 #
-# Set `TASK = "fashion_mnist"` and run again. When we did with an earlier version of this lesson (one learning rate, two seeds), most of the unseen class was recognised; the gain with 1,000 images was less than half as large, and gone at 5,000; in one pass over all images there was none; and the pruned network, with 500 steps, did better with *labels* (1,893 errors against 2,079). So measure on your own task.
+# Set `TASK = "fashion_mnist"` and run again. When we did, with one learning rate and two seeds, most of the unseen class was recognised; the gain with 1,000 images was less than half as large, and gone at 5,000; in one pass over all images there was none; and the pruned network, with 500 steps, did better with *labels* (1,893 errors against 2,079). So measure on your own task.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
