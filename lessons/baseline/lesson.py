@@ -9,7 +9,7 @@
 #       - Count the bytes of a model and of its file.
 #       - Say how large a difference in accuracy must be before it counts, between two networks and between two recipes of training.
 #       - Name the fair baseline of a comparison.
-#     terms: [baseline, buffer, fp32, paired comparison, parameter, peak memory, sign test, standard error]
+#     terms: [baseline, buffer, fp32, ledger, paired comparison, parameter, peak memory, sign test, standard error]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---

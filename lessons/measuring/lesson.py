@@ -9,7 +9,7 @@
 #       - Find what is wrong with a benchmark.
 #       - Time two functions so that the ratio of their times can be trusted, and know when it cannot.
 #       - Say what a second thread costs, and what it wins.
-#     terms: [A/A test, claim, "CPU time, wall time", evaluation mode, interleaved, IQR, ledger, noise floor,
+#     terms: [A/A test, claim, "CPU time, wall time", evaluation mode, interleaved, IQR, noise floor,
 #       "ratio, speed-up", scorecard, spread]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}

@@ -9,7 +9,7 @@
 #       - Round a group of weights by hand in the three ways of torchao's configs, and find out by an experiment which difference between two configs made an error smaller.
 #       - Find out which layers compute in int8 and which only store it, and when storing alone saves time.
 #       - Export a network as a graph, quantize it there, and say what is still missing until it computes in int8.
-#     terms: [AOTInductor, config, "fp8, e4m3", MXFP4, NVFP4, PT2E, weight-only quantization]
+#     terms: [AOTInductor, config, "fp8, e4m3", group of weights, MXFP4, NVFP4, PT2E, weight-only quantization]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---

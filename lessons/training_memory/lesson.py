@@ -77,7 +77,7 @@ runtime.describe("cpu")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # You start a training, and PyTorch answers *out of memory*. The file with the weights has one megabyte, and the machine has thousands. Who took them? And what has to change so that the training fits?
 #
-# We take a network that is small enough to count everything. It treats each row of the image as one word of a sentence: 28 rows of 28 pixels become 28 rows of 64 numbers, which pass through six encoder layers. What happens inside such a layer is the subject of a later lesson. Here it is enough that an encoder layer is a chain of linear layers, with a few other operations in between.
+# We take a network that is small enough to count everything. It treats each row of the image as one word of a sentence: 28 rows of 28 pixels become 28 rows of 64 numbers, which pass through six encoder layers. What happens inside such a layer is listed in section 2. Here it is enough that an encoder layer is a chain of linear layers, with a few other operations in between.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -159,6 +159,8 @@ Table(
 # **The first three by hand.** The row reader has about 304,000 parameters (weights and biases; we call them all weights here). In fp32 each takes 4 bytes. Its gradient takes 4 more. AdamW keeps an average of the gradients and an average of their squares from step to step, 4 bytes each. Such a memory of the optimizer is called **optimizer state**. Together that is 4 + 4 + 8 = 16 bytes a parameter, 304,000 · 16 = 4.9 million bytes, or 4.6 MiB.
 #
 # **Why activations?** Take one weight, $y = w \cdot x$. If the loss grows by 2 for each 1 that $y$ grows, then it grows by $2 \cdot x$ for each 1 that $w$ grows. So the gradient of $w$ is made of the *input* $x$. The backward pass comes to this layer much later than the forward pass did, and somebody has to keep $x$ until then. This somebody is *autograd*, PyTorch's machinery for gradients: in the forward pass each operation hands it the tensors that its own derivative will need. They are called **saved tensors**.
+#
+# **What an encoder layer does, in five sentences.** It has two halves. In the first, *attention*, a linear layer makes three vectors from each row: a *query*, a *key* and a *value*. Each row multiplies its query with the keys of all rows, turns the products into shares that add up to 1, and takes the mean of all values with these shares; a second linear layer follows. The other half looks at each row alone: a linear layer to four times the width, GELU in between, and a linear layer back. The result of each half is added to its input, and a *layer norm* then brings each row to the mean 0 and the deviation 1. Why anybody would build such a layer is the subject of [[attention]]; to count its memory you need no more than this list of operations.
 #
 # **An encoder layer by hand.** Its input is 64 images of 28 rows of 64 numbers: 114,688 numbers, or 0.44 MiB. We take that as the unit. What does the layer have to keep?
 #

@@ -9,7 +9,7 @@
 #       - Round weights in groups, and count the bits of a weight with its scales.
 #       - Pack codes of 2, 3 and 4 bits into bytes, and weigh the file that was loaded again.
 #       - Say what levels that are not evenly spaced can change, and what they cannot.
-#     terms: [group of weights, round-to-nearest]
+#     terms: [round-to-nearest]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
