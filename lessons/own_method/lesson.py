@@ -429,7 +429,7 @@ class PruneGradually:
 # %% slideshow={"slide_type": "skip"}
 digits, unseen = data.load("mnist", n=20_000), data.load("mnist", "test")
 start = models.LeNet300100()
-training.fit(start, *digits, lr=2e-3, epochs=2)
+_ = training.fit(start, *digits, lr=2e-3, epochs=2)
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -472,7 +472,7 @@ show.staircase(share, gradually.amounts, held)
 # **Predict.** By which of the three does the network lose most, and why? (Try it with the scores −3, −1, 0 and 2.)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Write −3, −1, 0, 2 on the board and let the room say which two `Smallest` removes (−3 and −1), and which two without the sign (0 and −1). Then vote, then click: movement, 29.2 % right after the first cut. Ask which of the four the loss depends on least. (On the 0: as a rule its gradient was always 0, at an empty pixel for instance. The −3 has a large weight or large gradients.) Say: "Furthest below 0 is not the same as least needed." The last two rows of the table are the controls. *Zeros first* asks whether the harm is that zeros stay: it keeps none at empty pixels, and still loses nearly as much, so most of the harm is in removing the −3. *No cut* says what training alone gives; two of the scores end near it, so neither callback nor schedule is to blame. "Is the paper wrong, then?" No: there the score adds up over thousands of steps, and pruned weights may return.
+# *For the lecturer, 3 min.* Write −3, −1, 0, 2 on the board and let the room say which two `Smallest` removes (−3 and −1), and which two without the sign (0 and −1). Then vote, then click: movement, 25.7 % right after the first cut. Ask which of the four the loss depends on least. (On the 0: as a rule its gradient was always 0, at an empty pixel for instance. The −3 has a large weight or large gradients.) Say: "Furthest below 0 is not the same as least needed." The last two rows of the table are the controls. *Zeros first* asks whether the harm is that zeros stay: it keeps none at empty pixels, and still loses nearly as much, so most of the harm is in removing the −3. *No cut* says what training alone gives; two of the scores end near it, so neither callback nor schedule is to blame. "Is the paper wrong, then?" No: there the score adds up over thousands of steps, and pruned weights may return.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A fourth trial, a control, keeps the sign but removes the scores of exactly 0 first. A last network takes the 120 steps without a cut, because training alone changes the accuracy, too. Many pixels at the edge are 0 in every image. A weight at such a pixel has a gradient of 0 in each step; the table counts how many of these weights the first cut keeps.
@@ -514,7 +514,7 @@ tried = {
 first_cut = {name: pruned_while_learning(score, steps=20)[0] for name, score in tried.items()}
 all_cuts = {name: net if score is Movement else pruned_while_learning(score)[0] for name, score in tried.items()}
 uncut = copy.deepcopy(start)
-training.fit(uncut, *digits, lr=2e-3, steps=120)
+_ = training.fit(uncut, *digits, lr=2e-3, steps=120)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Counts right answers after the first cut and in the end, and what the first cut keeps at pixels that are empty in all images.
