@@ -143,9 +143,13 @@ def investigate(
     if any(all(one in right for right in planted) for one in conclusions):
         raise ValueError("the worlds have one right conclusion: plant an effect in one of them, and none in another")
     ever: set[str] = set()  # arms that were run in some world
-    for world in (*worlds, worlds[0]):  # the second time, too, it must come out right
+
+    def made(world: World) -> tuple[list[Run], object]:
         runs, got = _experiment(answer, world, *how)
-        runs = _asked_once(runs) if least_runs == 1 else runs
+        return _asked_once(runs) if least_runs == 1 else runs, got
+
+    for world in (*worlds, worlds[0]):  # the second time, too, it must come out right
+        runs, got = made(world)
         _made_well(runs, arms, least or {}, least_runs, tuned, crossed, ever)
         ever |= {run.arm for run in runs}
         if look:
@@ -162,7 +166,7 @@ def investigate(
         if _is_fixed(answer, got, worlds, *how):
             said = f"{FIXED} {fixed_said}".strip()
             raise Mistake(f"Your function concludes {got!r} whatever it measures.", said, facts)
-        before, after = _by_another_rule(answer, runs, got, worlds, others, *how) if others else ("", "")
+        before, after = _by_another_rule(made, runs, got, worlds, others) if others else ("", "")
         if broken:
             named = repr(follows) if isinstance(follows, str) else " or ".join(map(repr, follows))
             why = rule_said(runs, got) if callable(rule_said) else rule_said
@@ -198,12 +202,11 @@ def _is_fixed(answer: Callable, got: object, worlds: Sequence[World], arms: Sequ
 
 
 def _by_another_rule(
-    answer: Callable,
+    made: Callable[[World], tuple[list[Run], object]],
     runs: Sequence[Run],
     got: str,
     worlds: Sequence[World],
     others: Callable[[Sequence[Run]], Mapping[str, str]],
-    *how: object,
 ) -> tuple[str, str]:
     """Which of the rules that are not the card's an answer follows, as a sentence before, or one behind, the numbers.
 
@@ -211,9 +214,9 @@ def _by_another_rule(
     there is none, the other one says by which rules the conclusion comes out here.
     """
     try:
-        made = [_experiment(answer, world, *how) for world in worlds]
-        found = [(others(_asked_once(own)), said) for own, said in made]
-        wrong = [said not in world.rightly(_asked_once(own)) for world, (own, said) in zip(worlds, made, strict=True)]
+        everywhere = [(world, *made(world)) for world in worlds]
+        found = [(others(own), said) for _, own, said in everywhere]
+        wrong = [said not in world.rightly(own) for world, own, said in everywhere]
     except Exception:  # it fails in another world, or has not run there what a rule needs
         found, wrong = [], []
     alike = {rule: [rules.get(rule) == said for rules, said in found] for rule in (found[0][0] if found else ())}

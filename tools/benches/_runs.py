@@ -1,10 +1,12 @@
-"""Records of many runs: writing one, such as that of `bench qat_steps`, and going on with one that was stopped."""
+"""What benches of many runs share: their options and records, and going on with one that was stopped."""
 
+import argparse
 import json
 import sys
+from pathlib import Path
 
-from course_utils import runtime
-from course_utils.files import write_whole
+from course_utils import runtime, training
+from course_utils.files import ROOT, write_whole
 
 
 def write(path, command, runs):
@@ -18,6 +20,24 @@ def write(path, command, runs):
     head = json.dumps({"command": command, **runtime.provenance()}, indent=1)
     rows = ",\n".join(json.dumps(run) for run in runs)
     write_whole(path, f'{head[:-2]},\n "runs": [\n{rows}\n]\n}}\n')
+
+
+def right(net, held_out, test):
+    """Per cent of held-out and of test images that a network gets right; each is (images, labels)."""
+    return {
+        "held_out": round(100 * training.evaluate(net, *held_out), 2),
+        "test": round(100 * training.evaluate(net, *test), 2),
+    }
+
+
+def parser(name, doc, *, seeds, target):
+    """For the options of a bench that trains networks: --seeds, how many from 0, and --to, where its record goes."""
+    options = argparse.ArgumentParser(prog=f"course.py bench {name}", description=doc)
+    said = f"how many, from 0 (default: {seeds})"
+    options.add_argument("--seeds", type=int, default=seeds, metavar="N", help=said)
+    said = f"default: {target.relative_to(ROOT).as_posix()}"
+    options.add_argument("--to", type=Path, default=target, metavar="FILE", help=said)
+    return options
 
 
 def kept(path, how, parts):

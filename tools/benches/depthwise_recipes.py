@@ -1,12 +1,10 @@
 """Train two architectures with several recipes each, and give what int8 with one scale a tensor costs every network."""
 
-import argparse
 import copy
 import json
 import sys
 from concurrent.futures import as_completed
 from itertools import product
-from pathlib import Path
 
 import torch
 from tqdm import tqdm
@@ -40,11 +38,9 @@ def main(argv):
     Returns:
         0.
     """
-    parser = argparse.ArgumentParser(prog="course.py bench depthwise_recipes", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=2, metavar="N", help="how many, from 0 (default: 2)")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="trainings at a time, a thread each")
     target = ROOT / "records" / "depthwise" / "recipes.json"
-    parser.add_argument("--to", type=Path, default=target, metavar="FILE", help=f"default: {target.relative_to(ROOT)}")
+    parser = _runs.parser("depthwise_recipes", __doc__, seeds=2, target=target)
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="trainings at a time, a thread each")
     args = parser.parse_args(argv)
     jobs = [*((*job, seed) for seed, job in product(range(args.seeds), SMALL)), *LARGE]
     command, runs = " ".join(["python course.py bench depthwise_recipes", *argv]), kept(args.to, jobs)

@@ -1,10 +1,8 @@
 """Give quantization-aware training of a CNN and its opponents several rates, orders and observers: lesson `qat_cnn`."""
 
-import argparse
 import copy
 import sys
 from itertools import product
-from pathlib import Path
 
 import torch
 from tqdm import tqdm
@@ -40,11 +38,9 @@ def main(argv):
     Returns:
         0.
     """
-    parser = argparse.ArgumentParser(prog="course.py bench qat_cnn", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="how many, from 0 (default: 3)")
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes, one thread each (default: 1)")
     target = ROOT / "records" / "qat_cnn" / "arms.json"
-    parser.add_argument("--to", type=Path, default=target, metavar="FILE", help="default: records/qat_cnn/arms.json")
+    parser = _runs.parser("qat_cnn", __doc__, seeds=3, target=target)
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes, one thread each (default: 1)")
     args = parser.parse_args(argv)
     jobs = [("clothes", *rest) for rest in product(range(args.seeds), CLOTHES["rates"], SCALES)]
     jobs += [("digits", *rest) for rest in product(range(args.seeds), DIGITS["rates"], FROM_RANDOM)]

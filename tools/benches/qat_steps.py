@@ -1,10 +1,9 @@
 """Give quantization-aware training and its opponents the best of several steps and learning rates, from two starts."""
 
-import argparse
 import copy
 import sys
+from functools import partial
 from itertools import product
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -47,11 +46,8 @@ def main(argv):
     Returns:
         0.
     """
-    parser = argparse.ArgumentParser(prog="course.py bench qat_steps", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="how many, from 0 (default: 5)")
     target = ROOT / "records" / "qat" / "steps.json"
-    parser.add_argument("--to", type=Path, default=target, metavar="FILE", help="default: records/qat/steps.json")
-    args = parser.parse_args(argv)
+    args = _runs.parser("qat_steps", __doc__, seeds=5, target=target).parse_args(argv)
     sets = data.load("mnist"), data.load("mnist", "test")
     runs = []
     with runtime.threads(1):
@@ -66,12 +62,7 @@ def of_a_start(own, test, how, seed):
     """Yield the runs of one start: each arm with each number of bits and step, and at each rate where it is trained."""
     digits, labels = own
     held_out = digits[-10_000:], labels[-10_000:]
-
-    def right(net):
-        return {
-            "held_out": round(100 * training.evaluate(net, *held_out), 2),
-            "test": round(100 * training.evaluate(net, *test), 2),
-        }
+    right = partial(_runs.right, held_out=held_out, test=test)
 
     def fit(net, n, **settings):
         return training.fit(net, digits[:n], labels[:n], batch_size=128, progress=False, **settings)

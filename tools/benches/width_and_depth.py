@@ -1,10 +1,9 @@
 """Cut one trained network in its first layer alone, in all layers, or in layers and their number, at equal weights."""
 
-import argparse
 import copy
 import sys
+from functools import partial
 from itertools import pairwise, product
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -18,7 +17,7 @@ WIDTHS = (200, 200, 200, 200)  # hidden layers of the trained network, as in the
 SIDES = (784, 10)  # an image, and its classes
 BUDGETS = (120_000, 90_000)  # weights that are left; the first layer cut alone cannot come below 82,984
 SHAPES = {  # arm -> the hidden widths with `w` units where it cuts
-    "first layer alone": lambda w: (w, 200, 200, 200),
+    "first layer alone": lambda w: (w, *WIDTHS[1:]),
     "4 layers narrower": lambda w: (w, w, w, w),
     "3 layers left, narrower": lambda w: (w, w, w),
     "2 layers left, narrower": lambda w: (w, w),
@@ -38,11 +37,8 @@ def main(argv):
     Returns:
         0.
     """
-    parser = argparse.ArgumentParser(prog="course.py bench width_and_depth", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="how many, from 0 (default: 3)")
     target = ROOT / "records" / "zero_worth" / "width_and_depth.json"
-    parser.add_argument("--to", type=Path, default=target, metavar="FILE", help=f"default: {target.relative_to(ROOT)}")
-    args = parser.parse_args(argv)
+    args = _runs.parser("width_and_depth", __doc__, seeds=3, target=target).parse_args(argv)
     sets = data.load("mnist"), data.load("mnist", "test")
     args.to.parent.mkdir(parents=True, exist_ok=True)
     runs = []
@@ -59,17 +55,19 @@ def of_a_network(own, test, seed):
     digits, labels = own
     train = digits[:TRAINED_ON], labels[:TRAINED_ON]
     held_out = digits[-HELD_OUT:], labels[-HELD_OUT:]
-
-    def right(net):
-        return {
-            "held_out": round(100 * training.evaluate(net, *held_out), 2),
-            "test": round(100 * training.evaluate(net, *test), 2),
-        }
+    right = partial(_runs.right, held_out=held_out, test=test)
 
     runtime.seed_all(seed)
     whole = network(WIDTHS)
     training.fit(whole, *train, epochs=3, lr=1e-3, batch_size=100, seed=seed, device="cpu", progress=False)
-    yield {"arm": "whole", "budget": weights(WIDTHS), "origin": None, "steps": 0, "rate": None, **right(whole)}
+    yield {
+        "arm": "whole",
+        "budget": weights(WIDTHS),
+        "origin": None,
+        "steps": 0,
+        "rate": None,
+        **right(whole),
+    }
     for budget, (arm, shape), origin in product(BUDGETS, SHAPES.items(), ORIGINS):
         widths = fitting(shape, budget)
         runtime.seed_all(1_000 + seed)  # of chance, and of fresh weights
