@@ -809,9 +809,9 @@ Table(["opponent", "difference, points", "two standard errors, paired", "as if u
 #
 # ### Which rule for how many trainings?
 #
-# The lessons compare trainings with three to ten seeds, and they use more than one rule to say that a difference is more than luck. The rules ask for different things, and each is worth more with more seeds. Here they are side by side, with what luck alone would reach if two recipes were equally good:
+# The lessons compare trainings with three to ten seeds, and they use more than one rule to say that a difference is more than luck. The rules ask for different things. Here they are side by side, for two recipes that are equally good. Two columns say how often luck alone meets the rule. The one in the middle says how large the mean difference must be so that luck meets it one time in 20:
 #
-# | seeds | all differences have the same sign: how often by luck | a mean difference counts beyond so many standard errors (95 %) | all values of one arm lie above all of the other: how often by luck |
+# | seeds | all differences have the same sign: how often by luck | standard errors that the mean paired difference must exceed (95 %) | all values of one arm lie above all of the other: how often by luck |
 # |--:|--:|--:|--:|
 # | 3 | 1 time in 4 | 4.3 | 1 time in 10 |
 # | 4 | 1 in 8 | 3.2 | 1 in 35 |
@@ -819,9 +819,9 @@ Table(["opponent", "difference, points", "two standard errors, paired", "as if u
 # | 6 | 1 in 32 | 2.6 | 1 in 462 |
 # | 10 | 1 in 512 | 2.3 | 1 in 92,378 |
 #
-# The second column counts coins, as above: with $n$ seeds luck gives $n$ equal signs in two of $2^n$ cases. The third is *Student's t*; with many seeds it comes down to the 2 of the rule of thumb, and with few it is larger, because the spread itself was estimated from few numbers. The last column counts in how many ways $2n$ values can be divided into two halves; two of these ways put one arm on top. It is the strictest rule, and it can be met only where the seeds differ less than the arms do.
+# The second column treats each seed as a fair coin, as the sign test does: with $n$ seeds luck gives $n$ equal signs in two of $2^n$ cases. The third is *Student's t*, with $n - 1$ degrees of freedom. With many seeds it comes down to the 2 of the rule of thumb. With few it is larger, because the spread of the differences was itself estimated from few numbers. For the last column, sort all $2n$ values. Any $n$ of them could be the first arm's; in two of these choices, the top half or the bottom half, one arm lies above the other. For three seeds that is 2 of 20. From four seeds on luck meets this rule less often than the others.
 #
-# So three seeds with one sign are a hint and not a proof, and a lesson that has no more says so. What helps most costs nothing: say before you look which rule you will use, and use it once. Whoever tries twenty comparisons will find one of "1 in 20" among them.
+# So three seeds with one sign are a hint and not a proof, and a lesson that has no more says so. What helps most costs nothing: say before you look which rule you will use, and use it once. Whoever makes twenty comparisons must expect one of "1 in 20" among them.
 #
 # ### What is wrong with choosing by the test images?
 #

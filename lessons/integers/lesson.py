@@ -779,16 +779,16 @@ Table(
 #
 # ### Four rules for one scale
 #
-# Without a zero point a scale follows from one number, the largest magnitude $m$. This lesson divides by half of the $2^b - 1$ steps that lie between the first and the last level. Other lessons and other libraries divide by something else, because $b$ bits have one negative level more than positive ones. With 8 bits and $m = 1$:
+# Without a zero point the scale follows from the ends of the weights, mostly from the largest magnitude $m$ alone. This lesson divides $m$ by $(2^b - 1)/2$, half of the number of steps from the first level to the last. Other lessons and other libraries divide by something else, because $b$ bits have one negative level more than positive ones. With 8 bits and $m = 1$:
 #
 # | rule | scale | what becomes of $+m$ and $-m$ | who uses it |
 # |---|---|---|---|
-# | $2m / (2^b - 1)$ | 1/127.5 = 0.00784 | +1 lies half a step beyond the last level, and is clipped by half a step | this lesson, PyTorch's observers, and what torchao calls `SYMMETRIC` ([[torchao]]) |
+# | $2m / (2^b - 1)$ | 1/127.5 = 0.00784 | +1 would be 127.5 steps, and is clipped to 127; −1 would be −127.5, a tie, and mostly becomes −128: both are off by half a step | this lesson, PyTorch's observers, and what torchao calls `SYMMETRIC` ([[torchao]]) |
 # | $m / (2^{b-1} - 1)$ | 1/127 = 0.00787 | both lie on a level; the level −128 is never used | the cache of [[decoding]] |
-# | the larger of (negative end) / $2^{b-1}$ and (positive end) / $(2^{b-1} - 1)$ | 1/127 here; 1/128 if no weight were above 0.99 | nothing is clipped | rounding while PyTorch trains ([[qat_cnn]]), torchao's `SYMMETRIC_NO_CLIPPING_ERR` |
+# | the larger of (negative end) / $2^{b-1}$ and (positive end) / $(2^{b-1} - 1)$ | 1/127 here; 1/128 if no weight were above 0.99 | the smallest scale with which both ends fit: nothing is clipped | rounding while PyTorch trains ([[qat_cnn]]), torchao's `SYMMETRIC_NO_CLIPPING_ERR` |
 # | $m / 2^{b-1}$ | 1/128 = 0.00781 | −1 lies on the last level, and +1 is clipped by a whole step | an exercise of [[weight_only]] |
 #
-# With 8 bits the four differ by less than one per cent, and hardly any network notices which one was taken. With 2 bits and weights from −1 to 1 the scales are 0.67, 1, 1 and 0.5, and then it decides. So a report on few bits has to say which rule it means. "Symmetric" alone says only that there is no zero point.
+# With 8 bits the four differ by less than one per cent, which is far less than the rounding error itself. With 2 bits and weights from −1 to 1 the scales are 0.67, 1, 1 and 0.5, and there the choice of the rule matters. So a report on few bits has to say which rule it means. "Symmetric" alone says only that there is no zero point.
 #
 # ### Four weights in one byte
 #

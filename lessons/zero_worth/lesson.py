@@ -603,17 +603,17 @@ grid.table()
 #
 # The last column must be read with care, since 100 steps are few. In runs outside of this lesson, with 1,200 steps over 20,000 digits, the lead of 50 over 200 units with one hidden layer fell from 15 points to about one, and most of what the deep wide network lacked came back as well. So most of that column is a statement about a short fine-tuning, and little of it about width.
 #
-# The lecture behind this course gives a reason for the rule: the width of a network stands for the content of the input, and its depth for the non-linearity. That is a picture, and our table can only test what follows from it. If width held content and nothing else did, then the narrow networks should lose most when weights are scarce. With 4,000 weights left they lose least. So the table does not support the picture, and with 100 steps of fine-tuning it cannot refute it either. The lecture also shows a figure in which pruning *width and depth together* does better than pruning the neurons of one layer. For this there is a record (`records/zero_worth/width_and_depth.json`; `python3 course.py bench width_and_depth` makes it anew). Three networks with four hidden layers of 200 units were cut to at most 90,000 of their 278,800 weights, by removing whole units of small norm, or whole layers and units, and each was then trained for 1,200 steps at the best of three rates:
+# The lecture behind this course gives a reason for the rule: the width of a network stands for the content of the input, and its depth for the non-linearity. That is a picture, and our table can only test what follows from it. If width held content and nothing else did, then the narrow networks should lose most when weights are scarce. With 4,000 weights left they lose least. So the table does not support the picture, and with 100 steps of fine-tuning it cannot refute it either. The lecture also shows a figure in which pruning *width and depth together* does better than pruning the neurons of one layer. For this there is a record (`records/zero_worth/width_and_depth.json`; `python3 course.py bench width_and_depth` makes it anew). Three networks with four hidden layers of 200 units have 278,800 weights each, and 94.8 % of the test digits right. They were cut to at most 90,000 weights. What was removed were the units of smallest norm, or whole layers and units. (One layer alone has to be the first: without any unit of another one, 198,800 weights would be left.) Each was then trained for 1,200 steps, at the best of three rates on held-out digits:
 #
 # | what was cut | units that are left | right, % |
 # |---|---|--:|
 # | the first layer alone | 8, 200, 200, 200 | 92.5 |
 # | all four layers | 85, 85, 85, 85 | 97.0 |
-# | one layer and units | 92, 92, 92 | 97.0 |
-# | two layers and units | 100, 100 | 97.0 |
-# | three layers and units | 113 | 96.6 |
+# | one whole layer, and units of the other three | 92, 92, 92 | 97.0 |
+# | two whole layers, and units of the others | 100, 100 | 97.0 |
+# | three whole layers, and units of the last one | 113 | 96.6 |
 #
-# The figure is right that one layer alone is a poor place to cut: to reach this size it has to shrink to 8 units, and all that the network learns about an image must pass through them. But the depth has no part in it. Narrower layers alone come as far as narrower and fewer ones. (Units drawn by chance cost the last four rows 0.3 points at most. With the first layer alone they did *better* than those of large norm, so a norm was no good guide there. And the largest of the three rates was best for all of these, so a larger one might do better still.)
+# The figure is right that one layer alone is a poor place to cut: to reach this size it has to shrink to 8 units, and all that the network learns about an image must pass through them. But fewer layers do not help beyond that. Narrower layers alone come as far as narrower and fewer ones: down to two hidden layers the depth makes no difference here, and with a single one it costs 0.4 points. (When the units to keep were drawn by chance, the last four rows lost 0.3 points at most. The first row *gained* a point, so the norm was no good guide there. And the largest of the three rates was best in the mean in each of these rows, so a larger one might do better still.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
