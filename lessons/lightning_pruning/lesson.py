@@ -61,7 +61,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 runtime.describe("cpu")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the lessons on pruning you called `prune` yourself, once or a few times, and looked at what it did. In a real training the cuts come in the middle, at certain epochs, with training in between. A Trainer's callback does it ([[lightning_qat]] explains Trainer, callback and hooks), and what you give it is a **pruning schedule**: how much to cut, and when. This lesson asks three things of such callbacks. Does the schedule mean what it seems to say? Does the callback do what its setting says? And, at the end of the course's part on single techniques: when does one prune, and when does one quantize?
+# In the lessons on pruning you called `prune` yourself, once or a few times, and looked at what it did. In a real training the cuts come in the middle, at certain epochs, with training in between. A Trainer's callback makes these cuts ([[lightning_qat]] explains Trainer, callback and hooks). You give it a **pruning schedule**, which says how much to cut, and when. This lesson asks three questions about such callbacks. Does the schedule mean what it seems to say? Does the callback do what its setting says? And, at the end of the course's part on single techniques: when does one prune, and when does one quantize?
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 1. A schedule for pruning
@@ -75,7 +75,7 @@ runtime.describe("cpu")
 # *For the lecturer, 2.5 min.* Vote; expect A. First the small example on the board: eight weights, "a half, then a quarter". If both count from all eight, 4 and then 2 go, and 2 stay; if each counts from what is left, 4 and then 1 go, and 3 stay. The schedule does not say which. After the number let somebody say it in words: a half, times three quarters, times 0.99 twenty-three times, 0.5 · 0.75 · 0.79 = 0.298. So 0.6 twice is no error either: 0.4 · 0.4, 16 % stay.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A schedule has a rule that is not written into it: *of what* is an amount the share? Take eight weights and the schedule "a half, then a quarter". If both count from all weights, first four go and then two, and two are left. If each counts from what is left, first four of eight go, then one of four, and three are left. Lightning's comment about the sum fits the first reading. The next cell works out the second one for the schedule above, without any training: `densities` belongs to `PruningSchedule`, the course's callback.
+# A schedule has a rule that is not written into it: *of what* is an amount the share? Take eight weights and the schedule "a half, then a quarter". If both count from all weights, first four go and then two, and two are left. If each counts from what is left, first four of eight go, then one of four, and three are left. Lightning's comment about the sum fits the first reading. The next cell works out the second one for the schedule above, without any training. It calls `densities`, a method of `PruningSchedule`, the course's callback.
 
 
 # %% slideshow={"slide_type": "fragment"}
@@ -105,7 +105,9 @@ print(f"sum of the amounts {total:.2f}; gone {1 - left[-1]:.3f}, left {left[-1]:
 # *For the lecturer, 2 min.* First frame: the two lines that were computed; at the end the dotted one is at 0.02, the solid one at 0.3. Ask for a vote on ModelPruning, whose comment speaks of the sum; most say the dotted line. Click: circles and crosses lie on the solid one. Ask how one would have noticed: no error is raised, and with 30 % of the weights the accuracy is good, too. By counting. (The course's callback calls Lightning's for the cut, so that the two agree is no surprise.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The network is the small regression of [[lightning_qat]]: 16 pixels of a garment in, the share of the picture that is not black out. `AfterEpoch` is a callback that asks the model something after every epoch. It must stand behind the callback that prunes, because the Trainer calls them in the order of the list.
+# The network is the small regression of [[lightning_qat]]. It reads 16 pixels of a picture of a garment, and estimates which share of the whole picture is not black. `AfterEpoch` is a callback that asks the model something after every epoch. It must stand behind the callback that prunes, because the Trainer calls them in the order of the list.
+#
+# What does `ModelPruning` do, and when? By default it acts at the end of each epoch of training, in three steps. First it finds the amount: a number holds for *every* epoch, and a function is asked with the number of the epoch. If the answer is 0 or `None`, it does nothing. Second, it cuts that share: it ranks the weights of all layers together by their absolute value, and puts masks over the smallest. Third, it goes back to the first weights, unless one switches that off, as the next cells do. Section 3 looks at the third step.
 #
 # The fits of this lesson go through one helper, `garments.fit`, which silences the progress bar and the log files. In a script of your own the callback stands where Lightning's documentation puts it:
 #
@@ -150,7 +152,21 @@ show.densities(schedule, left, counted)
 #
 # <!-- page -->
 #
-# So the comment in Lightning's documentation names a rule that its code does not have. (The course's callback calls theirs for the cut, so the agreement of the two is no surprise; that neither adds up the amounts is.) How would you have noticed? Not by an error, for there is none, and not by the accuracy, which is good with 30 % of the weights as well. By counting.
+# So the comment in Lightning's documentation names a rule that its code does not have. (The course's callback calls Lightning's for the cut. So it is no surprise that the two agree, but it is one that neither adds up the amounts.) How would you have noticed? No error is raised, and the accuracy is good with 30 % of the weights as well. Only a count of the weights tells.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# **From the density you want to the amounts.** So far we went from amounts to a density. One usually wants the opposite: one says how many weights shall be gone after each cut, and needs the amounts. Each amount is what has to go *now*, divided by what is left *now*.
+#
+# Take a curve that is often used, that of [Zhu and Gupta, 2017](https://arxiv.org/abs/1710.01878). After the share $u$ of all cuts, $f\,(1 - (1-u)^3)$ of the weights are gone, and at the end it is $f$. With $f = 90$ % and four cuts:
+#
+# | after cut | gone, of all weights | left | amount to give |
+# |---|---|---|---|
+# | 1 | 0.9 · (1 − 0.75³) = 0.520 | 0.480 | 0.520 |
+# | 2 | 0.9 · (1 − 0.5³) = 0.788 | 0.212 | (0.480 − 0.212) / 0.480 = 0.557 |
+# | 3 | 0.9 · (1 − 0.25³) = 0.886 | 0.114 | (0.212 − 0.114) / 0.212 = 0.463 |
+# | 4 | 0.900 | 0.100 | (0.114 − 0.100) / 0.114 = 0.123 |
+#
+# The first cut removes more than half of all weights, and the last one less than a fiftieth of them. The authors' reason: at first there are many weights that the network can do without, and later there are fewer and fewer. Whether this curve is better than equal cuts was not measured here; the project ideas at the end propose it.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. A schedule with rewinds
@@ -163,9 +179,11 @@ show.densities(schedule, left, counted)
 # *For the lecturer, 3 min.* Remind them: train, cut, put the weights that are left back to their first values, train again; everything but the mask is thrown away. Vote; expect A and B. Each jump of the orange line is a rewind. After epochs 10 and 50 there is time to recover, and at epoch 75 it is near 11 %; each of the last 23 cuts throws the training away, and one epoch follows. Let the room say how a schedule for a rewind should look before you point at the green line: few cuts, and a whole training behind the last one (two cuts, after 20 and 45, then 54 epochs). If somebody asks whether the ticket wins: here it does not. Its twin with the same two cuts and no rewind has smaller errors, and has had nearly twice the training by then, so the comparison is not fair; that of [[ticket_full]] is.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why would one rewind at all? The lottery ticket hypothesis says that a large network holds a small one that would have trained as well by itself, from its own first weights ([[ticket]]). To look for it one trains, cuts, puts the weights that are left back to their first values, and trains again. Everything that the training did to the values is thrown away; only the mask is kept. So after a rewind a network needs *all* of its training once more.
+# Why would one rewind at all? The lottery ticket hypothesis says that a large network holds a small one that would have trained as well by itself, from its own first weights ([[ticket]]). To look for it one trains, cuts, puts the weights that are left back to their first values, and trains again. Everything that the training did to the values is thrown away, and only the mask is kept.
 #
 # Four fits of 100 epochs, from the same first weights. The last three end with the same number of weights. The second and the third differ in the rewind alone; the third and the fourth both rewind, and differ in the number of cuts: 25, or two of equal share after epochs 20 and 45.
+#
+# How large are two cuts of equal share? If each leaves the share $q$ of what was there, both together leave $q \cdot q$. This shall be 0.298, so $q = \sqrt{0.298} = 0.546$, and each cut removes $1 - 0.546 = 45$ %. (Half of the 70 % each time would be too little: $0.65 \cdot 0.65$ leaves 42 %.)
 
 # %% slideshow={"slide_type": "skip"}
 equal = 1 - left[-1] ** 0.5  # two cuts of this share leave as much as the 25
@@ -190,7 +208,7 @@ show.rewinds_over_epochs(curves)
 #
 # <!-- page -->
 #
-# The last cut of the long schedule comes after epoch 98. So the network that you see at the end has had one epoch of training, and before that, from epoch 76 on, there was a rewind after each single epoch. At epoch 75, with 25 epochs since the last rewind, it was at about 11 %. The network with two cuts has trained for 54 epochs since its last rewind.
+# A rewind throws away everything but the mask, so a network needs *all* of its training once more. The last cut of the long schedule comes after epoch 98, and the network that you see at the end has had one epoch of training. Before that, from epoch 76 on, there was a rewind after each single epoch. At epoch 75, with 25 epochs since the last rewind, it was at about 11 %. The network with two cuts has trained for 54 epochs since its last rewind.
 #
 # Without rewinds the 25 small cuts do hardly any harm. So a schedule that is good for pruning may be useless for rewinding: a rewind needs few cuts, and a whole training behind the last one. And is a ticket better, then, than a network that was not rewound? Not here: with three seeds the error with two cuts and rewinds was 7.5 to 8.2 %, with the same two cuts and no rewind 6.7 to 7.2 %. But the second has had nearly twice the training by then. [[ticket_full]] makes that comparison in a fair way.
 
@@ -205,7 +223,7 @@ show.rewinds_over_epochs(curves)
 # *For the lecturer, 3 min.* Say what is measured: one layer, directly after each pruning, the parameter under the mask, so that the zeros of the mask do not count. Expect "not at all". The second number is not 0. "Is 0.008 much?" An epoch here has eight batches, and Adam moves a weight by about 0.001 a step: 8 · 0.001 is the whole training of an epoch, so nothing was taken back. Let the room guess the reason ([[ticket]] had it: two names for one tensor); the third row is the control: one line of the callback replaced, and the distance is gone. Do not explain the line: the next slide draws it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A setting is called "use the lottery ticket hypothesis", and it is on. Is the rewind done? We look at the weights. `how_far` gives the largest distance of a weight of `layer_1` from its first value, directly after each pruning. We take the parameter under the mask (`weight_orig`), because the mask itself makes zeros and is not what we ask for.
+# The setting is on, and it has a long name. Neither says that the rewind takes place, so we look at the weights. `how_far` gives the largest distance of a weight of `layer_1` from its first value, directly after each pruning. We take the parameter under the mask (`weight_orig`), because a zero that the mask makes would count as a distance, although no training moved that weight.
 #
 # The third callback is Lightning's own with a single method replaced. It is a control: if the distance is gone with it, this method is the cause.
 
@@ -246,7 +264,7 @@ show.distances_table(away)
 #
 # <!-- page -->
 #
-# The distance grows with each pruning. It looks small, about 0.008 after the second one. But an epoch here has eight batches, and Adam moves a weight by about 0.001 a step. So 0.008 is the whole training of an epoch: nothing at all was taken back.
+# The distance grows with each pruning. It looks small, about 0.008 after the second one. But an epoch here has eight batches, and Adam moves a weight by about 0.001 a step. So 0.008 is as far as the training of a whole epoch moves a weight, and nothing at all was taken back.
 #
 # With values copied the distance is 0 each time. So the line that was replaced is the cause. (If your first row is all zeros, your Lightning is newer and has mended it: good. This is version 2.6.6.)
 
@@ -279,7 +297,9 @@ show.memory(shared)
 #
 # <!-- page -->
 #
-# So the second rewind goes back to the copy, and the copy has been trained meanwhile. No error is raised, and the network is good, even better than with a true rewind, because its training was never thrown away. Whoever looks at the accuracy alone would be pleased. That is what makes this kind of fault dangerous: it reports a ticket that was never one.
+# So the second rewind goes back to the copy, and the copy has been trained meanwhile. Follow one weight. Its first value is 0.30, and so is the copy. The first rewind makes weight and copy one number in memory. The next epoch trains this number to 0.31, and the "copy" is 0.31 as well. The second rewind then replaces 0.31 by 0.31.
+#
+# No error is raised. The network keeps its training, so it may well be more accurate than after a true rewind, and somebody who looks at the accuracy alone would be pleased. That makes this kind of fault dangerous, because one reports a ticket that was never one. (On a GPU `.to` makes a copy if the first weights were kept on the CPU, and then the two would not share memory. That was not measured here.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Both in one fit
@@ -293,7 +313,7 @@ show.memory(shared)
 # map of weights is symmetric. (In an asymmetric one it would be the zero point: just as exact.) So a pruned network stays pruned. Where did the half point of accuracy go? Compare the rows: with the pruning. A tenth of a point says nothing with one seed.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The two techniques take bytes away at different places. int8 writes each weight with 8 bits in place of 32. Pruning makes nine of ten weights zero, and a zero costs as much as any number until something writes it shorter ([[zero_worth]]); here gzip does. Do they get in each other's way? A weight that is 0 is the integer 0 in a symmetric map, exactly. So a pruned network stays pruned when it is quantized.
+# The two techniques take bytes away at different places. int8 writes each weight with 8 bits in place of 32. Pruning makes nine of ten weights zero, and a zero costs as much as any number until something writes it shorter ([[zero_worth]]); here gzip does. Do they get in each other's way? In a symmetric map the integer is $w / s$, rounded, and $0 / s$ is 0 for every step $s$. In an asymmetric map it would be the zero point, which stands for 0 exactly, too ([[integers]]). So a pruned network stays pruned when it is quantized.
 #
 # All four start from the same network, and get the same three epochs more over 20,000 digits. So *float* is the fair twin of the other three.
 
@@ -333,7 +353,7 @@ show.four_ways(nets, right, weighed)
 #
 # Multiply two cells of the table: the file of *int8*, about 0.26, times gzip of *10 % left*, about 0.18, is 0.05, and the last cell is near it. That need not be so; it holds because one technique shortens the numbers and the other one makes zeros of them.
 #
-# The masked weights are zeros of the int8 model, too. There are even a few more, since small weights that are left may round to 0. Most of the accuracy that is lost goes with the pruning here. And gzip alone does little for the float file: the digits of trained weights look like chance. One seed: differences of a tenth of a point say nothing.
+# The masked weights are zeros of the int8 model, too. There are even a few more, since small weights that are left may round to 0. In the run on this page the accuracy falls with the pruning, and hardly with int8. And gzip alone does little for the float file, because the last digits of trained weights look like chance, and gzip shortens only what repeats. One seed: differences of a tenth of a point say nothing.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. When to prune, when to quantize?
@@ -494,7 +514,7 @@ def rewinds_solution(distance):
 #
 # ### Half of the weights, how many neurons?
 #
-# `PruningSchedule` takes methods of `torch.nn.utils.prune`, or your own ([[own_method]]). Of 192 neurons' incoming weights half goes: the smallest or random ones, singly or by rows.
+# `PruningSchedule` takes methods of `torch.nn.utils.prune`, or your own ([[own_method]]). Four methods each remove half of the weights that lead into 192 neurons: the smallest ones or random ones, as single weights or as whole rows.
 #
 # **Predict.** How many neurons lose *all* their incoming weights with each of the four?
 
@@ -532,9 +552,9 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **The structured methods take whole rows, 96 neurons of 192; of the single weights none here.**
+# **The two structured methods take whole rows, so 96 neurons of 192 lose all their incoming weights; with the two methods for single weights no neuron does here.**
 #
-# The same half lies in other places. A dense kernel can use whole rows, once they are removed ([[structured]]); with single zeros it can do nothing. One seed is no ranking of the errors.
+# All four remove as many weights, but in other places. A dense kernel can use whole rows, once they are removed ([[structured]]); with single zeros it can do nothing. One seed is no ranking of the errors.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # An amount can be asked for in other ways, too. A float is a share, an int is a count, and `True` stands for a method that takes no amount.
@@ -589,7 +609,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Two defaults that surprise
 #
-# These are no faults, and neither is hidden. There is no rewind. (1) Prune half of a network with batch norm, all else by default. (2) `amount=0.5`, five epochs.
+# Both defaults are documented, so neither is a fault. The rewind is switched off here. (1) Prune half of a network with batch norm, all else by default. (2) `amount=0.5`, five epochs.
 #
 # **Predict.** (1) Which kinds of parameters have zeros? (2) How many weights are left?
 
