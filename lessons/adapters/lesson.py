@@ -743,7 +743,7 @@ show.refusals(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Into the ledger
 #
-# Three rows for the course's ledger. Their accuracy is the share of unseen characters to which the model gives the largest logit.
+# Three rows for the course's ledger. Their accuracy is the share of unseen characters to which the model gives the largest logit, counted on the short exam of this lesson. [[weight_only]] and [[decoding]] count on other pieces of the same modules, so the same float model has other shares there; compare rows of one lesson only.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes float, base, and base with its adapter into the course's ledger.
