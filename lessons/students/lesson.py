@@ -146,7 +146,7 @@ show.unseen_table(found, recognised, threes, len(test_x))
 #
 # Both had the same images, so the images alone cannot have done it. What the first student has in addition are 45,000 answers in which the logit of 3 is higher for some images and lower for others. It probably learns what makes an image of another digit more like a three, and this raises the logit in a true three even more. (In a trial with these answers shuffled among images of the same digit, two students recognised no three: *Deeper*.)
 #
-# The row $T = 1$ is the control for the temperature. The same teacher gave the answers, but in them the three of our example gets 0.02 in place of 0.13, and far fewer threes are recognised. All the same its students learned something of threes, as *Deeper* shows. In the paper 877 of 1,010 threes were recognised, 87 %, by another network that was trained longer.
+# The row $T = 1$ is the control for the temperature. The same teacher gave the answers, but in them the three of our example gets 0.02 in place of 0.13, and far fewer threes are recognised. Its students learned something of threes all the same: *Deeper*. In the paper 877 of 1,010 threes were recognised, 87 %, by another network that was trained longer.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### From which digits does it learn threes?
@@ -493,7 +493,7 @@ show.forms_table(lines, few, teacher_errors, size_report(show.on_cpu(teacher)).f
 #
 # <!-- page -->
 #
-# Static int8 passes the gain on almost untouched, because rounding to 8 bits moves hardly any answer of so small a network. The two repaired networks make fewer errors than any 2×30 of the table, because they began as the teacher and 1,000 images only had to mend them. The teacher probably helps them for the same reason as in section 3: 1,000 labels say little, and the network as it was says more about the same images. Probably 200 steps are enough because these networks begin as the teacher and not from chance, so that they already answer most of what the soft targets ask for. (The test would be the same network from other first weights.)
+# Static int8 passes the gain on almost untouched, because rounding to 8 bits moves hardly any answer of so small a network. The two repaired networks make fewer errors than any 2×30 of the table, because they began as the teacher and 1,000 images only had to mend them. The teacher probably helps them for the same reason as in section 3: 1,000 labels say little, and the network as it was says more about the same images. Probably 200 steps are enough because these networks begin as the teacher, and already answer most of what the soft targets ask for. (The test would be the same network from other first weights.)
 #
 # Read the table by pairs. Within a row both networks had the same first weights, images, batches and steps. They differ in the answers, and in the learning rate that suits these, so the ÷ is the teacher's doing. Between the rows first weights, size and steps differ as well. So the table does not say which *format* is best.
 #
@@ -520,7 +520,7 @@ show.what_to_ship(lines)
 #
 # <!-- page -->
 #
-# Decoded, each of these two is an ordinary network of 266,200 weights in fp32, 1.06 MB, however small its file was. The int8 student has about 25 kB of weights in the file and in use. The 2×30 in fp32 makes about as many errors and needs four times the memory, $24{,}720 \cdot 4 = 99$ kB. That is more than 90 kB, too. A kernel that reads sparse or 2-bit weights as they are stored, 80 or 66.6 kB, would change the answer ([[zero_worth]] found from how many zeros on one for sparse weights pays).
+# Decoded, each of these two is an ordinary network of 266,200 weights in fp32, 1.06 MB, however small its file was. The int8 student has about 25 kB of weights in the file and in use. The 2×30 in fp32 makes about as many errors and needs four times the memory, $24{,}720 \cdot 4 = 99$ kB. A kernel that reads sparse or 2-bit weights as they are stored, 80 or 66.6 kB, would change the answer ([[zero_worth]] found from how many zeros on one for sparse weights pays).
 #
 # All arrows point straight down: the teacher costs time in training, and no byte and no time in use. Which of the two larger networks is ahead is a question of few errors, and the table has two seeds. (Our 2-bit network takes the step of its grid from the largest weight of each layer, which rounds most weights to 0. [[qat]] found better steps, so it is not at its best.)
 
@@ -663,7 +663,7 @@ show.crossed_table(crossed)
 #
 # <!-- page -->
 #
-# With more images the gain shrinks because the labels themselves say more (section 3). Fewer steps take it, probably because soft targets are learned more slowly: in a soft target the differences between the classes are small numbers, and it takes many steps until a student gives them. In [[distillation]] the students of soft targets were behind at 50 steps, too. (Another temperature changes the gain, and not the word: *Deeper*.)
+# With more images the gain shrinks because the labels themselves say more (section 3). Fewer steps take it, probably because soft targets are learned more slowly: in a soft target the differences between the classes are small numbers, and it takes many steps until a student gives them. In [[distillation]] the students of soft targets were behind at 50 steps, too. (Other temperatures: *Deeper*.)
 #
 # So "distillation helps with few images" is half of the sentence. The other half is "and with enough steps". With two seeds a gain of a tenth is not far from what chance can do; that both are *far below* a third is plain.
 
