@@ -724,6 +724,7 @@ claims.show("prune_module")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
+#
 # - A zero in a weight survives a training step only where its gradient is exactly 0. A mask keeps it: `weight = weight_orig * weight_mask`, computed before each forward pass.
 # - A masked entry gets a gradient of exactly 0. The file holds both factors, so it gets larger; `remove` makes the cut final, and saves no byte.
 # - A norm is a heuristic. What a better-looking score is worth must be measured, and why a method works takes a control.
