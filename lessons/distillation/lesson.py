@@ -543,7 +543,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Hardly anything on the same 1,000 images: about a seventh of what the first teacher won, in the run on this page. Where *narrow* answers for all 50,000 images, it is a little more than a quarter.** What crossed over in section 4 is probably mostly what the teacher learned from the *other* 49,000 images.
+# **Hardly anything on the same 1,000 images: about a seventh of what the first teacher won, in the run on this page. With answers for all 50,000 it is about a quarter.** What crossed over in section 4 is probably mostly what the teacher learned from the *other* 49,000 images.
 #
 # <!-- page -->
 #
