@@ -528,7 +528,7 @@ Table(
 #
 # <!-- page -->
 #
-# Three such products are 48,768. In 16 bits that is 48,768 − 65,536 = −16,768: a large positive output has become a negative one. Real products are smaller than the largest possible one, and have both signs, so not every sum overflows. But the table shows that many do, and that the output is then useless. A 32-bit integer ends at about two thousand million; even 784 of the largest products, 12.7 million, fit easily. So the rule is: *products of 8 bits, sums of 32 bits*. Only a layer with more than 130,000 inputs could overflow them.
+# Three such products are 48,768. In 16 bits that is 48,768 − 65,536 = −16,768: a large positive output has become a negative one. Real products are smaller than the largest possible one, and have both signs, so not every sum overflows. But the table shows that many do, and that the output is then useless. A 32-bit integer ends at about two thousand million; even 784 of the largest products, 12.7 million, fit easily. So the rule is: *products of 8 bits, sums of 32 bits*. Only a layer with more than 130,000 such inputs could overflow them.
 #
 # **Why our inputs end at 127 and not at 255.** Many x86 processors have an instruction that multiplies 8-bit numbers and adds *two* products in 16 bits before it goes on in 32. Weights reach −128, and two products of 255 · 128 need 65,280, which is too much: the processor cuts the sum off at 32,767, and nobody is told. With inputs up to 127 two products need at most 2 · 127 · 128 = 32,512, which fits. PyTorch calls this `reduce_range`, and we do as it does. It costs one bit of the activations. Newer processors (with VNNI) add in 32 bits at once and would not need it. Inputs beyond the calibrated range can still become integers up to 255.
 
