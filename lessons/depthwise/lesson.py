@@ -940,7 +940,7 @@ depthwise_audit = int8_audit.audit(models["DepthwiseCNN", "per channel"], some[:
 show.resnets(resnet_speed, resnet_bytes, resnet_audit)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **More than four times, in nearly all of our runs: it was 3.9 to 5.6 times as fast as eager fp32, and the table has yours. The fused float network is the fairer baseline wherever it is faster than the eager one, and the column "over fused" divides by it.**
+# **More than four times, in nearly all of our runs: it was 3.9 to 5.6 times as fast as the eager float network, and the table has yours. The fused float network is the fairer baseline wherever it is faster than the eager one, and the column "over fused" divides by it.**
 #
 # The second row shows what fusion alone brings, and that is not int8's merit. Convolutions on large images use each weight many times, so arithmetic probably is the limit ([[roofline]]). PyTorch published 214 ms against 103 for ResNet-50 in 2020, 2.08 times. (`resnet18(quantize=True)` does much the same as this cell, but it sets the engine of the whole process to `fbgemm`.)
 
