@@ -3,7 +3,7 @@
 #   course:
 #     promise: You will put a small trained bypass beside a frozen model, for a new task and to repair two bits, and know what to ship and what not to merge.
 #     seconds: 60
-#     needs: [weight_only, scores, training_memory]
+#     needs: [weight_only, training_memory]
 #     goals:
 #       - Work out a bypass of low rank by hand, and say why one of its two matrices begins as zeros.
 #       - Adapt a frozen model to a new text, and compare with training all weights, each at its best learning rate.
@@ -696,7 +696,7 @@ show.race(raced, spent, won, error_left)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### And pruning this model?
 #
-# [[scores]] cut a network for digits with three rules. Magnitude removes the smallest weights. Wanda multiplies each weight by the size of its input before it compares. SparseGPT chooses with the inverse of the inputs' matrix, and repairs what is left. Here the same three cut the float language model, without a training step: **half** of the weights in the blocks stay, with or without the pattern **2:4** ([[patterns]]). All but magnitude see 4,096 characters of the learned text.
+# [[scores]] cut a network for digits with three rules. Magnitude removes the smallest weights. Wanda multiplies each weight by the size of its input before it compares. SparseGPT chooses with the inverse of the inputs' matrix, and repairs what is left. Here the same three cut the float language model, without a training step: **half** of the weights in the blocks stay, with or without the pattern **2:4**, two of each four neighbours in a row ([[patterns]]). All but magnitude see 4,096 characters of the learned text.
 #
 # **Predict.** Which rule loses least, and does 2:4 cost more than half without a pattern? And why?
 
@@ -743,7 +743,7 @@ show.refusals(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Into the ledger
 #
-# Three rows for the course's ledger. Their accuracy is the share of unseen characters to which the model gives the largest logit.
+# Three rows for the course's ledger. Their accuracy is the share of unseen characters to which the model gives the largest logit, counted on the short exam of this lesson. [[weight_only]] and [[decoding]] count on other pieces of the same modules, so the same float model has other shares there; compare rows of one lesson only.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes float, base, and base with its adapter into the course's ledger.

@@ -199,7 +199,7 @@ for on, gap in gaps.items():
 # %% [markdown] slideshow={"slide_type": "skip"}
 # bf16 has the exponent of fp32, and so its range. Gradients that are too small for fp16 are still numbers in bf16, and so it needs no loss scale. What bf16 gives up is digits: 8 in place of fp16's 11. GPUs since Ampere (2020) have units for bf16, too: pass `dtype=torch.bfloat16`, and leave the scaler out.
 #
-# Older code says `torch.cuda.amp.autocast()` and `torch.cuda.amp.GradScaler()`. These names are deprecated. And why not call `model.half()`? Then small steps are lost in weights of 16 bits.
+# Older code says `torch.cuda.amp.autocast()` and `torch.cuda.amp.GradScaler()`. These names are deprecated. And why not call `model.half()`? Then the weights themselves have 16 bits, and 1 + 0.0001 is 1 again: small steps are lost.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. A scale that nobody knows beforehand
@@ -219,7 +219,7 @@ for on, gap in gaps.items():
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Two gradients by hand.** Suppose one weight has the gradient $2 \cdot 10^{-8}$ and another one 0.3. On their way back both pass through fp16 ([[formats]]). The small one is less than half of fp16's least number, and becomes 0. Now multiply the loss by 65,536. The gradients become 0.0013 and 19,661, which fp16 rounds to 19,664. The scaler divides them in fp32, and gets back $2 \cdot 10^{-8}$ and 0.3, but for the rounding. A scale four times as large lifts the small one still higher, but $0.3 \cdot 262{,}144 = 78{,}643$ is beyond 65,504 and becomes infinite.
 #
-# So the scale should be large, and not too large. Its limit is 65,504 divided by the largest gradient, and nobody knows that of the next batch. So the scaler *searches*:
+# So the scale should be large, and not too large. Its limit is 65,504 divided by the largest gradient, of a weight or of an activation on the way back, and nobody knows that of the next batch. So the scaler *searches*:
 #
 # 1. Begin with a large scale, 65,536.
 # 2. After the backward pass, look for inf or NaN among the gradients. If there is one, the scale was too large: leave the step out, and halve the scale.
@@ -462,7 +462,7 @@ show.side_by_side(times, chip, units, sixteen_bits.records(), of_operations)
 #
 # <!-- page -->
 #
-# The 0.21 is that of the record. The addition moves half the bytes on both processors, and gains on both. It stays below two, so bytes are not all that it waits for.
+# The 0.21 is that of the record. The addition moves half the bytes on both processors, and gains on both. Its gain stays below two, so it waits for more than its bytes.
 #
 # The product depends on the units. Without them every number is probably converted before it is multiplied. (A profile of the library's instructions would tell.) With them, divide the first row by the second, and you have the gain over the *better* fp32 product, about 2.0 in the run on this page. That is what an instruction with twice as many pairs can give. What goes beyond it is not a merit of 16 bits.
 #
@@ -480,7 +480,7 @@ show.side_by_side(times, chip, units, sixteen_bits.records(), of_operations)
 # **Predict.** On the processor with 16-bit units: which of the four gains least, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* One vote. Then the table: read the column with units from top to bottom. Ask which of the two, width or batch, was to blame: the two narrow rows differ in the batch alone. Then the last two rows together: stored in 16 bits the network converts nothing, and is slower than fp32 as well, so most of the loss is not the conversions. Without units every size loses.
+# *For the lecturer, 2.5 min.* One vote. Then the table: read the column with units from top to bottom. Ask which of the two, width or batch, was to blame: the two narrow rows differ in the batch alone. Then the last two rows together: stored in 16 bits the network converts nothing, and is slower than fp32 as well, so most of the loss is not the conversions. If somebody asks whether the large step is twice as fast as fp32 *can* be: no, oneDNN makes the fp32 product faster, as the table before shows. Without units every size loses.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Shows the training steps in the same way.
@@ -494,9 +494,9 @@ show.side_by_side(times, chip, units, sixteen_bits.records(), of_steps)
 #
 # <!-- page -->
 #
-# (On a GPU *large* is 4,096 wide, with a batch of 4,096.)
+# (On a GPU *large* is 4,096 wide, with a batch of 4,096.) Each row compares with fp32 as PyTorch computes it. In the run on this page oneDNN makes the fp32 product about 1.2 times as fast as that, as the first table of this section shows. So a part of the gain of a large step is a slow fp32 product; over the better fp32 it would be smaller, and we did not time such a step.
 #
-# Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. But they are the smaller part here. The last row of the table is a control: a network that is *stored* in 16 bits converts nothing, and at batch 16 it is slower than fp32 as well. So most of the loss is left when the conversions are taken away. At so small a product the library for 16 bits simply takes longer than that for fp32. The two rows of autocast on the narrow network differ in the batch alone.
+# Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. The two rows of autocast on the narrow network differ in the batch alone, so it is the batch that decides. But the conversions are the smaller part of the lost time. The last row of the table is a control: a network that is *stored* in 16 bits converts nothing, and at batch 16 it is slower than fp32 as well. So most of it stays lost when the conversions are taken away. Probably the library for 16 bits takes longer than that for fp32 at so small a product. (A time of the products alone would tell; the table has none at this size.)
 #
 # The odd size seems to gain a little more than the large one, probably because fp32 is slow at it; older GPUs wanted multiples of 8. Without units every size is slower, by a factor of two to four. The scaler costs a pass over all gradients, which is too little to be seen beside the products of a large step.
 #

@@ -718,7 +718,7 @@ show.grouped_table(at_start, after_steps, token_bytes)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Without further training, averaging two heads makes the perplexity several times as high. (In a trial the keys alone came to 11 and the values alone to 7: neither mean is a good one.) Thirty steps win a large part of that back. The control gets a little worse by the same steps, so the steps themselves do some harm, but far less than what is left. Nor is all of what is left the price of sharing, because more training wins more back: in a trial with 120 steps, which reach the full rate, two heads came to 4.7 and the control to 4.0. With half of this learning rate 65 % of the lost nats were won back, and not 75 %. Ainslie et al. train the converted model for a twentieth of the first training, and our 30 steps read less than a hundredth of the text of the first training. For a model that already exists, try int8 first: it needs no training. Whoever trains a model anew can choose fewer heads from the start (not tried here), and round them as well.
 #
-# The models as rows of the course's record, with the share of characters that are their first choice:
+# The models as rows of the course's record, with the share of characters that are their first choice. The rows of [[weight_only]] and [[adapters]] hold the same float model with other shares, because each lesson counts on other pieces of the unseen modules: here on the first ones, in [[weight_only]] on every seventeenth. So compare rows of one lesson only:
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes a row of the record for each model.

@@ -540,6 +540,43 @@ show.lstm_table(files, accuracy, speed)
 #
 # The float16 file is a modest rival and a good one: half the bytes, no accuracy lost, no other routine. It saves no time, because it is fp32 again once it is loaded.
 
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### A file of your own
+#
+# The three files of the table were deleted as soon as they had been read. Now make one that stays. In a new cell, save the states of `lstm` and `lstm_int8` to two files, and compare their sizes. Then open a new notebook beside this one (*File*, *New*, *Notebook*), where nothing has been trained, load the small file, and count how many of the 10,000 test images it classifies correctly. Two things must be as they were here. The model that takes the state must be quantized first, because a state in int8 fits only into a model with int8 modules. And the pixels must be normalized in the same way, because the weights were trained for such inputs.
+#
+# <details><summary>The code for both notebooks</summary>
+#
+# In this notebook:
+#
+# ```python
+# import os
+#
+# torch.save(lstm.state_dict(), "lstm.pt")
+# torch.save(lstm_int8.state_dict(), "lstm_int8.pt")
+# print(os.path.getsize("lstm.pt"), "bytes become", os.path.getsize("lstm_int8.pt"))
+# ```
+#
+# In the new one:
+#
+# ```python
+# import torch
+# from torch.ao.quantization import quantize_dynamic
+#
+# from course_utils import data, models, training
+#
+# images, labels = data.load("fashion_mnist", "test")
+# model = quantize_dynamic(models.LSTMClassifier())  # random weights, until the file is loaded
+# model.load_state_dict(torch.load("lstm_int8.pt", weights_only=False))
+# print(f"{training.evaluate(model, (images - 0.286) / 0.353, labels, device='cpu'):.2%} correct")
+# ```
+#
+# `weights_only=False` lets a file bring objects other than tensors, here the packed weights, and such a file can also run code. So load in this way only what you wrote yourself.
+#
+# </details>
+#
+# The new notebook should print the accuracy of the table, although it knows nothing but the file. (The two sizes can differ from those of the table by a few bytes.)
+
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How wide must an LSTM be?
 #

@@ -196,7 +196,7 @@ show.price_list()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The list tells us two more things.
 #
-# **Among numbers of one kind, operations on fewer bits cost less, and a multiplication saves more than an addition.** From int32 to int8 the price of an addition falls to about a third (from 0.1 to 0.03 pJ), that of a multiplication to about a fifteenth (from 3.1 to 0.2 pJ). The reason is probably that a multiplication brings every bit of one number together with every bit of the other. Multiply two numbers of 2 bits with a pencil and you write 2 · 2 = 4 products of bits; with 4 bits they are 4 · 4 = 16. So twice the bits mean four times the work. An addition goes through the digits once, so twice the bits mean twice the work. (In the step from a float to a whole number the addition saves more: from fp32 to int8 its price falls to a thirtieth, that of the multiplication to about a nineteenth. *Deeper* says why, and compares the picture with the prices.)
+# **Among numbers of one kind, operations on fewer bits cost less, and a multiplication saves more than an addition.** From int32 to int8 the price of an addition falls to about a third (from 0.1 to 0.03 pJ), that of a multiplication to about a fifteenth (from 3.1 to 0.2 pJ). The reason is probably that a multiplication brings every bit of one number together with every bit of the other. Multiply two numbers of 2 bits with a pencil and you write 2 · 2 = 4 products of bits; with 4 bits they are 4 · 4 = 16. So twice the bits mean four times the work. An addition goes through the digits once, so twice the bits mean twice the work. (From a float to a whole number the addition saves more: from fp32 to int8 the price of an addition falls to a thirtieth, and that of a multiplication to about a nineteenth. *Deeper* says why, and compares the picture with the prices.)
 #
 # **Reading an fp32 number from the smallest cache costs about as much as the arithmetic done with it, and the larger the memory, the more a read costs.** The reads of the list are of 64 bits, the operations of 8, 16 or 32. If the energy of a read is proportional to the number of bits, an fp32 number from the cache of 8 KB costs 5 pJ, about as much as its multiplication and addition together (4.6 pJ). From the cache of 32 KB it costs 10, from
 # the one of 1 MB 50, and from DRAM 650. (Section 1 used 640 pJ, from [Han et al., 2015, figure 1](https://arxiv.org/abs/1506.02626), who cite a table of the same 45 nm process. The rest of the lesson keeps to 640.)
@@ -208,7 +208,7 @@ show.price_list()
 # | DDR memory (the usual DRAM) | 140 | 385 |
 # | a cache of 1 MB | 11 | 4 |
 #
-# At 7 nm the arithmetic costs a little more than a third of its price at 45 nm. A DDR read costs as much as before, so the gap between arithmetic and DDR has grown. A read from the cache has become even cheaper than the arithmetic has, so that gap has shrunk. What stays is the order: arithmetic, cache, main memory. So take the *order* and the *method* from this lesson, and the joules from the chip that you have (*Deeper* gives the source).
+# At 7 nm the arithmetic costs a little more than a third of its price at 45 nm. A DDR read costs as much as before, so the gap between arithmetic and DDR has grown. A read from the cache of 1 MB costs a seventh of what it did, so its price has fallen further than that of the arithmetic, and that gap has shrunk. What stays is the order: arithmetic, cache, main memory. So take the *order* and the *method* from this lesson, and the joules from the chip that you have (*Deeper* gives the source).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The unit of work is the MAC
@@ -269,7 +269,7 @@ print(f"MACs by hand {by_hand:,}, by torch {by_torch:,}, weights {bill.weights:,
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **235,200 of the 266,200 MACs are in the first layer, 30,000 in the second, 1,000 in the last: one for each weight.** For one digit each weight is used
-# once. If it works on a sentence of 16 words, each a vector, it uses every weight 16 times.
+# once. A layer that works on a sentence of 16 words, each a vector, uses every weight 16 times.
 #
 # <!-- page -->
 #
@@ -329,7 +329,7 @@ show.uses_of_a_weight()
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Other networks
 #
-# LeNet is a small convolutional network, and not the LeNet-300-100 of section 1. ResNet-50 is a large one: it has 25.5 million weights and 4.1 billion MACs for an image. A weight from DRAM costs 640 pJ, a MAC 4.6.
+# LeNet is a small convolutional network, another one than the LeNet-300-100 of section 1. ResNet-50 is a large one: it has 25.5 million weights and 4.1 billion MACs for an image. A weight from DRAM costs 640 pJ, a MAC 4.6.
 #
 # The **break-even point** is the number of uses of a weight at which the arithmetic costs as much as the fetch.
 #
@@ -373,7 +373,7 @@ Table(
 #
 # Why does LeNet, a convolutional network, use its weights only 3.3 times? Nearly all of them are in its linear layers, which use each weight once. Its convolutions by themselves use their weights 154 times on average.
 #
-# And the half-price chip of section 1? For an image through ResNet-50 it would save half of 18.8 out of 18.8 + 16.3 mJ, which is 27 %, nearest to answer B of section 1. But ResNet-50, with 160 uses, is close to the break-even point, so a small change in the prices can decide which part of its bill is the larger one. At the high end of Horowitz's range a weight costs 1,300 pJ, the break-even point is 1,300 / 4.6 = 283, and the weights are the larger part again. The values between its layers, which this bill leaves out, could reverse it as well (section 6).
+# And the half-price chip of section 1? For an image through ResNet-50 it would save half of 18.8 out of 18.8 + 16.3 mJ, which is 27 %, nearest to answer B of section 1. But ResNet-50, with 160 uses, is close to the break-even point, so a small change in the prices can decide which part of its bill is the larger one. At the high end of Horowitz's range a weight costs 1,300 pJ, the break-even point is 1,300 / 4.6 = 283, and the weights are the larger part again. The values that pass between its layers, which this bill leaves out, could make memory the larger part as well (section 6).
 #
 # [[roofline]] asks the same question about time in place of energy. There it is operations for each byte, the *arithmetic intensity*.
 
@@ -449,7 +449,7 @@ show.batches(bills, int8)
 #
 # The first term of the formula is the arithmetic, $N_\text{MAC} \, e_\text{MAC}$; the second is the memory. Removing weights lowers both counts, but only where the program really leaves the zeros out; [[zero_worth]] measures when it does.
 #
-# How much that is of the total depends on how often a weight is used. Here is the share of the whole bill that each change saves for a weight that is used once, and for one that is used 140 times. In the left column stand the price of a MAC and that of a fetch; all uses of a weight share its fetch. For int8 and 140 uses that is 0.3 + 160 / 140 = 1.44 of 4.6 + 640 / 140 = 9.17 pJ, which saves 84 %.
+# How much that is of the total depends on how often a weight is used. Here is the share of the whole bill that each change saves for a weight that is used once, and for one that is used 140 times. The left column has the price of a MAC and that of a fetch. All uses of a weight share its fetch. For int8 and 140 uses that is 0.3 + 160 / 140 = 1.44 of 4.6 + 640 / 140 = 9.17 pJ, which saves 84 %.
 #
 # | change from 4.6 + 640 pJ | used once | used 140 times |
 # |---|---|---|

@@ -552,7 +552,7 @@ Table(
 #
 # The accuracy is *exactly* that of 8 bits in section 1, since the same integers and the same scales come back from the disk.
 #
-# **What we have not got:** speed, or less memory while the network runs. To use the file we turned all integers back into floats, so in memory each weight has four bytes again. To compute *with* the integers, the inputs of a layer must be integers as well, and their range depends on the images. That is the subject of [[observers]].
+# **What we have not got:** speed, or less memory while the network runs. To use the file we turned the integers back into floats, so in memory each weight has four bytes again. To compute *with* the integers, the inputs of a layer must be integers, too, and their range, the subject of [[observers]] and [[dynamic]], depends on the images.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Exercises

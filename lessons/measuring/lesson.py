@@ -192,7 +192,7 @@ show.the_course()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The solution is folded under each check. *Run All* reaches the end without your answers. *Deeper* is optional.
 #
-# **Ways through the course.** Each way also contains the lessons that its other lessons build on.
+# **Ways through the course.** Each contains all that its lessons need; `python course.py progress --way evening` makes one yours.
 #
 # [[ways]]
 #

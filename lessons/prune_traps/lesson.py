@@ -65,7 +65,7 @@ runtime.describe(runtime.best_device())
 # **Predict.** After `remove` and that step, how many of the 24,000 zeros are left, and why: **A** all, **B** a part, **C** none?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; the word "permanently" speaks for A. The answer is B: without a mask a zero is a weight like any other. Not C, because a weight whose gradient is exactly 0 does not move, and a neuron that gives 0 for every image of the batch has only such weights. Read the table row by row. Let the room say what the third row did: it made a new mask from the zeros.
+# *For the lecturer, 2.5 min.* Vote; the word "permanently" speaks for A. The answer is B: without a mask a zero is a weight like any other. Not C, because a weight whose gradient is exactly 0 does not move, and a neuron that gives 0 for every image of the batch has only such weights (so does an input that is 0 in every image). Read the table row by row. Let the room say what the third row did: it made a new mask from the zeros.
 # To "what is permanent, then?" say: the loss of the old values.
 # Transition: "So call `remove` last."
 
@@ -109,7 +109,7 @@ show.steps_table(steps)
 #
 # <!-- page -->
 #
-# "Permanent" means that the cut cannot be undone: the old values are gone. It does not mean that the zeros stay. Those that did stay after this step had a gradient of exactly 0, and [[prune_module]] showed why that is common: their neuron gives 0 for every image of the batch. The next batch may move them, too.
+# "Permanent" means that the cut cannot be undone: the old values are gone. It does not mean that the zeros stay. Those that did stay after this step had a gradient of exactly 0, and [[prune_module]] showed why that is common: their neuron gives 0 for every image of the batch, or, less often here, the input that they multiply is 0 in all of them. The next batch may move them, too.
 #
 # So call `remove` *last*, when no training follows. If somebody hands you a network in which `remove` was called already, you can still train it: make a mask from its zeros, as the third row does. (This takes every zero for a removed weight. A weight that happens to be 0 for another reason, as in a bias that starts at 0, is caught with them.)
 
@@ -244,7 +244,7 @@ show.copies_table(refresh, test_images[:64])
 #
 # <!-- page -->
 #
-# When autograd is on, the hook's multiplication is recorded, so that gradients can flow back into `weight_orig`. `weight` then hangs on that record, and PyTorch does not copy such a tensor, because a copy of the record would make no sense. Right after pruning `deepcopy` fails for the same reason: the pruning call has multiplied, with autograd on. Under `torch.no_grad()` nothing is recorded.
+# When autograd is on, the hook's multiplication is recorded, so that gradients can flow back into `weight_orig`. `weight` then refers to that record, and PyTorch does not copy such a tensor, because a copy of the record would make no sense. Right after pruning `deepcopy` fails for the same reason: the pruning call has multiplied, with autograd on. Under `torch.no_grad()` nothing is recorded.
 #
 # This matters for early stopping, which keeps a copy of the best model so far. It works by luck if the copy stands right after a validation without gradients, and it breaks on the day when somebody moves that line. Averaging of weights (`AveragedModel`) copies the module as well. The cure is to call `refresh(model)` before, or to copy the `state_dict`, which contains the two factors and never `weight`.
 
@@ -333,7 +333,9 @@ for between, percent in accuracy.items():
 #
 # <!-- page -->
 #
-# `prune.identity` computed `weight` once, from the random values of the new layer. Loading filled `weight_orig` and `weight_mask`, and left the attribute `weight` as it was. Then `l1_unstructured` read `weight`, as section 3 said, took the smallest *random* numbers, and removed the trained weights in their places. For a half-pruned `nn.Linear(20, 20)` about a quarter of the 400 entries of the second mask are wrong.
+# `prune.identity` computed `weight` once, from the random values of the new layer. Loading filled `weight_orig` and `weight_mask`, and left the attribute `weight` as it was. Then `l1_unstructured` read `weight`, as section 3 said, took the smallest *random* numbers, and removed the trained weights in their places. A tiny case: the file says that `weight_orig` is (0.9, 0.1), and the new layer was made with the random weights (0.02, 0.3). One of the two shall be removed. The smaller trained weight is 0.1, but `prune` compares 0.02 with 0.3, and removes the 0.9.
+#
+# How many entries of a mask does that spoil? Take `nn.Linear(20, 20)`, half-pruned, so that 200 of its 400 weights are left, and remove half of these. The right mask keeps the 100 largest. A mask by random numbers also keeps 100, and about 50 of them are right by chance. So about 50 weights are removed and should have stayed, and about 50 stay and should have been removed: a quarter of the 400 entries are wrong.
 #
 # In a trial with a larger layer, `fc1` of LeNet-300-100, the same mistake left 79.5 % right in place of 93.7 %.
 #
@@ -344,7 +346,7 @@ for between, percent in accuracy.items():
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. The optimizer was made before
 #
-# The optimizer was given `weight`, which is now no parameter. We take a step on the dense layer, prune half of it, and take another step with the *same* optimizer.
+# The optimizer was given `weight`, which is no longer a parameter. We take a step on the dense layer, prune half of it, and take another step with the *same* optimizer.
 #
 # **Predict.** Does it now train a tensor that nobody reads? And do the masked entries of `weight_orig`, whose gradient is 0, stay where they are?
 
@@ -367,7 +369,7 @@ show.optimizers_table(makers, refresh, test_images[:64])
 #
 # Pruning registers the same parameter object as `weight_orig`, and the optimizer holds the object, not its name.
 #
-# A masked entry has a gradient of 0, and plain SGD subtracts 0. Momentum adds what it remembers of older gradients: 0.9 of the last one, then 0.81, and so on. Adam remembers as well. Weight decay needs no gradient at all: it makes every entry a little smaller. The layer does not notice, since the mask stands between, and `weight` keeps its zeros. But the values under the mask are no longer those from the moment of the cut. That matters to whoever takes the mask off, or goes back to old values ([[ticket]] does): keep your own copy of them.
+# A masked entry has a gradient of 0, and plain SGD subtracts 0. Momentum adds what it remembers of older gradients: 0.9 of the last one, then 0.81, and so on. By hand: the last gradient before the cut was 0.2, and the learning rate is 0.1. Then the masked entry moves by 0.1 · 0.9 · 0.2 = 0.018, and by 0.0162 in the step after that. Adam remembers as well. Weight decay needs no gradient at all, because it makes every entry a little smaller: with a decay of 0.01 an entry of 0.5 loses 0.1 · 0.01 · 0.5 = 0.0005. The layer does not notice, since the mask stands between, and `weight` keeps its zeros. But the values under the mask are no longer those from the moment of the cut. That matters to whoever takes the mask off, or goes back to old values ([[ticket]] does): keep your own copy of them.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What to do, and when
@@ -480,18 +482,18 @@ def load_pruned_solution(make_model, state):
 #
 # ### Filters cut again and again
 #
-# Does a second cut of whole filters count the filters that are left, too? And what does it do to a layer that has lost single weights before?
+# Does a second cut of whole filters also count from the filters that are left? And which filters does it take from a layer that has lost single weights before?
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input", "nbval-check-output"]
 # Cuts half of the filters of conv2 three times; then half of the single weights, and half of the filters.
 empty = show.filters_cut_again()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With slices it is the same as with single weights: `ln_structured` counts the filters that are not empty yet. When single weights were cut before, the filters that lost most of them have the least norm, so the second cut removes above all what the first one had thinned out.
+# Whole filters are counted as single weights are: `ln_structured` takes its share of the filters that are not empty yet. When single weights were cut before, the filters that lost most of them have the least norm, so the second cut takes by preference those that the first one had thinned out. (The preference is not strong here: 56 against 44 %.)
 #
 # ### A run that is resumed
 #
-# An optimizer saves its state by position, and pruning moves `weight_orig` behind `bias`. So build the resumed run in the order of the first one (model, pruning, optimizer), and then load both states. Another order may raise nothing:
+# An optimizer saves its state by position. A layer lists its parameters in the order in which they were registered, `weight` and then `bias`. Pruning takes `weight` off this list and registers `weight_orig` at its end, so the order is now `bias`, `weight_orig`. An optimizer that was made before pruning has the old order. So build the resumed run in the order of the first one (model, pruning, optimizer), and then load both states. Another order may raise nothing:
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input", "nbval-check-output"]
 # Saves Adam's state in one order of pruning and optimizer, and resumes in another.
@@ -560,7 +562,7 @@ show.tied_in_training()
 show.tied_frames(half, final, both)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The readout holds the old parameter, which is now `weight_orig` of the other layer, and knows of no mask: 16 zeros in one, none in the other. At `remove` the zeros are written into the parameter, and the output of the readout changes under your hands. So the accuracy that you measured before `remove` was that of another network. There are two cures: prune both names with one mask; or tie the layers by a function, `F.linear(x, tokens.weight)`, so that the second layer computes with what the hook of the first one made.
+# The readout holds the old parameter, which is now `weight_orig` of the other layer, and knows of no mask: 16 zeros in one, none in the other. With two weights: the shared parameter is (0.1, 2), and the mask (0, 1). `tokens` computes with (0, 2) and `readout` with (0.1, 2). At `remove` the zeros are written into the parameter, which becomes (0, 2), and the output of the readout changes although nobody touched the readout. So the accuracy that you measured before `remove` was that of another network. Until then the masked entries even go on learning, because the readout still uses them, and its gradient reaches them (the last printed line). There are two cures: prune both names with one mask; or tie the layers by a function, `F.linear(x, tokens.weight)`, so that the second layer computes with what the hook of the first one made.
 #
 # ### What a container remembers
 #

@@ -3,7 +3,7 @@
 #   course:
 #     promise: You will quantize with today's interface, and say of each config how it rounds a group of weights, what it stores and what runs then.
 #     seconds: 45
-#     needs: [integers, observers, dynamic, static, qat]
+#     needs: [integers, observers, dynamic, static]
 #     goals:
 #       - Choose layers with a filter, quantize them with a config, and say what the file holds and what it takes to load it.
 #       - Round a group of weights by hand in the three ways of torchao's configs, and find out by an experiment which difference between two configs made an error smaller.

@@ -156,7 +156,7 @@ Table(
 # (Many weights, each used once or few times, and a small batch.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **The first three by hand.** The row reader has about 304,000 parameters (weights and biases; we call them all weights here). In fp32 each takes 4 bytes. Its gradient takes 4 more. AdamW keeps an average of the gradients and an average of their squares from step to step, 4 bytes each. Such a memory of the optimizer is called **optimizer state**. Together that is 4 + 4 + 8 = 16 bytes a parameter, 304,000 · 16 = 4.9 million bytes, or 4.6 MiB.
+# **The first three by hand.** The row reader has about 304,000 parameters (weights and biases; we call them all weights here). In fp32 each takes 4 bytes. Its gradient takes 4 more. AdamW keeps an average of the gradients and an average of their squares from step to step, 4 bytes each. Such a memory of the optimizer is called **optimizer state**. Together that is 4 + 4 + 8 = 16 bytes a parameter, 304,000 · 16 = 4.9 million bytes, or 4.6 MiB. (A language model of 7 billion parameters would need 7 · 16 = 112 GB in the same way, before the first activation.)
 #
 # **Why activations?** Take one weight, $y = w \cdot x$. If the loss grows by 2 for each 1 that $y$ grows, then it grows by $2 \cdot x$ for each 1 that $w$ grows. So the gradient of $w$ is made of the *input* $x$. The backward pass comes to this layer much later than the forward pass did, and somebody has to keep $x$ until then. This somebody is *autograd*, PyTorch's machinery for gradients: in the forward pass each operation hands it the tensors that its own derivative will need. They are called **saved tensors**.
 #
@@ -215,9 +215,11 @@ show.stacks(settings)
 #
 # <!-- page -->
 #
-# Every image has its own $x$ at every layer, so an eighth of the images makes an eighth of the saved tensors. The gradients keep their size: the gradients of all images are added up into one number for each weight, however many images there are. SGD without momentum needs nothing from one step to the next, so it has no states; with momentum it keeps one average.
+# Every image has its own $x$ at every layer, so an eighth of the images makes an eighth of the saved tensors. The gradients keep their size: the gradients of all images are added up into one number for each weight, however many images there are. SGD without momentum needs nothing from one step to the next, so it has no states; with momentum it keeps one running sum.
 #
-# Which change is worth more depends on who is largest. Here the activations take nine tenths, and SGD in place of AdamW saves a twentieth. A network with many weights, each of which is used only once for an image, shows the opposite picture. Section 3 has one.
+# At which batch are the activations as large as all the rest? The first bar has 42 MiB for 64 images, which is 0.66 MiB for each image. The other three kinds take 4.6 MiB together, and 4.6 / 0.66 = 7. So up to seven images weights, gradients and states are the larger part, and from eight on the activations are.
+#
+# Which change is worth more depends on which of the four is largest. Here the activations take nine tenths, and SGD in place of AdamW saves a twentieth. A network with many weights, each of which is used only once for an image, shows the opposite picture. Section 3 has one.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What does each layer keep?
@@ -299,11 +301,13 @@ show.two_steps(phases, {name: sum(p.nbytes for p in model.parameters()) for name
 #
 # <!-- page -->
 #
-# The row reader is the first row of the small table. When the forward pass ends, all saved tensors are there. The backward pass needs temporaries on top, the gradients of the last layer's activations, and then it releases faster than it adds. AdamW's step has hardly anything above it.
+# Both curves begin at 3 times the weights: these are the weights and two states for each. There are no gradients yet, because `zero_grad()` at the end of the step before has released them. (It sets them to `None`. With `set_to_none=False` it would fill them with zeros, and they would stay in memory.)
 #
-# The wide network is the second row. Its activations are hardly to be seen, because each weight is used only once for an image. (The weights of the row reader are used 28 times, for each row.) The gradients pile up in the backward pass, and all of them are there when AdamW begins. AdamW needs two temporaries of the size of the tensor that it works on, as [[baseline]] saw.
+# The row reader is the first row of the small table. When the forward pass ends, all saved tensors are there. The backward pass needs temporaries on top, the gradients of the last layer's activations, and then it releases faster than it adds. When AdamW begins, all saved tensors are gone, and its own temporaries are small.
 #
-# What follows? A method that shrinks activations lowers the peak of the first network, and cannot lower that of the second. With `fused=True` AdamW does all in one operation, and the temporaries are gone. On a GPU AdamW by default works on all tensors at once (`foreach`), and then its temporaries are about as large as all weights together, by [PyTorch's documentation](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html). The peak of the optimizer's step is higher there.
+# The wide network is the second row. Its activations are hardly to be seen, for two reasons. It is wide: a layer from 1,024 to 1,024 has 1,024 · 1,024 weights, and of each image it saves 1,024 numbers, which is 65,536 for the batch, one for 16 weights. And each weight is used only once for an image. In the row reader the layer to queries, keys and values has 64 · 192 = 12,288 weights and uses them 28 times, once for each row. Of 64 images it saves 64 · 28 · 64 = 114,688 numbers, nine for each weight. The gradients pile up in the backward pass, and all of them are there when AdamW begins. AdamW needs two temporaries of the size of the tensor that it works on, as [[baseline]] saw.
+#
+# What follows? A method that shrinks activations lowers the peak of the first network, and cannot lower that of the second. With `fused=True` AdamW does all in one operation, and the temporaries are gone. (In a trial with the wide network its step then had no level above that at its start.) On a GPU AdamW by default works on all tensors at once (`foreach`), and then its temporaries are about as large as all weights together, by [PyTorch's documentation](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html). The peak of the optimizer's step is higher there.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Compares the sum of the four kinds with the peak.
@@ -317,7 +321,9 @@ for name, model in networks.items():
 Table(["", "sum of the four, MiB", "peak, MiB", "phase of the peak"], rows)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How good was the sum? For both networks it is within about a tenth of the peak. It counts what does not meet (the gradients and the first activations), and it forgets the temporaries, and here the second mistake is the larger one. So the sum is good for an estimate on paper, and for who is the largest. What the device must have is the peak, and that has to be measured.
+# How good was the sum? For both networks it is within about a tenth of the peak. It adds up things that are never in memory together (the last gradients and the first activations to be released), and it leaves out the temporaries. Here the second mistake is the larger one. So the sum is good for an estimate on paper, and to find out which of the four is largest. What the device must have is the peak, and that has to be measured.
+#
+# On a GPU one asks PyTorch for it: `torch.cuda.max_memory_allocated()` gives the peak of all tensors. The number of `nvidia-smi` is larger, because PyTorch keeps released memory for its next tensors and does not hand it back at once ([notes on CUDA](https://docs.pytorch.org/docs/stable/notes/cuda.html#memory-management)). This was not measured here.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Forget, and compute again
@@ -514,7 +520,7 @@ Table(
 #
 # The last row is the control. In evaluation mode batch norm uses fixed means, everything else is as before, and the difference is gone. So batch norm was the cause.
 #
-# Does another gradient harm the training? Not necessarily; a batch norm over 8 images is one that many people train with. But the run is not the one that you meant to repeat.
+# Does another gradient harm the training? Not necessarily, because many people train with a batch norm over 8 images. But the run is not the one that you meant to repeat.
 #
 # Accumulation does the same operations in smaller passes. It lowers the activations only. Weights, gradients and states remain, and the gradients even stay in memory during the forward passes of all parts but the first.
 
@@ -532,7 +538,7 @@ Table(
 # `training_bytes(tensors, n_states)` → a whole number
 #
 # <details><summary>Hint</summary>
-# Go through the names that you have not seen before. A trained number is kept 2 + n_states times, another one once.
+# Go through the names that you have not seen before. A trained number is kept 2 + n_states times, another one once. By hand: five numbers that are trained with two states, and three that are not, take 4 · (5 · 4 + 3) = 92 bytes.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -883,7 +889,7 @@ claims.show("training_memory")
 # - The peak is where the backward pass begins, if activations are large, and in the optimizer's step, if weights are. Measure it, and not only in the first step.
 # - Checkpoints keep inputs and compute insides again: one more forward pass, the same gradients.
 # - A batch in parts gives the same gradient, unless a layer mixes the images, as batch norm does.
-# - Shrink what is largest at the peak. Nothing else helps.
+# - Shrink what is in memory at the peak, the largest first. What is not there at that moment does not count.
 #
 # **Going further**
 #

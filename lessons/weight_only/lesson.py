@@ -534,7 +534,7 @@ show.torchao_table(theirs, size, perplexity(four_bit_model, few) / perplexity(ne
 #
 # ### Into the ledger
 #
-# The ledger of the course measures quality as a share of correct answers; here it is the share of characters for which the model's first choice was right.
+# The ledger of the course measures quality as a share of correct answers; here it is the share of characters for which the model's first choice was right. It is counted on this lesson's text, every seventeenth piece of the unseen modules. The same float model has other shares in the rows of [[decoding]] and [[adapters]], which count on other pieces, so compare rows of one lesson only.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes a row of the ledger for each file.

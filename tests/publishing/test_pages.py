@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tomllib
 
 import _course
 import pytest
@@ -15,6 +16,8 @@ from tools.publishing import course as course
 from tools.publishing import lessons, pages
 
 EVENING = 180
+FIRST = "measuring"  # says how a lesson works, so it begins each way
+WAYS = tomllib.loads((ROOT / "lessons" / "course.toml").read_text(encoding="utf-8"))["way"]
 PAGES = ("README.md", "docs/instructors.md", "docs/glossary.md")
 
 
@@ -103,6 +106,32 @@ def test_a_way_has_all_that_its_lessons_need_and_its_minutes_add_up(way):
     assert not any(lacking.values()), lacking
     assert way.minutes == sum(course.front_matter(lesson)["minutes"] for lesson in way.lessons)
     assert list(way.lessons) == [lesson for lesson in _course.LESSONS if lesson in way.lessons]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way["title"])
+def test_a_way_says_what_it_brings_and_no_lesson_is_on_it_for_the_sake_of_what_is_folded(way):
+    """A lesson is on a way as a wish, or because the core of a later one names it: nobody must read it for a *Deeper*."""
+    lessons = next(found.lessons for found in course.ways() if found.title == way["title"])
+    named = [set(syllabus.REFERENCE.findall(core(lesson))) for lesson in lessons]
+    idle = [
+        lesson.name
+        for nth, lesson in enumerate(lessons)
+        if lesson.name not in [*way["wishes"], FIRST] and lesson.name not in set().union(*named[nth + 1 :])
+    ]
+    assert not idle, f"needs of this way that its later lessons name only under Deeper, or nowhere: {idle}"
+    assert way["brings"][0].islower() and way["brings"][-1] not in ".!", "the end of a sentence: You can …"
+    assert f"| {way['title']} | {way['brings']} | " in course.ways_table()
+
+
+def core(lesson):
+    """What a learner reads of a lesson's text and code before Deeper."""
+    deeper, kept = False, []
+    for about, body in course.CELL.findall(lesson.source.read_text(encoding="utf-8")):
+        for line in body.splitlines():
+            if line.startswith("# ## "):
+                deeper = line == f"# {course.DEEPER}"
+            kept += [line] * (not deeper and "remove-cell" not in about)
+    return "\n".join(kept)
 
 
 def test_one_evening_is_three_hours_at_most_and_takes_a_technique_along():

@@ -14,6 +14,7 @@ IN_COURSE_TOML = ("title", "name", "number", "part")
 WORDS_A_MINUTE = 180  # of a text that is to be understood
 CELL = re.compile(r"^# %%(.*)\n((?:(?!# %%).*\n?)*)", re.M)
 EXERCISE = re.compile(r"^# ★+ · (\d+) minutes\b", re.M)
+WHOLE = "choose between all of these for a network of your own, and say how sure the choice is"
 DEEPER = "## Deeper"  # what follows this heading, up to the next of its rank, is no part of a lesson's core
 
 
@@ -102,11 +103,12 @@ def builds_on(lesson):
 
 @dataclass(frozen=True)
 class Way:
-    """A way through the course: a title, the lessons in their order, and the minutes that they add up to."""
+    """A way through the course: a title, the lessons in their order, their minutes together, and what it brings."""
 
     title: str
     lessons: tuple
     minutes: int
+    brings: str = ""
 
 
 def ways(root=ROOT):
@@ -124,7 +126,7 @@ def ways(root=ROOT):
     minutes = {name: front_matter(lesson).get("minutes", 0) for name, lesson in known.items()}
     wanted = tomllib.loads((root / "lessons" / "course.toml").read_text(encoding="utf-8")).get("way", [])
     found = []
-    for way in [*wanted, {"title": "The whole course", "wishes": list(known)}]:
+    for way in [*wanted, {"title": "The whole course", "brings": WHOLE, "wishes": list(known)}]:
         chosen = set()
         for wish in way["wishes"]:
             if wish not in known:
@@ -133,7 +135,8 @@ def ways(root=ROOT):
             if sum(minutes[name] for name in more) <= way.get("minutes", float("inf")):
                 chosen = more
         lessons = tuple(lesson for name, lesson in known.items() if name in chosen)
-        found.append(Way(way["title"], lessons, sum(minutes[lesson.name] for lesson in lessons)))
+        total = sum(minutes[lesson.name] for lesson in lessons)
+        found.append(Way(way["title"], lessons, total, way.get("brings", "")))
     return found
 
 
@@ -141,11 +144,11 @@ def ways_table(root=ROOT):
     """The ways through the course as a table in Markdown."""
     every = tuple(syllabus.lessons(root).values())
     rows = [
-        f"| {way.title} | {hours(way.minutes)} | "
+        f"| {way.title} | {way.brings} | {hours(way.minutes)} | "
         f"{'all' if way.lessons == every else ', '.join(lesson.number for lesson in way.lessons)} |"
         for way in ways(root)
     ]
-    return "\n".join(["| way | time | lessons |", "|---|---|---|", *rows])
+    return "\n".join(["| way | at its end you can | time | lessons |", "|---|---|---|---|", *rows])
 
 
 def hours(minutes):

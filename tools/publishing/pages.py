@@ -25,6 +25,10 @@ it costs."""
 WAYS = """\
 You need not take all {lessons} lessons. A *way* picks some of them for one purpose, with everything that they need; the
 shortest is *{shortest}*, {time}."""
+FOLLOW = """\
+*Next* at the foot of a lesson names the next one of the whole course; on a way, come back to this table. In your own
+copy of the course the start page names the next lesson of your way, once you have chosen it with `python course.py
+progress --way evening` (a part of its title will do)."""
 HELP = """\
 ## To begin a lesson anew
 
@@ -150,7 +154,7 @@ def _timetable(root, folder):
 def _overview(root):
     """The page that lists all lessons, as a notebook: JupyterLab shows that as text to read, and Markdown as source."""
     parts = parts_table(root, lambda lesson: f"[{lesson.title}]({lesson.place})", level="##", needs=True)
-    texts = [introduction(_course.ways(root)), "## Ways through the course", _course.ways_table(root), parts, HELP]
+    texts = [introduction(_course.ways(root)), "## Ways through the course", _course.ways_table(root), FOLLOW, parts, HELP]
     cell = nbformat.v4.new_markdown_cell("\n\n".join(texts), id="overview")
     metadata = {"kernelspec": dict(lessons.KERNELSPEC), "language_info": {"name": "python"}}
     return nbformat.writes(nbformat.v4.new_notebook(cells=[cell], metadata=metadata)) + "\n"

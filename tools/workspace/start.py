@@ -15,7 +15,7 @@ from tools.workspace.workspace import START_PAGE
 KEY = "start page"  # in the workspace's record of what was handed out
 WAYS = """\
 A way holds all that its lessons need. `{progress} --way NAME` makes one yours, by its title or a part of it: the line
-at the top, and `{progress}`, then follow it."""
+at the top, and `{progress}`, then follow it. (*Next* at the foot of a lesson names the next one of the whole course.)"""
 HELP = """\
 ## Help
 
@@ -133,10 +133,12 @@ def _ways(found, root):
     rows = [
         pages.row(
             f"**{way.title}** (yours)" if way == found.way else way.title,
+            way.brings,
             course.hours(way.minutes),
             "all" if way.lessons == every else ", ".join(lesson.number for lesson in way.lessons),
             f"{sum(found.standings[lesson.name].finished for lesson in way.lessons)} of {len(way.lessons)}",
         )
         for way in found.ways
     ]
-    return "\n".join([pages.row("way", "time", "lessons", "finished"), "|---" * 4 + "|", *rows])
+    head = ["way", "at its end you can", "time", "lessons", "finished"]
+    return "\n".join([pages.row(*head), "|---" * len(head) + "|", *rows])
