@@ -301,14 +301,14 @@ def _rungs(rows, count):
         before = rows[names[place - 1]] if place else rows[name]
         for x, value, old in zip((430, 605), rows[name], before, strict=True):
             new = value != old
-            said = f"{value:.2f}" if known or not new else "?"
+            said = f"{value:.2f}".replace("-", "−") if known or not new else "?"
             if new:
                 canvas.box(x - 46, y - 22, said, width=92, height=44)
             else:
                 canvas.text(x, y, said)
         canvas.text(750, y, _percent(share[name]) if known else "?", bold=True)
         if known:
-            _rung(canvas, begin, y, scale * share[name], scale * share[names[max(0, place - 1)]])
+            _rung(canvas, begin, y, *(scale * max(0, share[n]) for n in (name, names[max(0, place - 1)])))
     steps = (
         f"{' '.join(name.split())}: {top:.2f} over {under:.2f} ms, {_percent(top / under)}"
         for name, (top, under) in list(rows.items())[:count]
