@@ -154,7 +154,7 @@ def _rows_of_a_text(first, last):
         if kept:
             canvas.text(left + wide * last / 2 + 10, 140, "computed", align="left", colour="fp32")
         for row, at in ((1, 72), (len(lengths), low - 12)):
-            canvas.text(left - 12, at, f"pass {row}", align="right", size=22)
+            canvas.text(left - 12, at, f"pass {row}", align="right")
         canvas.text(left, 370, f"rows computed in all: {last - 1 if kept else sum(lengths):,}", align="left")
     return canvas.figure()
 
