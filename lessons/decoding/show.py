@@ -134,7 +134,7 @@ def keys_of_a_word(model, opening, page, word="self"):
         + [
             f"A text of {last} characters, of which {last - first} were written: a line for each pass. Without a cache the lines are computed whole, {sum(range(first, last)):,} rows of keys. With a KV cache only a thin diagonal at their right end is computed, {last - 1} rows; the rest is kept."
         ],
-        caption="Six features of the keys of one head of block 1. Orange: computed now; blue: kept. Last frame: the text of section 1.",
+        caption=f"Six features of the keys of one head of block 1. Orange: computed now; blue: kept. Last frame: the text of {last} characters.",
     )
 
 
