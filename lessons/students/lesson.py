@@ -83,7 +83,7 @@ runtime.describe(device)
 # **Predict.** How many of the test threes does the student of the teacher recognise: **A** none, **B** one in ten, **C** most? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Say that both students are the same small network, with two layers of 100 units. Vote; expect A. Let somebody argue for C: where could a three come from? From other digits that are a little like one, and the teacher says how much; do not say which, that is the next vote. If nobody finds it, write a five on the board with its logits 8 for the five, 4 for the three, 0 for the eight others, and let the room guess the probabilities. At T = 1: 0.98, 0.02, nearly 0. At T = 8 the logits are 1, 0.5 and 0, and the probabilities 0.22, 0.13 and 0.08: "a five, and rather a three than a two". After the click compare the first row with the third: same images, so the images alone did not do it. The row T = 1 is the control for the temperature: the same teacher, with 0.02 in place of 0.13. (Do not say that its students learned nothing of threes: with the bias of the next section they recognise over three quarters of them, in a trial.)
+# *For the lecturer, 3 min.* Say that both students are the same small network, with two layers of 100 units. Vote; expect A. Let somebody argue for C: where could a three come from? From other digits that are a little like one, and the teacher says how much; do not say which, that is the next vote. If nobody finds it, write a five on the board with its logits 8 for the five, 4 for the three, 0 for the eight others, and let the room guess the probabilities. At T = 1: 0.98, 0.02, nearly 0. At T = 8 the logits are 1, 0.5 and 0, and the probabilities 0.22, 0.13 and 0.08: "a five, and rather a three than a two". After the click read from the top, and stop at the arrow: it leads from the student of labels to that of the teacher. Same images, so the images alone did not do it. The bar T = 1 is the control for the temperature: the same teacher, with 0.02 in place of 0.13. The last bar is the teacher, which did see threes. (Do not say that the students of T = 1 learned nothing of threes: with the bias of the next section they recognise over three quarters of them, in a trial.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In [[distillation]] a small network, the *student*, learned from the answers of a large one, the *teacher*. These answers are probabilities for all ten classes. They were softened by a *temperature* $T$: the logits are divided by $T$ before the softmax, so that small probabilities become larger. A student with 1,000 images made over a third fewer errors in this way.
@@ -136,17 +136,17 @@ recognised = {
 }
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Writes the errors of the three students, and how many of the threes they recognise.
-show.unseen_table(found, recognised, threes, len(test_x))
+# Draws how many of the threes the three students and the teacher recognise, and writes their errors.
+show.unseen_bars(found, recognised, threes, len(test_x))
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The student recognises most of the threes (C), although it never saw one: about 70 to 90 % of them in our runs.** The student of labels recognises next to none.
 #
 # <!-- page -->
 #
-# Both had the same images, so the images alone cannot have done it. What the first student has in addition are 45,000 answers in which the logit of 3 is higher for some images and lower for others. It probably learns what makes an image of another digit more like a three, and this raises the logit in a true three even more. (In a trial with these answers shuffled among images of the same digit, two students recognised no three: *Deeper*.)
+# At both ends of the arrow the images are the same, so the images alone cannot have done it. What the first student has in addition are 45,000 answers in which the logit of 3 is higher for some images and lower for others. It probably learns what makes an image of another digit more like a three, and this raises the logit in a true three even more. (In a trial with these answers shuffled among images of the same digit, two students recognised no three: *Deeper*.)
 #
-# The row $T = 1$ is the control for the temperature. The same teacher gave the answers, but in them the three of our example gets 0.02 in place of 0.13, and far fewer threes are recognised. Its students learned something of threes all the same: *Deeper*. In the paper 877 of 1,010 threes were recognised, 87 %, by another network that was trained longer.
+# The bar $T = 1$ is the control for the temperature. The same teacher gave the answers, but in them the three of our example gets 0.02 in place of 0.13, and far fewer threes are recognised. Its students learned something of threes all the same: *Deeper*. In the paper 877 of 1,010 threes were recognised, 87 %, by another network that was trained longer.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### From which digits does it learn threes?
