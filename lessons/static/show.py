@@ -374,7 +374,7 @@ def _over_ruler(hill, scale, highest, case, told):
     ax.text(right, TOP, case, ha="right", va="top", fontsize=18, fontweight="bold")
     ax.text(right, TOP / 9, "\n".join(told), ha="right", va="top", fontsize=17, linespacing=1.4)
     ax.set(yscale="log", xlim=(-0.01 * right, right), ylim=(RULER / 10, TOP))
-    ax.set(xlabel="result of the first block", ylabel="how many values")
+    ax.set(xlabel="result of the first block", ylabel="how many (log)")
     ax.set_yticks([1, 1e3, 1e6], ["1", "1,000", "1 million"])
     ax.minorticks_off()
     return fig
@@ -406,7 +406,7 @@ def ruler_of_levels(values, converted, highest, accuracy):
     plots.show(
         drawn,
         alt=alts,
-        caption=f"Results of the first block for {len(values)} ordinary test images, their number on a logarithmic axis. Each blue mark is a level; grey values become 0.",
+        caption=f"Results of the first block for {len(values)} ordinary test images. Each blue mark is a level. What is grey becomes 0.",
     )
 
 
