@@ -17,7 +17,6 @@ from course_utils.show.tables import Table, mean_and_range
 
 SEEDS = range(3)
 BUDGET = 100  # training steps after a cut
-GROUPS = ("each row", "each layer", "both layers")
 
 
 def cut_layers(net):

@@ -7,10 +7,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-import torchao.quantization as ao
 from torch.nn import functional as F
-from torchao.quantization import quantize_
-from torchao.quantization.granularity import PerGroup
 from tqdm import tqdm
 
 from course_utils.measure import int8_audit, timing
@@ -424,12 +421,19 @@ def prototype_int4():
     return importlib.import_module("torchao.prototype.quantization.int4").PrototypeInt4WeightOnlyConfig(group_size=32)
 
 
-CONFIGS = {
-    "int8": ao.Int8WeightOnlyConfig,
-    "4 bits, unpacked": lambda: ao.IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(32)),
-    "int4, stable": lambda: ao.Int4WeightOnlyConfig(group_size=32),
-    "int4, prototype": prototype_int4,
-}
+def configs():
+    """Name of a config -> a function that makes it."""
+    import torchao.quantization as ao  # two seconds that the lesson's first cell need not wait for
+    from torchao.quantization.granularity import PerGroup
+
+    return {
+        "int8": ao.Int8WeightOnlyConfig,
+        "4 bits, unpacked": lambda: ao.IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(32)),
+        "int4, stable": lambda: ao.Int4WeightOnlyConfig(group_size=32),
+        "int4, prototype": prototype_int4,
+    }
+
+
 REFUSALS = (ImportError, AttributeError, AssertionError, RuntimeError, ValueError, NotImplementedError)
 
 
@@ -440,8 +444,10 @@ def by_torchao(net, names, ids, perplexity):
         names: the layers that are rounded.
         ids: one piece of text: one of these kernels takes its time.
     """
+    from torchao.quantization import quantize_
+
     found = {}
-    for config, make in CONFIGS.items():
+    for config, make in configs().items():
         model = copy.deepcopy(net)
         try:
             quantize_(model, make(), filter_fn=lambda module, name: name in names)
