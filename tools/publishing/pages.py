@@ -154,7 +154,14 @@ def _timetable(root, folder):
 def _overview(root):
     """The page that lists all lessons, as a notebook: JupyterLab shows that as text to read, and Markdown as source."""
     parts = parts_table(root, lambda lesson: f"[{lesson.title}]({lesson.place})", level="##", needs=True)
-    texts = [introduction(_course.ways(root)), "## Ways through the course", _course.ways_table(root), FOLLOW, parts, HELP]
+    texts = [
+        introduction(_course.ways(root)),
+        "## Ways through the course",
+        _course.ways_table(root),
+        FOLLOW,
+        parts,
+        HELP,
+    ]
     cell = nbformat.v4.new_markdown_cell("\n\n".join(texts), id="overview")
     metadata = {"kernelspec": dict(lessons.KERNELSPEC), "language_info": {"name": "python"}}
     return nbformat.writes(nbformat.v4.new_notebook(cells=[cell], metadata=metadata)) + "\n"
