@@ -79,6 +79,8 @@ def overview(found, every=False):
     yield f"\nYour way, {found.way.title}: {_sum(way)}."
     if len(way) < len(found.standings):
         yield f"The whole course: {_sum(found.standings.values())}."
+    if found.also:
+        yield f"You also passed {found.also}."
     yield from (f"Begun: {s.lesson.number} {s.lesson.title}, {s.count}." for s in found.begun[:3] if s != found.next)
     if found.next:
         yield f"Next: {found.next.lesson.number} {found.next.lesson.title}, {found.next.minutes} min."
@@ -99,7 +101,7 @@ def _sum(standings):
 def in_full(standing):
     """A lesson with its exercises and predictions."""
     lines = [f"\n{standing.lesson.number} · {standing.lesson.title}: {standing.count} exercises passed"]
-    for exercise in standing.exercises:
+    for exercise in (*standing.exercises, *standing.also):
         later = f"; the last check said: {exercise.latest}" if exercise.passed and exercise.latest != "passed" else ""
         when = f", {exercise.when[:16].replace('T', ' ')}" if exercise.when else ""
         lines.append(f"  {MARKS.get(exercise.status, ' ')} {exercise.title}: {exercise.status}{later}{when}")

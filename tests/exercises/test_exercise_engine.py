@@ -75,6 +75,14 @@ def test_a_mistake_is_named_when_it_explains_most_of_the_wrong_results():
     assert step_of(of_magnitudes(20, 1)).hint.startswith("Perhaps this: You take magnitudes. (That explains ")
 
 
+def test_a_copy_that_is_older_than_the_course_hears_what_to_do_about_a_check_that_is_gone():
+    from lessons.distillation import checks
+
+    with pytest.raises(AttributeError, match=r"no check 'temperature_for'.*course\.py reset distillation"):
+        checks.temperature_for  # noqa: B018
+    assert not hasattr(checks, "__path__") and callable(checks.what_taught)
+
+
 def test_a_mistake_that_is_made_in_several_ways_has_one_hint():
     @check("7.16 Half")
     def half(answer):

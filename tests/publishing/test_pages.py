@@ -110,7 +110,7 @@ def test_a_way_has_all_that_its_lessons_need_and_its_minutes_add_up(way):
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way["title"])
 def test_a_way_says_what_it_brings_and_no_lesson_is_on_it_for_the_sake_of_what_is_folded(way):
-    """A lesson is on a way as a wish, or because the core of a later one names it: nobody must read it for a *Deeper*."""
+    """A lesson is on a way as a wish, or because the core of a later one names it, and not for a *Deeper*."""
     lessons = next(found.lessons for found in course.ways() if found.title == way["title"])
     named = [set(syllabus.REFERENCE.findall(core(lesson))) for lesson in lessons]
     idle = [

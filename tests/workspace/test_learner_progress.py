@@ -266,6 +266,23 @@ def test_passed_stays_passed_and_the_latest_stands_beside_it(course, kept):
     assert standing(course).standings["a"].count == "1 of 2"
 
 
+def test_what_passed_and_is_not_counted_any_more_is_shown_all_the_same(course, kept):
+    source = syllabus.lessons(course)["a"].source
+    source.write_text(source.read_text(encoding="utf-8") + "\n# ## Deeper\n\ndef time(x):\n    ...\n", encoding="utf-8")
+    _progress.exercises_of.cache_clear()
+    for exercise, status in {"size": "passed", "time": "passed", "gone": "passed", "gone_too": "not yet"}.items():
+        passed(exercise, "a", status=status)
+    found = standing(course)
+    assert found.standings["a"].count == "1 of 1" and found.standings["a"].finished
+    assert [exercise.title for exercise in found.standings["a"].also] == [
+        "Exercise 2, Time (Deeper)",
+        "gone (of an earlier version)",
+    ]
+    assert found.also.startswith("2 that are not counted") and standing(course).standings["b"].also == ()
+    said = task.in_full(found.standings["a"])
+    assert "✓ gone (of an earlier version): passed" in said and "gone_too" not in said
+
+
 def test_next_is_the_first_lesson_on_the_way_whose_needs_are_finished(course, kept):
     assert standing(course).next.lesson.name == "a"
     for exercise in ("size", "time"):

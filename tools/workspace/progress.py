@@ -30,7 +30,10 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a learner is in one lesson."""
+    """How far a learner is in one lesson.
+
+    `also`: exercises that passed and do not count, because they stand under Deeper, or an earlier version had them.
+    """
 
     lesson: syllabus.Lesson
     minutes: int
@@ -38,6 +41,7 @@ class Standing:
     exercises: tuple
     predictions: tuple = ()
     when: str = ""
+    also: tuple = ()
 
     @property
     def passed(self):
@@ -73,6 +77,13 @@ class Progress:
     def finished(self):
         """How many lessons are finished."""
         return sum(standing.finished for standing in self.standings.values())
+
+    @property
+    def also(self):
+        """How many exercises have passed that do not count; in words, "" for none."""
+        also = sum(len(standing.also) for standing in self.standings.values())
+        are = "is" if also == 1 else "are"
+        return f"{also} that {are} not counted, under Deeper or of an earlier version" if also else ""
 
     @property
     def next(self):
@@ -114,6 +125,7 @@ def of(workspace, root=ROOT):
             _exercises(lesson, mine),
             _predictions(mine),
             max(times, default=""),
+            _also(lesson, mine),
         )
     return Progress(standings, way, tuple(ways))
 
@@ -134,18 +146,32 @@ def exercises_of(lesson):
 
     Whoever leaves out what is under Deeper has finished the lesson all the same.
     """
+    text = lesson.source.read_text(encoding="utf-8") if lesson.source.exists() else ""
+    _, _, deeper = text.partition(f"\n# {course.DEEPER}\n")
+    return tuple(exercise for exercise in _checks_of(lesson) if f"\ndef {exercise[0]}(" not in deeper)
+
+
+@cache
+def _checks_of(lesson):
     path = lesson.source.with_name("checks.py")
     if not path.exists():
         return ()
-    text = lesson.source.read_text(encoding="utf-8") if lesson.source.exists() else ""
-    _, _, deeper = text.partition(f"\n# {course.DEEPER}\n")
     return tuple(
         (node.name, decorator.args[0].value)
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef)
         for decorator in node.decorator_list
         if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "check"
-        if f"\ndef {node.name}(" not in deeper
+    )
+
+
+def _also(lesson, records):
+    counted, titles = dict(exercises_of(lesson)), dict(_checks_of(lesson))
+    passed = [r.get("exercise") for r in records if r["kind"] == "check" and r.get("status") == PASSED]
+    return tuple(
+        _standing(name, f"{titles[name]} (Deeper)" if name in titles else f"{name} (of an earlier version)", records)
+        for name in dict.fromkeys(passed)
+        if name not in counted
     )
 
 
@@ -182,6 +208,7 @@ def as_json(found):
                 "passed": standing.passed,
                 "finished": standing.finished,
                 "exercises": [asdict(exercise) for exercise in standing.exercises],
+                "also_passed": [asdict(exercise) for exercise in standing.also],
                 "predictions": [
                     {"question": question, "predictions": list(texts)} for question, texts in standing.predictions
                 ],

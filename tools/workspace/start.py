@@ -15,7 +15,8 @@ from tools.workspace.workspace import START_PAGE
 KEY = "start page"  # in the workspace's record of what was handed out
 WAYS = """\
 A way holds all that its lessons need. `{progress} --way NAME` makes one yours, by its title or a part of it: the line
-at the top, and `{progress}`, then follow it. (*Next* at the foot of a lesson names the next one of the whole course.)"""
+at the top, and `{progress}`, then follow it. (*Next* at the foot of a lesson names the one that follows in the whole
+course.)"""
 HELP = """\
 ## Help
 
@@ -84,7 +85,8 @@ def text(found, root=ROOT, now=None):
         [
             pages.introduction(found.ways),
             _next(found),
-            f"Finished: {found.finished} of {len(found.standings)} lessons. Passed: {passed} of {total} exercises. "
+            f"Finished: {found.finished} of {len(found.standings)} lessons. Passed: {passed} of {total} exercises"
+            f"{f', and {found.also}' if found.also else ''}. "
             f"*As of {now:%Y-%m-%d %H:%M}; this page is made anew at each start, and by* `{commands['progress']}`.",
             "## Ways through the course",
             _ways(found, root),
