@@ -310,7 +310,7 @@ show.speeds_table(whole, cosines, other_image)
 # **Predict.** Which of the two did the estimate get wrong: the time of the conversions, or the time of the layers? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Vote on a show of hands: conversions, or layers? Then: "Name everything that is in the measurement and not in the estimate." Collect on the board: converting back, sums in float, calls, pooling; and the reverse, what the estimate has and the round trips do not: the search for the range. Then one click a row. Each picture asks for the next one: the number in a box is exchanged, one without a box stays, and the room says where the bar will end; the dashed line is the clock of the slide before. The numbers are those of the run on this page. First click: the estimate, 1.63 / 1.78, which is 92 %. Ask: "The divisor becomes the time that the layers took. Where does the bar go?" Second: the divisor alone, 1.78 for 3.98, and the share falls from 92 to 41 %. Third: the conversions, and little moves; a search less, a way back more, and the two happen to cost about the same. Fourth: all that was added, over the whole call; it has to end on the line, for it is the clock. The fifth click is the answer.
+# *For the lecturer, 4 min.* Vote on a show of hands: conversions, or layers? Then: "Name everything that is in the measurement and not in the estimate." Collect on the board: converting back, sums in float, calls, pooling; and the reverse, what the estimate has and the round trips do not: the search for the range. Then click, and walk down the ladder, one row at a time; cover the rest with your hand. Each time ask which number was exchanged. Row 1 is section 3, 1.63 / 1.78. Row 2 exchanges the divisor alone, 1.78 for 3.98, and the share falls from 92 to 41 %. Row 3 exchanges the conversions, and little moves: a search less, a way back more, and the two happen to cost about the same. Row 4 is the clock.
 #
 # Say the sentence of the lesson: the roofline is a *lower bound* for a time, and who divides by a number that is too small gets a share that is too large. "Which layers are so slow?" The depthwise ones miss the bound by the largest factor, and the many of 1 by 1 by as many milliseconds; *Deeper* has the table.
 
@@ -321,13 +321,13 @@ show.speeds_table(whole, cosines, other_image)
 operators = show.operators_in_place({name: calls[name] for name in nets})
 both = {name: show.parts(operators[name]) for name in nets}
 estimated_ms = 1e3 * estimate["MobileNet-v2"][3], 1e3 * estimate["MobileNet-v2"][2]  # conversions, layers
-ladder = show.ladder(estimated_ms, both, whole)
+ladder_shown, ladder = show.ladder(estimated_ms, both, whole)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Draws the way from the estimated share to the measured one.
-show.ladder_figure(ladder)
+# Writes the way from the estimated share to the measured one.
+ladder_shown
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The time of the layers was wrong: they take more than twice as long as the estimate says. The conversions came out about right, partly by luck.**
 #
 # <!-- page -->

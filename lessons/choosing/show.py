@@ -6,7 +6,6 @@ from collections import Counter
 
 import torch
 import torch.ao.quantization as tq
-from matplotlib.patches import Rectangle
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
@@ -15,7 +14,7 @@ from course_utils.int8_routes import drawings, packed, torch_eager, ways
 from course_utils.int8_routes import record as int8_record
 from course_utils.measure import energy, ranking, timing
 from course_utils.scorecard import ledger
-from course_utils.show import diagrams, plots
+from course_utils.show import plots
 from course_utils.show.tables import Table, si
 
 CLOCK = time.process_time if time.get_clock_info("process_time").resolution < 1e-5 else time.perf_counter
@@ -255,81 +254,24 @@ def ladder(estimated, both, whole):
         estimated: (conversions, layers) in milliseconds, by section 3.
         both: way -> its parts, in milliseconds.
         whole: way -> milliseconds a call.
-    Returns:
-        what is exchanged -> (what is added, what it is divided by), in milliseconds.
     """
     conversions, bound = estimated
     smooth, trips = both["int8 throughout"], both["int8, round trips"]
     real = trips["to int8"] + trips["to float"]
     more = whole["int8, round trips"] - whole["int8 throughout"]
-    return {
-        "the estimate": (conversions, bound),
-        "the layers as they ran": (conversions, smooth["layers"]),
-        "the conversions as they ran": (real, smooth["layers"]),
-        "all that was added,\nover the whole call": (more, whole["int8 throughout"]),
-    }
-
-
-def ladder_figure(rows):
-    """A frame for each row of a ladder: the rows so far, and of the next one what it exchanges, with a question mark.
-
-    Args:
-        rows: what `ladder` gives.
-    """
-    drawn, told = zip(*(_rungs(rows, count) for count in range(1, len(rows) + 1)), strict=True)
-    plots.show(
-        drawn,
-        alt=told,
-        caption="In a box: the number that a row exchanges. Dotted: the bar of the row before. Predict each row before you go on.",
+    rows = [
+        ("the estimate", conversions, bound),
+        ("the layers as they ran", conversions, smooth["layers"]),
+        ("the conversions as they ran", real, smooth["layers"]),
+        ("all that was added, over the whole call", more, whole["int8 throughout"]),
+    ]
+    steps = {name: top / under for name, top, under in rows}
+    shown = Table(
+        ["exchanged", "added, ms", "divided by, ms", "share"],
+        [[name, f"{top:.2f}", f"{under:.2f}", f"{top / under:.0%}"] for name, top, under in rows],
+        caption="Each row exchanges what it names and keeps the rest, except the last, which is the measurement.",
     )
-
-
-def _rungs(rows, count):
-    """The first `count` rows of a ladder, the question of the next one, and what they say in words."""
-    canvas, names = diagrams.Canvas(height=336), list(rows)
-    share = {name: top / under for name, (top, under) in rows.items()}
-    begin, scale = 805, 375 / max(*share.values(), 0.01)
-    for x, head in ((430, "added, ms"), (605, "divided by, ms"), (750, "share")):
-        canvas.text(x, 24, head)
-    goal = share[names[-1]]
-    line = max(begin, begin + scale * goal)
-    canvas.text(min(max(line, 910), 1090), 24, f"measured: {_percent(goal)}")
-    canvas.wire((line, 42), (line, 334), meaning="black", arrow=False, dashed=True)
-    for place, name in enumerate(names[: count + 1]):
-        known, y = place < count, 80 + 72 * place
-        canvas.text(10, y, name, align="left", colour="black" if known else "plain")
-        before = rows[names[place - 1]] if place else rows[name]
-        for x, value, old in zip((430, 605), rows[name], before, strict=True):
-            new = value != old
-            said = f"{value:.2f}".replace("-", "−") if known or not new else "?"
-            if new:
-                canvas.box(x - 46, y - 22, said, width=92, height=44)
-            else:
-                canvas.text(x, y, said)
-        canvas.text(750, y, _percent(share[name]) if known else "?", bold=True)
-        if known:
-            _rung(canvas, begin, y, *(scale * max(0, share[n]) for n in (name, names[max(0, place - 1)])))
-    steps = (
-        f"{' '.join(name.split())}: {top:.2f} over {under:.2f} ms, {_percent(top / under)}"
-        for name, (top, under) in list(rows.items())[:count]
-    )
-    ask = f" Next, with question marks: {' '.join(names[count].split())}." if count < len(names) else ""
-    return (
-        canvas.figure(),
-        f"A bar for each share. {'; '.join(steps)}.{ask} A dashed line at the measured {_percent(goal)}.",
-    )
-
-
-def _percent(share):
-    return f"{100 * share:.0f} %".replace("-", "−")
-
-
-def _rung(canvas, x, y, long, before):
-    """A bar of `long` pixels, and in a thin frame what the row before had more."""
-    canvas.axes.add_patch(Rectangle((x, y - 20), long, 40, color=plots.COLOURS["grey"], zorder=1))
-    if before > long:
-        thin = {"fill": False, "edgecolor": plots.COLOURS["grey"], "linestyle": ":", "linewidth": 2, "zorder": 1}
-        canvas.axes.add_patch(Rectangle((x + long, y - 20), before - long, 40, **thin))
+    return shown, steps
 
 
 def kinds_table(model, x, operators, bound_s):
