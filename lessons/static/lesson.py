@@ -502,6 +502,7 @@ for part, each in ((0, False), (0, True), (1, False)):
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 levels = tq.get_default_qconfig(engine).activation.p.keywords  # so many levels has this engine's own default
+highest = tq.MinMaxObserver(**levels).quant_max  # the last of them; the first is 0
 OBSERVERS = {
     "min–max": tq.MinMaxObserver,
     "moving average": tq.MovingAverageMinMaxObserver,
@@ -560,8 +561,8 @@ Table(
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the results of the first block over the levels that three of the calibrations give it.
 shown = [("64 ordinary images", "min–max"), ("first image broken", "min–max"), ("last image broken", "moving average")]
-first_block, highest = fused.module.features[0](few), tq.MinMaxObserver(**levels).quant_max
-show.ruler_of_levels(first_block, {case: by_calibration[case] for case in shown}, highest, harm)
+nets = {case: by_calibration[case] for case in shown}
+show.ruler_of_levels(fused.module.features[0](few), nets, highest, harm)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # All frames show the same test images, so the hill stays and only the levels move. (Mind the axis of counts: from one label to the next the number grows a thousandfold, so nearly all values lie at the very left.) In the run on this page the broken image widens the range of the first block from 11.4 to 294, so the distance of two levels grows from 11.4 / 127 = 0.09 to 294 / 127 = 2.3. Ordinary images still give values up to 12. Six of 128 levels are left for them, and what is smaller than half a step, 1.16, becomes 0: nine of ten values above 0. In the last frame the range went 1 % of the way to that of the broken batch, and became only about a third wider.
