@@ -86,7 +86,7 @@ def perplexity(model, text=unseen):
 # | 2 | 0.875 | 0.875 | 2.77 | −0.23 | | |
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Two things are worth seeing. Because $b$ begins as 0, the first output is exactly that of the frozen weight: the bypass does no harm before it has learned something. And in the first step only $b$ moves. From the second step on both learn. The weight $w$ is 2 all the time.
+# Because $b$ begins as 0, the first output is exactly that of the frozen weight: the bypass does no harm before it has learned something. And in the first step only $b$ moves. From the second step on both learn. The weight $w$ is 2 all the time.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### A whole layer
@@ -151,7 +151,7 @@ show.bypass(lora)
 # *For the lecturer, 3 min.* Read the last line from left to right: first A, then B; nobody builds the matrix B A. Two votes, one for each question, then click. Two zeros: no gradient arrives, in no step. The reason is in the table of section 1, where each gradient is multiplied by the other number. Two random matrices: they learn, but the output is another one before the first step; the row says that it changes by 3.4 times its norm. "Could A be the zero one?" Yes, for the same two reasons; the paper takes B.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The class `LoRA` above is the whole method. It takes any linear layer, keeps it, and adds two parameters. Its last line multiplies the input first by $A$ and then by $B$, so that the large matrix $B A$ is never built. The next cell builds the bypass of one layer three times: as above, with two matrices of zeros, and with two random ones. It asks how much the output changes before any step, and what gradients come back.
+# The class `LoRA` above takes any linear layer, keeps it, and adds two parameters. Its last line multiplies the input first by $A$ and then by $B$, so that the large matrix $B A$ is never built. The next cell builds the bypass of one layer three times: as above, with two matrices of zeros, and with two random ones. It asks how much the output changes before any step, and what gradients come back.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Tries three starts of a bypass, and looks at the first output and the first gradients.
@@ -175,17 +175,17 @@ show.starts(lora, torch.randn(64, 128, generator=torch.Generator().manual_seed(0
 # *For the lecturer, 4 min.* Vote for A, B or C. Before the table ask what a fair race needs: rates for each way, since all weights want a smaller one; a text to choose them on; a third text for the exam; the same steps and pieces. "Why do we not choose on the exam?" Whoever does has seen the questions. Click; the answer is C. The gain is the difference of the logarithms of two perplexities, in nats a character; the last column says which share of the mean gain of all weights each way has. If somebody asks why so little is enough: probably the task needs no arbitrary change of each matrix, which is the hypothesis of the paper; 40 steps may also be too few to use more.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# This is what most people use LoRA for. Our language model has learned 68 modules of Python's standard library, character by character. The new text is the manual that Python's `help()` shows: several hundred thousand characters of English with some examples. It lies on your machine already; the model has never seen it.
+# Our language model has learned 68 modules of Python's standard library, character by character. The new text is the manual that Python's `help()` shows: several hundred thousand characters of English with some examples. It lies on your machine already, and the model has never seen it.
 #
 # **Perplexity** ([[weight_only]] explains it) says among how many equally likely characters the model hesitates. Its logarithm is the loss in **nats** a character. Differences of losses can be compared and divided; so a *gain* is measured in nats.
 #
 # Three things make the race fair.
 #
 # - **Each way gets its own learning rate.** All weights want a smaller rate than the bypasses (*Deeper* says why), so a shared rate would favour one of them. Each gets three rates, a factor of about three apart.
-# - **Three texts.** The first eight tenths of the manual are for learning. On the next tenth we choose the rate. The last tenth is the exam. Whoever chooses on the exam has seen the questions.
+# - **Three texts.** The first eight tenths of the manual are for learning. On the next tenth we choose the rate, because whoever chooses on the exam has seen the questions. The exam is the last tenth.
 # - **The same steps and the same pieces** for both.
 #
-# The training loop is the usual one. It trains all parameters that want a gradient, many or few.
+# The usual training loop trains all parameters that want a gradient, many or few.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -264,7 +264,7 @@ show.learned_and_forgotten(frozen, tried)
 #
 # <!-- page -->
 #
-# Compare two points at the same place of the horizontal axis. In the run on this page all weights at 0.0003 learned 0.050 nats and forgot 0.059; the bypasses at 0.002 learned 0.045 and forgot 0.059. A higher rate learns a little more and forgets much more, and the highest one forgets most and learns less, for both. Each point is one training, so small distances mean nothing. Biderman et al. trained models thousands of times larger. There LoRA learns less and forgets less than full training (abstract). On the question asked here, who forgets more at the same gain, they write that the two "seem to occupy the same Pareto curve" (section 4.3).
+# Compare two points at the same place of the horizontal axis. In the run on this page all weights at 0.0003 learned 0.050 nats and forgot 0.059; the bypasses at 0.002 learned 0.045 and forgot 0.059. A higher rate learns a little more and forgets much more, and the highest one forgets most and learns less, for both. Each point is one training, so small distances mean nothing. Biderman et al. trained models thousands of times larger. There LoRA learns less and forgets less than full training (abstract). On the question asked here, who forgets more at the same gain, they write that the two "seem to occupy the same Pareto curve" (section 4.3 of the first version), with exceptions in favour of LoRA.
 #
 # So the bypass does not protect the old task *while it is used*. But unlike a trained weight, it can be taken out again. The next cell does that for the second training of the bypasses, and compares the perplexity on code with that of the model before. They are equal to the last digit, because no frozen weight has ever changed. The model that was trained whole has no such way back, unless somebody kept a copy of all its weights.
 
@@ -285,7 +285,7 @@ print(perplexity(without) == perplexity(whole))
 # *For the lecturer, 3 min.* Vote item by item: gradients, states, activations. Then click. Gradients and states belong to the numbers that are trained, and shrink with them; activations hardly do, because the backward pass goes through all frozen layers and A needs the input of its layer. Add up the legend with the room: 39 MiB against 25, so a third is saved, and not 96 %. Point at the batch: two short pieces. "And with a longer batch?" Only the blue parts grow, so the share that is saved becomes smaller. "What helps against the blue?" Checkpointing.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# LoRA is often recommended because it "needs less memory". Less of what? A step of training keeps three things. The **gradients** are one number for each trained weight. The **states** of AdamW are two numbers for each trained weight. The **saved activations** are what the forward pass has to keep for the backward pass.
+# LoRA is said to "need less memory". Less of what? The **gradients** are one number for each trained weight. The **states** of AdamW are two numbers for each trained weight. The **saved activations** are what the forward pass has to keep for the backward pass.
 #
 # **By hand.** Take the layer with 384 × 128 weights. If all are trained, the two moments have 2 · 4 bytes for each of 49,152 weights: 393,216 bytes. For the 2,048 numbers of the bypass they have 16,384 bytes. What about the activations? The gradient of $A$ is an error multiplied by the *input of the layer*, and the gradient has to pass through every frozen layer on its way to the first bypass. The next cell counts all three, tensor by tensor, for one step.
 
@@ -302,7 +302,7 @@ show.bills({"all weights": everything, "bypasses": bypasses})
 #
 # <!-- page -->
 #
-# Gradients and states belong to the numbers that are trained, so they shrink with them. The activations belong to the batch: the backward pass goes through all frozen layers, and $A$ needs the input of its layer. (The counter on the page finds about nine tenths of the bytes.) For two short pieces, as here, the three together shrink by about a third. With a longer batch only the activations grow, and the share that is saved becomes smaller; with a larger model on a short batch it becomes larger. What helps against activations is checkpointing ([[training_memory]]), and it can be combined with bypasses.
+# Gradients and states belong to the numbers that are trained, so they shrink with them. The activations belong to the batch: the backward pass goes through all frozen layers, and $A$ needs the input of its layer. (The counter on the page finds about nine tenths of the bytes.) For two short pieces, as here, the sum of the three falls from 39 to 25 MiB, by about a third. With a longer batch only the activations grow, and the share that is saved becomes smaller; with a larger model on a short batch it becomes larger. What helps against activations is checkpointing ([[training_memory]]), and it can be combined with bypasses.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. A repair
@@ -317,7 +317,7 @@ show.bills({"all weights": everything, "bypasses": bypasses})
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A frozen layer need not be a float layer. `LoRA` asks its layer for an output and nothing else, so the layer may store codes of a few bits. Codes are whole numbers and cannot move by a little, so they get no gradient; the error passes back through the floats that they stand for. That is the idea of **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314)): a base of 4 bits, and float bypasses beside it, so that a large model can be adapted in little memory. Here we take 2 bits, because we want to see something else: can the bypass make up for what the *rounding* has destroyed?
 #
-# Each row of a weight gets its own grid of four levels: a lowest value and a step. In [[weight_only]] you saw that smaller groups would do less harm. We want harm.
+# Each row of a weight gets its own grid of four levels: a lowest value and a step. In [[weight_only]] you saw that smaller groups would do less harm. Here the harm is wanted.
 #
 # **By hand: what "won back" means.** Let the float model have a perplexity of 4, the rounded one 8, and the repaired one 5.66. In nats the rounding cost $\ln (8 / 4) = 0.69$, and the repair won $\ln (8 / 5.66) = 0.35$. So half of the loss is won back. The base has 0 %, the float model 100 %.
 #
@@ -349,7 +349,7 @@ show.repaired(before, broken, after, won)
 #
 # <!-- page -->
 #
-# The damage sits in almost a million rounded weights, so the bypass cannot undo the errors one by one: the matrix of rank 4 that comes nearest to the rounding error leaves more than nine tenths of its square (*Deeper*). It need not undo them, because the loss depends on outputs alone. Are the outputs of the layers less wrong, then? In a trial each layer alone got the inputs of the float model: with the bypass, the squared error of its outputs was 0.98 to 1.08 times what it was without. So the bypass does not repair the layers one by one. What it changes instead we have not found out. The rest of the loss stays after these 40 steps; whether more steps win more was not tried. And nothing so far says that this is a repair at all, because the model has also been trained for 40 steps more. That is the next question.
+# The damage sits in almost a million rounded weights, so the bypass cannot undo the errors one by one: the matrix of rank 4 that comes nearest to the rounding error leaves more than nine tenths of its square (*Deeper*). It need not undo them, because the loss depends on outputs alone. Are the outputs of the layers less wrong, then? In a trial each layer alone got the inputs of the float model: with the bypass, the squared error of its outputs was 0.98 to 1.08 times what it was without. So the bypass does not repair the layers one by one. What it changes instead is not known. The rest of the loss stays after these 40 steps. More steps win more: in a trial with 200 (one seed) the bypasses won back 44 %. And nothing so far says that this is a repair at all, because the model has also been trained for 40 steps more. That is the next question.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The bypass, or only more training?
@@ -364,9 +364,9 @@ show.repaired(before, broken, after, won)
 # *For the lecturer, 2.5 min.* Read the twin as the room's own idea: only the base differs. By hand: if the low-bit model gains 0.10 nats and the twin 0.08, then 0.02 are left for the repair; if the twin gains nothing, all of it. Vote; most say A or B. Click; the answer is C. "Why three rates, and not one?" A rate that suits one base may damage the other; here the float row is below 0 at all three, so it is no accident of the rate. "When would the twin gain?" Where the base has not finished learning; Exercise 2 has such models.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A repaired model is better than the broken one. Is that a *repair*? Two things have happened to it at once: it got a bypass that could make up for the rounding, and it was trained on 80 more pieces of text. A model that has not finished learning becomes better with more text, rounded or not.
+# Two things have happened to the repaired model at once: it got a bypass that could make up for the rounding, and it was trained on 80 more pieces of text. A model that has not finished learning becomes better with more text, rounded or not.
 #
-# **By hand.** Suppose that the low-bit model gains 0.10 nats, and that a twin on the float model, where there is no rounding to repair, gains 0.08. Then 0.08 of the gain needs no rounding error to explain it, and 0.02 are left for the repair. If the twin gains nothing, all of it is left. So the twin differs from the experiment in one thing, the base, and everything else is the same.
+# **By hand.** Suppose that the low-bit model gains 0.10 nats, and that a twin on the float model, where there is no rounding to repair, gains 0.08. Then 0.08 of the gain needs no rounding error to explain it, and 0.02 are left for the repair. If the twin gains nothing, all of it is left. So the twin differs from the experiment in the base alone.
 #
 # At one learning rate this could be an accident, because a rate that suits one base may damage the other. So the twin gets all three rates, too.
 
@@ -384,7 +384,7 @@ show.twins(gains)
 #
 # <!-- page -->
 #
-# The base is the only thing that differs between the two rows of the table, and each row has the same three rates. On the float base even the best of them gains nothing, and the highest one loses. So 40 more steps explain none of the gain on 2 bits. The float model had been trained on this text for 2,400 steps, and its learning rate had come down to a fiftieth by then; 40 short steps more find nothing to gain. Where a base has *not* finished learning, the twin gains as well, and then the difference of the two gains is what the repair has won. Exercise 2 has such models. (One seed for each rate. In a trial the twin gained nothing at 0.0001 and 0.0003, either.)
+# The base is the only thing that differs between the two rows of the table, and each row has the same three rates. On the float base even the best of them gains nothing, and the highest one loses. So 40 more steps explain none of the gain on 2 bits. The float model had been trained on this text for 2,400 steps, and its learning rate had come down to a fiftieth by then; 40 short steps more find nothing to gain. Where a base has *not* finished learning, the twin gains as well, and then the difference of the two gains is what the repair has won. Exercise 2 has such models. (One seed for each rate. In trials it gained nothing at 0.0001, 0.0003 or with 200 steps, either.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Merge, or ship two files?
@@ -496,7 +496,7 @@ show.files(n_bytes, reloaded, before, after[0])
 #
 # <!-- page -->
 #
-# The adapter is about a fifth of the two files, because the layers are narrow: rank 4 beside a square layer of 128 costs a whole bit a weight. In a square layer of 4,096 it costs three hundredths of a bit (see the caption). How much it would win there was not measured. What a third bit cannot do is learn *another* task (section 2). One base on the disk can serve many small adapters, and they can be exchanged while the program runs.
+# The adapter is about a fifth of the two files, because the layers are narrow: rank 4 beside a square layer of 128 costs a whole bit a weight. In a square layer of 4,096 it costs three hundredths of a bit (see the caption). How much it would win there was not measured. (In the trial with 200 steps base and adapter came to 4.51, still further from float.) What a third bit cannot do is learn *another* task (section 2). One base on the disk can serve many small adapters, and they can be exchanged while the program runs.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises

@@ -496,7 +496,7 @@ show.side_by_side(times, chip, units, sixteen_bits.records(), of_steps)
 #
 # <!-- page -->
 #
-# (On a GPU *large* is 4,096 wide, with a batch of 4,096.) Each row compares with fp32 as PyTorch computes it. In the run on this page oneDNN makes the fp32 product about 1.2 times as fast as that, as the first table of this section shows. So a part of the gain of a large step is a slow fp32 product; over the better fp32 it would be smaller, and we did not time such a step.
+# (On a GPU *large* is 4,096 wide, with a batch of 4,096.) Each row compares with fp32 as PyTorch computes it. In the run on this page oneDNN makes the fp32 product about 1.2 times as fast as that, as the first table of this section shows. So a part of the gain of a large step is probably a slow fp32 product. Over the better fp32 the gain should be smaller, but we did not time such a step.
 #
 # Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. The two rows of autocast on the narrow network differ in the batch alone, so it is the batch that decides. But the conversions are the smaller part of the lost time. The last row of the table is a control: a network that is *stored* in 16 bits converts nothing, and at batch 16 it is slower than fp32 as well. So most of it stays lost when the conversions are taken away. Probably the library for 16 bits takes longer than that for fp32 at so small a product. (A time of the products alone would tell; the table has none at this size.)
 #
