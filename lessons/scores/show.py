@@ -311,7 +311,8 @@ def _walk(shares, curve, line, whole, shown):
     low, high = min(*curve, *line), max(*curve, *line)
     span = high - low
     fig, ax = plots.figure(size=(7, 4.2))
-    ax.plot(shares, curve, "o-", color=blue, markersize=6)
+    ax.grid(visible=False)
+    ax.plot(shares, curve, color=blue)
     ax.plot(1, whole, "o", color=black, markersize=13, zorder=4)
     ax.text(1.1, whole + 0.1 * span, "whole unit", ha="center", va="bottom")
     ax.set(
@@ -363,7 +364,8 @@ def clouds(bench, units, ranks):
     }
     fig, axes = plots.figure(columns=2, size=(12, 4.2))
     for ax, (name, score) in zip(axes, panels.items(), strict=True):
-        ax.plot(score[fires], truth[fires], "o", markersize=4, alpha=0.6)
+        ax.plot(score[fires], truth[fires], "o", markersize=4, mew=0)
+        ax.grid(visible=False)
         title = f"rank correlation {mean_and_range(ranks[name]['fires'], '{:.2f}')}"
         ax.set(title=title, xlabel=name, yscale="log", ylim=(1e-6, None))
     axes[0].set(ylabel="|true change of the loss|", xscale="log", xlim=(2e-6, None))
@@ -599,33 +601,30 @@ def race_figure(outcomes, settings, dense):
 def _raced(outcomes, names, count, settings, dense):
     """A frame of `race_figure`: the first `count` rules, with the means of the last of them."""
     orange, blue, grey = (plots.COLOURS[name] for name in ("orange", "blue", "grey"))
-    fig, axes = plots.figure(columns=len(settings), size=(12, 4.6))
-    for ax, (setting, title) in zip(axes, settings.items(), strict=True):
-        ax.axvspan(min(dense), max(dense), color=grey, alpha=0.4)
-        for row, name in enumerate(names[:count]):
-            just, then = zip(*outcomes[name, *setting], strict=True)
-            ax.plot(just, [row] * len(just), "o", color=orange, mfc="none")
-            ax.plot(then, [row] * len(then), "o", color=blue)
-            first = row == 0 and ax is axes[1]
-            if row < count - 1 and not first:
-                continue
-            low = mean(just) < 50
+    paper = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # under words, which else a line would cross out
+    fig, axes = plots.figure(columns=len(settings), size=(12, 4.0), layout="none")
+    for panel, (ax, (setting, title)) in enumerate(zip(axes, settings.items(), strict=True)):
+        ax.axvspan(min(dense), max(dense), color=grey, alpha=0.4, clip_on=False)
+        lines = [(x, row) for row in range(count) for x in (0, 103, float("nan"))]
+        ax.plot(*zip(*lines, strict=True), color=grey, lw=0.3, zorder=1, clip_on=False)
+        for moment, style in ((0, {"color": orange, "mfc": "none"}), (1, {"color": blue})):
+            dots = [(of[moment], row) for row, name in enumerate(names[:count]) for of in outcomes[name, *setting]]
+            ax.plot(*zip(*dots, strict=True), "o", clip_on=False, **style)
+        for row in {0, count - 1} if panel == 1 else {count - 1}:  # the numbers in the middle of the first row stay
+            just, then = zip(*outcomes[names[row], *setting], strict=True)
+            first, low = row == 0 and panel == 1, mean(just) < 50
             words = f"{mean(just):.0f}" + (" just pruned" if first else "")
             place = max(just) + 4 if low else min(just) - 4
-            ax.text(place, row, words, color=orange, ha="left" if low else "right", va="center")
+            ax.text(place, row, words, color=orange, ha="left" if low else "right", va="center", bbox=paper)
             words = f"{mean(then):.0f}" + (f" after {BUDGET} steps" if first else "")
-            ax.text(
-                103 if first else mean(then),
-                row - (0.28 if first else 0.22),
-                words,
-                color=blue,
-                ha="right" if first else "center",
-                va="bottom",
-            )
-        ax.set(title=title, xlabel="test images right, %", xlim=(0, 103), ylim=(len(names) - 0.6, -0.9))
-        ax.set_yticks(range(len(names)), names if ax is axes[0] else [""] * len(names))
-        for label in ax.get_yticklabels()[count:]:
-            label.set_color(grey)
+            place = (103, row - 0.3, "right") if first else (mean(then), row - 0.22, "center")
+            ax.text(*place[:2], words, color=blue, ha=place[2], va="bottom")
+        ax.set(title=title, xlim=(0, 103), ylim=(len(names) - 0.6, -0.9), xticks=[0, 50, 100])
+        ax.set(yticks=range(count), yticklabels=names[:count] if panel == 0 else [""] * count)
+        ax.set_position((0.155 + 0.283 * panel, 0.16, 0.258, 0.75))
+        ax.tick_params(length=0)
+        ax.grid(visible=False)
+    axes[1].set_xlabel("test images right, %")
     return fig
 
 
