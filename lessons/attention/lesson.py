@@ -127,7 +127,7 @@ show.phone_table({"two linear layers": (fixed, share_fixed), "one layer of atten
 # A dictionary in Python returns the value of the *one* key that is equal. Attention returns a mean of all values; the better a key fits, the more its value counts. That is less exact, but it has a great advantage: if the query changes a little, the result changes a little. So there are gradients, and a network can learn its queries and keys. (Other books call the shares **attention weights**.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In code attention takes two lines. One piece is new: the function divides the scores by $\sqrt{d}$, where $d$ is the number of features of a query, that is, of the numbers in its vector. Why? Let the features be random numbers around 0 with a spread (standard deviation) of 1. Each product then has a spread of 1 as well. A sum of $d$ such products has a spread of $\sqrt{d}$ and not of $d$, because positive and negative ones partly cancel. With 64 features the scores scatter by about 8, $e^8$ is 2,981, and one entry takes nearly everything. Divided by $\sqrt{64} = 8$ they lie about 1 apart, whatever
+# In code attention takes two lines. One piece is new: the function divides the scores by $\sqrt{d}$, where $d$ is the number of features of a query, that is, of the numbers in its vector. Why? Let the features be random numbers around 0 with a spread (standard deviation) of 1. Each product then has a spread of 1 as well. A sum of $d$ such products has a spread of $\sqrt{d}$ and not of $d$, because positive and negative ones partly cancel. With 64 features the scores scatter by about 8, $e^8$ is 2,981, and one entry takes most. Divided by $\sqrt{64} = 8$ they lie about 1 apart, whatever
 # $d$ is. A share near 1 hardly changes when the scores change, so gradient descent has little to work with. (*Deeper* measures the shares. The phone book is too easy to need the division.)
 
 
@@ -365,7 +365,7 @@ show.two_slices()
 #
 # <!-- page -->
 #
-# The 64 features are cut from the same 128 outputs of the same linear layers, so heads cost no weights. Nor do they cost multiplications, because two dot products of 64 features take as many as one of 128. What heads do cost, in code as plain as ours, is memory for the scores: each head has a table of its own, with a row and a column for every step. (PyTorch's own function works on pieces of the table, and never keeps all of it: in a trial with 2,048 steps and four heads it needed 1.6 MB where our two lines needed more than 130.)
+# The 64 features are cut from the same 128 outputs of the same linear layers, so heads cost no weights. Nor do they cost multiplications, because two dot products of 64 features take as many as one of 128. What heads do cost, in code as plain as ours, is memory for the scores: each head has a table of its own, with a row and a column for every step. (PyTorch's own function usually works on pieces of the table: in a trial with 2,048 steps and four heads it needed 1.6 MB where our two lines needed more than 130.)
 #
 # Why several heads? Suppose a token needs two values: that of the character before it, and that of another one further back. If it has only one head, that head must give each of the two a share of 0.5, for example. If the two values are 10 and 60, the mean is 35; if they are 30 and 40, it is 35 as well, and the two cases can no longer be told apart. Two heads return (10, 60) and (30, 40). (In the small model of section 3 a second head gained nothing, as *Deeper* shows. Section 6 shows heads that do different things.)
 

@@ -575,7 +575,7 @@ show.lstm_table(files, accuracy, speed)
 #
 # </details>
 #
-# The new notebook should print the accuracy of the table, although it knows nothing but the file. (The two sizes can differ from those of the table by a few bytes.)
+# The new notebook should print the accuracy of the table, although it knows nothing but the file. (It also warns that the interface is deprecated. The two sizes can differ from those of the table by some hundred bytes.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How wide must an LSTM be?

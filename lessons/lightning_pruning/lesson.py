@@ -155,16 +155,16 @@ show.densities(schedule, left, counted)
 # So the comment in Lightning's documentation names a rule that its code does not have. (The course's callback calls Lightning's for the cut. So it is no surprise that the two agree, but it is one that neither adds up the amounts.) How would you have noticed? No error is raised, and the accuracy is good with 30 % of the weights as well. Only a count of the weights tells.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **From the density you want to the amounts.** So far we went from amounts to a density. One usually wants the opposite: one says how many weights shall be gone after each cut, and needs the amounts. Each amount is what has to go *now*, divided by what is left *now*.
+# **From the density you want to the amounts.** So far we went from amounts to a density. One usually wants the opposite: one says how many weights shall be gone after each cut, and needs the amounts. Each amount is what has to be removed *now*, divided by what is left *now*.
 #
 # Take a curve that is often used, that of [Zhu and Gupta, 2017](https://arxiv.org/abs/1710.01878). After the share $u$ of all cuts, $f\,(1 - (1-u)^3)$ of the weights are gone, and at the end it is $f$. With $f = 90$ % and four cuts:
 #
 # | after cut | gone, of all weights | left | amount to give |
 # |---|---|---|---|
-# | 1 | 0.9 · (1 − 0.75³) = 0.520 | 0.480 | 0.520 |
-# | 2 | 0.9 · (1 − 0.5³) = 0.788 | 0.212 | (0.480 − 0.212) / 0.480 = 0.557 |
-# | 3 | 0.9 · (1 − 0.25³) = 0.886 | 0.114 | (0.212 − 0.114) / 0.212 = 0.463 |
-# | 4 | 0.900 | 0.100 | (0.114 − 0.100) / 0.114 = 0.123 |
+# | 1 | 0.9 · (1 − 0.75³) = 0.520 | 0.480 | 0.52 |
+# | 2 | 0.9 · (1 − 0.5³) = 0.788 | 0.212 | (0.480 − 0.212) / 0.480 = 0.56 |
+# | 3 | 0.9 · (1 − 0.25³) = 0.886 | 0.114 | (0.212 − 0.114) / 0.212 = 0.46 |
+# | 4 | 0.900 | 0.100 | (0.114 − 0.100) / 0.114 = 0.12 |
 #
 # The first cut removes more than half of all weights, and the last one less than a fiftieth of them. The authors' reason: at first there are many weights that the network can do without, and later there are fewer and fewer. Whether this curve is better than equal cuts was not measured here; the project ideas at the end propose it.
 
