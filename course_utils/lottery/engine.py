@@ -3,9 +3,9 @@
 The step computes what autograd and ``torch.optim.Adam(fused=True)`` compute for Linear and ReLU layers with cross
 entropy, with the same operators in the same order, so that both give the same bits. It writes gradients into memory
 that stays, and calls Adam's operator without the bookkeeping of an optimizer, which here is a tenth of a step. A pruned
-weight stays 0: its gradient is multiplied by the mask, or, where few weights are left in a layer, Adam gets those alone,
-side by side, and never sees the others. Adam treats each number by itself, so the bits are the same, and it reads and
-writes 28 bytes for each.
+weight stays 0: its gradient is multiplied by the mask, or, where few weights are left in a layer, Adam gets those
+alone, side by side, and never sees the others. Adam treats each number by itself, so the bits are the same, and it
+reads and writes 28 bytes for each.
 """
 
 from __future__ import annotations

@@ -664,7 +664,7 @@ size = {name: sum(parts.values()) for name, (parts, _) in stages.items()}
 # **Predict.** What takes most of the coded file: **A** the values, **B** the places, **C** all the rest (biases, codebooks, lengths of words, shapes)? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote, then click; the answer is B. Walk from bar to bar on the left, and let the room say what each step left out. Pruned, 10 times: the zeros, and not 12 times, since the places came in. Shared, 37 times: the digits of the weights. Coded, 45 times: the long words of frequent symbols. So the last step saves least, a sixth of what was left: count the votes. Then the right: blue are the places, orange the values, green the biases. (The legend covers the number of the second bar, 23,858 bytes.) "Forty-five times of what?" Of floats of 32 bits, on the disk; in memory the network is unpacked, and as large as before.
+# *For the lecturer, 2.5 min.* Vote, then click; the answer is B. Walk from bar to bar on the left, and let the room say what each step left out. Pruned, 10 times: the zeros, and not 12 times, since the places came in. Shared, 37 times: the digits of the weights. Coded, 45 times: the long words of frequent symbols. So the last step saves least, a sixth of what was left: count the votes. Then the right: blue are the places, orange the values, green the biases. "Forty-five times of what?" Of floats of 32 bits, on the disk; in memory the network is unpacked, and as large as before.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the four files, and writes their rows of the ledger.
