@@ -312,7 +312,7 @@ sooner, spread = show.median_ratio(race, ("without", 480), ("with", 480))
 show.cache_race(race, CONTEXTS, sooner)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With a cache the step is 13 times as fast in the run on this page, nearest to 10 (B) and far from 480 times, because something in a cached step does not shrink with the number of characters.**
+# **With a cache the step is 9 times as fast in the run on this page, nearest to 10 (B) and far from 480 times, because something in a cached step does not shrink with the number of characters.**
 #
 # <!-- page -->
 #
@@ -331,7 +331,7 @@ show.cache_race(race, CONTEXTS, sooner)
 # **Predict.** What takes most of a step, and why: **A** the products in both models, **B** the calls in both, **C** the calls in ours and the products in the wide one?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote, then the table, three rows only. First column: the calls; a model with 8 features makes the same calls on hardly any numbers. Second column: the products. Last row: as many multiplications with one small matrix, which stays in the processor, take less than a third of the time of the products. "Which of the two models is a model of today like?" The second: its largest part is waiting for weights.
+# *For the lecturer, 3 min.* Vote, then the table, three rows only. First column: the calls; a model with 8 features makes the same calls on hardly any numbers. Second column: the products. Last row: as many multiplications with one small matrix, which stays in the processor, take well under half of the time of the products. "Which of the two models is a model of today like?" The second: its largest part is waiting for weights.
 
 # %% slideshow={"slide_type": "skip"}
 wide = language.CharTransformer(width=1024, n_layers=4, n_heads=16)  # not trained: only its size counts here
@@ -356,7 +356,7 @@ show.parts_table(parts, layers, models)
 #
 # In our model the calls are the largest part. A smaller cache does not reduce it, but fewer calls do. One gets them from a compiler, or from a program without Python. Our `attend`, for example, makes more calls than it must, because `language.rotate` computes the same angles twice in every block. (Careful with our column: 4 MB may stay in the processor's own cache. Then nothing is read from memory, and the row of the reading is no limit.)
 #
-# In the wide model the products are the largest part. In the run on this page, reading the weights once would take about six tenths of their time, and the arithmetic at its peak less than a tenth. With one matrix that stays close they take less than a third of it. So more than half of their time is waiting for weights, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In the record that [[real_model]] shows, PyTorch on one thread, in float32 and with the shape of Llama-3.2-1B, reaches 0.86 of the speed that reading allows.
+# In the wide model the products are the largest part. In the run on this page, reading the weights once takes as long as they do (even longer, as our read is not the fastest), and the arithmetic at its peak a tenth. With one matrix that stays close they take four tenths of it. So more than half of their time is waiting for weights, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In the record that [[real_model]] shows, PyTorch on one thread, in float32 and with the shape of Llama-3.2-1B, reaches 0.86 of the speed that reading allows.
 #
 # *Attention* grows with the text, and it is small here.
 #
