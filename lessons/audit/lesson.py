@@ -493,7 +493,7 @@ show.repair_table(pair[0][0], pair[1], text, audit, kind_of)
 # *For the lecturer, 4 min.* Before the vote do ten milliseconds on the board: 8 in linear layers become 2, and 2 in attention stay. Ask for the share of the 2, before (a fifth) and after (a half). Then vote, show the figure, and follow the orange line from left to right. The black line is the audit's count, 1 of 5, whatever the text.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# "One product of five stayed float" sounds as if a fifth were missing. But products differ in size. What do we weigh them with?
+# "One product of five stayed float" sounds as if a fifth were missing. But products differ in size. (And the two of the attention are one operator, which the audit counts once.) What do we weigh them with?
 #
 # **By multiplications.** The four linear layers have $12 w^2$ weights together, with the width $w = 768$, and each token is multiplied with each weight once. In the attention each of $n$ tokens is compared with $n$ keys, which are $w$ numbers long, and then adds up $n$ values of $w$ numbers. So for each token
 #

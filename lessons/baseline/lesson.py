@@ -243,7 +243,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **An optimizer never sees three of the seven tensors (D): they are the buffers of the batch norm.** A batch norm needs them to answer for a single image, which has no batch.
+# **An optimizer never sees three of the seven tensors (D): they are the buffers of the batch norm.** It needs two of them to answer for a single image, which has no batch.
 #
 # <!-- page -->
 #

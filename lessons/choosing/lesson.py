@@ -643,7 +643,7 @@ show.extras_table(extras)
 #
 # <!-- page -->
 #
-# The first half agrees with the profile of section 4. The second half comes from the first column. Both rows compute the same on the same image. What the lower row has more is Python's, and the reading of scales, which are constants in the trace: between one and two milliseconds for 159 more modules (counted in a trial), some ten millionths of a second for each. A trace saves that. What helps in both is fewer conversions.
+# The first half agrees with the profile of section 4. The second half comes from the first column. Both rows compute the same on the same image. What the lower row has more is Python's, and the reading of scales, which are constants in the trace: between one and two milliseconds for 159 more modules (counted in a trial), some ten microseconds for each. A trace saves that. What helps in both is fewer conversions.
 #
 # But in most of our runs the last column shows less than that, and in the trace it was often below 0, because the card draws a straight line, and the extra grows faster than the number of images (*Deeper*). So the first column is the better control. In the worlds of the exercise the line is straight.
 #

@@ -104,7 +104,7 @@ dense_right = percent_right(dense)
 show.packed(files, dense_right)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Both compressors make the file smaller by a tenth or less (A), because the bytes of trained floats hardly ever repeat.**
+# **Both compressors make the file smaller by a tenth or less (A), because most bytes of trained floats are as good as random.**
 #
 # <!-- page -->
 #
@@ -472,7 +472,7 @@ show.won_back(won, before)
 #
 # <!-- page -->
 #
-# In the run on this page training both won 0.27 points, the biases alone 0.26 and the values alone 0.22, each at its best rate. These are 27, 26 and 22 digits of 10,000, so the three cannot be told apart. But the table does show that a gain in accuracy is no evidence that the *values* had to move. (What a bias can repair is worked out under *Deeper*.) Now read the first column alone. At the rate that is best for both together, the biases win only two thirds. Their own best rate is ten times as large.
+# In the run on this page training both won 0.27 points, the biases alone 0.26 and the values alone 0.22, each at the best of three rates. These are 27, 26 and 22 digits of 10,000, so the three cannot be told apart. But the table does show that a gain in accuracy is no evidence that the *values* had to move. (What a bias can repair is worked out under *Deeper*.) Now read the first column alone. There the biases seem to win only two thirds, and 9 digits make the difference. Their own best rate is ten times as large.
 #
 # The rule of the exercise would even say "nothing", since the gain is below a point. Where it stops being true: this is one network and one order of the digits, and the best rates were read off the test images, for all arms alike. A network that loses more in the sharing may need its values. We go on with 4 bits, where there is hardly anything to win back, and train both at the smallest rate.
 
@@ -890,7 +890,7 @@ show.values_and_weights(fc1_line, *books)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What can a bias repair?
 #
-# Section 3 found that 410 biases alone win back nearly all that can be won. How can a bias repair an error that was made in the weights? **By hand**: a neuron has the weights 0.5 and 0.3, and both now share the value 0.4. Its sum is then wrong by $-0.1\,x_1 + 0.1\,x_2$. An image with the inputs 1 and 0.8 is wrong by −0.02, and one with 0.9 and 0.8 by −0.01. The mean error is −0.015. A bias that is larger by 0.015 leaves −0.005 and +0.005.
+# Section 3 found that 410 biases alone win back as much as values and biases together, as far as one can tell. How can a bias repair an error that was made in the weights? **By hand**: a neuron has the weights 0.5 and 0.3, and both now share the value 0.4. Its sum is then wrong by $-0.1\,x_1 + 0.1\,x_2$. An image with the inputs 1 and 0.8 is wrong by −0.02, and one with 0.9 and 0.8 by −0.01. The mean error is −0.015. A bias that is larger by 0.015 leaves −0.005 and +0.005.
 #
 # So the error of a neuron has two parts: one that is the same for all images, and one that changes from image to image. A bias can remove the first part and never the second. A value can work on both, but it stands in many places, so a move that helps one neuron may harm others. How large the two parts are in this network was not measured. [[bit_budget]] measures them for the rounded weights of a convolution, where a batch norm can remove the first part.
 

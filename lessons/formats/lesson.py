@@ -811,7 +811,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `sum()` gives the number next to the exact sum every time (an fp32 sum could miss it once in a long while, where the exact sum lies almost half-way); pairs in 16 bits give it in about a quarter of the trials. So `sum()` adds in fp32, or in something wider. (The cell asks the CPU. For another device, move the numbers there.)
+# `sum()` gives the number next to the exact sum every time (an fp32 sum could miss it once in a long while, where the exact sum lies almost half-way); pairs in 16 bits give it in a sixth to a quarter of the trials in the run on this page. So `sum()` adds in fp32, or in something wider. (The cell asks the CPU. For another device, move the numbers there.)
 #
 # ### How many digits do subnormal numbers have?
 #

@@ -704,13 +704,13 @@ for change, (step, offset, old_step, old_offset) in compared.items():
     print(f"{change:12} gains, network by network:", *(f"{new - old:+.1f}" for new, old in pairs))
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Each of the two changes helps alone (C, in the exercise `"each"`), and by a large margin: in the run on this page the smaller step gains more than 30 points on average, and the halves more than 15. Both together are hardly different from σ alone.**
+# **Each of the two changes helps alone (C, in the exercise `"each"`), and by a large margin: in the run on this page the smaller step gains more than 30 points on average, and the halves more than 15. Both together are no better than σ alone.**
 #
 # <!-- page -->
 #
-# The first row of the table shows that halves gain much with the large step. The likely reason is that with whole steps nearly every weight becomes 0, while with halves it keeps at least its sign. The first column shows that with whole steps a smaller step gains even more. Now the levels stand where the weights are. The price is that the largest weights are clipped, and it can be worth paying. In the layer of a hundred weights of section 4 the step 0.4 costs 99 weights 0.1 each. Their σ is 0.117: a step of this size costs them 0.017 each, and the outlier 0.48. The sum of the squared errors falls from 1.03 to 0.26. (*Deeper* works it out.) If both changes cure the same fault, the second can add little once the first is made. So it is on this page: at the step of σ, halves gain nothing on average (third line of numbers).
+# The first row of the table shows that halves gain much with the large step. The likely reason is that with whole steps nearly every weight becomes 0, while with halves it keeps at least its sign. The first column shows that with whole steps a smaller step gains even more. Now the levels stand where the weights are. The price is that the largest weights are clipped, and it can be worth paying. In the layer of a hundred weights of section 4 the step 0.4 costs 99 weights 0.1 each. Their σ is 0.117: a step of this size costs them 0.017 each, and the outlier 0.48. The sum of the squared errors falls from 1.03 to 0.26. (*Deeper* works it out.) If both changes cure the same fault, the second can add little once the first is made. So it is on this page: at the step of σ, halves lose 0.3 to 3.9 points on each network (third line).
 #
-# Three networks are fewer than the five that the exercise asks for. But each of the three gains from the step alone and from the offset alone. That is enough for gains as large as these, and not for a difference of two points.
+# Three networks are fewer than the five that the exercise asks for. But each of the three gains from the step alone and from the offset alone. That is enough for gains as large as these, and not for a difference of three points.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper

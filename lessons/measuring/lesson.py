@@ -73,7 +73,7 @@ runtime.describe(device)
 # smell it. Do not explain yet: the next cell asks the same network again.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Here are the network, an empty photograph, the call without notes, and a stopwatch, which reads the clock before and after the call. (On a GPU a call comes back before its result is there, so the stopwatch waits for the GPU as well.) Evaluation mode, `.eval()`, is another switch than `inference_mode`: PyTorch still takes its notes, but a layer such as dropout, which sets random values to zero while a network learns, changes nothing. Two networks in different modes may do different work and give different answers, so no race between them is fair.
+# Here are the network, an empty photograph, the call without notes, and a stopwatch, which reads the clock before and after the call. (On a GPU a call comes back before its result is there, so the stopwatch waits for the GPU as well.) Evaluation mode, `.eval()`, is another switch than `inference_mode`: PyTorch still takes its notes, but a layer such as dropout, which sets random values to zero while a network learns, changes nothing. Two networks in different modes may do different work and give different answers, so race them in one mode.
 
 # %% slideshow={"slide_type": "skip"}
 net = checkpoints.load("small_cnn").to(device).eval()  # evaluation mode: it answers, and does not learn
@@ -719,7 +719,7 @@ typical = {name: median(turn[name] for turn in turns) for name in befores}
 Table(["just before", "one call"], [[name, f"{s / typical['its own calls']:.2f}×"] for name, s in typical.items()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the run on this page a loop slows the next call about as much as a rest does, so the cause is not that the processor rests. Nor does the loop itself fill the caches, because it needs hardly any memory: in a trial a loop of a thousandth of a second cost only 5 to 7 %, and one of a hundredth about 70 %. What counts is how much time passes, probably because other programs, on a rented machine also those of its neighbours, use the caches meanwhile. After one call of *another* network most of the extra time is gone (in the run on this page 1.17 remains of 2.00). The two networks share the
+# In the run on this page a loop slows the next call about as much as a rest does, so the processor's rest explains a small part at most. Nor does the loop itself fill the caches, because it needs hardly any memory: in a trial a loop of a thousandth of a second cost only 5 to 7 %, and one of a hundredth about 70 %. What counts is how much time passes, probably because other programs, on a rented machine also those of its neighbours, use the caches meanwhile. After one call of *another* network most of the extra time is gone (in the run on this page 1.17 remains of 2.00). The two networks share the
 # program but not the weights. So what had to be fetched again was mostly what they share, probably the program.
 #
 # ### A thread that waits awake

@@ -433,7 +433,7 @@ Table(
 #
 # <!-- page -->
 #
-# With 8 bits even the smallest filter has dozens of levels left under the common scale, and the network did not suffer to begin with. With 3 or 2 bits whole filters fall on the level 0, as in the example by hand, and a scale of their own brings them back.
+# With 8 bits even the channel with the smallest weights has some twenty levels left under the common scale, and the network did not suffer to begin with. With 3 or 2 bits whole channels fall on the level 0, as in the example by hand (in a trial with three such networks at 3 bits 23 to 49 of the 120 rows of `fc1`, though no filter of a convolution), and a scale of their own brings them back.
 #
 # It is not a law that 8 bits need no scales for each channel. It depends on how unequal the channels are. In LeNet the largest filter is a few times as high as the smallest. In MobileNet-v1 the channels differ so much that rounding the weights to 8 bits with one scale for each layer took the accuracy on ImageNet from 70.9 % to 0.1 %; with one (asymmetric) scale for each channel it was 70.4 % ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342), table 2).
 
@@ -528,7 +528,7 @@ Table(
 #
 # <!-- page -->
 #
-# Three such products are 48,768. In 16 bits that is 48,768 − 65,536 = −16,768: a large positive output has become a negative one. Real products are smaller than the largest possible one, and have both signs, so not every sum overflows. But the table shows that many do, and that the output is then useless. A 32-bit integer ends at about two thousand million; even 784 of the largest products, 12.7 million, fit easily. So the rule is: *products of 8 bits, sums of 32 bits*. Only a layer with more than 130,000 inputs could overflow them.
+# Three such products are 48,768. In 16 bits that is 48,768 − 65,536 = −16,768: a large positive output has become a negative one. Real products are smaller than the largest possible one, and have both signs, so not every sum overflows. But the table shows that many do, and that the output is then useless. A 32-bit integer ends at about two thousand million; even 784 of the largest products, 12.7 million, fit easily. So the rule is: *products of 8 bits, sums of 32 bits*. Only a layer with more than 130,000 such inputs could overflow them.
 #
 # **Why our inputs end at 127 and not at 255.** Many x86 processors have an instruction that multiplies 8-bit numbers and adds *two* products in 16 bits before it goes on in 32. Weights reach −128, and two products of 255 · 128 need 65,280, which is too much: the processor cuts the sum off at 32,767, and nobody is told. With inputs up to 127 two products need at most 2 · 127 · 128 = 32,512, which fits. PyTorch calls this `reduce_range`, and we do as it does. It costs one bit of the activations. Newer processors (with VNNI) add in 32 bits at once and would not need it. Inputs beyond the calibrated range can still become integers up to 255.
 
@@ -734,7 +734,7 @@ Table(
 #
 # <!-- page -->
 #
-# Each observer is right about one kind of fault, because each makes one assumption. Min–max assumes that every value counts. The percentile assumes that what is rare may be ignored: 54 values are rare, but an overexposed batch is 5 % of all values, and these it believes. The moving average assumes that what counts occurs in *most* batches: it forgives a single bad one, unless this is the first.
+# Each observer is right about one kind of fault, because each makes one assumption. Min–max assumes that every value counts. The percentile assumes that what is rare may be ignored: 54 values are rare, but an overexposed batch is 5 % of all values, and these it believes. The moving average assumes that the *first* batch is typical, and follows the others slowly. It forgives a single bad batch, unless this is the first. In the last case the bright pixel is in 16 of the 20 batches, but not in the first, and 16 steps of 1 % bring the range about a seventh of the way.
 #
 # So no observer is the best, and the calibration data alone cannot tell you which to take: in the second and in the last case they look alike. You must know whether the bright pixel is a fault, or measure on data that are surely like those of the later work. Whoever measures on the calibration data themselves counts a defect as if it were signal, and praises the observer that believes in it.
 #
@@ -783,14 +783,14 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **Trained weights lie below the evenly spread numbers, because their scale is made for the largest weight, and most weights are far smaller.**
 #
-# The error depends on the scale alone, but the signal is smaller: most weights lie near 0, so their mean square is small against the square of the range. A scale for each channel makes the range fit better and lifts the curve. A bit more is worth about 6 dB to evenly spread numbers from 4 bits on (20 · log₁₀ 2 = 6.02). Trained weights come near to it where there are many bits; with few bits the steps of the table scatter, because there nearly all weights of a per-tensor layer fall on the level 0, and the rule of a rounding error that is spread evenly between two levels does not hold.
+# The error depends on the scale alone, but the signal is smaller: most weights lie near 0, so their mean square is small against the square of the range. A scale for each channel makes the range fit better and lifts the curve. A bit more is worth about 6 dB to evenly spread numbers from 4 bits on (20 · log₁₀ 2 = 6.02). Trained weights come near to it where there are many bits; with few bits the steps of the table scatter, because there many weights, in `fc1` per-tensor nearly all, fall on the level 0, and the rule of a rounding error that is spread evenly between two levels does not hold.
 #
 # The dotted formula follows from two means: the numbers have the mean square $r^2 / 3$ if they are spread evenly from $-r$ to $r$, and the error has $s^2 / 12$ with $s = 2r / (2^b - 1)$. Their ratio is $(2^b - 1)^2$.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Scales for each channel, or another step?
 #
-# In [[integers]] a step of one standard deviation σ saved networks with 2 bits, where the step of this lesson, made for the largest weight, broke them. Is that better or worse than a scale for each channel? The three networks again, with 2 bits. (Their seeds are those of [[integers]], and some figures still differ from those there by more than ten points, probably because another processor trained them: with so few bits a small difference of the weights decides over many images.)
+# In [[integers]] a step of one standard deviation σ saved networks with 2 bits, where the step of this lesson, made for the largest weight, broke them. Is that better or worse than a scale for each channel? The three networks again, with 2 bits. (Their seeds are those of [[integers]], and the accuracies still differ from those there by up to nine points, probably because another processor trained them: with so few bits a small difference of the weights decides over many images.)
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -803,7 +803,7 @@ for name, shares in {"per-tensor": right[False, 2], "per-channel": right[True, 2
     print(f"{name:14}", " ".join(f"{share:5.1f} %" for share in shares))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Both changes help on average, and each network has its own order of magnitude. From three networks of one kind nobody should conclude which of the two is better.
+# Both changes help each of the three networks. In the run on this page σ is ahead in all three, by 5 to 28 points. From three networks of one kind nobody should conclude that it always is.
 #
 # ### PyTorch's observers
 #
@@ -1059,7 +1059,7 @@ claims.show("observers")
 # ## Remember
 #
 # - Calibration looks for the range of activations on typical data. A wide range rounds coarsely, a narrow one clips.
-# - Each observer assumes something: every value counts (min–max), most batches are good (moving average), what is rare may be ignored (percentile). Judge it on data that it has not seen.
+# - Each observer assumes something: every value counts (min–max), the first batch is typical (moving average), what is rare may be ignored (percentile). Judge it on data that it has not seen.
 # - One scale for each channel of the weights costs almost nothing, and saves channels that are small.
 # - A linear layer can run in integers: products of 8 bits, sums of 32 bits, minus the cross term of the zero point, times $M$, rounded once.
 #

@@ -453,7 +453,7 @@ show.zeros_left(show.zeros_of(fresh["2:4"]), held, let_go)
 #
 # Why has a removed weight a gradient? The gradient of a weight is made of its inputs and of what comes back from its outputs, and neither of the two is 0 because the weight is. [[prune_traps]] showed the same for `remove`: what is only zero, and not masked, comes back.
 #
-# With Adam it is plainer than by hand: its first step divides each gradient by its own size. So it moves every weight by about the learning rate, however small its gradient is. (A weight with a gradient of exactly 0 would stay; of our 75,776 none did.) We multiply by the mask after each step. Before the step would not do: the step itself would move the zeros, and after the last one the network would be evaluated with them. [[ticket]] multiplies the gradient instead; for the weights both come to the same.
+# With Adam it is plainer than by hand: its first step divides each gradient by its own size. So it moves every weight by about the learning rate, however small its gradient is. (A weight with a gradient of exactly 0 would stay; of the 37,888 removed ones none did.) We multiply by the mask after each step. Before the step would not do: the step itself would move the zeros, and after the last one the network would be evaluated with them. [[ticket]] multiplies the gradient instead; for the weights both come to the same.
 #
 # During the training batch norm also measures its statistics as it goes. Remember that: the training does *two* things at once.
 

@@ -322,7 +322,7 @@ gains = show.gains_of_fewer_bits(fewer)
 show.gains_table(gains, 1, device)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **A quarter of the bytes allows four times the speed, and half the bytes twice the speed. In the run on this page int8 gains about that much or more. bf16 gains about twice without oneDNN, and hardly anything with it.**
+# **A quarter of the bytes allows four times the speed, and half the bytes twice the speed. In the run on this page int8 gains more than four times, and bf16 about twice without oneDNN and hardly anything with it.**
 #
 # <!-- page -->
 #

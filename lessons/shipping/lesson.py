@@ -695,7 +695,7 @@ print("Cut in the four layers:", ", ".join(f"{100 * share:.0f} %" for share in c
 show.rulers_table(same_cut)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Now each layer loses the same share in all four networks, and only the weights differ. The trained copy has more decibels, with the mean removed, than each of the three random ones. (The third random network, which was level in section 5, falls behind: its own cut had spared the layers that matter to it.) So for this architecture and this cut the trained network keeps more of what it says about the images. Why? Probably because training makes some weights large and important, so that the small ones carry less; to test this one would permute the trained weights within each layer and prune again. `silent` refuses the random networks all the same: what they say about the images is less than a hundredth of their output.
+# Now each layer loses the same share in all four networks, and only the weights differ. The trained copy has more decibels, with the mean removed, than each of the three random ones. (The third random network, which was level in section 5, falls behind, probably because its own cut had spared the layers that matter to it.) So for this architecture and this cut the trained network keeps more of what it says about the images. Why? Probably because training makes some weights large and important, so that the small ones carry less; to test this one would permute the trained weights within each layer and prune again. `silent` refuses the random networks all the same: what they say about the images is less than a hundredth of their output.
 #
 # ### And time?
 #

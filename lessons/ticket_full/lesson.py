@@ -159,7 +159,7 @@ show.fair_and_unfair(record, lead)
 #
 # The paper says the same: at iteration 50,000 its winning tickets are *up to 0.35 points* better (section 2, quoted here from a summary of it; look it up before you cite it). It adds that nearly all networks have 100 % of the *training* images right by then. So the tickets are not better because they fit the training images better.
 #
-# Why should a network with fewer weights be better? The usual guess is that it cannot fit so much of what is peculiar to the training images. But then any sparse network should gain. At 21.1 %, at their end, *reinit* and *random* have as few weights as the ticket, and are *behind* the dense network, by 0.20 and 0.16 points (the table under *Deeper*). With fewer weights they are further behind. So there it takes the right places with the right values. Why these help at the end, and not only at the start, the record cannot tell. At 51.3 % the controls do not refute the guess: on the test images they too are a little above dense, by 0.07 and 0.04 points, and the ticket's own lead of 0.11 is hardly larger.
+# Why should a network with fewer weights be better? The usual guess is that it cannot fit so much of what is peculiar to the training images. But then any sparse network should gain. At 21.1 %, at their end, *reinit* and *random* have as few weights as the ticket, and are *behind* the dense network, by 0.20 and 0.16 points (the table under *Deeper*). With fewer weights they are further behind. So there, at this rate, it takes the right places with the right values. Why these help at the end, and not only at the start, the record cannot tell. At 51.3 % the controls do not refute the guess: on the test images they too are a little above dense, by 0.07 and 0.04 points, and the ticket's own lead of 0.11 is hardly larger.
 #
 # The other two lines show what the choice of the moment does. Both at their stop (orange), the ticket looks better with few weights, and at 80 % level. The grey line is the mixed comparison: it lies below the blue one wherever tickets gain after their stop, and it would have made tickets with 80 and 64 % losers.
 
@@ -258,7 +258,7 @@ show.when_they_stop(record)
 #
 # <!-- page -->
 #
-# So the places alone do not make a network learn sooner; with new values it takes *longer* than the dense one, in four seeds of five. With fewer weights the controls fall further behind, to more than three times dense at 3.6 %. The ticket stays below 1 in the mean down to 5.6 %, and then slows down, too.
+# So, at one rate for all, the places alone do not make a network learn sooner; with new values it takes *longer* than the dense one, in four seeds of five. With fewer weights the controls fall further behind, to more than three times dense at 3.6 %. The ticket stays below 1 in the mean down to 5.6 %, and then slows down, too.
 #
 # **By hand.** With seed 0 the dense network stops after 4,300 iterations, the ticket with 21.1 % of the weights after 2,800, and its reinit after 11,300. 2,800 / 4,300 is 0.65, and 11,300 / 4,300 is 2.63. The figure shows the means of five such quotients. The five dense networks stop after 4,200 to 6,600 iterations, about a tenth of the 50,000. So "sooner" speaks of the beginning of the training, and "better at the end", in section 2, of what comes long after it.
 
@@ -295,7 +295,7 @@ show.beside_the_paper(record, lead)
 # **Predict.** A training step of the ticket with 7 % takes, compared with dense: **A** about as long, **B** half as long, **C** a tenth? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote; expect B and C. Click: A. After the table: the zeros are multiplied like any number, and the optimizer reads and writes 28 bytes for each weight, zeros too. And the network of 24 hidden units, with as many weights? It is what a smaller *shape* brings: several times as fast. "And with a sparse kernel?" The step would be cheaper, the *search* would not: the dense network that finds the mask is trained at the full price.
+# *For the lecturer, 2 min.* Vote; expect B and C. Click: A. After the table: the zeros are multiplied like any number, and the optimizer reads and writes 28 bytes for each weight, zeros too. And the network of 24 hidden units, with as many weights? It is what a smaller *shape* brings: several times as fast. "And with a sparse kernel?" Step and later rounds would be cheaper, but the *search* would still cost more than one dense training: its first training is of the dense network, at the full price.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # We time one step of three networks: dense, the same under a mask that leaves 7 % of the hidden weights, and a small dense network with one hidden layer of 24 units. This has 784 · 24 + 24 · 10 = 19,056 weights, about as many as the mask leaves. (The learning rate is tiny, so that the timing changes no weight.)
@@ -334,7 +334,7 @@ show.step_table(taken, weights)
 #
 # <!-- page -->
 #
-# This is what [[zero_worth]] found for a single image: a zero saves time only where a kernel leaves it out. A training step has a second part besides, the optimizer, which reads and writes 28 bytes for each weight, zeros too; *Deeper* takes it apart. And even a perfect sparse kernel would not make the *search* cheaper, because the dense network that finds the mask is trained at the full price.
+# This is what [[zero_worth]] found for a single image: a zero saves time only where a kernel leaves it out. A training step has a second part besides, the optimizer, which reads and writes 28 bytes for each weight, zeros too; *Deeper* takes it apart. And even with a perfect sparse kernel the *search* would cost more than a dense training, because its first training is one, at the full price.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### "More than 90 % compression"
@@ -506,7 +506,7 @@ show.signs_table(starts, untrained, plan.lr)
 #
 # How can it, when it has learned nothing? Its mask has learned. In [[ticket]] the choice of the weights alone made a classifier of an untrained network, because a mask cannot correct a wrong vote, but can silence it. **By hand.** Two weights begin at 0.3 and −0.1, and training moves both by +0.2, to 0.5 and 0.1. The mask keeps the larger one. Its first sign was the one that the training wanted; the other pointed the wrong way, and is silenced. We counted this outside this page: after the dense training that begins the search, 100.0 % of the weights that are kept in the end have their first sign, and 88 % of the others. Another size only makes a vote louder or softer, but a newly drawn sign is wrong half of the time.
 #
-# Look how small the gap itself has become. At the shared rate new signs cost more than four points, at the best rates about one. A higher rate moves the weights further in the same number of steps, so that they depend less on where they began. What is won back is therefore a share of a small number, and three seeds tell it only roughly: on another processor the same run gave 91 % at the best rates, and three other seeds 61 %. So keep "more than half", and forget the digits. All three are best at the highest rate that was tried, so the true best may lie beyond.
+# Look how small the gap itself has become. At the shared rate new signs cost more than four points, at the best rates about one. A higher rate moves the weights further in the same number of steps, so that they depend less on where they began. What is won back is therefore a share of a small number, and three seeds tell it only roughly: on another processor the same run gave 91 % at the best rates, and three other seeds 61 %. So keep "more than half", and forget the digits. All three are best at the highest rate that was tried; at twice that rate, outside this page, all three were worse.
 #
 # Zhou et al. found the same with LeNet-300-100 on MNIST, our network, and with three small convolutional networks on CIFAR-10. Whether signs are enough with 50,000 iterations was not tested here.
 

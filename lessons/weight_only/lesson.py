@@ -377,11 +377,11 @@ first_one = races[1].ratio(show.FIRST)
 show.race_table(layer, races)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The packed layer is faster than float32 when the kernel unpacks it, and many times slower when all is unpacked first, because then more bytes are written and read than the packing has saved.**
+# **The packed layer is faster than float32 when the kernel unpacks it, and many times slower when all is unpacked first, because then large new matrices are written and read.**
 #
 # <!-- page -->
 #
-# The two rows of 4 bits read the same packed bytes from memory, so the difference between them comes from *where* and *how* the codes become floats. Is it the writing, or the arithmetic of unpacking? In a trial we copied the bfloat16 matrix into new memory and did nothing else. That alone took about eight times as long as the whole product in float32, and each of the four steps of unpacking (take the codes apart, make them bfloat16, subtract 8, multiply by the scale) took nearly as long as such a copy. So the large new matrices that are written are what costs so much.
+# The two rows of 4 bits read the same packed bytes from memory, so the difference between them comes from *where* and *how* the codes become floats. Is it the writing, or the arithmetic of unpacking? In a trial we copied the bfloat16 matrix into new memory and did nothing else. That alone took about eight times as long as the whole product in float32, and each of the four steps of unpacking (take the codes apart, make them bfloat16, subtract 8, multiply by the scale) took nearly as long as such a copy. So the large new matrices that are written are what costs so much, and by far more than their bytes would let one expect: all steps together move only some four times the bytes of the float32 product. (Probably memory that was just asked for is slow to write; that was not tested.)
 #
 # The kernel does not win as much as the bytes promise: it reads about a sixth of the bytes of float32 and is far from six times as fast in the run on this page. In the same trial, merely adding up the float32 weights took as long as the product with them, so in float32 the reading decides. At that speed the packed bytes would be read in about a quarter of the kernel's time, so there the reading no longer decides. Turning the codes into floats now probably takes most of the time (a kernel that only reads the packed bytes would test it). The row of bfloat16 is a warning of the same kind: it reads half of the bytes, and in the run on this page it is hardly faster than float32. The bytes give an upper limit for the speed; they do not say that a product reaches it. Other processors, more threads and other kernels give other numbers.
 #
