@@ -472,7 +472,7 @@ show.won_back(won, before)
 #
 # <!-- page -->
 #
-# In the run on this page training both won 0.27 points, the biases alone 0.26 and the values alone 0.22, each at the best of three rates. These are 27, 26 and 22 digits of 10,000, so the three cannot be told apart. But the table does show that a gain in accuracy is no evidence that the *values* had to move. (What a bias can repair is worked out under *Deeper*.) Now read the first column alone. There the biases seem to win only two thirds, and 9 digits make the difference. Their own best rate is ten times as large.
+# In the run on this page training both won 0.27 points, the biases alone 0.26 and the values alone 0.22, each at the best of three rates. These are 27, 26 and 22 digits of 10,000, so the three cannot be told apart. But the table does show that a gain in accuracy is no evidence that the *values* had to move. (*Deeper* works out what a bias can repair.) Now read the first column alone. There the biases seem to win only two thirds, and 9 digits make the difference. Their own best rate is ten times as large.
 #
 # The rule of the exercise would even say "nothing", since the gain is below a point. Where it stops being true: this is one network and one order of the digits, and the best rates were read off the test images, for all arms alike. A network that loses more in the sharing may need its values. We go on with 4 bits, where there is hardly anything to win back, and train both at the smallest rate.
 

@@ -381,7 +381,7 @@ show.race_table(layer, races)
 #
 # <!-- page -->
 #
-# The two rows of 4 bits read the same packed bytes from memory, so the difference between them comes from *where* and *how* the codes become floats. Is it the writing, or the arithmetic of unpacking? In a trial we copied the bfloat16 matrix into new memory and did nothing else. That alone took about eight times as long as the whole product in float32, and each of the four steps of unpacking (take the codes apart, make them bfloat16, subtract 8, multiply by the scale) took nearly as long as such a copy. So the large new matrices that are written are what costs so much, and by far more than their bytes would let one expect: all steps together move only some four times the bytes of the float32 product. (Probably memory that was just asked for is slow to write; that was not tested.)
+# The two rows of 4 bits read the same packed bytes from memory, so the difference between them comes from *where* and *how* the codes become floats. Is it the writing, or the arithmetic of unpacking? In a trial we copied the bfloat16 matrix into new memory and did nothing else. That alone took about eight times as long as the whole product in float32, and each of the four steps of unpacking (take the codes apart, make them bfloat16, subtract 8, multiply by the scale) took nearly as long as such a copy. So the large new matrices that are written are what costs so much, and by more than their bytes: all steps together move only some four times those of the float32 product.
 #
 # The kernel does not win as much as the bytes promise: it reads about a sixth of the bytes of float32 and is far from six times as fast in the run on this page. In the same trial, merely adding up the float32 weights took as long as the product with them, so in float32 the reading decides. At that speed the packed bytes would be read in about a quarter of the kernel's time, so there the reading no longer decides. Turning the codes into floats now probably takes most of the time (a kernel that only reads the packed bytes would test it). The row of bfloat16 is a warning of the same kind: it reads half of the bytes, and in the run on this page it is hardly faster than float32. The bytes give an upper limit for the speed; they do not say that a product reaches it. Other processors, more threads and other kernels give other numbers.
 #
@@ -400,14 +400,14 @@ show.race_table(layer, races)
 show.under_the_roof(layer, races)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The drawing reads like the roof of [[roofline]]. Upwards: operations a second. To the right: operations for each byte of the weights. With one input a weight takes part in 2 operations, so float32 has 2 / 4 = 0.5 for each byte, bfloat16 2 / 2 = 1, and 4 bits (5 with scale and zero point, 0.625 bytes) 2 / 0.625 = 3.2. If the bytes alone decided, all points would lie on the slope, which we drew through float32. The white points are this promise, 2 and 6.4 times the speed of float32; the dotted lines are what is missing. Codes that are unpacked first lie far below, although their file is as small.
+# The drawing reads like the roof of [[roofline]]. Upwards: operations a second. To the right: operations for each byte of the weights. With one input a weight takes part in 2 operations, so float32 has 2 / 4 = 0.5 for each byte, bfloat16 2 / 2 = 1, and 4 bits (5 with scale and zero point, 0.625 bytes) 2 / 0.625 = 3.2. If the bytes alone decided, all points would lie on the slope, which we drew through float32. The white points are this promise, 2 and 6.4 times the speed of float32; the dotted lines are what is missing.
 #
 # With 64 inputs each byte serves 64 times as many operations, so the points move to the right, under the flat part. There a point further right is no higher: fewer bytes bring nothing. (No limit was measured here. The roof goes through two measured points, so the arithmetic's true limit may lie higher.)
 #
 # From this follows when fewer bits for the weights do *not* make a model faster:
 #
 # - **No kernel.** If nothing unpacks the codes inside the processor, more bytes move than before. The file is small, and the model is slow.
-# - **Many inputs at once.** A batch of 64 texts, or a prompt of 64 tokens, reads each weight once and uses it 64 times: 64 operations for each byte in bfloat16 instead of 1. Beyond the ridge of the roofline the arithmetic decides. It is still done in float, and unpacking comes on top.
+# - **Many inputs at once.** A batch of 64 texts, or a prompt of 64 tokens, reads each weight once and uses it 64 times. Beyond the ridge of the roofline the arithmetic decides. It is still done in float, and unpacking comes on top.
 # - **Something else takes the time.** In our small model the calls of Python are the largest part of a step ([[decoding]]), and with a long text the KV cache may be larger than the weights.
 #
 # In all three cases the packed model still needs less space, so a model that did not fit into the memory may fit now. (Where the codes are unpacked first, it fits only if one layer is unpacked at a time.)
