@@ -228,12 +228,12 @@ show.by_layer(none, all_eight, alone, others)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Which channels?
 #
-# Block 1 has 32 channels. How large is the largest weight of each, and how many steps of the layer's one scale does it get?
+# Block 1 has 32 channels. The largest weight of each, counted in steps of the layer's one scale:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Four frames. First, as trained: a bar is a channel, its height the largest of its nine weights. The bars stand in the order of the third frame, so a place is no channel number. "Would you expect trouble?" No: the widest is 2.5 times the median. Second click, the scale: 127 steps belong to the widest bar, and channel 31 gets 46 of them. Now ask: "The batch norm is folded in, each channel times a factor of its own. Where will the bars be?" Third frame: the axis is another one, and all bars of before would fit into the grey strip. The last bar, channel 28, was narrower than channel 31 and is now 16.8 times as wide; channel 31 is the median. Fourth, the scale again: channel 28 reaches to the end, and channel 31 is left with 7.6.
+# *For the lecturer, 4 min.* Both panels are there at once: stay with the left one first. A bar is a channel, its height the largest of its nine weights in steps; below the dashed line, half a step, a whole channel becomes 0. The order is that of the right panel, so a position is no channel number. "Would you expect trouble from the left one?" No: the widest is 2.5 times the median. On the right the last bar, channel 28, is 16.8 times the median.
 #
-# What lies between the second frame and the third? Draw: w′ = w · γ / √(σ² + ε), with σ² the variance of the channel's results in training, ε = 0.00001. Let the room work out two factors. Channel 31: γ 0.278, σ² 0.00707, factor 3.3; its 0.404 becomes 1.34. Channel 28: γ 0.253, σ² 0, factor 80; its 0.280 becomes 22.4. The price for channel 31: the step is 2 · 22.4 / 255 = 0.176, so 1.34 is fewer than 8 steps. Before the folding it had 46.
+# What lies between? Draw: w′ = w · γ / √(σ² + ε), with σ² the variance of the channel's results in training, ε = 0.00001. Let the room work out two factors. Channel 31: γ 0.278, σ² 0.00707, factor 3.3; its 0.404 becomes 1.34. Channel 28: γ 0.253, σ² 0, factor 80; its 0.280 becomes 22.4. The price for channel 31: the step is 2 · 22.4 / 255 = 0.176, so 1.34 is fewer than 8 steps. Before the folding it had 46.
 #
 # "Then why fold?" Without it the unequal channels are in the activations, where only one scale is to be had ([[static]]).
 
@@ -248,9 +248,7 @@ ranges = raw * factor.abs()  # the largest weight of each channel, folded
 show.raw_and_folded(raw, ranges)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The figure has four frames. The first shows the weights as they were trained: the height of a bar is the largest of the nine weights of a channel. Nothing is wrong with them, since the widest channel is 2.5 times as wide as the median one. The second frame lays the steps of one scale over the bars. The widest bar needs all 127 of them, and many others still get more than a third. Channel 31, which we follow, gets 46.
-#
-# The third frame shows the weights that were *rounded*, after the batch norm has been folded in. Its axis reaches twenty times as far: the grey strip at the bottom is as high as the whole first frame. Channel 28, at the right end, was narrower than channel 31. Now it stands above all others, nearly seventeen times as wide as the median one, which is channel 31. The fourth frame shows what that does: channel 28 sets the scale and reaches to its end, and most of the other channels reach no higher than its lowest twenty steps.
+# On the left are the weights as they were trained. Nothing is wrong with them: the largest channel is 2.5 times as large as the median one. On the right are the weights that were *rounded*, after the batch norm has been folded in. One channel stands above all others, nearly seventeen times as large as the median one, and sets the scale for them.
 #
 # Folding is a multiplication. [[static]] has shown that the folded weight of a channel is
 #

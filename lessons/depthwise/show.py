@@ -74,88 +74,32 @@ def by_layer(none, all_eight, alone, others):
 
 
 def raw_and_folded(raw, folded):
-    """Four frames: the largest weight of each channel as it was trained, with the one scale over it, and both again when it is folded.
-
-    Args:
-        raw, folded: the largest weight of each channel, without the factor of the batch norm and with it, (channels,).
-    """
-    order = folded.argsort(descending=True)
-    shown = {order[0].item(): 1.07, order[len(order) // 2].item(): 0.85}  # widest, median -> how high their words stand
-    drawn, told = [], []
-    for tops, name in ((raw, "as trained"), (folded, "folded")):
-        steps = tops * 127.5 / tops.max()
-        said = f"{name}: the widest channel is {(tops.max() / tops.median()).item():.1f} times the median"
-        below = int((steps < 0.5).sum())
-        for scaled in (False, True):
-            before = raw.max().item() if tops is folded else None
-            drawn.append(_channels(tops, order.flip(0), shown, before=before, scaled=scaled))
-            drawn[-1].axes[0].set_title(said, loc="left")
-            told.append(f"A bar for each of {len(tops)} channels. {said[0].upper()}{said[1:]}.")
-            if scaled:
-                told[-1] += (
-                    f" Over the bars a scale whose 127 steps end at {tops.max():.3g}. "
-                    + " ".join(f"Channel {channel} has {_steps(steps[channel])} steps." for channel in shown)
-                    + f" Channels below half a step: {below}."
-                )
-    plots.show(
-        drawn,
-        alt=told,
-        caption="Block 1, a bar for each channel, always in the same order. Blue: the steps of the one scale that the widest channel "
-        f"needs. Folded, all weights of {below} channels are smaller than half a step, and become 0.",
-    )
-
-
-def _steps(steps):
-    """A number of steps in words; the largest integer is 127."""
-    return f"{min(steps, 127):.0f}" if steps >= 10 else f"{steps:.1f}"
-
-
-def _channels(tops, order, shown, *, before, scaled):
-    """A frame: bars of the largest weights, and over them the steps of their one scale.
-
-    Args:
-        tops: (channels,).
-        order: the channels from left to right.
-        shown: channels that are named -> how high their words stand, as a share of the height.
-        before: how far up all bars reached before; None draws nothing.
-        scaled: draw the scale too.
-    """
-    most, step = tops.max().item(), tops.max().item() / 127.5
-    fig, ax = plots.figure(size=(12, 4.2), layout="none")
-    black, blue, grey = (plots.COLOURS[name] for name in ("black", "blue", "grey"))
-    bars = ax.bar(range(1, len(tops) + 1), tops[order].tolist(), color=plots.COLOURS["orange"])
-    ax.set(position=(0.075, 0.11, 0.84, 0.77), xlim=(0.2, len(tops) + 0.8), ylim=(0, 1.06 * most), xticks=[])
-    ax.set(xlabel="channels, by their folded width", ylabel="largest weight")
-    ax.grid(visible=False)
-    if before:
-        ax.axhspan(0, before, color=grey, alpha=0.35, lw=0)
-        ax.text(0.6, 0.12 * most, "grey: their range as trained", va="center")
-    for place, channel in enumerate(order.tolist()):
-        if channel not in shown:
-            bars[place].set_alpha(0.55)
-            continue
-        words = f"channel {channel}" + (f": {_steps(tops[channel] / step)} steps" if scaled else "")
-        last = place == len(order) - 1
-        ax.annotate(
-            words,
-            (place + 1, tops[channel].item()),
-            xytext=(place + 1 + (0.8 if last else 0), shown[channel] * 1.06 * most),
-            ha="right" if last else "center",
-            va="center",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
-            zorder=5,
+    """The largest weight of each channel as it was trained, and with the batch norm folded in, on a logarithmic axis."""
+    order = folded.argsort()
+    fig, axes = plots.figure(columns=2, size=(12, 4.2))
+    told = []
+    for ax, tops, name in zip(axes, (raw, folded), ("as trained", "batch norm folded in"), strict=True):
+        steps = tops[order] * 127.5 / tops.max()
+        ax.bar(range(1, len(steps) + 1), steps.tolist(), color=plots.COLOURS["blue"])
+        ax.axhline(0.5, color=plots.COLOURS["orange"], linestyle="--")
+        ax.set(
+            title=name,
+            yscale="log",
+            ylim=(0.01, 300),
+            xlabel="channels, by their folded width",
+            ylabel="largest weight, steps",
         )
-        ends = tops[channel].item(), (shown[channel] - 0.05) * 1.06 * most
-        ax.plot([place + 1] * 2, ends, color=black, lw=1.5, zorder=4, clip_on=False)
-    if scaled:
-        right = ax.secondary_yaxis("right", functions=(lambda y: y / step, lambda steps: steps * step))
-        right.set_yticks([0, 32, 64, 96, 127])
-        right.set_ylabel("steps", color=blue)
-        right.tick_params(colors=blue)
-        right.spines["right"].set(visible=True, color=blue)
-        for line in (32, 64, 96, 127):
-            ax.axhline(line * step, color=blue, lw=1.5, zorder=0)
-    return fig
+        told.append(f"{name}: {(tops.max() / tops.median()).item():.1f}")
+    below = int((folded * 127.5 / folded.max() < 0.5).sum())
+    plots.show(
+        fig,
+        alt="Two panels with a bar for each of 32 channels, in one order, on a logarithmic axis. As trained no bar stands out at the top; "
+        "with the batch norm folded in the last one stands above all others. Widest channel over median channel, "
+        + "; ".join(told)
+        + ".",
+        caption=f"Block 1, in steps of its one scale. Widest over median channel, {'; '.join(told)}. Below the dashed line, half a step, "
+        f"all weights of a channel become 0 ({below} channels on the right).",
+    )
 
 
 def widest(block, inputs, ranges, count=4):
