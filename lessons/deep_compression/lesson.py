@@ -104,7 +104,7 @@ dense_right = percent_right(dense)
 show.packed(files, dense_right)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Both compressors make the file smaller by a tenth or less (A), because most bytes of trained floats are as good as random.**
+# **Both compressors make the file smaller by a tenth or less (A), because most bytes of floats are as good as random.**
 #
 # <!-- page -->
 #
@@ -890,7 +890,7 @@ show.values_and_weights(fc1_line, *books)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What can a bias repair?
 #
-# Section 3 found that 410 biases alone win back as much as values and biases together, as far as one can tell. How can a bias repair an error that was made in the weights? **By hand**: a neuron has the weights 0.5 and 0.3, and both now share the value 0.4. Its sum is then wrong by $-0.1\,x_1 + 0.1\,x_2$. An image with the inputs 1 and 0.8 is wrong by −0.02, and one with 0.9 and 0.8 by −0.01. The mean error is −0.015. A bias that is larger by 0.015 leaves −0.005 and +0.005.
+# Section 3 found that 410 biases alone win back as much as values and biases together. How can a bias repair an error that was made in the weights? **By hand**: a neuron has the weights 0.5 and 0.3, and both now share the value 0.4. Its sum is then wrong by $-0.1\,x_1 + 0.1\,x_2$. An image with the inputs 1 and 0.8 is wrong by −0.02, and one with 0.9 and 0.8 by −0.01. The mean error is −0.015. A bias that is larger by 0.015 leaves −0.005 and +0.005.
 #
 # So the error of a neuron has two parts: one that is the same for all images, and one that changes from image to image. A bias can remove the first part and never the second. A value can work on both, but it stands in many places, so a move that helps one neuron may harm others. How large the two parts are in this network was not measured. [[bit_budget]] measures them for the rounded weights of a convolution, where a batch norm can remove the first part.
 

@@ -463,7 +463,11 @@ show.race_table(outcomes)
 #
 # At 5 % the cut is hard for our network, too, and just pruned the arms are far apart: random gets the fewest digits right, then come magnitude and Taylor (level in each row), then Wanda's score, and the most the arm with the repair on top. Taylor looks at the loss itself and is behind Wanda all the same, because its promise was about one weight that is missing in a network which is otherwise whole. (Cut in ten rounds, it is far ahead: D1.) From the middle panel to the right one only the group changes. For magnitude, Taylor and Wanda that moves the result further than the step from Taylor to Wanda does; for random it does next to nothing.
 #
+<<<<<<< HEAD
 # After 100 steps magnitude, Taylor and Wanda end within two points of each other in each row, and within half a point over both layers. Only random stays far behind. The training probably does what the repair does, and looks at the labels, too: the weights that are left learn the work of the others. So what a score is worth depends on what follows it. **Without a step the choice and the repair count. After 100 steps the choices that are not random lie about two points apart at most.**
+=======
+# After 100 steps magnitude, Taylor and Wanda end within two points of each other in each row, and within half a point over both layers. Only random stays far behind. The training probably does what the repair does, and more: it changes the weights that are left until they do the work of the others, and it looks at the labels. So what a score is worth depends on what follows it. **Without a step the choice and the repair count. After 100 steps all choices that are not random lie within about two points.**
+>>>>>>> main
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What does the race not show?
@@ -482,7 +486,7 @@ show.race_table(outcomes)
 #
 # <!-- page -->
 #
-# The number of rounds belongs to this list (D1), and so does the learning rate. All arms were trained on at 0.002. In trials outside this page, with 5 % of both layers, we also took 0.001, 0.004 and 0.008. At 0.001 magnitude was the last of the three (93.0 % right, Wanda 93.9, Taylor 94.2), and at 0.008 the first (95.6, 95.1, 93.8). With the best of the four for each it is magnitude 95.6, Wanda 95.1 and Taylor 94.9. So it is the rate, and not the score, that decides their order after the steps. *Random* was five points or more behind at every rate.
+# The number of rounds belongs to this list (D1), and so does the learning rate. All arms were trained on at 0.002. In trials outside this page, with 5 % of both layers, we also took 0.001, 0.004 and 0.008. At 0.001 magnitude was the last of the three (93.0 % right, Wanda 93.9, Taylor 94.2), and at 0.008 the first (95.6, 95.1, 93.8). With the best of these for each it is magnitude 95.6, Wanda 95.1 and Taylor 94.9. So it is the rate, and not the score, that decides their order after the steps. *Random* was five points or more behind at every rate.
 #
 # Two causes were told and not tested. That the arms end close together because the rest learns the work of the others is probable; masks with the *same* loss just pruned, trained on, would test it. And that half density is easy *because* the network has weights to spare could be tested with a network that is just large enough.
 
