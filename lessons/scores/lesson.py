@@ -463,11 +463,7 @@ show.race_table(outcomes)
 #
 # At 5 % the cut is hard for our network, too, and just pruned the arms are far apart: random gets the fewest digits right, then come magnitude and Taylor (level in each row), then Wanda's score, and the most the arm with the repair on top. Taylor looks at the loss itself and is behind Wanda all the same, because its promise was about one weight that is missing in a network which is otherwise whole. (Cut in ten rounds, it is far ahead: D1.) From the middle panel to the right one only the group changes. For magnitude, Taylor and Wanda that moves the result further than the step from Taylor to Wanda does; for random it does next to nothing.
 #
-<<<<<<< HEAD
-# After 100 steps magnitude, Taylor and Wanda end within two points of each other in each row, and within half a point over both layers. Only random stays far behind. The training probably does what the repair does, and looks at the labels, too: the weights that are left learn the work of the others. So what a score is worth depends on what follows it. **Without a step the choice and the repair count. After 100 steps the choices that are not random lie about two points apart at most.**
-=======
-# After 100 steps magnitude, Taylor and Wanda end within two points of each other in each row, and within half a point over both layers. Only random stays far behind. The training probably does what the repair does, and more: it changes the weights that are left until they do the work of the others, and it looks at the labels. So what a score is worth depends on what follows it. **Without a step the choice and the repair count. After 100 steps all choices that are not random lie within about two points.**
->>>>>>> main
+# After 100 steps magnitude, Taylor and Wanda end within two points of each other in each row, and within half a point over both layers. Only random stays far behind. The training probably does what the repair does, and looks at the labels, too: the weights that are left learn the work of the others. So what a score is worth depends on what follows it. **Without a step the choice and the repair count. After 100 steps all choices that are not random lie within about two points.**
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What does the race not show?

@@ -598,7 +598,7 @@ show.price_and_gain(of_all, files, speed)
 #
 # Biases stay in fp32, and so do the names of the entries. A scale and a zero point for each channel come on top. In a small network they count: here the file is about 3.6 times smaller, and torchvision's ResNet-18 comes to 3.97.
 #
-# The speed is a ratio over *eager* fp32, on one thread of the machine that made this page. Why is the gain twice as large for 64 images as for one? Divide within a column of times: 64 images take int8 some 16 times as long as one image does, and not 64 times. So most of the time of one image does not depend on how many numbers it has (in trials an image with a quarter of the pixels took 0.7 to 0.9 of the time). It is mostly the price of the calls ([[dynamic]]).
+# The speed is a ratio over *eager* fp32, on one thread of the machine that made this page. Why is the gain larger for 64 images than for one? Divide within a column of times: 64 images take int8 some 20 times as long as one, and not 64 times. So most of the time of one image does not depend on how many numbers it has. It is mostly the price of the calls ([[dynamic]]).
 #
 # When does static int8 not pay? If the inputs have a range that nobody knows beforehand, or if large linear layers see few rows, dynamic quantization is simpler, because it needs no calibration. On a processor without fast int8 instructions, or with an engine made for another one (`qnnpack` is made for ARM), int8 may be slower than float ([[depthwise]] compares the engines). And eager fp32 is not the best fp32 there is, so [[choosing]] divides by a better one.
 
