@@ -214,9 +214,11 @@ for on, gap in gaps.items():
 # **Predict.** Six steps; the *third* batch holds one infinite number. What happens to the weights in step 3, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room check one column of the table: 0.3 times 262,144 is 78,643, beyond 65,504. (0.3 times 65,536 is 19,661, and fp16 rounds it to 19,664.) "How large may the scale be? Nobody knows beforehand." Say that the scale doubles after two good steps in a row here, to see something; the default is 2,000. Vote on step 3: NaN weights, a wrong step, or none at all? After the table follow the last column: it halves in step 3, and doubles again after steps 4 and 5.
+# *For the lecturer, 3 min.* Let the room check one column of the table: 0.3 times 262,144 is 78,643, beyond 65,504. (0.3 times 65,536 is 19,661, and fp16 rounds it to 19,664.) Recall the hill of gradients that [[formats]] pushed to the right (show its last frame again if you have it): the first row is its left foot, the second its right one. "How large may the scale be? Nobody knows beforehand." Say that the scale doubles after two good steps in a row here, to see something; the default is 2,000. Vote on step 3: NaN weights, a wrong step, or none at all? After the table follow the last column: it halves in step 3, and doubles again after steps 4 and 5.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# Section 5 of [[formats]] showed *all* gradients of a network as a hill over the range of fp16: the loss scale moves it to the right, away from where numbers become 0 and towards where they become infinite. Here are two gradients of such a hill.
+#
 # **Two gradients by hand.** Suppose one weight has the gradient $2 \cdot 10^{-8}$ and another one 0.3. On their way back both pass through fp16 ([[formats]]). The small one is less than half of fp16's least number, and becomes 0. Now multiply the loss by 65,536. The gradients become 0.0013 and 19,661, which fp16 rounds to 19,664. The scaler divides them in fp32, and gets back $2 \cdot 10^{-8}$ and 0.3, but for the rounding. A scale four times as large lifts the small one still higher, but $0.3 \cdot 262{,}144 = 78{,}643$ is beyond 65,504 and becomes infinite.
 #
 # So the scale should be large, and not too large. Its limit is 65,504 divided by the largest gradient, of a weight or of an activation on the way back, and nobody knows that of the next batch. So the scaler *searches*:

@@ -61,18 +61,18 @@ runtime.describe("cpu")
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Reading and writing
 #
-# A language model takes a text and says what comes next. Ours knows the source code of Python's own library, and its **tokens** are single characters.
+# Our language model knows the source code of Python's own library. Its **tokens** are single characters.
 #
 # It *reads* 256 characters in one pass. To *write*, it runs on the text so far, we put the likeliest character at the end, and it runs again: **greedy decoding**.
 #
 # **Predict.** It writes 224 characters after a beginning of 32. How many times as long does this take as reading all 256 characters once, and why: **A** less than 5 times, **B** between 5 and 50 times, **C** more than 50 times?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; ask one of each letter why. The answer is C. Then ask: "Which work is done twice?" Let somebody say it: the beginning goes through the network again and again. Say: "One character more means one pass more,
-# over everything so far."
+# *For the lecturer, 3 min.* Vote; ask one of each letter why. The answer is C. Click, and let the room read the drawing from above: the thin line is the reading, and each line below it is a pass of the writing, to the same scale. "Which part of this work is done twice?" Let somebody say it: the beginning goes through the network again and again. Say: "One character more means one pass more,
+# over everything so far." The code of `write` is on the page.
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
 @torch.no_grad()
 def write(ids, count):
     """Add the likeliest, `count` times."""
@@ -87,23 +87,23 @@ opening = unseen[None, :32]
 with timing.Timer(device="cpu") as writing:
     page = write(opening, 224)
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
-# Times one pass over the whole text, and puts both beside each other.
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Times one pass over the whole text, and draws both to one scale.
 with torch.no_grad():
     reading = timing.compare({"read": lambda: model(page)}, rounds=5, device="cpu")
 slower = 1e3 * writing.seconds / reading.median_ms("read")
-show.writing_table(page, opening, slower)
+show.reading_and_writing(page, opening, slower)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **Writing takes more than 50 times as long as reading (C), because each new character is a pass of its own over the whole text so far.**
 #
 # <!-- page -->
 #
-# Count the characters that go through the network. To read, 256. To write, 32 for the first new character, 33 for the second, and so on up to 255 for the last: together 32,144, or 126 times as many. The time need not be 126 times as long. In a short pass few characters share the calls of Python, so each character costs more. On the other hand it has fewer others to look at, so attention probably costs less.
+# Count the characters that go through the network (the orange areas). To read, 256, one thin line. To write, 32 for the first new character, 33 for the second, and so on up to 255 for the last: together 32,144, or 126 times as many. The time need not be 126 times as long. In a short pass few characters share the calls of Python, so each character costs more.
 #
-# Why does reading need only one pass? All 256 characters are there from the beginning, and the causal mask lets each place see only what stands before it. So all places can be worked on side by side, and each gets the result that it would get if the text ended there. Writing is different: the 101st character is the *result* of the pass over the first 100, so the pass over 101 cannot begin before the other has ended. Writing is a chain, one pass for each character.
+# Why does reading need only one pass? All 256 characters are there from the beginning, and the causal mask lets each place see only what stands before it. So all places can be worked on side by side, and each gets the result that it would get if the text ended there. Writing is different: the 101st character is the *result* of the pass over the first 100, so the pass over 101 cannot begin before the other has ended. Writing is a chain of passes.
 #
-# To write the 100th character, the model computes the vectors of all 99 before it. A moment ago, for the 99th, it computed those of the first 98. Are these the same numbers again, or did the new character change them?
+# To write the 100th character, the model computes the vectors of all 99 before it. A moment before, it computed those of the first 98. Are these the same numbers again, or did the new character change them?
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. One more character
@@ -168,16 +168,18 @@ show.changed_table({"looks back only": changed[True], "looks at everything": cha
 # **Predict.** The word `self` is written letter by letter. How many rows of keys does a KV cache save one block, and why: **A** 4, **B** 6, **C** 10?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let them count before the frames: 10 without a cache, 4 with one. Click through; the answer is a click of its own. "And for 256 letters?" 32,896 against 256. (The first table has 32,144: its passes go from 32 to 255 characters.)
+# *For the lecturer, 2 min.* Let them count before the frames: 10 without a cache, 4 with one. Click through the four letters. Before the last frame ask: "And how does this look for the text of section 1?" Without a cache it is the orange area of the first drawing again, 32,144 rows; with a cache only its edge is left, 255. (The last character that is written never goes in.) The answer is a click of its own.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Draws the keys of the four letters, step by step.
-show.keys_of_a_word(model)
+# Draws the keys of the four letters, step by step, and at last those of the long text.
+show.keys_of_a_word(model, opening, page)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **The cache saves 6 rows of keys (B): without a cache a block computes 1 + 2 + 3 + 4 = 10 rows; with a cache it computes 4.** For $n$ letters it is $n (n + 1) / 2$ against $n$.
 #
 # <!-- page -->
+#
+# The last frame shows the text of section 1. With a cache only the edge of the orange area is left, 255 rows instead of 32,144.
 #
 # The rows are not all. In step $t$ the new query is compared with $t$ keys, so with a cache the four steps compute 1 + 2 + 3 + 4 = 10 scores in each head. Without a cache every step computes the scores of all its places under the mask: 1, 1 + 2, 1 + 2 + 3 and 1 + 2 + 3 + 4, together 20. For long texts this is about $n^3 / 6$ scores against $n^2 / 2$. So the cache takes away one power of $n$ from both, rows and scores, and the work of attention still grows with the square of the text.
 
@@ -310,7 +312,7 @@ sooner, spread = show.median_ratio(race, ("without", 480), ("with", 480))
 show.cache_race(race, CONTEXTS, sooner)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With a cache the step is 13 times as fast in the run on this page, nearest to 10 (B) and far from 480 times, because something in a cached step does not shrink with the number of characters.**
+# **With a cache the step is 9 times as fast in the run on this page, nearest to 10 (B) and far from 480 times, because something in a cached step does not shrink with the number of characters.**
 #
 # <!-- page -->
 #
@@ -329,7 +331,7 @@ show.cache_race(race, CONTEXTS, sooner)
 # **Predict.** What takes most of a step, and why: **A** the products in both models, **B** the calls in both, **C** the calls in ours and the products in the wide one?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote, then the table, three rows only. First column: the calls; a model with 8 features makes the same calls on hardly any numbers. Second column: the products. Last row: as many multiplications with one small matrix, which stays in the processor, take less than a third of the time of the products. "Which of the two models is a model of today like?" The second: its largest part is waiting for weights.
+# *For the lecturer, 3 min.* Vote, then the table, three rows only. First column: the calls; a model with 8 features makes the same calls on hardly any numbers. Second column: the products. Last row: as many multiplications with one small matrix, which stays in the processor, take well under half of the time of the products. "Which of the two models is a model of today like?" The second: its largest part is waiting for weights.
 
 # %% slideshow={"slide_type": "skip"}
 wide = language.CharTransformer(width=1024, n_layers=4, n_heads=16)  # not trained: only its size counts here
@@ -354,7 +356,7 @@ show.parts_table(parts, layers, models)
 #
 # In our model the calls are the largest part. A smaller cache does not reduce it, but fewer calls do. One gets them from a compiler, or from a program without Python. Our `attend`, for example, makes more calls than it must, because `language.rotate` computes the same angles twice in every block. (Careful with our column: 4 MB may stay in the processor's own cache. Then nothing is read from memory, and the row of the reading is no limit.)
 #
-# In the wide model the products are the largest part. In the run on this page, reading the weights once would take about six tenths of their time, and the arithmetic at its peak less than a tenth. With one matrix that stays close they take less than a third of it. So more than half of their time is waiting for weights, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In the record that [[real_model]] shows, PyTorch on one thread, in float32 and with the shape of Llama-3.2-1B, reaches 0.86 of the speed that reading allows.
+# In the wide model the products are the largest part. In the run on this page, reading the weights once takes as long as they do (even longer, as our read is not the fastest), and the arithmetic at its peak a tenth. With one matrix that stays close they take four tenths of it. So more than half of their time is waiting for weights, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In the record that [[real_model]] shows, PyTorch on one thread, in float32 and with the shape of Llama-3.2-1B, reaches 0.86 of the speed that reading allows.
 #
 # *Attention* grows with the text, and it is small here.
 #

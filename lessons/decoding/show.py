@@ -19,8 +19,8 @@ PIECES = 12  # of 512 characters of the unseen modules, for each perplexity
 SQUARE = 1024  # side of the matrices whose product shows how fast the chip computes
 
 
-def writing_table(page, opening, slower):
-    """What reading and writing a text took.
+def reading_and_writing(page, opening, slower):
+    """The characters that one pass of reading computes, and those of all passes of writing, to one scale.
 
     Args:
         page: int64 (1, steps), the text.
@@ -28,14 +28,44 @@ def writing_table(page, opening, slower):
         slower: time of writing over that of reading.
     """
     first, last = opening.shape[1], page.shape[1]
-    return Table(
-        [f"{last} characters", "passes", "characters in all passes", "time"],
-        [
-            ["read", 1, f"{last:,}", "1"],
-            ["written", last - first, f"{sum(range(first, last)):,}", f"{slower:.0f}"],
-        ],
-        caption="Times are multiples of the time of reading.",
+    passes, computed = last - first, sum(range(first, last))
+    canvas, left, wide, high = diagrams.Canvas(width=700, height=430), 112, 1.9, 1.3
+    canvas.text(left, 22, f"reading: 1 pass, {last} characters", align="left", bold=True)
+    _passes(canvas, [(0, last)], left, 44, wide, high, "fp32")
+    canvas.text(left, 84, f"writing: {passes} passes", align="left", bold=True)
+    _passes(canvas, [(0, length) for length in range(first, last)], left, 108, wide, high, "fp32")
+    for row, at in ((1, 108 + 12), (passes, 108 + high * passes - 12)):
+        canvas.text(left - 12, at, f"pass {row}", align="right", size=22)
+    canvas.text(left + wide * first + 34, 108 + 12, f"{first} characters", align="left", size=22)
+    canvas.text(left + wide * last + 8, 108 + high * passes - 12, f"{last - 1}", align="left", size=22)
+    canvas.text(left + 16, 330, "each line: one pass\nover the text so far", align="left", colour="white")
+    for row, words in enumerate(
+        (f"{computed:,} characters,", f"{computed / last:.0f} times as many,", f"in {slower:.0f} times the time")
+    ):
+        canvas.text(685, 140 + 34 * row, words, align="right", bold=True, size=26)
+    plots.show(
+        canvas.figure(),
+        alt=f"A thin line for the one pass that reads {last} characters. Below it, to the same scale, the {passes} passes that "
+        f"write: lines under each other that grow from {first} to {last - 1} characters and fill an area of {computed:,}. The writing takes {slower:.0f} times as long.",
+        caption="To scale: each pass is a line, as long as the characters that it computes.",
     )
+
+
+def _passes(canvas, spans, x, y, wide, high, meaning, **look):
+    """Fill a line for each pass, from its first character to its last: (begin, end), under each other."""
+    from matplotlib.patches import Polygon
+
+    begins, ends = zip(*spans, strict=True)
+    corners = [*_edge(ends), *reversed(_edge(begins))]
+    places = [(x + wide * character, y + high * row) for character, row in corners]
+    canvas.axes.add_patch(Polygon(places, color=diagrams.MEANING[meaning], **{"lw": 0} | look))
+
+
+def _edge(ends):
+    """Corners (character, row) of the edge of lines that end there; where it only goes on straight, it needs none."""
+    last = len(ends) - 1
+    bends = (n for n in range(last + 1) if not 0 < n < last or ends[n + 1] - ends[n] != ends[n] - ends[n - 1])
+    return [(ends[0], 0), *((ends[n], n + 0.5) for n in bends), (ends[-1], last + 1)]
 
 
 @torch.no_grad()
@@ -85,17 +115,48 @@ def changed_table(changed):
     )
 
 
-def keys_of_a_word(model, word="self"):
-    """Which rows of the keys are computed in each step, without and with a cache, in frames."""
+def keys_of_a_word(model, opening, page, word="self"):
+    """Which rows of the keys are computed in each step, without and with a cache, in frames; the last one is of a long text.
+
+    Args:
+        model: `language.CharTransformer`.
+        opening, page: int64 (1, steps), what the long text began with, and the whole of it.
+        word: the short text.
+    """
     keys = keys_of_blocks(model, word)[0][0, 0, :, :6]
+    first, last = opening.shape[1], page.shape[1]
     plots.show(
-        [_rows_after(keys, word, count) for count in range(1, len(word) + 1)],
+        [*(_rows_after(keys, word, count) for count in range(1, len(word) + 1)), _rows_of_a_text(first, last)],
         alt=[
             f"The keys of {word[:count]}, a row for each letter, twice. Without a cache all {count} are computed in this step, with a KV cache the last one alone. Rows computed so far: {sum(range(count + 1))} without a cache, {count} with one."
             for count in range(1, len(word) + 1)
+        ]
+        + [
+            f"A text of {last} characters, of which {last - first} were written: a line for each pass. Without a cache the lines are computed whole, {sum(range(first, last)):,} rows of keys. With a KV cache only a thin diagonal at their right end is computed, {last - 1} rows; the rest is kept."
         ],
-        caption="Six features of the keys of one head of block 1. Orange: computed in this step; blue: kept.",
+        caption=f"Six features of the keys of one head of block 1. Orange: computed now; blue: kept. Last frame: the text of {last} characters.",
     )
+
+
+def _rows_of_a_text(first, last):
+    """Rows of keys in all passes that write a text on from `first` characters to `last`, without and with a cache."""
+    canvas, wide, high = diagrams.Canvas(height=400), 1.7, 1.25
+    lengths, low = range(first, last), 60 + high * (last - first)
+    for left, name, kept in ((130, "without a cache", False), (720, "with a KV cache", True)):
+        canvas.text(left, 30, name, align="left", bold=True)
+        begins = [0, *range(first, last - 1)] if kept else [0] * len(lengths)
+        if kept:
+            _passes(canvas, [(0, begin) for begin in begins], left, 60, wide, high, "int8", alpha=0.35)
+        _passes(canvas, list(zip(begins, lengths, strict=True)), left, 60, wide, high, "fp32", lw=1.2 * kept)
+        canvas.text(
+            left + 20, low - 40, "kept" if kept else "computed", align="left", colour="black" if kept else "white"
+        )
+        if kept:
+            canvas.text(left + wide * last / 2 + 10, 140, "computed", align="left", colour="fp32")
+        for row, at in ((1, 72), (len(lengths), low - 12)):
+            canvas.text(left - 12, at, f"pass {row}", align="right")
+        canvas.text(left, 370, f"rows computed in all: {last - 1 if kept else sum(lengths):,}", align="left")
+    return canvas.figure()
 
 
 def _rows_after(keys, word, count):

@@ -472,7 +472,7 @@ show.won_back(won, before)
 #
 # <!-- page -->
 #
-# In the run on this page training both won 0.27 points, the biases alone 0.26 and the values alone 0.22, each at the best of three rates. These are 27, 26 and 22 digits of 10,000, so the three cannot be told apart. But the table does show that a gain in accuracy is no evidence that the *values* had to move. (What a bias can repair is worked out under *Deeper*.) Now read the first column alone. There the biases seem to win only two thirds, and 9 digits make the difference. Their own best rate is ten times as large.
+# In the run on this page training both won 0.27 points, the biases alone 0.26 and the values alone 0.22, each at the best of three rates. These are 27, 26 and 22 digits of 10,000, so the three cannot be told apart. But the table does show that a gain in accuracy is no evidence that the *values* had to move. (*Deeper* works out what a bias can repair.) Now read the first column alone. There the biases seem to win only two thirds, and 9 digits make the difference. Their own best rate is ten times as large.
 #
 # The rule of the exercise would even say "nothing", since the gain is below a point. Where it stops being true: this is one network and one order of the digits, and the best rates were read off the test images, for all arms alike. A network that loses more in the sharing may need its values. We go on with 4 bits, where there is hardly anything to win back, and train both at the smallest rate.
 
@@ -664,7 +664,7 @@ size = {name: sum(parts.values()) for name, (parts, _) in stages.items()}
 # **Predict.** What takes most of the coded file: **A** the values, **B** the places, **C** all the rest (biases, codebooks, lengths of words, shapes)? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote, then click; the answer is B. Walk from bar to bar on the left, and let the room say what each step left out. Pruned, 10 times: the zeros, and not 12 times, since the places came in. Shared, 37 times: the digits of the weights. Coded, 45 times: the long words of frequent symbols. So the last step saves least, a sixth of what was left: count the votes. Then the right: blue are the places, orange the values, green the biases. (The legend covers the number of the second bar, 23,858 bytes.) "Forty-five times of what?" Of floats of 32 bits, on the disk; in memory the network is unpacked, and as large as before.
+# *For the lecturer, 2.5 min.* Vote, then click; the answer is B. Walk from bar to bar on the left, and let the room say what each step left out. Pruned, 10 times: the zeros, and not 12 times, since the places came in. Shared, 37 times: the digits of the weights. Coded, 45 times: the long words of frequent symbols. So the last step saves least, a sixth of what was left: count the votes. Then the right: blue are the places, orange the values, green the biases. "Forty-five times of what?" Of floats of 32 bits, on the disk; in memory the network is unpacked, and as large as before.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the four files, and writes their rows of the ledger.

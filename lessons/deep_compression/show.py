@@ -334,7 +334,7 @@ def stages(files):
     """
     sizes = {name: sum(parts.values()) for name, (parts, _) in files.items()}
     first = next(iter(sizes.values()))
-    fig, (left, right) = plots.figure(columns=2, size=(10, 3.7))
+    fig, (left, right) = plots.figure(columns=2, size=(12, 3.7))
     drawn = set()
     for ax, names in ((left, list(files)), (right, list(files)[2:])):
         for name in names:
@@ -349,7 +349,7 @@ def stages(files):
             ax.text(name, height, said, ha="center", va="bottom")
     left.set(ylabel="kB", title="all four files", ylim=(0, 1.4 * first / 1000))
     right.set(title="the last two, enlarged", xlim=(-0.5, 3.2), ylim=(0, 1.15 * max(list(sizes.values())[2:]) / 1000))
-    right.legend(loc="right", reverse=True)
+    right.legend(loc="right", reverse=True, handlelength=1, borderaxespad=0)
     told = "; ".join(f"{name} {size:,} bytes, {files[name][1]:.2f} % right" for name, size in sizes.items())
     last = files["coded"][0]
     shares = "; ".join(f"{what} {100 * size / sizes['coded']:.1f} %" for what, size in last.items())

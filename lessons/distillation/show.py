@@ -50,7 +50,8 @@ def _picture(ax, image, label=None):
 def _answer(ax, p, colour, top):
     ax.bar(range(10), p.cpu().numpy(), color=plots.COLOURS[colour])
     ax.set(xticks=range(10), ylim=(0, top))
-    ax.grid(axis="x", visible=False)
+    ax.grid(visible=False)
+    ax.tick_params(length=0)
 
 
 def teacher_and_students(image, answer, label, errors):
@@ -212,19 +213,39 @@ def _loss_graph(back):
     return canvas.figure()
 
 
-def mixtures(errors, labels_alone):
-    """A table of students taught with and without T², by the teacher alone and half by labels.
+def mixtures(errors):
+    """Bars of the mean errors of students taught with and without T², by the teacher alone and half by labels.
 
     Args:
-        errors: (alpha, with T²) -> test errors of the students.
-        labels_alone: mean errors of students of labels.
+        errors: (alpha, with T²) -> test errors of the students, and "labels" -> those of students of labels alone.
     """
-    rows = [
-        [text, *(counts(errors[alpha, squared]) for squared in (True, False))]
-        for alpha, text in ((1.0, "α = 1"), (0.5, "α = 0.5"))
-    ]
-    caption = f"Mean of {len(errors[1.0, True])} students (lowest to highest). Labels alone: {labels_alone:.0f}."
-    return Table(["errors at T = 20", "with T²", "without T²"], rows, caption=caption)
+    arms = {
+        (1.0, True): "teacher\nalone\nwith T²",
+        (1.0, False): "teacher\nalone\nwithout T²",
+        (0.5, True): "half\nlabels\nwith T²",
+        (0.5, False): "half\nlabels\nwithout T²",
+    }
+    fig, ax = plots.figure(size=(6.6, 4.6), layout="none")
+    black, with_labels = plots.COLOURS["black"], statistics.mean(errors["labels"])
+    most = 1.2 * max(map(max, errors.values()))
+    ax.axhspan(min(errors["labels"]), max(errors["labels"]), color=plots.COLOURS["grey"], alpha=0.3, lw=0)
+    ax.axhline(with_labels, color=black, linestyle="--")
+    ax.text(-0.55, max(errors["labels"]) + 0.02 * most, f"labels alone: {with_labels:.0f} test errors", va="bottom")
+    for place, (arm, words) in enumerate(arms.items()):
+        own, mean = errors[arm], statistics.mean(errors[arm])
+        ax.bar(place, mean, width=0.6, color=plots.COLOURS["orange"])
+        ax.plot([place, place], [min(own), max(own)], color=black, lw=4)
+        ax.text(place, 0.3 * most, f"{mean:.0f}", color="white", ha="center", va="center", size=20)
+        ax.text(place, -0.03 * most, words, ha="center", va="top")
+    ax.set(position=(0.02, 0.27, 0.96, 0.7), xlim=(-0.6, 3.6), ylim=(0, most), xticks=[], yticks=[])
+    ax.grid(visible=False)
+    ax.spines["left"].set_visible(False)
+    told = [f"{' '.join(words.split())} {counts(errors[arm])}" for arm, words in arms.items()]
+    plots.show(
+        fig,
+        alt=f"Test errors at T = 20, a bar for each mean (lowest to highest): {'; '.join(told)}; a line for labels alone {counts(errors['labels'])}.",
+        caption=f"T = 20. Bars and dashed line: mean of {len(errors['labels'])} students; strokes and grey band: lowest to highest.",
+    )
 
 
 class OnTheWay:

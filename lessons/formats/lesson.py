@@ -459,25 +459,26 @@ Table(
 #
 # An image that the network has learned has a small gradient: its probability for the right class is nearly 1, and little is left to correct. So gradients shrink during the training. They also shrink with the batch: compare 64 images with 2,048. The gradient of a *weight* is a sum over all images of the batch. It is larger, and fewer are lost.
 #
-# What happens when the loss is multiplied by 256? By the chain rule every gradient is multiplied by 256, too. A gradient of $2 \cdot 10^{-8}$, which fp16 turns into 0, becomes $5 \cdot 10^{-6}$, which it can hold. Before the optimizer takes its step, the gradients of the weights are divided by 256 again. The factor is called **loss scale**. One takes a power of two, because multiplying by it changes the exponent and no digit of the mantissa.
+# What could one do without a new format? Nearly all of these gradients lie at the *lower* end of fp16, and the whole range above them is empty. So it would help to make all of them larger by the same factor, and there is an easy way: multiply the *loss*. By the chain rule a loss that is 256 times as large has gradients that are 256 times as large. A gradient of $2 \cdot 10^{-8}$, which fp16 turns into 0, becomes $5 \cdot 10^{-6}$, which it can hold. Before the optimizer takes its step, the gradients of the weights are divided by 256 again. The factor is called **loss scale**. One takes a power of two, because multiplying by it changes the exponent and no digit of the mantissa.
 #
 # Where does this stop being true? With another network, batch or loss the shares differ. bf16 does not need the scale, since it has the range of fp32. And to lose some per cent of these gradients need not harm a training; Exercise 2 is about trainings that it does harm. Micikevicius et al., who introduced the loss scale, count about 5 % of the *weight* gradients of a speech model ([2018](https://arxiv.org/abs/1710.03740), section 3.1).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### How far can one go?
 #
-# The chain rule carries a factor on the loss to every gradient.
+# The chain rule carries a factor on the loss to every gradient. So the whole hill moves, and fp16 stays where it is.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Move the slider. At 1: "Grey is gone, yellow is coarse." Ask how far one may go to the right; the dotted line is 65,504. That is exercise 1. In the next
-# lesson PyTorch finds the factor by itself.
+# *For the lecturer, 2 min.* First frame: "Grey is gone, yellow is coarse, and over there is room that nobody uses." Before the first click ask where the hill will lie with a factor of 256, and let the room count: $2^8$, so 8
+# to the right. The dashed line is where it was. Read the share that becomes 0 in each frame aloud. Last frame: "How far may one go?" The dotted line on the right is 65,504. That is exercise 1. In the next lesson PyTorch
+# finds the factor by itself.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
-# Draws a histogram of the gradients over the range of fp16, for three loss scales.
+# Draws the hill of gradients over the range of fp16, for three loss scales.
 show.gradients_by_scale(outputs)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each step of the slider moves the histogram to the right, as a whole. What was in the grey part becomes a number. What was in the yellow part, where numbers are subnormal and have fewer digits, gets its digits back (*Deeper* measures that). The dotted line is the other end: what crosses it becomes `inf`, and the step is lost. So a good scale is large, but not too large.
+# The axis counts powers of two. A factor of $256 = 2^8$ adds 8 to each exponent, so the hill moves 8 places to the right and keeps its shape. The factor $65{,}536 = 2^{16}$ moves it by 16. The limits of fp16, the two dotted lines, stay where they are. So the share that becomes 0, which the figure counts, shrinks from several per cent to almost none. What was in the yellow part, where numbers are subnormal and have fewer digits, gets its digits back (*Deeper* measures that). The dotted line on the right is the other end: what reaches it becomes `inf`, and the step is lost. In the last frame there is still room. So a good scale is large, but not too large.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 6. Autocast: a type for each operation

@@ -101,6 +101,65 @@ def bits_and_reach(formats):
     )
 
 
+LOST, NORMAL, LIMIT = -25, -14, 16  # powers of two: fp16 keeps nothing below, all digits above, inf from here on
+
+
+def _hill(gradient, shift, first):
+    """Gradients times 2 to the `shift` over the range of fp16, beside where they lay at the `first` shift."""
+    fig, ax = plots.figure(size=(11, 4.4))
+    true = gradient[gradient != 0].abs().cpu()
+    stored = (true * 2**shift).half()  # what fp16 makes of them
+    edges = torch.arange(-48.0, 25.0)
+    heights = 100 * torch.histogram(true.log2() + shift, edges)[0] / len(true)
+    heights_at_first = 100 * torch.histogram(true.log2() + first, edges)[0] / len(true)
+    gone = edges[:-1] < LOST
+    for bins, colour in ((gone, "grey"), (~gone, "green")):
+        ax.stairs((heights * bins).tolist(), edges.tolist(), fill=True, color=plots.COLOURS[colour])
+    for low, high, colour in ((-48, LOST, "grey"), (LOST, NORMAL, "yellow")):
+        ax.axvspan(low, high, color=plots.COLOURS[colour], alpha=0.2, zorder=0)
+    for edge in (LOST, LIMIT):
+        ax.axvline(edge, color="black", linestyle=":")
+    shares = {
+        "become 0": 100 * (stored == 0).double().mean().item(),
+        "subnormal": 100 * ((stored > 0) & (stored < 2.0**NORMAL)).double().mean().item(),
+        "inf": 100 * stored.isinf().double().mean().item(),
+    }
+    shares["with all digits"] = 100 - sum(shares.values())
+    places = {
+        "become 0": (-48 + LOST) / 2,
+        "subnormal": (LOST + NORMAL) / 2,
+        "with all digits": (NORMAL + LIMIT) / 2,
+        "inf": 20,
+    }
+    for name, at in places.items():
+        digits, bold = (2, "bold") if name == "become 0" else (0, "normal")
+        ax.text(at, 19.4, f"{name}\n{shares[name]:.{digits}f} %", ha="center", va="top", fontsize=17, fontweight=bold)
+    if shift != first:
+        ax.stairs(heights_at_first.tolist(), edges.tolist(), color="black", linestyle="--", linewidth=1.5)
+        top = edges[heights_at_first.argmax()].item() + 0.5
+        height = heights_at_first.max().item() + 0.6
+        ax.annotate(
+            "",
+            (top + shift - first, height),
+            (top, height),
+            arrowprops={"arrowstyle": "-|>", "lw": 2.5, "color": "black"},
+        )
+        words = f"× {2 ** (shift - first):,}: {shift - first} to the right"
+        ax.text(top + (shift - first) / 2, height + 0.4, words, ha="center", va="bottom", fontsize=17)
+    ax.set(xlabel="gradient × loss scale, power of two", ylabel="share of all, %", xlim=(-48, 24), ylim=(0, 20))
+    ax.set(yticks=[0, 5, 10], xticks=[-40, LOST, NORMAL, 0, LIMIT])
+    return fig, (
+        f"Histogram of gradients with the loss times 2 to the {shift}: {shares['become 0']:.2f} % lie so low that fp16 makes them 0, "
+        f"{shares['subnormal']:.0f} % are subnormal, below 2 to the {NORMAL}, {shares['with all digits']:.0f} % have all their digits, "
+        f"{shares['inf']:.0f} % lie at 2 to the {LIMIT} or above, and become infinite."
+        + (
+            f" A dashed outline shows where the hill lay before; an arrow leads {shift - first} to the right."
+            if shift != first
+            else ""
+        )
+    )
+
+
 def gradients_by_scale(gradient, shifts=(0, 8, 16)):
     """Histograms of the magnitudes of gradients over fp16's range, one frame for each loss scale.
 
@@ -108,29 +167,13 @@ def gradients_by_scale(gradient, shifts=(0, 8, 16)):
         gradient: the numbers, a flat tensor.
         shifts: the powers of two of the loss scales.
     """
-
-    def frame(shift):
-        fig, ax = plots.figure(size=(10, 4.0))
-        powers = gradient[gradient != 0].abs().log2().cpu() + shift
-        ax.hist(powers, bins=range(-48, 19), weights=[100 / len(powers)] * len(powers), color=plots.COLOURS["green"])
-        ax.axvspan(-48, -25, color=plots.COLOURS["grey"], alpha=0.25, zorder=0, label="becomes 0")
-        ax.axvspan(-25, -14, color=plots.COLOURS["yellow"], alpha=0.25, zorder=0, label="subnormal")
-        ax.axvline(16, color="black", linestyle=":", label="overflow")
-        ax.set(xlabel="magnitude in fp16, power of two", ylabel="share, %", xlim=(-48, 18), ylim=(0, 15))
-        ax.legend(loc="upper left")
-        shares = [100 * (powers < edge).float().mean().item() for edge in (-25, -14)]
-        return fig, (
-            f"Histogram of gradients with the loss times 2 to the {shift}: {shares[0]:.1f} % lie below 2 to the -25, where fp16 "
-            f"keeps nothing, {shares[1] - shares[0]:.0f} % in the subnormal range up to -14, the rest above; overflow is at 16."
-        )
-
-    drawn, told = zip(*map(frame, shifts), strict=True)
+    drawn, told = zip(*(_hill(gradient, shift, shifts[0]) for shift in shifts), strict=True)
     plots.show(
         drawn,
         alt=told,
         slider="loss scale",
         values=[f"{2**shift:,}" for shift in shifts],
-        caption="Gradients of outputs, batch 512. The factor on the loss moves the whole histogram.",
+        caption="Gradients of outputs, batch 512. The factor on the loss moves the hill; fp16's limits, dotted, stay.",
     )
 
 

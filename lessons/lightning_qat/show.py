@@ -26,6 +26,69 @@ WIDTHS = (8, 16, 32, 64, 128, 256, 512)
 STAGE = {"check": "plain", "train": "activations", "validate": "plain", "after the fit": "plain"}
 
 
+LOOP = {  # hook -> what the Trainer does after it, and how deep in its loops
+    "on_fit_start": ("check a few validation batches", 0),
+    "on_train_epoch_start": ("for each epoch:", 0),
+    "on_train_batch_start": ("for each batch: a step", 1),
+    "on_train_batch_end": ("the batch is done", 1),
+    "on_validation_start": ("validation", 1),
+    "on_train_end": ("the last epoch is done", 0),
+}
+
+
+def hooks():
+    """Two frames: what a Trainer does, from top to bottom, and then the hooks that it calls meanwhile."""
+    order = ", ".join(words.rstrip(":") for words, _ in LOOP.values())
+    plots.show(
+        [_loop({}), _loop({hook: (hook, "") for hook in LOOP})],
+        alt=[
+            f"The loop of a Trainer from top to bottom: {order}. Arrows lead back, to the next batch and to the next epoch.",
+            f"The same loop, and beside it the hooks where a callback is called: {', '.join(LOOP)}.",
+        ],
+        caption="What the Trainer does, from top to bottom, and where it calls a callback.",
+    )
+
+
+def acts():
+    """The same loop, with what `QuantizationAwareTraining` does at its hooks."""
+    does = {
+        "on_fit_start": ("setup", "rounding goes in"),
+        "on_train_batch_start": ("on_train_batch_start", "observers look"),
+        "on_validation_start": ("on_validation_start", "observers stand still"),
+        "on_train_end": ("on_fit_end", "convert to int8"),
+    }
+    plots.show(
+        _loop(does),
+        alt="The loop of a Trainer, and what the callback does at its hooks: "
+        + "; ".join(f"{hook}, {words}" for hook, words in does.values())
+        + ".",
+        caption="What the callback of this course does in the loop, and in which hook.",
+    )
+
+
+def _loop(does):
+    """A frame: the loop, and at the moments that are keys of `does` the name of a hook and what is done there."""
+    canvas = diagrams.Canvas(height=440)
+    places = {}
+    for row, (hook, (words, depth)) in enumerate(LOOP.items()):
+        x = 90 + 60 * depth
+        places[hook] = canvas.box(x, 12 + 72 * row, words, width=510 - x, height=54)
+        if hook in does:
+            name, done = does[hook]
+            at = canvas.box(560, 12 + 72 * row, name, width=300, height=54, colour="plain")
+            canvas.wire(at.left, places[hook].right)
+            if done:
+                canvas.text(880, 39 + 72 * row, done, colour="int8", align="left", bold=True)
+    for first, last, x in (
+        ("on_train_batch_start", "on_train_batch_end", 115),
+        ("on_train_epoch_start", "on_validation_start", 55),
+    ):
+        top, bottom = places[first].left, places[last].left
+        canvas.axes.plot([bottom[0], x, x], [bottom[1], bottom[1], top[1]], color="black", lw=2, zorder=2)
+        canvas.wire((x, top[1]), top, meaning="black", thick=2)
+    return canvas.figure()
+
+
 def sixteen_pixels(rows, share, test_rows, test_share):
     """Draws two garments beside what the network sees of them, with the errors of a guess and of a linear model."""
     ones = [torch.cat([x, torch.ones(len(x), 1)], 1) for x in (rows, test_rows)]

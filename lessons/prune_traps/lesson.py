@@ -280,7 +280,7 @@ refresh(prepared)
 
 to_ship, shipped = half_cut(), models.LeNet()
 prune.remove(to_ship.fc1, "weight")
-shipped.load_state_dict(show.saved_and_read(to_ship))
+_ = shipped.load_state_dict(show.saved_and_read(to_ship))
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Evaluates the four models, and counts the zeros of fc1.

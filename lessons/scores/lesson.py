@@ -108,7 +108,7 @@ show.useless_table(bench, never_lit, found)
 # Magnitude has answered the question "how large is this weight?". We wanted to know something else: **what do we lose without it?**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The honest answer is to try. Remove something, compute the loss again, and write down by how much it has changed. Such a list of true answers is called an **oracle** ([Molchanov et al., 2017](https://arxiv.org/abs/1611.06440)). For the 300 units of `fc1` we can afford it, and we shall. For single weights we cannot: with 1,000 images for each of the 266,200 weights the network would have to read 266 million images, as many as in 4,400 passes over the training digits. So we need a guess that costs less.
+# The honest answer is to try. Remove something, compute the loss again, and write down the change. Such a list of true answers is called an **oracle** ([Molchanov et al., 2017](https://arxiv.org/abs/1611.06440)). For the 300 units of `fc1` we can afford it, and we shall. For single weights we cannot: with 1,000 images for each of the 266,200 weights the network would have to read 266 million images, as many as in 4,400 passes over the training digits. So we need a guess that costs less.
 #
 # Here is one. Think of the loss as a landscape in which you stand. To remove a weight of 0.8 is to walk by 0.8 until the weight is 0. You cannot see the end of the walk from where you are. But you can feel the slope under your feet, which is the gradient. Slope times distance is a first guess of how much higher or lower you will end.
 #
@@ -133,7 +133,7 @@ show.useless_table(bench, never_lit, found)
 # **Predict.** The row of one unit of `fc1` shrinks from 1 to 0 times itself. Where does the true loss end, and why: **A** above the tangent, **B** on it, **C** below?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* On the board the parabola $L = (w - 1)^2$, and a dot at $w = 0.8$, where $L = 0.04$ and the slope is −0.4. Slope times distance says +0.32; the truth at 0 is +0.96. A dot at $w = 1$: the guess is 0, the truth +1. Then draw the axis of the figure that will come: at 1 the whole unit, at 0 none of it. Vote. The answer is A, for this unit and for most that fire: the loss gets steeper on the way. (Unit 93 is the one whose loss grows most.) "Is a guess that is too small any good?" For a ranking it is, if all are too small in a similar way. "Why the square?" A loss that would fall shows a weight that matters as well as one that would rise. For a unit the sum comes first: +0.3 and −0.3 give 0. Then one call for a useless weight of section 1: its gradient is 0, so its score is 0, and the rule finds it.
+# *For the lecturer, 3.5 min.* On the board the parabola $L = (w - 1)^2$, and a dot at $w = 0.8$, where $L = 0.04$ and the slope is −0.4. Slope times distance says +0.32; the truth at 0 is +0.96. A dot at $w = 1$: the guess is 0, the truth +1. Then draw the axis of the figure that will come: at 1 the whole unit, at 0 none of it. Vote. The first click shows the true loss alone; let somebody lay a ruler along it at the black dot, the whole unit, and say where the ruler meets 0. The second click draws that tangent. The third sets two bars beside each other at 0: green is what the slope says, blue what happens. The fourth opens the answer, A, for this unit and for most that fire: the loss gets steeper on the way. (It is the unit whose loss grows most.) "Is a guess that is too small any good?" For a ranking it is, if all are too small in a similar way. "Why the square?" A loss that would fall shows a weight that matters as well as one that would rise. For a unit the sum comes first: +0.3 and −0.3 give 0. Then one call for a useless weight of section 1: its gradient is 0, so its score is 0, and the rule finds it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # One backward pass gives the gradients of all weights at once, and so a guess for each of them. The square makes the score large for a loss that would fall as well as for one that would rise: it is a measure of how much a weight matters. (D1 shows what happens with the sign.)
@@ -169,15 +169,15 @@ units = [bench.of_units(*pair) for pair in zip(bench.nets, products, strict=True
 above = [100 * (u["truth"] > u["promise"])[u["fires"]].float().mean().item() for u in units]
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Draws the loss of one unit, and the tangent.
+# Draws the loss of one unit; then the tangent; then what both say of its removal.
 unit = show.tangent(bench, units, above)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **The true loss ends above the tangent (A), for this unit and for about nine in ten of those that fire, because the loss gets steeper on the way.** A useless weight has the score 0.
 #
 # <!-- page -->
 #
-# The tangent knows the slope at the place where we stand, and not the bend. It is the first row of the little table again: the slope is −0.4 where the walk begins and −2 where it ends, so the guess has the right direction and is too small. That need not harm a *ranking*. If all guesses are too small in a similar way, their order is still right.
+# In the third frame the two bars at 0 are the guess and the truth. The tangent knows the slope at the place where we stand, and not the bend. It is the first row of the little table again: the slope is −0.4 where the walk begins and −2 where it ends, so the guess has the right direction and is too small. That need not harm a *ranking*. If all guesses are too small in a similar way, their order is still right.
 #
 # The next term of the expansion knows the bend: half the second derivative times the square of the distance. In the table the second derivative is 2 everywhere. The first row becomes $0.32 + \frac{1}{2} \cdot 2 \cdot 0.8^2 = 0.96$ and the second $0 + \frac{1}{2} \cdot 2 \cdot 1^2 = 1$, the truth in both, because this loss is a parabola. Why not use it, then? There is a second derivative for each *pair* of weights, for ours a matrix of 266,200 × 266,200, some 71 billion numbers. *Optimal brain damage* (LeCun et al., 1990) keeps only its diagonal. Section 4 takes one layer at a time, and there the matrix is small.
 #
@@ -242,7 +242,7 @@ show.rank_table(units, ranks)
 # **Predict.** One unit of `fc1`, a fifth of its row stays. Where in the image do magnitude and Wanda keep different weights, and why there?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* First the two weights on the board, 0.5 and 0.3, with the sums of squares of their inputs, 0.08 and 2: without the 0.5 the squared change is 0.25 · 0.08 = 0.02, without the 0.3 it is 0.09 · 2 = 0.18. The larger weight is the cheaper one. Let somebody come to the board and mark the place in an empty square. Then click, and read the four pictures from left to right: weight, input, what each score keeps. They differ far out, at the border: behind the 310 darkest pixels magnitude keeps 13.9 %, Wanda 0.0 %. In the middle the norms are nearly alike, and there the two agree. "Is it exact, then?" For one weight at a time: without both weights it would be 0.26 in the table of the page, and not 0.20. Say: "Magnitude looks at one half of a product, Wanda at both." Point out that Wanda needs forward passes alone.
+# *For the lecturer, 3 min.* First the two weights on the board, 0.5 and 0.3, with the sums of squares of their inputs, 0.08 and 2: without the 0.5 the squared change is 0.25 · 0.08 = 0.02, without the 0.3 it is 0.09 · 2 = 0.18. The larger weight is the cheaper one. Let somebody come to the board and mark the place in an empty square. Then click, and read the four pictures from left to right: weight, input, what each score keeps. They differ far out, at the border: behind the 310 darkest pixels magnitude keeps about 14 %, Wanda none. In the middle the norms are nearly alike, and there the two agree. "Is it exact, then?" For one weight at a time: without both weights it would be 0.26 in the table of the page, and not 0.20. Say: "Magnitude looks at one half of a product, Wanda at both." Point out that Wanda needs forward passes alone.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -392,7 +392,7 @@ show.left_to_right(made_up_for)
 # **Predict.** Not repaired, SparseGPT's choice is worse than Wanda's. How will the two compare when both are repaired, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Vote: still worse, level, or better. Read the table along a row first: the same weights are removed, the repair differs. Then down the columns, slowly: the order of the choices changes from the first column to the second. Wanda 19.4 and SparseGPT 27.4 not repaired; repaired 9.8 and 6.4. Last the fourth row, the control: the same cost and the same blocks, but chosen before anything was repaired. It is 21.8, and repaired only 11.0: so what counts is that SparseGPT ranks weights which have already taken over. Say: "Whoever judges a choice before the repair throws the best one away." Somebody will look at the last column: the fourth row has a larger error than Wanda's and gets *more* digits right. That is so: error and accuracy do not have the same order. We asked for less than the loss, as it is cheaper, and this is its price.
+# *For the lecturer, 3.5 min.* Vote: still worse, level, or better. Read the table along a row first: the same weights are removed, the repair differs. Then down the columns, slowly: the order of the choices changes from the first column to the second. Wanda 19.3 and SparseGPT 27.3 not repaired; repaired 9.8 and 6.5. Last the fourth row, the control: the same cost and the same blocks, but chosen before anything was repaired. It is 21.6, and repaired only 11.0: so what counts is that SparseGPT ranks weights which have already taken over. Say: "Whoever judges a choice before the repair throws the best one away." Somebody will look at the last column: the fourth row has a larger error than Wanda's and gets *more* digits right. That is so: error and accuracy do not have the same order. We asked for less than the loss, as it is cheaper, and this is its price.
 
 # %% slideshow={"slide_type": "skip"}
 errors = []
@@ -424,7 +424,7 @@ show.errors_table(errors)
 # **Predict.** With *half of each row* left, as in the paper, Wanda was far ahead of magnitude in a language model. How far is it here, just pruned, and why: **A** more than five points, **B** one to five, **C** less than one?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Vote, then read the three panels one by one, hollow dots first. Left: C, and even random is near; where chance does so little harm, no score can be much better. In the language model half was a hard cut. Middle and right: now the arms are far apart before the steps, and near each other after them, all but random. From middle to right only the group changes. "Taylor looks at the loss itself; why is it behind Wanda?" Its promise is for one weight that is missing in a whole network. Cut in ten rounds it is far ahead, Deeper has the trial. Ask: "Which dots do you look at if you have to ship a model?" The filled ones if there is a budget to train, the hollow ones if there is none.
+# *For the lecturer, 4 min.* Vote, then five clicks, a rule each; the numbers are those of the newest. First *random*, the control: orange just pruned, blue after the steps. In the left panel even chance is near the grey line, so what can a score win there? In the language model half was a hard cut. Before each further click let somebody say where the next row will be in the middle panel. With Wanda, the fourth, the left panel has settled the vote, C. The last row has the repair. Now look down the columns of dots: at 5 % the arms are far apart before the steps, and near each other after them, all but random; from middle to right only the group changes. The sixth click opens the answer. "Taylor looks at the loss itself; why is it behind Wanda?" Its promise is for one weight that is missing in a whole network. Cut in ten rounds it is far ahead, Deeper has the trial. Ask: "Which dots do you look at if you have to ship a model?" The filled ones if there is a budget to train, the hollow ones if there is none.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # By now we have four ways to choose, and one way to repair. To compare them, everything else has to be equal. Each arm keeps the same number of weights in the same group, and gets the same 100 steps at the same rate with the same digits in the same order. All scores that look at data look at the same 2,000 digits.
@@ -445,25 +445,25 @@ dense = show.dense_too(bench)
 outcomes = show.race(bench, arms, terms, made_up_for)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Draws what each arm gets right just pruned and after the steps.
+# Draws what each arm gets right just pruned and after the steps, one arm more in each frame.
 show.race_figure(outcomes, terms, dense)
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes the same numbers.
 show.race_table(outcomes)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **With half of each row left Wanda is less than a point from magnitude (C), because this network has weights to spare.**
 #
 # <!-- page -->
 #
-# It has so many of them that a good choice has hardly anything to save. With 5 % left the arms are far apart before the steps, and close to each other after them.
+# It has so many of them that a good choice has hardly anything to save. Each frame adds one rule: chance first, the best one just pruned last.
 #
-# Look at *random* in the left panel. It removes half of the weights without looking at anything, and a few points are lost. Where chance does so little harm, no score can be much better. In a language model half of the weights is a hard cut, and there the choice shows: Sun et al. report for LLaMA-7B a perplexity (a measure of error: lower is better) of 17.3 with magnitude over the layer and 7.3 with Wanda in each row. (Quoted from memory of the paper's tables: look them up before you cite them.) That is the report of section 3 again, in which two things differ. With magnitude in each row, too, they have 13.4, so more than half of the distance remains.
+# Look at *random* in the left panel. It removes half of the weights without looking at anything, and a few points are lost. Where chance does so little harm, no score can be much better. In a language model half of the weights is a hard cut, and there the choice shows: Sun et al. report for LLaMA-7B a perplexity (a measure of error: lower is better) of 17.3 with magnitude over the layer and 7.3 with Wanda in each row. (From memory: look the figures up before you cite them.) That is the report of section 3 again, in which two things differ. With magnitude in each row, too, they have 13.4, so more than half of the distance remains.
 #
 # At 5 % the cut is hard for our network, too, and just pruned the arms are far apart: random gets the fewest digits right, then come magnitude and Taylor (level in each row), then Wanda's score, and the most the arm with the repair on top. Taylor looks at the loss itself and is behind Wanda all the same, because its promise was about one weight that is missing in a network which is otherwise whole. (Cut in ten rounds, it is far ahead: D1.) From the middle panel to the right one only the group changes. For magnitude, Taylor and Wanda that moves the result further than the step from Taylor to Wanda does; for random it does next to nothing.
 #
-# After 100 steps magnitude, Taylor and Wanda end within two points of each other in each row, and within half a point over both layers. Only random stays far behind. The training probably does what the repair does, and more: it changes the weights that are left until they do the work of the others, and it looks at the labels. So what a score is worth depends on what follows it. **Without a step the choice and the repair count. After 100 steps all choices that are not random lie within about two points.**
+# After 100 steps magnitude, Taylor and Wanda end within two points of each other in each row, and within half a point over both layers. Only random stays far behind. The training probably does what the repair does, and looks at the labels, too: the weights that are left learn the work of the others. So what a score is worth depends on what follows it. **Without a step the choice and the repair count. After 100 steps all choices that are not random lie within about two points.**
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What does the race not show?
@@ -564,7 +564,7 @@ def whose_merit_solution(right):
 # **Predict.** With a tenth of the weights left, Wanda in each row is a little ahead of magnitude over the layer. Whose merit is that, and why: **A** the score's, **B** the group's, **C** both?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote. It is A, and the group costs: 1.2 is 5.3 for the score less 4.0 for the rows, up to rounding. Then the row of 5 %: "What would the report have said?" That Wanda is worse than magnitude. Its score is better by more than ten points in either group. "Why do the rows cost so much?" Largely the silent units, 20 to 34 of 300: over the layer they get next to nothing, and in each row every one keeps 78 weights, for nothing. "So rows are bad?" Not as a rule: in the language model of the paper they helped magnitude. Run the four cells on the network that you have.
+# *For the lecturer, 3 min.* Vote. It is A, and the group costs: 2.5 is 6.6 for the score less 4.1 for the rows. Then the row of 5 %: "What would the report have said?" That Wanda is ahead by about five points, of eighteen that its score gains. In a run on another processor, with other networks, it said that Wanda is two points worse, and there too the score gained more than ten. "Why do the rows cost so much?" Largely the silent units, 20 to 34 of 300: over the layer they get next to nothing, and in each row every one keeps 78 weights, for nothing. "So rows are bad?" Not as a rule: in the language model of the paper they helped magnitude. Run the four cells on the network that you have.
 
 # %% slideshow={"slide_type": "skip"}
 two = {name: scores[name] for name in ("magnitude", "Wanda")}
@@ -579,13 +579,13 @@ show.parts_table(tables)
 show.grouped_table(tables)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **It is the score's merit alone (A): the score gains several points in either group, and the rows cost most of them again.** At 5 % the report would even say that Wanda is worse.
+# **It is the score's merit alone (A): the score gains several points in either group, and the rows cost a good part of them again.**
 #
 # <!-- page -->
 #
-# In the run on this page the advantage at a tenth of the weights is little more than a point. It is the sum of a gain of more than five points by the score and a loss of about four by the rows. With 5 % left the score gains more than ten points, and the rows cost even more. A reader of that report would turn away from the better score. At half density nothing can be seen, because all four cells are alike. (*Each layer* ranks within `fc1` and within `fc2`, while *both layers* in section 5 ranks the two together. So the numbers at 5 % differ.)
+# In the run on this page the advantage at a tenth of the weights is 2.5 points. It is the sum of a gain of 6.6 points by the score and a loss of 4.1 by the rows. With 5 % left both are more than ten points, and the report shows only their difference. In this run that is about five points for Wanda. In a run on another processor, with other networks, it was two points *against* it, and its reader would have turned away from the better score. At half density nothing can be seen, because all four cells are alike. (*Both layers* in section 5 ranks the two layers together, so its numbers differ.)
 #
-# Why do the rows cost so much here? Largely because some units need nothing. Between 20 and 34 units of `fc1` are silent. Over the layer they are left with less than a hundredth of the weights that stay, by Wanda's score. In each row every unit keeps 78 of its 784 weights at a tenth, so the silent ones together get about 9 % of all, for nothing. The last column of the second table is the control: each row ranks its own weights again, but rows of silent units get none, and the others share what is saved. At a tenth that gives back most of what the rows had cost Wanda's score, and at 5 % about half. The rest is probably the same thing in a weaker form: units that fire do not all need the same number of weights.
+# Why do the rows cost so much here? Largely because some units need nothing. Between 20 and 34 units of `fc1` are silent. Over the layer they are left with less than a hundredth of the weights that stay, by Wanda's score. In each row every unit keeps 78 of its 784 weights at a tenth, so the silent ones together get about 9 % of all, for nothing. The last column of the second table is the control: each row ranks its own weights again, but rows of silent units get none, and the others share what is saved. At a tenth that gives back most of what the rows had cost Wanda's score, and at 5 % more than half. The rest is probably the same thing in a weaker form: units that fire do not all need the same number of weights.
 #
 # This is not a rule for other networks. Sun et al. varied both things, too. For LLaMA-7B at half density the rows lowered the perplexity of magnitude from 17.3 to 13.4, so there the group itself is a merit. They add (section 3) that they saw no such trend in image classifiers. Run the four cells on the network that you have.
 

@@ -17,7 +17,6 @@ from course_utils.show.tables import Table, mean_and_range
 
 SEEDS = range(3)
 BUDGET = 100  # training steps after a cut
-GROUPS = ("each row", "each layer", "both layers")
 
 
 def cut_layers(net):
@@ -278,7 +277,7 @@ def rank_correlation(a, b):
 
 
 def tangent(bench, units, above):
-    """The loss of the first network when the row of one unit shrinks, and its tangent.
+    """The loss of the first network when the row of one unit shrinks: alone, with its tangent, and with what both say at 0.
 
     Args:
         units: what `Bench.of_units` gives, for each network.
@@ -291,21 +290,51 @@ def tangent(bench, units, above):
     shares = torch.linspace(0, 1.3, 14)
     curve = [loss_with(net, before, unit, share.item(), bench.labels[:1000]) for share in shares]
     whole = loss_with(net, before, unit, 1.0, bench.labels[:1000])
-    line = whole + of_net["promise"][unit].item() * (1 - shares)
-    fig, ax = plots.figure(size=(7, 4.2))
-    ax.plot(shares, curve, "o-", color=plots.COLOURS["blue"], label="true loss")
-    ax.plot(shares, line, "--", color=plots.COLOURS["green"], label="tangent, from the gradient")
-    ax.plot(1, whole, "o", color=plots.COLOURS["orange"], markersize=13)
-    ax.set(xlabel="row of the unit, times", ylabel="loss")
-    ax.legend(loc="upper right")
+    line = (whole + of_net["promise"][unit].item() * (1 - shares)).tolist()
+    said = f"The loss over the row of one unit, times 0 to 1.3: {whole:.3f} with the whole unit"
     plots.show(
-        fig,
-        alt=f"The loss when the row of one unit is multiplied by 0 to 1.3, and its tangent at 1. At 0 the loss is {curve[0]:.3f}, "
-        f"the tangent {line[0]:.3f}; at 1 both are {whole:.3f}.",
-        caption=f"Unit {unit}, whose loss grows most; orange: the whole unit. At 0 the truth lies above for "
+        [_walk(shares.tolist(), curve, line, whole, shown) for shown in range(3)],
+        alt=[
+            f"{said}, {curve[0]:.3f} without it.",
+            f"{said}, and its tangent at 1.",
+            f"{said}. At 0 the tangent says a change of {line[0] - whole:+.3f}, and the true one is {curve[0] - whole:+.3f}.",
+        ],
+        caption=f"Unit {unit}, whose loss grows most. At 0 the truth lies above the tangent for "
         f"{mean_and_range(above, '{:.0f}')} % of the units that fire (three networks).",
     )
     return unit
+
+
+def _walk(shares, curve, line, whole, shown):
+    """A frame of `tangent`: the curve, with the tangent from 1 on, with both changes at 0 from 2 on."""
+    blue, green, black = (plots.COLOURS[name] for name in ("blue", "green", "black"))
+    low, high = min(*curve, *line), max(*curve, *line)
+    span = high - low
+    fig, ax = plots.figure(size=(7, 4.2))
+    ax.grid(visible=False)
+    ax.plot(shares, curve, color=blue)
+    ax.plot(1, whole, "o", color=black, markersize=13, zorder=4)
+    ax.text(1.1, whole + 0.1 * span, "whole unit", ha="center", va="bottom")
+    ax.set(
+        xlabel="row of the unit, times (0: removed)",
+        ylabel="loss",
+        xlim=(-0.12, 1.35),
+        ylim=(low - 0.35 * span, high + 0.1 * span),
+    )
+    if shown:
+        ax.plot(shares, line, "--", color=green)
+    if shown == 1:
+        ax.text(0, min(line[0], line[5]) - 0.04 * span, "tangent at 1", color=green, ha="left", va="top")
+    if shown < 2:
+        ax.text(0.2, curve[2] + 0.04 * span, "true loss", color=blue, ha="left", va="bottom")
+        return fig
+    ax.plot([0, 1], [whole, whole], ":", color=black, lw=1.5)
+    for place, end, colour in ((0, curve[0], blue), (-0.06, line[0], green)):
+        ax.plot([place, place], [whole, end], color=colour, lw=6, solid_capstyle="butt", zorder=3)
+    ax.text(0.06, curve[0], f"what happens: {curve[0] - whole:+.3f}", color=blue, ha="left", va="center")
+    words = f"what the slope says: {line[0] - whole:+.3f}"
+    ax.text(-0.08, min(whole, line[0]) - 0.06 * span, words, color=green, ha="left", va="top")
+    return fig
 
 
 def of_scores(bench, units):
@@ -335,7 +364,8 @@ def clouds(bench, units, ranks):
     }
     fig, axes = plots.figure(columns=2, size=(12, 4.2))
     for ax, (name, score) in zip(axes, panels.items(), strict=True):
-        ax.plot(score[fires], truth[fires], "o", markersize=4, alpha=0.6)
+        ax.plot(score[fires], truth[fires], "o", markersize=4, mew=0)
+        ax.grid(visible=False)
         title = f"rank correlation {mean_and_range(ranks[name]['fires'], '{:.2f}')}"
         ax.set(title=title, xlabel=name, yscale="log", ylim=(1e-6, None))
     axes[0].set(ylabel="|true change of the loss|", xscale="log", xlim=(2e-6, None))
@@ -541,37 +571,61 @@ def in_the_pattern(bench, scores):
 
 
 def race_figure(outcomes, settings, dense):
-    """A panel for each setting: for each arm what is right just pruned, and after the steps.
+    """Frames, one more rule in each: a panel for each setting, what is right just pruned, and after the steps.
 
     Args:
-        outcomes: what `race` gives.
+        outcomes: what `race` gives. "random" comes first, then the others by their mean just pruned.
         settings: (density, group) -> title of its panel.
         dense: percent right of the dense networks after the same steps.
     """
     names = list(dict.fromkeys(name for name, *_ in outcomes))
-    fig, axes = plots.figure(columns=len(settings), size=(12, 4.2))
-    for ax, (setting, title) in zip(axes, settings.items(), strict=True):
-        ax.axvspan(min(dense), max(dense), color=plots.COLOURS["grey"], alpha=0.4)
-        for row, name in enumerate(names):
-            just, then = zip(*outcomes[name, *setting], strict=True)
-            ax.plot(just, [row] * len(just), "o", color=plots.COLOURS["orange"], mfc="none")
-            ax.plot(then, [row] * len(then), "o", color=plots.COLOURS["blue"])
-        ax.set(title=title, xlabel="test images right, %", yticks=range(len(names)), yticklabels=names, xlim=(0, 103))
-        ax.invert_yaxis()
-        if ax is not axes[0]:
-            ax.set_yticklabels([])
-    plots.show(
-        fig,
-        alt="For each setting and rule the mean just pruned and after the steps. "
-        + " ".join(
-            f"{title}: "
-            + "; ".join(f"{n} {_mean(outcomes[n, *s], 0):.0f} and {_mean(outcomes[n, *s], 1):.0f} %" for n in names)
-            + "."
+    names.sort(key=lambda name: (name != "random", mean(_mean(outcomes[name, *setting], 0) for setting in settings)))
+    told = [
+        f"{name}: "
+        + "; ".join(
+            f"{title} {_mean(outcomes[name, *s], 0):.0f} and {_mean(outcomes[name, *s], 1):.0f} %"
             for s, title in settings.items()
-        ),
-        caption="Hollow: just pruned; filled: after the steps; a dot for each of three networks; grey: the dense ones after the same "
-        "steps, least to most.",
+        )
+        for name in names
+    ]
+    plots.show(
+        [_raced(outcomes, names, count, settings, dense) for count in range(1, len(names) + 1)],
+        alt=[
+            f"A row for each rule, {count} of {len(names)} filled in. Mean just pruned and after the steps, {'. '.join(told[:count])}."
+            for count in range(1, len(names) + 1)
+        ],
+        caption="A dot for each of three networks, a number for their mean; grey: the dense ones after the same steps, least to most.",
     )
+
+
+def _raced(outcomes, names, count, settings, dense):
+    """A frame of `race_figure`: the first `count` rules, with the means of the last of them."""
+    orange, blue, grey = (plots.COLOURS[name] for name in ("orange", "blue", "grey"))
+    paper = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # under words, which else a line would cross out
+    fig, axes = plots.figure(columns=len(settings), size=(12, 4.0), layout="none")
+    for panel, (ax, (setting, title)) in enumerate(zip(axes, settings.items(), strict=True)):
+        ax.axvspan(min(dense), max(dense), color=grey, alpha=0.4, clip_on=False)
+        lines = [(x, row) for row in range(count) for x in (0, 103, float("nan"))]
+        ax.plot(*zip(*lines, strict=True), color=grey, lw=0.3, zorder=1, clip_on=False)
+        for moment, style in ((0, {"color": orange, "mfc": "none"}), (1, {"color": blue})):
+            dots = [(of[moment], row) for row, name in enumerate(names[:count]) for of in outcomes[name, *setting]]
+            ax.plot(*zip(*dots, strict=True), "o", clip_on=False, **style)
+        for row in {0, count - 1} if panel == 1 else {count - 1}:  # the numbers in the middle of the first row stay
+            just, then = zip(*outcomes[names[row], *setting], strict=True)
+            first, low = row == 0 and panel == 1, mean(just) < 50
+            words = f"{mean(just):.0f}" + (" just pruned" if first else "")
+            place = max(just) + 4 if low else min(just) - 4
+            ax.text(place, row, words, color=orange, ha="left" if low else "right", va="center", bbox=paper)
+            words = f"{mean(then):.0f}" + (f" after {BUDGET} steps" if first else "")
+            place = (103, row - 0.3, "right") if first else (mean(then), row - 0.22, "center")
+            ax.text(*place[:2], words, color=blue, ha=place[2], va="bottom")
+        ax.set(title=title, xlim=(0, 103), ylim=(len(names) - 0.6, -0.9), xticks=[0, 50, 100])
+        ax.set(yticks=range(count), yticklabels=names[:count] if panel == 0 else [""] * count)
+        ax.set_position((0.155 + 0.283 * panel, 0.16, 0.258, 0.75))
+        ax.tick_params(length=0)
+        ax.grid(visible=False)
+    axes[1].set_xlabel("test images right, %")
+    return fig
 
 
 def _mean(outcomes, moment):

@@ -21,6 +21,13 @@ from course_utils.show.tables import Table, si
 FAR = float("inf")
 NOT_THERE = float("nan")
 KINDS = {"float": "orange", "fewer bits": "blue", "fewer weights": "black", "both": "green", "other": "purple"}
+DONE = {
+    "float": "neither fewer bits nor fewer weights",
+    "both": "both fewer bits and fewer weights",
+    "fewer bits": "fewer bits",
+    "fewer weights": "fewer weights",
+    "other": "something else",
+}
 AXES = {
     "file_bytes": ("kB of the file", 1000),
     "energy_nj": ("µJ an image, estimated", 1000),
@@ -335,7 +342,7 @@ def speeds_table(rows, where):
 
 
 def scenes(customers, winners):
-    """For each customer the rows, the region of the budget, and a ring around the winner.
+    """A frame for each customer: the rows, the region of the budget, a ring around the winner, and one sentence about it.
 
     Args:
         customers: name -> (rows, limits, field that decides, its sign).
@@ -345,24 +352,29 @@ def scenes(customers, winners):
     for name, (rows, limits, *_) in customers.items():
         row, field = winners[name], next(iter(limits))
         words_below, scale = AXES[field]
-        fig, ax = plots.figure(size=(12, 3.3))
+        fig, ax = plots.figure(size=(12, 3.6))
         _plane(ax, rows, field)
         if field == "speedup":
             ax.set(xscale="linear")
         seen = [100 * r.accuracy for r in rows if getattr(r, field)] or [0, 100]
         lowest = max(min(seen) - 0.2, 80) if max(seen) > 80 else min(seen) - 1
-        highest = max(seen) + 0.4
+        highest = max(seen) + max(0.4, 0.12 * (max(seen) - lowest))  # room for the ring
         ends = [min(max(end / scale, ax.get_xlim()[0]), ax.get_xlim()[1]) for end in limits[field]]
         floor = max(100 * limits["accuracy"][0], lowest)
         ax.fill_between(ends, floor, highest, color=plots.COLOURS["sky"], alpha=0.25)
         if row:
             ax.plot(getattr(row, field) / scale, 100 * row.accuracy, "o", ms=20, mfc="none", mec="black", mew=3)
-        won = f"{row.model}, {row.technique}" if row else "nobody"
-        ax.set(title=f"{name}: {won}", ylim=(lowest, highest), xlabel=words_below)
+        said = (
+            f"The {name}'s winner has {DONE[kind(row)]}:\n{row.model}, {row.technique}"
+            if row
+            else f"The {name} gets nobody:\nno row fits"
+        )
+        ax.set(ylim=(lowest, highest), xlabel=words_below, ylabel="images right, %")
+        ax.set_title(said, loc="left")
         drawn.append(fig)
-        alts.append(f"The rows, the budget of the {name} shaded, and a ring around {won}.")
-    said = "; ".join(f"{name}: {kind(row) if row else 'nobody'}" for name, row in winners.items())
-    plots.show(drawn, alt=alts, caption=f"Shaded: inside the budget; colours as in section 1. {said}.")
+        alts.append(f"The rows, the budget of the {name} shaded, and the winner in a ring. {said}.".replace("\n", " "))
+    hues = ", ".join(f"{colour}: {name}" for name, colour in KINDS.items())
+    plots.show(drawn, alt=alts, caption=f"Shaded: the budget. {hues.capitalize()}.")
 
 
 # ---- your own model ----------------------------------------------------------------------------------

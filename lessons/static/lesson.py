@@ -86,7 +86,7 @@ print(f"SmallCNN: {sum(p.numel() for p in cnn.parameters()):,} parameters, accur
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In [[observers]] we chose a range for the output of one layer by showing some images to an observer, and computed a linear layer in integers by hand. Now a whole network shall compute in this way: an int8 layer hands its integers to the next int8 layer, and no float lies between them. The network is SmallCNN. It has three blocks and one linear layer, and each block consists of a convolution, a **batch norm** (which scales and shifts each channel) and a ReLU.
 #
-# PyTorch has had the tools for this since 2019. The recipe in the next cell stands on many pages, in nearly these words. `show.tried` runs a recipe on a copy of the network, and prints what PyTorch says: warnings, an error, or what the result can do.
+# The recipe in the next cell stands on many pages, in nearly these words. `show.tried` runs a recipe on a copy of the network, and prints what PyTorch says: warnings, an error, or what the result can do.
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["legacy"]
@@ -204,7 +204,7 @@ show.tried(mended_thrice, cnn, some, some_labels, so_far=with_stubs)
 #
 # <!-- page -->
 #
-# With the scale 1 and the zero point 0 a pixel of 0.4 becomes 0 and one of 0.6 becomes 1. Inside the network it is the same, and worse: the integers begin at 0, so an activation of −2.3 is clipped to 0, and 2.3 becomes 2. PyTorch said so in a warning, which was there since the first repair: "must run observer before calling calculate_qparams". In [[observers]] this step was called calibration. It needs images, no labels, and no training. (The blog post that is named under *Credits* has it as a comment, which many copies left out.)
+# With the scale 1 and the zero point 0 a pixel of 0.4 becomes 0 and one of 0.6 becomes 1. Inside the network it is the same, and worse: the integers begin at 0, so an activation of −2.3 is clipped to 0, and 2.3 becomes 2. PyTorch said so in a warning, which was there since the first repair: "must run observer before calling calculate_qparams". In [[observers]] this step was called calibration. It needs images, no labels, and no training.
 #
 # This fault is the dangerous one, since nothing stops. (How much of it is the pixels and how much the inside, *Deeper* measures.) What catches it is a measured accuracy, and a look at the scales: `model.quant.scale` is 1.
 
@@ -315,7 +315,7 @@ show.types_of(int8_net, some[:1])
 #
 # <!-- page -->
 #
-# The first stub takes the float image and gives integers, the last one takes the integers of the ten outputs and gives floats. All four layers with weights take and give `quint8`. That a module is *called* quantized proves little, so the caption counts the layers in which an int8 kernel was seen to run ([[audit]] shows how). Each activation is one byte in place of four. What this saves depends on the layer: the outputs of the first convolution are by far the most bytes in the figure above.
+# The first stub takes the float image and gives integers, the last one takes the integers of the ten outputs and gives floats. All four layers with weights take and give `quint8`. That a module is *called* quantized proves little, so the caption counts the layers in which an int8 kernel was seen to run ([[audit]] shows how). Each activation is one byte in place of four.
 #
 # It holds as long as every operation between the stubs has an int8 version. One that has none stops with the second message of section 1, with the backends exchanged: it names the "QuantizedCPU" backend. So does a model whose `DeQuantStub` is missing, at the first float operation behind it. The commonest case is the `+` of a skip connection: two integers with different scales cannot simply be added. Write it as a module, `self.add = torch.ao.nn.quantized.FloatFunctional()`, and call `self.add.add(a, b)`. Then it gets an observer and an int8 version.
 
@@ -410,7 +410,7 @@ show.four_cells(right)
 #
 # <!-- page -->
 #
-# So SmallCNN does not need fusion for its accuracy. Both together are less than a point above calibration alone, which is fewer than twenty of 2,000 images; do not read much into that.
+# So SmallCNN does not need fusion for its accuracy. Both together are less than a point above calibration alone, which is fewer than twenty of 2,000 images.
 #
 # In DepthwiseCNN, whose convolutions filter each channel on its own ([[depthwise]]), it is different: there fusion adds about three points on top of calibration. And fusion without calibration is no repair in either network. It gains something over nothing, probably because fewer results are rounded with the useless scale 1.
 #
@@ -457,7 +457,7 @@ Table(
 #
 # <!-- page -->
 #
-# So in DepthwiseCNN the gain of fusion comes from one stored tensor. SmallCNN's output becomes more exact, too, by several decibels (*Deeper*), but it is exact enough without, so its accuracy gains hardly anything. What this tensor is like, the next figure shows.
+# So in DepthwiseCNN the gain of fusion comes from one stored tensor. SmallCNN's output becomes more exact, too, by several decibels (*Deeper*), but it is exact enough without, so its accuracy gains hardly anything.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The tensor that should not be stored
@@ -502,6 +502,7 @@ for part, each in ((0, False), (0, True), (1, False)):
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 levels = tq.get_default_qconfig(engine).activation.p.keywords  # so many levels has this engine's own default
+highest = tq.MinMaxObserver(**levels).quant_max  # the last of them; the first is 0
 OBSERVERS = {
     "min–max": tq.MinMaxObserver,
     "moving average": tq.MovingAverageMinMaxObserver,
@@ -527,7 +528,8 @@ kinds = {
     "last image broken": torch.cat([good[:-1], 30 * good[-1:]]),
 }
 with legacy_int8.quiet():
-    harm = {(kind, name): percent_right(with_observer(name, x)) for kind, x in kinds.items() for name in OBSERVERS}
+    by_calibration = {(kind, name): with_observer(name, x) for kind, x in kinds.items() for name in OBSERVERS}
+    harm = {case: percent_right(net) for case, net in by_calibration.items()}
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts the accuracy by calibration data and observer into a table.
@@ -542,11 +544,28 @@ Table(
 #
 # <!-- page -->
 #
-# One class and noise lose next to nothing. The faults cost up to all that there is to lose.
+# One class and noise lose next to nothing.
 #
-# *Pixels 0 to 255* can be worked out. The range is 0 to 255 and there are 128 levels, so the scale is 2. Every pixel of an ordinary image is at most 1, half a step, and becomes 0. The network sees black pictures and gives one answer, which is right in a tenth of the cases. *A quarter as bright*: the range of the pixels ends at 0.25, and everything brighter is clipped. *First image broken*: the range of the pixels ends at 30, and min–max leaves five levels for them. That alone would cost three points (in a trial float had 88 % on such pixels). The damage is done inside, where the broken image makes every range far too wide. The moving average begins at the first batch and hardly leaves it in seven more; but if the broken image comes last, the range goes only 1 % of the way. The histogram sees one image in 64, and does not ignore it either.
+# *Pixels 0 to 255* can be worked out. The range is 0 to 255 and there are 128 levels, so the scale is 2. Every pixel of an ordinary image is at most 1, half a step, and becomes 0. The network sees black pictures and gives one answer, which is right in a tenth of the cases. *A quarter as bright*: the range of the pixels ends at 0.25, and everything brighter is clipped. *First image broken*: the range of the pixels ends at 30, and min–max leaves five levels for them. That alone would cost three points (in a trial float had 88 % on such pixels). The damage is done inside, where the broken image makes every range far too wide; the next figure shows it. The moving average begins at the first batch and hardly leaves it in seven more. The histogram sees one image in 64, and does not ignore it either.
 #
 # Why does one class do no harm? A range is two numbers, and a sandal has black and white pixels as well. Do not rely on it: another class may have values of its own inside the network. How many images does it take? In this network the step from one image to four brings the most (*Deeper*). A few dozen varied images are a start, and what counts is that they are like those of the work.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### How many levels are left?
+#
+# Three calibrations: on ordinary images, and twice with one image that is 30 times too bright.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2.5 min.* First frame, calibrated on ordinary images: the hill is what the first block gives for ordinary images, each blue mark is a level. The counts are logarithmic: most values lie at the very left. Before the first click: "Now one calibration image is 30 times too bright. What moves, the hill or the marks?" (The marks: the test images are the same.) Second frame: let the room count the marks under the hill. "Where are the others?" (Far out, where no ordinary image has a value.) What is grey becomes 0. Before the last click: "The broken image comes last, and the observer is the moving average. Which of the two rulers will it look like?" The first, because the range goes only 1 % of the way.
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# Draws the results of the first block over the levels that three of the calibrations give it.
+shown = [("64 ordinary images", "min–max"), ("first image broken", "min–max"), ("last image broken", "moving average")]
+nets = {case: by_calibration[case] for case in shown}
+show.ruler_of_levels(fused.module.features[0](few), nets, highest, harm)
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# All frames show the same test images, so the hill stays and only the levels move. (Mind the axis of counts: from one label to the next the number grows a thousandfold, so nearly all values lie at the very left.) In the run on this page the broken image widens the range of the first block from 11.4 to 294. In 127 steps that is first 11.4 / 127 = 0.09 between two levels, then 294 / 127 = 2.3. Ordinary images give values up to 12. Six of 128 levels are left for them, and what is smaller than half a step, 1.16, becomes 0: nine of ten values above 0. In the last frame the range went 1 % of the way to that of the broken batch, and became only about a third wider.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. What it costs and what it brings
@@ -579,7 +598,7 @@ show.price_and_gain(of_all, files, speed)
 #
 # Biases stay in fp32, and so do the names of the entries. A scale and a zero point for each channel come on top. In a small network they count: here the file is about 3.6 times smaller, and torchvision's ResNet-18 comes to 3.97.
 #
-# The speed is a ratio over *eager* fp32, on one thread of the machine that made this page. Why is the gain twice as large for 64 images as for one? Divide within a column of times: 64 images take int8 some 16 times as long as one image does, and not 64 times. So most of the time of one image does not depend on how many numbers it has (in trials an image with a quarter of the pixels took 0.7 to 0.9 of the time). It is mostly the price of the calls ([[dynamic]]).
+# The speed is a ratio over *eager* fp32, on one thread of the machine that made this page. Why is the gain larger for 64 images than for one? Divide within a column of times: 64 images take int8 some 20 times as long as one, and not 64 times. So most of the time of one image does not depend on how many numbers it has. It is mostly the price of the calls ([[dynamic]]).
 #
 # When does static int8 not pay? If the inputs have a range that nobody knows beforehand, or if large linear layers see few rows, dynamic quantization is simpler, because it needs no calibration. On a processor without fast int8 instructions, or with an engine made for another one (`qnnpack` is made for ARM), int8 may be slower than float ([[depthwise]] compares the engines). And eager fp32 is not the best fp32 there is, so [[choosing]] divides by a better one.
 
@@ -592,7 +611,7 @@ for name in four:
     print(f"{name:16} {speed_of_fusion.ratio(name):.2f} times as fast as fp32")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The fused network makes one pass over the numbers in place of three, and for SmallCNN that is the reason to fuse. It also means that two things differ in the table above, whose fp32 network is not fused. The second line tells how much of the gain that is: divide the last ratio by it, and you have int8 over the *fused* fp32 network. The next cell writes the rows of the course's ledger, in which all lessons collect what a technique costs and brings (the energy is estimated, [[energy]]).
+# The fused network makes one pass over the numbers in place of three, and for SmallCNN that is the reason to fuse. It also means that two things differ in the table above, whose fp32 network is not fused. The second line tells how much of the gain that is: divide the last ratio by it, and you have int8 over the *fused* fp32 network. The next cell writes both networks into the course's ledger (the energy is estimated, [[energy]]).
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes both networks into the ledger.

@@ -326,6 +326,90 @@ def rest_of(net, x, after):
     return net.fc(x.mean((2, 3)))
 
 
+TOP, GROUND, RULER = 1e8, 0.5, 1e-2  # counts: the upper end of the drawing, the foot of the hill, the ruler under it
+
+
+def on_levels(values, scale, highest):
+    """What becomes of numbers, none of them negative, on the levels 0, scale, 2 · scale, ...
+
+    Args:
+        values: a flat tensor.
+        scale: the distance of two levels.
+        highest: number of the last level; what lies above is clipped to it.
+    Returns:
+        (used, lost): how many levels hold a value; the percentage of the values above 0 that become 0.
+    """
+    stored = torch.round(values / scale).clamp(0, highest).int()
+    held, true_zeros = stored.bincount(minlength=highest + 1), int((values == 0).sum())
+    return int((held > 0).sum()), 100 * (int(held[0]) - true_zeros) / (len(values) - true_zeros)
+
+
+def _over_ruler(hill, scale, highest, case, told):
+    """A hill of values on a logarithmic axis of counts, over the levels of one scale.
+
+    Args:
+        hill: (counts, edges), from 0 to the right end of the drawing.
+        scale, highest: the distance of two levels, and the number of the last.
+        case, told: what is written over the hill: a heading, and lines.
+    """
+    fig, ax = plots.figure(size=(11, 4.6))
+    (counts, edges), end = hill, highest * scale
+    right, first_half = edges[-1].item(), edges.clamp(max=scale / 2)
+    for places, colour in ((edges, "sky"), (first_half, "grey")):
+        heights = counts.clamp(min=GROUND).tolist()
+        ax.stairs(heights, places.tolist(), baseline=GROUND, fill=True, color=plots.COLOURS[colour])
+    marks = [n * scale for n in range(highest + 1) if n * scale <= right]
+    beyond = highest + 1 - len(marks)
+    ax.plot([0, right if beyond else end], [RULER, RULER], color="black", linewidth=2)
+    ax.plot(  # one line with gaps: a line for each mark would make a large file
+        [x for mark in marks for x in (mark, mark, None)],
+        [RULER / 4, RULER * 4, None] * len(marks),
+        color=plots.COLOURS["blue"],
+        linewidth=1.5 if len(marks) > highest / 4 else 3,
+    )
+    where = f"{beyond} more levels, up to {end:.0f} →" if beyond else f"the last of {highest + 1} levels: {end:.1f}"
+    ax.text(
+        right if beyond else end, RULER * 15, where, ha="right", va="center", fontsize=17, color=plots.COLOURS["blue"]
+    )
+    ax.text(right, TOP, case, ha="right", va="top", fontsize=18, fontweight="bold")
+    ax.text(right, TOP / 9, "\n".join(told), ha="right", va="top", fontsize=17, linespacing=1.4)
+    ax.set(yscale="log", xlim=(-0.01 * right, right), ylim=(RULER / 10, TOP))
+    ax.set(xlabel="result of the first block", ylabel="how many (log)")
+    ax.set_yticks([1, 1e3, 1e6], ["1", "1,000", "1 million"])
+    ax.minorticks_off()
+    return fig
+
+
+def ruler_of_levels(values, converted, highest, accuracy):
+    """The results of the first block over the levels that calibrations give it, a frame for each.
+
+    Args:
+        values: results of the block in float, behind its ReLU, (images, channels, height, width).
+        converted: (calibration data, observer) -> the int8 network, its blocks fused.
+        highest: number of the last level; the first is 0.
+        accuracy: (calibration data, observer) -> percent.
+    """
+    flat, drawn, alts = values.flatten(), [], []
+    scales = {case: float(net.module.features[0][0].scale) for case, net in converted.items()}
+    largest = flat.max().item()
+    right = 1.03 * max(largest, *(end for scale in scales.values() if (end := highest * scale) < 2 * largest))
+    hill = torch.histc(flat, 120, 0, right), torch.linspace(0, right, 121)
+    for case, scale in scales.items():
+        used, lost = on_levels(flat, scale, highest)
+        told = [f"{used} of {highest + 1} levels hold a value", f"{lost:.0f} % of the values above 0 become 0"]
+        told.append(f"accuracy of the network {accuracy[case]:.0f} %")
+        drawn.append(_over_ruler(hill, scale, highest, ", ".join(case), told))
+        alts.append(
+            f"Calibrated on {', '.join(case)}: a hill of values that falls from 0 to {largest:.0f}, with its counts on a logarithmic axis, "
+            f"over a ruler of levels {scale:.2g} apart, the last at {highest * scale:.3g}. {'; '.join(told)}."
+        )
+    plots.show(
+        drawn,
+        alt=alts,
+        caption=f"Results of the first block for {len(values)} ordinary test images. Each blue mark is a level. What is grey becomes 0.",
+    )
+
+
 def curve_of_images(calibrated, counts):
     """Signal over error against the images for calibration, for three observers.
 

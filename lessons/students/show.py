@@ -56,8 +56,8 @@ def left(best):
     return quotient({arm: found[1] for arm, found in best.items()})
 
 
-def unseen_table(found, recognised, threes, n_test):
-    """Errors of students that never saw a class.
+def unseen_bars(found, recognised, threes, n_test):
+    """How many of a class each student recognises that never saw it, from the least to the most, and the teacher last.
 
     Args:
         found: (name, seed) -> (errors, errors on the class, false alarms); "teacher" -> the same for the teacher.
@@ -65,20 +65,36 @@ def unseen_table(found, recognised, threes, n_test):
         threes: how many test images the class has.
         n_test: how many test images there are.
     """
-
-    def mean(name, place):
-        return statistics.mean(numbers[place] for key, numbers in found.items() if key[0] == name)
-
     rows = [
-        [name, f"{mean(name, 0):.0f}", f"{mean(name, 1):.0f}", f"{share:.0f} %"] for name, share in recognised.items()
+        (name, recognised[name], statistics.mean(numbers[0] for key, numbers in found.items() if key[0] == name))
+        for name in sorted(recognised, key=recognised.get)
     ]
-    rows.append(
-        ["(the teacher itself)", *found["teacher"][:2], f"{100 - 100 * found['teacher'][1] / max(1, threes):.0f} %"]
-    )
-    return Table(
-        ["taught, without a 3, by", "errors", "of them on threes", "threes recognised"],
-        rows,
-        caption=f"{n_test:,} test images, {threes:,} of them threes; mean of two seeds",
+    rows.append(("the teacher itself", 100 - 100 * found["teacher"][1] / max(1, threes), found["teacher"][0]))
+    names, best = [name for name, *_ in rows], rows[-2][0]
+    shares = {name: max(share, 1e-6) for name, share, _ in rows}  # bars to scale want one that is not 0
+    canvas, left, whole, high, gap = diagrams.Canvas(width=700, height=400), 225, 300, 44, 48
+    canvas.text(left - 14, 25, "taught by", align="right", bold=True)
+    canvas.text(left, 25, "threes recognised", align="left", bold=True)
+    canvas.text(685, 25, "all errors", align="right", bold=True)
+    meaning = {name: "activations" if name == best else "plain" for name in names}
+    width = whole * max(shares.values()) / 100
+    diagrams.bars(canvas, shares, x=left, y=54, width=width, height=high, gap=gap, meaning=meaning, text="{:.0f} %")
+    for row, (*_, wrong) in enumerate(rows):
+        canvas.text(685, 54 + high / 2 + row * (high + gap), f"{wrong:.0f}", align="right")
+    if best != "labels":
+        alone, taught = (left + whole * shares[name] / 100 for name in ("labels", best))
+        top, low = (54 + high + names.index(name) * (high + gap) for name in ("labels", best))
+        more = f"+{shares[best] - shares['labels']:.0f} points, same images"
+        canvas.wire((alone, top), (alone, low + 18), meaning="black", thick=2, arrow=False, dashed=True)
+        canvas.wire((alone, low + 10), (taught, low + 10), meaning="black", thick=4)
+        canvas.text(left + 10, low + 31, more, align="left", size=22)
+    plots.show(
+        canvas.figure(),
+        alt="Bars, the share of the threes that is recognised: "
+        + "; ".join(f"{name} {share:.0f} %, {wrong:.0f} errors in all" for name, share, wrong in rows)
+        + f". An arrow leads from the student of labels to that of {best}.",
+        caption=f"Three students that never saw a 3, and their teacher. {n_test:,} test images, {threes:,} of them threes; mean of two "
+        "seeds. The arrow: what the teacher's answers add.",
     )
 
 

@@ -366,9 +366,7 @@ show.formats_table(FOUR, four_bits)
 # **Predict.** With *one* input: is the packed layer faster than float32 when a kernel unpacks its codes? Is it when all are unpacked first? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 5 min.* Vote twice, once for each way. Let the room count the bytes of *unpacked first*: 10 read, 34 written, 34 read, so 78 MB, more than the 67 of float32; and the steps between write more. After the table: "Why is the kernel not six times as fast?" It reads a sixth of the bytes, but it has to turn codes into floats; probably this takes most of its time now. bfloat16 warns of the same: half of the bytes, and hardly faster. Then ask: "And with 64 inputs?" The weights are read once for all 64, so there is 64 times as much arithmetic for the same bytes. In the last column the kernel is behind float32, 0.78 in the run on this page.
-#
-# Draw the roof: operations for each byte to the right, speed upwards, a line that rises to the ridge at 10 (the processor of the beginning) and is flat behind it. One input in bfloat16 is at 1, in 4 bits at 4, both on the slope; with 64 inputs bfloat16 is at 64, on the flat part, where fewer bytes bring nothing. Close with the three cases in which it is *not* faster: no kernel, many inputs at once, and something else that takes the time, such as the calls of Python in our small model. The model still needs less space.
+# *For the lecturer, 3 min.* Vote twice, once for each way. Let the room count the bytes of *unpacked first*: 10 read, 34 written, 34 read, so 78 MB, more than the 67 of float32; and the steps between write more. After the table: "Why is the kernel not six times as fast?" It reads a sixth of the bytes, but it has to turn codes into floats; probably this takes most of its time now. bfloat16 warns of the same: half of the bytes, and hardly faster. Then ask: "And with 64 inputs?" The weights are read once for all 64, so there is 64 times as much arithmetic for the same bytes. In the last column the kernel is behind float32, 0.88 in the run on this page. The next slide draws all of this.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Times one layer in float and packed, with one input and with 64.
@@ -383,17 +381,33 @@ show.race_table(layer, races)
 #
 # <!-- page -->
 #
-# The two rows of 4 bits read the same packed bytes from memory, so the difference between them comes from *where* and *how* the codes become floats. Is it the writing, or the arithmetic of unpacking? In a trial we copied the bfloat16 matrix into new memory and did nothing else. That alone took about eight times as long as the whole product in float32, and each of the four steps of unpacking (take the codes apart, make them bfloat16, subtract 8, multiply by the scale) took nearly as long as such a copy. So the large new matrices that are written are what costs so much, and by far more than their bytes would let one expect: all steps together move only some four times the bytes of the float32 product. (Memory that was just asked for is slow to write: in another trial the same copy took a fifth to a sixth of the time when it went into memory that was in use already.)
+# The two rows of 4 bits read the same packed bytes from memory, so the difference between them comes from *where* and *how* the codes become floats. Is it the writing, or the arithmetic of unpacking? In a trial we copied the bfloat16 matrix into new memory and did nothing else. That alone took about eight times as long as the whole product in float32, and each of the four steps of unpacking (take the codes apart, make them bfloat16, subtract 8, multiply by the scale) took nearly as long as such a copy. So the large new matrices that are written are what costs so much, and by more than their bytes, which are some four times those of the float32 product. (Into memory already in use, the copy took a fifth of the time.)
 #
 # The kernel does not win as much as the bytes promise: it reads about a sixth of the bytes of float32 and is far from six times as fast in the run on this page. In the same trial, merely adding up the float32 weights took as long as the product with them, so in float32 the reading decides. At that speed the packed bytes would be read in about a quarter of the kernel's time, so there the reading no longer decides. Turning the codes into floats now probably takes most of the time (a kernel that only reads the packed bytes would test it). The row of bfloat16 is a warning of the same kind: it reads half of the bytes, and in the run on this page it is hardly faster than float32. The bytes give an upper limit for the speed; they do not say that a product reaches it. Other processors, more threads and other kernels give other numbers.
 #
 # With 64 inputs float32 and the kernel each read their weights once for all inputs. Compare the kernel's two columns: what fewer bytes are worth depends on the number of inputs, and on how well each of the two does its arithmetic.
 
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### Under the roof
+#
+# White: where bfloat16 and 4 bits would be if their bytes alone decided.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* First frame, one input. float32 lies on the slope, because we drew the slope through it. Let the room work out the white points from the bytes: 67.1 / 33.6 = 2.0 and 67.1 / 10.5 = 6.4. Then point at a dotted line: "What is missing here?" For the kernel, probably the time that it needs to turn codes into floats. "Why does *unpacked first* lie so far below, with the same bytes in the file?" Because it moves many more than the file has. Second frame: with 64 inputs each byte serves 64 times as many operations, so the points move to the right. "And what do fewer bytes bring there?" Another step to the right, under a flat roof: nothing. Close with the three cases in which it is *not* faster: no kernel, many inputs at once, and something else that takes the time, such as the calls of Python in our small model. The model still needs less space.
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# Draws the four under a roof, with one input and with 64.
+show.under_the_roof(layer, races)
+
 # %% [markdown] slideshow={"slide_type": "skip"}
-# From the count follows when fewer bits for the weights do *not* make a model faster:
+# The drawing reads like the roof of [[roofline]]. Upwards: operations a second. To the right: operations for each byte of the weights. With one input a weight takes part in 2 operations, so float32 has 2 / 4 = 0.5 for each byte, bfloat16 2 / 2 = 1, and 4 bits (5 with scale and zero point, 0.625 bytes) 2 / 0.625 = 3.2. If the bytes alone decided, all points would lie on the slope, which we drew through float32. The white points are this promise, 2 and 6.4 times the speed of float32; the dotted lines are what is missing.
+#
+# With 64 inputs each byte serves 64 times as many operations, so the points move to the right, under the flat part. There a point further right is no higher: fewer bytes bring nothing. (No limit was measured here. The roof goes through two measured points, so the arithmetic's true limit may lie higher.)
+#
+# From this follows when fewer bits for the weights do *not* make a model faster:
 #
 # - **No kernel.** If nothing unpacks the codes inside the processor, more bytes move than before. The file is small, and the model is slow.
-# - **Many inputs at once.** A batch of 64 texts, or a prompt of 64 tokens, reads each weight once and uses it 64 times: 64 operations for each byte in bfloat16 instead of 1. Beyond the ridge of the roofline the arithmetic decides. It is still done in float, and unpacking comes on top.
+# - **Many inputs at once.** A batch of 64 texts, or a prompt of 64 tokens, reads each weight once and uses it 64 times. Beyond the ridge of the roofline the arithmetic decides. It is still done in float, and unpacking comes on top.
 # - **Something else takes the time.** In our small model the calls of Python are the largest part of a step ([[decoding]]), and with a long text the KV cache may be larger than the weights.
 #
 # In all three cases the packed model still needs less space, so a model that did not fit into the memory may fit now. (Where the codes are unpacked first, it fits only if one layer is unpacked at a time.)

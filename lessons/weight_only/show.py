@@ -7,10 +7,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-import torchao.quantization as ao
 from torch.nn import functional as F
-from torchao.quantization import quantize_
-from torchao.quantization.granularity import PerGroup
 from tqdm import tqdm
 
 from course_utils.measure import int8_audit, timing
@@ -342,17 +339,101 @@ def race_table(layer, races):
     )
 
 
+def under_the_roof(layer, races):
+    """The layer's ways to be stored under a roof, in frames: with one input, then with many too.
+
+    The roof is drawn from what was measured: its slope goes through float32 with one input, its flat part lies at the
+    fastest product with many inputs.
+
+    Args:
+        layer: `Layer`.
+        races: inputs -> comparison, 1 and one larger number.
+    """
+    many = max(races)
+    placed = {inputs: _placed(layer, races, inputs) for inputs in races}
+    slope = placed[1]["float32"][1] / placed[1]["float32"][0]
+    top = max(speed for _, speed in placed[many].values())
+    promised = {name: slope * placed[1][name][0] for name in ("bfloat16", KERNEL)}
+    said = {n: "; ".join(f"{name} {y:.2f}" for name, (_, y) in points.items()) for n, points in placed.items()}
+    plots.show(
+        [_roof(placed, slope, top, promised, shown) for shown in ((1,), (1, many))],
+        alt=[
+            f"Speed over operations for each byte, logarithmic, with one input. A line rises through float32; bfloat16 and both kinds of 4 bits lie below it. Speeds: {said[1]}. On the line they would be at {promised['bfloat16']:.1f} and {promised[KERNEL]:.1f}.",
+            f"The same; the line bends at {top / slope:.0f} operations a byte and is flat from there. With {many} inputs the points lie far to the right, near the flat part: {said[many]}.",
+        ],
+        caption=f"Both axes are logarithmic. The roof goes through float32 with one input, and through the fastest with {many}.",
+    )
+
+
+def _placed(layer, races, inputs):
+    """name -> (operations for each byte of the weights, speed as a multiple of float32 with one input)."""
+    race = races[inputs]
+    of_float32 = inputs * races[1].median_ms("float32") / race.median_ms("float32")
+    return {
+        name: (2 * layer.n**2 * inputs / n_bytes, of_float32 * race.ratio(name))
+        for name, n_bytes in layer.bytes().items()
+        if name in race.samples
+    }
+
+
+def _roof(placed, slope, top, promised, shown):
+    """One frame: `placed` for each number of inputs in `shown`, under a slope, and under its flat part after the first."""
+    fig, ax = plots.figure(size=(12, 4.6))
+    (first, *_), grey, (left, right) = placed, plots.COLOURS["grey"], (0.12, 900)
+    colours = {"float32": "orange", "bfloat16": "yellow", KERNEL: "blue", FIRST: "blue"}
+    ridge = top / slope
+
+    def label(words, at, by, ha, colour="black"):
+        made = ax.annotate(words, at, xytext=by, textcoords="offset points", ha=ha, va="center", color=colour)
+        made.set_in_layout(False)  # all frames have the same axes
+
+    ax.plot([left, ridge, right][: 1 + len(shown)], [left * slope, top, top][: 1 + len(shown)], color="black")
+    label("limit of the bytes", (0.8 * ridge, 0.8 * top), (-18, 16), "right")
+    if len(shown) > 1:
+        label(f"limit of the arithmetic, {shown[1]} inputs", (right, top), (-60, 52), "right")
+    for name, speed in promised.items():
+        x, y = placed[first][name]
+        ax.plot([x, x], [y, speed], ":", color=grey)
+        ax.plot(x, speed, "o", color=grey, mfc="white")
+        label(f"{speed:.1f}", (x, speed), (12, -8), "left", grey)
+    for inputs in shown:
+        for name, (x, y) in placed[inputs].items():
+            ax.plot(x, y, "o", color=plots.COLOURS[colours[name]], markersize=12)
+            value = f"{y:.1f}" if y > 0.1 else f"{y:.2f}"
+            if inputs != first:
+                label(f"{name.split(',')[0]}: {value}", (x, top), (0, 18), "center")
+            elif name == "float32":
+                label(f"{name}: {value}", (x, y), (-12, 10), "right")
+            elif name == "bfloat16":
+                label(f"{name}: {value}", (x, y), (4, -26), "left")
+            else:
+                label(f"{name.replace('unpacked in', 'in')}: {value}", (x, y), (14, 0), "left")
+    ax.set(xscale="log", yscale="log", xlim=(left, right), ylim=(0.015, 6 * top))
+    ax.set(xlabel="operations for each byte of the weights", ylabel="speed, times that of\nfloat32 with one input")
+    ax.set_xticks([0.5, 1, 3, 10, 30, 100, 300], ["0.5", "1", "3", "10", "30", "100", "300"])
+    ax.set_yticks([0.1, 1, 10], ["0.1", "1", "10"])
+    ax.minorticks_off()
+    return fig
+
+
 def prototype_int4():
     """torchao's prototype; imported late, because names of prototypes change."""
     return importlib.import_module("torchao.prototype.quantization.int4").PrototypeInt4WeightOnlyConfig(group_size=32)
 
 
-CONFIGS = {
-    "int8": ao.Int8WeightOnlyConfig,
-    "4 bits, unpacked": lambda: ao.IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(32)),
-    "int4, stable": lambda: ao.Int4WeightOnlyConfig(group_size=32),
-    "int4, prototype": prototype_int4,
-}
+def configs():
+    """Name of a config -> a function that makes it."""
+    import torchao.quantization as ao  # two seconds that the lesson's first cell need not wait for
+    from torchao.quantization.granularity import PerGroup
+
+    return {
+        "int8": ao.Int8WeightOnlyConfig,
+        "4 bits, unpacked": lambda: ao.IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(32)),
+        "int4, stable": lambda: ao.Int4WeightOnlyConfig(group_size=32),
+        "int4, prototype": prototype_int4,
+    }
+
+
 REFUSALS = (ImportError, AttributeError, AssertionError, RuntimeError, ValueError, NotImplementedError)
 
 
@@ -363,8 +444,10 @@ def by_torchao(net, names, ids, perplexity):
         names: the layers that are rounded.
         ids: one piece of text: one of these kernels takes its time.
     """
+    from torchao.quantization import quantize_
+
     found = {}
-    for config, make in CONFIGS.items():
+    for config, make in configs().items():
         model = copy.deepcopy(net)
         try:
             quantize_(model, make(), filter_fn=lambda module, name: name in names)

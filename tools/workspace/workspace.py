@@ -106,8 +106,8 @@ def _fill(notebooks, workspace, state):
             ),
             (
                 beside,
-                "There is a newer version beside what you wrote, which was left as it is: {}. You can go on in yours as "
-                "long as it runs; a cell may ask for something that the course no longer has. "
+                "There is a newer version beside what you wrote, which was left as it is: {}. You can go on in yours "
+                "as long as it runs; a cell may ask for something that the course no longer has. "
                 f"To change over: copy your answers into the new one, or type `{command('reset', 'NAME')}` with the "
                 "lesson's name or number, which puts the new one in its place and yours beside it.",
             ),
