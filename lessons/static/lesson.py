@@ -493,7 +493,7 @@ for part, each in ((0, False), (0, True), (1, False)):
 # **Predict.** Which of the seven lose more than five points, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Read the seven variants aloud; the class are sandals. Ask which row the room would bet on, then click. Let somebody work out the row of 255: 128 levels, so the scale is 2, and a pixel of at most 1 becomes 0. The network sees black pictures. Then the exception: the moving average goes 1 % of the way to each new batch.
+# *For the lecturer, 2 min.* Read the seven variants aloud; the class are sandals. Ask which row the room would bet on, then click. Let somebody work out the row of 255: 128 levels, so the scale is 2, and a pixel of at most 1 becomes 0. The network sees black pictures. Then the exception: the moving average goes 1 % of the way to each new batch.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Static quantization fixes the ranges once, so a fault in the calibration data stays for good. [[observers]] followed such a fault through one layer; here is what it does to the accuracy.
@@ -556,7 +556,7 @@ Table(
 # Three calibrations: on ordinary images, and twice with one image that is 30 times too bright.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* First frame, calibrated on ordinary images: the hill is what the first block gives for ordinary images, each blue mark is a level. The counts are logarithmic: most values lie at the very left. Before the first click: "Now one calibration image is 30 times too bright. What moves, the hill or the marks?" (The marks: the test images are the same.) Second frame: let the room count the marks under the hill. "Where are the others?" (Far out, where no ordinary image has a value.) What is grey becomes 0. Before the last click: "The broken image comes last, and the observer is the moving average. Which of the two rulers will it look like?" The first, because the range goes only 1 % of the way.
+# *For the lecturer, 2 min.* First frame, calibrated on ordinary images: the hill is what the first block gives for ordinary images, each blue mark is a level. The counts are logarithmic: most values lie at the very left. Before the first click: "Now one calibration image is 30 times too bright. What moves, the hill or the marks?" (The marks: the test images are the same.) Second frame: let the room count the marks under the hill. "Where are the others?" (Far out, where no ordinary image has a value.) What is grey becomes 0. Before the last click: "The broken image comes last, and the observer is the moving average. Which of the two rulers will it look like?" The first, because the range goes only 1 % of the way.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the results of the first block over the levels that three of the calibrations give it.
@@ -772,7 +772,7 @@ Table(
 #
 # <!-- page -->
 #
-# (*Anew* is a calibration on 256 other images, as one would collect them at work. In the first and the last case they are like those of the lab, so it changes little.) With half the light int8 loses about eight points, and an engineer who has only that number would calibrate anew, without success. The float network on the same images loses as much. In the third case float is as good as ever, int8 loses ten points, and calibrating anew brings them back: old ranges, which clipped the bright pixels. In the last case the tensor of section 3 costs the points, and the remedy is fusion. "As usual" is the control for the experiment itself: it must find nothing where nothing is.
+# (*Anew* is a calibration on 256 other images, as one would collect them at work. In the first and the last case they are like those of the lab, so it changes little.) With half the light int8 loses about eight points, and an engineer who has only that number would calibrate anew, without success. The float network on the same images loses as much. In the third case float is as good as ever, int8 loses ten points or more, and calibrating anew brings them back: old ranges, which clipped the bright pixels. In the last case the tensor of section 3 costs the points, and the remedy is fusion. "As usual" is the control for the experiment itself: it must find nothing where nothing is.
 #
 # Each case is one network with one calibration, so read the verdicts and not the tenths.
 
