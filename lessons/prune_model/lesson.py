@@ -247,7 +247,7 @@ show.cut_and_tuned(one_cut, methods)
 #
 # The control answers the second doubt of section 1. Random cuts with as much fine-tuning come back, too: at 10 % left most of the digits are right again. So fine-tuning alone does a great deal, even for weights that nobody chose. (It has a limit: at 1 % left the random cuts stay near guessing.) What global magnitude adds is the distance between the curves, and it grows as less is left.
 #
-# Compare the random cuts with *local* magnitude, and not with global. Both remove the same share from each layer, so only the choice *within* the layers differs. In the run on this page that choice is worth 12 to 14 points at each of the three densities after fine-tuning, and it does not grow. Between local and global the shares of the layers differ as well, and that turns out to matter at 5 %.
+# Compare the random cuts with *local* magnitude, and not with global. Both remove the same share from each layer, so only the choice *within* the layers differs. In the run on this page that choice is worth some dozen points at each of the three densities after fine-tuning, and it does not grow. Between local and global the shares of the layers differ as well, and that turns out to matter at 5 %.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Why does local fall behind?
