@@ -717,7 +717,9 @@ for change, (step, offset, old_step, old_offset) in compared.items():
 #
 # ### Do the errors of a sum cancel?
 #
-# Section 1 says that the errors of a sum largely cancel, and that the products cancel less. If the weights were random, the products would cancel just as much as the errors. In a trained layer many of them pull in the same direction, so the sum grows faster than its error. The next cell takes the three networks of exercise 2, rounds `fc1` alone, and lets 1,000 images pass. It compares the size of the error (its root mean square) with the size of what it is an error of: of the weights, of the outputs, and of the outputs when the same weights stand in random order.
+# Section 1 says that the errors of a sum largely cancel, and that the products cancel less. Why do 400 errors add up to the *root* of 400? Take two errors of size 1, each as often positive as negative. Their sum is −2, 0, 0 or 2, so the mean of its square is (4 + 0 + 0 + 4) / 4 = 2, and not 4. Each further error adds 1 to this mean square. With 400 errors it is 400, so the sum is typically as large as √400 = 20. This holds as long as no sign depends on the others.
+#
+# If the weights were random, the products would cancel just as much as the errors. In a trained layer many of them pull in the same direction, so the sum grows faster than its error. The next cell takes the three networks of exercise 2, rounds `fc1` alone, and lets 1,000 images pass. It compares the size of the error (its root mean square) with the size of what it is an error of: of the weights, of the outputs, and of the outputs when the same weights stand in random order.
 
 # %% slideshow={"slide_type": "skip"}
 show.errors_of_fc1(networks, test_images[:1000], rounded)
