@@ -67,7 +67,7 @@ bench = show.Bench(images, labels, test_set, device)  # trains three dense netwo
 #
 # LeNet-300-100 has read 60,000 digits, once. Now 19 of 20 weights become zero, the smallest of the whole network.
 #
-# Then 200 steps of training on 50 digits each, in which the zeros stay zero.
+# Then 200 steps of training follow, on 50 digits each. The zeros stay zero.
 #
 # **Predict.** How many test digits are right just after the cut, and how many after the 200 steps: **A** below 25 %, **B** 25 to 75 %, **C** 75 to 90 %, **D** above 90 %?
 # Guessing gives 10 %.
@@ -93,7 +93,9 @@ Table(["LeNet-300-100", "test digits right, %"], [[when, f"{value:.1f}"] for whe
 #
 # <!-- page -->
 #
-# Why can so little training repair so much? The weights that are left still compute nearly the right features, only with the wrong strength: a neuron that has lost 19 of 20 of its inputs adds up to a much smaller sum, and the next layer waits for larger ones. To correct that, the remaining weights have to move a little, and not to learn the task anew. (This is an explanation that is usually given; we do not test it here.)
+# Why can so little training repair so much? The weights that are left still compute nearly the right features, only with the wrong strength: a neuron that has lost 19 of 20 of its inputs adds up to a much smaller sum, and the next layer expects larger ones. To correct that, the remaining weights have to move a little, and not to learn the task anew. (This is an explanation that is usually given; we do not test it here.)
+#
+# How do the zeros stay zero, while all else is trained? A pruned layer computes with the product of its trained numbers and the mask, `weight_orig` × `weight_mask` ([[prune_module]]). Where the mask is 0 the product is 0, whatever a step does to `weight_orig`. And one thing does not change at all. The tensors keep their shapes, and an ordinary product multiplies by a zero as by any number, so the network is neither smaller nor faster than before. This lesson is about accuracy alone; [[zero_worth]] asks what zeros save, and [[structured]] cuts a network that is really smaller.
 #
 # Two doubts should remain. It is one network. And we do not know what we would have got by removing *any* 19 of 20 weights and training for 200 steps. Section 3 adds both: more seeds, and a control.
 
@@ -127,7 +129,7 @@ show.zeros_by_layer(lenet)
 #
 # The share of a model is a quotient: add up the zeros, add up the weights, and divide once. The mean of five quotients gives `conv1` with its 54 weights as much to say as `fc1` with 48,000.
 #
-# Two details of the figure. In `conv1` 11 of 54 weights are 0, which is 20.37 %: an amount is rounded to whole weights. And how do we know that nothing else was pruned? The caption counts the masks: five, one for each layer, none for a bias.
+# Two details of the figure. In `conv1` 11 of 54 weights are 0, which is 20.37 %: an amount is rounded to whole weights. And how do we know that nothing else was pruned? The caption counts the masks: five, one for each layer, none for a bias. You can list them yourself. A mask is a buffer with a name such as `fc1.weight_mask`, so `[name for name, _ in lenet.named_buffers() if name.endswith("_mask")]` names all that was pruned; a pruned bias would be there as `fc1.bias_mask`. And `float((lenet.fc1.weight == 0).sum())` counts the zeros with which the layer computes.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### One share for each layer, or one for the model
@@ -196,7 +198,7 @@ show.derived_and_drawn(fan_in, expected, draws[3])
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Train, cut, measure, train again
 #
-# Three trainings; copies are cut once, then fine-tuned *200 steps of 50 digits*. **Control**: each layer alike, at random.
+# Three trained networks; copies of them are cut once, then fine-tuned for *200 steps of 50 digits*. **Control**: the same share of each layer, at random.
 #
 # **Predict.** At 5 % left and fine-tuned, how far is random behind global magnitude: **A** under 5 points, **B** 5 to 20, **C** over 20? And is local as good as global?
 
@@ -446,7 +448,15 @@ table
 unmoved, kept_has_moved = show.how_far_weights_move(bench.bases[0], images)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Magnitude pruning bets on size *after* training. A weight that has not moved lies on the black line, which looks flat because the axes differ. About 15 % did not move at all. Some cannot: the gradient of a weight is its input times what comes back, and 67 pixels are black in all training digits. The other unmoved ones sit at pixels that few digits light, where their neuron probably never fired. The dotted lines, between which a cut to 10 % removes everything, lie outside of the range in which all weights of `fc1` were drawn, ±1/28. So to be kept, a weight of this layer had to move. Of the tenth that is kept, little more than by chance were in the largest tenth before. That says where training worked, and not yet what the network needs: a small weight on a large input can matter more than a large one on a small input. [[scores]] tries scores that see both.
+# Magnitude pruning bets on size *after* training. A weight that has not moved lies on the black line, which looks flat because the axes differ. About 15 % did not move at all. Some cannot: the gradient of a weight is its input times what comes back, and 67 pixels are black in all training digits. The other unmoved ones sit at pixels that few digits light, where their neuron probably never fired. The dotted lines, between which a cut to 10 % removes everything, lie outside of the range in which all weights of `fc1` were drawn, ±1/28. So to be kept, a weight of this layer had to move. Of the weights that are kept, hardly more than chance would give were in the largest tenth before training. That says where training worked, and not yet what the network needs: a small weight on a large input can matter more than a large one on a small input. [[scores]] tries scores that see both.
+#
+# ### When is one threshold for all a bad idea?
+#
+# A global cut compares the weights of different layers, as if the size of a weight meant the same in each of them. Two cases show where it does not.
+#
+# *A batch norm behind the layer.* It divides each channel by the spread of that channel. Multiply all weights of a convolution by 10: its channels spread ten times as far, the batch norm (with statistics measured anew) divides by ten times as much, and the network computes what it computed before, but for a tiny constant that batch norm adds to the variance. By hand with two layers again, [4, −3] and [0.5, 0.6], half of the four weights to be removed: globally the second layer loses both. Write the second layer ten times as large, [5, 6], with a batch norm behind it that takes the factor out again. The function is the same, and now the first layer loses both. A local cut removes the −3 and the 0.5 (or the 5) in either case, because a common factor does not change the order within a layer.
+#
+# *A layer that is emptied.* A layer without weights gives its bias, whatever comes in. In a chain of layers the output is then the same for every image, which is guessing, and no gradient reaches the layers before the empty one, because each gradient on its way back is multiplied by its weights, all 0. So no fine-tuning can repair it. This is called *layer collapse* ([Tanaka et al., 2020](https://arxiv.org/abs/2006.05467)), and it threatens small layers first. So after a global cut look at what is left of *each* layer, and leave a layer out of the cut if too little is left, as we did with `fc3`.
 #
 # ### Somebody else's table
 #
@@ -519,7 +529,7 @@ table
 #
 # Write `global_masks`: for a list of weight tensors, a list of masks (1 keep, 0 prune) of the same shapes, which prune the share `amount` of *all* weights
 # together: those with the smallest absolute value. Of N weights prune `round(amount * N)`, as Python rounds (an exact half to the even neighbour); amount
-# is from 0 (nothing goes) to 1 (everything goes). No two weights have the same absolute value here.
+# is from 0 (prune nothing) to 1 (prune everything). No two weights have the same absolute value here.
 #
 # `global_masks(weights, amount)` → a list of tensors
 #
