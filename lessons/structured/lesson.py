@@ -347,7 +347,7 @@ show.forgotten(forgot, digits_right, by_chance=drawn)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. What hangs together
 #
-# In a chain a channel touches two layers. Here are batch norms and **shortcuts** past a block: a sum needs the same channels.
+# In a chain a channel touches two layers. SmallResNet also has batch norms, and **shortcuts** past a block: a sum needs the same channels in both terms.
 #
 # **Predict.** One output channel of the *first* convolution is cut. How many layers change, that one included, and why: **A** 2, **B** 4, **C** 7?
 
@@ -539,7 +539,7 @@ show.what_it_pays(macs, pair, speeds, {f"after {STEPS} steps": after})
 #
 # By hand: a 3 × 3 convolution from 32 channels to 32 multiplies $9 \cdot 32 \cdot 32 = 9{,}216$ times for each pixel, one from 16 to 16 $9 \cdot 16 \cdot 16 = 2{,}304$ times, a quarter. The first layer reads one channel, the image, and can only be halved, and so can the last one, which must give ten classes. Hence the share of the whole network is a little more than a quarter.
 #
-# The time falls less than the work, and for one image least. Probably a call of a layer costs some time, however small the layer is; a profile would show it.
+# The time falls less than the work, and for one image least. Two reasons are likely; a profile, which we did not make, would show how much each of them counts. First, a call of a layer costs some time, however small the layer is. By hand, with made-up numbers: the calls take 60 µs, and the products of one image 40. A quarter of the products are left, so the cut network takes 60 + 10 = 70 µs in place of 100. With 64 images in one call the calls still take 60 µs and the products 64 · 40 = 2,560, so it is 60 + 640 = 700 in place of 2,620, which is 0.27. Second, batch norms, ReLUs and sums work on each number of a map, and of the maps a *half* are left, not a quarter.
 #
 # A few steps win back most of what was lost. The dense network got the same steps, because otherwise the cut one would be compared with a network that had less training. In the run on this page these steps did the dense network no good. Against its better value, without them, the cut one is some tenths of a point further behind. The learning rate belongs to the result: with a third of it, in other runs, the cut network ended more than six points behind.
 #
@@ -637,7 +637,7 @@ show.of_one_shape(table, STEPS)
 #
 # And the choice? Over nine draws, seven of them outside this page, random channels ended between 83.9 and 87.1 %, 85.8 on average, and the norm between 87.3 and 87.5 over three orders of the images. So the norm was better than each draw, by 0.2 to 3.4 points. That is an advantage, but it is a tenth of what one reads into the row *by norm* without the row below it. That the norm is not blind shows in another arm, which we also ran outside this page: the *weakest* channels, those of least norm, end at about 82 %, five points below the norm and below every draw. In this network the norm tells bad channels from others better than it tells good ones from others.
 #
-# Then there is the first row. The network that was trained at half the width is about three points better than the cut one. [Z. Liu et al., 2018](https://arxiv.org/abs/1810.05270), found the same in larger networks: for a shape chosen *beforehand*, as half of every group is, train the small network directly. Cutting paid here for somebody who has the trained network and only a few steps left. That is one network, one ratio and one rate of learning; all rows of the table had the same rate, and we have not looked for the best one of each. The laundry, which can train for six epochs, should do so.
+# Then there is the first row. The network that was trained at half the width is about three points better than the cut one. [Z. Liu et al., 2018](https://arxiv.org/abs/1810.05270), found the same in larger networks: for a shape chosen *beforehand*, as half of every group is, train the small network directly. Cutting paid here for somebody who has the trained network and only a few steps left. That is one network, one ratio and one learning rate; all rows of the table had the same rate, and we have not looked for the best one of each. The laundry, which can train for six epochs, should do so.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
@@ -655,6 +655,14 @@ show.of_one_shape(table, STEPS)
 # | three quarters | 150 | 76.6 | 74.3, 73.4 | – | – |
 #
 # The advantage of the norm over chance stays at one to three points from 150 to 600 steps, and shrinks to less than one where only a quarter is cut. The advantage of the start shrinks with the training: after 30 steps it is more than fifty points, after 600 about four. Had we run 600 steps alone, the start's share would have been about seven tenths, and the answer by the rule of the card "both". So the answer "start" belongs to a short training. Before training, with the statistics estimated anew, both draws at a quarter were *better* than the norm: 79.8 and 75.6 % against 72.7 %.
+#
+# ### How many channels of which group?
+#
+# We cut half of every group, because one number is easy to compare. Nothing says that all groups can spare as much. Three arguments of the pruner let you choose.
+#
+# - `pruning_ratio_dict` names a ratio for each layer. To find the ratios, cut *one* group at a time, estimate the statistics anew, and see how much is lost; [[bit_budget]] does the same with bits.
+# - `global_pruning=True` ranks the channels of all groups together, as the global cut of [[prune_model]] does with weights. A trial with a ratio of 30 % kept 21 to 24 of the 32 channels of a layer, and 43 to 46 of 64, where the same share for all keeps 22 and 44. The warning of that lesson holds here, too: the importance of one group need not mean the same in another.
+# - `round_to=8` leaves numbers of channels that can be divided by 8. A processor multiplies several numbers with one instruction, so 17 channels in vectors of 8 need three of them, as 24 do. But look at what you get: 30 % off 32 channels should leave 22, and the version of torch-pruning that this course was written with rounds that down to 16, which is half. With 64 channels 44 become 40.
 #
 # ### Which tensors tell their shape
 #
