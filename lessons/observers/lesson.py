@@ -295,7 +295,7 @@ print(f"of what was too much after the first batch, {still_there:.0%} is still t
 # outlier is the signal. Leave it open: exercise 1 is about it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A value inside the range lies anywhere between two levels, so its error lies anywhere between $-s/2$ and $s/2$; the mean of its square is $s^2 / 12$. A value outside the range is clipped, and its error is its distance from the end. A narrower range makes the first error smaller and the second one larger.
+# A value inside the range lies anywhere between two levels, so its error lies anywhere between $-s/2$ and $s/2$. The mean of its square is $s^2 / 12$. (Why a twelfth? Take five errors at equal distances, −0.4, −0.2, 0, 0.2 and 0.4 steps. The mean of their squares is (0.16 + 0.04 + 0 + 0.04 + 0.16) / 5 = 0.08, and with more and more of them it approaches 1/12 = 0.083.) A value outside the range is clipped, and its error is its distance from the end. A narrower range makes the first error smaller and the second one larger.
 #
 # **By hand.** A million values lie between −1 and 1, and one lies at 3. Should the range end at 3 or at 1?
 #
@@ -326,7 +326,7 @@ show.grids(last, tenth_broken, times_whole, affine_map, to_floats)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. One scale for each channel
 #
-# In a layer, too, one large number sets the scale of all others. Here is the filter of `conv2` with the smallest weights, at 3 bits.
+# In a layer, too, one large number sets the scale of all others. The figure of this section shows the filter of `conv2` with the smallest weights, at 3 bits.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let somebody point at the used marks on both lines. Say: "The upper line wastes its bits on weights that this filter does
@@ -528,7 +528,7 @@ Table(
 #
 # <!-- page -->
 #
-# Three such products are 48,768. In 16 bits that is 48,768 − 65,536 = −16,768: a large positive output has become a negative one. Real products are smaller than the largest possible one, and have both signs, so not every sum overflows. But the table shows that many do, and that the output is then useless. A 32-bit integer ends at about two thousand million; even 784 of the largest products, 12.7 million, fit easily. So the rule is: *products of 8 bits, sums of 32 bits*. Only a layer with more than 130,000 such inputs could overflow them.
+# Three such products are 48,768. In 16 bits that is 48,768 − 65,536 = −16,768: a large positive output has become a negative one. Real products are smaller than the largest possible one, and have both signs, so not every sum overflows. But the table shows that many do, and that the output is then useless. A 32-bit integer ends at about two thousand million; even 784 of the largest products, 12.7 million, fit easily. So the rule is: *products of 8 bits, sums of 32 bits*. Only a layer with more than 130,000 such inputs could overflow them, because 2,147,483,647 / 16,256 is about 132,100.
 #
 # **Why our inputs end at 127 and not at 255.** Many x86 processors have an instruction that multiplies 8-bit numbers and adds *two* products in 16 bits before it goes on in 32. Weights reach −128, and two products of 255 · 128 need 65,280, which is too much: the processor cuts the sum off at 32,767, and nobody is told. With inputs up to 127 two products need at most 2 · 127 · 128 = 32,512, which fits. PyTorch calls this `reduce_range`, and we do as it does. It costs one bit of the activations. Newer processors (with VNNI) add in 32 bits at once and would not need it. Inputs beyond the calibrated range can still become integers up to 255.
 
