@@ -250,7 +250,9 @@ show.holes(percent_right(uncalibrated), percent_right(calibrated))
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Why must the ranges be known beforehand? Follow one number through one layer.
 #
-# **By hand.** A pixel is 0.60, and a weight is 0.25. The scale of the pixels is 1/127 = 0.007874, and that of the weights 0.002. So the pixel becomes the integer 76 and the weight becomes 125. Their product is 9,500, and it stands for 9,500 · 0.007874 · 0.002 = 0.1496. (Exactly it would be 0.15.) An output is a sum of many such products, which the layer adds up in 32 bits. Suppose that the sum stands for 0.1496, too. The layer must hand on 8 bits. With which scale? If it is known that the results lie between 0 and 1.6, the scale is 1.6/127 = 0.0126, and 0.1496 / 0.0126 = 11.9 becomes 12, which stands for 0.1512. (The layer does not go through the float 0.1496. All three scales are known, so their quotient is one number, $M = 0.007874 \cdot 0.002 / 0.0126 = 0.00125$, and 9,500 · 0.00125 gives the 11.9 at once, as in [[observers]]. A bias is added to the 9,500 before that, in the unit of the sum: 0.05 is 0.05 / (0.007874 · 0.002) = 3,175. If the pixels had a zero point, it would be subtracted from the 76 first.) If it is *not* known, the layer has to compute all its results and search for the largest, and can only then round. That is dynamic quantization, and between its layers the numbers are floats ([[dynamic]]). Static quantization searches once, in advance, so the integers can pass from layer to layer.
+# **By hand.** A pixel is 0.60, and a weight is 0.25. The scale of the pixels is 1/127 = 0.007874, and that of the weights 0.002. So the pixel becomes the integer 76 and the weight becomes 125. Their product is 9,500, and it stands for 9,500 · 0.007874 · 0.002 = 0.1496. (Exactly it would be 0.15.) An output is a sum of many such products, which the layer adds up in 32 bits. Suppose that the sum stands for 0.1496, too. The layer must hand on 8 bits. With which scale? If it is known that the results lie between 0 and 1.6, the scale is 1.6/127 = 0.0126, and 0.1496 / 0.0126 = 11.9 becomes 12, which stands for 0.1512. If it is *not* known, the layer has to compute all its results and search for the largest, and can only then round. That is dynamic quantization, and between its layers the numbers are floats ([[dynamic]]). Static quantization searches once, in advance, so the integers can pass from layer to layer.
+#
+# The layer does not go through the float 0.1496. All three scales are known, so their quotient is one number, $M = 0.007874 \cdot 0.002 / 0.0126 = 0.00125$, and 9,500 · 0.00125 gives the 11.9 at once, as in [[observers]]. A bias is added to the 9,500 before that, in the unit of the sum: 0.05 is 0.05 / (0.007874 · 0.002) = 3,175. If the pixels had a zero point, it would be subtracted from the 76 first.
 #
 # In PyTorch this takes three calls.
 #
@@ -258,7 +260,7 @@ show.holes(percent_right(uncalibrated), percent_right(calibrated))
 # - During the calibration the model still computes in float, and the observers take notes.
 # - `convert` replaces each module by its int8 version. It rounds the weights, and it stores the scale and the zero point of the result.
 #
-# Weights become `qint8`: signed integers, with the zero point 0. Activations become `quint8`: unsigned integers. If an activation can be negative, its zero point lies above 0. (Kernels for x86 multiply unsigned by signed bytes.) In the figure batch norm disappears in the second frame. Section 3 says how.
+# Weights become `qint8`: signed integers, with the zero point 0. Activations become `quint8`: unsigned integers. With the default of `x86` these end at 127; [[observers]] says why. If an activation can be negative, its zero point lies above 0. (Kernels for x86 multiply unsigned by signed bytes.) (Section 3 says why batch norm disappears in the figure.)
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 per_channel = tq.QConfig(
@@ -315,9 +317,9 @@ show.types_of(int8_net, some[:1])
 #
 # <!-- page -->
 #
-# The first stub takes the float image and gives integers, the last one takes the integers of the ten outputs and gives floats. All four layers with weights take and give `quint8`. That a module is *called* quantized proves little, so the caption counts the layers in which an int8 kernel was seen to run ([[audit]] shows how). Each activation is one byte in place of four.
+# The first stub takes the float image and gives integers, the last one takes the integers of the ten outputs and gives floats. All four layers with weights take and give `quint8`. That a module is *called* quantized proves little, so the caption counts the layers in which an int8 kernel was seen to run ([[audit]] shows how).
 #
-# It holds as long as every operation between the stubs has an int8 version. One that has none stops with the second message of section 1, with the backends exchanged: it names the "QuantizedCPU" backend. So does a model whose `DeQuantStub` is missing, at the first float operation behind it. The commonest case is the `+` of a skip connection: two integers with different scales cannot simply be added. Write it as a module, `self.add = torch.ao.nn.quantized.FloatFunctional()`, and call `self.add.add(a, b)`. Then it gets an observer and an int8 version.
+# It holds as long as every operation between the stubs has an int8 version. One that has none stops with the second message of section 1, with the backends exchanged: it names the "QuantizedCPU" backend. So does a model whose `DeQuantStub` is missing, at the first float operation behind it. The commonest case is the `+` of a skip connection: two integers with different scales cannot simply be added ([[depthwise]], *Deeper*, tries it by hand). Write it as a module, `self.add = torch.ao.nn.quantized.FloatFunctional()`, and call `self.add.add(a, b)`. Then it gets an observer and an int8 version.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Fusion: three operations become one
@@ -479,7 +481,7 @@ for part, each in ((0, False), (0, True), (1, False)):
     print(f"{('raw', 'after batch norm')[part]}, {'a scale each' if each else 'one scale'}: {db:.1f} dB")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The raw channels differ in width by far more than the normed ones: one of them is some 30 times as wide as the median channel. (The channels without a bar always give 0. Nothing is lost on those.) The three printed lines isolate the cause: the whole network computes in float, and only one tensor is rounded to 128 levels. If that tensor is the raw result of block 1, with one scale for all channels, this alone brings the output nearly as low as the whole unfused int8 network. With a scale for each channel, or behind the batch norm, the same 128 levels do far less harm.
+# The raw channels differ in width by far more than the normed ones: one of them is some 30 times as wide as the median channel. (Channels without a bar always give 0.) The three printed lines isolate the cause: the whole network computes in float, and only one tensor is rounded to 128 levels. If that tensor is the raw result of block 1, with one scale for all channels, this alone brings the output nearly as low as the whole unfused int8 network. With a scale for each channel, or behind the batch norm, the same 128 levels do far less harm.
 #
 # Why does PyTorch not give activations a scale for each channel, as weights have? An ordinary convolution adds up products from all its input channels. With a scale for each of them each product would have to be converted before the sum. (The batch norm behind *our* tensor adds up nothing, so there it would be possible.) A scale for each *output* channel of the weights stands outside the sum and costs nothing. So PyTorch stores activations with one scale for a tensor, and the remedy is not to store this tensor at all. That is what fusion does.
 #
@@ -799,7 +801,7 @@ places.table(percent_right, black_and_white)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **The inside brings back far more: in the run on this page to about 60 %, with pixels that are still black and white. A calibrated entrance alone leaves the network at chance.**
 #
-# The control in the caption tells the same story: the *float* network also gets about 60 % on black-and-white pixels. So the rounded pixels alone cost about 30 points, and the default scales inside alone cost everything that there was to lose. Without calibration the results of the convolutions lose everything below 0 and everything behind the point, and the batch norm and the ReLU behind them cannot bring that back. (Fused as in section 3 the network stores fewer results inside. There, in a trial, each of the two faults alone left about 60 %.)
+# The control in the caption tells the same story: the *float* network also gets about 60 % on black-and-white pixels. So the rounded pixels alone cost about 30 points, and the default scales inside alone cost everything that there was to lose. Without calibration the results of the convolutions are clipped at 0 and rounded to whole numbers, and the batch norm and the ReLU behind them cannot bring that back. (Fused as in section 3 the network stores fewer results inside. There, in a trial, each of the two faults alone left about 60 %.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### When clipping helps
