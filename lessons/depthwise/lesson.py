@@ -287,7 +287,7 @@ inputs = depthwise.features[0](some).amax((0, 2, 3))  # the largest number that 
 show.widest(depthwise.features[1], inputs, ranges)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The weights of channel 28 contribute nothing (C), because the channel's input is 0 in every image: its result is the same whatever they are.** (The result is a constant, and a bias can give that as well.)
+# **The weights of channel 28 contribute nothing (C), because the channel's input is 0 in every image, so its result is the same whatever they are.** (The result is a constant, and a bias can give that as well.)
 #
 # <!-- page -->
 #
@@ -434,7 +434,7 @@ show.remedies(accuracy, files, speed)
 #
 # All three repairs bring back the accuracy. Emptying is free in bytes. Read the speeds with [[measuring]] in mind: they change from run to run, and a few tenths between two rows do not decide. A part of the gain is the fusion, as the caption says. Block 1 in float costs some time: in the run on this page the network is 2.5 times as fast as float in place of 3.0. *Deeper* leaves more and more blocks in float. The histogram does *not* repair anything: in block 1 it keeps the full range, step for step. To cut off the large weights of the dead channels would cost a large squared error, and an observer cannot know that they are never used.
 #
-# What would one ship? A scale for each channel, which is what the default of `x86` does, because it also protects against wide channels that are alive. Empty the dead channels where a chip or a file format has room for one scale only. Leave a layer in float where neither helps. Section 2 is how you find the layer.
+# What would one ship? A scale for each channel, which is what the default of `x86` does, because it also protects against wide channels that are alive. Empty the dead channels where a chip or a file format has room for one scale only. Leave a layer in float where neither helps. (Where there is room for one scale only and the wide channels are alive, *Deeper* describes a fourth way.) Section 2 is how you find the layer.
 #
 # The file of each repaired network holds what that of [[static]] held: integers, scales, zero points, biases. To load it, build the same modules first (fold, leave the same block in float, prepare and convert without data), and then load the state. The emptied channels need nothing, because their zeros are in the file.
 
@@ -642,6 +642,8 @@ recorded.ingredients()
 #
 # Why does a dead channel get no gradient? The gradient of a weight is the error that comes back, times the input that the weight was multiplied by, and this input is always 0. The gradient of γ is the error times the normalized result, which is 0 as well, since the result is always equal to its mean. (β does have a gradient, because it is added.)
 #
+# That is block 1. Why does the channel of block 0, which gives the zeros, not come back to life? Behind its convolution the batch norm gives $\gamma \hat x + \beta$, where $\hat x$ is the normalized result. With γ = 0.1 and β = −0.5 the result is positive only where $\hat x$ exceeds 5, and perhaps it never does. Then the ReLU gives 0 for every pixel. Below 0 its slope is 0 as well, so no gradient passes back through it, neither to the convolution nor to γ and β, and nothing but decay and what is left of the momentum can move them. One large step is enough to bring a channel there. Whether it was such a step in these networks was not looked at.
+#
 # **By hand.** With SGD, a learning rate of 0.1, a momentum of 0.9 (which adds up ten steps in the long run) and a decay of 0.001, each step takes about 0.1 · 10 · 0.001 = 0.001 of a weight away. After 1,000 steps without a gradient $e^{-1} = 37$ % of it are left. The scale γ of the batch norm shrinks in the same way, so their product falls to 14 %. Without decay a dead channel keeps the weights that it had when it died.
 #
 # The table agrees: the widest channels belong to SGD *without* decay. So decay is not what makes channels wide, although it was natural to suspect it, since the network that lost was the one with decay. (Whether decay helps to *kill* channels, the record does not say: the counts are small. The checkpoint has 41 dead channels, as the table of section 3 says; it was trained on more images than any network of the record. A project idea asks what kills them.)
@@ -658,7 +660,7 @@ recorded.ingredients()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Do long sums protect a layer?
 #
-# Section 5 has told the result: an ordinary network with such ranges loses accuracy, too. Here is the test, and what it can say about the length of the sums.
+# Section 5 gave the result: an ordinary network with such ranges loses accuracy, too. Here is the test, and what it can say about the length of the sums.
 #
 # One layer of SmallCNN gets the ranges of block 1: each channel is multiplied up or down, all are rounded with *one* scale, and the factor is taken out again. The filters still sum over as many products as before: 9 in the first layer, 360 in the second, 720 in the third. If errors cancel in long sums, the first layer should lose much more than the other two.
 #
@@ -693,7 +695,16 @@ show.with_ranges(given, summed, unrounded, len(few))
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **The layer that sums over 360 products loses at least as much as the one that sums over 9. The third one loses less, and it loses, too.**
 #
-# So summing over many inputs is not enough to protect a layer from unequal ranges. SmallCNN is safe because it does not have them: with their own ranges the two layers with long sums lose nothing. (Whether summing helps a little, three layers that differ in other things as well cannot say.) Here all channels are alive, so the wide ones cannot be emptied: only a scale for each channel repairs this network. How bad it gets depends on which channel gets which range. The last column checks the code: with a scale for each channel the factor cancels.
+# So summing over many inputs is not enough to protect a layer from unequal ranges. SmallCNN is safe because it does not have them: with their own ranges the two layers with long sums lose nothing. (Whether summing helps a little, three layers that differ in other things as well cannot say.) Here all channels are alive, so the wide ones cannot be emptied. A scale for each channel does repair this network. How bad it gets depends on which channel gets which range. The last column checks the code: with a scale for each channel the factor cancels.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### A wide channel that is alive, and one scale
+#
+# A live channel cannot be emptied. But a part of its width can be moved into the next layer, which is called *equalization* ([Nagel et al., 2019](https://arxiv.org/abs/1906.04721)). It rests on a property of ReLU: for a number $c$ above 0, relu($x / c$) = relu($x$) / $c$. So divide the filter and the bias of one channel by $c$, and multiply by $c$ those weights of the next layer that read this channel. In float the network computes the same as before.
+#
+# **By hand.** In one layer the weights of channel A go up to 8, and those of channel B up to 0.5. In the next layer the weights that read A go up to 0.5, and those that read B up to 2. With $c = \sqrt{8 / 0.5} = 4$ for A both of its numbers become 2: 8 / 4 and 0.5 · 4. With $c = \sqrt{0.5 / 2} = 0.5$ for B both become 1. In the first layer the wider channel was 16 times as wide as the other, in the second 4 times, and now it is twice as wide in both. One scale serves both channels much better.
+#
+# This costs no bytes and no training. But the activations between the two layers change by the same factors, so their range must be calibrated afterwards, and it may suit them less well. And it needs an activation like ReLU: a ReLU6, which also cuts off at 6, makes 6 / 4 = 1.5 of 8 if one divides afterwards, and 2 if one divides before. We have not run it on DepthwiseCNN: it is a project idea.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Where is the rest of the signal lost?
@@ -961,6 +972,8 @@ show.routes_table(tried, small, some[:1], taken)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **TorchScript takes it, traced and scripted. `torch.export` refuses it, because the eager route packs the int8 weights into an object that is no tensor.**
+#
+# *Tracing* runs the model once on an example and records the operations. *Scripting* translates the Python code itself. They differ where the code decides something: of `if x.sum() > 0:` a trace keeps only the branch that the example took, and a script keeps both. In a *frozen* model the weights and the settings have become constants of the graph, so that PyTorch can simplify it further.
 #
 # To ship an exported graph, one exports the *float* model first and quantizes the graph, with torchao: [[torchao]].
 
