@@ -252,6 +252,7 @@ show.shares_table(seconds, {batch: intensity(batch) for batch in inputs}, bandwi
 # **Of the three only the library can (C). In the run on this page 16 inputs reach the smallest share of their roof, and they take longer than arithmetic and memory one after the other.**
 #
 # <!-- page -->
+#
 # Add the first two times of a row: in the run on this page the measured time is longer than that sum in every row, and in proportion by far the most for 16 inputs, by nearly half. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what. So why did 16 inputs take longer than one in section 1? With a ridge of 3 the roof itself gives them 8 / 3 = 2.7 times the time of one input. What they took beyond that it does not explain.
 #
 # One candidate is the library: for large matrices it has a routine that keeps parts of them in the caches, for a single input another one, and for a few inputs neither may fit well. *Deeper* tests this with a second library. So a roofline answers one question: what is the least time? Where a layer stays far below the roof, it raises another: what takes the rest?
@@ -348,7 +349,7 @@ show.gains_table(gains, 1, device)
 show.gains_table(gains, 64, device)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The fewer bytes cannot, because right of the ridge the roof is flat. In the run on this page int8 gains all the same: it has a higher peak.** So does bf16 where the processor has instructions for it and the routine uses them.
+# **The fewer bytes cannot, because right of the ridge the roof is flat. In the run on this page int8 gains all the same, because it has a higher peak.** So does bf16 where the processor has instructions for it and the routine uses them.
 #
 # <!-- page -->
 #
@@ -474,6 +475,10 @@ def waits_for_solution(seconds):
 # Whoever measures the bandwidth must also count every byte that moves. A dot product only reads. A copy reads each number and writes it, so it moves at least twice the bytes of the array; if you count only one of the two, you get half the bandwidth or less.
 #
 # Williams et al. count the bytes that really pass between the caches and main memory, and call the operations for each of these bytes the *operational* intensity. We count only the bytes that the layer must move at least.
+#
+# ### Why are fewer bytes alone no proof?
+#
+# Section 6 left a question for Exercise 2: can halving the bytes tell memory from arithmetic? Suppose that half the bytes bring the time from 10 ms down to 5.3 ms. A layer that waits for its memory does this. So does a layer that waits for its arithmetic, if the processor computes twice as fast with half the bits. Twice the inputs tell the two apart, because the first layer then takes about 10 ms as before, and the second one 20 ms. Neither change is enough alone: the batch finds the layers that wait for their arithmetic, and among the others the bytes find those that wait for their memory.
 #
 # ### Why does batch 16 not reach its roof?
 #
