@@ -72,7 +72,7 @@ runtime.describe(device)
 # reason for each; A and B get most hands ("it can at best know what the teacher knows, with its mistakes"). After the click read the rows from above: the large network saw 50,000 labels and makes the fewest errors, and the student without labels makes about 0.6 times as many as the other one. "Which part of the answer did it, and how would you prove it?" That question is the lesson.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Somebody has a network that reads digits well, but it is too large for the device on which it shall run. The lessons before this one made such a network smaller: they rounded its weights or removed some of them. Here we do something else. We take a *small* network that knows nothing, and let the large one teach it. This is called **distillation**: the large network is the **teacher**, the small one the **student**. In the end the teacher is put aside, and only the student runs on the device.
+# Somebody has a network that reads digits well, but it is too large for the device on which it should run. The lessons before this one made such a network smaller: they rounded its weights or removed some of them. Here we do something else. We take a *small* network that knows nothing, and let the large one teach it. This is called **distillation**: the large network is the **teacher**, the small one the **student**. In the end the teacher is put aside, and only the student runs on the device.
 #
 # Our teacher is LeNet-300-100. Its layers have 300, 100 and 10 units, and 266,610 weights and biases. The student has two hidden layers of 30 units and 24,790 weights and biases, less than a tenth. The teacher learns from 50,000 images with their labels; 10,000 more images, the *held-out* ones, are kept for choices that we make later. The students get only the first 1,000 of the teacher's images, and both make 1,000 steps.
 #
@@ -297,7 +297,7 @@ learn(one_student, taught_x, soft, T=8.0)
 print(f"{errors(one_student):,} errors by this loop, {errors(by_answers):,} by `teach`")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# (On another machine the two numbers may differ a little: where sums are added up in another order, a thousand steps can make something of the last bit.) `teach` and `teach_all` do the same for many students at once, which saves time. From here on we use them.
+# (On another machine the two numbers may differ a little: where sums are added up in another order, a difference in the last bit can grow over a thousand steps.) `teach` and `teach_all` do the same for many students at once, which saves time. From here on we use them.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How large is the push at a temperature T?
@@ -399,6 +399,8 @@ show.mixtures(mixed)
 # At $T = 20$ the soft part's gradient is about $20^2 = 400$ times smaller without T². Beside it the gradient of the labels has its full size. So the sum of the two is nearly the gradient of the labels alone, and the student learns nearly what a student of labels learns.
 #
 # And why does it do no harm at $\alpha = 1$? Because the optimizer is Adam. It divides each gradient by its own usual size, so a constant factor cancels ([Kingma and Ba, 2014](https://arxiv.org/abs/1412.6980), section 2.1). With plain SGD the steps would be 400 times smaller. So this is a mistake that hides as long as the teacher teaches alone, and shows itself as soon as labels are mixed in.
+#
+# And which $\alpha$? With T² the ranges of $\alpha = 1$ and $\alpha = 0.5$ overlap in the run on this page, so here the choice matters little. Probably that is because a label corrects the teacher only where it is wrong, and ours seldom is. [The paper](https://arxiv.org/abs/1503.02531) (section 2) found a considerably lower weight for the labels best.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. Softness, the class, or this image?
@@ -508,7 +510,7 @@ show.arms_table(at_end, curves, len(test_x))
 show.errors_by_steps(curves)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **No: after 50 steps the students of labels are ahead of those of *soft*, which learn longest and are far ahead at the end.** Stopped at 50 we would say that distillation does not work.
+# **No: after 50 steps the students of labels are ahead of those of *soft*, who learn longest and are far ahead at the end.** Stopped at 50 we would say that distillation does not work.
 #
 # <!-- page -->
 #
@@ -551,7 +553,7 @@ Table(
 #
 # A large network by itself is no good teacher. *Narrow* is as large as the first teacher and answers with soft targets at the same temperature. But it has seen nothing that the student does not see, and makes only somewhat fewer errors than its students. So it has little to tell. The word *probably* stands there because *narrow* differs from the first teacher in two ways: in what it saw, and in how good it is. One would have to find a network that is as good as the teacher and has seen the 1,000 images only.
 #
-# The third row is a case that is frequent in practice: few labels, and many images without one. Here *narrow* answers for all 50,000 images, and its students see each of them once. They do a little better than the second row. If this is your case, it is worth a try; it does not replace the labels.
+# The third row is a case that is common in practice: few labels, and many images without one. Here *narrow* answers for all 50,000 images, and its students see each of them once. They do a little better than the second row. If this is your case, it is worth a try; it does not replace the labels.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
@@ -744,7 +746,7 @@ by_T_mean = {T: statistics.mean(counts) for T, counts in by_T.items()}
 Table(["temperature", "students' errors"], [[T, show.counts(counts)] for T, counts in by_T.items()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# From 1 to 8 the errors fall clearly, and from 8 to 20 they hardly change. In trials $T = 50$ was like 20. So the rule holds up to a point, and the point depends on the budget: with 100 steps $T = 1$ was best when we tried, with 300 steps 8; and with 1,000 steps at a learning rate of 0.001 it was $T = 2$. Probably a low temperature is learned faster, because the large differences are in it, and the small ones need steps. The paper found everything above 8 alike for students with 300 units a layer or more, and 2.5 to 4 best for one with 30, on all images.
+# From 1 to 8 the errors fall clearly, and from 8 to 20 they hardly change. In trials $T = 50$ was like 20. So the rule holds up to a point, and the point depends on the budget: with 100 steps $T = 1$ was best when we tried, with 300 steps 8; and with 1,000 steps at a learning rate of 0.001 it was $T = 2$. Probably targets at a low temperature are learned faster, because they hold little but the large differences, and the small ones take more steps. The paper found everything above 8 alike for students with 300 units a layer or more, and 2.5 to 4 best for one with 30, on all images.
 #
 # ### The better the teacher, the better the student?
 #
