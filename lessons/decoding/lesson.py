@@ -181,7 +181,7 @@ show.keys_of_a_word(model, opening, page)
 #
 # The last frame shows the text of section 1. With a cache only the edge of the orange area is left, 255 rows instead of 32,144.
 #
-# The rows are not all. In step $t$ the new query is compared with $t$ keys, so with a cache the four steps compute 1 + 2 + 3 + 4 = 10 scores in each head. Without a cache every step computes the scores of all its places under the mask: 1, 1 + 2, 1 + 2 + 3 and 1 + 2 + 3 + 4, together 20. For long texts this is about $n^3 / 6$ scores against $n^2 / 2$. So the cache takes away one power of $n$ from both, rows and scores, and the work of attention still grows with the square of the text.
+# The cache saves scores, too. In step $t$ the new query is compared with $t$ keys, so with a cache the four steps compute 1 + 2 + 3 + 4 = 10 scores in each head. Without a cache every step computes the scores of all its places under the mask: 1, 1 + 2, 1 + 2 + 3 and 1 + 2 + 3 + 4, together 20. For long texts this is about $n^3 / 6$ scores against $n^2 / 2$. So the cache takes away one power of $n$ from both, rows and scores, and the work of attention still grows with the square of the text.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In code the cache is a tensor with room for the whole context, and a number that says how many places are filled.
@@ -538,7 +538,7 @@ show.two_ways_to_share()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In the rounding of the table above, all numbers of *one token* share a scale, as in the first frame of the figure. That scale is 8: the large feature becomes 1 · 8, and all others are nearer to 0 than to 8, so they become 0. If instead all numbers of one *channel* share a scale, the large feature no longer spoils the small ones.
 #
-# So there are two explanations: the keys are harder to round, or it does not suit the keys that all numbers of a token share a scale. Exercise 1 lets you tell them apart.
+# So there are two explanations: the keys are harder to round, or one scale for all numbers of a token does not suit them. Exercise 1 lets you tell them apart.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercises
@@ -818,7 +818,11 @@ drafted, a_pass, same_text = show.drafts_table(outcomes, passes.median_ms(9) / p
 drafted
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each draft gives the same text, even the random one: a bad draft costs time, not quality. (A pass over several characters is rounded differently from a pass over one, so if two characters are equally likely up to the last digit, another one may win.) In the run on this page the draft that looks back gives 1.7 characters a pass, the draft that searches all the training text gives more than three, and a pass over nine characters takes 1.56 times as long as a pass over one. Is that a gain? It is, because 1.71 characters at 1.56 times the price make 1.71 / 1.56 = 1.1 characters for the price of one. The random draft makes 1.01 / 1.56 = 0.6, a loss. (Drafting takes time, too.) So a draft must be right often enough. And further tokens must be cheap: with many texts at once, where arithmetic is the limit (section 4), nine tokens cost nearly nine times as much. The time of a whole text was not measured. Greedy text probably repeats itself more than sampled text, which would suit a draft that looks back; that was not measured either.
+# Each draft gives the same text, even the random one: a bad draft costs time, not quality. (A pass over several characters is rounded differently from a pass over one, so if two characters are equally likely up to the last digit, another one may win.) In the run on this page the draft that looks back gives 1.7 characters a pass, the draft that searches all the training text gives more than three, and a pass over nine characters takes 1.56 times as long as a pass over one. Is that a gain? It is, because 1.71 characters at 1.56 times the price make 1.71 / 1.56 = 1.1 characters for the price of one. The random draft makes 1.01 / 1.56 = 0.6, a loss. (Drafting takes time, too.) So a draft must be right often enough.
+#
+# How often is that, and how long should a draft be? By hand: say that each character of a draft is right in 8 of 10 cases, as long as all before it were. A draft of one gives 1 + 0.8 = 1.8 characters a pass on average, because the model's own character always comes on top. A draft of two gives 1 + 0.8 + 0.64 = 2.44, since the second counts only if both are right, and one of eight gives 4.3. Say also that each character of the draft makes the pass a tenth longer, so that a draft of eight costs 1.8 passes. Then a draft of one, two or eight gives 1.8 / 1.1 = 1.6, 2.44 / 1.2 = 2.0 or 4.3 / 1.8 = 2.4 characters for the price of one. If only 3 of 10 are right, it gives 1.3 / 1.1 = 1.2, 1.39 / 1.2 = 1.2 or 1.43 / 1.8 = 0.8. So a poor draft should be short: the characters behind a likely miss are paid for and thrown away.
+#
+# Further tokens must be cheap as well: with many texts at once, where arithmetic is the limit (section 4), nine tokens cost nearly nine times as much. The time of a whole text was not measured. Greedy text probably repeats itself more than sampled text, which would suit a draft that looks back; that was not measured either.
 #
 # ### Where is the model surer?
 
