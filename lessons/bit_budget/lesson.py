@@ -262,14 +262,14 @@ show.sensitivities(cost, NAMES, BITS)
 #
 # <!-- page -->
 #
-# In the run on this page the divergences are 0.037 nats for *last* and 0.011 for *2b*. Does rounding perhaps make a smaller error in *2b*? No. With 2 bits the error of its weights is 61 % of their norm, and that of *last* is 36 %. A trial gave both layers random errors of the same relative size, 30 % of the norm, on 500 images with three draws each: *last* moved the answers by 0.025 to 0.053 nats, and *2b* by 0.001 to 0.004. So the difference lies in the layers and not in their rounding. What *last* computes are the ten scores, while the result of *2b* is normalized, added to that of a shortcut, and averaged over all places of the image before it reaches them. (Which of these three steps protects it most was not measured.) Read the axis with care. Each large division is a factor of ten, so the longest fall, from 4 to 5 bits of the first layer, is the largest *ratio*. Counted in nats, the step from 2 to 3 bits saves more. And one layer behaves oddly: from 5 to 6 bits the divergence of *first* rises a little. With more levels the levels stand at other places, and the weights of a layer may happen to lie farther from them. (Why it happens here was not looked into.)
+# In the run on this page the divergences are 0.037 nats for *last* and 0.011 for *2b*. Does rounding perhaps make a smaller error in *2b*? No. With 2 bits the error of its weights is 61 % of their norm, and that of *last* is 36 %. A trial gave both layers random errors of the same relative size, 30 % of the norm, on 500 images with three draws each: *last* moved the answers by 0.025 to 0.053 nats, and *2b* by 0.001 to 0.004. So the difference lies in the layers and not in their rounding. What *last* computes are the ten scores, while the result of *2b* is normalized, added to that of a shortcut, and averaged over all places of the image before it reaches them. (Which of these three steps protects it most was not measured.) Read the axis with care. Each large division is a factor of ten, so the longest fall, from 4 to 5 bits of the first layer, is the largest *ratio*. Counted in nats, the step from 2 to 3 bits saves more. And one layer behaves oddly: from 5 to 6 bits the divergence of *first* rises a little. With more levels the levels stand at different places, and the weights of a layer may happen to lie farther from them. (Why it happens here was not looked into.)
 #
 # There are other measures than our trials. HAWQ uses the curvature of the loss, the Hessian ([Dong et al., 2019](https://arxiv.org/abs/1905.03696)).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. What does a bit cost, and what does it save?
 #
-# **Mixed-precision quantization** gives other numbers of bits to other layers. The **bit budget** is the number of bits that the file may have.
+# **Mixed-precision quantization** gives different numbers of bits to different layers. The **bit budget** is the number of bits that the file may have.
 #
 # One bit more for a layer with $n$ weights *costs* about $n$ bits of the file. It *saves* the difference of two sensitivities.
 #
@@ -399,7 +399,7 @@ show.fronts(lines | {"greedy": [*chosen.values()]}, right, bits_a_weight)
 #
 # <!-- page -->
 #
-# In the run on this page it is 90.1 % against 78.7 %, and with 2.5 bits a weight the greedy choice is still nearly nine points above 3 bits for all. No test image took part in a choice: the sensitivities come from training images, without labels, and the budgets were fixed before. (Who tries many choices and keeps the one that is best on the test images gets a figure that is too good. Under *Deeper* we measure by how much.) But look at the rule in the middle. Is it a fair opponent?
+# In the run on this page it is 90.1 % against 78.7 %, and with 2.5 bits a weight the greedy choice is still nearly nine points above 3 bits for all. No test image took part in a choice: the sensitivities come from training images, without labels, and the budgets were fixed before. (Whoever tries many choices and keeps the one that is best on the test images gets a figure that is too good. Under *Deeper* we measure by how much.) But look at the rule in the middle. Is it a fair opponent?
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The rule, in as many bytes
@@ -421,7 +421,7 @@ show.same_bytes([(rule[bits], versus[bits]) for bits in rule], right, bits_a_wei
 #
 # <!-- page -->
 #
-# In the run on this page it is 89.9 % against 89.6 %, and 5,000 images do not tell the two apart. With 2 bits for the inner layers the choice is about two points better, and with 4 bits less than one. So on this network most of the ten points do not need a measurement of every layer. They need the first layer to be spared, and people spare first and last layers by habit. What a measured choice adds is an answer for networks where the habit is wrong, and for every budget between. (The rule has 8 bits where ours ends at 6. We did not look for the best rule.)
+# In the run on this page it is 89.9 % against 89.6 %, and 5,000 images do not tell the two apart. With 2 bits for the inner layers the choice is about two points better, and with 4 bits less than one. So on this network most of the ten points do not need a measurement of every layer. They need the first layer to be spared, and people spare first and last layers by habit. What a measured choice adds is an answer for networks where the habit is wrong, and for every budget between. (The rule may use 8 bits, and our choice 6 at most. We did not look for the best rule.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Why the first layer?** An explanation should be tested before it is believed. Here is one. An output of the first layer is a sum of nine products, because the image has one channel and the filter is 3 × 3. Rounding adds an error to each of the nine weights. Where the image is smooth, the nine pixels are nearly the same number $x$, so the output is wrong by $x$ times the *sum* of the nine errors. These errors have no reason to cancel exactly. By hand: with errors 0.02, −0.01, 0.03 and six times 0, the sum is 0.04, and a region where $x$ is 0.5 is shifted by 0.02 everywhere. Our pixels lie between 0 and 1, with a mean of 0.28, so on average over the images such a shift does not vanish. It adds a *constant* to the channel. (If the images had been shifted to a mean of 0 beforehand, this part would nearly cancel.)
@@ -760,7 +760,7 @@ show.a_hill(
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **`greedy` leaves the first layer at 2 bits and the best sum gives it 5, because a step that saves nothing is not taken, and so greedy stays in front of the hill.**
 #
-# Greedy needs that each bit saves less than the one before. Where a curve first rises and then falls, it does not see what lies behind. Steps of several bits at once would look behind the hill. In the run on this page the best sum is more than three points better. It is still a *sum*: nobody has looked for the best network. Why there is a hill was not looked into.
+# Greedy relies on each bit saving less than the one before. Where a curve first rises and then falls, it does not see what lies behind. Steps of several bits at once would look behind the hill. In the run on this page the best sum is more than three points better. It is still a *sum*: nobody has looked for the best network. Why there is a hill was not looked into.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Without a single image?
@@ -820,7 +820,7 @@ winner_table
 # ### Exercise 2 · Greedy, from above
 # ★★ · 10 minutes
 #
-# Write `greedy_bits`. `costs[i][b]` is what layer `i` costs with `b` bits, from 0 bits up; all layers have equally long lists, and begin with the *most* bits that these have. As long as the file is larger than `budget` bits, take one bit away from one layer: the one where this adds *least cost for each bit of the file*.
+# Write `greedy_bits`. `costs[i][b]` is what layer `i` costs with `b` bits, from 0 bits up; the lists of all layers are equally long, and each layer begins with the *most* bits that its list has. As long as the file is larger than `budget` bits, take one bit away from one layer: the one where this adds *least cost for each bit of the file*.
 # Layer `i` has `weights[i]` weights, so a bit less there makes the file smaller by `weights[i]`. Where two are equal, take the layer that comes first. A layer of 0 bits has none to give. Costs may be negative, and a bit less may also make a layer cheaper. Do not change the lists that you are given.
 #
 # `greedy_bits(costs, weights, budget)` → a list of whole numbers, the bits of each layer; 1 to 4 layers, 1, 2, 4 or 8 weights each; `budget` is a whole number, 0 or more
@@ -859,7 +859,7 @@ def greedy_bits_solution(costs, weights, budget):
 #
 # Write `mean_bits`: how many bits a weight of the network has on average. `weights` are the numbers of weights of the layers, `bits` the bits of a weight in each, which may also be 0. Scales and zero points are left out here.
 #
-# `mean_bits(weights, bits)` → a number; two lists of whole numbers, as long as each other, of 1 to 5 layers; each layer has 1 weight or more
+# `mean_bits(weights, bits)` → a number; two equally long lists of whole numbers, for 1 to 5 layers; each layer has 1 weight or more
 #
 # <details><summary>Hint</summary>
 # How many bits does one layer take in all? And all layers?
