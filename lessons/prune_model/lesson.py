@@ -198,7 +198,7 @@ show.derived_and_drawn(fan_in, expected, draws[3])
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Train, cut, measure, train again
 #
-# Three trained networks; copies of them are cut once, then fine-tuned for *200 steps of 50 digits*. **Control**: the same share of each layer, at random.
+# Three trained networks; copies are cut once, then fine-tuned for *200 steps of 50 digits*. **Control**: the same share of each layer, at random.
 #
 # **Predict.** At 5 % left and fine-tuned, how far is random behind global magnitude: **A** under 5 points, **B** 5 to 20, **C** over 20? And is local as good as global?
 
@@ -247,7 +247,7 @@ show.cut_and_tuned(one_cut, methods)
 #
 # <!-- page -->
 #
-# The control answers the second doubt of section 1. Random cuts with as much fine-tuning come back, too: at 10 % left most of the digits are right again. So fine-tuning alone does a great deal, even for weights that nobody chose. (It has a limit: at 1 % left the random cuts stay near guessing.) What global magnitude adds is the distance between the curves, and it grows as less is left.
+# The control answers the second doubt of section 1. Networks that were cut at random recover, too, with as much fine-tuning: at 10 % left they get most of the digits right again. So fine-tuning alone does a great deal, even for weights that nobody chose. (It has a limit: at 1 % left the random cuts stay near guessing.) What global magnitude adds is the distance between the curves, and it grows as less is left.
 #
 # Compare the random cuts with *local* magnitude, and not with global. Both remove the same share from each layer, so only the choice *within* the layers differs. In the run on this page that choice is worth some dozen points at each of the three densities after fine-tuning, and it does not grow. Between local and global the shares of the layers differ as well, and that turns out to matter at 5 %.
 
@@ -372,7 +372,7 @@ show.race_table({key: show.tuned(of_key) for key, of_key in runs.items()}, PLANS
 #
 # <!-- page -->
 #
-# Where one cut does little harm, there is little to save. At 1 % the single cut leaves a network that is close to guessing, and 200 steps at this rate do not bring it back. In three cuts it passes through 21.5 % and 4.6 %, where it can recover each time before it loses more. Both arms had the same training, so the second explanation is out: the rounds themselves help here. *By how much* is mostly a matter of the learning rate, 0.0012 for both arms, which suits one cut less. In a trial outside this page with three times that rate, one cut to 1 % had 82 % right and three cuts 89 %: 7 points in place of more than twenty. At 5 % three cuts gained nothing there. *Why* they help this does not say; *Deeper* follows it a little further, and finds the last layer again.
+# Where one cut does little harm, there is little to save. At 1 % the single cut leaves a network that is close to guessing, and 200 steps at this rate do not bring it back. In three cuts it passes through 21.5 % and 4.6 %, where it can recover each time before it loses more. Both arms had the same training, so the second explanation is out: the rounds themselves help here. *By how much* is mostly a matter of the learning rate, 0.0012 for both arms, which suits one cut less. In a trial outside this page with three times that rate, one cut to 1 % had 82 % right and three cuts 89 %: 7 points in place of more than twenty. At 5 % three cuts gained nothing there. This does not show *why* they help. *Deeper* follows the question a little further, and finds the last layer again.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercises
