@@ -777,7 +777,7 @@ Table(
 #
 # ### Why can clipping pay?
 #
-# Does a smaller step not clip the largest weights, with an error that has no bound? It does, and yet it can pay. Take the hundred weights of section 4 again. With the step 0.4, 99 of them lose 0.1 each, and the 0.6 becomes 0.4: the squared errors sum up to 99 · 0.01 + 0.04 = 1.03. Their σ is 0.117. With this step and whole steps, ±0.1 becomes ±0.117, and 0.6 is clipped to 0.117: 99 · 0.0003 + 0.23 = 0.26. One large error costs less than 99 middling ones. (Why σ? For normal data and the levels −2 to 1 a step of 1.05 σ has the least squared error, computed; our weights are only roughly normal.)
+# Does a smaller step not clip the largest weights, with an error that has no bound? It does, and yet it can pay. Take the hundred weights of section 4 again. With the step 0.4, 99 of them lose 0.1 each, and the 0.6 becomes 0.4: the squared errors sum up to 99 · 0.01 + 0.04 = 1.03. Their σ is 0.117. With this step and whole steps, ±0.1 becomes ±0.117, and 0.6 is clipped to 0.117: 99 · 0.0003 + 0.23 = 0.26. One large error costs less than 99 middling ones. (Why σ? For normal data and the levels −2 to 1 the step with the least squared error is 1.05 σ, by a calculation. Our weights are only roughly normal.)
 #
 # ### Four rules for one scale
 #
