@@ -433,7 +433,7 @@ Table(
 #
 # <!-- page -->
 #
-# With 8 bits even the channel with the smallest weights has some twenty levels left under the common scale, and the network did not suffer to begin with. With 3 or 2 bits whole channels fall on the level 0, as in the example by hand (in a trial with three such networks at 3 bits 23 to 49 of the 120 rows of `fc1`, though no filter of a convolution), and a scale of their own brings them back.
+# With 8 bits even the channel with the smallest weights has some twenty levels left under the common scale, and the network did not suffer to begin with. With 3 or 2 bits whole channels fall on the level 0, as in the example by hand, and a scale of their own brings them back. (In a trial with three such networks at 3 bits this happened to 23 to 49 of the 120 rows of `fc1`, and to no filter of a convolution.)
 #
 # It is not a law that 8 bits need no scales for each channel. It depends on how unequal the channels are. In LeNet the largest filter is a few times as high as the smallest. In MobileNet-v1 the channels differ so much that rounding the weights to 8 bits with one scale for each layer took the accuracy on ImageNet from 70.9 % to 0.1 %; with one (asymmetric) scale for each channel it was 70.4 % ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342), table 2).
 
@@ -927,7 +927,7 @@ print(f"LeNet-300-100 without a float between input and answer: {without_floats:
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### A file with a scale for each channel
 #
-# [[integers]] saved LeNet with int8 weights and one scale for each layer. With one for each channel the file has 236 scales in place of 5, one for each output. Rows of the course's ledger are made here; the file's integers come back as floats before they are computed with, so no energy of int8 is claimed for them.
+# [[integers]] saved LeNet with int8 weights and one scale for each layer. With one for each channel the file has 236 scales in place of 5, one for each output. The section also writes rows into the course's ledger. The integers of the file are turned back into floats before the network computes with them, so these rows claim no energy of int8.
 
 # %% slideshow={"slide_type": "skip"}
 stored = {}
