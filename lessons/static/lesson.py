@@ -260,7 +260,7 @@ show.holes(percent_right(uncalibrated), percent_right(calibrated))
 # - During the calibration the model still computes in float, and the observers take notes.
 # - `convert` replaces each module by its int8 version. It rounds the weights, and it stores the scale and the zero point of the result.
 #
-# Weights become `qint8`: signed integers, with the zero point 0. Activations become `quint8`: unsigned integers. With the default of `x86` these end at 127; [[observers]] says why. If an activation can be negative, its zero point lies above 0. (Kernels for x86 multiply unsigned by signed bytes.) (Section 3 says why batch norm disappears in the figure.)
+# Weights become `qint8`: signed integers, with the zero point 0. Activations become `quint8`: unsigned integers. With the default of `x86` these end at 127; [[observers]] says why. If an activation can be negative, its zero point lies above 0. Kernels for x86 multiply unsigned by signed bytes. (Section 3 says why batch norm disappears in the figure.)
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 per_channel = tq.QConfig(
