@@ -432,7 +432,7 @@ show.remedies(accuracy, files, speed)
 #
 # **By hand.** The network has 586 channels (of convolutions and of the linear layer). The two files differ by some 12,500 bytes, which is about 21 bytes for each channel. Sixteen of them are its scale and its zero point, and the rest is bookkeeping. The layer that stays in float has 288 weights, and three bytes more for each are 864. In a network whose channels have hundreds of weights the scales weigh next to nothing.
 #
-# All three repairs bring back the accuracy. Emptying is free in bytes. Read the speeds with [[measuring]] in mind: they change from run to run, and a few tenths between two rows do not decide. A part of the gain is the fusion, as the caption says. Block 1 in float costs some time: in the run on this page the network is 2.5 times as fast as float in place of 3.0. *Deeper* leaves more and more blocks in float. The histogram does *not* repair anything: in block 1 it keeps the full range, step for step. To cut off the large weights of the dead channels would cost a large squared error, and an observer cannot know that they are never used.
+# All three repairs bring back the accuracy. Emptying is free in bytes. Read the speeds with [[measuring]] in mind, because they change from run to run, and a few tenths between two rows do not decide. A part of the gain is the fusion, as the caption says. Block 1 in float costs some time: in the run on this page the network is 2.5 times as fast as float in place of 3.0. *Deeper* leaves more and more blocks in float. The histogram does *not* repair anything: in block 1 it keeps the full range, step for step. To cut off the large weights of the dead channels would cost a large squared error, and an observer cannot know that they are never used.
 #
 # What would one ship? A scale for each channel, which is what the default of `x86` does, because it also protects against wide channels that are alive. Empty the dead channels where a chip or a file format has room for one scale only. Leave a layer in float where neither helps. (Where there is room for one scale only and the wide channels are alive, *Deeper* describes a fourth way.) Section 2 is how you find the layer.
 #
@@ -749,7 +749,7 @@ side_by_side.table()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### The first blocks in float
 #
-# If block 0's output must not be stored in int8, block 0 and block 1 have to stay in float together. Here the entrance stub moves back, block by block.
+# If block 0's output must not be stored in int8, block 0 and block 1 have to stay in float together. Here the stub at which int8 begins is moved behind the first block, then behind the second and the third.
 #
 # **Predict.** The first block in float, or the first two: which wins more decibels? What happens to the speed?
 
@@ -811,7 +811,7 @@ show.engines(by_engine)
 # `x86` is no library of its own. It follows a fixed rule and does not measure: `fbgemm` for linear layers, and `onednn` for convolutions ([source](https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/quantized/cpu/OnednnUtils.h)) on **Linux** with an AVX-512 VNNI processor, at most 100 groups and symmetric weights. A depthwise convolution has as many groups as channels, so block 5 with its 128 is left to `fbgemm`. On Windows and macOS `x86` is `fbgemm`: try `onednn` by name there, if your list has it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The speed is the engine's. The next cell compares the engines, each with its own settings, on 64 images. With `qnnpack` alone int8 may be slower than float.
+# The speed, in contrast, does depend on the engine. The next cell compares the engines, each with its own settings, on 64 images. With `qnnpack` alone int8 may be slower than float.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy", "hide-input"]
 # Times each engine with its own settings, and what they refuse.
