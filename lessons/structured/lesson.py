@@ -347,7 +347,7 @@ show.forgotten(forgot, digits_right, by_chance=drawn)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. What hangs together
 #
-# In a chain a channel touches two layers. SmallResNet also has batch norms, and **shortcuts** past a block: a sum needs the same channels in both terms.
+# In a chain a channel touches two layers. SmallResNet has batch norms, and **shortcuts** past a block: both terms of a sum need the same channels.
 #
 # **Predict.** One output channel of the *first* convolution is cut. How many layers change, that one included, and why: **A** 2, **B** 4, **C** 7?
 
