@@ -266,7 +266,7 @@ show.pushes(z.detach().exp(), {"label": torch.tensor([1.0, 0.0, 0.0]), "teacher"
 #
 # <!-- page -->
 #
-# For the label the differences are $1 - 0.60 = +0.40$, $0 - 0.10 = -0.10$ and $0 - 0.30 = -0.30$. A label wants every other class as low as possible, whatever it is. It is never content: the student's answer cannot reach 1, so the step is never quite zero.
+# For the label the differences are $1 - 0.60 = +0.40$, $0 - 0.10 = -0.10$ and $0 - 0.30 = -0.30$. A label asks for every other class as low as possible, whatever it is. It is never satisfied, because the student's answer cannot reach 1, so the step is never quite zero.
 #
 # For the teacher's answer they are $+0.07$, $+0.14$ and $-0.21$. It says *how much* of each class the student should see in the image, and the student can reach it. In this image class 2 is a wrong answer, but the student saw too little of it.
 
