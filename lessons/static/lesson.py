@@ -895,7 +895,7 @@ show.error_after_each(after)
 #
 # A quarter of the bytes allows four times the speed only where a layer waits for its bytes ([[roofline]]). And some steps do not become cheaper: the call of each module costs the same, and int8 has work that float does not have, to round the image at the first stub and each result behind its sum.
 #
-# **By hand.** Suppose that a float network takes 40 ms, that three quarters of this time become four times as short, and that the rest stays. Then 30 / 4 + 10 = 17.5 ms are left, and the gain is only 40 / 17.5 = 2.3. A part that does not depend on the number of images can be found from two timings. Let one image take 0.8 ms and 64 images 19.7 ms. The 63 images more take 18.9 ms, which is 0.3 ms for each. So 0.5 of the 0.8 ms of one image do not depend on how many there are. Which of these steps takes how much in this network was not measured.
+# **By hand.** Suppose that a float network takes 40 ms, that int8 shortens three quarters of this time to a fourth, and that the rest stays. Then 30 / 4 + 10 = 17.5 ms are left, and the gain is only 40 / 17.5 = 2.3. A part that does not depend on the number of images can be found from two timings. Let one image take 0.8 ms and 64 images 19.7 ms. The 63 images more take 18.9 ms, which is 0.3 ms for each. So 0.5 of the 0.8 ms of one image do not depend on how many there are. Which of these steps takes how much in this network was not measured.
 #
 # ### To use the file later
 #
