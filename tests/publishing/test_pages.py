@@ -125,13 +125,8 @@ def test_a_way_says_what_it_brings_and_no_lesson_is_on_it_for_the_sake_of_what_i
 
 def core(lesson):
     """What a learner reads of a lesson's text and code before Deeper."""
-    deeper, kept = False, []
-    for about, body in course.CELL.findall(lesson.source.read_text(encoding="utf-8")):
-        for line in body.splitlines():
-            if line.startswith("# ## "):
-                deeper = line == f"# {course.DEEPER}"
-            kept += [line] * (not deeper and "remove-cell" not in about)
-    return "\n".join(kept)
+    text = lesson.source.read_text(encoding="utf-8")
+    return "\n".join(line for _, line, deeper in course.seen(text) if not deeper)
 
 
 def test_one_evening_is_three_hours_at_most_and_takes_a_technique_along():

@@ -17,7 +17,7 @@ from torchvision.transforms import functional as vision
 
 from course_utils import data, lottery, models, runtime
 from course_utils.files import write_whole
-from course_utils.lottery import engine
+from course_utils.lottery import engine, experiment
 from course_utils.measure import timing
 
 LR, BATCH = 1.2e-3, 60
@@ -42,8 +42,8 @@ def main(argv):
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the rows to FILE")
     args = parser.parse_args(argv)
     torch.manual_seed(0)
-    torch.set_flush_denormal(True)
-    result = timing.compare(candidates(), rounds=15, sample_seconds=0.1, device="cpu")
+    with experiment._without_subnormals():
+        result = timing.compare(candidates(), rounds=15, sample_seconds=0.1, device="cpu")
     print(f"LeNet-300-100, MNIST, batches of {BATCH}, one training step on one thread, interleaved")
     print(result)
     for name in result.samples:

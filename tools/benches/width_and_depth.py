@@ -60,14 +60,7 @@ def of_a_network(own, test, seed):
     runtime.seed_all(seed)
     whole = network(WIDTHS)
     training.fit(whole, *train, epochs=3, lr=1e-3, batch_size=100, seed=seed, device="cpu", progress=False)
-    yield {
-        "arm": "whole",
-        "budget": weights(WIDTHS),
-        "origin": None,
-        "steps": 0,
-        "rate": None,
-        **right(whole),
-    }
+    yield {"arm": "whole", "budget": weights(WIDTHS), "origin": None, "steps": 0, "rate": None, **right(whole)}
     for budget, (arm, shape), origin in product(BUDGETS, SHAPES.items(), ORIGINS):
         widths = fitting(shape, budget)
         runtime.seed_all(1_000 + seed)  # of chance, and of fresh weights

@@ -53,6 +53,18 @@ def _front_matter(lesson, _changed, _size):
     return course
 
 
+def seen(text):
+    """Yield (what heads its cell, line, whether it is under Deeper) of each line of a lesson.py that a learner sees."""
+    deeper = False
+    for about, body in CELL.findall(text):
+        if "remove-cell" in about:
+            continue
+        for line in body.splitlines():
+            if "[markdown]" in about and line.startswith("# ## "):
+                deeper = line == f"# {DEEPER}"
+            yield about, line, deeper
+
+
 @cache  # by the text: a copy of the course, as tests make it, has the same one
 def minutes(text, seconds=0):
     """How long a learner takes for a lesson: reads its words, runs it, does its exercises.
@@ -63,15 +75,11 @@ def minutes(text, seconds=0):
     Returns:
         (minutes of the core, minutes of what is under Deeper), whole numbers, rounded up.
     """
-    words, exercises, deeper = [0, 0], 0, False
-    for about, body in CELL.findall(text):
-        if "[markdown]" not in about or "remove-cell" in about:
-            continue
-        for line in body.splitlines():
-            if line.startswith("# ## "):
-                deeper = line == f"# {DEEPER}"
+    words, exercises = [0, 0], 0
+    for about, line, deeper in seen(text):
+        if "[markdown]" in about:
             words[deeper] += sum(any(map(str.isalnum, word)) for word in line.split())  # no bars of tables, no dashes
-        exercises += 0 if deeper else sum(int(found) for found in EXERCISE.findall(body))
+            exercises += 0 if deeper else sum(int(found) for found in EXERCISE.findall(line))
     return math.ceil(words[0] / WORDS_A_MINUTE + seconds / 60) + exercises, math.ceil(words[1] / WORDS_A_MINUTE)
 
 
