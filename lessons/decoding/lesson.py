@@ -99,7 +99,7 @@ show.reading_and_writing(page, opening, slower)
 #
 # <!-- page -->
 #
-# Count the characters that go through the network (the orange areas). To read, 256, one thin line. To write, 32 for the first new character, 33 for the second, and so on up to 255 for the last: together 32,144, or 126 times as many. The time need not be 126 times as long. In a short pass few characters share the calls of Python, so each character costs more.
+# Count the characters that go through the network (orange). To read, 256, one thin line. To write, 32 for the first new character, 33 for the second, and so on up to 255 for the last: together 32,144, or 126 times as many. The time need not be 126 times as long. In a short pass few characters share the calls of Python, so each character costs more.
 #
 # Why does reading need only one pass? All 256 characters are there from the beginning, and the causal mask lets each place see only what stands before it. So all places can be worked on side by side, and each gets the result that it would get if the text ended there. Writing is different: the 101st character is the *result* of the pass over the first 100, so the pass over 101 cannot begin before the other has ended. Writing is a chain of passes.
 #
@@ -356,11 +356,11 @@ show.parts_table(parts, layers, models)
 #
 # In our model the calls are the largest part. A smaller cache does not reduce it, but fewer calls do. One gets them from a compiler, or from a program without Python. Our `attend`, for example, makes more calls than it must, because `language.rotate` computes the same angles twice in every block. (Careful with our column: 4 MB may stay in the processor's own cache. Then nothing is read from memory, and the row of the reading is no limit.)
 #
-# In the wide model the products are the largest part. In the run on this page, reading the weights once takes as long as they do (even longer, as our read is not the fastest), and the arithmetic at its peak a tenth. With one matrix that stays close they take four tenths of it. So more than half of their time is waiting for weights, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In the record that [[real_model]] shows, PyTorch on one thread, in float32 and with the shape of Llama-3.2-1B, reaches 0.86 of the speed that reading allows.
+# In the wide model the products are the largest part. In the run on this page, reading the weights once takes as long as the products (longer, as our read is not the fastest), the arithmetic at its peak a tenth of that. With one matrix that stays close, they take four tenths. So more than half of their time is waiting for weights, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In the record that [[real_model]] shows, PyTorch on one thread, in float32 and with the shape of Llama-3.2-1B, reaches 0.86 of the speed that reading allows.
 #
 # *Attention* grows with the text, and it is small here.
 #
-# (The rows need not add up to 1: the calls of the products and of attention are in the third row, too, and norms, GELU, RoPE and the copies into the cache have no row of their own.)
+# (The rows need not add up to 1: the calls of the products and of attention are in the row of the calls, too, and norms, GELU, RoPE and the copies into the cache have no row of their own.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. What a step reads, and for whom

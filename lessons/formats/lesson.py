@@ -478,7 +478,7 @@ Table(
 show.gradients_by_scale(outputs)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The axis counts powers of two. A factor of $256 = 2^8$ adds 8 to each exponent, so the hill moves 8 places to the right and keeps its shape. The factor $65{,}536 = 2^{16}$ moves it by 16. The limits of fp16, the two dotted lines, stay where they are. So the share that becomes 0, which the figure counts, shrinks from several per cent to almost none. What was in the yellow part, where numbers are subnormal and have fewer digits, gets its digits back (*Deeper* measures that). The dotted line on the right is the other end: what reaches it becomes `inf`, and the step is lost. In the last frame there is still room. So a good scale is large, but not too large.
+# The axis counts powers of two. A factor of $256 = 2^8$ adds 8 to each exponent, so the hill moves 8 places to the right and keeps its shape. The factor $65{,}536 = 2^{16}$ moves it by 16. The limits of fp16, the two dotted lines, stay where they are. So the share that becomes 0, which the figure counts, shrinks from several per cent to almost none. What was subnormal, with fewer digits, gets them back (*Deeper* measures that). The dotted line on the right is the other end, just above 65,504, the largest number of fp16. What reaches it becomes `inf`, and the step is lost. The gradients of this figure are still far from it at the factor 65,536, but others may be larger. So a good scale is large, but not too large.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 6. Autocast: a type for each operation

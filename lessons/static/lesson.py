@@ -567,7 +567,7 @@ nets = {case: by_calibration[case] for case in shown}
 show.ruler_of_levels(fused.module.features[0](few), nets, highest, harm)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# All frames show the same test images, so the hill stays and only the levels move. (Mind the axis of counts: from one label to the next the number grows a thousandfold, so nearly all values lie at the very left.) In the run on this page the broken image widens the range of the first block from 11.4 to 294. In 127 steps that is first 11.4 / 127 = 0.09 between two levels, then 294 / 127 = 2.3. Ordinary images give values up to 12. Six of 128 levels are left for them, and what is smaller than half a step, 1.16, becomes 0: nine of ten values above 0. In the last frame the range went 1 % of the way to that of the broken batch, and became only about a third wider.
+# All frames show the same test images, so the hill of their values stays and only the levels move. (Mind the axis of counts: from one label to the next the number grows a thousandfold, so nearly all values lie at the very left.) In the run on this page the broken image widens the range of the first block from 11.4 to 294. In 127 steps that is first 11.4 / 127 = 0.09 between two levels, then 294 / 127 = 2.3. Ordinary images give values up to 12. Six of 128 levels are left for them, and what is smaller than half a step, 1.16, becomes 0: nine of ten values above 0. With the moving average the range went 1 % of the way to that of its broken batch, and ended a third wider.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. What it costs and what it brings

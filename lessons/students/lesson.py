@@ -144,7 +144,7 @@ show.unseen_bars(found, recognised, threes, len(test_x))
 #
 # <!-- page -->
 #
-# At both ends of the arrow the images are the same, so the images alone cannot have done it. What the first student has in addition are 45,000 answers in which the logit of 3 is higher for some images and lower for others. It probably learns what makes an image of another digit more like a three, and this raises the logit in a true three even more. (In a trial with these answers shuffled among images of the same digit, two students recognised no three: *Deeper*.)
+# The student of labels had the same images, so these alone cannot have done it. What the other has in addition are 45,000 answers in which the logit of 3 is higher for some images and lower for others. It probably learns what makes an image of another digit more like a three, and this raises the logit in a true three even more. (In a trial with these answers shuffled among images of the same digit, two students recognised no three: *Deeper*.)
 #
 # The bar $T = 1$ is the control for the temperature. The same teacher gave the answers, but in them the three of our example gets 0.02 in place of 0.13, and far fewer threes are recognised. Its students learned something of threes all the same: *Deeper*. In the paper 877 of 1,010 threes were recognised, 87 %, by another network that was trained longer.
 
@@ -262,7 +262,7 @@ show.bias_table(fixed)
 #
 # This is the difference between a threshold that is off and knowledge that is not there. Look at $b$ in the row of labels with the fewest errors: in the run on this page one of the two students does best without any bias, and the other with one above 10, which buys threes with false alarms. And where both say "3" as often as the teacher, they make *more* errors than without a bias. The student of the teacher loses nothing by the same rule: its row "as many threes" used no label at all, and is about as good as the one with labels.
 #
-# Do the sum for the first two rows, in the run on this page: 308 − 76 = 232 threes are won for 100 − 10 = 90 more false alarms. That would leave 578 − 232 + 90 = 436 errors, and there are 404. The other 32 false alarms were errors before, too: images taken for a wrong class are now taken for a three.
+# In the run on this page the teacher's student misses 308 threes without a bias and 76 with one: 308 − 76 = 232 are won, for 100 − 10 = 90 more false alarms. Of 578 errors that would leave 578 − 232 + 90 = 436, and there are 404. So 32 of the 90 were errors before, too: images taken for a wrong class are now taken for a three.
 #
 # The row "test set" is what the paper did, and in the run on this page it wins only a few errors more: one number, fitted to 10,000 images, can hardly adapt to the accidents of this test set. Many numbers could.
 

@@ -466,7 +466,7 @@ show.bill(rivals, plan.iterations)
 # *For the lecturer, 3 min.* On the board three kept weights: first values 0.3, −0.1, −0.4; newly drawn −0.2, 0.5, −0.05; *new sizes, own signs* is 0.2, −0.5, −0.05. Vote; many say A. Click: B. Point out the fairness: rows two and three have the *same* new sizes, and differ in their signs alone. "How can one bit do so much?" A sign says for or against, a size how loudly; the mask has kept the weights whose first sign was the one that the training wanted, and a newly drawn sign is wrong half of the time. The 107 % at the best rates are a share of a small gap, about a point (another processor gave 91 %), and all are best at the highest rate tried: keep "more than half", and forget the digits. After the table look at the column *untrained*: which are classifiers before any training? The first, and the second in part; new signs are at guessing.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A weight has a sign and a size. The sign says whether the unit votes for or against; the size says how strongly. **By hand.** Let the first values of three kept weights be 0.3, −0.1 and −0.4, and let the newly drawn ones be −0.2, 0.5 and −0.05. *New sizes, own signs* takes 0.2, −0.5 and −0.05: the magnitudes are those of the new draw, the signs those of the first. *The same sizes, new signs* takes −0.2, 0.5 and −0.05, the new draw as it is, which is *reinit*. So these two rows have the same magnitudes at the same places, and differ in one bit for each weight.
+# A weight has a sign and a size. The sign says whether the unit votes for or against; the size says how strongly. **By hand.** Let the first values of three kept weights be 0.3, −0.1 and −0.4, and let the newly drawn ones be −0.2, 0.5 and −0.05. *New sizes, own signs* takes 0.2, −0.5 and −0.05: the magnitudes are those of the new draw, the signs those of the first. *The same sizes, new signs* takes −0.2, 0.5 and −0.05, the new draw as it is, which is *reinit*. So these two rows have the same magnitudes at the same places, and differ in at most one bit for each weight.
 #
 # In [[ticket]] a control that shares a learning rate with the ticket looked worse than it is. So each of the three starts gets its own best of three rates here, too.
 
@@ -498,7 +498,7 @@ for name, start in zip(starts, beginnings, strict=True):
 show.signs_table(starts, untrained, plan.lr)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **More than half (B): in the run on this page 71 % of the gap if all share the rate of the search. If each has its best rate, the gap is small and the share 107 %, which is all of it, up to chance.**
+# **More than half (B): in the run on this page 71 % of the gap if all share the rate of the search. At the best rates the gap is too small to tell (107 %).**
 #
 # <!-- page -->
 #
