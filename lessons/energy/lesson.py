@@ -329,7 +329,7 @@ show.uses_of_a_weight()
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Other networks
 #
-# LeNet is a small convolutional network, another one than the LeNet-300-100 of section 1. ResNet-50 is a large one: it has 25.5 million weights and 4.1 billion MACs for an image. A weight from DRAM costs 640 pJ, a MAC 4.6.
+# LeNet is a small convolutional network; the LeNet-300-100 of section 1 has linear layers only. ResNet-50 is a large one: it has 25.5 million weights and 4.1 billion MACs for an image. A weight from DRAM costs 640 pJ, a MAC 4.6.
 #
 # The **break-even point** is the number of uses of a weight at which the arithmetic costs as much as the fetch.
 #
