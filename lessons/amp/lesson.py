@@ -175,7 +175,7 @@ for on, gap in gaps.items():
     print(f"enabled={on}: {gap:.1g}, {gap / way:.1%} of the move")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Switched on, the loop ends a few per cent of the way apart at most (B). Switched off, it is the plain loop, bit for bit.**
+# **Switched on, the loop ends at most a few per cent of the way off (B). Switched off, it is the plain loop, bit for bit.**
 #
 # <!-- page -->
 #
@@ -347,7 +347,7 @@ show.search(searched)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Clip, but when?
 #
-# **Clipping** limits the norm of all gradients together, here to 0.01. After `backward()` they are multiplied by the scale; `scaler.unscale_(optimizer)` divides them.
+# **Clipping** limits the norm of all gradients together, here to 0.01. After `backward()` they are multiplied by the scale; `scaler.unscale_(optimizer)` divides them by it.
 #
 # **Predict.** Somebody clips *before* `unscale_`, at a scale of 65,536. Is the step of SGD then **A** as it should be, **B** too long, **C** far too short? And why?
 
@@ -464,7 +464,7 @@ show.side_by_side(times, chip, units, sixteen_bits.records(), of_operations)
 #
 # <!-- page -->
 #
-# The 0.21 is that of the record. The addition moves half the bytes on both processors, and gains on both. Its gain stays below two, so it waits for more than its bytes.
+# The 0.21 is that of the record. The addition moves half the bytes on both processors, and gains on both. Its gain stays below two, so the bytes are not all that takes time.
 #
 # The product depends on the units. Without them every number is probably converted before it is multiplied. (A profile of the library's instructions would tell.) With them, divide the first row by the second, and you have the gain over the *better* fp32 product, about 2.0 in the run on this page. That is what an instruction with twice as many pairs can give. What goes beyond it is not a merit of 16 bits.
 #
