@@ -219,7 +219,7 @@ show.rank_table(units, ranks)
 # Where does it stop being true? The promise is about *one* unit, removed from a network that is otherwise whole. We are going to remove most weights together, and then each of them is missing from a network that lacks most of the others, too. *Deeper* measures how far apart the two are.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The Taylor score wants much: labels, a loss, a backward pass, and memory for the gradient of every weight. For a large language model one often has less, a few texts and just enough memory to run the model forward. So let us ask for less. We no longer try to keep the *loss*. We try to keep the *outputs of each layer*, one layer at a time. If every layer gives what it gave before, the loss stays as well.
+# The Taylor score needs much: labels, a loss, a backward pass, and memory for the gradient of every weight. For a large language model one often has less, a few texts and just enough memory to run the model forward. So let us ask for less. We no longer try to keep the *loss*. We try to keep the *outputs of each layer*, one layer at a time. If every layer gives what it gave before, the loss stays as well.
 #
 # **By hand.** A unit has two inputs and the weights 0.5 and 0.3. Here are three samples.
 #
@@ -457,11 +457,11 @@ show.race_table(outcomes)
 #
 # <!-- page -->
 #
-# It has so many of them that a good choice has hardly anything to save. Each frame adds one rule: chance first, the best one just pruned last.
+# It has so many of them that a good choice has hardly anything to save. Each frame adds one rule, from chance to the one that is best just pruned.
 #
 # Look at *random* in the left panel. It removes half of the weights without looking at anything, and a few points are lost. Where chance does so little harm, no score can be much better. In a language model half of the weights is a hard cut, and there the choice shows: Sun et al. report for LLaMA-7B a perplexity (a measure of error: lower is better) of 17.3 with magnitude over the layer and 7.3 with Wanda in each row. (From memory: look the figures up before you cite them.) That is the report of section 3 again, in which two things differ. With magnitude in each row, too, they have 13.4, so more than half of the distance remains.
 #
-# At 5 % the cut is hard for our network, too, and just pruned the arms are far apart: random gets the fewest digits right, then come magnitude and Taylor (level in each row), then Wanda's score, and the most the arm with the repair on top. Taylor looks at the loss itself and is behind Wanda all the same, because its promise was about one weight that is missing in a network which is otherwise whole. (Cut in ten rounds, it is far ahead: D1.) From the middle panel to the right one only the group changes. That gains magnitude, Taylor and Wanda some 16 to 26 points, about as much as a better score does; random gains next to nothing.
+# At 5 % the cut is hard for our network, too, and just pruned the arms are far apart: random gets the fewest digits right, then come magnitude and Taylor (level in each row), then Wanda, and Wanda with the repair gets the most. Taylor looks at the loss itself and is behind Wanda all the same, because its promise was about one weight that is missing in a network which is otherwise whole. (Cut in ten rounds, it is far ahead: D1.) From the middle panel to the right one only the group changes. That gains magnitude, Taylor and Wanda some 16 to 26 points, about as much as a better score does; random gains next to nothing.
 #
 # After 100 steps magnitude, Taylor and Wanda end within two points of each other in each row, and within half a point over both layers. Only random stays far behind. The training probably does what the repair does, and looks at the labels, too: the weights that are left learn the work of the others. So what a score is worth depends on what follows it. **Without a step the choice and the repair count. After 100 steps all choices that are not random lie within about two points.**
 
@@ -484,7 +484,7 @@ show.race_table(outcomes)
 #
 # The number of rounds belongs to this list (D1), and so does the learning rate. All arms were trained on at 0.002. In trials outside this page, with 5 % of both layers, we also took 0.001, 0.004 and 0.008. At 0.001 magnitude was the last of the three (93.0 % right, Wanda 93.9, Taylor 94.2), and at 0.008 the first (95.6, 95.1, 93.8). With the best of these for each it is magnitude 95.6, Wanda 95.1 and Taylor 94.9. So it is the rate, and not the score, that decides their order after the steps. *Random* was five points or more behind at every rate.
 #
-# Two causes were told and not tested. That the arms end close together because the rest learns the work of the others is probable; masks with the *same* loss just pruned, trained on, would test it. And that half density is easy *because* the network has weights to spare could be tested with a network that is just large enough.
+# This lesson names two causes without testing them. That the arms end close together because the rest learns the work of the others is probable; masks with the *same* loss just pruned, trained on, would test it. And that half density is easy *because* the network has weights to spare could be tested with a network that is just large enough.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercise
@@ -614,7 +614,7 @@ show.together_table(at_once)
 # | Taylor | 48.5 | 72.0 | 74.2 | 91.2 |
 # | Wanda | 66.4 | 57.0 | 82.0 | 79.7 |
 #
-# Taylor gains some twenty points, and over both layers it passes even the arm with the repair. So it was behind because its promise had been asked for too much at once. Wanda loses by the rounds. In each row they change nothing in `fc1`, because its inputs are always the pixels; they change `fc2`, whose inputs come from an `fc1` that has been cut. Why the newer norms are the worse ones there, we have not found out. So the order in section 5 is that of a single cut, and of nothing else.
+# Taylor gains some twenty points, and over both layers it passes even the arm with the repair. So it was behind because the single cut applied a promise about one weight to 95 % of them at once. Wanda loses by the rounds. Where each row is a group, the rounds change nothing in `fc1`, because its inputs are always the pixels; they do change the choice in `fc2`, whose inputs come from an `fc1` that has been cut. Why the norms that are computed anew make worse choices there, we have not found out. So the order in section 5 holds for a single cut only.
 #
 # ### D2. Movement, and an order that the output error does not have
 #
