@@ -130,7 +130,7 @@ print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
 #
 # The second measurement is a **control**: it repeats the first one and changes what might be the reason, here the order. If the notes were the reason, then the call with the notes would be the slower one in either order. In our trials, however, the call that came first was usually the slower one, with or without notes.
 #
-# It is not a perfect control, because the order is not all that has changed. Before, the first call was also the first one of the whole *process*. This time it was not, and that is probably why the difference is so much smaller. (In fresh processes in which the call *without* notes came first, that first call took 2 to 24 times as long as the second.) For a strict control, restart the kernel and run this measurement in place of the first.
+# It is no perfect control, because not only the order has changed. Before, the first call was also the first one of the whole *process* (the running Python). This time it was not, and that is probably why the difference is so much smaller. (In fresh processes in which the call *without* notes came first, that first call took 2 to 24 times as long as the second.) For a strict control, restart the kernel and run this measurement in place of the first.
 #
 # These few calls cannot show what the notes cost, because single calls scatter too widely. Section 5 measures it.
 
@@ -324,7 +324,7 @@ show.drift(drifting)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **In blocks the report says that B is slower than A by about 14 %, although they are the same function; in turn almost nothing is left of it.** Had B run first, B would have looked faster by about as much.
 #
-# In blocks of 30 calls the middle call of A takes 1.074 seconds and that of B 1.226, because half of the whole drift lies between the two. 1.226 / 1.074 = 1.14. More calls in each block do not help: if the drift over the whole run stays the same, half of it still lies between the two middles. Repetition reduces the effect of chance, and not a bias. Turns do not help when the two disturb *each other*, for example when one leaves the caches full of its own data. Then no order is fair, and you have to say in which situation you measure.
+# If the first call takes 1 second, the middle call of A takes 1.074 and that of B 1.226, because half of the whole drift lies between the two. 1.226 / 1.074 = 1.14. More calls in each block do not help: if the drift over the whole run stays the same, half of it still lies between the two middles. Repetition reduces the effect of chance, and not a bias. Turns do not help when the two disturb *each other*, for example when one leaves the caches full of its own data. Then no order is fair, and you have to say in which situation you measure.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Do it with four calls, by hand. Because of the drift they take 1.0, 1.1, 1.2 and 1.3 seconds, whatever runs in them.
