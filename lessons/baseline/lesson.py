@@ -243,7 +243,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **An optimizer never sees three of the seven tensors (D): they are the buffers of the batch norm.** It needs two of them to answer for a single image, which has no batch.
+# **An optimizer never sees three of the seven tensors (D): they are the buffers of the batch norm.** The batch norm needs two of them to answer for a single image, which has no batch.
 #
 # <!-- page -->
 #
@@ -387,7 +387,7 @@ print(f"twice that:                    {2 * 2**0.5 * 100 * error:.2f} points")
 #
 # **By hand.** Two networks see the same ten images. The first fails on the images 7, 8 and 9, and the second on 9 and 10. They disagree on three images: the second *won* the images 7 and 8 from the first, and *lost* image 10 to it. Its lead is 2 − 1 = 1 image. Image 9, which is hard for both, and the six easy ones say nothing about which is better.
 #
-# The *sibling* is trained from another seed. For the copies we round the numbers of each tensor to evenly spaced values, from minus the largest magnitude in the tensor to plus that magnitude. If the largest magnitude is 0.6, the 7 values of 3 bits are −0.6, −0.4, −0.2, 0, 0.2, 0.4 and 0.6, and 0.27 becomes 0.2. With the 255 values of 8 bits it becomes 0.269.
+# For the copies we round the numbers of each tensor to evenly spaced values, from minus the largest magnitude in the tensor to plus that magnitude. If the largest magnitude is 0.6, the 7 values of 3 bits are −0.6, −0.4, −0.2, 0, 0.2, 0.4 and 0.6, and 0.27 becomes 0.2. With the 255 values of 8 bits it becomes 0.269.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -444,7 +444,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **By hand.** Two networks disagree on 5 images, and one of them wins 4 : 1. How often do five fair coins fall at least as one-sided? Five coins can fall in $2^5 = 32$ ways, all equally likely. In 1 of them all five show heads, in 5 of them four do. That makes 6 ways with four heads or more. We must also count the ways with four *tails* or more, another 6, since we would have been as impressed by 1 : 4. So it happens in 12 of 32 cases, 38 %. Nobody should be impressed by 4 : 1.
 #
-# The 38 % are the **p-value**: how often luck alone gives a result at least as one-sided. If it is below 0.05, many fields say that the difference is *significant*: luck is then a bad explanation. In [[measuring]] the coins were rounds of a race, here they are the images on which two networks disagree. Used in this way the sign test is also called the *exact McNemar test*. The p-value is not the probability that the two networks are equally good: it is worked out as if they were. Nor does it say how large the difference is.
+# The 38 % are the p-value of 4 : 1. If a p-value is below 0.05, many fields say that the difference is *significant*: luck is then a bad explanation. In [[measuring]] the coins were rounds of a race, here they are the images on which two networks disagree. Used in this way the sign test is also called the *exact McNemar test*. The p-value is not the probability that the two networks are equally good: it is worked out as if they were. Nor does it say how large the difference is.
 #
 # In the next cell, `math.comb(n, k)` is the number of ways in which $k$ of $n$ coins show heads.
 
@@ -565,7 +565,7 @@ show.speed_of(raced)
 #
 # The fair baseline must be the best *under the same conditions*: for a time the same device, threads and batch. A slow baseline flatters every technique. In the same way a baseline that was trained for fewer passes, or with a badly chosen learning rate, flatters every new method of training. When you read "5 times faster", ask: faster than *what*?
 #
-# A size has a fair baseline, too. "A quarter of the size, and as good as before": a quarter of *what*? Compared with float32, int8 takes a quarter of the bytes. But float16 takes half, and in a trial a float16 copy of our network was right exactly when the original was, for every one of the 10,000 images. Compared with *that* copy, int8 saves one half. And if a technique removes three quarters of the weights, ask how good a network is that was made small from the start. In a trial, one with less than a quarter of our parameters got within a few tenths of a point of ours (*Deeper* has the numbers). So suppose that a technique removes three quarters of our weights, and the accuracy stays the same. Compared with the small network it is a few tenths of a point better, and that is its gain.
+# A size has a fair baseline, too. "A quarter of the size, and as good as before": a quarter of *what*? Compared with float32, int8 takes a quarter of the bytes. But float16 takes half, and in a trial a float16 copy of our network was right exactly when the original was, for every one of the 10,000 images. Compared with *that* copy, int8 saves one half. And if a technique removes three quarters of the weights, ask how good a network is that was made small from the start. In a trial, one with less than a quarter of our parameters got within a few tenths of a point of ours (*Deeper* has the numbers). So suppose that a technique removes three quarters of our weights, and the accuracy stays the same. Compared with the small network, what remains is a few tenths of a point better, and that is the technique's gain.
 #
 # The course's table of results, the **ledger**, compares each model with the same model in *eager* fp32, which is how PyTorch usually runs it. That is not the best baseline for speed; *Deeper* says why we use it.
 
@@ -774,7 +774,7 @@ with tempfile.TemporaryDirectory() as folder:
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Where does the standard error come from?
 #
-# One image counts 1 with the probability $p$, else 0. Such a number has the variance $p\,(1-p)$, the mean squared distance from its mean. The variances of $n$ independent images add up to $n\,p\,(1-p)$. We divide the sum of the images by $n$, and so the variance by $n^2$; and the root of it is the formula of section 4. Variances also add up for the difference of two networks, hence the $\sqrt 2$.
+# One image counts 1 with the probability $p$, else 0, so its mean is $p$. Its *variance* is the mean squared distance from that mean: the distance is $1-p$ with the probability $p$, and $p$ otherwise, which gives $p\,(1-p)^2 + (1-p)\,p^2 = p\,(1-p)$. With $p = 0.9$ that is $0.9 \cdot 0.01 + 0.1 \cdot 0.81 = 0.09$. The variances of $n$ independent images add up to $n\,p\,(1-p)$. We divide the sum of the images by $n$, and so the variance by $n^2$; and the root of it is the formula of section 4. Variances also add up for the difference of two networks, hence the $\sqrt 2$.
 #
 # For many disagreements there is a shortcut: of $m$ coins the difference between heads and tails is typically $\sqrt m$. Why the root? Let heads count +1 and tails −1. Each further coin moves the sum from $s$ to $s + 1$ or $s - 1$, and the mean of $(s+1)^2$ and $(s-1)^2$ is $s^2 + 1$. So each coin adds 1 to the average square; after $m$ coins it is $m$, and a typical lead is $\sqrt m$. So with $m$ disagreements the standard error of a paired difference is $\sqrt m / n$: for 100 of 10,000 images it is 10 images or 0.1 points, and two of them are 0.2. For fewer than about twenty disagreements take the sign test, which needs no approximation.
 #
