@@ -253,7 +253,7 @@ show.shares_table(seconds, {batch: intensity(batch) for batch in inputs}, bandwi
 #
 # <!-- page -->
 #
-# Add the first two times of a row: in the run on this page the measured time is longer than that sum in every row, and in proportion by far the most for 16 inputs, by nearly half. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what. So why did 16 inputs take longer than one in section 1? With a ridge of 3 the roof itself gives them 8 / 3 = 2.7 times the time of one input. What they took beyond that it does not explain.
+# Add the first two times of a row: in the run on this page the measured time is longer than that sum in every row, and in proportion by far the most for 16 inputs, by nearly half. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what. So why did 16 inputs take longer than one in section 1? With a ridge of 3 the roof itself gives them 8 / 3 = 2.7 times the time of one input. It does not explain what they took beyond that.
 #
 # One candidate is the library: for large matrices it has a routine that keeps parts of them in the caches, for a single input another one, and for a few inputs neither may fit well. *Deeper* tests this with a second library. So a roofline answers one question: what is the least time? Where a layer stays far below the roof, it raises another: what takes the rest?
 #
@@ -294,7 +294,7 @@ read = show.again_or_in_turn(taken)
 # 2. Both came from a cache that holds all 537 MB, which is rare.
 # 3. The routine for one input is so slow that a faster cache would not show.
 #
-# *Deeper* reads larger and larger sets of numbers. In the run on this page the layer reads weights that fit into a near cache more than twice as fast as 67 MB. That is a sign that with 67 MB it waits for its weights; not even this shows from where they come.
+# *Deeper* reads larger and larger sets of numbers. In the run on this page the layer reads weights that fit into a near cache more than twice as fast as 67 MB. This speaks against the third explanation: with 67 MB the layer waits for its weights. From where they come not even this shows.
 #
 # For your own benchmark you need not know it: let many layers take turns, as in a network.
 #
