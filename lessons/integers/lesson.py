@@ -725,7 +725,7 @@ for change, (step, offset, old_step, old_offset) in compared.items():
 show.errors_of_fc1(networks, test_images[:1000], rounded)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With 8 bits the outputs are off by much less than the weights. With the same weights in random order they are off by nearly as much as the weights. So it is the order which training has given to the weights that lets the outputs stand out. In a trial with the bits in between, each bit that was taken away doubled both errors, down to 5 bits. From 5 bits to 4 the weights' error doubled again, but that of the outputs grew 2.7 to 3.8 times. The reason is probably that more and more weights become 0. The error of such a weight is the weight itself, with a minus sign, so these errors pull in the same direction as the weights do and no longer cancel. With 2 bits this is so for nearly every weight.
+# With 8 bits the outputs are off by much less than the weights. With the same weights in random order they are off by nearly as much as the weights. So it is the order which training has given to the weights that makes the outputs large beside their errors. In a trial with the bits in between, each bit that was taken away doubled both errors, down to 5 bits. From 5 bits to 4 the weights' error doubled again, but that of the outputs grew 2.7 to 3.8 times. The reason is probably that more and more weights become 0. The error of such a weight is the weight itself, with a minus sign, so these errors pull in the same direction as the weights do and no longer cancel. With 2 bits this is so for nearly every weight.
 #
 # ### What does a zero point cost?
 #
