@@ -435,7 +435,7 @@ Table(
 #
 # With 8 bits even the channel with the smallest weights has some twenty levels left under the common scale, and the network did not suffer to begin with. With 3 or 2 bits whole channels fall on the level 0, as in the example by hand, and a scale of their own brings them back. (In a trial with three such networks at 3 bits this happened to 23 to 49 of the 120 rows of `fc1`, and to no filter of a convolution.)
 #
-# It is not a law that 8 bits need no scales for each channel. It depends on how unequal the channels are. In LeNet the largest filter is a few times as high as the smallest. In MobileNet-v1 the channels differ so much that rounding the weights to 8 bits with one scale for each layer took the accuracy on ImageNet from 70.9 % to 0.1 %; with one (asymmetric) scale for each channel it was 70.4 % ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342), table 2).
+# It is not a law that 8 bits need no scales for each channel. It depends on how unequal the channels are. In LeNet's convolutions the largest filter is a few times as high as the smallest. (A row of `fc1` that vanishes at 3 bits is less than a seventh as high as the highest.) In MobileNet-v1 the channels differ so much that rounding the weights to 8 bits with one scale for each layer took the accuracy on ImageNet from 70.9 % to 0.1 %; with one (asymmetric) scale for each channel it was 70.4 % ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342), table 2).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. A linear layer in integers
