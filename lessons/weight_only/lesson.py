@@ -143,7 +143,7 @@ def codes_of(part, scale, zero, bits):
 # *For the lecturer, 3 min.* Go on with the row on the board: put 0.06, −0.02, 0.01, −0.03 behind the four weights. With the scale 0.3 all four become 0. Draw a bar between the halves and give the second its own scale, 0.09 / 3 = 0.03: they become 0.06, −0.03, 0, −0.03. Then the code. Say: "First function: smallest and largest of each group, the step between levels, and the code of 0. Second: divide, round, add, clamp." Ask what the two inner `clamp` of the first line are for: they make the range reach from 0 or below to 0 or above: 0 must be a level. Ask: "What happens with groups of 48 in a row of 128?" 128 is 2 · 48 + 32, so they do not fit, and the function in the notebook refuses. "Do we need the zero point?" Without it the levels with the scale 0.3 are −0.6, −0.3, 0, 0.3: 0.6 is cut off, and nothing needs −0.6.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `grid_of` finds the smallest and the largest weight of each group, the step between two levels, and the code of 0. `codes_of` divides, rounds and adds, as we did by hand; `clamp` brings a code that would lie beyond the last level back to it. 0 has to be one of the levels, because the zero point is stored as a code. So it needs no more than the bits of a weight, and the levels may be shifted a little against the weights.
+# `grid_of` finds the smallest and the largest weight of each group, the step between two levels, and the code of 0. `codes_of` divides, rounds and adds, as we did by hand; `clamp` brings a code that would lie beyond the last level back to it. The zero point is stored as a code, so it takes no more bits than a weight. For this 0 has to be a level, so the levels may be shifted a little against the weights.
 #
 # What does the zero point buy? Without it, four codes usually stand for −2, −1, 0 and 1 times the scale. Take the row of four weights again, 0.6, −0.2, 0.1 and −0.3. With the scale of 0.3 the levels are −0.6, −0.3, 0 and 0.3, so 0.6 is cut off to 0.3, while nothing needs the level −0.6. With a scale of 0.6 the level 0.6 is there, but −0.2 and 0.1 both become 0. A zero point moves all four levels to where the weights are. With 4 bits this matters less, because then there are seven levels or more on each side of 0.
 
@@ -238,9 +238,9 @@ show.texts_table(floats, by_text)
 # The perplexity itself changes by more than a tenth from one set of pieces to another: some modules are harder to predict. The *ratio* to float on the same pieces changes much less. So compare two models only on the same text, and by their ratio. How large must a difference between two ratios be? For two ways to round, repeat *both* on the other texts, and see whether the difference keeps its sign. Section 4 does that.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Our codes are small numbers, but each is stored in a float of 32 bits. Nothing has been saved so far. Even the smallest integer type of PyTorch takes a whole byte, so a 4-bit code in it wastes half of the bits.
+# Our codes are small numbers, but each is stored in a float of 32 bits. Nothing has been saved yet. Even the smallest integer type of PyTorch takes a whole byte, of which a 4-bit code wastes half.
 #
-# **Two codes in a byte, by hand.** The codes are 7 and 12. A byte has 256 values, and $16 \times 16 = 256$, so two codes of 4 bits fit exactly: store $7 + 16 \times 12 = 199$. To get them back, divide by 16: $199 = 12 \times 16 + 7$. The quotient is the second code, the remainder is the first. In bits: 12 is `1100`, 7 is `0111`, and 199 is `11000111`: the bits of both, side by side. This is called **packing**.
+# **Two codes in a byte, by hand.** The codes are 7 and 12. A byte has 256 values, and $16 \times 16 = 256$, so two codes of 4 bits fit exactly: store $7 + 16 \times 12 = 199$. To get them back, divide by 16: $199 = 12 \times 16 + 7$. The quotient is the second code, the remainder is the first. In bits: 12 is `1100`, 7 is `0111`, and 199 is `11000111`: the bits of both, side by side.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Packed into bytes
@@ -381,7 +381,7 @@ show.race_table(layer, races)
 #
 # <!-- page -->
 #
-# The two rows of 4 bits read the same packed bytes from memory, so the difference between them comes from *where* and *how* the codes become floats. Is it the writing, or the arithmetic of unpacking? In a trial we copied the bfloat16 matrix into new memory and did nothing else. That alone took about eight times as long as the whole product in float32, and each of the four steps of unpacking (take the codes apart, make them bfloat16, subtract 8, multiply by the scale) took nearly as long as such a copy. So the large new matrices that are written are what costs so much, and by more than their bytes, which are some four times those of the float32 product. (Into memory already in use, the copy took a fifth of the time.)
+# The two rows of 4 bits read the same packed bytes from memory, so the difference between them comes from *where* and *how* the codes become floats. Is it the writing, or the arithmetic of unpacking? In a trial we copied the bfloat16 matrix into new memory and did nothing else. That alone took about eight times as long as the whole product in float32, and each of the four steps of unpacking (take the codes apart, make them bfloat16, subtract 8, multiply by the scale) took nearly as long as such a copy. So what costs so much is writing large new matrices. Their bytes alone do not explain it, because they are only some four times those of the float32 product. (Into memory already in use, the copy took a fifth of the time.)
 #
 # The kernel does not win as much as the bytes promise: it reads about a sixth of the bytes of float32 and is far from six times as fast in the run on this page. In the same trial, merely adding up the float32 weights took as long as the product with them, so in float32 the reading decides. At that speed the packed bytes would be read in about a quarter of the kernel's time, so there the reading no longer decides. Turning the codes into floats now probably takes most of the time (a kernel that only reads the packed bytes would test it). The row of bfloat16 is a warning of the same kind: it reads half of the bytes, and in the run on this page it is hardly faster than float32. The bytes give an upper limit for the speed; they do not say that a product reaches it. Other processors, more threads and other kernels give other numbers.
 #
@@ -407,7 +407,7 @@ show.under_the_roof(layer, races)
 # From this follows when fewer bits for the weights do *not* make a model faster:
 #
 # - **No kernel.** If nothing unpacks the codes inside the processor, more bytes move than before. The file is small, and the model is slow.
-# - **Many inputs at once.** A batch of 64 texts, or a prompt of 64 tokens, reads each weight once and uses it 64 times. Beyond the ridge of the roofline the arithmetic decides. It is still done in float, and unpacking comes on top.
+# - **Many inputs at once.** A batch or a prompt reads each weight once and uses it many times. With the opening's numbers, 10 inputs bring 16 bits to the ridge of the roofline, 10 operations a byte. From there on the arithmetic decides. It is still done in float, and unpacking comes on top.
 # - **Something else takes the time.** In our small model the calls of Python are the largest part of a step ([[decoding]]), and with a long text the KV cache may be larger than the weights.
 #
 # In all three cases the packed model still needs less space, so a model that did not fit into the memory may fit now. (Where the codes are unpacked first, it fits only if one layer is unpacked at a time.)
