@@ -263,7 +263,7 @@ def train(net, masks, steps, seed):  # step 2
 #
 # `state_dict()` would not do for step 1. It copies nothing: it returns the network's own tensors, and training will overwrite them. Section 4 shows what comes of that.
 #
-# Why is the *gradient* multiplied by the mask, and not the weight after each step? For the weight either works. But Adam keeps two running averages of each gradient. With the gradient masked these averages stay 0 too, so nothing is stored up that would move the weight later.
+# Why is the *gradient* multiplied by the mask, and not the weight after each step? Either way a removed weight stays 0. But Adam keeps two running averages of each gradient. With the gradient masked these averages stay 0 too, so nothing is stored up that would move the weight later.
 #
 # Each call makes a *new* optimizer. The averages of the old one belong to the trained weights of the round before, and these are thrown away.
 #
@@ -512,7 +512,7 @@ show.over_rates(lab, RATES)
 #
 # <!-- page -->
 #
-# At 0.0012 the ticket was between one and two points below its own best, and the controls were five or six points below theirs. Why? Probably because the ticket starts as a classifier (section 1) and has only a little to learn in 200 steps, while the others start at guessing and have to move their weights much further. A test is to give all of them more steps: then the low rate should be less of a handicap. The record under *Deeper* did that. With 5,000 iterations the low rate costs *reinit* only 0.6 points on the held-out images (and 0.2 on the test images).
+# At 0.0012 the ticket was between one and two points below its own best, and the controls were about five points below theirs. Why? Probably because the ticket starts as a classifier (section 1) and has only a little to learn in 200 steps, while the others start at guessing and have to move their weights much further. A test is to give all of them more steps: then the low rate should be less of a handicap. The record under *Deeper* did that. With 5,000 iterations the low rate costs *reinit* only 0.6 points on the held-out images (and 0.2 on the test images).
 #
 # If the best rate of an arm is the highest that was tried, its true best may lie beyond, and the lead may be another one there. We looked: at 0.0384, outside this page, each of the three arms was worse than at 0.0192 on the held-out images. With the function of Exercise 2 you can do the same.
 
@@ -527,7 +527,7 @@ show.over_rates(lab, RATES)
 # *For the lecturer, 3.5 min.* Say what the three rows are: values, places, the hypothesis itself. Vote on the row, then click: the third, −1.2, −0.4, +1.3. Read the table by columns. Let the room say for each column what they would have published. (First: "four points by the values, and still behind dense." Second: "one point by the values, places hardly, level with dense." Third: "the ticket beats the dense network with 7 % of the weights." The same code.) Then ask why the last column belongs to "each arm at its best": a ticket is made by trainings, and these have a rate, too.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The third condition needs a word. A ticket is the result of a search, and the search consists of trainings: train, prune, rewind, train again. These were all made at 0.0012. Is that a good rate to *find* a mask? An arm is at its best only if its search is. So somebody searched once more, at 0.0048, and then trained the three arms under the new masks, again at the three rates. It takes as long as everything before it, so we read it from a record that came with the course. (The seeds are ours; the new values and the random masks were drawn anew. To train the networks here, use `lab.train(…, found=0.0048)` and `lab.gaps(…, found=0.0048)`.)
+# The third condition needs an explanation. A ticket is the result of a search, and the search consists of trainings: train, prune, rewind, train again. These were all made at 0.0012. Is that a good rate to *find* a mask? An arm is at its best only if its search is. So somebody searched once more, at 0.0048, and then trained the three arms under the new masks, again at the three rates. It takes as long as everything before it, so we read it from a record that came with the course. (The seeds are ours; the new values and the random masks were drawn anew. To train the networks here, use `lab.train(…, found=0.0048)` and `lab.gaps(…, found=0.0048)`.)
 
 # %% slideshow={"slide_type": "skip"}
 recorded = show.Recorded()
@@ -550,7 +550,7 @@ show.what_is_left(conditions)
 #
 # **The values** (*ticket − reinit*): the ticket leads in every seed and in every column. This half of the claim stands. But the lead in the first column is more than three times as large as in the second.
 #
-# **The places** (*reinit − random*): of nearly one point a third is left. With other draws of the two arms it was not even above 0 in every seed (the record under *Deeper*). So from 200 iterations we cannot say that the places alone help. With 1,000 and with 5,000 they do, in every seed of the record.
+# **The places** (*reinit − random*): with each arm at its best rate a lead of 0.7 points is left in the run on this page, and it is not above 0 in every seed. With other draws of the two arms 0.1 points were left (the record under *Deeper*). So from 200 iterations we cannot say that the places alone help. With 1,000 and with 5,000 they do, in every seed of the record.
 #
 # **The hypothesis itself** (*ticket − dense*): under masks of the better search a network with 7 % of the weights beats the dense one, and the dense one had its best rate, too.
 #
@@ -598,7 +598,7 @@ show.sooner(lab, BEST)
 # *For the lecturer, 2 min.* Cover the right column with your hand, go through the rows, and ask each time for the evidence: rows 1 to 3 and 5 are the rows of *What is left of the lead?*, row 4 is the last figure. "Done" means that more steps would not raise it: after 200 iterations dense is still learning, so a ticket that is ahead may only be faster. Then ask what a referee would still miss: more seeds, longer trainings, other networks.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A short training favours networks that learn quickly, whether or not they would end higher. After 200 iterations the dense network is still learning, so a ticket that is ahead of it may only be faster.
+# A short training favours networks that learn quickly, whether or not they would end higher. After 200 iterations the dense network is still learning, so a ticket that is ahead of it may only be faster. And LeNet-300-100 is a small network. For deeper ones J. Frankle and others report winning tickets when the kept weights go back to an early *iteration* of the training, in place of the very first values; [lesson 5.2](2_ticket_full.ipynb) says what that changes.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
