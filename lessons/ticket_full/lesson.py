@@ -159,9 +159,9 @@ show.fair_and_unfair(record, lead)
 #
 # The paper says the same: at iteration 50,000 its winning tickets are *up to 0.35 points* better (section 2, quoted here from a summary of it; look it up before you cite it). It adds that nearly all networks have 100 % of the *training* images right by then. So the tickets are not better because they fit the training images better.
 #
-# Why should a network with fewer weights be better? The usual guess is that it cannot fit so much of what is peculiar to the training images. But then any sparse network should gain. At 21.1 %, at their end, *reinit* and *random* have as few weights as the ticket, and are *behind* the dense network, by 0.20 and 0.16 points (the table under *Deeper*). With fewer weights they are further behind. So there, at this rate, it takes the right places with the right values. Why these help at the end, and not only at the start, the record cannot tell. At 51.3 % the controls do not refute the guess: on the test images they too are a little above dense, by 0.07 and 0.04 points, and the ticket's own lead of 0.11 is hardly larger.
+# Why should a network with fewer weights be better? The usual guess is that it cannot fit so much of what is peculiar to the training images. But then any sparse network should gain. At 21.1 %, at their end, *reinit* and *random* have as few weights as the ticket, and are *behind* the dense network, by 0.20 and 0.16 points (the table under *Deeper*). With fewer weights they are further behind. So there, at this rate, a sparse network needs the right places with the right values to be ahead. Why these help at the end, and not only at the start, the record cannot tell. At 51.3 % the controls do not refute the guess: on the test images they too are a little above dense, by 0.07 and 0.04 points, and the ticket's own lead of 0.11 is hardly larger.
 #
-# The other two lines show what the choice of the moment does. Both at their stop (orange), the ticket looks better with few weights, and at 80 % level. The grey line is the mixed comparison: it lies below the blue one wherever tickets gain after their stop, and it would have made tickets with 80 and 64 % losers.
+# The other two lines show what the choice of the moment does. Both at their stop (orange), the ticket looks better with few weights, and level at 80 %. The grey line is the mixed comparison: it lies below the blue one wherever tickets gain after their stop, and it would have made tickets with 80 and 64 % losers.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Two fair rules that disagree
@@ -195,7 +195,7 @@ show.three_rules(record, lead, better_place)
 #
 # <!-- page -->
 #
-# From +0.15 to −0.16 the lead falls by 0.31 points. Dense gains 0.19 of them, so the ticket loses the other 0.12. It matters because both rules hold one arm back here: at the stop dense is not yet at its best, and at the end the ticket is no longer at its best.
+# From +0.15 to −0.16 the lead falls by 0.31 points. The gain of dense makes 0.19 of them, so the ticket loses the other 0.12. It matters because both rules hold one arm back here: at the stop dense is not yet at its best, and at the end the ticket is no longer at its best.
 #
 # The third rule does neither. At 3.6 % it takes the stopped ticket and the finished dense network, which in section 1 was a fault. What is the difference? There one reader had *decided* to mix. Here each arm was free to choose, by images on which no result is reported, and at 80 % the same rule reads both arms at their end. So a comparison is not fair because two words are equal. It is fair when both arms had the same choice, and neither was held back.
 #
@@ -277,7 +277,7 @@ show.when_they_stop(record)
 show.beside_the_paper(record, lead)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Neither is safe: one seed disagrees in two of the four rows of times, and in one of the five rows of accuracies, which is hardly a difference.**
+# **A re-run can miss either: one seed disagrees in two of the four rows of times, and in one of the five rows of accuracies.**
 #
 # <!-- page -->
 #
@@ -387,7 +387,7 @@ files.table()
 #
 # <!-- page -->
 #
-# **By hand.** A dense weight has 32 bits. With 7 % left there are 0.07 · 32 = 2.2 bits of values for each place, and 1 bit of mask: 3.2 of 32, a tenth. With 3.6 % left it is 1.2 + 1 = 2.2 bits, fourteen and a half times smaller before the headers of the file, and nearly half of that is mask.
+# **By hand.** A dense weight has 32 bits. With 7 % left there are 0.07 · 32 = 2.2 bits of values for each place, and 1 bit of mask: 3.2 of 32, a tenth. With 3.6 % left it is 1.2 + 1 = 2.2 bits, and nearly half of them are mask. That is fourteen and a half times smaller before the headers of the file.
 #
 # So "more than 90 % compression" is true of the *weights* and only just true of the *bytes*. Where everything is put through gzip, the stored zeros shrink by themselves, and at 7 % the format with bits and values is only about twice as small as that.
 #
@@ -449,7 +449,7 @@ show.bill(rivals, plan.iterations)
 #
 # **By the paper's schedule** the price is higher. It leads to 7 % in twelve rounds, because it removes 20 % at a time, and so to 13 trainings of 50,000 iterations each; to 3.6 % it is 15 rounds and 16 trainings.
 #
-# **By hand.** Does the earlier stop of section 3 pay this back? At 21.1 % the ticket needs 0.58 of dense's iterations, so each training of it saves 0.42 of one. Seven trainings come before it. Say that each of these is stopped as well, and counts as much as a dense one up to its stop. Then the ticket has to be trained 7 / 0.42, or about 17 times, before anything is saved. (With the seven stops of the record it is about 12 times. Whether masks of stopped networks are as good was not tested.) Who trains the same network so often? Only somebody who uses a mask again and again, for example for other data, and whether it wins there would have to be tested first.
+# **By hand.** Does the earlier stop of section 3 pay this back? At 21.1 % the ticket needs 0.58 of dense's iterations, so each training of it saves 0.42 of one. Seven trainings come before it. Suppose that each of these is stopped early, too, and costs as much as a dense one up to its stop. Then the ticket has to be trained 7 / 0.42, or about 17 times, before anything is saved. (With the seven stops of the record it is about 12 times. Whether masks of stopped networks are as good was not tested.) Who trains the same network so often? Only somebody who uses a mask again and again, for example for other data, and whether it wins there would have to be tested first.
 #
 # This was measured with 200 steps a training, where 600 steps more are a great deal. With long trainings the last one alone can teach the weights nearly everything, and the loss should become small. A. Renda et al. ([2020](https://arxiv.org/abs/2003.02389)) trained larger networks to the end. They keep the trained weights, begin the schedule of the learning rate anew, call it **learning-rate rewinding**, and find it as good as rewinding the weights, or better.
 
