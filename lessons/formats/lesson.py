@@ -316,7 +316,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **In fp16 `sum()` gives exactly 10,000, and in bf16 it gives 9,984. It adds up in a wider format and rounds only the result.**
+# **In fp16 `sum()` gives exactly 10,000, and in bf16 it gives 9,984, because it adds up in a wider format and rounds only the result.**
 #
 # <!-- page -->
 #
@@ -391,7 +391,7 @@ Table(
 #
 # <!-- page -->
 #
-# A typical weight of this network is 0.025. Half a gap of bf16 is there 1/500 to 1/250 of it, 0.00005 to 0.0001. A step of SGD is the learning rate times the gradient, and a typical one is ten times smaller. So the weight stays where it is, again and again: the small steps never add up, as in the count of section 1. The gaps of fp16 are eight times smaller.
+# A typical weight of this network is 0.025. Its exponent is −6, so the gap of bf16 is there $2^{-6-7} = 0.00012$, and half of it is 0.00006. A step of SGD is the learning rate times the gradient, and a typical one is some ten times smaller than this half. So the weight stays where it is, again and again: the small steps never add up, as in the count of section 1. The gaps of fp16 are eight times smaller.
 #
 # Adam divides each gradient by its usual size. Its typical step is some twenty times as large here, so fewer are swallowed. With a smaller learning rate, as at the end of a training, there would be more.
 #
@@ -411,7 +411,7 @@ Table(
 # the mean in the loss divides by.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A loss is usually a *mean* over the batch. With 512 images the gradient of one image's output is its own gradient divided by 512. The next functions collect such gradients and count what fp16 loses. (What ReLU made exactly 0 is no loss, and is left out.)
+# A loss is usually a *mean* over the batch. With 512 images the gradient of one image's output is its own gradient divided by 512. The next functions collect such gradients (with a *hook*, a function of ours that PyTorch calls after a layer) and count what fp16 loses. (What ReLU made exactly 0 is no loss, and is left out.)
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -915,7 +915,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### How many casts does autocast make?
 #
-# The map in section 6 shows one 16-bit copy of each weight, and one cast of each weight's gradient. PyTorch can tell: below autocast a cast is an operation, `_to_copy`, and a mode of PyTorch's dispatcher sees each operation.
+# The map in section 6 shows one 16-bit copy of each weight, and one cast of each weight's gradient. PyTorch can tell: below autocast a cast is an operation, `_to_copy`. The part of PyTorch that finds the code for each operation is its *dispatcher*, and a *mode* of it is a class whose method is called with each operation.
 
 
 # %% slideshow={"slide_type": "skip"}
