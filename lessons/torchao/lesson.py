@@ -133,7 +133,7 @@ show.bytes_and_accuracy(models, right)
 # So a config answers two questions that are easily taken for one: *to which values* a weight is rounded, and *in how many bytes* it is stored. (Section 4 adds a third question: what is multiplied?) Configs that pack do make smaller files. Section 3 has some.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why would anybody store 2 bits in a byte? A byte is the smallest piece of memory that has an address. Smaller numbers must be **packed**, several into one byte, and somebody must unpack them before each use. Pack two weights of 4 bits by hand: the integers 5 and −3. Add 8, so that neither is negative: 13 and 5. Then $16 \cdot 13 + 5 = 213$ is one byte that holds both. (Which comes first is a convention.) To unpack it, divide: 213 / 16 is 13 with the remainder 5; subtract 8, and you have 5 and −3 again. A format without packing needs none of that, and no kernel of its own, so it runs on every machine. torchao has it for export, for runtimes that pack by themselves (its documentation names ExecuTorch). It saves space against fp32, but at 2 bits three quarters of each byte carry nothing.
+# Why would anybody store 2 bits in a byte? A byte is the smallest piece of memory that has an address. Smaller numbers must be **packed**, several into one byte, and somebody must unpack them before each use. Pack two weights of 4 bits by hand: the integers 5 and −3. Add 8, so that neither is negative: 13 and 5. Then $16 \cdot 13 + 5 = 213$ is one byte that holds both. To unpack it, divide: 213 / 16 is 13 with the remainder 5; subtract 8, and you have 5 and −3 again. A format without packing needs none of that, and no kernel of its own, so it runs on every machine. torchao has it for export, for runtimes that pack by themselves (its documentation names ExecuTorch). It saves space against fp32, but at 2 bits three quarters of each byte carry nothing.
 #
 # The accuracy says nothing about storage, either: in the run on this page it is the same in all four rows, to a tenth of a point. How can even 2 bits cost nothing? In a trial half of the error was one and the same factor: all ten outputs were 8 % smaller, and which of them is the largest does not depend on that. Groups are not the reason: in *Deeper* one scale for a whole row costs about as little. The outputs do change, by some 9 % of their size (section 4), and few decisions change with them. (Two standard errors of one such share of 10,000 images are 0.7 points, so small differences in this lesson's accuracies mean little.)
 
@@ -159,7 +159,7 @@ show.bytes_and_accuracy(models, right)
 #
 # `quantize_(model, config, filter_fn)`
 #
-# It goes through all modules, asks `filter_fn(module, name)` of each, and where the answer is true it quantizes that layer, in place. Without a filter it has one of its own. The configs of this lesson need no calibration, because the range of a weight can be read from the weight; and where one rounds inputs as well, it does so as in [[dynamic]], with a scale that is found at each call. (Configs with *Static* in their name want a calibrated scale.) (There each call had one scale. Here each *row* of the inputs has one.)
+# It goes through all modules, asks `filter_fn(module, name)` of each, and where the answer is true it quantizes that layer, in place. Without a filter it has one of its own. The configs of this lesson need no calibration, because the range of a weight can be read from the weight; and where one rounds inputs as well, it does so as in [[dynamic]], with scales that are found at each call: there one for all inputs, here one for each *row* of them. (Configs with *Static* in their name want a calibrated scale.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What `quantize_` changes
@@ -257,7 +257,7 @@ show.by_the_default(comes_back(few_bits(4)))
 #
 # <!-- page -->
 #
-# The table above is made by torchao, through the function `comes_back`. Check the other three: −0.30 is 3 steps below 0 and 0.10 is 1 step above it, so these two lie on a level. −0.42 is 4.2 steps below 0 and becomes −0.40. Why 7.5 and not 7? There is one negative integer more than there are positive ones. If the scale is the largest magnitude divided by 7.5, the middle between 7 and 8, then the levels reach as far below 0 as above it, give or take half a step. It is the rule of [[integers]], $s = 2m / (2^b - 1)$. Its price is what you see: if the largest weight of a group is positive, it is clipped by half a step, in every group. With many bits half a step is small, and the price can hardly be seen.
+# torchao made the table above, through `comes_back`. Check the other three: −0.30 is 3 steps below 0 and 0.10 is 1 step above it, so these two lie on a level. −0.42 is 4.2 steps below 0 and becomes −0.40. Why 7.5 and not 7? There is one negative integer more than there are positive ones. If the scale is the largest magnitude divided by 7.5, the middle between 7 and 8, then the levels reach as far below 0 as above it, give or take half a step. It is the rule of [[integers]], $s = 2m / (2^b - 1)$. Its price is what you see: if the largest weight of a group is positive, it is clipped by half a step, in every group. With many bits half a step is small, and the price can hardly be seen.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Three maps
@@ -295,7 +295,7 @@ show.rulers(comes_back)
 show.mapped()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Read the table from left to right. From the two numbers that come back one can read which map was used, and from the last column whether the config packs.
+# From the two numbers that come back one can read which map was used, and from the last column whether the config packs.
 #
 # - **int8** is clipped, too, with a scale for each *row* of the matrix. With 255 steps the half step is small: 0.747. Both int8 configs, that of section 2 and the one for weights alone in section 4, store the same weights.
 # - **4 bits** in a byte each: the three maps of the figure.
@@ -328,7 +328,7 @@ show.do_not_fit(net)
 # Which layers would you leave out on purpose? Layers where there is little to win are candidates: `fc2` has 1,280 weights, 5 kB of the 832 kB of the fp32 file. So are layers whose rounding costs too much accuracy. You find them by rounding one layer at a time, as in [[depthwise]].
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A config can also fail because the machine lacks something. The next cell tries twelve of them on `fc1`: converts, computes outputs for 500 images, and keeps the message of each that fails on the way. Those that run are in the figure after that.
+# A config can also fail because the machine lacks something. The next cell tries twelve of them on `fc1`, with 500 images, and keeps the message of each that fails. Those that run are in the figure after that.
 
 # %% slideshow={"slide_type": "skip"}
 works, refused = show.tried(net, test_images[:500])
@@ -403,7 +403,7 @@ show.times_faster(races)
 # It reads fewer bytes of int8, but it *writes* a matrix of floats and reads it again. int8 × int8 does multiply integers. On `fc1` with one row probably the steps around the product (find the range of each row, round, bring back) slow it down: dozens of operators, each with a fixed price ([[dynamic]]). On the wide layer a profile of ours names another reason: torchao adds up all 16.8 million weights anew at each call (*Deeper* says why).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So when does storing in few bits save time? If a kernel unpacks the weights *while* it multiplies, so that few bytes travel and no float matrix is ever written; and if the layer mostly waits for its weights, that is with few rows of inputs and a matrix too large for the cache ([[roofline]]). The last row of the table has such a kernel. Compare it with its own control, the row of bf16, since it takes inputs in bf16, too. In the run on this page it is several times as fast where both conditions hold, with one row and the wide layer. On `fc1`, whose weights fit into a cache, it is about as fast as bf16 with one row, and with 64 rows clearly slower, probably because there the layer does not wait for its weights, and unpacking them is extra work.
+# So when does storing in few bits save time? Two conditions must hold. A kernel unpacks the weights *while* it multiplies, so that few bytes travel and no float matrix is ever written. And the layer mostly waits for its weights, as with few rows of inputs and a matrix too large for the cache: by hand, the 16.8 million weights of the wide layer are 33.6 MB in bf16, and 8.4 MB with 4 bits, before scales ([[roofline]]). The last row of the table has such a kernel. Compare it with its own control, the row of bf16, since it takes inputs in bf16, too. In the run on this page it is several times as fast where both conditions hold, with one row and the wide layer. On `fc1`, whose weights fit into a cache, it is about as fast as bf16 with one row, and with 64 rows clearly slower, probably because there the layer does not wait for its weights, and unpacking them is extra work.
 #
 # The kernel of the last row is fast for inputs in bf16. With fp32 inputs the same call runs, and in trials with 64 rows took 40 to 350 times as long as fp32. And these are ratios of one machine; another processor has other kernels.
 #
@@ -600,7 +600,7 @@ show.ladder(errors)
 #
 # From *zero point* to *packed* two things change, the packing and the exact zero (section 3). Together they make the smallest step, so neither needs a closer look. (We looked all the same: the same levels in floats, not packed, give the same error.)
 #
-# It is the result for one layer at 4 bits. At 2 bits the order is another one: in a trial with the first network the three maps gave 9.2, 8.5 and 3.6 %, and the rule would say "zero point". But at 2 bits the symmetric map hardly uses its fourth level, so this step does not show what the clip costs. Turning the groups round does: in the trial it gave 5.6 %, about two thirds of the way.
+# It is the result for one layer at 4 bits. At 2 bits the order is another one: in a trial with the first network the three maps gave 9.2, 8.5 and 3.6 %, and the rule would say "zero point". But at 2 bits the symmetric map hardly uses its fourth level, so this step does not show what the clip costs. Turning the groups round (next section) does: in the trial it gave 5.6 %, about two thirds of the way.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Why does so little clipping do so much harm?
@@ -871,7 +871,11 @@ Table(
 recorded.compiled()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What does compiling change? int8 × int8 gains most. On `fc1` that is probably because the separate steps are merged. On the wide layer it is mostly one sum. To use the unsigned instruction of this processor, torchao adds 128 to each input, and to take that out again it needs the sum of each row of the weights. Eager mode adds them up anew at each call, which took nine tenths of the time in a profile of ours. In a trial that kept the sums, still in eager mode, this layer was several times as *fast* as fp32. A processor with other instructions takes another path. In eager mode it is behind fp32 in three of the four columns, and compiled it is ahead in three. Compare it with the best of the others, too: with 64 rows of the wide layer compiled fp32 has 2.7 and bf16, which needs no quantization at all, 6.8 of its 8.2. *int8 weights* are slower compiled than eager in all four columns of this record. Their inputs are fp32 there, and nothing is frozen (section 5). In a trial with inputs in bf16 the compiled layer was over twice as fast as fp32 with one row of the wide layer, and frozen int8 × int8 several times as fast: the record shows what the plain call gives, and not the best of each way. *int4, packed* has its kernel already, and compiling does not make it faster; with a single row of the wide layer it is the fastest of this table. With 64 rows its lead is gone, and compiled it takes nearly twice as long as eager: then the layer no longer waits for its weights. And for a single row of `fc1` nothing is faster than the eager fp32 layer.
+# What does compiling change? **int8 × int8** gains most. On `fc1` that is probably because the separate steps are merged. On the wide layer it is mostly one sum. To use the unsigned instruction of this processor, torchao adds 128 to each input, and to take that out again it needs the sum of each row of the weights. Eager mode adds them up anew at each call, which took nine tenths of the time in a profile of ours. In a trial that kept the sums, still in eager mode, this layer was several times as *fast* as fp32. (A processor with other instructions takes another path.) In eager mode int8 × int8 is behind fp32 in three of the four columns, and compiled it is ahead in three. Compare it with the best of the others, too: with 64 rows of the wide layer compiled int8 × int8 is 8.2 times as fast as eager fp32, but compiled fp32 is already 2.7 times as fast, and bf16, which needs no quantization at all, 6.8 times.
+#
+# **int8 weights** are slower compiled than eager in all four columns of this record. Their inputs are fp32 there, and nothing is frozen (section 5). In a trial with inputs in bf16 the compiled layer was over twice as fast as fp32 with one row of the wide layer, and frozen int8 × int8 several times as fast: the record shows what the plain call gives, and not the best of each way.
+#
+# **int4, packed** has its kernel already, and compiling does not make it faster. With a single row of the wide layer it is the fastest of this table. With 64 rows its lead is gone, probably because the layer no longer waits for its weights, and compiled it takes nearly twice as long as eager. And for a single row of `fc1` nothing is faster than the eager fp32 layer.
 #
 # The record was made beside other programs. It keeps the fastest of 50 calls of each, since another program can only make a call slower. Read which is ahead, and not the digits.
 
