@@ -87,9 +87,7 @@ print(f"{first.ratio('int8'):.1f} times as fast as eager fp32")
 #
 # <!-- page -->
 #
-# The factor of this run stands above.
-#
-# A processor with instructions for 8-bit integers multiplies some four times as many of them as fp32 numbers in one instruction, and it reads a quarter of the bytes. So a factor of that kind is plausible. But a factor is a quotient of two times, and so far we know neither where the one comes from nor whether the other is a good one. PyTorch's own post about this line calls its speed-up 1.8 ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), for BERT-base on a Xeon of that time: 581 ms became 313 ms, which is 1.86. On a processor without fast instructions for 8-bit integers the line can be slower than fp32.
+# A processor with instructions for 8-bit integers multiplies some four times as many of them as fp32 numbers in one instruction, and it reads a quarter of the bytes. So a factor of that kind is plausible. But a factor is a quotient of two times. So far we know neither how int8 comes to its time nor whether the time of fp32 is a good one. PyTorch's own post about this line calls its speed-up 1.8 ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), for BERT-base on a Xeon of that time: 581 ms became 313 ms, which is 1.86. On a processor without fast instructions for 8-bit integers the line can be slower than fp32.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. One dynamic call
@@ -162,7 +160,7 @@ show.scales_of_calls(calls, on_the_fly)
 #
 # <!-- page -->
 #
-# Lowest and highest number grow by the same factor, so the step grows with them. The zero point is the number of steps from the lowest number up to 0, and both the way and the step became ten times as long. A static scale could not do that: with the scale of the first call, everything beyond the first call's range would be cut off in the second.
+# Lowest and highest number grow by the same factor, so the step grows with them. The zero point is the number of steps from the lowest number up to 0, and both this distance and the step became ten times as long. A static scale could not do that: with the scale of the first call, everything beyond the first call's range would be cut off in the second.
 #
 # The other rows: adding 2 to all numbers moves the zero point and leaves the scale, as long as the range still contains 0 (from about −0.2 to 5.75 here). In the last row all inputs are positive. The range begins at 0, because it has to contain it, and so does the grid: the zero point is 0.
 
@@ -188,7 +186,7 @@ gaps = {steps: (layer_by_hand(x, steps) - layer_int8(x)).abs().max().item() for 
 print({steps: f"{gap:.1e}" for steps, gap in gaps.items()})
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# One of the two numbers of steps gives PyTorch's result up to the rounding of floats, and the other does not. On x86 it is 127: PyTorch uses only 7 of the 8 bits for the input there. (Why, is in *Deeper*.) So the four steps are all that happens. They also say which work comes new with each call: searching the range, rounding the input, and converting the result back.
+# One of the two numbers of steps gives PyTorch's result up to the rounding of floats, and the other does not. On x86 it is 127: PyTorch uses only 7 of the 8 bits for the input there. (Why, is in *Deeper*.) So the four steps are all that happens. They also say which work each call does anew: searching the range, rounding the input, and converting the result back.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Where does the time of a call go?
@@ -338,7 +336,7 @@ show.three_files(sizes, rest, cosines)
 #
 # When should a scale of its own help? **Two rows by hand.** Let a table have the rows (10, 2, −5) and (0.3, 0.2, −0.1), and let us store 4 bits, which are 15 steps. One scale for the table covers −5 to 10, so a step is 1. In these steps 0.3, 0.2 and −0.1 are all rounded to 0, and *the second row has disappeared*. A scale for the row alone covers −0.1 to 0.3, and a step is 0.4 / 15 = 0.027. Now −0.1 and 0.3 are the ends and stay, and 0.2 becomes 11 steps above −0.1, which is 0.193. For the first row nothing has changed.
 #
-# So a scale for each row helps the rows that are small beside the largest. If all rows reach equally far, there are none.
+# So a scale for each row helps the rows that are small beside the largest. If all rows reach equally far, there are no such rows.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -404,7 +402,7 @@ words_shown, added = show.words_table(words, held_out, by_scale)
 words_shown
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Hardly: in the run on this page one scale with 8 bits adds less than a thousandth to the loss. The network notices it at 4 and at 3 bits.**
+# **Hardly: in the run on this page one scale with 8 bits adds less than a thousandth of a nat to the loss (the *nat* is the unit of a loss with natural logarithms). The network notices it at 4 and at 3 bits.**
 #
 # <!-- page -->
 #
@@ -485,10 +483,10 @@ show.door_table(price)
 #
 # **When should you leave the line out?**
 #
-# - For narrow layers that are called from Python, as above, and on a processor without fast instructions for 8-bit integers.
-# - For a network of convolutions, in which it changes the linear layers alone, and for a model on a GPU, since its int8 modules run on a CPU.
+# - For narrow layers that are called from Python, as above.
+# - For a network of convolutions, in which it changes the linear layers alone ([[audit]] says why), and for a model on a GPU, since its int8 modules run on a CPU.
 # - Where single inputs are far larger than the rest. If one of the numbers of a call is 100 and all others lie between −1 and 1, a scale of 127 steps is 101 / 127 = 0.8, and all others become −1, 0 or 1 step. And because a call has *one* scale, the answer to a text can change a little with the other texts in its batch.
-# - On a processor whose int8 instructions are slow, above all for calls with many rows, where the arithmetic counts more than the reading of weights.
+# - On a processor without fast int8 instructions, above all for calls with many rows, where the arithmetic counts more than the reading of weights.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. An LSTM, trained here
@@ -605,7 +603,7 @@ show.widths_table(up_to_1024)
 #
 # Why bytes at all? An LSTM with $n$ units multiplies its state by a matrix of $4n \times n$ weights in each step. For one image each weight is used once a step, so the processor has hardly anything to do but fetch weights. At 1,024 units they are 16.8 MB in fp32 and 4.2 MB in int8, and they are read again in each of the 28 steps. With a quarter of the bytes one expects a factor of 4, if nothing else limits the time, and less than 4 where something does. But five?
 #
-# There are two ways out. Perhaps *the large matrix is read more slowly*: it lies further away from the arithmetic than the small one, and fp32 is punished twice. Or perhaps *the fp32 routine is worse*, and would lose to int8 even if both had the same number of bytes to read. The two can be told apart, and this is your investigation in Exercise 1.
+# There are two possible reasons. Perhaps *the large matrix is read more slowly*, because it lies further away from the arithmetic than the small one. Then fp32 has more bytes to read, and each of them takes longer. Or perhaps *the fp32 routine is worse*, and would lose to int8 even if both had the same number of bytes to read. The two can be told apart, and this is your investigation in Exercise 1.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
