@@ -86,7 +86,7 @@ for name, model in four.items():
 #
 # <!-- page -->
 #
-# The first file and the second did not change at all, although a linear layer and an LSTM are on the list. The third did not change although attention consists of linear layers, as many people would say. In the fourth, the CNN, only the last layer was replaced, which has $64 \cdot 10 = 640$ of the 56,224 weights ($32 \cdot 9 + 64 \cdot 32 \cdot 9 + 64 \cdot 64 \cdot 9 + 64 \cdot 10$). Each of the four has its reason. All of them lie in how the line looks for layers, and that comes next. (The setup cell hides two warnings of the line. They say that this interface will go, and nothing about what was replaced.) The four models were chosen to show this. A model of ordinary linear layers, such as that of [[dynamic]], is replaced as expected.
+# The first file and the second did not change at all, although a linear layer and an LSTM are on the list. The third did not change although attention consists of linear layers, as many people would say. In the fourth, the CNN, only the last layer was replaced, which has $64 \cdot 10 = 640$ of the 56,224 weights ($32 \cdot 9 + 64 \cdot 32 \cdot 9 + 64 \cdot 64 \cdot 9 + 64 \cdot 10$). Each of the four has its reason, and all four reasons lie in how the line looks for layers, which comes next. (The setup cell hides two warnings of the line. They say that this interface will go, and nothing about what was replaced.) The four models were chosen to show this. A model of ordinary linear layers, such as that of [[dynamic]], is replaced as expected.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### How the line looks for layers
@@ -113,7 +113,7 @@ for name, model in four.items():
 #
 # In the cell below, the line itself makes the int8 layer for a child that is in the set. All that is ours is the walk, and the walk is what decides. (The line can do a little more: its set may also hold the name of a module, or the type of a container, which then counts for everything in it. We give it types of layers only.)
 #
-# The last row of the table is a surprise. The output layer of PyTorch's attention has a class of its own. It is derived from `Linear`, and its long name says what happens: the line does not quantize it. The walk asks whether the type *is* in the set, not whether it is derived from one that is. And the matrices that make queries, keys and values are not in the table at all. Attention keeps them in a parameter, and a parameter is not a child.
+# The last row of the table is a surprise. The output layer of PyTorch's attention has a class of its own. It is derived from `Linear`, and its long name says what happens: the line does not quantize it. The walk asks whether the type *is* in the set, not whether it is derived from one that is. (Probably the class exists because attention does not call its output layer: it hands the layer's weight to a function, which wants a float tensor, and packed int8 weights would not fit there.) And the matrices that make queries, keys and values are not in the table at all. Attention keeps them in a parameter, and a parameter is not a child.
 
 
 # %% slideshow={"slide_type": "-"} tags=["legacy"]
@@ -311,7 +311,7 @@ show.evidence(six, audit, kind_of)
 #
 # - *The file* shrinks with "weights only" as much as with int8 arithmetic, because it tells what is *stored*. There the int8 weights are turned back into floats at each call, and what multiplies is `aten.mm`, in float. Stored in 8 bits and computed in 8 bits are two questions, and the second is the one of this lesson. And a whole model's file shrinks also if half of its layers stayed float.
 # - *The class* is wrong in both directions. torchao exchanges the weights and leaves the class `Linear` as it is. The line with float16 gives a module that is printed as `DynamicQuantizedLinear`, and multiplies floats.
-# - *The parameters* tell nothing. Packed weights ([[dynamic]]) are no parameters, and torchao's weights say `float32`, the type that they have for the outside.
+# - *The parameters* tell little. Packed weights ([[dynamic]]) are no parameters, and torchao's weights say `float32`, the type that they have for the outside. On the model prepared for QAT all three signs are right: it keeps its weights in float, rounds a copy of them to the int8 grid at each call, and multiplies this copy in float.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The operator is where the arithmetic is, so its name says what was computed. But read the whole name: that of the third row begins with `quantized.`, and its end, `fp16`, says that it multiplies floats. What it cannot say is whether the int8 result is any good; that takes a test set. An audit costs one run, and this run is slower than usual. So never time a model while it is watched.
@@ -480,7 +480,7 @@ show.repair_table(pair[0][0], pair[1], text, audit, kind_of)
 #
 # <!-- page -->
 #
-# Then the audit (C) shows that the two layers around the attention's products are int8. In more detail: first *in float*: the new module computes the same as the old one, up to the rounding of fp32. Then *the audit*: where one fused float operator did everything, there are now two int8 products, and the file is nearly four times smaller. (The products of queries, keys and values stay float as before, since they have no weights.) Then *the output* in int8, close to float. Without the audit the last check would pass best of all for a module that was never quantized. (The cosine that was printed for the whole layer is no rival of this one: there the input was added to the output, and the attention had stayed float.) This version serves attention of a sequence to itself, without masks and dropout; weights here are random, so the accuracy of a task is not tested.
+# Then the audit (C) shows that the two layers around the attention's products are int8. Here are the three checks in their order. *In float* the new module computes the same as the old one, up to the rounding of fp32. *The audit* finds two int8 products where one fused float operator did everything, and the file is nearly four times smaller. (The products of queries, keys and values stay float as before, since they have no weights.) *The output* in int8 is close to that in float. Without the audit the last check would pass best of all for a module that was never quantized. (The cosine that was printed for the whole layer is no rival of this one: there the input was added to the output, and the attention had stayed float.) This version serves attention of a sequence to itself, without masks and dropout; weights here are random, so the accuracy of a task is not tested.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. What does the float part cost?
@@ -519,7 +519,7 @@ show.share_by_ruler(lengths, 1 / 5, multiplications, {n: spent[n]["int8"] for n 
 #
 # <!-- page -->
 #
-# And yet less than a third of the multiplications are. The reason is the one of the hand calculation: only the linear layers got faster. The table after this box has the parts, in percent of the whole layer in fp32. Attention takes about as long after the line as before. A little more is float that multiplies next to nothing: GELU, norms, sums.
+# And yet less than a third of the multiplications are. The reason is the one of the hand calculation: only the linear layers got faster. The table after this box has the parts, in percent of the whole layer in fp32. Attention takes about as long after the line as before. GELU, norms and sums, which multiply next to nothing, are float as well and add a little.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes the time of the parts at 2,048 tokens, in percent of the whole fp32 layer.
@@ -533,7 +533,7 @@ print(f"the int8 layer is {whole_ms['fp32'] / whole_ms['int8']:.1f} times as fas
 print(f"with linear layers of no time it would be {whole_ms['fp32'] / left:.1f} times as fast")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# At 128 tokens the float share of the time was 7 to 22 % in all our runs, which were made on one processor. (If it meets the line of the count there, that is chance: the count knows nothing of the length.) Without that part the layer could be at most 1 / (1 − 0.22) = 1.28 times as fast. At 2,048 tokens, where more than half is float, it could be more than 1 / (1 − 0.5) = 2 times as fast. So the same audit, four int8 and one float, is good news for short texts and bad news for long ones. Count first, then weigh, and weigh with the input that you will have. On another processor int8 gains another factor, and so the shares differ.
+# At 128 tokens the float share of the time was 7 to 22 % in all our runs, which were made on one processor. (If it meets the line of the count in the figure, that is chance, because the number of products does not depend on the length.) Without that part the layer could be at most 1 / (1 − 0.22) = 1.28 times as fast. At 2,048 tokens, where more than half is float, it could be more than 1 / (1 − 0.5) = 2 times as fast. So the same audit, four int8 and one float, is good news for short texts and bad news for long ones. Count first, then weigh, and weigh with the input that you will have. On another processor int8 gains another factor, and so the shares differ.
 #
 # What can one do about it? Shorter texts, if the task allows them. Attention in 16 bits, where the processor multiplies 16-bit floats ([[formats]]; not measured here). A better int8 linear layer helps only up to a limit, which the second line of the output states.
 
@@ -609,7 +609,7 @@ for way, ops in {**started, "fp32 loop": show.operators_of(ways["fp32 loop"])}.i
     print(f"{way}: {ops.total():,} operators, {sum(ops[op] for op in gates)} of them for the gates")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# It is a control: for its gates the loop starts as many operators as int8 does, and fp32 by its routine starts none. In all it even starts *more* than int8, because the product of fp32 is started by several operators (`linear`, `t`, `addmm` and others), and that of int8 inside its LSTM by none that the profiler lists. So what int8 wins against the loop need not come from its bits alone. That it is not the int8 product that loses time against the routine holds all the same.
+# It is a control, because for its gates the loop starts as many operators as int8 does, and fp32 by its routine starts none. In all it even starts *more* than int8, because the product of fp32 is started by several operators (`linear`, `t`, `addmm` and others), and that of int8 is compiled into its LSTM, where the profiler lists none. So what int8 wins against the loop need not come from its bits alone. That it is not the int8 product that loses time against the routine holds all the same.
 #
 # And the remedy? The next cell measures whether it helps, against int8 everywhere and against no int8 at all.
 
