@@ -136,14 +136,14 @@ train = garments.batches(rows, share)  # 47 batches of 128 rows, always in the s
 show.sixteen_pixels(rows, share, test_rows, test_share)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The error of this lesson is the **MAPE**, the mean absolute percentage error. By hand: the true shares are 0.5 and 0.2, and the network says 0.55 and 0.18. It is off by 0.05 of 0.5, which is 10 %, and by 0.02 of 0.2, also 10 %. So the MAPE is 10 %.
+# The error of this lesson is the **MAPE**, the mean absolute percentage error. By hand: the true shares are 0.5 and 0.2, and the network says 0.55 and 0.18. It is off by 0.05 of 0.5, which is 10 %, and by 0.02 of 0.2, also 10 %. So the MAPE is 10 %. Each error is divided by the true value, so rows with a small truth count most: to be 0.05 off where the truth is 0.01 is an error of 500 %, and one such row outweighs many good ones. A task whose truth can be 0 needs another measure.
 #
 # The network is small, so that each fit takes a second or two. You can repeat everything here, also with other seeds.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Does the Trainer train differently?
 #
-# **Predict.** The same model, once in a loop of five lines, once by the Trainer. The weights at the end: **A** equal to the last bit, **B** nearly equal, **C** different, for
+# **Predict.** The same model, once in a loop of five lines, once by the Trainer. The weights at the end: **A** equal to the last bit, **B** nearly equal, **C** different, because
 # it shuffles, clips or scales something?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -175,7 +175,7 @@ print(f"MAPE {float_error:.1f} %")
 #
 # <!-- page -->
 #
-# The Trainer does the same operations in the same order, and on one thread of a CPU that gives the same bits. (`fit` is a short function of the course: it makes a quiet `Trainer`, calls its `fit`, and gives the model back in evaluation mode.) The error is far below that of least squares, so the network is worth its while.
+# The Trainer does the same operations in the same order, and on one thread of a CPU that gives the same bits. (`fit` is a short function of the course: it makes a quiet `Trainer`, calls its `fit`, and gives the model back in evaluation mode.) The error is far below that of a linear model fitted by least squares (the caption of the two garments has its number), so the network is worth its cost.
 #
 # This is worth knowing, because it is a control for everything that follows: whatever a callback changes is its own doing, and not the Trainer's. It stops being true where you ask the Trainer for more, such as accumulated gradients, clipping, mixed precision or several devices.
 
@@ -322,7 +322,7 @@ show.constants_table(errors, float_error)
 # *For the lecturer, 2 min.* Show of hands; expect B. The audit says 4. B would count the ReLUs as well, C also `quant`, which only converts. Ask what a ReLU has to compute on integers (nothing new: it raises each code below the zero point to the zero point). And why is the output float? `dequant` comes last. Somebody may ask why one should write `TwoHooks` at all: to know what the ready-made one does.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Lightning had a callback of this kind, and version 2.0 removed it. `course_utils.callbacks` has one again. Its hooks are those of `TwoHooks`, and most of its lines are about what may go wrong: a model that has a `quant` of its own, a layer for which there is no int8 kernel, a fit that stops half-way, a validation that moves ranges. *Deeper* lists its arguments.
+# Lightning had a callback of this kind, and version 2.0 removed it. `course_utils.callbacks` has one again. It does what `TwoHooks` does, and most of its lines are about what may go wrong: a model that has a `quant` of its own, a layer for which there is no int8 kernel, a fit that stops half-way, a validation that moves ranges. *Deeper* lists its arguments.
 
 # %% slideshow={"slide_type": "fragment"}
 unfused = fit(Regression(), train, QuantizationAwareTraining(), epochs=2)
@@ -373,7 +373,7 @@ saved
 #
 # <!-- page -->
 #
-# By hand: the outputs of a layer lie between −1 and 1, and there are 127 steps. One step is then 2 / 127 = 0.016. Behind the ReLU only 0 to 1 is left. With all 127 steps for this half, one step is 0.008, half as wide, and the rounding error halves with it. The line above the table says that A is not the reason: the ReLU changes no code but those below the zero point.
+# By hand: the outputs of a layer lie between −1 and 1, and there are 127 steps (the integers 0 to 127, which the engine `x86` uses for outputs; [[observers]] says why). One step is then 2 / 127 = 0.016. Behind the ReLU only 0 to 1 is left. With all 127 steps for this half, one step is 0.008, half as wide, and the rounding error halves with it. The line above the table says that A is not the reason: the ReLU changes no code but those below the zero point.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Who may move the ranges?
@@ -413,10 +413,12 @@ show.time_of_a_fit(trace, traced, test_rows[:8])
 #
 # <!-- page -->
 #
-# It has to: before the first training batch no observer has seen anything, so there is no range with which to round. After that, validation runs with the rounding of the training, and the ranges stand still meanwhile. So it says how good the int8 model would be that you would get if the fit ended now.
+# It has to run in float, because before the first training batch no observer has seen anything, so there is no range with which to round. After that, validation runs with the rounding of the training, and the ranges stand still meanwhile. So validation says how good the int8 model would be if the fit ended now.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In which hooks does the callback of this course act? It prepares the model in `setup`, before Lightning makes the optimizer. It lets the observers look when a training batch starts, and holds them still when validation starts. It converts in `on_fit_end`, a moment after `on_train_end`.
+#
+# Why these hooks, and not the two of `TwoHooks`? Lightning calls `on_fit_start` after it has read a checkpoint and made the optimizer. A checkpoint of such a training holds ranges, and a model that has no observers yet has no place for them. So `TwoHooks` could not resume a fit. (This follows from the order of the calls; we have not run it. The optimizer is no problem in our network, because the fake-quantized layers keep the parameters of the float ones.) The observers are switched batch by batch, because a Trainer can also be told to validate in the middle of an epoch. And the conversion waits for `on_fit_end`, because in `on_train_end` another callback may still write a last checkpoint, which should be one that can be trained on. By `on_fit_end` this is over, and Lightning has moved the model to the CPU, where these int8 kernels are.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Draws the loop of section 1 once more, with what the callback does in it.
@@ -483,7 +485,7 @@ show.ends_table(ends)
 # column compares with the truth, and there the means lie within a point of each other. If somebody asks why int8 is ahead there: four epochs are a short fit, and with six the sign changes from seed to seed. Read no gain from it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How does one report what quantization costs? A common way is the distance between the outputs of the int8 model and those of its float twin. The number alone says little, since nobody knows how large it would be for two models of which neither is quantized. So we add such a pair: the same float network with the same first weights, which sees the same rows in another order. Nobody would call one of these two "damaged". Each fit has four epochs, and the `histogram` observer, which costs more time, looks at every tenth batch.
+# How does one report what quantization costs? A common way is the distance between the outputs of the int8 model and those of its *float twin*, which started from the same weights, saw the same rows in the same order, and did not round. The number alone says little, since nobody knows how large it would be for two models of which neither is quantized. So we add such a pair: the same float network with the same first weights, which sees the same rows in another order. Nobody would call one of these two "damaged". Each fit has four epochs, and the `histogram` observer, which costs more time, looks at every tenth batch.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -523,7 +525,7 @@ distances.table()
 # *For the lecturer, 2 min.* Vote; expect B. Then let the room list what must be in the file for "none": weights; Adam's two averages for each weight; the ranges of the observers; whether observers and rounding are switched on; the position. Click. The conditions: nothing random in the model (no dropout), the batches in the same order, sums in the same order. So a shuffled `DataLoader` or a GPU may break it. The next picture opens the file.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What would a file have to hold so that nobody can tell the difference? The weights, of course. Adam's two averages for each weight, or the first steps after the pause would be other ones ([[baseline]]). The ranges of the observers: if they began anew, the range of the first batch after the pause would count for everything, as in section 2. Whether observers and rounding are switched on. And the position: which epoch, which step.
+# What would a file have to hold so that nobody can tell the difference? The weights, of course. Adam's two averages for each weight, or the first steps after the pause would differ ([[baseline]]). The ranges of the observers: if they began anew, the range of the first batch after the pause would count for everything, as in section 2. Whether observers and rounding are switched on. And the position: which epoch, which step.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -548,7 +550,7 @@ print(f"{outputs_that_differ} of {len(test_rows):,} int8 outputs differ")
 #
 # <!-- page -->
 #
-# That needs conditions: nothing random in the model (no dropout), the batches in the same order, and sums in the same order. A GPU may add in another order; we did not measure that. PyTorch's own `DataLoader` does not say where its shuffler was, so with shuffled batches a resumed fit shuffles anew. (Lightning saves the state of a loader that has a `state_dict`.)
+# This holds under three conditions: nothing in the model is random (no dropout), the batches come in the same order, and sums are taken in the same order. A GPU may add in another order; we did not measure that. PyTorch's own `DataLoader` does not say where its shuffler was, so with shuffled batches a resumed fit shuffles anew. (Lightning saves the state of a loader that has a `state_dict`.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What is in the two files
@@ -602,7 +604,7 @@ widths.draw()
 #
 # <!-- page -->
 #
-# Beside its weights the int8 file has scales and zero points, here one of each for every row, and a name and a place in the file for each tensor. These do not shrink, and there are more of them than in the float file (the figure has the numbers). In a wide network they no longer count, since weights grow with the square of the width and rows only with the width. So the curve comes down to a quarter.
+# Beside its weights the int8 file has scales and zero points, here one of each for every row, and a name and a place in the file for each tensor. These do not shrink, and there are more of them than in the float file (the figure has the numbers). **By hand.** With 64 units the network has 9,280 weights and 193 biases, which are 37.9 kB in float. In int8 the weights take 9.3 kB, and the biases, which stay float, 0.8 kB. If the files held nothing else, the quotient would be 10.1 / 37.9 = 0.27, and not a half. What lies beside the weights makes the difference. In a wide network scales and names no longer count, since weights grow with the square of the width and rows only with the width. So the curve comes down to a quarter.
 #
 # For this very model, then, int8 is not worth the trouble for the sake of bytes. It stands here because you can repeat each of its fits in seconds. A model for which one would do all this is a convolutional network for images ([[qat_cnn]]) or anything with millions of weights, and the callback takes those in the same way. A device without a unit for floats is another reason: it can compute in integers alone, however small the model is.
 
@@ -625,7 +627,7 @@ widths.draw()
 # `who_moves(range_end)` → `"validation"`, `"test"`, `"both"` or `"neither"`
 #
 # <details><summary>Hint</summary>
-# With factor=1 nobody moves anything. And two runs of the same thing differ a little as well: look how much before you call a difference one.
+# With factor=1 nobody moves anything. And two runs of the same thing differ a little as well: look by how much before you put a difference down to a stage.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
