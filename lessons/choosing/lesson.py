@@ -76,7 +76,7 @@ runtime.describe("cpu")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # You have now met four ways to treat a network: leave it in float; *dynamic* int8, which finds the ranges of the activations at every call ([[dynamic]]); *static* int8, which fixes them beforehand by showing the network some images ([[static]]); and quantization-aware training, which trains the network with the rounding in it ([[qat_cnn]]). A colleague brings you a network and asks: which one? And how much faster will it be?
 #
-# The second question comes first, because a choice needs numbers that can be trusted. Here are four ways to run one network. Two are fp32 and two are int8. `show.least_ms` runs them in turn, 25 times, and takes the least time of each, because other programs hardly ever make a run faster ([[measuring]]). *Eager* means operator by operator, called from Python. *Traced* means that the calls were recorded once and run as one program without Python between them. (The large networks of this lesson have random weights. Times and bytes hardly depend on the weights. Accuracy does, and where a section needs one, it takes a trained network.)
+# The second question comes first, because a choice needs numbers that can be trusted. Here are four ways to run one network. Two are fp32, two int8. `show.least_ms` runs them in turn, 25 times, and takes the least time of each, because other programs hardly ever make a run faster ([[measuring]]). *Eager* means operator by operator, called from Python. *Traced* means that the calls were recorded once and run as one program without Python between them. (The large networks of this lesson have random weights. Times and bytes hardly depend on the weights. Accuracy does, and where a section needs one, it takes a trained network.)
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 mobile = networks.mobilenet_v2()
@@ -100,7 +100,7 @@ show.two_factors(first)
 #
 # Read the row of traced fp32. Nothing was quantized there, and it is already well ahead of eager fp32, because folding, arranging and leaving Python out have nothing to do with 8 bits. The factor over eager fp32 is the product of two gains: what the better program brings, and what int8 brings on top of it. By hand: if traced fp32 is 1.6 times as fast as eager fp32 and int8 is 4.2 times as fast, int8 itself brought 4.2 / 1.6 = 2.6. The same 1.6 divides every row of the table.
 #
-# So report both: the first says what your users will notice if they run eager fp32 today, and the second says what the 8 bits are worth in this runtime. Where both are near 1 or below it, look at the engine: `qnnpack`, made for ARM processors, is slow on x86 (section 5 has its numbers).
+# So report both: the first says what your users will notice if they run eager fp32 today, and the second says what the 8 bits are worth in this runtime. Where both are near 1 or below it, look at the engine (section 5).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. How often is a number used?
@@ -169,7 +169,7 @@ show.uses_figure(layers, uses)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A count alone gives no time. We need a price, and we express it in the currency of the count: how many MACs could have been made in the time of one conversion?
 #
-# The next cell times three things. The two operators of a conversion on an array of 1 MB: find the range, and round. A few large layers in fp32 and in int8, of which the fastest gives the *peak that was found*. And a plain reading of 256 MB, which gives the bandwidth ([[roofline]]). Each job is run 25 times, in turn with the others, and the least time counts, as in section 1. It is *processor time*: the time during which our process had the processor. With one thread that is the time on the clock if nothing else runs, and where something else runs it is disturbed less.
+# The next cell times three things: the two operators of a conversion (find the range, and round) on an array of 1 MB; a few large layers in fp32 and in int8, of which the fastest gives the *peak that was found*; and a plain reading of 256 MB, which gives the bandwidth ([[roofline]]). Each job is run 25 times, in turn with the others, and the least time counts, as in section 1. The time is *processor time*: the time during which our process had the processor. With one thread that is the time on the clock if nothing else runs, and where something else runs it is disturbed less.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 some = torch.randn(256, 1024)  # 1 MB
@@ -396,13 +396,17 @@ show.tested_table(share, measured)
 # *For the lecturer, 3.5 min.* First frame: let two students derive a network each, aloud. ResNet-50: int8 beats fp32, yes; a dynamic kernel for convolutions, in PyTorch no; so static, unless that loses more than a point. The BERT shape: yes; a kernel, yes, and conversions cost it less than a quarter (section 4: 10 %); so dynamic, if it loses at most a point. Vote now: who goes to QAT? Expect DepthwiseCNN. Second frame: the names, and the answer is none. Point at the last box: *before remedies* means that DepthwiseCNN would stand there if one scale a layer were all we could do. Ask for the remedies behind the word *still*: a scale for each channel (0.2 points lost), emptied dead channels (0.3), moved statistics (within two points). *Drop?* stands where the weights are random and nobody knows an accuracy. Ask where the ¼ comes from: nowhere; it is a price that we chose for not having to calibrate. Let the room choose a line of its own: only BERT can change its place, with a line at 5 %.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What does a share mean for a decision? Let static int8 take 1. Then dynamic int8, whose layers are the same, takes 1 + share. And fp32 takes $g$ if static int8 is $g$ times as fast. **By hand**, with round numbers for MobileNet-v2: static 1, with conversions at each layer 1.4, fp32 2.5. So there is one line that follows from arithmetic alone: as long as the share is below $g - 1$ (here 1.5), int8 with conversions still beats fp32. None of our networks comes near it. But $g$ itself may be below 1. In the record of section 6 `qnnpack`, whose kernels are made for ARM, runs ResNet-50 in static int8 at 0.6 times the speed of eager fp32 on an x86 processor: there are int8 kernels, and float is the faster way. So the first question asks for kernels that beat the best fp32 on *this* device.
+# The three questions are:
 #
-# Between "as fast as static" and "as slow as fp32" no arithmetic decides, because the two methods do not cost the same *work*. Dynamic int8 needs no data. Static int8 needs a few hundred representative inputs, stubs or a graph in which int8 begins and ends, and a test whether the fixed ranges hold for inputs that come later. So the question is how much longer you let a call take in exchange for not having to calibrate. **The quarter in the figure is such a price, and nothing more.** It is a choice of this course. For our networks it hardly matters: the CNNs go on for want of a dynamic kernel, and any line above BERT's share leaves the rest alike. With a line at 5 % BERT lay above it in the run on this page, and you might calibrate.
+# 1. Does int8 beat the best fp32 on this device? If not, keep float.
+# 2. Is there a dynamic kernel for these layers that takes at most a quarter longer than static int8 and loses at most a point? If so, take it.
+# 3. Does static int8 lose more than a point even with the remedies that need no training: a scale for each channel or emptied dead channels ([[depthwise]]), or moved statistics ([[qat_cnn]])? If so, train (QAT); if not, take static int8.
 #
-# The second question has two more parts. Is there a dynamic kernel for these layers at all? For convolutions PyTorch has one that it leaves off its list by default, and *Deeper* shows why: it is slower than fp32 and its results are wrong. So in PyTorch a CNN goes on to the last question, whatever its share. And does dynamic int8 lose at most a point? It rounds weights and activations, too.
+# What does a share mean for them? Let static int8 take 1. Then dynamic int8, whose layers are the same, takes 1 + share. And fp32 takes $g$ if static int8 is $g$ times as fast. **By hand**, with round numbers for MobileNet-v2: static 1, with conversions at each layer 1.4, fp32 2.5. So there is one line that follows from arithmetic alone: as long as the share is below $g - 1$ (here 1.5), int8 with conversions still beats fp32. None of our networks comes near it. But $g$ itself may be below 1. In the record of section 6 `qnnpack`, whose kernels are made for ARM, runs ResNet-50 in static int8 at 0.6 times the speed of eager fp32 on an x86 processor. Hence the first question.
 #
-# *Still*, in the third question, means: with the remedies that need no training, a scale for each channel or emptied dead channels ([[depthwise]]), or moved statistics ([[qat_cnn]]).
+# Between "as fast as static" and "as slow as fp32" no arithmetic decides, because the two methods do not cost the same *work*. Dynamic int8 needs no data. Static int8 needs a few hundred representative inputs, stubs or a graph in which int8 begins and ends, and a test whether the fixed ranges hold for inputs that come later. So the question is how much longer you let a call take in exchange for not having to calibrate. **The quarter is such a price, and nothing more.** It is a choice of this course. For our networks it hardly matters, because the CNNs go on for want of a dynamic kernel. With a line at 5 % BERT lay above it in the run on this page, and you might calibrate.
+#
+# The second question also asks for a kernel. For convolutions PyTorch has one that it leaves off its list by default, and *Deeper* shows why: it is slower than fp32 and its results are wrong. So in PyTorch a CNN goes on to the last question, whatever its share. And dynamic int8 can lose accuracy, because it rounds weights and activations, too.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the three questions, then the same with the networks of this part.
@@ -413,7 +417,7 @@ leaves = show.decision(share, measured)
 #
 # SmallCNN loses about a tenth of a point in static int8. DepthwiseCNN loses some 26 with one scale for a layer, but 0.2 with a scale for each channel and 0.3 with its dead channels emptied ([[depthwise]]); moved statistics alone bring it to within two points ([[qat_cnn]]).
 #
-# The LSTM and the BERT shape leave at the second question: their layers have dynamic kernels, and conversions cost them little. But the four networks with random weights have no accuracy to lose, so each has a question mark behind its name. The published BERT lost 0.7 points of F1 by dynamic int8 (section 6). In large trained Transformers a few channels are far larger than the others (T. Dettmers et al., [2022](https://arxiv.org/abs/2208.07339)), and one range for all then costs more. So measure the accuracy before you ship, on this way out, too. Nothing leaves at the first question: every network timed had some int8 that beat its best fp32. DepthwiseCNN was not timed: called from Python with one image, its int8 is no faster than fp32 in [[depthwise]]; traced, in a trial, it is.
+# The LSTM and the BERT shape leave at the second question: their layers have dynamic kernels, and conversions cost them little. But the four networks with random weights have no accuracy to lose, so each has a question mark behind its name. The published BERT lost 0.7 points of F1 by dynamic int8 (section 6). In large trained Transformers a few channels are far larger than the others (T. Dettmers et al., [2022](https://arxiv.org/abs/2208.07339)), and one range for all then costs more. So measure the accuracy before you ship, on this way out, too. Nothing leaves at the first question: every network timed had some int8 that beat its best fp32. DepthwiseCNN was not timed: called from Python with one image, its int8 is no faster than fp32 in [[depthwise]]; traced, in a trial, it is faster.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What each way costs, and when not to take it
@@ -450,11 +454,11 @@ leaves = show.decision(share, measured)
 # | ResNet-50, static | 214 | 103 | 2.08 | top-1 76.1 → 75.9 | the same |
 # | MobileNet-v2, static; accuracy by QAT | 97 | 17 | 5.7 | top-1 71.9 → 71.6 | Samsung S9, a phone |
 #
-# None of this was measured here. (The quotients are ours.) It is odd that the smallest network gains most. The source notes beside the phone's times: "Floating point numbers are based on Caffe2 run-time and are not optimized". So two things changed between 97 and 17 ms, the runtime and the number of bits, and the source does not say what each of them brought. And a processor without the newest instructions is no reason against int8: this Xeon has AVX-512, but as far as we know not its extension for int8 (VNNI, one instruction for what otherwise takes three), and gained 1.86 and 2.08.
+# None of this was measured here. (The quotients are ours.) It is odd that the smallest network gains most. The source notes beside the phone's times: "Floating point numbers are based on Caffe2 run-time and are not optimized". So two things changed between 97 and 17 ms, the runtime and the number of bits, and the source does not say what each of them brought. (A processor without the newest instructions is no reason against int8: this Xeon, as far as we know, lacks VNNI, one instruction for what otherwise takes three, and gained 1.86 and 2.08.)
 #
 # Our own numbers come from a *record*. Compiled routes take minutes and a C++ compiler, and other runtimes take packages, so they were measured once, by `python course.py bench quantization --peers`: all routes of a network in turn, one input, one thread.
 #
-# The table's last column names the fastest of PyTorch's routes in float, over which the column before it divides: *packed* arranges the weights of linear layers beforehand ([[dynamic]]), *compiled and frozen* is `torch.compile` with the weights as constants, *traced* is that of section 1.
+# The table's last column names PyTorch's fastest route in float, the baseline of the column before it: *packed* arranges the weights of linear layers beforehand ([[dynamic]]), *compiled and frozen* is `torch.compile` with the weights as constants, *traced* is that of section 1.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes what was published and what was recorded; counts the records, compares section 1 with them, and writes rows of the ledger.
@@ -643,7 +647,7 @@ show.extras_table(extras)
 #
 # <!-- page -->
 #
-# The first half agrees with the profile of section 4. The second half comes from the first column. Both rows compute the same on the same image. What the lower row has more is Python's, and the reading of scales, which are constants in the trace: between one and two milliseconds for 159 more modules (counted in a trial), some ten microseconds for each. A trace saves that. What helps in both is fewer conversions.
+# The first of these sentences agrees with the profile of section 4. The second comes from the first column. Both rows compute the same on the same image. What the lower row has more is Python's, and the reading of scales, which are constants in the trace: between one and two milliseconds for 159 more modules (counted in a trial), some ten microseconds for each. A trace saves that. What helps in both is fewer conversions.
 #
 # But in most of our runs the last column shows less than that, and in the trace it was often below 0, because the card draws a straight line, and the extra grows faster than the number of images (*Deeper*). So the first column is the better control. In the worlds of the exercise the line is straight.
 #
@@ -833,7 +837,7 @@ if shipped:
 show.signed_table(graphs, peers if graphs else None, records, here)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# On x86: all, most, all. The kernels for x86 multiply unsigned by signed bytes, so the runtime rewrites S8 to U8, but by its [source](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/core/optimizer/qdq_transformer/qdq_s8_to_u8.cc) only where a quantized tensor has *one* reader. At a shortcut there are two. So convolutions that read or write such a tensor, and the sums, run in float. Without the sums all are int8 again. The outputs cannot tell, as float computes them too, and an S8S8 model may pass every test of accuracy. The count in the graph as it runs is what tells.
+# On x86 all convolutions compute in int8 as U8S8, most of them as S8S8, and all of them again when the sums are cut out. The kernels for x86 multiply unsigned by signed bytes, so the runtime rewrites S8 to U8, but by its [source](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/core/optimizer/qdq_transformer/qdq_s8_to_u8.cc) only where a quantized tensor has *one* reader. At a shortcut there are two. So convolutions that read or write such a tensor, and the sums, run in float. The outputs do not show it, because float computes them as well, and an S8S8 model may pass every test of accuracy. The count in the graph as it runs is what tells.
 #
 # ### The records, and torch's distance to the others
 #
