@@ -478,7 +478,7 @@ Table(
 show.gradients_by_scale(outputs)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The axis counts powers of two. A factor of $256 = 2^8$ adds 8 to each exponent, so the hill moves 8 places to the right and keeps its shape. The factor $65{,}536 = 2^{16}$ moves it by 16. The limits of fp16, the two dotted lines, stay where they are. So the share that becomes 0, which the figure counts, shrinks from several per cent to almost none. What was subnormal, with fewer digits, gets them back (*Deeper* measures that). The dotted line on the right is the other end, just above 65,504, the largest number of fp16. What reaches it becomes `inf`, and the step is lost. The gradients of this figure are still far from it at the factor 65,536, but others may be larger. So a good scale is large, but not too large.
+# The axis counts powers of two. A factor of $256 = 2^8$ adds 8 to each exponent, so the hill moves 8 places to the right and keeps its shape. The factor $65{,}536 = 2^{16}$ moves it by 16. The limits of fp16, the two dotted lines, stay where they are. So the share that becomes 0, which the figure counts, shrinks from several per cent to almost none. What was subnormal, with fewer digits, gets them back (*Deeper* measures that). The dotted line on the right is the other end, just above 65,504, the largest number of fp16. What reaches it becomes `inf`, and the step is lost. The gradients of this figure are still far from it at the factor 65,536, but others may be larger. So a good scale is large, but not too large ([[amp]] lets PyTorch find it during the training).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 6. Autocast: a type for each operation
@@ -784,6 +784,8 @@ show.one_more()
 # **It does not stop at once: 2,050 + 1 becomes 2,052, and there the count ends.**
 #
 # From 2,048 on fp16 has only even numbers: $1024 \cdot 2$, $1025 \cdot 2$, $1026 \cdot 2$, … The sum 2,051 lies half-way between 2,050 and 2,052. The tie goes to the even multiple of the gap: 2,050 is 1025 gaps, 2,052 is 1026, so the count moves *up*, by 2. The next sum, 2,053, lies half-way between 2,052 (1026 gaps) and 2,054 (1027), and the tie goes back to 2,052. The rule "ties to even" exists because it rounds up as often as down, on average. But a count that has come to an even multiple meets the same tie again and again, and stops.
+#
+# One can also round *at random* (*stochastic rounding*): the sum goes up with a probability that is its distance from the lower neighbour, in gaps. At 2,048 the gap is 2, so 2,048 + 1 becomes 2,050 in half of all cases, and 2,048 + 0.5 in a quarter. A single sum is then less exact, but on average nothing is swallowed: $\frac{1}{2} \cdot 2 = 1$, and $\frac{1}{4} \cdot 2 = 0.5$. With this rounding [Gupta et al. (2015)](https://arxiv.org/abs/1502.02551) trained networks with 16-bit numbers alone (in fixed point, a format without an exponent).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### How do we know that `sum()` adds in fp32?
