@@ -113,7 +113,7 @@ show.kinds_figure({name: numbers[name] for name in ("SmolLM2-135M", "Llama-3.2-1
 # **Predict.** An *untied* model stores table and head as two matrices of 28.3 million numbers each. How many more numbers does it read for a token than the tied one: **A** 28.3 million, **B** 576, **C** none? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; most say A. Draw the table at the left with one row marked, the head at the right with all rows marked. "Which of the two is read whole?" The head, because any token may be the next one; the look-up takes one row of 576 numbers. Then tie them: one matrix, one row at the left, all rows at the right. After the click: the last column differs by 576, the column before it by 28.3 million, a sixth of the untied file. So what a token must read is all weights, but of a table that only looks up one row: here 134.5 million · 4 bytes = 538 MB.
+# *For the lecturer, 3 min.* Vote; most say A. Draw the table at the left with one row marked, the head at the right with all rows marked. "Which of the two is read whole?" The head, because any token may be the next one; the look-up takes one row of 576 numbers. Then tie them: one matrix, one row at the left, all rows at the right. After the click: the last column differs by 576, the column before it by 28.3 million, a sixth of the untied file. So what a token must read is all weights, but only one row of a table that serves for look-ups alone: here 134.5 million · 4 bytes = 538 MB.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes what is stored and what a token reads, with a tied and with an untied head.
@@ -126,7 +126,7 @@ show.tied_table()
 #
 # *Looking up* is not multiplying. The embedding takes row number 4,711 and leaves the other rows alone. The head must compare with *every* token, because any token may be the next. So a tied model reads its one matrix whole, as the head, and the row that it looked up is among what is read. An untied model reads its head whole and one row of the table besides. A tied head saves a sixth of the untied model's file (28.3 of 162.8 million numbers), and next to nothing of the reading.
 #
-# So the rule for what a token must read: **all weights, but of a table that only looks up one row.** For SmolLM2 in float32 this is 134.5 million · 4 bytes = 538 MB for each token. When one text is written token by token, there is no way around it: the caches of a processor hold some tens of megabytes, so when the next token comes, the first blocks are no longer in a cache. (The way around is to make fewer passes. In speculative decoding ([[decoding]]) a draft guesses several tokens, and the model checks all of them in one pass, which reads all weights once.)
+# So the rule for what a token must read: **all weights, but only one row of a table that serves for look-ups alone.** For SmolLM2 in float32 this is 134.5 million · 4 bytes = 538 MB for each token. When one text is written token by token, there is no way around it: the caches of a processor hold some tens of megabytes, so when the next token comes, the first blocks are no longer in a cache. (The way around is to make fewer passes. In speculative decoding ([[decoding]]) a draft guesses several tokens, and the model checks all of them in one pass, which reads all weights once.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### With and without a cache
@@ -185,7 +185,7 @@ show.floor_table(bandwidth, floor_ms, first)
 #
 # <!-- page -->
 #
-# A token makes 211 products with matrices (seven in each of the 30 blocks, and the head), and many more small operations around them: norms, rotations, the softmax, copying. Each is called from Python, which takes some microseconds even if there is hardly anything to compute. The record in section 4 comes from a processor of the same kind. There a float32 token takes eager PyTorch 100 ms on one thread, and its floor is 40 ms. The products take 71 of the 100, and everything else 29. So the products, too, take longer than the floor. In a model that is four times as wide each product is sixteen times as long, while the number of calls depends on the depth alone, so larger models are nearer to their floor, as the record shows.
+# A token makes 211 products with matrices (seven in each of the 30 blocks, and the head), and many more small operations around them: norms, rotations, the softmax, copying. Each is called from Python, which takes some microseconds even if there is hardly anything to compute. The record in section 4 comes from a processor of the same kind. There eager PyTorch needs 100 ms for a float32 token on one thread, and the floor is 40 ms. The products take 71 of the 100, and everything else 29. So the products, too, take longer than the floor. In a model that is four times as wide each product is sixteen times as long, while the number of calls depends on the depth alone, so larger models are nearer to their floor, as the record shows.
 #
 # The floor is worth computing *before* you measure. If a blog post reports 100 tokens a second and your floor allows 19, then its machine has more bandwidth (or more threads were used), or its model fewer bytes, or its number is not for one text that is written token by token. And if you reach nine tenths of your floor, no better kernel will make your model twice as fast. Only fewer bytes or more bandwidth will.
 
@@ -273,7 +273,7 @@ show.engine_table(fourth, engine, part_floor_ms)
 #
 # <!-- page -->
 #
-# (To convert all 30 blocks takes most of a minute.) The difference to torchao is not the format. Both store int8 with a scale for each row. It is *where* the integers become floats: inside the processor, a few at a time, or as a whole matrix before the product. With 8 bits OpenVINO is faster than the floor of float32 (in the record nearly twice as fast), so it does not read floats of 4 bytes from memory. And why 1.9 times, and not 4? In the run on this page the floor is 0.58 of OpenVINO's time in 32 bits. If this part alone is divided by four, about 0.15 + 0.42 = 0.57 of the time is left, which is 1.8 times as fast. With 4 bits the bytes of the blocks are halved again, but two thirds of this short model are its head, and nncf leaves table and head in 8 bits, so a fifth of the bytes is left. In the record OpenVINO has all 30 blocks, and writes on one thread 20 tokens a second with 32 bits, 47 with 8 and 39 with 4. A weight of 4 bits also takes more work to unpack. (OpenVINO also has fewer calls around its products than PyTorch from Python. We compare it with its own float32 so that this is not counted as a gain of the integers.)
+# (To convert all 30 blocks takes most of a minute.) The difference to torchao is not the format. Both store int8 with a scale for each row. It is *where* the integers become floats: inside the processor, a few at a time, or as a whole matrix before the product. With 8 bits OpenVINO is faster than the floor of float32 (in the record nearly twice as fast), so it does not read floats of 4 bytes from memory. And why 1.9 times, and not 4? In the run on this page the floor is 0.58 of OpenVINO's time in 32 bits. If this part alone is divided by four, about 0.15 + 0.42 = 0.57 of the time is left, which is 1.8 times as fast. With 4 bits the bytes of the blocks are halved again, but two thirds of this short model are its head, and nncf leaves table and head in 8 bits, so a fifth of the float32 bytes is left. In the record OpenVINO has all 30 blocks, and writes on one thread 20 tokens a second with 32 bits, 47 with 8 and 39 with 4. A weight of 4 bits also takes more work to unpack. (OpenVINO also has fewer calls around its products than PyTorch from Python. We compare it with its own float32 so that this is not counted as a gain of the integers.)
 #
 # Are these two engines computing the same? A test of the course compares their logits: in float32 they agree to the fifth digit on a small model; with 8 bits they differ by less than 5 %.
 
@@ -317,7 +317,7 @@ show.files_table(files, {"fp32": model, "bf16": half, "int8, torchao": int8})
 #
 # As long as head and table were one matrix, the file held it once. The int8 head is another matrix, 28 MB without its scales, and the look-up still needs its own, 113 MB in float32. So 135 MB of int8 weights and 113 MB of table, and a megabyte of scales and zero points. The file is hardly smaller than the published one in bfloat16. The remedy is to store the table in bfloat16 or in int8 as well. A token reads one row of the table alone, so the bits of the table cost space and hardly any time. OpenVINO's tool rounds the table to int8 and keeps table and head as one matrix, so its file needs neither the second matrix nor floats of 4 bytes.
 #
-# Check it whenever you quantize a model with a tied head. The speed tells nothing about it, because the table is not read.
+# Check it whenever you quantize a model with a tied head. The speed tells nothing about it, because only one row of the table is read.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Does it still predict a text?
@@ -448,7 +448,7 @@ show.decides_table(ours)
 # ### Exercise 2 · The bytes of a token
 # ★ · 6 minutes
 #
-# Write `token_bytes`: the least bytes that a model reads for one token, with a KV cache, one text. The file `stored` numbers in all. `table` of them are the embedding table, with `rows` rows of the same length. If the head is `tied`, it is the table, stored once; else the head is a matrix of its own and is among `stored`. One token leaves `kv` numbers in the cache, and `length` tokens come before. Every number has `size` bytes. All counts are whole numbers; `length` may be 0, `tied` is True or False, and `rows` divides `table`.
+# Write `token_bytes`: the least bytes that a model reads for one token, with a KV cache, one text. The file holds `stored` numbers in all. `table` of them are the embedding table, with `rows` rows of the same length. If the head is `tied`, it is the table, stored once; else the head is a matrix of its own and is among `stored`. One token leaves `kv` numbers in the cache, and `length` tokens come before. Every number has `size` bytes. All counts are whole numbers; `length` may be 0, `tied` is True or False, and `rows` divides `table`.
 #
 # `token_bytes(stored, table, rows, tied, kv, length, size)` → a whole number
 #
@@ -492,7 +492,7 @@ show.record_rows(files, loaded)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### A model of a billion weights
 #
-# Llama-3.2-1B has 1.24 billion weights: 4.9 GB in float32 and 2.5 GB in bfloat16. Together with the models above that is more memory than a lesson may take. So we build 4 of its 16 blocks with table and head, in bfloat16 and with random weights. Bytes and speed are real, quality is not. How near to its floor is it, compared with the small model in the same format (section 3)?
+# Before the question how fast a model is comes the question whether it fits into the memory. Multiply the weights by the bytes of each: 7 billion weights take 14 GB in 16 bits, and 3.9 GB in 4 bits with 0.5 bits a weight for scales ($7 \cdot 4.5 / 8$). The KV cache comes on top, and so does what all other programs need. Llama-3.2-1B has 1.24 billion weights: 4.9 GB in float32 and 2.5 GB in bfloat16. Together with the models above that is more memory than a lesson may take. So we build 4 of its 16 blocks with table and head, in bfloat16 and with random weights. Bytes and speed are real, quality is not. How near to its floor is it, compared with the small model in the same format (section 3)?
 
 # %% slideshow={"slide_type": "skip"}
 few_blocks = replace(shapes.LLAMA_32_1B, layers=4)
@@ -507,6 +507,8 @@ show.formats_table(fifth, large, bandwidth)
 # ### When the floor says little
 #
 # The floor of section 3, 33 ms in the run on this page, is for *one* token in a pass. A prompt of 1,000 tokens goes through the model in one pass. The weights are read once, so the floor of this pass is still about 33 ms. But each of the 106 million weights of the blocks is multiplied and added once for each token: 2 · 106 million · 1,000 = 212 billion operations, without attention and the head. If a thread makes 50 billion operations a second, they take more than 4 seconds, so the floor is true and does not help. Here the operations decide, and a format with fewer bytes shortens the time only if its kernel also multiplies faster. The same holds for many texts at once. At the other end stands a model that fits into a cache of the processor. It is not read from memory for each token, so it can be faster than a floor from the bandwidth of the memory.
+#
+# Which bandwidth belongs into the floor? A data sheet gives that of the memory. A module of DDR5-5600 moves 8 bytes 5.6 billion times a second, $8 \cdot 5.6 = 44.8$ GB, and two of them side by side move 90 GB. A floor from this number is true, but perhaps no program reaches it. In the record at the end of section 4 one thread got 13.4 GB a second, and two threads together got 20.9. So compare a measured speed with a bandwidth that was measured with as many threads. The data sheet is for a machine that you have not bought yet.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What was left out
@@ -527,7 +529,7 @@ claims.show("real_model")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - A token reads all weights, but of a table that only looks up one row. Bytes over bandwidth is the memory floor: compute it before you measure.
+# - A token reads all weights, but only one row of a table that serves for look-ups alone. Bytes over bandwidth is the memory floor: compute it before you measure.
 # - A KV cache saves operations and costs bytes. A tied head saves space, and no reading.
 # - Fewer bytes lower the floor. How much faster the model gets depends on how much of its time was reading, and on the kernel: integers must become floats inside the processor.
 # - Quantizing a tied head unties it: look at the file.
