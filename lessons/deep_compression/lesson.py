@@ -238,7 +238,7 @@ n_left = int((fc1_line != 0).sum())
 show.symbols_of_places(fc1_gaps, n_left)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **A place costs nearly 6 bits (B), because there is an escape for about every sixth weight, on top of the symbol that each weight needs. The most frequent symbol by far is 0: the neighbour stays, too.**
+# **A place costs nearly 6 bits (B), because there is an escape for about every sixth weight, on top of the symbol that each weight needs. The most frequent symbol by far is 0, a weight right behind another.**
 #
 # <!-- page -->
 #
@@ -509,9 +509,9 @@ five = [10, 6, 5, 4, 3]
 show.tree_by_tree(five, huffman_tree(five))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Look again at the bars of section 2. The symbol 0 came most often, and the symbol 30 hardly ever, and yet each of them takes 5 bits.
+# Look again at the bars of section 2. The symbol 0 came most often and 30 hardly ever, yet each takes 5 bits.
 #
-# **The idea.** Frequent symbols get short words, rare ones get long words. But the words stand end to end, with nothing between them, so the reader must know where each of them ends. That is certain if no word is the beginning of another one. Such a code is a tree: from the top a 0 leads to the left and a 1 to the right, and the symbols stand at the ends of the branches. Then reading cannot go wrong: follow the bits down, write the symbol that you arrive at, begin at the top again.
+# **The idea.** Frequent symbols get short words, rare ones get long words. But the words stand end to end, so the reader must know where each of them ends. That is certain if no word is the beginning of another one. Such a code is a tree: from the top a 0 leads to the left and a 1 to the right, and the symbols stand at the ends of the branches. Then reading cannot go wrong: follow the bits down, write the symbol that you arrive at, begin at the top again.
 #
 # **By hand.** Five symbols come 10, 6, 5, 4 and 3 times, 28 in all. Which tree is best? The two rarest should stand deepest, because exchanging a deep frequent symbol with a rarer one above it would shorten the text. So Huffman's algorithm begins with them.
 #
@@ -556,7 +556,7 @@ code_words(huffman_lengths(five))
 # *For the lecturer, 3 min.* The entropy in words: a symbol with a share of one half deserves 1 bit, one with a quarter 2 bits, one with p deserves log₂ 1/p; the entropy is the mean. For the five symbols of the tree it is 2.20 bits, and Huffman has 63 / 28 = 2.25, since nobody can write half a bit. Vote, and ask for the reason before the table; point back to the bars of section 2. Click; the answer is A. The values are rather even, because k-means puts many centroids where many weights are. Then: "How far is Huffman from the floor?" Less than a tenth of a bit in all six rows. Let the room name a list of symbols where it is far: one symbol that comes 99 times of 100 has an entropy of 0.08 bits, and takes a whole one.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Is there an even shorter code? Words compete for room. Once 01 is a word, no other word may begin with 01, so it takes a quarter of the room, and a word of $l$ bits takes $2^{-l}$. The whole room is 1, and it is best to give each symbol its share $p$ of it. Then $2^{-l} = p$, so a symbol deserves $\log_2 1/p$ bits: 1 bit for a share of one half, 2 bits for a quarter. The mean of this is the entropy, and no code that gives each symbol a word of its own, and whose text can be read in one way only, can have shorter words on average. **By hand**, for the five symbols above: the shares are 0.357, 0.214, 0.179, 0.143 and 0.107, they deserve 1.49, 2.22, 2.49, 2.81 and 3.22 bits, and the mean is 2.20. Huffman's words have 63 / 28 = 2.25. The difference comes from whole bits, because nobody can write 1.49 of them. Rounding up adds less than one bit to each word, so the best code for two or more symbols stays less than one bit above the entropy.
+# Is there an even shorter code? Words compete for room. Once 01 is a word, no other word may begin with 01, so it takes a quarter of the room, and a word of $l$ bits takes $2^{-l}$. The whole room is 1, and it is best to give each symbol its share $p$ of it. Then $2^{-l} = p$, so a symbol deserves $\log_2 1/p$ bits: 1 bit for a share of one half, 2 bits for a quarter. The mean of this is the entropy, and no code that gives each symbol a word of its own, and whose text can be read in one way only, can have shorter words on average. **By hand**, for the five symbols above: the shares are 0.357, 0.214, 0.179, 0.143 and 0.107, they deserve 1.49, 2.22, 2.49, 2.81 and 3.22 bits, and the mean is 2.20. Huffman's words have 63 / 28 = 2.25. The difference comes from whole bits, because nobody can write 1.49 of them. Rounding up adds less than one bit to each word, and longer words need less room, so they still fit. The best code for two or more symbols stays less than one bit above the entropy.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -911,7 +911,7 @@ show.values_and_weights(fc1_line, *books)
 #
 # **Clumps that follow each other.** The entropy of a gap of fc1, given the gap before, is 3.47 bits in place of 3.73. With the gaps in random order it is 3.69.
 #
-# **More rounds.** With 1,000 rounds in place of 30 the error of 32 values falls by another quarter, and that of 4 or 8 values hardly or not at all. The error still grows 2.8 to 3.4 times with each bit less. So stopping early is not the reason why this factor is about three. (The paper tried three beginnings for k-means, and the even one was best; its section 3.2.)
+# **More rounds.** With 1,000 rounds in place of 30 the error of 32 values falls by another quarter, and that of 4 or 8 values hardly or not at all. The error still grows 2.8 to 3.4 times with each bit less. So stopping early is not the reason why this factor is about three. (The paper tried three beginnings for k-means, and the even one was best; its section 3.2. The reason that it gives: a layer has few large weights, but they matter more than small ones, and the two other beginnings put hardly any centroid near them, because they begin where many weights are. By hand: of 100 weights 98 lie between −0.1 and 0.1, one is −1 and one is 1. Four centroids that begin at four weights drawn at random all begin among the 98 in most draws, $0.98 \cdot 0.98 \cdot 0.98 \cdot 0.98 = 0.92$. An even beginning has one at −1 and one at 1.)
 #
 # **An even grid with a shorter range.** With 2 bits, a grid over half of the range gives 97.2 % right, where the whole range has 92.4 and k-means 97.6. Two of the four values of the whole range stand at the least and at the largest weight, where hardly any weight is. The ranges were tried on the test images.
 
