@@ -386,7 +386,7 @@ show.block()
 #
 # In front of each half stands a normalization. `RMSNorm` divides each token's vector by its root mean square: (3, 4) has √((9 + 16) / 2) = 3.54 and becomes (0.85, 1.13), and (300, 400) becomes the same. (Then it multiplies each feature by a learned weight.) Without the norm, vectors might grow from block to block. A score is a product of two of them, so it would grow with the square, and the softmax would give nearly everything to one token.
 #
-# Each half *adds* its result to what came in. This is a **residual connection**. Without it a token would be replaced by a mean in which it is one of many, and could lose itself. With it, the token keeps what it was, and the block only has to learn what to change: if the token is (3, 4) and the half returns (0.1, −0.2), then (3.1, 3.8) goes on. The gradient profits as well: in a sum $x + f(x)$ it flows back through the $x$ unchanged, past every block.
+# Each half *adds* its result to what came in. This is a **residual connection**. Without it a token would be replaced by a mean in which it is one of many, and what it was could get lost. With it, the token keeps what it was, and the block only has to learn what to change: if the token is (3, 4) and the half returns (0.1, −0.2), then (3.1, 3.8) goes on. The gradient benefits as well, because in a sum $x + f(x)$ it flows back through the $x$ unchanged, past every block.
 #
 # In the code `x` has a vector for each step of each text. The line with `unflatten` cuts the features into slices: four features 1, 2, 3, 4 and two heads make (1, 2) and (3, 4).
 
