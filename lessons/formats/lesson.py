@@ -68,7 +68,7 @@ runtime.describe(device)
 # which is the first number that needs a twelfth binary digit.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In [[energy]] you saw a sum in fp16 that got stuck. Here is why that can happen. A number like 1,000 is easy for a calculator with three digits: it keeps 1.00 and remembers beside it that the point must move three places to the right, $1.00 \cdot 10^3$. So it can hold 1,000, and also 1,000,000. What it cannot hold is 1,001, because that needs a fourth digit. A computer does the same with binary digits, each 0 or 1. Its numbers are called *floating-point numbers*, floats for short, because the point moves.
+# [[energy]] has, under *Deeper*, a sum in fp16 that gets stuck. Here is why that can happen. A number like 1,000 is easy for a calculator with three digits: it keeps 1.00 and remembers beside it that the point must move three places to the right, $1.00 \cdot 10^3$. So it can hold 1,000, and also 1,000,000. What it cannot hold is 1,001, because that needs a fourth digit. A computer does the same with binary digits, each 0 or 1. Its numbers are called *floating-point numbers*, floats for short, because the point moves.
 #
 # The next function counts. After every single addition its total is stored in the given type.
 
@@ -334,7 +334,7 @@ Table(
 #
 # Each step of a training adds a small update to a weight.
 #
-# LeNet-300-100 has learned Fashion-MNIST for two epochs. It goes on with SGD at a learning rate of 0.01.
+# LeNet-300-100 has learned Fashion-MNIST (clothes) for two epochs. It goes on with SGD at a learning rate of 0.01.
 #
 # **Predict.** If its weights were stored in bf16, how many of the updates would change nothing: **A** less than a tenth, **B** about a third, **C** most? And why?
 
@@ -572,7 +572,7 @@ show.cast_map(flow, back, low)
 # softmax have under autocast?" On which device?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why these lists? Products are safe in 16 bits, because they are summed in fp32. A loss, `sum`, `prod`, `softmax` and `layer_norm` (which shifts and scales each row to mean 0 and variance 1) all contain long sums or products. `exp` grows fast: $e^{12} = 162{,}755$, more than fp16 can hold. So on a GPU, where the 16-bit type is fp16, they run in fp32 and their result *stays* in fp32. On a CPU the type is bf16, which has the range for such results. There `sum` adds up in fp32 inside, as in section 4, and each result has the type of its input. `relu` only chooses among numbers that are there, so any type will do. An addition of two types takes the wider one, so a 16-bit output plus an fp32 input is fp32.
+# Why these lists? Products are safe in 16 bits, because they are summed in fp32. A loss, `sum`, `prod`, `softmax` and `layer_norm` (which shifts and scales each row to mean 0 and variance 1) all contain long sums or products. `exp` grows fast: $e^{12} = 162{,}755$, more than fp16 can hold. So on a GPU (CUDA), where the 16-bit type is fp16, they run in fp32 and their result *stays* in fp32. On a CPU the type is bf16, which has the range for such results. There `sum` adds up in fp32 inside, as in section 4, and each result has the type of its input. `relu` only chooses among numbers that are there, so any type will do. An addition of two types takes the wider one, so a 16-bit output plus an fp32 input is fp32.
 #
 # The list goes by the device, not by the type. *Deeper* asks your PyTorch.
 
