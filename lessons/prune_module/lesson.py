@@ -58,7 +58,7 @@ runtime.describe(device)
 #
 # To **prune** a network means to remove weights, or whole neurons, from it. A weight that is gone need neither be kept, nor read, nor multiplied; and [[energy]] showed that reading the weights is most of the bill. So if 28,000 weights could be left out, the network would fit. This lesson removes weights from one layer. It shows what such a cut costs, what PyTorch does to the layer, which weights to choose, and at its end whether the network fits into the water meter.
 #
-# A smaller network is not the only reason to prune. Research cuts networks in order to understand them. [PyTorch's own tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) on pruning names two such uses, among others. The first compares how networks learn, their **learning dynamics**: those with more parameters than they need (*over-parametrized*), and those with too few (*under-parametrized*). Does the large network learn something that the small one cannot, or does it only learn more easily? The second takes pruning as a way to search for an **architecture**: in place of building many small networks and training each, one trains a large one and removes what it does not need. Whether a network that was found in this way is worth more than any other of its size is the question of [[ticket]].
+# A smaller network is not the only reason to prune. Research cuts networks in order to understand them. [PyTorch's own tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) on pruning names two such uses, among others. The first compares how networks learn, their **learning dynamics**: those with more parameters than they need (*over-parametrised*), and those with too few (*under-parametrised*). Does the large network learn something that the small one cannot, or does it only learn more easily? The second takes pruning as a way to search for an **architecture**: in place of building many small networks and training each, one trains a large one and removes what it does not need. Whether a network that was found in this way is worth more than any other of its size is the question of [[ticket]].
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. A first cut
@@ -85,7 +85,7 @@ lenet = lenet.cpu().eval()
 bench = show.Bench(lenet, test_images, test_labels)  # evaluates copies whose fc1 was cut
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The cut by magnitude needs four lines. Sort the magnitudes, take the one at half of the 48,000 as the threshold, and keep the weights above it. The **mask** holds a 1 for each weight that stays and a 0 for each that is removed.
+# The cut by magnitude needs four lines. Sort the magnitudes, take the one at half of the 48,000 as the threshold, and keep the weights above it. The **mask** holds a 1 for each weight that stays and a 0 for each that is removed. (Where several weights have exactly the size of the threshold, all of them are removed. PyTorch's functions count instead, and remove as many as was asked.)
 
 # %% slideshow={"slide_type": "skip"}
 net = copy.deepcopy(lenet)  # lenet itself stays whole
@@ -152,7 +152,7 @@ print(f"zeros after one step: {zeros_left:,}")
 #
 # One might think that a weight of 0 gets a gradient of 0. It does not. A weight enters its neuron's sum as $w \cdot x$, so its gradient is the input $x$ times the gradient of the sum. The weight itself is in neither of the two factors.
 #
-# Which zeros are left? Those whose gradient is exactly 0. An image adds nothing to the gradient of a weight if the input that the weight multiplies is 0, or if its neuron gives 0; and for these zeros one of the two holds in each of the 256 images (or nothing comes back from the layer behind). In the run on this page that is about half of the zeros, which is more than one would expect. Keep it in mind: section 6 finds in it a reason why cutting small weights works so well.
+# Which zeros are left? Those whose gradient is exactly 0. An image adds nothing to the gradient of a weight if the input that the weight multiplies is 0, or if the neuron of the weight gives 0. For each of the zeros that are left, at least one of the two is so in every one of the 256 images (or nothing comes back from the layer behind). In the run on this page that is about half of the zeros, which is more than one would expect. Keep it in mind: section 6 finds in it a reason why cutting small weights works so well.
 #
 # So a weight must be *remembered* as removed. The remedy is to keep the mask and to multiply by it before every use: then the middle weight may become whatever the optimizer likes, and the layer still computes with $0.1 \cdot 0 = 0$. This is what `torch.nn.utils.prune` builds into a layer.
 
@@ -454,7 +454,7 @@ show.scores_table(*scores)
 #
 # <!-- page -->
 #
-# The reasoning with $x_1 = 100$ is right, and it does not decide this case. We see two possible reasons, and have tested neither. The inputs of `fc1` differ much less than 100 from 0.1: the largest is a few times the median. And both scores rate each weight as if it were removed alone, while 43,200 of them are removed together, and their errors may add up or cancel.
+# The reasoning with $x_1 = 100$ is right: there the new score rates the weights $0.1 \cdot 100 = 10$ and $1 \cdot 0.1 = 0.1$, and keeps the one that makes the sum, while the magnitude would keep the other. But it does not decide the case of `fc1`. We see two possible reasons, and have tested neither. The inputs of `fc1` differ from each other much less than 100 and 0.1 do: the largest of their typical sizes is a few times the median. And both scores rate each weight as if it were removed alone, while 43,200 of them are removed together, and their errors may add up or cancel.
 #
 # A second question hides in the comparison: *with which weights does a weight compete?* In the first two rows of the table it competes with the whole layer. The authors of the new score let it compete only with the weights of its own neuron, its row, and use it for large language models. That is what the last two rows do. Here both rankings inside the rows cost more at 90 % than magnitude over the whole layer, in all six trainings. A ranking over the layer may take nearly everything from one neuron and little from another. It seems that some neurons of `fc1` need far fewer weights than others, and section 6 shows which.
 #
@@ -487,6 +487,8 @@ show.silent_and_small(weight, fires)
 # Why would a neuron be silent? Its sum is negative for every image, so ReLU gives 0, and the gradient of ReLU is 0 there as well. Nothing tells such a neuron to change: the gradient of each of its weights over these images is exactly 0. Its weights are about what they were when the neuron fell silent, or at the beginning, and a layer begins with small weights. So a cut by magnitude takes a larger part of the weights of silent neurons, and these cost next to nothing. (Not nothing for certain: without some of its weights a silent neuron may begin to fire. We tried it in six trainings, outside this page. With 90 % of the weights of the silent neurons alone removed at random, more than half of these neurons fired for some image, and at most 0.04 points of accuracy were lost.)
 #
 # That makes two explanations for the lead of magnitude over random cuts. *The silent neurons*: magnitude spends more of its cuts where they cost nothing. *The ranking*: among the neurons that fire, too, the small weights matter less. The two numbers of section 1 cannot tell them apart, because they differ in both. What can is a **control**: a third cut which agrees with magnitude in one of the two and with chance in the other. It removes *exactly the weights of silent neurons that magnitude removes*, and of the firing neurons *as many as magnitude does, but random ones*.
+#
+# **By hand.** A silent neuron has the weights 0.1, 0.2 and 0.6, a firing one 0.3, 0.5 and 0.9, and three of the six are to be removed. Magnitude removes 0.1, 0.2 and 0.3. The control removes 0.1 and 0.2, too, and one weight of the firing neuron by lot, perhaps the 0.9. A random cut removes any three of the six. So magnitude and the control differ only in *which* weight of the firing neuron is removed, which is the ranking. The control and the random cut choose among the weights of the firing neuron in the same way, by chance, and differ in what they take from the silent neuron and in how much that leaves to be taken from the other.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercise
@@ -506,7 +508,7 @@ show.silent_and_small(weight, fires)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check makes up several layers. It looks at how you make your experiment: each of the three cuts at the same amounts and with the same draws, at least five of them. Then it looks at what you conclude.
+# The check makes up several layers. It looks at how you make your experiment: each of the three cuts at the same amounts and with the same draws, at least five of them. Then it looks at what you conclude. With made-up numbers: if magnitude loses 2 points, random cuts 10 and the control 9, the lead is 10 − 2 = 8 points. The control has 10 − 9 = 1 of them, so its share is 1/8 = 0.125, and the answer is `"ranking"`.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 5 min.* Draw three bars, the points lost at 90 %: magnitude short, random high, control with a question mark. In pairs, without a laptop: "Which two of the three bars would be equally high if only the silent neurons mattered? And if only the ranking did?" Control and magnitude, a share of 1; control and random, a share of 0. Then: "Why not at 50 %?" Because there is hardly a lead, and its share would be a quotient of two small numbers. Last: "Is one draw enough?" No: the draws scatter, so it takes at least five, the same for each cut.
@@ -650,7 +652,7 @@ show.xor_table()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Whoever stops when a question brings nothing never asks the second one, which brings everything. So one grows first and cuts afterwards.
 #
-# With networks it is similar. One with more weights than it needs is called *over-parametrised*. LeCun et al. trained such networks and cut them in 1990 (*Optimal brain damage*). Could a small part of one have learned as well on its own? That is the question of the **lottery ticket hypothesis** ([Frankle and Carbin, 2018](https://arxiv.org/abs/1803.03635)), and of [[ticket]].
+# With networks it is similar. LeCun et al. trained *over-parametrised* networks and cut them in 1990 (*Optimal brain damage*). Could a small part of such a network have learned as well on its own? That is the question of the **lottery ticket hypothesis** ([Frankle and Carbin, 2018](https://arxiv.org/abs/1803.03635)), and of [[ticket]].
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### A filter before and after, and the sparsity of the whole model
