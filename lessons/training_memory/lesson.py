@@ -77,7 +77,7 @@ runtime.describe("cpu")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # You start a training, and PyTorch answers *out of memory*. The file with the weights has one megabyte, and the machine has thousands. Who took them? And what has to change so that the training fits?
 #
-# We take a network that is small enough to count everything. It treats each row of the image as one word of a sentence: 28 rows of 28 pixels become 28 rows of 64 numbers, which pass through six encoder layers. What happens inside such a layer is listed in section 2. Here it is enough that an encoder layer is a chain of linear layers, with a few other operations in between.
+# We take a network that is small enough to count everything, and the optimizer AdamW, which keeps the same two averages as Adam. The network treats each row of the image (Fashion-MNIST has small photographs of clothes) as one word of a sentence: 28 rows of 28 pixels become 28 rows of 64 numbers, which pass through six encoder layers. What happens inside such a layer is listed in section 2. Here it is enough that an encoder layer is a chain of linear layers, with a few other operations in between.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -198,7 +198,7 @@ units = [t.untyped_storage().nbytes() / h.nbytes for address, t in saved.items()
 print(f"{sum(units):.2f} units:", *(f"{n:.2g}" for n in units))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The sum is a little more than 16, because a layer norm also keeps a mean and a deviation for each row, and attention one number for each row and head.
+# The sum is a little more than 16, because a layer norm also keeps a mean and a deviation for each row, and attention one number for each row and *head* (it works in four equal slices of the features, its heads).
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Counts what a step has in memory, for three settings, and draws it.
@@ -416,7 +416,7 @@ Table(
 #
 # What is *saved* at the end of the forward pass falls to about a sixteenth, one unit for each layer in place of 16. But the peak comes later: when the backward pass begins, the 16 units of one layer come back, and the six inputs are beside them. That is 6 + 16 units, and with the temporaries of the backward pass about a quarter of what it was.
 #
-# The operations go from 3 to 4: one more forward pass. (It is a little less than a third more, since embedding and head have no checkpoint.) Seconds were not measured here.
+# The operations go from 3 to 4: one more forward pass. (It is a little less than a third more, since the first and the last linear layer, `embed` and `head`, have no checkpoint.) Seconds were not measured here.
 #
 # The gradients are the same, because the second forward pass does the same operations on the same numbers. Where could that fail? Dropout draws random numbers; so `checkpoint` keeps the state of the random generator and restores it. Batch norm updates its running means in each forward pass, and so it updates them twice in a step; the gradients do not change, but the network that is evaluated later does. And some GPU kernels choose another order of addition from one call to the next; there the last bits may differ.
 
@@ -685,7 +685,7 @@ rows = [
 Table(["method", "makes smaller", "here, MiB", "price"], rows, caption="the row reader, 64 images")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A smaller model has no row, because it lowers everything. Two more rows belong to this table and stand in *Deeper*: states of few bits, and frozen layers. Mixed precision ([[amp]]) lowers activations, and *Deeper* shows what it does to the rest. Where several GPUs train together, each can hold a part of the states, gradients and weights: that is what ZeRO does ([Rajbhandari et al., 2019](https://arxiv.org/abs/1910.02054)). It is not shown in this course.
+# A smaller model has no row, because it lowers everything. Two more rows belong to this table and stand in *Deeper*: states of few bits, and layers that are not trained (*frozen*). Mixed precision, which computes products in 16 bits ([[amp]]), lowers activations, and *Deeper* shows what it does to the rest. Where several GPUs train together, each can hold a part of the states, gradients and weights: that is what ZeRO does ([Rajbhandari et al., 2019](https://arxiv.org/abs/1910.02054)). It is not shown in this course.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
