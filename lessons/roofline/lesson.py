@@ -357,7 +357,7 @@ show.gains_table(gains, 64, device)
 #
 # The peak is a property of the processor and of its library. On many processors int8 has a higher peak, because one instruction multiplies more numbers of 8 bits than of 32. On some, so has bf16; the line above the table says whether yours shows such instructions. In the run on this page bf16 without oneDNN, which probably does not use them, is slower than fp32. Its bytes are not to blame, because the row above has the same bytes. On a processor without such instructions both bf16 rows were slower than fp32.
 #
-# So "fewer bits are faster" is two statements, and each has its condition. Fewer *bytes* help a layer that waits for its memory, if the routine does not lose the gain. Cheaper *operations* help a layer that waits for its arithmetic, if the processor has them and the routine uses them. (The int8 layer here also quantizes its inputs at each call, which takes time. [[dynamic]] looks into that.)
+# So "fewer bits are faster" is two statements, and each has its condition. Fewer *bytes* help a layer that waits for its memory, if the routine does not lose the gain. Cheaper *operations* help a layer that waits for its arithmetic, if the processor has them and the routine uses them. (The int8 layer also rounds its inputs to int8 at each call, which takes time. [[dynamic]] looks into that.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### From timings to a cause
