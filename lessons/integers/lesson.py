@@ -88,7 +88,7 @@ runtime.describe(device)
 #
 # We store the integers, and the scale once. In a layer with thousands of weights the scale hardly counts: with 8 bits for a weight the layer takes about a quarter of its bytes, with 2 bits about a sixteenth.
 #
-# **Which scale?** It should be small, because the error can be as large as half of it. But the largest weight must still have a level near it. PyTorch's usual rule for weights, $s = 2m / (2^b - 1)$, divides the interval from $-m$ to $m$ into as many equal steps as there are between the $2^b$ integers. For our three weights $m = 0.58$, and with 3 bits $s = 1.16 / 7 = 0.166$. The next cell trains the network on 12,000 images of Fashion-MNIST; then come the rule and the rounding as code.
+# **Which scale?** It should be small, because the error can be as large as half of it. But the largest weight must still have a level near it. PyTorch's usual rule for weights, $s = 2m / (2^b - 1)$, divides the interval from $-m$ to $m$ into as many equal steps as there are between the $2^b$ integers. For our three weights $m = 0.58$, and with 3 bits $s = 1.16 / 7 = 0.166$. The next cell trains the network on 12,000 images of clothes (Fashion-MNIST); then come the rule and the rounding as code.
 
 # %% slideshow={"slide_type": "skip"}
 images, labels = data.load("fashion_mnist", n=12_000)
@@ -501,7 +501,7 @@ show.places_of_levels(layers["fc1"], TWO_GRIDS, with_two_bits, 100 * accuracy[32
 # the file, and what that means for speed: the weights become floats again, so nothing is faster yet.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So far we have rounded the weights but kept them as floats: the network was as large as before. Now we store the integers, in tensors of the type `torch.int8` with one byte for each element, and the scale of each layer. Everything else is saved as it is.
+# So far the rounded weights were floats: the network was as large as before. Now we store the integers, as `torch.int8` with one byte for each element, and the scale of each layer. `state_dict()` gives each tensor with its name. Everything else is saved as it is.
 
 # %% slideshow={"slide_type": "-"}
 small = {}
