@@ -319,7 +319,7 @@ show.types_of(int8_net, some[:1])
 #
 # The first stub takes the float image and gives integers, the last one takes the integers of the ten outputs and gives floats. All four layers with weights take and give `quint8`. That a module is *called* quantized proves little, so the caption counts the layers in which an int8 kernel was seen to run ([[audit]] shows how).
 #
-# It holds as long as every operation between the stubs has an int8 version. One that has none stops with the second message of section 1, with the backends exchanged: it names the "QuantizedCPU" backend. So does a model whose `DeQuantStub` is missing, at the first float operation behind it. The commonest case is the `+` of a skip connection: two integers with different scales cannot simply be added ([[depthwise]], *Deeper*, tries it by hand). Write it as a module, `self.add = torch.ao.nn.quantized.FloatFunctional()`, and call `self.add.add(a, b)`. Then it gets an observer and an int8 version.
+# All this holds as long as every operation between the stubs has an int8 version. One that has none stops with the second message of section 1, with the backends exchanged: it names the "QuantizedCPU" backend. So does a model whose `DeQuantStub` is missing, at the first float operation behind it. The commonest case is the `+` of a skip connection: two integers with different scales cannot simply be added ([[depthwise]], *Deeper*, tries it by hand). Write it as a module, `self.add = torch.ao.nn.quantized.FloatFunctional()`, and call `self.add.add(a, b)`. Then it gets an observer and an int8 version.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Fusion: three operations become one
@@ -600,7 +600,7 @@ show.price_and_gain(of_all, files, speed)
 #
 # Biases stay in fp32, and so do the names of the entries. A scale and a zero point for each channel come on top. In a small network they count: here the file is about 3.6 times smaller, and torchvision's ResNet-18 comes to 3.97.
 #
-# The speed is a ratio over *eager* fp32, on one thread of the machine that made this page. Why is the gain larger for 64 images than for one? Divide within a column of times: 64 images take int8 some 20 times as long as one, and not 64 times. So most of the time of one image does not depend on how many numbers it has. It is mostly the price of the calls ([[dynamic]]).
+# The speed is a ratio over *eager* fp32, on one thread of the machine that made this page. Why is the gain larger for 64 images than for one? Divide within a column of times: 64 images take int8 some 20 times as long as one, and not 64 times. So most of the time of one image does not depend on the number of images. Probably it is the price of the calls ([[dynamic]]).
 #
 # When does static int8 not pay? If the inputs have a range that nobody knows beforehand, or if large linear layers see few rows, dynamic quantization is simpler, because it needs no calibration. On a processor without fast int8 instructions, or with an engine made for another one (`qnnpack` is made for ARM), int8 may be slower than float ([[depthwise]] compares the engines). And eager fp32 is not the best fp32 there is, so [[choosing]] divides by a better one.
 
