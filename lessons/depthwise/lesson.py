@@ -353,7 +353,7 @@ show.repairs(repaired, CASES)
 #
 # Emptying channel 16, which is as dead, changes nothing, because the step stays. Emptying a live channel costs accuracy in float already, and more in int8. So it is the step that counts, and not the missing channel.
 #
-# Is it the *size* of the step? Without channel 28 it is only about half as large, since channel 16 sets it next. But look at the last two rows, which test the other direction: there the weights of channel 28 are multiplied by 1.01 and by 2. In float that changes nothing, since they multiply zeros. In int8 a step that is 1 % *larger* brings about nine tenths of the lost points back as well, and one of twice the size nearly as many. So 25 points are not the price of a step of 0.176; they are bad luck at this very step. Nearly all of them hang on a single filter, channel 4. All its weights are smaller than one step, so rounding decides between 0 and ±1, and one of them lies at 0.503 steps. In a trial, rounded down in place of up, this one weight brought 24 points back. ([[qat_cnn]] takes this filter apart.)
+# Is it the *size* of the step? Without channel 28 it is only about half as large, since channel 16 sets it next. But look at the last two rows, which test the other direction: there the weights of channel 28 are multiplied by 1.01 and by 2. In float that changes nothing, since they multiply zeros. In int8 a step that is 1 % *larger* brings about nine tenths of the lost points back as well, and one of twice the size nearly as many. So 25 points are not the price of a step of 0.176; they are bad luck at this very step. Nearly all of them hang on a single filter, channel 4. All its weights are smaller than one step, so rounding decides between 0 and ±1, and one of them lies at 0.503 steps. In a trial this one weight, rounded down in place of up, brought 24 points back. ([[qat_cnn]] takes this filter apart.)
 #
 # What is *not* luck is the danger. The dead channel makes the step so coarse that filters like this one live or die by a rounding. How often does it happen? In a trial we rounded block 1 alone, on 500 images, with 20 steps from 0.9 to 1.95 times this one. Nineteen of them cost between half a point and six points, about four in the middle, and one of them cost 22. With half the step there is room to spare.
 #
@@ -483,7 +483,7 @@ show.remedies(accuracy, files, speed)
 #
 # You get an instrument, `lost(network, decay=0, seed=n)`: the points that int8 with one scale for each layer loses in training `n` of an `"ordinary"` or a `"depthwise"` network, without (`decay=0`) or with weight decay (1). In these laboratories the decay is all that changes in the training.
 #
-# Compare the *means* over at least five seeds, the same in all four cells, with the mean of the ordinary networks without decay. A cell counts if its mean is *more than 3 points higher*. If that with both does not count: `"nothing"`. Otherwise look at the two with one change.
+# Compare the *mean* of each cell, over at least five seeds, the same in all four cells, with that of the ordinary networks without decay. A cell counts if its mean is *more than 3 points higher*. If that with both does not count: `"nothing"`. Otherwise look at the two with one change.
 #
 # `what_did_it(lost)` → `"architecture"`, `"training"`, `"either"`, `"together"` or `"nothing"`
 #
