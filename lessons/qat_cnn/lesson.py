@@ -133,7 +133,7 @@ show.in_percent({"fp32": in_fp32, "static int8, one scale a layer": in_static}, 
 #
 # <!-- page -->
 #
-# About 26 points are lost in the run on this page, so many by bad luck: with a step 1 % larger [[depthwise]] lost fewer than three.
+# About 26 points are lost in the run on this page, so many only by bad luck: with a step 1 % larger [[depthwise]] lost fewer than three.
 #
 # [[qat]] had a remedy for such losses: train on, with the rounding in the loop.
 
@@ -287,7 +287,7 @@ show.after_one_epoch(copies, accuracy(static, 1000))
 #
 # <!-- page -->
 #
-# In the run on this page two of three free copies classify about a fifth of the images correctly. One pass over the same images, in which no weight changes, brings them back to about 90 %. So the running statistics were at fault, and not the weights. (At a tenth of the rate both are level: *Deeper*.)
+# In the run on this page two of three free copies classify about a fifth of the images correctly. One pass over the same images, in which no weight changes, brings them back to about 90 %. So the running statistics were at fault, and not the weights. (At a tenth of the rate free copies are good: *Deeper*.)
 #
 # *Why* are they so wrong? Not because of the 21 % alone, since the last group of bars took the same 15 steps and is fine. It takes two things together. The next cell has the missing control, the upper right of this table.
 #
@@ -418,7 +418,7 @@ Table(
 #
 # The line above the table says so: QAT moved the weights of living channels, and the dead ones not at all. So QAT learns to live with the large step and cannot remove its cause.
 #
-# Set to 0 by hand they do no harm any more: static int8 comes within a point of fp32, and nothing was trained. In fp32 the accuracy stays. In int8 the step shrinks to a third (7.6 for 22.4), and the living channels have three times as many levels.
+# Set to 0 by hand they do no harm any more: static int8 comes within a point of fp32, and nothing was trained. In fp32 the accuracy stays. In int8 the step shrinks to a third (22.4 to 7.6), and the living channels have three times as many levels.
 #
 # Where it stops being true: this works when it is *dead* channels that are wide. If a channel that matters has large weights, zero is no choice. Then a scale for each channel is the cure, or, where the kernel has only one, to equalize the channels (M. Nagel et al., [2019](https://arxiv.org/abs/1906.04721)).
 
@@ -508,7 +508,7 @@ from_random["QAT from the first step"] = digits_right(to_int8(four_passes(slow, 
 show.in_percent(from_random, "int8, digits", "one network, 5,000 test images")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **QAT from random weights stays below 60 % (C), some 37 points behind as long a training in float. The reason is not known yet.**
+# **QAT from random weights stays below 60 % (C), some 37 points behind float training of the same length. The reason is not known yet.**
 #
 # <!-- page -->
 #
@@ -736,7 +736,7 @@ show.further_repairs(recorded, rate=0.003)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **Nearly: with both observers fast and nothing frozen QAT is level with float at the rate of section 5, and about two points behind with each at its best rate.**
 #
-# Go down the table. *Statistics first* comes as far as *fast weights*: the cause named in the core, removed in two ways. Then compare two rows that differ in the freezing alone, *both fast* and *both fast, never frozen*: the freezing cost some seven points. In a trained network frozen statistics are right. After 48 steps from random weights they probably are not, because the averages lag behind a network that still changes fast, and in the last pass the weights had to learn with them. It fits this that moving statistics and ranges afterwards (middle column) repairs a part. An arm that freezes only one of the two would be the test.
+# Go down the table. *Statistics first* comes as far as *fast weights*: the cause named in the core, removed in two ways. Then compare two rows that differ in the freezing alone, *both fast* and *both fast, never frozen*: the freezing cost some seven points. In a trained network frozen statistics are right. After 48 steps from random weights they probably are not, because the averages lag behind a network that still changes fast, and in the last pass the weights had to learn with them. This fits with what the middle column shows: moving statistics and ranges afterwards repairs a part. An arm that freezes only one of the two would be the test.
 #
 # At its best rate *both fast, never frozen* is above float, once its statistics have been moved. Do not call that a lead: float got no such pass. As it was trained, without that pass, it is level at 0.003, and at 0.01, the best rate of both, it has 84.1 % where float has 86.0 (the record has these, too). So there was little wrong with training from random weights with the rounding in the loop. Ranges that followed too slowly and a freezing that came too early made nearly all of the loss. The freezing stops two things, statistics and ranges, and no arm stops only one of them. Three networks, one task.
 
