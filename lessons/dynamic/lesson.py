@@ -248,7 +248,7 @@ show.baselines_table(baselines, best_name)
 #
 # <!-- page -->
 #
-# These are the processors that we tried, and the second column is the honest one, because the gap between the two columns is what has nothing to do with 8 bits. On the processor of this page it is about a fifth when no other program runs, and then most of the speed-up is left. Do not rely on that. On another AMD processor on which this lesson ran, int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There a factor of two could be had without any rounding, so int8 itself brought 5.7 / 2 = 2.9. So name the baseline whenever you name a speed-up.
+# So it was on the processors that we tried. The second column is the honest one, because the gap between the two columns is what has nothing to do with 8 bits. On the processor of this page it is about a fifth when no other program runs. Do not rely on that. On another AMD processor on which this lesson ran, int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There a factor of two could be had without any rounding, so int8 itself brought 5.7 / 2 = 2.9. So name the baseline whenever you name a speed-up.
 #
 # Where the table has a row *bfloat16*, your processor multiplies 16-bit floats ([[formats]]). That needs no quantization at all, and is a third opponent. *Deeper* adds a fourth, compiled fp32, from a record.
 
@@ -388,7 +388,7 @@ show.row_errors(tables, rounded)
 #
 # The small word network now reads with the rounded table.
 #
-# **Predict.** At 8 bits and one scale every row has an error of a few per cent. Does the loss on unseen source code notice? And why, or why not?
+# **Predict.** At 8 bits and one scale every row has an error of a few per cent. Does the loss on unseen source code show it? And why, or why not?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Expect yes, after the figure. The table is in thousandths: of 4.095 nats, 8 bits with one scale add 0.0002. Ask from which row of the table on a scale a row is worth its 8 bytes: from 4 bits on, where the two columns differ more than tenfold. (At 8 bits they differ, too, by a little more than their standard errors.)
@@ -578,7 +578,7 @@ show.lstm_table(files, accuracy, speed)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How wide must an LSTM be?
 #
-# Language models with LSTMs had a thousand units and more. We time random weights.
+# Language models with LSTMs had a thousand units and more. Ours have random weights.
 #
 # **Predict.** int8 weights are a quarter of the bytes. How large is the speed-up for one image at 1,024 units: **A** below 4, **B** about 4, **C** above 4? And why?
 
@@ -615,7 +615,7 @@ show.widths_table(up_to_1024)
 #
 # An LSTM has 512 or 1,024 units, in fp32 or int8. Twice the units have four times the weights, so *int8 at 1,024 has as many bytes as fp32 at 512*.
 #
-# A factor counts above 1.15. `larger` says by how much more than fourfold the time of fp32 grows from 512 to 1,024, `routine` how many times as long as int8 fp32 takes for equal bytes.
+# Each of two factors counts above 1.15. `larger` says by how much more than fourfold the time of fp32 grows from 512 to 1,024, `routine` is the time of fp32 over that of int8 for equal bytes.
 #
 # <!-- page -->
 #
