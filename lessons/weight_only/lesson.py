@@ -176,7 +176,7 @@ def to_floats(codes, scale, zero):
 show.two_grids(WEIGHTS["blocks.2.up"][0], grid_of)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the first frame none of the 64 weights reaches the top line, because it is there for a larger weight in the other half of the row. In the second frame the levels lie closer, because each group's grid only has to reach its own largest and smallest weight. (A point above its top line is rounded down to that line. Because 0 has to be a level, the grid may be shifted, and then the largest weight can lie a little beyond the last level.)
+# In the first frame none of the 64 weights reaches the top line, because it is there for a larger weight in the other half of the row. In the second frame the levels lie closer, because each group's grid only has to reach its own largest and smallest weight. (A point above its top line is rounded down to that line; there the grid was shifted so that 0 is a level.)
 #
 # **What a group costs, by hand.** 32 weights of 2 bits have 64 bits of codes. Their scale takes 16 bits, their zero point 2. Together 82 bits for 32 weights, or $2 + (16 + 2)/32 = 2.56$ bits a weight. With groups of 16 the same 18 bits are shared by half as many weights: $2 + 18/16 = 3.125$ bits a weight. So a small group is not free: with 2 bits, scales and zero points of groups of 16 cost more than half as much as the codes themselves. If somebody says that a model has "4 bits", ask for the size of the group.
 
@@ -301,7 +301,7 @@ show.files_table(files)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So far the levels were evenly spaced. Are the weights? Most weights of a layer are small and few are large. Why should levels far out be as close as those near 0?
 #
-# **Two kinds of levels, by hand.** The largest weight of a group is 6. Evenly spaced, with 4 bits and no zero point: the scale is 6 / 7.5 = 0.8, and the levels are …, −0.8, 0, 0.8, 1.6, …, 5.6. The other kind is **E2M1**, a float of 4 bits with the levels 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives; its scale here is 1. A weight of 0.45 becomes 0.8 on the even levels, wrong by 0.35, and 0.5 on E2M1, wrong by 0.05. A weight of 4.9 becomes 4.8 on the even levels, wrong by 0.1, and 4 on E2M1, wrong by 0.9. E2M1 is finer near 0 and coarser far out. Which is better depends on where the weights are.
+# **Two kinds of levels, by hand.** The largest weight of a group is 6. Evenly spaced, with 4 bits and no zero point: there are 7 levels above 0 and 8 below, so we divide by 7.5. The scale is 6 / 7.5 = 0.8, and the levels are …, −0.8, 0, 0.8, 1.6, …, 5.6. The other kind is **E2M1**, a float of 4 bits with the levels 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives; its scale here is 1. A weight of 0.45 becomes 0.8 on the even levels, wrong by 0.35, and 0.5 on E2M1, wrong by 0.05. A weight of 4.9 becomes 4.8 on the even levels, wrong by 0.1, and 4 on E2M1, wrong by 0.9. E2M1 is finer near 0 and coarser far out. Which is better depends on where the weights are.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Four bits as floats
