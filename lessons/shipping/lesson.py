@@ -667,7 +667,7 @@ def of_seeds(begin):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
 #
-# What follows is for whoever wants the control to section 5, the speeds, a front of three numbers, another budget, what the template says about networks that were never trained, or two more exercises.
+# What follows is for whoever wants the control to section 5, the speeds, a front of three numbers, what has to be beaten in the challenge, what the template says about networks that were never trained, or two more exercises.
 #
 # ### The same cut for all
 #
