@@ -119,7 +119,7 @@ def squared_error(x, low, high):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Twenty batches of 100 images pass the first layer, once as they are and once with the broken pixel in the tenth batch. The error is measured on 500 *other* images, which are clean in both cases. So only one thing differs, the range. The function `min_max` keeps the widest range that it has seen so far.
+# Twenty batches of 100 images pass the first layer, once as they are and once with the broken pixel in the tenth batch. The error is measured on 500 *other* images, which are clean in both cases. So only one thing differs, the range. The function `min_max` keeps the widest range that it has seen so far. `accuracy_with` puts a *hook* on the layer: a function that PyTorch calls after the layer, and whose result takes the place of the layer's output.
 
 
 # %% slideshow={"slide_type": "skip"}
