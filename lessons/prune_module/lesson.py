@@ -458,7 +458,7 @@ show.scores_table(*scores)
 #
 # A second question hides in the comparison: *with which weights does a weight compete?* In the first two rows of the table it competes with the whole layer. The authors of the new score let it compete only with the weights of its own neuron, its row, and use it for large language models. That is what the last two rows do. Here both rankings inside the rows cost more at 90 % than magnitude over the whole layer, in all six trainings. A ranking over the layer may take nearly everything from one neuron and little from another. It seems that some neurons of `fc1` need far fewer weights than others, and section 6 shows which.
 #
-# So a score with a better reason is a proposal. Try it on your own network, and in more than one training before you believe the winner. [[scores]] tries $|w| \cdot \mathrm{rms}(x)$ again, under the name that its authors gave it, *Wanda*. There, with a tenth of the weights left and no training after the cut, it beats magnitude by several points; here it won in two of six trainings and lost in four. The two results do not contradict each other, because the experiments differ in much: there the inputs of the layer are the pixels of the image, of which many are dark in nearly every image, while the inputs of our `fc1` have passed through two convolutions. A score that looks at the inputs has more to say where the inputs differ more. (That this is the cause is a guess; we have not exchanged the inputs alone.)
+# So a score with a better reason is a proposal. Try it on your own network, and in more than one training before you believe the winner. [[scores]] tries $|w| \cdot \mathrm{rms}(x)$ again, under the name that its authors gave it, *Wanda*. There, with a tenth of the weights left and no training after the cut, it beats magnitude by several points; here it won in two of six trainings and lost in four. The two results do not contradict each other, because the experiments differ in much: there the inputs of the first and largest layer are the pixels of the image, of which many are dark in nearly every image, while the inputs of our `fc1` have passed through two convolutions. A score that looks at the inputs has more to say where the inputs differ more. (That this is the cause is a guess; we have not exchanged the inputs alone.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. Why does magnitude work here?
@@ -657,7 +657,7 @@ show.xor_table()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### A filter before and after, and the sparsity of the whole model
 #
-# The cuts of this lesson were made in `fc1`. The same call works on a convolution. We remove the half of `conv1` with the least magnitude from a copy of the trained LeNet, and look at the nine weights of its first filter before and after. The call ranks all 54 weights of the layer together, so this one filter need not lose exactly half of its nine.
+# All cuts whose price this lesson measured were made in `fc1`. The same call works on a convolution. We remove the half of `conv1` with the least magnitude from a copy of the trained LeNet, and look at the nine weights of its first filter before and after. The call ranks all 54 weights of the layer together, so this one filter need not lose exactly half of its nine.
 
 # %% slideshow={"slide_type": "skip"}
 net = copy.deepcopy(lenet)
