@@ -63,7 +63,7 @@ runtime.describe(device)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. A surprise in one minute
 #
-# SmallResNet comes trained on Fashion-MNIST. Of each convolution `ln_structured` sets the weaker half of the output **channels** to zero by a mask. Then `remove` makes the zeros permanent. A third copy is *cut*.
+# SmallResNet comes trained on Fashion-MNIST. In one copy `ln_structured` masks the weaker half of the output **channels** of each convolution. In a second one `remove` makes these zeros permanent. A third copy is *cut*.
 #
 # **Predict.** How much smaller is the file of the *masked* network, how much faster is it, and why? **A** half the bytes, half the time. **B** the same bytes and
 # time. **C** *more* bytes, similar time.
