@@ -401,7 +401,7 @@ show.columns_without_weights(fc1, used, dark, apart)
 #
 # Most of these pixels are 0 in each training digit; the caption has the count. The gradient of a weight is its input times what comes back from the output. Where the input is always 0, so is the gradient. Such a weight keeps the small value that it began with, while others grow, and magnitude pruning takes the small ones.
 #
-# The smaller layer gives the same outputs up to rounding, probably because a shorter sum is added up in another order. So these columns were found and not chosen. The gain is small: most of the layer stays. Whoever wants many empty columns has to choose whole columns, which [[structured]] does. Between single zeros and whole columns lie patterns that some hardware has kernels for ([[patterns]]).
+# The smaller layer gives the same outputs up to rounding. (A shorter sum is probably added up in another order.) These columns were found and not chosen. The gain is small: most of the layer stays. Whoever wants many empty columns has to choose whole columns, which [[structured]] does. Between single zeros and whole columns lie patterns that some hardware has kernels for ([[patterns]]).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### And whole neurons?
@@ -633,7 +633,7 @@ claims.show("zero_worth")
 # - A mask made the model larger and slower; plain zeros saved no byte. A format that stores places saves bytes from a share of zeros on that you can compute.
 # - A CSR kernel saved time only with few weights left. An energy estimate is no measured time.
 # - Empty columns and silent neurons can be cut out. Scattered zeros make few of them.
-# - Measure with your own layer, batch and density: where zeros begin to pay differs by all three.
+# - Measure with your own layer, batch and density: the share of zeros from which on they pay depends on the layer and on the batch.
 #
 # **Recommended video** (it helps, and does not replace the lesson): Michela Paganini, *Neural Network Pruning for Compression and Understanding*,
 # [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54).
