@@ -106,7 +106,7 @@ by_size.weight_mask.tolist()
 #
 # Scores that cannot be negative are safe with this function, a squared gradient for instance. For a score with a sign there is a trick: hand over `movement - movement.min()`. Our scores become 0, 5.1, 5.2 and 8, in the same order and none below 0. Or compute the mask yourself, and give it to `custom_from_mask` ([[prune_module]]). For a single cut either will do.
 #
-# Why then a class? The shift must be thought of in every call, and nothing warns you when it is forgotten. It does not help either where weights are not ranked one by one, as in the pattern of section 4. With `custom_from_mask` your own code must find out what earlier cuts have left. A class says the rule once, and PyTorch applies it, to a layer that was pruned before as well. We begin with the simplest score.
+# Why then a class? The shift must be thought of in every call, and nothing warns you when it is forgotten. Nor does it help where weights are not ranked one by one, as in the pattern of section 4. With `custom_from_mask` your own code must find out what earlier cuts have left. A class says the rule once, and PyTorch applies it, to a layer that was pruned before as well. We begin with the simplest score.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 2. A method is one function
@@ -180,7 +180,7 @@ show.four_weights(movement, {"l1_unstructured": by_size, "Smallest": by_score})
 # frames: (7,), the seven weights that are left, and their places are gone; (2, 4), row 0 is gone as a whole and hidden, row 1 is there with its hole; (3, 4), nothing is hidden. Who says (2, 3) for rows forgets that a row keeps its width. What comes back is written into the places that were handed over. "And on a layer that was never pruned?" All three get the whole tensor, so on a fresh layer a wrong type cannot show. Keep the grid on the board: the next slide counts on it. Transition: "And what can a method do to weights that are gone?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Pruning often comes in rounds, so a method meets layers that have lost weights before. PyTorch then puts the earlier methods and the new one into a `PruningContainer`, which calls the new one. Somebody has to take care that these stay removed, and that an amount of "half" means half of what is *left*. Is it PyTorch, or is it you? That depends on the type.
+# Pruning often comes in rounds, so a method meets layers that have lost weights before. PyTorch then puts the earlier methods and the new one into a `PruningContainer`, which calls the new one. Somebody has to take care that removed weights stay removed, and that "half" means half of what is *left*. Is it PyTorch, or is it you? That depends on the type.
 #
 # To see what each type is given, we write a method that prunes nothing and keeps what it gets.
 
@@ -367,7 +367,7 @@ kept_in_groups = show.shifted_groups(PatternDeclaredFlat)
 # ## 5. In a training loop
 #
 # A **callback** is a function that a training loop calls at each step. Ours prunes a bit more every
-# 20 steps: of a share $f$ that is to be removed in $n$ steps, $f\,(1 - (1 - s/n)^3)$ is gone after step $s$.
+# 20 steps. If the share $f$ is to be removed in $n$ steps, $f\,(1 - (1 - s/n)^3)$ is gone after step $s$.
 #
 # The `amount` is a share of what is *left*.
 #
@@ -462,7 +462,7 @@ show.staircase(share, gradually.amounts, held)
 #
 # The same by hand for the first two cuts, with $f = 0.9$ and $n = 100$. After step 20 the curve wants $0.9\,(1 - 0.8^3) = 0.439$. Everything is left, so the amount is 0.44. After step 40 it wants $0.9\,(1 - 0.6^3) = 0.706$. Now 0.561 of the weights are left, and $(0.706 - 0.439) / 0.561 = 0.48$. The third amount is 0.46.
 #
-# Our own class took part without any change: `Smallest` is unstructured, so `global_unstructured` accepts it, hides what is gone, and ranks all layers together. The network is cut in the middle of a training, and the optimizer goes on with the parameters that it holds; [[prune_traps]] showed that `weight_orig` is one of them. And the container lists one method more with each cut, each of which keeps a mask in memory.
+# Our own class took part without any change: `Smallest` is unstructured, so `global_unstructured` accepts it, hides what is gone, and ranks all layers together. The network is cut in the middle of a training, and the optimizer goes on with the parameters that it holds; [[prune_traps]] showed that `weight_orig` is one of them. And with each cut the container lists one more method, each of which keeps a mask in memory.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same cuts by another score
@@ -526,7 +526,7 @@ show.costs(first_cut, all_cuts, uncut, unseen, empty)
 #
 # <!-- page -->
 #
-# By hand: four weights have the scores −3, −1, 0 and 2, and half are to be removed. With the sign these are −3 and −1, without it 0 and −1. A score of 0 belongs, as a rule, to a weight whose gradient was always 0, at an empty pixel for instance: the loss does not depend on it, and still 0 stands above every negative score. A score of −3 needs a large weight or large gradients: the loss depends much on this weight, even while training moves it towards 0. (The sign speaks of steps that are over. What the loss wants after them is asked under *Deeper*.)
+# By hand: four weights have the scores −3, −1, 0 and 2, and half are to be removed. With the sign these are −3 and −1, without it 0 and −1. A score of 0 belongs, as a rule, to a weight whose gradient was always 0, at an empty pixel for instance: the loss does not depend on it, and still 0 ranks above every negative score. A score of −3 needs a large weight or large gradients: the loss depends much on this weight, even while training moves it towards 0. (The sign speaks of steps that are over. What the loss wants after them is asked under *Deeper*.)
 #
 # Which does the harm, that zeros stay or that −3 is removed? In the control no weight at an empty pixel stays, and still it loses nearly as much. So most of the harm is in removing the scores far below 0. Without the sign the same numbers do about as well as the magnitude, and both end near the network without cuts, so neither callback nor schedule is to blame. (One training of each; two other starts, outside this page, told the same.)
 #
@@ -554,7 +554,7 @@ show.costs(first_cut, all_cuts, uncut, unseen, empty)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Sections 1, 3 and 4 had faults that raised nothing. Each of them would have shown in a test, if the test had tried the right situation (a negative score, a hole in a row, a layer that was pruned before) and asked the right question: for the first it must ask *which* weights were removed, and not only how many. The trouble with tests that one writes by hand is that one tries the situations that one has thought of, and a fault sits in another one.
 #
-# In a property test we say what a situation is, and what must hold in *every* situation. The library does the trying. And when it has found a failure it *shrinks* it: it tries smaller layers and simpler numbers for as long as the failure stays.
+# In a property test we say what a situation is, and what must hold in *every* situation. The library does the trying. In the next cell `st.integers(1, 3)` stands for a whole number from 1 to 3, and `draw` picks one. When the library has found a failure it *shrinks* it: it tries smaller layers and simpler numbers for as long as the failure stays.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -677,7 +677,7 @@ show.Table(["method", "broken rule, and a small example"], list(faulty.items()))
 #
 # *Two* returns scores in place of a mask. A score of 0.5 becomes a "mask" of 0.5, which does not remove the weight but halves it.
 #
-# *Three* keeps what lies above the k-th smallest score. Do it by hand with the scores 1, 1, 2, 5 and $k = 1$: the smallest is 1, and of the four scores only 2 and 5 are *above* 1. Two weights are removed, and one was asked for. Without equal scores the method is right. With random weights equal scores hardly ever occur, and with scores that are counts, or 0 for every unused weight, they occur all the time.
+# *Three* keeps what lies above the k-th smallest score. Do it by hand with the scores 1, 1, 2, 5 and $k = 1$: the smallest is 1, and of the four scores only 2 and 5 are *above* 1. Two weights are removed, and one was asked for. Without equal scores the method is right. With random weights equal scores hardly ever occur, but with scores that are counts, or 0 for every unused weight, they occur all the time.
 #
 # The examples in the table are what was left after the shrinking (the library looks for a small example, and not for the smallest). Rules 1 to 3 hold for every method. The fourth needs to know what the method promises, so it is a function that we hand over: `half`.
 
@@ -888,11 +888,11 @@ table
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
 #
-# What follows asks once more what a score below 0 says. The rest is for whoever wants to give a method to others: what comes in must be checked, and a call that is refused should leave no trace.
+# The first part asks once more what a score below 0 says. The rest is for whoever wants to give a method to others: what comes in must be checked, and a call that is refused should leave no trace.
 #
 # ### Does a score below 0 say that the loss falls?
 #
-# In section 5 movement removed the weights that training was moving towards 0, and the network broke. Should the loss not fall on that way? We asked in a trial outside this page. After the first twenty steps we multiplied all weights that the first cut removes by the same factor, and computed the loss of the 20,000 training digits:
+# In section 5 movement removed the weights that training was moving towards 0, and the network broke. Should the loss not fall on the way there? We asked in a trial outside this page. After the first twenty steps we multiplied all weights that the first cut removes by the same factor, and computed the loss of the 20,000 training digits:
 #
 # | these weights, times | 1.05 | 1 | 0.95 | 0.8 | 0.5 | 0 |
 # |---|---|---|---|---|---|---|
