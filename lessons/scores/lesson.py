@@ -57,7 +57,7 @@ runtime.describe(device)
 #
 # So this lesson has one question: **how can we know what a weight is worth before we remove it?** A *score* gives a number to each weight, and the lowest are removed. Each section brings a score that looks at a little more than the one before. We ask what such a score promises, whether the promise is kept, and whether it helps in the end.
 #
-# The next cell trains three networks, each with one pass over the 60,000 digits, because a result with one may be luck.
+# The next cell trains three networks, each with one pass over the 60,000 digits, because the result of a single network may be luck.
 
 # %% slideshow={"slide_type": "skip"}
 bench = show.Bench(images, labels, test_set)  # trains three networks; copies of them are cut below
@@ -414,7 +414,7 @@ show.errors_table(errors)
 #
 # Why does SparseGPT's place in the order change? Its cost, $w_j^2 / [H^{-1}]_{jj}$, is the error *after* repair. A weight that others can replace well is cheap, however large its error is before they do. And SparseGPT looks at the weights as they are *by then*: when the second block of 128 columns is chosen, its weights have already taken over what the first block lost. The fourth row is the control for that. It has the same cost and the same blocks, and ranks the weights as they were at the beginning. It is better than SparseGPT's choice as long as nothing is repaired, and worse after the repair. So what makes SparseGPT's choice poor by itself and good with its repair is that it ranks weights which have already taken over. (The first two rows rank in each row and the last two in blocks, so do not read Wanda against SparseGPT as a comparison of scores alone.)
 #
-# Now look at the last column, the digits that the network gets right with this `fc1`. The fourth row leaves a larger error than Wanda's row, and gets *more* digits right. **The error of the outputs and the accuracy do not have the same order.** (In a trial outside this page this was so in six of six networks. The third row, with little more than half of its error, was behind it in four of the six.) We asked for less than the loss because it is cheaper, and this is its price. Probably the reason is that the error counts every output alike, while the digits need some of them more than others; we have not tested that. *Deeper* has another case.
+# Now look at the last column, the digits that the network gets right with this `fc1`. The fourth row leaves a larger error than Wanda's row, and gets *more* digits right. **The error of the outputs and the accuracy do not have the same order.** (In a trial outside this page this was so in six of six networks. The third row has little more than half of the fourth row's error, and was behind it in four of the six.) We asked for less than the loss because it is cheaper, and this is its price. Probably the reason is that the error counts every output alike, while the digits need some of them more than others; we have not tested that. *Deeper* has another case.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. The same terms for all
@@ -461,7 +461,7 @@ show.race_table(outcomes)
 #
 # Look at *random* in the left panel. It removes half of the weights without looking at anything, and a few points are lost. Where chance does so little harm, no score can be much better. In a language model half of the weights is a hard cut, and there the choice shows: Sun et al. report for LLaMA-7B a perplexity (a measure of error: lower is better) of 17.3 with magnitude over the layer and 7.3 with Wanda in each row. (From memory: look the figures up before you cite them.) That is the report of section 3 again, in which two things differ. With magnitude in each row, too, they have 13.4, so more than half of the distance remains.
 #
-# At 5 % the cut is hard for our network, too, and just pruned the arms are far apart: random gets the fewest digits right, then come magnitude and Taylor (level in each row), then Wanda, and Wanda with the repair gets the most. Taylor looks at the loss itself and is behind Wanda all the same, because its promise was about one weight that is missing in a network which is otherwise whole. (Cut in ten rounds, it is far ahead: D1.) From the middle panel to the right one only the group changes. That gains magnitude, Taylor and Wanda some 16 to 26 points, about as much as a better score does; random gains next to nothing.
+# At 5 % the cut is hard for our network, too, and just pruned the arms are far apart: random gets the fewest digits right, then come magnitude and Taylor (level in each row), then Wanda, and Wanda with the repair gets the most. Taylor looks at the loss itself and is behind Wanda all the same, because its promise was about one weight that is missing in a network which is otherwise whole. (Cut in ten rounds, it is far ahead: D1.) From the middle panel to the right one only the group changes. By that magnitude, Taylor and Wanda gain some 16 to 26 points, about as much as by a better score; random gains next to nothing.
 #
 # After 100 steps magnitude, Taylor and Wanda end within two points of each other in each row, and within half a point over both layers. Only random stays far behind. The training probably does what the repair does, and looks at the labels, too: the weights that are left learn the work of the others. So what a score is worth depends on what follows it. **Without a step the choice and the repair count. After 100 steps all choices that are not random lie within about two points.**
 
@@ -482,7 +482,7 @@ show.race_table(outcomes)
 #
 # <!-- page -->
 #
-# The number of rounds belongs to this list (D1), and so does the learning rate. All arms were trained on at 0.002. In trials outside this page, with 5 % of both layers, we also took 0.001, 0.004 and 0.008. At 0.001 magnitude was the last of the three (93.0 % right, Wanda 93.9, Taylor 94.2), and at 0.008 the first (95.6, 95.1, 93.8). With the best of these for each it is magnitude 95.6, Wanda 95.1 and Taylor 94.9. So it is the rate, and not the score, that decides their order after the steps. *Random* was five points or more behind at every rate.
+# The number of rounds belongs to this list (D1), and so does the learning rate. All arms were trained on at 0.002. In trials outside this page, with 5 % of both layers, we also took 0.001, 0.004 and 0.008. At 0.001 magnitude was the last of the three (93.0 % right, Wanda 93.9, Taylor 94.2), and at 0.008 the first (95.6, Wanda 95.1, Taylor 93.8). With the best of these for each it is magnitude 95.6, Wanda 95.1 and Taylor 94.9. So it is the rate, and not the score, that decides their order after the steps. *Random* was five points or more behind at every rate.
 #
 # This lesson names two causes without testing them. That the arms end close together because the rest learns the work of the others is probable; masks with the *same* loss just pruned, trained on, would test it. And that half density is easy *because* the network has weights to spare could be tested with a network that is just large enough.
 
