@@ -68,7 +68,7 @@ runtime.describe(cpu)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Suppose you have a trained model that is too slow or too large, no training data at hand, and an afternoon. What can you do? [[integers]] rounded the weights of a network to 8 bits and saved a small file. But before it computed anything, it turned the integers back into floats. So it saved bytes on disk, and no time. This lesson also *computes* with the integers, and PyTorch has one line for that. You tell it which kind of layer to replace, here all linear layers, and with which type of integer. (`torch.qint8` is what it takes if you say nothing.) It needs no data and no training, and it leaves the original model as it is.
 #
-# Our model is as large as BERT-base ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)), with 12 Transformer layers, 768 wide, and it reads a text of 128 tokens. But its weights are random. For bytes and time that makes no difference: a product takes as long whatever the numbers in it are. It does make a difference for everything that has to do with the quality of the answers, and section 4 comes back to that.
+# Our model is as large as BERT-base, a language model ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)), with 12 Transformer layers, 768 wide, and it reads a text of 128 tokens (words or parts). But its weights are random. For bytes and time that makes no difference: a product takes as long whatever the numbers in it are. It does make a difference for everything that has to do with the quality of the answers, and section 4 comes back to that.
 
 # %% slideshow={"slide_type": "fragment"} tags=["legacy"]
 from torch.ao.quantization import quantize_dynamic
@@ -218,7 +218,7 @@ show.way_of_a_call(128, 768, 3072, wide_call)
 #
 # <!-- page -->
 #
-# Search and rounding touch each of the 128 · 768 = 98,304 inputs once. The product uses each of them 3,072 times, for 302 million multiplications. Even at many multiplications for each instruction that is far more work. So looking at the range at every call, which sounds expensive, costs next to nothing *where the layer is wide*. The parts were timed alone; inside the kernel they may share work, so take the bar as a rough one. In a narrow layer the proportion is another one, and section 5 looks there.
+# Search and rounding touch each of the 128 · 768 = 98,304 inputs once. The product uses each of them 3,072 times, for 302 million multiplications. Even at many multiplications for each instruction that is far more work. So looking at the range at every call, which sounds expensive, costs next to nothing *where the layer is wide*. The parts were timed alone; inside the kernel (compiled routine) they may share work, so take the bar as a rough one. In a narrow layer the proportion is another one, and section 5 looks there.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Faster than what?
@@ -248,7 +248,7 @@ show.baselines_table(baselines, best_name)
 #
 # <!-- page -->
 #
-# So it was on the processors that we tried. The second column is the honest one, because the gap between the two columns is what has nothing to do with 8 bits. On the processor of this page it is about a fifth when no other program runs. Do not rely on that. On another AMD processor on which this lesson ran, int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There a factor of two could be had without any rounding, so int8 itself brought 5.7 / 2 = 2.9. So name the baseline whenever you name a speed-up.
+# So it was on the processors that we tried. The second column is the honest one, because the gap between the two columns is what has nothing to do with 8 bits. On the processor of this page it is about a fifth when no other program runs. On another AMD processor on which this lesson ran, int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There a factor of two could be had without any rounding, so int8 itself brought 5.7 / 2 = 2.9. So name the baseline whenever you name a speed-up.
 #
 # Where the table has a row *bfloat16*, your processor multiplies 16-bit floats ([[formats]]). That needs no quantization at all, and is a third opponent. *Deeper* adds a fourth, compiled fp32, from a record.
 
@@ -356,7 +356,7 @@ cosines["one scale a table"] = agreement(one_scale)
 print(f"a scale a row {cosines['embeddings too']:.5f}, one scale a table {cosines['one scale a table']:.5f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Compare the two numbers with your prediction. Then we need a table that was *trained*. We cannot download BERT here, so we train a small one: a network reads four words of Python source code and predicts the fifth. Its table has a row of 32 numbers for each of the 4,000 most frequent words, and begins with random numbers. Training takes a few seconds.
+# Compare the two numbers with your prediction. Then we need a table that was *trained*. We cannot download BERT here, so we train a small one: a network reads four words of Python source code and predicts the fifth. Its table has a row of 32 numbers for each of the 4,000 most frequent words, and begins with random numbers.
 #
 # The figure measures the rounding itself, so that no network can hide it: the length of a row's error, as a share of the length of the row.
 
