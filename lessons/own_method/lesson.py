@@ -528,7 +528,7 @@ show.costs(first_cut, all_cuts, uncut, unseen, empty)
 #
 # By hand: four weights have the scores −3, −1, 0 and 2, and half are to be removed. With the sign these are −3 and −1, without it 0 and −1. A score of 0 belongs, as a rule, to a weight whose gradient was always 0, at an empty pixel for instance: the loss does not depend on it, and still 0 ranks above every negative score. A score of −3 needs a large weight or large gradients: the loss depends much on this weight, even while training moves it towards 0. (The sign speaks of steps that are over. What the loss wants after them is asked under *Deeper*.)
 #
-# Which does the harm, that zeros stay or that −3 is removed? In the control no weight at an empty pixel stays, and still it loses nearly as much. So most of the harm is in removing the scores far below 0. Without the sign the same numbers do about as well as the magnitude, and both end near the network without cuts, so neither callback nor schedule is to blame. (One training of each; two other starts, outside this page, told the same.)
+# What does the harm: that zeros stay, or that −3 is removed? In the control no weight at an empty pixel stays, and still it loses nearly as much. So most of the harm is in removing the scores far below 0. Without the sign the same numbers do about as well as the magnitude, and both end near the network without cuts, so neither callback nor schedule is to blame. (One training of each; two other starts, outside this page, told the same.)
 #
 # This does not refute the paper, where the score adds up over thousands of steps and pruned weights may come back; ours had twenty steps before the first cut. Which scores are good is the question of [[scores]].
 
@@ -741,7 +741,7 @@ show.Table(["method", "a hundred situations"], list(sound.items()))
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The four right ones pass. `l1_unstructured` passes where the test asks only how many, and fails where it asks which: in the example it removes a 0 and keeps −0.5, which is the fault of section 1. A promise that you do not write down is not tested. The wrong type of section 4 is caught; in some situations what is left does not split into fours, and then it even raises an error. The method without `dim` is accepted on a fresh layer, and the container refuses it.
 #
-# Passing is no proof. It says that a hundred situations brought nothing up, and *which* situations are drawn is up to you. Had we drawn whole numbers alone as scores, method two would have passed, because its "mask" would then have been made of zeros and ones, and its amount is not tested.
+# Passing is no proof. It says that a hundred situations showed no fault, and *which* situations are drawn is up to you. Had we drawn whole numbers alone as scores, method two would have passed, because its "mask" would then have been made of zeros and ones, and its amount is not tested.
 #
 # To *keep* the test of your own method, put the functions of this section, with their imports, into a file `test_pruning.py`, add these two lines, and run `pytest` after each change:
 #
@@ -879,7 +879,7 @@ table
 #
 # <!-- page -->
 #
-# Read the table row by row, and in each row ask the layers in order. *Method three* breaks a rule on a fresh layer, where there is no mask and no container, so it can only be the formula. Its 0 in the container does not acquit it. It needs two equal scores just where the half ends, and with these nine seeds none of the weights that are left stand there. *`TwoOfFour` declared unstructured* keeps the rules when it is alone with the same mask, so it is what the container hands over. *`Smallest` declared global* breaks them alone as well: it takes half of all weights where half of those that are left was meant.
+# Read the table row by row, and in each row ask the layers in order. *Method three* breaks a rule on a fresh layer, where there is no mask and no container, so it can only be the formula. Its 0 in the container does not clear it. The fault shows only where the last score that is removed equals the first that should stay, and among the weights that are left this did not happen with these nine seeds. *`TwoOfFour` declared unstructured* keeps the rules when it is alone with the same mask, so it is what the container hands over. *`Smallest` declared global* breaks them alone as well: it takes half of all weights where half of those that are left was meant.
 #
 # The first row is the one that misleads people. Alone, it has the same 2 breaches as the second row, for the same reason: it takes half of all 16 weights. Still it has no fault: it is unstructured, so PyTorch never hands it a weight that is gone, and in the container it keeps the rules. The two rows have the same `compute_mask`. What is right depends on the type, and so the second row can be mended in two ways: by a type that hides what is gone, or by code that counts what is left (Exercise 3 does that). The fourth row can be mended by its type alone, because a list without places cannot be repaired by any code.
 #
