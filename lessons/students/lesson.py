@@ -703,7 +703,7 @@ print(f"large student: {left_large:.2f} of the errors are left with a teacher; s
 #
 # So the row $T = 1$ of section 1 is so low mostly because of the threshold: even at $T = 1$ a student notices the small numbers. (With more steps it recognises more threes without a bias, too: 23 and 45 % after 2,400.) Students of *shuffled* answers still know what each digit has in common with a three on average. This average is a good part of what the teacher hands over, and which image is more like a three is the rest.
 #
-# **100 steps and the temperature.** Is the small gain at 100 steps (section 3 and Exercise 2) a matter of the temperature? In a trial outside this page, with 1,000 images, two seeds and the best of four rates for each arm, it was 9 % at $T = 2$, 13 % at $T = 4$ and 8 % at $T = 8$. So $T = 8$ is not at its best in so few steps. But none of the three brings the gain above the fifth of exercise 2.
+# **100 steps and the temperature.** Is the small gain at 100 steps, which Exercise 2 is about, a matter of the temperature? In a trial outside this page, with 1,000 images, two seeds and the best of four rates for each arm, it was 9 % at $T = 2$, 13 % at $T = 4$ and 8 % at $T = 8$. So $T = 8$ is not at its best in so few steps. But none of the three brings the gain above the fifth of exercise 2.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### A teacher who knows more than the images
