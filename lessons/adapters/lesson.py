@@ -384,7 +384,7 @@ show.twins(gains)
 #
 # <!-- page -->
 #
-# The base is the only thing that differs between the two rows of the table, and each row has the same three rates. On the float base even the best of them gains nothing, and the highest one loses. So 40 more steps explain none of the gain on 2 bits. The float model had been trained on this text for 2,400 steps, and its learning rate had come down to a fiftieth by then; 40 short steps more find nothing to gain. Where a base has *not* finished learning, the twin gains as well, and then the difference of the two gains is what the repair has won. Exercise 2 has such models. (One seed for each rate. In trials it gained nothing at 0.0001, 0.0003 or with 200 steps, either.)
+# The base is the only thing that differs between the two rows of the table, and each row has the same three rates. On the float base even the best of them gains nothing, and the highest one loses. So 40 more steps explain none of the gain on 2 bits. The float model had been trained on this text for 2,400 steps, and its learning rate had come down to a fiftieth by then; 40 short steps more find nothing to gain. Where a base has *not* finished learning, the twin gains as well, and then the difference of the two gains is what the repair has won. Exercise 2 has such models. (One seed for each rate. In trials the twin gained nothing at 0.0001, at 0.0003 or with 200 steps, either.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Merge, or ship two files?
