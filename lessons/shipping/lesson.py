@@ -552,7 +552,7 @@ show.own_table(mine, refused, f"SmallCNN, trained; 1,000 test images. {nothing_s
 # | time of a language model for one text | weights in few bits, with a kernel that unpacks them ([[weight_only]]) | a step of a large model mostly waits for its weights ([[decoding]]) |
 # | energy for one image | an architecture with few products, then int8 ([[energy]]) | both the number of products and the bits of each enter the estimate |
 #
-# If you combine steps, do as a rule first what trains the float weights (pruning with training in between, a teacher), and round last, because training in float moves the weights off their levels. ([[qat]] trains with the rounding in the loop.) After each step compare with the model before it, on the same images, because the losses of two steps need not add up ([[bit_budget]] has seen this with layers).
+# If you combine steps, do as a rule first what trains the float weights (pruning with training in between, a teacher), and round last, because training in float moves the weights off their levels. (How to train with the rounding in the loop is the subject of [[qat]].) After each step compare with the model before it, on the same images, because the losses of two steps need not add up ([[bit_budget]] has seen this with layers).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 6. The challenge
