@@ -406,7 +406,7 @@ words_shown
 #
 # <!-- page -->
 #
-# This is not what the figure suggests. An error of three per cent in every row *is* about seven times as large as with a scale for each row, and still too small to matter to this network, probably because it adds up 128 numbers and does not depend on any single one. With every bit less the step doubles, and so does the error. At 4 bits it is half of the row, and at 3 bits as long as the row itself. There one scale adds more than ten times as much loss as a scale for each row does.
+# This is not what the figure suggests. An error of three per cent in every row *is* about seven times as large as with a scale for each row, and still too small to matter to this network, probably because it adds up 128 numbers and does not depend on any single one. With every bit less the step doubles, and so does the error. At 4 bits it is half of the row, and at 3 bits as long as the row itself. There one scale adds more than ten times as much loss as a scale for each row does. (± is how far chance moves them.)
 #
 # So a scale for each row buys precision, a factor of seven here, which is between two and three bits. Whether you need it depends on how many bits you have. It costs 8 bytes a row.
 #
@@ -532,7 +532,7 @@ show.lstm_table(files, accuracy, speed)
 #
 # <!-- page -->
 #
-# The accuracy stays. (The LSTM, of [Hochreiter and Schmidhuber, 1997](https://doi.org/10.1162/neco.1997.9.8.1735), was trained for one pass over the images; a step reads one row of 28 pixels.)
+# The accuracy stays. (The LSTM, of [Hochreiter and Schmidhuber, 1997](https://doi.org/10.1162/neco.1997.9.8.1735), was trained for one pass over the images; each step passes a state on to the next.)
 #
 # The price of the call is paid once for 28 steps, so it is not the reason. This table cannot say what is. Its fp32 rival is not a loop of simple products: `nn.LSTM` may run by a routine that was written for LSTMs. [[audit]] counts what both of them run, and builds the control.
 #
