@@ -260,7 +260,7 @@ def unlisted(called):
 # *For the lecturer, 2 min.* Draw queries times keys, then shares times values, as two small matrices. Ask: "Which of the two factors is a weight?" Neither is. Then show the figure and point at the orange box.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What attention does, in short, because we need it twice ([[attention]] takes its time for it). Every token of the text gets three vectors, its *query*, its *key* and its *value*, from a linear layer. The query of a token is multiplied with the keys of all tokens, which gives one number for each of them. A softmax turns these numbers into shares that add up to 1. The values of all tokens, each multiplied by its share, are added up, and a last linear layer takes the sum. Write down which of these steps are modules of the model.
+# Here is what attention does, in short, because we need it twice ([[attention]] takes its time for it). Every token of the text gets three vectors, its *query*, its *key* and its *value*, from a linear layer. The query of a token is multiplied with the keys of all tokens, which gives one number for each of them. A softmax turns these numbers into shares that add up to 1. The values of all tokens, each multiplied by its share, are added up, and a last linear layer takes the sum. (It does so in several equal slices of the vectors, the *heads*.) Write down which of these steps are modules of the model.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 block = nn.Sequential(models.EncoderLayer(768, 12, 3072).eval().requires_grad_(False))
@@ -277,7 +277,7 @@ show.calls_in_a_row(called, kind_of)
 #
 # <!-- page -->
 #
-# The walk of section 1 meets modules. The layer calls `F.scaled_dot_product_attention(q, k, v)` in its own `forward`, so the audit finds this operator under the layer itself, which has no child for it. The two products have no weights either: both factors are activations, which differ with each text. So there is nothing to round beforehand. The figure shows the products alone. What is on neither list stands above it, and none of these is a product: norms, GELU and sums, in float, and steps that only arrange numbers. And the figure shows one run with one text. A model that takes another branch for another input can call other operators there, and an audit sees only what ran.
+# The walk of section 1 meets modules. The layer calls `F.scaled_dot_product_attention(q, k, v)` in its own `forward`, so the audit finds this operator under the layer itself, which has no child for it. The two products have no weights either: both factors are activations, which differ with each text. So there is nothing to round beforehand. The figure shows the products alone. What is on neither list stands above it, and none of these is a product: norms, GELU (an activation function) and sums, in float, and steps that only arrange numbers. And the figure shows one run with one text. A model that takes another branch for another input can call other operators there, and an audit sees only what ran.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Look at the arrows of the figure as well. A dynamic layer takes floats and gives floats, and converts at its own entrance and exit. So a float part between two of them costs no extra conversion here. In a *static* model, where integers flow from layer to layer, every float part in the middle needs a conversion before it and one behind it ([[static]]).
@@ -343,7 +343,7 @@ show.replaced(zoo, made)
 #
 # <!-- page -->
 #
-# Without a set the line takes its default, which has linear layers, LSTMs, GRUs and the cells of RNNs. The whole `RNN` is not in it, nor are convolutions, tables of embeddings and attention. The last row is a class of our own, derived from `Linear`, with nothing added: it stays float even where `Linear` is in the set, because the types must be equal. So whoever derives a layer to log something, or to add an adapter, loses int8 without a word. "PyTorch has no int8 for it" would be too strong in most of these cases. *Deeper* extends the list, and then runs a convolution with int8 weights.
+# Without a set the line takes its default, which has linear layers, LSTMs, GRUs and the cells of RNNs. The whole `RNN` is not in it, nor are convolutions, tables of embeddings and attention. The last row is a class of our own, derived from `Linear`, with nothing added: it stays float even where `Linear` is in the set, because the types must be equal. So whoever derives a layer to log something, or to add an adapter (a small layer beside it), loses int8 without a word. "PyTorch has no int8 for it" would be too strong in most of these cases. *Deeper* extends the list, and then runs a convolution with int8 weights.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So far a part stayed float for one of three reasons. Each has its remedy:
