@@ -385,7 +385,7 @@ show.cuts_table(cuts)
 #
 # <!-- page -->
 #
-# After one training the sizes of the weights tell which of them mattered *to the dense network*. Remove half of them, and the others have to do the work of those that are gone, so some that were small grow now. The next round sees this and can choose among them. One cut from all weights to 7 % never sees it. This is the idea behind the rounds; the table measures what they bring here, and not whether this is the reason. The paper (section 2) also finds smaller winning tickets with rounds than with one cut.
+# After one training the sizes of the weights tell which of them mattered *to the dense network*. Remove half of them, and the others have to do the work of those that are gone, so some that were small grow now. The next round sees this and can choose among them. One cut from all weights to 7 % never sees it. This is the idea behind the rounds; the table measures what they bring here, and not whether this is the reason. The rounds have a price: one cut takes two trainings, and three rounds take four. The paper (section 2) also finds smaller winning tickets with rounds than with one cut.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 4. A second way to rewind
@@ -524,7 +524,7 @@ show.over_rates(lab, RATES)
 # **Predict.** One of the three differences changes its *sign* from the first condition to the last. Which one, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Say what the three rows are: values, places, the hypothesis itself. Vote on the row, then click: the third, −1.2, −0.4, +1.3. Read the table by columns. Let the room say for each column what they would have published. (First: "four points by the values, and still behind dense." Second: "one point by the values, places hardly, level with dense." Third: "the ticket beats the dense network with 7 % of the weights." The same code.) Then ask why the last column belongs to "each arm at its best": a ticket is made by trainings, and these have a rate, too.
+# *For the lecturer, 3.5 min.* Say what the three rows are: values, places, the hypothesis itself. Vote on the row, then click: the third, −1.1, −0.4, +1.3. Read the table by columns. Let the room say for each column what they would have published. (First: "four points by the values, and still behind dense." Second: "one point by the values, places hardly, level with dense." Third: "the ticket beats the dense network with 7 % of the weights." The same code.) Then ask why the last column belongs to "each arm at its best": a ticket is made by trainings, and these have a rate, too.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The third condition needs an explanation. A ticket is the result of a search, and the search consists of trainings: train, prune, rewind, train again. These were all made at 0.0012. Is that a good rate to *find* a mask? An arm is at its best only if its search is. So somebody searched once more, at 0.0048, and then trained the three arms under the new masks, again at the three rates. It takes as long as everything before it, so we read it from a record that came with the course. (The seeds are ours; the new values and the random masks were drawn anew. To train the networks here, use `lab.train(…, found=0.0048)` and `lab.gaps(…, found=0.0048)`.)
