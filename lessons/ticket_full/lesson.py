@@ -681,6 +681,8 @@ elsewhere.table()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A stop moves by a tenth in the median, before any seed has changed. Compare means over seeds, and count the seeds that agree.
 #
+# **Why the sizes differ from the paper's.** For the ratios of section 3 we can only name candidates. Our seeds are other draws. For each ticket the paper draws new values three times and takes the mean, and we draw them once, so our *reinit* scatters more. For example, if single draws take 2.0, 3.0 and 4.3 times as long as the ticket, their mean is 3.1, and a single one may say anything from 2.0 to 4.3.
+#
 # **The absolute numbers.** The text of the paper gives no iterations of an early stop. They stand in its figures alone, and we could not read them well enough to set numbers beside ours. One difference that could matter: in a [re-implementation](https://github.com/google-research/lottery-ticket-hypothesis) each image is scaled to length 1. The next table tries that on dense networks, same seeds and batches.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
