@@ -105,7 +105,7 @@ show.tried(recipe, cnn, some, some_labels)
 #
 # <!-- page -->
 #
-# This error is the friendly kind, because it stops you. The recipe has two more faults. One of them stops you as well. The other leaves you with a network that runs and is useless.
+# This error is the friendly kind, because it stops you. Of its two other faults one stops you as well, and the other leaves a network that runs and is useless.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **From here on you do the repairs.** The next three code cells are empty. As long as a cell is empty, it runs the recipe with the repairs made so far, and prints PyTorch's message. This message is your only clue. Read it, write the recipe into the cell with one more repair, and run the cell again: then it prints what *your* recipe says. Each closed answer has the repair and the reason. You need two words: `tq` is short for `torch.ao.quantization` (`torch.quantization` is its old name), and `engine` is the name of the library on your machine that runs int8 kernels, for example `"x86"`.
@@ -204,7 +204,7 @@ show.tried(mended_thrice, cnn, some, some_labels, so_far=with_stubs)
 #
 # <!-- page -->
 #
-# With the scale 1 and the zero point 0 a pixel of 0.4 becomes 0 and one of 0.6 becomes 1. Inside the network it is the same, and worse: the integers begin at 0, so an activation of −2.3 is clipped to 0, and 2.3 becomes 2. PyTorch said so in a warning, which was there since the first repair: "must run observer before calling calculate_qparams". In [[observers]] this step was called calibration. It needs images, no labels, and no training.
+# With the scale 1 and the zero point 0 a pixel of 0.4 becomes 0 and one of 0.6 becomes 1. Inside the network it is the same, and worse: the integers begin at 0, so an activation of −2.3 is clipped to 0, and 2.3 becomes 2. PyTorch said so in a warning, which was there since the first repair: "must run observer before calling calculate_qparams". In [[observers]] this step was called calibration. It needs images alone.
 #
 # This fault is the dangerous one, since nothing stops. (How much of it is the pixels and how much the inside, *Deeper* measures.) What catches it is a measured accuracy, and a look at the scales: `model.quant.scale` is 1.
 
@@ -319,7 +319,7 @@ show.types_of(int8_net, some[:1])
 #
 # The first stub takes the float image and gives integers, the last one takes the integers of the ten outputs and gives floats. All four layers with weights take and give `quint8`. That a module is *called* quantized proves little, so the caption counts the layers in which an int8 kernel was seen to run ([[audit]] shows how).
 #
-# All this holds as long as every operation between the stubs has an int8 version. One that has none stops with the second message of section 1, with the backends exchanged: it names the "QuantizedCPU" backend. So does a model whose `DeQuantStub` is missing, at the first float operation behind it. The commonest case is the `+` of a skip connection: two integers with different scales cannot simply be added ([[depthwise]], *Deeper*, tries it by hand). Write it as a module, `self.add = torch.ao.nn.quantized.FloatFunctional()`, and call `self.add.add(a, b)`. Then it gets an observer and an int8 version.
+# All this holds as long as every operation between the stubs has an int8 version. One that has none stops with the second message of section 1, with the backends exchanged: it names the "QuantizedCPU" backend. So does a model whose `DeQuantStub` is missing, at the first float operation behind it. The commonest case is the `+` of a *skip connection*, a path around layers: two integers with different scales cannot simply be added ([[depthwise]], *Deeper*, tries it by hand). Write it as a module, `self.add = torch.ao.nn.quantized.FloatFunctional()`, and call `self.add.add(a, b)`. Then it gets an observer and an int8 version.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Fusion: three operations become one
@@ -613,7 +613,7 @@ for name in four:
     print(f"{name:16} {speed_of_fusion.ratio(name):.2f} times as fast as fp32")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The fused network makes one pass over the numbers in place of three, and for SmallCNN that is the reason to fuse. It also means that two things differ in the table above, whose fp32 network is not fused. The second line tells how much of the gain that is: divide the last ratio by it, and you have int8 over the *fused* fp32 network. The next cell writes both networks into the course's ledger (the energy is estimated, [[energy]]).
+# The fused network makes one pass over the numbers in place of three, and for SmallCNN that is the reason to fuse. It also means that two things differ in the table above, whose fp32 network is not fused. The second line tells how much of the gain that is: divide the last ratio by it, and you have int8 over the *fused* fp32 network. The next cell writes both networks into the course's ledger, its table of results (the energy is estimated, [[energy]]).
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes both networks into the ledger.
