@@ -247,7 +247,7 @@ print(f"{in_int8} modules in int8, MAPE {first_error:.1f} %")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **By hand.** A range ends at 0.10, and the largest output of the next batch is 0.60. With the constant 0.01 the new end is 0.99 · 0.10 + 0.01 · 0.60 = 0.105. With the constant 0.3 it is 0.7 · 0.10 + 0.3 · 0.60 = 0.25. A small constant averages over about a hundred batches, and so one odd batch does little harm. That suits a training of tens of thousands of steps. Our fit has 6 · 47 = 282.
 #
-# The next cell lets a second callback watch the range of the model's *output*, for the constant 0.01 and for 0.3. `moving` makes a qconfig in which nothing differs but the constant.
+# The next cell lets a second callback watch the range of the model's *output*, for the constant 0.01 and for 0.3. A *qconfig* says with which observers and which rounding a layer is prepared; `moving` makes one in which nothing differs but the constant.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -485,7 +485,7 @@ show.ends_table(ends)
 # column compares with the truth, and there the means lie within a point of each other. If somebody asks why int8 is ahead there: four epochs are a short fit, and with six the sign changes from seed to seed. Read no gain from it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How does one report what quantization costs? A common way is the distance between the outputs of the int8 model and those of its *float twin*, which started from the same weights, saw the same rows in the same order, and did not round. The number alone says little, since nobody knows how large it would be for two models of which neither is quantized. So we add such a pair: the same float network with the same first weights, which sees the same rows in another order. Nobody would call one of these two "damaged". Each fit has four epochs, and the `histogram` observer, which costs more time, looks at every tenth batch.
+# How does one report what quantization costs? A common way is the distance between the outputs of the int8 model and those of its *float twin*, which started from the same weights, saw the same rows in the same order, and did not round. The number alone says little, since nobody knows how large it would be for two models of which neither is quantized. So we add such a pair: the same float network with the same first weights, which sees the same rows in another order. Nobody would call one of these two "damaged". Each fit has four epochs, and the `histogram` observer, which counts how often values occur and leaves rare large ones out where that lowers the rounding error, costs more time, so it looks at every tenth batch only.
 
 
 # %% slideshow={"slide_type": "skip"}
