@@ -121,7 +121,7 @@ kept = [len(lzma.compress(of_fc1[place::4])) / len(of_fc1[place::4]) for place i
 show.byte_by_byte(kept)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So the digits are to blame, and not the compressor. A float of 32 bits has a sign, an exponent of 8 bits, which says how large the number is, and 23 bits of digits. The fourth byte holds the sign and most of the exponent, and xz finds a lot there, because most weights are of a similar size. In the first two bytes, which are digits alone, it finds nothing at all. So whoever wants a small file has to throw digits away, or whole weights.
+# So the digits are to blame. A float of 32 bits has a sign, an exponent of 8 bits, which says how large the number is, and 23 bits of digits. The fourth byte holds the sign and most of the exponent, and xz finds a lot there, because most weights are of a similar size. In the first two bytes, which are digits alone, it finds nothing at all. So whoever wants a small file has to throw digits away, or whole weights.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "number"}
 # ### The goal
@@ -291,7 +291,7 @@ def k_means(values, bits, rounds=30):
 # | 2 | 0.167 | −1.0, −0.9 | 0.2, 0.3, 1.5 | −0.95 and 0.667 |
 # | 3 | −0.142 | −1.0, −0.9 | 0.2, 0.3, 1.5 | the same: done |
 #
-# In round 2 the weight 0.2 changes sides, because the border has moved below it. The squared error falls from 1.61 after round 1 to 1.05 after round 2. It can never rise, because a weight changes only to a centroid that is nearer, and the mean is the point with the least squared error to its members. The five weights are stored as the numbers 0, 0, 1, 1, 1 and two floats: 5 + 64 bits in place of 160. With five weights the codebook takes most of this, and with the 18,816 of fc1 next to nothing.
+# In round 2 the weight 0.2 changes sides, because the border has moved below it. The squared error falls from 1.61 after round 1 to 1.05 after round 2. It can never rise, because a weight changes only to a centroid that is nearer, and the mean is the point with the least squared error to its members. The five weights are stored as the numbers 0, 0, 1, 1, 1 and two floats: 5 + 64 bits in place of 160. With five weights the codebook takes most of this, with the 18,816 of fc1 next to nothing: $16 \cdot 32 = 512$ bits beside 75,264.
 #
 # In formulas, for weights $w_i$, where weight $i$ belongs to centroid $a(i)$: k-means makes $\sum_i (w_i - c_{a(i)})^2$ small by two alternating steps, $a(i) = \arg\min_k |w_i - c_k|$ and $c_k = \text{mean of the } w_i \text{ with } a(i) = k$. It ends where neither step changes anything. Such an end need not be the best of all, and it depends on the beginning. The code begins with `linspace`, evenly spaced from the least to the largest weight, and stops after 30 rounds, which with many values is before the end. A centroid without members stays where it is.
 #
@@ -511,7 +511,7 @@ show.tree_by_tree(five, huffman_tree(five))
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Look again at the bars of section 2. The symbol 0 came most often and 30 hardly ever, yet each takes 5 bits.
 #
-# **The idea.** Frequent symbols get short words, rare ones get long words. But the words stand end to end, so the reader must know where each of them ends. That is certain if no word is the beginning of another one. Such a code is a tree: from the top a 0 leads to the left and a 1 to the right, and the symbols stand at the ends of the branches. Then reading cannot go wrong: follow the bits down, write the symbol that you arrive at, begin at the top again.
+# **The idea.** Frequent symbols get short words, rare ones get long words. But the words stand end to end, so the reader must know where each ends. That is certain if no word is the beginning of another one. Such a code is a tree: from the top a 0 leads to the left and a 1 to the right, and the symbols stand at the ends of the branches. Then reading cannot go wrong: follow the bits down, write the symbol that you arrive at, begin at the top again.
 #
 # **By hand.** Five symbols come 10, 6, 5, 4 and 3 times, 28 in all. Which tree is best? The two rarest should stand deepest, because exchanging a deep frequent symbol with a rarer one above it would shorten the text. So Huffman's algorithm begins with them.
 #
