@@ -336,7 +336,7 @@ ladder_shown
 #
 # The last row is the measurement: all that the round trips add, divided by the whole call. It also holds what no other row counts, in the numerator (larger tensors) and in the denominator (pooling). In our runs this moved the share by some ten points at most, up or down. The second row had moved it by more than fifty.
 #
-# So mostly one number made the estimate wrong, because **the roofline is a lower bound for a time**, as long as nothing is faster than the peak and the bandwidth that went into it. (The LSTM can be: in a trial its call took half of this "bound".) Whoever divides by a number that is too small gets a share that is too large, if the number above the line is about right.
+# So mostly one number made the estimate wrong, its divisor, because **the roofline is a lower bound for a time**, as long as nothing is faster than the peak and the bandwidth that went into it. (The LSTM can be: in a trial its call took half of this "bound".) Whoever divides by a number that is too small gets a share that is too large, if the number above the line is about right.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### All parts of both ways
@@ -417,7 +417,7 @@ leaves = show.decision(share, measured)
 #
 # SmallCNN loses about a tenth of a point in static int8. DepthwiseCNN loses some 26 with one scale for a layer, but 0.2 with a scale for each channel and 0.3 with its dead channels emptied ([[depthwise]]); moved statistics alone bring it to within two points ([[qat_cnn]]).
 #
-# The LSTM and the BERT shape leave at the second question: their layers have dynamic kernels, and conversions cost them little. But the four networks with random weights have no accuracy to lose, so each has a question mark behind its name. The published BERT lost 0.7 points of F1 by dynamic int8 (section 6). In large trained Transformers a few channels are far larger than the others (T. Dettmers et al., [2022](https://arxiv.org/abs/2208.07339)), and one range for all then costs more. So measure the accuracy before you ship, on this way out, too. Nothing leaves at the first question: every network timed had some int8 that beat its best fp32. DepthwiseCNN was not timed: called from Python with one image, its int8 is no faster than fp32 in [[depthwise]]; traced, in a trial, it is faster.
+# The LSTM and the BERT shape leave at the second question: their layers have dynamic kernels, and conversions cost them little. But the four networks with random weights have no accuracy to lose, so each has a question mark behind its name. The published BERT lost 0.7 points of F1, its score, by dynamic int8 (section 6). In large trained Transformers a few channels are far larger than the others (T. Dettmers et al., [2022](https://arxiv.org/abs/2208.07339)), and one range for all then costs more. So measure the accuracy before you ship, on this way out, too. Nothing leaves at the first question: every network timed had some int8 that beat its best fp32. DepthwiseCNN was not timed: called from Python with one image, its int8 is no faster than fp32 in [[depthwise]]; traced, in a trial, it is faster.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What each way costs, and when not to take it
@@ -582,7 +582,7 @@ show.stations(gap)
 #
 # <!-- page -->
 #
-# It is `"cheap"` if the extra at one image is below a tenth of throughout; else `"per number"` if more than half of that extra grows with the images, or `"per call"`. Run both ways with 1 and with 4 images, with at least five seeds. Other programs can only make a run slower, so what counts is the *least* time of each way at each batch.
+# It is `"cheap"` if the extra at one image is below a tenth of throughout; else `"per number"` if more than half of that extra grows with the images; otherwise `"per call"`. Run both ways with 1 and with 4 images, with at least five seeds. Other programs can only make a run slower, so what counts is the *least* time of each way at each batch.
 #
 # <details><summary>Hint</summary>
 # First get the four least times, then two extras. Their difference belongs to three images, so a third of it belongs to one.
