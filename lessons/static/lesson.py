@@ -105,7 +105,7 @@ show.tried(recipe, cnn, some, some_labels)
 #
 # <!-- page -->
 #
-# This error is the friendly kind, because it stops you. Of its two other faults one stops you as well, and the other leaves a network that runs and is useless.
+# This error is the friendly kind, because it stops you. Of the recipe's two other faults one stops you as well, and the other leaves a network that runs and is useless.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **From here on you do the repairs.** The next three code cells are empty. As long as a cell is empty, it runs the recipe with the repairs made so far, and prints PyTorch's message. This message is your only clue. Read it, write the recipe into the cell with one more repair, and run the cell again: then it prints what *your* recipe says. Each closed answer has the repair and the reason. You need two words: `tq` is short for `torch.ao.quantization` (`torch.quantization` is its old name), and `engine` is the name of the library on your machine that runs int8 kernels, for example `"x86"`.
