@@ -55,7 +55,7 @@ runtime.describe(device)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A parcel scale reads hand-written postcodes. The network for it, LeNet-300-100, has three linear layers (784 → 300 → 100 → 10) with 266,200 weights, and the scale has room for a part of them. [[prune_model]] removed the weights of smallest magnitude, because a small weight changes little. But what a network computes does not depend on its weights alone. A small weight may be multiplied by a large input, and a large one by an input that is always 0.
 #
-# So this lesson has one question: **how can we know what a weight is worth before we remove it?** A *score* gives a number to each weight, and the lowest are removed. Each section brings a score that looks at a little more than the one before. We ask what such a score promises, whether the promise is kept, and whether it helps in the end.
+# So this lesson has one question: **how can we know what a weight is worth before we remove it?** A *score* gives a number to each weight, and the lowest are removed. Each section brings a score that looks at a little more than the one before. We ask what such a score promises, whether the promise is kept, and whether it helps.
 #
 # The next cell trains three networks, each with one pass over the 60,000 digits, because the result of a single network may be luck.
 
@@ -101,7 +101,7 @@ show.useless_table(bench, never_lit, found)
 #
 # The gradient of a weight is its input times what comes back from behind ([[prune_module]] worked one out). Where the input is 0, the gradient is 0, in every step. So these weights are what PyTorch drew for a layer of 784 inputs, evenly spread between $-1/\sqrt{784}$ and $1/\sqrt{784}$, which is ±0.0357.
 #
-# Check the table by hand. In the run on this page the threshold is about 0.013. Of numbers that are evenly spread from 0 to 0.0357 the part $0.013 / 0.0357 = 0.36$ lies below it and is removed, and the remaining 0.64 are kept. A cut of the same size that removed all useless weights could keep as many others in their place, which have learned something.
+# By hand: in the run on this page the threshold is about 0.013. Of numbers that are evenly spread from 0 to 0.0357 the part $0.013 / 0.0357 = 0.36$ lies below it and is removed, and the remaining 0.64 are kept. A cut of the same size that removed all useless weights could keep as many others in their place, which have learned something.
 #
 # This stops being true where something else shrinks the weights. With weight decay they would get smaller in every step; we have not measured how far.
 #
@@ -119,7 +119,7 @@ show.useless_table(bench, never_lit, found)
 # | 0.8 | 0.04 | −0.4 | +0.32 | +0.96 |
 # | 1 | 0 | 0 | 0 | +1 |
 #
-# In the first row the guess has the right sign, and is a third of the truth. Draw the parabola, and ask yourself why. In the second row the guess is useless: at the bottom of a valley the ground is level in all directions. Keep both rows in mind.
+# In the first row the guess has the right sign, and is a third of the truth. Draw the parabola, and ask yourself why. In the second row the guess is useless: at the bottom of a valley the ground is level in all directions. Keep both in mind.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. A guess from the gradient
