@@ -449,7 +449,7 @@ show.each_at_its_best(recorded)
 #
 # With one scale a layer QAT wins nearly all of 25 points, and moved statistics, without training, come within about a point of it. Training on in float helps by luck alone: eight of nine runs end between 61 and 65 %, and one, at the largest rate, at 86.8 %. With the dead channels at 0 one of three orders of QAT lost three points, and at the smallest rate all three lost more than two, where float lost nothing. At the largest rate both lose, QAT 1.1 to 1.9 points and float 1.0 to 3.0 (the record has all rates). With one scale a channel static and QAT are level. These trainings have 45 steps; longer ones were not tried.
 #
-# **How large must a difference be to count?** With 5,000 images the standard error of an accuracy of 90 % is $\sqrt{0.9 \cdot 0.1 / 5000}$ = 0.4 points, so a few tenths mean nothing. And where three orders reach from 86.8 to 90.1, one run says nothing about three points.
+# **How large must a difference be to count?** With 5,000 images the standard error of an accuracy of 90 % ([[baseline]]) is $\sqrt{0.9 \cdot 0.1 / 5000}$ = 0.4 points, so a few tenths mean nothing. Where three orders reach from 86.8 to 90.1, one run says nothing about three points.
 #
 # **When is QAT worth its price?** It needs labelled images, slower steps, a learning rate, and care. So first try what costs less: a scale for each channel where the kernel has it, a look at the folded weights, the statistics of the rounded network. QAT remains for what these cannot repair, for example few bits: in [[qat]] it was worth one or two points at 2 bits, with each arm at its best. What was not shown here is a large network on a hard task; *Deeper* has published figures.
 
