@@ -236,7 +236,7 @@ show.shares_table(layers, uses, in_macs, estimate, share)
 #
 # <!-- page -->
 #
-# The price is the same for all four, so the fewer the uses, the larger the share. The share by the roofline and the division by hand nearly agree wherever arithmetic is the longer part. In the LSTM the bytes are longer, several times, and so its share is even smaller than by hand. (How many times is uncertain: the bandwidth is that of a memory which no cache holds, and the LSTM's 4 MB of weights may stay in one. [[dynamic]] saw them read at 56 GB/s.)
+# The price is the same for all four, so the fewer the uses, the larger the share. The share by the roofline and the division by hand nearly agree wherever arithmetic is the longer part. In the LSTM the bytes are longer, several times, and so its share is even smaller than by hand. (How many times is uncertain: the bandwidth was measured with an array that no cache holds, and the LSTM's 4 MB of weights may stay in one. [[dynamic]] saw them read at 56 GB/s.)
 #
 # So far this is arithmetic with two measured prices. Does a measurement agree?
 
