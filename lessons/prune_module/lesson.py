@@ -340,7 +340,7 @@ show.gradients(layer, W, (forward_gap, gradient_gap))
 #
 # By hand with the three weights of section 2: $W_{orig} = (0.5,\ 0.1,\ 2)$, $M = (1, 0, 1)$, so $W = (0.5,\ 0,\ 2)$. With the inputs (1, 2, 1) the output is $y = 0.5 + 0 + 2 = 2.5$. Let the loss be $L = y^2 = 6.25$. Then $\partial L / \partial y = 2 y = 5$, and $\partial L / \partial W = 5 \cdot (1, 2, 1) = (5, 10, 5)$: the loss *would* like to move the second weight, and most of all. But $W_2 = 0 \cdot W_{orig,2}$ does not change when $W_{orig,2}$ does, so its gradient is $0 \cdot 10 = 0$, and $\partial L / \partial W_{orig} = (5, 0, 5)$.
 #
-# The difference between 0 and `None` is not hair-splitting. An optimizer skips a tensor whose gradient is `None`. A gradient of 0 is not skipped: momentum and weight decay still move the entry of `weight_orig`. The layer does not notice, because the mask stands between, and as long as `weight_orig` is finite, a number times 0 is 0. (Infinity times 0 is not. [[prune_traps]] tries it.)
+# The difference between 0 and `None` is not hair-splitting. An optimizer skips a tensor whose gradient is `None`. A gradient of 0 is not skipped: momentum (earlier gradients) and weight decay (a pull towards 0) still move the entry of `weight_orig`. The layer does not notice, because the mask stands between, and as long as `weight_orig` is finite, a number times 0 is 0. (Infinity times 0 is not. [[prune_traps]] tries it.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Does it fit now?
@@ -368,7 +368,7 @@ show.what_a_file_holds(bench, test_images[:1], dense=lenet, fc1_masked=masked, f
 #
 # <!-- page -->
 #
-# In numbers: fc1 has 48,000 weights of 4 bytes, 192 of LeNet's 240 kilobytes. The mask of fc1 is another tensor of 48,000 numbers in fp32, so the masked file takes 240 + 192 = 432 kilobytes, 1.8 times as much. The estimated energy stays as well, since the code fetches a zero and multiplies by it like any other number.
+# (The cell lists what the `state_dict`, the tensors that are saved with their names, has for fc1.) In numbers: fc1 has 48,000 weights of 4 bytes, 192 of LeNet's 240 kilobytes. The mask of fc1 is another tensor of 48,000 numbers in fp32, so the masked file takes 240 + 192 = 432 kilobytes, 1.8 times as much. The estimated energy stays as well, since the code fetches a zero and multiplies by it like any other number.
 #
 # So the network does not fit into the water meter yet, and it is no faster. Pruning has only *said* what is not needed. To use that, a file format must leave the zeros out, which [[zero_worth]] and [[deep_compression]] do, or whole slices must be removed and the tensors made smaller, which is the business of [[structured]]. What we have is the necessary first half: a network that would still read digits if 90 % of fc1 were not there.
 
