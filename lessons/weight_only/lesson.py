@@ -301,7 +301,7 @@ show.files_table(files)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So far the levels were evenly spaced. Are the weights? Most weights of a layer are small and few are large. Why should levels far out be as close as those near 0?
 #
-# **Two kinds of levels, by hand.** The largest weight of a group is 6. Evenly spaced, with 4 bits and no zero point: there are 7 levels above 0 and 8 below, so we divide by 7.5. The scale is 6 / 7.5 = 0.8, and the levels are …, −0.8, 0, 0.8, 1.6, …, 5.6. The other kind is **E2M1**, a float of 4 bits with the levels 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives; its scale here is 1. A weight of 0.45 becomes 0.8 on the even levels, wrong by 0.35, and 0.5 on E2M1, wrong by 0.05. A weight of 4.9 becomes 4.8 on the even levels, wrong by 0.1, and 4 on E2M1, wrong by 0.9. E2M1 is finer near 0 and coarser far out. Which is better depends on where the weights are.
+# **Two kinds of levels, by hand.** The largest weight of a group is 6. Evenly spaced, with 4 bits and no zero point: the largest weight lies half a step beyond level 7, as in [[integers]], so the scale is 6 / 7.5 = 0.8, and the levels are …, −0.8, 0, 0.8, 1.6, …, 5.6. The other kind is **E2M1**, a float of 4 bits with the levels 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives; its scale here is 1. A weight of 0.45 becomes 0.8 on the even levels, wrong by 0.35, and 0.5 on E2M1, wrong by 0.05. A weight of 4.9 becomes 4.8 on the even levels, wrong by 0.1, and 4 on E2M1, wrong by 0.9. E2M1 is finer near 0 and coarser far out. Which is better depends on where the weights are.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Four bits as floats
