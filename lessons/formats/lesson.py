@@ -466,7 +466,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### How far can one go?
 #
-# The chain rule carries a factor on the loss to every gradient. So the whole hill moves, and fp16 stays where it is.
+# The chain rule carries a factor on the loss to every gradient. So the whole hill of gradients moves, and fp16 stays where it is.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* First frame: "Grey is gone, yellow is coarse, and over there is room that nobody uses." Before the first click ask where the hill will lie with a factor of 256, and let the room count: $2^8$, so 8
