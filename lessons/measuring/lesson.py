@@ -298,7 +298,7 @@ show.scatter(samples)
 #
 # The IQR says how far single calls scatter (their **spread**). It does not say how sure the median is: more calls make the median surer, and the scatter stays what it is.
 #
-# If there is a floor, why not report the *fastest* call? It is fair, and often steadier than the median; some lessons take it, and say so. But it answers another question: how fast the code *could* run with nothing in its way. Whichever you choose, take the same for both candidates. The mean of one against the fastest call of the other makes a speed-up out of nothing: above it would be 22 / 10 = 2.2, for a function against itself.
+# If there is a floor, why not report the *fastest* call? It is fair, and often steadier than the median; some lessons take it, and say so. But it answers another question: how fast the code *could* run with nothing in its way. Whichever you choose, take the same for both candidates. The mean of one against the fastest call of the other makes a speed-up out of nothing: with the seven calls 22 / 10 = 2.2, for a function against itself.
 #
 # This course reports median and IQR. They are the wrong choice if somebody waits for each single answer, because then one answer in a hundred that takes ten times as long matters to them. Report the tail as well: of 300 sorted times, the 297th says that 99 of 100 calls are no slower (the *99th percentile*).
 
