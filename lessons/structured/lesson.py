@@ -145,7 +145,7 @@ show.surprise(networks, batch_speed)
 # row: "Which library must know about it?" Only the first row needs one that skips zeros. Draw the matrix with the rows 3 4 and 1 2, and remove two of its weights in three ways. Without 1 and 2 the second row is empty, and (3 4) does the work; without 3 and 1 the first column is, and one column does it; without 4 and 1 there are holes in both, and nothing gets smaller. Which row is weaker, by its length? √(9 + 16) = 5, √(1 + 4) = 2.2: the second. The next question is how PyTorch names the pieces.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why do the pieces matter? Suppose a layer has two outputs and two inputs, and the weights
+# (Attention is not needed here; a *head* is one of the equal slices in which it works.) Why do the pieces matter? Suppose a layer has two outputs and two inputs, and the weights
 #
 # $$W = \begin{pmatrix} 3 & 4 \\ 1 & 2 \end{pmatrix}.$$
 #
@@ -298,7 +298,7 @@ show.differences({"weights masked": weights_only, "weights and biases masked": e
 #
 # <!-- page -->
 #
-# Our two neurons show it. Set the row $(1, -1)$ to zero and leave the bias: the second neuron gives $\mathrm{ReLU}(0 + 1.5) = 1.5$ for every input, and the output is $y = 2 \cdot 3 + 4 \cdot 1.5 = 12$, where the cut network gives 6. With the bias masked as well it is $6 + 4 \cdot 0 = 6$. In a convolution the bias is a map that is the same everywhere. Where it is positive it passes the ReLU, and the next layer reads it. Cutting takes that away as well. (With a negative bias the ReLU would give 0, and the two networks would agree.)
+# (A *logit* is one of the ten outputs of the network, a class's score.) Our two neurons show it. Set the row $(1, -1)$ to zero and leave the bias: the second neuron gives $\mathrm{ReLU}(0 + 1.5) = 1.5$ for every input, and the output is $y = 2 \cdot 3 + 4 \cdot 1.5 = 12$, where the cut network gives 6. With the bias masked as well it is $6 + 4 \cdot 0 = 6$. In a convolution the bias is a map that is the same everywhere. Where it is positive it passes the ReLU, and the next layer reads it. Cutting takes that away as well. (With a negative bias the ReLU would give 0, and the two networks would agree.)
 #
 # So the masked network is a test for a cut one, if everything that belongs to the channel is masked. We need such a test at once.
 
@@ -537,16 +537,16 @@ show.what_it_pays(macs, pair, speeds, {f"after {STEPS} steps": after})
 #
 # <!-- page -->
 #
-# By hand: a 3 × 3 convolution from 32 channels to 32 multiplies $9 \cdot 32 \cdot 32 = 9{,}216$ times for each pixel, one from 16 to 16 $9 \cdot 16 \cdot 16 = 2{,}304$ times, a quarter. The first layer reads one channel, the image, and can only be halved, and so can the last one, which must give ten classes. Hence the share of the whole network is a little more than a quarter.
+# (A *FLOP* is a multiplication or an addition of floats, so a MAC has two.) By hand: a 3 × 3 convolution from 32 channels to 32 multiplies $9 \cdot 32 \cdot 32 = 9{,}216$ times for each pixel, one from 16 to 16 $9 \cdot 16 \cdot 16 = 2{,}304$ times, a quarter. The first layer reads one channel, the image, and can only be halved, and so can the last one, which must give ten classes. Hence the share of the whole network is a little more than a quarter.
 #
-# The time falls less than the work, and for one image least. Two reasons are likely; a profile, which we did not make, would show how much each of them counts. First, a call of a layer costs some time, however small the layer is. By hand, with made-up numbers: the calls take 60 µs, and the products of one image 40. A quarter of the products are left, so the cut network takes 60 + 10 = 70 µs in place of 100. With 64 images in one call the calls still take 60 µs and the products 64 · 40 = 2,560, so it is 60 + 640 = 700 in place of 2,620, which is 0.27. Second, batch norms, ReLUs and sums work on each number of a map, and of the maps a *half* are left, not a quarter.
+# The time falls less than the work, and for one image least. Two reasons are likely; a profile (the time of each operation), which we did not make, would show how much each of them counts. First, a call of a layer costs some time, however small the layer is. By hand, with made-up numbers: the calls take 60 µs, and the products of one image 40. A quarter of the products are left, so the cut network takes 60 + 10 = 70 µs in place of 100. With 64 images in one call the calls still take 60 µs and the products 64 · 40 = 2,560, so it is 60 + 640 = 700 in place of 2,620, which is 0.27. Second, batch norms, ReLUs and sums work on each number of a map, and of the maps a *half* are left, not a quarter.
 #
 # A few steps win back most of what was lost. The dense network got the same steps, because otherwise the cut one would be compared with a network that had less training. In the run on this page these steps did the dense network no good. Against its better value, without them, the cut one is some tenths of a point further behind. The learning rate belongs to the result: with a third of it, in other runs, the cut network ended more than six points behind.
 #
 # These channels were chosen by their norm. What the same training makes of channels drawn by chance is the question of the rest of this section.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So the laundry gets a network with a quarter of the work, and some points are lost. And what made it as good as it is? Two explanations come to mind. *The choice*: the norm found the channels that matter. *The start*: the channels that stay, whichever they are, were trained for six epochs in the dense network, and this training is worth a lot. One number after 150 steps cannot tell them apart, because the network has both. The experiment that can is Exercise 1.
+# So the laundry gets a network with a quarter of the work, and some points are lost. And what made it as good as it is? Two explanations come to mind. *The choice*: the norm found the channels that matter. *The start*: the channels that stay, whichever they are, were trained for six epochs (passes over the images) in the dense network, and this training is worth a lot. One number after 150 steps cannot tell them apart, because the network has both. The experiment that can is Exercise 1.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercise
