@@ -339,7 +339,7 @@ show.rounds(opened)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Many trainings
 #
-# For many seeds and arms we use the course's engine, `course_utils.lottery`. It computes the same steps with fewer detours: it writes gradients into memory that stays, and needs no autograd graph. What an arm begins with, and what distinguishes the arms, are these few lines:
+# For many seeds and arms we use the course's engine, `course_utils.lottery`. It computes the same steps with fewer detours: it writes gradients into memory that stays, and needs no autograd graph (the notes of [[measuring]]). What an arm begins with, and what distinguishes the arms, are these few lines:
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -453,7 +453,7 @@ def after_five_steps(how):
 show.two_names({"rewind": after_five_steps(rewind), "second_rewind": after_five_steps(second_rewind)})
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# PyTorch tells you where the numbers of a tensor begin: `data_ptr()`. If it is the same for both names, there is one memory. The library is Lightning: from 2.6.0 on, `ModelPruning` with `use_lottery_ticket_hypothesis=True` hands the kept tensors back by such an assignment on a CPU. [[lightning_pruning]] measures it, and has a callback without the fault. In Exercise 1 you write a rewind that passes both tests.
+# PyTorch tells you where the numbers of a tensor begin: `data_ptr()`. If it is the same for both names, there is one memory. The library is Lightning, which runs training loops (not needed here): from 2.6.0 on, `ModelPruning` with `use_lottery_ticket_hypothesis=True` hands the kept tensors back by such an assignment on a CPU. [[lightning_pruning]] measures it, and has a callback without the fault. In Exercise 1 you write a rewind that passes both tests.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Values or places?
