@@ -184,7 +184,7 @@ for power, passes in [(0.5, 1), (1, 3)]:
 show.rounds(history)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The cut is made in two rounds, first to the square root of these shares (28, 30 and 51 %), and then to the shares themselves, because a network tolerates a small cut better than a large one ([[prune_model]]). The second cut costs many points, and three more passes of training bring the network back to where it was, or nearly.
+# The cut is made in two rounds, first to the square root of these shares (28, 30 and 51 %), and then to the shares themselves, as in [[prune_model]], where several cuts gained much with 1 % left and little with 5 %. The second cut costs many points, and three more passes of training bring the network nearly back.
 #
 # Of 266,200 weights 21,776 are left, a twelfth. And the file? It is as large as ever, since a 0 takes four bytes like any other float ([[zero_worth]]). To store only the weights that are left we must say *where each of them stands*. fc1 has 235,200 places, and the number of a place takes 18 bits, because 17 bits count only to 131,072. That is more than half of the 32 bits of the weight itself.
 #
