@@ -603,7 +603,7 @@ claims.show("weight_only")
 # - A model that writes one text reads nearly all weights for each token. Fewer bytes make it faster, if a kernel unpacks them inside the processor and few inputs come at once.
 # - Weight-only: what is stored shrinks, the arithmetic stays float. Count scales, zero points and what is left in float before you quote a width.
 # - In groups of 32 this model lost little with 4 bits and much with 2. For the error of its weights, the scale and the group mattered more than the kind of levels.
-# - How to round with less loss, by looking at the inputs of a layer, is the subject of the next lesson.
+# - How to round with less loss, by looking at the inputs of a layer, is the subject of [[gptq]].
 #
 # **Going further.** OCP, *Microscaling formats specification* 1.0, 2023; T. Dettmers et al., *QLoRA*, 2023, [arXiv:2305.14314](https://arxiv.org/abs/2305.14314) (NF4).
 #
