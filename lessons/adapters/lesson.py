@@ -72,7 +72,7 @@ def perplexity(model, text=unseen):
 # *For the lecturer, 4 min.* Let the room guess: a, b, or both? Draw an arrow from x through a box "w = 2" to a sum, and below it a second path through the boxes "a = 0.5" and "b = 0". Write on the board: loss ½ (y − 3)², e = y − 3, learning rate 1; the gradient of a is e · b · x, that of b is e · a · x. Work out step 0 together: y = 2, e = −1, so a gets 0 and b gets −0.5. Then b = 0.5, and a stays: the first step changes b alone. Let the room compute step 1 (y = 2.25, e = −0.75, both gradients −0.375, both numbers 0.875), then click: the table has it all. To those who said a: "By what is its gradient multiplied?" By b, which is 0.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Somebody who wants a trained model to do a new task has an obvious way: go on training all of its weights on texts of that task. This way has three prices. Each task gets a copy of *every* weight: ten tasks are ten models on the disk. The training needs a gradient and two moments of AdamW for every weight ([[training_memory]] counted them). And the weights that were there before are overwritten, so that the first task may suffer.
+# Somebody who wants a trained model to do a new task has an obvious way: go on training all of its weights on texts of that task. This way has three prices. Each task gets a copy of *every* weight: ten tasks are ten models on the disk. The training needs a gradient and two averages of AdamW for every weight ([[training_memory]] counted them). And the weights that were there before are overwritten, so that the first task may suffer.
 #
 # The idea of this lesson is to leave the model alone. Think of a road that nobody may rebuild, with a footpath beside it: what comes out at the end is the sum of both. The frozen weights are the road. The footpath is a **bypass**, a few new numbers whose result is added to that of the layer. We train the path alone.
 #
@@ -185,7 +185,7 @@ show.starts(lora, torch.randn(64, 128, generator=torch.Generator().manual_seed(0
 # - **Three texts.** The first eight tenths of the manual are for learning. On the next tenth we choose the rate, because whoever chooses on the exam has seen the questions. The exam is the last tenth.
 # - **The same steps and the same pieces** for both.
 #
-# The usual training loop trains all parameters that want a gradient, many or few.
+# The usual loop, which also clips (shortens) long gradients, trains all parameters that want a gradient.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -287,7 +287,7 @@ print(perplexity(without) == perplexity(whole))
 # %% [markdown] slideshow={"slide_type": "skip"}
 # LoRA is said to "need less memory". Less of what? The **gradients** are one number for each trained weight. The **states** of AdamW are two numbers for each trained weight. The **saved activations** are what the forward pass has to keep for the backward pass.
 #
-# **By hand.** Take the layer with 384 × 128 weights. If all are trained, the two moments have 2 · 4 bytes for each of 49,152 weights: 393,216 bytes. For the 2,048 numbers of the bypass they have 16,384 bytes. What about the activations? The gradient of $A$ is an error multiplied by the *input of the layer*, and the gradient has to pass through every frozen layer on its way to the first bypass. The next cell counts all three, tensor by tensor, for one step.
+# **By hand.** Take the layer with 384 × 128 weights. If all are trained, the two averages have 2 · 4 bytes for each of 49,152 weights: 393,216 bytes. For the 2,048 numbers of the bypass they have 16,384 bytes. What about the activations? The gradient of $A$ is an error multiplied by the *input of the layer*, and the gradient has to pass through every frozen layer on its way to the first bypass. The next cell counts all three, tensor by tensor, for one step.
 
 # %% slideshow={"slide_type": "skip"}
 everything = show.kept(copy.deepcopy(whole).requires_grad_(True), code)
