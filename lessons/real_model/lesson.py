@@ -84,7 +84,7 @@ runtime.describe("cpu")
 show.refusals()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **The weights, by hand.** SmolLM2-135M is 576 wide. Its table has 49,152 · 576 = 28.3 million numbers. In a block the queries and the output of attention have 576 · 576 weights each. It has 9 heads of queries, and three of them share one head of keys and values ([[decoding]], *Deeper*), so keys and values have only 3 heads of 64 numbers: 576 · 192 weights each. Together that is 0.88 million. The feed-forward network has three matrices (two *up*, multiplied place by place, one *down*) of 576 · 1,536 weights, 2.65 million. So a block has 3.54 million, and 30 blocks have 106.2 million.
+# **The weights, by hand.** SmolLM2-135M is 576 wide. Its table has 49,152 · 576 = 28.3 million numbers. In a block the queries and the output of attention have 576 · 576 weights each. It has 9 heads of queries, and three of them share one head of keys and values ([[decoding]], *Deeper*), so keys and values have only 3 heads of 64 numbers: 576 · 192 weights each. Together that is 0.88 million. The feed-forward network has three matrices (the third is multiplied with *up*) of 576 · 1,536 weights, 2.65 million. So a block has 3.54 million, and 30 blocks have 106.2 million.
 
 # %% slideshow={"slide_type": "skip"}
 counted = {"this model": count.by_kind(model)}
