@@ -57,7 +57,7 @@ runtime.describe(device)
 #
 # So this lesson has one question: **how can we know what a weight is worth before we remove it?** A *score* gives a number to each weight, and the lowest are removed. Each section brings a score that looks at a little more than the one before. We ask what such a score promises, whether the promise is kept, and whether it helps.
 #
-# The next cell trains three networks, each with one pass over the 60,000 digits, because the result of a single network may be luck.
+# The next cell trains three networks, each with one pass over the 60,000 digits, because one network may be luck.
 
 # %% slideshow={"slide_type": "skip"}
 bench = show.Bench(images, labels, test_set)  # trains three networks; copies of them are cut below
@@ -414,7 +414,7 @@ show.errors_table(errors)
 #
 # Why does SparseGPT's place in the order change? Its cost, $w_j^2 / [H^{-1}]_{jj}$, is the error *after* repair. A weight that others can replace well is cheap, however large its error is before they do. And SparseGPT looks at the weights as they are *by then*: when the second block of 128 columns is chosen, its weights have already taken over what the first block lost. The fourth row is the control for that. It has the same cost and the same blocks, and ranks the weights as they were at the beginning. It is better than SparseGPT's choice as long as nothing is repaired, and worse after the repair. So what makes SparseGPT's choice poor by itself and good with its repair is that it ranks weights which have already taken over. (The first two rows rank in each row and the last two in blocks, so do not read Wanda against SparseGPT as a comparison of scores alone.)
 #
-# Now look at the last column, the digits that the network gets right with this `fc1`. The fourth row leaves a larger error than Wanda's row, and gets *more* digits right. **The error of the outputs and the accuracy do not have the same order.** (In a trial outside this page this was so in six of six networks. The third row has little more than half of the fourth row's error, and was behind it in four of the six.) We asked for less than the loss because it is cheaper, and this is its price. Probably the reason is that the error counts every output alike, while the digits need some of them more than others; we have not tested that. *Deeper* has another case.
+# Now look at the last column, the digits that the network gets right with this `fc1`. The fourth row leaves a larger error than Wanda's row, and gets *more* digits right. **The error of the outputs and the accuracy do not have the same order.** (In a trial outside this page this was so in six of six networks. The third row has little more than half of the fourth row's error, and was behind it in four.) We asked for less than the loss because it is cheaper, and this is its price. Probably the reason is that the error counts every output alike, while the digits need some of them more than others; we have not tested that. *Deeper* has another case.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. The same terms for all
