@@ -325,7 +325,7 @@ show.plans_table(plans, teacher_errors)
 #
 # The last row takes all images three times, and three times as many in each step. Two things changed, so what lies between the last two rows has no single cause. (In trials with 3,000 steps of 50 images, also three passes, and with one pass of 150 images a step, labels and teacher were about equal. So close to 1 two seeds show no more.)
 #
-# What does this not show? It is one teacher, one size of student and one temperature. (The gain of one pass over all images is 12 % in the run on this page, and it was 11 % in a trial with five seeds and six rates.) The teacher is an ordinary network, which learned from the very images of the student. In the paper a student with 800 units in each layer went from 146 errors to 74 with *all* images. Its teacher had been trained on shifted images and with dropout, so it may have known something that the student's images do not say. This explanation is ours, and *Deeper* has a first trial of it, which did not bear it out.
+# What does this not show? It is one teacher, one size of student and one temperature. (The gain of one pass is 12 % in the run on this page, and was 11 % in a trial with five seeds and six rates.) The teacher is an ordinary network, which learned from the very images of the student. In the paper a student with 800 units in each layer went from 146 errors to 74 with *all* images. Its teacher had been trained on shifted images and with dropout, so it may have known something that the student's images do not say. This explanation is ours, and *Deeper* has a first trial of it, which did not bear it out.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Into few bits, and into few weights
