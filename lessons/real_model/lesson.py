@@ -315,9 +315,9 @@ show.files_table(files, {"fp32": model, "bf16": half, "int8, torchao": int8})
 #
 # <!-- page -->
 #
-# As long as head and table were one matrix, the file held it once. The int8 head is another matrix, 28 MB without its scales, and the look-up still needs its own, 113 MB in float32. So the file holds 135 MB of int8 weights, 113 MB of table, and about a megabyte of scales and zero points. The file is hardly smaller than the published one in bfloat16. The remedy is to store the table in bfloat16 or in int8 as well. A token reads one row of the table alone, so the bits of the table cost space and hardly any time. OpenVINO's tool rounds the table to int8 and keeps table and head as one matrix, so its file needs neither the second matrix nor floats of 4 bytes.
+# As long as head and table were one matrix, the file held it once. The int8 head is another matrix, 28 MB without its scales, and the look-up still needs its own, 113 MB in float32. The file holds 135 MB of int8 weights, 113 MB of table, and a megabyte of scales and zero points. The file is hardly smaller than the published one in bfloat16. The remedy is to store the table in bfloat16 or int8 as well. A token reads one row of the table alone, so the bits of the table cost space and hardly any time. OpenVINO's tool rounds the table to int8 and keeps table and head as one matrix, so its file needs neither the second matrix nor floats of 4 bytes.
 #
-# Check it whenever you quantize a model with a tied head. The speed tells nothing about it, because only one row of the table is read.
+# Check the file whenever you quantize a tied head. The speed tells nothing about it, because only one row of the table is read.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Does it still predict a text?
