@@ -99,7 +99,7 @@ print(f"sum of the amounts {total:.2f}; gone {1 - left[-1]:.3f}, left {left[-1]:
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Does a fit do what was computed?
 #
-# **Predict.** In two fits of 100 epochs we count the weights that are not zero: with `PruningSchedule`, and with Lightning's own `ModelPruning(amount=schedule)`. Does what we count fit *amounts add up*, or *each counts from what is left*?
+# **Predict.** In two fits of 100 epochs we count the weights that are not zero: with `PruningSchedule`, and with Lightning's own `ModelPruning(amount=schedule)`. Which reading do the counts follow: *amounts add up*, or *each counts from what is left*?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* First frame: the two lines that were computed; at the end the dotted one is at 0.02, the solid one at 0.3. Ask for a vote on ModelPruning, whose comment speaks of the sum; most say the dotted line. Click: circles and crosses lie on the solid one. Ask how one would have noticed: no error is raised, and with 30 % of the weights the accuracy is good, too. By counting. (The course's callback calls Lightning's for the cut, so that the two agree is no surprise.)
