@@ -84,7 +84,7 @@ runtime.describe("cpu")
 show.refusals()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **The weights, by hand.** SmolLM2-135M is 576 wide. Its table has 49,152 · 576 = 28.3 million numbers. In a block the queries and the output of attention have 576 · 576 weights each. It has 9 heads of queries, and three of them share one head of keys and values ([[decoding]], *Deeper*), so keys and values have only 3 heads of 64 numbers: 576 · 192 weights each. Together that is 0.88 million. The feed-forward network has three matrices (the third is multiplied with *up*) of 576 · 1,536 weights, 2.65 million. So a block has 3.54 million, and 30 blocks have 106.2 million.
+# **The weights, by hand.** SmolLM2-135M is 576 wide. Its table has 49,152 · 576 = 28.3 million numbers. In a block the queries and the output of attention have 576 · 576 weights each. It has 9 heads of queries, and three of them share one head of keys and values ([[decoding]], *Deeper*), so keys and values have only 3 heads of 64 numbers: 576 · 192 weights each. Together that is 0.88 million. The feed-forward network has three matrices (two *up*, multiplied, one *down*) of 576 · 1,536 weights, 2.65 million. So a block has 3.54 million, and 30 blocks have 106.2 million.
 
 # %% slideshow={"slide_type": "skip"}
 counted = {"this model": count.by_kind(model)}
@@ -287,7 +287,7 @@ show.records_table()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **How to read it.** The record that comes with the course (`records/language/amd-epyc-avx2.json`) was made on an AMD processor with AVX2. This processor has no instructions for products of bfloat16, and none of those made for products in int8 (VNNI). "Of its floor" divides a speed by the speed that reading the engine's own bytes, weights and cache, would allow at the bandwidth of that run: 13.4 GB a second with one thread, 20.9 with two. Threads, prompt and new tokens are the same for all engines. The record says three things about one thread.
 #
-# - *The floor is near for engines that do little else.* In 32 bits ONNX Runtime (an engine) reaches 0.93 of its floor with the small shape, and PyTorch's compiled model 0.54. Eager PyTorch reaches 0.40 of it with the small shape and 0.86 with the large one, where the products take 93 % of the time and not 71 %.
+# - *The floor is near for engines that do little else.* In 32 bits ONNX Runtime reaches 0.93 of its floor with the small shape, and PyTorch's compiled model 0.54. Eager PyTorch reaches 0.40 of it with the small shape and 0.86 with the large one, where the products take 93 % of the time and not 71 %.
 # - *PyTorch falls further behind where the weights have few bits.* With the small shape the best other engine is 1.7 times as fast as PyTorch in 32 bits, 2.0 times in 16 and 3.3 times in 8. Where does torchao lose it with 8 bits? At 17.9 tokens a second a token takes 56 ms, of which the products take 59 %, 33 ms. ONNX Runtime needs 17 ms for the whole token. So torchao's products alone take twice as long as all that ONNX Runtime does.
 # - *Fewer bits can be slower.* With the small shape torchao's 4 bits write 2.9 tokens a second, where its 8 bits write 18 and ONNX Runtime's 4 bits write 84. Nine tenths of torchao's time lie in one routine, `_weight_int4pack_mm_for_cpu`. We did not look for the cause inside it. On a processor with other instructions the order may be another one, and so you measure before you choose.
 
