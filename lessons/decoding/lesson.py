@@ -411,7 +411,7 @@ show.batch_curves(taken, layers)
 #
 # <!-- page -->
 #
-# The second reason counts even if nothing has to come from memory: in a trial, a layer that stays in the processor's cache gained 3 to 4 times in the same way. So the second reason makes a good part of the gain. If reading the weights were all, the curve would be the dashed line. It begins below 1, because reading is only a part of the time of one text, and falls to 1/64 of its first value. The measured curve lies above it, since each text still needs its own arithmetic, the dotted line, and the layer reaches neither of the two limits.
+# The second reason counts even if nothing has to come from memory: in a trial, a layer that stays in the processor's cache gained 3 to 4 times in the same way. So it makes a good part of the gain. If reading the weights were all, the curve would be the dashed line. It begins below 1, because reading is only a part of the time of one text, and falls to 1/64 of its first value. The measured curve lies above it, since each text still needs its own arithmetic, the dotted line, and the layer reaches neither of the two limits.
 #
 # Where does the gain end? Reading is shared, arithmetic is not. With the round numbers of section 3, reading takes 10 ms for a step, however many texts there are, and the arithmetic 1.3 ms for each text. With 8 texts both are about 10 ms. By these two limits another text costs nearly nothing up to there; beyond, each makes the step longer, and the time of a token stays at 1.3 ms. (Real layers bend less sharply.)
 #
@@ -488,9 +488,9 @@ show.int8_table(sizes, by_cache)
 #
 # <!-- page -->
 #
-# (A change below zero is chance, because rounding now and then moves the logits in the right direction.) In bytes: a row has 32 numbers. It takes 32 · 4 = 128 bytes in fp32, and 32 + 4 = 36 in int8; 128 / 36 = 3.56. A large model has 128 numbers in a head and a scale of 16 bits, so the scales hardly count; but its cache has 16 bits a number to begin with, and int8 makes it 256 / 130 = 1.97 times smaller.
+# (A change below zero is chance, because rounding now and then moves the logits in the right direction.) In bytes: a row has 32 numbers. It takes 32 · 4 = 128 bytes in fp32, and 32 + 4 = 36 in int8; 128 / 36 = 3.56. A large model has 128 numbers in a head and a scale of 16 bits, so the scales hardly count; but its cache has 16 bits a number already, and int8 makes it 256 / 130 = 1.97 times smaller.
 #
-# One thing was not measured: the time. At each step our code turns the whole cache into floats and writes them to memory, so it cannot be faster. A program that wins time reads the integers from memory and turns them into floats inside the processor, on the way into the product (KIVI does this, [Liu et al., 2024](https://arxiv.org/abs/2402.02750)), or multiplies with the integers directly. And where attention is a small part of a step, as in the table of section 3, a rounded cache wins memory and hardly any time.
+# The time was not measured. At each step our code turns the whole cache into floats and writes them to memory, so it cannot be faster. A program that wins time reads the integers from memory and turns them into floats inside the processor, on the way into the product (KIVI does this, [Liu et al., 2024](https://arxiv.org/abs/2402.02750)), or multiplies with the integers directly. And where attention is a small part of a step, as in the table of section 3, a rounded cache wins memory and hardly any time.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Down to 2 bits
