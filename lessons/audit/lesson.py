@@ -69,7 +69,7 @@ runtime.describe(cpu)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In [[dynamic]] one line of code made the linear layers of a Transformer int8: `quantize_dynamic(model)` gave back a model that was smaller and, where its layers were wide, faster. The line raised no error, and the smaller file was the sign that it had worked.
 #
-# Here it gets four small models. An int8 weight takes 1 byte where an fp32 weight takes 4, so a file in which all weights became int8 is nearly 4 times smaller. We ask only for half of that.
+# Here it gets four small models. (GRUs and RNNs are relatives of the LSTM.) An int8 weight takes 1 byte where an fp32 weight takes 4, so a file in which all weights became int8 is nearly 4 times smaller. We ask only for half of that.
 
 # %% slideshow={"slide_type": "fragment"} tags=["legacy"]
 from torch.ao.quantization import quantize_dynamic
