@@ -458,7 +458,7 @@ leaves = show.decision(share, measured)
 #
 # Our own numbers come from a *record*. Compiled routes take minutes and a C++ compiler, and other runtimes take packages, so they were measured once, by `python course.py bench quantization --peers`: all routes of a network in turn, one input, one thread.
 #
-# The table's last column names PyTorch's fastest route in float, the baseline of the column before it: *packed* arranges the weights of linear layers beforehand ([[dynamic]]), *compiled and frozen* is `torch.compile` with the weights as constants, *traced* is that of section 1.
+# The table's last column names PyTorch's fastest route in float, the baseline of the column before it: *packed* arranges the weights of linear layers beforehand ([[dynamic]]), *compiled and frozen* is `torch.compile`, PyTorch's compiler, with the weights as constants, *traced* is that of section 1.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes what was published and what was recorded; counts the records, compares section 1 with them, and writes rows of the ledger.
