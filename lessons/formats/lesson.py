@@ -572,7 +572,7 @@ show.cast_map(flow, back, low)
 # softmax have under autocast?" On which device?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why these lists? Products are safe in 16 bits, because they are summed in fp32. A loss, `sum`, `prod`, `softmax` and `layer_norm` (which shifts and scales each row to mean 0 and variance 1) all contain long sums or products. `exp` grows fast: $e^{12} = 162{,}755$, more than fp16 can hold. So on a GPU (CUDA), where the 16-bit type is fp16, they run in fp32 and their result *stays* in fp32. On a CPU the type is bf16, which has the range for such results. There `sum` adds up in fp32 inside, as in section 4, and each result has the type of its input. `relu` only chooses among numbers that are there, so any type will do. An addition of two types takes the wider one, so a 16-bit output plus an fp32 input is fp32.
+# Why these lists? Products are safe in 16 bits, because they are summed in fp32. A loss, `sum`, `prod`, `softmax` (shares that add up to 1) and `layer_norm` (which shifts and scales each row to mean 0 and variance 1) all contain long sums or products. `exp` grows fast: $e^{12} = 162{,}755$, more than fp16 can hold. So on a GPU (CUDA), where the 16-bit type is fp16, they run in fp32 and their result *stays* in fp32. On a CPU the type is bf16, which has the range for such results. There `sum` adds up in fp32 inside, as in section 4, and each result has the type of its input. `relu` only chooses among numbers that are there, so any type will do. An addition of two types takes the wider one, so a 16-bit output plus an fp32 input is fp32.
 #
 # The list goes by the device, not by the type. *Deeper* asks your PyTorch.
 
