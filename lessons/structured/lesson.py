@@ -493,7 +493,7 @@ show.what_changes(small_one.block2.bn2, anew["cut, by norm"].block2.bn2)
 #
 # The cut network is **fine-tuned**: trained on, for 150 steps of 64 images. The dense one gets the *same* steps.
 #
-# **Predict.** A convolution with half the inputs *and* half the outputs: what share of its FLOPs is left, **A** a half, **B** a quarter, **C** an eighth? How
+# **Predict.** A convolution with half the inputs *and* half the outputs: what share of its multiplications is left, **A** a half, **B** a quarter, **C** an eighth? How
 # far behind the dense network is the cut one in the end?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
