@@ -201,7 +201,7 @@ show.three_rules(record, lead, better_place)
 #
 # Look at the row of 21.1 %. *Each where it is better* gives 0.22 there, and *both at end* 0.35. Was the worse place chosen? By the test images, yes. But the held-out images chose, and they preferred the stop, by 0.02 points, which is one image of 5,000. An honest choice can be wrong. Whoever corrects it by the test images has chosen by the test images after all. (The stop was found on the same held-out images, by their loss, so they probably flatter it a little.)
 #
-# All three rules agree on most of the answer: from 51.3 to 7.0 % the ticket leads, and at 1.9 % it is behind. Where they disagree, at 80 % and from 4.5 to 2.9 % (which the table leaves out), say which rule you used.
+# All three rules agree on most of the answer: from 51.3 to 7.0 % the ticket leads, and at 1.9 % it is behind. Where they disagree, at 80 % and from 4.5 to 2.9 % (the table leaves out 2.9 %), say which rule you used.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Does the ruler matter?
