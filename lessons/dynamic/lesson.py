@@ -406,7 +406,7 @@ words_shown
 #
 # <!-- page -->
 #
-# This is not what the figure suggests. An error of three per cent in every row *is* about seven times as large as with a scale for each row, and still too small to matter to this network, probably because it adds up 128 numbers and does not depend on any single one. With every bit less the step doubles, and so does the error. At 4 bits it is half of the row, and at 3 bits as long as the row itself. There one scale adds more than ten times as much loss as a scale for each row does. (Chance typically moves them by ±.)
+# This is not what the figure suggests. An error of three per cent in every row *is* about seven times as large as with a scale for each row, and still too small to matter to this network, probably because it adds up 128 numbers and does not depend on any single one. With every bit less the step doubles, and so does the error. At 4 bits it is half of the row, and at 3 bits as long as the row itself. There one scale adds more than ten times as much loss as a scale for each row does. (Chance typically moves such numbers by ±.)
 #
 # So a scale for each row buys precision, a factor of seven here, which is between two and three bits. Whether you need it depends on how many bits you have. It costs 8 bytes a row.
 #
