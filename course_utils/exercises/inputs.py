@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import tempfile
 import time
@@ -99,6 +100,7 @@ def smallest(inputs: Strategy, fails: Callable[[tuple], object], *, count: int, 
 _many_digits = st.shared(st.sampled_from([False, False, True]), key="course: many digits")
 
 
+@functools.cache  # inside of a composite strategy it would else be made, and validated, for each draw
 def numbers(low: float, high: float, *, step: float = 0.125, exact: bool = False) -> Strategy[float]:
     """Numbers from `low` to `high`: in two inputs of three multiples of `step`, in the third with many digits.
 
@@ -143,7 +145,8 @@ def tensors(
     """
     elements = numbers(-4, 4) if elements is None else elements
 
-    def filled(extent: Sequence[int]) -> Strategy[torch.Tensor]:
+    @functools.cache  # as `numbers` is: few shapes, many draws
+    def filled(extent: tuple[int, ...]) -> Strategy[torch.Tensor]:
         count = int(torch.Size(extent).numel())
         values = st.lists(elements, min_size=count, max_size=count)
         return values.map(lambda numbers: torch.tensor(numbers, dtype=dtype).reshape(tuple(extent)))
