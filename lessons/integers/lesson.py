@@ -244,7 +244,7 @@ show.one_weight(bit_rows)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # How much accuracy is lost depends on the network. With one scale for each layer, rounding only the weights to 8 bits took MobileNet-v1 from 70.9 % accuracy on ImageNet to 0.1 %, and ResNet-50 from 75.2 % only to 75.0 % ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342), table 2). [[observers]] shows the remedy: a scale for each channel, and a zero point for each.
 #
-# Why a scale for each channel helps: say that one filter of a layer has weights up to 2 and another up to 0.02. With one scale for both, 4 / 255 = 0.016, the weights of the second filter can only become −0.016, 0 or 0.016. With a scale of its own its step is 0.04 / 255 = 0.00016, a hundred times finer. The price is one scale for each filter, 4 bytes each.
+# A scale for each channel helps because one scale for a layer has to reach its largest weight, so that only a few levels are left for a filter whose weights are all small ([[observers]] works an example by hand). The price is one scale for each filter, 4 bytes each.
 #
 # The second price is time: between a layer that computes with integers and one that computes with floats, every value must be divided and rounded, or multiplied back. A small layer may spend longer on that than it saves. The third is the range: the weights told us their largest magnitude, but the values *between* the layers change with every input. [[observers]] shows how to choose it.
 
