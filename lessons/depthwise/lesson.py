@@ -82,7 +82,7 @@ def percent_right(model, x=some, y=some_labels):
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let the room count the weights from 32 to 64 channels. Ordinary: 32 · 64 · 9 = 18,432. Depthwise and 1×1: 32 · 9 + 32 · 64 = 288 + 2,048 = 2,336, an eighth.
 #
-# Draw two number lines: channel A reaches 22; channel B has points at 0.30 and −0.04. With one scale the step is 2 · 22 / 255 = 0.17, and B becomes 2 and 0 steps. With a scale for each, B's step is 2 · 0.30 / 255 = 0.0024, and B becomes 127 and −17.
+# Draw the two filters of [[observers]] once more, (1.0, −0.8) and (0.10, 0.06): one scale for both, and the small one is gone; a scale for each, and it stays.
 #
 # Ask: "How many other weights can make up for an error in one of the nine?" The other eight at most; in an ordinary layer there are hundreds. Write "depthwise layers suffer because their sums are short?" on the board, with the question mark. It is a guess, and section 5 comes back to it. (For you: it will not be confirmed.)
 
@@ -95,12 +95,7 @@ show.two_convolutions()
 #
 # **By hand: what it saves.** An ordinary 3×3 convolution from 32 to 64 channels has 32 · 64 · 9 = 18,432 weights. The depthwise convolution of 32 channels has 32 · 9 = 288, and the 1×1 convolution from 32 to 64 channels has 32 · 64 = 2,048. Together that is 2,336, about an eighth.
 #
-# **By hand: what it risks.** An int8 weight is an integer times a scale. [[observers]] has taught two ways to choose the scale: one for a whole tensor (*per tensor*), or one for each output channel (*per channel*). The rule is $s = 2m/255$, where $m$ is the largest magnitude. Take two channels of a depthwise layer. The largest weight of channel A is 22. Channel B has two weights, 0.30 and −0.04.
-#
-# - One scale for both: $s = 2 \cdot 22 / 255 = 0.1725$. The weights of B are 1.74 and −0.23 steps. They become 2 and 0, which stand for 0.345 and 0. B's filter has another shape now.
-# - A scale for each: B has $s = 2 \cdot 0.30 / 255 = 0.00235$. Its weights become 127 (the largest integer) and −17, which stand for 0.299 and −0.040.
-#
-# In an ordinary convolution the result of B would be a sum over many input channels, and one might hope that their errors cancel. In a depthwise layer the nine weights are all that B has. Is this the reason why a network with such layers may suffer? Take it for a guess: section 5 comes back to it.
+# **What it risks.** [[observers]] worked out by hand what one scale for a whole layer (*per tensor*) does to a filter whose weights are small beside the largest one: few levels are left for it, where a scale for each output channel (*per channel*) would leave it all of them. In an ordinary convolution the result of such a filter is a sum over many input channels, and one might hope that their errors cancel. In a depthwise layer its nine weights are all that it has. Is this the reason why a network with such layers may suffer? Take it for a guess: section 5 comes back to it.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Eight bits, twice
@@ -250,11 +245,7 @@ show.raw_and_folded(raw, ranges)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # On the left are the weights as they were trained. Nothing is wrong with them: the largest channel is 2.5 times as large as the median one. On the right are the weights that were *rounded*, after the batch norm has been folded in. One channel stands above all others, nearly seventeen times as large as the median one, and sets the scale for them.
 #
-# Folding is a multiplication. [[static]] has shown that the folded weight of a channel is
-#
-# $$w' = \frac{\gamma}{\sqrt{\sigma^2 + \epsilon}}\, w,$$
-#
-# where $\gamma$ is the trained scale of the batch norm, $\sigma^2$ the variance that the channel had during the training, and $\epsilon = 0.00001$ a small number that keeps the root away from 0. Each channel has a factor of its own, so folding can spread channels that were alike.
+# Folding multiplies each channel by a factor of its own, $\gamma / \sqrt{\sigma^2 + \epsilon}$ ([[static]] derives it; $\sigma^2$ is the variance that the channel had during the training, and $\epsilon$ is 0.00001). So folding can spread channels that were alike.
 #
 # **By hand.** These are the numbers of two channels of block 1, from the file of the network.
 #
