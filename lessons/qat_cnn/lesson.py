@@ -370,16 +370,14 @@ show.in_percent(
 # **Predict.** Does QAT find this repair? After three epochs the weights of dead channels are **A** so small that the step has shrunk, **B** a little smaller, **C** exactly as before? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Say that this is the finding of [[depthwise]]. Let the room work out the factor for a variance of zero: ε is 0.00001, so 316 times γ. Draw two channels with weights up to 0.03 and γ 1. Variance 0.04: factor 5, folded 0.15. Variance 0: factor 316, folded 9.5. The step is 2 · 9.5 / 255 = 0.075, so the first channel has two steps. Vote, click.
+# *For the lecturer, 3 min.* Say that this is the finding of [[depthwise]]. Let the room work out the factor for a variance of zero: ε is 0.00001, so 316 times γ. Remind them of channel 28 there: its weights set the step, and do nothing. Vote, click.
 #
 # Read the second printed line: dead weights moved by 0. "Which gradient do they get?" None, for their input is always 0. "And with weight decay?" It would shrink them slowly; here there is none. Then the table: fp32 is the same, as these weights are multiplied with zeros; static int8 is back. "10 dead channels here, 11 in [[depthwise]]?" Here dead means a variance below 1e-20, there below ε. "Does it always work?" No: where a wide channel is alive, zero is no choice. Everybody expects "train more", and the cure was to look.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# [[depthwise]] found why the scale is so large; here is the reason again, in round numbers.
+# [[depthwise]] found why the scale is so large: where the input of a channel is always 0, as may happen behind a ReLU, its running variance decays to 0, so folding multiplies its weights by $\gamma / \sqrt{0.00001} = 316\,\gamma$, and they set the step of the layer.
 #
-# **By hand.** Take two channels with the same small weights, at most 0.03, and $\gamma = 1$; PyTorch's $\epsilon$ is 0.00001. The results of the first vary with $\sigma^2 = 0.04$, so its factor is $1 / \sqrt{0.04} = 5$, and its largest folded weight is 0.15. The results of the second channel never vary, because its input is always 0: behind a ReLU this happens. Its running variance has decayed to 0, and the factor is $1 / \sqrt{0.00001} = 316$. Its largest folded weight is 9.5. It sets the step of the layer, $2 \cdot 9.5 / 255 \approx 0.075$, and the weights of the first channel become at most two steps.
-#
-# In float the 9.5 does no harm, because it is multiplied with inputs that are always 0. The next cell sets such weights to 0 by hand; the bias stays. (Dead means here a variance below 1e-20, which leaves out one that [[depthwise]] counted.)
+# In float such a weight does no harm, because it is multiplied with inputs that are always 0. The next cell sets such weights to 0 by hand; the bias stays. (Dead means here a variance below 1e-20, which leaves out one that [[depthwise]] counted.)
 
 # %% slideshow={"slide_type": "skip"}
 repaired = copy.deepcopy(depthwise)
