@@ -240,7 +240,7 @@ show.texts_table(floats, by_text)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Our codes are small numbers, but each is stored in a float of 32 bits. Nothing has been saved yet. Even the smallest integer type of PyTorch takes a whole byte, of which a 4-bit code wastes half.
 #
-# **Two codes in a byte, by hand.** The codes are 7 and 12. A byte has 256 values, and $16 \times 16 = 256$, so two codes of 4 bits fit exactly: store $7 + 16 \times 12 = 199$. To get them back, divide by 16: $199 = 12 \times 16 + 7$. The quotient is the second code, the remainder is the first. In bits: 12 is `1100`, 7 is `0111`, and 199 is `11000111`: the bits of both, side by side.
+# [[torchao]] packed two codes of 4 bits into one byte by hand. For the codes 7 and 12 the byte is $7 + 16 \times 12 = 199$, and a division by 16 gives them back. In bits: 12 is `1100`, 7 is `0111`, and 199 is `11000111`: the bits of both, side by side.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Packed into bytes
