@@ -547,7 +547,7 @@ show.more_bits(last_bits, cost, together, right, norms_anew)
 # *For the lecturer, 2.5 min.* Let them compute: 3.07 bits of 32 would be 10.4 times; then the batch norms, in float. The answer is A: four numbers a channel, 4.6 kB, which nobody rounded. Read the last column: the file was read again before it was judged.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **By hand.** Three codes of 3 bits, 5, 2 and 7, are 9 bits and so two bytes. Written with the lowest bit first they are 101, 010 and 111, one after the other 1010 1011 1. The first eight bits are a byte with 1 + 4 + 16 + 64 + 128 = 213. The ninth begins a second byte, with 1, and zeros fill it up. `show.pack` does this for a whole layer, and `show.unpack` the reverse.
+# The codes are packed as in [[weight_only]], their bits one after the other and the lowest bit first: three codes of 3 bits, 5, 2 and 7, are 1010 1011 1 and so two bytes, 213 and 1. `show.pack` does this for a whole layer, and `show.unpack` the reverse.
 #
 # A reader of these bytes must know the number of bits before it can cut them: 213 and 1 are also four codes of 4 bits (5, 13, 1 and 0). In a file with one width that number stands once. In ours each layer has its own, so the file begins with seven bytes, one for each layer. Everything else (which layers there are, their shapes and their order) is known from the architecture.
 
@@ -801,7 +801,7 @@ show.without_images([*blind], chosen, blind, rewritten, right, twin)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What choosing does to the winner's figure
 #
-# In section 4 the budgets and the ways to choose were fixed before the test. Suppose you try many choices instead, keep the one that is best on some images, and report its figure on the same images. By hand: two choices are equally good, 85 % in the long run. On 250 images chance moves each by some two points, as a coin would. If one shows 86 and the other 84, you keep the first and report 86. The larger of two chance results is on average above their common mean.
+# In section 4 the budgets and the ways to choose were fixed before the test. Suppose you try many choices instead, keep the one that is best on some images, and report its figure on the same images. The best of many is partly the luckiest on just these images, so its figure is too high; [[shipping]] works out by hand how much.
 #
 # Here are 24 choices at random that fit into the file of 3 bits, on 1,000 test images that the lesson has not used for accuracies so far. Each lot of 250 chooses a winner, which is then judged on the other three lots.
 
