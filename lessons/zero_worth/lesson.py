@@ -98,7 +98,7 @@ show.first_table(first, sizes, hook)
 #
 # <!-- page -->
 #
-# `prune` keeps two tensors for each layer, `weight_orig` with the old numbers and `weight_mask` with ones and zeros, and both take 4 bytes a weight: 2 · 1.06 MB. Before each call it multiplies the two, 266,200 multiplications that the dense network does not make. For one image the dense layers themselves multiply no more than that, which is why the slowdown is so large. With more images the dense layers have more to do, and the masks are multiplied once a call as before: in a trial elsewhere, with 64 images, the masked network took about one and a half times the time of the dense one.
+# A masked layer stores the old weights and the mask, both with 4 bytes a weight ([[prune_module]]): 2 · 1.06 MB. Before each call `prune` multiplies the two, 266,200 multiplications that the dense network does not make. For one image the dense layers themselves multiply no more than that, which is why the slowdown is so large. With more images the dense layers have more to do, and the masks are multiplied once a call as before: in a trial elsewhere, with 64 images, the masked network took about one and a half times the time of the dense one.
 #
 # Removing the masks takes both away again, and no more. Each zero is still written out as four bytes, and the product of a layer with its input still multiplies by it. So zeros alone keep neither promise. The first one needs a *format*, a way to write the file without the zeros. The second one needs another **kernel**: that is the routine that computes a layer, and it has to leave the zeros out.
 
