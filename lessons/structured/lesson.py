@@ -122,7 +122,7 @@ show.surprise(networks, batch_speed)
 #
 # <!-- page -->
 #
-# Each convolution that is masked holds two tensors of the same size: the old weights, and a mask of zeros and ones, which is stored in four bytes a number as well. `remove` multiplies the two and throws the mask away, so the file is as large as before: a zero takes four bytes. The time stays for the same reason. The processor multiplies by a zero as it does by any number. (What differs from 1 in these two rows is probably the clock, or the product with the mask.)
+# It is as in [[prune_module]]: the mask is a second tensor of the same size, and after `remove` a zero still takes four bytes and a multiplication, like any number. (What differs from 1 in these two rows is probably the clock, or the product with the mask.)
 #
 # The cut networks have fewer numbers, fewer products, and a shorter time. Notice that the two of them have the same size and speed: *how many* channels are cut decides about bytes and time, and *which* ones are cut can only decide about accuracy. Does it? Sections 5 and 6 will tell.
 
