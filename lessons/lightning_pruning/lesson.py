@@ -94,7 +94,7 @@ print(f"sum of the amounts {total:.2f}; gone {1 - left[-1]:.3f}, left {left[-1]:
 #
 # <!-- page -->
 #
-# So $0.5 \cdot 0.75 \cdot 0.99^{23}$ of the weights stay. Step by step: 0.5 after epoch 10; 0.5 · 0.75 = 0.375 after epoch 50; and 23 cuts of one per cent leave 0.79 of that, 0.298. The sum of the amounts has no meaning under this rule. One may cut 0.6 twice, although 0.6 + 0.6 is more than 1: 0.4 · 0.4 = 16 % stay.
+# So $0.5 \cdot 0.75 \cdot 0.99^{23}$ of the weights stay. Step by step: 0.5 after epoch 10; 0.5 · 0.75 = 0.375 after epoch 50; and 23 cuts of one per cent leave 0.79 of that, 0.298. The sum of the amounts has no meaning under this rule. So it was with the cuts of [[prune_traps]], too.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Does a fit do what was computed?
@@ -278,10 +278,10 @@ show.distances_table(away)
 # **Predict.** Before the first pruning, weights and copy lie in two places. After the first rewind?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* First the two lists on the board: `a = [1]; b = a; b[0] = 5`. What is a? `[5]`, for there is one list with two names; after `b = a.copy()` it would still be `[1]`. First frame: four boxes, four arrows that do not meet. Vote on the second frame, then click: the arrows of ModelPruning meet. Say: "From here on the Trainer trains the copy." So the second rewind goes back to trained weights. And the network is good, even better than with a true rewind, so nobody looks. On a GPU `.to` would copy from the CPU if the first copy was made there; that was not measured here.
+# *For the lecturer, 2.5 min.* Remind them of [[ticket]]: two names for one memory. First frame: four boxes, four arrows that do not meet. Vote on the second frame, then click: the arrows of ModelPruning meet. Say: "From here on the Trainer trains the copy." So the second rewind goes back to trained weights. And the network is good, even better than with a true rewind, so nobody looks. On a GPU `.to` would copy from the CPU if the first copy was made there; that was not measured here.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **By hand.** You know this from lists. After `a = [1]` and `b = a` there is one list with two names, and `b[0] = 5` changes `a` as well. After `b = a.copy()` there are two lists. For tensors `dst.data = src.data` is the first kind: `dst` now *is* the memory of `src`. `dst.copy_(src)` is the second kind: the numbers go over, and each tensor keeps its own memory. `data_ptr()` gives the address where a tensor's memory begins, so it tells the two kinds apart.
+# [[ticket]] showed what two names for one memory do to a rewind. Here `dst.data = src.data` makes `dst` *be* the memory of `src`, while `dst.copy_(src)` moves the numbers over, and each tensor keeps its own memory. `data_ptr()`, the address where a tensor's memory begins, tells the two apart.
 
 # %% slideshow={"slide_type": "skip"}
 shared = {}
