@@ -177,7 +177,7 @@ show.starts(lora, torch.randn(64, 128, generator=torch.Generator().manual_seed(0
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Our language model has learned 68 modules of Python's standard library, character by character. The new text is the manual that Python's `help()` shows: several hundred thousand characters of English with some examples. It lies on your machine already, and the model has never seen it.
 #
-# **Perplexity** ([[weight_only]] explains it) says among how many equally likely characters the model hesitates. Its logarithm is the loss in **nats** a character. Differences of losses can be compared and divided; so a *gain* is measured in nats.
+# **Perplexity** ([[decoding]] explains it) says among how many equally likely characters the model hesitates. Its logarithm is the loss in **nats** a character. Differences of losses can be compared and divided; so a *gain* is measured in nats.
 #
 # Three things make the race fair.
 #
