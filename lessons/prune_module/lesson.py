@@ -9,7 +9,7 @@
 #       - Write the forward pass and the gradient of a masked layer as formulas, and check them to the last digit.
 #       - Say what a norm does not look at, and try a score that looks at it.
 #       - Build the control that tells why a method works.
-#     terms: [hook, magnitude pruning, mask, "norm (L1, L2)", over-parametrised, pruning, silent neuron, "unstructured, structured"]
+#     terms: [hook, magnitude pruning, mask, "norm (L1, L2)", over-parametrized, pruning, silent neuron, "unstructured, structured"]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
@@ -58,7 +58,7 @@ runtime.describe(device)
 #
 # To **prune** a network means to remove weights, or whole neurons, from it. A weight that is gone need neither be kept, nor read, nor multiplied; and [[energy]] showed that reading the weights is most of the bill. So if 28,000 weights could be left out, the network would fit. This lesson removes weights from one layer. It shows what such a cut costs, what PyTorch does to the layer, which weights to choose, and at its end whether the network fits into the water meter.
 #
-# A smaller network is not the only reason to prune. Research cuts networks in order to understand them. [PyTorch's own tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) on pruning names two such uses, among others. The first compares the **learning dynamics** of two kinds of networks, which means how they learn. One kind has more parameters than it needs (*over-parametrised*), the other has too few (*under-parametrised*). Does the large network learn something that the small one cannot, or does it only learn more easily? The second takes pruning as a way to search for an **architecture**: in place of building many small networks and training each, one trains a large one and removes what it does not need. Whether a network that was found in this way is worth more than any other of its size is the question of [[ticket]].
+# A smaller network is not the only reason to prune. Research cuts networks in order to understand them. [PyTorch's own tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) on pruning names two such uses, among others. The first compares the **learning dynamics** of two kinds of networks, which means how they learn. One kind has more parameters than it needs (*over-parametrized*), the other has too few (*under-parametrized*). Does the large network learn something that the small one cannot, or does it only learn more easily? The second takes pruning as a way to search for an **architecture**: in place of building many small networks and training each, one trains a large one and removes what it does not need. Whether a network that was found in this way is worth more than any other of its size is the question of [[ticket]].
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. A first cut
@@ -652,7 +652,7 @@ show.xor_table()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Whoever stops when a question brings nothing never asks the second one, which brings everything. So one grows first and cuts afterwards.
 #
-# With networks it is similar. LeCun et al. trained *over-parametrised* networks and cut them in 1990 (*Optimal brain damage*). Could a small part of such a network have learned as well on its own? That is the question of the **lottery ticket hypothesis** ([Frankle and Carbin, 2018](https://arxiv.org/abs/1803.03635)), and of [[ticket]].
+# With networks it is similar. LeCun et al. trained *over-parametrized* networks and cut them in 1990 (*Optimal brain damage*). Could a small part of such a network have learned as well on its own? That is the question of the **lottery ticket hypothesis** ([Frankle and Carbin, 2018](https://arxiv.org/abs/1803.03635)), and of [[ticket]].
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### A filter before and after, and the sparsity of the whole model
