@@ -765,7 +765,7 @@ show.a_hill(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Without a single image?
 #
-# A proxy that is cheaper still is the squared error of the weights, $\sum (w - \hat w)^2$ for each layer. It needs no image at all. As a control, *2b* is written in another way: its weights times 8, and its batch norm divides by 8 again. This *twin* computes the same function, to the last bit.
+# A proxy that is cheaper still is the squared error of the weights, $\sum (w - \hat w)^2$ for each layer. It needs no image at all. As a control, *2b* is written in another way: its weights times 8, and its batch norm divides by 8 again. This rewritten copy computes the same function, to the last bit. (The code calls it `twin`; in the text of this course a twin is a float model.)
 #
 # **Predict.** Does this proxy make the same choice for both ways of writing, and why?
 
@@ -788,13 +788,13 @@ norm.eps *= 8 * 8
 assert torch.equal(answers(twin), target)
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
-# Makes the choices of the weight error, for the network and for its twin.
+# Makes the choices of the weight error, for the network and for its rewritten copy.
 blind = {budget: greedy(weight_error(net), budget)[-1] for budget in (2.75, THREE)}
 rewritten = {2.75: greedy(weight_error(twin), 2.75, twin)[-1]}
 show.without_images([*blind], chosen, blind, rewritten, right, twin)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **No, the weight error makes another and far worse choice for the twin, because weights that are 8 times as large have 64 times the squared error, although nothing in the function has changed.**
+# **No, the weight error makes another and far worse choice for the rewritten copy, because weights that are 8 times as large have 64 times the squared error, although nothing in the function has changed.**
 #
 # For the network as it stands the proxy is lucky at 2.75 bits, where it makes the choice of the divergence, and at the file of 3 bits it chooses 3 bits for all. A proxy must see how a layer is *used*. Dividing the error by the size of the weights would not be fooled by this trick, but such a proxy still sees no image.
 
