@@ -255,7 +255,7 @@ show.course_of_a_run(epochs=3, ranges_frozen_at=2)
 #
 # The weights are the same, and the next layer receives 0 in one case and −1.5 in the other. *Frozen* means that training, too, uses the running averages: then the loss sees the −1.5, and the weights of the next layers learn to live with it. *Free* means that training sees the 0, and the averages begin to follow: after 15 steps $0.9^{15} = 21\,\%$ of the old value is still in them.
 #
-# The next cells train for an epoch, frozen and free, with three orders of the images. In the *free* networks only the statistics are then moved, in a pass without an optimizer. The last network is never trained *further*: one pass of the rounded checkpoint in training mode.
+# The next cells train for an epoch, frozen and free, with three orders of the images. In the *free* networks only the statistics are then moved, in a pass without an optimizer. The last network is never trained *further*: one pass of the rounded network in training mode.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -834,7 +834,7 @@ first.one_by_one()
 #
 # (That it looks worse alone than with the others is no finding: two points of 300 images are six or seven images.) The channel is a living one whose nine weights are all smaller than one step, so rounding decides for each of them between 0 and ±1. In a trial with 1,000 images, all channels *but* this one rounded left 91.4 % of 92.1 %. So the channels with about 15 levels cost next to nothing.
 #
-# The same channel stands behind other findings of this lesson. In trials its statistics, moved alone, repaired the first free copy of section 3 (22.0 to 90.1 %): there its rounded weights jump in the last five steps, the mean of a batch goes from −6 to 14, and the running mean only to 3. In the third order it happens to end near its averages. It is the channel that lost points in the second pass, and one of the three of block 1 in which simulation and kernels are far apart. All of this is about one checkpoint.
+# The same channel stands behind other findings of this lesson. In trials its statistics, moved alone, repaired the first free copy of section 3 (22.0 to 90.1 %): there its rounded weights jump in the last five steps, the mean of a batch goes from −6 to 14, and the running mean only to 3. In the third order it happens to end near its averages. It is the channel that lost points in the second pass, and one of the three of block 1 in which simulation and kernels are far apart. All of this is about one trained network.
 #
 # Which errors the nine weights make together is the next question.
 
