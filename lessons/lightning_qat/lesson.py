@@ -87,7 +87,7 @@ class Regression(Layers):  # a LightningModule: four layers, and forward
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A `LightningModule` is an ordinary `nn.Module` with a few more methods. `training_step` says how large the loss of one batch is. `configure_optimizers` says who changes the weights. Nothing in the class says *when* these are called: the Trainer calls them.
 #
-# A **callback** is an object whose methods the Trainer calls at certain moments, the *hooks*. In an ordinary loop they would stand here:
+# A **callback** is an object whose methods the Trainer calls at certain moments, the *hooks*. (A hook of PyTorch is something else: a function that is called before or after a module's forward pass.) In an ordinary loop they would stand here:
 #
 # ```python
 # ...                                  # on_fit_start
