@@ -130,7 +130,7 @@ print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
 #
 # The second measurement is a **control**: it repeats the first one and changes what might be the reason, here the order. If the notes were the reason, then the call with the notes would be the slower one in either order. In our trials, however, the call that came first was usually the slower one, with or without notes.
 #
-# It is no perfect control, because not only the order has changed. Before, the first call was also the first one of the whole *process* (the running Python). This time it was not, and that is probably why the difference is so much smaller. (In fresh processes in which the call *without* notes came first, that first call took 2 to 24 times as long as the second.) For a strict control, restart the kernel and run this measurement in place of the first.
+# It is no perfect control, because not only the order has changed. Before, the first call was also the first one of the whole *process* (the running Python). This time it was not, and that is probably why the difference is so much smaller. (In fresh processes in which the call *without* notes came first, that first call took 2 to 24 times as long as the second.) For a strict control, restart Jupyter's kernel and run this measurement in place of the first.
 #
 # These few calls cannot show what the notes cost, because single calls scatter too widely. Section 5 measures it.
 
