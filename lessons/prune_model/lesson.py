@@ -111,7 +111,7 @@ Table(["LeNet-300-100", "test digits right, %"], [[when, f"{value:.1f}"] for whe
 # weights, added up first and divided once." Then ask how one would prove that nothing else was pruned: by the list of masks, five of them, none for a bias.
 
 # %% slideshow={"slide_type": "skip"}
-lenet = models.LeNet()  # 3 × 3 kernels, for images of 28 × 28
+lenet = models.LeNet()  # 3 × 3 windows, for images of 28 × 28
 for module in lenet.modules():
     if isinstance(module, nn.Conv2d):
         prune.l1_unstructured(module, "weight", 0.2)
@@ -463,17 +463,17 @@ unmoved, kept_has_moved = show.how_far_weights_move(bench.bases[0], images)
 # PyTorch's [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) prunes an untrained LeNet globally by 20 %, sets no seed, and prints the sparsity of each layer. A reader noted such a row in public notes. Does it fit the network of this lesson?
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
-# Compares the noted row with 100 draws, for kernels of 3 × 3 and of 5 × 5.
+# Compares the noted row with 100 draws, for windows of 3 × 3 and of 5 × 5.
 table, away = show.somebody_elses_table(draws)
 as_much = (draws[3][:, 0] > 7.4).float().mean().item()
 table
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# It fits one more draw of a LeNet with 3 × 3 kernels, and not of one with 5 × 5 kernels, which the tutorial has today ([earlier: 3 × 3](https://github.com/pytorch/tutorials/blob/0a7e68666de5faceafa90276ad2b7874cd32c5e0/intermediate_source/pruning_tutorial.py)). 7.41 % of `conv1` are 4 of 54 weights; as many or more came in about 10 of 100 draws. It is `conv2` that tells the two networks apart: with 5 × 5 kernels its fan-in is 150, and it would lose nearly 14 %.
+# It fits one more draw of a LeNet with windows of 3 × 3 weights (PyTorch calls them *kernels*), and not of one with 5 × 5, which the tutorial has today ([earlier: 3 × 3](https://github.com/pytorch/tutorials/blob/0a7e68666de5faceafa90276ad2b7874cd32c5e0/intermediate_source/pruning_tutorial.py)). 7.41 % of `conv1` are 4 of 54 weights; as many or more came in about 10 of 100 draws. It is `conv2` that tells the two networks apart: with 5 × 5 windows its fan-in is 150, and it would lose nearly 14 %.
 #
 # ### Why does the other LeNet want 32 × 32 pixels?
 #
-# The LeNet with 5 × 5 kernels cannot take the images of this lesson. A convolution without a border makes a side shorter by the kernel's side less one, and a pooling halves it. With 5 × 5 kernels 32 pixels become 28, then 14, then 10, then 5. So 16 maps of 5 × 5 are left, the 400 inputs that `fc1` has. From 28 pixels, 4 × 4 would be left, and `fc1` would refuse them. With 3 × 3 kernels it is 28, 26, 13, 11 and, rounded down, 5: the same 400. So a digit needs a border of two black pixels before the larger kernels can read it:
+# The LeNet with 5 × 5 windows cannot take the images of this lesson. A convolution without a border makes a side shorter by the window's side less one, and a pooling halves it. With 5 × 5 windows 32 pixels become 28, then 14, then 10, then 5. So 16 maps of 5 × 5 are left, the 400 inputs that `fc1` has. From 28 pixels, 4 × 4 would be left, and `fc1` would refuse them. With 3 × 3 windows it is 28, 26, 13, 11 and, rounded down, 5: the same 400. So a digit needs a border of two black pixels before the larger windows can read it:
 #
 # ```python
 # digit = nn.functional.pad(test_images[:1], (2, 2, 2, 2))  # 28 × 28 becomes 32 × 32
