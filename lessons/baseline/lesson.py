@@ -338,7 +338,7 @@ print(f"{accuracy:.2%} of the test images are classified correctly")
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Another network, other images
 #
-# Our network got 98.4 % of 10,000 test images; a tenth of a percentage point is ten of them. With other images it would get a few more or fewer, by luck alone. Let $p$ be the share of $n$ test images that are classified correctly. Its **standard error**, $\sqrt{p\,(1-p)/n}$, says how far $p$ typically lies from the share that one would find with very many images. A lead below two standard errors may be luck.
+# Our network got 98.4 % of 10,000 test images; a tenth of a percentage point (a *point*, in scorecards *pp*) is ten of them. With other images it would get a few more or fewer, by luck alone. Let $p$ be the share of $n$ test images that are classified correctly. Its **standard error**, $\sqrt{p\,(1-p)/n}$, says how far $p$ typically lies from the share that one would find with very many images. A lead below two standard errors may be luck.
 #
 # **Predict.** A second network is tested on *another* sample of 10,000 images. From which lead on may we believe that it is better: **A** 1 image, **B** 10 images, **C** about 40, **D** about 200? And why?
 
@@ -348,7 +348,7 @@ print(f"{accuracy:.2%} of the test images are classified correctly")
 # Vote for A to D; expect many for B. Show the numbers. Transition: "And if both networks saw the same ten thousand images?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **How much does luck do?** The formula takes each image as an independent trial, like the toss of a coin that shows heads with the probability $p$. Try it with small numbers. With $p = 0.9$ and $n = 100$ it is $\sqrt{0.9 \cdot 0.1 / 100} = \sqrt{0.0009} = 0.03$: three percentage points. So 100 images cannot tell a network with 90 % from one with 92 %. The formula, which *Deeper* derives, also tells you what you gain from more images: with a hundred times as many, the standard error is a tenth as large.
+# **How much does luck do?** The formula takes each image as an independent trial, like the toss of a coin that shows heads with the probability $p$. Try it with small numbers. With $p = 0.9$ and $n = 100$ it is $\sqrt{0.9 \cdot 0.1 / 100} = \sqrt{0.0009} = 0.03$: three points. So 100 images cannot tell a network with 90 % from one with 92 %. The formula, which *Deeper* derives, also tells you what you gain from more images: with a hundred times as many, the standard error is a tenth as large.
 #
 # If two networks were tested on *different* images, both errors enter the **difference** of their accuracies. Two equal errors make one that is $\sqrt 2$ times as large, and not twice as large, because now and then they cancel.
 #
