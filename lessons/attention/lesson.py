@@ -306,10 +306,10 @@ print(f"largest difference between the outputs: {apart:.1e}")
 #
 # <!-- page -->
 #
-# Swap entries 1 and 3 of section 2: each takes its share along, and 0.468 · 60 + 0.063 · 20 + 0.468 · 10 = 34.0 again. With the causal mask a little of the order shows: "man" in "dog bites man" sees all three words, and "dog" only itself. But for "man", *in one layer*, the words before it are still an unordered heap, so "bites dog man" would look the same to it. (In a stack of layers a little more shows, because "dog" is another vector there if "bites" stood before it. Language models have even been trained without any positions, [Haviv et al., 2022](https://arxiv.org/abs/2203.16634).) The tiny difference in the output comes from rounding: the same numbers are added up in another order. For a phone book this is just right. For a text it helps to tell the network where each token stands.
+# Swap entries 1 and 3 of section 2: each takes its share along, and 0.468 · 60 + 0.063 · 20 + 0.468 · 10 = 34.0 again. With the causal mask a little of the order shows: "man" in "dog bites man" sees all three words, and "dog" only itself. But for "man", *in one layer*, the words before it are still an unordered heap, so "bites dog man" would look the same to it. (In a stack of layers a little more shows, because "dog" is another vector there if "bites" stood before it. Language models have even been trained without any such hint, [Haviv et al., 2022](https://arxiv.org/abs/2203.16634).) The tiny difference in the output comes from rounding: the same numbers are added up in another order. For a phone book this is just right. For a text it helps to tell the network where each token stands.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# To tell a network where each token stands, many of today's language models use **rotary position embedding**, **RoPE** for short ([Su et al., 2021](https://arxiv.org/abs/2104.09864)). (So far we have said at which *place* a token stands, counting from 1. For RoPE we count its *step*, from 0.)
+# To tell a network where each token stands, many of today's language models use **rotary position embedding**, **RoPE** for short ([Su et al., 2021](https://arxiv.org/abs/2104.09864)). (Its position is the *place* at which it stands. So far we counted places from 1. RoPE counts *steps*, from 0.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Clock hands
@@ -365,7 +365,7 @@ show.two_slices()
 #
 # <!-- page -->
 #
-# The 64 features are cut from the same 128 outputs of the same linear layers, so heads cost no weights. Nor do they cost multiplications, because two dot products of 64 features take as many as one of 128. What heads do cost, in code as plain as ours, is memory for the scores: each head has a table of its own, with a row and a column for every step. (PyTorch's own function usually works on pieces of the table: in a trial with 2,048 steps and four heads it needed 1.6 MB where our two lines needed more than 130.)
+# The 64 features are cut from the same 128 outputs of the same linear layers, so heads cost no weights. Nor do they cost multiplications, because two dot products of 64 features take as many as one of 128. What heads do cost, in code as plain as ours, is memory for the scores: each head has a table of its own, with a row and a column for every place. (PyTorch's own function usually works on pieces of the table: in a trial with 2,048 places and four heads it needed 1.6 MB where our two lines needed more than 130.)
 #
 # Why several heads? Suppose a token needs two values: that of the character before it, and that of another one further back. If it has only one head, that head must give each of the two a share of 0.5, for example. If the two values are 10 and 60, the mean is 35; if they are 30 and 40, it is 35 as well, and the two cases can no longer be told apart. Two heads return (10, 60) and (30, 40). (In the small model of section 3 a second head gained nothing, as *Deeper* shows. Section 6 shows heads that do different things.)
 
@@ -388,7 +388,7 @@ show.block()
 #
 # Each half *adds* its result to what came in. This is a **residual connection**. Without it a token would be replaced by a mean in which it is one of many, and what it was could get lost. With it, the token keeps what it was, and the block only has to learn what to change: if the token is (3, 4) and the half returns (0.1, −0.2), then (3.1, 3.8) goes on. The gradient benefits as well, because in a sum $x + f(x)$ it flows back through the $x$ unchanged, past every block.
 #
-# In the code `x` has a vector for each step of each text. The line with `unflatten` cuts the features into slices: four features 1, 2, 3, 4 and two heads make (1, 2) and (3, 4).
+# In the code `x` has a vector for each place of each text. The line with `unflatten` cuts the features into slices: four features 1, 2, 3, 4 and two heads make (1, 2) and (3, 4).
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -400,9 +400,9 @@ class Block(nn.Module):
         self.q, self.k, self.v, self.out = (nn.Linear(width, width, bias=False) for _ in range(4))
         self.up, self.down = nn.Linear(width, 4 * width, bias=False), nn.Linear(4 * width, width, bias=False)
 
-    def forward(self, x):  # (texts, steps, width)
+    def forward(self, x):  # (texts, places, width)
         y = self.norm1(x)
-        # (texts, steps, width) -> (texts, heads, steps, width / heads): each head gets its own slice of the features
+        # (texts, places, width) -> (texts, heads, places, width / heads): each head gets its own slice of the features
         q, k, v = (f(y).unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for f in (self.q, self.k, self.v))
         found = masked_attention(language.rotate(q), language.rotate(k), v)
         x = x + self.out(found.transpose(1, 2).flatten(2))  # the slices side by side again
@@ -592,9 +592,9 @@ Table(["features", "largest share, undivided", "divided by √d"], rows)
 #
 # One pair of features is not enough, because after 12 steps of 30° the hand has gone once around, and a key 13 steps back looks like one that is 1 step back.
 #
-# ### Other ways to tell positions
+# ### Other ways to tell places
 #
-# The first Transformer added a fixed pattern of sines and cosines to the embeddings ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)). Other models learn a vector for each position; then there is no vector for positions beyond the longest text of the training. RoPE turns queries and keys and leaves the values alone.
+# The first Transformer added a fixed pattern of sines and cosines to the embeddings ([Vaswani et al., 2017](https://arxiv.org/abs/1706.03762)). Other models learn a vector for each place; then there is no vector for places beyond the longest text of the training. RoPE turns queries and keys and leaves the values alone.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What is each part worth?
