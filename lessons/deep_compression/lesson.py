@@ -184,7 +184,7 @@ for power, passes in [(0.5, 1), (1, 3)]:
 show.rounds(history)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The cut is made in two rounds, first to the square root of these shares (28, 30 and 51 %), and then to the shares themselves, as in [[prune_model]], where several cuts gained much with 1 % left and little with 5 %. The second cut costs many points, and three more passes of training bring the network nearly back.
+# The cut is made in two rounds, first to the square root of these fractions (28, 30 and 51 %), and then to the fractions themselves, as in [[prune_model]], where several cuts gained much with 1 % left and little with 5 %. The second cut costs many points, and three more passes of training bring the network nearly back.
 #
 # Of 266,200 weights 21,776 are left, a twelfth. And the file? It is as large as ever, since a 0 takes four bytes like any other float ([[zero_worth]]). To store only the weights that are left we must say *where each of them stands*. fc1 has 235,200 places, and the number of a place takes 18 bits, because 17 bits count only to 131,072. That is more than half of the 32 bits of the weight itself.
 #
@@ -447,7 +447,7 @@ def what_won_solution(right):
 #
 # Four values a layer, 300 steps, three rates. One row more than in the exercise: the values alone.
 #
-# **Predict.** Each at its own best rate, what share of the gain do the *biases alone* win: **A** hardly any, **B** about half, **C** nearly all? And why?
+# **Predict.** Each at its own best rate, what fraction of the gain do the *biases alone* win: **A** hardly any, **B** about half, **C** nearly all? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote; most say A or B. Click; the answer is C. Read the table by rows, each at its best, against 97.63: the biases gain 0.26, the values 0.22, both 0.27. Only after that by columns: what would each column alone have said? The first: the biases win two thirds (0.18 of 0.27). The last: the biases win more than both together (0.26 against 0.18). So one rate for all would have told a story, and each column another one. All three gains are below the one point of the exercise's rule; say why the lesson still reads them: the same network, the same order of the digits, and no claim about others. 26 and 27 digits of 10,000 cannot be told apart; what stays is that a gain does not show that the values had to move.
@@ -548,15 +548,15 @@ code_words(huffman_lengths(five))
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How short can the words be?
 #
-# A floor for the mean length, for symbols drawn one by one with shares $p$, is the *entropy* $-\sum p \log_2 p$ ([Shannon, 1948](https://doi.org/10.1002/j.1538-7305.1948.tb01338.x)).
+# A floor for the mean length, for symbols drawn one by one with frequencies $p$, is the *entropy* $-\sum p \log_2 p$ ([Shannon, 1948](https://doi.org/10.1002/j.1538-7305.1948.tb01338.x)).
 #
 # **Predict.** Fixed words take 5 bits for a gap and 4 for a value. Where does Huffman save more: **A** with the places, **B** with the values? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* The entropy in words: a symbol with a share of one half deserves 1 bit, one with a quarter 2 bits, one with p deserves log₂ 1/p; the entropy is the mean. For the five symbols of the tree it is 2.20 bits, and Huffman has 63 / 28 = 2.25, since nobody can write half a bit. Vote, and ask for the reason before the table; point back to the bars of section 2. Click; the answer is A. The values are rather even, because k-means puts many centroids where many weights are. Then: "How far is Huffman from the floor?" Less than a tenth of a bit in all six rows. Let the room name a list of symbols where it is far: one symbol that comes 99 times of 100 has an entropy of 0.08 bits, and takes a whole one.
+# *For the lecturer, 3 min.* The entropy in words: a symbol with a frequency of one half deserves 1 bit, one with a quarter 2 bits, one with p deserves log₂ 1/p; the entropy is the mean. For the five symbols of the tree it is 2.20 bits, and Huffman has 63 / 28 = 2.25, since nobody can write half a bit. Vote, and ask for the reason before the table; point back to the bars of section 2. Click; the answer is A. The values are rather even, because k-means puts many centroids where many weights are. Then: "How far is Huffman from the floor?" Less than a tenth of a bit in all six rows. Let the room name a list of symbols where it is far: one symbol that comes 99 times of 100 has an entropy of 0.08 bits, and takes a whole one.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Is there an even shorter code? Words compete for room. Once 01 is a word, no other word may begin with 01, so it takes a quarter of the room, and a word of $l$ bits takes $2^{-l}$. The whole room is 1, and it is best to give each symbol its share $p$ of it. Then $2^{-l} = p$, so a symbol deserves $\log_2 1/p$ bits: 1 bit for a share of one half, 2 bits for a quarter. The mean of this is the entropy, and no code that gives each symbol a word of its own, and whose text can be read in one way only, can have shorter words on average. **By hand**, for the five symbols above: the shares are 0.357, 0.214, 0.179, 0.143 and 0.107, they deserve 1.49, 2.22, 2.49, 2.81 and 3.22 bits, and the mean is 2.20. Huffman's words have 63 / 28 = 2.25. The difference comes from whole bits, because nobody can write 1.49 of them. Rounding up adds less than one bit to each word, and longer words need less room, so they still fit. The best code for two or more symbols stays less than one bit above the entropy.
+# Is there an even shorter code? Words compete for room. Once 01 is a word, no other word may begin with 01, so it takes a quarter of the room, and a word of $l$ bits takes $2^{-l}$. The whole room is 1, and it is best to give each symbol its part $p$ of it. Then $2^{-l} = p$, so a symbol deserves $\log_2 1/p$ bits: 1 bit for a frequency of one half, 2 bits for a quarter. The mean of this is the entropy, and no code that gives each symbol a word of its own, and whose text can be read in one way only, can have shorter words on average. **By hand**, for the five symbols above: the frequencies are 0.357, 0.214, 0.179, 0.143 and 0.107, they deserve 1.49, 2.22, 2.49, 2.81 and 3.22 bits, and the mean is 2.20. Huffman's words have 63 / 28 = 2.25. The difference comes from whole bits, because nobody can write 1.49 of them. Rounding up adds less than one bit to each word, and longer words need less room, so they still fit. The best code for two or more symbols stays less than one bit above the entropy.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -685,7 +685,7 @@ show.stages(stages)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Read by somebody else
 #
-# The script knows the format of the file, and nothing of this notebook. It sends back the share of right digits and a digest (SHA-256) of all weights and biases.
+# The script knows the format of the file, and nothing of this notebook. It sends back the fraction of right digits and a digest (SHA-256) of all weights and biases.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Ask before you click: "Which of the three stages lost anything?" The cut and the sharing. Coding loses nothing, because a prefix code can be read in one way only; so the digests must be equal to the last bit. Click: they are, and the accuracy too. "What would this test miss?" An error that writer and reader share; so the reader was written separately.
