@@ -590,7 +590,7 @@ def which_half_solution(bill):
 # ### What does the estimate leave out?
 #
 # `energy.estimate` counts the MACs of matrix products and convolutions, and one read of every weight. It leaves out biases and normalization layers. Above all it leaves out the **activations**, the values that one layer passes on to the next: they are written and read again, and if they do not fit into a cache, that costs as
-# much as fetching weights. They can be counted in a few lines, with a hook that looks at what each layer gives out:
+# much as fetching weights. They can be counted in a few lines, with a *hook*, a function that PyTorch calls after a layer, and which looks at what the layer gives out:
 
 # %% slideshow={"slide_type": "skip"}
 resnet, image = nets["ResNet-50"]
