@@ -418,7 +418,7 @@ Table(
 #
 # The operations go from 3 to 4: one more forward pass. (It is a little less than a third more, since the first and the last linear layer, `embed` and `head`, have no checkpoint.) Seconds were not measured here.
 #
-# The gradients are the same, because the second forward pass does the same operations on the same numbers. Where could that fail? Dropout draws random numbers; so `checkpoint` keeps the state of the random generator and restores it. Batch norm updates its running means in each forward pass, and so it updates them twice in a step; the gradients do not change, but the network that is evaluated later does. And some GPU kernels choose another order of addition from one call to the next; there the last bits may differ.
+# The gradients are the same, because the second forward pass does the same operations on the same numbers. Where could that fail? Dropout draws random numbers; so `checkpoint` keeps the state of the random generator and restores it. Batch norm updates its running means in each forward pass, and so it updates them twice in a step; the gradients do not change, but the network that is evaluated later does. And some *kernels* (routines) of a GPU choose another order of addition from one call to the next; there the last bits may differ.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How many checkpoints?
