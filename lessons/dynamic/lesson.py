@@ -387,7 +387,11 @@ show.row_errors(tables, rounded)
 # ### Does the network notice?
 #
 # The small word network now reads with the rounded table.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# *At a first reading you may go on to section 5. The next two minutes, about the loss that such errors cause, can wait.*
+
+# %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** At 8 bits and one scale every row has an error of a few per cent. Does the loss on unseen source code show it? And why, or why not?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -410,7 +414,7 @@ words_shown
 #
 # So a scale for each row buys precision, a factor of seven here, which is between two and three bits. Whether you need it depends on how many bits you have. It costs 8 bytes a row.
 #
-# What this does not show: one small network and one training. A real BERT has other tables, and a single row that is much wider than all others would do more damage. What carries over is the way to find out: take the method away, on a table on which it could matter, and look at a ruler that can move.
+# What this does not show: one small network and one training. A real BERT has other tables, and a single row that is much wider than all others would do more damage.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. The price of a call
@@ -825,7 +829,7 @@ claims.show("dynamic")
 #
 # - Dynamic quantization rounds the weights once and the activations at every call; it needs no data and no training.
 # - Name the baseline whenever you name the speed-up.
-# - What is not quantized bounds the gain: embeddings take a line of their own. A scale for each row is worth two to three bits where rows differ; a random table cannot show it.
+# - What is not quantized bounds the gain: embeddings take a line of their own. A scale for each row is worth two to three bits where rows differ (section 4); a random table cannot show it.
 # - From Python, an int8 call has a fixed price, mostly for handing over the packed weights. Wide layers pay it back, and one program for the whole model avoids it.
 # - A wide LSTM can gain more than the bytes say, clearly so where the fp32 matrix no longer fits into the cache and the int8 one does.
 #
