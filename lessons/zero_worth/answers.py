@@ -161,6 +161,21 @@ def one_position_too_few(rows, columns, value_bytes, index_bytes):
     return max(0.0, left / (rows * columns))
 
 
+def borders_between_rows(rows, columns, value_bytes, index_bytes):
+    left = (rows * columns * value_bytes - (rows - 1) * index_bytes) / (value_bytes + index_bytes)
+    return max(0.0, left / (rows * columns))
+
+
+def positions_off_a_share(rows, columns, value_bytes, index_bytes):
+    return max(0.0, value_bytes / (value_bytes + index_bytes) - (rows + 1) * index_bytes / (rows * columns))
+
+
+def none_below_one_weight(rows, columns, value_bytes, index_bytes):
+    spare = rows * columns * value_bytes - (rows + 1) * index_bytes
+    each = value_bytes + index_bytes
+    return spare / each / (rows * columns) if spare >= each else 0
+
+
 def always_int32(rows, columns, value_bytes, index_bytes):
     return by_formula(rows, columns, value_bytes, 4)
 
@@ -321,6 +336,9 @@ WRONG = {
         zeros_instead,
         as_coo,
         one_position_too_few,
+        borders_between_rows,
+        positions_off_a_share,
+        none_below_one_weight,
         always_int32,
         positions_as_values,
         whole_weights,

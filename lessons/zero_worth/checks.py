@@ -241,11 +241,11 @@ def break_even_density(answer: Callable) -> None:
         *,
         positions=lambda r, c, v, i: (r + 1) * i,
         each=lambda v, i: v + i,
-        dense=lambda r, c, v: r * c * v,
+        dense=lambda r, c, v, i: r * c * v,
         whole=lambda left: left,
     ):
         """The right answer, and what it becomes with other bytes for a part of the matrix."""
-        return lambda r, c, v, i: max(0.0, whole((dense(r, c, v) - positions(r, c, v, i)) / each(v, i)) / (r * c))
+        return lambda r, c, v, i: max(0.0, whole((dense(r, c, v, i) - positions(r, c, v, i)) / each(v, i)) / (r * c))
 
     def below_zero(r, c, v, i):
         return (r * c * v - (r + 1) * i) / ((v + i) * r * c)
@@ -273,6 +273,40 @@ def break_even_density(answer: Callable) -> None:
         "You count rows + 1 positions of one byte. Each takes index_bytes.": density(
             positions=lambda r, c, v, i: r + 1
         ),
+        "You count one position for each column, and none for the end. There is one for each row, and one more.": density(
+            positions=lambda r, c, v, i: c * i
+        ),
+        "You count rows − 1 positions, one for each border between two rows. There are rows + 1.": density(
+            positions=lambda r, c, v, i: (r - 1) * i
+        ),
+        "You count two positions more than there are rows. There are rows + 1.": density(
+            positions=lambda r, c, v, i: (r + 2) * i
+        ),
+        "You count the rows + 1 row positions twice. They are stored once.": density(
+            positions=lambda r, c, v, i: 2 * (r + 1) * i
+        ),
+        "You count positions for the columns as well. CSR has positions for the rows alone.": (
+            density(positions=lambda r, c, v, i: (r + c) * i),
+            density(positions=lambda r, c, v, i: (r + c + 1) * i),
+            density(positions=lambda r, c, v, i: (r + c + 2) * i),
+        ),
+        "You take 4 bytes for each value of the dense matrix. Its values take value_bytes, too.": density(
+            dense=lambda r, c, v, i: 4 * r * c
+        ),
+        "You count the values of the dense matrix, and not their bytes: each takes value_bytes.": density(
+            dense=lambda r, c, v, i: r * c
+        ),
+        "You answer 0 wherever an index takes more bytes than a value. CSR can pay there as well, with fewer weights left.": (
+            lambda r, c, v, i: 0.0 if i > v else density()(r, c, v, i)
+        ),
+        "You count a single row position. There are rows + 1 of them.": density(positions=lambda r, c, v, i: i),
+        "You take 4 bytes for each row position. Each takes index_bytes.": density(
+            positions=lambda r, c, v, i: (r + 1) * 4
+        ),
+        "You count a value and an index for each row position, or subtract the number of positions for each weight from a "
+        "share. A position is one index alone, so it takes index_bytes.": density(
+            positions=lambda r, c, v, i: (r + 1) * (v + i)
+        ),
         "You price the row positions like values. They take index_bytes each.": density(
             positions=lambda r, c, v, i: (r + 1) * v
         ),
@@ -297,9 +331,37 @@ def break_even_density(answer: Callable) -> None:
         "You take all row positions from the bytes of one value. Divide them by rows · columns, too.": lambda r, c, v, i: (
             max(0.0, (v - (r + 1) * i) / (v + i))
         ),
-        "You leave out the value that comes with each index. CSR stores both for each weight that is left.": density(
-            each=lambda v, i: i
+        "You leave out the value that comes with each index. CSR stores both for each weight that is left.": (
+            density(each=lambda v, i: i),
+            lambda r, c, v, i: min(1.0, density(each=lambda v, i: i)(r, c, v, i)),
         ),
+        "You divide the bytes that are free by the number of weights alone. Divide them also by the bytes that each weight "
+        "takes in CSR.": density(each=lambda v, i: 1),
+        "You take v / (v + i), with v and i the bytes of a value and of an index, and subtract the bytes of the row "
+        "positions for each weight from it. These have to be divided by v + i as well.": lambda r, c, v, i: max(
+            0.0, v / (v + i) - (r + 1) * i / (r * c)
+        ),
+        "You take one of the two widths in bits and the other in bytes. Both are given in bytes.": (
+            lambda r, c, v, i: density()(r, c, v, i / 8),
+            lambda r, c, v, i: density()(r, c, v, 8 * i),
+        ),
+        "You count an index for each weight of the dense matrix, too. Dense stores values alone.": (
+            density(dense=lambda r, c, v, i: r * c * (v + i)),
+            lambda r, c, v, i: 1 - (r + 1) * i / ((v + i) * r * c),
+        ),
+        "You answer 0 where there is room for less than one weight. The number of weights that are left need not be "
+        "whole: only where even no weight makes CSR larger is the answer 0.": lambda r, c, v, i: (
+            density()(r, c, v, i) if v + i + (r + 1) * i <= r * c * v else 0.0
+        ),
+        "Your formula is that of the bit mask, which takes one bit for each weight. Asked is CSR.": (
+            lambda r, c, v, i: 1 - 1 / (8 * v),
+            lambda r, c, v, i: 1 / (8 * v),
+            lambda r, c, v, i: 1 / (8 * i),
+        ),
+        "You divide the bytes of a weight in CSR by those of a dense weight. Asked is the share of weights, which is 1 "
+        "at most, and the row positions are missing.": lambda r, c, v, i: (v + i) / v,
+        "You return a share of zeros, and leave out the row positions. Asked is the share that is left, with the "
+        "positions.": lambda r, c, v, i: i / (v + i),
         "You divide the bytes of the two forms with all weights left. Asked is the density at which they are equal.": (
             lambda r, c, v, i: (r * c * (v + i) + (r + 1) * i) / (r * c * v),
             lambda r, c, v, i: r * c * v / (r * c * (v + i) + (r + 1) * i),
