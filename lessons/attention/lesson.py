@@ -306,10 +306,10 @@ print(f"largest difference between the outputs: {apart:.1e}")
 #
 # <!-- page -->
 #
-# Swap entries 1 and 3 of section 2: each takes its share along, and 0.468 · 60 + 0.063 · 20 + 0.468 · 10 = 34.0 again. With the causal mask a little of the order shows: "man" in "dog bites man" sees all three words, and "dog" only itself. But for "man", *in one layer*, the words before it are still an unordered heap, so "bites dog man" would look the same to it. (In a stack of layers a little more shows, because "dog" is another vector there if "bites" stood before it. Language models have even been trained without any such hint, [Haviv et al., 2022](https://arxiv.org/abs/2203.16634).) The tiny difference in the output comes from rounding: the same numbers are added up in another order. For a phone book this is just right. For a text it helps to tell the network where each token stands.
+# Swap entries 1 and 3 of section 2: each takes its share along, and 0.468 · 60 + 0.063 · 20 + 0.468 · 10 = 34.0 again. With the causal mask a little of the order shows: "man" in "dog bites man" sees all three words, and "dog" only itself. But for "man", *in one layer*, the words before it are still an unordered heap, so "bites dog man" would look the same to it. (In a stack of layers a little more shows, because "dog" is another vector there if "bites" stood before it. Language models have even been trained without being told the places, [Haviv et al., 2022](https://arxiv.org/abs/2203.16634).) The tiny difference in the output comes from rounding: the same numbers are added up in another order. For a phone book this is just right. For a text it helps to tell the network where each token stands.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# To tell a network where each token stands, many of today's language models use **rotary position embedding**, **RoPE** for short ([Su et al., 2021](https://arxiv.org/abs/2104.09864)). (Its position is the *place* at which it stands. So far we counted places from 1. RoPE counts *steps*, from 0.)
+# To tell a network where each token stands, many of today's language models use **rotary position embedding**, **RoPE** for short ([Su et al., 2021](https://arxiv.org/abs/2104.09864)). (The position of a token is its *place*. So far we counted places from 1. RoPE counts *steps*, from 0.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Clock hands
