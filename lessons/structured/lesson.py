@@ -122,7 +122,7 @@ show.surprise(networks, batch_speed)
 #
 # <!-- page -->
 #
-# It is as in [[prune_module]]: the mask is a second tensor of the same size, and after `remove` a zero still takes four bytes and a multiplication, like any number. (What differs from 1 in these two rows is probably the clock, or the product with the mask.)
+# The reason is that of [[prune_module]]: the mask is a second tensor of the same size, and after `remove` a zero still takes four bytes and a multiplication, like any number. (What differs from 1 in these two rows is probably the clock, or the product with the mask.)
 #
 # The cut networks have fewer numbers, fewer products, and a shorter time. Notice that the two of them have the same size and speed: *how many* channels are cut decides about bytes and time, and *which* ones are cut can only decide about accuracy. Does it? Sections 5 and 6 will tell.
 
@@ -403,7 +403,7 @@ for name, net in {"dense": dense, "careless": careless}.items():
 #
 # To a pruner the ten outputs of the last layer are channels like any others, since it cannot know that they are what you want. So name the layers whose outputs must stay, and look at the shape of the output after every cut.
 #
-# How does the pruner rate a channel? `GroupMagnitudeImportance` with `p=2` adds the squares of the weights that belong to the channel in one layer of the group: in a convolution those of its slice, in a batch norm the square of its factor γ. Then it takes the mean over these layers. So it looks at more than `ln_structured` does, which sees the weights of one convolution alone. It still does not look at any image. `RandomImportance` rates by chance.
+# How does the pruner rate a channel? `GroupMagnitudeImportance` with `p=2` adds the squares of the weights that belong to the channel in one layer of the group: in a convolution those of its slice of the weight, in a batch norm the square of its factor γ. Then it takes the mean over these layers. So it looks at more than `ln_structured` does, which sees the weights of one convolution alone. It still does not look at any image. `RandomImportance` rates by chance.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. A step between cutting and training
@@ -537,7 +537,7 @@ show.what_it_pays(macs, pair, speeds, {f"after {STEPS} steps": after})
 #
 # <!-- page -->
 #
-# (The table counts *FLOPs*, which are multiplications and additions of floats. Each multiplication comes with one addition, so the quotient is that of the multiplications.) By hand: a 3 × 3 convolution from 32 channels to 32 multiplies $9 \cdot 32 \cdot 32 = 9{,}216$ times for each pixel, one from 16 to 16 $9 \cdot 16 \cdot 16 = 2{,}304$ times, a quarter. The first layer reads one channel, the image, and can only be halved, and so can the last one, which must give ten classes. Hence the share of the whole network is a little more than a quarter.
+# (The code counts *MACs*, each of which is a multiplication with its addition. The table has two *FLOPs* for each MAC, so its quotient is that of the multiplications.) By hand: a 3 × 3 convolution from 32 channels to 32 multiplies $9 \cdot 32 \cdot 32 = 9{,}216$ times for each pixel, one from 16 to 16 $9 \cdot 16 \cdot 16 = 2{,}304$ times, a quarter. The first layer reads one channel, the image, and can only be halved, and so can the last one, which must give ten classes. Hence the share of the whole network is a little more than a quarter.
 #
 # The time falls less than the work, and for one image least. Two reasons are likely; a profile (the time of each operation), which we did not make, would show how much each of them counts. First, a call of a layer costs some time, however small the layer is. By hand, with made-up numbers: the calls take 60 µs, and the products of one image 40. A quarter of the products are left, so the cut network takes 60 + 10 = 70 µs in place of 100. With 64 images in one call the calls still take 60 µs and the products 64 · 40 = 2,560, so it is 60 + 640 = 700 in place of 2,620, which is 0.27. Second, batch norms, ReLUs and sums work on each number of a map, and of the maps a *half* are left, not a quarter.
 #
