@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
+from types import MappingProxyType
 
 from course_utils.exercises import calls
 from course_utils.exercises.mistake import Mistake
@@ -103,6 +104,7 @@ def investigate(
     rule_said: str | Callable[[Sequence[Run], str], str] = "",
     others: Callable[[Sequence[Run]], Mapping[str, str]] | None = None,
     fixed_said: str = "",
+    unequal_said: Mapping[str, str] | None = None,
     look: Callable[[Sequence[Run]], None] | None = None,
     most_runs: int = MOST_RUNS,
     name: str = "run",
@@ -131,6 +133,8 @@ def investigate(
         others: rules that are not the card's, in words that begin with "if", and what each concludes from the runs. A
             verdict names one that concludes in every world as the answer does.
         fixed_said: what else may be amiss where an answer concludes the same whatever it measures: two units, say.
+        unequal_said: setting -> what to say where the arms do not have it alike, in place of "only one thing may
+            differ"; for an experiment in which two things differ between the cases that are compared.
         look: called with the runs before the conclusion is judged; raises `Mistake` for a fault of this exercise alone.
         most_runs: of one experiment; say it on the card where it is less than usual.
         name: of the instrument on the card.
@@ -150,7 +154,7 @@ def investigate(
 
     for world in (*worlds, worlds[0]):  # the second time, too, it must come out right
         runs, got = made(world)
-        _made_well(runs, arms, least or {}, least_runs, tuned, crossed, ever)
+        _made_well(runs, arms, least or {}, least_runs, tuned, crossed, ever, unequal_said or {})
         ever |= {run.arm for run in runs}
         if look:
             look(runs)
@@ -363,6 +367,7 @@ def _made_well(
     tuned: Sequence[str],
     crossed: Sequence[str] = (),
     ever: Collection[str] = (),
+    unequal_said: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Raise the first fault in how an experiment was made; `ever` are the arms that it has run elsewhere."""
     if not runs:
@@ -382,9 +387,8 @@ def _made_well(
         compared = [set(values) if word in tuned else values for values in had.values()]
         if any(values != compared[0] for values in compared):
             said = "; ".join(f"{arm!r} {_listed(values)}" for arm, values in had.items())
-            raise Mistake(
-                f"{word} is not the same for all of them: {said}.", ALL_TRIED if word in tuned else ONE_THING, facts
-            )
+            hint = unequal_said.get(word, ALL_TRIED if word in tuned else ONE_THING)
+            raise Mistake(f"{word} is not the same for all of them: {said}.", hint, facts)
         if len(compared[0]) < least.get(word, 1):
             many = f"{len(compared[0])} value{'s' * (len(compared[0]) > 1)} of {word}"
             hint = TOO_FEW + _no_count(word, [*compared[0]], least[word]) if word in CHANCE else ONE_VALUE

@@ -1,7 +1,7 @@
 """The lesson `weight_only`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
 import math
-from statistics import fmean, median
+from statistics import fmean, geometric_mean, median
 
 import numpy as np
 import torch
@@ -226,6 +226,33 @@ def with_a_lower_limit(rise):
     return _concluded(_means(rise), 0.3)
 
 
+def rounded_first(rise):
+    return _concluded({case: round(mean) for case, mean in _means(rise).items()})
+
+
+def five_points(rise):
+    return _concluded(_means(rise), 5)
+
+
+def by_the_sums(rise):
+    return _concluded({case: sum(rises) for case, rises in _rises(rise).items()})
+
+
+def by_the_best_of_four(rise):
+    cost = _means(rise)
+    return {("16", 8): "group", ("16", 16): "bits"}.get(min(cost, key=cost.get), "neither")
+
+
+def by_the_geometric_mean(rise):
+    return _concluded({case: geometric_mean(rises) for case, rises in _rises(rise).items()})
+
+
+def a_loss_is_the_bits(rise):
+    cost = _means(rise)
+    gain = cost["32", 16] - cost["16", 8]
+    return "neither" if abs(gain) <= 0.5 else "group" if gain > 0 else "bits"
+
+
 def scales_for_groups(rise):
     cost = _means(rise)
     if cost["32", 16] - cost["16", 8] > 0.5:
@@ -299,6 +326,12 @@ WRONG = {
         short_scales_on_both_sides,
         without_the_sign,
         with_a_lower_limit,
+        by_the_geometric_mean,
+        a_loss_is_the_bits,
+        rounded_first,
+        five_points,
+        by_the_sums,
+        by_the_best_of_four,
         scales_for_groups,
         by_the_share_of_the_rise,
         points_or_a_fifth,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from statistics import fmean, stdev
+from statistics import fmean, geometric_mean, stdev
 
 import torch
 from hypothesis import strategies as st
@@ -363,6 +363,23 @@ ASKED = {  # other rules for the four means: groups of 32 with scales of 16 and 
     "if any difference counts, and not only more than half a point": lambda a, b, c, d: _by_two(a - d > 0, a - c > 0),
     "if less than half a point counts, for example a quarter": lambda a, b, c, d: _by_two(a - d > 0.25, a - c > 0.25),
     "if more than half a point is asked for, for example a whole one": lambda a, b, c, d: _by_two(a - d > 1, a - c > 1),
+    "if a difference must be larger than two points": lambda a, b, c, d: _by_two(a - d > 2, a - c > 2),
+    "if a difference must be larger than five points": lambda a, b, c, d: _by_two(a - d > 5, a - c > 5),
+    "if the digits of the means behind the point are cut off": lambda a, b, c, d: _by_two(
+        int(a) - int(d) > COUNTS, int(a) - int(c) > COUNTS
+    ),
+    'if at equally many bits a gain is called "group", a loss "bits", and a difference of less than half a point "neither"': (
+        lambda a, b, c, d: "neither" if abs(a - d) <= COUNTS else "group" if d < a else "bits"
+    ),
+    "if the means are rounded to whole points before they are compared": lambda a, b, c, d: _by_two(
+        round(a) - round(d) > COUNTS, round(a) - round(c) > COUNTS
+    ),
+    "if the means are rounded to a tenth of a point before they are compared": lambda a, b, c, d: _by_two(
+        round(a, 1) - round(d, 1) > COUNTS, round(a, 1) - round(c, 1) > COUNTS
+    ),
+    "if the case with the least rise of the four decides alone": lambda a, b, c, d: (
+        "group" if d < min(a, b, c) else "bits" if c < min(a, b) else "neither"
+    ),
     "if half a per cent of the rise counts, and not half a point": lambda a, b, c, d: _by_two(
         d < 0.995 * a, c < 0.995 * a
     ),
@@ -426,9 +443,14 @@ def _others(runs: Sequence[Run]) -> dict[str, str]:
         of[run.arm, int(run.settings["scale_bits"])][run.settings["piece"]] = run.result
     rows = [[own[piece] for piece in of["32", 16]] for own in of.values()]
     found = {how: rule(*map(fmean, rows)) for how, rule in ASKED.items()}
-    for how, pick in summaries("piece", best=min).items():
+    geometric = {"if the geometric mean over the pieces stands in place of the mean": geometric_mean}
+    for how, pick in {**summaries("piece", best=min), **geometric}.items():
         four = [pick(row) for row in rows]
         found[how] = _by_two(four[0] - four[3] > COUNTS, four[0] - four[2] > COUNTS)
+    four = [sum(row) for row in rows]
+    found["if the sums over the pieces are compared, and not the means"] = _by_two(
+        four[0] - four[3] > COUNTS, four[0] - four[2] > COUNTS
+    )
     equal, same = ([a - other for a, other in zip(rows[0], rows[at], strict=True)] for at in (3, 2))
     votes = [_by_two(one > COUNTS, other > COUNTS) for one, other in zip(equal, same, strict=True)]
     found["if each piece gives a conclusion, and the most frequent one is taken"] = max(votes, key=votes.count)
@@ -496,13 +518,13 @@ MODELS = (
     ),
     _model(
         "neither",
-        "the short scale spoils the large groups alone; with scales of 16 bits the groups are alike",
+        "the short scale spoils the large groups alone; with scales of 16 bits the smaller group is only 0.2 points better",
         "Scales of 8 bits cost the groups of 32 four points here, and the groups of 16 nothing. A comparison that uses groups of 32 with "
         "8 bits (3.25 bits a weight), or a mean over both scales, has an opponent that is held back.",
         10.0,
         14.0,
-        9.9,
-        9.9,
+        9.8,
+        9.8,
     ),
     _model(
         "neither",
@@ -567,6 +589,16 @@ MODELS = (
         8.8,
         text=0.0,
     ),
+    _model(
+        "group",
+        "at equal bits the smaller group is 0.8 points better, and with scales of 16 bits 0.87",
+        "0.8 points are more than the card asks for: 10.4 and 9.6 are not alike, although both are nearly 10.",
+        10.4,
+        10.5,
+        9.53,
+        9.6,
+        text=0.0,
+    ),
     _uneven(
         "at equal bits the smaller group is 9 points better on one piece in three, and as good on the others",
         "On one piece in three the smaller group is much better here, on the others it is not. The card asks for the mean over the pieces: "
@@ -597,6 +629,14 @@ MODELS = (
         _four(20, 20, 21, 21),
         one_alone,
     ),
+    _uneven(
+        "on the hardest piece the smaller group is 6 points worse, of 40, and on all others 1 point better, of 10",
+        "The hardest piece costs the smaller group 6 points here, and the others win it 1 point each. The card asks for the mean over the "
+        "pieces in points: the number of pieces, or the share of a rise, does not count.",
+        _four(10, 10, 9, 9),
+        _four(40, 40, 46, 46),
+        one_alone,
+    ),
 )
 
 
@@ -616,6 +656,10 @@ def smaller_group(answer: Callable) -> None:
         conclusions=CONCLUSIONS,
         look=_same_pieces,
         others=_others,
+        unequal_said={
+            "scale_bits": "Run all four cases on the same pieces, each group with scales of 16 and of 8 bits, even where the rule on "
+            "the card compares only some of them: what a short scale costs belongs to the experiment."
+        },
         name="rise",
     )
 
