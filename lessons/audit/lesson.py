@@ -382,6 +382,8 @@ except AttributeError as error:
 # In evaluation mode this layer takes a *fast path*: one fused operator for the whole layer, which reads the weights of all its parts as float tensors. After the line, `linear1.weight` is no longer a tensor but a method that gives the weights back, and the fast path asks this method for its device. The switch `torch.backends.mha.set_fastpath_enabled(False)` turns the fast path off. (The line puts its copy into evaluation mode by itself. Back in training mode the layer would run, because the fast path is for evaluation only.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# *At a first reading you may go on to "Two encoder layers". The next two minutes, about how far to trust an audit, can wait.*
+#
 # **Can the audit be trusted here?** The next cell audits the same layer with the fast path switched *on*, which has just crashed.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -404,9 +406,9 @@ print("parameters of its own, and no operator:", [name for name in own if name n
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The audit does not crash. PyTorch takes the fast path only if no module of the layer has a hook, and our audit is made of hooks. *So the instrument changes what it measures.* It reports two int8 products and a float one, on a path that the model does not take without the hooks. (That is the fast path of the whole layer. The attention inside has a fast path of its own, and that one does not ask for hooks: hence the float operator `_native_multi_head_attention`. It does not crash, because the weights that it reads stayed float.) The second line of the output is the control: the mode alone, without any hook, sees the one fused operator that really runs in the float layer.
 #
-# The last line shows another thing that is easy to overlook in an audit: what is *not* in it. The output layer of the attention has weights, and never ran as a module, because the fused operator reads them from the outside. Exercise 2 makes the audit say so.
+# The last line shows what is easy to overlook in an audit: what is *not* in it. The output layer of the attention has weights, and never ran as a module, because the fused operator reads them from the outside. Exercise 2 makes the audit say so.
 #
-# The rule from this: after an audit, call the model once more without hooks, and compare its output with that of the float model (here by the cosine of [[dynamic]]). If in doubt, watch with the mode alone. It does not know the names of the modules, but it sets no hooks, and here the fast path stayed on.
+# So after an audit, call the model once more without hooks, and compare its output with that of the float model (here by the cosine of [[dynamic]]). If in doubt, watch with the mode alone. It knows no names of modules, but it sets no hooks.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Two encoder layers as they lie in memory
@@ -952,7 +954,7 @@ claims.show("audit")
 #
 # - The line replaces children whose type is in its set and in its dictionary, and is silent about the rest. Audit the model, do not trust the call.
 # - What runs in int8 is told by the operators. File, class and parameter type can each mislead.
-# - An audit's hooks can change what runs: call the model once more without them.
+# - An audit's hooks can change what runs (section 3): call the model once more without them.
 # - Weigh what stayed float with the input that you will have. In time it counts for more after int8 than before.
 # - A missing speed-up may come from a better opponent: look at both sides, build the control, and audit it, too.
 #
