@@ -388,7 +388,11 @@ show.left_to_right(made_up_for)
 # ### Which weights, or what becomes of the rest?
 #
 # SparseGPT does two things that Wanda does not: it *chooses* by the error after repair, block of columns by block, and it *repairs*. `fc1` alone, a tenth of its weights, four choices, each **not repaired**, **repaired** column by column, and by **least squares**, the best of all repairs on the 2,000 images.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# *At a first reading you may go on to section 5. The next three minutes, about choice and repair taken apart, can wait.*
+
+# %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Not repaired, SparseGPT's choice is worse than Wanda's. How will the two compare when both are repaired, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -414,7 +418,7 @@ show.errors_table(errors)
 #
 # Why does SparseGPT's place in the order change? Its cost, $w_j^2 / [H^{-1}]_{jj}$, is the error *after* repair. A weight that others can replace well is cheap, however large its error is before they do. And SparseGPT looks at the weights as they are *by then*: when the second block of 128 columns is chosen, its weights have already taken over what the first block lost. The fourth row is the control for that. It has the same cost and the same blocks, and ranks the weights as they were at the beginning. It is better than SparseGPT's choice as long as nothing is repaired, and worse after the repair. So what makes SparseGPT's choice poor by itself and good with its repair is that it ranks weights which have already taken over. (The first two rows rank in each row and the last two in blocks, so do not read Wanda against SparseGPT as a comparison of scores alone.)
 #
-# Now look at the last column, the digits that the network gets right with this `fc1`. The fourth row leaves a larger error than Wanda's row, and gets *more* digits right. **The error of the outputs and the accuracy do not have the same order.** (In a trial outside this page this was so in six of six networks. The third row has little more than half of the fourth row's error, and was behind it in four.) We asked for less than the loss because it is cheaper, and this is its price. Probably the reason is that the error counts every output alike, while the digits need some of them more than others; we have not tested that. *Deeper* has another case.
+# Now look at the last column, the digits that the network gets right with this `fc1`. The fourth row leaves a larger error than Wanda's row, and gets *more* digits right. **The error of the outputs and the accuracy do not have the same order.** (In a trial outside this page this was so in six of six networks.) We asked for less than the loss because it is cheaper, and this is its price. Probably the reason is that the error counts every output alike, while the digits need some of them more than others; we have not tested that. *Deeper* has another case.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. The same terms for all
@@ -806,7 +810,7 @@ claims.show("scores")
 # ## Remember
 #
 # - Magnitude sees the weight. Wanda sees the input, too, and needs a forward pass; the Taylor score sees the loss, and needs a backward pass.
-# - Which weights are removed and what becomes of the rest are two decisions. Judge a choice together with its repair.
+# - Which weights are removed and what becomes of the rest are two decisions. Judge a choice together with its repair (section 4).
 # - A score and its comparison group are two decisions as well. Here the score gained, and the rows cost.
 # - Compare scores at one density, in one group, with one budget, beside chance, and say on which network.
 #
