@@ -560,7 +560,11 @@ show.what_is_left(conditions)
 # ### Who learns sooner?
 #
 # The hypothesis also says: *in at most the same number of iterations*.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# *At a first reading you may go on to "What a short run can show". The next minute, about who learns sooner, can wait.*
+
+# %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** With 20 % of the weights, after the first 25 iterations: is the ticket behind dense, level with it, or ahead? Does it depend on the rate?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
