@@ -207,7 +207,11 @@ show.three_rules(record, lead, better_place)
 # ### Does the ruler matter?
 #
 # All five seeds are judged by the *same* 10,000 test images. The 5,000 held-out images are other ones for each seed.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# *At a first reading you may go on to "The paper's figures, and ours". The next three minutes, about another set of images, can wait.*
+
+# %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** With both arms at their end: will the lead on held-out images be smaller than on test images, the same, or larger? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -226,11 +230,11 @@ show.two_rulers(record, lead)
 #
 # A second reason is possible. Those who made MNIST (Y. LeCun, C. Cortes and C. Burges) state that other people wrote its test digits than its training digits, and our held-out images were taken from among the training digits. If sparse networks did better with handwritings that they have never met, only the test images could show it. The record cannot tell this from luck.
 #
-# **By hand.** How large can such luck be? Only images count on which one network is right and the other wrong ([[baseline]]). If there are $d$ of them among $n$, the standard error of the lead is about $\sqrt d / n$. The record does not say how many there are. Each network has some 180 of 10,000 images wrong, so two networks differ in at most 360. Say that there are 150: $\sqrt{150}$ is about 12, so luck moves the lead by some 12 images of 10,000, or 0.12 points. So a single set of images easily moves a lead by a tenth of a point, and this is the distance of the two rulers.
+# **By hand.** How large can such luck be? Only images count on which one network is right and the other wrong ([[baseline]]). If there are $d$ of them among $n$, the standard error of the lead is about $\sqrt d / n$. Each network has some 180 of 10,000 images wrong, so two networks differ in at most 360. Say that there are 150: $\sqrt{150}$ is about 12, so luck moves the lead by some 12 images of 10,000, or 0.12 points. So a single set of images easily moves a lead by a tenth of a point, and this is the distance of the two rulers.
 #
-# What survives on both rulers: the ticket leads in the mean at each density from 80 to 10.8 %, by less than half a point, and it is behind from 3.6 % on. What does not survive: the lead from 8.7 to 5.6 %, where the held-out images see none. And "in all five seeds" is a weaker statement than it sounds when the five share their test.
+# What survives on both rulers: the ticket leads in the mean at each density from 80 to 10.8 %, by less than half a point, and it is behind from 3.6 % on. What does not survive: the lead from 8.7 to 5.6 %, where the held-out images see none.
 #
-# **Is each arm at its best?** One thing is left. All arms were trained at the learning rate 0.0012, and in [[ticket]] this was a trap. Nobody has run 50,000 iterations at other rates here. But the record of [[ticket]] has 5,000 iterations at the four rates 0.0003, 0.0012, 0.0048 and 0.0192, with 7 % of the weights:
+# **Is each arm at its best?** All arms were trained at the learning rate 0.0012, and in [[ticket]] this was a trap. Nobody has run 50,000 iterations at other rates here. But the record of [[ticket]] has 5,000 iterations at the four rates 0.0003, 0.0012, 0.0048 and 0.0192, with 7 % of the weights:
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes ticket − dense at one rate, and each at its best of four.
@@ -528,7 +532,7 @@ show.signs_table(starts, untrained, plan.lr)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # How do these fit together with what we saw? None of them contradicts the record. They speak of other networks, of other learning rates, and of other opponents.
 #
-# *Small networks*, such as ours: winning tickets from the first values exist. To *win*, a ticket has to be as accurate as the dense network in no more iterations ([[ticket]]). In the record tickets with 51.3 to 7.0 % of the weights do, by all three rules for the accuracy on the test images and in the mean for the stops, with five seeds and an opponent that is done. On the held-out images, at the end, they lead down to 10.8 %, and at 8.7 and 7.0 % they are about level. Both controls were trained at four of these densities. What one learning rate for all arms does was tested with 5,000 iterations, and not with 50,000.
+# *Small networks*, such as ours: winning tickets from the first values exist. To *win*, a ticket has to be as accurate as the dense network in no more iterations ([[ticket]]). In the record tickets with 51.3 to 7.0 % of the weights do, by all three rules for the accuracy on the test images and in the mean for the stops, with five seeds and an opponent that is done. On the held-out images (section 2), at the end, they lead down to 10.8 %, and at 8.7 and 7.0 % they are about level. Both controls were trained at four of these densities. What one learning rate for all arms does was tested with 5,000 iterations, and not with 50,000.
 #
 # *Large networks*: winning tickets were found by rewinding to an early iteration of a training that has already begun, and the mask was that of a full training. Whether this is still a lottery over *initial* values is a matter of words; *Deeper* has more on it.
 #
