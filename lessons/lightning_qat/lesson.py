@@ -342,7 +342,11 @@ print(f"weights {unfused.layer_1.weight().dtype}, output {unfused(test_rows).dty
 # ### What does fusing save, then?
 #
 # `modules_to_fuse` joins each layer with its ReLU. Then its range is observed *behind* the ReLU.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# *At a first reading you may go on to section 3. The next minute, about what fusing is for, can wait.*
+
+# %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Without it, what is lost: **A** a second rounding in the ReLU, **B** half of the integers, more or less, **C** nothing?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -890,7 +894,7 @@ claims.show("lightning_qat")
 #
 # - A Trainer does the same loop. What is different afterwards was done by a callback, at a hook.
 # - A moving range needs time: with the constant 0.01 a short training ends before the range arrives, and the loss is blamed on int8.
-# - Fusing a ReLU to its layer saves the codes that it would throw away.
+# - Fusing a ReLU to its layer saves the codes that it would throw away (section 2).
 # - Observers look in training only. A test of this needs data that would show it, and a case in which it does show.
 # - "A few percent away from float" means little without a second float model. Compare with the truth.
 # - A checkpoint is for training on, the finished state for shipping. Load whatever you ship.
