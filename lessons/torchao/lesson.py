@@ -470,17 +470,21 @@ show.graphs(as_exported, graph_int8)
 show.chain()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why this detour? Because the description is the same for every target, and each compiler can make of it what its processor offers. PyTorch's compiler is called *inductor*. It searches the graph for patterns, and the chain above is one that it knows.
+# The description is the same for every target, and each compiler can make of it what its processor offers. PyTorch's compiler is called *inductor*. It searches the graph for patterns, and the chain above is one that it knows.
 #
 # The int8 kernel wants its weights rearranged beforehand, for speed. The compiler may do so only if the weights never change again. To PyTorch, though, a weight is a parameter, and parameters may change. The option `freezing` tells the compiler to take them for constants.
 #
-# **AOTInductor** does all this ahead of time: it compiles an exported program into one file, a *package*, which C++ or Python can load without the model's code. It takes a C++ compiler, and so we did it for a record. The int8 graph was compiled with and without freezing, and fp32 as well, for comparison.
+# **AOTInductor** does all this ahead of time: it compiles an exported program into one file, a *package*, which C++ or Python can load without the model's code. It takes a C++ compiler, so we did it for a record. The int8 graph was compiled with and without freezing, and fp32 as well, for comparison.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A package to ship
 #
 # The converted graph was compiled to a package, with freezing and without it. fp32 is the control.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# *At a first reading you may go on to "Which route". The next two minutes, about packages with and without freezing, can wait.*
+
+# %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** The package without freezing: is it smaller than the fp32 package, and does it compute in int8? **A** both, **B** smaller only, **C** neither? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -496,9 +500,9 @@ recorded.table()
 #
 # <!-- page -->
 #
-# It is the lesson of section 4 once more: bytes do not tell what is computed. The sizes of both int8 packages differ by half a percent, and their accuracies agree to a tenth of a point. Only the names of the kernels in the generated code tell them apart, and the clock does. In the record only the frozen int8 package is clearly faster than the eager fp32 network. The fp32 packages say that compiling alone is not the reason, and the package without freezing says that int8 storage is not.
+# It is the lesson of section 4 once more: bytes do not tell what is computed. The sizes of both int8 packages differ by half a percent, and their accuracies agree to a tenth of a point. Only the clock and the kernels' names in the generated code tell them apart. In the record only the frozen int8 package is clearly faster than the eager fp32 network. The fp32 packages say that compiling alone is not the reason, and the package without freezing says that int8 storage is not.
 #
-# Most of a package of so small a network is not its weights. Its code is made for the processor that compiled it, so a package is not something for every machine. *Deeper* has the lines that make it.
+# Most of a package of so small a network is code, made for the processor that compiled it. *Deeper* shows how.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Which route
