@@ -454,7 +454,7 @@ leaves = show.decision(share, measured)
 # | ResNet-50, static | 214 | 103 | 2.08 | top-1 76.1 → 75.9 | the same |
 # | MobileNet-v2, static; accuracy by QAT | 97 | 17 | 5.7 | top-1 71.9 → 71.6 | Samsung S9, a phone |
 #
-# None of this was measured here. (The quotients are ours.) It is odd that the smallest network gains most. The source notes beside the phone's times: "Floating point numbers are based on Caffe2 run-time and are not optimized". So two things changed between 97 and 17 ms, the runtime and the number of bits, and the source does not say what each of them brought. (A processor without the newest instructions is no reason against int8: this Xeon, as far as we know, lacks VNNI, one instruction for what otherwise takes three, and gained 1.86 and 2.08.)
+# None of this was measured here. (The quotients are ours.) The source notes beside the phone's times: "Floating point numbers are based on Caffe2 run-time and are not optimized". So two things changed between 97 and 17 ms, the runtime and the number of bits, and the source does not say what each of them brought. (A processor without the newest instructions is no reason against int8: this Xeon, as far as we know, lacks VNNI, one instruction for what otherwise takes three, and gained 1.86 and 2.08.)
 #
 # Our own numbers come from a *record*. Compiled routes take minutes and a C++ compiler, and other runtimes take packages, so they were measured once, by `python course.py bench quantization --peers`: all routes of a network in turn, one input, one thread.
 #
@@ -473,13 +473,17 @@ show.headline(records)
 #
 # <!-- page -->
 #
-# Compare the networks within one column. Over PyTorch's best fp32 MobileNet-v2 even gains least, which fits section 4: its int8 layers stay far behind the peak. (Over the fastest fp32 of any runtime in the record it is 1.7 times.) Neither column is wrong. But a number without its baseline, its processor and its number of threads (here one) says little.
+# Compare the networks within one column. Over PyTorch's best fp32 MobileNet-v2 even gains least, which fits section 4: its int8 layers stay far behind the peak. (Over the fastest fp32 of any runtime in the record it is 1.7 times.) A number without its baseline, its processor and its number of threads (here one) says little.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The same networks in other runtimes
 #
 # The fastest recorded route of each kind. A **runtime** is the program that runs a network.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# *At a first reading you may go on to section 7. The next two minutes, about what other runtimes bring, can wait.*
+
+# %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Split a runtime's factor as in section 1: what its *fp32* brings over eager fp32, times what its *int8* brings on top. In which of the three networks does ONNX Runtime's fp32 bring as much as its 8 bits, or more? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -494,7 +498,7 @@ show.by_runtime(records)
 #
 # <!-- page -->
 #
-# By hand, for ONNX Runtime: BERT 3.2 = 1.2 · 2.7, ResNet-50 5.2 = 1.5 · 3.5, MobileNet-v2 5.5 = 2.4 · 2.3. (Medians, so the products are right to a tenth.) A grey mark to the right of 1 is speed that int8 did not bring. The bf16 marks are half the bits without calibration ([[amp]]). So a good first step is fp32 in a better program, PyTorch's own or another runtime: it loses no accuracy and needs no data. For MobileNet-v2 another runtime brought much, for the two others little. These are ratios of one processor and one thread; with another processor the order of the runtimes may be another one.
+# By hand, for ONNX Runtime: BERT 3.2 = 1.2 · 2.7, ResNet-50 5.2 = 1.5 · 3.5, MobileNet-v2 5.5 = 2.4 · 2.3. (Medians, so the products are right to a tenth.) A grey mark to the right of 1 is speed that int8 did not bring. The bf16 marks are half the bits without calibration ([[amp]]). So a good first step is fp32 in a better program, PyTorch's own or another runtime: it loses no accuracy and needs no data. These are ratios of one processor and one thread; with another processor the order of the runtimes may be another one.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 7. Ship it
