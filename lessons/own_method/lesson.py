@@ -468,7 +468,11 @@ show.staircase(share, gradually.amounts, held)
 # ### The same cuts by another score
 #
 # Same start, images, steps and schedule, up to 90 %. Only what ranks the weights differs: movement; movement without its sign, as an absolute value; the magnitude of the weights.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# *At a first reading you may go on to section 6. The next three minutes, about the sign of the movement score, can wait.*
+
+# %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** By which of the three does the network lose most, and why? (Try it with the scores −3, −1, 0 and 2.)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -526,11 +530,11 @@ show.costs(first_cut, all_cuts, uncut, unseen, empty)
 #
 # <!-- page -->
 #
-# By hand: four weights have the scores −3, −1, 0 and 2, and half are to be removed. With the sign these are −3 and −1, without it 0 and −1. A score of 0 belongs, as a rule, to a weight whose gradient was always 0, at an empty pixel for instance: the loss does not depend on it, and still 0 ranks above every negative score. A score of −3 needs a large weight or large gradients: the loss depends much on this weight, even while training moves it towards 0. (The sign speaks of steps that are over. What the loss wants after them is asked under *Deeper*.)
+# By hand: four weights have the scores −3, −1, 0 and 2, and half are to be removed. With the sign these are −3 and −1, without it 0 and −1. A score of 0 belongs, as a rule, to a weight whose gradient was always 0, at an empty pixel for instance: the loss does not depend on it, and still 0 ranks above every negative score. A score of −3 needs a large weight or large gradients: the loss depends much on this weight, even while training moves it towards 0. (*Deeper* asks what the loss wants after these steps.)
 #
 # What does the harm: that zeros stay, or that −3 is removed? In the control no weight at an empty pixel stays, and still it loses nearly as much. So most of the harm is in removing the scores far below 0. Without the sign the same numbers do about as well as the magnitude, and both end near the network without cuts, so neither callback nor schedule is to blame. (One training of each; two other starts, outside this page, told the same.)
 #
-# This does not refute the paper, where the score adds up over thousands of steps and pruned weights may come back; ours had twenty steps before the first cut. Which scores are good is the question of [[scores]].
+# This does not refute the paper, where the score adds up over thousands of steps and pruned weights may come back; ours had twenty steps before the first cut.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. How to test a pruning method
