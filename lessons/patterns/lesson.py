@@ -560,7 +560,11 @@ show.by_moment(show.some(found, *trained), low=60, caption=steps)
 # ### And the order of two cuts?
 #
 # *Block 1* of SmallResNet can be replaced by its input, because its shortcut is that input. Another copy loses *half of its channels*. Fresh statistics, then 150 steps for both, at a higher rate.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# *At a first reading you may go on to the paragraph above "Deeper". The next two minutes, about two cuts and their order, can wait.*
+
+# %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** With stored statistics the copy without block 1 is ahead. After the training, is it **A** still ahead, **B** level within a point, **C** behind? Which column would have told you, stored or fresh, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
