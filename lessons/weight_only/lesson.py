@@ -299,6 +299,8 @@ show.files_table(files)
 # Why were embedding and head left alone? Of the embedding a token reads one row only, so its bits cost space and hardly any time. The head is read whole for each token, but here it is small. In a small model with a vocabulary of 100,000 words the two can be a large part of all weights, and then they must be counted.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# *At a first reading you may go on to the paragraph above section 5. The next five minutes, about levels that are not evenly spaced, can wait.*
+#
 # So far the levels were evenly spaced. Are the weights? Most weights of a layer are small and few are large. Why should levels far out be as close as those near 0?
 #
 # **Two kinds of levels, by hand.** The largest weight of a group is 6. Evenly spaced, with 4 bits and no zero point: the largest weight lies half a step beyond level 7, as in [[integers]], so the scale is 6 / 7.5 = 0.8, and the levels are …, −0.8, 0, 0.8, 1.6, …, 5.6. The other kind is **E2M1**, a float of 4 bits with the levels 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives; its scale here is 1. A weight of 0.45 becomes 0.8 on the even levels, wrong by 0.35, and 0.5 on E2M1, wrong by 0.05. A weight of 4.9 becomes 4.8 on the even levels, wrong by 0.1, and 4 on E2M1, wrong by 0.9. E2M1 is finer near 0 and coarser far out. Which is better depends on where the weights are.
@@ -602,7 +604,7 @@ claims.show("weight_only")
 #
 # - A model that writes one text reads nearly all weights for each token. Fewer bytes make it faster, if a kernel unpacks them inside the processor and few inputs come at once.
 # - Weight-only: what is stored shrinks, the arithmetic stays float. Count scales, zero points and what is left in float before you quote a width.
-# - In groups of 32 this model lost little with 4 bits and much with 2. For the error of its weights, the scale and the group mattered more than the kind of levels.
+# - In groups of 32 this model lost little with 4 bits and much with 2. For the error of its weights, the scale and the group mattered more than the kind of levels (section 4).
 # - How to round with less loss, by looking at the inputs of a layer, is the subject of [[gptq]].
 #
 # **Going further.** OCP, *Microscaling formats specification* 1.0, 2023; T. Dettmers et al., *QLoRA*, 2023, [arXiv:2305.14314](https://arxiv.org/abs/2305.14314) (NF4).
