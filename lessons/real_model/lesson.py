@@ -323,7 +323,11 @@ show.files_table(files, {"fp32": model, "bf16": half, "int8, torchao": int8})
 # ### Does it still predict a text?
 #
 # **Perplexity** ([[decoding]]): among how many equally likely tokens the model hesitates. Put a text of your own into `TEXT`.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# *At a first reading you may go on to the exercises. The next three minutes, about the perplexity of random weights, can wait.*
+
+# %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Our weights are random, and the model knows 49,152 tokens. What is its perplexity on a text: **A** near 1, **B** about 49,152, **C** many times 49,152? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -347,9 +351,9 @@ show.perplexity_table(perplexity, len(ids), loaded)
 #
 # This number says **nothing about quality**. It is a check of the program, and a coarse one. If a model with random weights as small as these has a perplexity far from $V$, something is wrong with the measurement. In a trial with the softmax over the wrong dimension it came out at less than a hundredth of $V$. Other mistakes stay hidden: with targets that were shifted by one place it was 0.9 $V$, because random weights predict the wrong token as badly as the right one. (Larger random weights are another case. They are sure of something by chance, and their perplexity lies far above $V$.)
 #
-# And if a *downloaded* model shows a perplexity near $V$, its weights were probably not loaded. With the tokenizer of another model it is sure of tokens that do not come: in a trial with a small trained model the perplexity was then 2 to 8 times $V$.
+# And if a *downloaded* model shows a perplexity near $V$, its weights were probably not loaded. With another model's tokenizer it was 2 to 8 times $V$ in a trial with a small trained model.
 #
-# For the same reason the ratio of int8 to float32 says nothing here. A model that knows nothing has nothing to lose. Only with the real weights in `FOLDER` does the ratio say what int8 costs. On a real model compare on the same text and by the ratio, as in [[weight_only]].
+# For the same reason the ratio of int8 to float32 says nothing here. A model that knows nothing has nothing to lose. Only with the real weights in `FOLDER` does the ratio, on the same text, say what int8 costs, as in [[weight_only]].
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
@@ -533,7 +537,7 @@ claims.show("real_model")
 # - A KV cache saves operations and costs bytes. A tied head saves space, and no reading.
 # - Fewer bytes lower the floor. How much faster the model gets depends on how much of its time was reading, and on the kernel: integers must become floats inside the processor.
 # - Quantizing a tied head unties it: look at the file.
-# - Random weights in a published shape have real bytes and real speed, and a perplexity near the size of the vocabulary.
+# - Random weights in a published shape have real bytes and real speed, and a perplexity near the size of the vocabulary (section 5).
 # - Weights in safetensors are numbers. Pickled weights are code: refuse them.
 #
 # **Going further**
