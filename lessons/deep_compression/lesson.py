@@ -549,14 +549,18 @@ code_words(huffman_lengths(five))
 # ### How short can the words be?
 #
 # A floor for the mean length, for symbols drawn one by one with frequencies $p$, is the *entropy* $-\sum p \log_2 p$ ([Shannon, 1948](https://doi.org/10.1002/j.1538-7305.1948.tb01338.x)).
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# *At a first reading you may go on to section 5. The next three minutes, about how short such words can be, can wait.*
+
+# %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Fixed words take 5 bits for a gap and 4 for a value. Where does Huffman save more: **A** with the places, **B** with the values? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* The entropy in words: a symbol with a frequency of one half deserves 1 bit, one with a quarter 2 bits, one with p deserves log₂ 1/p; the entropy is the mean. For the five symbols of the tree it is 2.20 bits, and Huffman has 63 / 28 = 2.25, since nobody can write half a bit. Vote, and ask for the reason before the table; point back to the bars of section 2. Click; the answer is A. The values are rather even, because k-means puts many centroids where many weights are. Then: "How far is Huffman from the floor?" Less than a tenth of a bit in all six rows. Let the room name a list of symbols where it is far: one symbol that comes 99 times of 100 has an entropy of 0.08 bits, and takes a whole one.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Is there an even shorter code? Words compete for room. Once 01 is a word, no other word may begin with 01, so it takes a quarter of the room, and a word of $l$ bits takes $2^{-l}$. The whole room is 1, and it is best to give each symbol its part $p$ of it. Then $2^{-l} = p$, so a symbol deserves $\log_2 1/p$ bits: 1 bit for a frequency of one half, 2 bits for a quarter. The mean of this is the entropy, and no code that gives each symbol a word of its own, and whose text can be read in one way only, can have shorter words on average. **By hand**, for the five symbols above: the frequencies are 0.357, 0.214, 0.179, 0.143 and 0.107, they deserve 1.49, 2.22, 2.49, 2.81 and 3.22 bits, and the mean is 2.20. Huffman's words have 63 / 28 = 2.25. The difference comes from whole bits, because nobody can write 1.49 of them. Rounding up adds less than one bit to each word, and longer words need less room, so they still fit. The best code for two or more symbols stays less than one bit above the entropy.
+# Is there an even shorter code? Words compete for room. Once 01 is a word, no other word may begin with 01, so it takes a quarter of the room, and a word of $l$ bits takes $2^{-l}$. The whole room is 1, and it is best to give each symbol its part $p$ of it. Then $2^{-l} = p$, so a symbol deserves $\log_2 1/p$ bits: 1 bit for a frequency of one half, 2 bits for a quarter. The mean of this is the entropy, and no code that gives each symbol a word of its own, and whose text can be read in one way only, can have shorter words on average. **By hand**, for the five symbols: the frequencies are 0.357, 0.214, 0.179, 0.143 and 0.107, they deserve 1.49, 2.22, 2.49, 2.81 and 3.22 bits, and the mean is 2.20. Huffman's words have 63 / 28 = 2.25. The difference comes from whole bits. Rounding up adds less than one bit to each word, and longer words need less room, so they still fit. The best code for two or more symbols stays less than one bit above the entropy.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -585,7 +589,7 @@ show.mean_words(streams)
 #
 # <!-- page -->
 #
-# The reason can be read from the last column without any code. The entropy of 16 equally frequent values is 4 bits, and the less even they are, the lower it is. The values come out rather even, because k-means puts many centroids where many weights are. A trial with the evenly spaced values of section 3 shows it: their entropy in fc1 is 2.9 bits, and that of the k-means values 3.6. The gaps have one symbol with more than a third of all.
+# The entropy of 16 equally frequent values is 4 bits, and the less even they are, the lower it is. The values come out rather even, because k-means puts many centroids where many weights are. A trial with the evenly spaced values of section 3 shows it: their entropy in fc1 is 2.9 bits, and that of the k-means values 3.6. The gaps have one symbol with more than a third of all.
 #
 # In all six rows Huffman ends less than a tenth of a bit above the entropy. Where does this stop being true? A word has at least one bit. If one of two symbols comes 99 times of 100, the entropy is 0.08 bits, and Huffman needs a whole one. And the floor itself holds for codes that look at one symbol at a time. A code that also looks at the symbol before can fall below it, because clumps follow each other (*Deeper*).
 
