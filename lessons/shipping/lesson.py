@@ -562,7 +562,11 @@ show.own_table(mine, refused, f"SmallCNN, trained; 1,000 test images. {nothing_s
 # - A folder with `predict.py`. `images` are uint8, (N, 28, 28), at most 1,000 a call; 60 seconds for all.
 # - **What counts:** all bytes of all files, code too. torch and numpy are free.
 # - **What is cheating:** test labels in the folder, weights where no byte is counted, a download.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# *At a first reading you may go on to the exercises. The next two minutes, about a task without a solution, can wait.*
+
+# %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Somebody writes the weights as a string into `predict.py`. Is this cheating, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
