@@ -650,7 +650,11 @@ show.from_random(recorded)
 # ### Why are the ranges of the weights late?
 #
 # Back to the rate 0.003. What is rounded is the *folded* weight, $w \gamma / \sqrt{\sigma^2 + \epsilon}$. We repeat the training with fast observers for the weights, and look at block 1 after each step.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# *At a first reading you may go on to "Deeper". The next three minutes, about why the ranges come late, can wait.*
+
+# %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Which of the three makes the folded weights several times as large within 50 steps: **A** $w$, **B** $\gamma$, **C** $\sigma^2$? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
