@@ -422,7 +422,11 @@ show.four_cells(right)
 # ### Where does DepthwiseCNN need the fusion?
 #
 # It has seven blocks, from 0 to 6; blocks 1, 3 and 5 are depthwise. We calibrate, and fuse nothing, one block, all the others, or all.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# *At a first reading you may go on to section 4. The next four minutes, about where fusion makes int8 more exact, can wait.*
+
+# %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Is the gain spread over the blocks, or does one block make it? And why could that be?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -459,7 +463,7 @@ Table(
 #
 # <!-- page -->
 #
-# So in DepthwiseCNN the gain of fusion comes from one stored tensor. SmallCNN's output becomes more exact, too, by several decibels (*Deeper*), but it is exact enough without, so its accuracy gains hardly anything.
+# So in DepthwiseCNN the gain of fusion comes from one stored tensor.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The tensor that should not be stored
@@ -481,9 +485,9 @@ for part, each in ((0, False), (0, True), (1, False)):
     print(f"{('raw', 'after batch norm')[part]}, {'a scale each' if each else 'one scale'}: {db:.1f} dB")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The raw channels differ in width by far more than the normed ones: one of them is some 30 times as wide as the median channel. (Channels without a bar always give 0.) The three printed lines isolate the cause: the whole network computes in float, and only one tensor is rounded to 128 levels. If that tensor is the raw result of block 1, with one scale for all channels, this alone brings the output nearly as low as the whole unfused int8 network. With a scale for each channel, or behind the batch norm, the same 128 levels do far less harm.
+# The raw channels differ in width by far more than the normed ones: one of them is some 30 times as wide as the median channel. (Channels without a bar always give 0.) The three printed lines isolate the cause: the network computes in float, and only one tensor is rounded to 128 levels. If that tensor is the raw result of block 1, with one scale for all channels, this alone brings the output nearly as low as the whole unfused int8 network. With a scale for each channel, or behind the batch norm, the same 128 levels do far less harm.
 #
-# Why does PyTorch not give activations a scale for each channel, as weights have? An ordinary convolution adds up products from all its input channels. With a scale for each of them each product would have to be converted before the sum. (The batch norm behind *our* tensor adds up nothing, so there it would be possible.) A scale for each *output* channel of the weights stands outside the sum and costs nothing. So PyTorch stores activations with one scale for a tensor, and the remedy is not to store this tensor at all. That is what fusion does.
+# Why does PyTorch not give activations a scale for each channel, as weights have? An ordinary convolution adds up products from all its input channels. With a scale for each of them each product would have to be converted before the sum. (The batch norm behind *our* tensor adds up nothing, so there it would be possible.) A scale for each *output* channel of the weights stands outside the sum and costs nothing. So PyTorch stores activations with one scale for a tensor, and the remedy is fusion, which does not store this tensor at all.
 #
 # Where the wide channels come from, and what folding does to the *weights* of such a layer, is the subject of [[depthwise]].
 
@@ -981,7 +985,7 @@ claims.show("static")
 #
 # - Static quantization fixes every range beforehand, so that int8 passes from layer to layer. It needs stubs, evaluation mode, and calibration with data like those of the work.
 # - A network that was never calibrated runs. A warning, a measured accuracy and the scales (all 1) give it away; no error does.
-# - Change one thing at a time: calibration was the repair. Fusion saves time, and accuracy where a raw result has channels of very unequal range.
+# - Change one thing at a time: calibration was the repair. Fusion saves time, and accuracy where a raw result has channels of very unequal range (section 3).
 # - Before you blame int8, ask the float network about the same images.
 #
 # <!-- page -->
