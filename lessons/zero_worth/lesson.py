@@ -268,7 +268,11 @@ show.files_over_density(weighed, FORMS, sizes["dense"], sizes["90 % masked"])
 # ### And gzip on top?
 #
 # gzip looks for what repeats. Each file of the network with a tenth of its weights, compressed once more.
-#
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# *At a first reading you may go on to section 4. The next two minutes, about compressing each file once more, can wait.*
+
+# %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** The *masked* file has nine tenths of zeros in its mask. Under gzip, does it become **A** as small as the one without masks, **B** about half of the dense file, **C** about as large as the dense file?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
