@@ -158,7 +158,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The file is half as large, and the network names as many photographs correctly as before, give or take a few of the 2,000. You can trust this size, because whoever saves the same network again in the same way gets the same number of bytes. The rest of this lesson shows how a *time* can be made nearly as trustworthy.
+# The file is half as large, and the network names as many photographs correctly as before, give or take a few of the 2,000. You can trust this size, because whoever saves the same network again in the same way gets the same number of bytes.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. How this course works
@@ -190,7 +190,7 @@ show.the_course()
 # more than a right one, because you will remember it." Say where the notebooks are.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The solution is folded under each check. *Run All* reaches the end without your answers. *Deeper* is optional.
+# The solution is folded under each check. *Run All* reaches the end without your answers. *Deeper* is optional. A line *At a first reading …* names what no exercise and no later lesson needs; run its cells all the same.
 #
 # **Ways through the course.** Each contains all that its lessons need; `python course.py progress --way evening` makes one yours.
 #
@@ -449,7 +449,7 @@ show.threads(two_over_one)
 #
 # <!-- page -->
 #
-# Why does a thread that has nothing to do cost CPU time? It can wait *actively*: it asks again and again whether there is work, so that it can begin at once. Such a thread is busy in the eyes of the system, so CPU time counts its waiting just like work. If both threads are busy all the time, the CPU time is twice the wall time. (With one thread the two are nearly equal.) In the run on this page this holds for both jobs: 2 · 0.57 = 1.14, and 2 · 1.15 = 2.30, near the measured 2.28. The product's wall time fell, so there the second thread did its share. The network's did not, so there it probably waited most of the time for its next, tiny piece. (*Deeper* has a test on a busy machine.)
+# Why does a thread that has nothing to do cost CPU time? It can wait *actively*: it asks again and again whether there is work, so that it can begin at once. To the system such a thread is busy, so CPU time counts its waiting like work. If both threads are busy all the time, the CPU time is twice the wall time. (With one thread the two are nearly equal.) In the run on this page this holds for both jobs: 2 · 0.57 = 1.14, and 2 · 1.15 = 2.30, near the measured 2.28. The product's wall time fell, so there the second thread did its share. The network's did not, so there it probably waited most of the time for its next, tiny piece. (*Deeper* has a test on a busy machine.)
 #
 # So a time without its number of threads says little. In this course times are measured with **one thread** unless the text says otherwise; training uses all physical cores.
 
