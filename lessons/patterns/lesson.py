@@ -63,6 +63,8 @@ runtime.describe(device)
 # A mail-order company sorts the photographs of its catalogue on a rented graphics card. The data sheet of the card promises twice the throughput for "sparse" matrices. Somebody has pruned the company's network, half of its weights are zero, and nothing became faster. The data sheet has a footnote: *2:4 sparsity*.
 #
 # You have met two ways to remove weights. [[prune_module]] set single weights to zero, wherever they stood, and many could be removed at little cost; but [[zero_worth]] showed that hardly any kernel gains by such zeros. [[structured]] removed whole channels: the network became smaller and faster with ordinary code, and points of accuracy were lost. A **pattern** lies between the two. It prescribes for each small group of neighbours how many of them may stay, and leaves open which ones. This lesson asks what such a pattern stores, who can use it, and what it costs. The last question will turn out to be an experiment, and it will be yours. (No processor of this course has a kernel for such a pattern. So the speed-ups of section 3 are other people's and are cited; the bytes and the accuracies are ours.)
+#
+# *On your way through the whole course you may leave this lesson out. Later ones use it in one example of [[own_method]], which explains it again, and under Deeper in [[scores]].*
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 1. Four ways to remove a half
