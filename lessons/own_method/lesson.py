@@ -60,7 +60,9 @@ runtime.describe(runtime.best_device())
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So far PyTorch chose the weights. [[prune_module]] and [[prune_model]] called functions that remove the smallest weights, or the rows with the smallest norm, or some by chance. Now suppose that you know something about a weight which its size does not tell: how training is moving it, or where it stands in a pattern that your hardware can use. Then you want a pruning method of your own.
 #
-# Writing one takes a few lines. The difficulty lies elsewhere: a method that is wrong runs as smoothly as one that is right. It leaves about the expected number of zeros, and the accuracy drops a little, as with most cuts. So this lesson writes methods, breaks them on purpose, and ends with two ways of finding the fault: a test that searches for a counter-example, and an experiment that says where to look.
+# Writing one takes a few lines. But a method that is wrong runs as smoothly as one that is right. It leaves about the expected number of zeros, and the accuracy drops a little, as with most cuts. So this lesson writes methods, breaks them on purpose, and ends with two ways of finding the fault: a test that searches for a counter-example, and an experiment that says where to look.
+#
+# *On your way through the whole course you may leave this lesson out. Later ones use it only under Deeper.*
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 1. A score with a sign
@@ -104,9 +106,9 @@ by_size.weight_mask.tolist()
 #
 # The L1 in the name is the absolute value. With weights that is what one wants, because −5 is a large weight. With our scores it turns the meaning round: the function *keeps* the weight whose score is the lowest of all, the one that training is moving towards 0. There is no error, because four numbers of the right shape were handed over, and two weights were removed, as was asked.
 #
-# Scores that cannot be negative are safe with this function, a squared gradient for instance. For a score with a sign there is a trick: hand over `movement - movement.min()`. Our scores become 0, 5.1, 5.2 and 8, in the same order and none below 0. Or compute the mask yourself, and give it to `custom_from_mask` ([[prune_module]]). For a single cut either will do.
+# Scores that cannot be negative are safe with this function, a squared gradient for instance. For a score with a sign there is a trick: hand over `movement - movement.min()`. Our scores become 0, 5.1, 5.2 and 8. Or compute the mask yourself, and give it to `custom_from_mask` ([[prune_module]]). For one cut either will do.
 #
-# Why then a class? The shift must be thought of in every call, and nothing warns you when it is forgotten. Nor does it help where weights are not ranked one by one, as in the pattern of section 4. With `custom_from_mask` your own code must find out what earlier cuts have left. A class says the rule once, and PyTorch applies it, to a layer that was pruned before as well. We begin with the simplest score.
+# Why then a class? The shift must be thought of in every call, and nothing warns you when it is forgotten. Nor does it help where weights are not ranked one by one, as in the pattern of section 4. With `custom_from_mask` your own code must find out what earlier cuts have left. A class says the rule once, and PyTorch applies it, to a layer that was pruned before as well.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 2. A method is one function
