@@ -60,6 +60,8 @@ runtime.describe(cpu)
 # In [[ticket]] we looked for a **ticket**: a mask that pruning finds, together with the initial weights under it. We tested it with two controls. *Reinit* keeps the mask and draws new values; *random* moves the mask to other places. Each arm was given its own best learning rate. The ticket stayed ahead of both controls. But all of these networks were trained for 200 iterations only, and after 200 iterations a network with all of its weights, the *dense* one, is still learning. So a ticket that was ahead of it may only have been faster.
 #
 # The paper trains each network for 50,000 iterations. This takes hours, so a record comes with the course: the paper's own setting, LeNet-300-100 on MNIST, in which each round of pruning removes 20 % of the weights that are left. It holds five seeds. Each has a dense network, a ticket at 18 densities, and both controls at five of them: 5 · (1 + 18 + 10) = 145 trainings. One image in twelve was held out, and no network was trained on it.
+#
+# *On your way through the whole course you may leave this lesson out. Later ones only mention what it finds.*
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Ten trainings, two readers
@@ -530,11 +532,11 @@ show.signs_table(starts, untrained, plan.lr)
 # *For the lecturer, 3 min.* Ask which of the papers contradict each other, and which only speak of other networks, rates and budgets. (None contradicts the record of today, a small network at one rate. The first and the third speak of deeper networks: from the first values no ticket at a good rate, from an *early iteration* one again. The second and the fourth have other opponents: pruning while training, and training on.) A good answer names, for each claim, the network, the learning rate and the control. Then let the last sentence be attacked: "What would change your mind?" For example: another control that ends as high, at its own best rate; or the same leads gone on new test images.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How do these fit together with what we saw? None of them contradicts the record. They speak of other networks, of other learning rates, and of other opponents.
+# None of these contradicts the record, because they speak of other networks, other learning rates and other opponents.
 #
 # *Small networks*, such as ours: winning tickets from the first values exist. To *win*, a ticket has to be as accurate as the dense network in no more iterations ([[ticket]]). In the record tickets with 51.3 to 7.0 % of the weights do, by all three rules for the accuracy on the test images and in the mean for the stops, with five seeds and an opponent that is done. On the held-out images (section 2), at the end, they lead down to 10.8 %, and at 8.7 and 7.0 % they are about level. Both controls were trained at four of these densities. What one learning rate for all arms does was tested with 5,000 iterations, and not with 50,000.
 #
-# *Large networks*: winning tickets were found by rewinding to an early iteration of a training that has already begun, and the mask was that of a full training. Whether this is still a lottery over *initial* values is a matter of words; *Deeper* has more on it.
+# *Large networks*: winning tickets were found by rewinding to an early iteration of a training that has already begun, and the mask was that of a full training. *Deeper* has more on whether this is still a lottery over *initial* values.
 #
 # *As a way to ship a small network*: train on, without the rewind. The ticket pays for its search just the same, and in our short runs the network that it ships is worse. The rewind is there for the question: it shows that the weights which are left could have been enough from the beginning.
 
