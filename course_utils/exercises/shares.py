@@ -6,12 +6,13 @@ that the arm between has as well is (between - behind) / (ahead - behind), of me
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 from course_utils.exercises.bests import OTHERS
-from course_utils.exercises.investigation import Run, comes_out
+from course_utils.exercises.investigation import Run
 
 LOW, HIGH = 0.2, 0.8  # below: the share is none; above: it is all
 # Made-up worlds that tell the card's rule from others: (share, advantage) near a limit, (share, that of a third draw).
@@ -51,23 +52,89 @@ class Share:
         found = [self._numbers(own, pick) for own in (*groups, runs)]
         return tuple(dict.fromkeys(self._by(share, advantage, low, high) for advantage, share in found))
 
+    def lead(self, runs: Sequence[Run]) -> float:
+        """The advantage, of means over all these runs."""
+        return self._numbers(runs, fmean)[0]
+
     def said(self, runs: Sequence[Run], got: str) -> str:
-        """The numbers of a learner's own runs, and which step of the rule would give `got`."""
+        """The numbers of a learner's own runs."""
         advantage, share = self._numbers(runs, fmean)
         told = f"Of means over all your draws the advantage is {advantage:.2f}"
-        told += f" and the share {share:.2f}." if advantage >= self.least else ", which is too little to be shared out."
-        points = share * advantage
-        others = {
-            "if the share is taken of the other side": (self._by(1 - share, advantage),),
-            "if the points are compared with the limits, and not their share": (self._by(points, advantage),),
-            "if it is not asked first whether there is an advantage": (self._by(share, self.least),),
-            **{how: self.follows(runs, pick=pick) for how, pick in OTHERS.items()},
-            f"if the lower limit is half of {LOW:g}": self.follows(runs, low=LOW / 2),
-            f"if the lower limit is above {LOW:g}": self.follows(runs, low=1.5 * LOW),
-            f"if the upper limit is below {HIGH:g}": self.follows(runs, high=0.9 * HIGH),
-            f"if the upper limit is above {HIGH:g}": self.follows(runs, high=0.95),
+        return told + (
+            f" and the share {share:.2f}." if advantage >= self.least else ", which is too little to be shared out."
+        )
+
+    def others(self, runs: Sequence[Run]) -> dict[str, str]:
+        """Rules that are not the card's, and what each concludes from the runs."""
+        if self.apart and len({run.settings[self.apart] for run in runs}) > 1:
+            return {}  # from which of them an answer concludes is not known
+        advantage, share = self._numbers(runs, fmean)
+        points, rest = share * advantage, advantage - share * advantage
+        mean = {
+            arm: fmean(run.result for run in runs if run.arm == arm) for arm in (self.behind, self.between, self.ahead)
         }
-        return told + comes_out(got, [how for how, conclusions in others.items() if conclusions == (got,)][:4])
+        behind, between, ahead = mean[self.behind], mean[self.between], mean[self.ahead]
+
+        def by(value: float, least: float = self.least, lead: float = advantage, **limits: float) -> str:
+            return self._by(value, self.least if lead >= least else -math.inf, **limits)
+
+        def over(value: float, divisor: float) -> float:
+            return value / divisor if divisor else math.copysign(math.inf, value) if value else 0.0
+
+        saved = f"the distance of {self.between!r} from {self.behind!r}"
+        ahead_of = f"the distance of {self.between!r} from {self.ahead!r}"
+        return {
+            "if the share is taken of the other side": by(1 - share),
+            "if the points are compared with the limits, and not their share": by(points),
+            f"if {saved} is divided by {ahead_of}, and not by the advantage": by(over(points, rest)),
+            f"if {saved} is divided by what comes out for {self.behind!r}, and not by the advantage": by(
+                over(points, behind)
+            ),
+            f"if {saved} is divided by what comes out for {self.ahead!r}, and not by the advantage": by(
+                over(points, ahead)
+            ),
+            f"if what comes out for {self.between!r} is divided by what comes out for {self.behind!r}": by(
+                over(between, behind)
+            ),
+            "if a share is worked out for each draw, and the mean of these shares is taken": by(self._of_each(runs)),
+            "if the share is always below the lower limit, for its sign is wrong or the limits are in percent": by(-1),
+            "if the advantage of the first draw is asked for, in place of the mean": by(
+                share, lead=self._numbers(runs, lambda own: own[0])[0]
+            ),
+            f"if the sum of the advantages is compared with {self.least:g}, in place of their mean": by(
+                share, lead=advantage * len({run.settings["draw"] for run in runs})
+            ),
+            "if it is not asked first whether there is an advantage": by(share, -math.inf),
+            "if it is only asked whether the advantage is above 0": by(share, 1e-9),
+            f"if {self.least / 100:g} is taken for the least advantage, in place of {self.least:g}": by(
+                share, self.least / 100
+            ),
+            f"if a larger advantage than {self.least:g} is asked for": by(share, 1.5 * self.least),
+            f"if a much larger advantage than {self.least:g} is asked for": by(share, 4 * self.least),
+            "if an advantage counts whose sign is the wrong one": by(share, lead=abs(advantage)),
+            "if the results are read the wrong way round, the better for the worse": by(share, lead=-advantage),
+            f"if the advantage of {self.between!r} is asked for, in place of that of {self.ahead!r}": by(
+                share, lead=points
+            ),
+            "if the middle, 0.5, is the only limit": by(share, low=0.5, high=0.5),
+            "if only a share of 0 or of 1 decides": by(share, low=0.0, high=1.0),
+            **{how: self._by(*self._numbers(runs, pick)[::-1]) for how, pick in OTHERS.items()},
+            f"if the lower limit is half of {LOW:g}": by(share, low=LOW / 2),
+            f"if the lower limit is above {LOW:g}": by(share, low=1.2 * LOW),
+            f"if the upper limit is below {HIGH:g}": by(share, high=0.9 * HIGH),
+            f"if the upper limit is above {HIGH:g}": by(share, high=0.95),
+            f"if the limits are {LOW / 2:g} and {1 - LOW / 2:g}": by(share, low=LOW / 2, high=1 - LOW / 2),
+            f"if the limits are {1.5 * LOW:g} and {1 - 1.5 * LOW:g}": by(share, low=1.5 * LOW, high=1 - 1.5 * LOW),
+            "if the limits are a quarter and three quarters": by(share, low=0.25, high=0.75),
+            "if the limits are a third and two thirds": by(share, low=1 / 3, high=2 / 3),
+        }
+
+    def _of_each(self, runs: Sequence[Run]) -> float:
+        """The mean of the shares of the single draws; a draw without an advantage counts as 0."""
+        sorted_out: dict[tuple, list[Run]] = {}
+        for run in runs:
+            sorted_out.setdefault(tuple(run.settings.values()), []).append(run)
+        return fmean(self._numbers(own, fmean)[1] for own in sorted_out.values())
 
     def _numbers(self, runs: Sequence[Run], pick: Callable) -> tuple[float, float]:
         """The advantage, and the share of it; a share of nothing is 0."""

@@ -285,6 +285,46 @@ def from_two_points_on(lost):
     return _by_limits(lost, least=2)
 
 
+def mean_of_the_shares(lost):
+    cuts = ("magnitude", "random", "control")
+    draws = [[lost(cut, amount=0.9, draw=d) for cut in cuts] for d in range(10)]
+    if np.mean([chance - magnitude for magnitude, chance, _ in draws]) < 1:
+        return "no lead"
+    return _named(
+        np.mean([(chance - control) / (chance - magnitude or 1) for magnitude, chance, control in draws]),
+    )
+
+
+def a_lead_of_either_sign(lost):
+    magnitude, chance, control = _means(lost, 0.9)
+    return _named((chance - control) / (chance - magnitude)) if abs(chance - magnitude) >= 1 else "no lead"
+
+
+def lead_of_one_draw(lost):
+    magnitude, chance, control = _means(lost, 0.9)
+    first = lost("random", amount=0.9, draw=0) - lost("magnitude", amount=0.9, draw=0)
+    lost("control", amount=0.9, draw=0)
+    return _named((chance - control) / (chance - magnitude or 1)) if first >= 1 else "no lead"
+
+
+def by_sums(lost):
+    magnitude, chance, control = (8 * mean for mean in _means(lost, 0.9))
+    return _named((chance - control) / (chance - magnitude)) if chance - magnitude >= 1 else "no lead"
+
+
+def another_amount_in_each_draw(lost):
+    cuts, amounts = ("magnitude", "random", "control"), (0.7, 0.8, 0.85, 0.9, 0.95)
+    magnitude, chance, control = (
+        sum(lost(cut, amount=amount, draw=draw) for draw, amount in enumerate(amounts)) / 5 for cut in cuts
+    )
+    return _named((chance - control) / (chance - magnitude)) if chance - magnitude >= 1 else "no lead"
+
+
+def in_percent(lost):
+    magnitude, chance, control = _means(lost, amount=90)
+    return _named((chance - control) / (chance - magnitude or 1))
+
+
 def whose_lead_by_many_draws(lost):
     lead = {
         cut: np.mean([lost(cut, amount=0.9, draw=d) for d in range(50, 81)])
@@ -347,6 +387,12 @@ WRONG = {
         silent_above_three_quarters,
         silent_above_nine_tenths,
         from_two_points_on,
+        mean_of_the_shares,
+        a_lead_of_either_sign,
+        lead_of_one_draw,
+        by_sums,
+        another_amount_in_each_draw,
+        in_percent,
     ],
 }
 ODD = {

@@ -276,6 +276,7 @@ def _pruned(
     scatter: float = 1.0,
     odd: float | None = None,
     which: Callable[[float], bool] = one_in_three,
+    odd_most: float | None = None,
 ) -> World:
     """A made-up layer.
 
@@ -285,6 +286,7 @@ def _pruned(
             nothing is left of any network.
         scatter: of the draws, in points; twice as much at 0.9.
         odd: the share in the draws that `which` names, every third or one alone, where it is another one.
+        odd_most: the lead in those draws, where it is another one.
     """
 
     def lost(cut: str, number: int, amount: float, draw: int) -> float:
@@ -292,12 +294,30 @@ def _pruned(
         if amount > 0.97:
             return 88.0  # chance
         beyond = max(0.0, amount - 0.4) / 0.5
-        lead = most * beyond**2
+        lead = (odd_most if odd_most is not None and which(draw) else most) * beyond**2
         of_control = odd if odd is not None and which(draw) else share
         behind = {"magnitude": 0.0, "random": 1.0, "control": 1 - of_control}[cut]
         return 6 * beyond**3 + lead * behind + scatter * (1 + beyond) * beyond * _scatter(cut, amount, draw)
 
-    return World(said, right, numbered(lost, "draw") if which is one_alone else lost, hint)
+    def said_of(runs: Sequence[Run], got: str) -> str:
+        """The hint; or, where another amount has a lead, which one."""
+        leads = {
+            amount: SHARE.lead([run for run in runs if run.settings["amount"] == amount]) for amount in _amounts(runs)
+        }
+        best = max(leads, key=leads.get)
+        if got != "no lead" or leads[best] < 1:
+            return hint
+        return (
+            f"At an amount of {best:g} your own runs show a lead of {leads[best]:.1f} points. An amount at which every cut loses nearly "
+            "nothing, or nearly everything, has no lead to be explained: conclude where there is one."
+        )
+
+    return World(said, right, numbered(lost, "draw") if which is one_alone else lost, said_of)
+
+
+def _amounts(runs: Sequence[Run]) -> list[float]:
+    """The amounts of an experiment, the smallest first."""
+    return sorted({run.settings["amount"] for run in runs})
 
 
 PRUNED = (
@@ -378,12 +398,54 @@ PRUNED = (
         )
         for share, odd in ALONE
     ),
+    _pruned(
+        "random cuts lose less than magnitude, by 4 points at an amount of 0.9.",
+        "no lead",
+        "Here magnitude is behind. A lead is random − magnitude with its sign, and below a point there is none to be explained.",
+        share=0.5,
+        most=-4.0,
+        scatter=0.02,
+    ),
+    _pruned(
+        "the control has 0.9 of a lead of 30 points, and in every third draw nothing of a lead of 3.",
+        SHARE.follows,
+        BY_THE_CARD,
+        share=0.9,
+        most=30.0,
+        scatter=0.02,
+        odd=0.0,
+        odd_most=3.0,
+    ),
+    _pruned(
+        "the control has half of a lead of 0.5 points, but in one draw alone the lead is 30.",
+        SHARE.follows,
+        BY_THE_CARD,
+        share=0.5,
+        most=0.5,
+        scatter=0.02,
+        which=one_alone,
+        odd_most=30.0,
+    ),
+    _pruned(
+        "the control has half of a lead of 0.6 points at an amount of 0.9.",
+        SHARE.follows,
+        BY_THE_CARD,
+        share=0.5,
+        most=0.6,
+        scatter=0.02,
+    ),
 )
 
 
 def _where_there_is_a_lead(runs: Sequence[Run]) -> None:
     """Refuse an experiment at amounts that say nothing."""
-    amounts = sorted({run.settings["amount"] for run in runs})
+    amounts = _amounts(runs)
+    if amounts[0] < 0 or amounts[-1] > 1:
+        raise Mistake(
+            "An amount is a fraction from 0 to 1.",
+            "Nine of ten weights are an amount of 0.9, and not of 90.",
+            facts=(("your amounts", ", ".join(map(str, amounts))),),
+        )
     if amounts[-1] < 0.6:
         raise Mistake(
             "You cut less than 60 % of the weights.",
@@ -395,6 +457,15 @@ def _where_there_is_a_lead(runs: Sequence[Run]) -> None:
             "You cut nearly everything.",
             "Then nothing is left of the network, whatever chose the weights, and all three lose alike.",
             facts=(("your amounts", ", ".join(map(str, amounts))),),
+        )
+    draws = {
+        amount: len({run.settings["draw"] for run in runs if run.settings["amount"] == amount}) for amount in amounts
+    }
+    if max(draws.values()) < 5:
+        raise Mistake(
+            "No amount has five draws or more.",
+            "Another amount is no other draw of the same experiment. Take at least five draws at one amount, and conclude from them.",
+            facts=(("your draws", "; ".join(f"{count} at {amount:g}" for amount, count in draws.items())),),
         )
 
 
@@ -416,5 +487,6 @@ def whose_lead(answer: Callable) -> None:
         conclusions=("silent neurons", "ranking", "both", "no lead"),
         rule=SHARE.follows,
         rule_said=SHARE.said,
+        others=SHARE.others,
         name="lost",
     )

@@ -501,14 +501,14 @@ show.silent_and_small(weight, fires)
 # Make the experiment of section 6. You get an instrument, `lost(cut, amount, draw)`: it prunes a fresh copy of a layer and returns the points of accuracy that this costs. `cut` is `"magnitude"`, `"random"` or `"control"`, `amount` a fraction from 0 to 1, and `draw` the seed of what is random.
 # The control's share of the lead is (random − control) / (random − magnitude), of means over draws.
 #
-# `whose_lead(lost)` → `"silent neurons"` if the share is above 0.8, `"ranking"` if it is below 0.2, `"both"` between; `"no lead"` if magnitude saves less than a point
+# `whose_lead(lost)` → `"silent neurons"` if the share is above 0.8, `"ranking"` if it is below 0.2, `"both"` between; `"no lead"` if magnitude saves less than a point against random cuts
 #
 # <details><summary>Hint</summary>
 # At which amounts is there a lead to be explained? Look for one at which random cuts cost much more than magnitude. How many draws do you need before a mean stays where it is?
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check makes up several layers. It looks at how you make your experiment: each of the three cuts at the same amounts and with the same draws, at least five of them. Then it looks at what you conclude. With made-up numbers: if magnitude loses 2 points, random cuts 10 and the control 9, the lead is 10 − 2 = 8 points. The control has 10 − 9 = 1 of them, so its share is 1/8 = 0.125, and the answer is `"ranking"`.
+# The check makes up several layers. It looks at how you make your experiment: each of the three cuts at the same amounts and with the same draws, at least five of them at each amount. Which amounts these are is your choice; where you try several, conclude from one of them or from all together. Run all three cuts in every layer, also where there is no lead. Then it looks at what you conclude. With made-up numbers: if magnitude loses 2 points, random cuts 10 and the control 9, the lead is 10 − 2 = 8 points. The control has 10 − 9 = 1 of them, so its share is 1/8 = 0.125, and the answer is `"ranking"`.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 5 min.* Draw three bars, the points lost at 90 %: magnitude short, random high, control with a question mark. In pairs, without a laptop: "Which two of the three bars would be equally high if only the silent neurons mattered? And if only the ranking did?" Control and magnitude, a share of 1; control and random, a share of 0. Then: "Why not at 50 %?" Because there is hardly a lead, and its share would be a quotient of two small numbers. Last: "Is one draw enough?" No: the draws scatter, so it takes at least five, the same for each cut.

@@ -556,5 +556,6 @@ def what_earned_it(answer: Callable) -> None:
         conclusions=("start", "choice", "both", "nothing"),
         rule=SHARE.follows,
         rule_said=SHARE.said,
+        others=SHARE.others,
         name="right",
     )
