@@ -342,6 +342,44 @@ def the_loop_beside_int8_alone(ms):
     return "product" if int8 > 1.1 * loop else "routine"
 
 
+def a_tenth_of_a_millisecond_longer(ms):
+    fp32, loop, int8 = (min(times) for times in _in_turns(ms).values())
+    return "not slower" if int8 <= fp32 + 0.1 else _concludes(fp32, loop, int8, limit=0)
+
+
+def a_millisecond_longer(ms):
+    fp32, loop, int8 = (min(times) for times in _in_turns(ms).values())
+    return "not slower" if int8 < fp32 + 1 else _concludes(fp32, loop, int8, limit=0)
+
+
+def nine_tenths_of_int8(ms):
+    return _concludes(*map(min, _in_turns(ms).values()), limit=1 / 0.9)
+
+
+def without_the_first_time(ms):
+    return _concludes(*(min(times[1:]) for times in _in_turns(ms).values()))
+
+
+def one_part_by_the_other(ms):
+    fp32, loop, int8 = (min(times) for times in _in_turns(ms).values())
+    if int8 <= 1.1 * fp32:
+        return "not slower"
+    quotient = (loop - fp32) / (int8 - loop)
+    return "routine" if quotient > 0.75 else "product" if quotient < 0.25 else "both"
+
+
+def divided_by_fp32(ms):
+    fp32, loop, int8 = (min(times) for times in _in_turns(ms).values())
+    if int8 <= 1.1 * fp32:
+        return "not slower"
+    share = (loop - fp32) / fp32
+    return "routine" if share > 0.75 else "product" if share < 0.25 else "both"
+
+
+def third_least_of_the_times(ms):
+    return _concludes(*(sorted(times)[2] for times in _in_turns(ms).values()))
+
+
 def says_the_share(ms):
     fp32, loop, int8 = (min(times) for times in _in_turns(ms).values())
     return (loop - fp32) / (int8 - fp32)
@@ -393,6 +431,13 @@ WRONG = {
         all_of_the_loop_first,
         five_turns,
         the_loop_beside_int8_alone,
+        a_tenth_of_a_millisecond_longer,
+        a_millisecond_longer,
+        nine_tenths_of_int8,
+        without_the_first_time,
+        one_part_by_the_other,
+        divided_by_fp32,
+        third_least_of_the_times,
         says_the_share,
         always_both,
     ],
