@@ -170,6 +170,38 @@ def one_peak(layers, peak_fp32, peak_int8, bandwidth):
     return seconds(4) / seconds(1)
 
 
+def _seconds(layers, peak, size, bandwidth):
+    """Not an answer: the times of the layers in one format."""
+    return [max(2 * macs / peak, size * (weights + values) / bandwidth) for macs, weights, values in layers]
+
+
+def weighted_by_macs(layers, peak_fp32, peak_int8, bandwidth):
+    slow, fast = _seconds(layers, peak_fp32, 4, bandwidth), _seconds(layers, peak_int8, 1, bandwidth)
+    macs = sum(layer[0] for layer in layers)
+    if not macs:
+        return 4.0
+    return sum(layer[0] * a / b for layer, a, b in zip(layers, slow, fast, strict=True)) / macs
+
+
+def sum_of_speeds(layers, peak_fp32, peak_int8, bandwidth):
+    slow, fast = (
+        sum(2 * layer[0] / seconds for layer, seconds in zip(layers, own, strict=True))
+        for own in (_seconds(layers, peak_fp32, 4, bandwidth), _seconds(layers, peak_int8, 1, bandwidth))
+    )
+    return fast / slow if slow else 4.0
+
+
+def equal_layers_once(layers, peak_fp32, peak_int8, bandwidth):
+    layers = set(layers)
+    return sum(_seconds(layers, peak_fp32, 4, bandwidth)) / sum(_seconds(layers, peak_int8, 1, bandwidth))
+
+
+def maximum_of_the_totals_in_fp32(layers, peak_fp32, peak_int8, bandwidth):
+    macs, weights, values = map(sum, zip(*layers, strict=True))
+    slow = max(2 * macs / peak_fp32, 4 * (weights + values) / bandwidth)
+    return slow / sum(_seconds(layers, peak_int8, 1, bandwidth))
+
+
 def slowest_layer(layers, peak_fp32, peak_int8, bandwidth):
     fp32 = max(max(2 * m / peak_fp32, 4 * (w + v) / bandwidth) for m, w, v in layers)
     return fp32 / max(max(2 * m / peak_int8, (w + v) / bandwidth) for m, w, v in layers)
@@ -364,6 +396,10 @@ WRONG = {
         values_stay_float,
         one_peak,
         slowest_layer,
+        weighted_by_macs,
+        sum_of_speeds,
+        maximum_of_the_totals_in_fp32,
+        equal_layers_once,
     ],
     "what_is_paid": [
         means_of_the_runs,

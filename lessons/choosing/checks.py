@@ -338,7 +338,83 @@ def predicted_gain(answer: Callable) -> None:
             _gain(time=operator.add, divide=divide)(*args) for divide in (lambda slow, _: slow, lambda _, fast: fast)
         )
 
+    def times(layers: list, fp32: float, int8: float, bandwidth: float) -> tuple[list[float], list[float]]:
+        """The seconds of each layer in fp32, and in int8."""
+        return tuple(
+            [max(2 * macs / peak, size * (w + v) / bandwidth) for macs, w, v in layers]
+            for peak, size in ((fp32, 4), (int8, 1))
+        )
+
+    def totals_in_one(which: int) -> Callable:
+        def gain(layers: list, *machine: float) -> float:
+            both = [sum(own) for own in times(layers, *machine)]
+            both[which] = times([tuple(map(sum, zip(*layers, strict=True)))], *machine)[which][0]
+            return both[0] / both[1]
+
+        return gain
+
+    def weighted(weight: Callable) -> Callable:
+        """The mean of the layers' gains, each with a weight that is made of the layer and of its seconds in fp32."""
+
+        def gain(layers: list, *machine: float) -> float:
+            slow, fast = times(layers, *machine)
+            weights = [weight(layer, seconds) for layer, seconds in zip(layers, slow, strict=True)]
+            gains = [a / b for a, b in zip(slow, fast, strict=True)]
+            total = sum(weights)
+            return sum(map(operator.mul, weights, gains)) / total if total else average(layers, *machine)
+
+        return gain
+
+    def of_speeds(layers: list, *machine: float) -> float:
+        """The quotient of the sums of what each layer computes in a second."""
+        slow, fast = (
+            sum(2 * macs / seconds for (macs, _, _), seconds in zip(layers, own, strict=True))
+            for own in times(layers, *machine)
+        )
+        return fast / slow if slow else 4.0
+
+    def fetched(layers: list, fp32: float, int8: float, bandwidth: float) -> float:
+        """Each MAC fetches two numbers."""
+        return sum(max(2 * layer[0] / fp32, 8 * layer[0] / bandwidth) for layer in layers) / (
+            sum(max(2 * layer[0] / int8, 2 * layer[0] / bandwidth) for layer in layers) or 1.0
+        )
+
     wrong = {
+        "You count equal layers once. A network may have several equal layers, and each of them takes its time.": (
+            lambda layers, *machine: _gain()(list(dict.fromkeys(layers)), *machine)
+        ),
+        "You leave out layers without MACs or without weights. They move numbers, and that takes time.": (
+            lambda layers, *machine: _gain()([layer for layer in layers if layer[0]] or layers, *machine),
+            lambda layers, *machine: _gain()([layer for layer in layers if layer[1]] or layers, *machine),
+        ),
+        "You count four operations of int8 as one. What int8 brings to the arithmetic is in its peak already.": _gain(
+            peaks=lambda fp32, int8: (fp32, 4 * int8)
+        ),
+        "You divide the MACs by two. A MAC is two operations: multiply by two.": _gain(ops=0.5),
+        "You take the slowest layer in one format only. In both the layers run one after the other: sum them up.": (
+            lambda layers, *machine: sum(times(layers, *machine)[0]) / max(times(layers, *machine)[1]),
+            lambda layers, *machine: max(times(layers, *machine)[0]) / sum(times(layers, *machine)[1]),
+        ),
+        "You halve the values. Inputs and outputs are counted together in them, and all of them are moved.": _gain(
+            fp32=lambda w, v: 4 * (w + v / 2), int8=lambda w, v: w + v / 2
+        ),
+        "You take the maximum of the totals in one format, and that of each layer in the other. Take it in each layer, in both.": (
+            totals_in_one(0),
+            totals_in_one(1),
+        ),
+        "You average the gains of the layers, weighted by their MACs, numbers or times in fp32. Sum up the times of each format, then "
+        "divide.": (
+            weighted(lambda layer, _: layer[0]),
+            weighted(lambda layer, _: layer[1]),
+            weighted(lambda layer, _: layer[1] + layer[2]),
+            weighted(lambda _, seconds: seconds),
+        ),
+        "You add up the speeds of the layers. They run one after the other, so times add up, and speeds do not.": of_speeds,
+        "You take the three numbers of a layer in another order. They are (MACs, weights, values).": (
+            lambda layers, *machine: _gain()([(w, macs, v) for macs, w, v in layers], *machine),
+            lambda layers, *machine: _gain()([(v, w, macs) for macs, w, v in layers], *machine),
+        ),
+        "You move numbers for each MAC. A layer moves each of its weights and values once.": fetched,
         "You move 2 bytes a number in fp32. A number of 32 bits has 4.": _gain(fp32=lambda w, v: 2 * (w + v)),
         "You divide the arithmetic by the bandwidth, and the bytes by the peak. It is the other way round.": (
             lambda layers, fp32, int8, bandwidth: (
@@ -468,6 +544,7 @@ def predicted_gain(answer: Callable) -> None:
             ([(0, 100, 0)], 1.0, 4.0, 1.0),
             (mixed[1:], 200.0, 900.0, 20.0),
             (mixed, 200.0, 900.0, 20.0),
+            ([mixed[0], mixed[0], mixed[1]], 200.0, 900.0, 20.0),
             (mixed[::-1], 100.0, 100.0, 5.0),
             ([(4e9, 25e6, 22e6), (85e6, 340e6, 0.2e6)], 240e9, 900e9, 20e9),
         ],

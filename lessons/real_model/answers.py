@@ -261,6 +261,27 @@ def the_head_besides(stored, table, rows, tied, kv, length, size):
     return (stored if tied else stored + table // rows) * size + kv * length * size
 
 
+def without_the_row_that_is_read(stored, table, rows, tied, kv, length, size):
+    return ((stored if tied else stored - table // rows) + kv * length) * size
+
+
+def table_of_the_tied_one(stored, table, rows, tied, kv, length, size):
+    return (stored - (table if tied else table // rows) + kv * length) * size
+
+
+def all_passes(stored, table, rows, tied, kv, length, size):
+    weights = stored if tied else stored - table + table // rows
+    return sum((weights + kv * before) * size for before in range(length + 1))
+
+
+def at_least_one_before(stored, table, rows, tied, kv, length, size):
+    return ((stored if tied else stored - table + table // rows) + kv * max(1, length)) * size
+
+
+def a_cache_for_each_row(stored, table, rows, tied, kv, length, size):
+    return ((stored if tied else stored - table + table // rows) + kv * rows * length) * size
+
+
 def by_subtraction(stored, table, rows, tied, kv, length, size):
     not_read = 0 if tied else table - table // rows
     return int((np.int64(stored) - not_read + np.int64(kv) * length) * size)
@@ -328,6 +349,11 @@ WRONG = {
         weights_for_each,
         a_row_for_each_token,
         the_head_besides,
+        without_the_row_that_is_read,
+        table_of_the_tied_one,
+        all_passes,
+        at_least_one_before,
+        a_cache_for_each_row,
     ],
 }
 ODD = {"what_decides": [by_numpy, in_turn], "token_bytes": [by_subtraction, token_by_token]}

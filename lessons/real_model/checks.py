@@ -282,6 +282,55 @@ def token_bytes(answer: Callable) -> None:
         "The weights in your result are not multiplied by the size of a number.": rule(
             each=lambda size: 1, each_of_cache=lambda size: size
         ),
+        "You take the row that is looked up out of an untied model. It is all of the table that is read: take the other rows out.": (
+            rule(whole=lambda tied: True, more=lambda table, rows, tied: 0 if tied else -(table // rows))
+        ),
+        "You take the table out of a tied model, and a row out of an untied one. Tied, the head reads the whole table; untied, one row is read.": (
+            lambda stored, table, rows, tied, kv, length, size: (
+                (stored - (table if tied else table // rows) + kv * length) * size
+            )
+        ),
+        "A part of your result is left out where `tied` has one of its values: mind what + and * join before `if … else` chooses.": (
+            lambda stored, table, rows, tied, kv, length, size: (
+                stored if tied else stored - table + table // rows + kv * length * size
+            ),
+            lambda stored, table, rows, tied, kv, length, size: (
+                stored if tied else (stored - table + table // rows + kv * length) * size
+            ),
+        ),
+        "You add up what all passes up to this one read. Asked is one token: its own pass alone.": (
+            rule(passes=lambda length: length + 1),
+            rule(cache=lambda kv, length: kv * length * (length + 1) // 2),
+            rule(cache=lambda kv, length: kv * length * (length - 1) // 2),
+            rule(passes=lambda length: length + 1, cache=lambda kv, length: kv * length * (length + 1) // 2),
+        ),
+        "You multiply the cache by `rows`. What a token leaves are `kv` numbers, however many rows the table has.": (
+            lambda stored, table, rows, tied, kv, length, size: rule()(
+                stored, table, rows, tied, kv * rows, length, size
+            )
+        ),
+        "You multiply the cache by the size of a number twice.": rule(each_of_cache=lambda size: size**2),
+        "You divide by the number of tokens before. Asked are the bytes of this one token, which reads all weights.": (
+            lambda stored, table, rows, tied, kv, length, size: (
+                rule()(stored, table, rows, tied, kv, length, size) // max(length, 1)
+            ),
+            lambda stored, table, rows, tied, kv, length, size: (
+                rule()(stored, table, rows, tied, kv, length, size) / max(length, 1)
+            ),
+            lambda stored, table, rows, tied, kv, length, size: (
+                rule()(stored, table, rows, tied, kv, length, size) / (length + 1)
+            ),
+        ),
+        "You count a token where none comes before. With `length` 0 the cache is empty.": rule(
+            cache=lambda kv, length: kv * max(length, 1)
+        ),
+        "You return kilobytes or megabytes. Asked are bytes.": (
+            lambda *counts: rule()(*counts) / 1024,
+            lambda *counts: rule()(*counts) // 1024,
+            lambda *counts: rule()(*counts) / 1000,
+            lambda *counts: rule()(*counts) / 1e6,
+            lambda *counts: rule()(*counts) / 2**20,
+        ),
         "You add `length` to `kv`. Each of the `length` tokens has left `kv` numbers: multiply.": rule(
             cache=lambda kv, length: kv + length
         ),
