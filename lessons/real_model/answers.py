@@ -265,17 +265,9 @@ def without_the_row_that_is_read(stored, table, rows, tied, kv, length, size):
     return ((stored if tied else stored - table // rows) + kv * length) * size
 
 
-def table_of_the_tied_one(stored, table, rows, tied, kv, length, size):
-    return (stored - (table if tied else table // rows) + kv * length) * size
-
-
 def all_passes(stored, table, rows, tied, kv, length, size):
     weights = stored if tied else stored - table + table // rows
     return sum((weights + kv * before) * size for before in range(length + 1))
-
-
-def at_least_one_before(stored, table, rows, tied, kv, length, size):
-    return ((stored if tied else stored - table + table // rows) + kv * max(1, length)) * size
 
 
 def a_cache_for_each_row(stored, table, rows, tied, kv, length, size):
@@ -350,9 +342,7 @@ WRONG = {
         a_row_for_each_token,
         the_head_besides,
         without_the_row_that_is_read,
-        table_of_the_tied_one,
         all_passes,
-        at_least_one_before,
         a_cache_for_each_row,
     ],
 }
