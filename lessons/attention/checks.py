@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from statistics import fmean, median, pstdev, stdev
+from statistics import correlation, fmean, median, pstdev, stdev
 
 from hypothesis import strategies as st
 
@@ -384,6 +385,16 @@ def _the_larger(rows: Rows) -> str:
     return _concluded(content if content > place else 0, place)
 
 
+def _largest_at(row: Sequence[float]) -> int:
+    return row.index(max(row))
+
+
+def _by_correlation(rows: Rows) -> str:
+    if min(map(pstdev, rows)) > 0 and correlation(*rows) > 0.8:
+        return "place"
+    return "content" if abs(fmean(rows[0]) - fmean(rows[1])) >= CLEAR else "neither"
+
+
 SMALLER, LARGER = (0.01, 0.02, 0.05, 0.1, 0.12, 0.15), (0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7)
 MISTAKES: dict[str, tuple[Callable[[Rows], str], ...]] = {
     "the answers 'place' and 'content' are exchanged": (_renamed(place="content", content="place"),),
@@ -432,6 +443,27 @@ MISTAKES: dict[str, tuple[Callable[[Rows], str], ...]] = {
         _tokens_by(lambda rows: abs(median(rows[0]) - median(rows[1]))),
         _tokens_by(lambda rows: abs(max(rows[0]) - max(rows[1]))),
     ),
+    "the two tokens must differ at two distances or more": (_tokens_by(lambda rows: sorted(_by_token(rows))[-2]),),
+    "it is compared where the largest shares of the two tokens stand, and not how large they are": (
+        lambda rows: (
+            "content"
+            if _largest_at(rows[0]) != _largest_at(rows[1])
+            else "place"
+            if _span(rows) >= CLEAR
+            else "neither"
+        ),
+        lambda rows: "content" if _largest_at(rows[0]) != _largest_at(rows[1]) else "place",
+    ),
+    "the difference of the two tokens has to change with the distance": (
+        _tokens_by(lambda rows: pstdev(map(operator.sub, *rows))),
+        lambda rows: "place" if _span([[*map(operator.sub, *rows)]]) >= CLEAR else _concluded(max(_by_token(rows)), 0),
+    ),
+    "a share above 0.2 is called clear, in place of a difference between two distances": (_places_by(max),),
+    "the near distances must get more than the far ones": (_places_by(lambda row: row[0] - row[-1]),),
+    "the token is not asked about where the distance counts": (
+        lambda rows: "place" if _span(rows) >= CLEAR else "neither",
+    ),
+    "two tokens whose shares rise and fall together count as alike": (_by_correlation,),
     "only the first and the last distance are compared, and not the largest share with the least": (
         _places_by(lambda row: abs(row[0] - row[-1])),
     ),

@@ -179,6 +179,31 @@ def moving_average(batches):
     return mean, variance
 
 
+def from_the_mean_of_all(batches):
+    mean = sum(batch.mean((0, 2, 3)) for batch in batches) / len(batches)
+    apart = [(batch - mean[:, None, None]).square() for batch in batches]
+    return mean, sum(a.sum((0, 2, 3)) / (a[:, 0].numel() - 1) for a in apart) / len(batches)
+
+
+def with_the_small_number(batches):
+    means, variances = zip(*[(b.mean((0, 2, 3)), b.var((0, 2, 3)) + 1e-5) for b in batches], strict=True)
+    return sum(means) / len(batches), sum(variances) / len(batches)
+
+
+def images_less_one(batches):
+    means = [batch.mean((0, 2, 3)) for batch in batches]
+    spread = [
+        (batch - mean[:, None, None]).square().sum((0, 2, 3)) / (len(batch) - 1)
+        for batch, mean in zip(batches, means, strict=True)
+    ]
+    return sum(means) / len(batches), sum(spread) / len(batches)
+
+
+def one_batch_less(batches):
+    many = max(1, len(batches) - 1)
+    return sum(b.mean((0, 2, 3)) for b in batches) / many, sum(b.var((0, 2, 3)) for b in batches) / many
+
+
 def variance_first(batches):
     return averaged([b.var((0, 2, 3)) for b in batches]), averaged([b.mean((0, 2, 3)) for b in batches])
 
@@ -449,6 +474,10 @@ WRONG = {
         the_start_as_a_batch,
         variance_of_image_means,
         variance_first,
+        from_the_mean_of_all,
+        with_the_small_number,
+        images_less_one,
+        one_batch_less,
     ],
 }
 ODD = {

@@ -488,7 +488,9 @@ def mask_2_4(answer: Callable) -> None:
 
 
 def _two_results(value: object, inputs: list[torch.Tensor]) -> object:
-    """Two results are wanted, without dimensions of one that keepdim leaves."""
+    """Two results are wanted, without dimensions of one that keepdim leaves; a tensor or an array of two rows holds two."""
+    if getattr(value, "shape", None) == (2, inputs[0].shape[1]):
+        value = tuple(value)
     if not issubclass(type(value), (list, tuple)) or len(value) != 2:
         raise Mistake("Your function did not return two things.", "Return the mean and the variance, in that order.")
     channels = inputs[0].shape[1]
@@ -517,11 +519,11 @@ def _batches(draw: Callable) -> tuple[list[torch.Tensor]]:
     return ([draw(tensors((n, channels, height, width), st.integers(-4, 4))) for n in sizes],)
 
 
-def _exponential(values: list[torch.Tensor], start: float) -> torch.Tensor:
-    """What PyTorch stores with momentum 0.1."""
+def _exponential(values: list[torch.Tensor], start: float, momentum: float = 0.1) -> torch.Tensor:
+    """What PyTorch stores with a momentum, 0.1 unless another one is chosen."""
     kept = torch.full_like(values[0], start)
     for value in values:
-        kept = 0.9 * kept + 0.1 * value
+        kept = (1 - momentum) * kept + momentum * value
     return kept
 
 
@@ -570,8 +572,116 @@ def fresh_statistics(answer: Callable) -> None:
     def joined(batches):
         return [torch.cat(batches)]
 
+    def squares_over(count):
+        """A variance that divides by another number."""
+
+        def spread(batch):
+            return (batch - batch.mean((0, 2, 3), keepdim=True)).square().sum((0, 2, 3)) / count(batch)
+
+        return by(spread=spread)
+
+    def from_the_mean_of_all(batches):
+        means = right(batches)[0]
+        apart = [batch - means[None, :, None, None] for batch in batches]
+        return means, sum(a.square().sum((0, 2, 3)) / (a[:, 0].numel() - 1) for a in apart) / len(batches)
+
+    def picked(pick):
+        return by(over=lambda values, _: pick(torch.stack([*values])))
+
     right = by()
     wrong = {
+        "You divide by one less than the number of batches. The one less belongs to the values of a batch, in the variance.": by(
+            over=lambda values, batches: sum(values) / max(1, len(values) - 1)
+        ),
+        "You take the mean of the squares less the square of the mean of all batches. Each batch has its own mean.": (
+            lambda batches: (
+                right(batches)[0],
+                sum(b.square().mean((0, 2, 3)) for b in batches) / len(batches) - right(batches)[0] ** 2,
+            )
+        ),
+        "You take the distances from the mean of all batches. Take those of each batch from its own mean.": from_the_mean_of_all,
+        "Your variance counts the images less one. The values of a channel are all its pixels in all images: divide by one less "
+        "than their number.": (
+            squares_over(lambda batch: len(batch) - 1),
+            squares_over(lambda batch: batch[:, 0].numel() * (len(batch) - 1) / len(batch)),
+        ),
+        "Your variance counts the values of all channels. Count those of one channel, and divide by one less.": squares_over(
+            lambda batch: batch.numel() - 1
+        ),
+        "Your variance divides by two less than the number of values. It is one less.": squares_over(
+            lambda batch: max(1, batch[:, 0].numel() - 2)
+        ),
+        "Your variance divides by one more than the number of values. It is one less.": squares_over(
+            lambda batch: batch[:, 0].numel() + 1
+        ),
+        "You take the median, the largest or the smallest of the batches. Take their mean.": (
+            picked(lambda values: values.median(0).values),
+            picked(lambda values: values.amax(0)),
+            picked(lambda values: values.amin(0)),
+            by(
+                over=lambda values, _: torch.stack([*values]).amax(0),
+                over_spread=lambda values, _: sum(values) / len(values),
+            ),
+        ),
+        "To the variance you add how far the means of the batches lie apart. Only the variances within the batches count.": (
+            lambda batches: (
+                right(batches)[0],
+                right(batches)[1] + torch.stack([_mean(b) for b in batches]).var(0, correction=0),
+            )
+        ),
+        "You leave out batches that are smaller or larger than the first one. Each batch counts, however large it is.": by(
+            seen=lambda batches: [batch for batch in batches if len(batch) == len(batches[0])]
+        ),
+        "You flatten everything behind the images, so each column is one pixel of one channel. Flatten from dimension 2 on, or name the "
+        "dimensions: (0, 2, 3).": by(
+            mean=lambda batch: batch.flatten(1).mean(0)[: batch.shape[1]],
+            spread=lambda batch: batch.flatten(1).var(0)[: batch.shape[1]],
+        ),
+        "Your spread is a mean distance or a range. The variance is made of squared distances.": (
+            by(spread=lambda batch: (batch - batch.mean((0, 2, 3), keepdim=True)).abs().mean((0, 2, 3))),
+            by(spread=lambda batch: batch.amax((0, 2, 3)) - batch.amin((0, 2, 3))),
+            by(spread=lambda batch: (batch.amax((0, 2, 3)) - batch.amin((0, 2, 3))).square()),
+        ),
+        "You take the median of a channel's values. Take their mean.": by(
+            mean=lambda batch: batch.transpose(0, 1).flatten(1).median(1).values
+        ),
+        "You have a variance for each row or column of the pixels, and average those. All values of a channel, over images and "
+        "pixels, have one variance.": (
+            by(spread=lambda batch: batch.var((0, 3)).mean(1)),
+            by(spread=lambda batch: batch.var((0, 2)).mean(1)),
+        ),
+        "You look at one image of each batch. Average over all images.": (
+            by(mean=lambda batch: batch[0].mean((1, 2))),
+            by(mean=lambda batch: batch[-1].mean((1, 2))),
+        ),
+        "You average each batch with what is there so far, beginning with 0 and 1. A plain mean lets all batches count alike.": (
+            lambda batches: (
+                _exponential([_mean(b) for b in batches], 0.0, 0.5),
+                _exponential([_variance(b) for b in batches], 1.0, 0.5),
+            )
+        ),
+        "You know three channels at most. A batch may have any number of them.": lambda batches: tuple(
+            part[:3] for part in right(batches)
+        ),
+        "You take magnitudes. A mean keeps the signs.": (
+            by(mean=lambda batch: batch.abs().mean((0, 2, 3))),
+            by(seen=lambda batches: [batch.abs() for batch in batches]),
+        ),
+        "You repeat one number for all channels. Each channel has its own mean and variance.": by(
+            mean=lambda batch: batch.mean().expand(batch.shape[1]),
+            spread=lambda batch: batch.var().expand(batch.shape[1]),
+        ),
+        "You make rows with reshape or view, which mixes the channels with the images. Move the channels to the front first, with "
+        "transpose(0, 1), or name the dimensions: (0, 2, 3).": by(
+            mean=lambda batch: batch.reshape(batch.shape[1], -1).mean(1),
+            spread=lambda batch: batch.reshape(batch.shape[1], -1).var(1),
+        ),
+        "You add the small number that a batch norm adds when it divides. It stores the variance without it.": by(
+            spread=lambda batch: _variance(batch) + 1e-5
+        ),
+        "You give the standard deviation that belongs to the mean of the variances. The variance is its square.": by(
+            over_spread=lambda values, _: (sum(values) / len(values)).sqrt()
+        ),
         "Your variance divides by the number of values. What is stored divides by one less.": by(
             spread=lambda batch: batch.var((0, 2, 3), correction=0)
         ),
@@ -653,11 +763,12 @@ def fresh_statistics(answer: Callable) -> None:
         edges=[
             ([torch.tensor([[[[1.0, 3]], [[2, 2]]], [[[5, 7]], [[4, 8]]]])],),
             ([torch.ones(2, 3, 1, 1)],),
+            ([torch.tensor([[3.0, 1, 0, 2, 5], [1, 2, 4, 2, -1]])[:, :, None, None]],),
             ([torch.tensor([1.0, 3]).reshape(2, 1, 1, 1), torch.tensor([2.0, 4, 9]).reshape(3, 1, 1, 1)],),
             ([torch.tensor([[[[1.0]], [[1.0]], [[1.0]]], [[[1.0]], [[1.0]], [[1.0]]]])],),
         ],
         inputs=_batches(),
         rtol=1e-4,
-        atol=1e-5,
+        atol=5e-6,
         view=_two_results,
     )
