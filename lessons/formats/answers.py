@@ -1,5 +1,6 @@
 """the lesson `formats`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
+import math
 from statistics import fmean, median
 
 import numpy as np
@@ -176,6 +177,24 @@ def zero_taken_for_none(histogram):
     if not highest:  # true of None, and of 0
         return 1.0
     return 2.0 ** (14 - highest)
+
+
+def begins_at_zero(histogram):
+    highest = 0
+    for exponent, count in histogram.items():
+        if count and exponent > highest:
+            highest = exponent
+    return 2.0 ** (14 - highest) if any(histogram.values()) else 1.0
+
+
+def gradients_counted_for_magnitudes(histogram):
+    total = sum(histogram.values())
+    return 2.0 ** math.floor(math.log2(65504 / total)) if total else 1.0
+
+
+def power_of_ten(histogram):
+    used = [exponent for exponent, count in histogram.items() if count]
+    return 10.0 ** (14 - max(used)) if used else 1.0
 
 
 def scale_by_trying(histogram):
@@ -368,6 +387,9 @@ WRONG = {
         up_to_the_largest_number,
         fullest_bin,
         zero_taken_for_none,
+        begins_at_zero,
+        gradients_counted_for_magnitudes,
+        power_of_ten,
     ],
 }
 ODD = {

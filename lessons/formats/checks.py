@@ -272,6 +272,17 @@ def loss_scale(answer: Callable) -> None:
         ),
         "Your scale is never below 1. Large gradients need a smaller one.": lambda bins: max(0, 14 - max(bins)),
         "Your scale is never above 65,536. Small gradients can take more.": lambda bins: min(16, 14 - max(bins)),
+        "Your search for the highest bin begins at e = 0, so a lower one is never found. Begin with the first bin that holds something.": (
+            lambda b: 14 - max(0, *b)
+        ),
+        "You take the exponent e for the magnitude of a gradient. The magnitude is 2^e, and up to 2^(e+1).": (
+            lambda b: math.floor(math.log2(65504 / abs(max(b)))) if max(b) else 0,
+            lambda b: math.floor(math.log2(65504 / (abs(max(b)) + 1))),
+        ),
+        "You take the number of gradients for their magnitude. The magnitude is in the keys of the dict.": (
+            lambda b: math.floor(math.log2(65504 / sum(b.values()))),
+            lambda b: math.floor(math.log2(65504 / max(b.values()))),
+        ),
         "A bin of e = 0 is a bin like any other: your scale takes it for none.": lambda b: 14 - max(b) if max(b) else 0,
         "A bin of e = -8 is not one of e = 8: your scale forgets the sign.": (
             lambda bins: 14 - max(map(abs, bins)),
@@ -301,6 +312,10 @@ def loss_scale(answer: Callable) -> None:
             power(of=lambda exponent: 65504.0),
             power(of=lambda exponent: 65536.0),
             power(of=lambda exponent: 32768.0),
+        ),
+        "You raise another number than 2 to the power, 10 or e. The bins are powers of two, and so is the scale.": (
+            power(of=lambda exponent: 10.0**exponent),
+            power(of=lambda exponent: math.exp(exponent)),
         ),
         "You write ^, which is no power in Python: it compares bits. Write 2.0 ** exponent.": power(
             of=lambda exponent: float(2 ^ exponent)
