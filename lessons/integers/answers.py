@@ -224,6 +224,34 @@ def together_only_if_far_above_each(accuracy):
     return _conclusion(step > 5, offset > 5, both - max(step, offset) > 5)
 
 
+def neither_unless_both_help(accuracy):
+    mean = _means(accuracy)
+    step, offset, both = (mean[grid] > mean["start"] + 5 for grid in ("step", "offset", "both"))
+    if not both:
+        return "neither"
+    return "each" if step and offset else "step" if step else "offset" if offset else "together"
+
+
+def each_only_with_both(accuracy):
+    mean = _means(accuracy)
+    step, offset, both = (mean[grid] > mean["start"] + 5 for grid in ("step", "offset", "both"))
+    if step != offset:
+        return "step" if step else "offset"
+    return "neither" if not both else "each" if step else "together"
+
+
+def together_where_both_gain_most(accuracy):
+    mean = _means(accuracy)
+    step, offset, both = (mean[grid] - mean["start"] for grid in ("step", "offset", "both"))
+    if both > step + offset + 5 or max(step, offset) <= 5 < both:
+        return "together"
+    return "each" if min(step, offset) > 5 else "step" if step > 5 else "offset" if offset > 5 else "neither"
+
+
+def by_the_geometric_mean(accuracy):
+    return _compared(accuracy, of=lambda own: np.exp(np.mean(np.log(own))))
+
+
 def best_network(accuracy):
     return _compared(accuracy, of=max)
 
@@ -380,6 +408,10 @@ WRONG = {
         limit_too_high,
         much_too_high_a_limit,
         together_only_if_far_above_each,
+        neither_unless_both_help,
+        each_only_with_both,
+        together_where_both_gain_most,
+        by_the_geometric_mean,
         best_network,
         first_network,
         middle_network,

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from statistics import fmean, median, median_low
+from statistics import fmean, geometric_mean, median, median_low, stdev
 
 import torch
 from hypothesis import strategies as st
@@ -389,6 +389,11 @@ def _limits(*limits: float) -> tuple[Callable[[Accuracies], str], ...]:
     return tuple(partial(_by_the_card, more=lambda own, start, limit=limit: own - start > limit) for limit in limits)
 
 
+def _by_two_gains(step: float, offset: float, both: float) -> str:
+    return "step" if step > offset + POINTS else "offset" if offset > step + POINTS else "each"
+
+
+_BEST = {"start": "neither", "step": "step", "offset": "offset", "both": "together"}
 MISTAKES: dict[str, tuple[Callable[[Accuracies], str], ...]] = {
     "'each' is said wherever both together help. What one change does is told by the run with this change alone": (
         _of_gains(lambda step, offset, both: (both > POINTS,) * 3),
@@ -400,6 +405,53 @@ MISTAKES: dict[str, tuple[Callable[[Accuracies], str], ...]] = {
             )
         ),
         _renamed(each="together"),
+    ),
+    "'each' and 'together' are exchanged": (_renamed(each="together", together="each"),),
+    "only the best of the four grids is named": (lambda table: _BEST[max(GRIDS, key=lambda grid: fmean(table[grid]))],),
+    "'each' is said only where both together help as well. By the card the two single changes decide": (
+        _of_gains(
+            lambda step, offset, both: (
+                (False, False, False)
+                if min(step, offset) > POINTS >= both
+                else (step > POINTS, offset > POINTS, both > POINTS)
+            )
+        ),
+    ),
+    "'neither' is said wherever both together gain nothing. By the card the single changes come first": (
+        _of_gains(
+            lambda step, offset, both: (
+                (step > POINTS, offset > POINTS, True) if both > POINTS else (False, False, False)
+            )
+        ),
+    ),
+    "'together' is said wherever both gain 5 points more than the single changes. It means that neither helps alone": tuple(
+        _of_gains(
+            lambda step, offset, both, singles=singles: (
+                (False, False, True)
+                if both > singles((step, offset)) + POINTS
+                else (step > POINTS, offset > POINTS, both > POINTS)
+            )
+        )
+        for singles in (max, sum)
+    ),
+    "the two changes are compared with each other, and not each with the start": (
+        lambda table: _by_two_gains(*_gains(table)),
+    ),
+    "what a change gains is averaged over both values of the other one. By the card it is its gain alone": (
+        _of_gains(
+            lambda step, offset, both: (
+                step + both - offset > 2 * POINTS,
+                offset + both - step > 2 * POINTS,
+                both > POINTS,
+            )
+        ),
+    ),
+    "'together' is said wherever neither helps alone, without a look at both": (_renamed(neither="together"),),
+    "the geometric mean over the networks stands in place of the mean": (partial(_by_the_card, of=geometric_mean),),
+    "a higher accuracy counts as a loss": (partial(_by_the_card, more=lambda own, start: start - own > POINTS),),
+    "the means are rounded before they are compared": (
+        partial(_by_the_card, of=lambda own: round(fmean(own))),
+        partial(_by_the_card, of=lambda own: round(fmean(own), -1)),
     ),
     "one change alone is named where only both together help": (
         _renamed(together="step"),
@@ -413,6 +465,12 @@ MISTAKES: dict[str, tuple[Callable[[Accuracies], str], ...]] = {
     ),
     "'step' and 'offset' are exchanged": (_renamed(step="offset", offset="step"),),
     "only the change that gains more is named, where each helps": (_of_gains(_the_larger),),
+    "'step' is said without a question about the offset": (
+        _of_gains(lambda step, offset, both: (step > POINTS, offset > POINTS >= step, both > POINTS)),
+    ),
+    "'offset' is said without a question about the step": (
+        _of_gains(lambda step, offset, both: (step > POINTS >= offset, offset > POINTS, both > POINTS)),
+    ),
     "'neither' is said where only both together help. Whoever stops after the single changes does not see it": (
         _renamed(together="neither"),
     ),
@@ -428,6 +486,10 @@ MISTAKES: dict[str, tuple[Callable[[Accuracies], str], ...]] = {
     ),
     "per cent of the start are compared with 5, and not points: from 40 % to 42 % it is 2 points": (
         partial(_by_the_card, more=lambda own, start: own > 1.05 * start),
+    ),
+    "it is asked whether a gain is larger than its own error, and not whether it is larger than 5 points": (
+        _in_pairs(lambda gains: fmean(gains) > 2 * stdev(gains) / len(gains) ** 0.5),
+        _in_pairs(lambda gains: fmean(gains) > stdev(gains)),
     ),
     "gains of 5 points and less count as well": _limits(0, 0.05, 0.5, 1, 2, 3, 4, 4.5),
     "a gain counts only from a limit above 5 points": _limits(5.5, 6, 7, 8, 10, 12, 15, 20, 24, 25, 30),
@@ -537,6 +599,31 @@ FAMILIES = (
         odd={"offset": -36.0, "both": -36.0},
         place=3,
     ),
+    _Family(
+        "step",
+        "the smaller step gains 15 points alone, and only 1 where the offset is made as well",
+        {"step": 15.0, "offset": -1.0, "both": 1.0},
+    ),
+    _Family(
+        "each",
+        "each change gains more than 10 points alone, and the two together only 2",
+        {"step": 12.0, "offset": 11.0, "both": 2.0},
+    ),
+    _Family(
+        "step",
+        "one network of five gains 31 points from the smaller step, which is 6 on average, and the others nothing",
+        {},
+        level=25.0,
+        spread=2.0,
+        luck=0.1,
+        odd={"step": 31.0, "both": 31.0},
+        place=0,
+    ),
+    _Family(
+        "step",
+        "the smaller step gains 12 points, the offset 1, and both together 24",
+        {"step": 12.0, "offset": 1.0, "both": 24.0},
+    ),
 )
 
 
@@ -569,7 +656,7 @@ def _world(family: _Family, earlier: Sequence[_Family]) -> World:
             for mistake, ways in MISTAKES.items()
             if any(way(own) == got and all(way(one) == _by_the_card(one) for one in before) for way in ways)
         ]
-        return f"{said} {got!r} comes out if {'; or if '.join(fits[:2])}." if fits else said
+        return f"{said} {got!r} comes out if {'; or if '.join(fits[:4])}." if fits else said
 
     return World(family.said, family.right, measure, hint)
 
