@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, geometric_mean
 
 from course_utils.exercises.bests import OTHERS
 from course_utils.exercises.investigation import Run
@@ -19,6 +19,11 @@ LOW, HIGH = 0.2, 0.8  # below: the share is none; above: it is all
 NEAR_A_LIMIT = ((0.18, 20.0), (0.23, 20.0), (0.77, 20.0), (0.83, 20.0), (0.5, 1.3))
 UNEVEN = ((0.05, 0.7), (0.95, 0.3))
 ALONE = ((0.9, -1.1),)  # (share, that of one draw alone): a mean without the extremes, or between them, is another
+MORE = {  # what else people put in place of the mean -> in words
+    "if the geometric mean is taken in place of the mean": lambda own: geometric_mean(own) if min(own) > 0 else 0.0,
+    "if the first draw is left out": lambda own: fmean(own[1:] or own),
+    "if the first three draws alone are read": lambda own: fmean(own[:3]),
+}
 BY_THE_CARD = "Compute the share of means over your draws, and compare it with the two limits of the card."
 
 
@@ -74,6 +79,9 @@ class Share:
             arm: fmean(run.result for run in runs if run.arm == arm) for arm in (self.behind, self.between, self.ahead)
         }
         behind, between, ahead = mean[self.behind], mean[self.between], mean[self.ahead]
+        draws = {draw: self._numbers(own, fmean)[0] for draw, own in self._of_draws(runs).items()}
+        leads = [*draws.values()]
+        counted = [run for draw, own in self._of_draws(runs).items() if draws[draw] >= self.least for run in own]
 
         def by(value: float, least: float = self.least, lead: float = advantage, **limits: float) -> str:
             return self._by(value, self.least if lead >= least else -math.inf, **limits)
@@ -118,7 +126,31 @@ class Share:
             ),
             "if the middle, 0.5, is the only limit": by(share, low=0.5, high=0.5),
             "if only a share of 0 or of 1 decides": by(share, low=0.0, high=1.0),
-            **{how: self._by(*self._numbers(runs, pick)[::-1]) for how, pick in OTHERS.items()},
+            **{how: self._by(*self._numbers(runs, pick)[::-1]) for how, pick in {**OTHERS, **MORE}.items()},
+            f"if only the draws with an advantage of {self.least:g} or more are counted": self._by(
+                *self._numbers(counted, fmean)[::-1]
+            )
+            if counted
+            else self.says[3],
+            f"if the share is that of the draws with an advantage of {self.least:g} or more": by(
+                self._numbers(counted, fmean)[1] if counted else share
+            ),
+            f"if one draw with an advantage of {self.least:g} is enough": by(share, lead=max(leads)),
+            f"if every single draw must have an advantage of {self.least:g}": by(share, lead=min(leads)),
+            f"if the advantage is rounded before it is compared with {self.least:g}": by(share, lead=round(advantage)),
+            f"if half of {self.least:g} is taken for the least advantage": by(share, 0.5 * self.least),
+            f"if the advantage of the better of {self.ahead!r} and {self.between!r} is asked for": by(
+                share, lead=max(advantage, points)
+            ),
+            "if a share below 0 is taken without its sign": by(abs(share)),
+            **{
+                f"if {arm!r} is read in the first draw alone": self._by(
+                    *self._numbers(
+                        [run for run in runs if run.arm != arm] + [next(run for run in runs if run.arm == arm)], fmean
+                    )[::-1]
+                )
+                for arm in (self.ahead, self.behind)
+            },
             f"if the lower limit is half of {LOW:g}": by(share, low=LOW / 2),
             f"if the lower limit is above {LOW:g}": by(share, low=1.2 * LOW),
             f"if the upper limit is below {HIGH:g}": by(share, high=0.9 * HIGH),
@@ -131,10 +163,14 @@ class Share:
 
     def _of_each(self, runs: Sequence[Run]) -> float:
         """The mean of the shares of the single draws; a draw without an advantage counts as 0."""
+        return fmean(self._numbers(own, fmean)[1] for own in self._of_draws(runs).values())
+
+    def _of_draws(self, runs: Sequence[Run]) -> dict[tuple, list[Run]]:
+        """The runs of each draw."""
         sorted_out: dict[tuple, list[Run]] = {}
         for run in runs:
             sorted_out.setdefault(tuple(run.settings.values()), []).append(run)
-        return fmean(self._numbers(own, fmean)[1] for own in sorted_out.values())
+        return sorted_out
 
     def _numbers(self, runs: Sequence[Run], pick: Callable) -> tuple[float, float]:
         """The advantage, and the share of it; a share of nothing is 0."""

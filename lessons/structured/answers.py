@@ -290,6 +290,80 @@ def from_two_points_on(right):
     return _by_limits(right, least=2)
 
 
+def by_the_geometric_mean(right):
+    return _by_limits(right, pick=lambda results: np.exp(np.mean(np.log(results))))
+
+
+def without_the_first_draw(right):
+    return _by_limits(right, pick=lambda results: np.mean(results[1:]))
+
+
+def first_three_draws(right):
+    return _by_limits(right, pick=lambda results: np.mean(results[:3]))
+
+
+def from_half_a_point_on(right):
+    return _by_limits(right, least=0.5)
+
+
+def from_one_and_a_fifth_on(right):
+    return _by_limits(right, least=1.2)
+
+
+def _drawn(right):
+    return np.array([[right(name, steps=150, draw=d) for d in range(8)] for name in ("norm", "random", "new")])
+
+
+def an_advantage_of_either_sign(right):
+    norm, chance, new = _means(right)
+    return _said((chance - new) / (norm - new)) if abs(norm - new) >= 1 else "nothing"
+
+
+def better_of_both_ahead(right):
+    norm, chance, new = _means(right)
+    return _said((chance - new) / (norm - new)) if max(norm, chance) - new >= 1 else "nothing"
+
+
+def share_without_its_sign(right):
+    norm, chance, new = _means(right)
+    return _said(abs(chance - new) / (norm - new)) if norm - new >= 1 else "nothing"
+
+
+def mean_of_the_shares(right):
+    norm, chance, new = _drawn(right)
+    return _said(np.mean((chance - new) / (norm - new))) if np.mean(norm - new) >= 1 else "nothing"
+
+
+def advantage_in_any_draw(right):
+    norm, chance, new = _drawn(right)
+    return _said(np.mean(chance - new) / np.mean(norm - new)) if max(norm - new) >= 1 else "nothing"
+
+
+def advantage_in_every_draw(right):
+    norm, chance, new = _drawn(right)
+    return _said(np.mean(chance - new) / np.mean(norm - new)) if min(norm - new) >= 1 else "nothing"
+
+
+def new_weights_of_the_first_draw(right):
+    norm, chance, new = _drawn(right)
+    advantage = np.mean(norm) - new[0]
+    return _said((np.mean(chance) - new[0]) / advantage) if advantage >= 1 else "nothing"
+
+
+def only_draws_with_an_advantage(right):
+    norm, chance, new = _drawn(right)
+    ahead = norm - new >= 1
+    return _said(np.sum((chance - new)[ahead]) / np.sum((norm - new)[ahead])) if any(ahead) else "nothing"
+
+
+def share_of_draws_with_an_advantage(right):
+    norm, chance, new = _drawn(right)
+    ahead = norm - new >= 1
+    if np.mean(norm - new) < 1:
+        return "nothing"
+    return _said(np.sum((chance - new)[ahead]) / np.sum((norm - new)[ahead]))
+
+
 def what_earned_it_pair_by_pair(right):
     table = np.array([[right(name, steps=150, draw=d) for name in ("new", "random", "norm")] for d in range(50, 70)])
     chance, norm = (table[:, 1:] - table[:, :1]).mean(0)
@@ -317,6 +391,20 @@ WRONG = {
         start_above_three_quarters,
         start_above_nine_tenths,
         from_two_points_on,
+        by_the_geometric_mean,
+        without_the_first_draw,
+        first_three_draws,
+        from_half_a_point_on,
+        from_one_and_a_fifth_on,
+        an_advantage_of_either_sign,
+        better_of_both_ahead,
+        share_without_its_sign,
+        mean_of_the_shares,
+        advantage_in_any_draw,
+        advantage_in_every_draw,
+        new_weights_of_the_first_draw,
+        only_draws_with_an_advantage,
+        share_of_draws_with_an_advantage,
     ],
     "cut_block": [
         keeps_the_smallest,
@@ -359,11 +447,5 @@ EQUIVALENT = {
         "if advantage < 1:: advantage < 1: Lt -> LtE": "no network has an advantage of exactly one point",
         "if share > 0.8:: share > 0.8: Gt -> GtE": "no share is exactly 0.8",
         "return 'choice' if share < 0.2 else 'both': share < 0.2: Lt -> LtE": "nor exactly 0.2",
-        "mean = {name: sum((right(name, steps=150, draw=draw) for draw in range(10))) / 10 for name in networks}: 10 -> 11": (
-            "how many draws there are is free"
-        ),
-        "mean = {name: sum((right(name, steps=150, draw=draw) for draw in range(10))) / 10 for name in networks}: 10 -> 9": (
-            "how many draws there are is free"
-        ),
     },
 }

@@ -419,6 +419,8 @@ def _network(
     scatter: float = 0.2,
     odd: float | None = None,
     which: Callable[[float], bool] = one_in_three,
+    odd_advantage: float | None = None,
+    weaker: float = 0.0,
 ) -> World:
     """A made-up network after its cut.
 
@@ -427,15 +429,22 @@ def _network(
         advantage: of the norm over new weights after 150 steps, in points.
         scatter: of the draws, in points.
         odd: the share in the draws that `which` names, every third or one alone, where it is another one.
+        odd_advantage: the advantage in those draws, where it is another one.
+        weaker: points by which all three networks are behind in those draws.
     """
 
     def measure(network: str, number: int, steps: float, draw: float) -> float:
         trained = min(1.0, max(0.0, float(steps)) / 150)
         of_random = odd if odd is not None and which(draw) else share
-        ahead = {"norm": 1.0, "random": of_random, "new": 0.0}[network] * advantage
+        whole = odd_advantage if odd_advantage is not None and which(draw) else advantage
+        ahead = {"norm": 1.0, "random": of_random, "new": 0.0}[network] * whole - weaker * which(draw)
         return 10 + trained * (60 + ahead) + scatter * trained * _scatter(network, steps, draw)
 
-    return World(said, right, numbered(measure, "draw") if which is one_alone else measure, hint)
+    return World(said, right, measure if which is one_in_three else numbered(measure, "draw"), hint)
+
+
+def _first(draw: float) -> bool:
+    return draw == 0
 
 
 CUT = (
@@ -516,6 +525,51 @@ CUT = (
             which=one_alone,
         )
         for share, odd in ALONE
+    ),
+    *(
+        _network(said, SHARE.follows, BY_THE_CARD, share=share, scatter=0.02, **planted)
+        for said, share, planted in (
+            ("the norm ends 4 points below new weights, and random channels 2.", 0.5, {"advantage": -4.0}),
+            ("random channels end 10 points below new weights, and the norm 20 above them.", -0.5, {}),
+            ("the norm ends 0.4 points above new weights, and random channels 5.", 12.5, {"advantage": 0.4}),
+            ("random channels have half of an advantage of 0.92 points.", 0.5, {"advantage": 0.92}),
+            ("random channels have half of an advantage of 1.08 points.", 0.5, {"advantage": 1.08}),
+            (
+                "random channels have 0.9 of an advantage of 30 points, and in every third draw nothing of one of 3.",
+                0.9,
+                {"advantage": 30.0, "odd": 0.0, "odd_advantage": 3.0},
+            ),
+            (
+                "random channels have half of an advantage of 0.3 points, but in one draw alone it is 3.",
+                0.5,
+                {"advantage": 0.3, "odd_advantage": 3.0, "which": one_alone},
+            ),
+            (
+                "random channels have half of an advantage of 0.5 points, but in one draw alone it is 30.",
+                0.5,
+                {"advantage": 0.5, "odd_advantage": 30.0, "which": one_alone},
+            ),
+            (
+                "random channels have 0.15 of the advantage, but in the first draw 1.3 of it.",
+                0.15,
+                {"odd": 1.3, "which": _first},
+            ),
+            (
+                "random channels have 0.9 of 30 points, and in every third draw the norm is hardly ahead and they lose 10.",
+                0.9,
+                {"advantage": 30.0, "odd": -20.0, "odd_advantage": 0.5},
+            ),
+            (
+                "random channels end above those by norm, but in one draw alone they guess.",
+                1.1,
+                {"odd": -3.0, "which": one_alone},
+            ),
+            (
+                "random channels have a quarter of the advantage, and in every third draw all three are 12 points weaker.",
+                0.25,
+                {"weaker": 12.0},
+            ),
+        )
     ),
 )
 
