@@ -283,6 +283,34 @@ def by_the_nearest_level(codes, scale, change, bits):
     return (wanted[..., None] - levels).abs().argmin(dim=-1).to(torch.uint8)
 
 
+def _by_seeds(which):
+    def answer(gain):
+        won = {}
+        for base in ("2 bits", "float"):
+            runs = [[gain(base, rate=rate, seed=seed) for seed in range(5)] for rate in RATES]
+            won[base] = max(0, *(fmean(own[which]) for own in runs))
+        return _named(won["float"], won["2 bits"] - won["float"])
+
+    return answer
+
+
+def without_the_first_seed(gain):
+    return _by_seeds(slice(1, None))(gain)
+
+
+def every_second_rate(gain):
+    won = {}
+    for base in ("2 bits", "float"):
+        means = [fmean(gain(base, rate=rate, seed=seed) for seed in range(5)) for rate in RATES]
+        won[base] = max(0, *means[::2])
+    return _named(won["float"], won["2 bits"] - won["float"])
+
+
+def a_fifth_of_the_gain_is_training(gain):
+    low, twin = (max(0, *_means(gain, base).values()) for base in ("2 bits", "float"))
+    return _named(twin if twin > 0.2 * low else 0, low - twin)
+
+
 WRONG = {
     "merged_weight": [
         without_the_scale,
@@ -320,6 +348,9 @@ WRONG = {
         losses_as_zeros,
         a_best_rate_for_each_seed,
         other_seeds_at_each_rate,
+        without_the_first_seed,
+        every_second_rate,
+        a_fifth_of_the_gain_is_training,
     ],
     "merged_codes": [
         without_limits,

@@ -239,15 +239,17 @@ def _model(
     alone: tuple[float, float] = (0.0, 0.0),
     of_float: tuple[float, float] = (0.0, 0.0),
     turns: Sequence[float] | None = None,
+    seeds: Sequence[int] = (2,),
 ) -> World:
     """A made-up model: what training wins on both bases.
 
     Args:
         said, right, hint: of the world.
         low, float_: mean gain of the 2-bit base and of the float base at each of the five rates.
-        alone: added on 2 bits in one seed of five, and in each of the others.
+        alone: added on 2 bits in the uneven seeds of five, and in each of the others.
         of_float: the same for the float base.
         turns: the gain of the 2-bit base at each rate with every second seed; None = as with the others.
+        seeds: which of five are uneven.
     """
     usual, uneven = {"2 bits": low, "float": float_}, {"2 bits": alone, "float": of_float}
 
@@ -257,7 +259,7 @@ def _model(
             raise ValueError(f"rate is one of {', '.join(map(str, RATES))}, got {rate:g}.")
         luck = (0.0, 0.3, -0.3, 0.2, -0.2)[int(seed) % 5]  # for both bases alike; 0 in the mean over five
         at = turns if turns and base == "2 bits" and int(seed) % 2 else usual[base]
-        return round(at[which[0]] + uneven[base][0 if int(seed) % 5 == 2 else 1] + luck, 2)
+        return round(at[which[0]] + uneven[base][0 if int(seed) % 5 in seeds else 1] + luck, 2)
 
     return World(said, right, numbered(gain), hint)
 
@@ -399,6 +401,29 @@ MODELS = (
         (-20, 30, -10, -12, -30),
         (-3, -2, 2, -5, -60),
         turns=(-20, -10, 30, -12, -30),
+    ),
+    _model(
+        "the 2-bit base wins 75 with the first seed and with the last of five, nothing with the others, and 30 in the mean.",
+        "repair",
+        "The first seed and the last one win 75 here, and the three others nothing. Every run counts in the mean, the first and the last as well.",
+        (-20, -15, 0, -12, -30),
+        (-3, -2, 2, -5, -60),
+        alone=(75, 0),
+        seeds=(0, 4),
+    ),
+    _model(
+        "both bases have their best rate at 0.001, where the float base wins 60 and the 2-bit base 70.",
+        "training",
+        "The float base wins 60 here at a rate of 0.001, and less than 20 at any other. All five rates count, also those between two others.",
+        (20, 70, 50, 45, 10),
+        (0, 60, 10, -5, -40),
+    ),
+    _model(
+        "the float base wins 25, and the 2-bit base 200.",
+        "both",
+        "The float base wins 25 here, which is an eighth of what the 2-bit base wins. The card asks for more than 20, and not for a share.",
+        (60, 150, 200, 160, 40),
+        (10, 20, 25, 12, -20),
     ),
 )
 
