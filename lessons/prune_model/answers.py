@@ -241,6 +241,34 @@ def two_points_behind(right):
     return _by_limits(right, behind=2)
 
 
+def one_per_cent_ahead(right):
+    best = {n: max(np.mean([right(n, steps=a, falling=b, seed=s) for s in range(9)]) for a, b in SETTINGS) for n in NAMES}
+    ahead, behind = best["pruned"] > 1.01 * best["dense"], best["dense"] > 1.01 * best["pruned"]
+    return "yes" if ahead else "no" if behind else "level"
+
+
+def without_the_first_seed(right):
+    return _by_limits(right, pick=lambda own: np.mean(own[1:]))
+
+
+def by_the_geometric_mean(right):
+    return _by_limits(right, pick=lambda own: np.exp(np.mean(np.log(own))))
+
+
+def best_setting_of_each_seed(right):
+    best = {
+        n: np.mean([max(right(n, steps=a, falling=b, seed=s) for a, b in SETTINGS) for s in range(9)]) for n in NAMES
+    }
+    return verdict(best["pruned"] - best["dense"])
+
+
+def best_setting_by_the_first_seed(right):
+    own = {n: [[right(n, steps=a, falling=b, seed=s) for s in range(9)] for a, b in SETTINGS] for n in NAMES}
+    best = {n: np.mean(max(rows, key=lambda row: row[0])) for n, rows in own.items()}
+    return verdict(best["pruned"] - best["dense"])
+
+
+NAMES = ("dense", "pruned")
 WRONG = {
     "does_it_improve": [
         at_a_constant_rate,
@@ -261,6 +289,11 @@ WRONG = {
         half_a_point_behind,
         two_points_behind,
         a_point_and_a_quarter_behind,
+        one_per_cent_ahead,
+        without_the_first_seed,
+        by_the_geometric_mean,
+        best_setting_of_each_seed,
+        best_setting_by_the_first_seed,
     ],
     "global_masks": [
         quantile_of_each_layer,
