@@ -194,9 +194,9 @@ def by_medians(right):
     return by_half_a_point(best["ticket"] - best["reinit"])
 
 
-def _summed_up(right, of):
+def _summed_up(right, of, seeds=(0, 1, 2)):
     """Not an answer: the rule of the card with another summary."""
-    best = {arm: max(map(of, rates.values())) for arm, rates in tried(right).items()}
+    best = {arm: max(map(of, rates.values())) for arm, rates in tried(right, seeds=seeds).items()}
     return by_half_a_point(best["ticket"] - best["reinit"])
 
 
@@ -229,6 +229,59 @@ def a_point_for_the_ticket(right):
 
 def a_point_for_reinit(right):
     return _by_limits(right, reinit=1)
+
+
+def limit_too_high(right):
+    return _by_limits(right, ticket=0.6, reinit=0.6)
+
+
+def limit_too_high_for_reinit(right):
+    return _by_limits(right, reinit=0.6)
+
+
+def by_the_geometric_mean(right):
+    return _summed_up(right, lambda own: math.exp(mean_of([math.log(value) for value in own])), range(5))
+
+
+def without_the_first_seed(right):
+    return _summed_up(right, lambda own: mean_of(own[1:]), range(5))
+
+
+def of_rounded_means(right):
+    return _summed_up(right, lambda own: round(mean_of(own), 1))
+
+
+def per_cent_of_reinit(right):
+    best = {arm: max(map(mean_of, of.values())) for arm, of in tried(right).items()}
+    return by_half_a_point(100 * (best["ticket"] / best["reinit"] - 1))
+
+
+def per_cent_of_the_errors(right):
+    wrong = {arm: 100 - max(map(mean_of, of.values())) for arm, of in tried(right).items()}
+    return by_half_a_point((wrong["reinit"] - wrong["ticket"]) / wrong["reinit"] * 10)
+
+
+def mean_of_the_two_best_rates(right):
+    best = {arm: mean_of(sorted(map(mean_of, of.values()))[-2:]) for arm, of in tried(right).items()}
+    return by_half_a_point(best["ticket"] - best["reinit"])
+
+
+def _rate_chosen_by(right, of):
+    """Not an answer: the mean at the rate that looks best by another summary."""
+    best = {arm: mean_of(max(rates.values(), key=of)) for arm, rates in tried(right).items()}
+    return by_half_a_point(best["ticket"] - best["reinit"])
+
+
+def rate_by_the_first_seed(right):
+    return _rate_chosen_by(right, lambda own: own[0])
+
+
+def rate_by_the_worst_seed(right):
+    return _rate_chosen_by(right, min)
+
+
+def rate_by_the_median(right):
+    return _rate_chosen_by(right, lambda own: sorted(own)[1])
 
 
 def with_a_fine_grid(right):
@@ -292,6 +345,17 @@ WRONG = {
         a_quarter_for_reinit,
         a_point_for_the_ticket,
         a_point_for_reinit,
+        limit_too_high,
+        limit_too_high_for_reinit,
+        by_the_geometric_mean,
+        without_the_first_seed,
+        of_rounded_means,
+        per_cent_of_reinit,
+        per_cent_of_the_errors,
+        mean_of_the_two_best_rates,
+        rate_by_the_first_seed,
+        rate_by_the_worst_seed,
+        rate_by_the_median,
     ],
 }
 ODD = {

@@ -7,7 +7,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from statistics import fmean
+from statistics import fmean, median
 
 import torch
 from hypothesis import strategies as st
@@ -20,7 +20,6 @@ from course_utils.exercises.inputs import numbers, shapes, tensors
 from course_utils.exercises.investigation import (
     Run,
     World,
-    comes_out,
     investigate,
     numbered,
     one_alone,
@@ -298,7 +297,14 @@ def _by_the_card(runs: Sequence[Run]) -> tuple[str, ...] | None:
 
 
 def _said_of(runs: Sequence[Run], got: str) -> str:
-    """The gap by the learner's own runs, and which step of the rule would give `got`."""
+    """The gap by the learner's own runs."""
+    return f"Each at its best rate, the ticket is {_gap(runs):.2f} points ahead in the mean over the seeds."
+
+
+def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
+    """Rules that are not the card's, and what each concludes from the runs."""
+    if _gap(runs) is None:
+        return {}
     means = at_each(runs, _rate, seeds=3)
     common = [rate for rate in means["ticket"] if rate in means["reinit"]]
     others = {}
@@ -312,9 +318,37 @@ def _said_of(runs: Sequence[Run], got: str) -> str:
             fmean(means["ticket"].values()) - fmean(means["reinit"].values())
         )
     others |= {how: _named(_gap(runs, pick)) for how, pick in OTHERS.items()}
-    others |= {f"if the limit is {limit:g}": _named(_gap(runs), limit) for limit in (0.25, 1)}
-    told = f"Each at its best rate, the ticket is {_gap(runs):.2f} points ahead in the mean over the seeds."
-    return told + comes_out(got, [how for how, conclusion in others.items() if conclusion == got][:4])
+    others |= {f"if the limit is {limit:g}": _named(_gap(runs), limit) for limit in (0.25, 0.6, 1)}
+    others |= {
+        "if the first seed is left out": _named(_gap(runs, lambda own: fmean(own[1:] or own))),
+        "if the geometric mean is taken": _named(_gap(runs, lambda own: math.exp(fmean(math.log(max(x, 1e-9)) for x in own)))),
+        "if the means are rounded before they are compared": _named(_gap(runs, lambda own: round(fmean(own), 1))),
+        "if the means of the two best rates are averaged": _named(_of_two_rates(means)),
+        "if the lead is counted in per cent of what reinit gets right, and not in points": _named(
+            100 * _gap(runs) / at_its_best(runs, _rate, seeds=3)["reinit"]
+        ),
+        "if the lead is compared with a twentieth of the errors, and not with half a point": _named(
+            20 * _gap(runs) / (100 - at_its_best(runs, _rate, seeds=3)["reinit"]), 1
+        ),
+    }
+    for how, pick in CHOOSES.items():
+        others[f"if the rate of an arm is chosen by {how}, and not by the mean"] = _named(_chosen_by(runs, pick))
+    return others
+
+
+CHOOSES = {"its first seed": lambda own: own[0], "its worst seed": min, "its best seed": max, "the median": median}
+
+
+def _chosen_by(runs: Sequence[Run], pick: Callable) -> float:
+    """How far the ticket is ahead by means, each at the rate that looks best by another summary."""
+    means, looks = at_each(runs, _rate, seeds=3), at_each(runs, _rate, pick=pick, seeds=3)
+    best = {arm: means[arm][max(of, key=of.get)] for arm, of in looks.items()}
+    return best["ticket"] - best["reinit"]
+
+
+def _of_two_rates(means: Mapping[str, Mapping]) -> float:
+    best = {arm: fmean(sorted(of.values())[-2:]) for arm, of in means.items()}
+    return best["ticket"] - best["reinit"]
 
 
 def _uneven(
@@ -331,7 +365,7 @@ def _networks(
 
     def measure(arm: str, number: int, rate: float, seed: int) -> float:
         luck = lucky * (((seed * 7919 + 13) % 101) / 100 - 0.5)  # good or bad for both arms alike
-        return {"ticket": ticket, "reinit": reinit}[arm](rate, seed) + luck
+        return max(1.0, {"ticket": ticket, "reinit": reinit}[arm](rate, seed) + luck)
 
     return numbered(measure)
 
@@ -346,6 +380,17 @@ def _hill(top: float, at: float, fall: float) -> Callable[[float, int], float]:
     return right
 
 
+def _at_high_rates(
+    hill: Callable[[float, int], float], one: float, others: float, which: Callable[[float], bool] = one_alone
+) -> Callable[[float, int], float]:
+    """The same, but above a rate of 0.01 one seed gets so much more right, and the others so much."""
+    return lambda rate, seed: hill(rate, seed) + ((one if which(seed) else others) if rate > 0.01 else 0.0)
+
+
+def _first(seed: float) -> bool:
+    return seed == 0
+
+
 def _lucky(hill: Callable[[float, int], float], above: float) -> Callable[[float, int], float]:
     """The same, but from a rate on two seeds in three lose eleven points, and the third wins five."""
 
@@ -355,6 +400,7 @@ def _lucky(hill: Callable[[float, int], float], above: float) -> Callable[[float
     return right
 
 
+HALF = "Compare the means of each at its best rate, and the limit of half a point."
 EXPERIMENTS = (
     World(
         "the ticket is better by one and a half points, and some seeds are better than others by several, for both arms alike.",
@@ -366,7 +412,7 @@ EXPERIMENTS = (
     World(
         "both are equally good at their best rate, 0.0192; at lower ones reinit loses much more than the ticket.",
         "neither",
-        _networks(_hill(92, 0.0192, 0.2), _hill(92, 0.0192, 4)),
+        _networks(_hill(92, 0.0192, 0.2), _hill(92, 0.0192, 6)),
         "At a low rate or in the mean over all rates the ticket leads here, and not at the best rate of each. Nobody has to train "
         "an arm at a rate that does not suit it.",
     ),
@@ -400,7 +446,7 @@ EXPERIMENTS = (
             f"at their best rates the ticket is {gap:+g} points ahead.",
             _by_the_card,
             _networks(_hill(91 + gap, 0.0048, 1), _hill(91, 0.0192, 1)),
-            "Compare the means of each at its best rate, and the limit of half a point.",
+            HALF,
         )
         for gap in (0.38, -0.38, 0.7, -0.7)
     ),
@@ -408,16 +454,46 @@ EXPERIMENTS = (
         "the ticket is 0.2 points ahead, and with every third seed 3.2.",
         _by_the_card,
         _networks(_uneven(_hill(91.2, 0.0048, 1), 3.0), _hill(91, 0.0192, 1), lucky=0.2),
-        "Compare the means of each at its best rate, and the limit of half a point.",
+        HALF,
     ),
     *(
         World(
             f"the ticket is {gap} points ahead, and with a single seed {more:+g} points more.",
             _by_the_card,
             _networks(_uneven(_hill(91 + gap, 0.0048, 1), more, one_alone), _hill(91, 0.0192, 1), lucky=0.0),
-            "Compare the means of each at its best rate, and the limit of half a point.",
+            HALF,
         )
         for gap, more in ((0.8, -1.85), (0.2, 0.75))
+    ),
+    *(
+        World(
+            f"at their best rates reinit gets {of:g} % right, and the ticket {gap:+g} points more.",
+            _by_the_card,
+            _networks(_hill(of + gap, 0.0048, 1), _hill(of, 0.0048, 1), lucky=0.0),
+            HALF,
+        )
+        for of, gap in ((91, 0.54), (91, -0.57), (40, 0.4))
+    ),
+    World(
+        "the ticket is 0.2 points ahead, and with the first seed 3.2.",
+        _by_the_card,
+        _networks(_uneven(_hill(91.2, 0.0048, 1), 3.0, _first), _hill(91, 0.0048, 1), lucky=0.0),
+        HALF,
+    ),
+    World(
+        "the ticket is 28 points ahead, but with a single seed it gets 2 % right.",
+        _by_the_card,
+        _networks(_uneven(_hill(78, 0.0048, 1), -76.0, one_alone), _hill(50, 0.0048, 1), lucky=0.0),
+        HALF,
+    ),
+    *(
+        World(
+            f"both are equally good, but above a rate of 0.01 the ticket gets {one:+g} points with one seed, and {others:+g} with the others.",
+            _by_the_card,
+            _networks(_at_high_rates(_hill(75, 0.0048, 0.1), one, others, which), _hill(75, 0.0048, 0.1), lucky=0.0),
+            HALF,
+        )
+        for one, others, which in ((5, -11, _first), (-8, 6, one_alone), (20, -1, one_alone))
     ),
 )
 
@@ -446,5 +522,6 @@ def better_arm(answer: Callable) -> None:
         look=rates_that_exist,
         rule=_by_the_card,
         rule_said=_said_of,
+        others=_other_rules,
         name="right",
     )
