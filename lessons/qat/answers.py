@@ -393,6 +393,32 @@ def step_of_the_first_network(right):
     return verdict(*(statistics.mean(max(rows[arm], key=lambda own: own[0])) for arm in ARMS))
 
 
+def geometric_means(right, networks=5):
+    rows = [[[right(arm, step=step, seed=seed) for seed in range(networks)] for step in STEPS] for arm in ARMS]
+    return verdict(*(max(map(statistics.geometric_mean, own)) for own in rows))
+
+
+def geometric_means_of_three(right):
+    return geometric_means(right, 3)
+
+
+def only_ahead_of_both(right):
+    plain, longer, aware = _best(right)
+    if aware - longer > 1 and aware - plain > 1:
+        return "rounding"
+    return "training" if longer - plain > 1 else "step"
+
+
+def asks_for_the_gain_of_qat(right):
+    plain, longer, aware = _best(right)
+    return "step" if aware - plain <= 1 else verdict(plain, longer, aware)
+
+
+def no_training_where_qat_is_behind(right):
+    plain, longer, aware = _best(right)
+    return "step" if longer - aware > 1 else verdict(plain, longer, aware)
+
+
 def says_both(right):
     return verdict(*(max(row.values()) for row in table_of(right).values())) + " and step"
 
@@ -419,6 +445,11 @@ WRONG = {
         tunes_the_opponents_alone,
         believes_the_report,
         says_both,
+        geometric_means,
+        geometric_means_of_three,
+        only_ahead_of_both,
+        asks_for_the_gain_of_qat,
+        no_training_where_qat_is_behind,
         wants_no_overlap,
         qat_against_plain_first,
         in_the_mean_over_steps,

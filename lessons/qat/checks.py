@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean, median, pstdev, stdev, variance
+from statistics import geometric_mean, mean, median, pstdev, stdev, variance
 
 import torch
 from hypothesis import strategies as st
@@ -468,8 +468,24 @@ def _rules() -> dict[str, Callable[[Sequence[Run]], str]]:
     def in_percent(runs: Sequence[Run]) -> str:
         return _decided({arm: 100 * math.log(max(right, 1e-9)) for arm, right in _best(runs).items()})
 
+    def ahead_of_both(runs: Sequence[Run]) -> str:
+        plain, longer, aware = _best(runs).values()
+        return "rounding" if min(aware - longer, aware - plain) > 1 else "training" if longer - plain > 1 else "step"
+
+    def gain_of_qat(runs: Sequence[Run]) -> str:
+        best = _best(runs)
+        return _decided(best) if best["QAT"] - best["plain"] > 1 else "step"
+
+    def level_with_the_training(runs: Sequence[Run]) -> str:
+        best = _best(runs)
+        return "step" if best["trained on"] - best["QAT"] > 1 else _decided(best)
+
     lies = {True: "below", False: "above"}
     return {
+        "if the geometric mean stands in place of the mean": summed(lambda own: geometric_mean(map(abs, own))),
+        "if QAT must be ahead of plain as well": ahead_of_both,
+        "if it is 'step' wherever QAT is not ahead of plain": gain_of_qat,
+        "if it is 'step' wherever QAT is behind trained on": level_with_the_training,
         "if QAT is compared with plain first": plain_first,
         "if the training is judged by the lead of QAT over plain": training_by_qat,
         "if the training is asked about first": training_first,
@@ -627,9 +643,14 @@ REPORTS = (
     _uneven("QAT is 1.5 points ahead of trained on, and that is 1.5 ahead of plain", 1.5, 3.0),
     _uneven("QAT is 3 points behind trained on, and that is 0.2 ahead of plain", 0.2, -2.8),
     _uneven("trained on is 3 points behind plain, and QAT too", -3.0, -2.8),
+    _uneven("QAT is 1.5 points ahead of plain, and trained on 3", 3.0, 1.5),
+    _uneven("QAT is 0.6 points ahead of plain, and trained on 1.3", 1.3, 0.6),
+    _uneven("QAT is 2 points ahead of trained on, but 1 behind plain", -3.0, -1.0),
     _uneven("QAT leads with a single network by 6.5 points, and with the others by none", 0.2, 0.2, 6.5, one_alone),
     _uneven("QAT loses 6 points with a single network, and leads by 1.6 with the others", 0.2, 1.8, -7.6, one_alone),
     _uneven("QAT leads with a single network by 3.4 points, and with the others by none", 0.2, 0.2, 3.4, one_alone),
+    _uneven("QAT loses 30 points with a single network, and leads by 7.3 with the others", 0.2, 7.5, -30.0, one_alone),
+    _uneven("QAT loses 20 points with a single network, and leads by 8 with the others", 0.2, 8.2, -20.0, one_alone),
     _report(
         "rounding",
         "QAT is two points ahead at a step of 1.6; with large steps its first network gains six points, and the others lose eight",
