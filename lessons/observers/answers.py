@@ -146,6 +146,28 @@ def the_worst_draw(error):
     return _below({name: max(error(name, seed=n, held_out=1) for n in range(5)) for name in NAMES}, 0.5)
 
 
+def mean_of_the_quotients(error):
+    found = {name: [error(name, seed=n, held_out=1) for n in range(5)] for name in NAMES}
+    for name in NAMES:
+        rest = [found[other] for other in NAMES if other != name]
+        if all(fmean(own / its for own, its in zip(found[name], other, strict=True)) < 0.5 for other in rest):
+            return name
+    return "none"
+
+
+def best_in_most_draws(error):
+    rows = [{name: error(name, seed=n, held_out=1) for name in NAMES} for n in range(5)]
+    winners = [min(row, key=row.get) for row in rows]
+    most = max(NAMES, key=winners.count)
+    mean = {name: fmean(row[name] for row in rows) for name in NAMES}
+    return most if all(mean[most] < mean[name] / 2 for name in NAMES if name != most) else "none"
+
+
+def min_max_against_the_average(error):
+    mean = {name: fmean(error(name, seed=n, held_out=1) for n in range(5)) for name in NAMES}
+    return "min_max" if mean["min_max"] < mean["average"] / 2 else _below(mean, 0.5)
+
+
 def without_the_extreme_draws(error):
     return _below({name: fmean(sorted(error(name, seed=n, held_out=1) for n in range(5))[1:-1]) for name in NAMES}, 0.5)
 
@@ -285,6 +307,9 @@ WRONG = {
         the_geometric_mean,
         the_worst_draw,
         without_the_extreme_draws,
+        mean_of_the_quotients,
+        best_in_most_draws,
+        min_max_against_the_average,
         four_tenths,
         six_tenths,
     ],

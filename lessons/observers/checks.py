@@ -336,7 +336,36 @@ def _other_rules(runs: Sequence[Run], got: str) -> list[str]:
     others |= {
         f"if {part} in place of half is asked for": _by_the_card(runs, limit=limit) for part, limit in LIMITS.items()
     }
+    rows = [
+        {name: fmean(run.result for run in own if run.arm == name) for name in OBSERVERS}
+        for own in _of_each_draw(runs)
+        if {run.arm for run in own} == set(OBSERVERS)
+    ]
+    winners = [min(row, key=row.get) for row in rows]
+    if rows and all(min(row.values()) > 0 for row in rows):
+        shares = {
+            name: max(fmean(row[name] / row[other] for row in rows) for other in OBSERVERS if other != name)
+            for name in OBSERVERS
+        }
+        others["if the mean of the quotients is taken, and not the quotient of the means"] = next(
+            (name for name in OBSERVERS if shares[name] < 0.5), "none"
+        )
+    if winners:
+        most, best = max(OBSERVERS, key=winners.count), _by_the_card(runs)
+        others["if only the observer that is best in most draws is asked about"] = best if best == most else "none"
+    mean = _means(runs)
+    if 2 * mean["min_max"] < mean["average"]:
+        others["if min_max is compared with the average alone"] = "min_max"
     return [how for how, conclusion in others.items() if conclusion == got]
+
+
+def _of_each_draw(runs: Sequence[Run]) -> list[list[Run]]:
+    """The runs at work, those of one draw together."""
+    draws: dict[object, list[Run]] = {}
+    for run in runs:
+        if run.settings["held_out"] == 1:
+            draws.setdefault(run.settings["seed"], []).append(run)
+    return [*draws.values()]
 
 
 def _uneven(said: str, which: Callable[[float], bool] = one_in_three, **errors: tuple[float, float]) -> World:
@@ -432,6 +461,24 @@ SOURCES = (
         min_max=(2.6, 0.0),
         average=(0.5, 4.5),
         percentile=(2.7, 0.0),
+    ),
+    _uneven(
+        "the average has a fifth of the percentile's error on two draws of three, and five sixths on the third, where both are large",
+        min_max=(30.0, 0.0),
+        average=(1.0, 19.0),
+        percentile=(5.0, 19.0),
+    ),
+    _uneven(
+        "the average is a little better than the percentile on two draws of three, and far worse on the third",
+        min_max=(9.0, 0.0),
+        average=(1.0, 20.0),
+        percentile=(1.1, 0.0),
+    ),
+    _uneven(
+        "min_max has a quarter of the average's error, and two thirds of the percentile's",
+        min_max=(1.0, 0.0),
+        average=(4.0, 0.0),
+        percentile=(1.5, 0.0),
     ),
 )
 
