@@ -1,6 +1,6 @@
 """the lesson `static`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
-from statistics import median
+from statistics import geometric_mean, median
 
 import torch
 import torch.ao.quantization as tq
@@ -461,6 +461,41 @@ def in_percent_of_float(right):
     return _asks(right, lost=lambda m: 100 * (1 - m["int8", 1] / m["float", 1]))
 
 
+def anew_is_asked_about_first(right):
+    mean = all_means(right)
+    return "rounding" if mean["float", 1] - mean["anew", 1] > 2 else by_the_card(mean)
+
+
+def int8_must_fall_as_well(right):
+    mean = all_means(right)
+    said = by_the_card(mean)
+    return "nothing" if said == "images" and mean["int8", 0] - mean["int8", 1] <= 2 else said
+
+
+def worse_anew_is_calibration(right):
+    mean = all_means(right)
+    return "calibration" if mean["float", 1] - 2 > mean["int8", 1] > mean["anew", 1] + 0.5 else by_the_card(mean)
+
+
+def the_median_of_anew(right):
+    mean = all_means(right)
+    return by_the_card({**mean, ("anew", 1): median(right("anew", at_work=1, seed=n) for n in SEEDS)})
+
+
+def the_median_of_float_for_the_images(right):
+    mean = all_means(right)
+    if by_the_card(mean) in ("calibration", "rounding"):
+        return by_the_card(mean)
+    at_work = median(right("float", at_work=1, seed=n) for n in SEEDS)
+    return "images" if mean["float", 0] - at_work > 2 else "nothing"
+
+
+def by_the_geometric_mean(right):
+    return by_the_card(
+        {(m, w): geometric_mean(right(m, at_work=w, seed=n) for n in SEEDS) for m in MODELS for w in (0, 1)}
+    )
+
+
 def says_ranges(right):
     return "ranges" if by_the_card(all_means(right)) == "calibration" else by_the_card(all_means(right))
 
@@ -517,6 +552,12 @@ WRONG = {
         with_pixels_to_255,
     ],
     "who_lost": [
+        anew_is_asked_about_first,
+        int8_must_fall_as_well,
+        worse_anew_is_calibration,
+        the_median_of_anew,
+        the_median_of_float_for_the_images,
+        by_the_geometric_mean,
         with_one_draw,
         without_float,
         only_at_work,

@@ -6,7 +6,7 @@ import functools
 import itertools
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from statistics import fmean
+from statistics import fmean, geometric_mean, median
 
 import torch
 from hypothesis import strategies as st
@@ -602,6 +602,24 @@ def _rules() -> dict[str, Callable[[Sequence[Run]], str]]:
     def places(runs: Sequence[Run]) -> str:
         return _decided(**_lost({(model, 1 - place): x for (model, place), x in _summed(runs).items()}))
 
+    def one_median(question: str, cell: tuple[str, int]) -> Callable[[Sequence[Run]], str]:
+        def decided(runs: Sequence[Run]) -> str:
+            mixed = {**_summed(runs), cell: _summed(runs, median)[cell]}
+            return _decided(**{**_lost(_summed(runs)), question: _lost(mixed)[question]})
+
+        return decided
+
+    def anew_first(runs: Sequence[Run]) -> str:
+        return "rounding" if _lost(_summed(runs))["anew"] > 2 else _by_the_card(runs)
+
+    def fall_of_both(runs: Sequence[Run]) -> str:
+        mean, said = _summed(runs), _by_the_card(runs)
+        return "nothing" if said == "images" and mean["int8", 0] - mean["int8", 1] <= 2 else said
+
+    def worse_anew(runs: Sequence[Run]) -> str:
+        mean, said = _summed(runs), _by_the_card(runs)
+        return "calibration" if said == "rounding" and mean["anew", 1] < mean["int8", 1] - 0.5 else said
+
     lies = {True: "below", False: "above"}
     asked = {
         "int8": "int8 loses",
@@ -613,6 +631,12 @@ def _rules() -> dict[str, Callable[[Sequence[Run]], str]]:
         "if the images are asked about first": images_first,
         "if the names of the two verdicts are swapped": swapped,
         "if lab and work are swapped": places,
+        "if it is not asked first whether int8 loses": anew_first,
+        "if float and int8 must both have lost between lab and work": fall_of_both,
+        "if 'rounding' is not said where calibrating anew makes it worse": worse_anew,
+        "if the median draw is taken of the one that is calibrated anew": one_median("anew", ("anew", 1)),
+        "if the median draw is taken of float at work for the third question": one_median("images", ("float", 1)),
+        "if the geometric mean stands in place of the mean": summed(lambda own: geometric_mean(map(abs, own))),
         **{f"if the limit lies {lies[x < 2]} two points, at {x:g}": limited(x) for x in LIMITS},
         **{
             f"if the limit for what {asked[word]} lies {lies[x < 2]} two points, at {x:g}": one_limit(word, x)
@@ -769,6 +793,25 @@ CASES = (
         "int8 loses 4 points at work, and calibrated anew it is 3 ahead of float", int8=(4.0, 0.0), anew=(-3.0, 0.0)
     ),
     _uneven("the images at work are easier: all three gain 5 points", images=(-5.0, 0.0)),
+    _uneven(
+        "float loses 5 points between the lab and work, and int8, 4.5 behind in the lab, about one",
+        lab=(91.0, 86.5, 86.5),
+        images=(5.0, 0.0),
+    ),
+    _uneven("int8 loses nothing at work, and calibrated anew it loses 5 points", anew=(5.0, 0.0)),
+    _uneven("int8 loses 5 points at work, and calibrated anew 9", int8=(5.0, 0.0), anew=(9.0, 0.0)),
+    _uneven(
+        "calibrated anew, int8 loses 1 point at work with all draws but one, and 12 with that one",
+        one_alone,
+        int8=(5.0, 0.0),
+        anew=(1.0, 11.0),
+    ),
+    _uneven("float loses 1 point at work with all draws but one, and 12 with that one", one_alone, images=(1.0, 11.0)),
+    _uneven(
+        "int8 is 4 points ahead of float at work with all draws but one, and 24 behind with that one",
+        one_alone,
+        int8=(-4.0, 28.0),
+    ),
     _uneven(
         "of 60 points that float gets, int8 loses 1.6 at work, which is more than two percent",
         lab=(60.0, 60.0, 60.0),
