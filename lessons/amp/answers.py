@@ -510,6 +510,39 @@ def arms_in_turn(error):
     return _verdict({arm: mean < 50 for arm, mean in sums.items()})
 
 
+def _one_arm_by(pick, which):
+    """One arm by another number than its mean."""
+
+    def answer(error):
+        runs = {arm: [error(arm, seed=n) for n in range(5)] for arm in ARMS}
+        return _verdict({arm: (pick(own) if arm == which else sum(own) / 5) < 50 for arm, own in runs.items()})
+
+    return answer
+
+
+def without_the_last_network(error):
+    runs = {arm: [error(arm, seed=n) for n in range(5)] for arm in ARMS}
+    return _verdict({arm: sum(own[:4]) / 4 < 50 for arm, own in runs.items()})
+
+
+def order_only_if_alike(error):
+    means = {arm: sum(error(arm, seed=n) for n in range(5)) / 5 for arm in ARMS}
+    found = _verdict({arm: mean < 50 for arm, mean in means.items()})
+    if found == "order" and abs(means["no scaler"] - means["no clipping"]) > 5:
+        return "scaler" if means["no scaler"] < means["no clipping"] else "clipping"
+    return found
+
+
+def a_part_that_costs_ten(error):
+    means = {arm: sum(error(arm, seed=n) for n in range(5)) / 5 for arm in ARMS}
+    sound = means["as found"] < 50 and min(means.values()) > means["as found"] - 10
+    return _verdict({arm: mean < 50 if arm != "as found" else sound for arm, mean in means.items()})
+
+
+def rounded_means(error):
+    return _verdict({arm: round(sum(error(arm, seed=n) for n in range(5)) / 5) < 50 for arm in ARMS})
+
+
 WRONG = {
     "broken_part": [
         blames_the_scaler_of_two,
@@ -530,6 +563,12 @@ WRONG = {
         one_network,
         other_networks_for_each,
         more_runs_for_the_control,
+        *(_one_arm_by(pick, arm) for arm in ("as found", "no autocast") for pick in (max, median)),
+        _one_arm_by(max, "no scaler"),
+        without_the_last_network,
+        order_only_if_alike,
+        a_part_that_costs_ten,
+        rounded_means,
         a_sentence,
     ],
     "train_step": [

@@ -548,6 +548,25 @@ LOOPS = (
         "'precision' stands for a loop that learns only without autocast.",
         learns=ARMS[1:],
     ),
+    _uneven("as found two networks of five have an error of 80, and three of 20", as_found=(20.0, 60.0)),
+    _uneven("as found four networks of five have an error of 40, and one of 97", one_alone, as_found=(40.0, 57.0)),
+    _uneven("without autocast two networks of five have an error of 80, and three of 20", no_autocast=(20.0, 60.0)),
+    _uneven(
+        "without autocast four networks of five have an error of 40, and one of 97", one_alone, no_autocast=(40.0, 57.0)
+    ),
+    _uneven("without the scaler two networks of five have an error of 80, and three of 20", no_scaler=(20.0, 60.0)),
+    _uneven(
+        "without the scaler the fifth network has an error of 97, and the others one of 40",
+        lambda seed: seed == 4,
+        no_scaler=(40.0, 57.0),
+    ),
+    _uneven(
+        "without the scaler the error is 20, without clipping 45", no_scaler=(20.0, 0.0), no_clipping=(45.0, 0.0)
+    ),
+    _uneven(
+        "as found the error is 45, and without the scaler 20", as_found=(45.0, 0.0), no_scaler=(20.0, 0.0)
+    ),
+    _uneven("without the scaler the error is 49.7", no_scaler=(49.7, 0.0)),
 )
 
 

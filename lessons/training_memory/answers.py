@@ -259,6 +259,28 @@ def one_frozen_freezes_all(tensors, n_states):
     return 4 * times * sum(own.values())
 
 
+def _of_steps(which):
+    """The highest peak of some of the eight steps, of which all are measured."""
+
+    def answer(peak):
+        every = {arm: [peak(arm, step=step) for step in range(1, 9)] for arm in ARMS}
+        return first_that_fits({arm: max(peaks[step - 1] for step in which) for arm, peaks in every.items()})
+
+    return answer
+
+
+def plain_decides_where(peak):
+    every = {arm: [peak(arm, step=step) for step in range(1, 9)] for arm in ARMS}
+    at = every["plain"].index(max(every["plain"]))
+    return first_that_fits({arm: peaks[at] for arm, peaks in every.items()})
+
+
+def both_on_average(peak):
+    every = {arm: [peak(arm, step=step) for step in range(1, 9)] for arm in ARMS}
+    highest = {arm: max(peaks) for arm, peaks in every.items()}
+    return first_that_fits({**highest, "both": sum(every["both"]) / 8})
+
+
 WRONG = {
     "training_bytes": [
         shared_twice,
@@ -285,6 +307,9 @@ WRONG = {
         one_step_only,
         without_plain,
         half_of_it_is_states,
+        *(_of_steps(set(range(1, 9)) - {left_out}) for left_out in (2, 3, 4, 7, 8)),
+        plain_decides_where,
+        both_on_average,
         says_nothing,
     ],
     "checkpointed_peak": [

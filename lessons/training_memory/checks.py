@@ -297,6 +297,44 @@ DEVICES = (
         states=30.0,
         temporaries=90.5,
     ),
+    _device(
+        "checkpoints",
+        "the last batch is the longest: the plain training needs 111 MiB there and 90 before, and SGD 101",
+        "The last step needs more than all others here, in the plain training and with SGD. An arm fits if all eight of its steps do.",
+        inside=70.0,
+        states=10.0,
+        lengths=(1.0,) * 7 + (1.3,),
+    ),
+    _device(
+        "both",
+        "the first batch is the longest, so SGD is at its highest there, and the plain training later, when the states are there",
+        "The arms have their highest steps at different places here: SGD in the first, plain and checkpoints later. Measure how high each "
+        "arm gets, and work nothing out from another arm.",
+        inside=60.0,
+        states=40.0,
+        temporaries=55.0,
+        lengths=(1.6,) + (1.0,) * 7,
+    ),
+    _device(
+        "neither",
+        "the batch of step 5 is twice as long as the others: with both changes it needs 108 MiB, and the others 84",
+        "In one step even both changes together need more than 100 MiB here. All eight steps count for this arm, too.",
+        inside=120.0,
+        states=30.0,
+        rest=60.0,
+        lengths=(1.0,) * 4 + (2.0,) + (1.0,) * 3,
+    ),
+    *(
+        _device(
+            "checkpoints",
+            f"the batch of step {at} is the longest, and there the plain training and SGD do not fit",
+            f"The training as it is, and the one with SGD, need more than 100 MiB in step {at} here, and in no other. None of the eight steps may be left out.",
+            inside=70.0,
+            states=5.0,
+            lengths=tuple(1.4 if step == at else 1.0 for step in STEPS),
+        )
+        for at in (2, 3, 4, 7)
+    ),
 )
 
 

@@ -581,7 +581,7 @@ def training_bytes_solution(tensors, n_states):
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check makes up several trainings. In some the activations are large, in some the states, and in one the batches are not equally long. (Where something has to change, it never happens that each of the two changes is enough alone.) It looks at how you make your experiment, and then at what you conclude. Up to 2,000 runs are allowed for each experiment.
+# The check makes up several trainings. In some the activations are large, in some the states, and in some the batches are not equally long. (Where something has to change, it never happens that each of the two changes is enough alone.) It looks at how you make your experiment, and then at what you conclude. Up to 2,000 runs are allowed for each experiment.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* In pairs, without a laptop; alone it takes 12. Write four numbers on the board, plain 140, checkpoints 120, SGD 130, both 95, and ask for the conclusion. Then: "Which step would you measure, and why not only that one?" The code is for home.
