@@ -416,6 +416,35 @@ def step_by_step(right):
     return "nothing"
 
 
+def _by_each_mean(right, pick, networks=range(9)):
+    """Not an answer: the rule of the card with another summary over networks."""
+
+    def gap(**moment):
+        anywhere, pattern = ([right(cut, seed=seed, **moment) for seed in networks] for cut in ("anywhere", "2:4"))
+        return pick(anywhere) - pick(pattern)
+
+    after, fresh, stored = gap(anew=1, steps=150), gap(anew=1, steps=0), gap(anew=0, steps=0)
+    return "pattern" if after > 1 else "training" if fresh > 1 else "statistics" if stored > 1 else "nothing"
+
+
+def without_the_first_network(right):
+    return _by_each_mean(right, lambda own: np.mean(own[1:]))
+
+
+def by_the_geometric_mean(right):
+    return _by_each_mean(right, lambda own: np.exp(np.mean(np.log(own))))
+
+
+def training_only_with_a_gap_in_the_report(right):
+    def gap(**moment):
+        return np.mean([right("anywhere", seed=s, **moment) - right("2:4", seed=s, **moment) for s in range(9)])
+
+    stored, fresh, after = gap(anew=0, steps=0), gap(anew=1, steps=0), gap(anew=1, steps=150)
+    if after > 1:
+        return "pattern"
+    return "nothing" if stored <= 1 else "training" if fresh > 1 else "statistics"
+
+
 WRONG = {
     "what_it_cost": [
         believes_the_report,
@@ -443,6 +472,9 @@ WRONG = {
         without_best_and_worst,
         without_the_best,
         middle_between_best_and_worst,
+        without_the_first_network,
+        by_the_geometric_mean,
+        training_only_with_a_gap_in_the_report,
         always_the_pattern,
     ],
     "mask_2_4": [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from statistics import mean, median
+from statistics import geometric_mean, mean, median
 
 import torch
 from hypothesis import strategies as st
@@ -95,9 +95,17 @@ def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
             "if the best and the worst network are left out": trimmed,
             "if the middle between best and worst is taken": midrange,
             "if one network is taken": lambda found: found[0],
+            "if the first network is left out": lambda found: mean(found[1:] or found),
+            "if the geometric mean is taken in place of the mean": lambda found: geometric_mean(max(r, 1e-9) for r in found),
         }.items()
     }
+    counts = {plan: (gap or 0.0) > 1 for plan, gap in gaps.items()}
     return {
+        "if 'training' is said only where the gap of the report counts as well": "pattern"
+        if counts["trained"]
+        else "nothing"
+        if not counts["stored"]
+        else _first_that_counts(gaps),
         "if the first moment at which the gap is small decides": from_the_front,
         "if the size of a gap counts, whatever its sign": _first_that_counts(gaps, size=abs),
         "if two points or more are asked for": _first_that_counts(gaps, limit=2),
@@ -131,6 +139,7 @@ def _networks(
     level: Mapping[str, float] = LEVEL,
     uneven: Mapping[str, float] | None = None,
     alone: float = 0.0,
+    which: Callable[[float], bool] = one_alone,
     scatter: float = 3.0,
 ) -> World:
     """Made-up networks, some of which are better than others by several points, with both kinds of mask.
@@ -142,6 +151,7 @@ def _networks(
         level: what "anywhere" gets right at each moment.
         uneven: moment -> what every third network has in addition there, in points of the gap.
         alone: what a single network has in addition after the training.
+        which: this network.
         scatter: how far networks differ, with both kinds of mask alike.
     """
     gaps = {"stored": stored, "fresh": fresh, "trained": trained}
@@ -154,7 +164,7 @@ def _networks(
         network = scatter * (((seed * 7919 + 13) % 101) / 50 - 1)
         luck = 0.005 * ((7 * seed + 3 * REMOVED.index(removed)) % 5 - 2)
         behind = gaps[plan] + (uneven or {}).get(plan, 0.0) * one_in_three(seed)
-        behind += alone * (one_alone(seed) and plan == "trained")
+        behind += alone * (which(seed) and plan == "trained")
         return level[plan] + network + luck - (behind if removed == "2:4" else 0.0)
 
     return World(said, right or _follows_from, numbered(measure), _own_gaps)
@@ -221,6 +231,25 @@ REPORTED = (
         6,
         0.2,
         alone=2.8,
+        scatter=0.2,
+    ),
+    _networks(
+        "after the training the first network has a gap of 20 points, and the others have none",
+        12,
+        6,
+        0.2,
+        alone=20,
+        which=lambda seed: seed == 0,
+        scatter=0.2,
+    ),
+    _networks("the report shows no gap, with fresh statistics there is one of 4, and after the training none", 0.4, 4, 0.2),
+    _networks(
+        "after the training 2:4 is ahead by 22 points, and one network in three is 35 behind",
+        12,
+        6,
+        -22,
+        level={"stored": 88.0, "fresh": 89.0, "trained": 60.0},
+        uneven={"trained": 57.0},
         scatter=0.2,
     ),
 )
