@@ -288,6 +288,59 @@ def token_by_token(stored, table, rows, tied, kv, length, size):
     return total
 
 
+def _of_quotients(times, decide):
+    """Not an answer: what two questions about the least times say."""
+    helps, costs = decide(*(times[arm] for arm in ARMS))
+    return named({"as it is": 1, "half the bytes": 0.5 if helps else 1, "twice the operations": 2 if costs else 1})
+
+
+def the_least_of_four(ms):
+    return named(of_runs(ms, lambda times: min(times[:4]), seeds=8))
+
+
+def rounded_to_a_tenth(ms):
+    return named(of_runs(ms, lambda times: round(min(times), 1), seeds=9))
+
+
+def twice_by_the_median(ms):
+    least, other = of_runs(ms, seeds=10), of_runs(ms, median, seeds=10)
+    return named({**least, "twice the operations": other["twice the operations"]})
+
+
+def half_by_the_median(ms):
+    least, other = of_runs(ms, seeds=11), of_runs(ms, median, seeds=11)
+    return named({**least, "half the bytes": other["half the bytes"]})
+
+
+def any_change(ms):
+    return _of_quotients(
+        of_runs(ms, seeds=12), lambda was, half, twice: (abs(half - was) > 0.25 * was, abs(twice - was) > 0.25 * was)
+    )
+
+
+def the_seed_of_the_least(ms):
+    runs = [[ms(arm, seed=seed) for arm in ARMS] for seed in range(13)]
+    return named(dict(zip(ARMS, min(runs), strict=True)))
+
+
+def costs_only_if_more_than_is_saved(ms):
+    return _of_quotients(
+        of_runs(ms, seeds=14), lambda was, half, twice: (half < 0.75 * was, twice > 1.25 * was and twice - was > was - half)
+    )
+
+
+def against_the_faster(ms):
+    return _of_quotients(
+        of_runs(ms, seeds=15), lambda was, half, twice: (half < 0.75 * min(was, twice), twice > 1.25 * was)
+    )
+
+
+def against_the_slower(ms):
+    return _of_quotients(
+        of_runs(ms, seeds=16), lambda was, half, twice: (half < 0.75 * was, twice > 1.25 * max(was, half))
+    )
+
+
 WRONG = {
     "what_decides": [
         without_the_operations,
@@ -321,6 +374,15 @@ WRONG = {
         upside_down,
         as_it_is_by_the_median,
         mean_quotients,
+        the_least_of_four,
+        rounded_to_a_tenth,
+        twice_by_the_median,
+        half_by_the_median,
+        any_change,
+        the_seed_of_the_least,
+        costs_only_if_more_than_is_saved,
+        against_the_faster,
+        against_the_slower,
         in_other_words,
     ],
     "token_bytes": [
