@@ -341,8 +341,70 @@ def network_by_network(error):
     return _within(more, 5)
 
 
+def _first_as_good(mean):
+    good = [arm for arm in ("16 bits", "weights", "scale", "both") if mean[arm] <= mean["fp32"] + 5]
+    return "neither" if not good else {"16 bits": "nothing"}.get(good[0], good[0])
+
+
+def both_must_be_as_good(error):
+    mean = mean_errors(error)
+    found = _first_as_good(mean)
+    return found if found == "nothing" or mean["both"] <= mean["fp32"] + 5 else "neither"
+
+
+def nothing_improves(error):
+    mean = mean_errors(error)
+    gained = mean["16 bits"] - min(mean[arm] for arm in ("weights", "scale", "both"))
+    return "nothing" if gained <= 5 else _first_as_good(mean)
+
+
+def compared_with_both(error):
+    mean = mean_errors(error)
+    found = _first_as_good(mean)
+    return found if found in ("nothing", "neither") else _first_as_good({**mean, "fp32": mean["both"]})
+
+
+def also_better_than_16_bits(error):
+    mean = mean_errors(error)
+    if mean["16 bits"] <= mean["fp32"] + 5:
+        return "nothing"
+    bound = min(mean["fp32"] + 5, mean["16 bits"] - 5)
+    return next((arm for arm in ("weights", "scale", "both") if mean[arm] <= bound), "neither")
+
+
+def _with_one(error, arm, of):
+    errors = {
+        one: [error(one, seed=seed) for seed in range(5)] for one in ("fp32", "16 bits", "weights", "scale", "both")
+    }
+    return _first_as_good({one: of(own) if one == arm else fmean(own) for one, own in errors.items()})
+
+
+def worst_network_of_fp32(error):
+    return _with_one(error, "fp32", max)
+
+
+def median_of_fp32(error):
+    return _with_one(error, "fp32", median)
+
+
+def median_of_16_bits(error):
+    return _with_one(error, "16 bits", median)
+
+
+def median_of_both(error):
+    return _with_one(error, "both", median)
+
+
 WRONG = {
     "missing_part": [
+        both_must_be_as_good,
+        nothing_improves,
+        compared_with_both,
+        also_better_than_16_bits,
+        worst_network_of_fp32,
+        median_of_fp32,
+        median_of_16_bits,
+        median_of_both,
         always_the_weights,
         always_the_scale,
         what_improves,

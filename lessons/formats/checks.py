@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from statistics import fmean
+from statistics import fmean, median
 
 from hypothesis import strategies as st
 
@@ -14,6 +14,7 @@ from course_utils.exercises.investigation import (
     Run,
     World,
     by_arm,
+    comes_out,
     investigate,
     means_said,
     not_by_the_mean,
@@ -380,8 +381,41 @@ def _by_the_card(runs: Sequence[Run]) -> str:
 def _own_means(runs: Sequence[Run], got: str) -> str:
     return (
         f"The means of your own runs are: {means_said(runs)}. An arm is as good as fp32 if its mean is at most 5 points higher, and from that "
-        f"{_by_the_card(runs)!r} follows." + not_by_the_mean(got)
+        f"{_by_the_card(runs)!r} follows." + (comes_out(got, _other_rules(runs, got)) or not_by_the_mean(got))
     )
+
+
+def _other_rules(runs: Sequence[Run], got: str) -> list[str]:
+    """Which rules that are not the card's give `got` for these runs: another order, another base, one median."""
+    results = by_arm(runs)
+    mean = {arm: fmean(own) for arm, own in results.items()}
+    said = _by_the_card(runs)
+
+    def by(mean: Mapping[str, float]) -> str:
+        as_good = [arm for arm in ARMS[1:] if mean[arm] <= mean["fp32"] + 5]
+        return "neither" if not as_good else "nothing" if as_good[0] == "16 bits" else as_good[0]
+
+    parts = ("weights", "scale", "both")
+    gained = mean["16 bits"] - min(mean[arm] for arm in parts)
+    cured = [arm for arm in parts if mean[arm] <= min(mean["fp32"] + 5, mean["16 bits"] - 5)]
+    others = {
+        "if both together must be as good as fp32 before one part is named": (
+            "neither" if said in parts and mean["both"] > mean["fp32"] + 5 else said
+        ),
+        "if 'nothing' is said wherever no part improves the training": "nothing" if gained <= 5 else said,
+        "if each part is compared with both together, and not with fp32": (
+            by({**mean, "fp32": mean["both"]}) if said in parts else said
+        ),
+        "if a part must also be 5 points better than 16 bits": (
+            said if said == "nothing" else cured[0] if cured else "neither"
+        ),
+        "if the worst network of fp32 stands in place of its mean": by({**mean, "fp32": max(results["fp32"])}),
+        **{
+            f"if the median of {arm!r} stands in place of its mean": by({**mean, arm: median(results[arm])})
+            for arm in ("fp32", "16 bits", "both")
+        },
+    }
+    return [how for how, conclusion in others.items() if conclusion == got]
 
 
 def _uneven(said: str, which: Callable[[float], bool] = one_in_three, **adds: tuple[float, float]) -> World:
@@ -468,6 +502,40 @@ TRAININGS = (
         one_alone,
         weights=(3.0, 7.0),
     ),
+    _uneven(
+        "fp32 weights alone are as good as fp32, and both together are 9 points worse",
+        weights=(1.0, 0.0),
+        both=(9.0, 0.0),
+    ),
+    _uneven(
+        "16 bits are 10 points worse than fp32, and each part makes the training worse still",
+        low=(10.0, 0.0),
+        weights=(20.0, 0.0),
+        scale=(20.0, 0.0),
+        both=(15.0, 0.0),
+    ),
+    _uneven(
+        "fp32 weights alone are 4 points worse than fp32, and both together 4 points better",
+        weights=(4.0, 0.0),
+        both=(-4.0, 0.0),
+    ),
+    _uneven(
+        "16 bits are 6.5 points worse than fp32, and with fp32 weights 4 points", low=(6.5, 0.0), weights=(4.0, 0.0)
+    ),
+    _uneven(
+        "a single network is 15 points worse in fp32; with fp32 weights all are 10 points worse than the others in fp32",
+        one_alone,
+        fp32=(0.0, 15.0),
+        weights=(10.0, 0.0),
+    ),
+    _uneven(
+        "a single network is 15 points worse in fp32; with fp32 weights all are 7 points worse than the others in fp32",
+        one_alone,
+        fp32=(0.0, 15.0),
+        weights=(7.0, 0.0),
+    ),
+    _uneven("in 16 bits a single network fails, and the others are near fp32", one_alone, low=(1.0, 40.0)),
+    _uneven("with both parts a single network fails, and the others are near fp32", one_alone, both=(1.0, 40.0)),
 )
 
 
