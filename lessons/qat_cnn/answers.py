@@ -307,6 +307,58 @@ def activations_first(right):
     return "neither"
 
 
+def only_where_both_work(right):
+    mean = table_of(right)
+    found = by_the_card(mean)
+    works = mean["float"] - mean["both fast"] < (mean["float"] - mean["QAT"]) / 2
+    return found if works or found == "nothing" else "neither"
+
+
+def activations_against_the_weights(right):
+    """The second repair must leave less than half of what the first one leaves."""
+    mean = table_of(right)
+    found = by_the_card(mean)
+    if found != "activations" or mean["float"] - mean[REPAIRS[found]] < (mean["float"] - mean["fast weights"]) / 2:
+        return found
+    return "both" if mean["float"] - mean["both fast"] < (mean["float"] - mean["QAT"]) / 2 else "neither"
+
+
+def both_against_the_better_one(right):
+    mean = table_of(right)
+    found = by_the_card(mean)
+    left = mean["float"] - max(mean["fast weights"], mean["fast activations"])
+    return "neither" if found == "both" and mean["float"] - mean["both fast"] >= left / 2 else found
+
+
+def _failing(right, needed):
+    pairs = [(right("float", seed=seed), right("QAT", seed=seed)) for seed in range(5)]
+    mean = table_of(right)
+    if sum(own - its > 2 for own, its in pairs) < needed:
+        return "nothing"
+    loss = {name: mean["float"] - mean[arm] for name, arm in REPAIRS.items()}
+    return next((name for name in REPAIRS if loss[name] < (mean["float"] - mean["QAT"]) / 2), "neither")
+
+
+def most_networks_must_fail(right):
+    return _failing(right, 3)
+
+
+def one_network_is_enough(right):
+    return _failing(right, 1)
+
+
+def _with_the_median(right, arm):
+    return by_the_card({**table_of(right), arm: float(np.median([right(arm, seed=seed) for seed in range(5)]))})
+
+
+def median_of_the_activations(right):
+    return _with_the_median(right, "fast activations")
+
+
+def median_of_both_fast(right):
+    return _with_the_median(right, "both fast")
+
+
 def never_neither(right):
     """Somebody must be to blame."""
     found = by_the_card(table_of(right))
@@ -344,6 +396,13 @@ def network_by_network(right):
 
 WRONG = {
     "why_it_failed": [
+        only_where_both_work,
+        activations_against_the_weights,
+        both_against_the_better_one,
+        most_networks_must_fail,
+        one_network_is_enough,
+        median_of_the_activations,
+        median_of_both_fast,
         believes_the_colleague,
         any_gain,
         near_float,
