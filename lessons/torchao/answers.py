@@ -267,6 +267,40 @@ def by_the_worst_layer(error):
     return verdict(*over(error, layers=range(12), pick=max))
 
 
+def a_tenth_of_a_point(error):
+    mean = over(error)
+    return "nothing" if mean[0] - mean[3] <= 0.1 else verdict(*mean, least=0)
+
+
+def a_drop_anywhere(error):
+    mean = over(error)
+    return "nothing" if mean[0] - min(mean) <= mean[0] / 10 else verdict(*mean, least=-9)
+
+
+def a_share_for_each_layer(error):
+    rows = [[error(how, layer=n) for how in WAYS] for n in range(8)]
+    if fmean(1 - row[3] / row[0] for row in rows) <= 0.1:
+        return "nothing"
+    return verdict(*map(fmean, zip(*rows, strict=True)), least=-9)
+
+
+def _with_the_median(error, how):
+    mean = dict(zip(WAYS, over(error), strict=True))
+    return verdict(*{**mean, how: median(error(how, layer=n) for n in range(8))}.values())
+
+
+def median_of_symmetric(error):
+    return _with_the_median(error, "symmetric")
+
+
+def median_of_zero_point(error):
+    return _with_the_median(error, "zero point")
+
+
+def median_of_packed(error):
+    return _with_the_median(error, "packed")
+
+
 def size_of_a_part(error):
     return verdict(*over(error), size=abs)
 
@@ -386,6 +420,12 @@ WRONG = {
         by_the_worst_layer,
         without_the_extremes,
         the_first_of_more_than_half,
+        a_tenth_of_a_point,
+        a_drop_anywhere,
+        a_share_for_each_layer,
+        median_of_symmetric,
+        median_of_zero_point,
+        median_of_packed,
         size_of_a_part,
         size_of_the_drop,
         any_drop_counts,

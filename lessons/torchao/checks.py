@@ -406,6 +406,42 @@ NETWORKS = (
         "Two steps have more than half of the drop each here, because the third makes the error larger. The rule asks for the step with the "
         "largest part.",
     ),
+    World(
+        "in the mean the four errors are 0.6, 0.52, 0.518 and 0.515 %: the drop is 0.085 points, 14 % of clipped",
+        "clip",
+        _network(0.6, 0.52, 0.518, 0.515),
+        "The drop is less than a tenth of a point here, and 14 % of the error of clipped. A tenth of *clipped* is asked for, and not 0.1.",
+    ),
+    World(
+        "in the mean the four errors are 2, 1, 1.5 and 1.95 %: symmetric has half of the error, and packed hardly less than clipped",
+        "nothing",
+        _network(2.0, 1.0, 1.5, 1.95),
+        "One of the ways between is far better than clipped here, and packed is not. The drop goes from clipped to packed.",
+    ),
+    World(
+        "in most layers the four errors are 10, 2, 1.9 and 1.8 %, and in one layer of four 10, 28, 1.9 and 1.8: in the mean the zero point has most",
+        "zero point",
+        _network(10.0, 2.0, 1.9, 1.8, odd=_ways(10.0, 28.0, 1.9, 1.8)),
+        "In a few layers the error of symmetric is very large here. Its mean counts, as those of the three others do.",
+    ),
+    World(
+        "in most layers the four errors are 10, 9.9, 2 and 1.8 %, and in one layer of four 10, 9.9, 32 and 1.8: in the mean the packing has most",
+        "packing",
+        _network(10.0, 9.9, 2.0, 1.8, odd=_ways(10.0, 9.9, 32.0, 1.8)),
+        "In a few layers the error of zero point is very large here. Its mean counts as well, and so the packing wins most.",
+    ),
+    World(
+        "in most layers the four errors are 10, 7.5, 7.4 and 2 %, and in one layer of four 10, 7.5, 7.4 and 20: in the mean the clip has most",
+        "clip",
+        _network(10.0, 7.5, 7.4, 2.0, odd=_ways(10.0, 7.5, 7.4, 20.0)),
+        "In a few layers the error of packed is very large here. Its mean counts as well, and so the packing wins little.",
+    ),
+    World(
+        "in most layers the four errors are 1, 0.6, 0.59 and 0.58 %, and in one layer of four 90, 89.5, 89.4 and 89.3: the drop is 2 % of clipped",
+        "nothing",
+        _network(1.0, 0.6, 0.59, 0.58, odd=_ways(90.0, 89.5, 89.4, 89.3)),
+        "In most layers the drop is 42 % of clipped here, and of the means it is about 2 %. By the card the means are compared, and no shares are averaged.",
+    ),
 )
 
 
