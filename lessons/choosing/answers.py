@@ -313,6 +313,37 @@ def cheap_below_a_twentieth(ms):
     return _paid(*_extras(times), times["throughout", 1], cheap=0.05)
 
 
+def _with_the_mean(ms, way, batch):
+    times = {**_times(ms), (way, batch): sum(ms(way, batch=batch, seed=s) for s in range(5)) / 5}
+    return _paid(*_extras(times), times["throughout", 1])
+
+
+def mean_of_throughout_at_four(ms):
+    return _with_the_mean(ms, "throughout", 4)
+
+
+def mean_of_the_round_trips_at_one(ms):
+    return _with_the_mean(ms, "round trips", 1)
+
+
+def cheap_at_one_or_at_four(ms):
+    times = _times(ms)
+    one, four = _extras(times)
+    return "cheap" if four < times["throughout", 4] / 10 else _paid(one, four, times["throughout", 1])
+
+
+def cheap_for_each_of_four(ms):
+    times = _times(ms)
+    one, four = _extras(times)
+    return "cheap" if four / 4 < times["throughout", 1] / 10 else _paid(one, four, 0)
+
+
+def size_of_the_growth(ms):
+    times = _times(ms)
+    one, four = _extras(times)
+    return _paid(one, one + abs(four - one), times["throughout", 1])
+
+
 def size_of_the_extra(ms):
     times = _times(ms)
     return _paid(*map(abs, _extras(times)), times["throughout", 1])
@@ -415,6 +446,11 @@ WRONG = {
         cheap_in_milliseconds,
         cheap_below_a_fifth,
         cheap_below_a_twentieth,
+        mean_of_throughout_at_four,
+        mean_of_the_round_trips_at_one,
+        cheap_at_one_or_at_four,
+        cheap_for_each_of_four,
+        size_of_the_growth,
         size_of_the_extra,
         a_tenth_at_four_images,
         one_image_alone,

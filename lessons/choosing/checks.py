@@ -564,10 +564,11 @@ def _network(
     extra: tuple[float, float],
     disturbed: tuple[int, ...] = (),
     slow: float = 1.5,
+    cells: tuple[tuple[str, int], ...] = (("throughout", 1), ("round trips", 4)),
 ) -> World:
     """A network with these milliseconds a call and an image; another program makes some of five runs longer.
 
-    It disturbs throughout at one image, and the round trips at four, so that a mean of runs shifts both extras.
+    By default it disturbs throughout at one image, and the round trips at four, so that a mean of runs shifts both extras.
 
     Args:
         right, said, hint: of the world.
@@ -575,6 +576,7 @@ def _network(
         extra: what the round trips take more, once a call and for each image.
         disturbed: which of five seeds are, in the order in which they are asked for.
         slow: how many times as long a disturbed run takes.
+        cells: which way at which batch is disturbed.
     """
 
     def ms(way: str, number: int, *, batch: float, seed: float) -> float:
@@ -583,7 +585,7 @@ def _network(
         trips = way == "round trips"
         call, image = (own + more * trips for own, more in zip(throughout, extra, strict=True))
         turn = int(seed) % 5
-        hit = turn in disturbed and (batch > 1 if trips else batch == 1)
+        hit = turn in disturbed and (way, 1 if batch == 1 else 4) in cells
         return (call + image * batch) * (slow if hit else 1 + 0.0005 * turn)
 
     return World(said, right, numbered(ms), hint)
@@ -702,6 +704,46 @@ NETWORKS = (
         throughout=(1.0, 4.0),
         extra=(1.2, 0.4),
         disturbed=(0, 1, 3, 4),
+    ),
+    _network(
+        "per number",
+        "the extra is 1.6 ms at one image and grows by 1.2 an image; four of five runs of throughout at four images take half as long again",
+        "Most runs of throughout at four images are disturbed here. The least time counts there, as it does in the other three.",
+        throughout=(1.0, 4.0),
+        extra=(0.4, 1.2),
+        disturbed=(0, 1, 3, 4),
+        cells=(("throughout", 4),),
+    ),
+    _network(
+        "cheap",
+        "the extra is 0.3 ms at one image, 6 % of throughout; four of five runs of the round trips at one image take half as long again",
+        "Most runs of the round trips at one image are disturbed here. The least time counts there, as it does in the other three.",
+        throughout=(1.0, 4.0),
+        extra=(0.1, 0.2),
+        disturbed=(0, 1, 3, 4),
+        cells=(("round trips", 1),),
+    ),
+    _network(
+        "per call",
+        "the extra is 0.6 ms at one image, 15 % of throughout, and 0.9 at four, which is 0.225 for each of them",
+        "At four images the extra is 0.9 ms here, and for each of them 0.225, less than a tenth of throughout at one. The card asks for the extra "
+        "at one image, which is 0.6.",
+        throughout=(3.4, 0.6),
+        extra=(0.5, 0.1),
+    ),
+    _network(
+        "per call",
+        "the extra is 0.6 ms at one image, 15 % of throughout, and 0.9 at four, 9 % of throughout",
+        "The extra is below a tenth of throughout at four images here, and above it at one. The card asks at one image.",
+        throughout=(2.0, 2.0),
+        extra=(0.5, 0.1),
+    ),
+    _network(
+        "per call",
+        "the extra is 2.0 ms at one image and −2.5 at four: it falls",
+        "The extra falls with the images here, from 2.0 ms to −2.5, so nothing of it grows. Keep the sign of the growth.",
+        throughout=(1.0, 4.0),
+        extra=(3.5, -1.5),
     ),
 )
 
