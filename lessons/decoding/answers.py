@@ -531,6 +531,24 @@ def piece_by_piece(rise):
     return "both" if len(findings) == 2 else (findings or ["neither"])[0]
 
 
+def rounded_costs(rise):
+    return by_factors({case: round(cost) for case, cost in four_costs(rise, pieces=6).items()})
+
+
+def scales_by_quotients(rise):
+    of = by_pieces(rise)
+    mean = {case: fmean(costs) for case, costs in of.items()}
+    scales = fmean(token / channel for token, channel in zip(of["keys", 0], of["keys", 1], strict=True))
+    return named(scales > 2, min(mean["keys", 0], mean["keys", 1]) > 2 * min(mean["values", 0], mean["values", 1]))
+
+
+def values_at_the_better_of_each_piece(rise):
+    of = by_pieces(rise)
+    mean = {case: fmean(costs) for case, costs in of.items()}
+    values = fmean(map(min, of["values", 0], of["values", 1]))
+    return named(mean["keys", 0] > 2 * mean["keys", 1], min(mean["keys", 0], mean["keys", 1]) > 2 * values)
+
+
 WRONG = {
     "keys_or_scales": [
         keys_at_a_scale_a_token,
@@ -571,6 +589,9 @@ WRONG = {
         at_the_worse_scale,
         scales_of_the_values,
         the_first_piece,
+        rounded_costs,
+        scales_by_quotients,
+        values_at_the_better_of_each_piece,
         always_both,
     ],
     "cache_bytes": [

@@ -789,6 +789,7 @@ PLANTED = (  # what is true, mean costs in per cent, how far pieces lie apart
     ("the keys cost a little less than twice as much as the values.", _costs(23.4, 24, 12, 12.5), 0.005),
     ("a scale for each token costs the keys a little more than twice as much.", _costs(24.6, 12, 12, 12.5), 0.005),
     ("a scale for each token costs the keys a little less than twice as much.", _costs(23.4, 12, 12, 12.5), 0.005),
+    ("all costs are small, and a scale for each token costs the keys 2.1 times as much.", _costs(3.4, 1.6, 1.5, 1.6), 0.005),
 )
 
 
@@ -824,6 +825,13 @@ def _dear(dear: float, cheap: float, where: Callable[[int, int], bool]) -> Calla
     return lambda tensor, channels, piece: 12.0 if tensor == "values" else dear if where(piece, channels) else cheap
 
 
+def _dear_where_scales_matter(tensor: str, channels: int, piece: int) -> float:
+    """A scale for each token costs more than twice as much in the mean, and in most pieces hardly more."""
+    if tensor == "values":
+        return 12.0
+    return ((10.0, 9.0), (110.0, 40.0))[piece % 3 == 0][channels]
+
+
 ROUNDED = (
     *_planted(),
     _uneven(_other_pieces),
@@ -836,6 +844,8 @@ ROUNDED = (
     _uneven(_dear(76, 4, lambda piece, channels: piece % 2 == 1)),
     _uneven(_dear(1000, 10, lambda piece, channels: piece == 1)),
     _uneven(_dear(25, 4, lambda piece, channels: piece != 2)),  # a single cheap piece counts as well
+    _uneven(_dear_where_scales_matter),
+    _uneven(lambda tensor, channels, piece: 40.0 if tensor == "keys" else 45.0 if (piece + channels) % 2 else 15.0),
 )
 
 

@@ -217,6 +217,25 @@ def draw_after_draw(rise):
     return named(total)
 
 
+def levels_before_the_gain(rise):
+    found = named(of_draws(rise), least=-math.inf)
+    return found if found == "levels" else named(of_draws(rise))
+
+
+def levels_without_the_sign(rise):
+    mean = of_draws(rise)
+    return named({**mean, "same levels": mean["nearest"] - abs(mean["nearest"] - mean["same levels"])})
+
+
+def the_first_three(rise):
+    return named(of_draws(rise, lambda draws: fmean(draws[:3])))
+
+
+def quotients_to_the_nearest(rise):
+    each = [{way: rise(way, draw=draw) for way in WAYS} for draw in range(6)]
+    return named({way: fmean(one[way] / one["nearest"] for one in each) for way in WAYS})
+
+
 WRONG = {
     "what_helps": [
         without_controls,
@@ -251,6 +270,10 @@ WRONG = {
         gains_with_the_wrong_sign,
         rises_compared,
         quotients_of_draws,
+        levels_before_the_gain,
+        levels_without_the_sign,
+        the_first_three,
+        quotients_to_the_nearest,
         stops_when_it_knows,
     ]
 }

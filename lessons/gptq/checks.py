@@ -204,6 +204,10 @@ MODELS = (
     _model("wrong pairs do very well in one draw of three", (17, 7, 7, 15), (17, 7, 7, 0.01)),
     _model("round-to-nearest does badly in one draw of three", (10, 12, 11.5, 90), (60, 12, 11.5, 90)),
     _model("GPTQ does badly in one draw of three, and gains enough in the mean", (12, 3, 3, 60), (12, 20, 20, 60)),
+    _model("GPTQ gains a twentieth, and with the same levels nothing", (20, 19, 19.9, 30)),
+    _model("with the same levels the rise is larger than that of nearest", (17, 7, 27, 60)),
+    _model("GPTQ fails from the fourth draw on", (17, 7, 7, 60), (17, 60, 60, 60), lambda draw: draw > 2),
+    _model("GPTQ loses a little in most draws, and nearest fails in one of three", (10, 14, 13.5, 90), (60, 14, 13.5, 90)),
 )
 
 
