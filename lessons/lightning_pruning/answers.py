@@ -130,6 +130,53 @@ def with_an_array(distance):
     return in_words(back.tolist())
 
 
+def _tried(distance, steps=50):
+    """Not an answer: the distances with a rewind, and those without."""
+    return [[distance(how, pruning=k, steps=steps) for k in (1, 2, 3, 4)] for how in ("rewind", "no rewind")]
+
+
+def _in_words(back):
+    return "always" if all(back) else "not always" if any(back) else "never"
+
+
+def below_a_quarter(distance):
+    return _in_words([own < 0.25 * without for own, without in zip(*_tried(distance), strict=True)])
+
+
+def below_a_fixed_limit(distance):
+    return _in_words([own < 1e-3 for own in _tried(distance)[0]])
+
+
+def below_a_small_limit(distance):
+    return _in_words([own < 1e-6 for own in _tried(distance)[0]])
+
+
+def skips_the_second(distance):
+    own, without = _tried(distance)
+    return _in_words([own[k] < 0.01 * without[k] for k in (0, 2, 3)])
+
+
+def skips_the_third(distance):
+    own, without = _tried(distance)
+    return _in_words([own[k] < 0.01 * without[k] for k in (0, 1, 3)])
+
+
+def beside_the_first_distance(distance):
+    own, without = _tried(distance)
+    return _in_words([one < 0.01 * without[0] for one in own])
+
+
+def never_without_the_first(distance):
+    back = [own < 0.01 * without for own, without in zip(*_tried(distance), strict=True)]
+    return "always" if all(back) else "not always" if back[0] else "never"
+
+
+def by_what_is_added(distance):
+    own, without = _tried(distance)
+    added = [one < 0.01 * without[k] or (k > 0 and one <= own[k - 1]) for k, one in enumerate(own)]
+    return _in_words(added)
+
+
 WRONG = {
     "rewinds": [
         without_training_beside,
@@ -140,6 +187,14 @@ WRONG = {
         nearer_is_enough,
         looks_once,
         without_a_control,
+        below_a_quarter,
+        below_a_fixed_limit,
+        below_a_small_limit,
+        skips_the_second,
+        skips_the_third,
+        beside_the_first_distance,
+        never_without_the_first,
+        by_what_is_added,
     ],
     "even_schedule": [
         adds_up,

@@ -143,19 +143,30 @@ def _as_the_callback_takes_it(value: object, epochs: list[int], sparsity: float)
     return plain
 
 
-def _callback(back: tuple[float, float, float, float], leftover: float = 0.0):
+def _callback(
+    back: tuple[float, float, float, float],
+    leftover: float = 0.0,
+    *,
+    sizes: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0),
+    stays: bool = False,
+):
     """A made-up callback: how far the weights are from the first ones, directly after each of four prunings.
 
     Args:
         back: for each pruning, which part of the way to the first weights its rewind goes.
         leftover: how far a finished rewind stays away all the same.
+        sizes: of the steps before each pruning, beside those of the other callbacks.
+        stays: whether a rewind goes to the weights before the first pruning.
     """
 
     def measure(arm: str, number: int, pruning: int, steps: int) -> float:
-        trained = 0.001 * max(steps, 0) * max(int(pruning), 1) ** 0.8
+        at = min(max(int(pruning), 1), 4) - 1
+        trained = 0.001 * sizes[at] * max(steps, 0) * max(int(pruning), 1) ** 0.8
         if arm == "no rewind":
             return trained
-        part = back[min(max(int(pruning), 1), 4) - 1]
+        if stays:
+            return 0.001 * max(steps, 0)
+        part = back[at]
         return max(trained * (1 - part), leftover if steps else 0.0)
 
     return measure
@@ -201,6 +212,58 @@ CALLBACKS = (
         _callback((0.5, 0.5, 0.5, 0.5)),
         "Half of the way back is nearer to the first weights, and not at them. The distance must be small beside the one "
         "without a rewind.",
+    ),
+    World(
+        "each rewind goes four fifths of the way back.",
+        "never",
+        _callback((0.8, 0.8, 0.8, 0.8)),
+        "A fifth of the distance is left here, and that is no rounding. Rounding leaves less than a thousandth of the distance without a "
+        "rewind.",
+    ),
+    World(
+        "no rewind is done at all, and the training moves the weights by less than 0.0001.",
+        "never",
+        _callback((0, 0, 0, 0), sizes=(1e-4, 1e-4, 1e-4, 1e-4)),
+        "All distances are small here, with and without rewind, and alike. A fixed limit does not tell what is small: compare with the "
+        "run without a rewind.",
+    ),
+    World(
+        "each rewind goes back but for 0.005, where the training moves the weights by 10 and more.",
+        "always",
+        _callback((1, 1, 1, 1), leftover=0.005, sizes=(1e4, 1e4, 1e4, 1e4)),
+        "The weights are large here, and so is what rounding leaves of them: 0.005 beside 10 and more. Compare with the run without a "
+        "rewind, and not with a fixed limit.",
+    ),
+    World(
+        "the second rewind alone is not done.",
+        "not always",
+        _callback((1, 0, 1, 1)),
+        "Here one rewind in the middle fails, and those before and behind it are right. Ask each of the four.",
+    ),
+    World(
+        "the third rewind alone is not done.",
+        "not always",
+        _callback((1, 1, 0, 1)),
+        "Of the four rewinds the third fails here, and no other. Each of the four counts.",
+    ),
+    World(
+        "the fourth rewind alone is not done, and the training before it is short.",
+        "not always",
+        _callback((1, 1, 1, 0), sizes=(1.0, 1.0, 1.0, 1e-3)),
+        "The last rewind fails here, after a training that moved the weights little. Compare each pruning with the run without "
+        "rewind at the same pruning.",
+    ),
+    World(
+        "the first rewind alone is not done, and the training before it is short.",
+        "not always",
+        _callback((0, 1, 1, 1), sizes=(1e-3, 1.0, 1.0, 1.0)),
+        "The first rewind fails here, after a short training, and the three others are right: that is neither never nor always.",
+    ),
+    World(
+        "each rewind goes to the weights before the first pruning, which had been trained.",
+        "never",
+        _callback((0, 0, 0, 0), stays=True),
+        "Here the distance does not grow from one pruning to the next, and yet no rewind reaches the first weights.",
     ),
 )
 

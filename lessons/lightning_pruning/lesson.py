@@ -479,7 +479,7 @@ def even_schedule_solution(epochs, sparsity):
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check hands your function the instruments of several made-up callbacks. It wants the same numbers of prunings and steps with and without rewind, and looks at each of the four prunings. A made-up fit takes no time.
+# The check hands your function the instruments of several made-up callbacks. It wants the same numbers of prunings and steps with and without rewind, and looks at each of the four prunings. What rounding leaves is less than a thousandth of the distance without a rewind, at the same pruning and after the same steps; where a tenth of that distance or more is left, the rewind did not go back. A made-up fit takes no time.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* In pairs, without a laptop: "Which runs do you make? With how many steps? What would a callback have to do to pass your test and still be wrong?" Collect: each of the four prunings, with and without rewind, the same number of steps for both, and not 0 steps, where nobody has left the first weights. Then two tests that pass what is wrong: whoever looks at pruning 1 alone passes `ModelPruning`; whoever looks at 0 steps passes everything. How small is "back"? Beside the distance without rewind: 0.0000001 beside 0.008 is rounding. On the board: 0, 0.008, 0.018, 0.027 is "not always". The code is for home.
