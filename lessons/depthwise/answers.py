@@ -346,6 +346,58 @@ def says_recipe(lost):
     return "recipe" if found == "training" else found
 
 
+def _in_cells(lost, **changed):
+    """By the card, with another number in a cell: `o0`, `d0`, `o1`, `d1`."""
+    mean = means_of(lost)
+    cells = {"o0": ("ordinary", 0), "d0": ("depthwise", 0), "o1": ("ordinary", 1), "d1": ("depthwise", 1)}
+    own = {name: mean[cell] for name, cell in cells.items()}
+    return by_the_card({**mean, **{cells[name]: of(own) for name, of in changed.items()}})
+
+
+def any_difference_of_the_architecture(lost):
+    return _in_cells(lost, d0=lambda own: own["o0"] + abs(own["d0"] - own["o0"]))
+
+
+def any_difference_of_both(lost):
+    return _in_cells(lost, d1=lambda own: own["o0"] + abs(own["d1"] - own["o0"]))
+
+
+def the_loss_of_the_architecture_itself(lost):
+    return _in_cells(lost, d0=lambda own: own["o0"] + own["d0"])
+
+
+def together_where_both_lose_most(lost):
+    mean = means_of(lost)
+    found = by_the_card(mean)
+    more = mean["depthwise", 1] - max(mean["depthwise", 0], mean["ordinary", 1])
+    return "together" if found != "nothing" and more > 3 else found
+
+
+def above_the_least(lost):
+    return _in_cells(lost, o0=lambda own: min(own.values()))
+
+
+def cut_off_at_zero(lost):
+    return by_the_card(means_of(lost, of=lambda losses: fmean(max(one, 0) for one in losses)))
+
+
+def _with_the_median(lost, network, decay):
+    losses = [lost(network, decay=decay, seed=n) for n in SEEDS]
+    return by_the_card({**means_of(lost), (network, decay): median(losses)})
+
+
+def median_of_the_base(lost):
+    return _with_the_median(lost, "ordinary", 0)
+
+
+def median_of_the_architecture(lost):
+    return _with_the_median(lost, "depthwise", 0)
+
+
+def median_of_the_decay(lost):
+    return _with_the_median(lost, "ordinary", 1)
+
+
 def always_together(lost):
     means_of(lost)
     return "together"
@@ -385,6 +437,15 @@ def seed_by_seed(lost):
 
 WRONG = {
     "what_did_it": [
+        any_difference_of_the_architecture,
+        any_difference_of_both,
+        the_loss_of_the_architecture_itself,
+        together_where_both_lose_most,
+        above_the_least,
+        cut_off_at_zero,
+        median_of_the_base,
+        median_of_the_architecture,
+        median_of_the_decay,
         by_averages,
         from_the_corner,
         asks_for_the_architecture,
