@@ -232,6 +232,127 @@ def twice_a_gain_of_even(errors):
     return _by_limits(errors, even_over_labels=100)
 
 
+def _from_three(errors, word):
+    """Not an answer: a word by the three errors, each at its best rate."""
+    return word(*map(min, _means(errors).values()))
+
+
+def classes_before_sureness(errors):
+    def word(labels, even, soft):
+        if labels - soft <= 50:
+            return "nothing"
+        if labels - even <= 50:
+            return "classes"
+        return "both" if even - soft > 50 else "sureness"
+
+    return _from_three(errors, word)
+
+
+def nothing_unless_a_part_gains(errors):
+    def word(labels, even, soft):
+        return {(1, 1): "both", (1, 0): "sureness", (0, 1): "classes", (0, 0): "nothing"}[
+            labels - even > 50, even - soft > 50
+        ]
+
+    return _from_three(errors, word)
+
+
+def distances_without_a_sign(errors):
+    def word(labels, even, soft):
+        if abs(labels - soft) <= 50:
+            return "nothing"
+        if abs(even - soft) <= 50:
+            return "sureness"
+        return "both" if abs(labels - even) > 50 else "classes"
+
+    return _from_three(errors, word)
+
+
+def even_without_a_sign(errors):
+    def word(labels, even, soft):
+        if labels - soft <= 50:
+            return "nothing"
+        if even - soft <= 50:
+            return "sureness"
+        return "both" if abs(labels - even) > 50 else "classes"
+
+    return _from_three(errors, word)
+
+
+def soft_and_even_without_a_sign(errors):
+    def word(labels, even, soft):
+        if labels - soft <= 50:
+            return "nothing"
+        if abs(even - soft) <= 50:
+            return "sureness"
+        return "both" if labels - even > 50 else "classes"
+
+    return _from_three(errors, word)
+
+
+def a_gain_from_45_on(errors):
+    return _said(*map(min, _means(errors).values()), least=45)
+
+
+def a_gain_from_60_on(errors):
+    return _said(*map(min, _means(errors).values()), least=60)
+
+
+def _summed_up(errors, of, read=None):
+    """Not an answer: the rule of the card where `of` chooses the rate and `read` is read there."""
+    best = []
+    for kind in ("labels", "even", "soft"):
+        rows = [[errors(kind, seed=n, lr=rate) for n in range(5)] for rate in RATES]
+        best.append((read or of)(min(rows, key=of)))
+    return _said(*best)
+
+
+def without_the_first_student(errors):
+    return _summed_up(errors, lambda row: statistics.mean(row[1:]))
+
+
+def by_the_geometric_mean(errors):
+    return _summed_up(errors, statistics.geometric_mean)
+
+
+def the_median_chooses_the_rate(errors):
+    return _summed_up(errors, statistics.median, statistics.mean)
+
+
+def the_worst_student_chooses_the_rate(errors):
+    return _summed_up(errors, max, statistics.mean)
+
+
+def each_student_at_its_own_rate(errors):
+    return _said(
+        *(
+            statistics.mean(min(errors(kind, seed=n, lr=rate) for rate in RATES) for n in range(5))
+            for kind in ("labels", "even", "soft")
+        )
+    )
+
+
+def even_at_our_rate(errors):
+    means = _means(errors)
+    return _said(min(means["labels"]), means["even"][2], min(means["soft"]))
+
+
+def even_may_gain_for_soft(errors):
+    def word(labels, even, soft):
+        if labels - min(even, soft) <= 50:
+            return "nothing"
+        if even - soft <= 50:
+            return "sureness"
+        return "both" if labels - even > 50 else "classes"
+
+    return _from_three(errors, word)
+
+
+def soft_at_our_rate(errors):
+    means = _means(errors)
+    return _said(min(means["labels"]), min(means["even"]), means["soft"][2])
+
+
 def without_square(student, teacher, labels, T, alpha):
     soft = F.kl_div(F.log_softmax(student / T, 1), F.softmax(teacher.detach() / T, 1), reduction="batchmean")
     return alpha * soft + (1 - alpha) * F.cross_entropy(student, labels)
@@ -349,6 +470,21 @@ WRONG = {
         half_a_gain_over_even,
         half_a_gain_of_even,
         twice_a_gain_of_even,
+        classes_before_sureness,
+        nothing_unless_a_part_gains,
+        distances_without_a_sign,
+        even_without_a_sign,
+        soft_and_even_without_a_sign,
+        a_gain_from_45_on,
+        a_gain_from_60_on,
+        without_the_first_student,
+        by_the_geometric_mean,
+        the_median_chooses_the_rate,
+        the_worst_student_chooses_the_rate,
+        each_student_at_its_own_rate,
+        even_at_our_rate,
+        even_may_gain_for_soft,
+        soft_at_our_rate,
     ],
     "distillation_loss": [
         without_square,

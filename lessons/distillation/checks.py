@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from statistics import fmean
+from statistics import fmean, median
 
 import numpy as np
 import torch
@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from hypothesis import strategies as st
 from torch import Tensor
 
-from course_utils.exercises.bests import OTHERS, at_its_best
+from course_utils.exercises.bests import OTHERS, at_each, at_its_best
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
-from course_utils.exercises.investigation import Run, World, comes_out, investigate, numbered, one_alone, one_in_three
+from course_utils.exercises.investigation import Run, World, investigate, numbered, one_alone, one_in_three
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import is_number
 
@@ -154,12 +154,108 @@ def _by_the_card(runs: Sequence[Run]) -> str:
 
 
 def _said_of(runs: Sequence[Run], got: str) -> str:
-    """The errors by the learner's own runs, and which step of the rule would give `got`."""
-    others = {how: _named(_best(runs, pick)) for how, pick in OTHERS.items()}
-    others |= {f"if a gain is more than {limit:g}": _named(_best(runs), limit) for limit in (0, 25, 100)}
+    """The errors by the learner's own runs."""
     own = "; ".join(f"{kind} {errors:.0f}" for kind, errors in _best(runs).items())
-    told = f"Each at its best rate, in the mean: {own}."
-    return told + comes_out(got, [how for how, conclusion in others.items() if conclusion == got])
+    return f"Each at its best rate, in the mean: {own}."
+
+
+CHOOSES = {
+    "the first student": lambda own: own[0],
+    "the median": median,
+    "the best student": min,
+    "the worst student": max,
+}
+
+
+def _in_words(labels: float, even: float, soft: float, limit: float = 50.0) -> dict[str, str]:
+    """Rules that use the three numbers in another way than the card, and what each concludes."""
+    gains, parts = labels - soft > limit, (labels - even > limit, even - soft > limit)
+    word = {(True, True): "both", (True, False): "sureness", (False, True): "classes", (False, False): "nothing"}
+
+    def distance(first: float, second: float, which: str, asked: str) -> bool:
+        return (abs(first - second) if which in (asked, "all") else first - second) > limit
+
+    others = {
+        "if 'classes' is asked for before 'sureness'": "classes"
+        if gains and not parts[0]
+        else word[parts]
+        if gains
+        else "nothing",
+        "if 'nothing' is said wherever neither part gains alone": word[parts] if gains else "nothing",
+        "if soft is not compared with labels": word[parts],
+        "if 'both' is said where neither part gains alone": ("both" if not any(parts) else word[parts])
+        if gains
+        else "nothing",
+        "if even may gain over labels in place of soft": _named({"labels": labels, "even": even, "soft": soft})
+        if max(labels - soft, labels - even) <= limit or gains
+        else "sureness",
+        "if 'sureness' and 'classes' are exchanged": {"sureness": "classes", "classes": "sureness"}.get(
+            _named({"labels": labels, "even": even, "soft": soft}), "both" if gains else "nothing"
+        ),
+    }
+    if gains:
+        share = (labels - even) / (labels - soft)
+        others["if the share of a part in the gain decides, and not 50 errors"] = (
+            "sureness" if share > 0.8 else "classes" if share < 0.2 else "both"
+        )
+    else:
+        others["if the share of a part in the gain decides, and not 50 errors"] = "nothing"
+    for asked, how in {
+        "all": "if a distance counts whichever kind is ahead",
+        "even": "if even counts as a gain over labels when it is worse",
+        "soft": "if soft counts as a gain over even when it is worse",
+    }.items():
+        others[how] = (
+            "nothing"
+            if not distance(labels, soft, asked, "")
+            else "sureness"
+            if not distance(even, soft, asked, "soft")
+            else "both"
+            if distance(labels, even, asked, "even")
+            else "classes"
+        )
+    return others
+
+
+def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
+    """Rules that are not the card's, and what each concludes from the runs."""
+    means = at_each(runs, lambda settings: settings["lr"])
+    best = _best(runs)
+    others = {how: _named(_best(runs, pick)) for how, pick in OTHERS.items()}
+    others |= {
+        "if the first student is left out": _named(_best(runs, lambda own: fmean(own[1:] or own))),
+        "if the geometric mean is taken": _named(
+            _best(runs, lambda own: math.exp(fmean(math.log(max(errors, 1e-9)) for errors in own)))
+        ),
+        "if the means are rounded to tens": _named(_best(runs, lambda own: round(fmean(own), -1))),
+    }
+    for limit in (0, 25, 40, 45, 55, 60, 100):
+        others[f"if a gain is more than {limit:g}"] = _named(best, limit)
+    for kind, of in means.items():
+        others[f"if {kind!r} is read at its highest rate"] = _named({**best, kind: of[max(of)]})
+        others[f"if {kind!r} is never read at its lowest rate"] = _named(
+            {**best, kind: min(errors for rate, errors in of.items() if rate > min(of))}
+        )
+    for how, pick in CHOOSES.items():
+        looks = at_each(runs, lambda settings: settings["lr"], pick=pick)
+        others[f"if {how} chooses the rate, and not the mean"] = _named(
+            {kind: means[kind][min(of, key=of.get)] for kind, of in looks.items()}
+        )
+    others["if each student is read at the best rate of its own"] = _named(_each_at_its_own(runs))
+    return others | _in_words(*(best[kind] for kind in KINDS))
+
+
+def _each_at_its_own(runs: Sequence[Run]) -> dict[str, float]:
+    """The mean errors of each kind where every student has the rate that suits it best."""
+    least: dict[str, dict[float, float]] = {}
+    for run in runs:
+        own = least.setdefault(run.arm, {})
+        own[run.settings["seed"]] = min(run.result, own.get(run.settings["seed"], math.inf))
+    return {kind: fmean(own.values()) for kind, own in least.items()}
+
+
+def _first(seed: float) -> bool:
+    return seed == 0
 
 
 def _students(
@@ -168,11 +264,12 @@ def _students(
     hint: str,
     odd: Mapping[str, float] | None = None,
     which: Callable[[float], bool] = one_in_three,
+    from_rate: float = 0.0,
     **at_rates: Sequence[float],
 ) -> World:
     """Students who make so many errors with each kind of targets at the three rates, up to 110 more or fewer each.
 
-    `odd`: what `which` students make more, by kind; then the others do not differ.
+    `odd`: what `which` students make more, by kind, from a rate on; then the others do not differ.
     """
 
     def measure(kind: str, number: int, *, seed: float, lr: float) -> float:
@@ -184,10 +281,10 @@ def _students(
         student = ((seed * 7919) % 17 - 8) * 12  # one student is better than another, whatever it is taught
         luck = ((seed * 31 + 7 * KINDS.index(kind)) % 5 - 2) * 5
         if odd is not None:
-            student, luck = odd.get(kind, 0.0) * which(seed), luck / 10
+            student, luck = odd.get(kind, 0.0) * (which(seed) and lr > from_rate), luck / 10
         return float(np.interp(at, decades, at_rates[kind])) + 300 * beyond + student + luck
 
-    return World(said, right, numbered(measure) if which is one_alone else measure, hint)
+    return World(said, right, measure if which is one_in_three else numbered(measure), hint)
 
 
 FAMILIES = (
@@ -286,6 +383,47 @@ FAMILIES = (
         )
         for gain, more in ((110, 400), (200, 500))
     ),
+    *(
+        _students(
+            _by_the_card,
+            f"at their best rates even targets gain {even} errors over labels, and soft ones {soft}",
+            "Go through the four conditions in the order of the card, and count a gain from more than 50 errors on.",
+            odd={},
+            labels=(1340, 1330, 1320),
+            even=(1480, 1450, 1320 - even),
+            soft=(1480, 1450, 1320 - soft),
+        )
+        for even, soft in ((5, 47), (5, 54), (120, 20), (5, -100), (-100, 200), (300, 200))
+    ),
+    *(
+        _students(
+            _by_the_card,
+            f"{said}, and {more:+g} errors of it are those of one student{where}",
+            "Compare the means of each at its best rate, and count a gain from more than 50 errors on. The mean chooses the rate.",
+            odd={"soft": more},
+            which=which,
+            from_rate=0.005 if where else 0.0,
+            labels=(1340, 1330, 1320),
+            even=(1360, 1330, 1320),
+            soft=soft,
+        )
+        for said, more, which, where, soft in (
+            ("soft gains over labels", -400, _first, "", (1310, 1305, 1300)),
+            ("soft gains little over labels", 900, one_alone, "", (1400, 1300, 1100)),
+            ("soft gains over labels at 0.003", 2000, one_alone, " at 0.01", (1310, 1150, 1050)),
+            ("soft gains over labels at 0.01", 300, one_alone, " at 0.01", (1310, 1290, 1050)),
+            ("soft gains over labels at no rate", -1000, one_alone, " at 0.01", (1310, 1290, 1600)),
+        )
+    ),
+    _students(
+        _by_the_card,
+        "even and soft targets are at their best at 0.001, and gain 120 and 320 errors over labels there",
+        "Compare the means of each at its best rate, and count a gain from more than 50 errors on.",
+        odd={},
+        labels=(1320, 1330, 1340),
+        even=(1200, 1300, 1400),
+        soft=(1000, 1200, 1400),
+    ),
 )
 
 
@@ -316,6 +454,7 @@ def what_taught(answer: Callable) -> None:
         conclusions=("nothing", "sureness", "classes", "both"),
         rule=_by_the_card,
         rule_said=_said_of,
+        others=_other_rules,
         look=_at_the_three_rates,
         name="errors",
     )
