@@ -321,7 +321,9 @@ def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
     others |= {f"if the limit is {limit:g}": _named(_gap(runs), limit) for limit in (0.25, 0.6, 1)}
     others |= {
         "if the first seed is left out": _named(_gap(runs, lambda own: fmean(own[1:] or own))),
-        "if the geometric mean is taken": _named(_gap(runs, lambda own: math.exp(fmean(math.log(max(x, 1e-9)) for x in own)))),
+        "if the geometric mean is taken": _named(
+            _gap(runs, lambda own: math.exp(fmean(math.log(max(x, 1e-9)) for x in own)))
+        ),
         "if the means are rounded before they are compared": _named(_gap(runs, lambda own: round(fmean(own), 1))),
         "if the means of the two best rates are averaged": _named(_of_two_rates(means)),
         "if the lead is counted in per cent of what reinit gets right, and not in points": _named(
