@@ -1,5 +1,7 @@
 """the lesson `scores`: plausible wrong answers and odd but right ones, as a learner would write them."""
 
+import math
+
 import numpy as np
 import torch
 
@@ -301,6 +303,25 @@ def movement_with_einsum(weights, gradients):
     return -torch.einsum("t...,t...->...", torch.stack(list(weights)), torch.stack(list(gradients)))
 
 
+def _by_each_mean(right, pick):
+    """Not an answer: the rule of the card with another summary over networks."""
+    names = ("magnitude", "wanda")
+    cell = {(s, r): pick([right(s, rows=r, seed=n) for n in range(9)]) for s in names for r in (0, 1)}
+    score = sum(cell["wanda", r] - cell["magnitude", r] for r in (0, 1)) / 2
+    group = sum(cell[s, 1] - cell[s, 0] for s in names) / 2
+    if score >= 1:
+        return "both" if group >= 1 else "score"
+    return "group" if group >= 1 else "neither"
+
+
+def without_the_first_network(right):
+    return _by_each_mean(right, lambda own: sum(own[1:]) / 8)
+
+
+def by_the_geometric_mean(right):
+    return _by_each_mean(right, lambda own: math.prod(own) ** (1 / 9))
+
+
 WRONG = {
     "whose_merit": [
         the_report_again,
@@ -327,6 +348,8 @@ WRONG = {
         without_best_and_worst,
         without_the_worst,
         middle_between_best_and_worst,
+        without_the_first_network,
+        by_the_geometric_mean,
         always_the_score,
     ],
     "repaired": [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from statistics import fmean, median
+from statistics import fmean, geometric_mean, median
 
 import torch
 from hypothesis import strategies as st
@@ -94,6 +94,13 @@ def _own_parts(runs: Sequence[Run], got: str) -> str:
         f"if a part counts from {limit:g} points on": _named(score, group, limit) for limit in (0, 0.5, 1.25, 1.5, 2)
     }
     others["if the best and the worst network are left out"] = _named(*_parts(_table(runs, trimmed)))
+    others["if the first network is left out"] = _named(*_parts(_table(runs, lambda own: fmean(own[1:] or own))))
+    positive = min(run.result for run in runs) > 0
+    others |= (
+        {"if the geometric mean is taken in place of the mean": _named(*_parts(_table(runs, geometric_mean)))}
+        if positive
+        else {}
+    )
     others["if the middle between best and worst is taken"] = _named(*_parts(_table(runs, midrange)))
     for word, pick in {"median": median, "best": max, "worst": min, "first": lambda own: own[0]}.items():
         others[f"if the {word} network stands in place of the mean"] = _named(*_parts(_table(runs, pick)))
@@ -192,6 +199,21 @@ REPORTS = (
         (0, 0, 3, 3),
         one_alone,
         0.2,
+    ),
+    _report(
+        "the score gains 20 points with the first network, and nothing with the others",
+        _by_the_card,
+        (80, 80.1, 80.1, 80.2),
+        (0, 0, 20, 20),
+        lambda seed: seed == 0,
+        0.2,
+    ),
+    _report(
+        "the score gains 22 points with two networks of three, and loses 33 with the third",
+        _by_the_card,
+        (60, 60.1, 82, 82.1),
+        (0, 0, -55, -55),
+        scatter=0.2,
     ),
 )
 
