@@ -169,6 +169,10 @@ def stops_at_five_hundred(bill):
     return _concludes(bill, [1, 10, 100, 500])
 
 
+def stops_at_nine_hundred(bill):
+    return _concludes(bill, [1, 30, 900])
+
+
 def stops_at_a_hundred(bill):
     return _concludes(bill, [1, 10, 100])
 
@@ -332,6 +336,7 @@ WRONG = {
         seven_per_cent,
         share_of_the_least_bill,
         halves_that_differ_little,
+        stops_at_nine_hundred,
     ],
     "conv2d_macs": [
         area_only,

@@ -392,6 +392,12 @@ CHIPS = (
         fetch=14.0,
         other=78.0,
     ),
+    _chip(
+        "a weight from far away costs 970 times as much as a MAC: up to 970 uses the cheaper fetch is better, and at 1,000 the arithmetic.",
+        "depends",
+        mac=2.0,
+        fetch=1940.0,
+    ),
 )
 
 
