@@ -261,6 +261,11 @@ def only_the_images(errors):
     return "images" if gain <= 0.2 else "steps"
 
 
+def nothing_lost_where_both_gain(errors):
+    images, steps, together = _gains(errors, [*ALONE, {"images": 50_000, "steps": 100}])
+    return "neither" if together > 0.2 else _named(images <= 0.2, steps <= 0.2)
+
+
 def whole_table_in_numpy(errors):
     table = np.array(
         [
@@ -324,6 +329,7 @@ WRONG = {
         teacher_alone,
         always_both,
         only_the_images,
+        nothing_lost_where_both_gain,
     ],
 }
 ODD = {

@@ -438,6 +438,7 @@ FAMILIES = (
     _family("the teacher does harm with few steps, a gain of -0.6", "steps", 0.3, -0.6, -0.2),
     _family("one student of three is much worse than the others, and gains more", SAID, 0.2, 0.3, 0.0, uneven=1.5),
     _family("one student of three is much worse than the others, and gains less", SAID, 0.3, 0.2, 0.1, uneven=-1.2),
+    _family("the gain is 0.1 with more images, 0.1 with fewer steps, and 0.3 with both", "both", 0.1, 0.1, 0.3),
 )
 
 
