@@ -243,6 +243,11 @@ def by_mean_ends(range_end):
     return said(*(statistics.fmean(found[run]) > 1.2 * alone for run in (VALIDATED, TESTED)))
 
 
+def the_first_seed_decides(range_end):
+    found = ends(range_end, 100)
+    return said(*(found[run][0] > 1.5 * found[FIT][0] for run in (VALIDATED, TESTED)))
+
+
 def with_data_twice_as_large(range_end):
     found = ends(range_end, 2)
     alone = statistics.median(found[FIT])
@@ -277,6 +282,7 @@ WRONG = {
         by_mean_ends,
         with_data_twice_as_large,
         without_the_fit_alone,
+        the_first_seed_decides,
     ],
     "fuse_list": [
         misses_batch_norm,

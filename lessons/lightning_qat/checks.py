@@ -18,7 +18,7 @@ from course_utils import legacy_int8
 from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
-from course_utils.exercises.investigation import World, investigate
+from course_utils.exercises.investigation import World, investigate, numbered
 from course_utils.exercises.search import examine
 from course_utils.exercises.values import same, show
 
@@ -363,6 +363,16 @@ def _tried(look: Callable[[], object]) -> object:
         return f"raised {show(error, 120)}"
 
 
+def _first_seed_broken() -> Callable[..., float]:
+    """A made-up callback that moves nothing; where it also tests, the fit with the first seed reads a broken row."""
+    usual = _callback()
+
+    def measure(arm: str, number: int, factor: float, seed: int) -> float:
+        return usual(arm, number, factor, seed) * (9 if arm == "fit, then tested" and seed == 0 else 1)
+
+    return numbered(measure)
+
+
 def _callback(*, validation=0.0, test=0.0, noise=0.002, broken=False):
     """A made-up callback: where the range ends, by what was run, on which data, with which seed.
 
@@ -422,6 +432,12 @@ CALLBACKS = (
         _callback(test=0.01),
         "A slow observer moves by a hundredth of the distance. Make the distance large: take data that are 100 times too large, or "
         "more.",
+    ),
+    World(
+        "neither moves anything; with the first seed alone the fit that is tested reads a broken row.",
+        "neither",
+        _first_seed_broken(),
+        "With the first seed one run is broken here, and with all others nothing moves. Conclude from all your seeds, and not from one.",
     ),
 )
 
