@@ -560,12 +560,8 @@ LOOPS = (
         lambda seed: seed == 4,
         no_scaler=(40.0, 57.0),
     ),
-    _uneven(
-        "without the scaler the error is 20, without clipping 45", no_scaler=(20.0, 0.0), no_clipping=(45.0, 0.0)
-    ),
-    _uneven(
-        "as found the error is 45, and without the scaler 20", as_found=(45.0, 0.0), no_scaler=(20.0, 0.0)
-    ),
+    _uneven("without the scaler the error is 20, without clipping 45", no_scaler=(20.0, 0.0), no_clipping=(45.0, 0.0)),
+    _uneven("as found the error is 45, and without the scaler 20", as_found=(45.0, 0.0), no_scaler=(20.0, 0.0)),
     _uneven("without the scaler the error is 49.7", no_scaler=(49.7, 0.0)),
 )
 

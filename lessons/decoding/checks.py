@@ -789,7 +789,11 @@ PLANTED = (  # what is true, mean costs in per cent, how far pieces lie apart
     ("the keys cost a little less than twice as much as the values.", _costs(23.4, 24, 12, 12.5), 0.005),
     ("a scale for each token costs the keys a little more than twice as much.", _costs(24.6, 12, 12, 12.5), 0.005),
     ("a scale for each token costs the keys a little less than twice as much.", _costs(23.4, 12, 12, 12.5), 0.005),
-    ("all costs are small, and a scale for each token costs the keys 2.1 times as much.", _costs(3.4, 1.6, 1.5, 1.6), 0.005),
+    (
+        "all costs are small, and a scale for each token costs the keys 2.1 times as much.",
+        _costs(3.4, 1.6, 1.5, 1.6),
+        0.005,
+    ),
 )
 
 

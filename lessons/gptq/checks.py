@@ -207,7 +207,9 @@ MODELS = (
     _model("GPTQ gains a twentieth, and with the same levels nothing", (20, 19, 19.9, 30)),
     _model("with the same levels the rise is larger than that of nearest", (17, 7, 27, 60)),
     _model("GPTQ fails from the fourth draw on", (17, 7, 7, 60), (17, 60, 60, 60), lambda draw: draw > 2),
-    _model("GPTQ loses a little in most draws, and nearest fails in one of three", (10, 14, 13.5, 90), (60, 14, 13.5, 90)),
+    _model(
+        "GPTQ loses a little in most draws, and nearest fails in one of three", (10, 14, 13.5, 90), (60, 14, 13.5, 90)
+    ),
 )
 
 

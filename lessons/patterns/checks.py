@@ -96,7 +96,9 @@ def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
             "if the middle between best and worst is taken": midrange,
             "if one network is taken": lambda found: found[0],
             "if the first network is left out": lambda found: mean(found[1:] or found),
-            "if the geometric mean is taken in place of the mean": lambda found: geometric_mean(max(r, 1e-9) for r in found),
+            "if the geometric mean is taken in place of the mean": lambda found: geometric_mean(
+                max(r, 1e-9) for r in found
+            ),
         }.items()
     }
     counts = {plan: (gap or 0.0) > 1 for plan, gap in gaps.items()}
@@ -242,7 +244,9 @@ REPORTED = (
         which=lambda seed: seed == 0,
         scatter=0.2,
     ),
-    _networks("the report shows no gap, with fresh statistics there is one of 4, and after the training none", 0.4, 4, 0.2),
+    _networks(
+        "the report shows no gap, with fresh statistics there is one of 4, and after the training none", 0.4, 4, 0.2
+    ),
     _networks(
         "after the training 2:4 is ahead by 22 points, and one network in three is 35 behind",
         12,

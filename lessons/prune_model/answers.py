@@ -242,7 +242,9 @@ def two_points_behind(right):
 
 
 def one_per_cent_ahead(right):
-    best = {n: max(np.mean([right(n, steps=a, falling=b, seed=s) for s in range(9)]) for a, b in SETTINGS) for n in NAMES}
+    best = {
+        n: max(np.mean([right(n, steps=a, falling=b, seed=s) for s in range(9)]) for a, b in SETTINGS) for n in NAMES
+    }
     ahead, behind = best["pruned"] > 1.01 * best["dense"], best["dense"] > 1.01 * best["pruned"]
     return "yes" if ahead else "no" if behind else "level"
 

@@ -325,7 +325,8 @@ def the_seed_of_the_least(ms):
 
 def costs_only_if_more_than_is_saved(ms):
     return _of_quotients(
-        of_runs(ms, seeds=14), lambda was, half, twice: (half < 0.75 * was, twice > 1.25 * was and twice - was > was - half)
+        of_runs(ms, seeds=14),
+        lambda was, half, twice: (half < 0.75 * was, twice > 1.25 * was and twice - was > was - half),
     )
 
 

@@ -160,7 +160,9 @@ MACHINES = (
     _machine("in all runs but the first another program slows it as it is", (10, 9.6, 14), (18, 9.6, 14), _later),
     _machine("only in the fifth run another program lets it run as it is", (18, 9.6, 14), (10, 9.6, 14), _fifth),
     _machine("a small layer: half the bytes help a third, and twice the operations cost a third", (0.24, 0.16, 0.32)),
-    _machine("another program slows twice the operations in all runs but one", (10, 9.5, 30), (10, 9.5, 10.5), one_alone),
+    _machine(
+        "another program slows twice the operations in all runs but one", (10, 9.5, 30), (10, 9.5, 10.5), one_alone
+    ),
     _machine("another program slows half the bytes in all runs but one", (10, 30, 10.4), (10, 6, 10.4), one_alone),
     _machine("half the bytes take longer, and twice the operations less time", (10, 14, 7)),
     _machine("half the bytes help a half, and twice the operations cost a third", (10, 5, 13.3)),
