@@ -336,6 +336,18 @@ def the_second_best(right):
     return "real" if q - p > 2 * _spread(p, q) else "luck"
 
 
+def the_best_in_whole_percents(right):
+    found = {m: round(percent) for m, percent in _held_out(right).items()}
+    p, q = _test(right, 0), _test(right, max(found, key=found.get))
+    return "real" if q - p > 2 * _spread(p, q) else "luck"
+
+
+def no_lead_that_was_flattered(right):
+    p, q = _test(right, 0), _test(right, _best(right))
+    flattered = max(_held_out(right).values()) / 100 - q > 0.01
+    return "real" if q - p > 2 * _spread(p, q) and not flattered else "luck"
+
+
 def in_counts_of_images(right):
     found = [int(m) for m in np.argsort([right("digits", model=k) for k in range(7)]) if m > 0]
     wrong = [10_000 - 100 * right("digits", model=m, test=1) for m in (0, found[-1])]
@@ -375,6 +387,8 @@ WRONG = {
         the_winner_counted_twice,
         model_0_takes_part,
         a_list_from_0,
+        the_best_in_whole_percents,
+        no_lead_that_was_flattered,
     ],
     "pareto": [
         equal_rows_go,

@@ -73,6 +73,9 @@ def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
         "if the sign of the lead is left out": _said(abs(lead), limit),
         "if the lead of model 0 over the chosen one is taken": _said(-lead, limit),
         'if "real" and "luck" are exchanged': "luck" if lead > limit else "real",
+        "if a real lead does not count where the held-out images flattered the chosen one": (
+            _said(lead, limit if held_out[best] - test[best] < 1 else math.inf)
+        ),
     }
     if 0 in held_out:
         own = held_out[best] - held_out[0]
@@ -212,6 +215,13 @@ CONTESTS = (
         96.0,
         96.0 + 0.528,
     ),
+    _models(
+        "the held-out images flatter model 5 by more than a point, and it is really better all the same",
+        "real",
+        (96.1, 96.0, 98.1, 95.9, 96.2, 98.4, 96.3),
+        96.0,
+        97.2,
+    ),
 )
 
 
@@ -239,6 +249,8 @@ def _chosen_fairly(runs: Sequence[Run]) -> None:
             )
         elif len(extra) == 1 and held_out[extra[0]] == min(held_out[model] for model in MODELS[1:]):
             said += f" Model {extra[0]} is the worst of them."
+        elif len(extra) == 1 and int(held_out[extra[0]]) == int(held_out[best]):
+            said += f" Model {extra[0]} is as good only in whole percents: choose by the numbers as they come."
         raise Mistake(
             f"Your experiment asks the test images about model {extra[0]}.",
             f"{said} The test images may be asked about model {best} and about model 0 only: images that take part in the choice "
