@@ -2,7 +2,7 @@
 
 import heapq
 import math
-from statistics import fmean, median
+from statistics import fmean, geometric_mean, harmonic_mean, median
 
 import torch
 
@@ -185,6 +185,66 @@ def a_gain_at_the_first_rate(right):
     best = _at_best(right)
     usual = _at_best(right, rates=(0.001,))
     return _concluded(best) if usual["both"] - usual["neither"] >= 1 else "nothing"
+
+
+def by_the_geometric_mean(right):
+    return _concluded(_at_best(right, pick=geometric_mean))
+
+
+def by_the_harmonic_mean(right):
+    return _concluded(_at_best(right, pick=harmonic_mean))
+
+
+def means_to_a_tenth(right):
+    return _concluded(_at_best(right, pick=lambda own: round(fmean(own), 1)))
+
+
+def a_tenth_of_the_errors(right):
+    best = _at_best(right)
+    return _concluded(best, least=0.1 * (100 - best["neither"]))
+
+
+def share_without_a_sign(right):
+    best = _at_best(right)
+    gain = best["both"] - best["neither"]
+    if gain < 1:
+        return "nothing"
+    share = abs(best["biases"] - best["neither"]) / gain
+    return "biases" if share > 0.8 else "values" if share < 0.2 else "part"
+
+
+def nothing_where_biases_lose(right):
+    best = _at_best(right)
+    return "nothing" if best["biases"] < best["neither"] else _concluded(best)
+
+
+def _without_the_smallest_rate(right, left_out):
+    larger = _at_best(right, rates=(0.003, 0.01))
+    return _concluded({**_at_best(right), left_out: larger[left_out]})
+
+
+def biases_at_larger_rates(right):
+    return _without_the_smallest_rate(right, "biases")
+
+
+def both_at_larger_rates(right):
+    return _without_the_smallest_rate(right, "both")
+
+
+def rate_by_the_first_order(right):
+    best = {}
+    for arm in ("neither", "biases", "both"):
+        own = [[right(arm, rate=rate, seed=seed) for seed in range(5)] for rate in (0.001, 0.003, 0.01)]
+        best[arm] = fmean(max(own, key=lambda results: results[0]))
+    return _concluded(best)
+
+
+def gain_of_the_first_order(right):
+    first = _at_best(right, seeds=(0,))
+    if first["both"] - first["neither"] < 1:
+        _at_best(right)
+        return "nothing"
+    return _concluded(_at_best(right), least=-1e9)
 
 
 def with_other_seeds(right):
@@ -445,6 +505,16 @@ WRONG = {
         a_best_rate_for_each_order,
         mean_of_the_shares,
         other_orders_at_each_rate,
+        by_the_geometric_mean,
+        by_the_harmonic_mean,
+        means_to_a_tenth,
+        a_tenth_of_the_errors,
+        share_without_a_sign,
+        nothing_where_biases_lose,
+        biases_at_larger_rates,
+        both_at_larger_rates,
+        rate_by_the_first_order,
+        gain_of_the_first_order,
     ],
     "code_lengths": [
         fixed_length,

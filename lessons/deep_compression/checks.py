@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from statistics import fmean, median
+from statistics import fmean, geometric_mean, harmonic_mean, median
 
 import torch
 from hypothesis import strategies as st
@@ -61,8 +61,18 @@ def _others(runs: Sequence[Run]) -> dict[str, str]:
         order.setdefault(run.arm, {}).setdefault(run.settings["seed"], []).append(run.result)
     seeds = list(order["both"])
     own = {arm: {seed: max(results) for seed, results in of.items()} for arm, of in order.items()}
+    first = _best([run for run in runs if run.settings["seed"] == seeds[0]])
     won, gain = best["biases"] - best["neither"], best["both"] - best["neither"]
-    found = {how: _named(_best(runs, pick)) for how, pick in OTHERS.items()}
+    found = {how: _named(_best(runs, pick)) for how, pick in (OTHERS | _ROUNDED_OR_NO_SUM).items()}
+    found |= {how: _named(_at_a_rate_chosen(runs, pick)) for how, pick in _CHOSEN.items()}
+    found |= {
+        f"if {arm} {'are' if arm == 'biases' else 'is'} never read at {rate:g}": _named(
+            {**best, arm: max(mean for one, mean in at[arm].items() if one != rate)}
+        )
+        for arm in ("biases", "both")
+        for rate in rates
+        if len(at[arm]) > 1
+    }
     found |= {
         f"if the rate {rate:g} is taken for all": _named({arm: at[arm][rate] for arm in TRAINED}) for rate in rates
     }
@@ -94,6 +104,17 @@ def _others(runs: Sequence[Run]) -> dict[str, str]:
         "if a gain is asked for in per cent of what is right, and not in points": _named(
             best, least=0.01 * best["neither"]
         ),
+        "if a gain is asked for in tenths of the errors, and not in points": _named(
+            best, least=0.1 * (100 - best["neither"])
+        ),
+        "if the gain is rounded before it is compared with 1": "nothing"
+        if round(gain, 1) < 1
+        else _named(best, least=-math.inf),
+        "if the first order alone says whether there is a gain": "nothing"
+        if first["both"] - first["neither"] < 1
+        else _named(best, least=-math.inf),
+        "if the share is taken without its sign": _of_share(abs(won / (gain or 1)), gain),
+        'if "nothing" is said wherever the biases lose': "nothing" if won < 0 else _named(best),
         "if a gain must be 2 points or more": _named(best, least=2.0),
         "if the gain is taken without its sign": "nothing" if abs(gain) < 1 else _named(best, least=-math.inf),
         "if the biases must win a point, and not both": "nothing" if won < 1 else _named(best, least=-math.inf),
@@ -112,6 +133,26 @@ def _others(runs: Sequence[Run]) -> dict[str, str]:
         "if the limits are a tenth and nine tenths": _named(best, low=0.1, high=0.9),
     }
     return found
+
+
+_ROUNDED_OR_NO_SUM = {
+    "if the geometric mean is taken": geometric_mean,
+    "if the harmonic mean is taken": harmonic_mean,
+    "if the means are rounded to 0.1 points": lambda own: round(fmean(own), 1),
+}
+_CHOSEN = {
+    "if the rate is chosen by the first order": lambda own: own[0],
+    "if the rate is chosen by the median of the orders": median,
+    "if the rate is chosen by the worst order": min,
+    "if the rate is chosen by the best order": max,
+}
+
+
+def _at_a_rate_chosen(runs: Sequence[Run], pick: Callable) -> dict[str, float]:
+    """The mean of each arm at a rate that is chosen by something else than the mean."""
+    chosen = at_each(runs, lambda settings: settings["rate"], pick=pick)
+    means = at_each(runs, lambda settings: settings["rate"])
+    return {arm: means[arm][max(of, key=of.get)] for arm, of in chosen.items()}
 
 
 def _share_of_orders(runs: Sequence[Run]) -> float:
@@ -298,6 +339,71 @@ NETWORKS = (
         "Training both makes this network worse at every rate. Keep the sign of a difference.",
         biases=(-4.0, -5.0, -6.0),
         both=(-5.0, -6.0, -7.0),
+    ),
+    _network(
+        "values",
+        "both win 6 points, and the biases alone lose 3",
+        "The biases alone lose 3 points here while both win 6. Their share is -0.5, and a share below 0 is below 0.2.",
+        biases=(-3.0, -3.5, -4.0),
+        both=(6.0, 5.0, 4.0),
+    ),
+    _network(
+        "biases",
+        "the biases win 9 points at 0.001 and 5 at 0.003; both win 10 at 0.003",
+        "Here the smallest rate is the best one for the biases: they win 9 of 10 points at 0.001. Read them at all three rates.",
+        biases=(9.0, 5.0, 1.0),
+        both=(6.0, 10.0, 8.0),
+        base=70.0,
+    ),
+    _network(
+        "part",
+        "both win 10 points at 0.001 and 4 at 0.003; the biases win 4 at 0.01",
+        "Here the smallest rate is the best one for both: they win 10 points at 0.001. Read both at all three rates.",
+        biases=(1.0, 3.0, 4.0),
+        both=(10.0, 4.0, 2.0),
+        base=70.0,
+    ),
+    _network(
+        _by_the_card,
+        "both win 0.8 points in four orders of five, and 3 in the fifth: 1.24 in the mean",
+        "Most orders win less than a point here, and the mean gain is 1.24. The mean decides whether there is a gain.",
+        biases=(0.05, 0.1, 0.1),
+        both=(0.5, 0.8, 0.6),
+        odd={"both": 2.2},
+    ),
+    _network(
+        _by_the_card,
+        "both win 0.97 points, and the biases 0.1",
+        "The gain is 0.97 points here, which is less than 1. Compare it as it is, and not rounded.",
+        biases=(0.0, 0.05, 0.1),
+        both=(0.6, 0.97, 0.7),
+    ),
+    _network(
+        "part",
+        "60 % are right, both win 2.5 points, and the biases 1.2",
+        "A gain counts from 1 point on, however many errors there are: 2.5 points are a gain here, though 40 % are wrong.",
+        biases=(0.4, 0.8, 1.2),
+        both=(2.0, 2.5, 1.8),
+        base=60.0,
+    ),
+    _network(
+        _by_the_card,
+        "30 % are right; both win 40 points; the biases win 25 in four orders of five, and 66 in the fifth: 33.2 in the mean",
+        "The orders differ widely here: 55 % right in four, and 96 % in the fifth. The mean is the sum over the orders, divided by their number.",
+        biases=(20.0, 22.0, 25.0),
+        both=(36.0, 40.0, 38.0),
+        odd={"biases": 41.0},
+        base=30.0,
+    ),
+    _network(
+        _by_the_card,
+        "the biases win 7 of 8 points in the mean at 0.003; the first order, the median, the worst and the best order "
+        "would choose another rate for them",
+        "The biases have their highest mean at 0.003 here. The mean over the orders chooses the rate, as it is what counts.",
+        biases=(4.0, 3.0, 0.0),
+        both=(8.0, 7.0, 6.0),
+        odd={"biases": (0.0, 20.0, 30.0)},
+        base=60.0,
     ),
 )
 
