@@ -98,6 +98,10 @@ def average(values):
     return sum(values) / len(values)
 
 
+def geometric(values):
+    return np.exp(np.mean(np.log(values)))
+
+
 def everything(right, seeds=FIVE):
     """(arm, finished, test) -> what each network got right."""
     return {
@@ -190,6 +194,40 @@ place_by_the_median = place_by(np.median)
 place_by_the_best_network = place_by(max)
 
 
+place_without_the_first_network = place_by(lambda values: average(values[1:]))
+place_without_the_last_network = place_by(lambda values: average(values[:-1]))
+place_by_rounded_means = place_by(lambda values: round(average(values), 1))
+place_by_the_geometric_mean = place_by(geometric)
+
+
+def reads_the_geometric_mean(right):
+    found = everything(right)
+    return by_lead(lead_at(found, place_of(found, "ticket"), place_of(found, "dense"), of=geometric))
+
+
+def a_little_less_than_the_limit(right):
+    found = everything(right)
+    return by_lead(lead_at(found, place_of(found, "ticket"), place_of(found, "dense")), 0.19)
+
+
+def per_cent_of_dense(right):
+    found = everything(right)
+    dense = place_of(found, "dense")
+    return by_lead(100 * lead_at(found, place_of(found, "ticket"), dense) / average(found["dense", dense, 1]))
+
+
+def the_test_images_choose_for_dense(right):
+    found = everything(right)
+    return by_lead(lead_at(found, place_of(found, "ticket"), place_of(found, "dense", 1)))
+
+
+def one_place_for_both(right):
+    found = everything(right)
+    stop, end = (average(found["ticket", place, 0] + found["dense", place, 0]) for place in (STOP, END))
+    place = END if end > stop else STOP
+    return by_lead(lead_at(found, place, place))
+
+
 def only_the_finished(right):
     return by_lead(
         average(
@@ -278,6 +316,15 @@ WRONG = {
         never_held_out,
         three_networks,
         each_network_at_its_own_place,
+        a_little_less_than_the_limit,
+        per_cent_of_dense,
+        the_test_images_choose_for_dense,
+        one_place_for_both,
+        place_by_rounded_means,
+        place_without_the_first_network,
+        place_without_the_last_network,
+        place_by_the_geometric_mean,
+        reads_the_geometric_mean,
     ],
 }
 ODD = {

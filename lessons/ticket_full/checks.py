@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from itertools import accumulate, pairwise
-from statistics import StatisticsError, fmean, median
+from statistics import StatisticsError, fmean, geometric_mean, median
 
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from course_utils.exercises.investigation import (
     comes_out,
     investigate,
     numbered,
+    one_alone,
     one_in_three,
     told,
 )
@@ -247,6 +249,27 @@ def _by_the_card(runs: Sequence[Run]) -> str:
     return _named(_lead(runs, {arm: _better_place(runs, arm) for arm in ARMS}))
 
 
+# The place of an arm, chosen otherwise than by the mean over all its networks; in words -> of the held-out numbers.
+CHOSEN_BY = {
+    "if the first network is left out where the place is chosen": lambda own: fmean(own[1:]),
+    "if the last network is left out where the place is chosen": lambda own: fmean(own[:-1]),
+    "if the first three networks choose the place": lambda own: fmean(own[:3]),
+    "if the last network alone chooses the place": lambda own: own[-1],
+    "if the best network is left out where the place is chosen": lambda own: fmean(sorted(own)[:-1]),
+    "if the worst network is left out where the place is chosen": lambda own: fmean(sorted(own)[1:]),
+    "if the best and the worst network are left out where the place is chosen": trimmed,
+    "if the median chooses the place": median,
+    "if the geometric mean chooses the place": geometric_mean,
+    "if the held-out means are rounded before the place is chosen": lambda own: round(fmean(own), 1),
+}
+NEARLY = "if a lead of 0.19 points is enough"
+RELATIVE = "if 0.2 per cent of what dense has is the limit, and not 0.2 points"
+POOLED = "if one place is chosen for both arms, by the mean of all held-out numbers"
+DENSE_BY_TEST = "if the test images choose where dense is read"
+ONLY_IF_LARGE = "if the end is taken only where it gains more than 0.2 points on the held-out images"
+READ_GEOMETRIC = "if the geometric mean of the test numbers is read, in place of their mean"
+
+
 def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
     """Rules that are not the card's -> what each concludes from these runs, where they hold what it needs."""
     places = {arm: _better_place(runs, arm) for arm in ARMS}
@@ -256,6 +279,20 @@ def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
 
     def summed(of: Callable) -> str:
         return _named(_lead(runs, {arm: _better_place(runs, arm, of=of) for arm in ARMS}, of=of))
+
+    def chosen(of: Callable) -> str:
+        return _named(_lead(runs, {arm: _better_place(runs, arm, of=of) for arm in ARMS}))
+
+    def relative() -> str:
+        return _named(100 * _lead(runs, places) / _percent(runs, "dense", places["dense"], 1))
+
+    def pooled() -> str:
+        gains = fmean(_percent(runs, arm, AT_END, 0) - _percent(runs, arm, AT_STOP, 0) for arm in ARMS)
+        return _named(_lead(runs, dict.fromkeys(ARMS, AT_END if gains > 0 else AT_STOP)))
+
+    def only_if_large() -> str:
+        gains = {arm: _percent(runs, arm, AT_END, 0) - _percent(runs, arm, AT_STOP, 0) for arm in ARMS}
+        return _named(_lead(runs, {arm: AT_END if gain > LEAD else AT_STOP for arm, gain in gains.items()}))
 
     one = next(iter(_results(runs, "ticket", AT_STOP, 0)))
     rules = [
@@ -281,6 +318,14 @@ def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
             "if one network is read in place of five",
             lambda: _by_the_card([run for run in runs if run.settings["seed"] == one]),
         ),
+        (NEARLY, lambda: _named(_lead(runs, places), 0.19)),
+        (RELATIVE, relative),
+        (POOLED, pooled),
+        (DENSE_BY_TEST, lambda: _named(_lead(runs, {**places, "dense": _better_place(runs, "dense", test=1)}))),
+        (ONLY_IF_LARGE, only_if_large),
+        ("if the geometric mean stands in place of the mean", lambda: summed(geometric_mean)),
+        (READ_GEOMETRIC, lambda: _named(_lead(runs, places, of=geometric_mean))),
+        *((how, partial(chosen, of)) for how, of in CHOSEN_BY.items()),
     ]
     said = {}
     for how, conclusion in rules:
@@ -289,19 +334,26 @@ def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
     return said
 
 
-def _own_numbers(runs: Sequence[Run], got: str) -> str:
-    """What the learner's own runs say by the rule of the card, and by which other rule `got` comes out."""
+def _own_numbers(runs: Sequence[Run], got: str, likely: Collection[str] = ()) -> str:
+    """What the learner's own runs say by the rule of the card, and by which other rule `got` comes out.
+
+    Args:
+        runs: those of the learner, in one world.
+        got: what the learner concludes.
+        likely: rules that are named before others, because no world before this one tells them from the card's.
+    """
     told, right = [], _by_the_card(runs)
     for arm in ARMS:
         place = _better_place(runs, arm)
         better, worse = (_percent(runs, arm, finished, 0) for finished in (place, 1 - place))
         told.append(
             f"{arm!r} is better {PLACES[place]}, by the mean of your held-out numbers ({better:.2f} and {worse:.2f}); "
-            f"there it has {_percent(runs, arm, place, 1):.2f} % of the test images"
+            f"there it has {_percent(runs, arm, place, 1):.6g} % of the test images"
         )
     lead = _lead(runs, {arm: _better_place(runs, arm) for arm in ARMS})
     fits = [how for how, conclusion in _other_rules(runs).items() if conclusion == got]
-    return f"{'. '.join(told)}. That is a lead of {lead:+.2f} points, so {right!r}.{comes_out(got, fits[:4])}"
+    fits.sort(key=lambda how: how not in likely)
+    return f"{'. '.join(told)}. That is a lead of {round(lead, 3) + 0.0:+g} points, so {right!r}.{comes_out(got, fits[:4])}"
 
 
 def _networks(
@@ -311,6 +363,8 @@ def _networks(
     dense: tuple[float, float, float, float],
     *,
     odd: tuple[float, float, float, float] = (0, 0, 0, 0),
+    who: Callable[[float], bool] = one_in_three,
+    likely: Collection[str] = (),
 ) -> World:
     """Made-up networks.
 
@@ -319,6 +373,8 @@ def _networks(
         right: the conclusion.
         ticket, dense: percent right of the held-out images at the stop and at the end, then of the test images there.
         odd: what one ticket of three has more than the others, at the same four.
+        who: which ticket that is, by its number in the order of the experiment, if it is not one of three.
+        likely: the other rules that this world is there for; a verdict names them first.
     """
     usual = {"ticket": ticket, "dense": dense}
 
@@ -328,9 +384,9 @@ def _networks(
                 raise ValueError(f"{word} must be 0 or 1, got {value:g}.")
         at = int(2 * test + finished)
         both = 0.1 * ((seed * 7919) % 13 - 6)  # a lucky draw, for both arms alike
-        return usual[arm][at] + both + odd[at] * (arm == "ticket" and one_in_three(seed))
+        return usual[arm][at] + both + odd[at] * (arm == "ticket" and who(seed))
 
-    return World(said, right, numbered(measure), _own_numbers)
+    return World(said, right, numbered(measure), partial(_own_numbers, likely=likely))
 
 
 NETWORKS = (
@@ -424,6 +480,74 @@ NETWORKS = (
         "ticket",
         (97.4, 97.8, 97.61, 98.11),
         (97.3, 97.7, 97.4, 97.9),
+    ),
+    _networks(
+        "the ticket leads by 0.195 points, which is not more than 0.2, at the stop and at the end",
+        "neither",
+        (97.4, 97.8, 97.595, 97.995),
+        (97.3, 97.7, 97.4, 97.8),
+        likely=(NEARLY,),
+    ),
+    _networks(
+        "both arms get half of the images right, and the ticket leads by 0.15 points, which is 0.3 per cent of that",
+        "neither",
+        (49.85, 50.35, 50.15, 50.65),
+        (49.7, 50.2, 50.0, 50.5),
+        likely=(RELATIVE,),
+    ),
+    _networks(
+        "the two are nearly level, and the end of dense is lucky on the test images: only there is it better than its stop",
+        "neither",
+        (97.9, 97.8, 98.0, 97.9),
+        (97.9, 97.8, 98.0, 98.5),
+        likely=(DENSE_BY_TEST,),
+    ),
+    _networks(
+        "after its stop the ticket gains less than dense loses, on the held-out images and on the test images",
+        "ticket",
+        (97.6, 97.9, 98.0, 98.4),
+        (97.7, 97.2, 98.0, 97.5),
+        likely=(POOLED,),
+    ),
+    _networks(
+        "the end of the ticket is better by 0.04 points on the held-out images, and worse by half a point on the test images",
+        "neither",
+        (97.6, 97.64, 98.4, 97.9),
+        (97.6, 97.4, 97.9, 97.6),
+        likely=(ONLY_IF_LARGE, "if the held-out means are rounded before the place is chosen"),
+    ),
+    _networks(
+        "after the stop the first ticket gains far more on the held-out images than the others lose; on the test images all "
+        "tickets lose half a point",
+        _by_the_card,
+        (95.7, 95.42, 96.4, 95.9),
+        (95.5, 95.6, 95.8, 95.9),
+        odd=(0.0, 3.0, 0.0, 0.0),
+        who=lambda seed: seed == 0,
+        likely=tuple(CHOSEN_BY),
+    ),
+    _networks(
+        "after the stop the fifth ticket loses far more on the held-out images than the others gain; on the test images all "
+        "tickets lose half a point",
+        _by_the_card,
+        (95.7, 96.02, 96.4, 95.9),
+        (95.5, 95.6, 95.8, 95.9),
+        odd=(0.0, -3.0, 0.0, 0.0),
+        who=lambda seed: seed == FEWEST - 1,
+        likely=tuple(CHOSEN_BY),
+    ),
+    _networks(
+        "after the stop one ticket gets nearly everything wrong, and the others gain more than it loses",
+        _by_the_card,
+        (80.0, 96.0, 80.0, 96.4),
+        (79.9, 80.0, 79.9, 80.0),
+        odd=(0.0, -79.0, 0.0, -79.0),
+        who=one_alone,
+        likely=(
+            "if the geometric mean chooses the place",
+            READ_GEOMETRIC,
+            "if the geometric mean stands in place of the mean",
+        ),
     ),
 )
 
