@@ -282,6 +282,33 @@ def always_the_type(breaches):
     return "type"
 
 
+def without_the_first_seed(breaches):
+    return _place(*(max(results[1:]) for results in _worst(breaches).values()))
+
+
+def the_first_four_seeds(breaches):
+    return _place(*(max(results[:4]) for results in _worst(breaches).values()))
+
+
+def as_many_alone_as_in_the_container(breaches):
+    found = {layer: sum(results) for layer, results in _worst(breaches).items()}
+    return _place(found["fresh"], found["alone"] >= found["container"], found["container"])
+
+
+def the_formula_must_fail_alone_as_well(breaches):
+    found = {layer: max(results) for layer, results in _worst(breaches).items()}
+    if found["fresh"] and not found["container"]:
+        return "formula"
+    return _place(found["fresh"] and found["alone"], found["alone"], found["container"])
+
+
+def an_error_is_the_type(breaches):
+    found = {layer: max(results) for layer, results in _worst(breaches).items()}
+    if not found["fresh"] and found["container"] == 16:
+        return "type"
+    return _place(*found.values())
+
+
 def by_the_mean_over_the_seeds(breaches):
     found = {layer: sum(results) / len(results) for layer, results in _worst(breaches, range(20)).items()}
     return _place(*found.values())
@@ -345,6 +372,11 @@ WRONG = {
         stops_at_the_first_breach,
         never_alone,
         always_the_type,
+        without_the_first_seed,
+        the_first_four_seeds,
+        as_many_alone_as_in_the_container,
+        the_formula_must_fail_alone_as_well,
+        an_error_is_the_type,
     ],
 }
 ODD = {

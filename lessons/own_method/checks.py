@@ -283,6 +283,18 @@ def _colleague(
     return World(said, right, numbered(lambda layer, number, seed: breaches(layer, seeds(seed))), IN_ORDER)
 
 
+def _shown(said: str, right: str, **layers: dict[int, int]) -> World:
+    """A colleague whose breaches are given: layer -> {number of a repetition: breaches}, 0 where nothing is said."""
+    return World(said, right, numbered(lambda layer, number, seed: layers.get(layer, {}).get(seed, 0)), IN_ORDER)
+
+
+def _halves_what_is_whole(t: torch.Tensor, old: torch.Tensor) -> torch.Tensor:
+    """Half of the weights, with an error where one was gone before."""
+    if not old.all():
+        raise ValueError("this method was made for whole layers")
+    return _without(old, t, _half(t))
+
+
 COLLEAGUES = (
     _colleague("the method has no fault.", "nowhere", _two_of_four, "global", promise="2:4"),
     _colleague(
@@ -351,6 +363,37 @@ COLLEAGUES = (
         "global",
         seeds=_with_one_tempting(1),
     ),
+    _shown(
+        "the formula removes two weights too many with the first of your seeds alone.",
+        "formula",
+        fresh={0: 2},
+        alone={0: 2},
+        container={0: 2},
+    ),
+    _shown(
+        "the earlier mask is not heeded with the fifth of your seeds alone.",
+        "mask",
+        alone={4: 3},
+        container={4: 3},
+    ),
+    _shown(
+        "the earlier mask is not heeded, which shows less often alone than in the container, and with other seeds.",
+        "mask",
+        alone={1: 3},
+        container={0: 4, 3: 4},
+    ),
+    _shown(
+        "the formula is wrong for some scores, and those that the method is handed alone are not among them.",
+        "formula",
+        fresh={3: 3},
+        container={0: 5, 1: 5},
+    ),
+    _colleague(
+        "a global method raises an error wherever a weight was pruned before.",
+        "mask",
+        _halves_what_is_whole,
+        "global",
+    ),
 )
 
 
@@ -382,6 +425,7 @@ def _follows(runs: Sequence[Run]) -> str:
 def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
     """What is concluded by rules that are not the card's: the rule in words -> a place."""
     fresh, alone, container = _summed_up(runs, max)
+    _, of_alone, of_container = _summed_up(runs, list)
     return {
         "if the median of the seeds decides": _named(*_summed_up(runs, median)),
         "if every seed must show a breach": _named(*_summed_up(runs, min)),
@@ -391,6 +435,15 @@ def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
         "if a single breach is let pass": _named(*(worst > 1 for worst in (fresh, alone, container))),
         "if less than one breach a seed is let pass": _named(*(mean >= 1 for mean in _summed_up(runs, fmean))),
         "if the layer with the most breaches names the place": _most_breaches(runs),
+        "if the first seed is left out": _named(*_summed_up(runs, lambda found: max(found[1:]))),
+        "if only the first four seeds are asked": _named(*_summed_up(runs, lambda found: max(found[:4]))),
+        "if the mask is blamed only where there are as many breaches alone as in the container": _named(
+            fresh, sum(of_alone) >= sum(of_container), container
+        ),
+        "if the formula is blamed only where the method breaks the rules alone as well": _named(
+            fresh and alone, alone, container
+        ),
+        "if an error in the container is blamed on the type": "type" if container == ERROR and not fresh else "",
         "if the fresh layer is left out": _named(0, alone, container),
         "if the container is left out": _named(fresh, alone, alone),
         "if the method alone is left out": _named(fresh, 0, container),
