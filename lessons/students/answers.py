@@ -192,6 +192,23 @@ def a_tenth_is_enough(errors):
     return _named(*(gain <= 0.1 for gain in _gains(errors)))
 
 
+def half_of_the_usual_gain(errors):
+    return _named(*(gain <= 0.185 for gain in _gains(errors)))
+
+
+def rounded_gains(errors):
+    return _named(*(round(gain, 2) <= 0.2 for gain in _gains(errors)))
+
+
+def means_to_tens(errors):
+    return _named(*(gain <= 0.2 for gain in _gains(errors, pick=lambda found: round(mean(found), -1))))
+
+
+def without_best_and_worst(errors):
+    gains = _gains(errors, seeds=range(5), pick=lambda found: mean(sorted(found)[1:-1]))
+    return _named(*(gain <= 0.2 for gain in gains))
+
+
 def a_quarter_is_asked(errors):
     return _named(*(gain <= 0.25 for gain in _gains(errors)))
 
@@ -330,6 +347,10 @@ WRONG = {
         always_both,
         only_the_images,
         nothing_lost_where_both_gain,
+        half_of_the_usual_gain,
+        rounded_gains,
+        means_to_tens,
+        without_best_and_worst,
     ],
 }
 ODD = {

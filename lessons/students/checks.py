@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Sequence
 from statistics import mean, median
 from types import SimpleNamespace
@@ -11,9 +12,10 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
+from course_utils.exercises.bests import trimmed
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import tensors
-from course_utils.exercises.investigation import Run, World, comes_out, investigate, one_in_three
+from course_utils.exercises.investigation import Run, World, comes_out, investigate
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import ARRAYS, SEQUENCES, is_number
 
@@ -359,6 +361,10 @@ def _named(by_images: bool, by_steps: bool) -> str:
     return "images" if by_images else "steps" if by_steps else "neither"
 
 
+def _to_tens(found: Sequence[float]) -> float:
+    return max(10.0, round(mean(found), -1))
+
+
 def _said_of(runs: Sequence[Run], got: str) -> str:
     """The gains of the two plans by the learner's own runs, and which step of the rule would give `got`."""
     gains = {changed: _gain(runs, *plan) for changed, plan in CHANGED.items()}
@@ -368,6 +374,19 @@ def _said_of(runs: Sequence[Run], got: str) -> str:
     )
     saved = {changed: WITH_LABELS[plan] * gains[changed] for changed, plan in CHANGED.items()}
     others = {
+        "if a gain of 0.18 or 0.19 is already enough, or half of the first gain": _named(
+            *(gain <= 0.185 for gain in gains.values())
+        ),
+        "if what is saved is divided by the mean of both errors": _named(
+            *(2 * gain / (2 - gain) <= 0.2 for gain in gains.values())
+        ),
+        "if the gains are rounded": _named(*(round(gain, 2) <= 0.2 for gain in gains.values())),
+        "if the mean errors are rounded to tens": _named(
+            *((_gain(runs, *p, _to_tens) or 0) <= 0.2 for p in CHANGED.values())
+        ),
+        "if the best and the worst student are left out": _named(
+            *((_gain(runs, *p, trimmed) or 0) <= 0.2 for p in CHANGED.values())
+        ),
         "if 'images' and 'steps' are exchanged": _named(*(gain <= 0.2 for gain in reversed(gains.values()))),
         "if a gain above 0.2 is called lost": _named(*(gain > 0.2 for gain in gains.values())),
         "if a gain of 0.1 is already enough": _named(*(gain <= 0.1 for gain in gains.values())),
@@ -398,6 +417,8 @@ def _family(
     steps: float,
     together: float,
     uneven: float = 0.0,
+    every: int = 3,
+    level: float = 1.0,
     hint: str = "Compare each of the two gains with 0.2.",
 ) -> World:
     """Made-up students.
@@ -406,7 +427,9 @@ def _family(
         said: what is planted.
         right: the conclusion.
         images, steps, together: gains where the images, the steps, or both are changed.
-        uneven: every third student is worse by this factor with both targets, and gains by it less or more than others.
+        uneven: one student of `every` is worse by this factor with both targets, and gains by it less or more than others.
+        every: three or more.
+        level: all errors are multiplied by it.
         hint: for a conclusion that no rule refuses.
     """
     gains = {(1_000, 1_000): FIRST, CHANGED["images"]: images, CHANGED["steps"]: steps, (50_000, 100): together}
@@ -419,11 +442,11 @@ def _family(
         luck = 1 + 0.001 * ((31 * seed + 11 * TAUGHT.index(taught)) % 5 - 2)
         gain = gains[images, steps]
         if uneven:
-            odd = one_in_three(seed)
+            odd = math.floor(abs(seed)) % every == 1
             student *= 1 + abs(uneven) * odd
             gain += uneven * (0.3 if odd else -0.3)
         errors = WITH_LABELS[images, steps] * (1 - gain if taught == "teacher" else 1)
-        return errors * student * luck
+        return level * errors * student * luck
 
     return World(said, right, measure, hint)
 
@@ -439,6 +462,24 @@ FAMILIES = (
     _family("one student of three is much worse than the others, and gains more", SAID, 0.2, 0.3, 0.0, uneven=1.5),
     _family("one student of three is much worse than the others, and gains less", SAID, 0.3, 0.2, 0.1, uneven=-1.2),
     _family("the gain is 0.1 with more images, 0.1 with fewer steps, and 0.3 with both", "both", 0.1, 0.1, 0.3),
+    _family("the gain is 0.195 with more images and 0.203 with fewer steps", "images", 0.195, 0.203, 0.05),
+    _family(
+        "the errors are a tenth of those of the other families; the gain is 0.22 with more images and 0.1 with fewer steps",
+        "steps",
+        0.22,
+        0.1,
+        0.05,
+        level=0.1,
+    ),
+    _family(
+        "one student of five makes twice the errors of the others, and gains more",
+        SAID,
+        0.35,
+        0.6,
+        0.1,
+        uneven=1.0,
+        every=5,
+    ),
 )
 
 
