@@ -326,8 +326,42 @@ def race_with_two_limits(seconds):
     return "new" if speedup > 1.05 else "old" if speedup < 0.9 else "no difference"
 
 
+def race_for_five_per_cent_saved(seconds):
+    saved = statistics.median((old - new) / old for old, new in race_of_pairs(seconds))
+    return "new" if saved > 0.05 else "old" if saved < -0.05 / 0.95 else "no difference"
+
+
+def race_with_the_limit_turned_over(seconds):
+    speedup = statistics.median(_speedups(seconds))
+    return "new" if speedup > 1.05 else "old" if speedup < 1 / 1.05 else "no difference"
+
+
+def race_in_two_digits(seconds):
+    speedup = round(statistics.median(_speedups(seconds)), 2)
+    return "new" if speedup >= 1.05 else "old" if speedup <= 0.95 else "no difference"
+
+
+def race_of_the_lower_quarter(seconds):
+    return verdict_of(statistics.quantiles((seconds("old") / seconds("new") for _ in range(50)), n=4)[0])
+
+
+def race_of_the_upper_quarter(seconds):
+    return verdict_of(statistics.quantiles((seconds("old") / seconds("new") for _ in range(50)), n=4)[2])
+
+
+def race_in_three_rounds_of_four(seconds):
+    said = [verdict_of(speedup) for speedup in _speedups(seconds)]
+    return next((name for name in ("new", "old") if said.count(name) > 0.75 * len(said)), "no difference")
+
+
 WRONG = {
     "fair_race": [
+        race_for_five_per_cent_saved,
+        race_with_the_limit_turned_over,
+        race_in_two_digits,
+        race_of_the_lower_quarter,
+        race_of_the_upper_quarter,
+        race_in_three_rounds_of_four,
         race_at_ten_per_cent,
         race_of_mean_over_best,
         race_with_two_limits,
