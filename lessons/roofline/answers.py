@@ -180,6 +180,24 @@ def one_change_after_the_other(seconds):
     return "memory" if typical["half bytes"] < 0.75 * typical["none"] else "neither"
 
 
+def _one_after_the_other(seconds, order, count=30):
+    times = {change: [seconds(change) for _ in range(count)] for change in order}
+    none, batch, half = (float(np.median(times[change])) for change in ("none", "double batch", "half bytes"))
+    return "arithmetic" if batch > 1.25 * none else "memory" if half < 0.75 * none else "neither"
+
+
+def backwards_one_after_the_other(seconds):
+    return _one_after_the_other(seconds, ("half bytes", "double batch", "none"))
+
+
+def the_batch_first(seconds):
+    return _one_after_the_other(seconds, ("double batch", "none", "half bytes"))
+
+
+def half_against_double(batch, half):
+    return "arithmetic" if batch > 1.25 else "memory" if half < 0.75 * batch else "neither"
+
+
 def one_call_each(seconds):
     none, batch, half = seconds("none"), seconds("double batch"), seconds("half bytes")
     return "arithmetic" if batch > 1.25 * none else "memory" if half < 0.75 * none else "neither"
@@ -219,6 +237,18 @@ def a_tenth_counts(seconds):
 
 def for_each_input(seconds):
     return _by(seconds, np.median, inputs=2)
+
+
+def by_the_geometric_mean(seconds):
+    return _by(seconds, lambda own: np.exp(np.mean(np.log(own))), count=25)
+
+
+def by_the_first_quartile(seconds):
+    return _by(seconds, lambda own: sorted(own)[len(own) // 4], count=25)
+
+
+def a_faster_batch_counts(batch, half):
+    return "arithmetic" if abs(batch - 1) > 0.25 else "memory" if half < 0.75 else "neither"
 
 
 def must_change_by_a_third(seconds):
@@ -352,6 +382,12 @@ WRONG = {
         middle_call_of_each,
         least_of_each,
         most_of_each,
+        backwards_one_after_the_other,
+        by_the_geometric_mean,
+        of_medians(half_against_double),
+        the_batch_first,
+        of_medians(a_faster_batch_counts),
+        by_the_first_quartile,
     ],
     "break_even_batch": [
         rounded_down,

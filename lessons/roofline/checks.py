@@ -6,7 +6,7 @@ import functools
 import math
 import random
 from collections.abc import Callable, Sequence
-from statistics import fmean, median
+from statistics import fmean, geometric_mean, median
 
 import numpy as np
 from hypothesis import strategies as st
@@ -292,6 +292,7 @@ def _layer(
     drift: float = 0.0,
     disturbed: bool = False,
     irregular: int | None = None,
+    halved: bool = False,
 ) -> World:
     """A made-up layer: what doubling the batch and halving the bytes multiply its time by; how the machine disturbs it.
 
@@ -302,6 +303,8 @@ def _layer(
         disturbed: whether another program makes every seventh call with half the bytes, and those at the start, take
             eight times as long: so a mean is wrong in whatever order the calls are made.
         irregular: the number of the layer among those whose calls are disturbed without a pattern.
+        halved: whether three calls of eight with twice the inputs take half the time. Their median stays what it is
+            where the calls take turns; in another order the experiment's own medians say what is right.
     """
     factor = {"none": 1.0, "double batch": batch, "half bytes": half}
 
@@ -309,12 +312,15 @@ def _layer(
         time = takes * factor[change] * (1 + 0.002 * ((7 * number) % 5 - 2)) * (1 + drift * min(number, 400))
         if disturbed and change == "half bytes" and (number < 3 or number % 7 == 2):
             time *= 8
+        if halved and change == "double batch" and number % 8 in (1, 4, 7):
+            time *= 0.5
         if irregular is not None:
             slow, times, lucky, share = _disturbance(number)
             time *= times if slow == irregular else share if lucky == irregular else 1
         return time
 
-    return World(said, _of_card(batch, half), seconds, _against_its_runs(hint))
+    right = (lambda runs: _of_card(*_medians(runs))) if halved else _of_card(batch, half)
+    return World(said, right, seconds, _against_its_runs(hint))
 
 
 def _against_its_runs(hint: str) -> Callable[[Sequence[Run], str], str]:
@@ -354,9 +360,7 @@ def _why(batch: float, half: float) -> str:
         return (
             "The added work costs no more than a quarter, and fewer bytes save more than a quarter: it is the memory."
         )
-    return (
-        "Neither more work nor fewer bytes makes more than a quarter of difference: the layer waits for something else."
-    )
+    return "More work takes at most a quarter longer, and fewer bytes save at most a quarter: the layer waits for something else."
 
 
 def _rules_that_say(got: str, runs: Sequence[Run]) -> list[str]:
@@ -378,6 +382,7 @@ def _rules_that_say(got: str, runs: Sequence[Run]) -> list[str]:
         "if the larger of the two changes wins": got == "memory" and both and 1 - half > batch - 1,
         "if two changes count as none": got == "neither" and both,
         "if a change counts whichever way it goes (half the bytes take longer here)": got == "memory" and half > 1.25,
+        "if a change counts whichever way it goes (twice the inputs take less time here)": got == "arithmetic" and batch < 0.75,
         "if only the batch is asked": got == ("neither" if few else "memory") and batch < 1.1 and not 0.6 < half < 0.9,
         "if only the bytes are asked": got == ("neither" if batch > 1.5 else "arithmetic") and not few and not 1.1 < batch < 1.5,
         "if the two conclusions are exchanged": got == ("memory" if batch > 1.25 else "arithmetic") and (batch > 1.25) != few,
@@ -398,7 +403,14 @@ def _summaries_that_say(got: str, runs: Sequence[Run]) -> list[str]:
     outs = [
         out for out in (0, 5, 10, 20, count // 4, count // 2) if out < count
     ]  # rounds that are left out as a warm-up
-    named = {"of means or sums": fmean, "of the fastest calls": min, "of the slowest calls": max}
+    named = {
+        "of means or sums": fmean,
+        "of geometric means": geometric_mean,
+        "of the first quartile": lambda own: sorted(own)[len(own) // 4],
+        "of the mean of the faster half": lambda own: fmean(sorted(own)[: len(own) // 2] or own),
+        "of the fastest calls": min,
+        "of the slowest calls": max,
+    }
     found = [name for name, summary in named.items() if any(says(summary, out) for out in outs)]
     alone = sum(says(lambda own, at=at: own[at]) for at in range(count))
     if alone:
@@ -434,6 +446,35 @@ LAYERS = (
         batch=1.02,
         half=0.51,
         disturbed=True,
+    ),
+    _layer(
+        "memory is the limit, half the bytes save 40 %, and another program disturbs some calls.",
+        hint="Calls that take eight times as long move a geometric mean, too. The card asks for the median.",
+        batch=1.02,
+        half=0.6,
+        disturbed=True,
+    ),
+    _layer(
+        "neither change matters, and the machine gets slower with every call.",
+        hint="Nothing matters here, and the machine gets slower with every call. Take turns, whichever comes first.",
+        batch=1.0,
+        half=1.0,
+        drift=0.02,
+    ),
+    _layer("twice the inputs take 20 % longer, half the bytes save 12 %.", batch=1.2, half=0.88),
+    _layer(
+        "arithmetic is the limit, and the machine gets slower with every call.",
+        hint="This machine gets slower with every call, and more work takes longer on it. Take turns, so that it does so for all three.",
+        batch=1.7,
+        half=1.0,
+        drift=0.02,
+    ),
+    _layer("twice the inputs are faster than one, because a better routine computes them.", batch=0.7, half=1.0),
+    _layer(
+        "twice the inputs take 60 % longer, but three of eight of these calls are lucky and take half of that.",
+        batch=1.6,
+        half=1.0,
+        halved=True,
     ),
     *(
         _layer(
