@@ -509,7 +509,7 @@ def _other_rules(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
         _sign_test(*(sum(way * gain >= least for gain in gains) for way in (1, -1))) < 0.05
         for least in (0.1, THRESHOLD)
     ]
-    card = said(mean, p < 0.05)
+    card = _of_the_card(runs)
     return {
         "of another limit than 0.3": tuple(
             said(mean, p < 0.05, least) for least in (1e-9, 0.1, 0.2, 0.25, 0.275, 0.325, 0.35, 0.4, 0.5, 1, 3)
@@ -549,6 +549,12 @@ def _other_rules(runs: Sequence[Run]) -> dict[str, tuple[str, ...]]:
         "of rounded accuracies or differences": (
             of_some(_gains([replace(run, result=round(run.result)) for run in runs])),
             of_some([round(gain) for gain in gains]),
+        ),
+        "of a mean that one seed decides: the largest difference in its place, or the mean without the first seed": tuple(
+            said(center, p < 0.05) for center in (max(gains, key=abs), fmean(gains[1:]))
+        ),
+        "if for the old recipe less, or more, is asked of the seeds than for the new one": tuple(
+            said(mean, p < 0.05 if mean > 0 else enough) for enough in (True, agree == n)
         ),
         "if one recipe can never win": tuple("no difference" if card == never else card for never in RECIPES),
         "of old minus new": ({"new": "old", "old": "new"}.get(card, card),),
@@ -705,7 +711,10 @@ class _Judge:
         )
         borders = [self._border(-1, place) for place in places] + [self._border(0, place) for place in places[-2:]]
         borders.append(self._border(-1, places[-1], loss=-0.6))
-        return [*(self._usual(pair, not nth) for nth, pair in enumerate(PAIRS)), *borders, self._one_that_counts()]
+        borders += [self._border(more, places[-1], sign=-1) for more in (-1, 0)]
+        usual = [self._usual(pair, not nth) for nth, pair in enumerate(PAIRS)]
+        single = [self._one_that_counts(), self._one_that_counts(at=0)]
+        return [*usual, *borders, *single, self._one_that_counts(mean=0.2)]
 
     def rule(self, runs: Sequence[Run]) -> str | None:
         """What the card says of the runs, in a pair that was made for the answer's seeds."""
@@ -750,25 +759,33 @@ class _Judge:
 
         return World("", ("new", "old", "no difference"), measure, "")
 
-    def _border(self, more: int, place: Callable[[int, int], object], *, loss: float = -0.02) -> World:
+    def _border(self, more: int, place: Callable[[int, int], object], *, loss: float = -0.02, sign: int = 1) -> World:
         """The new recipe is 0.5 points better in the mean, with as many seeds as a sign test needs, and so many more.
 
         Args:
             more: how many.
             place: of the number of a seed and of all of them; the seeds that come last in this order are those that are lost.
             loss: what the new recipe gains with a seed that is lost.
+            sign: -1 where old and new are exchanged.
         """
 
         def gains(n: int) -> list[float]:
             lost = n - min(n, _needed(n) + more)
             last = set(sorted(range(n), key=lambda at: place(at, n))[n - lost :])
-            return [loss if at in last else (0.5 * n - loss * lost) / (n - lost) for at in range(n)]
+            return [sign * (loss if at in last else (0.5 * n - loss * lost) / (n - lost)) for at in range(n)]
 
         return self._made_for_seeds(gains)
 
-    def _one_that_counts(self) -> World:
-        """The new recipe is a little better with every seed, and one of them makes the mean: by the card that is enough."""
-        return self._made_for_seeds(lambda n: [0.1] * 3 + [0.5 * n - 0.1 * (n - 1)] + [0.1] * (n - 4))
+    def _one_that_counts(self, at: int = 3, *, mean: float = 0.5) -> World:
+        """The new recipe is a little better with every seed, and the one at this place makes the mean.
+
+        By the card that is enough where the mean is large enough.
+        """
+
+        def gains(n: int) -> list[float]:
+            return [mean * n - 0.1 * (n - 1) if which == at else 0.1 for which in range(n)]
+
+        return self._made_for_seeds(gains)
 
 
 @check(
