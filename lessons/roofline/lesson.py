@@ -420,10 +420,10 @@ def roof_seconds_solution(n_in, n_out, batch, bytes_each, peak, bandwidth):
 # ### Exercise 2 · What does it wait for?
 # ★★★ · 12 minutes · an investigation
 #
-# Somebody's layer is slow. Does it wait for its memory, for its arithmetic, or for something else, such as the call itself? You get a stopwatch, `seconds(change)`: it runs the layer once and returns its time.
-# `"none"` is the layer as it is, `"double batch"` gives it twice the inputs, `"half bytes"` stores its weights in half the bytes. The made-up layers move hardly anything but weights, and read them once whatever the batch. Sometimes another program disturbs a call, now and then a call is lucky and takes less time than all others, and the machine may get slower from call to call.
+# Somebody's layer is slow. Does it wait for memory, for arithmetic, or for something else, such as the call? You get a stopwatch, `seconds(change)`: it runs the layer once and returns its time.
+# `"none"` is the layer as it is, `"double batch"` gives it twice the inputs, `"half bytes"` stores its weights in half the bytes. The made-up layers move hardly anything but weights, and read them once whatever the batch. Sometimes another program disturbs a call, sometimes a lucky call takes less time than all others, and the machine may get slower from call to call.
 #
-# `waits_for(seconds)` → `"memory"`, `"arithmetic"` or `"neither"`; run each of the three at least 15 times, and all three equally often. A change counts if the typical time, the median, changes by more than a quarter.
+# `waits_for(seconds)` → `"memory"`, `"arithmetic"` or `"neither"`; run each of the three at least 15 times, and all three equally often. The double batch counts if its median is over a quarter longer, half bytes if theirs is over a quarter shorter.
 #
 # <details><summary>Hint</summary>
 # What does each change do to the two times of section 2? Write a table with a column for each change and a row for each conclusion. Some processors
