@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from types import MappingProxyType
 
 from course_utils.exercises import calls
 from course_utils.exercises.mistake import Mistake
@@ -365,9 +364,9 @@ def _made_well(
     least: Mapping[str, int],
     least_runs: int,
     tuned: Sequence[str],
-    crossed: Sequence[str] = (),
-    ever: Collection[str] = (),
-    unequal_said: Mapping[str, str] = MappingProxyType({}),
+    crossed: Sequence[str],
+    ever: Collection[str],
+    unequal_said: Mapping[str, str],
 ) -> None:
     """Raise the first fault in how an experiment was made; `ever` are the arms that it has run elsewhere."""
     if not runs:

@@ -49,13 +49,12 @@ class Share:
     apart: str = ""
     draws: int = 5
 
-    def follows(self, runs: Sequence[Run], *, pick: Callable = fmean, low: float = LOW, high: float = HIGH) -> tuple:
+    def follows(self, runs: Sequence[Run]) -> tuple:
         """The conclusions that the card allows: for each value of `apart` with draws enough, and for all of them."""
         values = {run.settings[self.apart] for run in runs} if self.apart else set()
         groups = [[run for run in runs if run.settings[self.apart] == value] for value in sorted(values)]
         groups = [own for own in groups if len({run.settings["draw"] for run in own}) >= self.draws]
-        found = [self._numbers(own, pick) for own in (*groups, runs)]
-        return tuple(dict.fromkeys(self._by(share, advantage, low, high) for advantage, share in found))
+        return tuple(dict.fromkeys(self._by(*self._numbers(own, fmean)) for own in (*groups, runs)))
 
     def lead(self, runs: Sequence[Run]) -> float:
         """The advantage, of means over all these runs."""
@@ -75,16 +74,14 @@ class Share:
             return {}  # from which of them an answer concludes is not known
         advantage, share = self._numbers(runs, fmean)
         points, rest = share * advantage, advantage - share * advantage
-        mean = {
-            arm: fmean(run.result for run in runs if run.arm == arm) for arm in (self.behind, self.between, self.ahead)
-        }
-        behind, between, ahead = mean[self.behind], mean[self.between], mean[self.ahead]
-        draws = {draw: self._numbers(own, fmean)[0] for draw, own in self._of_draws(runs).items()}
-        leads = [*draws.values()]
-        counted = [run for draw, own in self._of_draws(runs).items() if draws[draw] >= self.least for run in own]
+        ahead, between, behind = self._results(runs, fmean)
+        draws = self._of_draws(runs)
+        each = [self._numbers(own, fmean) for own in draws]
+        leads = [lead for lead, _ in each]
+        counted = [run for own, lead in zip(draws, leads, strict=True) if lead >= self.least for run in own]
 
         def by(value: float, least: float = self.least, lead: float = advantage, **limits: float) -> str:
-            return self._by(value, self.least if lead >= least else -math.inf, **limits)
+            return self._by(self.least if lead >= least else -math.inf, value, **limits)
 
         def over(value: float, divisor: float) -> float:
             return value / divisor if divisor else math.copysign(math.inf, value) if value else 0.0
@@ -104,7 +101,9 @@ class Share:
             f"if what comes out for {self.between!r} is divided by what comes out for {self.behind!r}": by(
                 over(between, behind)
             ),
-            "if a share is worked out for each draw, and the mean of these shares is taken": by(self._of_each(runs)),
+            "if a share is worked out for each draw, and the mean of these shares is taken": by(
+                fmean(share for _, share in each)  # a draw without an advantage counts as 0
+            ),
             "if the share is always below the lower limit, for its sign is wrong or the limits are in percent": by(-1),
             "if the advantage of the first draw is asked for, in place of the mean": by(
                 share, lead=self._numbers(runs, lambda own: own[0])[0]
@@ -126,9 +125,9 @@ class Share:
             ),
             "if the middle, 0.5, is the only limit": by(share, low=0.5, high=0.5),
             "if only a share of 0 or of 1 decides": by(share, low=0.0, high=1.0),
-            **{how: self._by(*self._numbers(runs, pick)[::-1]) for how, pick in {**OTHERS, **MORE}.items()},
+            **{how: self._by(*self._numbers(runs, pick)) for how, pick in {**OTHERS, **MORE}.items()},
             f"if only the draws with an advantage of {self.least:g} or more are counted": self._by(
-                *self._numbers(counted, fmean)[::-1]
+                *self._numbers(counted, fmean)
             )
             if counted
             else self.says[3],
@@ -147,7 +146,7 @@ class Share:
                 f"if {arm!r} is read in the first draw alone": self._by(
                     *self._numbers(
                         [run for run in runs if run.arm != arm] + [next(run for run in runs if run.arm == arm)], fmean
-                    )[::-1]
+                    )
                 )
                 for arm in (self.ahead, self.behind)
             },
@@ -161,27 +160,27 @@ class Share:
             "if the limits are a third and two thirds": by(share, low=1 / 3, high=2 / 3),
         }
 
-    def _of_each(self, runs: Sequence[Run]) -> float:
-        """The mean of the shares of the single draws; a draw without an advantage counts as 0."""
-        return fmean(self._numbers(own, fmean)[1] for own in self._of_draws(runs).values())
-
-    def _of_draws(self, runs: Sequence[Run]) -> dict[tuple, list[Run]]:
+    def _of_draws(self, runs: Sequence[Run]) -> list[list[Run]]:
         """The runs of each draw."""
         sorted_out: dict[tuple, list[Run]] = {}
         for run in runs:
             sorted_out.setdefault(tuple(run.settings.values()), []).append(run)
-        return sorted_out
+        return [*sorted_out.values()]
 
     def _numbers(self, runs: Sequence[Run], pick: Callable) -> tuple[float, float]:
         """The advantage, and the share of it; a share of nothing is 0."""
-        mean = {
-            arm: pick([run.result for run in runs if run.arm == arm]) for arm in (self.ahead, self.between, self.behind)
-        }
-        advantage = self.better * (mean[self.ahead] - mean[self.behind])
-        share = self.better * (mean[self.between] - mean[self.behind]) / advantage if advantage else 0.0
+        ahead, between, behind = self._results(runs, pick)
+        advantage = self.better * (ahead - behind)
+        share = self.better * (between - behind) / advantage if advantage else 0.0
         return advantage, share
 
-    def _by(self, share: float, advantage: float, low: float = LOW, high: float = HIGH) -> str:
+    def _results(self, runs: Sequence[Run], pick: Callable) -> tuple[float, ...]:
+        """What the arm ahead, the one between and the one behind reach."""
+        return tuple(
+            pick([run.result for run in runs if run.arm == arm]) for arm in (self.ahead, self.between, self.behind)
+        )
+
+    def _by(self, advantage: float, share: float, low: float = LOW, high: float = HIGH) -> str:
         below, middle, above, nothing = self.says
         if advantage < self.least:
             return nothing
