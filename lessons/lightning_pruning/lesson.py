@@ -107,7 +107,7 @@ print(f"sum of the amounts {total:.2f}; gone {1 - left[-1]:.3f}, left {left[-1]:
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The network is the small regression of [[lightning_qat]]. It reads 16 pixels of a picture of a garment, and estimates which share of the whole picture is not black. `AfterEpoch` is a callback that asks the model something after every epoch. It must stand behind the callback that prunes, because the Trainer calls them in the order of the list.
 #
-# What does `ModelPruning` do, and when? By default it acts at the end of each epoch of training, in three steps. First it finds the amount: a number holds for *every* epoch, and a function is called with the number of the epoch. If the answer is 0 or `None`, it does nothing. Second, it cuts that share: it ranks the weights of all layers together by their absolute value, and puts masks over the smallest. Third, it goes back to the first weights, unless one switches that off, as the next cells do. Section 3 looks at the third step.
+# What does `ModelPruning` do, and when? By default it acts at the end of each epoch of training, in three steps. First it finds the amount: a number holds for *every* epoch, and a function is called with the number of the epoch. If the amount is 0 or `None`, nothing else happens. Second, it cuts that share: it ranks the weights of all layers together by their absolute value, and puts masks over the smallest. Third, it goes back to the first weights, unless one switches that off, as the next cells do. Section 3 looks at the third step.
 #
 # The fits of this lesson go through one helper, `garments.fit`, which silences the progress bar and the log files. In a script of your own the callback stands where Lightning's documentation puts it:
 #
@@ -301,7 +301,7 @@ show.memory(shared)
 #
 # So the second rewind goes back to the copy, and the copy has been trained meanwhile. Follow one weight. Its first value is 0.30, and so is the copy. The first rewind makes weight and copy one number in memory. The next epoch trains this number to 0.31, and the "copy" is 0.31 as well. The second rewind then replaces 0.31 by 0.31.
 #
-# No error is raised. After the first rewind the network keeps all of its training, so it may well be more accurate than after true rewinds. (In a trial outside this page, with the schedule of section 1 and three seeds, its error was 7.0 to 8.1 %. With values copied it was 29 to 31 %. That this is less than the 62 % of section 2 is probably because `ModelPruning` takes back only what it prunes, and leaves the optimizer's memory as it is.) Somebody who looks at the accuracy alone would be pleased. That makes this kind of fault dangerous, because one reports a ticket that was never one. (On a GPU `.to` makes a copy if the first weights were kept on the CPU, and then the two would not share memory. That was not measured here.)
+# No error is raised. After the first rewind the network keeps all of its training, so it may well be more accurate than after true rewinds. (In a trial outside this page, with the schedule of section 1 and three seeds, its error was 7.0 to 8.1 %. With values copied it was 29 to 31 %. That is less than the 62 % of section 2, probably because `ModelPruning` takes back only what it prunes, here the weights without the biases, and leaves the optimizer's memory as it is.) Somebody who looks at the accuracy alone would be pleased. That makes this kind of fault dangerous, because one reports a ticket that was never one. (On a GPU `.to` makes a copy if the first weights were kept on the CPU, and then the two would not share memory. That was not measured here.)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Both in one fit
@@ -379,7 +379,7 @@ recorded.of_a_ticket()
 #
 # <!-- page -->
 #
-# The float model of the baseline was trained far longer. By the first ruler the short training is charged to the pruning. The twin had the same short training, so what is left beside it is the price of the pruning in accuracy. (The trainings that it took to find the ticket are in neither number.) [[baseline]] called such a twin the fair baseline. For each row the ledger has to know its twin.
+# The float model of the baseline was trained far longer. By the first ruler the short training is charged to the pruning. The twin had the same short training, so what is left beside it is the price of the pruning in accuracy. (The trainings that it took to find the ticket are in neither number.) Such a twin is a fair baseline in the sense of [[baseline]], because its conditions are the same. For each row the ledger has to know its twin.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Where does it hurt?
