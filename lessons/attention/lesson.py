@@ -273,7 +273,7 @@ show.mask_table({"looks back only": with_mask, "may look at everything": without
 #
 # The line that the model reads contains the answers: the next character stands one place further on. So it is enough to look there.
 #
-# The numbers in the table are **perplexities**: among how many equally likely characters the model hesitates. In the run on this page the model without a mask comes close to 1 as long as the line lies in front of it. (It does not reach 1, because after so short a training it does not copy without a mistake, as *Deeper* says, and at the last place of a line there is nothing to copy.) When it writes, the next character is not there yet, and it does worse than if it knew nothing. How can that be? A model that says "each of the 96 equally" gives the right character 1/96, a perplexity of 96. A model that is *sure and wrong* gives it perhaps 1/1,000, a perplexity of 1,000 at this place. ([[decoding]] shows how several places become one number.)
+# The numbers in the table are **perplexities**: among how many equally likely characters the model hesitates. In the run on this page the model without a mask comes close to 1 as long as the line lies in front of it. (It does not reach 1, because after so short a training it does not copy without a mistake, as *Deeper* says, and at the last place of a line there is nothing to copy.) When it writes, the next character is not there yet, and it does worse than if it knew nothing. How can that be? A model that says "each of the 96 equally" gives the right character 1/96, a perplexity of 96. A model that is *sure and wrong* gives it perhaps 1/1,000, a perplexity of 1,000 at this place. (See [[decoding]] for how several places become one number.)
 #
 # For the model with the mask both columns ask the same question. Its two numbers differ a little, because for the second column only 14 places of each line are counted.
 #
@@ -309,7 +309,7 @@ print(f"largest difference between the outputs: {apart:.1e}")
 # Swap entries 1 and 3 of section 2: each takes its share along, and 0.468 · 60 + 0.063 · 20 + 0.468 · 10 = 34.0 again. With the causal mask a little of the order shows: "man" in "dog bites man" sees all three words, and "dog" only itself. But for "man", *in one layer*, the words before it are still an unordered heap, so "bites dog man" would look the same to it. (In a stack of layers a little more shows, because "dog" is another vector there if "bites" stood before it. Language models have even been trained without being told the places, [Haviv et al., 2022](https://arxiv.org/abs/2203.16634).) The tiny difference in the output comes from rounding: the same numbers are added up in another order. For a phone book this is just right. For a text it helps to tell the network where each token stands.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# To tell a network where each token stands, many of today's language models use **rotary position embedding**, **RoPE** for short ([Su et al., 2021](https://arxiv.org/abs/2104.09864)). (The position of a token is its *place*. So far we counted places from 1. RoPE counts *steps*, from 0.)
+# To tell a network where each token stands, many of today's language models use **rotary position embedding**, **RoPE** for short ([Su et al., 2021](https://arxiv.org/abs/2104.09864)). (A *position* is what we called a *place*. We counted places from 1. RoPE counts *steps*: the first token is at step 0.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Clock hands
