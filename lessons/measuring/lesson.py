@@ -614,7 +614,7 @@ def flawed_lines_solution():
 #
 # The sign test of section 5 says that B is faster. The same counting says how sure the *ratio* is. Sort the 31 ratios. If the 10th is 1.05 and the 22nd is 1.09, you may report "between 1.05 and 1.09 times as fast": the true median lies outside only if far too many rounds happen to fall on one side of it, and coins do that in 3 % of cases. The quartiles in the table do not say this. They say how far single rounds scatter, and they stay where they are with more rounds, while the interval for the median becomes narrower.
 #
-# And why the IQR, and not the *standard deviation*? That is the root of the mean squared distance from the mean, so one bad call can fill it. For the seven calls of section 4 it is 28 µs, although six of the seven lie within 2 µs; their IQR is 2 µs.
+# And why the IQR, and not the *standard deviation*? That is the root of the mean squared distance from the mean, so one bad call can make up nearly all of it. For the seven calls of section 4 it is 28 µs, although six of the seven lie within 2 µs; their IQR is 2 µs.
 #
 # ### Which clock?
 #
