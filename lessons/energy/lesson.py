@@ -329,7 +329,7 @@ show.uses_of_a_weight()
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Other networks
 #
-# LeNet is a small convolutional network; the LeNet-300-100 of section 1 has linear layers only. ResNet-50 is a large one: it has 25.5 million weights and 4.1 billion MACs for an image. A weight from DRAM costs 640 pJ, a MAC 4.6.
+# LeNet is a small convolutional network (the LeNet-300-100 of section 1 has linear layers only), and ResNet-50 is a large one: it has 25.5 million weights and 4.1 billion MACs for an image. A weight from DRAM costs 640 pJ, a MAC 4.6.
 #
 # The **break-even point** is the number of uses of a weight at which the arithmetic costs as much as the fetch.
 #
@@ -590,7 +590,7 @@ def which_half_solution(bill):
 # ### What does the estimate leave out?
 #
 # `energy.estimate` counts the MACs of matrix products and convolutions, and one read of every weight. It leaves out biases and normalization layers. Above all it leaves out the **activations**, the values that one layer passes on to the next: they are written and read again, and if they do not fit into a cache, that costs as
-# much as fetching weights. They can be counted in a few lines, with a *hook*, a function that PyTorch calls after a layer, and which looks at what the layer gives out:
+# much as fetching weights. They can be counted in a few lines, with a *hook*: a function that PyTorch calls after a layer, here to count the numbers that the layer gives out:
 
 # %% slideshow={"slide_type": "skip"}
 resnet, image = nets["ResNet-50"]
