@@ -294,7 +294,7 @@ read = show.again_or_in_turn(taken)
 # 2. Both came from a cache that holds all 537 MB, which is rare.
 # 3. The routine for one input is so slow that a faster cache would not show.
 #
-# *Deeper* reads larger and larger sets of numbers. In the run on this page the layer reads weights that fit into a near cache more than twice as fast as 67 MB. This speaks against the third explanation: with 67 MB the layer waits for its weights. From where they come not even this shows.
+# *Deeper* reads larger and larger sets of numbers. In the run on this page the layer reads weights that fit into a near cache more than twice as fast as 67 MB. This speaks against the third explanation: with 67 MB the layer waits for its weights. Even this does not show where they come from.
 #
 # For your own benchmark you need not know it: let many layers take turns, as in a network.
 #
@@ -423,7 +423,7 @@ def roof_seconds_solution(n_in, n_out, batch, bytes_each, peak, bandwidth):
 # Somebody's layer is slow. Does it wait for memory, for arithmetic, or for something else, such as the call? You get a stopwatch, `seconds(change)`: it runs the layer once and returns its time.
 # `"none"` is the layer as it is, `"double batch"` gives it twice the inputs, `"half bytes"` stores its weights in half the bytes. The made-up layers move hardly anything but weights, and read them once whatever the batch. Sometimes another program disturbs a call, sometimes a lucky call takes less time than all others, and the machine may get slower from call to call.
 #
-# `waits_for(seconds)` → `"memory"`, `"arithmetic"` or `"neither"`; run each of the three at least 15 times, and all three equally often. The double batch counts if its median is over a quarter longer, half bytes if theirs is over a quarter shorter.
+# `waits_for(seconds)` → `"memory"`, `"arithmetic"` or `"neither"`; run each of the three at least 15 times, and all three equally often. Doubling counts if the median time rises by more than a quarter, halving if it falls by more than a quarter.
 #
 # <details><summary>Hint</summary>
 # What does each change do to the two times of section 2? Write a table with a column for each change and a row for each conclusion. Some processors
