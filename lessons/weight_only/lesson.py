@@ -409,7 +409,7 @@ show.under_the_roof(layer, races)
 # From this follows when fewer bits for the weights do *not* make a model faster:
 #
 # - **No kernel.** If nothing unpacks the codes inside the processor, more bytes move than before. The file is small, and the model is slow.
-# - **Many inputs at once.** A batch or a prompt reads each weight once and uses it many times. With the opening's numbers, 10 inputs bring 16 bits to the ridge of the roofline, 10 operations a byte. From there on the arithmetic decides. It is still done in float, and unpacking comes on top.
+# - **Many inputs at once.** A batch or a prompt reads each weight once and uses it many times. With the opening's numbers, weights of 16 bits reach the ridge of the roofline, 10 operations a byte, with 10 inputs. From there the arithmetic decides. It is still done in float, and unpacking comes on top.
 # - **Something else takes the time.** In our small model the calls of Python are the largest part of a step ([[decoding]]), and with a long text the KV cache may be larger than the weights.
 #
 # In all three cases the packed model still needs less space, so a model that did not fit into the memory may fit now. (Where the codes are unpacked first, it fits only if one layer is unpacked at a time.)
