@@ -316,7 +316,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **In fp16 `sum()` gives exactly 10,000, and in bf16 it gives 9,984, because it adds up in a wider format and rounds only the result.**
+# **`sum()` gives exactly 10,000 in fp16 and 9,984 in bf16, because it adds up in a wider format and rounds only the result.**
 #
 # <!-- page -->
 #
@@ -391,7 +391,7 @@ Table(
 #
 # <!-- page -->
 #
-# A typical weight of this network is 0.025. Its exponent is −6, so the gap of bf16 is there $2^{-6-7} = 0.00012$, and half of it is 0.00006. A step of SGD is the learning rate times the gradient, and a typical one is some ten times smaller than this half. So the weight stays where it is, again and again: the small steps never add up, as in the count of section 1. The gaps of fp16 are eight times smaller.
+# A typical weight of this network is 0.025. Its exponent is −6, so the gap of bf16 there is $2^{-6-7} = 0.00012$, and half of it is 0.00006. A step of SGD is the learning rate times the gradient, and a typical one is about a tenth of this half. So the weight stays where it is, again and again: the small steps never add up, as in the count of section 1. The gaps of fp16 are eight times smaller.
 #
 # Adam divides each gradient by its usual size. Its typical step is some twenty times as large here, so fewer are swallowed. With a smaller learning rate, as at the end of a training, there would be more.
 #
@@ -466,7 +466,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### How far can one go?
 #
-# The chain rule carries a factor on the loss to every gradient. So the whole hill of gradients moves, and fp16 stays where it is.
+# The chain rule carries a factor on the loss to every gradient. So the whole hill of gradients (their histogram) moves, and fp16 stays where it is.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* First frame: "Grey is gone, yellow is coarse, and over there is room that nobody uses." Before the first click ask where the hill will lie with a factor of 256, and let the room count: $2^8$, so 8
@@ -785,7 +785,7 @@ show.one_more()
 #
 # From 2,048 on fp16 has only even numbers: $1024 \cdot 2$, $1025 \cdot 2$, $1026 \cdot 2$, … The sum 2,051 lies half-way between 2,050 and 2,052. The tie goes to the even multiple of the gap: 2,050 is 1025 gaps, 2,052 is 1026, so the count moves *up*, by 2. The next sum, 2,053, lies half-way between 2,052 (1026 gaps) and 2,054 (1027), and the tie goes back to 2,052. The rule "ties to even" exists because it rounds up as often as down, on average. But a count that has come to an even multiple meets the same tie again and again, and stops.
 #
-# One can also round *at random* (*stochastic rounding*): the sum goes up with a probability that is its distance from the lower neighbour, in gaps. At 2,048 the gap is 2, so 2,048 + 1 becomes 2,050 in half of all cases, and 2,048 + 0.5 in a quarter. A single sum is then less exact, but on average nothing is swallowed: $\frac{1}{2} \cdot 2 = 1$, and $\frac{1}{4} \cdot 2 = 0.5$. With this rounding [Gupta et al. (2015)](https://arxiv.org/abs/1502.02551) trained networks with 16-bit numbers alone (in fixed point, a format without an exponent).
+# One can also round *at random* (*stochastic rounding*): the sum is rounded up with a probability that is its distance from the lower neighbour, in gaps. At 2,048 the gap is 2, so 2,048 + 1 becomes 2,050 in half of all cases, and 2,048 + 0.5 in a quarter. A single sum is then less exact, but on average nothing is swallowed: $\frac{1}{2} \cdot 2 = 1$, and $\frac{1}{4} \cdot 2 = 0.5$. With this rounding [Gupta et al. (2015)](https://arxiv.org/abs/1502.02551) trained networks whose weights, activations and gradients were all stored in 16 bits (in fixed point, a format without an exponent; the sums inside a product had more bits).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### How do we know that `sum()` adds in fp32?
