@@ -175,13 +175,13 @@ for on, gap in gaps.items():
     print(f"enabled={on}: {gap:.1g}, {gap / way:.1%} of the move")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Switched on, the loop ends at most a few per cent of the way off (B). Switched off, it is the plain loop, bit for bit.**
+# **Switched on, the loop is off by at most a few per cent of the way (B). Switched off, it is the plain loop, bit for bit.**
 #
 # <!-- page -->
 #
 # With `enabled=False` a scaler's `scale`, `unscale_` and `update` do nothing, `step` calls `optimizer.step()`, and autocast changes no type. So the same operations run on the same numbers. With `enabled=True` every product reads rounded inputs, and the gradients are rounded as well, to 8 binary digits in bf16. Each is off by up to 0.4 %, and several such roundings meet in one gradient.
 #
-# So three steps are close. That does not say that a whole training is as good; *Deeper* measures that.
+# Three steps are close. That does not say that a whole training is as good; *Deeper* measures that.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Two devices, one recipe
