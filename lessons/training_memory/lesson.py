@@ -77,7 +77,7 @@ runtime.describe("cpu")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # You start a training, and PyTorch answers *out of memory*. The file with the weights has one megabyte, and the machine has thousands. Who took them? And what has to change so that the training fits?
 #
-# We take a network that is small enough to count everything, and the optimizer AdamW, which keeps the same two averages as Adam. The network treats each row of the image (Fashion-MNIST has small photographs of clothes) as one word of a sentence: 28 rows of 28 pixels become 28 rows of 64 numbers, which pass through six encoder layers. What happens inside such a layer is listed in section 2. Here it is enough that an encoder layer is a chain of linear layers, with a few other operations in between.
+# We take a network that is small enough to count everything, and the optimizer AdamW, which keeps the same two averages as Adam. The network treats each row of the image (a small photograph of clothes) as one word of a sentence: 28 rows of 28 pixels become 28 rows of 64 numbers, which pass through six encoder layers. What happens inside such a layer is listed in section 2. Here it is enough that an encoder layer is a chain of linear layers, with a few other operations in between.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -198,7 +198,7 @@ units = [t.untyped_storage().nbytes() / h.nbytes for address, t in saved.items()
 print(f"{sum(units):.2f} units:", *(f"{n:.2g}" for n in units))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The sum is a little more than 16, because a layer norm also keeps a mean and a deviation for each row, and attention one number for each row and *head* (it works in four equal slices of the features, its heads).
+# The sum is a little more than 16, because a layer norm also keeps a mean and a deviation for each row, and attention one number for each row and *head* (attention works in four equal slices of the features, its heads).
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Counts what a step has in memory, for three settings, and draws it.
@@ -307,7 +307,7 @@ show.two_steps(phases, {name: sum(p.nbytes for p in model.parameters()) for name
 #
 # The wide network is the second row. Its activations are hardly to be seen, for two reasons. It is wide: a layer from 1,024 to 1,024 has 1,024 · 1,024 weights, and of each image it saves 1,024 numbers, which is 65,536 for the batch, one for 16 weights. And each weight is used only once for an image. In the row reader the layer to queries, keys and values has 64 · 192 = 12,288 weights and uses them 28 times, once for each row. Of 64 images it saves 64 · 28 · 64 = 114,688 numbers, nine for each weight. The gradients pile up in the backward pass, and all of them are there when AdamW begins. AdamW needs two temporaries of the size of the tensor that it works on, as [[baseline]] saw.
 #
-# What follows? A method that shrinks activations lowers the peak of the first network, and cannot lower that of the second. With `fused=True` AdamW does all in one operation, and the temporaries are gone. (In a trial with the wide network its step then never rose above the level at its start.) On a GPU AdamW by default works on all tensors at once (`foreach`), and then its temporaries are about as large as all weights together, by [PyTorch's documentation](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html). The peak of the optimizer's step is higher there.
+# What follows? A method that shrinks activations lowers the peak of the first network, and cannot lower that of the second. With `fused=True` AdamW does all in one operation, and the temporaries are gone. (In a trial with the wide network the memory then never rose above the level at the start of AdamW's step.) On a GPU AdamW by default works on all tensors at once (`foreach`), and then its temporaries are about as large as all weights together, by [PyTorch's documentation](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html). The peak of the optimizer's step is higher there.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Compares the sum of the four kinds with the peak.
@@ -416,7 +416,7 @@ Table(
 #
 # What is *saved* at the end of the forward pass falls to about a sixteenth, one unit for each layer in place of 16. But the peak comes later: when the backward pass begins, the 16 units of one layer come back, and the six inputs are beside them. That is 6 + 16 units, and with the temporaries of the backward pass about a quarter of what it was.
 #
-# The operations go from 3 to 4: one more forward pass. (It is a little less than a third more, since the first and the last linear layer, `embed` and `head`, have no checkpoint.) Seconds were not measured here.
+# The operations go from 3 to 4: one more forward pass. (It is a little less than a third more, since the first and last linear layers, `embed` and `head`, have no checkpoint.) Seconds were not measured here.
 #
 # The gradients are the same, because the second forward pass does the same operations on the same numbers. Where could that fail? Dropout draws random numbers; so `checkpoint` keeps the state of the random generator and restores it. Batch norm updates its running means in each forward pass, and so it updates them twice in a step; the gradients do not change, but the network that is evaluated later does. And some *kernels* (routines) of a GPU choose another order of addition from one call to the next; there the last bits may differ.
 
