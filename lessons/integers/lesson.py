@@ -501,7 +501,7 @@ show.places_of_levels(layers["fc1"], TWO_GRIDS, with_two_bits, 100 * accuracy[32
 # the file, and what that means for speed: the weights become floats again, so nothing is faster yet.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So far the rounded weights were floats: the network was as large as before. Now we store the integers, as `torch.int8` with one byte for each element, and the scale of each layer. `state_dict()` gives each tensor with its name. Everything else is saved as it is.
+# So far the rounded weights were floats: the network was as large as before. Now we store the integers, as `torch.int8` with one byte for each element, and the scale of each layer. Everything else is saved as it is. (`state_dict()` gives each tensor with its name.)
 
 # %% slideshow={"slide_type": "-"}
 small = {}
