@@ -84,7 +84,7 @@ runtime.describe("cpu")
 show.refusals()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **The weights, by hand.** SmolLM2-135M is 576 wide. Its table has 49,152 · 576 = 28.3 million numbers. In a block the queries and the output of attention have 576 · 576 weights each. It has 9 heads of queries, and three of them share one head of keys and values ([[decoding]], *Deeper*), so keys and values have only 3 heads of 64 numbers: 576 · 192 weights each. Together that is 0.88 million. The feed-forward network has three matrices (two *up*, multiplied, one *down*) of 576 · 1,536 weights, 2.65 million. So a block has 3.54 million, and 30 blocks have 106.2 million.
+# **The weights, by hand.** SmolLM2-135M is 576 wide. Its table has 49,152 · 576 = 28.3 million numbers. In a block the queries and the output of attention have 576 · 576 weights each. It has 9 heads of queries, and three of them share one head of keys and values ([[decoding]], *Deeper*), so keys and values have only 3 heads of 64 numbers: 576 · 192 weights each. Together that is 0.88 million. The feed-forward network has three matrices (two *up*, whose outputs are multiplied, and one *down*) of 576 · 1,536 weights, 2.65 million. So a block has 3.54 million, and 30 blocks have 106.2 million.
 
 # %% slideshow={"slide_type": "skip"}
 counted = {"this model": count.by_kind(model)}
@@ -126,7 +126,7 @@ show.tied_table()
 #
 # *Looking up* is not multiplying. The embedding takes row number 4,711 and leaves the other rows alone. The head must compare with *every* token, because any token may be the next. So a tied model reads its one matrix whole, as the head, and the row that it looked up is among what is read. An untied model reads its head whole and one row of the table besides. A tied head saves a sixth of the untied model's file (28.3 of 162.8 million numbers), and next to nothing of the reading.
 #
-# So the rule for what a token must read: **all weights, but only one row of a table that serves for look-ups alone.** For SmolLM2 in float32 this is 134.5 million · 4 bytes = 538 MB for each token. When one text is written token by token, there is no way around it: the caches of a processor hold some tens of megabytes, so when the next token comes, the first blocks are no longer in a cache. (The way around is to make fewer passes. In speculative decoding ([[decoding]]) a draft guesses several tokens, and the model checks all of them in one pass, which reads all weights once.)
+# So the rule for what a token must read: **all weights, but only one row of a table that serves for look-ups alone.** For SmolLM2 in float32 this is 134.5 million · 4 bytes = 538 MB for each token. When one text is written token by token, there is no way around it: a processor's caches hold some tens of megabytes, so by the next token the first blocks are no longer in a cache. (The way around is to make fewer passes. In speculative decoding ([[decoding]]) a draft guesses several tokens, and the model checks all of them in one pass, which reads all weights once.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### With and without a cache
@@ -315,7 +315,7 @@ show.files_table(files, {"fp32": model, "bf16": half, "int8, torchao": int8})
 #
 # <!-- page -->
 #
-# As long as head and table were one matrix, the file held it once. The int8 head is another matrix, 28 MB without its scales, and the look-up still needs its own, 113 MB in float32. The file holds 135 MB of int8 weights, 113 MB of table, and a megabyte of scales and zero points. The file is hardly smaller than the published one in bfloat16. The remedy is to store the table in bfloat16 or int8 as well. A token reads one row of the table alone, so the bits of the table cost space and hardly any time. OpenVINO's tool rounds the table to int8 and keeps table and head as one matrix, so its file needs neither the second matrix nor floats of 4 bytes.
+# As long as head and table were one matrix, the file held it once. The int8 head is another matrix, 28 MB without its scales, and the look-up still needs its own, 113 MB in float32. The file holds 135 MB of int8 weights, 113 MB of table, and a megabyte of scales and zero points. So it is hardly smaller than the published one in bfloat16. The remedy is to store the table in bfloat16 or int8 as well. A token reads one row of the table, so the table's bits cost space and hardly any time. OpenVINO's tool rounds the table to int8 and keeps table and head as one matrix, so its file needs neither the second matrix nor floats of 4 bytes.
 #
 # Check the file whenever you quantize a tied head. The speed tells nothing about it, because only one row of the table is read.
 
@@ -351,7 +351,7 @@ show.perplexity_table(perplexity, len(ids), loaded)
 #
 # This number says **nothing about quality**. It is a check of the program, and a coarse one. If a model with random weights as small as these has a perplexity far from $V$, something is wrong with the measurement. In a trial with the softmax over the wrong dimension it came out at less than a hundredth of $V$. Other mistakes stay hidden: with targets that were shifted by one place it was 0.9 $V$, because random weights predict the wrong token as badly as the right one. (Larger random weights are another case. They are sure of something by chance, and their perplexity lies far above $V$.)
 #
-# And if a *downloaded* model shows a perplexity near $V$, its weights were probably not loaded. With another model's tokenizer it was 2 to 8 times $V$ in a trial with a small trained model.
+# And if a *downloaded* model shows a perplexity near $V$, its weights were probably not loaded. With another model's tokenizer the perplexity was 2 to 8 times $V$ in a trial with a small trained model.
 #
 # For the same reason the ratio of int8 to float32 says nothing here. A model that knows nothing has nothing to lose. Only with the real weights in `FOLDER` does the ratio, on the same text, say what int8 costs, as in [[weight_only]].
 
@@ -512,7 +512,7 @@ show.formats_table(fifth, large, bandwidth)
 #
 # The floor of section 3, 33 ms in the run on this page, is for *one* token in a pass. A prompt of 1,000 tokens goes through the model in one pass. The weights are read once, so the floor of this pass is still about 33 ms. But each of the 106 million weights of the blocks is multiplied and added once for each token: 2 · 106 million · 1,000 = 212 billion operations, without attention and the head. If a thread makes 50 billion operations a second, they take more than 4 seconds, so the floor is true and does not help. Here the operations decide, and a format with fewer bytes shortens the time only if its kernel also multiplies faster. The same holds for many texts at once. At the other end stands a model that fits into a cache of the processor. It is not read from memory for each token, so it can be faster than a floor from the bandwidth of the memory.
 #
-# Which bandwidth belongs into the floor? A data sheet gives that of the memory. A module of DDR5-5600 moves 8 bytes 5.6 billion times a second, $8 \cdot 5.6 = 44.8$ GB, and two of them side by side move 90 GB. A floor from this number is true, but perhaps no program reaches it. In the record at the end of section 4 one thread got 13.4 GB a second, and two threads together got 20.9. So compare a measured speed with a bandwidth that was measured with as many threads. The data sheet is for a machine that you have not bought yet.
+# Which bandwidth belongs into the floor? A data sheet gives that of the memory. A module of DDR5-5600 moves 8 bytes 5.6 billion times a second, $8 \cdot 5.6 = 44.8$ GB, and two of them side by side move 90 GB a second. A floor from this number is true, but perhaps no program reaches it. In the record at the end of section 4 one thread got 13.4 GB a second, and two threads together got 20.9. So compare a measured speed with a bandwidth that was measured with as many threads. The data sheet is for a machine that you have not bought yet.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What was left out
