@@ -184,7 +184,7 @@ for power, passes in [(0.5, 1), (1, 3)]:
 show.rounds(history)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The cut is made in two rounds, first to the square root of these fractions (28, 30 and 51 %), and then to the fractions themselves, as in [[prune_model]], where several cuts gained much with 1 % left and little with 5 %. The second cut costs many points, and three more passes of training bring the network nearly back.
+# The cut is made in two rounds, first to the square root of these fractions (28, 30 and 51 %), and then to the fractions themselves. (In [[prune_model]] three cuts gained much with 1 % left and little with 5 %.) The second cut costs many points, and three more passes of training bring the network nearly back.
 #
 # Of 266,200 weights 21,776 are left, a twelfth. And the file? It is as large as ever, since a 0 takes four bytes like any other float ([[zero_worth]]). To store only the weights that are left we must say *where each of them stands*. fc1 has 235,200 places, and the number of a place takes 18 bits, because 17 bits count only to 131,072. That is more than half of the 32 bits of the weight itself.
 #
@@ -291,7 +291,7 @@ def k_means(values, bits, rounds=30):
 # | 2 | 0.167 | −1.0, −0.9 | 0.2, 0.3, 1.5 | −0.95 and 0.667 |
 # | 3 | −0.142 | −1.0, −0.9 | 0.2, 0.3, 1.5 | the same: done |
 #
-# In round 2 the weight 0.2 changes sides, because the border has moved below it. The squared error falls from 1.61 after round 1 to 1.05 after round 2. It can never rise, because a weight changes only to a centroid that is nearer, and the mean is the point with the least squared error to its members. The five weights are stored as the numbers 0, 0, 1, 1, 1 and two floats: 5 + 64 bits in place of 160. With five weights the codebook takes most of this, with the 18,816 of fc1 next to nothing: $16 \cdot 32 = 512$ bits beside 75,264.
+# In round 2 the weight 0.2 changes sides, because the border has moved below it. The squared error falls from 1.61 after round 1 to 1.05 after round 2. It can never rise, because a weight changes only to a centroid that is nearer, and the mean is the point with the least squared error to its members. The five weights are stored as the numbers 0, 0, 1, 1, 1 and two floats: 5 + 64 bits in place of 160. With five weights the codebook takes most of this, and with the 18,816 of fc1 next to nothing: $16 \cdot 32 = 512$ bits beside 75,264.
 #
 # In formulas, for weights $w_i$, where weight $i$ belongs to centroid $a(i)$: k-means makes $\sum_i (w_i - c_{a(i)})^2$ small by two alternating steps, $a(i) = \arg\min_k |w_i - c_k|$ and $c_k = \text{mean of the } w_i \text{ with } a(i) = k$. It ends where neither step changes anything. Such an end need not be the best of all, and it depends on the beginning. The code begins with `linspace`, evenly spaced from the least to the largest weight, and stops after 30 rounds, which with many values is before the end. A centroid without members stays where it is.
 #
@@ -915,7 +915,7 @@ show.values_and_weights(fc1_line, *books)
 #
 # **Clumps that follow each other.** The entropy of a gap of fc1, given the gap before, is 3.47 bits in place of 3.73. With the gaps in random order it is 3.69.
 #
-# **More rounds.** With 1,000 rounds in place of 30 the error of 32 values falls by another quarter, and that of 4 or 8 values hardly or not at all. The error still grows 2.8 to 3.4 times with each bit less. So stopping early is not the reason why this factor is about three. (The paper tried three beginnings for k-means, and the even one was best; its section 3.2. The reason that it gives: a layer has few large weights, but they matter more than small ones, and the two other beginnings put hardly any centroid near them, because they begin where many weights are. By hand: of 100 weights 98 lie between −0.1 and 0.1, one is −1 and one is 1. Four centroids that begin at four weights drawn at random all begin among the 98 in most draws, $0.98 \cdot 0.98 \cdot 0.98 \cdot 0.98 = 0.92$. An even beginning has one at −1 and one at 1.)
+# **More rounds.** With 1,000 rounds in place of 30 the error of 32 values falls by another quarter, and that of 4 or 8 values hardly or not at all. The error still grows 2.8 to 3.4 times with each bit less. So stopping early is not the reason why this factor is about three. (The paper tried three beginnings for k-means, and the even one was best; its section 3.2. The reason that it gives: a layer has few large weights, but they matter more than small ones, and the two other beginnings put hardly any centroid near them, because they begin where many weights are. By hand: of 100 weights 98 lie between −0.1 and 0.1, one is −1 and one is 1. Four centroids that begin at four weights drawn at random all begin among the 98 in most draws, with a probability of $0.98 \cdot 0.98 \cdot 0.98 \cdot 0.98 = 0.92$. An even beginning has one at −1 and one at 1.)
 #
 # **An even grid with a shorter range.** With 2 bits, a grid over half of the range gives 97.2 % right, where the whole range has 92.4 and k-means 97.6. Two of the four values of the whole range stand at the least and at the largest weight, where hardly any weight is. The ranges were tried on the test images.
 
