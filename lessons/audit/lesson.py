@@ -69,7 +69,7 @@ runtime.describe(cpu)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In [[dynamic]] one line of code made the linear layers of a Transformer int8: `quantize_dynamic(model)` gave back a model that was smaller and, where its layers were wide, faster. The line raised no error, and the smaller file was the sign that it had worked.
 #
-# Here it gets four small models. (GRUs and RNNs are relatives of the LSTM.) An int8 weight takes 1 byte where an fp32 weight takes 4, so a file in which all weights became int8 is nearly 4 times smaller. We ask only for half of that.
+# Here it gets four small models. (The GRUs and RNNs on its list are relatives of the LSTM.) An int8 weight takes 1 byte where an fp32 weight takes 4, so a file in which all weights became int8 is nearly 4 times smaller. We ask only for half of that.
 
 # %% slideshow={"slide_type": "fragment"} tags=["legacy"]
 from torch.ao.quantization import quantize_dynamic
@@ -113,7 +113,7 @@ for name, model in four.items():
 #
 # In the cell below, the line itself makes the int8 layer for a child that is in the set. All that is ours is the walk, and the walk is what decides. (The line can do a little more: its set may also hold the name of a module, or the type of a container, which then counts for everything in it. We give it types of layers only.)
 #
-# The last row of the table is a surprise. The output layer of PyTorch's attention has a class of its own. It is derived from `Linear`, and its long name says what happens: the line does not quantize it. The walk asks whether the type *is* in the set, not whether it is derived from one that is. (Probably the class exists because attention does not call its output layer: it hands the layer's weight to a function, which wants a float tensor, and packed int8 weights would not fit there.) And the matrices that make queries, keys and values are not in the table at all. Attention keeps them in a parameter, and a parameter is not a child.
+# The last row of the table is a surprise. The output layer of PyTorch's attention has a class of its own. It is derived from `Linear`, and its long name says what happens: the line does not quantize it. The walk asks whether the type *is* in the set, not whether it is derived from one that is. (By its source the class is there to avoid an error with quantized attention, which hands the weight of this layer to a function that wants a float tensor, not packed weights.) And the matrices that make queries, keys and values are not in the table at all. Attention keeps them in a parameter, and a parameter is not a child.
 
 
 # %% slideshow={"slide_type": "-"} tags=["legacy"]
@@ -260,7 +260,7 @@ def unlisted(called):
 # *For the lecturer, 2 min.* Draw queries times keys, then shares times values, as two small matrices. Ask: "Which of the two factors is a weight?" Neither is. Then show the figure and point at the orange box.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Here is what attention does, in short, because we need it twice ([[attention]] takes its time for it). Every token of the text gets three vectors, its *query*, its *key* and its *value*, from a linear layer. The query of a token is multiplied with the keys of all tokens, which gives one number for each of them. A softmax turns these numbers into shares that add up to 1. The values of all tokens, each multiplied by its share, are added up, and a last linear layer takes the sum. (It does so in several equal slices of the vectors, the *heads*.) Write down which of these steps are modules of the model.
+# Here is what attention does, in short, because we need it twice ([[attention]] takes its time for it). Every token of the text gets three vectors, its *query*, its *key* and its *value*, from a linear layer. The query of a token is multiplied with the keys of all tokens, which gives one number for each of them. A softmax turns these numbers into shares that add up to 1. The values of all tokens, each multiplied by its share, are added up, and a last linear layer takes the sum. (Between its linear layers attention works in equal slices of the vectors, the *heads*.) Write down which of these steps are modules of the model.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 block = nn.Sequential(models.EncoderLayer(768, 12, 3072).eval().requires_grad_(False))
@@ -311,7 +311,9 @@ show.evidence(six, audit, kind_of)
 #
 # - *The file* shrinks with "weights only" as much as with int8 arithmetic, because it tells what is *stored*. There the int8 weights are turned back into floats at each call, and what multiplies is `aten.mm`, in float. Stored in 8 bits and computed in 8 bits are two questions, and the second is the one of this lesson. And a whole model's file shrinks also if half of its layers stayed float.
 # - *The class* is wrong in both directions. torchao exchanges the weights and leaves the class `Linear` as it is. The line with float16 gives a module that is printed as `DynamicQuantizedLinear`, and multiplies floats.
-# - *The parameters* tell little. Packed weights ([[dynamic]]) are no parameters, and torchao's weights say `float32`, the type that they have for the outside. On the model prepared for QAT all three signs are right: it keeps its weights in float, rounds a copy of them to the int8 grid at each call, and multiplies this copy in float.
+# - *The parameters* tell little. Packed weights ([[dynamic]]) are no parameters, and torchao's weights say `float32`, the type that they have for the outside.
+#
+# On the model prepared for QAT all three signs are right: it keeps float weights, rounds a copy of them to the int8 grid at each call, and multiplies in float.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The operator is where the arithmetic is, so its name says what was computed. But read the whole name: that of the third row begins with `quantized.`, and its end, `fp16`, says that it multiplies floats. What it cannot say is whether the int8 result is any good; that takes a test set. An audit costs one run, and this run is slower than usual. So never time a model while it is watched.
@@ -482,7 +484,7 @@ show.repair_table(pair[0][0], pair[1], text, audit, kind_of)
 #
 # <!-- page -->
 #
-# There are three checks, in this order. *In float* (B) the new module computes the same as the old one, up to the rounding of fp32. *The audit* (C) finds two int8 products, one on either side of the attention's own, where one fused float operator did everything, and the file is nearly four times smaller. (The products of queries, keys and values stay float as before, since they have no weights.) *The output* in int8 (A) is close to that in float. Without the audit the last check would pass best of all for a module that was never quantized. (The cosine that was printed for the whole layer is no rival of this one: there the input was added to the output, and the attention had stayed float.) This version serves attention of a sequence to itself, without masks and dropout; weights here are random, so the accuracy of a task is not tested.
+# There are three checks, in this order. *In float* (B) the new module computes the same as the old one, up to the rounding of fp32. *The audit* (C) finds two int8 products, one on either side of the attention's own, where one fused float operator did everything, and the file is nearly four times smaller. (The products of queries, keys and values stay float, since they have no weights.) *The output* in int8 (A) is close to that in float. Without the audit the last check would pass best of all for a module that was never quantized. (The cosine that was printed for the whole layer is no rival of this one: there the input was added to the output, and the attention had stayed float.) This version serves attention of a sequence to itself, without masks and dropout; weights here are random, so the accuracy of a task is not tested.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. What does the float part cost?
@@ -611,7 +613,7 @@ for way, ops in {**started, "fp32 loop": show.operators_of(ways["fp32 loop"])}.i
     print(f"{way}: {ops.total():,} operators, {sum(ops[op] for op in gates)} of them for the gates")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# It is a control, because for its gates the loop starts as many operators as int8 does, and fp32 by its routine starts none. In all it even starts *more* than int8, because the product of fp32 is started by several operators (`linear`, `t`, `addmm` and others), and that of int8 is compiled into its LSTM, where the profiler lists none. So what int8 wins against the loop need not come from its bits alone. That it is not the int8 product that loses time against the routine holds all the same.
+# It is a control, because for its gates the loop starts as many operators as int8 does, and fp32 by its routine starts none. In all the loop even starts *more* than int8, because the product of fp32 is started by several operators (`linear`, `t`, `addmm` and others), and that of int8 is compiled into its LSTM, where the profiler lists none. So what int8 wins against the loop need not come from its bits alone. That it is not the int8 product that loses time against the routine holds all the same.
 #
 # And the remedy? The next cell measures whether it helps, against int8 everywhere and against no int8 at all.
 
