@@ -204,7 +204,7 @@ show.tried(mended_thrice, cnn, some, some_labels, so_far=with_stubs)
 #
 # <!-- page -->
 #
-# With the scale 1 and the zero point 0 a pixel of 0.4 becomes 0 and one of 0.6 becomes 1. Inside the network it is the same, and worse: the integers begin at 0, so an activation of −2.3 is clipped to 0, and 2.3 becomes 2. PyTorch said so in a warning, which was there since the first repair: "must run observer before calling calculate_qparams". In [[observers]] this step was called calibration. It needs images alone.
+# With the scale 1 and the zero point 0 a pixel of 0.4 becomes 0 and one of 0.6 becomes 1. Inside the network it is the same, and worse: the integers begin at 0, so an activation of −2.3 is clipped to 0, and 2.3 becomes 2. PyTorch said so in a warning, which was there since the first repair: "must run observer before calling calculate_qparams". In [[observers]] this step was called calibration. It needs only images.
 #
 # This fault is the dangerous one, since nothing stops. (How much of it is the pixels and how much the inside, *Deeper* measures.) What catches it is a measured accuracy, and a look at the scales: `model.quant.scale` is 1.
 
@@ -463,7 +463,7 @@ Table(
 #
 # <!-- page -->
 #
-# So in DepthwiseCNN the gain of fusion comes from one stored tensor.
+# The next cells tell which stored result does the harm.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The tensor that should not be stored
@@ -604,7 +604,7 @@ show.price_and_gain(of_all, files, speed)
 #
 # Biases stay in fp32, and so do the names of the entries. A scale and a zero point for each channel come on top. In a small network they count: here the file is about 3.6 times smaller, and torchvision's ResNet-18 comes to 3.97.
 #
-# The speed is a ratio over *eager* fp32, on one thread of the machine that made this page. Why is the gain larger for 64 images than for one? Divide within a column of times: 64 images take int8 some 20 times as long as one, and not 64 times. So most of the time of one image does not depend on the number of images. Probably it is the price of the calls ([[dynamic]]).
+# The speed is a ratio over *eager* fp32, on one thread of the machine that made this page. Why is the gain larger for 64 images than for one? Divide within a column of times: 64 images take int8 some 20 times as long as one, and not 64 times. So most of the time of one image is a fixed price, paid for any number of images. Probably it is that of the calls ([[dynamic]]).
 #
 # When does static int8 not pay? If the inputs have a range that nobody knows beforehand, or if large linear layers see few rows, dynamic quantization is simpler, because it needs no calibration. On a processor without fast int8 instructions, or with an engine made for another one (`qnnpack` is made for ARM), int8 may be slower than float ([[depthwise]] compares the engines). And eager fp32 is not the best fp32 there is, so [[choosing]] divides by a better one.
 
