@@ -95,7 +95,7 @@ show.two_convolutions()
 #
 # **By hand: what it saves.** An ordinary 3×3 convolution from 32 to 64 channels has 32 · 64 · 9 = 18,432 weights. The depthwise convolution of 32 channels has 32 · 9 = 288, and the 1×1 convolution from 32 to 64 channels has 32 · 64 = 2,048. Together that is 2,336, about an eighth.
 #
-# **What it risks.** [[observers]] worked out by hand what one scale for a whole layer (*per tensor*) does to a filter whose weights are small beside the largest one: few levels are left for it, where a scale for each output channel (*per channel*) would leave it all of them. In an ordinary convolution the result of such a filter is a sum over many input channels, and one might hope that their errors cancel. In a depthwise layer its nine weights are all that it has. Is this the reason why a network with such layers may suffer? Take it for a guess: section 5 comes back to it.
+# **What it risks.** [[observers]] worked out by hand what one scale for a whole layer (*per tensor*) does to a filter whose weights are small beside the largest one: few levels are left for it, where a scale for each output channel (*per channel*) would leave it all of them. In an ordinary convolution the result of such a filter is a sum over many input channels, and one might hope that the errors in it cancel. In a depthwise layer its nine weights are all that it has. Is this the reason why a network with such layers may suffer? Take it for a guess: section 5 comes back to it.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Eight bits, twice
@@ -245,7 +245,7 @@ show.raw_and_folded(raw, ranges)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # On the left are the weights as they were trained. Nothing is wrong with them: the largest channel is 2.5 times as large as the median one. On the right are the weights that were *rounded*, after the batch norm has been folded in. One channel stands above all others, nearly seventeen times as large as the median one, and sets the scale for them.
 #
-# Folding multiplies each channel by a factor of its own, $\gamma / \sqrt{\sigma^2 + \epsilon}$ ([[static]] derives it; $\sigma^2$ is the variance that the channel had during the training, and $\epsilon$ is 0.00001). So folding can spread channels that were alike.
+# Folding multiplies the weights of each channel by a factor of its own, $\gamma / \sqrt{\sigma^2 + \epsilon}$ ([[static]] derives it; $\gamma$ is the trained scale of the batch norm, $\sigma^2$ the variance that the channel had during the training, and $\epsilon$ is 0.00001). So folding can spread channels that were alike.
 #
 # **By hand.** These are the numbers of two channels of block 1, from the file of the network.
 #
@@ -529,7 +529,7 @@ def what_did_it_solution(lost):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The four cells, trained
 #
-# Both architectures were trained anew with both recipes, from other starts than the two networks above.
+# Both architectures were trained anew with both recipes, from other starts than the two networks of section 1.
 #
 # **Predict.** Which verdict will these trainings suggest: architecture, training, either, together? And why?
 
@@ -539,7 +539,7 @@ def what_did_it_solution(lost):
 # "What is still missing?" Five trainings for each cell, here are two, and the two of the last cell are far apart. Larger networks. "Training" is still a bundle of optimizer, rate and decay. And a reason: the next two slides ask for it, first what the architecture does, then what the training does.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# These trainings take half an hour, so the page reads them from a record. The command `python3 course.py bench depthwise_recipes` makes it. To make several trainings possible, both networks are smaller (width 16) than the trained ones of sections 1 to 4 (a later table calls one of them *the checkpoint*), and were trained on 12,000 images in five passes. Recipe A is Adam, with a learning rate of 0.003 and no decay. Recipe B is that of DepthwiseCNN: SGD with momentum, a rate of 0.1, and decay. In both the last of the five passes has a lower rate. Everything else is equal in the four cells.
+# These trainings take half an hour, so the page reads them from a record. The command `python3 course.py bench depthwise_recipes` makes it. To make several trainings possible, both networks are smaller than those of sections 1 to 4 (width 16), and were trained on 12,000 images in five passes. (A later table says *the checkpoint* for the DepthwiseCNN of those sections.) Recipe A is Adam, with a learning rate of 0.003 and no decay. Recipe B is that of DepthwiseCNN: SGD with momentum, a rate of 0.1, and decay. In both the last of the five passes has a lower rate. Everything else is equal in the four cells.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Reads the points lost by architecture and training from a record.
