@@ -159,9 +159,9 @@ print(f"{int((gradient != 0).sum())} of {gradient.numel():,} weights get a gradi
 #
 # <!-- page -->
 #
-# (`fc1` is the first layer. Autograd knows a derivative of `torch.round`: 0 everywhere.) Let the step be 0.5 and the weight 0.9. That is 1.8 steps, so the weight is rounded to 2 steps, 1.0. Now increase the weight a little, to 0.91. It is still rounded to 1.0, the output of the network stays the same, and so does the loss. A gradient says how the loss changes with a small change of the weight: here it does not change at all.
+# (`fc1` is the first layer. Autograd, which computes the gradients, knows a derivative of `torch.round`: 0 everywhere.) Let the step be 0.5 and the weight 0.9. That is 1.8 steps, so the weight is rounded to 2 steps, 1.0. Now increase the weight a little, to 0.91. It is still rounded to 1.0, the output of the network stays the same, and so does the loss. A gradient says how the loss changes with a small change of the weight: here it does not change at all.
 #
-# The one exception is the largest weight. It sets the step, and with the step all the levels move a little. (In the rest of the lesson the step is computed from `weight.detach()`: autograd, which computes the gradients, takes it for a constant, and this last gradient is gone as well.)
+# The one exception is the largest weight. It sets the step, and with the step all the levels move a little. (In the rest of the lesson the step is computed from `weight.detach()`: autograd takes it for a constant, and this last gradient is gone as well.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The straight-through estimator
