@@ -375,7 +375,7 @@ show.in_percent(
 # Read the second printed line: dead weights moved by 0. "Which gradient do they get?" None, for their input is always 0. "And with weight decay?" It would shrink them slowly; here there is none. Then the table: fp32 is the same, as these weights are multiplied with zeros; static int8 is back. "10 dead channels here, 11 in [[depthwise]]?" Here dead means a variance below 1e-20, there below ε. "Does it always work?" No: where a wide channel is alive, zero is no choice. Everybody expects "train more", and the cure was to look.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# [[depthwise]] found why the scale is so large: where the input of a channel is always 0, as may happen behind a ReLU, its running variance decays to 0, so folding multiplies its weights by $\gamma / \sqrt{0.00001} = 316\,\gamma$, and they set the step of the layer.
+# [[depthwise]] found why the scale is so large: where the input of a channel is always 0, as may happen behind a ReLU, its running variance decays to 0, so folding multiplies its weights by $\gamma / \sqrt{0.00001} = 316\,\gamma$. Here those of one such channel are the largest, and set the step of the layer.
 #
 # In float such a weight does no harm, because it is multiplied with inputs that are always 0. The next cell sets such weights to 0 by hand; the bias stays. (Dead means here a variance below 1e-20, which leaves out one that [[depthwise]] counted.)
 
@@ -416,7 +416,7 @@ Table(
 #
 # The line above the table says so: QAT moved the weights of living channels, and the dead ones not at all. So QAT learns to live with the large step and cannot remove its cause.
 #
-# Set to 0 by hand they do no harm any more: static int8 comes within a point of fp32, and nothing was trained. In fp32 the accuracy stays. In int8 the step shrinks to a third (22.4 to 7.6), and the living channels have three times as many levels.
+# Set to 0 by hand they do no harm any more: static int8 comes within a point of fp32, and nothing was trained. In fp32 the accuracy stays. In int8 the step shrinks to a third (the largest weight goes from 22.4 to 7.6), and the living channels have three times as many levels.
 #
 # Where it stops being true: this works when it is *dead* channels that are wide. If a channel that matters has large weights, zero is no choice. Then a scale for each channel is the cure, or, where the kernel has only one, to equalize the channels (M. Nagel et al., [2019](https://arxiv.org/abs/1906.04721)).
 
