@@ -400,10 +400,10 @@ show.times_faster(races)
 #
 # <!-- page -->
 #
-# It reads fewer bytes of int8, but it *writes* a matrix of floats and reads it again. int8 × int8 does multiply integers. On `fc1` with one row it is probably slowed down by the steps around the product (find the range of each row, round, bring back): dozens of operators, each with a fixed price ([[dynamic]]). On the wide layer a profile of ours names another reason: torchao adds up all 16.8 million weights anew at each call (*Deeper* says why).
+# It reads fewer bytes of int8, but it *writes* a matrix of floats and reads it again. int8 × int8 does multiply integers. On `fc1` with one row it is probably slowed down by the steps around the product (find the range of each row, round, bring the result back): dozens of operators, each with a fixed price ([[dynamic]]). On the wide layer a profile of ours names another reason: torchao adds up all 16.8 million weights anew at each call (*Deeper* says why).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So when does storing in few bits save time? Two conditions must hold. A kernel unpacks the weights *while* it multiplies, so that few bytes travel and no float matrix is ever written. And the layer mostly waits for its weights, as with few rows of inputs and a matrix too large for the cache: by hand, the 16.8 million weights of the wide layer are 33.6 MB in bf16, and 8.4 MB with 4 bits, before scales ([[roofline]]). The last row of the table has such a kernel. Compare it with its own control, the row of bf16, since it takes inputs in bf16, too. In the run on this page it is several times as fast where both conditions hold, with one row and the wide layer. On `fc1`, whose weights fit into a cache, it is about as fast as bf16 with one row, and with 64 rows clearly slower, probably because there the layer does not wait for its weights, and unpacking them is extra work.
+# So when does storing in few bits save time? Two conditions must hold. A kernel unpacks the weights *while* it multiplies, so that few bytes travel and no float matrix is ever written. And the layer mostly waits for its weights, as with few rows of inputs and a matrix too large for the cache ([[roofline]]). The last row of the table has such a kernel. Compare it with its own control, the row of bf16, since it takes inputs in bf16, too. In the run on this page it is several times as fast where both conditions hold, with one row and the wide layer, whose 16.8 million weights are 33.6 MB in bf16 and 8.4 MB with 4 bits, before scales. On `fc1`, whose weights fit into a cache, it is about as fast as bf16 with one row, and with 64 rows clearly slower, probably because there the layer does not wait for its weights, and unpacking them is extra work.
 #
 # The kernel of the last row is fast for inputs in bf16. With fp32 inputs the same call runs, and in trials with 64 rows took 40 to 350 times as long as fp32. And these are ratios of one machine; another processor has other kernels.
 #
@@ -502,7 +502,7 @@ recorded.table()
 #
 # It is the lesson of section 4 once more: bytes do not tell what is computed. The sizes of both int8 packages differ by half a percent, and their accuracies agree to a tenth of a point. Only the clock and the kernels' names in the generated code tell them apart. In the record only the frozen int8 package is clearly faster than the eager fp32 network. The fp32 packages say that compiling alone is not the reason, and the package without freezing says that int8 storage is not.
 #
-# Most of a package of so small a network is code, made for the processor that compiled it. *Deeper* shows how.
+# Most of a package of so small a network is code, made for the processor that compiled it. *Deeper* shows how a package is made.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Which route
