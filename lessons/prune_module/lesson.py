@@ -58,7 +58,7 @@ runtime.describe(device)
 #
 # To **prune** a network means to remove weights, or whole neurons, from it. A weight that is gone need neither be kept, nor read, nor multiplied; and [[energy]] showed that reading the weights is most of the bill. So if 28,000 weights could be left out, the network would fit. This lesson removes weights from one layer. It shows what such a cut costs, what PyTorch does to the layer, which weights to choose, and at its end whether the network fits into the water meter.
 #
-# A smaller network is not the only reason to prune. Research cuts networks in order to understand them. [PyTorch's own tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) on pruning names two such uses, among others. The first compares the **learning dynamics** of two kinds of networks, which means how they learn. One kind has more parameters than it needs (*over-parametrized*), the other has too few (*under-parametrized*). Does the large network learn something that the small one cannot, or does it only learn more easily? The second takes pruning as a way to search for an **architecture**: in place of building many small networks and training each, one trains a large one and removes what it does not need. Whether a network that was found in this way is worth more than any other of its size is the question of [[ticket]].
+# A smaller network is not the only reason to prune. Research cuts networks in order to understand them. [PyTorch's own tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) on pruning names two such uses, among others. The first compares how two kinds of networks learn, their **learning dynamics**. One kind has more parameters than it needs (*over-parametrized*), and the other has too few (*under-parametrized*). Does the large network learn something that the small one cannot, or does it only learn more easily? The second takes pruning as a way to search for an **architecture**: in place of building many small networks and training each, one trains a large one and removes what it does not need. Whether a network that was found in this way is worth more than any other of its size is the question of [[ticket]].
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. A first cut
@@ -85,7 +85,7 @@ lenet = lenet.cpu().eval()
 bench = show.Bench(lenet, test_images, test_labels)  # evaluates copies whose fc1 was cut
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The cut by magnitude needs four lines. Sort the magnitudes, take the one at half of the 48,000 as the threshold, and keep the weights above it. The **mask** holds a 1 for each weight that stays and a 0 for each that is removed. (Where several weights have exactly the size of the threshold, all of them are removed. PyTorch's functions count instead, and remove as many as was asked.)
+# The cut by magnitude needs four lines. Sort the magnitudes, take the one at half of the 48,000 as the threshold, and keep the weights above it. The **mask** holds a 1 for each weight that stays and a 0 for each that is removed. (Where several weights have exactly the size of the threshold, all of them are removed. PyTorch's functions count instead, and remove exactly as many as they were asked to.)
 
 # %% slideshow={"slide_type": "skip"}
 net = copy.deepcopy(lenet)  # lenet itself stays whole
@@ -152,7 +152,7 @@ print(f"zeros after one step: {zeros_left:,}")
 #
 # One might think that a weight of 0 gets a gradient of 0. It does not. A weight enters its neuron's sum as $w \cdot x$, so its gradient is the input $x$ times the gradient of the sum. The weight itself is in neither of the two factors.
 #
-# Which zeros are left? Those whose gradient is exactly 0. An image adds nothing to the gradient of a weight if the input that the weight multiplies is 0, or if the neuron of the weight gives 0. For each of the zeros that are left, at least one of the two is so in every one of the 256 images (or nothing comes back from the layer behind). In the run on this page that is about half of the zeros, which is more than one would expect. Keep it in mind: section 6 finds in it a reason why cutting small weights works so well.
+# Which zeros are left? Those whose gradient is exactly 0. An image adds nothing to the gradient of a weight if the input that the weight multiplies is 0, or if the neuron of the weight gives 0. For a zero that is left, one or the other is true of each of the 256 images (or nothing comes back from the layer behind). In the run on this page that is about half of the zeros, which is more than one would expect. Keep it in mind: section 6 finds in it a reason why cutting small weights works so well.
 #
 # So a weight must be *remembered* as removed. The remedy is to keep the mask and to multiply by it before every use: then the middle weight may become whatever the optimizer likes, and the layer still computes with $0.1 \cdot 0 = 0$. This is what `torch.nn.utils.prune` builds into a layer.
 
@@ -368,7 +368,7 @@ show.what_a_file_holds(bench, test_images[:1], dense=lenet, fc1_masked=masked, f
 #
 # <!-- page -->
 #
-# (The cell lists what the `state_dict`, the tensors that are saved with their names, has for fc1.) In numbers: fc1 has 48,000 weights of 4 bytes, 192 of LeNet's 240 kilobytes. The mask of fc1 is another tensor of 48,000 numbers in fp32, so the masked file takes 240 + 192 = 432 kilobytes, 1.8 times as much. The estimated energy stays as well, since the code fetches a zero and multiplies by it like any other number.
+# The printed line names what the `state_dict` (the tensors that are saved, each under its name) has of fc1: beside the bias the weights and a mask. In numbers: fc1 has 48,000 weights of 4 bytes, 192 of LeNet's 240 kilobytes. The mask of fc1 is another tensor of 48,000 numbers in fp32, so the masked file takes 240 + 192 = 432 kilobytes, 1.8 times as much. The estimated energy stays as well, since the code fetches a zero and multiplies by it like any other number.
 #
 # So the network does not fit into the water meter yet, and it is no faster. Pruning has only *said* what is not needed. To use that, a file format must leave the zeros out, which [[zero_worth]] and [[deep_compression]] do, or whole slices must be removed and the tensors made smaller, which is the business of [[structured]]. What we have is the necessary first half: a network that would still read digits if 90 % of fc1 were not there.
 
@@ -454,7 +454,7 @@ show.scores_table(*scores)
 #
 # <!-- page -->
 #
-# The reasoning with $x_1 = 100$ is right: there the new score rates the weights $0.1 \cdot 100 = 10$ and $1 \cdot 0.1 = 0.1$, and keeps the one that makes the sum, while the magnitude would keep the other. But it does not decide the case of `fc1`. We see two possible reasons, and have tested neither. The inputs of `fc1` differ from each other much less than 100 and 0.1 do: the largest of their typical sizes is a few times the median. And both scores rate each weight as if it were removed alone, while 43,200 of them are removed together, and their errors may add up or cancel.
+# The reasoning with $x_1 = 100$ is right: there the new score rates the weights $0.1 \cdot 100 = 10$ and $1 \cdot 0.1 = 0.1$, and keeps the one that makes nearly all of the sum, while the magnitude would keep the other. But the reasoning does not decide the case of `fc1`. We see two possible reasons, and have tested neither. The inputs of `fc1` differ from each other much less than 100 and 0.1 do: the largest of their typical sizes is a few times the median. And both scores rate each weight as if it were removed alone, while 43,200 of them are removed together, and their errors may add up or cancel.
 #
 # A second question hides in the comparison: *with which weights does a weight compete?* In the first two rows of the table it competes with the whole layer. The authors of the new score let it compete only with the weights of its own neuron, its row, and use it for large language models. That is what the last two rows do. Here both rankings inside the rows cost more at 90 % than magnitude over the whole layer, in all six trainings. A ranking over the layer may take nearly everything from one neuron and little from another. It seems that some neurons of `fc1` need far fewer weights than others, and section 6 shows which.
 #
