@@ -547,7 +547,7 @@ show.more_bits(last_bits, cost, together, right, norms_anew)
 # *For the lecturer, 2.5 min.* Let them compute: 3.07 bits of 32 would be 10.4 times; then the batch norms, in float. The answer is A: four numbers a channel, 4.6 kB, which nobody rounded. Read the last column: the file was read again before it was judged.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The codes are packed as in [[weight_only]], their bits one after the other and the lowest bit first: three codes of 3 bits, 5, 2 and 7, are 1010 1011 1 and so two bytes, 213 and 1. `show.pack` does this for a whole layer, and `show.unpack` the reverse.
+# The codes are packed as in [[weight_only]], their bits one after the other and the lowest bit first: three codes of 3 bits, 5, 2 and 7, are 101, 010 and 111, together 1010 1011 1. That makes two bytes, 213 and 1. `show.pack` does this for a whole layer, and `show.unpack` the reverse.
 #
 # A reader of these bytes must know the number of bits before it can cut them: 213 and 1 are also four codes of 4 bits (5, 13, 1 and 0). In a file with one width that number stands once. In ours each layer has its own, so the file begins with seven bytes, one for each layer. Everything else (which layers there are, their shapes and their order) is known from the architecture.
 
@@ -801,7 +801,7 @@ show.without_images([*blind], chosen, blind, rewritten, right, twin)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What choosing does to the winner's figure
 #
-# In section 4 the budgets and the ways to choose were fixed before the test. Suppose you try many choices instead, keep the one that is best on some images, and report its figure on the same images. The best of many is partly the luckiest on just these images, so its figure is too high; [[shipping]] works out by hand how much.
+# In section 4 the budgets and the ways to choose were fixed before the test. Suppose you try many choices instead, keep the one that is best on some images, and report its figure on the same images. The best of many is partly the luckiest on just these images, so its figure is too high. [[shipping]] works out by how much, for ten networks that are equally good.
 #
 # Here are 24 choices at random that fit into the file of 3 bits, on 1,000 test images that the lesson has not used for accuracies so far. Each lot of 250 chooses a winner, which is then judged on the other three lots.
 
