@@ -82,7 +82,7 @@ def percent_right(model, x=some, y=some_labels):
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let the room count the weights from 32 to 64 channels. Ordinary: 32 · 64 · 9 = 18,432. Depthwise and 1×1: 32 · 9 + 32 · 64 = 288 + 2,048 = 2,336, an eighth.
 #
-# Draw the two filters of [[observers]] once more, (1.0, −0.8) and (0.10, 0.06): one scale for both, and the small one is gone; a scale for each, and it stays.
+# Draw the two filters of [[observers]] once more, (1.0, −0.8) and (0.10, 0.06), with its 3 bits: one scale for both, and the small one is gone; a scale for each, and it stays.
 #
 # Ask: "How many other weights can make up for an error in one of the nine?" The other eight at most; in an ordinary layer there are hundreds. Write "depthwise layers suffer because their sums are short?" on the board, with the question mark. It is a guess, and section 5 comes back to it. (For you: it will not be confirmed.)
 
