@@ -109,7 +109,7 @@ show.steps_table(steps)
 #
 # <!-- page -->
 #
-# "Permanent" means that the cut cannot be undone: the old values are gone. It does not mean that the zeros stay. Those that did stay after this step had a gradient of exactly 0, and [[prune_module]], which counted the same number, showed why that is common: their neuron gives 0 for every image of the batch, or, less often here, the input that they multiply is 0 in all of them. The next batch may move them, too.
+# "Permanent" means that the cut cannot be undone: the old values are gone. It does not mean that the zeros stay. Those that did stay after this step had a gradient of exactly 0, and [[prune_module]], which counted the same number, explained why that is common: their neuron gives 0 for every image of the batch, or, less often here, the input that they multiply is 0 in all of them. The next batch may move them, too.
 #
 # So call `remove` *last*, when no training follows. If somebody hands you a network in which `remove` was called already, you can still train it: make a mask from its zeros, as the third row does. (This takes every zero for a removed weight. A weight that happens to be 0 for another reason, as in a bias that starts at 0, is caught with them.)
 
