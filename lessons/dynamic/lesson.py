@@ -68,7 +68,7 @@ runtime.describe(cpu)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Suppose you have a trained model that is too slow or too large, no training data at hand, and an afternoon. What can you do? [[integers]] rounded the weights of a network to 8 bits and saved a small file. But before it computed anything, it turned the integers back into floats. So it saved bytes on disk, and no time. This lesson also *computes* with the integers, and PyTorch has one line for that. You tell it which kind of layer to replace, here all linear layers, and with which type of integer. (`torch.qint8` is what it takes if you say nothing.) It needs no data and no training, and it leaves the original model as it is.
 #
-# Our model is as large as BERT-base, a language model ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)), with 12 Transformer layers, 768 wide, and it reads a text of 128 tokens (words or parts). But its weights are random. For bytes and time that makes no difference: a product takes as long whatever the numbers in it are. It does make a difference for everything that has to do with the quality of the answers, and section 4 comes back to that.
+# Our model is as large as BERT-base, a language model ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)), with 12 Transformer layers, 768 wide, and it reads a text of 128 tokens (words or their parts). But its weights are random. For bytes and time that makes no difference: a product takes as long whatever the numbers in it are. It does make a difference for everything that has to do with the quality of the answers, and section 4 comes back to that.
 
 # %% slideshow={"slide_type": "fragment"} tags=["legacy"]
 from torch.ao.quantization import quantize_dynamic
@@ -87,7 +87,7 @@ print(f"{first.ratio('int8'):.1f} times as fast as eager fp32")
 #
 # <!-- page -->
 #
-# A processor with instructions for 8-bit integers multiplies some four times as many of them as fp32 numbers in one instruction, and it reads a quarter of the bytes. So a factor of that kind is plausible. But a factor is a quotient of two times. So far we know neither how int8 comes to its time nor whether the time of fp32 is a good one. PyTorch's own post about this line calls its speed-up 1.8 ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), for BERT-base on a Xeon of that time: 581 ms became 313 ms, which is 1.86. On a processor without fast instructions for 8-bit integers the line can be slower than fp32.
+# A processor with instructions for 8-bit integers multiplies some four times as many of them as fp32 numbers in one instruction, and it reads a quarter of the bytes. So a factor of that kind is plausible. But a factor is a quotient of two times, and so far we know neither how int8 comes to its time nor whether that of fp32 is a good one. PyTorch's own post about this line calls its speed-up 1.8 ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), for BERT-base on a Xeon of that time: 581 ms became 313 ms, which is 1.86. On a processor without fast instructions for 8-bit integers the line can be slower than fp32.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. One dynamic call
@@ -96,7 +96,7 @@ print(f"{first.ratio('int8'):.1f} times as fast as eager fp32")
 #
 # | | when | how |
 # |---|---|---|
-# | weights | once | rounded to int8 with a fixed scale, and **packed**: arranged for the fast kernel |
+# | weights | once | rounded to int8 with a fixed scale, and **packed**: arranged for the fast routine |
 # | activations | at every call | the range of *this* call gives scale and zero point of a uint8 grid ([[integers]]) |
 # | product | at every call | uint8 × int8; the sums go on in 32 bits |
 # | result | at every call | converted back, *stored in float* for the next module |
@@ -186,7 +186,7 @@ gaps = {steps: (layer_by_hand(x, steps) - layer_int8(x)).abs().max().item() for 
 print({steps: f"{gap:.1e}" for steps, gap in gaps.items()})
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# One of the two numbers of steps gives PyTorch's result up to the rounding of floats, and the other does not. On x86 it is 127: PyTorch uses only 7 of the 8 bits for the input there. (Why, is in *Deeper*.) So the four steps are all that happens. They also say which work each call does anew: searching the range, rounding the input, and converting the result back.
+# One of the two numbers of steps gives PyTorch's result up to the rounding of floats, and the other does not. On x86 it is 127: PyTorch uses only 7 of the 8 bits for the input there. (Why, is in *Deeper*.) So the four steps are all that happens. They also say which work int8 adds to each call: searching the range, rounding the input, and converting the result back.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Where does the time of a call go?
@@ -218,7 +218,7 @@ show.way_of_a_call(128, 768, 3072, wide_call)
 #
 # <!-- page -->
 #
-# Search and rounding touch each of the 128 · 768 = 98,304 inputs once. The product uses each of them 3,072 times, for 302 million multiplications. Even at many multiplications for each instruction that is far more work. So looking at the range at every call, which sounds expensive, costs next to nothing *where the layer is wide*. The parts were timed alone; inside the kernel (compiled routine) they may share work, so take the bar as a rough one. In a narrow layer the proportion is another one, and section 5 looks there.
+# Search and rounding touch each of the 128 · 768 = 98,304 inputs once. The product uses each of them 3,072 times, for 302 million multiplications. Even at many multiplications for each instruction that is far more work. So looking at the range at every call, which sounds expensive, costs next to nothing *where the layer is wide*. The parts were timed alone; inside the routine they may share work, so take the bar as a rough one. In a narrow layer the proportion is another one, and section 5 looks there.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Faster than what?
@@ -244,11 +244,11 @@ best_name = max((n for n in baselines.samples if n.startswith("fp32")), key=base
 show.baselines_table(baselines, best_name)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Most of the speed-up is left on the processor of this page, and less on another one: over the best fp32, int8 was 1.8 to 3.1 times as fast.**
+# **Most of the speed-up is left on the processor of this page, and less on another one: over the best fp32, int8 was 1.8 to 3.1 times as fast on those that we tried.**
 #
 # <!-- page -->
 #
-# So it was on the processors that we tried. The second column is the honest one, because the gap between the two columns is what has nothing to do with 8 bits. On the processor of this page it is about a fifth when no other program runs. On another AMD processor on which this lesson ran, int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There a factor of two could be had without any rounding, so int8 itself brought 5.7 / 2 = 2.9. So name the baseline whenever you name a speed-up.
+# The second column is the honest one, because the gap between the two columns is what has nothing to do with 8 bits. On the processor of this page the gap is about a fifth when no other program runs. On another AMD processor on which this lesson ran, int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There a factor of two could be had without any rounding, so int8 itself brought 5.7 / 2 = 2.9. So name the baseline whenever you name a speed-up.
 #
 # Where the table has a row *bfloat16*, your processor multiplies 16-bit floats ([[formats]]). That needs no quantization at all, and is a third opponent. *Deeper* adds a fourth, compiled fp32, from a record.
 
@@ -410,7 +410,7 @@ words_shown
 #
 # <!-- page -->
 #
-# This is not what the figure suggests. An error of three per cent in every row *is* about seven times as large as with a scale for each row, and still too small to matter to this network, probably because it adds up 128 numbers and does not depend on any single one. With every bit less the step doubles, and so does the error. At 4 bits it is half of the row, and at 3 bits as long as the row itself. There one scale adds more than ten times as much loss as a scale for each row does. (Chance typically moves such numbers by ±.)
+# This is not what the figure suggests. An error of three per cent in every row *is* about seven times as large as with a scale for each row, and still too small to matter to this network, probably because it adds up 128 numbers and does not depend on any single one. With every bit less the step doubles, and so does the error. At 4 bits it is half of the row, and at 3 bits as long as the row itself. There one scale adds more than ten times as much loss as a scale for each row does. (± is how far chance typically moves a number.)
 #
 # So a scale for each row buys precision, a factor of seven here, which is between two and three bits. Whether you need it depends on how many bits you have. It costs 8 bytes a row.
 #
@@ -582,7 +582,7 @@ show.lstm_table(files, accuracy, speed)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How wide must an LSTM be?
 #
-# Language models with LSTMs had a thousand units and more. Ours have random weights.
+# Language models with LSTMs had a thousand units and more. Our LSTMs have random weights.
 #
 # **Predict.** int8 weights are a quarter of the bytes. How large is the speed-up for one image at 1,024 units: **A** below 4, **B** about 4, **C** above 4? And why?
 
@@ -619,7 +619,7 @@ show.widths_table(up_to_1024)
 #
 # An LSTM has 512 or 1,024 units, in fp32 or int8. Twice the units have four times the weights, so *int8 at 1,024 has as many bytes as fp32 at 512*.
 #
-# Each of two factors counts above 1.15. `larger` says by how much more than fourfold the time of fp32 grows from 512 to 1,024, `routine` is the time of fp32 over that of int8 for equal bytes.
+# Two factors may be at work; each counts above 1.15. `larger` says by how much more than fourfold the time of fp32 grows from 512 to 1,024; `routine` is the time of fp32 over that of int8 for equal bytes.
 #
 # <!-- page -->
 #
