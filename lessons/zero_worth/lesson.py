@@ -637,7 +637,7 @@ claims.show("zero_worth")
 # - A mask made the model larger and slower; plain zeros saved no byte. A format that stores places saves bytes from a share of zeros on that you can compute.
 # - A CSR kernel saved time only with few weights left. An energy estimate is no measured time.
 # - Empty columns and silent neurons can be cut out. Scattered zeros make few of them.
-# - Measure with your own layer, batch and density: the share of zeros from which on they pay depends on the layer and on the batch.
+# - Measure with your own layer, batch and density, because how many zeros it takes before they save time depends on the layer and on the batch.
 #
 # **Recommended video** (it helps, and does not replace the lesson): Michela Paganini, *Neural Network Pruning for Compression and Understanding*,
 # [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54).
