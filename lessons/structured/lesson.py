@@ -122,7 +122,7 @@ show.surprise(networks, batch_speed)
 #
 # <!-- page -->
 #
-# The reason is that of [[prune_module]]: the mask is a second tensor of the same size, and after `remove` a zero still takes four bytes and a multiplication, like any number. (What differs from 1 in these two rows is probably the clock, or the product with the mask.)
+# The reason is that of [[prune_module]]: the mask is a second tensor of the same size, and after `remove` a zero still takes four bytes and a multiplication, like any number. (What differs from 1 in the speeds of *masked* and *mask removed* is probably the clock, or in the first of them the product with the mask.)
 #
 # The cut networks have fewer numbers, fewer products, and a shorter time. Notice that the two of them have the same size and speed: *how many* channels are cut decides about bytes and time, and *which* ones are cut can only decide about accuracy. Does it? Sections 5 and 6 will tell.
 
@@ -145,7 +145,9 @@ show.surprise(networks, batch_speed)
 # row: "Which library must know about it?" Only the first row needs one that skips zeros. Draw the matrix with the rows 3 4 and 1 2, and remove two of its weights in three ways. Without 1 and 2 the second row is empty, and (3 4) does the work; without 3 and 1 the first column is, and one column does it; without 4 and 1 there are holes in both, and nothing gets smaller. Which row is weaker, by its length? √(9 + 16) = 5, √(1 + 4) = 2.2: the second. The next question is how PyTorch names the pieces.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# (Attention is not needed here; a *head* is one of the equal slices in which it works.) Why do the pieces matter? Suppose a layer has two outputs and two inputs, and the weights
+# (A *head* is one of the equal parts that work side by side in an attention layer. The networks of this lesson have no such layer.)
+#
+# Why do the pieces matter? Suppose a layer has two outputs and two inputs, and the weights
 #
 # $$W = \begin{pmatrix} 3 & 4 \\ 1 & 2 \end{pmatrix}.$$
 #
@@ -175,7 +177,7 @@ show.pieces(masks)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **432 weights are zero with `dim=0` and with `dim=1`, and 576 with `dim=3`, because half of three columns is rounded to two.**
 #
-# `dim=0` empties 8 of the 16 output channels, which are rows in the picture: $8 \cdot 54 = 432$. They are what the second row was in our little matrix. `dim=1` empties 3 of the 6 input channels: $3 \cdot 16 \cdot 9 = 432$. The layer no longer reads them, so the layer *before* it could stop computing them. `dim=3` removes the same kernel columns from every kernel; there are 3, `round(1.5)` is 2, and $864 \cdot 2/3 = 576$. A dense layer with kernels of 3 × 1 could take its place; which column is kept decides how the input must be cropped for it. In a linear layer the rows (`dim=0`) are its neurons and the columns (`dim=1`) its inputs.
+# `dim=0` empties 8 of the 16 output channels, which are rows in the picture: $8 \cdot 54 = 432$. They are what the second row was in our little matrix. `dim=1` empties 3 of the 6 input channels: $3 \cdot 16 \cdot 9 = 432$. The layer no longer reads them, so the layer *before* it could stop computing them. `dim=3` removes the same columns from every window of 3 × 3 weights; there are 3, `round(1.5)` is 2, and $864 \cdot 2/3 = 576$. A dense layer with windows of 3 × 1 could take its place; which column is kept decides how the input must be cropped for it. In a linear layer the rows (`dim=0`) are its neurons and the columns (`dim=1`) its inputs.
 #
 # `n` says by which norm the pieces are ranked: `n=1` adds absolute values, `n=2` is the length, `n=inf` takes the largest weight alone. `random_structured` draws the pieces. Remember what `ln_structured` does *not* look at: it sees only the weights of this one layer. A channel of small weights can matter, where its inputs are large, or where the batch norm behind it multiplies it by a large factor.
 
@@ -298,7 +300,7 @@ show.differences({"weights masked": weights_only, "weights and biases masked": e
 #
 # <!-- page -->
 #
-# (A *logit* is one of the ten outputs of the network, a class's score.) Our two neurons show it. Set the row $(1, -1)$ to zero and leave the bias: the second neuron gives $\mathrm{ReLU}(0 + 1.5) = 1.5$ for every input, and the output is $y = 2 \cdot 3 + 4 \cdot 1.5 = 12$, where the cut network gives 6. With the bias masked as well it is $6 + 4 \cdot 0 = 6$. In a convolution the bias is a map that is the same everywhere. Where it is positive it passes the ReLU, and the next layer reads it. Cutting takes that away as well. (With a negative bias the ReLU would give 0, and the two networks would agree.)
+# (A *logit* is one of the ten outputs of the network, a class's score.) Our two neurons show what the bias does. Set the row $(1, -1)$ to zero and leave the bias: the second neuron gives $\mathrm{ReLU}(0 + 1.5) = 1.5$ for every input, and the output is $y = 2 \cdot 3 + 4 \cdot 1.5 = 12$, where the cut network gives 6. With the bias masked as well it is $6 + 4 \cdot 0 = 6$. In a convolution the bias is a map that is the same everywhere. Where it is positive it passes the ReLU, and the next layer reads it. Cutting takes that away as well. (With a negative bias the ReLU would give 0, and the two networks would agree.)
 #
 # So the masked network is a test for a cut one, if everything that belongs to the channel is masked. We need such a test at once.
 
