@@ -464,7 +464,7 @@ show.staircase(share, gradually.amounts, held)
 #
 # The same by hand for the first two cuts, with $f = 0.9$ and $n = 100$. After step 20 the curve wants $0.9\,(1 - 0.8^3) = 0.439$. Everything is left, so the amount is 0.44. After step 40 it wants $0.9\,(1 - 0.6^3) = 0.706$. Now 0.561 of the weights are left, and $(0.706 - 0.439) / 0.561 = 0.48$. The third amount is 0.46.
 #
-# Our own class took part without any change: `Smallest` is unstructured, so `global_unstructured` accepts it, hides what is gone, and ranks all layers together. The network is cut in the middle of a training, and the optimizer goes on with the parameters that it holds; [[prune_traps]] showed that `weight_orig` is one of them. And with each cut the container lists one more method, each of which keeps a mask in memory.
+# Our own class took part without any change: `Smallest` is unstructured, so `global_unstructured` accepts it, hides what is gone, and ranks all layers together. The network is cut in the middle of a training, and the optimizer goes on with the parameters that it holds; [[prune_traps]] showed that `weight_orig` is one of them. And with each cut the container lists one more method, which keeps its mask in memory.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same cuts by another score
@@ -560,7 +560,7 @@ show.costs(first_cut, all_cuts, uncut, unseen, empty)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Sections 1, 3 and 4 had faults that raised nothing. Each of them would have shown in a test, if the test had tried the right situation (a negative score, a hole in a row, a layer that was pruned before) and asked the right question: for the first it must ask *which* weights were removed, and not only how many. The trouble with tests that one writes by hand is that one tries the situations that one has thought of, and a fault sits in another one.
 #
-# In a property test we say what a situation is, and what must hold in *every* situation. The library does the trying. In the next cell `st.integers(1, 3)` stands for a whole number from 1 to 3, and `draw` picks one. When the library has found a failure it *shrinks* it: it tries smaller layers and simpler numbers for as long as the failure stays.
+# In a property test we say what a situation is, and what must hold in *every* situation. The library does the trying. When it has found a failure it *shrinks* it: it tries smaller layers and simpler numbers for as long as the failure stays. In the next cell `st.integers(1, 3)` stands for a whole number from 1 to 3, and `draw` picks one.
 
 
 # %% slideshow={"slide_type": "skip"}
