@@ -55,9 +55,9 @@ runtime.describe(device)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A parcel scale reads hand-written postcodes. The network for it, LeNet-300-100, has three linear layers (784 → 300 → 100 → 10) with 266,200 weights, and the scale has room for a part of them. [[prune_model]] removed the weights of smallest magnitude, because a small weight changes little. But what a network computes does not depend on its weights alone. A small weight may be multiplied by a large input, and a large one by an input that is always 0.
 #
-# So this lesson has one question: **how can we know what a weight is worth before we remove it?** A *score* gives a number to each weight, and the lowest are removed. Each section brings a score that looks at a little more than the one before. We ask what such a score promises, whether the promise is kept, and whether it helps.
+# So this lesson has one question: **how can we know what a weight is worth before we remove it?** A *score* gives a number to each weight, and the lowest are removed. Each section brings a score that looks at a little more than the one before. We ask what such a score promises, whether the promise is kept, and whether the score helps.
 #
-# The next cell trains three networks, each with one pass over the 60,000 digits, because one network may be luck.
+# The next cell trains three networks, each with one pass over the 60,000 digits, because a single network may mislead.
 
 # %% slideshow={"slide_type": "skip"}
 bench = show.Bench(images, labels, test_set)  # trains three networks; copies of them are cut below
@@ -465,7 +465,7 @@ show.race_table(outcomes)
 #
 # Look at *random* in the left panel. It removes half of the weights without looking at anything, and a few points are lost. Where chance does so little harm, no score can be much better. In a language model half of the weights is a hard cut, and there the choice shows: Sun et al. report for LLaMA-7B a perplexity (a measure of error: lower is better) of 17.3 with magnitude over the layer and 7.3 with Wanda in each row. (From memory: look the figures up before you cite them.) That is the report of section 3 again, in which two things differ. With magnitude in each row, too, they have 13.4, so more than half of the distance remains.
 #
-# At 5 % the cut is hard for our network, too, and just pruned the arms are far apart: random gets the fewest digits right, then come magnitude and Taylor (level in each row), then Wanda, and Wanda with the repair gets the most. Taylor looks at the loss itself and is behind Wanda all the same, because its promise was about one weight that is missing in a network which is otherwise whole. (Cut in ten rounds, it is far ahead: D1.) From the middle panel to the right one only the group changes. By that magnitude, Taylor and Wanda gain some 16 to 26 points, about as much as by a better score; random gains next to nothing.
+# At 5 % the cut is hard for our network, too, and just pruned the arms are far apart: random gets the fewest digits right, then come magnitude and Taylor (level in each row), then Wanda, and Wanda with the repair gets the most. Taylor looks at the loss itself and is behind Wanda all the same, because its promise was about one weight that is missing in a network which is otherwise whole. (Cut in ten rounds, it is far ahead: D1.) From the middle panel to the right one only the group changes. This gives magnitude, Taylor and Wanda some 16 to 26 points more, about as much as a better score does; random gains nothing.
 #
 # After 100 steps magnitude, Taylor and Wanda end within two points of each other in each row, and within half a point over both layers. Only random stays far behind. The training probably does what the repair does, and looks at the labels, too: the weights that are left learn the work of the others. So what a score is worth depends on what follows it. **Without a step the choice and the repair count. After 100 steps all choices that are not random lie within about two points.**
 
