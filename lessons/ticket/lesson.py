@@ -334,7 +334,7 @@ show.rounds(opened)
 #
 # <!-- page -->
 #
-# No step of the procedure is difficult, and yet the result is remarkable: with the mask known, four fifths of the network were not needed even to *learn* the digits. Pruning after the training showed this only for recognising them. It is one seed, and 200 steps; section 5 has more. (`five_steps` keeps of each round the percent right, the masks, and the parameters that the round began with. The shares 20, 7 and 3.6 % are those of the hidden layers. The output layer keeps more, so the table has a tenth of a point more.)
+# No step of the procedure is difficult, and yet the result is remarkable: with the mask known, four fifths of the network were not needed even to *learn* the digits. Pruning after the training had shown this only for *recognising* them. It is one seed, and 200 steps; section 5 has more. (`five_steps` keeps of each round the percent right, the masks, and the parameters that the round began with. The shares 20, 7 and 3.6 % are those of the hidden layers. The output layer keeps more, so the table has a tenth of a point more.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Many trainings
