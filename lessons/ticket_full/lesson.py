@@ -197,7 +197,7 @@ show.three_rules(record, lead, better_place)
 #
 # <!-- page -->
 #
-# From +0.15 to −0.16 the lead falls by 0.31 points. The gain of dense makes 0.19 of them, so the ticket loses the other 0.12. It matters because both rules hold one arm back here: at the stop dense is not yet at its best, and at the end the ticket is no longer at its best.
+# From +0.15 to −0.16 the lead falls by 0.31 points. Dense's gain accounts for 0.19 of them, so the ticket loses the other 0.12. It matters because both rules hold one arm back here: at the stop dense is not yet at its best, and at the end the ticket is no longer at its best.
 #
 # The third rule does neither. At 3.6 % it takes the stopped ticket and the finished dense network, which in section 1 was a fault. What is the difference? There one reader had *decided* to mix. Here each arm was free to choose, by images on which no result is reported, and at 80 % the same rule reads both arms at their end. So a comparison is not fair because two words are equal. It is fair when both arms had the same choice, and neither was held back.
 #
@@ -211,7 +211,7 @@ show.three_rules(record, lead, better_place)
 # All five seeds are judged by the *same* 10,000 test images. The 5,000 held-out images are other ones for each seed.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# *At a first reading you may go on to "The paper's figures, and ours". The next three minutes, about another set of images, can wait.*
+# *At a first reading you may go on to section 3. The next three minutes, about another set of images, can wait.*
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** With both arms at their end: will the lead on held-out images be smaller than on test images, the same, or larger? And why?
@@ -532,11 +532,11 @@ show.signs_table(starts, untrained, plan.lr)
 # *For the lecturer, 3 min.* Ask which of the papers contradict each other, and which only speak of other networks, rates and budgets. (None contradicts the record of today, a small network at one rate. The first and the third speak of deeper networks: from the first values no ticket at a good rate, from an *early iteration* one again. The second and the fourth have other opponents: pruning while training, and training on.) A good answer names, for each claim, the network, the learning rate and the control. Then let the last sentence be attacked: "What would change your mind?" For example: another control that ends as high, at its own best rate; or the same leads gone on new test images.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# None of these contradicts the record, because they speak of other networks, other learning rates and other opponents.
+# None of these reports contradicts the record, because they speak of other networks, other learning rates and other opponents.
 #
 # *Small networks*, such as ours: winning tickets from the first values exist. To *win*, a ticket has to be as accurate as the dense network in no more iterations ([[ticket]]). In the record tickets with 51.3 to 7.0 % of the weights do, by all three rules for the accuracy on the test images and in the mean for the stops, with five seeds and an opponent that is done. On the held-out images (section 2), at the end, they lead down to 10.8 %, and at 8.7 and 7.0 % they are about level. Both controls were trained at four of these densities. What one learning rate for all arms does was tested with 5,000 iterations, and not with 50,000.
 #
-# *Large networks*: winning tickets were found by rewinding to an early iteration of a training that has already begun, and the mask was that of a full training. *Deeper* has more on whether this is still a lottery over *initial* values.
+# *Large networks*: winning tickets were found by rewinding to an early iteration of a training that has already begun, and the mask was that of a full training. What wins there are *early* values and no longer *initial* ones (more in *Deeper*).
 #
 # *As a way to ship a small network*: train on, without the rewind. The ticket pays for its search just the same, and in our short runs the network that it ships is worse. The rewind is there for the question: it shows that the weights which are left could have been enough from the beginning.
 
@@ -774,7 +774,7 @@ claims.show("ticket_full")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - With both finished, tickets with 80 to 10 % of the weights were better than dense networks, by some tenths of a point; with 3.6 % and fewer they were not.
+# - With both finished, tickets with 80 to 10 % of the weights were better than dense networks, by some tenths of a point; with 3.6 % and fewer they were not (section 2).
 # - Read both arms by one rule. A stopped network beside a finished one compares the stopping, too; and if one arm may choose its moment, both may, on images on which no result is reported.
 # - A ticket saves weights, and the bytes of a packed file. It saves no training and, with dense products, hardly any time.
 # - Without the rewind the same four short trainings gave a better small network. The rewind is there for the question whether a sparse network could have *learned* it; and most of what its initial values bring are their signs.
