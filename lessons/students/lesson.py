@@ -703,7 +703,7 @@ print(f"large student: {left_large:.2f} of the errors are left with a teacher; s
 #
 # So the row $T = 1$ of section 1 is so low mostly because of the threshold: even at $T = 1$ a student notices the small numbers. (With more steps it recognises more threes without a bias, too: 23 and 45 % after 2,400.) Students of *shuffled* answers still know what each digit has in common with a three on average. This average is a good part of what the teacher hands over, and which image is more like a three is the rest.
 #
-# **100 steps and the temperature.** Is the small gain at 100 steps, which Exercise 2 is about, a matter of the temperature? In a trial outside this page, with 1,000 images, two seeds and the best of four rates for each arm, it was 9 % at $T = 2$, 13 % at $T = 4$ and 8 % at $T = 8$. So $T = 8$ is not at its best in so few steps. But none of the three brings the gain above the fifth of exercise 2.
+# **100 steps and the temperature.** Is the small gain at 100 steps, which Exercise 2 is about, a matter of the temperature? In a trial outside this page, with 1,000 images, two seeds and the best of four rates for each arm, it was 9 % at $T = 2$, 13 % at $T = 4$ and 8 % at $T = 8$. So $T = 8$ may not be the best choice for so few steps. But none of the three brings the gain above the fifth of exercise 2.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### A teacher who knows more than the images
@@ -719,7 +719,7 @@ print(f"large student: {left_large:.2f} of the errors are left with a teacher; s
 show.rates_table(crossed)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Read the row of labels and that of the teacher for one plan together. The teacher's best rate is as high as that of labels or higher. Where the best rate is the last one of a row, a higher one might be better still. So the plans of 100 steps, which want larger steps, were given higher rates. With 1,000 steps we tried 0.05 outside this page, and there both arms made more errors than at their best rate, in all four plans of section 3. With all images and 1,000 steps a comparison at 0.01 alone would say that the teacher gains next to nothing, and one at 0.03 alone that it gains more than a fifth. An earlier version of this lesson compared at 0.01, and concluded that nothing was gained.
+# Read the row of labels and that of the teacher for one plan together. In the run on this page the teacher's best rate is as high as that of labels or higher in three of the four plans, and lower with 1,000 images and 1,000 steps. Where the best rate is the last one of a row, a higher one might be better still. So the plans of 100 steps, which want larger steps, were given higher rates. With 1,000 steps we tried 0.05 outside this page, and there both arms made more errors than at their best rate, in all four plans of section 3. With all images and 1,000 steps a comparison at 0.01 alone would say that the teacher gains next to nothing, and one at 0.03 alone that it gains more than a fifth. An earlier version of this lesson compared at 0.01, and concluded that nothing was gained.
 #
 # ### A confusion matrix
 #
