@@ -87,7 +87,7 @@ class Regression(Layers):  # a LightningModule: four layers, and forward
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A `LightningModule` is an ordinary `nn.Module` with a few more methods. `training_step` says how large the loss of one batch is. `configure_optimizers` says who changes the weights. Nothing in the class says *when* these are called: the Trainer calls them.
 #
-# A **callback** is an object whose methods the Trainer calls at certain moments, the *hooks*. (A hook of PyTorch is something else: a function that is called before or after a module's forward pass.) In an ordinary loop they would stand here:
+# A **callback** is an object whose methods the Trainer calls at certain moments, the *hooks*. (A hook of PyTorch is something else: a function that is called, for example, before or after a module's forward pass.) In an ordinary loop the Trainer's hooks would stand here:
 #
 # ```python
 # ...                                  # on_fit_start
@@ -247,7 +247,7 @@ print(f"{in_int8} modules in int8, MAPE {first_error:.1f} %")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **By hand.** A range ends at 0.10, and the largest output of the next batch is 0.60. With the constant 0.01 the new end is 0.99 · 0.10 + 0.01 · 0.60 = 0.105. With the constant 0.3 it is 0.7 · 0.10 + 0.3 · 0.60 = 0.25. A small constant averages over about a hundred batches, and so one odd batch does little harm. That suits a training of tens of thousands of steps. Our fit has 6 · 47 = 282.
 #
-# The next cell lets a second callback watch the range of the model's *output*, for the constant 0.01 and for 0.3. A *qconfig* says with which observers and which rounding a layer is prepared; `moving` makes one in which nothing differs but the constant.
+# The next cell lets a second callback watch the range of the model's *output*, for the constant 0.01 and for 0.3. A *qconfig* says with which observers and which rounding a layer is prepared; `moving` makes one with the constant that it is given, and nothing else differs.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -322,7 +322,7 @@ show.constants_table(errors, float_error)
 # *For the lecturer, 2 min.* Show of hands; expect B. The audit says 4. B would count the ReLUs as well, C also `quant`, which only converts. Ask what a ReLU has to compute on integers (nothing new: it raises each code below the zero point to the zero point). And why is the output float? `dequant` comes last. Somebody may ask why one should write `TwoHooks` at all: to know what the ready-made one does.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Lightning had a callback of this kind, and version 2.0 removed it. `course_utils.callbacks` has one again. It does what `TwoHooks` does, and most of its lines are about what may go wrong: a model that has a `quant` of its own, a layer for which there is no int8 kernel, a fit that stops half-way, a validation that moves ranges. *Deeper* lists its arguments.
+# Lightning had a callback of this kind, and version 2.0 removed it. `course_utils.callbacks` has one again. It does what `TwoHooks` does, at other hooks (section 3), and most of its lines are about what may go wrong: a model that has a `quant` of its own, a layer for which there is no int8 kernel, a fit that stops half-way, a validation that moves ranges. *Deeper* lists its arguments.
 
 # %% slideshow={"slide_type": "fragment"}
 unfused = fit(Regression(), train, QuantizationAwareTraining(), epochs=2)
@@ -489,7 +489,7 @@ show.ends_table(ends)
 # column compares with the truth, and there the means lie within a point of each other. If somebody asks why int8 is ahead there: four epochs are a short fit, and with six the sign changes from seed to seed. Read no gain from it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How does one report what quantization costs? A common way is the distance between the outputs of the int8 model and those of its *float twin*, which started from the same weights, saw the same rows in the same order, and did not round. The number alone says little, since nobody knows how large it would be for two models of which neither is quantized. So we add such a pair: the same float network with the same first weights, which sees the same rows in another order. Nobody would call one of these two "damaged". Each fit has four epochs, and the `histogram` observer, which counts how often values occur and leaves rare large ones out where that lowers the rounding error, costs more time, so it looks at every tenth batch only.
+# How does one report what quantization costs? A common way is the distance between the outputs of the int8 model and those of its *float twin*, which started from the same weights, saw the same rows in the same order, and did not round. The number alone says little, since nobody knows how large it would be for two models of which neither is quantized. So we add such a pair: the same float network with the same first weights, which sees the same rows in another order. Nobody would call one of these two "damaged". Each fit has four epochs. The `histogram` observer counts how often values occur, and leaves rare large ones out where that lowers the rounding error. That costs more time, so it looks at every tenth batch only.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -631,7 +631,7 @@ widths.draw()
 # `who_moves(range_end)` → `"validation"`, `"test"`, `"both"` or `"neither"`
 #
 # <details><summary>Hint</summary>
-# With factor=1 nobody moves anything. And two runs of the same thing differ a little as well: look by how much before you put a difference down to a stage.
+# With factor=1 nobody moves anything. And two runs of the same thing differ a little as well: see by how much before you put a difference down to a stage.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
