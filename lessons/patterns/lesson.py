@@ -618,7 +618,7 @@ show.which_is_milder(found, cuts, dense, one_image)
 #
 # Both masks were given the same rates, and each is at or near its best at the rate of the page. In the network of half the width the gap after 150 steps is about twice as large as in the wide one, close to the point that counts on the card. With fresh statistics it was the other way round, 1.3 against 1.8. So the training closes about three quarters of the gap in the wide network, and about a third in the narrow one (at the rate of the page). Probably a narrow network has fewer weights to spare, so that it matters more which ones are left; other widths would test that. In both networks most of the gap that a report would have shown was stale statistics.
 #
-# The two cuts of section 5, after 150 steps:
+# The two cuts of *And the order of two cuts?*, after 150 steps:
 #
 # | rate | half of the channels | without block 1 |
 # |---|---|---|
@@ -841,7 +841,7 @@ claims.show("patterns")
 # - A pattern is a promise about places: two of every four. It stores 56.25 % of the bytes in fp16 and 62.5 % in int8, no fewer than a bit mask; what it buys is a fixed amount of work for each group.
 # - It saves time only where a kernel exists. Others gained 1.1 to 1.4 times on an A100, and lost for small inputs; this course measured no time.
 # - Half of the weights anywhere, with the same statistics and the same training, is the opponent of 2:4. Here fourteen points became two with fresh statistics, and less than one after 150 steps.
-# - Hold the mask: one step of Adam without it makes the network dense again. And estimate the statistics anew before you rank cuts (section 5).
+# - Hold the mask: one step of Adam without it makes the network dense again. And estimate the statistics anew before you rank cuts (*And the order of two cuts?*).
 #
 # **Recommended video** (it helps, and does not replace the lesson): Michela Paganini, *Neural Network Pruning for Compression and Understanding*,
 # [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54).
