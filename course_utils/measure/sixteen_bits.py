@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import json
+import timeit
 from collections.abc import Callable
 
 import torch
@@ -20,6 +21,8 @@ from course_utils.measure import timing
 
 FOLDER = ROOT / "records" / "sixteen_bits"
 COMMAND = "python3 course.py bench sixteen_bits"
+LONG_S = 0.25  # a call that takes longer is called few times: without 16-bit units a product takes 50 times as long
+FEW_ROUNDS = 3
 VARIANTS = {"fp32": (False, False), "autocast": (True, False), "with scaler": (True, True)}
 
 
@@ -88,7 +91,7 @@ def race(device: torch.device | str | None = None, *, rounds: int = 7) -> dict[s
 
     Args:
         device: None = the best device.
-        rounds: samples of each.
+        rounds: samples of each; at most three where a call takes a quarter of a second or longer.
     Returns:
         "product", "addition" and each of `sizes` -> name of a variant -> the three numbers; "stored": weights and
         inputs in 16 bits, without autocast. The baseline, PyTorch's
@@ -108,12 +111,32 @@ def race(device: torch.device | str | None = None, *, rounds: int = 7) -> dict[s
         races[size]["stored"] = training_step(*shape, False, False, device, stored=low)
     found = {}
     for what, candidates in races.items():
-        times = timing.compare(candidates, rounds=rounds, device=device)
+        times = _compare(candidates, rounds, device)
         found[what] = {}
         for name in list(candidates)[1:]:
             low_end, high_end = times.ratio_quartiles(name)
             found[what][name] = [round(ratio, 3) for ratio in (low_end, times.ratio(name), high_end)]
     return found
+
+
+def _compare(candidates: dict[str, Callable[[], object]], rounds: int, device: torch.device) -> timing.Comparison:
+    """`timing.compare`; where a call takes long, few calls of each in turn.
+
+    `timing.compare` calls a function twice or more before each sample, so that caches are warm. A call of a quarter of
+    a second leaves no cache as it found it, so those calls would only take a learner's minutes.
+    """
+    with runtime.threads(1):
+        if device.type != "cpu" or max(_seconds(fn) for fn in candidates.values()) < LONG_S:
+            return timing.compare(candidates, rounds=rounds, device=device)
+        samples: dict[str, list[float]] = {name: [] for name in candidates}
+        for _ in range(1 if runtime.quick() else min(rounds, FEW_ROUNDS)):
+            for name, fn in candidates.items():
+                samples[name].append(_seconds(fn))
+    return timing.Comparison(samples, 1, device.type)
+
+
+def _seconds(fn: Callable[[], object]) -> float:
+    return timeit.Timer(fn).timeit(number=1)
 
 
 def recorded(device: torch.device | str | None = None, *, rounds: int = 7) -> dict[str, object]:

@@ -38,6 +38,16 @@ def test_the_records_of_the_course_are_whole_and_of_both_kinds():
         assert json.dumps(record, allow_nan=False)
 
 
+@pytest.mark.parametrize(("seconds", "calls"), [(1.0, 4), (0.001, 28)])
+def test_what_takes_long_is_called_few_times(monkeypatch, seconds, calls):
+    """Without 16-bit units a step takes seconds; a learner should not wait for minutes."""
+    made = []
+    monkeypatch.setattr(sixteen_bits, "_seconds", lambda fn: fn() or seconds)
+    found = sixteen_bits._compare({"fp32": lambda: None, "16 bits": lambda: made.append(0)}, 7, torch.device("cpu"))
+    assert len(made) == calls if seconds > sixteen_bits.LONG_S else len(made) >= calls
+    assert found.ratio("16 bits") > 0
+
+
 def test_a_step_trains():
     torch.manual_seed(0)
     step = sixteen_bits.training_step(8, 4, True, True, torch.device("cpu"))
