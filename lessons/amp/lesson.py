@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will train in mixed precision with the whole recipe, and know when it saves time, when memory, and when neither.
-#     seconds: 45
+#     seconds: 60
 #     needs: [measuring, baseline, roofline, formats]
 #     goals:
 #       - Write the whole recipe, with autocast, a gradient scaler and clipping, and say what each line is for.
@@ -444,13 +444,13 @@ Table(
 #
 # **Is fp32 at its best?** For fp32 products PyTorch calls one library (MKL, on an x86 processor), and for bf16 another one (oneDNN). If the first were slow on this chip, bf16 would look good without any merit of its own. So we also time an fp32 product by oneDNN.
 #
-# The table shows your machine, and beside it a record of a chip of the other kind. `python3 course.py bench sixteen_bits` makes such a record.
+# The table shows your machine, and beside it records of chips of other kinds. `python3 course.py bench sixteen_bits` makes such a record. Without 16-bit units this cell may take a minute.
 
 # %% slideshow={"slide_type": "skip"}
-times = sixteen_bits.race(device)  # seven rounds, in turn; each figure: first quartile, median, third quartile
+times = sixteen_bits.race(device)  # seven rounds (three, where one call takes long); quartiles and median of each
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Shows product and addition on this device, and beside it a record of a processor of the other kind.
+# Shows product and addition on this device, and beside it records of processors of other kinds.
 chip = torch.cuda.get_device_name() if device.type == "cuda" else runtime.provenance()["cpu"]
 of_operations = [
     ["product, 16 bits", "product", "16 bits"],
@@ -460,13 +460,15 @@ of_operations = [
 show.side_by_side(times, chip, units, sixteen_bits.records(), of_operations)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With 16-bit units the product is about twice as fast, or a little more. Without them it takes five times as long (0.21). The addition gains less than twice.**
+# **With 16-bit units the product is about twice as fast, or a little more. Without them it takes five times as long on one processor (0.21), and some seventy times on another. The addition gains less than twice.**
 #
 # <!-- page -->
 #
-# The 0.21 is that of the record. The addition moves half the bytes on both processors, and gains on both. Its gain stays below two, so the bytes are not all that takes time.
+# The addition moves half the bytes on all three processors, and gains on all. Its gain stays below two, so the bytes are not all that takes time.
 #
-# The product depends on the units. Without them every number is probably converted before it is multiplied. (A profile of the library's instructions would tell.) With them, divide the first row by the second, and you have the gain over the *better* fp32 product, about 2.0 in the run on this page. That is what an instruction with twice as many pairs can give. What goes beyond it is not a merit of 16 bits.
+# With units, divide the first row by the second, and you have the gain over the *better* fp32 product, about 2.0. That is what an instruction with twice as many pairs can give.
+#
+# Without units the library decides. On processors with AVX-512 PyTorch calls oneDNN, which probably converts every number before it multiplies. With AVX2 alone PyTorch calls oneDNN for fp32 only (run with `ONEDNN_VERBOSE=1`, its log names no bf16 product), and a slow routine of its own for bf16.
 #
 # We have measured no GPU. PyTorch's recipe reports 2 to 3 times on Volta, Turing and Ampere, and "modest" gains on GPUs without such units ([amp_recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html)).
 
@@ -492,15 +494,15 @@ of_steps.append(["batch 16, stored in 16 bits, no autocast", "narrow, batch 16",
 show.side_by_side(times, chip, units, sixteen_bits.records(), of_steps)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The narrow network at batch 16 gains least: it takes longer than in fp32 (0.56 in the run on this page). A large step is nearly twice as fast.**
+# **The narrow network at batch 16 gains least: it takes longer than in fp32 (0.60). A large step is 1.7 times as fast.**
 #
 # <!-- page -->
 #
-# (On a GPU *large* is 4,096 wide, with a batch of 4,096.) Each row compares with fp32 as PyTorch computes it. In the run on this page oneDNN makes the fp32 product about 1.2 times as fast as that, as the first table of this section shows. So a part of the gain of a large step is probably a slow fp32 product. Over the better fp32 the gain should be smaller, but we did not time such a step.
+# (On a GPU *large* is 4,096 wide, with a batch of 4,096.) Each row compares with fp32 as PyTorch computes it. On the processor with units oneDNN makes the fp32 product 1.14 times as fast as that, as the first table of this section shows. So a part of the gain of a large step is probably a slow fp32 product.
 #
-# Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. The two rows of autocast on the narrow network differ in the batch alone, so it is the batch that decides. But the conversions are the smaller part of the lost time. The last row of the table is a control: a network that is *stored* in 16 bits converts nothing, and at batch 16 it is slower than fp32 as well. So most of it stays lost when the conversions are taken away. Probably the library for 16 bits takes longer than that for fp32 at so small a product. (A time of the products alone would tell; the table has none at this size.)
+# Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. The two rows of autocast on the narrow network differ in the batch alone, so it is the batch that decides. But the conversions are the smaller part of the lost time, as the last row of the table shows. It is a control: a network that is *stored* in 16 bits converts nothing, and at batch 16 it is slower than fp32 as well. Probably the library for 16 bits takes longer than that for fp32 at so small a product.
 #
-# The odd size seems to gain a little more than the large one, probably because fp32 is slow at it; older GPUs wanted multiples of 8. Without units every size is slower, by a factor of two to four. The scaler costs a pass over all gradients, which is too little to be seen beside the products of a large step.
+# The odd size gains more than the large one, probably because fp32 is slow at it; older GPUs wanted multiples of 8. Without units every size is slower. The scaler costs a pass over all gradients, which is too little to be seen beside the products of a large step.
 #
 # So time a step of *your* network both ways on *your* chip.
 

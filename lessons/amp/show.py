@@ -8,6 +8,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from course_utils import runtime
 from course_utils.measure import timing
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table
@@ -72,12 +73,19 @@ def search(logs):
 
 
 def _told(three):
-    low, median, high = three
-    return f"{median:.2f}" if low is None else f"{median:.2f} ({low:.2f}–{high:.2f})"
+    low, median, high = (ratio and f"{ratio:.{2 if ratio > 0.095 else 3}f}" for ratio in three)  # None has no digits
+    return f"{median} ({low}–{high})" if low else median
+
+
+def _kind(units, flags):
+    """What decides how fast a chip is in 16 bits: units for bf16 or, without them, which library PyTorch can call."""
+    if units:
+        return "with units"
+    return ("AVX-512, " if "avx512_f" in flags else "AVX2, " if "avx2" in flags else "") + "no units"
 
 
 def side_by_side(found, chip, units, records, rows):
-    """How many times faster 16 bits are, here and on a chip of the other kind, from its record.
+    """How many times faster 16 bits are, here and on chips of other kinds, from their records.
 
     Args:
         found: what `sixteen_bits.race` gave here.
@@ -86,17 +94,21 @@ def side_by_side(found, chip, units, records, rows):
         records: what `sixteen_bits.records` gives.
         rows: (name in the table, what was timed, variant) for each row.
     """
-    name, other = next((name, record) for name, record in records.items() if record["units"] != units)
-    kinds = [f"{which}, {'with' if has else 'without'} units" for which, has in ((chip, units), (name, not units))]
+    kind = _kind(units, runtime.provenance()["flags"])
+    columns = {f"{chip}, {kind}": found}
+    for name, record in records.items():
+        if (other := _kind(record["units"], record["flags"])) != kind:
+            columns[f"{name}, {other}"] = record["times_faster"]
     table = []
     for words, what, variant in rows:
-        cells = [of.get(what, {}).get(variant) for of in (found, other["times_faster"])]
+        cells = [of.get(what, {}).get(variant) for of in columns.values()]
         table.append([words, *(_told(three) if three else "–" for three in cells)])
-    versions = other["versions"]["torch"].split("+")[0]
+    dates = " and ".join(sorted({record["date"] for record in records.values()}))
+    versions = " and ".join(sorted({record["versions"]["torch"].split("+")[0] for record in records.values()}))
     return Table(
-        ["times faster than fp32", *kinds],
+        ["times faster than fp32", *columns],
         table,
-        caption=f"left: this run; right: a record of {other['date']}, torch {versions}. Quartiles in brackets",
+        caption=f"left: this run; the others: records of {dates}, torch {versions}. Quartiles in brackets",
     )
 
 
