@@ -468,7 +468,7 @@ show.side_by_side(times, chip, units, sixteen_bits.records(), of_operations)
 #
 # With units, divide the first row by the second, and you have the gain over the *better* fp32 product, about 2.0. That is what an instruction with twice as many pairs can give.
 #
-# Without units the library decides. On processors with AVX-512 PyTorch calls oneDNN, which probably converts every number before it multiplies. With AVX2 alone PyTorch calls oneDNN for fp32 only (run with `ONEDNN_VERBOSE=1`, its log names no bf16 product), and a slow routine of its own for bf16.
+# Without units the library decides. On processors with AVX-512 PyTorch calls oneDNN, which probably converts every number before it multiplies. With AVX2 alone PyTorch does not call oneDNN for bf16 (run with `ONEDNN_VERBOSE=1`, its log names no bf16 product), but a slow routine of its own.
 #
 # We have measured no GPU. PyTorch's recipe reports 2 to 3 times on Volta, Turing and Ampere, and "modest" gains on GPUs without such units ([amp_recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html)).
 
