@@ -113,7 +113,7 @@ for name, model in four.items():
 #
 # In the cell below, the line itself makes the int8 layer for a child that is in the set. All that is ours is the walk, and the walk is what decides. (The line can do a little more: its set may also hold the name of a module, or the type of a container, which then counts for everything in it. We give it types of layers only.)
 #
-# The last row of the table is a surprise. The output layer of PyTorch's attention has a class of its own. It is derived from `Linear`, and its long name says what happens: the line does not quantize it. The walk asks whether the type *is* in the set, not whether it is derived from one that is. (By its source the class is there to avoid an error with quantized attention, which hands the weight of this layer to a function that wants a float tensor, not packed weights.) And the matrices that make queries, keys and values are not in the table at all. Attention keeps them in a parameter, and a parameter is not a child.
+# The last row of the table is a surprise. The output layer of PyTorch's attention has a class of its own. It is derived from `Linear`, and its long name says what happens: the line does not quantize it. The walk asks whether the type *is* in the set, not whether it is derived from one that is. (According to its source the class is there to avoid an error with quantized attention, which hands the weight of this layer to a function that wants a float tensor, not packed weights.) And the matrices that make queries, keys and values are not in the table at all. Attention keeps them in a parameter, and a parameter is not a child.
 
 
 # %% slideshow={"slide_type": "-"} tags=["legacy"]
@@ -613,7 +613,7 @@ for way, ops in {**started, "fp32 loop": show.operators_of(ways["fp32 loop"])}.i
     print(f"{way}: {ops.total():,} operators, {sum(ops[op] for op in gates)} of them for the gates")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# It is a control, because for its gates the loop starts as many operators as int8 does, and fp32 by its routine starts none. In all the loop even starts *more* than int8, because the product of fp32 is started by several operators (`linear`, `t`, `addmm` and others), and that of int8 is compiled into its LSTM, where the profiler lists none. So what int8 wins against the loop need not come from its bits alone. That it is not the int8 product that loses time against the routine holds all the same.
+# It is a control, because for its gates the loop starts as many operators as int8 does, and fp32 by its routine starts none. Altogether the loop starts even *more* than int8, because the product of fp32 is started by several operators (`linear`, `t`, `addmm` and others), and that of int8 is compiled into its LSTM, where the profiler lists none. So what int8 wins against the loop need not come from its bits alone. That it is not the int8 product that loses time against the routine holds all the same.
 #
 # And the remedy? The next cell measures whether it helps, against int8 everywhere and against no int8 at all.
 
