@@ -444,7 +444,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **By hand.** Two networks disagree on 5 images, and one of them wins 4 : 1. How often do five fair coins fall at least as one-sidedly? [[measuring]] counted it: in 12 of 32 equally likely cases, 38 %, if four *tails* or more count as well, since we would have been as impressed by 1 : 4. Nobody should be impressed by 4 : 1.
 #
-# The 38 % are the p-value of 4 : 1. If a p-value is below 0.05, many fields say that the difference is *significant*: luck is then a bad explanation. There the coins were the rounds of a race, here they are the images on which two networks disagree. Used in this way the sign test is also called the *exact McNemar test*. The p-value is not the probability that the two networks are equally good: it is worked out as if they were. Nor does it say how large the difference is.
+# The 38 % are the p-value of 4 : 1. If a p-value is below 0.05, many fields say that the difference is *significant*: luck is then a bad explanation. In [[measuring]] the coins were the rounds of a race, here they are the images on which two networks disagree. Used in this way the sign test is also called the *exact McNemar test*. The p-value is not the probability that the two networks are equally good: it is worked out as if they were. Nor does it say how large the difference is.
 #
 # In the next cell, `math.comb(n, k)` is the number of ways in which $k$ of $n$ coins show heads.
 
