@@ -619,7 +619,7 @@ show.widths_table(up_to_1024)
 #
 # An LSTM has 512 or 1,024 units, in fp32 or int8. Twice the units have four times the weights, so *int8 at 1,024 has as many bytes as fp32 at 512*.
 #
-# Two factors may be at work; each counts above 1.15. `larger` says by how much more than fourfold the time of fp32 grows from 512 to 1,024; `routine` is the time of fp32 over that of int8 for equal bytes.
+# Two factors are possible; each counts if above 1.15. `larger` says by how much more than fourfold the time of fp32 grows from 512 to 1,024; `routine` is the time of fp32 over that of int8 for equal bytes.
 #
 # <!-- page -->
 #

@@ -133,7 +133,7 @@ states = show.left_to_right(rounding.gptq)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Follow the bottom row from the first frame to the second. Its first weight was −0.58 and is now −0.85, so it is 0.27 too low. The inputs of this layer are alike, so the five weights to its right are raised a little, to make up for it: −0.75 becomes −0.69, −2.33 becomes −2.28. In the top row the first weight was rounded by less, and the others move less. The last two frames round two columns each. No column stands behind the last one, so nothing makes up for its error.
 #
-# Is this worth the trouble in a whole model? The next section lets GPTQ race against round-to-nearest. $H$ is computed from 8 pieces of text. One random choice of such pieces is a *draw*, and GPTQ runs once with each of three draws. Round-to-nearest needs no text. It runs twice: as in [[weight_only]], and with levels that reach less far, so that the largest weights of a group are *clipped*, which means cut off to the last level. (How far these levels reach is chosen on a text, too.)
+# Is this worth the trouble in a whole model? The next section lets GPTQ race against round-to-nearest. $H$ is computed from 8 pieces of text. One random choice of such pieces is a *draw*, and GPTQ runs once with each of three draws. Round-to-nearest runs twice: as in [[weight_only]], which needs no text, and with levels that reach less far, so that the largest weights of a group are *clipped*, which means cut off to the last level. How far these levels reach is chosen on a text, too.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Does it pay?
