@@ -95,7 +95,7 @@ show.two_convolutions()
 #
 # **By hand: what it saves.** An ordinary 3×3 convolution from 32 to 64 channels has 32 · 64 · 9 = 18,432 weights. The depthwise convolution of 32 channels has 32 · 9 = 288, and the 1×1 convolution from 32 to 64 channels has 32 · 64 = 2,048. Together that is 2,336, about an eighth.
 #
-# **What it risks.** [[observers]] worked out by hand what one scale for a whole layer (*per tensor*) does to a filter whose weights are small beside the largest one: few levels or none are left for it, where a scale for each output channel (*per channel*) would leave it all of them. In an ordinary convolution the result of such a filter is a sum over many input channels, and one might hope that the errors in it cancel. In a depthwise layer its nine weights are all that it has. Is this the reason why a network with such layers may suffer? Take it for a guess: section 5 comes back to it.
+# **What it risks.** [[observers]] worked out by hand what one scale for a whole layer (*per tensor*) does to a filter whose weights are small beside the largest one: few levels or none are left for it, where a scale for each output channel (*per channel*) would leave it all of them. In an ordinary convolution the result of such a filter is a sum over many input channels, and one might hope that the errors of its terms cancel. In a depthwise layer its nine weights are all that it has. Is this the reason why a network with such layers may suffer? Take it for a guess: section 5 comes back to it.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Eight bits, twice
