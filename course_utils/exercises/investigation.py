@@ -378,29 +378,66 @@ def _made_well(
                 raise Mistake(f"Your experiment runs {arm!r} in another world, and not in this one.", STOPPED, facts)
             raise Mistake(f"Your experiment never runs {arm!r}.", NEVER_RUN, facts)
     counts = {arm: sum(run.arm == arm for run in runs) for arm in arms}
-    if least_runs > 1 and len(set(counts.values())) > 1:
-        said = ", ".join(f"{arm!r} {count}" for arm, count in counts.items())
-        raise Mistake(f"They do not have the same number of runs: {said}.", BUDGET, facts)
+    together = {arm: Counter(_key(run, tuned) for run in runs if run.arm == arm) for arm in arms}
+    if least_runs > 1:
+        _as_many(counts, together, facts)
     for word in runs[0].settings:
         had = {arm: Counter(run.settings[word] for run in runs if run.arm == arm) for arm in arms}
-        compared = [set(values) if word in tuned else values for values in had.values()]
-        if any(values != compared[0] for values in compared):
-            said = "; ".join(f"{arm!r} {_listed(values)}" for arm, values in had.items())
-            hint = unequal_said.get(word, ALL_TRIED if word in tuned else ONE_THING)
-            raise Mistake(f"{word} is not the same for all of them: {said}.", hint, facts)
-        if len(compared[0]) < least.get(word, 1):
-            many = f"{len(compared[0])} value{'s' * (len(compared[0]) > 1)} of {word}"
-            hint = TOO_FEW + _no_count(word, [*compared[0]], least[word]) if word in CHANCE else ONE_VALUE
+        hint = unequal_said.get(word, ALL_TRIED if word in tuned else ONE_THING)
+        for one, other in _unlike({arm: set(values) for arm, values in had.items()}):
+            raise Mistake(f"{word} is not the same for {one!r} and {other!r}: {_alone(had, one, other)}.", hint, facts)
+        values = [*had[arms[0]]]
+        if len(values) < least.get(word, 1):
+            many = f"{len(values)} value{'s' * (len(values) > 1)} of {word}"
+            hint = TOO_FEW + _no_count(word, values, least[word]) if word in CHANCE else ONE_VALUE
             raise Mistake(f"Your experiment has {many}; it needs {least[word]} or more.", hint, facts)
-    together = {arm: Counter(_key(run, tuned) for run in runs if run.arm == arm) for arm in arms}
-    if any(keys != together[arms[0]] for keys in together.values()):
-        raise Mistake("The settings are not combined in the same way for all of them.", ONE_THING, facts)
+    _as_many(counts, together, facts)
+    for word in (word for word in runs[0].settings if word not in tuned):
+        had = {arm: Counter(((word, run.settings[word]),) for run in runs if run.arm == arm) for arm in arms}
+        for one, other in _unlike(had):
+            said = f"{word} is not the same for {one!r} and {other!r}: {_least_unlike(had, one, other)}."
+            raise Mistake(said, unequal_said.get(word, ONE_THING), facts)
+    for one, other in _unlike(together):
+        said = f"The settings are not combined in the same way for {one!r} and {other!r}: "
+        raise Mistake(f"{said}{_least_unlike(together, one, other)}.", ONE_THING, facts)
     if crossed:
         _crossed(runs, *crossed, facts)
     if counts[arms[0]] < least_runs:
         count = counts[arms[0]]
         said = f"Each is run {'once' if count == 1 else f'{count} times'}; the experiment needs {least_runs} or more."
         raise Mistake(said, TOO_FEW, facts)
+
+
+def _unlike(of_arm: Mapping[str, object]) -> list[tuple[str, str]]:
+    """The first arm together with each one that has something else."""
+    first, *others = of_arm
+    return [(first, other) for other in others if of_arm[other] != of_arm[first]]
+
+
+def _as_many(counts: Mapping[str, int], together: Mapping[str, Counter], facts: tuple) -> None:
+    """Raise the fault of two arms of which one has more runs, with the fewest runs that show it."""
+    for one, other in _unlike(counts):
+        numbers = f"{one!r} {counts[one]}, {other!r} {counts[other]}"
+        example = _least_unlike(together, one, other)
+        example = f" For example, {example}." if example else ""
+        raise Mistake(f"{one!r} and {other!r} do not have the same number of runs: {numbers}.{example}", BUDGET, facts)
+
+
+def _alone(had: Mapping[str, Counter], one: str, other: str) -> str:
+    """Which values of a setting each of two arms has and the other has not."""
+    own = {arm: [value for value in had[arm] if value not in had[than]] for arm, than in ((one, other), (other, one))}
+    return ", ".join(f"only {arm!r} has {_listed(Counter(values))}" for arm, values in own.items() if values)
+
+
+def _least_unlike(had: Mapping[str, Counter], one: str, other: str) -> str:
+    """The settings under which two arms differ with the fewest runs; "" where all runs have the same settings."""
+    differ = [key for key in had[one] | had[other] if had[one][key] != had[other][key]]
+    key = min(differ, key=lambda key: had[one][key] + had[other][key])
+    varied = {word for own in had.values() for key_of in own for word, value in key_of if (word, value) not in key}
+    where = ", ".join(f"{word}={show(value)}" for word, value in key if word in varied)
+    more, fewer = sorted((one, other), key=lambda arm: -had[arm][key])
+    runs = f"{had[more][key]} run{'s' * (had[more][key] > 1)}"
+    return f"with {where} {more!r} has {runs} and {fewer!r} {had[fewer][key] or 'none'}" if where else ""
 
 
 def _no_count(word: str, values: Sequence[float], least: int) -> str:

@@ -78,10 +78,14 @@ FAULTS = [
     (experiment([("new", 0), ("new", 1)], lambda results: "new"), "never runs 'old'", "needs both sides"),
     (
         experiment([*TURNS, ("new", 5)]),
-        "seed is not the same for all of them: 'new' 0, 1, 2, 3, 4, 5;",
+        "seed is not the same for 'new' and 'old': only 'new' has 5.",
         "Only one thing",
     ),
-    (experiment([("new", 0), ("old", 1)]), "seed is not the same for all of them: 'new' 0; 'old' 1.", "Only one thing"),
+    (
+        experiment([("new", 0), ("old", 1)]),
+        "seed is not the same for 'new' and 'old': only 'new' has 0, only 'old' has 1.",
+        "Only one thing",
+    ),
     (experiment(TURNS[:4]), "has 2 values of seed; it needs 3", "Two runs of the same thing differ"),
     (experiment(TURNS, lambda results: "new"), "concludes 'new' whatever it measures", "not all alike"),
     (experiment(TURNS, lambda results: "better"), "no conclusion that the card names", "'no difference'"),
@@ -115,7 +119,60 @@ def test_a_combination_that_only_one_has_is_seen():
             results["old"].append(run("old", seed=seed, lr=other))
         return rule(results)
 
-    assert "not combined in the same way" in judged(crossed).message
+    said = "not combined in the same way for 'new' and 'old': with seed=0, lr=0.1 'new' has 1 run and 'old' none."
+    assert said in judged(crossed).message
+
+
+def at_rates(**rates):
+    """An answer that runs each arm with these rates, every one with five seeds, and in addition with one more run."""
+
+    def answer(run):
+        found = {"new": [], "old": []}
+        for arm, more in rates.items():
+            found[arm] += [run(arm, seed=seed, lr=lr) for lr in (0.1, 0.2) for seed in range(5)]
+            found[arm] += [run(arm, seed=seed, lr=lr) for seed, lr in more]
+        return rule(found)
+
+    return answer
+
+
+def partly(run):
+    """The old one is run with both rates, too, but with the second only once."""
+    seeds = {("new", 0.1): 5, ("new", 0.2): 5, ("old", 0.1): 5, ("old", 0.2): 1}
+    for (arm, lr), many in seeds.items():
+        for seed in range(many):
+            run(arm, seed=seed, lr=lr)
+    return "new"
+
+
+@pytest.mark.parametrize("least_runs", [1, 5])
+def test_where_only_the_number_of_runs_differs_the_verdict_says_so(least_runs):
+    """The rates are the same, and so are the seeds: an arm only has more runs, with a number of its own each time."""
+    verdict = judged(partly, least_runs=least_runs)
+    start = "'new' and 'old' do not have the same number of runs: "
+    assert (
+        verdict.message == f"{start}'new' 10, 'old' 6. For example, with seed=1, lr=0.2 'new' has 1 run and 'old' none."
+    )
+    assert "Give each the same number of runs" in verdict.hint
+
+    again = judged(at_rates(new=[], old=[(3, 0.2)]), WORLDS[::-1], least_runs=least_runs)  # it gets worse with time
+    assert again.message == f"{start}'new' 10, 'old' 11. For example, with seed=3, lr=0.2 'old' has 2 runs and 'new' 1."
+
+
+def test_where_nothing_can_be_chosen_the_verdict_names_no_settings():
+    worlds = [World(w.said, w.right, lambda arm, number, w=w: w.measure(arm, number, 0, 0.1), "") for w in WORLDS[::-1]]
+
+    def twice_and_once(run):
+        return rule({"new": [run("new"), run("new")], "old": [run("old")]})
+
+    said = judged(twice_and_once, worlds, settings={}, least={})
+    assert said.message == "'new' and 'old' do not have the same number of runs: 'new' 2, 'old' 1."
+
+
+def test_a_value_that_one_alone_has_is_named_however_many_there_are():
+    many = [(arm, seed) for arm in ("new", "old") for seed in range(20)]
+    said = judged(experiment([*many, ("old", 20)])).message
+    assert said == "seed is not the same for 'new' and 'old': only 'old' has 20."
 
 
 def test_each_arm_may_be_at_its_best_where_it_has_tried_the_same():
@@ -140,7 +197,8 @@ def test_each_arm_may_be_at_its_best_where_it_has_tried_the_same():
         return rule({**results, "old": results["old"][-3:]})
 
     assert judged(at_its_best, worlds, tuned=("lr",), rule=follows).status == "passed"
-    assert "lr is not the same" in judged(at_its_best, worlds, rule=follows).message
+    said = "lr is not the same for 'new' and 'old': with lr=0.1 'new' has 3 runs and 'old' 1."
+    assert judged(at_its_best, worlds, rule=follows).message == said
     assert "lr is not the same" in judged(at_its_best, worlds, rule=follows, least_runs=5).message
     assert judged(at_one_rate, worlds, tuned=("lr",), rule=None).hint == "Is each at its best?"
 
