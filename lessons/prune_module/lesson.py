@@ -368,7 +368,7 @@ show.what_a_file_holds(bench, test_images[:1], dense=lenet, fc1_masked=masked, f
 #
 # <!-- page -->
 #
-# The printed line names what the `state_dict` (the tensors that are saved, each under its name) has of fc1: beside the bias the weights and a mask. In numbers: fc1 has 48,000 weights of 4 bytes, 192 of LeNet's 240 kilobytes. The mask of fc1 is another tensor of 48,000 numbers in fp32, so the masked file takes 240 + 192 = 432 kilobytes, 1.8 times as much. The estimated energy stays as well, since the code fetches a zero and multiplies by it like any other number.
+# The printed line lists what the `state_dict` (the tensors that are saved, each under its name) holds for fc1: a bias, the weights and a mask. In numbers: fc1 has 48,000 weights of 4 bytes, 192 of LeNet's 240 kilobytes. The mask of fc1 is another tensor of 48,000 numbers in fp32, so the masked file takes 240 + 192 = 432 kilobytes, 1.8 times as much. The estimated energy stays as well, since the code fetches a zero and multiplies by it like any other number.
 #
 # So the network does not fit into the water meter yet, and it is no faster. Pruning has only *said* what is not needed. To use that, a file format must leave the zeros out, which [[zero_worth]] and [[deep_compression]] do, or whole slices must be removed and the tensors made smaller, which is the business of [[structured]]. What we have is the necessary first half: a network that would still read digits if 90 % of fc1 were not there.
 

@@ -197,7 +197,7 @@ show.three_rules(record, lead, better_place)
 #
 # <!-- page -->
 #
-# From +0.15 to −0.16 the lead falls by 0.31 points. Dense's gain accounts for 0.19 of them, so the ticket loses the other 0.12. It matters because both rules hold one arm back here: at the stop dense is not yet at its best, and at the end the ticket is no longer at its best.
+# From +0.15 to −0.16 the lead falls by 0.31 points. Dense gains 0.19 of them, so the ticket loses the other 0.12. It matters because both rules hold one arm back here: at the stop dense is not yet at its best, and at the end the ticket is no longer at its best.
 #
 # The third rule does neither. At 3.6 % it takes the stopped ticket and the finished dense network, which in section 1 was a fault. What is the difference? There one reader had *decided* to mix. Here each arm was free to choose, by images on which no result is reported, and at 80 % the same rule reads both arms at their end. So a comparison is not fair because two words are equal. It is fair when both arms had the same choice, and neither was held back.
 #
