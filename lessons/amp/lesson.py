@@ -442,7 +442,7 @@ Table(
 #
 # **A product by hand.** Two matrices of 1,024 by 1,024 have a million numbers each. The product needs $1{,}024^3$, about a thousand million, multiplications with as many additions: each number is used 1,024 times. So arithmetic is the limit, and half the bytes hardly matter. What matters is how many 16-bit products the processor does at a time. A processor *with 16-bit units* has an instruction that takes twice as many pairs of bf16 numbers (or more) as of fp32 numbers, multiplies them, and adds up in fp32. A processor *without* can store bf16 numbers, but must turn each into fp32 before it multiplies.
 #
-# **Is fp32 at its best?** For fp32 products PyTorch calls one library (MKL, on an x86 processor), and for bf16 another one (oneDNN). If the first were slow on this chip, bf16 would look good without any merit of its own. So we also time an fp32 product by oneDNN.
+# **Is fp32 at its best?** For fp32 products PyTorch calls one library (MKL, on an x86 processor), and for bf16 usually another one (oneDNN). If the first were slow on this chip, bf16 would look good without any merit of its own. So we also time an fp32 product by oneDNN.
 #
 # The table shows your machine, and beside it records of chips of other kinds. `python3 course.py bench sixteen_bits` makes such a record. Without 16-bit units this cell may take a minute.
 
