@@ -499,17 +499,17 @@ def typical_speedup_solution(base_seconds, own_seconds):
 # ★★★ · 15 minutes · an investigation
 #
 # Somebody claims that `"new"` is faster than `"old"`. You get a stopwatch, `seconds(name)`: it runs `"old"` or `"new"` once, and returns how long
-# that took. The machine is like yours: its first calls are slow, it may get slower with time, sometimes another program disturbs a call, and now and then a call is lucky and takes less time than all others.
+# that took. The machine is like yours: its first calls are slow, it may get slower with time, sometimes another program disturbs a call, and now and then a lucky call takes less time than all others.
 #
-# Write `fair_race`: call the stopwatch as often as you like (both equally often, each at least 15 times, 2,000 calls together at most), and return `"new"` or `"old"`, whichever is
-# faster, or `"no difference"` if the typical speed-up lies between 0.95 and 1.05.
+# Write `fair_race`: call the stopwatch equally often for both, 15 to 1,000 times each, and return `"new"` or `"old"`, whichever is
+# faster, or `"no difference"` if the typical speed-up, the median of old over new in the rounds as in exercise 1, lies between 0.95 and 1.05. You may leave out the first rounds.
 #
 # <details><summary>Hint</summary>
-# Everything that you need stands in sections 3 to 5. Collect a list for each of the two, and let exercise 1 compare the lists.
+# Sections 3 to 5 help. Collect a list for each, and let exercise 1 compare the lists.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check runs your experiment on several made-up machines. On some of them new is clearly faster. On others it is slower, the difference is too small to matter, or only something else makes the times differ. The check judges how you measure, and then what you conclude.
+# The check runs your experiment on several made-up machines. On some new is clearly faster. On others it is slower, the difference is too small to matter, or only something else makes the times differ. It judges how you measure, and then what you conclude.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 5 min.* In pairs, without a laptop: "Write down, in five words each, what your experiment does." Collect the steps on the board: warm up, take turns, many rounds, ratio in each round, median, threshold. Ask what each step is for:
