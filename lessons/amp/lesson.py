@@ -678,27 +678,27 @@ def train_step_solution(model, optimizer, scaler, x, y, max_norm):
 # ### Exercise 2 · What broke the loop?
 # ★★ · 12 minutes · an investigation
 #
-# Somebody hands you a training loop with autocast, scaler and clipping, and perhaps it does not learn. The arm `"as found"` changes nothing; `"no scaler"`, `"no clipping"` and `"no autocast"` each switch one part off. An arm *learns* if its mean test error is below 50 %.
+# Somebody hands you a training loop with autocast, scaler and clipping that perhaps does not learn. The arm `"as found"` changes nothing; `"no scaler"`, `"no clipping"` and `"no autocast"` each switch one part off. An arm *learns* if its mean test error is below 50 %.
 #
 # | conclusion | if the loop learns |
 # |---|---|
 # | `"nothing"` | as found |
-# | `"scaler"`, `"clipping"`, `"precision"` | only without the scaler, only without clipping, only without autocast |
-# | `"order"` | not as found, but without the scaler and also without clipping |
+# | `"scaler"`, `"clipping"`, `"precision"` | in one arm alone: without the scaler, without clipping, without autocast |
+# | `"order"` | not as found, but without the scaler and also without clipping (autocast then does not count) |
 # | `"elsewhere"` | never |
 #
 # <!-- page -->
 #
-# You get an instrument, `error(arm, seed=n)`. It trains network number `n` and returns its test error in %. The mean of an arm is over at least 5 networks, the same ones for all arms. Run all four arms in every experiment.
+# The instrument `error(arm, seed=n)` trains network number `n` and returns its test error in %. An arm's mean is over all networks that you train, at least 5, the same for all arms. Run all four arms in every experiment.
 #
-# `broken_part(error)` → one of the six conclusions of the table
+# `broken_part(error)` → a conclusion of the table
 #
 # <details><summary>Hint</summary>
-# Collect the mean error of each of the four arms. Then go through the table from top to bottom.
+# Collect the mean error of each arm. Then go through the table from top to bottom.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# If scaler and clipping are both sound, and only their *order* is wrong, then the mistake is gone as soon as one of them is. Without the scaler nothing is multiplied; without clipping nothing is cut. The check makes up several loops, and judges experiment and conclusion. Up to 2,000 runs are allowed for each.
+# If scaler and clipping are both sound, and only their *order* is wrong, then the mistake is gone as soon as one of them is. Without the scaler nothing is multiplied; without clipping nothing is cut. The check makes up several loops, each fitting a row of the table, and judges experiment and conclusion. Each may have 2,000 runs.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* In pairs, without a laptop; alone it takes 12. Write four errors on the board, as found 90, no scaler 25, no clipping 24, no autocast 90, and ask for the conclusion (order). Then 90, 90, 22, 90 (clipping). The code is for home.
