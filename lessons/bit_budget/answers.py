@@ -120,6 +120,32 @@ def largest_difference(loss):
     return _together(*(_verdict(max(shares, key=abs)) for shares in zip(*every, strict=True)))
 
 
+def without_the_first_piece(loss):
+    return _together(*map(_verdict, _shares(_means(loss, lambda own: fmean(own[1:])))))
+
+
+def middle_of_the_extremes(loss):
+    return _together(*map(_verdict, _shares(_means(loss, lambda own: (min(own) + max(own)) / 2))))
+
+
+def without_the_sign_of_both(loss):
+    return _together(*(_verdict(abs(share + 1) - 1) for share in _shares(_means(loss))))
+
+
+def depends_only_if_far_apart(loss):
+    two, four = _shares(_means(loss))
+    return _together(_verdict(two), _verdict(four)) if abs(two - four) > 0.2 else _verdict(two)
+
+
+def nothing_below_zero(loss):
+    said = []
+    for b in (2, 4):
+        rows = [[loss(arm, bits=b, piece=piece) for arm in ("none", "first", "last", "both")] for piece in PIECES]
+        added = sum(max(0, first - none) + max(0, last - none) for none, first, last, _ in rows)
+        said.append(_verdict(sum(both - none for none, _, _, both in rows) / added - 1))
+    return _together(*said)
+
+
 def by_differences_of_pieces(loss):
     """The means of differences, piece by piece, which are the differences of means."""
     said = set()
@@ -295,6 +321,11 @@ WRONG = {
         a_tenth_of_both,
         mean_of_quotients,
         other_pieces_at_4_bits,
+        without_the_first_piece,
+        middle_of_the_extremes,
+        without_the_sign_of_both,
+        depends_only_if_far_apart,
+        nothing_below_zero,
     ],
     "mean_bits": [of_layers, over_the_layers, whole_bits, bits_of_the_file],
     "greedy_bits": [

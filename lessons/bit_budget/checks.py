@@ -90,6 +90,7 @@ SIDES = {  # what people compare in place of the card's two sides -> (of both, o
     "if the first layer alone stands in place of the sum": lambda m: (m["both"] - m["none"], m["first"] - m["none"]),
     "if the last layer alone stands in place of the sum": lambda m: (m["both"] - m["none"], m["last"] - m["none"]),
     "if what both add is put in the place of the sum, and the sum in its place": lambda m: _each(m)[::-1],
+    "if what both add counts without its sign": lambda m: (abs(m["both"] - m["none"]), _each(m)[1]),
 }
 OF_PIECES = {
     "if the median piece stands in place of the mean": statistics.median,
@@ -97,6 +98,8 @@ OF_PIECES = {
     "if the piece with the highest loss is taken for each": max,
     "if only the first piece is read": lambda own: own[0],
     "if only the last piece is read": lambda own: own[-1],
+    "if the first piece is left out": lambda own: fmean(own[1:] or own),
+    "if the middle between the highest and the lowest loss stands in place of the mean": lambda own: (max(own) + min(own)) / 2,
 }
 OF_BITS = {  # (what 2 bits say, what 4 bits say) -> the conclusion
     "if 2 bits alone decide": lambda two, four: two,
@@ -153,6 +156,21 @@ def _others(runs: Sequence[Run]) -> dict[str, str]:
         *(max(own, key=own.count) for own in of_pieces.values())
     )
     found |= {how: _both_of(*said(pick=pick)) for how, pick in OF_PIECES.items()}
+    found["if a piece on which a layer lowers the loss counts as 0"] = _both_of(
+        *(
+            _side(
+                _each({arm: fmean(own) for arm, own in table[bits].items()})[0],
+                sum(
+                    fmean(max(0.0, own - none) for own, none in zip(table[bits][arm], table[bits]["none"], strict=True))
+                    for arm in ("first", "last")
+                ),
+            )
+            for bits in (2, 4)
+        )
+    )
+    shares = [both / added for both, added in map(functools.partial(_at, runs), (2, 4)) if added]
+    if len(shares) == 2 and abs(shares[0] - shares[1]) <= 0.2:
+        found['if "depends" is said only where the quotients at 2 and at 4 bits lie more than 0.2 apart'] = said()[0]
     every = {one for own in of_pieces.values() for one in own}
     found['if every single piece must say the same, and "depends" is said otherwise'] = (
         every.pop() if len(every) == 1 else "depends"
@@ -162,25 +180,31 @@ def _others(runs: Sequence[Run]) -> dict[str, str]:
     return found
 
 
+def _by_the_card(runs: Sequence[Run]) -> str:
+    return _both_of(*(_side(*_at(runs, bits)) for bits in (2, 4)))
+
+
 def _network(
     said: str,
-    right: str,
+    right: str | Callable[[Sequence[Run]], str],
     hint: str,
     usual: dict[int, tuple[float, float, float]],
     uneven: dict[int, tuple[float, float, float]] | None = None,
+    where: Callable[[float], bool] = one_in_three,
 ) -> World:
     """A network with two layers that are rounded.
 
     Args:
         said, right, hint: of the world; the learner's own means are put before the hint.
         usual: bits -> (what the first layer adds, what the last adds, by which part of the sum both add more).
-        uneven: the same on one piece of three; None = all pieces are alike.
+        uneven: the same on some pieces; None = all pieces are alike.
+        where: whether a piece, counted in the order in which they are asked for, is one of these.
     """
 
     def loss(arm: str, number: int, *, bits: float, piece: float) -> float:
         if bits not in usual:
             raise ValueError(f"bits is 2 or 4, got {bits:g}.")
-        first, last, share = (uneven if uneven and one_in_three(piece) else usual)[int(bits)]
+        first, last, share = (uneven if uneven and where(piece) else usual)[int(bits)]
         added = {"none": 0.0, "first": first, "last": last, "both": (first + last) * (1 + share)}
         return round(0.3 + 0.05 * (piece % 3) + added[arm], 4)
 
@@ -248,6 +272,43 @@ NETWORKS = (
         "piece is no mean.",
         {2: (0.30, 0.50, 0.0), 4: (0.06, 0.10, 0.0)},
         {2: (0.30, 0.50, 0.2), 4: (0.06, 0.10, -0.2)},
+    ),
+    _network(
+        "on the third piece, the sixth and so on both layers add 24 % more than the sum at 2 bits and 24 % less at 4, else just the sum",
+        "add up",
+        "Few pieces differ from the others here. The card asks for the mean, and not for the middle between the highest and the lowest "
+        "loss: a single piece moves that middle by half of what it differs.",
+        {2: (0.30, 0.50, 0.0), 4: (0.06, 0.10, 0.0)},
+        {2: (0.30, 0.50, 0.24), 4: (0.06, 0.10, -0.24)},
+        where=lambda piece: piece % 3 == 2,
+    ),
+    _network(
+        "at 2 bits both layers add 6 % more than the sum, and at 4 bits, where the layers add little, 14 % more",
+        "depends",
+        "One quotient lies on each side of the limit here, though they are near each other, and at 4 bits the losses are small. The card "
+        "asks for one conclusion at each number of bits, and for no least distance and no least loss.",
+        {2: (0.30, 0.50, 0.06), 4: (0.003, 0.005, 0.14)},
+    ),
+    _network(
+        "both layers together lower the loss, by more than each alone raises it",
+        "less",
+        "Keep the sign of what both layers add. It is below 0 here, because their errors cancel, so it is less than the sum.",
+        {2: (0.05, 0.07, -2.2), 4: (0.03, 0.04, -2.3)},
+    ),
+    _network(
+        "on one piece of three each layer lowers the loss, on the others it raises it, and both add just the sum everywhere",
+        "add up",
+        "On some pieces the loss falls when a layer is rounded. What a layer adds there is below 0, and counts so in the mean.",
+        {2: (0.30, 0.50, 0.0), 4: (0.06, 0.10, 0.0)},
+        {2: (-0.20, -0.30, 0.0), 4: (-0.04, -0.06, 0.0)},
+    ),
+    _network(
+        "on the first piece that is asked for the layers add ten times as much as on the others, and both half as much again as the sum",
+        _by_the_card,
+        "The first piece differs widely from the others here. It counts in the mean like each of them.",
+        {2: (0.30, 0.50, 0.0), 4: (0.06, 0.10, 0.0)},
+        {2: (3.00, 5.00, 0.5), 4: (0.60, 1.00, 0.5)},
+        where=lambda piece: piece == 0,
     ),
 )
 

@@ -636,7 +636,7 @@ file_table
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check makes up several networks. A layer *adds* the loss with it rounded minus the loss with nothing rounded. All comparisons are of means over the pieces, and the means are taken before anything is compared. The check looks at how you make your experiment (all four arms, on the same three pieces or more, with 2 bits and with 4), and then at what you conclude.
+# The check makes up several networks. A layer *adds* the loss with it rounded minus the loss with nothing rounded. On average over the pieces each layer alone raises the loss, and on a single piece it may lower it. All comparisons are of means over the pieces, and the means are taken before anything is compared. The check looks at how you make your experiment (all four arms, on the same three pieces or more, with 2 bits and with 4), and then at what you conclude.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* In pairs, without a laptop. Write on the board: none 0.3, first 0.6, last 0.8, both 1.1, the same with 2 bits and with 4. Most say "less", since 1.1 is less than 0.6 + 0.8. The answer: a layer *adds* its loss minus that of "none", so 0.8 against 0.3 + 0.5, and they add up. Whose loss was counted twice? That of "none", which is in "first" and in "last". Then ask for a fourth number that makes it "more": both above 0.3 + 1.1 · 0.8 = 1.18.
