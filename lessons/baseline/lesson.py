@@ -581,12 +581,12 @@ show.speed_of(raced)
 # the seed `n`, with `e` passes over the images (1 to 100), and returns the accuracy in %. Without `epochs` each recipe trains for as long as its author
 # chose to.
 #
-# Take the differences, new minus old, seed by seed, for at least ten seeds. `better_recipe(accuracy)` returns `"new"` or `"old"` if
+# Take the differences, new minus old, seed by seed, for at least ten seeds. Both recipes are judged by the same rule: `better_recipe(accuracy)` returns `"new"` or `"old"` if
 #
-# 1. the mean of the differences is in favour of this recipe by 0.3 points or more, and
-# 2. a sign test over the seeds has p < 0.05 (with ten seeds: at least nine of them agree).
+# 1. the mean of all differences is in favour of this recipe by 0.3 points or more, and
+# 2. the seeds are in its favour, too: a sign test over all of them, which counts both sides as in section 5, has p < 0.05 (with ten seeds: at least nine are for it).
 #
-# Otherwise it returns `"no difference"`.
+# Otherwise it returns `"no difference"`. There are no ties: no seed gives both the same accuracy.
 #
 # <!-- page -->
 #
