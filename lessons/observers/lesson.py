@@ -638,7 +638,7 @@ Table(
 # find a range, and returns the mean squared error of int8 in this range: on the calibration data themselves (`held_out=0`), or on new data as they
 # come at work (`held_out=1`). The observers are `"min_max"`, `"average"` and `"percentile"`.
 #
-# An observer *serves best* if its mean error at work is less than half of that of each of the other two, over at least 5 draws, the same ones for all.
+# An observer *serves best* if its mean error at work is less than half of that of each of the other two. Make at least 5 draws, the same ones for all observers. All of your runs with `held_out=1` count in the mean, and those with `held_out=0` do not.
 #
 # `best_range(error)` → the name of the observer that serves best, or `"none"`
 #
