@@ -561,9 +561,9 @@ def straight_through_solution(x, scale, zero_point, qmin, qmax):
 # ### Exercise 2 · What won?
 # ★★★ · 12 minutes · an investigation
 #
-# A report compares *plain* rounding with *QAT* at 2 bits, both with a step of 5 σ. QAT is tens of points ahead. What won? Give each arm its own best step.
+# A report compares *plain* rounding with *QAT* at 2 bits, both with a step of 5 σ. QAT is tens of points ahead. What won? Compare means over all your networks, each arm at its own best step: the one with the highest of these means.
 #
-# - `"rounding"` if QAT is more than one point ahead of *trained on*, in the mean over the networks
+# - `"rounding"` if QAT is more than one point ahead of *trained on*
 # - `"training"` if not, but *trained on* is more than one point ahead of *plain*
 # - `"step"` if neither is
 #
@@ -574,7 +574,7 @@ def straight_through_solution(x, scale, zero_point, qmin, qmax):
 # `what_won(right)` → `"rounding"`, `"training"` or `"step"`
 #
 # <details><summary>Hint</summary>
-# For each arm and each step take the mean over the networks; the best of these means is the arm at its best. If the best step is the smallest or the largest that you tried, the true best may lie beyond. Steps that double each time cover a wide range with few runs.
+# Collect the mean for each arm and each step. If the best step is the smallest or the largest that you tried, the true best may lie beyond. Steps that double each time cover a wide range with few runs.
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
