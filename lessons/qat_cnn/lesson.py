@@ -573,7 +573,7 @@ def qat_loop_solution(model, train_epoch, accuracy, epochs):
 #
 # `right(arm, seed=n)` trains network `n` from random weights and gives the percent of digits that its int8 copy classifies correctly. The arms are `"float"` (then static), `"QAT"`, and QAT with observers of the constant 0.2 for the weights (`"fast weights"`), for the activations (`"fast activations"`), or for both (`"both fast"`).
 #
-# The *loss* of an arm: how far its mean over at least five networks, the same for all arms, is below that of `"float"`. A repair *works* if its loss is less than half of QAT's.
+# The *loss* of an arm: how far its mean is below that of `"float"`. A repair *works* if its loss is less than half of QAT's. The mean is over all networks that you train, at least five, the same for all arms.
 #
 # `why_it_failed(right)` → `"nothing"` if QAT loses at most 2 points; else the first that works of `"weights"`, `"activations"` and `"both"`; else `"neither"`
 #
