@@ -293,6 +293,52 @@ def from_below(seconds):
     return found
 
 
+def from_below_to_the_first_loss(seconds):
+    found = "never"
+    for density in sorted(DENSITIES):
+        if statistics.median(quotients_at(seconds, density)) > 0.95:
+            break
+        found = DENSITIES[density]
+    return found
+
+
+def for_any_batch(seconds):
+    for density, name in DENSITIES.items():
+        if all(statistics.median(quotients_at(seconds, density, batch)) <= 0.95 for batch in (1, 64)):
+            return name
+    return "never"
+
+
+def mean_of_quotients(seconds):
+    for density, name in DENSITIES.items():
+        if statistics.fmean(quotients_at(seconds, density)) <= 0.95:
+            return name
+    return "never"
+
+
+def share_of_the_sparse_time(seconds):
+    for density, name in DENSITIES.items():
+        if statistics.median(quotients_at(seconds, density)) <= 1 / 1.05:
+            return name
+    return "never"
+
+
+def a_tenth_less(seconds):
+    for density, name in DENSITIES.items():
+        if statistics.median(quotients_at(seconds, density)) <= 0.9:
+            return name
+    return "never"
+
+
+def middle_times(seconds):
+    for density, name in DENSITIES.items():
+        rounds = [[seconds(k, density=density, batch=1) for k in ("sparse", "dense")] for _ in range(10)]
+        sparse, dense = (np.median(times) for times in zip(*rounds, strict=True))
+        if dense - sparse >= 0.05 * dense:
+            return name
+    return "never"
+
+
 def best_times(seconds):
     for density, name in DENSITIES.items():
         rounds = [[seconds(k, density=density, batch=1) for k in ("sparse", "dense")] for _ in range(10)]
@@ -312,6 +358,12 @@ WRONG = {
         any_gain,
         from_a_fifth_on,
         timed_once,
+        best_times,
+        from_below_to_the_first_loss,
+        for_any_batch,
+        mean_of_quotients,
+        share_of_the_sparse_time,
+        a_tenth_less,
     ],
     "weight_sparsity": [
         counts_masks,
@@ -347,7 +399,7 @@ WRONG = {
     ],
 }
 ODD = {
-    "pays_from": [from_below, best_times],
+    "pays_from": [from_below, middle_times],
     "weight_sparsity": [with_count_nonzero, with_numpy],
     "break_even_density": [by_formula, by_bisection, as_fraction],
 }

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import Strategy, masks, tensors
-from course_utils.exercises.investigation import TOO_FEW, Run, World, investigate
+from course_utils.exercises.investigation import TOO_FEW, Run, World, investigate, longest_stretch
 from course_utils.exercises.search import compare
 
 NUMBERS = st.sampled_from([1.0, 0.0, -0.0, -2.5, 0.5, 1e-9])
@@ -401,7 +401,20 @@ def break_even_density(answer: Callable) -> None:
     )
 
 
-def _machine(fixed, each, *, fixed_64=None, each_64=None, drift=0.0, disturbed=False):
+def _machine(
+    fixed=0.0,
+    each=0.0,
+    *,
+    fixed_64=None,
+    each_64=None,
+    drift=0.0,
+    disturbed=False,
+    dense=1e-4,
+    jitter=0.002,
+    quotients=None,
+    others=(),
+    takes=1.0,
+):
     """A made-up machine: seconds of a call, by kernel, density, batch and how many calls came before.
 
     Args:
@@ -411,17 +424,43 @@ def _machine(fixed, each, *, fixed_64=None, each_64=None, drift=0.0, disturbed=F
         each_64: the same for a batch of 64.
         drift: by which share of the first call each call is slower than the one before.
         disturbed: whether another program takes the processor during one call of twelve.
+        dense: seconds of a dense call for one image.
+        jitter: of a call, as a share.
+        quotients: density -> how many times as long as a dense call a sparse one takes, for one image; None = by `fixed`
+            and `each`.
+        others: which of five sparse calls at one density differ from the rest, counted from 0.
+        takes: how many times as long these calls take.
     """
+    counts: Counter = Counter()
 
     def measure(arm: str, number: int, density: float, batch: int) -> float:
+        if number == 0:  # a new experiment
+            counts.clear()
         for_64 = batch > 1 and fixed_64 is not None
         sparse = fixed_64 + each_64 * density if for_64 else fixed + each * density
-        seconds = 1e-4 * batch * (sparse if arm == "sparse" else 1)
-        seconds *= 1 + 0.002 * ((7 * number) % 5 - 2)  # no two calls take quite the same
+        if quotients and not for_64:
+            sparse = quotients[density]
+        seconds = dense * batch * (sparse if arm == "sparse" else 1)
+        seconds *= 1 + jitter * ((7 * number) % 5 - 2)  # no two calls take quite the same
+        seconds *= takes if arm == "sparse" and counts[arm, density, batch] % 5 in others else 1
+        counts[arm, density, batch] += 1
         seconds *= 1 + drift * number
         return seconds * (6 if disturbed and number % 12 == 0 else 1)
 
     return measure
+
+
+def _of_turns(runs: Sequence[Run], got: str) -> str:
+    """Why a conclusion is wrong where the machine gets slower: no turns, or something else."""
+    if longest_stretch(runs)[1] > 2:
+        return (
+            "You run one of the kernels before the other, and the machine gets slower meanwhile. Take turns, dense and sparse, "
+            "at each density."
+        )
+    return (
+        "The machine gets slower with each call. Compare the two kernels at the same density and at the same time; with 20 % left "
+        "the sparse one then takes a tenth less time, and 5 % are enough."
+    )
 
 
 MACHINES = (
@@ -451,11 +490,16 @@ MACHINES = (
         "A few disturbed calls move a mean or a sum as far as they like. Take a median.",
     ),
     World(
+        "the sparse kernel takes 1.20, 0.92, 0.89 and 0.86 times as long, and a dense call takes 10 microseconds.",
+        "20 %",
+        _machine(dense=1e-5, quotients={0.5: 1.2, 0.2: 0.92, 0.1: 0.89, 0.01: 0.86}),
+        "With 20 % left the sparse kernel takes 8 % less time than the dense one. By the card 5 % are enough, however few seconds these are.",
+    ),
+    World(
         "the sparse kernel takes 1.00, 0.90, 0.87 and 0.84 times as long, and every call takes longer than the one before.",
         "20 %",
         _machine(0.8333, 0.3333, drift=0.01),
-        "You run one of the kernels before the other, and the machine gets slower meanwhile. Take turns, dense and sparse, at "
-        "each density.",
+        _of_turns,
     ),
     World(
         "the sparse kernel takes 0.97, 0.55, 0.41 and 0.28 times as long.",
@@ -468,6 +512,40 @@ MACHINES = (
         "50 %",
         _machine(0.1, 1.4),
         "It pays with 50 % of the weights left already. Try each of the four densities, the largest, too.",
+    ),
+    World(
+        "the sparse kernel takes 1.30, 0.80, 1.05 and 1.02 times as long: it has other code for each density.",
+        "20 %",
+        _machine(quotients={0.5: 1.3, 0.2: 0.8, 0.1: 1.05, 0.01: 1.02}),
+        "The sparse kernel need not gain with each weight less. Here it pays with 20 % left, and with 10 % and with 1 % it does not. "
+        "Asked is the largest density at which it pays, whatever it does at the smaller ones.",
+    ),
+    World(
+        "for one image the sparse kernel takes 1.30, 0.70, 0.50 and 0.32 times as long; for 64 images it never pays.",
+        "20 %",
+        _machine(0.3, 2.0, fixed_64=1.2, each_64=1.0),
+        "Only the batch of one image counts. For 64 images the sparse kernel never pays here, and nobody asked for that.",
+    ),
+    World(
+        "a sparse call mostly takes 1.25, 0.80, 0.65 and 0.52 times as long as a dense one, and two of five take three times that.",
+        "20 %",
+        _machine(0.5, 1.5, others=(0, 2), takes=3.0),
+        "Two of five sparse calls are slow here, among them the first. By the card the time counts that half of the calls stay below: "
+        "no mean of times or of quotients, and not what holds in nearly all rounds.",
+    ),
+    World(
+        "a sparse call mostly takes 1.53, 1.23, 1.13 and 1.04 times as long as a dense one, and two of five take a third of that.",
+        "never",
+        _machine(1.03, 1.0, others=(1, 3), takes=1 / 3),
+        "Two of five sparse calls are quick here, and the other three take longer than a dense one. By the card the time counts that "
+        "half of the calls stay below: not the least time, a quarter, a mean or a share of the rounds that are won.",
+    ),
+    World(
+        "a dense call takes 2 milliseconds, and a sparse one 0.9512, 0.9485, 0.9476 and 0.9468 times as long; no call differs from another.",
+        "20 %",
+        _machine(0.9467, 0.009, dense=2e-3, jitter=0.0),
+        "With 50 % left the sparse kernel takes 4.9 % less time than the dense one, with 20 % left 5.2 % less. The 5 % are a share of "
+        "the time of the dense kernel, and no number of seconds. Do not round.",
     ),
 )
 

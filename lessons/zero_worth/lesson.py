@@ -478,7 +478,7 @@ table
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check runs your experiment on several machines that it has made up. It wants at least ten runs of each kernel at each density that you try, the same number for both. Then it looks at what you conclude. You need not try every density if you can conclude without it.
+# The check runs your experiment on several machines that it has made up. What a kernel *typically* takes is the time that half of its calls stay below, and the 5 % are a share of what the dense kernel takes. A machine may have other code for another density, so fewer weights need not always mean less time. The check wants at least ten runs of each kernel at each density that you try, the same number for both. Then it looks at what you conclude. You need not try every density if you can conclude without it.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 5 min.* In pairs, without a laptop: "What do you run, how often, in which order, and which two numbers do you compare?" Wanted: dense and sparse in turns, with *one* image, at least ten times at each density; then the medians of the two, density by density. Then: "Think of a machine that fools somebody who counts multiplications." One whose sparse kernel has a fixed cost in each call, so that it never pays with one image; or one that pays with 64 images, and not with one. "And one that fools a mean?" One on which a call is now and then very slow. The code is for home.
