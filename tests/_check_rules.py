@@ -224,6 +224,8 @@ def withstands(exercise):
                 continue
             if verdict.status == core.BROKEN:
                 faults.append(f"returns {label} {how}: {verdict}")
+            if "and was stopped" in said:  # the answer came back at once, so it is the check that found no end
+                faults.append(f"returns {label} {how}: the check went on until its time was up: {verdict}")
             if len(said) > 8_000:
                 faults.append(f"returns {label} {how}: the verdict has {len(said)} letters")
     return faults

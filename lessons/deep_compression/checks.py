@@ -518,6 +518,8 @@ def _what_it_is(value: object) -> str:
             return f"It is one number, perhaps the bits of the text or their mean. {asked}"
         if issubclass(type(value), dict):
             return "It is a dict. Return a list: the length of symbol 0 first, then that of symbol 1, and so on."
+        if not issubclass(type(value), (*ARRAYS, *SEQUENCES)):
+            return asked  # not looked into: a generator may have no end
         if any(part is None for part in value):
             return "A length is None. A symbol that never comes has length 0."
         if any(isinstance(part, str) for part in value):
