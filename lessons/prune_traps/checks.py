@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean, geometric_mean, median, mode, stdev
 
 import torch
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from torch.nn.utils import prune
 
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
-from course_utils.exercises.investigation import World, investigate
+from course_utils.exercises.investigation import Run, World, investigate, numbered, one_alone, one_in_three
 from course_utils.exercises.search import compare
 from course_utils.exercises.values import show
 
@@ -522,6 +523,127 @@ def _scatter(cure: str, seed: int) -> float:
     return 2 * (whole - math.floor(whole)) - 1
 
 
+Runs = Mapping[str, Sequence[float]]  # cure -> per cent right, seed by seed
+
+
+def _by_seed(runs: Sequence[Run]) -> dict[str, list[float]]:
+    table: dict[str, dict[float, float]] = {cure: {} for cure in CURES}
+    for run in runs:
+        table[run.arm][run.settings["seed"]] = run.result
+    return {cure: list(own.values()) for cure, own in table.items()}
+
+
+def _by_the_card(table: Runs, of: Callable = fmean, least: float = 1.0) -> str:
+    """The conclusion from what `of` makes of the seeds."""
+    found = {cure: of(own) for cure, own in table.items()}
+    best = max(CURES, key=found.__getitem__)
+    return best if found[best] - found["none"] > least else "nothing"
+
+
+def _first_best(table: Runs, helps: Callable[[list[float], float, float], bool]) -> str:
+    """The best cure of those that help by another rule: helps(gains by seed, mean of the cure, mean of none)."""
+    mean = {cure: fmean(own) for cure, own in table.items()}
+    gains = {cure: [own - none for own, none in zip(table[cure], table["none"], strict=True)] for cure in CURES[1:]}
+    found = [cure for cure in CURES[1:] if helps(gains[cure], mean[cure], mean["none"])]
+    return max(found, key=mean.__getitem__, default="nothing")
+
+
+def _against(table: Runs, of: Callable[[list[float]], float]) -> str:
+    """The best cure if it is more than a point above what `of` makes of the other means."""
+    mean = {cure: fmean(own) for cure, own in table.items()}
+    best = max(CURES[1:], key=mean.__getitem__)
+    return best if mean[best] - of([mean[cure] for cure in CURES if cure != best]) > 1 else "nothing"
+
+
+def _error(gains: Sequence[float]) -> float:
+    return stdev(gains) / len(gains) ** 0.5
+
+
+SUMMARIES = {
+    "if the median of the seeds stands in place of the mean": median,
+    "if the geometric mean of the seeds stands in place of the mean": geometric_mean,
+    "if the best seed is taken for each": max,
+    "if the worst seed is taken for each": min,
+    "if the middle between the best and the worst seed stands in place of the mean": lambda own: (max(own) + min(own)) / 2,
+    "if the first seed is left out": lambda own: fmean(own[1:] or own),
+    "if the worst seed of each is left out": lambda own: fmean(sorted(own)[1:] or own),
+    "if the best and the worst seed are left out": lambda own: fmean(sorted(own)[1:-1] or own),
+    "if only the first seed is read": lambda own: own[0],
+    "if only the last seed is read": lambda own: own[-1],
+}
+
+
+def _others(runs: Sequence[Run]) -> dict[str, str]:
+    """Rules that are not the card's -> what they conclude from these runs."""
+    table = _by_seed(runs)
+    mean = {cure: fmean(own) for cure, own in table.items()}
+    widest = max(CURES[1:], key=lambda cure: abs(mean[cure] - mean["none"]))
+    harm = any(mean[cure] < mean["none"] - 1 for cure in CURES[1:])
+    frequent = mode(max(CURES, key=lambda cure: table[cure][at]) for at in range(len(table["none"])))
+    found = {how: _by_the_card(table, of) for how, of in SUMMARIES.items()}
+    for least, words in ((0.0, "any gain counts"), (0.5, "half a point is enough"), (0.9, "0.9 points are enough")):
+        found[f"if {words}, and not only more than one point"] = _by_the_card(table, least=least)
+    for least in (1.2, 1.5, 2, 3):
+        found[f"if more than {least:g} points are asked for, and not more than one"] = _by_the_card(table, least=least)
+    return found | {
+        "if one per cent of what is right with none is the limit, and not one point": _first_best(
+            table, lambda gains, own, none: own > 1.01 * none
+        ),
+        "if a twentieth of the errors must go, and not one point": _first_best(
+            table, lambda gains, own, none: 100 - own < 0.95 * (100 - none)
+        ),
+        "if a cure must be ahead of none in every single seed": _first_best(
+            table, lambda gains, own, none: min(gains) > 0 and own > none + 1
+        ),
+        "if a cure must be more than a point ahead in most of the seeds": _first_best(
+            table, lambda gains, own, none: median(gains) > 1
+        ),
+        "if a gain counts that is larger than twice its own error": _first_best(
+            table, lambda gains, own, none: fmean(gains) > 2 * _error(gains)
+        ),
+        "if a gain must be larger than twice its own error as well": _first_best(
+            table, lambda gains, own, none: fmean(gains) > max(1, 2 * _error(gains))
+        ),
+        "if the best cure is compared with the next best one, and not with none": _against(table, max),
+        "if the best cure is compared with the mean of all others, and not with none": _against(table, fmean),
+        "if the best cure is compared with the worst one, and not with none": _against(table, min),
+        "if the sign of a difference is left out": widest if abs(mean[widest] - mean["none"]) > 1 else "nothing",
+        "if nothing is said to help wherever a cure does harm": "nothing" if harm else _by_the_card(table),
+        "if the cure is named that is best in the most seeds": "nothing" if frequent == "none" else frequent,
+    }
+
+
+def _or_by_means(planted: str) -> Callable[[Sequence[Run]], tuple[str, ...]]:
+    """What is planted, or what the means over the learner's own seeds say, where few seeds may say something else."""
+    return lambda runs: tuple({planted, _by_the_card(_by_seed(runs))}) if runs else (planted,)
+
+
+def _exact(
+    said: str,
+    right: str | Callable,
+    hint: str,
+    gains: Mapping[str, Callable[[float], float]],
+    *,
+    level: float = 90.0,
+    scatter: float = 1.0,
+    later: float = 0.0,
+) -> World:
+    """A made-up colleague with whom a seed moves all cures alike, so that differences are exact.
+
+    Args:
+        gains: cure -> points that it wins in a seed; seeds count from 0, in the order in which they are asked for.
+        level: per cent right with none.
+        scatter: of the seeds, in points.
+        later: by how much a seed is better than the one before.
+    """
+
+    def percent(cure: str, number: int, seed: float) -> float:
+        own = gains[cure](seed) if cure in gains else 0.0
+        return level + own + scatter * _scatter("none", int(seed)) + later * (seed % 10)
+
+    return World(said, right, numbered(percent), hint)
+
+
 def _recipe(said: str, right: str, hint: str, *, gain: float, scatter: float = 1.0, seeds: float = 0.0) -> World:
     """A made-up colleague.
 
@@ -534,7 +656,8 @@ def _recipe(said: str, right: str, hint: str, *, gain: float, scatter: float = 1
     def percent(cure: str, number: int, seed: int) -> float:
         return 90 + gain * (cure == right) + scatter * _scatter(cure, seed) + seeds * (seed % 10)
 
-    return World(said, right, percent, hint)
+    close = scatter > abs(gain - 1) / 4
+    return World(said, _or_by_means(right) if close else right, percent, hint)
 
 
 RECIPES = (
@@ -563,6 +686,73 @@ RECIPES = (
         gain=4.0,
         seeds=3.0,
     ),
+    _exact(
+        "in every seed strict wins 1.06 points of a hundred, from about 40, and refresh 0.6.",
+        "strict",
+        "This cure wins 1.06 points. By the card more than one point above none is enough, whatever the other cures win and however much "
+        "is still wrong.",
+        {"strict": lambda seed: 1.06, "refresh": lambda seed: 0.6},
+        level=40.0,
+    ),
+    _exact(
+        "in every seed refresh wins 0.95 points, from 60 on, and each seed is better than the one before.",
+        "nothing",
+        "The best cure wins 0.95 points in every seed. By the card a cure helps if the mean over the seeds is more than one point above "
+        "that of none, with the same seeds: not one per cent, and not any gain that is sure.",
+        {"refresh": lambda seed: 0.95},
+        level=60.0,
+        later=3.0,
+    ),
+    _exact(
+        "strict wins 2.5 points, and refresh loses 30.",
+        "strict",
+        "One cure does much harm here, and another one helps. A loss is no cure, however large, and it says nothing about the others.",
+        {"strict": lambda seed: 2.5, "refresh": lambda seed: -30.0},
+    ),
+    _exact(
+        "strict wins half a point, and the other two cures lose 20.",
+        "nothing",
+        "Two cures do harm here, and the third wins half a point. Compare each cure with none, and not with the other cures.",
+        {"mask again": lambda seed: -20.0, "strict": lambda seed: 0.5, "refresh": lambda seed: -20.0},
+    ),
+    _exact(
+        "refresh wins 4.5 points in one seed of three; mask again wins 6 in the first seed, and loses 3 in the others.",
+        "refresh",
+        "The cure that helps does so in one seed of three here, and its mean is more than a point above that of none. The mean counts, and "
+        "neither a median, nor a single seed, nor how many seeds are won.",
+        {"refresh": lambda seed: 4.5 * one_in_three(seed), "mask again": lambda seed: 6.0 if seed == 0 else -3.0},
+    ),
+    _exact(
+        "refresh wins 2.2 points in one seed of three, which is less than one on average, and each seed is worse than the one before.",
+        "nothing",
+        "In some seeds the best cure is more than a point ahead, and on average it is not. The mean over the same seeds counts.",
+        {"refresh": lambda seed: 2.2 * one_in_three(seed)},
+        level=80.0,
+        scatter=0.1,
+        later=-3.0,
+    ),
+    _exact(
+        "mask again wins 14 points in two seeds of three, and loses 18 in the third, from about 30.",
+        "mask again",
+        "The seeds of this cure differ widely, and its mean is more than a point above that of none. By the card this mean decides, and no "
+        "other average.",
+        {"mask again": lambda seed: -18.0 if one_in_three(seed) else 14.0},
+        level=30.0,
+    ),
+    _exact(
+        "strict wins 40 points in the first seed that is asked for, and nothing in the others.",
+        lambda runs: _by_the_card(_by_seed(runs)),
+        "The first seed is unlike the others here, and it counts in the mean like each of them.",
+        {"strict": lambda seed: 40.0 * (seed == 0)},
+        level=50.0,
+    ),
+    _exact(
+        "refresh loses 60 points in the third seed that is asked for, and wins 1.3 in each of the others.",
+        lambda runs: _by_the_card(_by_seed(runs)),
+        "In one seed the best cure fails here. This seed counts in the mean like each of the others: leave none out.",
+        {"refresh": lambda seed: -60.0 if one_alone(seed) else 1.3},
+        level=80.0,
+    ),
 )
 
 
@@ -581,5 +771,6 @@ def what_is_wrong(answer: Callable) -> None:
         settings={"seed": 0},
         least={"seed": 5},
         conclusions=("mask again", "strict", "refresh", "nothing"),
+        others=_others,
         name="right",
     )

@@ -399,11 +399,11 @@ show.optimizers_table(makers, refresh, test_images[:64])
 # `what_is_wrong(right)` → the cure that helps, or `"nothing"` if none does
 #
 # <details><summary>Hint</summary>
-# A cure helps if the accuracy with it is clearly higher than with none. How much higher than the scatter of the seeds is that, and how many seeds tell?
+# A cure helps if the accuracy with it is, on average, more than a point higher than with none. How many seeds tell, and which ones must each cure have?
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check makes up several colleagues. At most one cure helps each of them, by more than a point on average. It looks at how you make your experiment (each cure with the same seeds, at least five), and then at what you conclude. One run for each cure would say little: seeds differ by about a point, so a difference of 1.5 points between two runs may be that of their seeds.
+# The check makes up several colleagues. A cure *helps* if its mean over the seeds is more than one point (of the hundred) above the mean of none. At most one cure helps each colleague; the others may win less, or do harm. The check looks at how you make your experiment (each cure with the same seeds, at least five), and then at what you conclude. One run for each cure would say little: seeds differ by about a point, so a difference of 1.5 points between two runs may be that of their seeds.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 6 min.* In pairs, without a laptop: "Which runs would you make, and in which order?" Wanted: none first, then each cure alone, all with the same seeds. Two or three cures at once would not tell which one helped. Ask what they would conclude from a single run that is 1.5 points better: nothing, since seeds differ by about a point, and the difference of two runs by more. Wanted: at least five seeds for each, and their means; a cure helps if its mean is more than a point above that of none, and else the answer is "nothing".
