@@ -99,7 +99,9 @@ OF_PIECES = {
     "if only the first piece is read": lambda own: own[0],
     "if only the last piece is read": lambda own: own[-1],
     "if the first piece is left out": lambda own: fmean(own[1:] or own),
-    "if the middle between the highest and the lowest loss stands in place of the mean": lambda own: (max(own) + min(own)) / 2,
+    "if the middle between the highest and the lowest loss stands in place of the mean": lambda own: (
+        (max(own) + min(own)) / 2
+    ),
 }
 OF_BITS = {  # (what 2 bits say, what 4 bits say) -> the conclusion
     "if 2 bits alone decide": lambda two, four: two,

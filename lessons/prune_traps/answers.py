@@ -392,7 +392,11 @@ def more_than_its_error(right):
 def a_point_ahead_in_one_seed(right):
     table = table_of(right)
     best = max(CURES, key=lambda c: table[c].mean())
-    return best if (table[best] - table["none"]).max() > 1 and table[best].mean() > table["none"].mean() + 0.5 else "nothing"
+    return (
+        best
+        if (table[best] - table["none"]).max() > 1 and table[best].mean() > table["none"].mean() + 0.5
+        else "nothing"
+    )
 
 
 def largest_difference(right):

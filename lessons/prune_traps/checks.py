@@ -564,7 +564,9 @@ SUMMARIES = {
     "if the geometric mean of the seeds stands in place of the mean": geometric_mean,
     "if the best seed is taken for each": max,
     "if the worst seed is taken for each": min,
-    "if the middle between the best and the worst seed stands in place of the mean": lambda own: (max(own) + min(own)) / 2,
+    "if the middle between the best and the worst seed stands in place of the mean": lambda own: (
+        (max(own) + min(own)) / 2
+    ),
     "if the first seed is left out": lambda own: fmean(own[1:] or own),
     "if the worst seed of each is left out": lambda own: fmean(sorted(own)[1:] or own),
     "if the best and the worst seed are left out": lambda own: fmean(sorted(own)[1:-1] or own),
