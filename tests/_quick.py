@@ -55,8 +55,8 @@ def run(nb, cells, folder, *, title):
 
 def in_unplanned_ways(nb, folder, *, title):
     """In one kernel, run all cells but the solutions, the solutions, and every cell again from the last to the first;
-    then the checks. List the faults. Where files lie in the folder half-way or after the solutions, do all that once
-    more in a fresh kernel, after one that was killed half-way.
+    then the checks. List the faults. Where files lie in the folder half-way or after the solutions, run the cells
+    forwards once more, in a fresh kernel after one that was killed half-way.
 
     No cell may need a solution or what a killed kernel left; a lesson that leaves no file leaves nothing to a fresh
     kernel, killed or not. Backwards, a cell runs again before anything above it has been made anew, and after all below
@@ -70,12 +70,15 @@ def in_unplanned_ways(nb, folder, *, title):
         second.mkdir()
         code = [(f"cell {n}", cell.source) for n, cell in rules.numbered(nb, kind="code")]
         _run_and_kill(nb, code[: len(code) // 2], second, title=title)
-        faults += _forwards_and_backwards(nb, second, title)[0]
+        faults += _forwards_and_backwards(nb, second, title, back=False)[0]
     return faults
 
 
-def _forwards_and_backwards(nb, folder, title):
-    """Run every cell in both orders in one kernel; give the faults, and what lay in the folder half-way and later."""
+def _forwards_and_backwards(nb, folder, title, *, back=True):
+    """Run every cell in both orders in one kernel; give the faults, and what lay in the folder half-way and later.
+
+    Without `back`, forwards alone: what a killed kernel left is met by the first cell that looks for it.
+    """
     code = [(f"cell {n}", cell.source, "solution" in rules.tags(cell)) for n, cell in rules.numbered(nb, kind="code")]
     checks = [(f"cell {n}", cell.source) for n, cell in rules.numbered(nb, kind="code", tag="check")]
     cells = [
@@ -86,7 +89,7 @@ def _forwards_and_backwards(nb, folder, title):
     ]
     look = ("what is left", LEFT.format(str(folder)))
     cells = [*cells[: len(code) // 2], look, *cells[len(code) // 2 :], look]
-    cells += [(f"{what}, run again", source) for what, source, _ in reversed(code)]
+    cells += [(f"{what}, run again", source) for what, source, _ in reversed(code)] if back else []
     cells += [(f"{what}, the check at the end", source) for what, source in checks]
     results = list(zip(cells, run(nb, cells, folder, title=title), strict=True))
     noisy = {source for _, source, _ in code} - {c.source for _, c in rules.numbered(nb, kind="code", tag="legacy")}
