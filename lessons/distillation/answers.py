@@ -57,6 +57,52 @@ def mean_sureness(p):
     return torch.where(p == p.amax(1, keepdim=True), sure, (1 - sure) / (p.shape[1] - 1))
 
 
+def one_pot_for_all(p):
+    highest = p.amax(1, keepdim=True)
+    return torch.where(p == highest, p, (1 - highest).mean() / (p.shape[1] - 1))
+
+
+def label_smoothed(p):
+    return 0.9 * F.one_hot(p.argmax(1), p.shape[1]) + 0.1 / p.shape[1]
+
+
+def mean_of_the_row(p):
+    return torch.where(p == p.amax(1, keepdim=True), p, p.mean(1, keepdim=True))
+
+
+def nine_others(p):
+    highest = p.amax(1, keepdim=True)
+    return torch.where(p == highest, p, (1 - highest) / 9)
+
+
+def rows_for_classes(p):
+    highest = p.amax(1, keepdim=True)
+    return torch.where(p == highest, p, (1 - highest) / max(1, p.shape[0] - 1))
+
+
+def above_a_half(p):
+    return torch.where(p > 0.5, p, (1 - p.amax(1, keepdim=True)) / (p.shape[1] - 1))
+
+
+def soft_once_more(p):
+    return F.softmax(p / 8, dim=1)
+
+
+def the_second_highest(p):
+    first, second = p.topk(2, 1).values.split(1, 1)
+    return torch.where(p == first, p, second)
+
+
+def divided_by_the_sum(p):
+    row = torch.where(p == p.amax(1, keepdim=True), p, 1 / (p.shape[1] - 1))
+    return row / row.sum(1, keepdim=True)
+
+
+def in_half_precision(p):
+    highest = p.half().amax(1, keepdim=True)
+    return torch.where(p.half() == highest, highest, (1 - highest) / (p.shape[1] - 1)).float()
+
+
 def row_by_row(p):
     rows = []
     for row in p.tolist():
@@ -448,6 +494,16 @@ WRONG = {
         all_that_is_left,
         shuffled_again,
         mean_sureness,
+        one_pot_for_all,
+        label_smoothed,
+        mean_of_the_row,
+        nine_others,
+        rows_for_classes,
+        above_a_half,
+        soft_once_more,
+        the_second_highest,
+        divided_by_the_sum,
+        in_half_precision,
     ],
     "what_taught": [
         soft_and_labels_alone,

@@ -34,6 +34,17 @@ def _answers_of_a_teacher(draw: Callable) -> tuple[Tensor]:
     return (torch.tensor(rows) / 20,)
 
 
+def _to_sum_1(targets: Callable) -> Callable:
+    """The same targets, each row divided by its sum."""
+    return lambda p: targets(p) / targets(p).sum(1, keepdim=True)
+
+
+def _in_one_place(p: Tensor, at: int) -> Tensor:
+    """Every row with its number of one column kept, and what that leaves spread over the others."""
+    kept = p[:, at : at + 1]
+    return ((1 - kept) / (p.shape[1] - 1)).repeat(1, p.shape[1]).index_copy(1, torch.tensor([at]), kept)
+
+
 @check(
     "Exercise 1, A control that does not lie",
     why="What is left of a row is one minus its highest probability, and the other classes share it. The row still says how sure the "
@@ -54,13 +65,17 @@ def even_targets(answer: Callable) -> None:
 
         return even
 
-    def dealt_on(p):
-        """The others of each row, moved on by one place."""
-        out = p.clone()
-        for row, own in zip(out, p, strict=True):
-            places = [n for n in range(len(own)) if n != int(own.argmax())]
-            row[places] = own[places].roll(1)
-        return out
+    def dealt_on(how):
+        """The others of each row, each in another's place."""
+
+        def dealt(p):
+            out = p.clone()
+            for row, own in zip(out, p, strict=True):
+                places = [n for n in range(len(own)) if n != int(own.argmax())]
+                row[places] = how(own[places])
+            return out
+
+        return dealt
 
     def two_kept(p):
         top = p.topk(min(2, p.shape[1]), 1)
@@ -90,8 +105,60 @@ def even_targets(answer: Callable) -> None:
         "The others share a whole 1. They share what the highest leaves, 1 minus it.": rule(
             others=lambda p, h: torch.ones_like(h) / (p.shape[1] - 1)
         ),
-        "You take the highest of all rows for each row. Each image has its own: amax(1, keepdim=True).": rule(
-            highest=lambda p: p.max().expand(len(p), 1)
+        "You take the highest of all rows for each row. Each image has its own: amax(1, keepdim=True).": (
+            rule(highest=lambda p: p.max().expand(len(p), 1)),
+            lambda p: torch.where(p == p.max(), p, (1 - p.max()) / (p.shape[1] - 1)),
+            lambda p: torch.where(p == p.max(), p, (1 - p.amax(1, keepdim=True)) / (p.shape[1] - 1)),
+        ),
+        "What is left of all rows goes into one pot, and every row gets the same from it. Each row shares its own.": rule(
+            others=lambda p, h: (1 - h).mean() / (p.shape[1] - 1)
+        ),
+        "You smooth a label, as the arm smoothed does: the highest is the same in every row. It keeps the teacher's value.": (
+            rule(kept=lambda p, h: 0.9 + 0.1 / p.shape[1] + 0 * h, others=lambda p, h: 0.1 / p.shape[1] + 0 * h),
+            rule(kept=lambda p, h: 0.9 + 0 * h, others=lambda p, h: 0.1 / (p.shape[1] - 1) + 0 * h),
+        ),
+        "You mix the row with an even share. Then the highest is less than it was, and the other classes are still named.": (
+            lambda p: 0.9 * p + 0.1 / p.shape[1]
+        ),
+        "You make the highest smaller before the others share. It keeps the teacher's value.": rule(
+            kept=lambda p, h: 0.9 * h, others=lambda p, h: (1 - 0.9 * h) / (p.shape[1] - 1)
+        ),
+        "You give the others the mean of the whole row, the highest among it. They share only what it leaves.": rule(
+            others=lambda p, h: p.mean(1, keepdim=True)
+        ),
+        "You divide by 9 whatever the table is. Ten classes have 9 others; here p may have any number of columns.": rule(
+            others=lambda p, h: (1 - h) / 9
+        ),
+        "You count the rows in place of the classes: p.shape[0]. The classes are the columns, p.shape[1].": (
+            rule(others=lambda p, h: (1 - h) / max(1, len(p) - 1)),
+            rule(others=lambda p, h: (1 - h) / len(p)),
+        ),
+        "You keep what is above one half. The highest of a row may be less than that.": (
+            lambda p: torch.where(p > 0.5, p, (1 - p.amax(1, keepdim=True)) / (p.shape[1] - 1))
+        ),
+        "You take the softmax of the probabilities, or change their temperature. p is a finished answer: no logits are left.": (
+            lambda p: p.softmax(1),
+            lambda p: (p / 8).softmax(1),
+            lambda p: p.log().div(8).softmax(1),
+        ),
+        "Each of the others gets a number that stands in the row (its second highest, its lowest, or one between). "
+        "They share what is left: one minus the highest, divided by how many they are.": (
+            rule(others=lambda p, h: p.sort(1).values[:, -2:-1]),
+            rule(others=lambda p, h: p.amin(1, keepdim=True)),
+            rule(others=lambda p, h: p.sort(1).values[:, : p.shape[1] - 1].median(1, keepdim=True).values),
+        ),
+        "You work in 16 bits on the way, which is too coarse for what the others share. Stay with float32.": (
+            lambda p: rule()(p.half()).float(),
+            lambda p: rule()(p).half().float(),
+            lambda p: rule()(p.bfloat16()).float(),
+            lambda p: rule()(p).bfloat16().float(),
+        ),
+        "You divide each row by its sum, and that changes the highest, too. Share out one minus the highest instead.": (
+            _to_sum_1(rule(others=lambda p, h: torch.ones_like(h) / (p.shape[1] - 1))),
+            _to_sum_1(rule(others=lambda p, h: torch.ones_like(h) / p.shape[1])),
+            _to_sum_1(rule(others=lambda p, h: (1 - h) / p.shape[1])),
+            _to_sum_1(rule(others=lambda p, h: 1 - h)),
+            _to_sum_1(rule(others=lambda p, h: p.mean(1, keepdim=True))),
         ),
         "All rows get the same highest, the mean of all. Then the targets no longer say of which image the teacher is sure.": rule(
             highest=lambda p: p.amax(1, keepdim=True).mean(0, keepdim=True).expand(len(p), 1)
@@ -102,14 +169,43 @@ def even_targets(answer: Callable) -> None:
             ),
             lambda p: torch.where(p == p.amax(0, keepdim=True), p, (1 - p.amax(1, keepdim=True)) / (p.shape[1] - 1)),
         ),
-        "You deal the others out anew, so false classes are named: that is the control that lies. Spread them evenly.": dealt_on,
+        "You deal the others out anew, so false classes are named: that is the control that lies. Spread them evenly.": (
+            dealt_on(lambda others: others.roll(1)),
+            dealt_on(lambda others: others.roll(-1)),
+            dealt_on(lambda others: others.flip(0)),
+            dealt_on(lambda others: others.sort().values),
+            dealt_on(lambda others: others.sort(descending=True).values),
+        ),
         "You keep the two highest. Only one may be named.": two_kept,
-        "You put the highest first. It stays in its place, or the class is wrong.": lambda p: torch.cat(
-            [
-                p.amax(1, keepdim=True),
-                ((1 - p.amax(1, keepdim=True)) / (p.shape[1] - 1)).expand(len(p), p.shape[1] - 1),
-            ],
-            1,
+        "You put the highest first. It stays in its place, or the class is wrong.": lambda p: rule()(
+            p.sort(1, descending=True).values
+        ),
+        "You put the highest last. It stays in its place, or the class is wrong.": lambda p: rule()(p.sort(1).values),
+        "You share among one class too few or too many: divide by classes minus 1, because only the highest is taken out.": (
+            rule(others=lambda p, h: (1 - h) / max(1, p.shape[1] - 2)),
+            rule(others=lambda p, h: (1 - h) / (p.shape[1] + 1)),
+        ),
+        "You exchange the two: the highest class gets the share, and the others the highest probability.": rule(
+            kept=lambda p, h: (1 - h) / (p.shape[1] - 1), others=lambda p, h: h
+        ),
+        "You give the others the mean of their column, over all images. What is left of a row is shared in that row.": rule(
+            others=lambda p, h: p.mean(0, keepdim=True)
+        ),
+        "You look for one highest class of the whole table: argmax() without dim. Each row has its own: argmax(1).": (
+            lambda p: _in_one_place(p, int(p.argmax()) % p.shape[1])
+        ),
+        "You add up the whole table: sum() without a dimension. Each row is a sum of its own, and it is 1.": rule(
+            others=lambda p, h: (p.sum() - h) / (p.shape[1] - 1)
+        ),
+        "Only those of the others that are above 0 share. All classes but the highest do, whatever they had.": lambda p: (
+            torch.where(
+                p == p.amax(1, keepdim=True),
+                p,
+                (p > 0) * (1 - p.amax(1, keepdim=True)) / ((p > 0).sum(1, keepdim=True) - 1).clamp_min(1),
+            )
+        ),
+        "You keep every class that has more than an even share (1 / classes). Only the highest is kept.": lambda p: (
+            torch.where(p > 1 / p.shape[1], p, (1 - p.amax(1, keepdim=True)) / (p.shape[1] - 1))
         ),
         "You keep the lowest of each row. Keep the highest.": lambda p: torch.where(
             p == p.amin(1, keepdim=True), p, (1 - p.amin(1, keepdim=True)) / (p.shape[1] - 1)
@@ -127,8 +223,8 @@ def even_targets(answer: Callable) -> None:
         names=("p",),
         edges=edges,
         inputs=_answers_of_a_teacher(),
-        rtol=1e-3,
-        atol=1e-5,
+        rtol=1e-4,
+        atol=1e-6,
     )
 
 

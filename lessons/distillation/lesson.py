@@ -568,7 +568,7 @@ Table(
 #
 # <!-- page -->
 #
-# `even_targets(p)` → a tensor in the shape of `p`; `p` has a row of probabilities for each image, (images, classes), with two classes or more. No row has two highest ones.
+# `even_targets(p)` → a tensor in the shape of `p`, exact to float32; `p` has a row of probabilities for each image, (images, classes), with two classes or more. No row has two highest ones.
 #
 # <details><summary>Hint</summary>
 # Work out by hand what becomes of 0.7, 0.2, 0.1. The others share one minus the highest, and there is one class less than columns. <code>p.amax(1, keepdim=True)</code> is the highest of each row;
