@@ -72,9 +72,9 @@ def search(logs):
     )
 
 
-def _told(three):
+def _told(three, spread):
     low, median, high = (ratio and f"{ratio:.{2 if ratio > 0.095 else 3}f}" for ratio in three)  # None has no digits
-    return f"{median} ({low}–{high})" if low else median
+    return f"{median} ({low}–{high})" if spread else median
 
 
 def _kind(units, flags):
@@ -102,13 +102,13 @@ def side_by_side(found, chip, units, records, rows):
     table = []
     for words, what, variant in rows:
         cells = [of.get(what, {}).get(variant) for of in columns.values()]
-        table.append([words, *(_told(three) if three else "–" for three in cells)])
+        table.append([words, *(_told(three, spread=three is cells[0]) if three else "–" for three in cells)])
     dates = " and ".join(sorted({record["date"] for record in records.values()}))
     versions = " and ".join(sorted({record["versions"]["torch"].split("+")[0] for record in records.values()}))
     return Table(
         ["times faster than fp32", *columns],
         table,
-        caption=f"left: this run; the others: records of {dates}, torch {versions}. Quartiles in brackets",
+        caption=f"left: this run, quartiles in brackets; the others: records of {dates}, torch {versions}",
     )
 
 
