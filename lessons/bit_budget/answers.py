@@ -146,6 +146,35 @@ def nothing_below_zero(loss):
     return _together(*said)
 
 
+def nothing_below_zero_for_both_either(loss):
+    said = []
+    for b in (2, 4):
+        rows = [[loss(arm, bits=b, piece=piece) for arm in ("none", "first", "last", "both")] for piece in PIECES]
+        first, last, both = (sum(max(0, row[i] - row[0]) for row in rows) for i in (1, 2, 3))
+        said.append(_verdict(both / (first + last) - 1))
+    return _together(*said)
+
+
+def the_first_layer_alone(loss):
+    mean = _means(loss)
+    added = [[mean[arm, b] - mean["none", b] for arm in ("both", "first")] for b in (2, 4)]
+    return _together(*(_verdict(both / first - 1) for both, first in added))
+
+
+def a_tenth_of_a_nat(loss):
+    mean, said = _means(loss), []
+    for b in (2, 4):
+        none, first, last, both = (mean[arm, b] for arm in ("none", "first", "last", "both"))
+        said.append(_verdict(both - first - last + none))
+    return _together(*said)
+
+
+def layers_at_different_bits(loss):
+    mean = _means(loss)
+    added = mean["first", 2] - mean["none", 2] + mean["last", 4] - mean["none", 4]
+    return _verdict((mean["both", 2] - mean["none", 2]) / added - 1)
+
+
 def by_differences_of_pieces(loss):
     """The means of differences, piece by piece, which are the differences of means."""
     said = set()
@@ -326,6 +355,10 @@ WRONG = {
         without_the_sign_of_both,
         depends_only_if_far_apart,
         nothing_below_zero,
+        nothing_below_zero_for_both_either,
+        layers_at_different_bits,
+        the_first_layer_alone,
+        a_tenth_of_a_nat,
     ],
     "mean_bits": [of_layers, over_the_layers, whole_bits, bits_of_the_file],
     "greedy_bits": [

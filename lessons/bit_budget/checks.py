@@ -91,6 +91,10 @@ SIDES = {  # what people compare in place of the card's two sides -> (of both, o
     "if the last layer alone stands in place of the sum": lambda m: (m["both"] - m["none"], m["last"] - m["none"]),
     "if what both add is put in the place of the sum, and the sum in its place": lambda m: _each(m)[::-1],
     "if what both add counts without its sign": lambda m: (abs(m["both"] - m["none"]), _each(m)[1]),
+    "if what the two layers add is multiplied, and not added": lambda m: (
+        m["both"] - m["none"],
+        (m["first"] - m["none"]) * (m["last"] - m["none"]),
+    ),
 }
 OF_PIECES = {
     "if the median piece stands in place of the mean": statistics.median,
@@ -102,6 +106,8 @@ OF_PIECES = {
     "if the middle between the highest and the lowest loss stands in place of the mean": lambda own: (
         (max(own) + min(own)) / 2
     ),
+    "if the highest and the lowest loss are left out of the mean": lambda own: fmean(sorted(own)[1:-1] or own),
+    "if the geometric mean is taken over the pieces": lambda own: statistics.geometric_mean(max(1e-9, n) for n in own),
 }
 OF_BITS = {  # (what 2 bits say, what 4 bits say) -> the conclusion
     "if 2 bits alone decide": lambda two, four: two,
@@ -116,6 +122,11 @@ OF_BITS = {  # (what 2 bits say, what 4 bits say) -> the conclusion
         "depends" if {two, four} == {"more", "less"} else four if two == "add up" else two
     ),
 }
+
+
+def _added_by(table: dict[str, list[float]], arm: str) -> list[float]:
+    """What an arm adds on each piece."""
+    return [own - none for own, none in zip(table[arm], table["none"], strict=True)]
 
 
 def _others(runs: Sequence[Run]) -> dict[str, str]:
@@ -140,6 +151,14 @@ def _others(runs: Sequence[Run]) -> dict[str, str]:
     found["if a tenth of what both add is the limit, and not a tenth of the sum"] = _both_of(
         *said(lambda both, added: "more" if added < 0.9 * both else "less" if added > 1.1 * both else "add up")
     )
+    mean = {bits: {arm: fmean(own) for arm, own in table[bits].items()} for bits in (2, 4)}
+    for words, beside in (
+        ("the loss of the network in which nothing is rounded", lambda m: m["none"]),
+        ("the two losses, and not of what each adds", lambda m: m["first"] + m["last"]),
+    ):
+        found[f"if the limit is a tenth of {words}"] = _both_of(
+            *(_side(1 + (_each(m)[0] - _each(m)[1]) / beside(m), 1.0) for m in mean.values())
+        )
     found['if "more" and "less" are exchanged'] = _both_of(*(turn.get(one, one) for one in said()))
     found["if the sign of the difference is left out"] = _both_of(*("more" if one == "less" else one for one in said()))
     pooled = {arm: fmean([*table[2][arm], *table[4][arm]]) for arm in ARMS}
@@ -152,6 +171,12 @@ def _others(runs: Sequence[Run]) -> dict[str, str]:
     }
     found["if the quotients of single pieces are averaged"] = _both_of(
         *(_side(fmean(both / added if added else 1.0 for both, added in single[bits]), 1.0) for bits in (2, 4))
+    )
+    found["if the median of the quotients of single pieces is taken"] = _both_of(
+        *(
+            _side(statistics.median(both / added if added else 1.0 for both, added in single[bits]), 1.0)
+            for bits in (2, 4)
+        )
     )
     of_pieces = {bits: [_side(*one) for one in single[bits]] for bits in (2, 4)}
     found["if each piece gives a verdict, and the most frequent one is taken"] = _both_of(
@@ -170,7 +195,33 @@ def _others(runs: Sequence[Run]) -> dict[str, str]:
             for bits in (2, 4)
         )
     )
+    for words, of in (
+        ("counts as 0, for both as well", lambda change: max(0.0, change)),
+        ("counts without its sign, piece by piece", abs),
+    ):
+        found[f"if what is below 0 {words}"] = _both_of(
+            *(
+                _side(
+                    fmean(of(own) for own in _added_by(table[bits], "both")),
+                    sum(fmean(map(of, _added_by(table[bits], arm))) for arm in ("first", "last")),
+                )
+                for bits in (2, 4)
+            )
+        )
+    found["if the difference is divided by what both add, and not by the sum"] = _both_of(
+        *said(lambda both, added: _side(1 + (both - added) / both if both else 1.0, 1.0))
+    )
+    for bits, other in ((2, 4), (4, 2)):
+        own = mean[bits]
+        mixed = own["first"] - own["none"] + mean[other]["last"] - mean[other]["none"]
+        found[f"if one layer at 2 bits and the other at 4 stand in the sum, beside both at {bits}"] = _side(
+            own["both"] - own["none"], mixed
+        )
     shares = [both / added for both, added in map(functools.partial(_at, runs), (2, 4)) if added]
+    if len(shares) == 2:
+        found[
+            'if "depends" is said wherever the quotients at 2 and at 4 bits lie more than 0.1 apart, and else their mean is judged'
+        ] = "depends" if abs(shares[0] - shares[1]) > 0.1 else _side(fmean(shares), 1.0)
     if len(shares) == 2 and abs(shares[0] - shares[1]) <= 0.2:
         found['if "depends" is said only where the quotients at 2 and at 4 bits lie more than 0.2 apart'] = said()[0]
     every = {one for own in of_pieces.values() for one in own}
@@ -220,6 +271,19 @@ NETWORKS = (
         "The network in which nothing is rounded has a loss as well: it is contained once in each of the three others, and must be taken "
         "from each.",
         {2: (0.30, 0.50, 0.275), 4: (0.06, 0.10, 1.75)},
+    ),
+    _network(
+        "one layer adds much and the other little at 2 bits, and both add just the sum, at 4 bits as well",
+        "add up",
+        "Compare what both layers add with what the first adds plus what the last adds, at the same number of bits.",
+        {2: (2.0, 0.05, 0.0), 4: (1.0, 0.5, 0.0)},
+    ),
+    _network(
+        "each layer adds 2 nats or more; at 2 bits both add 4 % more than the sum, at 4 bits 4 % less",
+        "add up",
+        "Up to a tenth of the sum is no difference by the card, also where the sum is large. Add what the first and the last layer add, "
+        "each at the number of bits at which both are rounded.",
+        {2: (4.0, 4.2, 0.04), 4: (2.0, 2.1, -0.04)},
     ),
     _network(
         "at 2 bits both layers add 5 % more than the sum, at 4 bits 9.5 % less",
@@ -302,7 +366,15 @@ NETWORKS = (
         "add up",
         "On some pieces the loss falls when a layer is rounded. What a layer adds there is below 0, and counts so in the mean.",
         {2: (0.30, 0.50, 0.0), 4: (0.06, 0.10, 0.0)},
-        {2: (-0.20, -0.30, 0.0), 4: (-0.04, -0.06, 0.0)},
+        {2: (-0.12, -0.18, 0.0), 4: (-0.04, -0.06, 0.0)},
+    ),
+    _network(
+        "on one piece of three both layers lower the loss by half as much as the sum, and on the others they add just the sum",
+        "more",
+        "On some pieces the loss falls when a layer is rounded. What is added there is below 0, for both layers as for each, and counts "
+        "so in the mean.",
+        {2: (0.30, 0.50, 0.0), 4: (0.06, 0.10, 0.0)},
+        {2: (-0.20, -0.30, -0.5), 4: (-0.04, -0.06, -0.5)},
     ),
     _network(
         "on the first piece that is asked for the layers add ten times as much as on the others, and both half as much again as the sum",
