@@ -256,9 +256,10 @@ def cut_pair(answer: Callable) -> None:
         bias=lambda b, keep: b[keep],
         columns=lambda linear, n_out, keep, kernel: by_channel(linear, n_out)[:, keep].flatten(1),
         stays=lambda keep, n_out: keep,
+        choice=lambda w, keep: keep,
     ):
         def cut(w, b, linear, keep):
-            keep = stays(keep, len(w))
+            keep = choice(w, stays(keep, len(w)))
             return weight(w, keep), bias(b, keep), columns(linear, len(w), keep, w[0, 0].numel())
 
         return cut
@@ -378,6 +379,60 @@ def cut_pair(answer: Callable) -> None:
         "You keep the first channels, as many as `keep` has. `keep` says which ones stay.": pair(
             stays=lambda keep, n_out: list(range(len(keep)))
         ),
+        "You keep the last channels, as many as `keep` has. `keep` says which ones stay.": pair(
+            stays=lambda keep, n_out: list(range(n_out - len(keep), n_out))
+        ),
+        "You leave out the last number of `keep`. A slice ends before its last number; index with the whole list.": pair(
+            stays=lambda keep, n_out: keep[:-1] or keep
+        ),
+        "You leave out the first number of `keep`. All of its channels stay.": pair(
+            stays=lambda keep, n_out: keep[1:] or keep
+        ),
+        "You choose the channels by their weights. Here `keep` has chosen already, whatever the weights are.": pair(
+            choice=lambda w, keep: w.abs().sum((1, 2, 3)).topk(len(keep)).indices.sort().values.tolist()
+        ),
+        "The weight of the convolution is whole. It has one filter for each output channel: cut it as well.": pair(
+            weight=lambda w, keep: w
+        ),
+        "The bias of the convolution is not that of the channels that stay: you make it new, or take its first entries.": (
+            pair(bias=lambda b, keep: torch.zeros(len(keep))),
+            pair(bias=lambda b, keep: torch.ones(len(keep))),
+            pair(bias=lambda b, keep: b[: len(keep)]),
+            pair(bias=lambda b, keep: b[len(b) - len(keep) :]),
+        ),
+        "You add up, or average, the columns of each channel. Each pixel keeps a column of its own.": (
+            pair(columns=lambda linear, n_out, keep, _: by_channel(linear, n_out)[:, keep].sum(2)),
+            pair(columns=lambda linear, n_out, keep, _: by_channel(linear, n_out)[:, keep].mean(2)),
+        ),
+        "You multiply linear_weight by old channels over new ones. A cut takes numbers out, and changes none that stays.": (
+            pair(
+                columns=lambda linear, n_out, keep, _: by_channel(linear, n_out)[:, keep].flatten(1) * n_out / len(keep)
+            )
+        ),
+        "You take one column too few, or too many, for a channel. The area is the columns of linear_weight divided by the old "
+        "number of channels.": (
+            pair(
+                columns=places(
+                    lambda keep, area, *_: [k * max(1, area - 1) + i for k in keep for i in range(max(1, area - 1))]
+                )
+            ),
+            pair(columns=places(lambda keep, area, *_: [k * (area + 1) + i for k in keep for i in range(area + 1)])),
+            pair(columns=places(lambda keep, area, *_: [k * area + i for k in keep for i in range(area - 1)])),
+            pair(columns=places(lambda keep, area, *_: [k * area + i for k in keep for i in range(area + 1)])),
+        ),
+        "You take the side of the map for its area, the root of it. All pixels count.": pair(
+            columns=places(
+                lambda keep, area, *_: [k * round(area**0.5) + i for k in keep for i in range(round(area**0.5))]
+            )
+        ),
+        "Your linear_weight has the last columns, as many as stay. Each channel owns its own `area` columns.": pair(
+            columns=places(lambda keep, area, n_out, _: range((n_out - len(keep)) * area, n_out * area))
+        ),
+        "Your linear_weight has the channels, or the pixels of each, in the reverse order. All keep their order.": (
+            pair(columns=lambda linear, n_out, keep, _: by_channel(linear, n_out)[:, keep[::-1]].flatten(1)),
+            pair(columns=lambda linear, n_out, keep, _: by_channel(linear, n_out)[:, keep].flip(2).flatten(1)),
+            pair(columns=lambda linear, n_out, keep, _: by_channel(linear, n_out)[:, keep].flatten(1).flip(1)),
+        ),
     }
     names = ("conv_weight", "conv_bias", "linear_weight")
     compare(
@@ -389,6 +444,7 @@ def cut_pair(answer: Callable) -> None:
             (_counted(4, 2, 1, 1), _counted(4, first=10, step=10), _counted(2, 8), [1, 3]),
             (_counted(2, 2, 3, 3), _counted(2, first=10, step=10), _counted(1, 18), [1]),
             (torch.ones(1, 1, 3, 3), torch.ones(1), torch.ones(5, 1), [0]),
+            (torch.tensor([4.0, 1, 3, 2]).reshape(4, 1, 1, 1), _counted(4, first=10, step=10), _counted(2, 8), [1, 3]),
         ],
         inputs=_pairs(),
         view=_made_of(*names),
