@@ -473,7 +473,7 @@ def conv2d_macs(answer: Callable) -> None:
         "You take the input's size where the output's belongs: there is one dot product for each output element.": macs(
             outputs=lambda side, k, s, p: side**2
         ),
-        "You ignore groups: an output map sees only c_in / groups of the input maps.": macs(
+        "You ignore groups, or multiply the MACs by them: an output map sees only c_in / groups of the input maps.": macs(
             products=lambda ci, k, g: ci * k * k
         ),
         "You divide by groups twice: each output map sees c_in / groups input maps, but there are still c_out of them.": macs(
@@ -509,8 +509,9 @@ def conv2d_macs(answer: Callable) -> None:
         "You pad in one direction. The padding goes on all four sides of the image.": macs(
             outputs=lambda side, k, s, p: _outputs(side, k, s, p) * _outputs(side, k, s, 0)
         ),
-        "You choose a padding where none is given. The card gives it, and its default is 0.": macs(
-            outputs=lambda side, k, s, p: _outputs(side, k, s, p or k // 2) ** 2
+        "You choose a padding where none is given. The card gives it, and its default is 0.": (
+            macs(outputs=lambda side, k, s, p: _outputs(side, k, s, p or k // 2) ** 2),
+            lambda ci, co, k, side, s=1, p=None, g=1: macs()(ci, co, k, side, s, k // 2 if p is None else p, g),
         ),
         "You use the stride in one direction. The kernel takes larger steps in both.": macs(
             outputs=lambda side, k, s, p: _outputs(side, k, s, p) * _outputs(side, k, 1, p)
@@ -519,6 +520,16 @@ def conv2d_macs(answer: Callable) -> None:
         "stride, rounded down; then square it.": (
             lambda ci, co, k, side, s=1, p=0, g=1: macs()(ci, co, k, side, 1, p, g) // s,
             lambda ci, co, k, side, s=1, p=0, g=1: macs()(ci, co, k, side, 1, p, g) // s**2,
+        ),
+        "You divide by the square of the stride on one side. Divide by the stride, and square the side in the end.": macs(
+            outputs=lambda side, k, s, p: ((side + 2 * p - k) // s**2 + 1) ** 2
+        ),
+        "You use groups in some cases only, where they are as many as the maps, say. They always leave c_in / groups input maps.": (
+            lambda ci, co, k, side, s=1, p=0, g=1: macs()(ci, co, k, side, s, p, g if g == ci else 1),
+            lambda ci, co, k, side, s=1, p=0, g=1: macs()(ci, co, k, side, s, p, 1 if ci == co else g),
+        ),
+        "You subtract 2 · (kernel // 2) + 1, which is the kernel only where it is odd: subtract the kernel.": macs(
+            outputs=lambda side, k, s, p: ((side + 2 * p - 2 * (k // 2) - 1) // s + 1) ** 2
         ),
         "You leave the kernel out of the output's side. It makes an output only where it fits into the padded image.": macs(
             outputs=lambda side, k, s, p: ((side + 2 * p) // s) ** 2

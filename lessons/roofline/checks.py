@@ -158,6 +158,12 @@ def roof_seconds(answer: Callable) -> None:
         "You count four operations for a MAC. It is two: a multiplication and an addition.": least(
             operations=lambda n, m, b: 4 * b * n * m
         ),
+        "You count half an operation for a MAC. It is two: a multiplication and an addition.": least(
+            operations=lambda n, m, b: b * n * m / 2
+        ),
+        "You count the batch twice in the operations: 2 · n_in · n_out for each of its inputs.": least(
+            operations=lambda n, m, b: 2 * b * b * n * m
+        ),
         "You multiply by the rates. A rate is work in a second: the time is the work divided by it.": (
             lambda n, m, b, e, peak, band: least()(n, m, b, e, 1 / peak, 1 / band)
         ),
@@ -206,7 +212,8 @@ def roof_seconds(answer: Callable) -> None:
             counted=lambda n, m, b: n * m + n + b * m
         ),
         "You take bytes_each for the weights only. Inputs and outputs have as many bytes a number.": (
-            lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, (e * n * m + b * (n + m)) / band)
+            lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, (e * n * m + b * (n + m)) / band),
+            lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, (e * n * m + 4 * b * (n + m)) / band),
         ),
         "You move the weights only, 4 bytes each, as an intensity of B / 2 does. Inputs and outputs are moved too, and "
         "the card says bytes_each.": lambda n, m, b, e, peak, band: max(2 * b * n * m / peak, 4 * n * m / band),
