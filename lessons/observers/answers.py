@@ -262,6 +262,43 @@ def rounds_only(values, candidates, bits):
     return min(candidates, key=error)
 
 
+def _clip_by(error):
+    """An answer that takes the candidate with the least `error(back, values, scale, c)`."""
+
+    def answer(values, candidates, bits):
+        def of(c):
+            scale = 2 * c / (2**bits - 1)
+            q = torch.round(values / scale).clamp(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+            return float(error(q * scale, values, scale, c))
+
+        return min(candidates, key=of)
+
+    return answer
+
+
+huber_loss = _clip_by(lambda back, values, scale, c: torch.nn.functional.smooth_l1_loss(back, values))
+variance_of_the_errors = _clip_by(lambda back, values, scale, c: (back - values).double().var(correction=0))
+over_what_came_back = _clip_by(
+    lambda back, values, scale, c: (back - values).square().mean() / back.square().mean().clamp(min=1e-30)
+)
+a_twelfth_for_the_rounding = _clip_by(
+    lambda back, values, scale, c: scale**2 / 12 + (values - values.clamp(-c, c)).square().mean()
+)
+
+
+def levels_from_minus_c_to_c(values, candidates, bits):
+    def error(c):
+        levels = torch.linspace(-c, c, 2**bits, dtype=torch.float64)
+        return (values.double().reshape(-1, 1) - levels).abs().amin(1).square().mean().item()
+
+    return min(candidates, key=error)
+
+
+def place_in_the_sorted_list(values, candidates, bits):
+    best = clip_with_numpy(values, candidates, bits)
+    return sorted(candidates)[candidates.index(best)]
+
+
 def clip_with_fake_quantize(values, candidates, bits):
     def error(c):
         back = torch.fake_quantize_per_tensor_affine(
@@ -321,6 +358,12 @@ WRONG = {
         always_8_bits,
         stops_at_the_first_rise,
         rounds_only,
+        huber_loss,
+        variance_of_the_errors,
+        over_what_came_back,
+        a_twelfth_for_the_rounding,
+        levels_from_minus_c_to_c,
+        place_in_the_sorted_list,
     ],
 }
 ODD = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from statistics import fmean, geometric_mean
+from statistics import fmean, geometric_mean, median, pvariance
 
 import numpy as np
 import torch
@@ -526,10 +526,10 @@ def best_clip(answer: Callable) -> None:
         back = clamp(q * scale, (-c, c)) if of == "clamped back" else q * scale
         return {"inside": back - inside, "clipped": v - inside}.get(of, back - v)
 
-    def mean_of(power, keeps=lambda v, c: True):
+    def mean_of(power, keeps=lambda v, c: True, none=math.inf):
         def mean(values, errors, c):
             kept = [abs(e) ** power for v, e in zip(values, errors, strict=True) if keeps(v, c)]
-            return sum(kept) / len(kept) if kept else math.inf
+            return sum(kept) / len(kept) if kept else none
 
         return mean
 
@@ -554,13 +554,45 @@ def best_clip(answer: Callable) -> None:
     def least_that_covers(values, candidates, bits):
         return min((c for c in candidates if c >= top(values)), default=max(candidates))
 
-    def until_it_rises(values, candidates, bits):
-        best, *others = candidates
-        for c in others:
-            if loss(values, c, bits) > loss(values, best, bits):
-                break
-            best = c
-        return best
+    def until_it_rises(ordered):
+        def stopped(values, candidates, bits):
+            best, *others = ordered(candidates)
+            for c in others:
+                if loss(values, c, bits) > loss(values, best, bits):
+                    break
+                best = c
+            return best
+
+        return stopped
+
+    def place_in_another_order(there, here):
+        def taken(values, candidates, bits):
+            losses = [loss(values, c, bits) for c in there(candidates)]
+            return here(candidates)[losses.index(min(losses))]
+
+        return taken
+
+    def expected_error(end):
+        """The squared error by the formula: s² / 12 for what is rounded, and what lies beyond the end as it is."""
+
+        def estimated(values, c, bits):
+            s = 2 * c / (2**bits - 1)
+            return s**2 / 12 + (values.double() - values.double().clamp(-c, end(c, s))).square().mean().item()
+
+        return lambda values, candidates, bits: min(candidates, key=lambda c: estimated(values, c, bits))
+
+    def step_of_the_largest(values, candidates, bits):
+        scale, half = 2 * (top(values) or 1) / (2**bits - 1), 2 ** (bits - 1)
+        back = (values.double() / scale).round().clamp(-half, half - 1) * scale
+        return min(candidates, key=lambda c: (back.clamp(-c, c) - values).square().mean().item())
+
+    def wrapped(values, c, bits):
+        scale, half = 2 * c / (2**bits - 1), 2 ** (bits - 1)
+        q = ((values.double() / scale).round() + half).remainder(2**bits) - half
+        return (q * scale - values).square().mean().item()
+
+    def over_what_came_back(values, errors, c):
+        return sum(e * e for e in errors) / (sum((v + e) ** 2 for v, e in zip(values, errors, strict=True)) or 1e-30)
 
     def view(value, values, candidates, bits):
         if not is_number(value):
@@ -591,9 +623,10 @@ def best_clip(answer: Callable) -> None:
         "You take the candidate nearest to the largest value, with its sign. Measure the error of each.": nearest(
             lambda v: v.max().item()
         ),
-        "You go by a rule of thumb: so many standard deviations, or the mean |value|. Measure the error of each candidate.": (
+        "You go by a rule of thumb: so many standard deviations, a quantile, or the mean |value|. Measure the error of each candidate.": (
             *(nearest(lambda v, n=n: n * v.std(correction=0).item()) for n in (1, 2, 3)),
             nearest(lambda v: v.abs().mean().item()),
+            *(nearest(lambda v, share=share: v.abs().flatten().quantile(share).item()) for share in (0.9, 0.99, 0.999)),
         ),
         "You take the largest candidate. Measure the error of each.": lambda values, candidates, bits: max(candidates),
         "You take the smallest candidate. Measure the error of each.": lambda values, candidates, bits: min(candidates),
@@ -608,8 +641,35 @@ def best_clip(answer: Callable) -> None:
         "You take the middle candidate. Measure the error of each.": lambda values, candidates, bits: sorted(
             candidates
         )[len(candidates) // 2],
-        "You stop where the error rises for the first time. It may fall again: try all candidates.": until_it_rises,
+        "You stop where the error rises for the first time. It may fall again: try all candidates.": tuple(
+            until_it_rises(ordered) for ordered in (list, sorted, lambda these: sorted(these, reverse=True))
+        ),
+        "You find the best one's place in one order of the candidates, and look it up in another: as they came, and sorted.": (
+            place_in_another_order(list, sorted),
+            place_in_another_order(sorted, list),
+        ),
+        "You count the values that are clipped. How far they lie outside matters, and so does the rounding: measure the error.": (
+            lambda values, candidates, bits: min(candidates, key=lambda c: (values.abs() > c).sum().item())
+        ),
+        "You estimate the rounding as s² / 12, which holds for the mean over many values. Round these values, and measure.": (
+            expected_error(lambda c, s: c),
+            expected_error(lambda c, s: c - s / 2),
+        ),
+        "Your step comes from the largest |value|. Each candidate has a step of its own: 2c / (2^b - 1).": step_of_the_largest,
+        "Your integers wrap round where they are too large. Clamp them: what lies outside becomes the last integer.": (
+            lambda values, candidates, bits: min(candidates, key=lambda c: wrapped(values, c, bits))
+        ),
+        "You take the median of the squared errors. Then the few large ones count for nothing: take the mean.": (
+            rule(over=lambda values, errors, c: sorted(e * e for e in errors)[(len(errors) - 1) // 2]),
+            rule(over=lambda values, errors, c: median(e * e for e in errors)),
+        ),
         "You minimise the mean absolute error. Squared, large errors count more.": rule(over=mean_of(1)),
+        "You weigh large errors by their size and small ones by their square, as a Huber loss does. Square all of them.": rule(
+            over=lambda values, errors, c: sum(e * e / 2 if abs(e) < 1 else abs(e) - 0.5 for e in errors)
+        ),
+        "You take the variance of the errors, without their mean. What all errors have in common counts, too.": rule(
+            over=lambda values, errors, c: pvariance(errors)
+        ),
         "You minimise a higher power of the errors than their squares, which leaves the largest ones to decide.": (
             rule(over=mean_of(3)),
             rule(over=mean_of(4)),
@@ -630,7 +690,11 @@ def best_clip(answer: Callable) -> None:
         "first.": rule(of="steps"),
         "You compare the integers with the values. Multiply them by the scale first.": rule(of="integers"),
         "You count the rounding only. Compare with the values, not with the clipped ones.": rule(of="inside"),
-        "You leave out the clipped values. Their error counts, too.": rule(over=mean_of(2, lambda v, c: abs(v) <= c)),
+        "You leave out the clipped values. Their error counts, too.": (
+            rule(over=mean_of(2, lambda v, c: abs(v) <= c)),
+            rule(over=mean_of(2, lambda v, c: abs(v) <= c, none=0.0)),
+            rule(over=lambda values, errors, c: sum(e * e for v, e in zip(values, errors, strict=True) if abs(v) <= c)),
+        ),
         "You count the clipping only, not the rounding.": rule(of="clipped"),
         "You do not clamp the integers, so nothing is ever clipped.": rule(ends=lambda half: (-math.inf, math.inf)),
         "You clamp the result to -c … c in place of the integers. The lowest level is -c - s/2, the highest c - s/2.": rule(
@@ -640,11 +704,16 @@ def best_clip(answer: Callable) -> None:
             rule(of="clipped first", ends=lambda half: (-math.inf, math.inf)),
             rule(ends=lambda half: (-half, half)),
         ),
-        "Your lowest integer is -(2^(b-1) - 1). The card's is -2^(b-1), one further down.": rule(
-            ends=lambda half: (1 - half, half - 1)
-        ),
+        "Below 0 your grid ends where it ends above, at 2^(b-1) - 1 steps (perhaps you round |values|). The card's lowest integer is "
+        "-2^(b-1), one further down.": rule(ends=lambda half: (1 - half, half - 1)),
         "Your integers begin at 0. They go from -2^(b-1) to 2^(b-1) - 1: the values have both signs.": rule(
             ends=lambda half: (0, 2 * half - 1)
+        ),
+        "Your levels are spread from -c to c. The card's are whole steps s, half a step further down: from -c - s/2 to c - s/2.": rule(
+            integer=lambda x: math.floor(x) + 0.5, ends=lambda half: (0.5 - half, half - 0.5)
+        ),
+        "You do not round. A value inside becomes a whole number of steps, and its error is what this changes.": rule(
+            integer=lambda x: x
         ),
         "You cut the digits off. Round to the nearest integer.": rule(integer=math.trunc),
         "You round down. Round to the nearest integer.": rule(integer=math.floor),
@@ -655,6 +724,10 @@ def best_clip(answer: Callable) -> None:
         "You multiply 2c by the number of steps. The scale is one step: 2c / (2^b - 1).": rule(
             steps=lambda bits: 1 / (2**bits - 1)
         ),
+        "You take 2 · b or b² in place of 2^b, which is 2 ** bits in Python.": (
+            rule(steps=lambda bits: 2 * bits - 1),
+            rule(steps=lambda bits: bits**2 - 1),
+        ),
         "You use a fixed number of bits. With fewer bits a smaller clip is often better: take `bits`.": (
             rule(width=lambda bits: 8),
             rule(width=lambda bits: 4),
@@ -663,10 +736,27 @@ def best_clip(answer: Callable) -> None:
             rule(width=lambda bits: bits - 1),
             rule(width=lambda bits: bits + 1),
         ),
-        "You look at the first row of the values. All of them count.": rule(
-            of_values=lambda v: v[:1].flatten() if v.dim() > 1 else v
+        "You leave out the values below 0, or those above. All of them count.": tuple(
+            rule(
+                over=lambda values, errors, c, sign=sign: sum(
+                    e * e for v, e in zip(values, errors, strict=True) if sign * v > 0
+                )
+            )
+            for sign in (1, -1)
+        ),
+        "You look at one row of the values, or at one column. All of them count.": tuple(
+            rule(of_values=lambda v, of=of: of(v).flatten())
+            for of in (
+                lambda v: v[:1] if v.dim() > 1 else v,
+                lambda v: v[-1:] if v.dim() > 1 else v,
+                lambda v: v[..., :1],
+                lambda v: v[:1],
+                lambda v: v[-1:],
+            )
         ),
         "You take the candidate with the largest error.": rule(choose=max),
+        "You divide the squared error by the mean square of what came back, which is smaller the more is clipped. Compare the errors as "
+        "they are, or over the mean square of the values.": rule(over=over_what_came_back),
     }
     values = FLOATS.flatmap(lambda dtype: tensors(shapes(dims=(1, 2), most=3), numbers(-4, 4, step=0.25), dtype))
     candidates = st.lists(numbers(0.25, 5, step=0.25), min_size=1, max_size=5, unique=True)
@@ -677,6 +767,14 @@ def best_clip(answer: Callable) -> None:
         (torch.tensor([0.01, -0.008, 0.003]), [0.001, 0.01, 0.005], 4),  # small errors
         (torch.tensor([3e-4, -2.61e-4, 1.07e-4]), [1e-4, 2e-4, 3e-4], 4),  # whose squares are 0 in half precision
         (torch.tensor([50.0, 40.0]), [1.0, 20.0, 2.0], 4),  # large ones
+        (torch.tensor([-3.0, -3.0]), [3.0, 4.5, 2.0], 2),  # from small to large the error rises, and falls again
+        (torch.tensor([-1.5]), [1.5, 2.25, 1.0], 2),
+        (torch.tensor([-0.75, -0.75]), [0.75, 1.125, 0.5], 2),
+        (torch.tensor([1.0, -3.0]), [3.0, 2.0, 4.0], 2),  # and here from large to small
+        (torch.tensor([-1.0, 2.0]), [4.0, 1.0, 3.0], 2),  # of two, one leaves less error, and the other less of it
+        (torch.tensor([-2.0, 4.0]), [8.0, 2.0, 6.0], 2),
+        (torch.tensor([8.0, 3.0]), [6.0, 8.0], 2),  # one large error, or two small ones
+        (torch.tensor([1.0, 1.0, 1.0, 50.0]), [50.0, 47.5], 2),  # far apart, a quantile lies between the two largest
     ]
     parts = {"names": ("values", "candidates", "bits"), "edges": edges, "inputs": inputs, "view": view}
     compare(answer, right=rule(), wrong=wrong, rtol=2e-3, atol=1e-12, **parts)

@@ -600,6 +600,13 @@ def combined_mask(answer: Callable) -> None:
         order = scores.abs().masked_fill(default_mask == 0, torch.inf).flatten().argsort(stable=True)
         return default_mask * (order >= round(amount * int(default_mask.sum()))).reshape(default_mask.shape)
 
+    def order_as_rank_of_all(scores, default_mask, amount):
+        order = scores.abs().flatten().argsort(stable=True)
+        return default_mask * (order >= round(amount * int(default_mask.sum()))).reshape(default_mask.shape)
+
+    def twice(scores, default_mask, amount):
+        return rule()(scores, rule()(scores, default_mask, amount), amount)
+
     mistakes = {
         "Your amount counts all weights. It is a fraction of those that are still there: default_mask.sum().": {
             "count": of_all
@@ -645,6 +652,12 @@ def combined_mask(answer: Callable) -> None:
         "Your amount counts the weights that are pruned already. It is a fraction of those that are still there.": {
             "count": lambda a, left, n: round(a * (n - left))
         },
+        "You divide the amount by 100. It is a fraction from 0 to 1, no percentage.": {
+            "count": of_left(lambda k: round(k / 100))
+        },
+        "You take the amount for the number of weights to prune. It is a fraction of those that are still there.": {
+            "count": lambda a, left, n: int(a)
+        },
         "You prune the first weights that are still there, whatever their scores. The smallest |score| goes.": {
             "size": torch.ones_like
         },
@@ -663,7 +676,18 @@ def combined_mask(answer: Callable) -> None:
                 lambda scores, default_mask, amount: torch.ones_like(default_mask),
             ),
             "You compare the scores with a fraction of the largest one. The amount is a fraction of the number of weights.": (
-                by_share_of_largest
+                by_share_of_largest,
+                lambda scores, default_mask, amount: (
+                    default_mask * (scores.abs() >= amount * (scores * default_mask).abs().max())
+                ),
+            ),
+            "You compare the scores with the amount. It is a fraction of the number of weights, and no bound for a score.": (
+                lambda scores, default_mask, amount: default_mask * (scores.abs() > amount),
+                lambda scores, default_mask, amount: default_mask * (scores.abs() >= amount),
+            ),
+            "You prune twice. The fraction goes once.": twice,
+            "You put infinity where a weight is still there. It belongs where default_mask is 0.": (
+                lambda scores, default_mask, amount: rule()(scores, 1 - default_mask, amount)
             ),
             "Your mask marks what to prune. In PyTorch a 1 stays and a 0 is pruned.": (
                 lambda *args: 1 - rule()(*args),
@@ -689,11 +713,14 @@ def combined_mask(answer: Callable) -> None:
                 largest_of_all
             ),
             "You compare what argsort gives with a number of weights. It lists places in the order of size, and not the rank of "
-            "each place: the first so many of its numbers are the places that go.": argsort_as_rank,
+            "each place: the first so many of its numbers are the places that go.": (
+                argsort_as_rank,
+                order_as_rank_of_all,
+            ),
             "You take places among the weights that are left for places in the whole mask. Where a weight is gone, those "
             "behind it have other places.": places_among_left,
             "You give pruned weights a large number for a score, and a score can be larger still. Infinity stands behind all "
-            "of them.": (gone_as(1e3), gone_as(1e9)),
+            "of them.": (gone_as(4.0), gone_as(1e3), gone_as(1e9)),
         },
         names=("scores", "default_mask", "amount"),
         edges=[
@@ -704,6 +731,7 @@ def combined_mask(answer: Callable) -> None:
             (gone, torch.tensor([0.0, 0, 1, 1]), 0.5),  # scores of pruned weights may be anything
             (torch.tensor([3.0, 1, 2]), torch.zeros(3), 1.0),
             (torch.tensor([2.0, 1]), torch.ones(2), 0.25),  # a half
+            (torch.tensor([0.125, 0.5, 0.25]), torch.ones(3), 0.75),  # scores below the amount
             (torch.tensor([1.0, -2, 3, 4, 5, 6]), torch.ones(6), 0.75),  # and one above 4
             (torch.tensor([1.0, -2e10, 4e10]), torch.tensor([0.0, 1, 1]), 0.5),
             (
