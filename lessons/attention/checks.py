@@ -480,6 +480,12 @@ MISTAKES: dict[str, tuple[Callable[[Rows], str], ...]] = {
     "a standard deviation is taken, and not the largest share less the least": (_places_by(pstdev), _places_by(stdev)),
     "'content' is concluded where only the distance counts": (_renamed(place="content"),),
     "'neither' is concluded where only the distance counts": (_renamed(place="neither"),),
+    "'neither' is concluded where both count": (
+        lambda rows: "neither" if max(_by_token(rows)) >= CLEAR and _span(rows) >= CLEAR else _by_the_card(rows),
+    ),
+    "it is only asked which token gets more, and not by how much": (
+        lambda rows: "content" if fmean(rows[0]) > fmean(rows[1]) else "place" if _span(rows) >= CLEAR else "neither",
+    ),
     "'place' is concluded where the token counts": (_renamed(content="place"),),
     "'neither' is concluded where the token counts": (_renamed(content="neither"),),
     "'place' is concluded where nothing counts": (_renamed(neither="place"),),

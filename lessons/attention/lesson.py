@@ -532,7 +532,7 @@ def look_up_solution(query, keys, values):
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The check hands your function several heads. Ask the instrument for both tokens at the same distances, at four at least. A head may look at any of the eight distances, so try them all.
+# The check hands your function several heads. Ask the instrument for both tokens at the same distances, at four at least, and for one as often as for the other. A head may look at any of the eight distances, so try them all.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* In pairs, no code: "Which table would you fill in before you say what the head looks at?" Wanted: two rows, same and other, and a column for each distance. What does each of the three heads look like in that table? Place: both rows alike, one column high. Content: one row high, the other low. Neither: flat.
