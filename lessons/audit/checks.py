@@ -868,6 +868,9 @@ def did_nothing(answer: Callable) -> None:
         "You have it the wrong way round: True means that no weight is stored in 8 bits.": looks(
             lambda m: 8 in bits(m)
         ),
+        "You say False only where more than half of the weights are stored in 8 bits. One alone is enough for False.": looks(
+            lambda m: 2 * bits(m).count(8) <= len(bits(m))
+        ),
     }
 
     def true_or_false(value, model, quantize):
