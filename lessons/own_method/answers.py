@@ -268,8 +268,11 @@ def three_seeds(breaches):
 
 
 def stops_at_the_first_breach(breaches):
-    layers = ("fresh", "alone", "container")
-    return _place(*(any(breaches(layer, seed=seed) for seed in range(9)) for layer in layers))
+    if any(breaches("fresh", seed=seed) for seed in range(9)):
+        return "formula"
+    if not any(breaches("container", seed=seed) for seed in range(9)):
+        return "nowhere"
+    return "mask" if any(breaches("alone", seed=seed) for seed in range(9)) else "type"
 
 
 def never_alone(breaches):
@@ -307,6 +310,61 @@ def an_error_is_the_type(breaches):
     if not found["fresh"] and found["container"] == 16:
         return "type"
     return _place(*found.values())
+
+
+def mask_and_type_exchanged(breaches):
+    place = _place(*map(max, _worst(breaches).values()))
+    return {"mask": "type", "type": "mask"}.get(place, place)
+
+
+def a_clean_container_first(breaches):
+    fresh, alone, container = map(max, _worst(breaches).values())
+    return _place(fresh, alone, container) if container else "nowhere"
+
+
+def a_clean_fresh_layer_is_enough(breaches):
+    fresh, alone, container = map(max, _worst(breaches).values())
+    return _place(fresh, alone, container) if fresh else "nowhere"
+
+
+def the_formula_must_fail_everywhere(breaches):
+    fresh, alone, container = map(max, _worst(breaches).values())
+    return _place(fresh and alone and container, alone, container)
+
+
+def the_formula_must_fail_fresh_as_often(breaches):
+    fresh, alone, container = map(sum, _worst(breaches).values())
+    return _place(fresh and fresh >= container, alone, container)
+
+
+def the_formula_must_fail_fresh_as_badly(breaches):
+    fresh, alone, container = map(max, _worst(breaches).values())
+    return _place(fresh and fresh >= container, alone, container)
+
+
+def the_same_sum_alone_and_in_the_container(breaches):
+    fresh, alone, container = map(sum, _worst(breaches).values())
+    return _place(fresh, alone == container, container)
+
+
+def most_seeds_name_it(breaches):
+    places = [_place(*results) for results in zip(*_worst(breaches).values(), strict=True)]
+    return max(places, key=places.count)
+
+
+def the_first_seed_with_a_fault(breaches):
+    for results in zip(*_worst(breaches).values(), strict=True):
+        if _place(*results) != "nowhere":
+            return _place(*results)
+    return "nowhere"
+
+
+def no_more_layers_than_needed(breaches):
+    if any([breaches("fresh", seed=seed) for seed in range(9)]):
+        return "formula"
+    if not any([breaches("container", seed=seed) for seed in range(9)]):
+        return "nowhere"
+    return "mask" if any([breaches("alone", seed=seed) for seed in range(9)]) else "type"
 
 
 def by_the_mean_over_the_seeds(breaches):
@@ -377,6 +435,16 @@ WRONG = {
         as_many_alone_as_in_the_container,
         the_formula_must_fail_alone_as_well,
         an_error_is_the_type,
+        mask_and_type_exchanged,
+        a_clean_container_first,
+        a_clean_fresh_layer_is_enough,
+        the_formula_must_fail_everywhere,
+        the_formula_must_fail_fresh_as_often,
+        the_formula_must_fail_fresh_as_badly,
+        the_same_sum_alone_and_in_the_container,
+        most_seeds_name_it,
+        the_first_seed_with_a_fault,
+        no_more_layers_than_needed,
     ],
 }
 ODD = {
