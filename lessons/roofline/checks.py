@@ -35,6 +35,10 @@ def roof_seconds(answer: Callable) -> None:
     ):
         return lambda n, m, b, e, peak, band: joined(operations(n, m, b) / peak, size(e) * counted(n, m, b) / band)
 
+    def without_no_layer(n, m, b, e, peak, band):
+        operations, n_bytes = 2 * b * n * m, e * (n * m + b * (n + m))
+        return operations / min(peak, operations / n_bytes * band)
+
     wrong = {
         "You add the two times. Arithmetic and memory work at the same time: the slower one decides.": least(
             joined=lambda arithmetic, memory: arithmetic + memory
@@ -229,6 +233,11 @@ def roof_seconds(answer: Callable) -> None:
         ),
         "You return a rate. The time is the work divided by the rate.": lambda n, m, b, e, peak, band: (
             min(peak, band * 2 * b * n * m / max(1, e * (n * m + b * (n + m)))) if n * m else 0.0
+        ),
+        "Where there is no layer you divide by 0: its intensity would be 0 operations by 0 bytes. Return 0.0 there, or take the "
+        "longer of the two times, which needs no intensity.": (
+            without_no_layer,
+            lambda *args: without_no_layer(*args) if args[0] else math.nan,
         ),
     }
     rate = st.sampled_from([2.0**k for k in range(10)])
