@@ -461,6 +461,7 @@ def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
     each = _seed_by_seed(runs)
     place = _named(fresh, alone, container)
     return {
+        "if a fresh layer without a breach means no fault": "formula" if fresh else "nowhere",
         "if the median of the seeds decides": _named(*_summed_up(runs, median)),
         "if every seed must show a breach": _named(*_summed_up(runs, min)),
         "if two seeds must show a breach": _named(*_summed_up(runs, lambda found: sum(map(bool, found)) > 1)),
@@ -508,7 +509,6 @@ def _other_rules(runs: Sequence[Run]) -> dict[str, str]:
         "if a container without a breach means no fault, before the fresh layer is asked": place
         if container
         else "nowhere",
-        "if a fresh layer without a breach means no fault": "formula" if fresh else "nowhere",
     }
 
 
