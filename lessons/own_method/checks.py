@@ -798,12 +798,8 @@ def combined_mask(answer: Callable) -> None:
             (torch.tensor([2.0, 1]), torch.ones(2), 0.25),  # a half
             (torch.tensor([0.125, 0.5, 0.25]), torch.ones(3), 0.75),  # scores below the amount
             (torch.tensor([1.0, -2, 3, 4, 5, 6]), torch.ones(6), 0.75),  # and one above 4
-            (torch.tensor([1.0, -2e10, 4e10]), torch.tensor([0.0, 1, 1]), 0.5),
-            (
-                torch.tensor([3.0, 1.0, 2.0, 4.0]),
-                torch.tensor([1.0, 1.0, 1.0, 1.0]),
-                0.5,
-            ),  # larger than what one takes for large
+            (torch.tensor([1.0, -2e10, 4e10]), torch.tensor([0.0, 1, 1]), 0.5),  # larger than what one takes for large
+            (torch.arange(1.0, 101), torch.ones(100), 1.0),  # so many that a hundredth of them is one
         ],
         inputs=_with_amount(),
         view=_as_mask,
