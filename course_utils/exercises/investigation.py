@@ -377,10 +377,9 @@ def _made_well(
             if arm in ever:
                 raise Mistake(f"Your experiment runs {arm!r} in another world, and not in this one.", STOPPED, facts)
             raise Mistake(f"Your experiment never runs {arm!r}.", NEVER_RUN, facts)
-    counts = {arm: sum(run.arm == arm for run in runs) for arm in arms}
     together = {arm: Counter(_key(run, tuned) for run in runs if run.arm == arm) for arm in arms}
     if least_runs > 1:
-        _as_many(counts, together, facts)
+        _as_many(together, facts)
     for word in runs[0].settings:
         had = {arm: Counter(run.settings[word] for run in runs if run.arm == arm) for arm in arms}
         hint = unequal_said.get(word, ALL_TRIED if word in tuned else ONE_THING)
@@ -391,7 +390,7 @@ def _made_well(
             many = f"{len(values)} value{'s' * (len(values) > 1)} of {word}"
             hint = TOO_FEW + _no_count(word, values, least[word]) if word in CHANCE else ONE_VALUE
             raise Mistake(f"Your experiment has {many}; it needs {least[word]} or more.", hint, facts)
-    _as_many(counts, together, facts)
+    _as_many(together, facts)
     for word in (word for word in runs[0].settings if word not in tuned):
         had = {arm: Counter(((word, run.settings[word]),) for run in runs if run.arm == arm) for arm in arms}
         for one, other in _unlike(had):
@@ -402,8 +401,7 @@ def _made_well(
         raise Mistake(f"{said}{_least_unlike(together, one, other)}.", ONE_THING, facts)
     if crossed:
         _crossed(runs, *crossed, facts)
-    if counts[arms[0]] < least_runs:
-        count = counts[arms[0]]
+    if (count := together[arms[0]].total()) < least_runs:
         said = f"Each is run {'once' if count == 1 else f'{count} times'}; the experiment needs {least_runs} or more."
         raise Mistake(said, TOO_FEW, facts)
 
@@ -414,8 +412,9 @@ def _unlike(of_arm: Mapping[str, object]) -> list[tuple[str, str]]:
     return [(first, other) for other in others if of_arm[other] != of_arm[first]]
 
 
-def _as_many(counts: Mapping[str, int], together: Mapping[str, Counter], facts: tuple) -> None:
+def _as_many(together: Mapping[str, Counter], facts: tuple) -> None:
     """Raise the fault of two arms of which one has more runs, with the fewest runs that show it."""
+    counts = {arm: own.total() for arm, own in together.items()}
     for one, other in _unlike(counts):
         numbers = f"{one!r} {counts[one]}, {other!r} {counts[other]}"
         example = _least_unlike(together, one, other)

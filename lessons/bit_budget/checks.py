@@ -11,6 +11,7 @@ from statistics import fmean
 
 from hypothesis import strategies as st
 
+from course_utils.exercises.bests import midrange, trimmed
 from course_utils.exercises.core import check
 from course_utils.exercises.inputs import numbers
 from course_utils.exercises.investigation import Run, World, investigate, numbered, one_in_three
@@ -103,10 +104,8 @@ OF_PIECES = {
     "if only the first piece is read": lambda own: own[0],
     "if only the last piece is read": lambda own: own[-1],
     "if the first piece is left out": lambda own: fmean(own[1:] or own),
-    "if the middle between the highest and the lowest loss stands in place of the mean": lambda own: (
-        (max(own) + min(own)) / 2
-    ),
-    "if the highest and the lowest loss are left out of the mean": lambda own: fmean(sorted(own)[1:-1] or own),
+    "if the middle between the highest and the lowest loss stands in place of the mean": midrange,
+    "if the highest and the lowest loss are left out of the mean": trimmed,
     "if the geometric mean is taken over the pieces": lambda own: statistics.geometric_mean(max(1e-9, n) for n in own),
 }
 OF_BITS = {  # (what 2 bits say, what 4 bits say) -> the conclusion
@@ -186,11 +185,8 @@ def _others(runs: Sequence[Run]) -> dict[str, str]:
     found["if a piece on which a layer lowers the loss counts as 0"] = _both_of(
         *(
             _side(
-                _each({arm: fmean(own) for arm, own in table[bits].items()})[0],
-                sum(
-                    fmean(max(0.0, own - none) for own, none in zip(table[bits][arm], table[bits]["none"], strict=True))
-                    for arm in ("first", "last")
-                ),
+                _each(mean[bits])[0],
+                sum(fmean(max(0.0, own) for own in _added_by(table[bits], arm)) for arm in ("first", "last")),
             )
             for bits in (2, 4)
         )

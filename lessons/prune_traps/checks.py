@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
+from course_utils.exercises.bests import summaries
 from course_utils.exercises.core import Mistake, check
 from course_utils.exercises.inputs import numbers, tensors
 from course_utils.exercises.investigation import Run, World, investigate, numbered, one_alone, one_in_three
@@ -560,18 +561,9 @@ def _error(gains: Sequence[float]) -> float:
 
 
 SUMMARIES = {
-    "if the median of the seeds stands in place of the mean": median,
+    **summaries("seed"),
     "if the geometric mean of the seeds stands in place of the mean": geometric_mean,
-    "if the best seed is taken for each": max,
-    "if the worst seed is taken for each": min,
-    "if the middle between the best and the worst seed stands in place of the mean": lambda own: (
-        (max(own) + min(own)) / 2
-    ),
     "if the first seed is left out": lambda own: fmean(own[1:] or own),
-    "if the worst seed of each is left out": lambda own: fmean(sorted(own)[1:] or own),
-    "if the best and the worst seed are left out": lambda own: fmean(sorted(own)[1:-1] or own),
-    "if only the first seed is read": lambda own: own[0],
-    "if only the last seed is read": lambda own: own[-1],
 }
 
 
