@@ -2,13 +2,12 @@
 
 - `race(device)` measures it here. `recorded(device)` gives the same figures with date, versions and processor, as
   ``python3 course.py bench sixteen_bits`` writes them to a file in `records/sixteen_bits/`.
-- `records()` gives those files, by what is said of them in a table: "Intel Xeon 2.50GHz".
+- `records()` gives those files, by what is said of them in a table: "AMD EPYC, with units".
 """
 
 from __future__ import annotations
 
 import json
-import timeit
 from collections.abc import Callable
 
 import torch
@@ -21,9 +20,7 @@ from course_utils.measure import timing
 
 FOLDER = ROOT / "records" / "sixteen_bits"
 COMMAND = "python3 course.py bench sixteen_bits"
-LONG_S = 0.25  # a call that takes longer is called few times: without 16-bit units a product takes 50 times as long
-FEW_ROUNDS = 3
-VARIANTS = {"fp32": (False, False), "autocast": (True, False), "with scaler": (True, True)}
+FEW_ROUNDS = 3  # where a call takes long: without 16-bit units a product takes up to 70 times as long
 
 
 def low_type(device: torch.device | str) -> torch.dtype:
@@ -106,15 +103,18 @@ def race(device: torch.device | str | None = None, *, rounds: int = 7) -> dict[s
     if device.type == "cpu" and torch.backends.mkldnn.is_available():
         races["product"]["fp32, oneDNN"] = product_by_onednn()
     for size, shape in sizes(device).items():
-        races[size] = {name: training_step(*shape, *on, device) for name, on in VARIANTS.items()}
-        if size != "large":  # what a scaler costs is asked once: without units a step takes a second
-            del races[size]["with scaler"]
+        races[size] = {
+            "fp32": training_step(*shape, False, False, device),
+            "autocast": training_step(*shape, True, False, device),
+        }
+        if size == "large":  # what a scaler costs is asked once: without units a step takes a second
+            races[size]["with scaler"] = training_step(*shape, True, True, device)
         if shape[0] < 1000:
             # Converts nothing in the step: tells the price of the conversions from that of the products.
             races[size]["stored"] = training_step(*shape, False, False, device, stored=low)
     found = {}
     for what, candidates in races.items():
-        times = _compare(candidates, rounds, device)
+        times = timing.compare(candidates, rounds=rounds, rounds_if_long=FEW_ROUNDS, device=device)
         found[what] = {}
         for name in list(candidates)[1:]:
             low_end, high_end = times.ratio_quartiles(name)
@@ -122,43 +122,43 @@ def race(device: torch.device | str | None = None, *, rounds: int = 7) -> dict[s
     return found
 
 
-def _compare(candidates: dict[str, Callable[[], object]], rounds: int, device: torch.device) -> timing.Comparison:
-    """`timing.compare`; where a call takes long, few calls of each in turn.
-
-    `timing.compare` calls a function twice or more before each sample, so that caches are warm. A call of a quarter of
-    a second leaves no cache as it found it, so those calls would only take a learner's minutes.
-    """
-    with runtime.threads(1):
-        if device.type != "cpu" or max(_seconds(fn) for fn in candidates.values()) < LONG_S:
-            return timing.compare(candidates, rounds=rounds, device=device)
-        samples: dict[str, list[float]] = {name: [] for name in candidates}
-        for _ in range(1 if runtime.quick() else min(rounds, FEW_ROUNDS)):
-            for name, fn in candidates.items():
-                samples[name].append(_seconds(fn))
-    return timing.Comparison(samples, 1, device.type)
-
-
-def _seconds(fn: Callable[[], object]) -> float:
-    return timeit.Timer(fn).timeit(number=1)
-
-
 def recorded(device: torch.device | str | None = None, *, rounds: int = 7) -> dict[str, object]:
     """The figures of `race` with what is needed to understand them: a record."""
     device = torch.device(device) if device else runtime.best_device()
+    return {**described(device), "command": COMMAND, "times_faster": race(device, rounds=rounds)}
+
+
+def described(device: torch.device | str) -> dict[str, object]:
+    """When and where: `runtime.provenance`, and the device, its name, its 16-bit type, and whether it has units."""
+    device = torch.device(device)
+    here = runtime.provenance()
     return {
-        **runtime.provenance(),
+        **here,
         "threads": 1,
         "device": device.type,
-        "chip": torch.cuda.get_device_name(device) if device.type == "cuda" else runtime.provenance()["cpu"],
+        "chip": torch.cuda.get_device_name(device) if device.type == "cuda" else here["cpu"],
         "type": str(low_type(device)).removeprefix("torch."),
         "units": runtime.has_fast_bf16(device),
-        "command": COMMAND,
-        "times_faster": race(device, rounds=rounds),
     }
 
 
+def kind(record: dict) -> str:
+    """What decides how fast a chip is in 16 bits: units or, on a CPU without, the library that PyTorch can call."""
+    if record["device"] == "cuda":
+        return "GPU"
+    if record["units"]:
+        return "with units"
+    flags = record["flags"]
+    return ("AVX-512, " if "avx512_f" in flags else "AVX2, " if "avx2" in flags else "") + "no units"
+
+
+def called(record: dict) -> str:
+    """What a record is called in a table: the chip and its kind."""
+    return f"{record['chip']}, {kind(record)}"
+
+
 def records() -> dict[str, dict]:
-    """The records that came with the course: chip -> what `recorded` gave there.
+    """The records that came with the course: what `called` says of a record -> what `recorded` gave there.
 
     Raises:
         FileNotFoundError: there is none.
@@ -166,4 +166,4 @@ def records() -> dict[str, dict]:
     found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))]
     if not found:
         raise FileNotFoundError(f"no record in {FOLDER}: make one with {command('bench', 'sixteen_bits')}")
-    return {record["chip"]: record for record in found}
+    return {called(record): record for record in found}

@@ -28,6 +28,7 @@ from torch.utils import benchmark
 from course_utils.runtime import best_device, judge_speed, quick, strict, threads
 from course_utils.show.tables import Table, si
 
+LONG_S = 0.25  # a call that takes longer leaves no cache as it found it: calls to warm up would only take minutes
 STEADY = 1.3  # third quartile over first, from which on a timing is too noisy to judge by
 ATTEMPTS = 3
 
@@ -218,6 +219,7 @@ def compare(
     *,
     rounds: int = 15,
     sample_seconds: float = 0.02,
+    rounds_if_long: int | None = None,
     n_threads: int = 1,
     device: torch.device | str | None = None,
 ) -> Comparison:
@@ -226,8 +228,9 @@ def compare(
     Each candidate is called until it is warm and a sample of it is long enough to time. Then every round
     takes one sample of each, in a new random order, so that a clock that drifts and a neighbour that
     leaves its data in the cache hit all candidates alike. Torch's timer calls a function twice or more, untimed,
-    before each sample, so caches are warm. A quick run (`runtime.quick`) takes one short round, and a test that judges
-    claims but not speed (`runtime.strict`) three at most: nobody reads its times.
+    before each sample, so caches are warm; a function that takes a quarter of a second is called once a sample
+    and no more. A quick run (`runtime.quick`) takes one short round, and a test that judges claims but not speed
+    (`runtime.strict`) three at most: nobody reads its times.
 
     Where speed is judged (`runtime.judge_speed`), the whole comparison is repeated while the quartiles of a candidate's
     times are a factor of 1.3 or more apart, up to three times in all.
@@ -236,6 +239,8 @@ def compare(
         candidates: name -> function without arguments; the first is the baseline.
         rounds: samples a candidate, 1 or more.
         sample_seconds: least length of one sample; short functions are called several times in it.
+        rounds_if_long: samples a candidate where a call of one of them takes a quarter of a second or longer, which it
+            does on a processor without the right units; None = rounds.
         n_threads: torch threads while measuring.
         device: where the functions work; None = the best device.
     Raises:
@@ -256,12 +261,18 @@ def compare(
     order = random.Random(0)  # its own generator: measuring must not change what a lesson draws
     with threads(n_threads):
         gc.collect()
-        calls = {name: _calls_a_sample(timers[name], sample_seconds) for name in names}
+        long = {name for name, fn in candidates.items() if _seconds(fn, device) >= LONG_S}
+        if long and rounds_if_long is not None:
+            rounds = min(rounds, rounds_if_long)
+        calls = {name: _calls_a_sample(timers[name], sample_seconds) for name in names if name not in long}
         for _ in range(ATTEMPTS if judge_speed() else 1):
             samples: dict[str, list[float]] = {name: [] for name in names}
             for _ in range(rounds):
                 for name in order.sample(names, len(names)):
-                    samples[name].append(timers[name].timeit(calls[name]).median)
+                    took = (
+                        _seconds(candidates[name], device) if name in long else timers[name].timeit(calls[name]).median
+                    )
+                    samples[name].append(took)
             comparison = Comparison(samples, n_threads, device.type)
             noisy = [name for name in names if _is_noisy(samples[name])]
             if not noisy:
@@ -283,6 +294,15 @@ def _too_noisy(comparison: Comparison, name: str) -> str:
         f"(below {STEADY} is wanted), in the last of {ATTEMPTS} attempts. Other programs take the processor: close "
         "them, wait until the machine is idle, and measure again."
     )
+
+
+def _seconds(fn: Callable[[], object], device: torch.device) -> float:
+    """Seconds of one call."""
+    synchronise(device)
+    start = time.perf_counter()
+    fn()
+    synchronise(device)
+    return time.perf_counter() - start
 
 
 def _calls_a_sample(timer: benchmark.Timer, seconds: float) -> int:

@@ -451,13 +451,12 @@ times = sixteen_bits.race(device)  # seven rounds (three, where one call takes l
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Shows product and addition on this device, and beside it records of processors of other kinds.
-chip = torch.cuda.get_device_name() if device.type == "cuda" else runtime.provenance()["cpu"]
 of_operations = [
     ["product, 16 bits", "product", "16 bits"],
     ["product, fp32 by oneDNN", "product", "fp32, oneDNN"],
     ["addition, 16 bits", "addition", "16 bits"],
 ]
-show.side_by_side(times, chip, units, sixteen_bits.records(), of_operations)
+show.side_by_side(times, device, sixteen_bits.records(), of_operations)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **With 16-bit units the product is about twice as fast, or a little more. Without them it takes five times as long on one processor (0.21), and some seventy times on another. The addition gains less than twice.**
@@ -491,7 +490,7 @@ show.side_by_side(times, chip, units, sixteen_bits.records(), of_operations)
 of_steps = [[size, size, "autocast"] for size in sixteen_bits.sizes(device)]
 of_steps.insert(1, ["large, with scaler", "large", "with scaler"])
 of_steps.append(["batch 16, stored in 16 bits, no autocast", "narrow, batch 16", "stored"])
-show.side_by_side(times, chip, units, sixteen_bits.records(), of_steps)
+show.side_by_side(times, device, sixteen_bits.records(), of_steps)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The narrow network at batch 16 gains least: it takes longer than in fp32 (0.60). A large step is 1.7 times as fast.**

@@ -8,8 +8,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from course_utils import runtime
-from course_utils.measure import timing
+from course_utils.measure import sixteen_bits, timing
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table
 
@@ -77,28 +76,19 @@ def _told(three, spread):
     return f"{median} ({low}–{high})" if spread else median
 
 
-def _kind(units, flags):
-    """What decides how fast a chip is in 16 bits: units for bf16 or, without them, which library PyTorch can call."""
-    if units:
-        return "with units"
-    return ("AVX-512, " if "avx512_f" in flags else "AVX2, " if "avx2" in flags else "") + "no units"
-
-
-def side_by_side(found, chip, units, records, rows):
+def side_by_side(found, device, records, rows):
     """How many times faster 16 bits are, here and on chips of other kinds, from their records.
 
     Args:
         found: what `sixteen_bits.race` gave here.
-        chip: what this device is called.
-        units: whether this device has 16-bit units.
+        device: where it was measured.
         records: what `sixteen_bits.records` gives.
         rows: (name in the table, what was timed, variant) for each row.
     """
-    kind = _kind(units, runtime.provenance()["flags"])
-    columns = {f"{chip}, {kind}": found}
-    for name, record in records.items():
-        if (other := _kind(record["units"], record["flags"])) != kind:
-            columns[f"{name}, {other}"] = record["times_faster"]
+    here = sixteen_bits.described(device)
+    kind = sixteen_bits.kind(here)
+    columns = {f"{sixteen_bits.called(here)} (this run)": found}
+    columns |= {name: of["times_faster"] for name, of in records.items() if sixteen_bits.kind(of) != kind}
     table = []
     for words, what, variant in rows:
         cells = [of.get(what, {}).get(variant) for of in columns.values()]

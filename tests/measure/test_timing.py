@@ -186,6 +186,26 @@ def test_a_test_takes_few_rounds_unless_it_judges_speed(monkeypatch, judged, rou
     assert len(timing.compare({"a": lambda: None}, rounds=9, device="cpu").samples["a"]) == rounds
 
 
+@pytest.mark.parametrize(("seconds", "calls"), [(1.0, 4), (0.001, 22)])
+def test_what_takes_long_is_called_few_times(monkeypatch, seconds, calls):
+    """Without 16-bit units a step takes seconds; a learner should not wait for minutes."""
+    made = []
+    monkeypatch.setattr(timing, "_seconds", lambda fn, device: fn() or seconds)
+    candidates = {"short": lambda: None, "other": lambda: made.append(0)}
+    found = timing.compare(candidates, rounds=7, rounds_if_long=3, sample_seconds=0.0, device="cpu")
+    assert len(made) == calls if seconds > timing.LONG_S else len(made) >= calls
+    assert len(found.samples["other"]) == (3 if seconds > timing.LONG_S else 7)
+
+
+def test_only_what_takes_long_goes_without_warming_up(monkeypatch):
+    monkeypatch.setattr(timing, "_seconds", lambda fn, device: (fn(), 1.0 if fn is candidates["long"] else 0.001)[1])
+    made = {"short": 0, "long": 0}
+    candidates = {name: lambda name=name: made.update({name: made[name] + 1}) for name in made}
+    found = timing.compare(candidates, rounds=5, sample_seconds=0.0, device="cpu")
+    assert made["long"] == 1 + 5 and made["short"] >= 1 + 3 * 5
+    assert all(len(samples) == 5 for samples in found.samples.values())
+
+
 def test_threads_refuses_none():
     with pytest.raises(ValueError, match="1 or more"), runtime.threads(0):
         pass

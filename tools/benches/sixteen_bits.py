@@ -17,7 +17,7 @@ def main(argv):
         "--json",
         metavar="FILE",
         type=Path,
-        help="write the record to FILE (default: a file named after the processor in records/sixteen_bits/)",
+        help="write the record to FILE (default: a file named after the chip in records/sixteen_bits/)",
     )
     args = parser.parse_args(argv)
     record = sixteen_bits.recorded(rounds=args.rounds)
@@ -26,15 +26,14 @@ def main(argv):
         for what, of_kind in record["times_faster"].items()
         for name, (low, median, high) in of_kind.items()
     ]
-    units = "with" if record["units"] else "without"
     print(
         Table(
             ["", "variant", "times faster", "quartiles"],
             rows,
-            caption=f"{record['chip']}, {units} 16-bit units, one thread",
+            caption=f"{sixteen_bits.called(record)}, one thread",
         )
     )
-    path = args.json or sixteen_bits.FOLDER / f"{slug(record['chip'])}.json"
+    path = args.json or sixteen_bits.FOLDER / f"{slug(sixteen_bits.called(record))}.json"
     write_whole(path, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     print(f"Written to {path}.")
     return 0
