@@ -92,7 +92,7 @@ for on in (False, True):
 print(f"peak under autocast over that in fp32: {peaks[True] / peaks[False]:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Under autocast this step needs more memory (C), about a tenth more in the run on this page.**
+# **Under autocast this step needs more memory (C), 15 % more in the run on this page.**
 #
 # <!-- page -->
 #
@@ -459,17 +459,17 @@ of_operations = [
 show.side_by_side(times, device, sixteen_bits.records(), of_operations)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With 16-bit units the product is about twice as fast, or a little more. Without them it takes five times as long on one processor (0.21), and some seventy times on another. The addition gains less than twice.**
+# **With 16-bit units the product is more than twice as fast, and four times on the GPU. Without them it takes more than four times as long on one processor (0.23), and some sixty times on another. The addition gains less than twice.**
 #
 # <!-- page -->
 #
-# The addition moves half the bytes on all three processors, and gains on all. Its gain stays below two, so the bytes are not all that takes time.
+# The addition moves half the bytes on every chip, and gains on every one. Its gain stays below two, so the bytes are not all that takes time.
 #
-# With units, divide the first row by the second, and you have the gain over the *better* fp32 product, about 2.0. That is what an instruction with twice as many pairs can give.
+# For the processor with units, divide the first row by the second, and you have the gain over the *better* fp32 product, about 2.0. That is what an instruction with twice as many pairs can give.
 #
 # Without units the library decides. On processors with AVX-512 PyTorch calls oneDNN, which probably converts every number before it multiplies. With AVX2 alone PyTorch does not call oneDNN for bf16 (run with `ONEDNN_VERBOSE=1`, its log names no bf16 product), but a slow routine of its own.
 #
-# We have measured no GPU. PyTorch's recipe reports 2 to 3 times on Volta, Turing and Ampere, and "modest" gains on GPUs without such units ([amp_recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html)).
+# The last column is a data-centre GPU, an NVIDIA H100, with fp16 in place of bf16. Its product gains four times, and the addition nearly reaches the two that half the bytes allow. A product of this size does not fill such a GPU; the large step of the next table, which is larger there, gains nine times. PyTorch's recipe reports 2 to 3 times on the older Volta, Turing and Ampere, and "modest" gains on GPUs without such units ([amp_recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html)).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A whole training step
@@ -499,9 +499,11 @@ show.side_by_side(times, device, sixteen_bits.records(), of_steps)
 #
 # (On a GPU *large* is 4,096 wide, with a batch of 4,096.) Each row compares with fp32 as PyTorch computes it. On the processor with units oneDNN makes the fp32 product 1.14 times as fast as that, as the first table of this section shows. So a part of the gain of a large step is probably a slow fp32 product.
 #
-# Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. The two rows of autocast on the narrow network differ in the batch alone, so it is the batch that decides. But the conversions are the smaller part of the lost time, as the last row of the table shows. It is a control: a network that is *stored* in 16 bits converts nothing, and at batch 16 it is slower than fp32 as well. Probably the library for 16 bits takes longer than that for fp32 at so small a product.
+# Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. The two rows of autocast on the narrow network differ in the batch alone, so it is the batch that decides. But on the processors the conversions are the smaller part of the lost time, as the last row of the table shows. It is a control: a network that is *stored* in 16 bits converts nothing, and at batch 16 it is slower there than fp32 as well. Probably the library for 16 bits takes longer than that for fp32 at so small a product.
 #
-# The odd size gains more than the large one, probably because fp32 is slow at it; older GPUs wanted multiples of 8. Without units every size is slower. The scaler costs a pass over all gradients, which is too little to be seen beside the products of a large step.
+# On the processor with units the odd size gains more than the large one, probably because fp32 is slow at it. On the GPU it gains far less (2.42 against 9.48): its 16-bit units work best on multiples of 8. Without units every size is slower. The scaler costs a pass over all gradients. On a processor that is too little to be seen beside the products of a large step. On the GPU the products take so little time that the step becomes a seventh longer.
+#
+# On the GPU the narrow network loses at either batch, and it does not lose where it is stored in 16 bits. There the calls that convert are probably the price, however large the batch is.
 #
 # So time a step of *your* network both ways on *your* chip.
 
@@ -617,7 +619,7 @@ Table(
 #
 # In that row the loss is still computed in fp32. By hand: 5⅜ units less ½ is 4⅞, and $4⅞ / 5¼ = 0.929$. The loss, its fp32 copy of the output and its room for squares, is the larger part of the price: a loss in 16 bits brings the ratio to about 0.83. But a loss in 16 bits is an experiment and no advice, because a mean over many numbers loses digits. The input in 16 bits changes nothing in the computation, since the first layer would round it anyway. So hand your data over in 16 bits where you can.
 #
-# The last row is another control: with 10 outputs, as a classifier has, output and loss are small in both runs, and three layers save more than a quarter. So the 1.02 belongs to a wide output, and not to three layers.
+# The last row is another control: with 10 outputs, as a classifier has, output and loss are small in both runs, and three layers save a fifth. (On a processor with AVX2 alone they saved a third; probably its routine for 16-bit products needs less room for itself.) So the 1.02 belongs to a wide output, and not to three layers.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
@@ -902,7 +904,7 @@ show.shares(curves)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **Later: at batch = width the network of 12 layers still needs slightly more than fp32. It saves at twice the width, and more at four times.**
 #
-# One layer alone breaks even at batch = width, and the whole network must also pay for the input's copy and for the loss. With 10 outputs the end costs next to nothing, and three layers save already at batch = width. With 256 outputs three layers do not save even at four times the width (section 6). Below that the peak lies elsewhere: at the end of the backward pass, where all gradients of weights are alive, in fp32 in both runs. There autocast saves nothing, and adds the 16-bit form of the gradient that is just being made. That is the answer to section 1.
+# One layer alone breaks even at batch = width, and the whole network must also pay for the input's copy and for the loss. With 10 outputs the end costs next to nothing, so three layers break even at batch = width and save at twice the width. (On a processor with AVX2 alone they saved at batch = width already.) With 256 outputs three layers do not save even at four times the width (section 6). Below that the peak lies elsewhere: at the end of the backward pass, where all gradients of weights are alive, in fp32 in both runs. There autocast saves nothing, and adds the 16-bit form of the gradient that is just being made. That is the answer to section 1.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What is alive at a peak?
@@ -923,7 +925,7 @@ show.stacks(alive)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **At batch 32 both stacks are gradients of weights in fp32. At batch 1,024 activations fill most of both; under autocast the hidden ones take half the bytes.**
 #
-# At batch 32 the peak lies at the end of the backward pass. All gradients of weights are there in fp32; the 16-bit copies of the weights are gone by then. *Inside the call* is what the operation at the peak uses itself: under autocast it makes the last gradient in 16 bits, or casts it.
+# At batch 32 the peak lies at the end of the backward pass. All gradients of weights are there in fp32; the 16-bit copies of the weights are gone by then. *Inside the call* is what the operation at the peak uses itself: under autocast it makes the last gradient in 16 bits, or casts it. In the run on this page that takes 0.4 MB, as much as this gradient in 16 bits and in fp32 together. Either the fp32 form is being made, or the routine for the product keeps its sums in fp32 until they are complete.
 #
 # At batch 1,024 the peak lies where most activations live. In fp32 that is the first steps of the backward pass, where one gradient of a weight exists already. Under autocast it is the loss. The price is visible as well: the copies of the weights, one fp32 activation, and two units inside the call of the loss. *Other shapes* is mostly the loss, whose single number keeps the room of all its squares.
 

@@ -421,11 +421,11 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The copy with 8 bits and the baseline disagree on fewer than 50 of the 10,000 images (A): in runs for this lesson, won and lost together were 3 or 4.**
+# **The copy with 8 bits and the baseline disagree on fewer than 50 of the 10,000 images (A): in runs for this lesson, won and lost together were 3 to 8.**
 #
 # <!-- page -->
 #
-# The copy with 8 bits is nearly the same network. The sibling has nearly the same accuracy as the baseline, and yet it disagrees on many more images than that copy, about a hundred in the run on this page. It started from other weights and saw the images in another order. The baseline has 98.36 % of 10,000 right, so it failed on 164 images. The sibling won 48 of these, so both failed on the other 116, and the sibling alone failed on the 54 that it lost. So about two thirds of the sibling's errors are errors of both. The copy with 3 bits lost many images and won few.
+# The copy with 8 bits is nearly the same network. The sibling has nearly the same accuracy as the baseline, and yet it disagrees on many more images than that copy, about a hundred in the run on this page. It started from other weights and saw the images in another order. The baseline has 98.36 % of 10,000 right, so it failed on 164 images. The sibling won 48 of these, so both failed on the other 116, and the sibling alone failed on the 50 that it lost. So 116 of the sibling's 166 errors, seven tenths, are errors of both. The copy with 3 bits lost many images and won few.
 #
 # So the same accuracy can hide two networks that are nearly the same, or two that differ in about a third of their failures. A lead of ten images means much in the first case and little in the second, as the next test shows.
 
@@ -479,8 +479,8 @@ for won, lost in ((10, 0), (14, 4), (4, 4), (4, 1)):
 # **Predict.** Which opponents differ from the baseline by more than luck, with p below 0.05: **A** none, **B** the copy with 3 bits, **C** both copies, **D** all three?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Write won : lost on the board, from the table of two slides ago: 48 : 54, 1 : 3, 35 : 219. Hands for A to D. "Where is the dashed line, among the bars or outside?" Let the room read one panel after the other: in the first two 62 of 100 trials are orange (p = 0.62),
-# in the third none that one can see. Then: "Twelve images more for the sibling, or for the copy with 8 bits: which would be a finding?" The sibling would have 60 : 54, p = 0.64, luck; the copy 13 : 3, p = 0.02, a finding.
+# *For the lecturer, 2 min.* Write won : lost on the board, from the table of two slides ago: 48 : 50, 4 : 4, 39 : 278. Hands for A to D. "Where is the dashed line, among the bars or outside?" Let the room read one panel after the other: in the first nearly all trials are orange (p = 0.92), in the second all of them (p = 1),
+# in the third none that one can see. Then: "Twelve images more for the sibling, or for the copy with 8 bits: which would be a finding?" The sibling would have 60 : 50, p = 0.39, luck; the copy 16 : 4, p = 0.01, a finding.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws how fair coins would fall, beside what each opponent won.
@@ -491,7 +491,7 @@ show.coins(duels, sign_test)
 #
 # <!-- page -->
 #
-# In the run on this page the dashed lines of the sibling and of the copy with 8 bits stand among the bars that coins often reach, because the sibling won about as many images as it lost, and the few disagreements of the copy say nothing. The copy with 3 bits stands far outside. (On your machine a few images may differ.)
+# In the run on this page the dashed lines of the sibling and of the copy with 8 bits stand among the bars that coins often reach, because the sibling won about as many images as it lost, and the copy exactly as many. The copy with 3 bits stands far outside. (On your machine a few images may differ.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### "As good as before"
@@ -559,7 +559,7 @@ show.speed_of(raced)
 #
 # <!-- page -->
 #
-# In runs for this lesson it was 1.4 to 1.8 times as fast. What differs is what PyTorch does *around* the arithmetic. The first way notes for each operation how its gradient would be computed. The second way does not. The third also skips the bookkeeping of the layer objects (the modules), and writes the results of the ReLU over its inputs in place of making new tensors. A network this small, with one digit at a time, spends much of its time on such things. (Nor is the third way the fastest, because in a trial the same arithmetic in NumPy took about half of its time. So a "best" baseline is the best that somebody has looked for. Say which ways you tried.) With 1,000 digits at once the three ways were within five per cent of each other in a trial, because there the arithmetic takes nearly all the time.
+# In runs for this lesson it was 1.4 to 1.8 times as fast. What differs is what PyTorch does *around* the arithmetic. The first way notes for each operation how its gradient would be computed. The second way does not. The third also skips the bookkeeping of the layer objects (the modules), and writes the results of the ReLU over its inputs in place of making new tensors. A network this small, with one digit at a time, spends much of its time on such things. (Nor is the third way the fastest, because in a trial the same arithmetic in NumPy took about half of its time. So a "best" baseline is the best that somebody has looked for. Say which ways you tried.) In the run on this page the quartiles of the second way reach from 0.95 to 1.15, so that run does not show whether it is faster than the first. With 1,000 digits at once the three ways were within five per cent of each other in a trial, because there the arithmetic takes nearly all the time.
 #
 # Suppose that the first way takes 0.070 ms and the third 0.046 ms, and that a new technique, which happens to remove this overhead as well, needs 0.040 ms. Its author compares it with the first bar and reports 0.070 / 0.040 = 1.75 times as fast. Compared with the third way, the technique is 0.046 / 0.040 = 1.15 times as fast. Only this factor of 1.15 is due to the technique; the rest could be had without it.
 #
@@ -791,7 +791,7 @@ for name, (won, lost) in duels.items():
 Table(["opponent", "difference, points", "two standard errors, paired", "as if unpaired"], rows)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# On each image the difference is 1 (won), −1 (lost) or 0. Its variance is the share of the disagreements, less the square of the mean; where the two networks are about equally good, that is the $\sqrt m / n$ above. In the run on this page the paired error of the copy with 8 bits is about a tenth of the unpaired one (a rough figure for so few disagreements), that of the sibling is about half of it, and for 3 bits the difference is far outside both. The fewer the disagreements, the smaller the paired error. The unpaired error does not depend on the disagreements, because its formula contains only the two accuracies: it is the same for the sibling and for 8 bits, whose accuracies are nearly alike, and larger for 3 bits, whose accuracy is lower.
+# On each image the difference is 1 (won), −1 (lost) or 0. Its variance is the share of the disagreements, less the square of the mean; where the two networks are about equally good, that is the $\sqrt m / n$ above. In the run on this page the paired error of the copy with 8 bits is about a sixth of the unpaired one (a rough figure for so few disagreements), that of the sibling is about half of it, and for 3 bits the difference is far outside both. The fewer the disagreements, the smaller the paired error. The unpaired error does not depend on the disagreements, because its formula contains only the two accuracies: it is the same for the sibling and for 8 bits, whose accuracies are nearly alike, and larger for 3 bits, whose accuracy is lower.
 #
 # ### Few losses
 #

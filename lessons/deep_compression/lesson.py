@@ -340,7 +340,7 @@ show.by_bits(errors, right, history[-1][2])
 #
 # <!-- page -->
 #
-# The columns of the error show the first half of the reason. With half as many even values the distance between neighbours is about twice as large, and the square of an error about four times. (With k-means it is about three times; why was not looked into.) The accuracy shows the second half. From 6 bits to 3 the accuracies of k-means differ by a few digits of 10,000, up or down, so no order can be read from them.
+# The columns of the error show the first half of the reason. With half as many even values the distance between neighbours is about twice as large, and the square of an error about four times. (With k-means it is about three times; why was not looked into.) The accuracy shows the second half. With k-means the accuracies from 6 bits to 4 differ by nine digits of 10,000 in the run on this page, so no order can be read from them. With 3 bits 24 digits are lost, half as many as the last step costs.
 #
 # Is k-means worth its rounds? The columns *even* come from the same code with `rounds=0`, which leaves the centroids evenly spaced. At the same number of bits k-means makes the error smaller in each row. In accuracy that counts where the error is large. Do not read the columns as "k-means against integers", because an even grid that leaves out the few largest weights does better than this one (*Deeper* has figures).
 #
@@ -450,7 +450,7 @@ def what_won_solution(right):
 # **Predict.** Each at its own best rate, what fraction of the gain do the *biases alone* win: **A** hardly any, **B** about half, **C** nearly all? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; most say A or B. Click; the answer is C. Read the table by rows, each at its best, against 97.63: the biases gain 0.26, the values 0.22, both 0.27. Only after that by columns: what would each column alone have said? The first: the biases win two thirds (0.18 of 0.27). The last: the biases win more than both together (0.26 against 0.18). So one rate for all would have told a story, and each column another one. All three gains are below the one point of the exercise's rule; say why the lesson still reads them: the same network, the same order of the digits, and no claim about others. 26 and 27 digits of 10,000 cannot be told apart; what stays is that a gain does not show that the values had to move.
+# *For the lecturer, 3 min.* Vote; most say A or B. Click; the answer is C. Read the table by rows, each at its best, against 97.47: the biases gain 0.43, the values 0.34, both 0.47. Only after that by columns: what would each column alone have said? The first: the biases win three quarters (0.36 of 0.47). The last: the biases win a little more than both together (0.39 against 0.37). So one rate for all would have told a story, and each column another one. All three gains are below the one point of the exercise's rule; say why the lesson still reads them: the same network, the same order of the digits, and no claim about others. 43 and 47 digits of 10,000 cannot be told apart; what stays is that a gain does not show that the values had to move.
 
 # %% slideshow={"slide_type": "skip"}
 RATES = (0.001, 0.003, 0.01)
@@ -472,7 +472,7 @@ show.won_back(won, before)
 #
 # <!-- page -->
 #
-# In the run on this page training both won 0.27 points, the biases alone 0.26 and the values alone 0.22, each at the best of three rates. These are 27, 26 and 22 digits of 10,000, so the three cannot be told apart. But the table does show that a gain in accuracy is no evidence that the *values* had to move. (*Deeper* works out what a bias can repair.) Now read the first column alone. There the biases seem to win only two thirds, and 9 digits make the difference. Their own best rate is ten times as large.
+# In the run on this page training both won 0.47 points, the biases alone 0.43 and the values alone 0.34, each at the best of three rates. These are 47, 43 and 34 digits of 10,000, too close together to be told apart. But the table does show that a gain in accuracy is no evidence that the *values* had to move. (*Deeper* works out what a bias can repair.) Now read the first column alone. There the biases seem to win only three quarters, and 11 digits make the difference. Their own best rate is three times as large. (In an earlier run, on another processor, it was ten times as large, and the first column gave them two thirds.)
 #
 # The rule of the exercise would even say "nothing", since the gain is below a point. Where it stops being true: this is one network and one order of the digits, and the best rates were read off the test images, for all arms alike. A network that loses more in the sharing may need its values. We go on with 4 bits, where there is hardly anything to win back, and train both at the smallest rate.
 
@@ -668,7 +668,7 @@ size = {name: sum(parts.values()) for name, (parts, _) in stages.items()}
 # **Predict.** What takes most of the coded file: **A** the values, **B** the places, **C** all the rest (biases, codebooks, lengths of words, shapes)? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote, then click; the answer is B. Walk from bar to bar on the left, and let the room say what each step left out. Pruned, 10 times: the zeros, and not 12 times, since the places came in. Shared, 37 times: the digits of the weights. Coded, 45 times: the long words of frequent symbols. So the last step saves least, a sixth of what was left: count the votes. Then the right: blue are the places, orange the values, green the biases. "Forty-five times of what?" Of floats of 32 bits, on the disk; in memory the network is unpacked, and as large as before.
+# *For the lecturer, 2.5 min.* Vote, then click; the answer is B. Walk from bar to bar on the left, and let the room say what each step left out. Pruned, 10 times: the zeros, and not 12 times, since the places came in. Shared, 37 times: the digits of the weights. Coded, 44 times: the long words of frequent symbols. So the last step saves least, a sixth of what was left: count the votes. Then the right: blue are the places, orange the values, green the biases. "Forty-four times of what?" Of floats of 32 bits, on the disk; in memory the network is unpacked, and as large as before.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the four files, and writes their rows of the ledger.
@@ -791,9 +791,9 @@ rival_behind = rival_rows["compressed"][1] - best_rival
 show.rivals(rival_rows)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **The rival is more than half a point behind (C): in the run on this page its better rate gave 97.39 %, and the compressed network has 98.12 %.** But its file is much smaller as well, so this table does not decide who is better at equal bytes.
+# **The rival is more than half a point behind (C): in the run on this page its better rate gave 97.36 %, and the compressed network has 98.11 %.** But its file is much smaller as well, so this table does not decide who is better at equal bytes.
 #
-# The rival stores nothing but values. That is its advantage, because half of the compressed file consists of places. So 33,000 weights fit into 13.5 kB, while the compressed network needs 23.9 kB for 22,000. Measured by its ratio alone the rival would win with 79 times against 45, and the 73 digits of 10,000 that it gets wrong in addition would not be mentioned. A ratio without an accuracy says little. A rival of the same 24 kB has layers of about 70 and 30 units. In a trial with 71 and 30 its files had 24.4 and 23.3 kB at the two rates, with 97.50 and 97.55 % right, so at equal bytes the compressed network is more than half a point ahead. Whoever wants to repeat this changes one number in the cell above; over several seeds it is a project idea, because this is one network for each row.
+# The rival stores nothing but values. That is its advantage, because half of the compressed file consists of places. So 33,000 weights fit into 13.5 kB, while the compressed network needs 24.0 kB for 22,000. Measured by its ratio alone the rival would win with 79 times against 44, and the 75 digits of 10,000 that it gets wrong in addition would not be mentioned. A ratio without an accuracy says little. A rival of the same 24 kB has layers of about 70 and 30 units. In a trial with 71 and 30 its files had 24.4 and 23.3 kB at the two rates, with 97.50 and 97.55 % right, so at equal bytes the compressed network is more than half a point ahead. Whoever wants to repeat this changes one number in the cell above; over several seeds it is a project idea, because this is one network for each row.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Is our own coding worth the trouble?
@@ -826,7 +826,7 @@ show.under_compressors(forms, squeezed)
 #
 # So the work was in the pruning and in the sharing, and not in the code. The first row shows it from another side: these are floats again, of 4 bytes each, as in section 1. But now most of them are 0 and the others have one of 16 values, so bytes come again, and xz brings the file down to less than twice ours. Fixed words are already little more than half as long as one byte a symbol, and a compressor finds less in them, probably because symbols of 4 and 5 bits do not end where bytes end. From the fixed words xz makes a slightly longer file than from one byte a symbol, and gzip a slightly shorter one.
 #
-# Of Huffman's words themselves a compressor removes hardly 1 %, as the last row shows. In practice: prune and share, write one byte for each symbol, and let xz do the coding. With gzip, which many systems have, the same symbols take an eighth more than ours.
+# Of Huffman's words themselves a compressor removes about 1 %, as the last row shows. In practice: prune and share, write one byte for each symbol, and let xz do the coding. With gzip, which many systems have, the same symbols take an eighth more than ours.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What multiplies, and what does not?
@@ -876,7 +876,7 @@ for bits in (6, 5, 4):
 show.more_or_fewer_bits(other_bits, len(plain))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With 6 bits this network stays under forty times, with 5 it is just above, and with 4 it has room. In accuracy the rows hardly differ, so nothing speaks for 6 bits here. The difference from the paper lies in the lengths of the words: its table 2 gives 4.3 or 4.4 bits for a coded value of each layer (and 5.1 in the row of the total), and ours have a little over 5 with 6 bits. Perhaps its values are used less evenly. Its published figures do not say so, and we have not looked into it. Its coding saves a fifth of the file (from 3.1 to 2.49 % of the dense network; its table 2), and ours a sixth.
+# With 6 bits this network stays under forty times, with 5 it is just above, and with 4 it has room. In accuracy the rows differ by nine digits of 10,000 at most, which is too little to speak for 6 bits here. The difference from the paper lies in the lengths of the words: its table 2 gives 4.3 or 4.4 bits for a coded value of each layer (and 5.1 in the row of the total), and ours have a little over 5 with 6 bits. Perhaps its values are used less evenly. Its published figures do not say so, and we have not looked into it. Its coding saves a fifth of the file (from 3.1 to 2.49 % of the dense network; its table 2), and ours a sixth.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Where do the values stand?
@@ -889,7 +889,7 @@ books = [linear_layers(net)[0].weight.detach().unique() for net in (just_shared[
 show.values_and_weights(fc1_line, *books)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The weights stand in two humps, because the cut removed those near 0, and the few in the valley have moved there in the training after it. The values are denser where more weights are, and the outermost ones serve few weights. So some of the 16 values are used often and others seldom, and with fixed words each use costs 4 bits. That is the unevenness from which Huffman coding makes its 0.4 bits.
+# The weights stand in two humps, because the cut removed those near 0, and the few in the valley have moved there in the training after it. The values are denser where more weights are, and the outermost ones serve few weights. So some of the 16 values are used often and others seldom, and with fixed words each use costs 4 bits. That is the unevenness from which Huffman coding makes its 0.3 bits.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What can a bias repair?
@@ -901,7 +901,7 @@ show.values_and_weights(fc1_line, *books)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What trials say of sections 1 to 4
 #
-# These figures come from trials with the network of this page and from counts by hand, and no cell here computes them.
+# These figures come from trials with the network of an earlier run of this page, on another processor, whose figures differ a little from those above, and from counts by hand. No cell here computes them.
 #
 # **Values.** 99.7 % of the weights of the dense fc1 have a value of their own. Their last two bytes alone have to repeat, because two bytes have only 65,536 values and fc1 has 235,200 weights.
 #

@@ -491,7 +491,7 @@ show.arms_table(at_end, curves, len(test_x))
 #
 # Softness without a teacher (*smoothed*) wins little or nothing, and neither does what is true of the whole class (*class mean*). The answer for another image of the same class is worse than no teacher at all at this learning rate. Only when the row of numbers belongs to the image does it teach much.
 #
-# Were the others only trained too long? The last column lets each arm stop where it makes the fewest errors on the held-out images. Some of them gain from that, *shuffled* most of all, and none comes near.
+# Were the others only trained too long? The last column lets each arm stop where it makes the fewest errors on the held-out images. Some of them gain from that, *another image* most of all, and none comes near.
 #
 # Now be careful. Two of these controls, *shuffled* and *another image*, do two things at once. They take the teacher's knowledge away, and they put something false in its place: "this two looks like a four". So if they teach badly, that may be because they lie, and not because something is missing. A better control takes away and puts nothing in. You will build one in Exercise 1. Its result is not the one that this table suggests.
 
@@ -547,7 +547,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Hardly anything on the same 1,000 images: about a seventh of what the first teacher won, in the run on this page. With answers for all 50,000 it is about a quarter.** What crossed over in section 4 is probably mostly what the teacher learned from the *other* 49,000 images.
+# **Hardly anything on the same 1,000 images: about a seventh of what the first teacher won, in the run on this page. With answers for all 50,000 it is a little more than a quarter.** What crossed over in section 4 is probably mostly what the teacher learned from the *other* 49,000 images.
 #
 # <!-- page -->
 #
@@ -667,7 +667,7 @@ def what_taught_solution(errors):
 # **Predict.** Which of the four conclusions fits: nothing, sureness, classes, or both? And what would you conclude from the lowest rate alone?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote for one of the four words; after section 4 many will say "classes". After the click let the room read the lowest point of each line first: *even* lies a third of the way down from labels to soft, and the names of the other classes earn the rest. Then the left end alone: three points within 100 errors, and the word would be "nothing". So why did *shuffled* look worthless in section 4? It keeps the sureness, but its false names undid what that had won. Three students of each kind are few; the claim rests on bands that do not touch.
+# *For the lecturer, 2.5 min.* Vote for one of the four words; after section 4 many will say "classes". After the click let the room read the lowest point of each line first: *even* lies about four tenths of the way down from labels to soft, and the names of the other classes earn the rest. Then the left end alone: three points within 100 errors, and the word would be "nothing". So why did *shuffled* look worthless in section 4? It keeps the sureness, but its false names undid what that had won. Three students of each kind are few; the claim rests on bands that do not touch.
 
 # %% slideshow={"slide_type": "skip"}
 highest = soft.amax(1, keepdim=True)
@@ -682,7 +682,7 @@ best = {kind: min(statistics.mean(by_rate[rate][kind]) for rate in by_rate) for 
 show.errors_by_rate(by_rate)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Both: how sure the teacher is of each image earns about a third of the gain in the run on this page, and which other classes it names earns the rest. At the lowest rate alone you would say "nothing".**
+# **Both: how sure the teacher is of each image earns about four tenths of the gain in the run on this page, and which other classes it names earns the rest. At the lowest rate alone you would say "nothing".**
 #
 # <!-- page -->
 #
@@ -709,7 +709,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Look at *another image*: at 0.01 its students make about a quarter more errors than students of labels, at 0.003 hardly more. So "the answer for another image does harm" was a sentence about a learning rate, too. Probably a small rate follows a contradiction less closely: two threes with exchanged rows are averaged, and what is left comes nearer to the *class mean*. (We have not tested that.) *Shuffled* and *class mean* gain a little at 0.003. None comes near *even* and *soft*. (At 0.001, in a trial, label smoothing was at its best, some 5 % below labels; the other three had more errors than labels.) The conclusion of section 4 stands: no control comes near. The order among the controls does not.
+# Look at *another image*: at 0.01 its students make about a quarter more errors than students of labels, at 0.003 only a few per cent more. So "the answer for another image does harm" was a sentence about a learning rate, too. Probably a small rate follows a contradiction less closely: two threes with exchanged rows are averaged, and what is left comes nearer to the *class mean*. (We have not tested that.) *Shuffled* and *class mean* gain a little at 0.003. None comes near *even* and *soft*. (At 0.001, in a trial, label smoothing was at its best, some 5 % below labels; the other three had more errors than labels.) The conclusion of section 4 stands: no control comes near. The order among the controls does not.
 #
 # ### How many other classes must the teacher name?
 #

@@ -214,7 +214,7 @@ wide_call = show.microseconds(  # the fastest of 30 samples of each
 show.way_of_a_call(128, 768, 3072, wide_call)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **The rest takes the longest by far: in this wide layer the search and the rounding are one or two per cent of the call.**
+# **The rest takes the longest by far: in this wide layer the search and the rounding together are a few per cent of the call.**
 #
 # <!-- page -->
 #
@@ -244,13 +244,13 @@ best_name = max((n for n in baselines.samples if n.startswith("fp32")), key=base
 show.baselines_table(baselines, best_name)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Most of the speed-up is left on the processor of this page, and less on another one: over the best fp32, int8 was 1.8 to 3.1 times as fast on those that we tried.**
+# **Nearly all of the speed-up is left on the processor of this page, and less on others: over the best fp32, int8 was 1.8 to 3.1 times as fast on those that we tried.**
 #
 # <!-- page -->
 #
-# The second column is the honest one, because the gap between the two columns is what has nothing to do with 8 bits. On the processor of this page the gap is about a fifth when no other program runs. On another AMD processor on which this lesson ran, int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There a factor of two could be had without any rounding, so int8 itself brought 5.7 / 2 = 2.9. So name the baseline whenever you name a speed-up.
+# The second column is the honest one, because the gap between the two columns is what has nothing to do with 8 bits. On the processor of this page the gap is small, 2.77 against 2.59 times: the eager fp32 of PyTorch is already nearly as good as the other library, with or without packing. (The three ways in fp32 lie about a tenth apart, and three rounds do not tell which of them is the fastest.) On an AMD processor on which this lesson ran, int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There a factor of two could be had without any rounding, so int8 itself brought 5.7 / 2 = 2.9. So name the baseline whenever you name a speed-up.
 #
-# Where the table has a row *bfloat16*, your processor multiplies 16-bit floats ([[formats]]). That needs no quantization at all, and is a third opponent. *Deeper* adds a fourth, compiled fp32, from a record.
+# Where the table has a row *bfloat16*, your processor multiplies 16-bit floats ([[formats]]). That needs no quantization at all, and is a third opponent. (The processor of this page has no instructions for it, so the row is missing. On an AMD processor that has them, bfloat16 was twice as fast as eager fp32, and int8 3.5 times.) *Deeper* adds a fourth, compiled fp32, from a record.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. The large model: bytes
@@ -424,7 +424,7 @@ words_shown
 # **Predict.** From width 8 to 128 the weights grow 256-fold. How does the time of an int8 call grow: **A** hardly, **B** about 16-fold, **C** about 256-fold? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Say: "The search for the range grows with the width, the product with its square." Then vote; expect B. Ask where the lines cross, and what that means for a model of many narrow layers. (Between 256 and 512. Left of the crossing each of them is slower in int8.)
+# *For the lecturer, 3 min.* Say: "The search for the range grows with the width, the product with its square." Then vote; expect B. Ask where the lines cross, and what that means for a model of many narrow layers. (At about 512. Left of the crossing each of them is slower in int8.)
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 widths = [8, 16, 32, 64, 128, 256, 512, 1024]
@@ -439,7 +439,7 @@ show.price_curves(widths, prices)
 #
 # <!-- page -->
 #
-# At width 8 there are 64 products, which a processor makes in some nanoseconds. The call takes microseconds. So nearly all of its time is something that does not depend on the width. Only when the product itself takes as long as that does the width count, and from there int8's faster product pays back its higher price. In the run on this page the lines cross between 256 and 512. A model of many narrow layers can therefore become *slower* through the line of section 1, each layer by a little.
+# At width 8 there are 64 products, which a processor makes in some nanoseconds. The call takes microseconds. So nearly all of its time is something that does not depend on the width. Only when the product itself takes as long as that does the width count, and from there int8's faster product pays back its higher price. In the run on this page the lines cross at about 512. A model of many narrow layers can therefore become *slower* through the line of section 1, each layer by a little.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What is the price made of?
@@ -449,7 +449,7 @@ show.price_curves(widths, prices)
 # **Predict.** In the trace, which is faster: fp32 or int8? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; most expect fp32, as in the figure before. After the table let the room subtract row from row: what is in the layer and not in the operator (its Python: 0 in fp32, about 30 in int8); what is in the operator and not in the trace (the way into it: about 20 and 60)? Both columns are called from the same Python. So why is the way longer for int8? It hands over packed weights, which are no tensor; the page has the control.
+# *For the lecturer, 3 min.* Vote; most expect fp32, as in the figure before. After the table let the room subtract row from row: what is in the layer and not in the operator (its Python: 0 in fp32, 27 in int8); what is in the operator and not in the trace (the way into it: 17 and 62)? Both columns are called from the same Python. So why is the way longer for int8? It hands over packed weights, which are no tensor; the page has the control.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What could the price be? There are three suspects. One is the *arithmetic* that int8 adds: search the range, round, convert back. Another is *Python*: a layer is a Python object, and its code runs before anything is computed. The third is the *way into the operator*. Between Python and the compiled function stands a piece of code that looks at each argument and translates it.
@@ -481,7 +481,7 @@ show.price_table(price)
 show.door_table(price)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Handing over the packed object takes about half of the whole call, and handing over two tensors takes a small part of that. So this is the largest part of int8's fixed price. The Python code of the layer is about a third (in the table above, 100 % less the operator), and the work itself a tenth or less.
+# Handing over the packed object takes about half of the whole call, and handing over two tensors takes a small part of that. So this is the largest part of int8's fixed price. The Python code of the layer is about a quarter (in the table above, 100 % less the operator), and the work itself about a tenth.
 #
 # And the remedy? The object need not be handed over at each call if it stays inside the program. In the last two rows each trace holds a single call, and we call the *trace* from Python. The int8 layer gets more than twice as fast in this way. The fp32 layer gets slower, because calling a trace has a price of its own. So a traced model does not pay int8's fixed price for each layer (exported and compiled programs leave Python out as well, but we did not time them here), and int8 begins to pay at much smaller widths. *Deeper* draws it.
 #
@@ -584,10 +584,10 @@ show.lstm_table(files, accuracy, speed)
 #
 # Language models with LSTMs had a thousand units and more. Our LSTMs have random weights.
 #
-# **Predict.** int8 weights are a quarter of the bytes. How large is the speed-up for one image at 1,024 units: **A** below 4, **B** about 4, **C** above 4? And why?
+# **Predict.** int8 weights are a quarter of the bytes. How large does the speed-up for one image get, up to 1,024 units: **A** below 4, **B** about 4, **C** above 4? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; expect A or B, with the argument "a quarter of the bytes". Leave the room with the riddle: the investigation of Exercise 1 solves it.
+# *For the lecturer, 2.5 min.* Vote; expect A or B, with the argument "a quarter of the bytes". In our run it is 5.0 at 512 units, and 4.2 at 1,024. Leave the room with the riddle: the investigation of Exercise 1 solves it.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 lstm_widths = [128, 256, 512, 1024, 2048]
@@ -599,13 +599,15 @@ up_to_1024 = {at: seconds for at, seconds in lstm_times.items() if at[1] <= 1024
 show.widths_table(up_to_1024)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **At 1,024 units int8 is more than four times as fast in the run on this page (C), which a quarter of the bytes alone cannot explain.**
+# **At 512 units int8 is 5.0 times as fast in the run on this page (C), which a quarter of the bytes alone cannot explain.**
 #
 # <!-- page -->
 #
 # The weights are random, because only the time is asked. All LSTMs of all widths took turns in this timing, so that a slow spell of the machine hits them all ([[measuring]]). When we timed one width after the other, beside other programs, the comparison that follows came out differently from run to run.
 #
-# Why bytes at all? An LSTM with $n$ units multiplies its state by a matrix of $4n \times n$ weights in each step. For one image each weight is used once a step, so the processor has hardly anything to do but fetch weights. At 1,024 units they are 16.8 MB in fp32 and 4.2 MB in int8, and they are read again in each of the 28 steps. With a quarter of the bytes one expects a factor of 4, if nothing else limits the time, and less than 4 where something does. But five?
+# Why bytes at all? An LSTM with $n$ units multiplies its state by a matrix of $4n \times n$ weights in each step. For one image each weight is used once a step, so the processor has hardly anything to do but fetch weights. At 512 units they are 4.2 MB in fp32 and 1.05 MB in int8, and they are read again in each of the 28 steps. With a quarter of the bytes one expects a factor of 4, if nothing else limits the time, and less than 4 where something does. At 1,024 units the gain is about that, 4.2. But five?
+#
+# On which side of 4 an LSTM lies depends on the processor. On an AMD EPYC on which this lesson ran, int8 was 2.4 times as fast at 512 units, and 5.4 times at 1,024.
 #
 # There are two possible reasons. Perhaps *the large matrix is read more slowly*, because it lies further away from the arithmetic than the small one. Then fp32 has more bytes to read, and each of them takes longer. Or perhaps *the fp32 routine is worse*, and would lose to int8 even if both had the same number of bytes to read. The two can be told apart, and this is your investigation in Exercise 1.
 
@@ -675,20 +677,20 @@ def why_more_solution(ms):
 # **Predict.** At equal bytes, int8 with 1,024 units and fp32 with 512 (4.2 MB): does one of them read its weights clearly faster? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let the room find the two points that lie above each other at 4.2 MB, then follow the orange line to the right: 1,024 and 2,048 units of fp32. "Where is your matrix while it is read?" (Probably in a cache as long as it fits; no counter here proves it.) So the factor above 4 is `larger` here: fewer bytes, and each of them is read faster.
+# *For the lecturer, 2.5 min.* Let the room find the two points that lie above each other at 4.2 MB, then follow the orange line from 256 units to the right: it falls by half to 512, stays level to 1,024, and falls again to 2,048. "Where is your matrix while it is read?" (Probably in a cache as long as it fits; no counter here proves it.) So the factor above 4, at 512 units, is `larger` here: fewer bytes, and each of them is read faster. At 1,024 the rule says `neither`: 4.2 is what a quarter of the bytes gives.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the weights that are read in a second over the bytes of a step.
 show.rates(lstm_times)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **No: at 4.2 MB fp32 and int8 take about equally long in the run on this page. From there to 16.8 MB fp32 loses speed, and int8 does not.**
+# **No: at 4.2 MB fp32 and int8 take about equally long in the run on this page. But the same fp32 routine reads 1 MB twice as fast as 4.2 MB.**
 #
 # <!-- page -->
 #
 # (fp32 is the `nn.LSTM` of section 6. Further to the right in the figure are more bytes in a step.)
 #
-# If int8 were faster at equal bytes too, its merit would be a better routine, and the remedy a better fp32 library (section 3). But the two points lie close together, while the gain at 1,024 units is above 5. Then follow the orange line to the right: from 4.2 to 16.8 MB and on to 67 MB the fp32 LSTM reads ever fewer bytes a second, while int8, with a quarter of them, stays on the high part. That is the factor above 4: fewer bytes, *and* each of them is read faster.
+# If int8 were faster at equal bytes too, its merit would be a better routine, and the remedy a better fp32 library (section 3). But the two points lie close together. Then follow the orange line: from 1 MB (256 units) to 4.2 MB (512) the speed of the fp32 LSTM falls by half, from 38 to 19 GB/s. The int8 LSTM of 512 units has only 1 MB and is still left of this fall. So it has fewer bytes to read, *and* each of them is read faster (24 against 19 GB/s). That is the factor above 4. From 4.2 to 16.8 MB the orange line is level, so at 1,024 units only the number of bytes counts, and the gain is about 4. From there to 67 MB it falls once more.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Takes the gain apart into four and two factors, beside what plain reading loses.
@@ -697,11 +699,15 @@ show.three_factors(lstm_times)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Read each row from left to right. The gain is a product of three numbers. The first is 4, for the bytes. The second says how much *more* than four times as long fp32 takes when its weights become four times as many. The third is the time of fp32 over that of int8 at equal bytes. In the run on this page:
 #
-# - At 512 units the ratio at equal bytes is below 1. int8 has other work beside reading (section 5), which still counts there, and the gain is below 4.
-# - At 1,024 units the ratio at equal bytes is near 1, and the factor before it above 1.15: "larger".
-# - At 2,048 units the gain is above 10. Most of it is again the growth of fp32: 67 MB of fp32 weights do not fit into the caches of the processor of this page, an AMD EPYC whose largest cache has 32 MB, and the 17 MB of int8 do. At equal bytes fp32 takes longer there, too (1.2 to 1.5 times as long in six runs), so "both" is the answer in most of them.
+# - From 256 to 512 units the time of fp32 grows eightfold, twice as much as its bytes. The ratio at equal bytes is below 1: int8 has other work beside reading (section 5), which still counts there. Both together make a gain of 5, and the rule of Exercise 1, asked about these widths, would say "larger".
+# - At 1,024 units both factors are near 1, so the rule says "neither". A quarter of the bytes explains the gain of 4.2.
+# - At 2,048 units the gain is 7.4. Most of what is above 4 is again the growth of fp32 (1.68); at equal bytes fp32 takes about a tenth longer, and this is below the bound of 1.15. So "larger" is the answer.
 #
-# Why should more data be read more slowly? A processor keeps what it has used lately in small, fast memories close to the arithmetic, the *caches*: the nearer a cache, the faster and the smaller it is. What does not fit comes from further away, in each of the 28 steps again. The last column is a control without any LSTM: it adds up as many floats as the matrix has weights. This plain reading gets slower too. At 2,048 units it slows down nearly as much as the fp32 LSTM, so most of that growth is what larger data cost on this processor. At 1,024 units it explains about half, although 16.8 MB would still fit into the largest cache; something in the fp32 routine probably has a part in it. The caches are *probably* the main reason. Counters in the processor, which our machine does not show us, could prove it. What this does not show: with several images at once each weight is used several times, the reading counts less, and the factor shrinks ([[audit]] has the batch).
+# Why should more data be read more slowly? A processor keeps what it has used lately in small, fast memories close to the arithmetic, the *caches*: the nearer a cache, the faster and the smaller it is. What does not fit comes from further away, in each of the 28 steps again. The last column is a control without any LSTM: it adds up as many floats as the matrix has weights. This plain reading gets slower at 512 and at 2,048 units, by at least as much as the fp32 LSTM, and not at 1,024, where the LSTM does not either. So here the growth is what larger data cost on this processor, and the fp32 routine has no need of a fault of its own. The processor of this page, an Intel Xeon, has a cache of 2 MB for each core: 1 MB of weights fits into it, and 4.2 MB do not. The next cache is said to have 260 MB, but a virtual machine such as ours probably shares it with others.
+#
+# Other caches move the falls to other widths. On an AMD EPYC whose largest cache has 32 MB, the lesson found a gain of 2.4 at 512 units, of 5.4 at 1,024 ("larger"), and of 13 at 2,048, where the 67 MB of fp32 did not fit into that cache and the 17 MB of int8 did. There plain reading explained about half of the growth at 1,024 units, although 16.8 MB would still fit; something in the fp32 routine probably had a part in it. The caches are *probably* the main reason on both. Counters in the processor, which our machines do not show us, could prove it.
+#
+# What this does not show: with several images at once each weight is used several times, the reading counts less, and the factor shrinks ([[audit]] has the batch).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
@@ -755,14 +761,14 @@ def dynamic_linear_solution(x, w_q, w_scale, bias):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Recorded, and published
 #
-# Compiled fp32 is one more baseline. It takes a C++ compiler, so the course shows a record, with oneDNN's packed weights in the first row. Read the date and the processor first. Then look which of the fp32 rows is the fastest one there.
+# Compiled fp32 is one more baseline. It takes a C++ compiler, so the course shows a record, with oneDNN's packed weights in the first row. Read the date and the processor first. Then look which of the fp32 rows is the fastest one there. (The processor of this record has no instructions for bf16, and there bf16 is slower than fp32.)
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes the recorded speeds of the BERT shape.
 show.recorded_table(baselines)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Beside it what was published for BERT-base ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/), a Xeon-D2191 at 1.6 GHz): 581 ms in fp32, 313 ms in int8. F1 on GLUE MRPC (do two sentences say the same?): .902 in fp32, .895 in int8. The accuracy is cited: random weights have none. The post promises up to a quarter of the file and of the memory traffic, and two to four times the speed. Section 6 measured the part about the traffic: for equal bytes both need about equal time, and int8 has four times as many weights in them, which are twice the units.
+# Beside it what was published for BERT-base ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/), a Xeon-D2191 at 1.6 GHz): 581 ms in fp32, 313 ms in int8. F1 on GLUE MRPC (do two sentences say the same?): .902 in fp32, .895 in int8. The accuracy is cited: random weights have none. The post promises up to a quarter of the file and of the memory traffic, and two to four times the speed. Section 6 measured the part about the traffic: at 4.2 MB both need about equal time, and int8 has four times as many weights in them, which are twice the units.
 #
 # ### What int8 dynamic modules can and cannot do
 #
@@ -781,7 +787,7 @@ show.recorded_table(baselines)
 show.price_curves(widths, prices, traces=True)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the trace (dotted) the int8 layer is not slower than the fp32 layer at any of these widths, in the run on this page. So "from which width on does int8 pay?" has no answer by itself. It depends on how the layer is called. From Python the answer was a few hundred; inside one program there is no such width, at least not from 8 on.
+# In the trace (dotted) the int8 layer is not slower than the fp32 layer at any of these widths, in the run on this page. So "from which width on does int8 pay?" has no answer by itself. It depends on how the layer is called. From Python the answer was about five hundred; inside one program there is no such width, at least not from 8 on.
 #
 # ### Is the search for the range what a static operator saves?
 #
@@ -806,7 +812,7 @@ others_shown, others = show.other_fp32_lstms([256, 1024], one, quantize_dynamic)
 others_shown
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# At 256 units int8 is hardly faster or nearly four times as fast, depending on which fp32 it is compared with; the fused routine of `nn.LSTM` is the best fp32 there by far. At 1,024 units the three differ little, probably because all of them wait for the same bytes. The gain over the best of the three is still above 4. But the rule of Exercise 1 gives another answer for the loop: in a trial it was slower at equal bytes (1.6 to 1.7) and hardly slower for more of them, "routine". So at 1,024 units the answer holds for `nn.LSTM` alone; at 2,048 units, where the matrix leaves the cache, it held for every routine that we tried.
+# At 256 units int8 is hardly faster or more than three times as fast, depending on which fp32 it is compared with; the fused routine of `nn.LSTM` is the best fp32 there by far. At 1,024 units the three differ little, probably because all of them wait for the same bytes. int8 is 3.6 to 3.9 times as fast as each of them in this table, and 4.2 times as fast as `nn.LSTM` in that of section 6, which took more samples: about a quarter of the time for a quarter of the bytes. In a trial on an AMD EPYC, where `nn.LSTM` gave "larger" at 1,024 units, the rule of Exercise 1 gave another answer for the loop: it was slower at equal bytes (1.6 to 1.7) and hardly slower for more of them, "routine". So an answer of this rule holds for one routine on one processor. (At 2,048 units, where the matrix left the largest cache of that processor, it was the same for every routine that we tried.)
 #
 # ### Into the ledger
 #

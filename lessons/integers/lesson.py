@@ -169,7 +169,7 @@ Table(
 #
 # With 3 bits (C) the loss stays below ten points in this training. In another it need not: *Deeper* shows three trainings, and in the run on this page one of them loses more.
 #
-# With 8 bits there are up to 256 levels, and half a step is small beside most weights. Each bit that we take away roughly doubles the step, and the error with it. With very few bits the error grows more slowly, because a weight that has become 0 is off by its own size and by no more. (That 3 bits do a little better than 4 in the run on this page is luck, because in a trial with three other trainings 3 bits did worse, by 2, 6 and 16 points.)
+# With 8 bits there are up to 256 levels, and half a step is small beside most weights. Each bit that we take away roughly doubles the step, and the error with it. With very few bits the error grows more slowly, because a weight that has become 0 is off by its own size and by no more.
 #
 # Why does the network tolerate so much? Each output of `fc1` is a sum of 400 products, so 400 errors are added up. But random errors of either sign largely cancel: 400 of them add up to only about $\sqrt{400} = 20$ times one of them. The products themselves cancel less, because training has made many of them pull in the same direction. So the sum is larger beside its error than a weight is beside its own: in the run on this page 8 bits change the weights of `fc1` by nearly 2 %, and its outputs by less than 1 %. (*Deeper* measures both, with a control.)
 #
@@ -708,9 +708,9 @@ for change, (step, offset, old_step, old_offset) in compared.items():
 #
 # <!-- page -->
 #
-# The first row of the table shows that halves gain much with the large step. The likely reason is that with whole steps nearly every weight becomes 0, while with halves it keeps at least its sign. The first column shows that with whole steps a smaller step gains even more. Now the levels stand where the weights are. The price is that the largest weights are clipped, and it can be worth paying. In the layer of a hundred weights of section 4 the step 0.4 costs 99 weights 0.1 each. Their σ is 0.117: a step of this size costs them 0.017 each, and the outlier 0.48. The sum of the squared errors falls from 1.03 to 0.26. (*Deeper* works it out.) If both changes cure the same fault, the second can add little once the first is made. So it is on this page: at the step of σ, halves lose 0.3 to 3.9 points on each network (third line).
+# The first row of the table shows that halves gain much with the large step. The likely reason is that with whole steps nearly every weight becomes 0, while with halves it keeps at least its sign. The first column shows that with whole steps a smaller step gains even more. Now the levels stand where the weights are. The price is that the largest weights are clipped, and it can be worth paying. In the layer of a hundred weights of section 4 the step 0.4 costs 99 weights 0.1 each. Their σ is 0.117: a step of this size costs them 0.017 each, and the outlier 0.48. The sum of the squared errors falls from 1.03 to 0.26. (*Deeper* works it out.) If both changes cure the same fault, the second can add little once the first is made. So it is on this page: at the step of σ, halves win a little on one network and lose a little on the two others (third line).
 #
-# Three networks are fewer than the five that the exercise asks for. But each of the three gains from the step alone and from the offset alone. That is enough for gains as large as these, and not for a difference of three points.
+# Three networks are fewer than the five that the exercise asks for. But each of the three gains from the step alone and from the offset alone. That is enough for gains as large as these, and not for differences of a few points, as those of the third line are.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
@@ -742,7 +742,7 @@ for name, nth in {"largest": -1, "second largest": -2}.items():
     print(f"m is the {name} weight: {zeros.sum():,} of {zeros.numel():,} weights of fc1 become 0")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So it is no single outlier: hardly anything changes without the largest weight. Two or three weights of `fc1` in a hundred lie beyond $\frac{1}{3} m$. In `conv1`, with 54 weights, there is hardly a tail.
+# So it is no single outlier: hardly anything changes without the largest weight. About two weights of `fc1` in a hundred lie beyond $\frac{1}{3} m$. In `conv1`, with 54 weights, there is hardly a tail.
 #
 # ### Network by network
 #
@@ -771,7 +771,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What else does the table of six cells say?
 #
-# From the comparison of section 4 alone you might have praised the halves. The row with $\frac{1}{3} m$ says something else that is worth knowing: there the halves help in some of the three networks and do harm in others. So "halves or whole steps?" has no answer without the step and the network. Whether it is σ or something near it that serves best, and for which network, was not tried here. [[observers]] comes back to the choice of a range.
+# From the comparison of section 4 alone you might have praised the halves. The two other rows say something else that is worth knowing: there the halves change little. In the run on this page they win 2 or 3 points on each network at the step $\frac{1}{3} m$, and at σ they do harm on two of the three networks. (In an earlier run, with other trainings, they did harm on two of three at $\frac{1}{3} m$, too.) So "halves or whole steps?" has no answer without the step and the network. Whether it is σ or something near it that serves best, and for which network, was not tried here. [[observers]] comes back to the choice of a range.
 #
 # And why do halves help at the large step? A weight keeps its sign, but it is now far too large: in `fc1` a weight of 0.03 becomes more than 0.15, and its error has grown. So a smaller error of the weights is not always a better network. Is it the signs that count here? Compare the start, the halves and the sign alone in the table above. Where the start is poorer (in the run on this page networks 0 and 2), the sign alone brings most of what the halves bring, or even more. Where the start is better (network 1), the sign alone brings a smaller part. Three networks are too few to say more.
 #
@@ -949,5 +949,5 @@ claims.show("integers")
 # Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman. Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Repeat the opening question with the board: how many different values does a weight need? On this page (section 1 and *Deeper*) eight cost the first LeNet 1.4 points and the second one 18; with four levels in whole steps of σ the three LeNets keep 75, 69 and 76 % (*Deeper*). Ask what the lesson did *not* show: no
+# *For the lecturer, 1 min.* Repeat the opening question with the board: how many different values does a weight need? On this page (section 1 and *Deeper*) eight cost the first LeNet 7 points and the second one 11; with four levels in whole steps of σ the three LeNets keep 74, 71 and 76 % (*Deeper*). Ask what the lesson did *not* show: no
 # network was trained with the rounding, and no integer was multiplied yet. Transition: "Next lesson: the range, and a layer that runs in integers."

@@ -312,7 +312,7 @@ show.memory(shared)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Ask for two numbers before the click: the file of both, and that file under gzip. Then multiply on the board: gzip of "10 % left", 0.182, times file of "int8", 0.263, is 0.048, near the last cell, 0.053. Ask why "10 % left" alone has a file of 1.000: a zero costs 4 bytes like any number, until something writes it shorter. Ask which stored integer a zero weight becomes: 0, since the
-# map of weights is symmetric. (In an asymmetric one it would be the zero point: just as exact.) So a pruned network stays pruned. Where did the half point of accuracy go? Compare the rows: with the pruning. A tenth of a point says nothing with one seed.
+# map of weights is symmetric. (In an asymmetric one it would be the zero point: just as exact.) So a pruned network stays pruned. Where did most of the accuracy go? Compare the rows: six tenths of a point with the pruning, less than two with int8. A tenth or two say nothing with one seed.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The two techniques take bytes away at different places. int8 writes each weight with 8 bits in place of 32. Pruning makes nine of ten weights zero, and a zero costs as much as any number until something writes it shorter ([[zero_worth]]); here gzip does. Do they get in each other's way? In a symmetric map the integer is $w / s$, rounded, and $0 / s$ is 0 for every step $s$. In an asymmetric map it would be the zero point, which stands for 0 exactly, too ([[integers]]). So a pruned network stays pruned when it is quantized.
@@ -355,7 +355,7 @@ show.four_ways(nets, right, weighed)
 #
 # Multiply two cells of the table: the file of *int8*, about 0.26, times gzip of *10 % left*, about 0.18, is 0.05, and the last cell is near it. This need not be so, because two techniques may take away the same bytes. Here one shortens the numbers and the other one makes zeros of them. (How near the product comes depends on the program that shortens. By the table gzip spends more bits on a zero of four bytes than on a zero of one byte.)
 #
-# The masked weights are zeros of the int8 model, too. There are even a few more, since small weights that are left may round to 0. In the run on this page the accuracy falls with the pruning, and hardly with int8. And gzip alone does little for the float file, because the last digits of trained weights look like chance: in them gzip finds little that repeats, and no byte that is much more frequent than others. One seed: differences of a tenth of a point say nothing.
+# The masked weights are zeros of the int8 model, too. There are even a few more, since small weights that are left may round to 0. In the run on this page the pruning costs about 0.6 points of accuracy, and int8 less than 0.2, with the pruning or without. And gzip alone does little for the float file, because the last digits of trained weights look like chance: in them gzip finds little that repeats, and no byte that is much more frequent than others. One seed: differences of a tenth of a point or two say nothing.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. When to prune, when to quantize?
@@ -389,7 +389,7 @@ recorded.of_a_ticket()
 # **Predict.** For each: fewer bits, fewer weights, or both? Rows with a twin, at most one point lost.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Four votes, then the table, row by row. A number is how many times better than the row's own twin; a dash says that no row of this course gains a tenth within one point, not that there is none. Where the networks of a row differ, its numbers do not rank the columns; in the row of the app all three are LeNet-300-100, so there they may be compared: 4.3, 5.5, both 18.7. Ask for the reason in the column of fewer weights: somebody leaves the zeros out, CSR when it fetches them, gzip when it writes them. Then let the room say when zeros save time: where a whole channel is gone, or where a kernel skips enough of them. A mask alone is in no cell. The page has a table of what to try first.
+# *For the lecturer, 3 min.* Four votes, then the table, row by row. A number is how many times better than the row's own twin; a dash says that no row of this course gains a tenth within one point, not that there is none. Where the networks of a row differ, its numbers do not rank the columns; in the row of the app all three are LeNet-300-100, so there they may be compared: 4.3, 5.5, both 18.8. Ask for the reason in the column of fewer weights: somebody leaves the zeros out, CSR when it fetches them, gzip when it writes them. Then let the room say when zeros save time: where a whole channel is gone, or where a kernel skips enough of them. A mask alone is in no cell. The page has a table of what to try first.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes the row of the ledger that gains most, for each of the four and in each column.

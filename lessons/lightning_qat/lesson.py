@@ -793,7 +793,7 @@ switching.table()
 #
 # The kernel wants its weights **packed**, that is in the order in which it reads them, and `load_state_dict` packs them each time. The caption has the time for packing alone, as a control: it is most of the loading. A disk adds its own time to reading, and float has four times the bytes to bring. From storage slower than the caption names, int8 is faster together.
 #
-# (That reading may be more than four times as fast has another reason as well: the smaller file fits into a nearer cache of the processor.) A service could also use the quarter otherwise, and keep four models in memory where it kept one. Then it need not load at all.
+# (Where reading is more than four times as fast, as in the run on this page, the quarter of the bytes is not the only reason. The smaller file may lie in a nearer cache of the processor; we have not looked into it.) A service could also use the quarter otherwise, and keep four models in memory where it kept one. Then it need not load at all.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 2 · The fuse list of a model

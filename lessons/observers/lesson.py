@@ -317,7 +317,7 @@ show.grids(last, tenth_broken, times_whole, affine_map, to_floats)
 #
 # <!-- page -->
 #
-# In the run on this page it is even a little smaller. The few values that are clipped lie close to the end of the range, so each loses little, and all others are rounded a little more finely. A tenth or two more or less may be chance, because it depends on whether a level falls near the value of the background. The first row of the figure and the last two differ by as little as that; the broken min–max differs from them by more than a factor of fifty.
+# In the run on this page it is even a little smaller. The few values that are clipped lie close to the end of the range, so each loses little, and all others are rounded a little more finely. A few tenths more or less may be chance, because it depends on whether a level falls near the value of the background. The first row of the figure and the last two differ by no more than that; the broken min–max differs from them by more than a factor of fifty.
 #
 # All of this holds where the outlier is a *defect*. If the bright spot is what the network has to see, clipping it away is the worst that one can do. Which observer serves best, then, is a question for an experiment: exercise 1.
 #
@@ -429,7 +429,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With 8 bits there is no gain to be seen on these networks; with 3 bits, and still more clearly with 2, scales for each channel gain many points on average.**
+# **With 8 bits there is no gain to be seen on these networks; with 3 bits scales for each channel gain some points on average, and with 2 bits many.**
 #
 # <!-- page -->
 #
@@ -790,7 +790,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Scales for each channel, or another step?
 #
-# In [[integers]] a step of one standard deviation σ saved networks with 2 bits, where the step of this lesson, made for the largest weight, broke them. Is that better or worse than a scale for each channel? The three networks again, with 2 bits. (Their seeds are those of [[integers]], and the accuracies still differ from those there by up to nine points, probably because another processor trained them: with so few bits a small difference of the weights decides over many images.)
+# In [[integers]] a step of one standard deviation σ saved networks with 2 bits, where the step of this lesson, made for the largest weight, broke them. Is that better or worse than a scale for each channel? The three networks again, with 2 bits. (Their seeds are those of [[integers]], so on one processor the accuracies are nearly those there. When two processors had trained them, they differed by up to nine points: with so few bits a small difference of the weights decides over many images.)
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -803,7 +803,7 @@ for name, shares in {"per-tensor": right[False, 2], "per-channel": right[True, 2
     print(f"{name:14}", " ".join(f"{share:5.1f} %" for share in shares))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Both changes help each of the three networks. In the run on this page σ is ahead in all three, by 5 to 28 points. From three networks of one kind nobody should conclude that it always is.
+# Both changes help each of the three networks. In the run on this page σ is ahead in all three, by 13 to 30 points. From three networks of one kind nobody should conclude that it always is.
 #
 # ### PyTorch's observers
 #
@@ -917,7 +917,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **In at most one of a thousand (B): PyTorch's own engines disagree with each other in a few outputs, and where two results differ, they differ by one.**
 #
-# A choice matters only where the value before the rounding lies almost half-way between two integers. Judging by these counts, `x86`, `fbgemm` and `onednn` (where your PyTorch has them) keep bias and $M$ in float, while `qnnpack` rounds the bias to an integer. So a linear layer *can* run in integers from end to end, and on most computers it does not: one multiplication in float for each output is cheap there. For accuracy the differences do not matter. Whoever must reproduce a chip bit by bit needs its way of rounding, too.
+# A choice matters only where the value before the rounding lies almost half-way between two integers. Judging by these counts, `x86`, `fbgemm` and `onednn` (where your PyTorch has them) keep bias and $M$ in float, while `qnnpack` rounds the bias to an integer. (In the run on this page one output of `onednn` differs all the same, probably because it takes its steps in fp32 in another order.) So a linear layer *can* run in integers from end to end, and on most computers it does not: one multiplication in float for each output is cheap there. For accuracy the differences do not matter. Whoever must reproduce a chip bit by bit needs its way of rounding, too.
 
 # %% slideshow={"slide_type": "skip"}
 without_floats = (integer_network(flat_test, by_shift) == test_labels).float().mean().item()

@@ -307,7 +307,7 @@ leads = show.leads_over_steps(one_cut)
 # **Predict.** Give both the same 200 steps. Which of the two is ahead then? And would it be the same if the learning rate *fell to zero* over the 200 steps, for both?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Ask: "Why should a dense network get 200 steps, too?" Because the pruned ones had them. Then vote twice, for the constant and for the falling rate: dense, sparse, or level. At the constant rate the sparse network is ahead; at the falling rate the two are level. Read the column of the dense network downwards: the constant rate has made it *worse*, since it pushes a network around whose first training ended with a falling rate. So compare each at its best, the dense one without a step or at the falling rate. To "is half a point anything?" say: it is a mean of three seeds, and the ranges in brackets overlap; do not make more of it. Say: "Which baseline you name decides whether pruning *improves* anything." Exercise 1 is this experiment.
+# *For the lecturer, 3.5 min.* Ask: "Why should a dense network get 200 steps, too?" Because the pruned ones had them. Then vote twice, for the constant and for the falling rate: dense, sparse, or level. At the constant rate the sparse network is ahead; at the falling rate the two are level. Read the column of the dense network downwards: the constant rate has made it *worse*, since it pushes a network around whose first training ended with a falling rate. So compare each at its best, the dense one without a step or at the falling rate. To "is half a point anything?" say: it is a mean of three seeds, and the ranges in brackets touch; do not make more of it. Say: "Which baseline you name decides whether pruning *improves* anything." Exercise 1 is this experiment.
 
 # %% slideshow={"slide_type": "skip"}
 falling = {}
@@ -326,7 +326,7 @@ show.the_dense_network_too(one_cut, falling)
 #
 # Read the table by its rows. *Constant rate*: with the same steps for both, the sparse network is ahead of the dense one. Whoever stops here reports that pruning improves the network. But look at the dense column: these steps made it worse than it was. A constant rate pushes a network around that has already been trained with a falling one. *Falling rate*: now the steps do no harm, and nothing is left of the gain.
 #
-# *Each at its best* is therefore the comparison to make. For the dense network that may even be the first row, no further step at all. So a fair comparison needs two things: the same budget for both, and for each the setting that suits it. The literature on pruning often lacks one of them ([Blalock et al., 2020](https://arxiv.org/abs/2003.03033)).
+# *Each at its best* is therefore the comparison to make. For the dense network the first row, no further step at all, is about as good as the last. So a fair comparison needs two things: the same budget for both, and for each the setting that suits it. The literature on pruning often lacks one of them ([Blalock et al., 2020](https://arxiv.org/abs/2003.03033)).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. One cut or several?
@@ -501,7 +501,7 @@ ended = {key: show.tuned(of_key) for key, of_key in runs.items()}
 show.race_table(ended, PLANS)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A new Adam in each round costs about two points at 5 % in the run on this page, in the mean; at 1 % it costs nothing, and there the seeds of both arms lie far apart. So at 5 %, with the first row and the last one alone, we would have said that rounds lose. At 1 % three cuts beat five by far. These two arms differ in two things, the number of cuts and the steps at the final density, so this race does not say which of them it is.
+# A new Adam in each round costs about two points at 5 % in the run on this page, in the mean. At 1 % the seeds of both arms lie so far apart that the difference of their means says nothing. So at 5 %, with the first row and the last one alone, we would have said that rounds lose. At 1 % three cuts beat five by far. These two arms differ in two things, the number of cuts and the steps at the final density, so this race does not say which of them it is.
 #
 # What do the cuts save at 1 %? One global cut leaves less than a tenth of `fc3`. So keep `fc3` *whole*, with as many weights left in all: with one cut, and with three.
 

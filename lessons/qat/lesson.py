@@ -437,7 +437,7 @@ show.by_bits(results, BITS)
 show.gains_by_bits(results, BITS)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask of the last two columns which one a paper would print (the one against *plain*, which credits QAT with the longer training). Then let the room go down the last column: where is the number larger than what stands behind the ±? (At 4, 3 and 2 bits, and at 4 it is a fifth of a point.)
+# *For the lecturer, 2 min.* Ask of the last two columns which one a paper would print (the one against *plain*, which credits QAT with the longer training). Then let the room go down the last column: where is the number larger than what stands behind the ±? (At 3 and 2 bits, and at 3 it is half a point.)
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # **How to read it:** a mean difference counts when it is larger than the number behind the ±, twice its standard error.
@@ -445,7 +445,7 @@ show.gains_by_bits(results, BITS)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # How sure is a mean of four? Some networks are better than others, in all arms, so we do not compare the means of the arms; we take the difference within each network first. Suppose that three networks gave the differences 0.6, 0.3 and 0.9 points. Their mean is 0.6, and their standard deviation 0.3. A mean of $n$ numbers is more certain than one of them: its **standard error** is the standard deviation divided by $\sqrt{n}$, here $0.3 / \sqrt 3 = 0.17$. As a rough rule, a mean difference is more than noise if it exceeds twice its standard error: 0.6 is more than 0.35, so it counts. The rule is for many numbers. With four, the standard deviation is itself uncertain, and for 95 % certainty the factor would be 3.2 (*Student's t*). So take what lies between two and three standard errors as a hint, and look whether all four networks agree. ([[baseline]] has the factors, under *Deeper*.)
 #
-# Now read the table. At 8 bits QAT is 0.64 points ahead of *plain* in the run on this page, which is less than its ±, so it does not count, and against *trained on* nothing of it is left. At 4 bits the lead over *plain* is between two and three of its standard errors, a hint, and most of it disappears when the opponent is trained on as long: about 0.2 points are left. Whoever compares QAT at 4 bits with the network from which it started reports a gain of which most has nothing to do with rounding. At 3 bits about half a point is due to the rounding in the loop. And at 2 bits it is more than 50 points, as the colleague said.
+# Now read the table. At 8 bits QAT is 0.71 points ahead of *plain* in the run on this page, and at 4 bits 0.82. Both leads are less than their ±, so they do not count, and nothing of them is left when the opponent is trained on as long. (An earlier run, on another processor, was a little luckier at 4 bits: the lead over *plain* was between two and three of its standard errors, a hint, and about 0.2 points of it were left against *trained on*.) Whoever compares QAT at 4 bits with the network from which it started reports a gain of which most or all has nothing to do with rounding. At 3 bits about half a point is due to the rounding in the loop. And at 2 bits it is more than 50 points, as the colleague said.
 #
 # When is QAT not worth it, then? Rounding with a step computed from the weights needs no labels and no gradient. (To choose the best of several steps takes some labelled images.) QAT needs the training data, the training code, a learning rate, and in each step the work of a training step and the rounding of every weight. Where it wins nothing, as at 8 bits here, nobody should pay that. It is worth trying when rounding with a good step has lost more than you can bear.
 #
@@ -491,7 +491,7 @@ show.step_against_rounding(by_step, results, STEPS)
 #
 # <!-- page -->
 #
-# (With four networks the mean difference is not more than its noise. The record under *Deeper* has 1.25 ± 0.47 points.) So nearly all of the 60 points were not a gain by QAT. They were a loss of its opponent, which had been rounded with a step that nobody needs to use.
+# (With four networks the mean difference, 1.3 points in the run on this page, is between two and three of its standard errors, so it is a hint. The record under *Deeper*, of five networks, has 1.25 ± 0.47 points.) So nearly all of the 60 points were not a gain by QAT. They were a loss of its opponent, which had been rounded with a step that nobody needs to use.
 #
 # Is QAT useless, then? We cannot say that either. Now the opponent has a good step and QAT a bad one, which is as unfair as before.
 
@@ -633,7 +633,7 @@ show.over_steps(by_step, results, STEPS, ("plain", "trained on", "QAT"))
 #
 # <!-- page -->
 #
-# Between σ and 2.5 σ the orange curve is nearly flat, because QAT learns weights that suit the step which it is given. (A trial with two networks shows that it is so: QAT with a step of σ had 97.1 and 96.4 %. When its float weights were rounded with 2.5 σ, which is another step than the one it was trained with, 86.7 and 75.9 % were left.) The other two curves are hills, because they take the weights as they come, and only some steps suit those. So QAT's great lead at the right end, and its smaller one at σ, say how bad the step is for the *others*. Compare each arm at its best instead: if each network takes the step that is best on its held-out images, QAT is ahead of *trained on* in all four networks, by 1.2 points in the mean in the run on this page. That is what the rounding in the loop is worth here. What might explain it is section 3: with few levels the nearest one is often not the best one, and only QAT looks for a better combination.
+# Between σ and 2.5 σ the orange curve is nearly flat, because QAT learns weights that suit the step which it is given. (A trial with two networks shows that it is so: QAT with a step of σ had 97.1 and 96.4 %. When its float weights were rounded with 2.5 σ, which is another step than the one it was trained with, 86.7 and 75.9 % were left.) The other two curves are hills, because they take the weights as they come, and only some steps suit those. So QAT's great lead at the right end, and its smaller one at σ, say how bad the step is for the *others*. Compare each arm at its best instead: if each network takes the step that is best on its held-out images, QAT is ahead of *trained on* in all four networks, by 1.0 points in the mean in the run on this page. That is what the rounding in the loop is worth here. What might explain it is section 3: with few levels the nearest one is often not the best one, and only QAT looks for a better combination.
 #
 # Where does this stop being true? It was measured on one small network and an easy task, with rounded weights and float activations, and with a single learning rate. *Deeper* says how far it depends on the rate and the start.
 
@@ -653,7 +653,7 @@ show.each_at_its_best(by_step, results, STEPS)
 # **QAT's gain at 2 bits was mostly its opponent's bad step.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first row says that the longer training alone was worth about 0.6 points, which is no more than its noise. The second says that the rounding in the loop was worth about one. In the middle column, with one step for all, the second number was about fifty times as large.
+# The first row says that the longer training alone was worth about 0.9 points, which is no more than its noise. The second says that the rounding in the loop was worth about one. In the middle column, with one step for all, the second number was about sixty times as large.
 #
 # **Is that fair now?** Two things may still favour an arm. The learning rate was the same for all, and our networks stand at the beginning of their training. A record that came with the course (`records/qat/steps.json`) lets each arm choose among four learning rates as well, and repeats everything from networks with a long training, which have 98 % in float. *Deeper* has its tables. From our start about one point is left at 2 bits; at 3 bits the half point of section 5 shrinks to less than its noise. From the long training the rounding in the loop is worth about two points at 2 bits and a third of a point at 3. And does rounding with a good step still beat QAT with the bad one (section 6)? From our start it does when every arm has its best learning rate, too. From the long training the two are level.
 

@@ -119,7 +119,8 @@ def pieces(masks):
     plots.show(
         fig,
         alt="Four panels of 16 rows and 54 columns, in six blocks of nine. Unstructured: holes everywhere. dim 0: eight whole "
-        "rows are empty. dim 1: three whole blocks are empty. dim 3: two of three columns of each kernel are empty in all blocks.",
+        "rows are empty. dim 1: three whole blocks are empty. dim 3: in every block the same six of nine columns are empty, "
+        "two of the three columns of each 3 × 3 kernel.",
         caption="Row: output channel; block: input channel; pale: zero.",
     )
 

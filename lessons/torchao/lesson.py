@@ -135,7 +135,7 @@ show.bytes_and_accuracy(models, right)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Why would anybody store 2 bits in a byte? A byte is the smallest piece of memory that has an address. Smaller numbers must be **packed**, several into one byte, and somebody must unpack them before each use. Pack two weights of 4 bits by hand: the integers 5 and −3. Add 8, so that neither is negative: 13 and 5. Then $16 \cdot 13 + 5 = 213$ is one byte that holds both. To unpack it, divide: 213 / 16 is 13 with the remainder 5; subtract 8, and you have 5 and −3 again. A format without packing needs none of that, and no kernel of its own, so it runs on every machine. torchao has it for export, for runtimes that pack by themselves (its documentation names ExecuTorch). It saves space against fp32, but at 2 bits three quarters of each byte carry nothing.
 #
-# The accuracy says nothing about storage, either: in the run on this page it is the same in all four rows, to a tenth of a point. How can even 2 bits cost nothing? In a trial half of the error was one and the same factor: all ten outputs were 8 % smaller, and which of them is the largest does not depend on that. Groups are not the reason: in *Deeper* one scale for a whole row costs about as little. The outputs do change, by some 9 % of their size (section 4), and few decisions change with them. (Two standard errors of one such share of 10,000 images are 0.7 points, so small differences in this lesson's accuracies mean little.)
+# The accuracy says nothing about storage, either: in the run on this page the four rows differ by no more than a tenth of a point. How can even 2 bits cost nothing? In a trial half of the error was one and the same factor: all ten outputs were 8 % smaller, and which of them is the largest does not depend on that. Groups are not the reason: in *Deeper* one scale for a whole row costs about as little. The outputs do change, by some 9 % of their size (section 4), and few decisions change with them. (Two standard errors of one such share of 10,000 images are 0.7 points, so small differences in this lesson's accuracies mean little.)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. One call, one config
@@ -229,7 +229,7 @@ for how in ({}, {"assign": True}):
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. How a config maps a group
 #
-# Two configs of torchao round `fc1` to 4 bits, in groups of 32. With one of them the error of the network's output is over twice that of the other.
+# Two configs of torchao round `fc1` to 4 bits, in groups of 32. With one of them the error of the network's output is about twice that of the other.
 #
 # A group holds 0.75, −0.30, 0.10, −0.42 and 28 zeros. The integers go from −8 to 7. torchao's default for few bits is the scale $0.75 / 7.5 = 0.1$.
 #
@@ -386,7 +386,7 @@ show.counted(works)
 # **Predict.** For a single row of inputs, is the layer with int8 weights **A** faster than fp32, **B** about as fast, **C** slower? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; expect A: fewer bytes are read. After the table the row *int8 weights*: below 1 is slower. Then *int8 × int8*, the only one that multiplies integers, and slower still on this table: for each call it also finds ranges, rounds and brings back. Ask which single cell is a clear gain over its own control: packed int4 against bf16, one row, wide, 3.49 against 1.08 in the run on this page. (0.62 against 0.52 on `fc1` is about the same.) Ask why it needs both: with one row the layer waits for its weights, and with a wide matrix they fit into no cache; the kernel unpacks while it multiplies, and few bytes travel. "Why is bf16 slower than fp32 in the first column?" We did not look into it. The numbers are ratios of this machine, eager; *Deeper* has the table with `torch.compile`.
+# *For the lecturer, 3 min.* Vote; expect A: fewer bytes are read. After the table the row *int8 weights*: below 1 is slower. Then *int8 × int8*, the only one that multiplies integers, and slower still on this table: for each call it also finds ranges, rounds and brings back. Ask which single cell is clearly faster than fp32: packed int4, one row, wide, 3.66 in the run on this page, and its own control, bf16, has 1.00 there. Ask why it needs both: with one row the layer waits for its weights, and with a wide matrix they fit into no cache; the kernel unpacks while it multiplies, and few bytes travel. "Why does bf16 take more than three times as long as fp32 in the second column?" The processor of this run has no units for bf16 ([[amp]]); so packed int4, with 0.54, is ahead of bf16 there and still slower than fp32. The numbers are ratios of this machine, eager; *Deeper* has the table with `torch.compile`.
 
 # %% slideshow={"slide_type": "skip"}
 races = show.race(net.fc1)
@@ -403,7 +403,7 @@ show.times_faster(races)
 # It reads fewer bytes of int8, but it *writes* a matrix of floats and reads it again. int8 × int8 does multiply integers. On `fc1` with one row it is probably slowed down by the steps around the product (find the range of each row, round, bring the result back): dozens of operators, each with a fixed price ([[dynamic]]). On the wide layer a profile of ours names another reason: torchao adds up all 16.8 million weights anew at each call (*Deeper* says why).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So when does storing in few bits save time? Two conditions must hold. A kernel unpacks the weights *while* it multiplies, so that few bytes travel and no float matrix is ever written. And the layer mostly waits for its weights, as with few rows of inputs and a matrix too large for the cache ([[roofline]]). The last row of the table has such a kernel. Compare it with its own control, the row of bf16, since it takes inputs in bf16, too. In the run on this page it is several times as fast where both conditions hold, with one row and the wide layer. That layer's 16.8 million weights are 33.6 MB in bf16 and 8.4 MB with 4 bits, before scales. On `fc1`, whose weights fit into a cache, it is about as fast as bf16 with one row, and with 64 rows clearly slower, probably because there the layer does not wait for its weights, and unpacking them is extra work.
+# So when does storing in few bits save time? Two conditions must hold. A kernel unpacks the weights *while* it multiplies, so that few bytes travel and no float matrix is ever written. And the layer mostly waits for its weights, as with few rows of inputs and a matrix too large for the cache ([[roofline]]). The last row of the table has such a kernel. Compare it with its own control, the row of bf16, since it takes inputs in bf16, too. In the run on this page it is several times as fast where both conditions hold, with one row and the wide layer. That layer's 16.8 million weights are 33.6 MB in bf16 and 8.4 MB with 4 bits, before scales. On `fc1`, whose weights fit into a cache, it takes about twice as long as fp32, with one row and with 64, probably because there the layer does not wait for its weights, and unpacking them is extra work. (With 64 rows it is ahead of its control all the same. That is because bf16 is so slow there: the processor of this run has no units for products of bf16, [[amp]].)
 #
 # The kernel of the last row is fast for inputs in bf16. With fp32 inputs the same call runs, and in trials with 64 rows took 40 to 350 times as long as fp32. And these are ratios of one machine; another processor has other kernels.
 #
@@ -584,7 +584,7 @@ def what_helped_solution(error):
 # **Predict.** What does the rule of Exercise 1 say here, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Repeat the rule: the step that has more than half of the drop. Vote: clip, zero point, packing. Expect packing, which the claim of the exercise names. After the table divide on the board, with the means of the run on this page: the drop is 1.41 − 0.59 = 0.82, the first step 1.41 − 0.70 = 0.71, so 87 %. Point back to the riddle of section 3: half of the error or more came from the half step that took 0.75 to 0.70. If somebody asks about 2 bits: in a trial with one network the rule says "zero point" there.
+# *For the lecturer, 2 min.* Repeat the rule: the step that has more than half of the drop. Vote: clip, zero point, packing. Expect packing, which the claim of the exercise names. After the table divide on the board, with the means of the run on this page: the drop is 1.34 − 0.58 = 0.76, the first step 1.34 − 0.70 = 0.64, so about 85 %. Point back to the riddle of section 3: about half of the error came from the half step that took 0.75 to 0.70. If somebody asks about 2 bits: in a trial with one network the rule says "zero point" there.
 
 # %% slideshow={"slide_type": "skip"}
 networks = [net, trained(seed=1, epochs=1), trained(seed=2, epochs=1)]
@@ -638,7 +638,7 @@ show.table_of_controls(ways)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # By hand, with all inputs equal to 1: 49 groups, half a step each, are 24.5 steps in one direction. An ordinary rounding error lies anywhere between −½ and ½, about 0.29 steps on average (root of the mean square), and 1,568 of them with random signs add up to $0.29 \sqrt{1568} \approx 11$ steps. So one weight in 32 does more harm than the other 31.
 #
-# The error of the *weights* was the wrong ruler. Its column hardly moves from the first row of the table to the last, and the output's error halves. What counts is what the layer gives out for the inputs that it gets ([[weight_only]] builds methods on that).
+# The error of the *weights* was the wrong ruler. Its column hardly moves from the first row of the table to the last, and the output's error nearly halves. What counts is what the layer gives out for the inputs that it gets ([[weight_only]] builds methods on that).
 #
 # And when does it stop being true? With inputs of either sign, as behind a layer norm, the errors of one direction would partly cancel in the sum. That was not measured here.
 
@@ -869,13 +869,13 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Compiled
 #
-# Section 4 timed layers as torchao leaves them. The record has the same layers compiled by `torch.compile` as well.
+# Section 4 timed layers as torchao leaves them. The record has the same layers compiled by `torch.compile` as well. It was made on another processor than the run on this page, so compare its rows with each other.
 
 # %% slideshow={"slide_type": "skip"}
 recorded.compiled()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What does compiling change? **int8 × int8** gains most. On `fc1` that is probably because the separate steps are merged. On the wide layer it is mostly one sum. To use the unsigned instruction of this processor, torchao adds 128 to each input, and to take that out again it needs the sum of each row of the weights. Eager mode adds them up anew at each call, which took nine tenths of the time in a profile of ours. In a trial that kept the sums, still in eager mode, this layer was several times as *fast* as fp32. (A processor with other instructions takes another path.) In eager mode int8 × int8 is behind fp32 in three of the four columns, and compiled it is ahead in three. Compare it with the best of the others, too: with 64 rows of the wide layer compiled int8 × int8 is 8.2 times as fast as eager fp32, but compiled fp32 is already 2.7 times as fast, and bf16, which needs no quantization at all, 6.8 times.
+# What does compiling change? **int8 × int8** gains most. On `fc1` that is probably because the separate steps are merged. On the wide layer it is mostly one sum. To use the unsigned instruction of the record's processor, torchao adds 128 to each input, and to take that out again it needs the sum of each row of the weights. Eager mode adds them up anew at each call, which took nine tenths of the time in a profile of ours. In a trial that kept the sums, still in eager mode, this layer was several times as *fast* as fp32. (A processor with other instructions takes another path.) In eager mode int8 × int8 is behind fp32 in three of the four columns, and compiled it is ahead in three. Compare it with the best of the others, too: with 64 rows of the wide layer compiled int8 × int8 is 8.2 times as fast as eager fp32, but compiled fp32 is already 2.7 times as fast, and bf16, which needs no quantization at all, 6.8 times.
 #
 # **int8 weights** are slower compiled than eager in all four columns of this record. Their inputs are fp32 there, and nothing is frozen (section 5). In a trial with inputs in bf16 the compiled layer was over twice as fast as fp32 with one row of the wide layer, and frozen int8 × int8 several times as fast: the record shows what the plain call gives, and not the best of each way.
 #
