@@ -157,7 +157,7 @@ print(f"peak {si(peak, 'FLOP/s')} ÷ bandwidth {si(bandwidth, 'B/s')} = ridge {r
 show.roof(peak, bandwidth)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **In the run on this page the ridge lies between 1 and 20 operations a byte (B): the machine can do about three operations in the time in which one byte arrives.** The line above says where it lies on yours.
+# **In the run on this page the ridge lies between 1 and 20 operations a byte (B): the machine can do about twelve operations in the time in which one byte arrives.** The line above says where it lies on yours.
 #
 # <!-- page -->
 #
@@ -173,7 +173,7 @@ show.roof(peak, bandwidth)
 # **Predict.** Which of the two predicted times is the measured one near, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* First let the room say how far apart the two are: the ridge over the intensity. With a ridge of 3 that is 3 / 0.5 = 6; check it against the printed times. "What would have refuted us?" A measured time near the first number, or far above both.
+# *For the lecturer, 2 min.* First let the room say how far apart the two are: the ridge over the intensity. With a ridge of 12 that is 12 / 0.5 = 24; check it against the printed times. "What would have refuted us?" A measured time near the first number, or far above both.
 
 # %% slideshow={"slide_type": "fragment"}
 arithmetic_ms = 2 * width**2 / peak * 1e3
@@ -186,9 +186,9 @@ print(f"measured   {seconds[1] * 1e3:.2f} ms for one input")
 #
 # <!-- page -->
 #
-# The two predicted times differ by a factor of ridge / intensity. With a ridge of 3 that is 3 / 0.5 = 6: while one byte arrives, the machine could do 3 operations, but for each byte the layer needs only half an operation. A measured time near that of the arithmetic, or far above both, would have refuted the guess. It has passed this test. Arithmetic alone would explain only a small part of the time; reading the weights at the measured bandwidth explains most of it. That does not prove that the processor waited for all that time, because the memory time is calculated, not observed. Under *Deeper* the same routine reads its weights from a cache; it then still needs a third to a half of the time.
+# The two predicted times differ by a factor of ridge / intensity. With a ridge of 12 that is 12 / 0.5 = 24: while one byte arrives, the machine could do 12 operations, but for each byte the layer needs only half an operation. A measured time near that of the arithmetic, or far above both, would have refuted the guess. It has passed this test. Arithmetic alone would explain only a small part of the time; reading the weights at the measured bandwidth explains all of it. That does not prove that the processor waited for all that time, because the memory time is calculated, not observed. Under *Deeper* the same routine reads its weights from a cache; it then still needs about half of the time.
 #
-# Two things to know about these numbers. *Peak* is what one product of matrices reaches in PyTorch, and *bandwidth* what one dot product reads, both with one thread; neither is the chip's own limit, and another library may come closer ([[choosing]] tries). The measured time can even lie a little below that of the memory, because the layer may read its weights faster than our dot product reads.
+# Two things to know about these numbers. *Peak* is what one product of matrices reaches in PyTorch, and *bandwidth* what one dot product reads, both with one thread; neither is the chip's own limit, and another library may come closer ([[choosing]] tries). The measured time can even lie a little below that of the memory, as in the run on this page, because the layer may read its weights faster than our dot product reads.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. What does a larger batch change?
@@ -218,11 +218,11 @@ share = {batch: s / min(peak, intensity(batch) * bandwidth) for batch, s in spee
 show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[b]) for b in inputs}, width)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **In fp32 the layer lies to the right of the ridge once the batch is larger than about twice the ridge: with a ridge of 3, from about 6 inputs on.**
+# **In fp32 the layer lies to the right of the ridge once the batch is larger than about twice the ridge: with a ridge of 12, from about 24 inputs on.**
 #
 # <!-- page -->
 #
-# In the figure batch 1 lies near the slope. 16, 64 and 256 lie right of the ridge. Each larger batch does more operations in a second, and the largest is nearest to the flat part.
+# In the figure batch 1 lies near the slope. Batch 16 lies left of the ridge as well, but far below the slope. 64 and 256 lie right of the ridge. Each larger batch does more operations in a second, and the largest is near the flat part.
 #
 # For a small batch the weights are nearly all that moves: $n^2$ = 16.8 million weights against 2 $n$ = 8,192 inputs and outputs for each member. Leave those out, and the formula becomes $2 B n^2 / (4 n^2) = B / 2$. In words: each weight takes 4 bytes and serves $B$ inputs with two operations each. So batch 1 has an intensity of 0.5, batch 16 of about 8.
 #
@@ -242,7 +242,7 @@ show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[
 # **Predict.** Which of these could make a batch take *milliseconds* more than its roof allows, and even more than the sum of its two times: **A** memory and arithmetic do not overlap, **B** the call itself takes a few microseconds, **C** the way in which the library goes through the numbers? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Strike out one after the other. A: then the time is the sum, and no more. B: microseconds, where the table has milliseconds. In a control another library with weights arranged beforehand took half to two thirds of the time for 16 inputs (*Deeper*; on this page 5.7 of 11.7 ms): so C is one cause.
+# *For the lecturer, 2 min.* Strike out one after the other. A: then the time is the sum, and no more. B: microseconds, where the table has milliseconds. In a control another library with weights arranged beforehand took less time for 16 inputs (*Deeper*; on this page 9.6 of 12.7 ms, on an AMD processor half): so C is one cause.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts the two times of each batch beside the measured one.
@@ -253,7 +253,7 @@ show.shares_table(seconds, {batch: intensity(batch) for batch in inputs}, bandwi
 #
 # <!-- page -->
 #
-# Add the first two times of a row: in the run on this page the measured time is longer than that sum in every row, and in proportion by far the most for 16 inputs, by nearly half. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what. So why did 16 inputs take longer than one in section 1? With a ridge of 3 the roof itself gives them 8 / 3 = 2.7 times the time of one input. It does not explain what they took beyond that.
+# Add the first two times of a row: in the run on this page the measured time of 16 inputs is longer than that sum by nearly a third, and the measured time of 64 inputs by an eighth. The other two rows stay below their sums. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what. So why did 16 inputs take longer than one in section 1? With a ridge of 12 the roof allows them the time of one input, since their intensity, 8, still lies left of it. It explains nothing of what they took beyond that. (With a ridge of 3 the roof itself would give them 8 / 3 = 2.7 times the time of one.)
 #
 # One candidate is the library: for large matrices it has a routine that keeps parts of them in the caches, for a single input another one, and for a few inputs neither may fit well. *Deeper* tests this with a second library. So a roofline answers one question: what is the least time? Where a layer stays far below the roof, it raises another: what takes the rest?
 #
@@ -269,7 +269,7 @@ show.shares_table(seconds, {batch: intensity(batch) for batch in inputs}, bandwi
 # **Predict.** Which layer answers sooner: **A** the one that is used again and again, **B** one of eight in turn, or **C** are they alike? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* "Same size, same arithmetic; only what can be kept from call to call differs. That isolates the work of the caches." Vote. A ratio near 1 is no sign of a cache. (Unless one holds all 537 MB; that is rare.) Third bar: here the layer reads at 0.7 of the speed of a function that does hardly anything but read. Ask what takes the rest. It was not measured; probably the routine's own work, because even from a cache it reads more slowly than a sum (*Deeper*).
+# *For the lecturer, 3 min.* "Same size, same arithmetic; only what can be kept from call to call differs. That isolates the work of the caches." Vote. A ratio near 1 is no sign of a cache. (Unless one holds all 537 MB; that is rare.) Third bar: here the layer reads as fast as a function that does hardly anything but read. On another processor it reached 0.7 of that speed; ask what could take the rest. Probably the routine's own work, because even from a cache it reads more slowly than a sum (*Deeper*).
 # On another machine, with a ratio well above 1: the loop timed a cache, and promises too much.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -294,13 +294,13 @@ read = show.again_or_in_turn(taken)
 # 2. Both came from a cache that holds all 537 MB, which is rare.
 # 3. The routine for one input is so slow that a faster cache would not show.
 #
-# *Deeper* reads larger and larger sets of numbers. In the run on this page the layer reads weights that fit into a near cache more than twice as fast as 67 MB. This speaks against the third explanation: with 67 MB the layer waits for its weights. Even this does not show where they come from.
+# *Deeper* reads larger and larger sets of numbers. In the run on this page the layer reads weights that fit into a near cache 1.7 times as fast as 67 MB. This speaks against the third explanation: with 67 MB the layer waits for its weights. Even this does not show where they come from.
 #
 # For your own benchmark you need not know it: let many layers take turns, as in a network.
 #
 # A roof belongs to one memory. Suppose that the toy machine of section 2 has a cache as well, which delivers 40 bytes a second. For weights in it the ridge is 100 / 40 = 2.5, not 10. So ask where the numbers lie before you draw a roof, and with how many threads.
 #
-# What is the third bar for? It says how fast the weights can arrive. In the run on this page "eight in turn" reaches about 0.7 of that speed, so the reading alone would take about 0.7 of the layer's time. What takes the rest was not measured. Probably the routine's own work does, because even from a cache it reads more slowly than a sum (*Deeper*).
+# What is the third bar for? It says how fast the weights can arrive. In the run on this page "eight in turn" is as fast (1.03), so the reading alone would take all of the layer's time. On another processor the layer reached about 0.7 of that speed. What took the rest there was not measured. Probably the routine's own work did, because even from a cache it reads more slowly than a sum (*Deeper*).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. Fewer bits
@@ -310,8 +310,8 @@ read = show.again_or_in_turn(taken)
 # **Predict.** With **one** input, how many times as fast as fp32 can int8 and bf16 be, by the roofline? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; wanted: 4 and 2. Then the table. "How can int8 gain more than four?" fp32 does not reach its own roof: where it reaches 69 %, as on the page, a routine that reaches all of its own gains 4 / 0.69 = 5.8; ours gains 4.8. "Why does bf16 gain so little in its first row?" Same bytes, same processor, another routine: so it is the routine.
-# On a processor without instructions for bf16 both bf16 rows gain about twice.
+# *For the lecturer, 3 min.* Vote; wanted: 4 and 2. Then the table. int8 comes near its four, 3.7. "Why does bf16 gain nothing, with half the bytes?" Then it does not wait for them: probably it turns every weight into fp32 before it multiplies, and this processor has no instruction for bf16.
+# On a processor that has them the row without oneDNN gained 2.2 and the one with it hardly anything: same bytes, same processor, so it is the routine. On another machine int8 may gain more than four, where fp32 does not reach its own roof.
 
 # %% slideshow={"slide_type": "skip"}
 jobs = show.layers_of_fewer_bits(weights, {batch: inputs[batch] for batch in (1, 64)})
@@ -323,15 +323,17 @@ gains = show.gains_of_fewer_bits(fewer)
 show.gains_table(gains, 1, device)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **A quarter of the bytes allows four times the speed, and half the bytes twice the speed. In the run on this page int8 gains more than four times, and bf16 about twice without oneDNN and hardly anything with it.**
+# **A quarter of the bytes allows four times the speed, and half the bytes twice the speed. In the run on this page int8 gains nearly four times, and bf16 hardly anything.**
 #
 # <!-- page -->
 #
 # One input lies on the slope, with an intensity of half an operation a byte. A quarter of the bytes makes it 2 operations a byte, so the bound on the speed rises four times, as long as it stays left of the ridge. Half the bytes double it. But a bound only says what is possible; whether a layer gets there is up to its routine.
 #
-# *How can int8 gain more than four?* The bound of int8 is four times that of fp32, but fp32 does not reach its own. Suppose that fp32 reaches 80 % of its roof. Then a routine for int8 that reaches all of *its* roof is 4 / 0.8 = 5 times as fast.
+# *Why does bf16 gain so little?* (On a CPU it is timed twice: as PyTorch does it, and without *oneDNN*, a library that PyTorch calls on some processors.) It reads half the bytes. If it still waited for them, it would take half the time. So in both rows something else has become the limit. The processor of this page has no instructions for bf16, so each weight must become an fp32 number before it is multiplied; probably this conversion takes the time that the bytes save.
 #
-# *Why does bf16 gain so little in its first row?* (On a CPU it is timed twice: as PyTorch does it, and without *oneDNN*, a library that PyTorch calls on some processors.) On the machine of this page the two rows have the same bytes and the same processor; only the routine differs. So the routine loses what the bytes could gain. (*Deeper* has two trials.) On a processor without instructions for bf16 both rows gained about twice.
+# Other processors say that it is the routine, and not the format. On an AMD EPYC *with* such instructions bf16 was 2.2 times as fast as fp32 without oneDNN, and 1.04 times with it: the same bytes, the same processor, another routine. (*Deeper* has two trials.) On an AMD EPYC without them both rows gained about twice.
+#
+# *Can int8 gain more than four?* On that first AMD processor it gained 4.8 times. The bound of int8 is four times that of fp32, but fp32 did not reach its own there. Suppose that fp32 reaches 80 % of its roof. Then a routine for int8 that reaches all of *its* roof is 4 / 0.8 = 5 times as fast.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### And with 64 inputs?
@@ -341,8 +343,8 @@ show.gains_table(gains, 1, device)
 # **Predict.** int8 still takes a quarter of the bytes. Can that make it several times as fast as fp32 with 64 inputs? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Wanted: no, the roof is flat there. Then the table, row by row: int8 gains all the same. "Which limit moved?" The peak. The two bf16 rows have the same bytes, and one gains while the other loses: the bytes cannot be what decides.
-# Without instructions for bf16 both bf16 rows get slower: say so before somebody concludes that bf16 is slow.
+# *For the lecturer, 3 min.* Wanted: no, the roof is flat there. Then the table, row by row: int8 gains all the same. "Which limit moved?" The peak. Both bf16 rows have half the bytes and are slower than fp32: the bytes cannot be what decides.
+# This processor has no instructions for bf16: say so before somebody concludes that bf16 is slow. On one that has them bf16 gained 2.4 times with oneDNN.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts the gains over fp32 beside the bytes, for 64 inputs.
@@ -355,7 +357,7 @@ show.gains_table(gains, 64, device)
 #
 # Fewer bytes move the layer farther to the right, where the roof is flat. Suppose that 64 inputs need 40 ms of arithmetic, and 4 ms of memory at the same time. If three quarters of the 4 ms disappear, the 40 ms remain. If fp32 takes 50 ms, it reaches 80 % of its roof, so with the *same* peak no format could gain more than 50 / 40 = 1.25 times. A larger gain must come from a *higher peak* for such numbers. A gain below 1 comes from a slower routine.
 #
-# The peak is a property of the processor and of its library. On many processors int8 has a higher peak, because one instruction multiplies more numbers of 8 bits than of 32. On some, so has bf16; the line above the table says whether yours shows such instructions. In the run on this page bf16 without oneDNN, which probably does not use them, is slower than fp32. Its bytes are not to blame, because the row above has the same bytes. On a processor without such instructions both bf16 rows were slower than fp32.
+# The peak is a property of the processor and of its library. On many processors int8 has a higher peak, because one instruction multiplies more numbers of 8 bits than of 32. On some, so has bf16; the line above the table says whether yours shows such instructions. In the run on this page, without such instructions, both bf16 rows are slower than fp32. Their bytes are not to blame, because int8 has even fewer. On an AMD EPYC *with* such instructions bf16 was 2.4 times as fast as fp32 with oneDNN, which uses them, and 0.3 times without oneDNN, which probably means without them: again the same bytes.
 #
 # So "fewer bits are faster" is two statements, and each has its condition. Fewer *bytes* help a layer that waits for its memory, if the routine does not lose the gain. Cheaper *operations* help a layer that waits for its arithmetic, if the processor has them and the routine uses them. (The int8 layer also rounds its inputs to int8 at each call, which takes time. [[dynamic]] looks into that.)
 
@@ -491,11 +493,11 @@ show.sixteen_arranged(weights, inputs[1], inputs[16], device)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What would the roof allow? On a machine with a ridge of 8 or more, 16 inputs could be as fast as one. With a lower ridge they need at least 8 / ridge times the time that the roof allows for one: with a ridge of 3, 2.7 times. On your machine, compare the last column. (It divides by the *measured* time of one input, which is longer than its roof, so it may lie below this bound.) Where the second row is smaller than the first, the other library has the better routine for so few inputs. Then a part of the lost time is due to the way in which the library works, and not to the memory or arithmetic that the layer needs. Where the third row is smaller than the second, arranging the weights takes a part of each call.
 #
-# How much does that explain? In three trials on the machine of this page the default took about twice the time of its roof, and the library and its arranging explained 86 to 98 % of the time above the roof; on another AMD EPYC they explained half of it. (This roof has the peak of the default library. oneDNN's own was 14 to 29 % higher in these trials, so the table does not say how far oneDNN is from *its* roof.) In [[dynamic]] fp32 gets the same two controls.
+# How much does that explain? In three trials on an AMD EPYC the default took about twice the time of its roof, and the library and its arranging explained 86 to 98 % of the time above the roof; on another AMD EPYC they explained half of it. (This roof has the peak of the default library. oneDNN's own was 14 to 29 % higher in these trials, so the table does not say how far oneDNN is from *its* roof.) In [[dynamic]] fp32 gets the same two controls.
 #
 # ### Why does bf16 gain so little with oneDNN?
 #
-# Two trials on the machine of this page looked at the first bf16 row of section 6, with one input. With weights that were arranged beforehand, the routine of oneDNN gained 1.7 times over fp32, so a part of the loss is that it arranges the weights at each call. With the instructions for bf16 hidden from oneDNN, the row became twice as fast as fp32.
+# Two trials on an AMD EPYC with instructions for bf16 looked at the first bf16 row of section 6, with one input. There it was hardly faster than fp32, and the second row was twice as fast. With weights that were arranged beforehand, the routine of oneDNN gained 1.7 times over fp32, so a part of the loss is that it arranges the weights at each call. With the instructions for bf16 hidden from oneDNN, the row became twice as fast as fp32.
 #
 # A third trial looked at the slow row *without oneDNN* with 64 inputs. That routine took as long with weights from a cache as with weights from memory, so it does not wait for the memory.
 #
@@ -510,7 +512,7 @@ show.growing_working_set(long, 4 * width**2, device)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Where the working set outgrows a cache, the numbers have to come from the next cache or from memory, which is farther away and slower. So a curve falls where a cache no longer holds the set. Where the line of the layer falls as well, the layer was waiting for whatever delivers its weights. Where it lies on the line of the sum, the layer reads its weights as fast as a function that does little but read. (At the far left the call itself counts, which takes a few microseconds.) A line that is flat from the left to the right says nothing about memory, because then the function itself sets the pace, and not what it reads from.
 #
-# Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much in between was probably disturbed by another program. If the layer's line falls no more to the right of the black line, and no reported cache is larger than 537 MB, our layer probably comes from memory. There is an exception: where the line of the *sum* still falls to the right of the black line, as in the run on this page, a part of 67 MB does stay in a cache. Then the layer's flat line shows that the layer does not gain from this part, and it cannot tell where the weights came from.
+# Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much in between was probably disturbed by another program. If the layer's line falls no more to the right of the black line, and no reported cache is larger than 537 MB, our layer probably comes from memory. Where it still falls there, as in the run on this page (from 18 to 13 billion bytes a second), a part of the 67 MB probably stays in a cache. Section 5 hardly saw this part. The speed of a memory that other programs share changes from minute to minute, and that may be the reason. And where only the line of the *sum* falls to the right of the black line, a part of 67 MB does stay in a cache, but the layer does not gain from it.
 #
 # ### And in joules?
 #
