@@ -469,7 +469,7 @@ show.side_by_side(times, device, sixteen_bits.records(), of_operations)
 #
 # Without units the library decides. On processors with AVX-512 PyTorch calls oneDNN, which probably converts every number before it multiplies. With AVX2 alone PyTorch does not call oneDNN for bf16 (run with `ONEDNN_VERBOSE=1`, its log names no bf16 product), but a slow routine of its own.
 #
-# The last column is a data-centre GPU, an NVIDIA H100, with fp16 in place of bf16. Its product gains four times, and the addition nearly reaches the two that half the bytes allow. A product of this size does not fill such a GPU; the large step of the next table, which is larger there, gains nine times. PyTorch's recipe reports 2 to 3 times on the older Volta, Turing and Ampere, and "modest" gains on GPUs without such units ([amp_recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html)).
+# The last column is a data-centre GPU, an NVIDIA H100, with fp16 in place of bf16. Its product gains four times, and its addition nearly the two that half the bytes allow. *Deeper* explains this column.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A whole training step
@@ -497,13 +497,11 @@ show.side_by_side(times, device, sixteen_bits.records(), of_steps)
 #
 # <!-- page -->
 #
-# (On a GPU *large* is 4,096 wide, with a batch of 4,096.) Each row compares with fp32 as PyTorch computes it. On the processor with units oneDNN makes the fp32 product 1.14 times as fast as that, as the first table of this section shows. So a part of the gain of a large step is probably a slow fp32 product.
+# Each row compares with fp32 as PyTorch computes it. On the processor with units oneDNN makes the fp32 product 1.14 times as fast as that (first table), so a part of the gain of a large step is probably a slow fp32 product.
 #
-# Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. The two rows of autocast on the narrow network differ in the batch alone, so it is the batch that decides. But on the processors the conversions are the smaller part of the lost time, as the last row of the table shows. It is a control: a network that is *stored* in 16 bits converts nothing, and at batch 16 it is slower there than fp32 as well. Probably the library for 16 bits takes longer than that for fp32 at so small a product.
+# Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. The two rows of autocast on the narrow network differ in the batch alone, so it is the batch that decides. But on the processors the conversions are the smaller part of the lost time. The last row is the control: a network that is *stored* in 16 bits converts nothing, and at batch 16 it is slower there than fp32 as well. Probably the library for 16 bits takes longer than that for fp32 at so small a product.
 #
-# On the processor with units the odd size gains more than the large one, probably because fp32 is slow at it. On the GPU it gains far less (2.42 against 9.48): its 16-bit units work best on multiples of 8. Without units every size is slower. The scaler costs a pass over all gradients. On a processor that is too little to be seen beside the products of a large step. On the GPU the products take so little time that the step becomes a seventh longer.
-#
-# On the GPU the narrow network loses at either batch, and it does not lose where it is stored in 16 bits. There the calls that convert are probably the price, however large the batch is.
+# On the processor with units the odd size gains more than the large one, probably because fp32 is slow at it. Without units every size is slower. The scaler costs a pass over all gradients, which on a processor is too little to be seen beside the products of a large step.
 #
 # So time a step of *your* network both ways on *your* chip.
 
@@ -617,9 +615,9 @@ Table(
 #
 # <!-- page -->
 #
-# In that row the loss is still computed in fp32. By hand: 5⅜ units less ½ is 4⅞, and $4⅞ / 5¼ = 0.929$. The loss, its fp32 copy of the output and its room for squares, is the larger part of the price: a loss in 16 bits brings the ratio to about 0.83. But a loss in 16 bits is an experiment and no advice, because a mean over many numbers loses digits. The input in 16 bits changes nothing in the computation, since the first layer would round it anyway. So hand your data over in 16 bits where you can.
+# In that row the loss is still computed in fp32. By hand: 5⅜ units less ½ is 4⅞, and $4⅞ / 5¼ = 0.929$. The loss, its fp32 copy of the output and its room for squares, is the larger part of the price: a loss in 16 bits brings the ratio to about 0.83. But that is an experiment and no advice, because a mean over many numbers loses digits. The input in 16 bits changes nothing in the computation, since the first layer would round it anyway. So hand your data over in 16 bits where you can.
 #
-# The last row is another control: with 10 outputs, as a classifier has, output and loss are small in both runs, and three layers save a fifth. (On a processor with AVX2 alone they saved a third; probably its routine for 16-bit products needs less room for itself.) So the 1.02 belongs to a wide output, and not to three layers.
+# The last row is another control: with 10 outputs, as a classifier has, output and loss are small in both runs, and three layers save a fifth. So the 1.02 belongs to a wide output, and not to three layers.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
@@ -788,7 +786,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
 #
-# What follows is for whoever wants to know whether the accuracy suffers, what is alive at a peak, how a batch comes in parts, how a run is resumed, and what explains a published measurement.
+# What follows is for whoever wants to know whether the accuracy suffers, what a GPU gains, what is alive at a peak, how a batch comes in parts, how a run is resumed, and what explains a published measurement.
 #
 # ### The same accuracy?
 #
@@ -883,6 +881,15 @@ ledger.table(ledger.rows(["amp"]))
 # The file of the trained network is as large as before, because the weights are stored in fp32. Mixed precision is about training; smaller files are the subject of the part that begins with [[integers]].
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# ### What does a GPU gain?
+#
+# The two tables of section 5 have a column of a data-centre GPU, an NVIDIA H100, in fp16. A product of 1,024 by 1,024 does not fill such a GPU, and gains four times. On a GPU the *large* step is 4,096 wide, with a batch of 4,096, and it gains nine times. PyTorch's recipe reports 2 to 3 times on the older Volta, Turing and Ampere, and "modest" gains on GPUs without 16-bit units ([amp_recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html)).
+#
+# The odd size gains far less than the large one (2.42 against 9.48), because the 16-bit units of the GPU work best on multiples of 8. The products take so little time there that the scaler's pass over all gradients makes the large step a seventh longer.
+#
+# The narrow network loses at either batch, and it does not lose where it is stored in 16 bits. So the calls that convert are probably the price on the GPU, however large the batch is.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### From which batch on?
 #
 # Section 6 found that one layer pays from batch = width on. We measure six batches for three networks: 3 layers, 12 layers, and 3 layers with 10 outputs.
@@ -904,7 +911,7 @@ show.shares(curves)
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **Later: at batch = width the network of 12 layers still needs slightly more than fp32. It saves at twice the width, and more at four times.**
 #
-# One layer alone breaks even at batch = width, and the whole network must also pay for the input's copy and for the loss. With 10 outputs the end costs next to nothing, so three layers break even at batch = width and save at twice the width. (On a processor with AVX2 alone they saved at batch = width already.) With 256 outputs three layers do not save even at four times the width (section 6). Below that the peak lies elsewhere: at the end of the backward pass, where all gradients of weights are alive, in fp32 in both runs. There autocast saves nothing, and adds the 16-bit form of the gradient that is just being made. That is the answer to section 1.
+# One layer alone breaks even at batch = width, and the whole network must also pay for the input's copy and for the loss. With 10 outputs the end costs next to nothing, so three layers break even at batch = width and save at twice the width. (On a processor with AVX2 alone they saved at batch = width already, and a third at four times the width; probably its routine for 16-bit products needs less room for itself.) With 256 outputs three layers do not save even at four times the width (section 6). Below that the peak lies elsewhere: at the end of the backward pass, where all gradients of weights are alive, in fp32 in both runs. There autocast saves nothing, and adds the 16-bit form of the gradient that is just being made. That is the answer to section 1.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### What is alive at a peak?

@@ -111,7 +111,7 @@ for name, model in four.items():
 # | `1.1` | `MultiheadAttention` | no | look inside |
 # | `1.1.out_proj` | `NonDynamicallyQuantizableLinear` | no | it has no children: nothing |
 #
-# In the cell below, the line itself makes the int8 layer for a child that is in the set. All that is ours is the walk, and the walk is what decides. (The line can do a little more: its set may also hold the name of a module, or the type of a container, which then counts for everything in it. We give it types of layers only.)
+# In the cell below, the line itself makes the int8 layer for a child that is in the set. All that is ours is the walk, and the walk is what decides.
 #
 # The last row of the table is a surprise. The output layer of PyTorch's attention has a class of its own. It is derived from `Linear`, and its long name says what happens: the line does not quantize it. The walk asks whether the type *is* in the set, not whether it is derived from one that is. (According to its source the class is there to avoid an error with quantized attention, which hands the weight of this layer to a function that wants a float tensor, not packed weights.) And the matrices that make queries, keys and values are not in the table at all. Attention keeps them in a parameter, and a parameter is not a child.
 
@@ -293,7 +293,7 @@ show.calls_in_a_row(called, kind_of)
 # *For the lecturer, 3.5 min.* Let everybody choose one sign before the table, and defend it. Then go down the table sign by sign: "Find the row in which yours lies." The third row is the trap for those who read names quickly: let the room find the two letters and two digits in its last column. (The file is wrong in row 5, the class in rows 3 and 4, the parameters in row 4, where they say `float32`.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# An audit needs an example and a run, so one would like something simpler. Three signs are at hand: the *file* got smaller; the printed *class* of the module says "Quantized"; the *parameters* are no longer `float32`. We try them on six models, beside the operator. The first two are known. "The line, float16" is the same line with `dtype=torch.float16`. torchao is the package that replaces the line ([[torchao]]); here it quantizes once with int8 arithmetic, and once "weights only", which stores int8 weights. The last model is prepared for quantization-aware training, QAT ([[qat]]): it rounds its weights while it trains.
+# An audit needs an example and a run, so one would like something simpler. Three signs are at hand: the *file* got smaller; the printed *class* of the module says "Quantized"; the *parameters* are no longer `float32`. We try them on six models, beside the operator. "The line, float16" is the same line with `dtype=torch.float16`. torchao is the package that replaces the line ([[torchao]]); here it quantizes once with int8 arithmetic, and once "weights only", which stores int8 weights. The last model is prepared for quantization-aware training, QAT ([[qat]]): it rounds its weights while it trains.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 six = show.suspects(quantize_dynamic)
@@ -307,7 +307,7 @@ show.evidence(six, audit, kind_of)
 #
 # <!-- page -->
 #
-# Each sign is wrong at least once, and the operator is right for all six.
+# Each sign is wrong at least once:
 #
 # - *The file* shrinks with "weights only" as much as with int8 arithmetic, because it tells what is *stored*. There the int8 weights are turned back into floats at each call, and what multiplies is `aten.mm`, in float. Stored in 8 bits and computed in 8 bits are two questions, and the second is the one of this lesson. And a whole model's file shrinks also if half of its layers stayed float.
 # - *The class* is wrong in both directions. torchao exchanges the weights and leaves the class `Linear` as it is. The line with float16 gives a module that is printed as `DynamicQuantizedLinear`, and multiplies floats.
@@ -431,7 +431,7 @@ show.two_layers_in_memory(block_int8[0], half_done)
 #
 # <!-- page -->
 #
-# By hand, in units of 768 · 768 weights: queries, keys and values are 3 units, the output 1, and the two linear layers 4 each. That is 12. In int8 each unit takes a quarter of its bytes. In the course's layer all 12 units became int8, which is 12 / 4 = 3. In PyTorch's layer the 4 units of the attention stayed, and 8 became int8: 4 + 8 / 4 = 6. So a third of the weights, left in float, doubles the layer. It had been 12 before.
+# By hand, in units of 768 · 768 weights: queries, keys and values are 3 units, the output 1, and the two linear layers 4 each. That is 12. In int8 each unit takes a quarter of its bytes. In the course's layer all 12 units became int8, which is 12 / 4 = 3. In PyTorch's layer the 4 units of the attention stayed, and 8 became int8: 4 + 8 / 4 = 6. So a third of the weights, left in float, doubles the layer.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### A repair, and its proof
@@ -537,7 +537,7 @@ print(f"the int8 layer is {whole_ms['fp32'] / whole_ms['int8']:.1f} times as fas
 print(f"with linear layers of no time it would be {whole_ms['fp32'] / left:.1f} times as fast")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# At 128 tokens the float share of the time was 7 to 22 % in all our runs, which were made on two kinds of processors. (If it meets the line of the count in the figure, that is chance, because the number of products does not depend on the length.) Without that part the layer could be at most 1 / (1 − 0.22) = 1.28 times as fast. At 2,048 tokens, where more than half is float, it could be more than 1 / (1 − 0.5) = 2 times as fast. So the same audit, four int8 and one float, is good news for short texts and bad news for long ones. Count first, then weigh, and weigh with the input that you will have. On another processor int8 gains another factor, and so the shares differ.
+# At 128 tokens the float share of the time was 7 to 22 % in all our runs, on two kinds of processors. (If it meets the line of the count in the figure, that is chance.) Without that part the layer could be at most 1 / (1 − 0.22) = 1.28 times as fast. At 2,048 tokens, where more than half is float, it could be more than 1 / (1 − 0.5) = 2 times as fast. So the same audit, four int8 and one float, is good news for short texts and bad news for long ones. Count first, then weigh, and weigh with the input that you will have.
 #
 # What can one do about it? Shorter texts, if the task allows them. Attention in 16 bits, where the processor multiplies 16-bit floats ([[formats]]; not measured here). A better int8 linear layer helps only up to a limit, which the second line of the output states.
 
@@ -603,9 +603,9 @@ show.lstm_bars(lstm_times)
 #
 # <!-- page -->
 #
-# Begin with 64 units, where the picture is clear. The loop takes 3.26 times as long as the routine, and int8 2.09 times. So it is not the int8 product that makes this narrow LSTM slow. It is the good routine on the other side.
+# At 64 units the picture is clear. The loop takes 3.26 times as long as the routine, and int8 2.09 times. So it is not the int8 product that makes this narrow LSTM slow. It is the good routine on the other side.
 #
-# At 128 units two ways to read the same samples disagree. The bars show the least times, 1.27 for the loop and 1.72 for int8. The scorecard divides the times within each round and takes the median of the ten rounds, and there int8 is 1.10 times as fast as the loop. How can that be? The least time is that of a single sample. If the processor ran faster than usual for a few milliseconds while it timed the loop, the least time of the loop is too good, and the median hardly notices. This would also explain why the loop costs so much less at 128 units than at 64. We have not tested it. In an earlier run on another kind of processor the bars at 128 units stood at 2.60 and 1.90, so there int8 was faster than the loop by the least times, too. The run on this page alone does not decide whether the int8 product loses time at 128 units.
+# At 128 units the bars show the least times, 1.27 for the loop and 1.72 for int8. But in the median of the ten rounds int8 is 1.10 times as fast as the loop (see the scorecard). So this run does not decide whether the int8 product loses time at 128 units. *Deeper* says how the two can disagree.
 #
 # At 1,024 units int8 beats both by far, since there the product is nearly all of the time, and reading a quarter of the bytes counts ([[dynamic]]).
 #
@@ -617,7 +617,7 @@ for way, ops in {**started, "fp32 loop": show.operators_of(ways["fp32 loop"])}.i
     print(f"{way}: {ops.total():,} operators, {sum(ops[op] for op in gates)} of them for the gates")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# It is a control, because for its gates the loop starts as many operators as int8 does, and fp32 by its routine starts none. Altogether the loop starts even *more* than int8, because the product of fp32 is started by several operators (`linear`, `t`, `addmm` and others), and that of int8 is compiled into its LSTM, where the profiler lists none. So where int8 wins against the loop, as at 64 units, this need not come from its bits alone. That it is not the int8 product that loses time against the routine there holds all the same.
+# It is a control, because for its gates the loop starts as many operators as int8 does, and fp32 by its routine starts none. Altogether the loop starts even *more* than int8, because the product of fp32 is started by several operators (`linear`, `t`, `addmm` and others), and that of int8 is compiled into its LSTM, where the profiler lists none. So where int8 wins against the loop, as at 64 units, this need not come from its bits alone.
 #
 # And the remedy? The next cell measures whether it helps, against int8 everywhere and against no int8 at all.
 
@@ -632,7 +632,7 @@ print(f"its file: {show.saved_bytes(around) / show.saved_bytes(everywhere):.1f} 
 print(f"fp32's file: {show.saved_bytes(net) / show.saved_bytes(everywhere):.1f} times as large")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The remedy wins most of the gap back in the run on this page. But compare it with the third way, to do nothing: the model that is fp32 throughout is faster still, and its file is about as large, because nearly all weights are in the LSTM. What is left for int8 is a small layer, called with one row, and there a call in int8 probably costs more than it wins ([[dynamic]] measured the price of a call). So the better remedy here is plain fp32. The half-way model may pay where the linear layers are wide; that was not tried. For this narrow model int8 pays in bytes, and not in time. For the wide LSTM int8 wins both. Which of the two cases you have, a measurement with your width tells.
+# The remedy wins most of the gap back in the run on this page. But compare it with the third way, to do nothing: the model that is fp32 throughout is faster still, and its file is about as large, because nearly all weights are in the LSTM. What is left for int8 is a small layer, called with one row, and there a call in int8 probably costs more than it wins ([[dynamic]] measured the price of a call). So the better remedy here is plain fp32. The half-way model may pay where the linear layers are wide; that was not tried. For this narrow model int8 pays in bytes, and not in time. For the wide LSTM int8 wins both.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 searches = show.share_of_searches(ways["int8"])
@@ -718,9 +718,7 @@ show.why_table(lstm_times)
 #
 # <!-- page -->
 #
-# At 64 units the share is far above 1: the loop alone would cost more than the whole gap, and int8's product wins a part of it back. We did not try widths below 64. The second column shows what the fused routine is worth to fp32; at 1,024 units it is worth nothing here.
-#
-# At 128 units the share is 0.38, so by the rule the routine and the product both have a part. Do not build on this answer, because it depends on the least time of the loop, which the median contradicts (section 5). If int8 is faster than the loop, the share is above 1, and the rule says "routine". It did so at both widths in an earlier run on another kind of processor. The rule of the exercise assumes that nothing can make a run faster than it should be. A processor that changes its speed can. Run the cell of section 5 again when the machine has nothing else to do, and see whether your answer stays the same.
+# At 64 units the share is far above 1: the loop alone would cost more than the whole gap, and int8's product wins a part of it back. At 128 units the share is 0.38. Do not build on this answer, because it depends on the least time of the loop, which the median contradicts (section 5). The second column shows what the fused routine is worth to fp32; at 1,024 units it is worth nothing here.
 #
 # What the experiment cannot say is *why* the routine is better. Fewer operators to start is the likely reason, since a loop starts hundreds of them for an image, as the counts say, but counting is not timing.
 
@@ -755,7 +753,7 @@ show.forms_table(forms, kind_of)
 #
 # ### "It has none" is a question to a list
 #
-# The line has the set of types, and a [dictionary](https://github.com/pytorch/pytorch/blob/main/torch/ao/quantization/quantization_mappings.py) from a type to its int8 class. Both can be given: `quantize_dynamic(model, types, mapping=...)`. A table of embeddings wants `dtype=torch.quint8`. Which of six requests run with 8-bit weights? Look up, then run, then audit.
+# The line has the set of types, and a [dictionary](https://github.com/pytorch/pytorch/blob/main/torch/ao/quantization/quantization_mappings.py) from a type to its int8 class. Both can be given: `quantize_dynamic(model, types, mapping=...)`. (The set may also hold the name of a module, or the type of a container, which then counts for everything in it. We give it types of layers only.) A table of embeddings wants `dtype=torch.quint8`. Which of six requests run with 8-bit weights? Look up, then run, then audit.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy", "hide-input"]
 # Writes what runs after six requests.
@@ -767,6 +765,12 @@ show.requests_table(zoo, audit, quantize_dynamic)
 # The package of a class tells its kind. Modules of `torch.ao.nn.quantized.dynamic` take and give floats; the linear layers and convolutions of `torch.ao.nn.quantized` are static and take and give integers ([[static]]). The 8-bit `Embedding` lives there too, and gives floats. Older code says `torch.nn.quantized` and `torch.nn.quantized.dynamic`, which are the same classes under their first names.
 #
 # Other interfaces have other lists. ONNX Runtime's dynamic quantization knows LSTM, Gather (a table's look-up), convolution and a fused attention ([its registry](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/python/tools/quantization/registry.py), looked up, not run here). The parts that are left in float are ordinary PyTorch. They could run on a GPU, where these int8 modules cannot; every border would then cost a copy (not measured here).
+#
+# ### When the least time and the median disagree
+#
+# At 128 units section 5 reads the same samples in two ways. The bars and the rule of Exercise 1 take the least time of each way. The scorecard divides the times within each round and takes the median of the ten rounds. By the first reading int8 is slower than the loop, and by the second it is faster. How can that be? The least time is that of a single sample. If the processor ran faster than usual for a few milliseconds while it timed the loop, the least time of the loop is too good, and the median hardly notices. This would also explain why the loop costs so much less at 128 units than at 64. We have not tested it.
+#
+# In an earlier run on another kind of processor the bars at 128 units stood at 2.60 and 1.90, so there int8 was faster than the loop by the least times, too. Then the share is above 1, and the rule said "routine" at both narrow widths. The rule assumes that nothing can make a run faster than it should be. A processor that changes its speed can. Run the cell of section 5 again when the machine has nothing else to do, and see whether your answer stays the same. Widths below 64 were not tried.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### The rival: 16 bits in the file

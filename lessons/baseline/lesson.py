@@ -425,7 +425,7 @@ Table(
 #
 # <!-- page -->
 #
-# The copy with 8 bits is nearly the same network. The sibling has nearly the same accuracy as the baseline, and yet it disagrees on many more images than that copy, about a hundred in the run on this page. It started from other weights and saw the images in another order. The baseline has 98.36 % of 10,000 right, so it failed on 164 images. The sibling won 48 of these, so both failed on the other 116, and the sibling alone failed on the 50 that it lost. So 116 of the sibling's 166 errors, seven tenths, are errors of both. The copy with 3 bits lost many images and won few.
+# The copy with 8 bits is nearly the same network. The sibling has nearly the same accuracy as the baseline, and yet it disagrees on many more images, about a hundred in the run on this page. It started from other weights and saw the images in another order. The baseline has 98.36 % of 10,000 right, so it failed on 164 images. The sibling won 48 of these, so both failed on the other 116, and the sibling alone failed on the 50 that it lost. So 116 of the sibling's 166 errors are errors of both. The copy with 3 bits lost many images and won few.
 #
 # So the same accuracy can hide two networks that are nearly the same, or two that differ in about a third of their failures. A lead of ten images means much in the first case and little in the second, as the next test shows.
 
@@ -465,7 +465,7 @@ for won, lost in ((10, 0), (14, 4), (4, 4), (4, 1)):
 #
 # <!-- page -->
 #
-# All 10 coins fall on one side in 2 of 1,024 trials, so $p = 0.002$. With 14 : 4 the share is 0.031. With 4 : 4 every trial is at least as one-sided, so $p = 1$. These 8 images give no reason to prefer one network.
+# All 10 coins fall on one side in 2 of 1,024 trials, so $p = 0.002$. With 14 : 4 the share is 0.031. With 4 : 4 every trial is at least as one-sided, so $p = 1$.
 #
 # Both 10 : 0 and 14 : 4 are leads of ten images, which is 0.1 points of 10,000. If the two networks were tested on different images, such a lead is less than one standard error. If both were tested on the same images, it is significant when they disagree on 10 or 18 images, but not when they disagree on a hundred: 55 : 45 has $p = 0.37$. *The fewer images two networks disagree on, the smaller is the lead that counts.*
 #
@@ -491,7 +491,7 @@ show.coins(duels, sign_test)
 #
 # <!-- page -->
 #
-# In the run on this page the dashed lines of the sibling and of the copy with 8 bits stand among the bars that coins often reach, because the sibling won about as many images as it lost, and the copy exactly as many. The copy with 3 bits stands far outside. (On your machine a few images may differ.)
+# In the run on this page the dashed lines of the sibling and of the copy with 8 bits stand where coins often fall, because the sibling won about as many images as it lost, and the copy exactly as many. The copy with 3 bits stands far outside. (On your machine a few images may differ.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### "As good as before"
@@ -559,7 +559,7 @@ show.speed_of(raced)
 #
 # <!-- page -->
 #
-# In runs for this lesson it was 1.4 to 1.8 times as fast. What differs is what PyTorch does *around* the arithmetic. The first way notes for each operation how its gradient would be computed. The second way does not. The third also skips the bookkeeping of the layer objects (the modules), and writes the results of the ReLU over its inputs in place of making new tensors. A network this small, with one digit at a time, spends much of its time on such things. (Nor is the third way the fastest, because in a trial the same arithmetic in NumPy took about half of its time. So a "best" baseline is the best that somebody has looked for. Say which ways you tried.) In the run on this page the quartiles of the second way reach from 0.95 to 1.15, so that run does not show whether it is faster than the first. With 1,000 digits at once the three ways were within five per cent of each other in a trial, because there the arithmetic takes nearly all the time.
+# In runs for this lesson it was 1.4 to 1.8 times as fast. What differs is what PyTorch does *around* the arithmetic. The first way notes for each operation how its gradient would be computed. The second way does not. The third also skips the bookkeeping of the layer objects (the modules), and writes the results of the ReLU over its inputs in place of making new tensors. A network this small, with one digit at a time, spends much of its time on such things. (Nor is the third way the fastest, because in a trial the same arithmetic in NumPy took about half of its time. So a "best" baseline is the best that somebody has looked for. Say which ways you tried.) The run on this page does not show whether the second way is faster than the first, because its quartiles reach from 0.95 to 1.15. With 1,000 digits at once the three ways were within five per cent of each other in a trial, because there the arithmetic takes nearly all the time.
 #
 # Suppose that the first way takes 0.070 ms and the third 0.046 ms, and that a new technique, which happens to remove this overhead as well, needs 0.040 ms. Its author compares it with the first bar and reports 0.070 / 0.040 = 1.75 times as fast. Compared with the third way, the technique is 0.046 / 0.040 = 1.15 times as fast. Only this factor of 1.15 is due to the technique; the rest could be had without it.
 #

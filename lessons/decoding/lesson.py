@@ -356,7 +356,7 @@ show.parts_table(parts, layers, models)
 #
 # In our model the calls are the largest part. A smaller cache does not reduce it, but fewer calls do. One gets them from a compiler, or from a program without Python. Our `attend`, for example, makes more calls than it must, because `language.rotate` computes the same angles twice in every block. (Careful with our column: 4 MB may stay in the processor's own cache. Then nothing is read from memory, and the row of the reading is no limit.)
 #
-# In the wide model it is the products. In the run on this page, reading the weights once takes nine tenths of the time of the products, and the arithmetic at its peak less than a twentieth. With one matrix kept in the processor's cache the products take half as long, although that matrix has to be read as well, from the cache. So about half of their time is waiting for weights that lie farther away, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In the record that [[real_model]] shows, PyTorch on one thread, in float32 and with the shape of Llama-3.2-1B, reaches 0.86 of the speed that reading allows.
+# In the wide model it is the products. In the run on this page, reading the weights once takes nine tenths of the time of the products, and the arithmetic at its peak less than a twentieth. With one matrix kept in the processor's cache the products take half as long. So about half of their time is waiting for memory, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In the record that [[real_model]] shows, PyTorch on one thread, in float32 and with the shape of Llama-3.2-1B, reaches 0.86 of the speed that reading allows.
 #
 # *Attention* grows with the text, and it is small here.
 #
@@ -411,7 +411,7 @@ show.batch_curves(taken, layers)
 #
 # <!-- page -->
 #
-# The second reason counts even if nothing has to come from memory: in a trial, a layer that stays in the processor's cache gained 3 to 4 times in the same way. So it makes a part of the gain. If reading the weights were all, the curve would be the dashed line. In the run on this page it begins just below 1, because reading takes nearly all of the time of one text, and falls to 1/64 of its first value. The measured curve lies above it, since each text still needs its own arithmetic, the dotted line, and the layer reaches neither of the two limits.
+# The second reason counts even if nothing has to come from memory: in a trial, a layer that stays in the processor's cache gained 3 to 4 times in the same way. So it makes a part of the gain. If reading the weights were all, the curve would be the dashed line. It begins just below 1, because reading takes nearly all of the time of one text, and falls to 1/64 of its first value. The measured curve lies above it, since each text still needs its own arithmetic, the dotted line, and the layer reaches neither of the two limits.
 #
 # Where does the gain end? Reading is shared, arithmetic is not. With the round numbers of section 3, reading takes 10 ms for a step, however many texts there are, and the arithmetic 1.3 ms for each text. With 8 texts both are about 10 ms. By these two limits another text costs nearly nothing up to there; beyond, each makes the step longer, and the time of a token stays at 1.3 ms. (Real layers bend less sharply.)
 #

@@ -340,11 +340,9 @@ show.by_bits(errors, right, history[-1][2])
 #
 # <!-- page -->
 #
-# The columns of the error show the first half of the reason. With half as many even values the distance between neighbours is about twice as large, and the square of an error about four times. (With k-means it is about three times; why was not looked into.) The accuracy shows the second half. With k-means the accuracies from 6 bits to 4 differ by nine digits of 10,000 in the run on this page, so no order can be read from them. With 3 bits 24 digits are lost, half as many as the last step costs.
+# The columns of the error show the first half of the reason. With half as many even values the distance between neighbours is about twice as large, and the square of an error about four times. (With k-means it is about three times.) The accuracy shows the second half. With k-means the accuracies from 6 bits to 4 differ by nine digits of 10,000, so no order can be read from them. With 3 bits 24 digits are lost, half as many as the last step costs.
 #
 # Is k-means worth its rounds? The columns *even* come from the same code with `rounds=0`, which leaves the centroids evenly spaced. At the same number of bits k-means makes the error smaller in each row. In accuracy that counts where the error is large. Do not read the columns as "k-means against integers", because an even grid that leaves out the few largest weights does better than this one (*Deeper* has figures).
-#
-# What the sharing has lost may still be won back.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The values can learn
@@ -450,7 +448,7 @@ def what_won_solution(right):
 # **Predict.** Each at its own best rate, what fraction of the gain do the *biases alone* win: **A** hardly any, **B** about half, **C** nearly all? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; most say A or B. Click; the answer is C. Read the table by rows, each at its best, against 97.47: the biases gain 0.43, the values 0.34, both 0.47. Only after that by columns: what would each column alone have said? The first: the biases win three quarters (0.36 of 0.47). The last: the biases win a little more than both together (0.39 against 0.37). So one rate for all would have told a story, and each column another one. All three gains are below the one point of the exercise's rule; say why the lesson still reads them: the same network, the same order of the digits, and no claim about others. 43 and 47 digits of 10,000 cannot be told apart; what stays is that a gain does not show that the values had to move.
+# *For the lecturer, 3 min.* Vote; most say A or B. Click; the answer is C. Read the table by rows, each at its best, against 97.47: the biases gain 0.43, the values 0.34, both 0.47. Only after that by columns: what would each column alone have said? The first: the biases win three quarters (0.36 of 0.47). The last: the biases win a little more than both together (0.39 against 0.37). So one rate for all would have told a story, and each column another one. All three gains are below the one point of the exercise's rule; say why the lesson still reads them: the same network, the same order of the digits, and no claim about others. 43 and 47 digits of 10,000 cannot be told apart; what stays is that a gain does not show that the values had to move. (In an earlier run, on another processor, the best rate of the biases was ten times as large, and the first column gave them two thirds.)
 
 # %% slideshow={"slide_type": "skip"}
 RATES = (0.001, 0.003, 0.01)
@@ -472,7 +470,7 @@ show.won_back(won, before)
 #
 # <!-- page -->
 #
-# In the run on this page training both won 0.47 points, the biases alone 0.43 and the values alone 0.34, each at the best of three rates. These are 47, 43 and 34 digits of 10,000, too close together to be told apart. But the table does show that a gain in accuracy is no evidence that the *values* had to move. (*Deeper* works out what a bias can repair.) Now read the first column alone. There the biases seem to win only three quarters, and 11 digits make the difference. Their own best rate is three times as large. (In an earlier run, on another processor, it was ten times as large, and the first column gave them two thirds.)
+# In the run on this page training both won 0.47 points, the biases alone 0.43 and the values alone 0.34, each at the best of three rates. Of 10,000 digits these are 47, 43 and 34, too close to be told apart. But the table does show that a gain in accuracy is no evidence that the *values* had to move. (*Deeper* works out what a bias can repair.) Now read the first column alone. There the biases seem to win only three quarters, and 11 digits make the difference. Their own best rate is three times as large.
 #
 # The rule of the exercise would even say "nothing", since the gain is below a point. Where it stops being true: this is one network and one order of the digits, and the best rates were read off the test images, for all arms alike. A network that loses more in the sharing may need its values. We go on with 4 bits, where there is hardly anything to win back, and train both at the smallest rate.
 

@@ -493,7 +493,7 @@ show.arms_table(at_end, curves, len(test_x))
 #
 # Were the others only trained too long? The last column lets each arm stop where it makes the fewest errors on the held-out images. Some of them gain from that, *another image* most of all, and none comes near.
 #
-# Now be careful. Two of these controls, *shuffled* and *another image*, do two things at once. They take the teacher's knowledge away, and they put something false in its place: "this two looks like a four". So if they teach badly, that may be because they lie, and not because something is missing. A better control takes away and puts nothing in. You will build one in Exercise 1. Its result is not the one that this table suggests.
+# But two of these controls, *shuffled* and *another image*, do two things at once. They take the teacher's knowledge away, and they put something false in its place: "this two looks like a four". So if they teach badly, that may be because they lie, and not because something is missing. A better control takes away and puts nothing in. You will build one in Exercise 1. Its result is not the one that this table suggests.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How long does it take?
@@ -547,11 +547,11 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Hardly anything on the same 1,000 images: about a seventh of what the first teacher won, in the run on this page. With answers for all 50,000 it is a little more than a quarter.** What crossed over in section 4 is probably mostly what the teacher learned from the *other* 49,000 images.
+# **Hardly anything on the same 1,000 images: about a seventh of what the first teacher won, in the run on this page. With answers for all 50,000 it is more than a quarter.** What crossed over in section 4 is probably mostly what the teacher learned from the *other* 49,000 images.
 #
 # <!-- page -->
 #
-# A large network by itself is no good teacher. *Narrow* is as large as the first teacher and answers with soft targets at the same temperature. But it has seen nothing that the student does not see, and makes only somewhat fewer errors than its students. So it has little to tell. The word *probably* stands there because *narrow* differs from the first teacher in two ways: in what it saw, and in how good it is. One would have to find a network that is as good as the teacher and has seen the 1,000 images only.
+# A large network alone is no good teacher. *Narrow* is as large as the first teacher and answers with soft targets at the same temperature. But it has seen nothing that the student does not see, and makes only somewhat fewer errors than its students. So it has little to tell. We say *probably* because *narrow* differs from the first teacher in two ways: in what it saw, and in how good it is. One would have to find a network that is as good as the teacher and has seen the 1,000 images only.
 #
 # The third row is a case that is common in practice: few labels, and many images without one. Here *narrow* answers for all 50,000 images, and its students see each of them once. They do a little better than the second row. If this is your case, it is worth a try; it does not replace the labels.
 

@@ -66,9 +66,9 @@ runtime.describe(cpu)
 # *For the lecturer, 3 min.* Say that the model is 12 layers, 768 wide, and reads 128 tokens. Vote, then click. If nobody asks "compared with what?", ask it yourself, and promise section 3.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Suppose you have a trained model that is too slow or too large, no training data at hand, and an afternoon. What can you do? [[integers]] rounded the weights of a network to 8 bits and saved a small file. But before it computed anything, it turned the integers back into floats. So it saved bytes on disk, and no time. This lesson also *computes* with the integers, and PyTorch has one line for that. You tell it which kind of layer to replace, here all linear layers, and with which type of integer. (`torch.qint8` is what it takes if you say nothing.) It needs no data and no training, and it leaves the original model as it is.
+# Suppose you have a trained model that is too slow or too large, no training data at hand, and an afternoon. What can you do? [[integers]] rounded the weights of a network to 8 bits and saved a small file. But before it computed anything, it turned the integers back into floats. So it saved bytes on disk, and no time. This lesson also *computes* with the integers, and PyTorch has one line for that. You tell it which kind of layer to replace, here all linear layers, and with which type of integer. It needs no data and no training, and it leaves the original model as it is.
 #
-# Our model is as large as BERT-base, a language model ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)), with 12 Transformer layers, 768 wide, and it reads a text of 128 tokens (words or their parts). But its weights are random. For bytes and time that makes no difference: a product takes as long whatever the numbers in it are. It does make a difference for everything that has to do with the quality of the answers, and section 4 comes back to that.
+# Our model is as large as BERT-base, a language model ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)), with 12 Transformer layers, 768 wide, and it reads a text of 128 tokens (words or their parts). But its weights are random. For bytes and time that makes no difference: a product takes as long whatever the numbers in it are. It does make a difference for the quality of the answers, and section 4 comes back to that.
 
 # %% slideshow={"slide_type": "fragment"} tags=["legacy"]
 from torch.ao.quantization import quantize_dynamic
@@ -87,7 +87,7 @@ print(f"{first.ratio('int8'):.1f} times as fast as eager fp32")
 #
 # <!-- page -->
 #
-# A processor with instructions for 8-bit integers multiplies some four times as many of them as fp32 numbers in one instruction, and it reads a quarter of the bytes. So a factor of that kind is plausible. But a factor is a quotient of two times, and so far we know neither how int8 comes to its time nor whether that of fp32 is a good one. PyTorch's own post about this line calls its speed-up 1.8 ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), for BERT-base on a Xeon of that time: 581 ms became 313 ms, which is 1.86. On a processor without fast instructions for 8-bit integers the line can be slower than fp32.
+# A processor with instructions for 8-bit integers multiplies some four times as many of them as fp32 numbers in one instruction, and it reads a quarter of the bytes. So a factor of that kind is plausible. But a factor is a quotient of two times, and so far we know neither how int8 comes to its time nor whether that of fp32 is a good one. PyTorch's own post about this line calls its speed-up 1.8 ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)) for BERT-base on a Xeon of that time. On a processor without fast instructions for 8-bit integers the line can be slower than fp32.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. One dynamic call
@@ -218,7 +218,7 @@ show.way_of_a_call(128, 768, 3072, wide_call)
 #
 # <!-- page -->
 #
-# Search and rounding touch each of the 128 · 768 = 98,304 inputs once. The product uses each of them 3,072 times, for 302 million multiplications. Even at many multiplications for each instruction that is far more work. So looking at the range at every call, which sounds expensive, costs next to nothing *where the layer is wide*. The parts were timed alone; inside the routine they may share work, so take the bar as a rough one. In a narrow layer the proportion is another one, and section 5 looks there.
+# Search and rounding touch each of the 128 · 768 = 98,304 inputs once. The product uses each of them 3,072 times, for 302 million multiplications, which is far more work. So looking at the range at every call, which sounds expensive, costs next to nothing *where the layer is wide*. The parts were timed alone; inside the routine they may share work, so take the bar as a rough one. In a narrow layer the proportion is another one, and section 5 looks there.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Faster than what?
@@ -228,12 +228,12 @@ show.way_of_a_call(128, 768, 3072, wide_call)
 # **Predict.** How much of the speed-up of section 1 is left over the better fp32: all, most, or nothing? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Say what packed means: the weights are arranged once, in the order in which the inner loop reads them. Vote. After the table read the last row in both columns: the difference has nothing to do with 8 bits. Two questions to put to any published speed-up: over which baseline, and with how many threads? "Say both whenever you publish one."
+# *For the lecturer, 3 min.* Say what packed means: the weights are arranged once, in the order in which the inner loop reads them. Vote. After the table read the last row in both columns: the difference has nothing to do with 8 bits. Two questions to put to any published speed-up: over which baseline, and with how many threads? "Say both whenever you publish one." (The three ways in fp32 lie about a tenth apart in our run, and three rounds do not tell which of them is the fastest.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The line of section 1 changed more than the type of the numbers. It also moved the layers to another library, and it arranged their weights beforehand in the order in which that library's inner loop reads them. This arranging is called **packing**, and it has nothing to do with 8 bits: one can pack fp32 weights as well. So two things differ between our two models, and the factor of section 1 is the gain of both together.
 #
-# A fair opponent gets what it can get without fewer bits. We build it in two steps. In the first, the linear layers of the fp32 model call the other library with their weights as they are. In the second, the weights are packed as well. The two rows are each other's control: the first shows what the library gains, and the step from the first to the second what packing gains.
+# A fair opponent gets what it can get without fewer bits. We build it in two steps. First the linear layers of the fp32 model call the other library with their weights as they are, which shows what the library gains. Then the weights are packed as well, which shows what packing gains.
 
 # %% slideshow={"slide_type": "skip"}
 baselines = show.against_better_fp32(bert, bert_int8, ids)
@@ -248,9 +248,9 @@ show.baselines_table(baselines, best_name)
 #
 # <!-- page -->
 #
-# The second column is the honest one, because the gap between the two columns is what has nothing to do with 8 bits. On the processor of this page the gap is small, 2.77 against 2.59 times: the eager fp32 of PyTorch is already nearly as good as the other library, with or without packing. (The three ways in fp32 lie about a tenth apart, and three rounds do not tell which of them is the fastest.) On an AMD processor on which this lesson ran, int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There a factor of two could be had without any rounding, so int8 itself brought 5.7 / 2 = 2.9. So name the baseline whenever you name a speed-up.
+# The second column is the honest one, because the gap between the two columns is what has nothing to do with 8 bits. On the processor of this page the gap is small, 2.77 against 2.59 times: the eager fp32 of PyTorch is already nearly as good as the other library, with or without packing. On an AMD processor int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There a factor of two could be had without any rounding, so int8 itself brought 5.7 / 2 = 2.9. So name the baseline whenever you name a speed-up.
 #
-# Where the table has a row *bfloat16*, your processor multiplies 16-bit floats ([[formats]]). That needs no quantization at all, and is a third opponent. (The processor of this page has no instructions for it, so the row is missing. On an AMD processor that has them, bfloat16 was twice as fast as eager fp32, and int8 3.5 times.) *Deeper* adds a fourth, compiled fp32, from a record.
+# Where the table has a row *bfloat16*, your processor multiplies 16-bit floats ([[formats]]). That needs no quantization at all, and is a third opponent. (The processor of this page has no instructions for it, so the row is missing.) *Deeper* adds a fourth, compiled fp32, from a record.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. The large model: bytes
@@ -356,7 +356,7 @@ cosines["one scale a table"] = agreement(one_scale)
 print(f"a scale a row {cosines['embeddings too']:.5f}, one scale a table {cosines['one scale a table']:.5f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Compare the two numbers with your prediction. Then we need a table that was *trained*. We cannot download BERT here, so we train a small one: a network reads four words of Python source code and predicts the fifth. Its table has a row of 32 numbers for each of the 4,000 most frequent words, and begins with random numbers.
+# We also need a table that was *trained*. We cannot download BERT here, so we train a small one: a network reads four words of Python source code and predicts the fifth. Its table has a row of 32 numbers for each of the 4,000 most frequent words, and begins with random numbers.
 #
 # The figure measures the rounding itself, so that no network can hide it: the length of a row's error, as a share of the length of the row.
 
@@ -483,7 +483,7 @@ show.door_table(price)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Handing over the packed object takes about half of the whole call, and handing over two tensors takes a small part of that. So this is the largest part of int8's fixed price. The Python code of the layer is about a quarter (in the table above, 100 % less the operator), and the work itself about a tenth.
 #
-# And the remedy? The object need not be handed over at each call if it stays inside the program. In the last two rows each trace holds a single call, and we call the *trace* from Python. The int8 layer gets more than twice as fast in this way. The fp32 layer gets slower, because calling a trace has a price of its own. So a traced model does not pay int8's fixed price for each layer (exported and compiled programs leave Python out as well, but we did not time them here), and int8 begins to pay at much smaller widths. *Deeper* draws it.
+# And the remedy? The object need not be handed over at each call if it stays inside the program. In the last two rows each trace holds a single call, and we call the *trace* from Python. The int8 layer gets more than twice as fast in this way. The fp32 layer gets slower, because calling a trace has a price of its own. So a traced model does not pay int8's fixed price for each layer, and int8 begins to pay at much smaller widths. *Deeper* draws it.
 #
 # **When should you leave the line out?**
 #
@@ -603,11 +603,9 @@ show.widths_table(up_to_1024)
 #
 # <!-- page -->
 #
-# The weights are random, because only the time is asked. All LSTMs of all widths took turns in this timing, so that a slow spell of the machine hits them all ([[measuring]]). When we timed one width after the other, beside other programs, the comparison that follows came out differently from run to run.
+# The weights are random, because only the time is asked. All LSTMs of all widths took turns in this timing, so that a slow spell of the machine hits them all ([[measuring]]).
 #
-# Why bytes at all? An LSTM with $n$ units multiplies its state by a matrix of $4n \times n$ weights in each step. For one image each weight is used once a step, so the processor has hardly anything to do but fetch weights. At 512 units they are 4.2 MB in fp32 and 1.05 MB in int8, and they are read again in each of the 28 steps. With a quarter of the bytes one expects a factor of 4, if nothing else limits the time, and less than 4 where something does. At 1,024 units the gain is about that, 4.2. But five?
-#
-# On which side of 4 an LSTM lies depends on the processor. On an AMD EPYC on which this lesson ran, int8 was 2.4 times as fast at 512 units, and 5.4 times at 1,024.
+# Why bytes at all? An LSTM with $n$ units multiplies its state by a matrix of $4n \times n$ weights in each step. For one image each weight is used once a step, so the processor has hardly anything to do but fetch weights. At 512 units they are 4.2 MB in fp32 and 1.05 MB in int8, and they are read again in each of the 28 steps. With a quarter of the bytes one expects a factor of 4, if nothing else limits the time, and less than 4 where something does. At 1,024 units the gain is about that, 4.2. But five? (On an AMD EPYC the gain was 2.4 at 512 units, and 5.4 at 1,024.)
 #
 # There are two possible reasons. Perhaps *the large matrix is read more slowly*, because it lies further away from the arithmetic than the small one. Then fp32 has more bytes to read, and each of them takes longer. Or perhaps *the fp32 routine is worse*, and would lose to int8 even if both had the same number of bytes to read. The two can be told apart, and this is your investigation in Exercise 1.
 
@@ -688,9 +686,9 @@ show.rates(lstm_times)
 #
 # <!-- page -->
 #
-# (fp32 is the `nn.LSTM` of section 6. Further to the right in the figure are more bytes in a step.)
+# (Further to the right in the figure are more bytes in a step.)
 #
-# If int8 were faster at equal bytes too, its merit would be a better routine, and the remedy a better fp32 library (section 3). But the two points lie close together. Then follow the orange line: from 1 MB (256 units) to 4.2 MB (512) the speed of the fp32 LSTM falls by half, from 38 to 19 GB/s. The int8 LSTM of 512 units has only 1 MB and is still left of this fall. So it has fewer bytes to read, *and* each of them is read faster (24 against 19 GB/s). That is the factor above 4. From 4.2 to 16.8 MB the orange line is level, so at 1,024 units only the number of bytes counts, and the gain is about 4. From there to 67 MB it falls once more.
+# If int8 were faster at equal bytes too, its merit would be a better routine, and the remedy a better fp32 library (section 3). But the two points lie close together. Then follow the orange line: from 1 MB (256 units) to 4.2 MB (512) the speed of the fp32 LSTM falls by half, from 38 to 19 GB/s. The int8 LSTM of 512 units has only 1 MB and is still left of this fall. So it has fewer bytes to read, *and* each of them is read faster (24 against 19 GB/s). That is the factor above 4. From 4.2 to 16.8 MB the orange line is level, so at 1,024 units only the number of bytes counts, and the gain is about 4.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Takes the gain apart into four and two factors, beside what plain reading loses.
@@ -699,13 +697,11 @@ show.three_factors(lstm_times)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Read each row from left to right. The gain is a product of three numbers. The first is 4, for the bytes. The second says how much *more* than four times as long fp32 takes when its weights become four times as many. The third is the time of fp32 over that of int8 at equal bytes. In the run on this page:
 #
-# - From 256 to 512 units the time of fp32 grows eightfold, twice as much as its bytes. The ratio at equal bytes is below 1: int8 has other work beside reading (section 5), which still counts there. Both together make a gain of 5, and the rule of Exercise 1, asked about these widths, would say "larger".
+# - From 256 to 512 units the time of fp32 grows eightfold, twice as much as its bytes. The ratio at equal bytes is below 1, because int8 has other work beside reading (section 5). Both together make a gain of 5, and the rule of Exercise 1, asked about these widths, would say "larger".
 # - At 1,024 units both factors are near 1, so the rule says "neither". A quarter of the bytes explains the gain of 4.2.
-# - At 2,048 units the gain is 7.4. Most of what is above 4 is again the growth of fp32 (1.68); at equal bytes fp32 takes about a tenth longer, and this is below the bound of 1.15. So "larger" is the answer.
+# - At 2,048 units the gain is 7.4. Most of what is above 4 is again the growth of fp32 (1.68). At equal bytes fp32 takes about a tenth longer, which is below the bound of 1.15: "larger".
 #
-# Why should more data be read more slowly? A processor keeps what it has used lately in small, fast memories close to the arithmetic, the *caches*: the nearer a cache, the faster and the smaller it is. What does not fit comes from further away, in each of the 28 steps again. The last column is a control without any LSTM: it adds up as many floats as the matrix has weights. This plain reading gets slower at 512 and at 2,048 units, by at least as much as the fp32 LSTM, and not at 1,024, where the LSTM does not either. So here the growth is what larger data cost on this processor, and the fp32 routine has no need of a fault of its own. The processor of this page, an Intel Xeon, has a cache of 2 MB for each core: 1 MB of weights fits into it, and 4.2 MB do not. The next cache is said to have 260 MB, but a virtual machine such as ours probably shares it with others.
-#
-# Other caches move the falls to other widths. On an AMD EPYC whose largest cache has 32 MB, the lesson found a gain of 2.4 at 512 units, of 5.4 at 1,024 ("larger"), and of 13 at 2,048, where the 67 MB of fp32 did not fit into that cache and the 17 MB of int8 did. There plain reading explained about half of the growth at 1,024 units, although 16.8 MB would still fit; something in the fp32 routine probably had a part in it. The caches are *probably* the main reason on both. Counters in the processor, which our machines do not show us, could prove it.
+# Why should more data be read more slowly? A processor keeps what it has used lately in small, fast memories close to the arithmetic, the *caches*: the nearer a cache, the faster and the smaller it is. What does not fit comes from further away, in each of the 28 steps again. The last column is a control without any LSTM: it adds up as many floats as the matrix has weights. This plain reading gets slower at 512 and at 2,048 units, by at least as much as the fp32 LSTM, and at 1,024 neither of them does. So the fp32 routine need not have a fault: larger data cost that much on this processor. It is an Intel Xeon with a cache of 2 MB for each core: 1 MB of weights fits into it, and 4.2 MB do not. So the caches are *probably* the main reason. (Counters in the processor, which our machines do not show us, could prove it.) Other caches move the falls to other widths; *Deeper* has an example.
 #
 # What this does not show: with several images at once each weight is used several times, the reading counts less, and the factor shrinks ([[audit]] has the batch).
 
@@ -761,7 +757,7 @@ def dynamic_linear_solution(x, w_q, w_scale, bias):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Recorded, and published
 #
-# Compiled fp32 is one more baseline. It takes a C++ compiler, so the course shows a record, with oneDNN's packed weights in the first row. Read the date and the processor first. Then look which of the fp32 rows is the fastest one there. (The processor of this record has no instructions for bf16, and there bf16 is slower than fp32.)
+# Compiled fp32 is one more baseline. It takes a C++ compiler, so the course shows a record, with oneDNN's packed weights in the first row. Read the date and the processor first. Then look which of the fp32 rows is the fastest one there. (The processor of this record has no instructions for bf16, and there bf16 is slower than fp32. On an AMD processor that has them, bfloat16 was twice as fast as eager fp32, and int8 3.5 times.)
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes the recorded speeds of the BERT shape.
@@ -813,6 +809,10 @@ others_shown
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # At 256 units int8 is hardly faster or more than three times as fast, depending on which fp32 it is compared with; the fused routine of `nn.LSTM` is the best fp32 there by far. At 1,024 units the three differ little, probably because all of them wait for the same bytes. int8 is 3.6 to 3.9 times as fast as each of them in this table, and 4.2 times as fast as `nn.LSTM` in that of section 6, which took more samples: about a quarter of the time for a quarter of the bytes. In a trial on an AMD EPYC, where `nn.LSTM` gave "larger" at 1,024 units, the rule of Exercise 1 gave another answer for the loop: it was slower at equal bytes (1.6 to 1.7) and hardly slower for more of them, "routine". So an answer of this rule holds for one routine on one processor. (At 2,048 units, where the matrix left the largest cache of that processor, it was the same for every routine that we tried.)
+#
+# ### Other caches, other widths
+#
+# On an AMD EPYC whose largest cache has 32 MB, the lesson found a gain of 2.4 at 512 units, of 5.4 at 1,024 ("larger"), and of 13 at 2,048, where the 67 MB of fp32 did not fit into that cache and the 17 MB of int8 did. There plain reading explained about half of the growth at 1,024 units, although 16.8 MB would still fit; something in the fp32 routine probably had a part in it. On the Xeon of this page 67 MB are read more slowly than 16.8 MB, although the cache after that of 2 MB is said to have 260 MB. But a virtual machine such as ours probably shares it with others.
 #
 # ### Into the ledger
 #

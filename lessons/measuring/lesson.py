@@ -236,7 +236,7 @@ show.first_calls(calls_us)
 # <!-- page -->
 #
 # Think of a cook who comes back to the kitchen: the first dish takes longer, because the tools have been put away. A processor keeps what it has used last in small, fast memories, the *caches*: the program's instructions, the weights, the table that says where memory
-# lies. While the network rests, other programs use the processor and fill the caches with their own data. The first calls bring everything back. (This is the usual explanation. *Deeper* tests a part of it.) In trials for this lesson, each after a second of rest, the first call usually took 1.3 to 2.1 times as long as the second. In the run on this page it is 2.1 times.
+# lies. While the network rests, other programs use the processor and fill the caches with their own data. The first calls bring everything back. (This is the usual explanation. *Deeper* tests a part of it.) In trials for this lesson the first call after a second of rest usually took 1.3 to 2.1 times as long as the second. In the run on this page it is 2.1 times.
 #
 # The very first call of a process, as in section 1, pays for more than that. Probably PyTorch prepares some things only when they are first needed. Its own timer warms up for this reason, as the documentation says:
 # "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)".
@@ -366,13 +366,13 @@ ratios = show.rounds(versus, "A again", "B: without notes")
 #
 # <!-- page -->
 #
-# Read the noise floor off the table. In the run on this page the quartiles of *A again* are 0.96 and 1.07: in half of all rounds the ratio of a function to itself lay between these two values, and in the other half outside. So if a single round shows a gain of 5 %, it may be noise. If the dot and the square of one round jump together, then probably A was disturbed in that round, because both ratios have the time of the same A on top.
+# Read the noise floor off the table. In the run on this page the quartiles of *A again* are 0.96 and 1.07: in half of all rounds the ratio of a function to itself lay between these two values. So if a single round shows a gain of 5 %, it may be noise. If the dot and the square of one round jump together, then probably A was disturbed in that round, because both ratios have the time of the same A on top.
 #
-# Over many rounds smaller differences can be detected, as you see below. (Each dot divides two samples. A sample is many calls in a row, which together take a fiftieth of a second or more, so that it is long enough for the clock.)
+# Over many rounds smaller differences can be detected, as you see below. (Each dot divides two samples. A sample is many calls in a row, a fiftieth of a second or more, which is long enough for the clock.)
 #
-# The ratio of *A again* should be 1. If yours is not near 1, something disturbs your machine. Close other programs, plug in the charger, and run the cell again.
+# The ratio of *A again* should be near 1. If yours is not, something disturbs your machine. Close other programs, plug in the charger, and run the cell again.
 #
-# Section 1 showed a far larger speed-up. In runs for this lesson B, measured fairly, was 6 to 8 % faster on a quiet machine, and up to 12 % on a busy one.
+# Section 1 showed a far larger speed-up. Measured fairly, B was 6 to 8 % faster on a quiet machine in runs for this lesson, and up to 12 % on a busy one.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### How sure is that?
@@ -449,7 +449,7 @@ show.threads(two_over_one)
 #
 # <!-- page -->
 #
-# Why does a thread that has nothing to do cost CPU time? It can wait *actively*: it asks again and again whether there is work, so that it can begin at once. To the system such a thread is busy, so CPU time counts its waiting like work. If both threads are busy all the time, the CPU time is twice the wall time. (With one thread the two are nearly equal.) In the run on this page this holds for both jobs: 2 · 0.59 = 1.18 and 2 · 1.06 = 2.12 lie near the measured 1.14 and 2.08. The product's wall time fell, so there the second thread did its share. The network's did not, so there it probably waited most of the time for its next, tiny piece. (*Deeper* has a test on a busy machine.)
+# Why does a thread that has nothing to do cost CPU time? It can wait *actively*: it asks again and again whether there is work, so that it can begin at once. To the system such a thread is busy, so CPU time counts its waiting like work. If both threads are busy all the time, the CPU time is twice the wall time. (With one thread the two are nearly equal.) In the run on this page this nearly holds for both jobs: 2 · 0.59 = 1.18 for a measured 1.14, and 2 · 1.06 = 2.12 for 2.08. The product's wall time fell, so there the second thread did its share. The network's did not, so there it probably waited most of the time for its next, tiny piece. (*Deeper* has a test on a busy machine.)
 #
 # So a time without its number of threads says little. In this course times are measured with **one thread** unless the text says otherwise; training uses all physical cores.
 

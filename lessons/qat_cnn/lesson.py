@@ -640,7 +640,7 @@ show.from_random(recorded)
 #
 # <!-- page -->
 #
-# Apply the rule to the middle column. Float has 81.2 % and QAT 52.6, so QAT loses 28.6 points. With fast observers of the weights 9.4 points are still lost, less than half: this repair works. With fast observers of the activations the loss is even larger. At 0.001 the verdict is the same. At 0.01 it is reversed, clearly and in all three networks. (The record was made on another processor, and there the network of section 5 came to 47.1 %. In the run on this page it came to 43.3 %, probably because this processor adds up floats in another order.)
+# In the middle column float has 81.2 % and QAT 52.6, so QAT loses 28.6 points. With fast observers of the weights 9.4 points are still lost, less than half: this repair works. With fast observers of the activations the loss is even larger. At 0.001 the verdict is the same. At 0.01 it is reversed in all three networks. (The record is from another processor. There the network of section 5 came to 47.1 %. In the run on this page it came to 43.3 %, probably because floats are added up in another order.)
 #
 # One sentence holds in all three columns: *with both observers fast less than half of QAT's loss is left*. The slow observers are to blame for most of it, and which of the two comes too late depends on the rate. "QAT cannot be done from random weights" was the wrong conclusion.
 #

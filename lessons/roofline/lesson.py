@@ -226,7 +226,7 @@ show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[
 #
 # For a small batch the weights are nearly all that moves: $n^2$ = 16.8 million weights against 2 $n$ = 8,192 inputs and outputs for each member. Leave those out, and the formula becomes $2 B n^2 / (4 n^2) = B / 2$. In words: each weight takes 4 bytes and serves $B$ inputs with two operations each. So batch 1 has an intensity of 0.5, batch 16 of about 8.
 #
-# Since $I(B)$ is about $B/2$, it reaches the ridge at $B$ = 2 · ridge. (The inputs and outputs make it a little later; the exact batch stands under the figure. For a very large batch the weights no longer count, and $I(B)$ approaches $n / 4$, 1,024 here. A layer with $n$ below four times the ridge never reaches the ridge, whatever the batch.)
+# Since $I(B)$ is about $B/2$, it reaches the ridge at $B$ = 2 · ridge. (The inputs and outputs make it a little later; the exact batch stands under the figure. For a very large batch the weights no longer count, and $I(B)$ approaches $n / 4$, 1,024 here.)
 #
 # What the batch does *not* change is the time of a batch of one: whoever has one input waits for all the weights. What the batch changes is the time for each input when there are many inputs. By the roofline this time cannot fall below that of the arithmetic of one input, and the batch at the ridge has reached that bound already. The measured time for each input may fall further, where a larger batch comes nearer to its roof. And all answers of a batch arrive together: with 256 inputs even the first one has to wait for the last.
 #
@@ -253,7 +253,7 @@ show.shares_table(seconds, {batch: intensity(batch) for batch in inputs}, bandwi
 #
 # <!-- page -->
 #
-# Add the first two times of a row: in the run on this page the measured time of 16 inputs is longer than that sum by nearly a third, and the measured time of 64 inputs by an eighth. The other two rows stay below their sums. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what. So why did 16 inputs take longer than one in section 1? With a ridge of 12 the roof allows them the time of one input, since their intensity, 8, still lies left of it. It explains nothing of what they took beyond that. (With a ridge of 3 the roof itself would give them 8 / 3 = 2.7 times the time of one.)
+# Add the first two times of a row: in the run on this page the measured time of 16 inputs is longer than that sum by nearly a third. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what. So why did 16 inputs take longer than one in section 1? With a ridge of 12 the roof allows them the time of one input, since their intensity, 8, still lies left of it. It explains nothing of what they took beyond that.
 #
 # One candidate is the library: for large matrices it has a routine that keeps parts of them in the caches, for a single input another one, and for a few inputs neither may fit well. *Deeper* tests this with a second library. So a roofline answers one question: what is the least time? Where a layer stays far below the roof, it raises another: what takes the rest?
 #
@@ -294,13 +294,13 @@ read = show.again_or_in_turn(taken)
 # 2. Both came from a cache that holds all 537 MB, which is rare.
 # 3. The routine for one input is so slow that a faster cache would not show.
 #
-# *Deeper* reads larger and larger sets of numbers. In the run on this page the layer reads weights that fit into a near cache 1.7 times as fast as 67 MB. This speaks against the third explanation: with 67 MB the layer waits for its weights. Even this does not show where they come from.
+# *Deeper* reads larger and larger sets of numbers. In the run on this page the layer reads weights that fit into a near cache clearly faster than 67 MB. This speaks against the third explanation: with 67 MB the layer waits for its weights. Even this does not show where they come from.
 #
 # For your own benchmark you need not know it: let many layers take turns, as in a network.
 #
 # A roof belongs to one memory. Suppose that the toy machine of section 2 has a cache as well, which delivers 40 bytes a second. For weights in it the ridge is 100 / 40 = 2.5, not 10. So ask where the numbers lie before you draw a roof, and with how many threads.
 #
-# What is the third bar for? It says how fast the weights can arrive. In the run on this page "eight in turn" is as fast (1.03), so the reading alone would take all of the layer's time. On another processor the layer reached about 0.7 of that speed. What took the rest there was not measured. Probably the routine's own work did, because even from a cache it reads more slowly than a sum (*Deeper*).
+# What is the third bar for? It says how fast the weights can arrive. In the run on this page "eight in turn" is as fast (1.03), so the reading alone would take all of the layer's time.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. Fewer bits
@@ -331,9 +331,9 @@ show.gains_table(gains, 1, device)
 #
 # *Why does bf16 gain so little?* (On a CPU it is timed twice: as PyTorch does it, and without *oneDNN*, a library that PyTorch calls on some processors.) It reads half the bytes. If it still waited for them, it would take half the time. So in both rows something else has become the limit. The processor of this page has no instructions for bf16, so each weight must become an fp32 number before it is multiplied; probably this conversion takes the time that the bytes save.
 #
-# Other processors say that it is the routine, and not the format. On an AMD EPYC *with* such instructions bf16 was 2.2 times as fast as fp32 without oneDNN, and 1.04 times with it: the same bytes, the same processor, another routine. (*Deeper* has two trials.) On an AMD EPYC without them both rows gained about twice.
+# So it is the routine that decides, and not the format alone. On AMD processors one of the two rows or both gained about twice (*Deeper*).
 #
-# *Can int8 gain more than four?* On that first AMD processor it gained 4.8 times. The bound of int8 is four times that of fp32, but fp32 did not reach its own there. Suppose that fp32 reaches 80 % of its roof. Then a routine for int8 that reaches all of *its* roof is 4 / 0.8 = 5 times as fast.
+# *Can int8 gain more than four?* Its bound is four times that of fp32, but fp32 may not reach its own. Suppose that fp32 reaches 80 % of its roof. Then a routine for int8 that reaches all of *its* roof is 4 / 0.8 = 5 times as fast.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### And with 64 inputs?
@@ -357,7 +357,7 @@ show.gains_table(gains, 64, device)
 #
 # Fewer bytes move the layer farther to the right, where the roof is flat. Suppose that 64 inputs need 40 ms of arithmetic, and 4 ms of memory at the same time. If three quarters of the 4 ms disappear, the 40 ms remain. If fp32 takes 50 ms, it reaches 80 % of its roof, so with the *same* peak no format could gain more than 50 / 40 = 1.25 times. A larger gain must come from a *higher peak* for such numbers. A gain below 1 comes from a slower routine.
 #
-# The peak is a property of the processor and of its library. On many processors int8 has a higher peak, because one instruction multiplies more numbers of 8 bits than of 32. On some, so has bf16; the line above the table says whether yours shows such instructions. In the run on this page, without such instructions, both bf16 rows are slower than fp32. Their bytes are not to blame, because int8 has even fewer. On an AMD EPYC *with* such instructions bf16 was 2.4 times as fast as fp32 with oneDNN, which uses them, and 0.3 times without oneDNN, which probably means without them: again the same bytes.
+# The peak is a property of the processor and of its library. On many processors int8 has a higher peak, because one instruction multiplies more numbers of 8 bits than of 32. On some, so has bf16; the line above the table says whether yours shows such instructions. In the run on this page, without such instructions, both bf16 rows are slower than fp32. Their bytes are not to blame, because int8 has even fewer. On an AMD processor *with* such instructions bf16 gained with oneDNN, which uses them, and lost without it.
 #
 # So "fewer bits are faster" is two statements, and each has its condition. Fewer *bytes* help a layer that waits for its memory, if the routine does not lose the gain. Cheaper *operations* help a layer that waits for its arithmetic, if the processor has them and the routine uses them. (The int8 layer also rounds its inputs to int8 at each call, which takes time. [[dynamic]] looks into that.)
 
@@ -497,7 +497,7 @@ show.sixteen_arranged(weights, inputs[1], inputs[16], device)
 #
 # ### Why does bf16 gain so little with oneDNN?
 #
-# Two trials on an AMD EPYC with instructions for bf16 looked at the first bf16 row of section 6, with one input. There it was hardly faster than fp32, and the second row was twice as fast. With weights that were arranged beforehand, the routine of oneDNN gained 1.7 times over fp32, so a part of the loss is that it arranges the weights at each call. With the instructions for bf16 hidden from oneDNN, the row became twice as fast as fp32.
+# Two trials on an AMD EPYC with instructions for bf16 looked at the first bf16 row of section 6, with one input. There it was 1.04 times as fast as fp32, and the second row, without oneDNN, 2.2 times: the same bytes and the same processor, but another routine. (On an AMD EPYC *without* such instructions both rows gained about twice.) With weights that were arranged beforehand, the routine of oneDNN gained 1.7 times over fp32, so a part of the loss is that it arranges the weights at each call. With the instructions for bf16 hidden from oneDNN, the row became twice as fast as fp32.
 #
 # A third trial looked at the slow row *without oneDNN* with 64 inputs. That routine took as long with weights from a cache as with weights from memory, so it does not wait for the memory.
 #

@@ -279,7 +279,7 @@ show.bias_table(fixed)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The student has two layers of 30 units. A step takes 50 images, in the three passes 150.
 #
-# Why should the number of images matter? The teacher saw 50,000 labelled images. A student with 1,000 of them gets, through the teacher's answers, something of the other 49,000. A student that has all 50,000 can find the same things by itself, if it has the time. So one expects less gain with more images. How much less is a question for the experiment.
+# Why should the number of images matter? The teacher saw 50,000 labelled images. A student with 1,000 of them gets, through the teacher's answers, something of the other 49,000. A student that has all 50,000 can find the same things by itself, if it has the time. So one expects less gain with more images.
 #
 # When does one have such a teacher and not its images? When somebody else trained it: the network can be downloaded, and the images cannot, or must not leave the place where they are.
 #
@@ -323,9 +323,9 @@ show.plans_table(plans, teacher_errors)
 # <!-- page -->
 # Check the first row: 774 errors with the teacher, divided by 1,306 with labels, is 0.59, in the run on this page. So 41 % of the errors are gone. The ratio in the last column says what share of the errors is *left* with a teacher. In the first three rows it rises with the number of images. So a teacher helps most where a student could not have found the same by itself, with few images. With all images and labels it is hardly needed.
 #
-# The last row takes all images three times, and three times as many in each step. Two things changed, so what lies between the last two rows has no single cause. (In trials with 3,000 steps of 50 images, also three passes, and with one pass of 150 images a step, labels and teacher were about equal. So close to 1 two seeds show no more.)
+# The last row takes all images three times, and three times as many in each step. Two things changed, so what lies between the last two rows has no single cause. (In trials with 3,000 steps of 50 images, also three passes, and with one pass of 150 images a step, labels and teacher were about equal.)
 #
-# What does this not show? It is one teacher, one size of student and one temperature. (The gain of one pass is 5 % in the run on this page. It was 12 % in an earlier run, also with two seeds, and 11 % in a trial with five seeds and six rates. So it is small, and two seeds do not say how small.) The teacher is an ordinary network, which learned from the very images of the student. In the paper a student with 800 units in each layer went from 146 errors to 74 with *all* images. Its teacher had been trained on shifted images and with dropout, so it may have known something that the student's images do not say. This explanation is ours, and *Deeper* has a first trial of it, which did not bear it out.
+# What does this not show? It is one teacher, one size of student and one temperature. (The gain of one pass is 5 % in the run on this page. In a trial with five seeds and six rates it was 11 %. So it is small, and two seeds do not say how small.) The teacher is an ordinary network, which learned from the very images of the student. In the paper a student with 800 units in each layer went from 146 errors to 74 with *all* images. Its teacher had been trained on shifted images and with dropout, so it may have known something that the student's images do not say. This explanation is ours, and *Deeper* has a first trial of it, which did not bear it out.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Into few bits, and into few weights
@@ -345,7 +345,7 @@ show.plans_table(plans, teacher_errors)
 # - With 2 bits for each weight, four weights share a byte: $266{,}200 / 4 = 66.6$ kB ([[qat]]).
 # - The student 2×30 has $784 \cdot 30 + 30 \cdot 30 + 30 \cdot 10 = 24{,}720$ weights. In int8 they take 25 kB; scales, biases and names come on top.
 #
-# Both changed teachers make many errors at first; the caption below has the numbers. They are repaired with 1,000 images, once with the labels and once with the answers of the network that they used to be. (What is decoded from such a file is an ordinary network in fp32: the file is smaller, the layers are not.)
+# Both changed teachers make many errors at first (see the caption below). They are repaired with 1,000 images, once with the labels and once with the answers of the network that they used to be. (What is decoded from such a file is an ordinary network in fp32: the file is smaller, the layers are not.)
 
 # %% slideshow={"slide_type": "skip"}
 matrices = [name for name, _ in teacher.named_parameters() if "weight" in name]
@@ -493,7 +493,7 @@ show.forms_table(lines, few, teacher_errors, size_report(show.on_cpu(teacher)).f
 #
 # <!-- page -->
 #
-# Static int8 passes the gain on almost untouched, because rounding to 8 bits moves hardly any answer of so small a network. The two repaired networks make fewer errors than any 2×30 of the table, because they began as the teacher and 1,000 images only had to mend them. The teacher probably helps them for the same reason as in section 3: 1,000 labels say little, and the network as it was says more about the same images. Probably 200 steps are enough because these networks begin as the teacher, and already answer most of what the soft targets ask for. (The test would be the same network from other first weights.)
+# Static int8 passes the gain on almost untouched, because rounding to 8 bits moves hardly any answer of so small a network. The two repaired networks make fewer errors than any 2×30 of the table, because they began as the teacher and 1,000 images only had to mend them. The teacher probably helps them for the same reason as in section 3: 1,000 labels say little, and the network as it was says more about the same images. Probably 200 steps are enough because these networks begin as the teacher, and already answer most of what the soft targets ask for.
 #
 # Read the table by pairs. Within a row both networks had the same first weights, images, batches and steps. They differ in the answers, and in the learning rate that suits these, so the ÷ is the teacher's doing. Between the rows first weights, size and steps differ as well. So the table does not say which *format* is best.
 #
@@ -520,9 +520,9 @@ show.what_to_ship(lines)
 #
 # <!-- page -->
 #
-# Decoded, each of these two is an ordinary network of 266,200 weights in fp32, 1.06 MB, however small its file was. The int8 student has about 25 kB of weights in the file and in use. The 2×30 in fp32 makes about as many errors and needs four times the memory, $24{,}720 \cdot 4 = 99$ kB. A kernel that reads sparse or 2-bit weights as they are stored, 80 or 66.6 kB, would change the answer ([[zero_worth]] found from how many zeros on one for sparse weights pays).
+# Decoded, each of these two is an ordinary network of 266,200 weights in fp32, 1.06 MB. The int8 student has about 25 kB of weights in the file and in use. The 2×30 in fp32 makes about as many errors and needs four times the memory, $24{,}720 \cdot 4 = 99$ kB. A kernel that reads sparse or 2-bit weights as they are stored, 80 or 66.6 kB, would change the answer ([[zero_worth]] found from how many zeros on one for sparse weights pays).
 #
-# All arrows point straight down: the teacher costs time in training, and no byte and no time in use. Do not rank the two larger networks by this table. The pruned one is some sixty errors ahead in the run on this page. In an earlier run the two were nearly level (405 and 419 errors with the teacher), and each table has two seeds only. (Our 2-bit network takes the step of its grid from the largest weight of each layer, which rounds most weights to 0. [[qat]] found better steps, so it is not at its best.)
+# All arrows point straight down: the teacher costs time in training, and no byte and no time in use. Do not rank the two larger networks by this table. The pruned one is some sixty errors ahead in the run on this page, with two seeds. In an earlier run the two were nearly level. (Our 2-bit network takes the step of its grid from the largest weight of each layer, which rounds most weights to 0. [[qat]] found better steps, so it is not at its best.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # All forms go into the ledger. Its energy of the 2-bit row assumes a kernel that fetches 2 bits, and its load times leave the decoding out.

@@ -130,7 +130,7 @@ show.bytes_and_accuracy(models, right)
 #
 # Check it with the numbers above. The weights take a byte each, 200,704 bytes, and the groups take 6,272 scales of 4 bytes and as many zero points of 1 byte: together 232,064. The rest of the network has 6,282 floats of 4 bytes. That makes 257,192 bytes. The 5,326 bytes that the table has more are names and structure of the file. The 2 appears nowhere in this sum.
 #
-# So a config answers two questions that are easily taken for one: *to which values* a weight is rounded, and *in how many bytes* it is stored. (Section 4 adds a third question: what is multiplied?) Configs that pack do make smaller files. Section 3 has some.
+# So a config answers two questions that are easily taken for one: *to which values* a weight is rounded, and *in how many bytes* it is stored. (Section 4 adds a third question: what is multiplied?) Configs that pack (section 3) do make smaller files.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Why would anybody store 2 bits in a byte? A byte is the smallest piece of memory that has an address. Smaller numbers must be **packed**, several into one byte, and somebody must unpack them before each use. Pack two weights of 4 bits by hand: the integers 5 and −3. Add 8, so that neither is negative: 13 and 5. Then $16 \cdot 13 + 5 = 213$ is one byte that holds both. To unpack it, divide: 213 / 16 is 13 with the remainder 5; subtract 8, and you have 5 and −3 again. A format without packing needs none of that, and no kernel of its own, so it runs on every machine. torchao has it for export, for runtimes that pack by themselves (its documentation names ExecuTorch). It saves space against fp32, but at 2 bits three quarters of each byte carry nothing.
@@ -185,7 +185,7 @@ show.layers_after(everywhere, test_images[:32])
 #
 # How can an ordinary `nn.Linear` compute in int8? It calls `F.linear(x, weight)`, as always. Before PyTorch computes anything, it asks the class of the weight whether it has a way of its own to do that. `Int8Tensor` has one. So the layer need not know that anything has changed, and neither does your model's code. (Such a class is called a *tensor subclass*.)
 #
-# The default filter takes linear layers. Convolutions were passed over, and nobody was told. So do not search a model for modules with "Quantized" in their name. The last column comes from the audit of [[audit]], which looks at the kernels that run.
+# The default filter takes linear layers and passes over the convolutions. So do not search a model for modules with "Quantized" in their name. The last column comes from the audit of [[audit]], which looks at the kernels that run.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What does such a weight hold? The next cell asks the weight of 4 bits of section 1. Check the last line with a pencil: (integer − zero point) · scale, the map of [[integers]].
@@ -403,11 +403,11 @@ show.times_faster(races)
 # It reads fewer bytes of int8, but it *writes* a matrix of floats and reads it again. int8 × int8 does multiply integers. On `fc1` with one row it is probably slowed down by the steps around the product (find the range of each row, round, bring the result back): dozens of operators, each with a fixed price ([[dynamic]]). On the wide layer a profile of ours names another reason: torchao adds up all 16.8 million weights anew at each call (*Deeper* says why).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So when does storing in few bits save time? Two conditions must hold. A kernel unpacks the weights *while* it multiplies, so that few bytes travel and no float matrix is ever written. And the layer mostly waits for its weights, as with few rows of inputs and a matrix too large for the cache ([[roofline]]). The last row of the table has such a kernel. Compare it with its own control, the row of bf16, since it takes inputs in bf16, too. In the run on this page it is several times as fast where both conditions hold, with one row and the wide layer. That layer's 16.8 million weights are 33.6 MB in bf16 and 8.4 MB with 4 bits, before scales. On `fc1`, whose weights fit into a cache, it takes about twice as long as fp32, with one row and with 64, probably because there the layer does not wait for its weights, and unpacking them is extra work. (With 64 rows it is ahead of its control all the same. That is because bf16 is so slow there: the processor of this run has no units for products of bf16, [[amp]].)
+# So when does storing in few bits save time? Two conditions must hold. A kernel unpacks the weights *while* it multiplies, so that few bytes travel and no float matrix is ever written. And the layer mostly waits for its weights, as with few rows of inputs and a matrix too large for the cache ([[roofline]]). The last row of the table has such a kernel. Compare it with its own control, the row of bf16, since it takes inputs in bf16, too. In the run on this page it is several times as fast where both conditions hold, with one row and the wide layer. That layer's 16.8 million weights are 33.6 MB in bf16 and 8.4 MB with 4 bits, before scales. On `fc1`, whose weights fit into a cache, it takes about twice as long as fp32, with one row and with 64, probably because there the layer does not wait for its weights, and unpacking them is extra work. (With 64 rows it is ahead of its control all the same, because the processor of this run has no units for products of bf16, [[amp]].)
 #
 # The kernel of the last row is fast for inputs in bf16. With fp32 inputs the same call runs, and in trials with 64 rows took 40 to 350 times as long as fp32. And these are ratios of one machine; another processor has other kernels.
 #
-# The usual remedy for the other rows is `torch.compile`. It takes a C++ compiler, so we ran it once, for a record that came with the course: *Deeper* has the table. On GPUs torchao has kernels of its own for most of these formats, which were not measured here.
+# The usual remedy for the other rows is `torch.compile`. It takes a C++ compiler, so we ran it once, for a record: *Deeper* has the table. On GPUs torchao has kernels of its own for most of these formats, which were not measured here.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. PT2E: quantize the graph
@@ -602,7 +602,7 @@ show.ladder(errors)
 #
 # <!-- page -->
 #
-# From *zero point* to *packed* two things change, the packing and the exact zero (section 3). Together they make the smallest step, so neither needs a closer look. (We looked all the same: the same levels in floats, not packed, give the same error.)
+# From *zero point* to *packed* two things change, the packing and the exact zero (section 3). Together they make the smallest step. (The same levels in floats, not packed, give the same error.)
 #
 # It is the result for one layer at 4 bits. At 2 bits the order is another one: in a trial with the first network the three maps gave 9.2, 8.5 and 3.6 %, and the rule would say "zero point". But at 2 bits the symmetric map hardly uses its fourth level, so this step does not show what the clip costs. Turning the groups round (next section) does: in the trial it gave 5.6 %, about two thirds of the way.
 
@@ -640,7 +640,7 @@ show.table_of_controls(ways)
 #
 # The error of the *weights* was the wrong ruler. Its column hardly moves from the first row of the table to the last, and the output's error nearly halves. What counts is what the layer gives out for the inputs that it gets ([[weight_only]] builds methods on that).
 #
-# And when does it stop being true? With inputs of either sign, as behind a layer norm, the errors of one direction would partly cancel in the sum. That was not measured here.
+# With inputs of either sign, as behind a layer norm, the errors of one direction would partly cancel in the sum. That was not measured here.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Deeper
