@@ -499,7 +499,7 @@ show.side_by_side(times, device, sixteen_bits.records(), of_steps)
 #
 # Each row compares with fp32 as PyTorch computes it. On the processor with units oneDNN makes the fp32 product 1.14 times as fast as that (first table), so a part of the gain of a large step is probably a slow fp32 product.
 #
-# Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. The two rows of autocast on the narrow network differ in the batch alone, so it is the batch that decides. But on the processors the conversions are the smaller part of the lost time. The last row is the control: a network that is *stored* in 16 bits converts nothing, and at batch 16 it is slower there than fp32 as well. Probably the library for 16 bits takes longer than that for fp32 at so small a product.
+# Autocast has a price of its own. By hand, for one narrow layer: it converts a weight of 128 · 128 = 16,384 numbers in every step, and converts its gradient back. At batch 16 the product has 16 multiplications for each number that was converted, and at batch 1,024 it has 1,024. The two narrow rows of autocast differ in the batch alone, so on the processor with units the batch decides. But on the processors the conversions are the smaller part of the lost time. The last row is the control: a network that is *stored* in 16 bits converts nothing, and at batch 16 it is slower there than fp32 as well. Probably the library for 16 bits takes longer than that for fp32 at so small a product.
 #
 # On the processor with units the odd size gains more than the large one, probably because fp32 is slow at it. Without units every size is slower. The scaler costs a pass over all gradients, which on a processor is too little to be seen beside the products of a large step.
 #
@@ -885,9 +885,9 @@ ledger.table(ledger.rows(["amp"]))
 #
 # The two tables of section 5 have a column of a data-centre GPU, an NVIDIA H100, in fp16. A product of 1,024 by 1,024 does not fill such a GPU, and gains four times. On a GPU the *large* step is 4,096 wide, with a batch of 4,096, and it gains nine times. PyTorch's recipe reports 2 to 3 times on the older Volta, Turing and Ampere, and "modest" gains on GPUs without 16-bit units ([amp_recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html)).
 #
-# The odd size gains far less than the large one (2.42 against 9.48), because the 16-bit units of the GPU work best on multiples of 8. The products take so little time there that the scaler's pass over all gradients makes the large step a seventh longer.
+# The odd size gains far less than the large one (2.42 against 9.48), probably because the GPU's 16-bit units work best on multiples of 8. The products take so little time there that the scaler's pass over all gradients makes the large step a seventh longer.
 #
-# The narrow network loses at either batch, and it does not lose where it is stored in 16 bits. So the calls that convert are probably the price on the GPU, however large the batch is.
+# The narrow network loses at either batch, and it does not lose where it is stored in 16 bits (batch 16). So the calls that convert are probably the price on the GPU.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### From which batch on?
@@ -1146,4 +1146,4 @@ claims.show("amp")
 # [Tal Daniel's](https://github.com/taldatech/ee046211-deep-learning) (Technion). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go back to the hopes on the board. Half the time: on which chip? (One with 16-bit units, and with large products.) Half the memory: from which batch on? (A layer saves from a batch as large as its width.) Ask what was not measured: a convolutional network, a GPU if you had none.
+# *For the lecturer, 1 min.* Go back to the hopes on the board. Half the time: on which chip? (One with 16-bit units, and with large products.) Half the memory: from which batch on? (A layer saves from a batch as large as its width.) Ask what was not measured: a convolutional network, GPUs of other kinds.

@@ -351,7 +351,7 @@ ladder_shown
 show.parts_figure(both)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The layers take about as long on both ways, for they are the same kernels with the same weights. The two kinds of conversion make up most of the difference. The sums cost no more in float than in int8, so they are *not* the reason. What remains is "the rest": pooling, and setting up and handing on tensors.
+# The layers take about as long on both ways, for they are the same kernels with the same weights. The two kinds of conversion make up most of what grew. The sums cost no more in float than in int8, so they are *not* the reason. What remains is "the rest": pooling, and setting up and handing on tensors.
 #
 # The parts need not add up to a call as it was timed before, because they are from other runs, with a profiler. Trust the ladder to a tenth or so; its second row moved the share by far more. (*Deeper* shows which layers stay behind the peak.)
 
@@ -440,7 +440,7 @@ leaves = show.decision(share, measured)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 6. The headline table
 #
-# The post that made int8 in PyTorch known ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)) gives 1.86 for BERT and 2.08 for ResNet-50, on a Xeon, and 5.7 for MobileNet-v2, on a phone.
+# A post of [2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) gives 1.86 for BERT and 2.08 for ResNet-50 (Xeon), and 5.7 for MobileNet-v2 (phone).
 #
 # **Predict.** Does MobileNet-v2 gain most of the three on one and the same processor, too? And why?
 
@@ -469,7 +469,7 @@ show.into_the_ledger(records, here, total)
 show.headline(records)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **No: on both recorded processors ResNet-50 gains most, 4.9 and 5.7 times over eager fp32. MobileNet-v2 gains 4.3 and 4.8 times, and 2.5 and 2.7 times over PyTorch's best fp32.**
+# **No: over eager fp32 ResNet-50 gains most on both processors (4.9, 5.7; MobileNet-v2: 4.3, 4.8).**
 #
 # <!-- page -->
 #
@@ -480,13 +480,10 @@ show.headline(records)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The same networks in other runtimes
 #
-# The fastest recorded route of each kind. A **runtime** is the program that runs a network.
+# **Predict.** A **runtime** is the program that runs a network. Split its factor as in section 1: its *fp32* over eager fp32, times its *int8* on top. In which network does ONNX Runtime's fp32 bring as much as its 8 bits, or more? And why?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # *At a first reading you may go on to section 7. The next two minutes, about what other runtimes bring, can wait.*
-
-# %% [markdown] slideshow={"slide_type": "-"}
-# **Predict.** Split a runtime's factor as in section 1: what its *fp32* brings over eager fp32, times what its *int8* brings on top. In which of the three networks does ONNX Runtime's fp32 bring as much as its 8 bits, or more? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Point at "3.8 ≈ 1.6 · 2.3" on the board: the same split, for another runtime. Vote. Read the answer off panel by panel: is the way from the line at 1 to the grey mark as long as that from the grey to the blue one of the same runtime? (Equal factors are equally long.) For ONNX Runtime on the AMD processor it is 3.2 = 1.2 · 2.7 for BERT, 5.2 = 1.5 · 3.5 for ResNet-50, and 5.5 = 2.4 · 2.3 for MobileNet-v2. On the Intel one it is 2.3 = 1.0 · 2.4, 5.5 = 1.7 · 3.2 and 5.0 = 2.7 · 1.9. Then: compare a blue mark with the grey one of its own runtime, never with a grey one of another. "So what would you try first?" fp32 in a better program: it needs no data and loses no accuracy. Two processors are recorded; ask who will record a third one tonight.
@@ -496,7 +493,7 @@ show.headline(records)
 show.by_runtime(records)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **In MobileNet-v2 alone, on both processors: there the runtime in float brings as much as the 8 bits, or more. For the BERT shape and ResNet-50 the 8 bits bring more.**
+# **In MobileNet-v2 alone, on both processors. For the BERT shape and ResNet-50 the 8 bits bring more.**
 #
 # <!-- page -->
 #
@@ -653,7 +650,7 @@ show.extras_table(extras)
 #
 # <!-- page -->
 #
-# The first of these sentences agrees with the profile of section 4. Both rows compute the same on the same image. What the lower row has more is Python's, and the reading of scales, which are constants in the trace: between one and four milliseconds or so in our runs for 159 more modules, which is ten to thirty microseconds for each. A trace saves that. What helps in both is fewer conversions.
+# The first of these sentences agrees with the profile of section 4. Both rows compute the same on the same image. What the lower row has more is Python's, and the reading of scales, which are constants in the trace: between one and four milliseconds or so in our runs for 159 more modules, which is six to thirty microseconds for each. A trace saves that. What helps in both is fewer conversions.
 #
 # But in most of our runs the last column shows less than that, and in the trace it is often below 0, because the card draws a straight line, and the extra grows faster than the number of images (*Deeper*). So the first column is the better control. In the worlds of the exercise the line is straight.
 #
@@ -847,9 +844,9 @@ show.signed_table(graphs, peers if graphs else None, records, here)
 #
 # ### The records, and torch's distance to the others
 #
-# A *peer* is another runtime on the same processor. Is dynamic int8 the fastest way for every Transformer? Perhaps not: OpenVINO's int8, which is static, is ahead for BERT in both records, on the AMD processor (4.4 times eager fp32; PyTorch's two dynamic ways, traced and compiled, 3.8 both) by more than on the Intel one (3.2; PyTorch's dynamic way 3.1). But the runtime differs as well, and on the AMD processor OpenVINO's fp32 is ahead, too. The Intel record has a static way in PyTorch, compiled: 3.1 as well, so there static brought nothing over dynamic.
+# A *peer* is another runtime on the same processor. Is dynamic int8 the fastest way for every Transformer? Perhaps not: OpenVINO's int8, which is static, is ahead for BERT in both records, on the AMD processor (4.4 times eager fp32; PyTorch's two dynamic ways, traced and compiled, 3.8 both) by more than on the Intel one (3.2; PyTorch's dynamic way 3.1). But the runtime differs as well, and on the AMD processor OpenVINO's fp32 is ahead, too. The Intel record has a static way in PyTorch, compiled: 3.1, where the dynamic one compiled alike has 2.9.
 #
-# Why should the two processors not be compared by the table of section 6? The Intel record is newer and has routes that the other one lacks, and these won: with the engine `x86`, as in section 1, MobileNet-v2 gains 3.7 times on that processor, and with `onednn` 4.8 times. (`x86` leaves the depthwise convolutions with more than 100 groups to another engine, [[depthwise]], so that is probably the reason.) By such a route PyTorch is ahead of OpenVINO there for MobileNet-v2 in int8, and on the AMD processor it is the last of the three.
+# Why should the two processors not be compared by the table of section 6? The Intel record is newer and has routes that the other one lacks, and these won: with the engine `x86`, as in section 1, MobileNet-v2 gains 3.7 times on that processor, and with `onednn` 4.8 times. (`x86` leaves the depthwise convolutions with more than 100 groups to another engine, [[depthwise]], so that is probably the reason.) By such a route PyTorch is level with OpenVINO there for MobileNet-v2 in int8, and on the AMD processor it is the last of the three.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes PyTorch's best int8 beside the best of the other runtimes.

@@ -250,7 +250,7 @@ show.baselines_table(baselines, best_name)
 #
 # The second column is the honest one, because the gap between the two columns is what has nothing to do with 8 bits. On the processor of this page the gap is small, 2.77 against 2.59 times: the eager fp32 of PyTorch is already nearly as good as the other library, with or without packing. On an AMD processor int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There a factor of two could be had without any rounding, so int8 itself brought 5.7 / 2 = 2.9. So name the baseline whenever you name a speed-up.
 #
-# Where the table has a row *bfloat16*, your processor multiplies 16-bit floats ([[formats]]). That needs no quantization at all, and is a third opponent. (The processor of this page has no instructions for it, so the row is missing.) *Deeper* adds a fourth, compiled fp32, from a record.
+# Where the table has a row *bfloat16*, your processor multiplies 16-bit floats ([[formats]]). That needs no quantization at all, and is a third opponent. (The processor of this page shows no instructions for it, so the row is missing.) *Deeper* adds a fourth, compiled fp32, from a record.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. The large model: bytes
@@ -605,7 +605,7 @@ show.widths_table(up_to_1024)
 #
 # The weights are random, because only the time is asked. All LSTMs of all widths took turns in this timing, so that a slow spell of the machine hits them all ([[measuring]]).
 #
-# Why bytes at all? An LSTM with $n$ units multiplies its state by a matrix of $4n \times n$ weights in each step. For one image each weight is used once a step, so the processor has hardly anything to do but fetch weights. At 512 units they are 4.2 MB in fp32 and 1.05 MB in int8, and they are read again in each of the 28 steps. With a quarter of the bytes one expects a factor of 4, if nothing else limits the time, and less than 4 where something does. At 1,024 units the gain is about that, 4.2. But five? (On an AMD EPYC the gain was 2.4 at 512 units, and 5.4 at 1,024.)
+# Why bytes at all? An LSTM with $n$ units multiplies its state by a matrix of $4n \times n$ weights in each step. For one image each weight is used once a step, so the processor has hardly anything to do but fetch weights. At 512 units they are 4.2 MB in fp32 and 1.05 MB in int8, and they are read again in each of the 28 steps. With a quarter of the bytes one expects a factor of 4, if nothing else limits the time, and less than 4 where something does. At 1,024 units the gain is 4.2, as expected. But five? (On an AMD EPYC the gain was 2.4 at 512 units, and 5.4 at 1,024.)
 #
 # There are two possible reasons. Perhaps *the large matrix is read more slowly*, because it lies further away from the arithmetic than the small one. Then fp32 has more bytes to read, and each of them takes longer. Or perhaps *the fp32 routine is worse*, and would lose to int8 even if both had the same number of bytes to read. The two can be told apart, and this is your investigation in Exercise 1.
 
@@ -697,7 +697,7 @@ show.three_factors(lstm_times)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Read each row from left to right. The gain is a product of three numbers. The first is 4, for the bytes. The second says how much *more* than four times as long fp32 takes when its weights become four times as many. The third is the time of fp32 over that of int8 at equal bytes. In the run on this page:
 #
-# - From 256 to 512 units the time of fp32 grows eightfold, twice as much as its bytes. The ratio at equal bytes is below 1, because int8 has other work beside reading (section 5). Both together make a gain of 5, and the rule of Exercise 1, asked about these widths, would say "larger".
+# - From 256 to 512 units the time of fp32 grows eightfold, twice as much as its bytes. The ratio at equal bytes is below 1, probably because int8 has other work (section 5). Both together make a gain of 5, and the rule of Exercise 1, asked about these widths, would say "larger".
 # - At 1,024 units both factors are near 1, so the rule says "neither". A quarter of the bytes explains the gain of 4.2.
 # - At 2,048 units the gain is 7.4. Most of what is above 4 is again the growth of fp32 (1.68). At equal bytes fp32 takes about a tenth longer, which is below the bound of 1.15: "larger".
 #
@@ -757,7 +757,7 @@ def dynamic_linear_solution(x, w_q, w_scale, bias):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Recorded, and published
 #
-# Compiled fp32 is one more baseline. It takes a C++ compiler, so the course shows a record, with oneDNN's packed weights in the first row. Read the date and the processor first. Then look which of the fp32 rows is the fastest one there. (The processor of this record has no instructions for bf16, and there bf16 is slower than fp32. On an AMD processor that has them, bfloat16 was twice as fast as eager fp32, and int8 3.5 times.)
+# Compiled fp32 is one more baseline. It takes a C++ compiler, so the course shows a record, with oneDNN's packed weights in the first row. Read the date and the processor first. Then look which of the fp32 rows is the fastest one there. (The processor of this record shows no instructions for bf16, and there bf16 is slower than fp32. On an AMD processor that has them, bfloat16 was twice as fast as eager fp32, and int8 3.5 times.)
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes the recorded speeds of the BERT shape.

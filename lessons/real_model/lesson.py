@@ -444,7 +444,7 @@ show.decides_table(ours)
 #
 # Is it the *memory* that takes this time? Compare with the floor. At the bandwidth of section 3 a matrix of 134 MB is read in about 9 ms, and the product took 21 ms. The kernel for 4 or 8 inputs spends more on each weight than it takes to read it in order. So a conclusion of the card says what the time grows with, and not that the memory is at its limit.
 #
-# Where twice the operations cost something, the arithmetic is not hidden behind the reading: with 8 inputs a weight is used 8 times, and on one thread the ridge of the roofline ([[roofline]]) is not far from there. When a model writes one text, a weight is used once, so the model lies further to the left of the ridge than this experiment.
+# Where twice the operations cost something, the arithmetic is not hidden behind the reading, although 8 inputs may lie left of the ridge of the roofline on one thread (about 24 inputs in [[roofline]]). When a model writes one text, a weight is used once, so the model lies further to the left of the ridge than this experiment.
 #
 # Where this stops being true: many texts at once, a prompt that is read (*Deeper* has the numbers), and small models, whose calls take the time.
 

@@ -310,7 +310,7 @@ read = show.again_or_in_turn(taken)
 # **Predict.** With **one** input, how many times as fast as fp32 can int8 and bf16 be, by the roofline? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; wanted: 4 and 2. Then the table. int8 comes near its four, 3.7. "Why does bf16 gain nothing, with half the bytes?" Then it does not wait for them: probably it turns every weight into fp32 before it multiplies, and this processor has no instruction for bf16.
+# *For the lecturer, 3 min.* Vote; wanted: 4 and 2. Then the table. int8 comes near its four, 3.7. "Why does bf16 gain nothing, with half the bytes?" Then it does not wait for them: probably it turns every weight into fp32 before it multiplies, and this processor shows no instructions for bf16.
 # On a processor that has them the row without oneDNN gained 2.2 and the one with it hardly anything: same bytes, same processor, so it is the routine. On another machine int8 may gain more than four, where fp32 does not reach its own roof.
 
 # %% slideshow={"slide_type": "skip"}
@@ -329,9 +329,9 @@ show.gains_table(gains, 1, device)
 #
 # One input lies on the slope, with an intensity of half an operation a byte. A quarter of the bytes makes it 2 operations a byte, so the bound on the speed rises four times, as long as it stays left of the ridge. Half the bytes double it. But a bound only says what is possible; whether a layer gets there is up to its routine.
 #
-# *Why does bf16 gain so little?* (On a CPU it is timed twice: as PyTorch does it, and without *oneDNN*, a library that PyTorch calls on some processors.) It reads half the bytes. If it still waited for them, it would take half the time. So in both rows something else has become the limit. The processor of this page has no instructions for bf16, so each weight must become an fp32 number before it is multiplied; probably this conversion takes the time that the bytes save.
+# *Why does bf16 gain so little?* (On a CPU it is timed twice: as PyTorch does it, and without *oneDNN*, a library that PyTorch calls on some processors.) It reads half the bytes. If it still waited for them, it would take half the time. So in both rows something else has become the limit. The processor of this page shows no instructions for bf16, so each weight must become an fp32 number before it is multiplied; probably this conversion takes the time that the bytes save.
 #
-# So it is the routine that decides, and not the format alone. On AMD processors one of the two rows or both gained about twice (*Deeper*).
+# On AMD processors one of the two rows or both gained about twice (*Deeper*). So it is the routine that decides, and not the format alone.
 #
 # *Can int8 gain more than four?* Its bound is four times that of fp32, but fp32 may not reach its own. Suppose that fp32 reaches 80 % of its roof. Then a routine for int8 that reaches all of *its* roof is 4 / 0.8 = 5 times as fast.
 
@@ -344,7 +344,7 @@ show.gains_table(gains, 1, device)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Wanted: no, the roof is flat there. Then the table, row by row: int8 gains all the same. "Which limit moved?" The peak. Both bf16 rows have half the bytes and are slower than fp32: the bytes cannot be what decides.
-# This processor has no instructions for bf16: say so before somebody concludes that bf16 is slow. On one that has them bf16 gained 2.4 times with oneDNN.
+# This processor shows no instructions for bf16: say so before somebody concludes that bf16 is slow. On one that has them bf16 gained 2.4 times with oneDNN.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts the gains over fp32 beside the bytes, for 64 inputs.

@@ -866,7 +866,7 @@ for name in OBSERVERS:
 show.curve_of_images(by_count, COUNTS)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **The step from 1 image to 4 brings most (A). With 64 images the histogram is ahead, by about five decibels in the run on this page.**
+# **The step from 1 image to 4 brings most (A). With 64 images the histogram is ahead, by more than five decibels in the run on this page.**
 #
 # One image shows only a part of what can occur, and a few more show nearly all. Min–max and the moving average hardly gain after that, since their ranges are already about as wide as they will become. The histogram goes on gaining. It chooses the range with the least squared error, and for that it has to know how often each value occurs.
 #

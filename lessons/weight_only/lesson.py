@@ -404,7 +404,7 @@ show.under_the_roof(layer, races)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The drawing reads like the roof of [[roofline]]. Upwards: operations a second. To the right: operations for each byte of the weights. With one input a weight takes part in 2 operations, so float32 has 2 / 4 = 0.5 for each byte, bfloat16 2 / 2 = 1, and 4 bits (5 with scale and zero point, 0.625 bytes) 2 / 0.625 = 3.2. If the bytes alone decided, all points would lie on the slope, which we drew through float32. The white points are this promise, 2 and 6.4 times the speed of float32; the dotted lines are what is missing.
 #
-# With 64 inputs each byte serves 64 times as many operations, so the points move to the right, under the flat part. There a point further right is no higher: fewer bytes bring nothing. The kernel's point lies even below the roof, because its work on the codes comes on top. (No limit was measured here. The roof goes through two measured points, so the arithmetic's true limit may lie higher.)
+# With 64 inputs each byte serves 64 times as many operations, so the points move to the right, under the flat part. There a point further right is no higher: fewer bytes bring nothing. The kernel's point lies below the roof, probably because its work on the codes comes on top. (No limit was measured here. The roof goes through two measured points, so the arithmetic's true limit may lie higher.)
 #
 # From this follows when fewer bits for the weights do *not* make a model faster:
 #

@@ -57,7 +57,7 @@ FAULTS = {
     "many lines": ([code("value = 1\n" * 12 + "value", layout="code")], "13 lines of code, at most 12"),
     "two blocks": ([code("a = 1\n" * 7), code("b = 1\n" * 7, kind="-")], "14 lines of code"),
     "wide code": ([code("x = '" + "y" * 90 + "'\n" * 9)], "9[56] columns, at most 88"),
-    "large table": ([code("x", table(7, 6), tags=["hide-input"])], "a table of 42 cells, at most 40"),
+    "large table": ([code("x", table(8, 6), tags=["hide-input"])], "a table of 48 cells, at most 42"),
     "little on the page": ([markdown("## Units\n\nOne short line.")], r"\d % of the page is used"),
     "vote": ([markdown(VOTE + LIST), markdown(ANSWER)], r"slide 13: a vote \(Predict\) without an answer"),
     "open answer": (

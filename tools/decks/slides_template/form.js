@@ -1,6 +1,6 @@
 // Runs after measure.js: what the form of a unit asks of a slide, and what is counted.
 window.form = (() => {
-  const LEAST_TEXT = 22, MOST_LINES = 12, MOST_COLUMNS = 88, MOST_CELLS = 40, LEAST_FULL = 1 / 3;
+  const LEAST_TEXT = 22, MOST_LINES = 12, MOST_COLUMNS = 88, MOST_CELLS = 42, LEAST_FULL = 1 / 3;
   const all = selector => [...deck.current().querySelectorAll(selector)];
   const drawn = () => all(fit.PICTURES).filter(e => !e.closest('aside.notes') && e.getClientRects().length);
   const outputs = () => [...drawn(), ...all('table, pre.output, .html, .code')];
