@@ -459,7 +459,7 @@ of_operations = [
 show.side_by_side(times, device, sixteen_bits.records(), of_operations)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With 16-bit units the product is more than twice as fast, and four times on the GPU. Without them it takes more than four times as long on one processor (0.23), and some sixty times on another. The addition gains less than twice.**
+# **With 16-bit units the product is more than twice as fast, and four times on the GPU. Without them it has 0.23 of the speed of fp32 on one processor, and a sixtieth on another. The addition gains less than twice.**
 #
 # <!-- page -->
 #
@@ -493,7 +493,7 @@ of_steps.append(["batch 16, stored in 16 bits, no autocast", "narrow, batch 16",
 show.side_by_side(times, device, sixteen_bits.records(), of_steps)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The narrow network at batch 16 gains least: it takes longer than in fp32 (0.60). A large step is 1.7 times as fast.**
+# **The narrow network at batch 16 gains least: it has 0.60 of the speed of fp32. A large step is 1.7 times as fast.**
 #
 # <!-- page -->
 #

@@ -222,7 +222,7 @@ show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[
 #
 # <!-- page -->
 #
-# In the figure batch 1 lies near the slope. Batch 16 lies left of the ridge as well, but far below the slope. 64 and 256 lie right of the ridge. Each larger batch does more operations in a second, and the largest is near the flat part.
+# Batch 1 nearly reaches its roof, the slope. Batch 16 lies left of the ridge as well, but far below the slope. 64 and 256 lie right of the ridge. Each larger batch does more operations in a second, and the largest is near the flat part.
 #
 # For a small batch the weights are nearly all that moves: $n^2$ = 16.8 million weights against 2 $n$ = 8,192 inputs and outputs for each member. Leave those out, and the formula becomes $2 B n^2 / (4 n^2) = B / 2$. In words: each weight takes 4 bytes and serves $B$ inputs with two operations each. So batch 1 has an intensity of 0.5, batch 16 of about 8.
 #
@@ -253,7 +253,7 @@ show.shares_table(seconds, {batch: intensity(batch) for batch in inputs}, bandwi
 #
 # <!-- page -->
 #
-# Add the first two times of a row: in the run on this page the measured time of 16 inputs is longer than that sum by nearly a third. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what. So why did 16 inputs take longer than one in section 1? With a ridge of 12 the roof allows them the time of one input, since their intensity, 8, still lies left of it. It explains nothing of what they took beyond that.
+# In the run on this page 16 inputs take nearly a third longer than their arithmetic and their memory one after the other. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what. So why did 16 inputs take longer than one in section 1? With a ridge of 12 the roof allows them the time of one input, since their intensity, 8, still lies left of it. It explains nothing of what they took beyond that.
 #
 # One candidate is the library: for large matrices it has a routine that keeps parts of them in the caches, for a single input another one, and for a few inputs neither may fit well. *Deeper* tests this with a second library. So a roofline answers one question: what is the least time? Where a layer stays far below the roof, it raises another: what takes the rest?
 #
@@ -300,7 +300,7 @@ read = show.again_or_in_turn(taken)
 #
 # A roof belongs to one memory. Suppose that the toy machine of section 2 has a cache as well, which delivers 40 bytes a second. For weights in it the ridge is 100 / 40 = 2.5, not 10. So ask where the numbers lie before you draw a roof, and with how many threads.
 #
-# What is the third bar for? It says how fast the weights can arrive. In the run on this page "eight in turn" is as fast (1.03), so the reading alone would take all of the layer's time.
+# What is the dot product for? It says how fast the weights can arrive. In the run on this page "eight in turn" reads its weights as fast as the dot product, so reading alone would take all of its time.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. Fewer bits
@@ -329,9 +329,9 @@ show.gains_table(gains, 1, device)
 #
 # One input lies on the slope, with an intensity of half an operation a byte. A quarter of the bytes makes it 2 operations a byte, so the bound on the speed rises four times, as long as it stays left of the ridge. Half the bytes double it. But a bound only says what is possible; whether a layer gets there is up to its routine.
 #
-# *Why does bf16 gain so little?* (On a CPU it is timed twice: as PyTorch does it, and without *oneDNN*, a library that PyTorch calls on some processors.) It reads half the bytes. If it still waited for them, it would take half the time. So in both rows something else has become the limit. The processor of this page shows no instructions for bf16, so each weight must become an fp32 number before it is multiplied; probably this conversion takes the time that the bytes save.
+# *Why does bf16 gain so little?* (On a CPU it is timed twice: as PyTorch does it, and without *oneDNN*, a library that PyTorch calls on some processors.) It reads half the bytes. If it still waited for them, it would take half the time. So something else has become the limit, in both bf16 timings. The processor of this page shows no instructions for bf16, so each weight must become an fp32 number before it is multiplied; probably this conversion takes the time that the bytes save. (For int8 it has an instruction.)
 #
-# On AMD processors one of the two rows or both gained about twice (*Deeper*). So it is the routine that decides, and not the format alone.
+# On AMD processors one of the two or both gained about twice (*Deeper*). So it is the routine that decides, and not the format alone.
 #
 # *Can int8 gain more than four?* Its bound is four times that of fp32, but fp32 may not reach its own. Suppose that fp32 reaches 80 % of its roof. Then a routine for int8 that reaches all of *its* roof is 4 / 0.8 = 5 times as fast.
 
