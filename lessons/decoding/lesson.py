@@ -312,7 +312,7 @@ sooner, spread = show.median_ratio(race, ("without", 480), ("with", 480))
 show.cache_race(race, CONTEXTS, sooner)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With a cache the step is 8 times as fast in the run on this page, nearest to 10 (B) and far from 480 times, because something in a cached step does not shrink with the number of characters.**
+# **With a cache the step is 9 times as fast in the run on this page, nearest to 10 (B) and far from 480 times, because something in a cached step does not shrink with the number of characters.**
 #
 # <!-- page -->
 #
@@ -321,7 +321,7 @@ show.cache_race(race, CONTEXTS, sooner)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # There are three suspects, and we measure each of them alone. *The products*: one vector is multiplied by each weight matrix of the model. *Attention*: in each block, each head compares one query with 480 keys, and takes the weighted mean of 480 values. *The calls* are a whole cached step of another model, which has as many blocks but only 8 features: it makes the same operations on tensors of a few numbers each, so nearly all its time passes in Python and PyTorch, which prepare each operation.
 #
-# The table also has two limits, the two times of [[roofline]], where we learned that a layer with one input reads 4 bytes of each weight for one multiplication and one addition, an *arithmetic intensity* of 0.5. With round numbers, by hand: to read 200 MB at 20 GB/s takes 10 ms, and 50 million multiplications and additions at 80 GFLOP/s take 1.3 ms. But a limit does not say how long the processor really waited. So the last row is a control: as many multiplications as in a model of 202 MB, but always with the same matrix of 4 MB, which can stay in the processor's cache. What the real products take beyond that is waiting for memory.
+# The table also has two limits, the two times of [[roofline]], where we learned that a layer with one input reads 4 bytes of each weight for one multiplication and one addition, an *arithmetic intensity* of 0.5. With round numbers, by hand: to read 200 MB at 20 GB/s takes 10 ms, and 50 million multiplications and additions at 80 GFLOP/s take 1.3 ms. (We time the reading as one long product with a vector.) But a limit does not say how long the processor really waited. So the last row is a control: as many multiplications as in a model of 202 MB, but always with the same matrix of 4 MB, which can stay in the processor's cache. What the real products take beyond that is waiting for memory.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A cached step, taken apart
@@ -341,7 +341,7 @@ jobs = {(name, "step"): last(network, 480) for name, network in models.items()}
 jobs |= {(name, "attention"): show.attention_alone(network, 480) for name, network in models.items()}
 jobs |= {(name, "products"): show.products(network) for name, network in models.items()}
 jobs |= {(name, "calls"): last(network, 1) for name, network in tiny.items()}
-layers = torch.randn(8, 4096, 4096)  # 0.5 GB, for the speed of the memory, and for section 4
+layers = torch.randn(4096, 4096).repeat(8, 1, 1)  # 0.5 GB, for the speed of the memory, and for section 4
 jobs |= {"kept": show.products_kept(wide)} | show.limits(layers)
 parts = timing.compare(jobs, rounds=3, device="cpu")
 
@@ -356,7 +356,7 @@ show.parts_table(parts, layers, models)
 #
 # In our model the calls are the largest part. A smaller cache does not reduce it, but fewer calls do. One gets them from a compiler, or from a program without Python. Our `attend`, for example, makes more calls than it must, because `language.rotate` computes the same angles twice in every block. (Careful with our column: 4 MB may stay in the processor's own cache. Then nothing is read from memory, and the row of the reading is no limit.)
 #
-# In the wide model it is the products. In the run on this page, reading the weights once takes nine tenths of the time of the products, and the arithmetic at its peak less than a twentieth. With one matrix kept in the processor's cache the products take half as long. So about half of their time is waiting for memory, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In the record that [[real_model]] shows, PyTorch on one thread, in float32 and with the shape of Llama-3.2-1B, reaches 0.86 of the speed that reading allows.
+# In the wide model it is the products. In the run on this page, reading the weights once takes nearly nine tenths of the products' time, and the arithmetic at its peak less than a twentieth. With one matrix kept in the processor's cache the products take half as long. So about half of their time is waiting for memory, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In the record that [[real_model]] shows, PyTorch on one thread, in float32 and with the shape of Llama-3.2-1B, reaches 0.86 of the speed that reading allows.
 #
 # *Attention* grows with the text, and it is small here.
 #
@@ -411,7 +411,7 @@ show.batch_curves(taken, layers)
 #
 # <!-- page -->
 #
-# The second reason counts even if nothing has to come from memory: in a trial, a layer that stays in the processor's cache gained 3 to 4 times in the same way. So it makes a part of the gain. If reading the weights were all, the curve would be the dashed line. It begins just below 1, because reading takes nearly all of the time of one text, and falls to 1/64 of its first value. The measured curve lies above it, since each text still needs its own arithmetic, the dotted line, and the layer reaches neither of the two limits.
+# The second reason counts even if nothing has to come from memory: in a trial, a layer that stays in the processor's cache gained 3 to 4 times in the same way. So it makes a part of the gain. If reading the weights were all, the curve would be the dashed line. It begins a little below 1, because reading takes most of the time of one text, and falls to 1/64 of its first value. The measured curve lies above it, since each text still needs its own arithmetic, the dotted line, and the layer reaches neither of the two limits.
 #
 # Where does the gain end? Reading is shared, arithmetic is not. With the round numbers of section 3, reading takes 10 ms for a step, however many texts there are, and the arithmetic 1.3 ms for each text. With 8 texts both are about 10 ms. By these two limits another text costs nearly nothing up to there; beyond, each makes the step longer, and the time of a token stays at 1.3 ms. (Real layers bend less sharply.)
 #
@@ -603,8 +603,9 @@ def keys_or_scales_solution(rise):
 
 # %% slideshow={"slide_type": "skip"}
 costs = {}
-for tensor, channels in itertools.product(("values", "keys"), (0, 1)):
-    costs[tensor, channels] = rise(tensor, channels=channels)
+for tensor in ("values", "keys"):
+    costs[tensor, 0] = rises[tensor]  # a scale for each token: measured above
+    costs[tensor, 1] = rise(tensor, channels=1)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes the rise of the perplexity in each of the four cases.
@@ -662,13 +663,15 @@ show.scales_table(by_scale, SCALES)
 # *For the lecturer, 2 min.* Vote, then the last column from top to bottom: 10.4 to 1.1. "Which single line helps the keys most?" The place of the levels, the fourth level and RoPE, by factors of 1.9, 2.6 and 3.3. Why RoPE does so is on the page.
 
 # %% slideshow={"slide_type": "skip"}
-token, channel = {"channels": 0}, {"channels": 1}
-groups = channel | {"group": 32}  # 32 characters share a scale, not the whole piece
+best = {"a scale for each token": [min(by_scale[t, 0]) for t in ("keys", "values")]}  # both from the table above
+best["for each channel"] = [min(by_scale[t, 1]) for t in ("keys", "values")]
+groups = {"channels": 1, "group": 32}  # 32 characters share a scale, not the whole piece
 between = groups | {"between": True}  # levels from the smallest number to the largest, not around 0
 four = between | {"levels": 4}
-chain = {"a scale for each token": token, "for each channel": channel, "in groups of 32 characters": groups}
+chain = {"in groups of 32 characters": groups}
 chain |= {"levels from smallest to largest": between, "four levels, not three": four}
-best = {name: [min(rise(t, scale=s, **how) for s in SCALES) for t in ("keys", "values")] for name, how in chain.items()}
+for name, how in chain.items():
+    best[name] = [min(rise(t, scale=s, **how) for s in SCALES) for t in ("keys", "values")]
 before_rope = min(rise("keys", scale=s, before=True, **four) for s in SCALES)
 best["keys before RoPE"] = [before_rope, best["four levels, not three"][1]]
 

@@ -18,6 +18,7 @@ from course_utils.callbacks import QuantizationAwareTraining
 from course_utils.callbacks.garments import mape
 from course_utils.measure import int8_audit
 from course_utils.measure.sizes import size_report
+from course_utils.runtime import quick
 from course_utils.scorecard import ledger
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table, si
@@ -252,6 +253,8 @@ def ends_table(ends):
 class Distances:
     """Trains every arm from the same first weights, for three seeds, and compares outputs with float and with the truth.
 
+    A quick run has one seed.
+
     Attributes:
         away: (seed, arm) -> MAPE against the outputs of the float arm, in %.
         error: (seed, arm) -> MAPE against the true shares, in %.
@@ -261,21 +264,22 @@ class Distances:
 
     def __init__(self, arms, make, test_rows, test_share):
         self.arms, self.away, self.error = list(arms), {}, {}
-        for seed in tqdm(self.SEEDS, desc="seeds", file=sys.stdout, leave=False):
+        self.seeds = self.SEEDS[:1] if quick() else self.SEEDS
+        for seed in tqdm(self.seeds, desc="seeds", file=sys.stdout, leave=False):
             outputs = {arm: way(make(seed=seed))(test_rows) for arm, way in arms.items()}
             for arm, out in outputs.items():
                 self.away[seed, arm] = mape(out, outputs["float"])
                 self.error[seed, arm] = mape(out, test_share)
 
     def mean(self, table, arm):
-        """Mean of three seeds."""
-        return statistics.mean(table[seed, arm] for seed in self.SEEDS)
+        """Mean of the seeds."""
+        return statistics.mean(table[seed, arm] for seed in self.seeds)
 
     def table(self):
         """Both distances of every arm, with the single seeds."""
 
         def cells(table, arm):
-            single = ", ".join(f"{table[seed, arm]:.1f}" for seed in self.SEEDS)
+            single = ", ".join(f"{table[seed, arm]:.1f}" for seed in self.seeds)
             return f"{self.mean(table, arm):.1f} ({single})"
 
         return Table(
@@ -405,7 +409,7 @@ def switch_times(model, fresh, rounds=5):
     with tempfile.TemporaryDirectory() as folder:
         path, seconds = Path(folder) / "model.pt", []
         torch.save(model.state_dict(), path)
-        for _ in range(rounds):
+        for _ in range(1 if quick() else rounds):
             start = time.perf_counter()
             state = torch.load(path, weights_only=True)
             read = time.perf_counter()

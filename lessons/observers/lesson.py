@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will choose ranges and scales, and compute a linear layer in integers from 8-bit inputs to 8-bit outputs.
-#     seconds: 50
+#     seconds: 40
 #     needs: [measuring, energy, integers]
 #     goals:
 #       - Find a range with an observer, and find out by an experiment which observer serves best.
@@ -43,6 +43,7 @@ import torch
 from torch.nn import functional as F
 
 from course_utils import data, legacy_int8, models, runtime, training
+from course_utils.data import checkpoints
 from course_utils.measure import energy
 from course_utils.scorecard import claims, ledger
 from course_utils.show.tables import Table, mean_and_range
@@ -53,7 +54,7 @@ legacy_int8.ignore_deprecations()
 runtime.seed_all(0)
 torch.set_num_threads(1)
 device = runtime.best_device()
-print("Training runs on the device below, all that follows on its CPU: PyTorch's integer layers are CPU code.")
+print("One training runs on the device below, all else on its CPU: PyTorch's integer layers are CPU code.")
 runtime.describe(device)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
@@ -77,21 +78,12 @@ runtime.describe(device)
 #
 # **A range that is too wide, by hand.** Suppose that the values lie between −1 and 1. The scale is 2 / 255 = 0.0078. The value 0.07 is 8.9 steps; it becomes 9, comes back as 0.0706, and the error is 0.0006. Now one value of 50 enters the calibration, and the range becomes −1 to 50. The scale is 51 / 255 = 0.2. The value 0.07 is 0.35 steps; it becomes 0, and the error is 0.07. *All* values between −0.1 and 0.1 are now the same integer. The scale has grown by the factor 25.5, and with it the largest error that rounding can make, half a scale.
 #
-# The next cells train the network on 12,000 images of Fashion-MNIST, and define the map (the three functions of [[integers]]) and its mean squared error.
+# The network is the trained LeNet of [[integers]], which comes with the course: four passes over 12,000 images of Fashion-MNIST with Adam, about 8 s that we save here (`python course.py checkpoints lenet_fashion_0` trains it). The next cells load it, and define the map (the three functions of [[integers]]) and its mean squared error.
 
 # %% slideshow={"slide_type": "skip"}
 images, labels = data.load("fashion_mnist", n=12_000)
 test_images, test_labels = data.load("fashion_mnist", "test")
-
-
-def trained_lenet(seed):
-    runtime.seed_all(seed)
-    net = models.LeNet()
-    training.fit(net, images, labels, epochs=4, lr=2e-3)
-    return net.cpu().eval().requires_grad_(False)
-
-
-lenet = trained_lenet(0)
+lenet = checkpoints.load("lenet_fashion_0").requires_grad_(False)
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -154,12 +146,12 @@ one_pixel = errors["one broken"] / errors["whole"]
 def accuracy_with(low, high):
     """Accuracy of LeNet on the test images, the output of its first layer rounded to int8 in this range."""
     hook = lenet.conv1.register_forward_hook(lambda layer, inputs, output: through_int8(output, low, high))
-    accuracy = training.evaluate(lenet, test_images, test_labels)
+    accuracy = training.evaluate(lenet, test_images, test_labels, batch_size=200)
     hook.remove()
     return accuracy
 
 
-in_float = training.evaluate(lenet, test_images, test_labels)
+in_float = training.evaluate(lenet, test_images, test_labels, batch_size=200)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts both ranges, their errors on clean images, and the accuracy of LeNet with each into a table.
@@ -402,7 +394,8 @@ show.heights(tops / tops.max(), own_scale / one_scale)
 # scale for each layer destroys the network at 8 bits. [[depthwise]] meets such a case.
 
 # %% slideshow={"slide_type": "skip"}
-networks = [lenet, trained_lenet(1), trained_lenet(2)]
+networks = [lenet, *(checkpoints.load(f"lenet_fashion_{n}").requires_grad_(False) for n in (1, 2))]
+FEW = (8, 4, 3, 2)
 
 
 def accuracy_of(net, rounding):
@@ -410,15 +403,18 @@ def accuracy_of(net, rounding):
     for weight in small.parameters():
         if weight.dim() > 1:
             weight.copy_(rounding(weight))
-    return 100 * training.evaluate(small, test_images, test_labels)
+    return 100 * training.evaluate(small, test_images, test_labels, batch_size=200)
 
 
-FEW = (8, 4, 3, 2)
-right = {
-    (each, bits): [accuracy_of(net, lambda w, b=bits, e=each: rounded(w, b, e)) for net in networks]
-    for each in (False, True)
-    for bits in FEW
-}
+def with_few_bits(each):
+    """Accuracies of the three networks for each number of bits; `each`: a scale for each channel."""
+    return {(each, b): [accuracy_of(net, lambda w, b=b: rounded(w, b, each)) for net in networks] for b in FEW}
+
+
+right = with_few_bits(False)
+
+# %% slideshow={"slide_type": "skip"}
+right |= with_few_bits(True)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts the mean accuracies of three networks into a table, with the lowest and the highest.
@@ -475,6 +471,7 @@ Table(
 # %% slideshow={"slide_type": "skip"}
 mean, std = images.mean(), images.std()
 flat, flat_test = (((x - mean) / std).flatten(1) for x in (images, test_images))
+runtime.seed_all(0)
 mlp = models.LeNet300100()
 training.fit(mlp, flat, labels, epochs=2)
 mlp = mlp.cpu().eval().requires_grad_(False)
@@ -917,7 +914,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **In at most one of a thousand (B): PyTorch's own engines disagree with each other in a few outputs, and where two results differ, they differ by one.**
 #
-# A choice matters only where the value before the rounding lies almost half-way between two integers. Judging by these counts, `x86`, `fbgemm` and `onednn` (where your PyTorch has them) keep bias and $M$ in float, while `qnnpack` rounds the bias to an integer. (In the run on this page one output of `onednn` differs all the same, probably because it takes its steps in fp32 in another order.) So a linear layer *can* run in integers from end to end, and on most computers it does not: one multiplication in float for each output is cheap there. For accuracy the differences do not matter. Whoever must reproduce a chip bit by bit needs its way of rounding, too.
+# A choice matters only where the value before the rounding lies almost half-way between two integers. Judging by these counts, `x86`, `fbgemm` and `onednn` (where your PyTorch has them) keep bias and $M$ in float, while `qnnpack` rounds the bias to an integer. (In the run on this page three outputs of `qnnpack` differ all the same, probably because it takes its steps in fp32 in another order.) So a linear layer *can* run in integers from end to end, and on most computers it does not: one multiplication in float for each output is cheap there. For accuracy the differences do not matter. Whoever must reproduce a chip bit by bit needs its way of rounding, too.
 
 # %% slideshow={"slide_type": "skip"}
 without_floats = (integer_network(flat_test, by_shift) == test_labels).float().mean().item()

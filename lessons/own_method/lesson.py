@@ -534,7 +534,7 @@ show.costs(first_cut, all_cuts, uncut, unseen, empty)
 #
 # By hand: four weights have the scores −3, −1, 0 and 2, and half are to be removed. With the sign these are −3 and −1, without it 0 and −1. A score of 0 belongs, as a rule, to a weight whose gradient was always 0, at an empty pixel for instance: the loss does not depend on it, and still 0 ranks above every negative score. A score of −3 needs a large weight or large gradients: the loss depends much on this weight, even while training moves it towards 0. (*Deeper* asks what the loss wants after these steps.)
 #
-# What does the harm: that zeros stay, or that −3 is removed? In the control no weight at an empty pixel stays, and still it loses nearly as much. So most of the harm is in removing the scores far below 0. Without the sign the same numbers do about as well as the magnitude, and both end near the network without cuts, so neither callback nor schedule is to blame. (One training of each; two other starts, outside this page, told the same.)
+# What does the harm: that zeros stay, or that −3 is removed? In the control no weight at an empty pixel stays, and still it loses nearly as much. So most of the harm is in removing the scores far below 0. Without the sign the same numbers do about as well as the magnitude, and both end near the network without cuts, so neither callback nor schedule is to blame. (One training of each; *Deeper* has two other starts, without the control.)
 #
 # This does not refute the paper, where the score adds up over thousands of steps and pruned weights may come back; ours had twenty steps before the first cut.
 

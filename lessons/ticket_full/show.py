@@ -445,15 +445,17 @@ def bill(rivals, iterations):
         iterations: of one training.
     """
     fig, ax = plots.figure(size=(6.9, 4.3))
-    low = min(85, *(mean(tried.tests()) for tried in rivals.values()))
+    means = [mean(tried.tests()) for tried in rivals.values()]
+    low = min(85, *means)
+    right = low + 2.15 * (max(means) - low)  # room for the numbers behind the longest bar
     for place, (name, tried) in enumerate(rivals.items()):
         colour = plots.COLOURS["blue" if name.startswith("ticket") else "grey"]
         value = mean(tried.tests())
         ax.barh(place, value - low, left=low, color=colour, height=0.66)
-        ax.text(value + 0.2, place, mean_and_range(tried.tests()), va="center", fontsize=17)
+        ax.text(value + 0.01 * (right - low), place, mean_and_range(tried.tests()), va="center", fontsize=17)
     ax.set_yticks(range(len(rivals)), [name.replace(", ", ",\n") for name in rivals])
     ax.invert_yaxis()
-    ax.set(xlabel="test digits right, %", xlim=(low, 101))
+    ax.set(xlabel="test digits right, %", xlim=(low, right))
     ax.set_xticks([tick for tick in (20, 40, 60, 80, 85, 90, 95) if tick >= low])
     ax.grid(axis="y", visible=False)
     told = (f"{name} {mean(tried.tests()):.1f}" for name, tried in rivals.items())

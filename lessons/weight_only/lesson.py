@@ -205,7 +205,7 @@ def bits_a_weight(bits, group):
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Rounds the model with 4, 3 and 2 bits and four sizes of groups, and draws its perplexity.
-plain = show.sweep(lambda bits, group: perplexity(with_weights(rounded(bits, group))))
+plain = show.sweep(lambda bits, group: perplexity(with_weights(rounded(bits, group))) if group else by_width[bits])
 show.against_bits(plain, bits_a_weight, float_perplexity)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
@@ -226,12 +226,13 @@ show.steps_table(steps, plain)
 # How large must a difference in perplexity be before it means something? We repeat three of the measurements on three other sets of pieces of the same modules.
 
 # %% slideshow={"slide_type": "skip"}
-texts = [held[first::17].flatten() for first in (0, 4, 8, 12)]
-floats = [perplexity(net, text) for text in texts]
+others = [held[first::17].flatten() for first in (4, 8, 12)]
+floats = [float_perplexity, *(perplexity(net, text) for text in others)]
 by_text = {}
 for bits, group in ((4, 32), (2, 32), (2, None)):
     model = with_weights(rounded(bits, group))
-    by_text[bits, group] = [perplexity(model, text) / of_float for text, of_float in zip(texts, floats, strict=True)]
+    measured = [plain[bits, group], *(perplexity(model, text) for text in others)]
+    by_text[bits, group] = [value / of_float for value, of_float in zip(measured, floats, strict=True)]
 show.texts_table(floats, by_text)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -368,7 +369,7 @@ show.formats_table(FOUR, four_bits)
 # **Predict.** With *one* input: is the packed layer faster than float32 when a kernel unpacks its codes? Is it when all are unpacked first? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote twice, once for each way. Let the room count the bytes of *unpacked first*: 10 read, 34 written, 34 read, so 78 MB, more than the 67 of float32; and the steps between write more. After the table: "Why is the kernel not six times as fast?" It reads a sixth of the bytes, but it has to turn codes into floats; probably this takes much of its time now. bfloat16 warns of the same: half of the bytes, and hardly faster (1.10 in the run on this page). Then ask: "And with 64 inputs?" The weights are read once for all 64, so there is 64 times as much arithmetic for the same bytes. In the last column the kernel is behind float32, 0.60 in the run on this page. (On an AMD EPYC the kernel had 1.8 with one input and 0.88 with 64.) The next slide draws all of this.
+# *For the lecturer, 3 min.* Vote twice, once for each way. Let the room count the bytes of *unpacked first*: 10 read, 34 written, 34 read, so 78 MB, more than the 67 of float32; and the steps between write more. After the table: "Why is the kernel not six times as fast?" It reads a sixth of the bytes, but it has to turn codes into floats; probably this takes much of its time now. bfloat16 warns of the same: half of the bytes, and hardly faster (1.03 in the run on this page). Then ask: "And with 64 inputs?" The weights are read once for all 64, so there is 64 times as much arithmetic for the same bytes. In the last column the kernel is behind float32, 0.60 in the run on this page. (On an AMD EPYC the kernel had 1.8 with one input and 0.88 with 64.) The next slide draws all of this.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Times one layer in float and packed, with one input and with 64.
@@ -387,7 +388,7 @@ show.race_table(layer, races)
 #
 # The kernel does not win as much as the bytes promise. It reads about a sixth of the bytes of float32, and in the run on this page it is three times as fast. In the same trial, merely adding up the float32 weights took as long as the product with them, so there the reading decides in float32. If it does so here as well, the packed bytes could be read in about half of the kernel's time. Turning the codes into floats probably takes much of the rest (a kernel that only reads the packed bytes would test it). bfloat16 is a warning of the same kind: it reads half of the bytes, and in the run on this page it is only a tenth faster than float32. The bytes give an upper limit for the speed; they do not say that a product reaches it. Other processors, more threads and other kernels give other numbers.
 #
-# With 64 inputs float32 and the kernel each read their weights once for all inputs. Now the kernel is slower than float32: it is 0.60 times as fast in the run on this page. Compare the kernel's two columns: what fewer bytes are worth depends on the number of inputs, and on how well each of the two does its arithmetic.
+# With 64 inputs float32 and the kernel each read their weights once for all inputs. Now the kernel is slower than float32: it is 0.68 times as fast in the run on this page. Compare the kernel's two columns: what fewer bytes are worth depends on the number of inputs, and on how well each of the two does its arithmetic.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Under the roof

@@ -155,6 +155,18 @@ def test_training_from_the_same_seed_gives_the_same_weights(monkeypatch):
     assert next(first.parameters()).is_contiguous() and not first.training
 
 
+def test_lenets_differ_in_their_first_weights_alone(monkeypatch):
+    """Three networks with the same images in the same order: so a lesson that trained them itself had the same ones."""
+    monkeypatch.setattr(tool.data, "load", lambda task, split="train", *, n=None: (task, n))
+    seen = []
+    monkeypatch.setattr(tool.training, "fit", lambda model, task, n, *, seed, **_: seen.append((task, n, seed)))
+    for number in range(3):
+        recipe = tool.RECIPES[f"lenet_fashion_{number}"]
+        recipe.fit(models.LeNet())
+        assert recipe.seed == number and "first 12,000 images" in recipe.describe() and "seed 0" in recipe.describe()
+    assert seen == [("fashion_mnist", 12_000, 0)] * 3
+
+
 def test_a_network_that_is_not_accurate_enough_is_not_written(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(tool, "train", lambda recipe: (models.SmallCNN(40), 0.899))
     assert tool.make("small_cnn", tmp_path) == 1
