@@ -321,7 +321,7 @@ show.cache_race(race, CONTEXTS, sooner)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # There are three suspects, and we measure each of them alone. *The products*: one vector is multiplied by each weight matrix of the model. *Attention*: in each block, each head compares one query with 480 keys, and takes the weighted mean of 480 values. *The calls* are a whole cached step of another model, which has as many blocks but only 8 features: it makes the same operations on tensors of a few numbers each, so nearly all its time passes in Python and PyTorch, which prepare each operation.
 #
-# The table also has two limits, the two times of [[roofline]], where we learned that a layer with one input reads 4 bytes of each weight for one multiplication and one addition, an *arithmetic intensity* of 0.5. With round numbers, by hand: to read 200 MB at 20 GB/s takes 10 ms, and 50 million multiplications and additions at 80 GFLOP/s take 1.3 ms. (We time the reading as one long product with a vector.) But a limit does not say how long the processor really waited. So the last row is a control: as many multiplications as in a model of 202 MB, but always with the same matrix of 4 MB, which can stay in the processor's cache. What the real products take beyond that is waiting for memory.
+# The table also has two limits, the two times of [[roofline]], where we learned that a layer with one input reads 4 bytes of each weight for one multiplication and one addition, an *arithmetic intensity* of 0.5. With round numbers, by hand: to read 200 MB at 20 GB/s takes 10 ms, and 50 million multiplications and additions at 80 GFLOP/s take 1.3 ms. (The speed of reading is measured as one long product.) But a limit does not say how long the processor really waited. So the last row is a control: as many multiplications as in a model of 202 MB, but always with the same matrix of 4 MB, which can stay in the processor's cache. What the real products take beyond that is waiting for memory.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A cached step, taken apart
@@ -393,7 +393,7 @@ show.reads(model)
 # **Predict.** How much time does *one* token take with 64 texts at once, in parts of its time with a single text, and why: **A** the same, **B** about a half, **C** less than a fifth?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote, show, and take the letter that the label at 64 says; where this was written it was C. "With one text the point lies just above the line of the bytes; with more it falls, but less steeply." Ask what a server gains from many users.
+# *For the lecturer, 2.5 min.* Vote, show, and take the letter that the label at 64 says; where this was written it was C. "With one text the point lies a little above the line of the bytes; with more it falls, but less steeply." Ask what a server gains from many users.
 
 # %% slideshow={"slide_type": "skip"}
 in_turn = itertools.cycle(layers)

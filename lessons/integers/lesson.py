@@ -89,7 +89,7 @@ runtime.describe(torch.device("cpu"))  # all cells of this lesson run there
 #
 # **Which scale?** It should be small, because the error can be as large as half of it. But the largest weight must still have a level near it. PyTorch's usual rule for weights, $s = 2m / (2^b - 1)$, divides the interval from $-m$ to $m$ into as many equal steps as there are between the $2^b$ integers. For our three weights $m = 0.58$, and with 3 bits $s = 1.16 / 7 = 0.166$.
 #
-# The network comes with the course, already trained: LeNet saw 12,000 images of clothes (Fashion-MNIST) four times, with Adam and a learning rate of 0.002. To load it saves the 8 s or so that the training takes; `python course.py checkpoints lenet_fashion_0` does it again. The next cell loads it; then come the rule and the rounding as code.
+# The network comes with the course, already trained: LeNet saw 12,000 images of clothes (Fashion-MNIST) four times, with Adam and a learning rate of 0.002. Loading it saves about 8 s of training; `python course.py checkpoints lenet_fashion_0` trains it again. The next cell loads it; then come the rule and the rounding as code.
 
 # %% slideshow={"slide_type": "skip"}
 images, _ = data.load("fashion_mnist", n=500)

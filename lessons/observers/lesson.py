@@ -78,7 +78,7 @@ runtime.describe(device)
 #
 # **A range that is too wide, by hand.** Suppose that the values lie between −1 and 1. The scale is 2 / 255 = 0.0078. The value 0.07 is 8.9 steps; it becomes 9, comes back as 0.0706, and the error is 0.0006. Now one value of 50 enters the calibration, and the range becomes −1 to 50. The scale is 51 / 255 = 0.2. The value 0.07 is 0.35 steps; it becomes 0, and the error is 0.07. *All* values between −0.1 and 0.1 are now the same integer. The scale has grown by the factor 25.5, and with it the largest error that rounding can make, half a scale.
 #
-# The network is the trained LeNet of [[integers]], which comes with the course: four passes over 12,000 images of Fashion-MNIST with Adam, about 8 s that we save here (`python course.py checkpoints lenet_fashion_0` trains it). The next cells load it, and define the map (the three functions of [[integers]]) and its mean squared error.
+# The network is the trained LeNet of [[integers]], which comes with the course: four passes over 12,000 images of Fashion-MNIST with Adam, about 8 s that we save here (`python course.py checkpoints lenet_fashion_0` trains it). Two more, `lenet_fashion_1` and `_2`, differ in their first weights alone, and come later. The next cells load it, and define the map (the three functions of [[integers]]) and its mean squared error.
 
 # %% slideshow={"slide_type": "skip"}
 images, labels = data.load("fashion_mnist", n=12_000)
@@ -914,7 +914,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **In at most one of a thousand (B): PyTorch's own engines disagree with each other in a few outputs, and where two results differ, they differ by one.**
 #
-# A choice matters only where the value before the rounding lies almost half-way between two integers. Judging by these counts, `x86`, `fbgemm` and `onednn` (where your PyTorch has them) keep bias and $M$ in float, while `qnnpack` rounds the bias to an integer. (In the run on this page three outputs of `qnnpack` differ all the same, probably because it takes its steps in fp32 in another order.) So a linear layer *can* run in integers from end to end, and on most computers it does not: one multiplication in float for each output is cheap there. For accuracy the differences do not matter. Whoever must reproduce a chip bit by bit needs its way of rounding, too.
+# A choice matters only where the value before the rounding lies almost half-way between two integers. Judging by these counts, `x86`, `fbgemm` and `onednn` (where your PyTorch has them) keep bias and $M$ in float, while `qnnpack` rounds the bias to an integer. (In the run on this page three outputs of `qnnpack` differ from ours with the rounded bias all the same, probably because it takes its steps in fp32 in another order.) So a linear layer *can* run in integers from end to end, and on most computers it does not: one multiplication in float for each output is cheap there. For accuracy the differences do not matter. Whoever must reproduce a chip bit by bit needs its way of rounding, too.
 
 # %% slideshow={"slide_type": "skip"}
 without_floats = (integer_network(flat_test, by_shift) == test_labels).float().mean().item()

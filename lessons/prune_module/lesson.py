@@ -78,7 +78,7 @@ runtime.describe(device)
 # And it matters *which* half." Transition: "What is left of that half when you train on?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The trained LeNet comes with the course. It saw the 12,000 images four times, with Adam and a learning rate of 0.002. To load it saves the 8 s or so that the training takes; `python course.py checkpoints lenet_mnist` does it again.
+# The trained LeNet comes with the course. It saw the 12,000 images four times, with Adam and a learning rate of 0.002. Loading it saves about 8 s of training; `python course.py checkpoints lenet_mnist` trains it again.
 
 # %% slideshow={"slide_type": "skip"}
 images, labels = data.load("mnist", n=12_000)

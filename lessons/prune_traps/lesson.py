@@ -70,7 +70,7 @@ runtime.describe(torch.device("cpu"))  # all that follows is small and runs ther
 # Transition: "So call `remove` last."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The trained LeNet comes with the course and is that of [[prune_module]]: it saw 12,000 images of MNIST four times, with Adam and a learning rate of 0.002. To load it saves the 8 s or so that the training takes; `python course.py checkpoints lenet_mnist` does it again.
+# The trained LeNet comes with the course and is that of [[prune_module]]: it saw 12,000 images of MNIST four times, with Adam and a learning rate of 0.002. Loading it saves about 8 s of training; `python course.py checkpoints lenet_mnist` trains it again.
 
 # %% slideshow={"slide_type": "skip"}
 images, labels = data.load("mnist", n=256)

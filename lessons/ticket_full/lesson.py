@@ -353,7 +353,7 @@ show.step_table(taken, weights)
 # *For the lecturer, 2 min.* Let them compute: 7 % of 32 bits is 2.2 bits a place, and the mask adds 1: 3.2 of 32, a tenth, B. (9.4 in the table, for the file has headers.) Who says C has forgotten the mask. Then ask for 3.6 %: 1.2 + 1 bits, the mask begins to weigh as much as the values. The last column: gzip alone shrinks stored zeros; beside it the format is only about twice as small. "Is that a merit of the ticket?" No: a network that was pruned and trained on has a file of the same size.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The next cells make the tickets. `learn` is a training of 200 iterations. `begin` and `found` are the search: train, keep the largest weights of each layer, and set them back to their first values. With `rewind=False` they stay as they were trained; the next question needs that.
+# The next cells make the tickets. `learn` is a training of 200 iterations. `found` trains what `begin` gives it; `begin` takes the network of the round before, keeps the largest weights of each layer, and sets them back to their first values. With `rewind=False` they stay as they were trained; the next question needs that.
 
 
 # %% slideshow={"slide_type": "skip"}
