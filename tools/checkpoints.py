@@ -108,7 +108,7 @@ class TextRecipe:
 
 
 def _lenet(seed, task, least_accuracy):
-    """Four quick passes: what six lessons round, cut and measure. Only the first weights differ by seed."""
+    """Four quick passes: what lessons on rounding and pruning begin with. Only the first weights differ by seed."""
     stages = ((4, 2e-3),)
     return Recipe("LeNet", {}, stages, least_accuracy, "Adam", seed=seed, order=0, task=task, images=12_000)
 

@@ -207,7 +207,7 @@ def segment_peak(layers, x, k):
             h = checkpoint(segment, h, use_reentrant=False)
         h.square().mean().backward()
 
-    for weight in layers.parameters():  # gradients that exist before the step, as in a batch of several parts
+    for weight in layers.parameters():  # they exist before the step, so they do not count in its peak
         weight.grad = torch.zeros_like(weight)
     return timing.peak_bytes(step, device="cpu") / x.nbytes
 

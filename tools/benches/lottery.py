@@ -121,14 +121,8 @@ def masked_step(batch, *, fused=False):
 
 def engine_loop(few):
     """A step of `lottery.sweep`; with few=0 Adam gets all weights."""
-    sets, trainer = engine.load("mnist", 100, 0), masked_trainer(few)
-    order = engine.batches(sets.chosen, BATCH, 0)
-
-    def step():
-        chosen = next(order)
-        trainer.step(sets.rows.index_select(0, chosen), sets.labels.index_select(0, chosen))
-
-    return step
+    pick, trainer = picking(), masked_trainer(few)
+    return lambda: trainer.step(*pick())
 
 
 def masked_trainer(few):
