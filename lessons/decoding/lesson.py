@@ -220,7 +220,7 @@ class Cache:
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **The mask.** `torch.ones(2, 5).tril(3)` is this table: row 0 keeps its first 4 columns, row 1 its first 5. (Here True means "may look"; in [[attention]] it meant "hidden".) Without the mask the first new token would see the second, which is its own answer. If a single token comes, its row is all "yes", and a missing mask does not show.
 #
-# **The angle.** Say that the hand of one pair of features turns by 1 radian (57°) for each position. The score of a query and a key depends only on the difference of their angles. The new token at position 3 is turned by 3, the stored key at position 2 was turned by 2, so they lie 1 apart: one position, as it should be. If the angles of new tokens began at 0, the new query would be turned by 0, and the difference would be 0 − 2 = −2: the key would seem to stand two positions *after* the token. No error is raised; the logits are wrong from the second token on. So the first new token is turned by the angle of position `cache.steps`, here 3. (The keys are stored after they were turned. A key keeps its position, so its angle never changes.)
+# **The angle.** Say that the hand of one pair of features turns by 1 radian (57°) for each position. Of the two angles only the difference matters for a score. The new token at position 3 is turned by 3, the stored key at position 2 was turned by 2, so they lie 1 apart: one position, as it should be. If the angles of new tokens began at 0, the new query would be turned by 0, and the difference would be 0 − 2 = −2: the key would seem to stand two positions *after* the token. No error is raised; the logits are wrong from the second token on. So the first new token is turned by the angle of position `cache.steps`, here 3. (The keys are stored after they were turned. A key keeps its position, so its angle never changes.)
 #
 # In the code `language.rotate` is RoPE, and `block.qkv` is one linear layer that gives queries, keys and values side by side.
 
@@ -321,7 +321,7 @@ show.cache_race(race, CONTEXTS, sooner)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # There are three suspects, and we measure each of them alone. *The products*: one vector is multiplied by each weight matrix of the model. *Attention*: in each block, each head compares one query with 480 keys, and takes the weighted mean of 480 values. *The calls* are a whole cached step of another model, which has as many blocks but only 8 features: it makes the same operations on tensors of a few numbers each, so nearly all its time passes in Python and PyTorch, which prepare each operation.
 #
-# The table also has two limits, the two times of [[roofline]], where we learned that a layer with one input reads 4 bytes of each weight for one multiplication and one addition, an *arithmetic intensity* of 0.5. With round numbers, by hand: to read 200 MB at 20 GB/s takes 10 ms, and 50 million multiplications and additions at 80 GFLOP/s take 1.3 ms. (The speed of reading is measured as one long product.) But a limit does not say how long the processor really waited. So the last row is a control: as many multiplications as in a model of 202 MB, but always with the same matrix of 4 MB, which can stay in the processor's cache. What the real products take beyond that is waiting for memory.
+# The table also has two limits, the two times of [[roofline]], where we learned that a layer with one input reads 4 bytes of each weight for one multiplication and one addition, an *arithmetic intensity* of 0.5. With round numbers, by hand: to read 200 MB at 20 GB/s takes 10 ms, and 50 million multiplications and as many additions at 80 GFLOP/s take 1.3 ms. (The speed of reading is measured as one long product.) But a limit does not say how long the processor really waited. So the last row is a control: as many multiplications as in a model of 202 MB, but always with the same matrix of 4 MB, which can stay in the processor's cache. What the real products take beyond that is waiting for memory.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A cached step, taken apart
@@ -377,7 +377,7 @@ show.parts_table(parts, layers, models)
 show.reads(model)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **At 480 characters the cache has more than half of the bytes of the weights (C), because each character adds 5,120.**
+# **At 480 characters the cache has more than half of the bytes of the weights (C), because each character adds 5,120 bytes.**
 #
 # <!-- page -->
 #
@@ -438,7 +438,7 @@ show.bytes_of_cases(weight_bytes, token_bytes)
 #
 # <!-- page -->
 #
-# By hand, what does a step read for one token of one text? With a single text 4.0 MB of weights and 2.6 MB of cache. With 16 texts 4.0 / 16 = 0.25 MB of weights, and still 2.6 MB of cache. A larger batch makes the weights cheaper for each token, but not the cache. So with many or long texts the cache can become what limits a server ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)), and the next section makes it smaller.
+# By hand, what does a step read for one token of one text? With one such text 4.0 MB of weights and 2.6 MB of cache. With 16 texts 4.0 / 16 = 0.25 MB of weights, and still 2.6 MB of cache. A larger batch makes the weights cheaper for each token, but not the cache. So with many or long texts the cache can become what limits a server ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)), and the next section makes it smaller.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Fewer bits for the cache

@@ -163,7 +163,7 @@ Table(
 #
 # With 8 bits there are up to 256 levels, and half a step is small beside most weights. Each bit that we take away roughly doubles the step, and the error with it. With very few bits the error grows more slowly, because a weight that has become 0 is off by its own size and by no more.
 #
-# Why does the network tolerate so much? Each output of `fc1` is a sum of 400 products, so 400 errors are added up. But random errors of either sign largely cancel: 400 of them add up to only about $\sqrt{400} = 20$ times one of them. The products themselves cancel less, because training has made many of them pull in the same direction. So the sum is larger beside its error than a weight is beside its own: in the run on this page 8 bits change the weights of `fc1` by nearly 2 %, and its outputs by less than 1 %. (*Deeper* measures both, with a control.)
+# Why does the network tolerate so much? Each output of `fc1` is a sum of 400 products, so 400 errors are added up. But random errors of either sign largely cancel: 400 of them add up to only about $\sqrt{400} = 20$ times one of them. The products themselves cancel less, because training has made many of them pull in the same direction. So the relative error of the sum is smaller than that of a weight: in the run on this page 8 bits change the weights of `fc1` by nearly 2 %, and its outputs by less than 1 %. (*Deeper* measures both, with a control.)
 #
 # And the class depends only on which of the ten final outputs is the largest, so a small change matters only where the two largest are close. When the error is nearly as large as the signal, the accuracy falls, within one or two bits.
 #

@@ -398,7 +398,7 @@ files.table()
 #
 # <!-- page -->
 #
-# **By hand.** A dense weight has 32 bits. With 7 % left there are 0.07 · 32 = 2.2 bits of values for each place, and 1 bit of mask: 3.2 of 32, a tenth. With 3.6 % left it is 1.2 + 1 = 2.2 bits, and nearly half of them are mask. That is fourteen and a half times smaller before the headers of the file.
+# **By hand.** A dense weight has 32 bits. With 7 % left there are 0.07 · 32 = 2.2 bits of values for each place, and 1 bit of mask: 3.2 of 32, a tenth. With 3.6 % left it is 1.15 + 1 = 2.15 bits, and nearly half of them are mask. That is nearly fifteen times smaller before the headers of the file.
 #
 # So "more than 90 % compression" is true of the *weights* and only just true of the *bytes*. Where everything is put through gzip, the stored zeros shrink by themselves, and at 7 % the format with bits and values is only about twice as small as that.
 #
@@ -456,13 +456,13 @@ rivals["dense"] = at_rates(first, "dense", RATES[:2], times=4)
 show.bill(rivals, plan.iterations)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **It is better, by about two points: 95.1 % against 93.3 % in the run on this page.** A ticket that was searched at a better rate is still behind it.
+# **It is better, by about two points: 95.1 % against 93.3 % in the run on this page.** A ticket that was searched at a better rate comes within half a point of it.
 #
 # <!-- page -->
 #
 # (With three other seeds it was 1.4 points. The bars begin at 85 %, so compare the numbers and not the lengths.) Both have as many weights, and both have made the same four trainings through the same batches. Only the rewind differs, and it throws away what three of the four trainings have taught the weights; the mask is all that is kept. Trained on, the weights have learned for 800 steps. The rewound ones have learned for 200.
 #
-# So for somebody who wants a small and accurate network the rewind is a loss. *Trained on* is as good as the dense network at the same price, with 7 % of its weights. And the ticket itself? A dense network of 24 hidden units, with as many weights and as many steps, is a few tenths behind it (with three other seeds 0.8). The ticket with the better search is well ahead of that one, by nearly two points. But each step of the small network takes a fraction of the time, and it needs no mask in its file. (In this run the ticket is best at the highest rate that was tried, and dense at the lower of its two. So the best of either may lie beyond, and a few tenths should not be argued about.)
+# So for somebody who wants a small and accurate network the rewind brings no gain. *Trained on* is as good as the dense network at the same price, with 7 % of its weights. And the ticket itself? A dense network of 24 hidden units, with as many weights and as many steps, is a few tenths behind it (with three other seeds 0.8). The ticket with the better search is well ahead of that one, by nearly two points. But each step of the small network takes a fraction of the time, and it needs no mask in its file. (In this run the ticket is best at the highest rate that was tried, and dense at the lower of its two. So the best of either may lie beyond, and a few tenths should not be argued about.)
 #
 # **By the paper's schedule** the price is higher. It leads to 7 % in twelve rounds, because it removes 20 % at a time, and so to 13 trainings of 50,000 iterations each; to 3.6 % it is 15 rounds and 16 trainings.
 #
