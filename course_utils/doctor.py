@@ -122,7 +122,7 @@ def check_torch() -> Iterable[Finding]:
     from course_utils import runtime
 
     device = runtime.best_device()
-    name = f" ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else ""
+    name = f" ({runtime.chip(device)})" if device.type == "cuda" else ""
     yield Finding("PyTorch", "ok", f"{torch.__version__} computes on {device.type}{name}")
     n, cores = torch.get_num_threads(), runtime.physical_cores()
     yield Finding(

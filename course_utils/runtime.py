@@ -146,7 +146,7 @@ def provenance() -> dict[str, object]:
     return {
         "date": datetime.date.today().isoformat(),
         "versions": dict(_versions()),
-        "cpu": _cpu_name(),
+        "cpu": chip("cpu"),
         "architecture": platform.machine(),
         "flags": [name for name in FLAGS if has.get(name)],
         "system": platform.system(),
@@ -154,7 +154,11 @@ def provenance() -> dict[str, object]:
     }
 
 
-def _cpu_name() -> str:
+def chip(device: torch.device | str) -> str:
+    """Name of the chip behind a device: the GPU's, or the processor's."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
     return torch.cpu.get_capabilities().get("cpu_name") or platform.processor() or platform.machine() or "CPU"
 
 
@@ -170,9 +174,8 @@ def _versions() -> dict[str, str]:
 def describe(device: torch.device | str | None = None) -> str:
     """One line for the top of a measurement: device and its name, threads of this process, versions."""
     device = torch.device(device) if device else best_device()
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name()
     n = torch.get_num_threads()
     return (
-        f"{device.type} ({name}), {n} thread{'s' * (n > 1)} on {physical_cores()} cores, "
+        f"{device.type} ({chip(device)}), {n} thread{'s' * (n > 1)} on {physical_cores()} cores, "
         f"torch {torch.__version__}, {platform.system()}"
     )

@@ -131,12 +131,11 @@ def recorded(device: torch.device | str | None = None, *, rounds: int = 7) -> di
 def described(device: torch.device | str) -> dict[str, object]:
     """When and where: `runtime.provenance`, and the device, its name, its 16-bit type, and whether it has units."""
     device = torch.device(device)
-    here = runtime.provenance()
     return {
-        **here,
+        **runtime.provenance(),
         "threads": 1,
         "device": device.type,
-        "chip": torch.cuda.get_device_name(device) if device.type == "cuda" else here["cpu"],
+        "chip": runtime.chip(device),
         "type": str(low_type(device)).removeprefix("torch."),
         "units": runtime.has_fast_bf16(device),
     }

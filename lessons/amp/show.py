@@ -1,7 +1,6 @@
 """Drawings, tables and bookkeeping of the lesson amp: each function takes what the lesson has computed."""
 
 import collections
-import gc
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -117,9 +116,7 @@ class Alive(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         before = [k for k in self.kept if not k[0].expired()]
-        with timing.Timer(
-            device=self.device, memory=True
-        ) as timer:  # memory inside this operation, its result included
+        with timing.Timer(device=self.device, memory=True) as timer:  # inside this operation, its result included
             out = func(*args, **(kwargs or {}))
         total = sum(n_bytes for *_, n_bytes in before) + timer.peak_bytes
         if total > self.peak:
@@ -142,11 +139,8 @@ def alive_at_peak(step, batch, width, low, device):
         low: the 16-bit type.
         device: where it runs.
     """
-    gc.collect()
-    gc.freeze()  # else each of the many timers would search all of Python's objects
     with Alive(step.given, device) as mode:
         step()
-    gc.unfreeze()
     found = {}
     for shape, rows in (("weight", width), ("activation", batch)):
         for dtype, bits in ((torch.float32, 32), (low, 16)):

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will be able to say what attention computes, work it out by hand, and build a Transformer block from linear layers.
-#     seconds: 44
+#     seconds: 45
 #     needs: [measuring]
 #     goals:
 #       - Work attention out by hand for three tokens, from queries, keys and values.
@@ -237,7 +237,7 @@ show.one_lookup(book, shares)
 # **Predict.** Which of the two will be better with the whole line in front of it, and which when it has to *write*, one character after the other? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Write "i m p o r t" on the board, and under each letter the one that is to be predicted. Draw the table of scores, 6 × 6, and shade what lies above the diagonal. Ask what the place under "i" may look at. Vote twice. After the table: "What does the second model do? It copies. And what does it copy when nothing follows yet?" Be ready for "105 is worse than knowing nothing": yes, it is sure and wrong.
+# *For the lecturer, 3.5 min.* Write "i m p o r t" on the board, and under each letter the one that is to be predicted. Draw the table of scores, 6 × 6, and shade what lies above the diagonal. Ask what the place under "i" may look at. Vote twice. After the table: "What does the second model do? It copies. And what does it copy when nothing follows yet?" Be ready for "106 is worse than knowing nothing": yes, it is sure and wrong.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The mask works before the softmax, so the shares that are left still add up to 1. Three places with these scores, by hand:
@@ -267,13 +267,13 @@ with_mask, without_mask = show.two_models(masked_attention)
 show.mask_table({"looks back only": with_mask, "may look at everything": without_mask})
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The model without a mask is nearly perfect as long as the whole line is in front of it, and useless when it has to write.** It has learned to look at the next place and to copy what stands there.
+# **The model without a mask hesitates among fewer than two characters as long as the whole line is in front of it, and it is useless when it has to write.** It has learned to look at the next place and to copy what stands there.
 #
 # <!-- page -->
 #
 # The line that the model reads contains the answers: the next character stands one place further on. So it is enough to look there.
 #
-# The numbers in the table are **perplexities**: among how many equally likely characters the model hesitates. In the run on this page the model without a mask comes close to 1 as long as the line lies in front of it. (It does not reach 1, because after so short a training it does not copy without a mistake, as *Deeper* says, and at the last place of a line there is nothing to copy.) When it writes, the next character is not there yet, and it does worse than if it knew nothing. How can that be? A model that says "each of the 96 equally" gives the right character 1/96, a perplexity of 96. A model that is *sure and wrong* gives it perhaps 1/1,000, a perplexity of 1,000 at this place. (See [[decoding]] for how several places become one number.)
+# The numbers in the table are **perplexities**: among how many equally likely characters the model hesitates. In the run on this page the model without a mask comes to 1.6, near to 1, as long as the line lies in front of it. (It does not reach 1, because after so short a training it does not copy without a mistake, as *Deeper* says, and at the last place of a line there is nothing to copy.) When it writes, the next character is not there yet, and it does worse than if it knew nothing. How can that be? A model that says "each of the 96 equally" gives the right character 1/96, a perplexity of 96. A model that is *sure and wrong* gives it perhaps 1/1,000, a perplexity of 1,000 at this place. (See [[decoding]] for how several places become one number.)
 #
 # For the model with the mask both columns ask the same question. Its two numbers differ a little, because for the second column only 14 places of each line are counted.
 #
@@ -607,9 +607,9 @@ worth = show.worth_of_parts(masked_attention, with_mask[0])
 show.worth_table(worth)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Without positions the model hesitates among clearly more characters. It still reads: each place knows its own character (with this alone, without any attention, the perplexity was 11.6 in a trial) and which characters stand before it, but not in which order. It also hesitates more without the residual connections, and without the second half. One head does about as well as two here. Perhaps a single block has little to ask; more blocks were not tried. All were trained with the same learning rate, and one seed each: differences of a few tenths may be luck.
+# Without positions the model hesitates among clearly more characters. It still reads: each place knows its own character (with this alone, without any attention, the perplexity was 11.6 in a trial with 400 batches) and which characters stand before it, but not in which order. It also hesitates more without the residual connections, and without the second half. One head in place of two also does worse here. After 400 batches, in an earlier run, the two were level, so one head perhaps only learns more slowly; more blocks were not tried. All were trained with the same learning rate, and one seed each: differences of a few tenths may be luck.
 #
-# And the model without a mask? In a trial its two heads gave the next place 0.32 and 0.67 of their shares. With 1,000 batches in place of 400 its perplexity was 1.14 with the whole line visible, so a longer training brings it nearer to 1.
+# And the model without a mask? In a trial with 400 batches its two heads gave the next place 0.32 and 0.67 of their shares. With 1,000 batches in place of 250 its perplexity was 1.14 with the whole line visible, so a longer training brings it nearer to 1.
 #
 # ### Which heads does the induction head need?
 #

@@ -1,6 +1,7 @@
 """Networks, trainings and drawings of the lesson attention, which stand beside what the lesson explains."""
 
 import copy
+import functools
 import math
 
 import torch
@@ -63,6 +64,12 @@ class Lookup(nn.Module):
         return self.answer(found[:, 0])
 
 
+@functools.cache  # all networks and rates learn from the same ones
+def _batches(steps):
+    generator = torch.Generator().manual_seed(1)
+    return [phone_books(128, generator) for _ in range(steps)]
+
+
 def learn(network, steps=1000, rates=RATES):
     """Train a network to read phone books, never the same one twice, at each of some rates; keep the best.
 
@@ -75,10 +82,9 @@ def learn(network, steps=1000, rates=RATES):
     """
     best, best_share = None, -1.0
     for rate in rates:
-        tried, generator = copy.deepcopy(network), torch.Generator().manual_seed(1)
+        tried = copy.deepcopy(network)
         optimizer = torch.optim.Adam(tried.parameters(), rate)
-        for _ in range(20 if quick() else steps):
-            *book, answer = phone_books(128, generator)
+        for *book, answer in _batches(20 if quick() else steps):
             loss = F.cross_entropy(tried(*book), answer)
             optimizer.zero_grad()
             loss.backward()
@@ -177,7 +183,7 @@ class _Small(nn.Module):
         return self.head(self.norm3(x))
 
 
-def two_models(attention, steps=400):
+def two_models(attention, steps=250):
     """Train two small language models, which differ in the mask alone.
 
     Args:
@@ -190,7 +196,7 @@ def two_models(attention, steps=400):
     return [_perplexities(attention, causal, ids, unseen, 10 if quick() else steps) for causal in (True, False)]
 
 
-def worth_of_parts(attention, whole, steps=400):
+def worth_of_parts(attention, whole, steps=250):
     """Train the small model with the mask, with one part left out or changed at a time.
 
     Args:
@@ -212,7 +218,7 @@ def worth_table(worth):
     """Perplexities of `worth_of_parts`."""
     rows = [[name, f"{perplexity:.1f}"] for name, perplexity in worth.items()]
     return Table(
-        ["small model", "perplexity"], rows, caption="400 batches each, one seed; source files that are new to it."
+        ["small model", "perplexity"], rows, caption="250 batches each, one seed; source files that are new to it."
     )
 
 

@@ -445,12 +445,12 @@ def patches(images, side=7):
 
 
 def train_small_transformer(device):
-    """A Transformer of two layers of 64, trained for one pass over 30,000 images, which it reads as 16 patches.
+    """A Transformer of two layers of 64, trained for one pass over 16,000 images, which it reads as 16 patches.
 
     Returns:
         (model on the CPU, test pixels, test labels).
     """
-    images, labels = data.load("fashion_mnist", n=30_000)
+    images, labels = data.load("fashion_mnist", n=16_000)
     test_images, test_labels = data.load("fashion_mnist", "test")
     pixels, test_pixels = (patches(x.sub(0.286).div(0.353)) for x in (images, test_images))
     runtime.seed_all(0)

@@ -46,7 +46,8 @@ from lessons.bit_budget import show
 
 torch.set_num_threads(1)
 runtime.seed_all(0)
-net = checkpoints.load("small_resnet").requires_grad_(False)
+channels_last = {"memory_format": torch.channels_last}  # a faster order in memory
+net = checkpoints.load("small_resnet").requires_grad_(False).to(**channels_last)
 seen = data.load("fashion_mnist", n=1000)  # training images: all choices are made with these
 exam_images, exam_labels = data.load("fashion_mnist", "test")  # for nothing but the accuracies
 half_exam = exam_images[:5000], exam_labels[:5000]
@@ -120,7 +121,7 @@ def right(choice, model=net, after=None):
     if key not in known:
         network = rounded(choice, model)
         network = after(network) if after else network
-        known[key] = 100 * training.evaluate(network, *half_exam, batch_size=100)
+        known[key] = 100 * training.evaluate(network, *half_exam)
     return known[key]
 
 
@@ -736,7 +737,7 @@ show.asked_table({"the sum": (chosen[2.25], len(cost)), "asking": asked}, bits_a
 # **Predict.** Here the divergence of the first layer *rises* from 2 to 3 bits, and falls to nearly nothing at 5. How many bits does `greedy` give that layer, how many the best sum, and why?
 
 # %% slideshow={"slide_type": "skip"}
-half = checkpoints.load("small_resnet_half").requires_grad_(False)
+half = checkpoints.load("small_resnet_half").requires_grad_(False).to(**channels_last)
 half_target, half_budget, half_cost = answers(half), bits_a_weight(alike(3), half), {}
 for short in show.alive(NAMES, "layers of half the width"):
     for bits in BITS:

@@ -395,7 +395,7 @@ def written_and_read(choices, net, file_parts, read_file, wanted, images, labels
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float.pt"
         torch.save(net.state_dict(), path)
-        files["float"] = path.stat().st_size, training.evaluate(net, images, labels, batch_size=100)
+        files["float"] = path.stat().st_size, training.evaluate(net, images, labels)
         for name, choice in choices.items():
             parts, path = [*file_parts(choice)], Path(folder) / f"{name}.bits"
             path.write_bytes(b"".join(part for _, part in parts))
@@ -403,7 +403,7 @@ def written_and_read(choices, net, file_parts, read_file, wanted, images, labels
             for key, value in again.state_dict().items():
                 if value.is_floating_point():
                     differ += int((value.view(torch.int32) != state[key].view(torch.int32)).sum())
-            files[name] = path.stat().st_size, training.evaluate(again, images, labels, batch_size=100)
+            files[name] = path.stat().st_size, training.evaluate(again, images, labels)
     shares = {what: sum(len(part) for name, part in parts if name == what) for what, _ in parts}
     size = files["float"][0]
     table = Table(

@@ -1,7 +1,9 @@
 """Clocks, probes, tables and drawings of the lesson choosing, which stand beside what the lesson explains."""
 
+import copy
 import dataclasses
 import time
+import warnings
 from collections import Counter
 
 import torch
@@ -9,7 +11,7 @@ import torch.ao.quantization as tq
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from course_utils import legacy_int8
+from course_utils import legacy_int8, runtime
 from course_utils.int8_routes import drawings, packed, torch_eager, ways
 from course_utils.int8_routes import record as int8_record
 from course_utils.measure import energy, ranking, timing
@@ -25,8 +27,12 @@ SUMS = ("quantized::add", "aten::add", "aten::clamp_min", "aten::relu")
 BERT_LAYERS = ((768, 2304), (768, 768), (768, 3072), (3072, 768))  # of each of its twelve blocks
 
 
-def least_ms(jobs, rounds=25):
-    """The least processor time of each job in milliseconds; in each round every job runs once to warm up and once timed."""
+def least_ms(jobs, rounds=15):
+    """The least processor time of each job in milliseconds; in each round every job runs once to warm up and once timed.
+
+    A quick run (`runtime.quick`) takes one round: nobody reads its times.
+    """
+    rounds = 1 if runtime.quick() else rounds
     best = dict.fromkeys(jobs, float("inf"))
     for _ in range(rounds):
         for name, job in jobs.items():
@@ -48,7 +54,7 @@ def two_factors(ms):
     return Table(
         ["MobileNet-v2, one image", "times eager fp32", "times the best fp32"],
         [[name, f"{ms['fp32, eager'] / t:.1f}", f"{best / t:.1f}"] for name, t in ms.items()],
-        caption="PyTorch, one thread, the least of 25 calls each",
+        caption="PyTorch, one thread, the least of 15 calls each",
     )
 
 
@@ -184,11 +190,11 @@ def speeds_table(ms, cosines, other_image):
             ]
             for name, t in ms.items()
         ],
-        caption=f"The least of 25 calls each. Control: fp32 outputs of two different images have a cosine of {other_image:.3f}.",
+        caption=f"The least of 15 calls each. Control: fp32 outputs of two different images have a cosine of {other_image:.3f}.",
     )
 
 
-def operators_in_place(runs, rounds=20):
+def operators_in_place(runs, rounds=15):
     """The operators of each run in their order, with the least time of each over some profiles, in milliseconds.
 
     Returns:
@@ -320,7 +326,7 @@ def share_of_resnet(network):
     made = {"throughout": torch_eager.int8_model(few), "round trips": ways.round_trips(few)}
     with legacy_int8.quiet():
         traced = {name: in_a_trace(model, few.example) for name, model in made.items()}
-    ms = least_ms({name: lambda run=run: run(few.example) for name, run in traced.items()}, rounds=8)
+    ms = least_ms({name: lambda run=run: run(few.example) for name, run in traced.items()}, rounds=7)
     return ms["round trips"] / ms["throughout"] - 1
 
 
@@ -332,7 +338,7 @@ def share_of_bert():
         dynamic = tq.quantize_dynamic(nn.Sequential(layer))
         jobs["dynamic", n_in, n_out] = lambda dynamic=dynamic, x=x: dynamic(x)
         jobs["static", n_in, n_out] = static_layer(layer, x)
-    ms = least_ms(jobs, rounds=80)
+    ms = least_ms(jobs, rounds=40)
     total = {kind: sum(t for job, t in ms.items() if job[0] == kind) for kind in ("dynamic", "static")}
     return total["dynamic"] / total["static"] - 1
 
@@ -410,20 +416,25 @@ def extras_table(extras):
     )
 
 
-def batches(nets, example, sizes=(1, 4)):
-    """Way -> {batch: (throughout, round trips)} in milliseconds, in a trace and from Python."""
-    names = ("int8 throughout", "int8, round trips")
-    with legacy_int8.quiet():
-        traced = {name: in_a_trace(nets[name], example) for name in names}
-    inputs = {size: torch.cat([example] * size) for size in sizes}
-    kinds = {"in a trace": traced, "from Python": nets}
-    jobs = {
-        (kind, size, name): lambda run=runs[name], x=inputs[size]: run(x)
-        for kind, runs in kinds.items()
-        for size in sizes
-        for name in names
-    }
-    ms = least_ms(jobs, rounds=10)
+def batches(nets, traced, example, sizes=(1, 4)):
+    """Way -> {batch: (throughout, round trips)} in milliseconds, in a trace and from Python.
+
+    Args:
+        nets, traced: name -> network, as it is called from Python and in a trace; all have been called with one image.
+        example: one image.
+        sizes: images in a batch. From two on each job gets a copy, because an int8 layer keeps the kernel that oneDNN
+            prepared for the shape of its first call, and is slower with any other.
+    """
+    names, kinds, jobs = ("int8 throughout", "int8, round trips"), ("in a trace", "from Python"), {}
+    for size in sizes:
+        x = torch.cat([example] * size)
+        for name in names:
+            runs = traced[name], nets[name]
+            if size > 1:
+                with legacy_int8.quiet():
+                    runs = in_a_trace(copy.deepcopy(nets[name]), x), copy.deepcopy(nets[name])
+            jobs |= {(kind, size, name): lambda run=run, x=x: run(x) for kind, run in zip(kinds, runs, strict=True)}
+    ms = least_ms(jobs, rounds=8)
     return {kind: {size: tuple(ms[kind, size, name] for name in names) for size in sizes} for kind in kinds}
 
 
@@ -550,6 +561,13 @@ def into_the_ledger(records, here, total):
             ledger.record(lesson="choosing", task="none, random weights", model=short, technique=name, **values)
 
 
+def export_by_the_older(model, x, path):
+    """Write `model` as an ONNX file for any batch size, by PyTorch's older exporter, which is deprecated and fast."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(model, (x,), path, input_names=["x"], dynamo=False, dynamic_axes={"x": {0: "batch"}})
+
+
 def batches_of(x, name="x", size=32):
     """The calibration data of ONNX Runtime: an object that hands out one batch after the other, then None."""
     from onnxruntime.quantization import CalibrationDataReader
@@ -571,7 +589,7 @@ def try_shipped(runs, images, labels, folder):
     Returns:
         (accuracy of each, largest difference).
     """
-    logits = {name: torch.cat([run(batch) for batch in images.split(500)]) for name, run in runs.items()}
+    logits = {name: torch.cat([run(batch) for batch in images.split(100)]) for name, run in runs.items()}
     right = {name: (out.argmax(1) == labels).double().mean().item() for name, out in logits.items()}
     pace = timing.compare({name: lambda run=run: run(images[:1]) for name, run in runs.items()}, rounds=5, device="cpu")
     for kind, technique in (("fp32", "fp32, ONNX Runtime"), ("int8", "static int8, ONNX Runtime")):

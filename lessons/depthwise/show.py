@@ -394,11 +394,12 @@ def with_ranges(found, inputs, unrounded, images):
     )
 
 
-def engines(found):
+def engines(found, images):
     """A table of accuracies by the engine that runs and the engine whose settings it has.
 
     Args:
         found: (engine, settings) -> percent.
+        images: how many.
     """
     settings = list(dict.fromkeys(name for _, name in found))
     rows = [
@@ -413,7 +414,7 @@ def engines(found):
     return Table(
         ["runs on", *(f"settings of {name}" for name in settings)],
         rows,
-        caption="DepthwiseCNN: accuracy on 2,000 test images, %. Settings of " + "; ".join(what),
+        caption=f"DepthwiseCNN: accuracy on {images} test images, %. Settings of " + "; ".join(what),
     )
 
 

@@ -530,6 +530,8 @@ show.errors_by_steps(curves)
 (narrow,) = teach(lenet(seed=1), [Arm(own)], taught_x, own, steps=500, lr=3e-3)
 with torch.no_grad():
     said = Arm(F.softmax(narrow(x) / 8, 1), T=8.0)  # for all images
+
+# %% slideshow={"slide_type": "skip"}
 narrow_few = student_errors({"": said})[""]
 narrow_many = student_errors({"": said}, x=x, own=hard)[""]
 
@@ -667,13 +669,15 @@ def what_taught_solution(errors):
 # **Predict.** Which of the four conclusions fits: nothing, sureness, classes, or both? And what would you conclude from the lowest rate alone?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote for one of the four words; after section 4 many will say "classes". After the click let the room read the lowest point of each line first: *even* lies about four tenths of the way down from labels to soft, and the names of the other classes earn the rest. Then the left end alone: three points within 100 errors, and the word would be "nothing". So why did *shuffled* look worthless in section 4? It keeps the sureness, but its false names undid what that had won. Three students of each kind are few; the claim rests on bands that do not touch.
+# *For the lecturer, 2.5 min.* Vote for one of the four words; after section 4 many will say "classes". After the click let the room read the lowest point of each line first: *even* lies about a third of the way down from labels to soft, and the names of the other classes earn the rest. Then the left end alone: three points within 100 errors, and the word would be "nothing". So why did *shuffled* look worthless in section 4? It keeps the sureness, but its false names undid what that had won. Three students of each kind are few; the claim rests on bands that do not touch.
 
 # %% slideshow={"slide_type": "skip"}
 highest = soft.amax(1, keepdim=True)
 even = torch.where(soft == highest, highest, (1 - highest) / 9)
 three = {"labels": arms["labels"], "even": Arm(even, T=8.0), "soft": arms["soft"]}
 by_rate = {rate: student_errors(three, rate) for rate in (0.001, 0.003)}
+
+# %% slideshow={"slide_type": "skip"}
 by_rate[0.01] = at_end | student_errors({"even": three["even"]})
 best = {kind: min(statistics.mean(by_rate[rate][kind]) for rate in by_rate) for kind in three}
 
@@ -682,7 +686,7 @@ best = {kind: min(statistics.mean(by_rate[rate][kind]) for rate in by_rate) for 
 show.errors_by_rate(by_rate)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Both: how sure the teacher is of each image earns about four tenths of the gain in the run on this page, and which other classes it names earns the rest. At the lowest rate alone you would say "nothing".**
+# **Both: how sure the teacher is of each image earns about a third of the gain in the run on this page, and which other classes it names earns the rest. At the lowest rate alone you would say "nothing".**
 #
 # <!-- page -->
 #
@@ -709,7 +713,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Look at *another image*: at 0.01 its students make about a quarter more errors than students of labels, at 0.003 only a few per cent more. So "the answer for another image does harm" was a sentence about a learning rate, too. Probably a small rate follows a contradiction less closely: two threes with exchanged rows are averaged, and what is left comes nearer to the *class mean*. (We have not tested that.) *Shuffled* and *class mean* gain a little at 0.003. None comes near *even* and *soft*. (At 0.001, in a trial, label smoothing was at its best, some 5 % below labels; the other three had more errors than labels.) The conclusion of section 4 stands: no control comes near. The order among the controls does not.
+# Look at *another image*: at 0.01 its students make about a quarter more errors than students of labels, at 0.003 about as many. So "the answer for another image does harm" was a sentence about a learning rate, too. Probably a small rate follows a contradiction less closely: two threes with exchanged rows are averaged, and what is left comes nearer to the *class mean*. (We have not tested that.) *Shuffled* and *class mean* gain a little at 0.003. None comes near *even* and *soft*. (At 0.001, in a trial, label smoothing was at its best, some 5 % below labels; the other three had more errors than labels.) The conclusion of section 4 stands: no control comes near. The order among the controls does not.
 #
 # ### How many other classes must the teacher name?
 #

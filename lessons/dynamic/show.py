@@ -254,7 +254,7 @@ def train_word_model(n_words=4000, steps=500):
 
 def surprise(model, texts):
     """The cross-entropy of each word that is to be foretold."""
-    return torch.cat([F.cross_entropy(model(c[:, :-1]), c[:, -1], reduction="none") for c in texts.split(2000)])
+    return torch.cat([F.cross_entropy(model(c[:, :-1]), c[:, -1], reduction="none") for c in texts.split(200)])
 
 
 def table_errors(table, rounded):
@@ -491,7 +491,7 @@ def lstm_times(widths, image, quantize):
         jobs["fp32", width] = lambda m=net: m(image)
         jobs["int8", width] = lambda m=small: m(image)
         jobs["read", width] = lambda v=vector: v.sum()
-    return {at: min(times) for at, times in timing.compare(jobs, rounds=9, device=CPU).samples.items()}
+    return {at: min(times) for at, times in timing.compare(jobs, rounds=7, device=CPU).samples.items()}
 
 
 def recurrent_bytes(width, kind="fp32"):
@@ -506,7 +506,7 @@ def widths_table(times):
     return Table(
         ["hidden units", "fp32 weights a step", "speed-up of int8"],
         [[f"{w:,}", si(recurrent_bytes(w), "B"), f"{times['fp32', w] / times['int8', w]:.2f}×"] for w in widths],
-        caption=f"28 steps, fastest of 9; int8 is first faster at {first}",
+        caption=f"28 steps, fastest of 7; int8 is first faster at {first}",
     )
 
 
@@ -526,7 +526,7 @@ def three_factors(times):
             ]
             for w in widths
         ],
-        caption="fastest of 9, all in turn; the last column is a control without any LSTM",
+        caption="fastest of 7, all in turn; the last column is a control without any LSTM",
     )
 
 

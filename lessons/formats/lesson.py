@@ -733,14 +733,23 @@ def error_left(layers, dtype):
 
 # %% slideshow={"slide_type": "skip"}
 full, found = torch.float32, {}
-for dtype in (torch.float16, torch.bfloat16):
-    arms = {"fp32": (full, full, 1), "16 bits": (dtype, dtype, 1), "weights": (dtype, full, 1)}
-    arms |= {"scale": (dtype, dtype, 2**16), "both": (dtype, full, 2**16)}
-    for arm, (of_values, of_weights, scale) in arms.items():
-        if arm == "fp32" and found:
-            continue  # it is the same for both
-        runs = [error_left(trained(of_values, of_weights, scale, seed), of_values) for seed in range(3)]
-        found[arm if arm == "fp32" else (str(dtype)[6:], arm)] = runs
+
+
+def three_runs(dtype, weights, scale):
+    return [error_left(trained(dtype, weights, scale, seed), dtype) for seed in range(3)]
+
+
+def run_arms(dtype):
+    arms = {"16 bits": (dtype, 1), "weights": (full, 1), "scale": (dtype, 2**16), "both": (full, 2**16)}
+    for arm, (weights, scale) in arms.items():
+        found[str(dtype)[6:], arm] = three_runs(dtype, weights, scale)
+
+
+run_arms(torch.float16)
+
+# %% slideshow={"slide_type": "skip"}
+run_arms(torch.bfloat16)
+found["fp32"] = three_runs(full, full, 1)  # the same for both
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts the errors into a table: the mean of three trainings, with the lowest and the highest.

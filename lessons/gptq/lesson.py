@@ -355,11 +355,23 @@ def turned_ahead(name, w, seen):
 ways = {"round-to-nearest": lambda name, w, seen: rounding.to_nearest(w, 4, 32)}
 ways |= {"GPTQ": lambda name, w, seen: rounding.gptq(w, seen[name][0], 4, 32)}
 ways |= {"AWQ": lambda name, w, seen: scaled(name, w, seen, 4), "rotated": turned, "rotated, then GPTQ": turned_ahead}
-coped = {}
-for title, model in show.progress(models.items(), "models"):
+
+
+# %% slideshow={"slide_type": "skip"}
+def each_way(title):
+    """The rise of a planted model's perplexity, (way, title) -> per cent."""
+    model, found = models[title], {}
     seen = bench.calibrate(bench.calibration_text(0), model)
-    for way, rounded in ways.items():
-        coped[way, title] = bench.rise(lambda name, w, f=rounded, s=seen: f(name, w, s), model)
+    for way, rounded in show.progress(ways.items(), title):
+        found[way, title] = bench.rise(lambda name, w, f=rounded: f(name, w, seen), model)
+    return found
+
+
+# %% slideshow={"slide_type": "skip"}
+coped = each_way("large weights")
+
+# %% slideshow={"slide_type": "skip"}
+coped |= each_way("large inputs")
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes the rise for each way and each model.

@@ -125,7 +125,7 @@ def accuracy_with(rounding, net=lenet):
     for weight in small.parameters():
         if weight.dim() > 1:
             weight.copy_(rounding(weight))
-    return training.evaluate(small, test_images, test_labels, batch_size=200)
+    return training.evaluate(small, test_images, test_labels)
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -134,7 +134,7 @@ my_guess = None  # your prediction: 8, 4, 3 or 2
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Rounds all weights to fewer and fewer bits, and counts the bytes and the images that are classified correctly.
 n_weights = sum(w.numel() for w in layers.values())
-accuracy = {32: training.evaluate(lenet, test_images, test_labels, batch_size=200)}
+accuracy = {32: training.evaluate(lenet, test_images, test_labels)}
 accuracy |= {bits: accuracy_with(lambda w, b=bits: rounded(w, b)) for bits in (8, 6, 4, 3, 2)}
 lost = {bits: 100 * (accuracy[32] - accuracy[bits]) for bits in accuracy}
 first = next((bits for bits in (8, 4, 3, 2) if lost[bits] > 10), None)
@@ -517,7 +517,7 @@ with tempfile.TemporaryDirectory() as folder:
 
 from_file = models.LeNet().eval()
 from_file.load_state_dict({name: read[name] * read.get(name + ".scale", 1) for name in from_file.state_dict()})
-accuracy_from_file = training.evaluate(from_file, test_images, test_labels, batch_size=200)
+accuracy_from_file = training.evaluate(from_file, test_images, test_labels)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts bytes and accuracies of both files beside each other.
@@ -751,7 +751,7 @@ for name, nth in {"largest": -1, "second largest": -2}.items():
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Puts the accuracies of the three networks, rounded in six ways and not rounded, beside each other.
-full = [100 * training.evaluate(net, test_images, test_labels, batch_size=200) for net in networks]
+full = [100 * training.evaluate(net, test_images, test_labels) for net in networks]
 three_bits = [100 * accuracy_with(lambda w: rounded(w, 3), net) for net in networks]
 sign_alone = [100 * accuracy_with(lambda w: w.sign() * w.abs().max() / 3, net) for net in networks]
 rows = {

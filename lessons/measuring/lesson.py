@@ -646,19 +646,19 @@ print("still in memory after del:         ", after_del)
 print("still in memory after gc.collect():", tensor_there() is not None)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# After `del` the tensor is still in memory; the collector frees it. (If it was gone after `del`, the collector happened to run just then.) So `timing.compare` collects once before it starts, and Python's `timeit`, which it uses, switches the collector off while it measures.
+# After `del` the tensor is still in memory; the collector frees it. (If it was gone after `del`, the collector happened to run just then.) So `timing.compare` collects once before it starts, and Python's `timeit`, which it uses, switches the collector off while it measures. (The first time it also *freezes* what is left over: these objects, mostly loaded modules, are not searched again, so that its later collecting is cheap.)
 #
 # Should a timer collect before *every* call? The next cell tries three timers on the same product: a plain one, one that collects first, and one that does not collect, but pauses for as long as the collecting takes.
 
 # %% slideshow={"slide_type": "skip"}
+gc.unfreeze()  # timing.compare has hidden from the collector what was loaded before; in most programs nothing is hidden
 pause = seconds(gc.collect)
 befores = {
     "nothing before": lambda: None,
     "collects before": gc.collect,
     "pauses as long": lambda: time.sleep(pause),
 }
-turns = [{name: (before(), seconds(work))[1] for name, before in befores.items()} for _ in range(21)]
-typical = {name: median(turn[name] for turn in turns) for name in befores}
+typical = show.after_each(befores, lambda: seconds(work), turns=7)  # medians
 Table(["timer", "over the first"], [[name, f"{s / typical['nothing before']:.2f}×"] for name, s in typical.items()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -695,11 +695,11 @@ show.queue()
 # - *Its own calls*: right after other calls of itself.
 # - *A rest*: after a tenth of a second in which nothing happens.
 # - *A loop*: after a tenth of a second in which a loop counts, so that the processor does not rest.
-# - *A rest, then one call of another network*: the other network has the same shapes and therefore the same program, but other weights. If the network is slow after a rest because its *weights* must be fetched again, then this row is as slow as the second one.
+# - *A rest, then one call of another network*: the other network has the same shapes and therefore the same program, but weights of its own in memory. If the network is slow after a rest because its *weights* must be fetched again, then this row is as slow as the second one.
 # - *Calls of 60 other networks*: their weights are about 21 MB. That is more than the near caches hold, though not more than the largest cache of a server, so this row asks only about the near caches.
 
 # %% slideshow={"slide_type": "skip"}
-others = [checkpoints.load("small_cnn").to(device).eval() for _ in range(60)]
+others = [copy.deepcopy(net) for _ in range(60)]  # each has its weights in a place of its own
 
 
 def counts_for(duration):
@@ -715,8 +715,7 @@ befores = {
     "a rest, then one call of another network": lambda: (time.sleep(0.1), others[0](photo)),
     "calls of 60 other networks": lambda: [other(photo) for other in others],
 }
-turns = [{name: (before(), seconds(lambda: net(photo)))[1] for name, before in befores.items()} for _ in range(15)]
-typical = {name: median(turn[name] for turn in turns) for name in befores}
+typical = show.after_each(befores, lambda: seconds(lambda: net(photo)), turns=9)
 Table(["just before", "one call"], [[name, f"{s / typical['its own calls']:.2f}×"] for name, s in typical.items()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}

@@ -10,6 +10,7 @@ from statistics import mean, median, quantiles
 
 import numpy as np
 
+from course_utils import runtime
 from course_utils.scorecard import ledger
 from course_utils.show import diagrams, plots
 from course_utils.show.course_map import course_map
@@ -144,23 +145,40 @@ def as_clear_as(wins, n):
     return sum(math.comb(n, k) for k in range(n + 1) if abs(2 * k - n) >= far) / 2**n
 
 
+def after_each(befores, timed, turns):
+    """What a call takes right after each of several things, which take turns.
+
+    Args:
+        befores: name -> function without arguments, called just before.
+        timed: function without arguments that gives the seconds of one call.
+        turns: how often each has its turn; once in a quick run.
+    Returns:
+        dict: name -> median of the seconds.
+    """
+    rounds = 1 if runtime.quick() else turns
+    found = [{name: (before(), timed())[1] for name, before in befores.items()} for _ in range(rounds)]
+    return {name: median(turn[name] for turn in found) for name in befores}
+
+
 def with_two_threads(wall_and_cpu):
     """Wall time and CPU time of two threads over those of one, for a large job and a small one.
 
     Args:
         wall_and_cpu: ``wall_and_cpu(n_threads, job, n_calls)`` -> two numbers of seconds.
     Returns:
-        dict: job -> [wall time, CPU time], each the median of six rounds.
+        dict: job -> [wall time, CPU time], each the median of six rounds (of two in a quick run).
     """
     import torch
 
     from course_utils import models
 
     wide, net, image = torch.randn(768, 768), models.LeNet().eval(), torch.zeros(1, 1, 28, 28)
-    jobs = {"product, 768 × 768": (lambda: wide @ wide, 10), "small network, one image": (lambda: net(image), 500)}
+    jobs = {"product, 768 × 768": (lambda: wide @ wide, 10), "small network, one image": (lambda: net(image), 200)}
     found = {}
     for name, job in jobs.items():
-        rounds = [{n: wall_and_cpu(n, *job) for n in order} for order in ((1, 2), (2, 1)) * 3]
+        rounds = [
+            {n: wall_and_cpu(n, *job) for n in order} for order in ((1, 2), (2, 1)) * (1 if runtime.quick() else 3)
+        ]
         found[name] = [median(r[2][clock] / max(r[1][clock], 1e-9) for r in rounds) for clock in (0, 1)]
     return found
 

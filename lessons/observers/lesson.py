@@ -146,12 +146,12 @@ one_pixel = errors["one broken"] / errors["whole"]
 def accuracy_with(low, high):
     """Accuracy of LeNet on the test images, the output of its first layer rounded to int8 in this range."""
     hook = lenet.conv1.register_forward_hook(lambda layer, inputs, output: through_int8(output, low, high))
-    accuracy = training.evaluate(lenet, test_images, test_labels, batch_size=200)
+    accuracy = training.evaluate(lenet, test_images, test_labels)
     hook.remove()
     return accuracy
 
 
-in_float = training.evaluate(lenet, test_images, test_labels, batch_size=200)
+in_float = training.evaluate(lenet, test_images, test_labels)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts both ranges, their errors on clean images, and the accuracy of LeNet with each into a table.
@@ -403,7 +403,7 @@ def accuracy_of(net, rounding):
     for weight in small.parameters():
         if weight.dim() > 1:
             weight.copy_(rounding(weight))
-    return 100 * training.evaluate(small, test_images, test_labels, batch_size=200)
+    return 100 * training.evaluate(small, test_images, test_labels)
 
 
 def with_few_bits(each):

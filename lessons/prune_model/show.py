@@ -38,12 +38,12 @@ class Bench:
     Attributes:
         bases: the dense networks, after one pass over 60,000 digits.
         test: (images, labels), 5,000 digits.
-        tune: (images, labels), 10,000 digits, on which networks are fine-tuned.
+        tune: (images, labels), 5,000 digits, on which networks are fine-tuned.
     """
 
     def __init__(self, images, labels, test, device):
         self.images, self.test, self.device = images, test, device
-        self.tune = images[:10_000], labels[:10_000]
+        self.tune = images[:5_000], labels[:5_000]
         dense = tqdm(SEEDS, desc="dense networks", file=sys.stdout, leave=False)
         self.bases = [self._dense(seed, labels) for seed in dense]
 
@@ -52,7 +52,7 @@ class Bench:
         self.train(net, self.images, labels, lr=3e-3, batch=100, seed=seed, schedule=lambda done: 1 - done)
         return net
 
-    def train(self, net, x, y, *, lr=1.2e-3, optimizer=None, batch=50, **options):
+    def train(self, net, x, y, *, lr=1.2e-3, optimizer=None, batch=25, **options):
         """The network, after one pass with Adam over shuffled batches; `options` as in `training.fit`."""
         optimizer = optimizer or torch.optim.Adam(net.parameters(), lr=lr, fused=True)
         training.fit(net, x, y, batch_size=batch, optimizer=optimizer, device=self.device, progress=False, **options)

@@ -203,14 +203,12 @@ show.pieces(masks)
 # Let us remove the second neuron. What belongs to it? Its row of the first matrix, $(1, -1)$. Its bias, 1.5. And the 4, the *column* of the next layer that reads it. What is left is $h = \mathrm{ReLU}(1 \cdot 1 + 1 \cdot 2 + 0) = 3$ and $y = 2 \cdot 3 = 6$. Three tensors changed for one neuron: a row here is a column there.
 #
 # The same holds for channels of a convolution. The only new thing is the flatten between `conv2` and `fc1`, which lays the pixels of a channel side by side.
+#
+# The LeNet comes trained: on the first 12,000 images of MNIST, with Adam, for four epochs (`python course.py checkpoints lenet_mnist` makes it).
 
 # %% slideshow={"slide_type": "skip"}
-digits = data.load("mnist", n=10_000)  # LeNet was made for digits
-test_digits = [half[:4000] for half in data.load("mnist", "test")]
-runtime.seed_all(0)
-lenet = models.LeNet().to(device)
-training.fit(lenet, *digits, epochs=2, lr=3e-3, device=device)
-lenet.eval()
+test_digits = [half[:4000] for half in data.load("mnist", "test")]  # LeNet was made for digits
+lenet = checkpoints.load("lenet_mnist").to(device)
 
 
 def strongest(weight, n_keep):
@@ -325,7 +323,7 @@ forgot["fc1's order"].fc1.weight = nn.Parameter(wrong_columns.flatten(1))
 
 
 def digits_right(net):
-    return 100 * training.evaluate(net, *test_digits, batch_size=500)
+    return 100 * training.evaluate(net, *test_digits)
 
 
 drawn = []
@@ -344,7 +342,7 @@ show.forgotten(forgot, digits_right, by_chance=drawn)
 #
 # A layer that *reads* the cut one notices a wrong number of channels, because the shapes do not fit. Nothing can notice a wrong *order*: 200 columns are 200 columns. (The 25 pixels of a map lie side by side, so column k belongs to channel k // 25, and not k % 16.) So compare a cut network with the masked one *before* you train on. Training would repair a part of the damage and hide the mistake.
 #
-# Look at the first two rows as well. Nothing was forgotten in either of them, and nothing was trained. In the first the strongest channels are kept. In the second the channels are drawn by chance, as many of each layer, five times. The first row alone would let you believe that the norm had found the channels that matter. The second says how much of that to believe: the draws differ by tens of points, and the best of them come close to the norm or pass it. For this lesson we trained LeNet six times, outside this page, and made 20 draws for each training. The norm was better than two thirds of the draws. In one training it was better than all 20, and in another it was worse than 17 of them. So straight after the cut the norm is a little better than an average draw in LeNet, and you cannot rely on it for the LeNet that you have. Sections 5 and 6 ask the same of SmallResNet.
+# Look at the first two rows as well. Nothing was forgotten in either of them, and nothing was trained. In the first the strongest channels are kept. In the second the channels are drawn by chance, as many of each layer, five times. The first row alone would let you believe that the norm had found the channels that matter. The second says how much of that to believe: the draws differ by tens of points, and the best of them come close to the norm or pass it. For this lesson we trained LeNet six times, outside this page (two epochs of 10,000 images), and made 20 draws for each training. The norm was better than two thirds of the draws. In one training it was better than all 20, and in another it was worse than 17 of them. So straight after the cut the norm is a little better than an average draw in LeNet, and you cannot rely on it for the LeNet that you have. Sections 5 and 6 ask the same of SmallResNet.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. What hangs together
@@ -447,7 +445,7 @@ def estimated_anew(net, seen=images[:2000]):
 # %% slideshow={"slide_type": "skip"}
 def percent_right(net, images_and_labels=test_set):
     net = copy.deepcopy(net).to(memory_format=torch.channels_last)  # a faster order in memory
-    return 100 * training.evaluate(net, *images_and_labels, batch_size=64)
+    return 100 * training.evaluate(net, *images_and_labels)
 
 
 part = [half[:4000] for half in test_set]  # enough for differences of many points
@@ -493,7 +491,7 @@ show.what_changes(small_one.block2.bn2, anew["cut, by norm"].block2.bn2)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 6. Does it pay?
 #
-# The cut network is **fine-tuned**: trained on, for 150 steps of 64 images. The dense one gets the *same* steps.
+# The cut network is **fine-tuned**: trained on, for 150 steps of 32 images. The dense one gets the *same* steps.
 #
 # **Predict.** A convolution with half the inputs *and* half the outputs: what share of its multiplications is left, **A** a half, **B** a quarter, **C** an eighth? How
 # far behind the dense network is the cut one in the end?
@@ -509,15 +507,19 @@ STEPS = 150
 
 
 def tuned(net):
-    """A copy of `net` after STEPS steps of 64 images at a rate that falls to 0: the same for every network."""
+    """A copy of `net` after STEPS steps of 32 images at a rate that falls to 0: the same for every network."""
     net = copy.deepcopy(net).to(memory_format=torch.channels_last)
-    training.fit(net, images, labels, steps=STEPS, lr=3e-3, schedule=lambda done: 1 - done, device=device)
+    options = {"steps": STEPS, "batch_size": 32, "lr": 3e-3, "schedule": lambda done: 1 - done}
+    training.fit(net, images, labels, device=device, **options)
     return net.to(memory_format=torch.contiguous_format).eval()
 
 
 best = tuned(small_one)
+after = {"cut, by norm": percent_right(best)}
+
+# %% slideshow={"slide_type": "skip"}
 dense_right = percent_right(dense)
-after = {"dense": percent_right(tuned(dense)), "cut, by norm": percent_right(best)}
+after = {"dense": percent_right(tuned(dense))} | after
 
 # %% slideshow={"slide_type": "skip"}
 pair = {"dense": dense, "cut": best}
@@ -543,7 +545,7 @@ show.what_it_pays(macs, pair, speeds, {f"after {STEPS} steps": after})
 #
 # The time falls less than the work, and for one image least. Two reasons are likely; a profile (the time of each operation), which we did not make, would show how much each of them counts. First, a call of a layer costs some time, however small the layer is. By hand, with made-up numbers: the calls take 60 µs, and the products of one image 40. A quarter of the products are left, so the cut network takes 60 + 10 = 70 µs in place of 100. With 64 images in one call the calls still take 60 µs and the products 64 · 40 = 2,560, so it is 60 + 640 = 700 in place of 2,620, which is 0.27. Second, batch norms, ReLUs and sums work on each number of a map, and of the maps a *half* are left, not a quarter.
 #
-# A few steps win back most of what was lost. The dense network got the same steps, because otherwise the cut one would be compared with a network that had less training. In the run on this page these steps did the dense network no good. Against its better value, without them, the cut one is some tenths of a point further behind. The learning rate belongs to the result: with a third of it, in other runs, the cut network ended more than six points behind.
+# A few steps win back most of what was lost. The dense network got the same steps, because otherwise the cut one would be compared with a network that had less training. In the run on this page these steps did the dense network no good. Against its better value, without them, the cut one is some tenths of a point further behind. The learning rate belongs to the result: with a third of it, in other runs with 64 images a step, the cut network ended more than six points behind.
 #
 # These channels were chosen by their norm. What the same training makes of channels drawn by chance is the question of the rest of this section.
 
@@ -615,9 +617,11 @@ def what_earned_it_solution(right):
 # there, and a full training is not to be had; or when you want to try several shapes.
 
 # %% slideshow={"slide_type": "skip"}
+chosen_by_chance = [percent_right(tuned(net)) for name, net in cuts.items() if "chance" in name]
+
+# %% slideshow={"slide_type": "skip"}
 runtime.seed_all(1)
 never_cut = tuned(checkpoints.load("small_resnet_half").to(device))
-chosen_by_chance = [percent_right(tuned(net)) for name, net in cuts.items() if "chance" in name]
 table = {
     "never cut": ("6, at this width", [percent_right(never_cut)]),
     "cut, by norm": ("6, at full width", [after["cut, by norm"]]),
@@ -637,7 +641,7 @@ show.of_one_shape(table, STEPS)
 #
 # Divide, as on the card: what random channels have over new weights, by what the norm has over new weights. In the run on this page that is more than eight tenths. Random channels share the trained start with those by norm and nothing else, so they isolate the start. New weights share the shape and the training of 150 steps with them, and not the start. **The dense network passes on a good start, whichever channels are kept.**
 #
-# And the choice? Over nine draws, made outside this page, random channels ended between 83.9 and 87.1 %, 85.8 on average, and the norm between 87.3 and 87.5 over three orders of the images. So the norm was better than each draw, by 0.2 to 3.4 points. That is an advantage, but it is a tenth of what one reads into the row *by norm* without the row below it. That the norm is not blind shows in another arm, which we also ran outside this page: the *weakest* channels, those of least norm, end at about 82 %, five points below the norm and below every draw. In this network the norm tells bad channels from others better than it tells good ones from others.
+# And the choice? Over nine draws, made outside this page with 64 images a step, random channels ended between 83.9 and 87.1 %, 85.8 on average, and the norm between 87.3 and 87.5 over three orders of the images. So the norm was better than each draw, by 0.2 to 3.4 points. That is an advantage, but it is a tenth of what one reads into the row *by norm* without the row below it. That the norm is not blind shows in another arm, which we also ran outside this page: the *weakest* channels, those of least norm, end at about 82 %, five points below the norm and below every draw. In this network the norm tells bad channels from others better than it tells good ones from others.
 #
 # Then there is the first row. The network that was trained at half the width is about three points better than the cut one. [Z. Liu et al., 2018](https://arxiv.org/abs/1810.05270), found the same in larger networks: for a shape chosen *beforehand*, as half of every group is, train the small network directly. Cutting paid here for somebody who has the trained network and only a few steps left. That is one network, one ratio and one learning rate; all rows of the table had the same rate, and we have not looked for the best one of each. The laundry, which can train for six epochs, should do so.
 
@@ -646,7 +650,7 @@ show.of_one_shape(table, STEPS)
 #
 # ### Other budgets, other ratios
 #
-# How far do the three numbers of the exercise depend on the 150 steps and on the half? These are separate runs, not on this page, with one or two draws of each; all are percent right after training.
+# How far do the three numbers of the exercise depend on the 150 steps and on the half? These are separate runs, not on this page, of 64 images a step, with one or two draws of each; all are percent right after training.
 #
 # | channels cut | steps | by norm | by chance | the weakest | new weights |
 # |---|---|---|---|---|---|

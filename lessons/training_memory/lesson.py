@@ -35,7 +35,6 @@
 
 # %% tags=["setup"] slideshow={"slide_type": "skip"}
 import copy
-import gc
 import logging
 
 import torch
@@ -57,8 +56,6 @@ from torchao import optim as low_bit  # noqa: E402
 logging.disable(logging.NOTSET)
 runtime.seed_all(0)
 torch.set_num_threads(1)
-gc.collect()
-gc.freeze()  # no search for garbage among what is loaded by now: a count of memory takes 10 ms in place of 500
 MIB = 2**20
 images, labels = data.load("fashion_mnist", n=64)
 print("Everything here is counted on the CPU: bytes, operations and differences of gradients, no seconds.")

@@ -138,7 +138,7 @@ show.first_table(first, sizes, hook)
 #
 # CSR is the largest here, larger even than dense, but it makes something easy that is hard with a bit mask: one can multiply with it directly. The first output is 5 times input number 1 plus 3 times input number 3, the second is −2 times input number 3. Three multiplications in place of eight, and no zero is touched. With the bit mask one first has to count bits to know where a value belongs. The class in this lesson therefore unpacks it to a dense matrix before each call. (Kernels that count the bits while they multiply do exist: [SpInfer](https://doi.org/10.1145/3689031.3717481), 2025, has one for GPUs.)
 #
-# The next cell trains LeNet-300-100 for three passes over 60,000 digits, cuts copies of it to 50, 20, 10, 5 and 1 % of the weights, and fine-tunes them, as [[prune_model]] did. From here on these are our networks.
+# The next cell trains LeNet-300-100 for two passes over 60,000 digits, cuts copies of it to 50, 20, 10, 5 and 1 % of the weights, and fine-tunes them, as [[prune_model]] did. From here on these are our networks.
 
 # %% slideshow={"slide_type": "skip"}
 trained = show.Trained(images, labels, test_set, device)

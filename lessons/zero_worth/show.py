@@ -45,7 +45,7 @@ def permanent(net):
 
 
 class Trained:
-    """LeNet-300-100, trained for three passes; copies cut to each density and fine-tuned.
+    """LeNet-300-100, trained for two passes; copies cut to each density and fine-tuned.
 
     Args:
         images, labels: to train on.
@@ -57,7 +57,7 @@ class Trained:
         self.images, self.labels, self.test_set, self.device = images, labels, test_set, device
         torch.manual_seed(0)
         net = models.LeNet300100().to(device)
-        self.train(net, 60_000, epochs=3, lr=3e-3, batch=100, schedule=lambda done: 1 - done)
+        self.train(net, 60_000, epochs=2, lr=3e-3, batch=100, schedule=lambda done: 1 - done)
         state, self.nets = net.state_dict(), {}
         for density in tqdm([1.0, *DENSITIES], desc="cut and fine-tune", file=sys.stdout, leave=False):
             net = models.LeNet300100().to(device)

@@ -52,6 +52,12 @@ def test_describe_says_device_threads_and_version():
     assert f"{torch.get_num_threads()} thread" in text
 
 
+def test_a_chip_has_one_name_everywhere(monkeypatch):
+    assert runtime.chip("cpu") == runtime.provenance()["cpu"] and runtime.chip("cpu") in runtime.describe("cpu")
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device.index}")
+    assert runtime.chip("cuda:1") == "GPU 1" and "(GPU 1)" in runtime.describe("cuda:1")
+
+
 def test_bf16_is_read_from_the_capabilities(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
     assert runtime.has_fast_bf16("cpu")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from course_utils import training
+from course_utils import runtime, training
 
 
 def two_clouds(n=200):
@@ -180,6 +180,16 @@ def test_evaluate_uses_evaluation_mode_and_restores_the_mode():
     model.eval()
     training.evaluate(model, x, y)
     assert not model.training
+
+
+def test_evaluate_works_with_the_threads_of_training_and_restores_them(monkeypatch):
+    monkeypatch.setattr(training, "training_threads", lambda: 2)
+    model, seen = linear(), []
+    model.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    with runtime.threads(1):
+        training.evaluate(model, *two_clouds())
+        assert torch.get_num_threads() == 1
+    assert set(seen) == {2}
 
 
 def test_evaluate_counts_by_hand():
