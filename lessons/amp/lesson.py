@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will train in mixed precision with the whole recipe, and know when it saves time, when memory, and when neither.
-#     seconds: 55
+#     seconds: 50
 #     needs: [measuring, baseline, roofline, formats]
 #     goals:
 #       - Write the whole recipe, with autocast, a gradient scaler and clipping, and say what each line is for.

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will be able to say what attention computes, work it out by hand, and build a Transformer block from linear layers.
-#     seconds: 45
+#     seconds: 40
 #     needs: [measuring]
 #     goals:
 #       - Work attention out by hand for three tokens, from queries, keys and values.
@@ -367,7 +367,7 @@ show.two_slices()
 #
 # The 64 features are cut from the same 128 outputs of the same linear layers, so heads cost no weights. Nor do they cost multiplications, because two dot products of 64 features take as many as one of 128. What heads do cost, in code as plain as ours, is memory for the scores: each head has a table of its own, with a row and a column for every place. (PyTorch's own function usually works on pieces of the table: in a trial with 2,048 places and four heads it needed 1.6 MB where our two lines needed more than 130.)
 #
-# Why several heads? Suppose a token needs two values: that of the character before it, and that of another one further back. If it has only one head, that head must give each of the two a share of 0.5, for example. If the two values are 10 and 60, the mean is 35; if they are 30 and 40, it is 35 as well, and the two cases can no longer be told apart. Two heads return (10, 60) and (30, 40). (In the small model of section 3 a second head gained nothing, as *Deeper* shows. Section 6 shows heads that do different things.)
+# Why several heads? Suppose a token needs two values: that of the character before it, and that of another one further back. If it has only one head, that head must give each of the two a share of 0.5, for example. If the two values are 10 and 60, the mean is 35; if they are 30 and 40, it is 35 as well, and the two cases can no longer be told apart. Two heads return (10, 60) and (30, 40). (*Deeper* shows what a second head is worth in the small model of section 3, section 6 heads that do different things.)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### A Transformer block

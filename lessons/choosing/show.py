@@ -434,7 +434,7 @@ def batches(nets, traced, example, sizes=(1, 4)):
                 with legacy_int8.quiet():
                     runs = in_a_trace(copy.deepcopy(nets[name]), x), copy.deepcopy(nets[name])
             jobs |= {(kind, size, name): lambda run=run, x=x: run(x) for kind, run in zip(kinds, runs, strict=True)}
-    ms = least_ms(jobs, rounds=8)
+    ms = least_ms(jobs, rounds=10)
     return {kind: {size: tuple(ms[kind, size, name] for name in names) for size in sizes} for kind in kinds}
 
 

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will know where the energy of a neural network goes, and how many times a fetched weight must be used before its arithmetic costs as much energy as the fetch.
-#     seconds: 15
+#     seconds: 20
 #     needs: [measuring]
 #     goals:
 #       - Read the published energy table, and turn picojoules into joules and kilowatt-hours.

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will know what a float of 16 bits can hold, what it loses, and why sums and weights stay in 32 bits.
-#     seconds: 30
+#     seconds: 35
 #     needs: [measuring, energy]
 #     goals:
 #       - Take a float apart by hand, and say which numbers a format rounds, swallows or cannot hold.
@@ -196,7 +196,7 @@ print(rounded(torch.tensor([3.3, 0.1, 4.5, 9.0]).double(), 2, 0, 7))  # the toy
 # %% [markdown] slideshow={"slide_type": "skip"}
 # `frexp` gives the exponent of a number (for a significand between a half and 1, hence the − 1). The `clamp` makes the subnormal numbers: below the lowest exponent the gap stays as it is. `torch.round` sends ties to the even multiple, and that is the one whose last bit is 0. (We compute in *double*, 64 bits, so that our own arithmetic adds no rounding.)
 #
-# Is this really all there is to it? fp16 has 10 bits of mantissa, exponents from −14 to 15, and 65,504 for its largest number (section 3 works that out). We let our function and PyTorch store a million numbers of all sizes, and count where they differ.
+# fp16 has 10 bits of mantissa, exponents from −14 to 15, and 65,504 for its largest number (section 3 works that out). We let our function and PyTorch store a million numbers of all sizes, and count where they differ.
 
 # %% slideshow={"slide_type": "skip"}
 some = (torch.randn(1_000_000) * 2.0 ** torch.randint(-30, 18, (1_000_000,))).double()
@@ -227,8 +227,6 @@ show.bits_and_reach(FORMATS)
 # - The largest number has all ten digits 1 and the exponent 15: $1.1111111111_2 \cdot 2^{15} = (2 - 2^{-10}) \cdot 2^{15} = 65{,}504$.
 # - The least normal number is $2^{-14}$, about 0.00006.
 # - The least number above 0 is one gap of the lowest exponent: $2^{-14-10} = 2^{-24}$, about $6 \cdot 10^{-8}$. What is half as large, or smaller, becomes 0.
-#
-# The next cell does this for every format.
 
 
 # %% slideshow={"slide_type": "skip"}

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will round the weights of a language model so that their errors cancel in the output, and say by controls why that works.
-#     seconds: 55
+#     seconds: 40
 #     needs: [integers, scores, decoding, weight_only]
 #     goals:
 #       - Round a row of weights one after the other by hand and in code, and let the weights that are still free make up for each error (GPTQ).

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will prune by a schedule inside of a Trainer, find a fault in a well-known callback by looking at weights, and say when to prune and when to quantize.
-#     seconds: 60
+#     seconds: 50
 #     needs: [measuring, baseline, audit, choosing, depthwise, dynamic, observers, prune_module, qat, qat_cnn, scores, static, structured, students, ticket,
 #       ticket_full, zero_worth, lightning_qat]
 #     goals:
@@ -360,7 +360,7 @@ show.four_ways(nets, right, weighed)
 #
 # Multiply two cells of the table: the file of *int8*, about 0.26, times gzip of *10 % left*, about 0.18, is 0.05, and the last cell is near it. This need not be so, because two techniques may take away the same bytes. Here one shortens the numbers and the other one makes zeros of them. (How near the product comes depends on the program that shortens. By the table gzip spends more bits on a zero of four bytes than on a zero of one byte.)
 #
-# The masked weights are zeros of the int8 model, too. There are even a few more, since small weights that are left may round to 0. In the run on this page the pruning costs 0.5 or 0.6 points of accuracy, and int8 less than 0.2, with the pruning or without. And gzip alone does little for the float file, because the last digits of trained weights look like chance: in them gzip finds little that repeats, and no byte that is much more frequent than others. One seed: differences of a tenth of a point or two say nothing.
+# The masked weights are zeros of the int8 model, too. There are even a few more, since small weights that are left may round to 0. Here the pruning costs 0.5 or 0.6 points of accuracy, and int8 less than 0.2, with the pruning or without. And gzip alone does little for the float file, because the last digits of trained weights look like chance: in them gzip finds little that repeats, and no byte that is much more frequent than others. One seed: differences of a tenth of a point or two say nothing.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. When to prune, when to quantize?

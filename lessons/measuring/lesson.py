@@ -231,12 +231,12 @@ print("µs:", ", ".join(f"{us:.0f}" for us in calls_us))
 show.first_calls(calls_us)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **After a rest the first call is usually slower again, and in some runs the next ones are slower as well, each by less: in the run on this page the first is by far the slowest.** So before you time a function, call it a few times, until its times stop falling. These calls are the **warm-up**.
+# **After a rest the first call is usually slower again, and in some runs the next ones are slower as well, by less: in the run on this page the first is by far the slowest.** So before you time a function, call it a few times, until its times stop falling. These calls are the **warm-up**.
 #
 # <!-- page -->
 #
 # Think of a cook who comes back to the kitchen: the first dish takes longer, because the tools have been put away. A processor keeps what it has used last in small, fast memories, the *caches*: the program's instructions, the weights, the table that says where memory
-# lies. While the network rests, other programs use the processor and fill the caches with their own data. The first calls bring everything back. (This is the usual explanation. *Deeper* tests a part of it.) In trials for this lesson the first call after a second of rest usually took 1.3 to 2.1 times as long as the second. In the run on this page it is 2.1 times.
+# lies. While the network rests, other programs use the processor and fill the caches with their own data. The first calls bring everything back. (This is the usual explanation. *Deeper* tests a part of it.) In trials for this lesson the first call after a second of rest usually took 1.3 to 2.1 times as long as the second. In the picture above it is 1.7 times.
 #
 # The very first call of a process, as in section 1, pays for more than that. Probably PyTorch prepares some things only when they are first needed. Its own timer warms up for this reason, as the documentation says:
 # "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)".
@@ -252,7 +252,7 @@ show.first_calls(calls_us)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let everybody sketch 300 dots on paper; expect many bells. On the board: 10, 11, 10, 12, 10, 11, 90, mean 22, median 11. Then the picture: "How far do the
-# slow calls lie from the median, and how far the fast ones?" On this page the slowest lies 47 % above it and the fastest 23 % below. Point at the few dots at the bottom, most of them near the end: "What can make these calls faster?" Nothing; probably something slowed all the others. Ask: "Which number would you report, and which would you report to somebody
+# slow calls lie from the median, and how far the fast ones?" On this page the slowest lies 26 % above it and the fastest 9 % below. Point at the many dots at the bottom, at the left and at the right: "What can make these calls faster?" Nothing; probably something slowed those in the middle. Ask: "Which number would you report, and which would you report to somebody
 # who waits for every single answer?" Wanted: the median and its spread; the tail. The yellow band is the IQR, the middle half of all calls. In the right picture the curve stays in the band from 25 to 75 %.
 
 # %% slideshow={"slide_type": "skip"}
@@ -276,11 +276,11 @@ print("over the median:", ", ".join(f"{name} {value / middle:.2f}" for name, val
 show.scatter(samples)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **Usually the cloud reaches farther up: most of the times lie close together just above the fastest one, and a few slow calls far above them form a long *tail*. In the run on this page the tail is one call, at 1.47 times the median, and some calls lie *below* the rest.** On a quiet machine the tail is short.
+# **Usually the cloud reaches farther up: most of the times lie close together just above the fastest one, and a few slow calls far above them form a long *tail*. In the run on this page the slowest call lies at 1.26 times the median, the fastest at 0.91.** On a quiet machine the tail is short.
 #
 # A call cannot take less time than its work takes at the processor's full speed, so there is a floor. But many things can make it take longer: another program gets the processor for a moment, a message from the network arrives, the clock rate drops. Each of these adds time, and none of them takes any away.
 #
-# A disturbance need not be short, however. In the run on this page a few calls, most of them near the end, take up to 23 % less time than usual, so probably something slowed all the others (*Deeper*).
+# A disturbance need not be short, however. In the run on this page many calls at both ends, and few between, lie well below the median, so probably something slowed those between (*Deeper*).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Which single number should stand for 300 calls? Suppose first that seven calls took
@@ -350,7 +350,7 @@ show.drift(drifting)
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3.5 min.* "All that we have learned, in one call. The first thing to compare is a function with
 # itself." Ask for both ratios. Then the picture: "The grey dots are the same code. Everything they do is noise." Ask:
-# "Your colleague reports 3 % faster, from one run each. What do you ask for?" Wanted: the A/A test, which compares a function with itself, and more rounds. Then the squares above 1: on this page 22 of 31; coins are as one-sided in three of a hundred trials. The grey dots above 1: 19 of 31; coins are as one-sided in more than one trial of four.
+# "Your colleague reports 3 % faster, from one run each. What do you ask for?" Wanted: the A/A test, which compares a function with itself, and more rounds. Then the squares above 1: on this page 26 of 31; coins are as one-sided in two of ten thousand trials. The grey dots above 1: 16 of 31, and 31 coins cannot fall less one-sided than that.
 
 # %% slideshow={"slide_type": "skip"}
 candidates = {"A": lambda: net(photo), "A again": lambda: net(photo), "B: without notes": without_notes}
@@ -362,17 +362,17 @@ versus
 ratios = show.rounds(versus, "A again", "B: without notes")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **No: B is faster than A by some per cent only, 1.06 times in the run on this page, and *A again* comes out near 1. To compare a function with itself is an A/A test.** How far its dots scatter is the **noise floor** of your machine: a smaller difference in a single round cannot be distinguished from none.
+# **No: B is faster than A by some per cent only, 1.09 times in the run on this page, and *A again* comes out near 1. To compare a function with itself is an A/A test.** How far its dots scatter is the **noise floor** of your machine: a smaller difference in a single round cannot be distinguished from none.
 #
 # <!-- page -->
 #
-# Read the noise floor off the table. In the run on this page the quartiles of *A again* are 0.96 and 1.07: in half of all rounds the ratio of a function to itself lay between these two values. So if a single round shows a gain of 5 %, it may be noise. If the dot and the square of one round jump together, then probably A was disturbed in that round, because both ratios have the time of the same A on top.
+# Read the noise floor off the table. In the run on this page the quartiles of *A again* are 0.99 and 1.10: in half of all rounds the ratio of a function to itself lay between these two values. So if a single round shows a gain of 5 %, it may be noise. If the dot and the square of one round jump together, then probably A was disturbed in that round, because both ratios have the time of the same A on top.
 #
 # Over many rounds smaller differences can be detected, as you see below. (Each dot divides two samples. A sample is many calls in a row, a fiftieth of a second or more, which is long enough for the clock.)
 #
 # The ratio of *A again* should be near 1. If yours is not, something disturbs your machine. Close other programs, plug in the charger, and run the cell again.
 #
-# Section 1 showed a far larger speed-up. Measured fairly, B was 6 to 8 % faster on a quiet machine in runs for this lesson, and up to 12 % on a busy one.
+# Section 1 showed a far larger speed-up. Measured fairly, B was 6 to 9 % faster on a quiet machine in runs for this lesson, and up to 12 % on a busy one.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### How sure is that?
@@ -391,7 +391,7 @@ for name in ("A again", "B: without notes"):
     )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first line is the control, because a function against itself must win about half of the rounds. (31 throws of a coin nearly always show 10 to 21 heads. The test treats the rounds as independent.) If the number printed for B is small and the one for *A again* is not, then chance is a poor explanation, and B is faster on your machine. How small must it be? Many fields take 5 % as the limit ([[baseline]] comes back to it). Choose yours before the run. In the run on this page B won 22 of the 31 rounds, and the number is 2.9 %. If the number is above your limit, you cannot claim a difference from this run: quiet the machine, or measure afresh with more rounds, and decide beforehand how many. (To add rounds until the number is small gives luck many chances.)
+# The first line is the control, because a function against itself must win about half of the rounds. (31 throws of a coin nearly always show 10 to 21 heads. The test treats the rounds as independent.) If the number printed for B is small and the one for *A again* is not, then chance is a poor explanation, and B is faster on your machine. How small must it be? Many fields take 5 % as the limit ([[baseline]] comes back to it). Choose yours before the run. In the run on this page B won 26 of the 31 rounds, and the number is 0.0192 %. If the number is above your limit, you cannot claim a difference from this run: quiet the machine, or measure afresh with more rounds, and decide beforehand how many. (To add rounds until the number is small gives luck many chances.)
 #
 # The sign test tells you *that* there is a difference, and not *why*, nor whether it is large enough to matter to anybody. And the verdict holds for what you measured: this network, one thread, this machine. Why should it change with the input? Suppose that the notes cost 0.03 ms a call, however many photographs come in. With one photograph a call takes 0.52 ms with them and 0.49 without: 1.06 times. If a hundred photographs take 30 ms without notes, the same 0.03 ms make 30.03, and the speed-up is 1.001. So name the input beside the ratio.
 #
@@ -416,7 +416,7 @@ for name in ("A again", "B: without notes"):
 # product takes half, and the network gains little or even loses, **C** both take as long as before. And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* "Two workers in place of one. When is the job done, and what does the payroll say?" Vote; expect A. Show the bars. Product: 0.59 of the wall time on this page, for a slightly larger payroll (1.14). Small network: the answer comes no sooner, at 1.06 times the wall time, and the payroll is 2.08 times as large. (Other runs: from hardly any gain on the wall and twice the payroll to 1.67 and 3.25 times.)
+# *For the lecturer, 3.5 min.* "Two workers in place of one. When is the job done, and what does the payroll say?" Vote; expect A. Show the bars. Product: 0.66 of the wall time on this page, for a somewhat larger payroll (1.30). Small network: the answer comes hardly sooner, at 0.91 of the wall time, and the payroll is 1.80 times as large. (Other runs: from hardly any gain on the wall and twice the payroll to 1.67 and 3.25 times.)
 # "Why does a worker who has nothing to do cost anything?" It waits awake: it asks again and again whether there is work, and that counts as busy.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -445,11 +445,11 @@ two_over_one = show.two_threads_over_one(wall_and_cpu)
 show.threads(two_over_one)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **On a quiet machine the large product is done in half to two thirds of the wall time (nearest to B), for about the same CPU time. The small network takes about twice the CPU time or more, and gains little time or even takes longer.**
+# **On a quiet machine the large product is done in half to two thirds of the wall time (nearest to B), for somewhat more CPU time. The small network takes about twice the CPU time or more, and gains little time or even takes longer.**
 #
 # <!-- page -->
 #
-# Why does a thread that has nothing to do cost CPU time? It can wait *actively*: it asks again and again whether there is work, so that it can begin at once. To the system such a thread is busy, so CPU time counts its waiting like work. If both threads are busy all the time, the CPU time is twice the wall time. (With one thread the two are nearly equal.) In the run on this page this nearly holds for both jobs: 2 · 0.59 = 1.18 for a measured 1.14, and 2 · 1.06 = 2.12 for 2.08. The product's wall time fell, so there the second thread did its share. The network's did not, so there it probably waited most of the time for its next, tiny piece. (*Deeper* has a test on a busy machine.)
+# Why does a thread that has nothing to do cost CPU time? It can wait *actively*: it asks again and again whether there is work, so that it can begin at once. To the system such a thread is busy, so CPU time counts its waiting like work. If both threads are busy all the time, the CPU time is twice the wall time. (With one thread the two are nearly equal.) In the run on this page this nearly holds for both jobs: 2 · 0.66 = 1.32 for a measured 1.30, and 2 · 0.91 = 1.82 for 1.80. The product's wall time fell much, so there the second thread did its share. The network's hardly fell, so there it probably waited most of the time for its next, tiny piece. (*Deeper* has a test on a busy machine.)
 #
 # So a time without its number of threads says little. In this course times are measured with **one thread** unless the text says otherwise; training uses all physical cores.
 
@@ -608,7 +608,7 @@ def flawed_lines_solution():
 #
 # ### Why were some of the 300 calls faster?
 #
-# In the run on this page a few calls of section 4 take up to 23 % less time than the typical one, and most of them come in one short spell near the end. As nothing makes the work itself shorter, something probably slowed *most* of the calls, perhaps a neighbour on the same rented processor, and paused for this spell. (A machine that you share with nobody, at a fixed clock rate, would tell.) So the typical call is typical of a state of the machine, and not of the work alone.
+# In the run on this page many of the first and of the last calls of section 4 take less time than the typical one, down to 0.91 of it, and hardly any call in the middle does. As nothing makes the work itself shorter, something probably slowed the calls *in the middle*, which are about half of all, perhaps a neighbour on the same rented processor. (A machine that you share with nobody, at a fixed clock rate, would tell.) So the typical call is typical of a state of the machine, and not of the work alone.
 #
 # ### How sure is the ratio itself?
 #
@@ -686,7 +686,7 @@ print(f"on {device.type}: the call came back after {si(returned, 's')}, the resu
 show.queue()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# On a CPU the call comes back with its result, so the two times are nearly the same there. The published copy of this lesson ran on a CPU, so the drawing is a scheme. With a GPU the printed line says by how much you would be wrong.
+# On a CPU the call comes back with its result, and nothing is left to wait for. So the two times are nearly the same there, unless something disturbs the program just between the two looks at the clock: in the run on this page the second look came at 24.3 ms, some milliseconds after the first. The published copy of this lesson ran on a CPU, so the drawing is a scheme. With a GPU the printed line says by how much you would be wrong.
 #
 # ### Why was the call after a rest slow?
 #
@@ -719,7 +719,7 @@ typical = show.after_each(befores, lambda: seconds(lambda: net(photo)), turns=9)
 Table(["just before", "one call"], [[name, f"{s / typical['its own calls']:.2f}×"] for name, s in typical.items()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the run on this page the call after a loop takes 1.94 times as long as usual, and the call after a rest 2.36 times. So most of the extra time comes without any rest of the processor. Nor does the loop itself fill the caches, because it needs hardly any memory: in a trial a loop of a thousandth of a second cost only 5 to 7 %, and one of a hundredth about 70 %. What counts is how much time passes, probably because other programs, on a rented machine also those of its neighbours, use the caches meanwhile. After one call of *another* network most of the extra time is gone (in the run on this page 1.35 remains of 2.36). The two networks share the
+# In the run on this page the call after a loop takes 1.92 times as long as usual, and the call after a rest 2.27 times. So most of the extra time comes without any rest of the processor. Nor does the loop itself fill the caches, because it needs hardly any memory: in a trial a loop of a thousandth of a second cost only 5 to 7 %, and one of a hundredth about 70 %. What counts is how much time passes, probably because other programs, on a rented machine also those of its neighbours, use the caches meanwhile. After one call of *another* network most of the extra time is gone (in the run on this page 1.34 remains of 2.27). The two networks share the
 # program but not the weights. So what had to be fetched again was mostly what they share, probably the program.
 #
 # ### A thread that waits awake

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will prune one layer with PyTorch, know every tensor that this adds, and measure what a cut costs.
-#     seconds: 30
+#     seconds: 25
 #     needs: [measuring, energy]
 #     goals:
 #       - Prune a tensor by hand and with PyTorch, and predict what the module holds afterwards.

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will train, copy, save and share a pruned module without losing its masks or its zeros.
-#     seconds: 20
+#     seconds: 15
 #     needs: [measuring, prune_module]
 #     goals:
 #       - Count what is left after several rounds of pruning.

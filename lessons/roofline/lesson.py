@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will be able to say of a layer whether memory or arithmetic holds it back, and what then makes it faster.
-#     seconds: 35
+#     seconds: 40
 #     needs: [energy]
 #     goals:
 #       - Work out, from the time that its arithmetic needs and the time that its memory needs, which of the two holds a layer back.
@@ -74,7 +74,7 @@ sixteen_to_one = timing.compare(jobs, device=device)
 show.sixteen_times(sixteen_to_one)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The time grows much less than the work: in the run on this page, 16 inputs take three to four times as long as one, which is nearest to C.** So with one input the processor did far less arithmetic in a second than it did with 16.
+# **The time grows much less than the work: in the run on this page, 16 inputs take 2.5 times as long as one, and in others three to four times (C).** So with one input the processor did far less arithmetic in a second than it did with 16.
 #
 # <!-- page -->
 #
@@ -157,7 +157,7 @@ print(f"peak {si(peak, 'FLOP/s')} ÷ bandwidth {si(bandwidth, 'B/s')} = ridge {r
 show.roof(peak, bandwidth)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **In the run on this page the ridge lies between 1 and 20 operations a byte (B): the machine can do about twelve operations in the time in which one byte arrives.** The line above says where it lies on yours.
+# **In the run on this page the ridge lies between 1 and 20 operations a byte (B): the machine can do about eleven operations in the time in which one byte arrives.** The line above says where it lies on yours.
 #
 # <!-- page -->
 #
@@ -173,7 +173,7 @@ show.roof(peak, bandwidth)
 # **Predict.** Which of the two predicted times is the measured one near, and why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* First let the room say how far apart the two are: the ridge over the intensity. With a ridge of 12 that is 12 / 0.5 = 24; check it against the printed times. "What would have refuted us?" A measured time near the first number, or far above both.
+# *For the lecturer, 2 min.* First let the room say how far apart the two are: the ridge over the intensity. With a ridge of 11 that is 11 / 0.5 = 22; check it against the printed times. "What would have refuted us?" A measured time near the first number, or far above both.
 
 # %% slideshow={"slide_type": "fragment"}
 arithmetic_ms = 2 * width**2 / peak * 1e3
@@ -186,9 +186,9 @@ print(f"measured   {seconds[1] * 1e3:.2f} ms for one input")
 #
 # <!-- page -->
 #
-# The two predicted times differ by a factor of ridge / intensity. With a ridge of 12 that is 12 / 0.5 = 24: while one byte arrives, the machine could do 12 operations, but for each byte the layer needs only half an operation. A measured time near that of the arithmetic, or far above both, would have refuted the guess. It has passed this test. Arithmetic alone would explain only a small part of the time; reading the weights at the measured bandwidth explains all of it. That does not prove that the processor waited for all that time, because the memory time is calculated, not observed. Under *Deeper* the same routine reads its weights from a cache; it then still needs about half of the time.
+# The two predicted times differ by a factor of ridge / intensity. With a ridge of 11 that is 11 / 0.5 = 22: while one byte arrives, the machine could do 11 operations, but for each byte the layer needs only half an operation. A measured time near that of the arithmetic, or far above both, would have refuted the guess. It has passed this test. Arithmetic alone would explain only a small part of the time; reading the weights at the measured bandwidth explains all of it. That does not prove that the processor waited for all that time, because the memory time is calculated, not observed. Under *Deeper* the same routine reads its weights from a cache; it then still needs a third to half of the time.
 #
-# Two things to know about these numbers. *Peak* is what one product of matrices reaches in PyTorch, and *bandwidth* what one dot product reads, both with one thread; neither is the chip's own limit, and another library may come closer ([[choosing]] tries). The measured time can even lie a little below that of the memory, as in the run on this page, because the layer may read its weights faster than our dot product reads.
+# *Peak* is what one product of matrices reaches in PyTorch, and *bandwidth* what one dot product reads, both with one thread; neither is the chip's own limit, and another library may come closer ([[choosing]] tries). The measured time can even lie a little below that of the memory, as in the run on this page, because the layer may read its weights faster than our dot product reads.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. What does a larger batch change?
@@ -218,11 +218,11 @@ share = {batch: s / min(peak, intensity(batch) * bandwidth) for batch, s in spee
 show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[b]) for b in inputs}, width)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **In fp32 the layer lies to the right of the ridge once the batch is larger than about twice the ridge: with a ridge of 12, from about 24 inputs on.**
+# **In fp32 the layer lies to the right of the ridge once the batch is larger than about twice the ridge: with a ridge of 11, from about 22 inputs on.**
 #
 # <!-- page -->
 #
-# Batch 1 nearly reaches its roof, the slope. Batch 16 lies left of the ridge as well, but far below the slope. 64 and 256 lie right of the ridge. Each larger batch does more operations in a second, and the largest is near the flat part.
+# Batch 1 reaches its roof, the slope. Batch 16 lies left of the ridge as well, but far below the slope. 64 and 256 lie right of the ridge. Each larger batch does more operations in a second, and the largest is near the flat part.
 #
 # For a small batch the weights are nearly all that moves: $n^2$ = 16.8 million weights against 2 $n$ = 8,192 inputs and outputs for each member. Leave those out, and the formula becomes $2 B n^2 / (4 n^2) = B / 2$. In words: each weight takes 4 bytes and serves $B$ inputs with two operations each. So batch 1 has an intensity of 0.5, batch 16 of about 8.
 #
@@ -242,7 +242,7 @@ show.batches_under_the_roof(peak, bandwidth, {b: (intensity(b), speed[b], share[
 # **Predict.** Which of these could make a batch take *milliseconds* more than its roof allows, and even more than the sum of its two times: **A** memory and arithmetic do not overlap, **B** the call itself takes a few microseconds, **C** the way in which the library goes through the numbers? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Strike out one after the other. A: then the time is the sum, and no more. B: microseconds, where the table has milliseconds. In a control another library with weights arranged beforehand took less time for 16 inputs (*Deeper*; on this page 9.6 of 12.7 ms, on an AMD processor half): so C is one cause.
+# *For the lecturer, 2 min.* Strike out one after the other. A: then the time is the sum, and no more. B: microseconds, where the table has milliseconds. In a control another library with weights arranged beforehand took less time for 16 inputs (*Deeper*; on this page 10.0 ms in place of 13.2, on an AMD processor half): so C is one cause.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts the two times of each batch beside the measured one.
@@ -253,7 +253,7 @@ show.shares_table(seconds, {batch: intensity(batch) for batch in inputs}, bandwi
 #
 # <!-- page -->
 #
-# In the run on this page 16 inputs take nearly a third longer than their arithmetic and their memory one after the other. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what. So why did 16 inputs take longer than one in section 1? With a ridge of 12 the roof allows them the time of one input, since their intensity, 8, still lies left of it. It explains nothing of what they took beyond that.
+# In the run on this page 16 inputs take over a quarter longer than their arithmetic and their memory one after the other. If memory and arithmetic did not overlap at all (A), the time would be their sum, but not more. And the call itself (B) takes a few microseconds, whatever the weights and the batch, because some work is done before any arithmetic begins. Something else must take the rest, and the roofline cannot say what. So why did 16 inputs take longer than one in section 1? With a ridge of 11 the roof allows them the time of one input, since their intensity, 8, still lies left of it. It explains nothing of what they took beyond that.
 #
 # One candidate is the library: for large matrices it has a routine that keeps parts of them in the caches, for a single input another one, and for a few inputs neither may fit well. *Deeper* tests this with a second library. So a roofline answers one question: what is the least time? Where a layer stays far below the roof, it raises another: what takes the rest?
 #
@@ -310,7 +310,7 @@ read = show.again_or_in_turn(taken)
 # **Predict.** With **one** input, how many times as fast as fp32 can int8 and bf16 be, by the roofline? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; wanted: 4 and 2. Then the table. int8 comes near its four, 3.7. "Why does bf16 gain nothing, with half the bytes?" Then it does not wait for them: probably it turns every weight into fp32 before it multiplies, and this processor shows no instructions for bf16.
+# *For the lecturer, 3 min.* Vote; wanted: 4 and 2. Then the table. int8 comes near its four, 3.6. "Why does bf16 gain nothing, with half the bytes?" Then it does not wait for them: probably it turns every weight into fp32 before it multiplies, and this processor shows no instructions for bf16.
 # On a processor that has them the row without oneDNN gained 2.2 and the one with it hardly anything: same bytes, same processor, so it is the routine. On another machine int8 may gain more than four, where fp32 does not reach its own roof.
 
 # %% slideshow={"slide_type": "skip"}
@@ -323,7 +323,7 @@ gains = show.gains_of_fewer_bits(fewer)
 show.gains_table(gains, 1, device)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **A quarter of the bytes allows four times the speed, and half the bytes twice the speed. In the run on this page int8 gains nearly four times, and bf16 hardly anything.**
+# **A quarter of the bytes allows four times the speed, and half the bytes twice the speed. In the run on this page int8 gains 3.58 times, and bf16 hardly anything.**
 #
 # <!-- page -->
 #
@@ -512,7 +512,7 @@ show.growing_working_set(long, 4 * width**2, device)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Where the working set outgrows a cache, the numbers have to come from the next cache or from memory, which is farther away and slower. So a curve falls where a cache no longer holds the set. Where the line of the layer falls as well, the layer was waiting for whatever delivers its weights. Where it lies on the line of the sum, the layer reads its weights as fast as a function that does little but read. (At the far left the call itself counts, which takes a few microseconds.) A line that is flat from the left to the right says nothing about memory, because then the function itself sets the pace, and not what it reads from.
 #
-# Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much in between was probably disturbed by another program. If the layer's line falls no more to the right of the black line, and no reported cache is larger than 537 MB, our layer probably comes from memory. Where it still falls there, as in the run on this page (from 18 to 13 billion bytes a second), a part of the 67 MB probably stays in a cache. Section 5 hardly saw this part. The speed of a memory that other programs share changes from minute to minute, and that may be the reason. And where only the line of the *sum* falls to the right of the black line, a part of 67 MB does stay in a cache, but the layer does not gain from it.
+# Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much in between was probably disturbed by another program. If the layer's line falls no more to the right of the black line, as in the run on this page (12 billion bytes a second at 67 MB and at 537 MB), and no reported cache is larger than 537 MB, our layer probably comes from memory. Where it still falls there, a part of the 67 MB probably stays in a cache. (In an earlier run on a processor of the same kind it fell from 18 to 13. Section 5 hardly saw this part. The speed of a memory that other programs share changes from minute to minute, and that may be the reason.) And where only the line of the *sum* falls to the right of the black line, a part of 67 MB does stay in a cache, but the layer does not gain from it.
 #
 # ### And in joules?
 #

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will turn a trained CNN into one that computes in int8 from end to end, and know each step's reason.
-#     seconds: 65
+#     seconds: 55
 #     needs: [measuring, energy, integers, observers]
 #     goals:
 #       - Repair the well-known three-line recipe, reading each error and each warning.
@@ -620,7 +620,7 @@ show.price_and_gain(of_all, files, speed)
 #
 # Biases stay in fp32, and so do the names of the entries. A scale and a zero point for each channel come on top. In a small network they count: the file is about 3.6 times smaller, and torchvision's ResNet-18 comes to 3.97.
 #
-# The speed is a ratio over *eager* fp32, on one thread of the machine of this page. Why is the gain larger for 64 images than for one? Divide within a column of times: in the run on this page 64 images take int8 some 15 times as long as one, and not 64 times. So most of the time of one image is a fixed price, probably that of the calls ([[dynamic]]).
+# The speed is a ratio over *eager* fp32, on one thread of the machine of this page. Why is the gain larger for 64 images than for one? Divide within a column of times: in our runs 64 images took int8 10 to 15 times as long as one, and not 64 times. So most of the time of one image is a fixed price, probably that of the calls ([[dynamic]]).
 #
 # When does static int8 not pay? If the inputs have a range that nobody knows beforehand, or if large linear layers see few rows, dynamic quantization is simpler, because it needs no calibration. On a processor without fast int8 instructions, or with an engine for another one (`qnnpack` is made for ARM), int8 may be slower than float ([[depthwise]] compares the engines). And eager fp32 is not the best fp32 there is, so [[choosing]] divides by a better one.
 
@@ -931,11 +931,11 @@ show.error_after_each(after)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### How many times as fast can it be?
 #
-# Where a layer waits for its bytes, a quarter of them allows four times the speed ([[roofline]]). Where it waits for its arithmetic, the instructions count. On a processor with VNNI, like that of this page, one instruction multiplies and adds four times as many numbers of 8 bits as one for fp32 does; without VNNI the factor is smaller. In the last comparison of section 5, which has the fused networks, 64 images gain 4.62 times over eager fp32. Part of that is the fusion, which fp32 can have as well: over fused fp32 it is 4.62 / 1.13, about 4.1. (That is about the factor of the instruction, but it does not show that the instruction is the reason: our fp32 is eager, and a better one leaves less to gain, [[choosing]].)
+# Where a layer waits for its bytes, a quarter of them allows four times the speed ([[roofline]]). Where it waits for its arithmetic, the instructions count. On a processor with VNNI, like that of this page, one instruction multiplies and adds four times as many numbers of 8 bits as one for fp32 does; without VNNI the factor is smaller. In the last comparison of section 5, which has the fused networks, 64 images gain 4.78 times over eager fp32. Part of that is the fusion, which fp32 can have as well: over fused fp32 it is 4.78 / 1.22, about 3.9. (That is about the factor of the instruction, but it does not show that the instruction is the reason: our fp32 is eager, and a better one leaves less to gain, [[choosing]].)
 #
-# With one image the gain is 2.25, because some steps do not become cheaper: the call of each module costs the same, and int8 has work that float does not have, to round the image at the first stub and each result behind its sum.
+# With one image the gain is 2.15, because some steps do not become cheaper: the call of each module costs the same, and int8 has work that float does not have, to round the image at the first stub and each result behind its sum.
 #
-# **By hand.** Suppose that a float network takes 40 ms, that int8 shortens three quarters of this time to a fourth, and that the rest stays. Then 30 / 4 + 10 = 17.5 ms are left, and the gain is only 40 / 17.5 = 2.3. A part that does not depend on the number of images can be found from two timings. Let one image take 0.4 ms and 64 images 5.7 ms. The 63 images more take 5.3 ms, which is 0.084 ms for each. So about 0.3 of the 0.4 ms of one image do not depend on how many there are. Which of these steps takes how much in this network was not measured.
+# **By hand.** Suppose that a float network takes 40 ms, that int8 shortens three quarters of this time to a fourth, and that the rest stays. Then 30 / 4 + 10 = 17.5 ms are left, and the gain is only 40 / 17.5 = 2.3. A part that does not depend on the number of images can be found from two timings. Let one image take 0.4 ms and 64 images 3.5 ms. The 63 images more take 3.1 ms, which is 0.05 ms for each. So about 0.35 of the 0.4 ms of one image do not depend on how many there are. Which of these steps takes how much in this network was not measured.
 #
 # ### To use the file later
 #

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will make a trained network really smaller and faster, and measure what it cost.
-#     seconds: 55
+#     seconds: 40
 #     needs: [measuring, prune_module]
 #     goals:
 #       - Say what dim and n mean in structured pruning, and why a mask over channels saves nothing.
@@ -124,7 +124,7 @@ show.surprise(networks, batch_speed)
 #
 # The reason is that of [[prune_module]]: the mask is a second tensor of the same size, and after `remove` a zero still takes four bytes and a multiplication, like any number. (The speeds of *masked* and *mask removed* are not exactly 1, probably because of the clock, or for the first of them because of the product with the mask.)
 #
-# The cut networks have fewer numbers, fewer products, and a shorter time. Notice that the two of them have the same size and speed: *how many* channels are cut decides about bytes and time, and *which* ones are cut can only decide about accuracy. Does it? Sections 5 and 6 will tell.
+# The cut networks have fewer numbers, fewer products, and a shorter time. Notice that the two of them have the same shape, and so the same bytes and the same products (their speeds differ somewhat, probably because of the clock): *how many* channels are cut decides about bytes and time, and *which* ones are cut can only decide about accuracy. Does it? Sections 5 and 6 will tell.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. Weights, channels, heads, layers
@@ -311,7 +311,7 @@ show.differences({"weights masked": weights_only, "weights and biases masked": e
 # **Predict.** Which of them give an error, and which a wrong network in silence?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room say for each mistake "error" or "silent". Before the click ask: "Which test of yours would catch a silent one?" The comparison with the masked network. Click. The first two rows are right networks: channels by norm, and by chance, in five draws. The draws differ by tens of points, and the best comes close to the norm or passes it, so do not praise the norm for the first row.
+# *For the lecturer, 2 min.* Let the room say for each mistake "error" or "silent". Before the click ask: "Which test of yours would catch a silent one?" The comparison with the masked network. Click. The first two rows are right networks: channels by norm, and by chance, in five draws. The draws differ by tens of points, and the best comes within a few points of the norm. Do not praise the norm for that: in six other trainings it was better than two thirds of the draws, and once worse than 17 of 20.
 # Let the room read the two errors aloud and say which layer each means: the one that *reads* the cut one. The last row runs, and is the dangerous one: 200 columns are 200 columns. (Right is that column k belongs to channel k // 25, since each map lies side by side.)
 
 # %% slideshow={"slide_type": "skip"}
@@ -342,7 +342,7 @@ show.forgotten(forgot, digits_right, by_chance=drawn)
 #
 # A layer that *reads* the cut one notices a wrong number of channels, because the shapes do not fit. Nothing can notice a wrong *order*: 200 columns are 200 columns. (The 25 pixels of a map lie side by side, so column k belongs to channel k // 25, and not k % 16.) So compare a cut network with the masked one *before* you train on. Training would repair a part of the damage and hide the mistake.
 #
-# Look at the first two rows as well. Nothing was forgotten in either of them, and nothing was trained. In the first the strongest channels are kept. In the second the channels are drawn by chance, as many of each layer, five times. The first row alone would let you believe that the norm had found the channels that matter. The second says how much of that to believe: the draws differ by tens of points, and the best of them come close to the norm or pass it. For this lesson we trained LeNet six times, outside this page (two epochs of 10,000 images), and made 20 draws for each training. The norm was better than two thirds of the draws. In one training it was better than all 20, and in another it was worse than 17 of them. So straight after the cut the norm is a little better than an average draw in LeNet, and you cannot rely on it for the LeNet that you have. Sections 5 and 6 ask the same of SmallResNet.
+# Look at the first two rows as well. Nothing was forgotten in either of them, and nothing was trained. In the first the strongest channels are kept. In the second the channels are drawn by chance, as many of each layer, five times. The first row alone would let you believe that the norm had found the channels that matter. The second says how much of that to believe: the draws differ by tens of points. All five are below the norm here, and the best comes within a few points of it. But this is one LeNet. For this lesson we trained LeNet six times, outside this page (two epochs of 10,000 images), and made 20 draws for each training. The norm was better than two thirds of the draws. In one training it was better than all 20, and in another it was worse than 17 of them. So straight after the cut the norm is a little better than an average draw in LeNet, and you cannot rely on it for the LeNet that you have. Sections 5 and 6 ask the same of SmallResNet.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. What hangs together
@@ -613,7 +613,7 @@ def what_earned_it_solution(right):
 # **Predict.** Put the four in order. Where is the largest gap?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Let two people defend different orders. The answer is never cut, by norm, by chance, new weights, and the largest gap is the last. After the table, first the new weights: "The start is real." Let somebody work out the share from the table, as on the card: it is above 0.8, so "start". Then by norm against by chance: about a point, with draws that differ by as much. "So is the norm blind?" No: the channels of least norm, run outside the page, ended five points below. Last, never cut: not beaten. Ask: "When would you still cut a trained network?" When it is
+# *For the lecturer, 4 min.* Let two people defend different orders. The answer is never cut, by norm, by chance, new weights, and the largest gap is the last. After the table, first the new weights: "The start is real." Let somebody work out the share from the table, as on the card: it is above 0.8, so "start". Then by norm against by chance: about a point, with draws that differ by nearly as much. "So is the norm blind?" No: the channels of least norm, run outside the page, ended five points below. Last, never cut: not beaten. Ask: "When would you still cut a trained network?" When it is
 # there, and a full training is not to be had; or when you want to try several shapes.
 
 # %% slideshow={"slide_type": "skip"}

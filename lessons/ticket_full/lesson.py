@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will say whether a ticket is better than a network that is done, what it saves and costs, and what is contested.
-#     seconds: 50
+#     seconds: 45
 #     needs: [measuring, baseline, energy, prune_module, prune_model, zero_worth, ticket]
 #     goals:
 #       - Compare two trainings by a rule that is the same for both, and name the comparison that is not.

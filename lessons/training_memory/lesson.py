@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will say what fills the memory during a step of training, when it is full, and which change makes it fit.
-#     seconds: 30
+#     seconds: 25
 #     needs: [baseline]
 #     goals:
 #       - Count weights, gradients, optimizer states and saved activations of a network, by hand and in PyTorch.

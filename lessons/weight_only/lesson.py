@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will store the weights of a language model in four bits or fewer, count every byte, and say when that makes the model faster and when it does not.
-#     seconds: 45
+#     seconds: 40
 #     needs: [roofline, integers, torchao, decoding]
 #     goals:
 #       - Say why a model that writes gains from fewer bytes of weights, and when it does not.
@@ -369,7 +369,7 @@ show.formats_table(FOUR, four_bits)
 # **Predict.** With *one* input: is the packed layer faster than float32 when a kernel unpacks its codes? Is it when all are unpacked first? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote twice, once for each way. Let the room count the bytes of *unpacked first*: 10 read, 34 written, 34 read, so 78 MB, more than the 67 of float32; and the steps between write more. After the table: "Why is the kernel not six times as fast?" It reads a sixth of the bytes, but it has to turn codes into floats; probably this takes much of its time now. bfloat16 warns of the same: half of the bytes, and hardly faster (1.03 in the run on this page). Then ask: "And with 64 inputs?" The weights are read once for all 64, so there is 64 times as much arithmetic for the same bytes. In the last column the kernel is behind float32, 0.68 in the run on this page. (On an AMD EPYC the kernel had 1.8 with one input and 0.88 with 64.) The next slide draws all of this.
+# *For the lecturer, 3 min.* Vote twice, once for each way. Let the room count the bytes of *unpacked first*: 10 read, 34 written, 34 read, so 78 MB, more than the 67 of float32; and the steps between write more. After the table: "Why is the kernel not six times as fast?" It reads a sixth of the bytes, but it has to turn codes into floats; probably this takes much of the difference. bfloat16 warns of the same: half of the bytes, and only a little faster (1.13 in the run on this page). Then ask: "And with 64 inputs?" The weights are read once for all 64, so there is 64 times as much arithmetic for the same bytes. In the last column the kernel is behind float32, 0.70 in the run on this page. (On an AMD EPYC the kernel had 1.8 with one input and 0.88 with 64.) The next slide draws all of this.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Times one layer in float and packed, with one input and with 64.
@@ -386,9 +386,9 @@ show.race_table(layer, races)
 #
 # The two rows of 4 bits read the same packed bytes from memory, so the difference between them comes from *where* and *how* the codes become floats. Is it the writing, or the arithmetic of unpacking? In a trial on another processor, an AMD EPYC, we copied the bfloat16 matrix into new memory and did nothing else. That alone took about eight times as long as the whole product in float32, and each of the four steps of unpacking (take the codes apart, make them bfloat16, subtract 8, multiply by the scale) took nearly as long as such a copy. So what costs so much is writing large new matrices. Their bytes alone do not explain it, because they are only some four times those of the float32 product. (Into memory already in use, the copy took a fifth of the time.)
 #
-# The kernel does not win as much as the bytes promise. It reads about a sixth of the bytes of float32, and in the run on this page it is three times as fast. In the same trial, merely adding up the float32 weights took as long as the product with them, so there the reading decides in float32. If it does so here as well, the packed bytes could be read in about half of the kernel's time. Turning the codes into floats probably takes much of the rest (a kernel that only reads the packed bytes would test it). bfloat16 is a warning of the same kind: it reads half of the bytes, and in the run on this page it is only a tenth faster than float32. The bytes give an upper limit for the speed; they do not say that a product reaches it. Other processors, more threads and other kernels give other numbers.
+# The kernel does not win as much as the bytes promise. It reads about a sixth of the bytes of float32, and in the run on this page it is 4.50 times as fast. In the same trial, merely adding up the float32 weights took as long as the product with them, so there the reading decides in float32. If it does so here as well, the packed bytes could be read in about seven tenths of the kernel's time. Turning the codes into floats probably takes much of the rest (a kernel that only reads the packed bytes would test it). bfloat16 is a warning of the same kind: it reads half of the bytes, and in the run on this page it is only 1.13 times as fast as float32. The bytes give an upper limit for the speed; they do not say that a product reaches it. Other processors, more threads and other kernels give other numbers.
 #
-# With 64 inputs float32 and the kernel each read their weights once for all inputs. Now the kernel is slower than float32: it is 0.68 times as fast in the run on this page. Compare the kernel's two columns: what fewer bytes are worth depends on the number of inputs, and on how well each of the two does its arithmetic.
+# With 64 inputs float32 and the kernel each read their weights once for all inputs. Now the kernel is slower than float32: it is 0.70 times as fast in the run on this page. Compare the kernel's two columns: what fewer bytes are worth depends on the number of inputs, and on how well each of the two does its arithmetic.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Under the roof
