@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will audit a model, and prove which of its parts run in int8, which stayed float, and what that costs.
-#     seconds: 45
+#     seconds: 35
 #     needs: [measuring, energy, integers, dynamic]
 #     goals:
 #       - Write an audit that watches which operators a model calls, and say which modules run in int8 and which stayed float.
@@ -580,7 +580,7 @@ show.operators_table(started)
 # **Predict.** At 128 units, is int8 slower than the *loop* in fp32? And why, or why not?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Show the frame of 128 units. Ask which two bars may be compared if only the product shall differ (the two loops, fp32 and int8). Then the other two frames, 64 and 1,024 units: the same question for each. At 64 units int8 clearly beats the loop; draw the conclusion there. At 128 units a median of the same rounds turns the order of the bars (the scorecard, 1.10): ask which of the two a single lucky sample can change. (The least time.)
+# *For the lecturer, 3.5 min.* Show the frame of 128 units. Ask which two bars may be compared if only the product shall differ (the two loops, fp32 and int8). Then the other two frames, 64 and 1,024 units: the same question for each. At 128 units int8 beats the loop by the least times, and by the median of the same rounds as well (the scorecard, 1.27): draw the conclusion there. At 64 units the two loops lie close together. In an earlier run the least times and the median contradicted each other at 128 units (*Deeper*): ask which of the two a single lucky sample can change. (The least time.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What we need is a **control**: a third way that differs from one side in one thing only. We switch oneDNN off for the fp32 LSTM. Then PyTorch should run it as a loop, with the same steps and the same operators for the gates as int8. (A switch is a call that returns without a word, so we audit the control as well, below the figure.) Now fp32 and its loop differ in the routine alone (which brings a product of its own), and the loop and int8 in the product alone, with everything that belongs to it: its bits, its library, search and rounding of the input, and the operators that it takes to start it.
@@ -599,13 +599,13 @@ loops = timing.Comparison({way: lstm_times[128].samples[way] for way in ("fp32 l
 show.lstm_bars(lstm_times)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **At 128 units int8 is slower than the loop by the least times in the run on this page, and faster in the median. By both it loses to the fused routine.**
+# **No: at 128 units int8 is faster than the loop in the run on this page, but both loops lose to the fused routine.**
 #
 # <!-- page -->
 #
-# At 64 units the picture is clear. The loop takes 3.26 times as long as the routine, and int8 2.09 times. So it is not the int8 product that makes this narrow LSTM slow. It is the good routine on the other side.
+# The loop takes 2.09 times as long as the routine, and int8 1.68 times. So it is not the int8 product that makes this narrow LSTM slow. It is the good routine on the other side. The bars show the least times; in the median of the ten rounds int8 is faster than the loop, too (1.27 times, see the scorecard). In an earlier run the two readings contradicted each other, and *Deeper* says how they can.
 #
-# At 128 units the bars show the least times, 1.27 for the loop and 1.72 for int8. But in the median of the ten rounds int8 is 1.10 times as fast as the loop (see the scorecard). So this run does not decide whether the int8 product loses time at 128 units. *Deeper* says how the two can disagree.
+# At 64 units the two loops lie close together, 2.71 and 2.60, so there the product hardly counts in this run. In the earlier one int8 was clearly the faster of the two.
 #
 # At 1,024 units int8 beats both by far, since there the product is nearly all of the time, and reading a quarter of the bytes counts ([[dynamic]]).
 #
@@ -617,7 +617,7 @@ for way, ops in {**started, "fp32 loop": show.operators_of(ways["fp32 loop"])}.i
     print(f"{way}: {ops.total():,} operators, {sum(ops[op] for op in gates)} of them for the gates")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# It is a control, because for its gates the loop starts as many operators as int8 does, and fp32 by its routine starts none. Altogether the loop starts even *more* than int8, because the product of fp32 is started by several operators (`linear`, `t`, `addmm` and others), and that of int8 is compiled into its LSTM, where the profiler lists none. So where int8 wins against the loop, as at 64 units, this need not come from its bits alone.
+# It is a control, because for its gates the loop starts as many operators as int8 does, and fp32 by its routine starts none. Altogether the loop starts even *more* than int8, because the product of fp32 is started by several operators (`linear`, `t`, `addmm` and others), and that of int8 is compiled into its LSTM, where the profiler lists none. So where int8 wins against the loop, as at 128 units, this need not come from its bits alone.
 #
 # And the remedy? The next cell measures whether it helps, against int8 everywhere and against no int8 at all.
 
@@ -714,11 +714,11 @@ def why_slower_solution(ms):
 show.why_table(lstm_times)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The rule says "routine" at 64 units, "both" at 128, where int8 is slower than fp32, too, and "not slower" at 1,024, in the run on this page.**
+# **The rule says "routine" at 64 and at 128 units, and "not slower" at 1,024, in the run on this page.**
 #
 # <!-- page -->
 #
-# At 64 units the share is far above 1: the loop alone would cost more than the whole gap, and int8's product wins a part of it back. At 128 units the share is 0.38. Do not build on this answer, because it depends on the least time of the loop, which the median contradicts (section 5). The second column shows what the fused routine is worth to fp32; at 1,024 units it is worth nothing here.
+# At 128 units the share is far above 1: the loop alone would cost more than the whole gap, and int8's product wins a part of it back. At 64 units it is about 1, so the loop alone explains the gap. Do not build on the answer at 128 units: an earlier run gave a share of 0.38 there, which is "both" (*Deeper* says why). The second column shows what the fused routine is worth to fp32; at 1,024 units it is worth nothing here.
 #
 # What the experiment cannot say is *why* the routine is better. Fewer operators to start is the likely reason, since a loop starts hundreds of them for an image, as the counts say, but counting is not timing.
 
@@ -768,9 +768,9 @@ show.requests_table(zoo, audit, quantize_dynamic)
 #
 # ### When the least time and the median disagree
 #
-# At 128 units section 5 reads the same samples in two ways. The bars and the rule of Exercise 1 take the least time of each way. The scorecard divides the times within each round and takes the median of the ten rounds. By the first reading int8 is slower than the loop, and by the second it is faster. How can that be? The least time is that of a single sample. If the processor ran faster than usual for a few milliseconds while it timed the loop, the least time of the loop is too good, and the median hardly notices. This would also explain why the loop costs so much less at 128 units than at 64. We have not tested it.
+# At 128 units section 5 reads the same samples in two ways. The bars and the rule of Exercise 1 take the least time of each way. The scorecard divides the times within each round and takes the median of the ten rounds. In the run on this page both say that int8 is faster than the loop. In an earlier run on the same kind of processor they contradicted each other: the bars stood at 1.27 for the loop and 1.72 for int8, and in the median int8 was 1.10 times as fast as the loop. How can that be? The least time is that of a single sample. If the processor ran faster than usual for a few milliseconds while it timed the loop, the least time of the loop is too good, and the median hardly notices. This would also explain why the loop cost so much less at 128 units than at 64 in that run (3.26). We have not tested it.
 #
-# In an earlier run on another kind of processor the bars at 128 units stood at 2.60 and 1.90, so there int8 was faster than the loop by the least times, too. Then the share is above 1, and the rule said "routine" at both narrow widths. The rule assumes that nothing can make a run faster than it should be. A processor that changes its speed can. Run the cell of section 5 again when the machine has nothing else to do, and see whether your answer stays the same. Widths below 64 were not tried.
+# In a third run, on another kind of processor, the bars at 128 units stood at 2.60 and 1.90, and the rule said "routine" at both narrow widths, as on this page. The rule assumes that nothing can make a run faster than it should be. A processor that changes its speed can. Run the cell of section 5 again when the machine has nothing else to do, and see whether your answer stays the same. Widths below 64 were not tried.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### The rival: 16 bits in the file
@@ -829,7 +829,7 @@ packing = show.packing_ms(bert_int8)  # the control: packing alone
 show.loading_table(loading, packing)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The smallest file is not the fastest to load in the run on this page: it loads faster than fp32, and more slowly than the float16 file. The weights of the line are *packed* anew at each load, and the caption times the packing alone: it is most of the time *into the model*. From a slow disk or a network the column *reading* grows with the bytes, and then the small file wins.
+# The smallest file is not the fastest to load: in the run on this page it takes longer than either of the others. (In an earlier run, where reading took nearly all of the time of the fp32 file, int8 needed two thirds of that time, and was still behind float16.) The weights of the line are *packed* anew at each load, and the caption times the packing alone: it is most of the time *into the model*. From a slow disk or a network the column *reading* grows with the bytes, and then the small file wins.
 #
 # ### When does it not pay?
 #

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will be able to say what a language model computes and reads for each token that it writes, and make it less.
-#     seconds: 55
+#     seconds: 50
 #     needs: [measuring, roofline, integers, attention]
 #     goals:
 #       - Say what decoding without a cache computes twice, how a KV cache avoids it, and how many bytes the cache takes.
@@ -312,7 +312,7 @@ sooner, spread = show.median_ratio(race, ("without", 480), ("with", 480))
 show.cache_race(race, CONTEXTS, sooner)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With a cache the step is 9 times as fast in the run on this page, nearest to 10 (B) and far from 480 times, because something in a cached step does not shrink with the number of characters.**
+# **With a cache the step is 10 times as fast in the run on this page (B) and far from 480 times, because something in a cached step does not shrink with the number of characters.**
 #
 # <!-- page -->
 #
@@ -331,7 +331,7 @@ show.cache_race(race, CONTEXTS, sooner)
 # **Predict.** What takes most of a step, and why: **A** the products in both models, **B** the calls in both, **C** the calls in ours and the products in the wide one?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote, then the table, three rows only. First column: the calls; a model with 8 features makes the same calls on hardly any numbers. Second column: the products. Last row: as many multiplications with one small matrix, which stays in the processor, take about half of the time of the products. "Which of the two models is a model of today like?" The second: its largest part is reading weights.
+# *For the lecturer, 3 min.* Vote, then the table, three rows only. First column: the calls; a model with 8 features makes the same calls on hardly any numbers. Second column: the products. Last row: as many multiplications with one small matrix, which stays in the processor, take half to three fifths of the time of the products. "Which of the two models is a model of today like?" The second: its largest part is reading weights.
 
 # %% slideshow={"slide_type": "skip"}
 wide = language.CharTransformer(width=1024, n_layers=4, n_heads=16)  # not trained: only its size counts here
@@ -356,7 +356,7 @@ show.parts_table(parts, layers, models)
 #
 # In our model the calls are the largest part. A smaller cache does not reduce it, but fewer calls do. One gets them from a compiler, or from a program without Python. Our `attend`, for example, makes more calls than it must, because `language.rotate` computes the same angles twice in every block. (Careful with our column: 4 MB may stay in the processor's own cache. Then nothing is read from memory, and the row of the reading is no limit.)
 #
-# In the wide model it is the products. In the run on this page, reading the weights once takes nearly nine tenths of the products' time, and the arithmetic at its peak less than a twentieth. With one matrix kept in the processor's cache the products take half as long. So about half of their time is waiting for memory, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In the record that [[real_model]] shows, PyTorch on one thread, in float32 and with the shape of Llama-3.2-1B, reaches 0.86 of the speed that reading allows.
+# In the wide model it is the products. In the run on this page, reading the weights once takes nearly all of the products' time, and the arithmetic at its peak less than a twentieth. With one matrix kept in the processor's cache the products take half to three fifths as long. So a large part of their time, about two fifths, is waiting for memory, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In the record that [[real_model]] shows, PyTorch on one thread, in float32 and with the shape of Llama-3.2-1B, reaches 0.86 of the speed that reading allows.
 #
 # *Attention* grows with the text, and it is small here.
 #
@@ -821,7 +821,7 @@ drafted, a_pass, same_text = show.drafts_table(outcomes, passes.median_ms(9) / p
 drafted
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each draft gives the same text, even the random one: a bad draft costs time, not quality. (A pass over several characters is rounded differently from a pass over one, so if two characters are equally likely up to the last digit, another one may win.) In the run on this page the draft that looks back gives 1.7 characters a pass, the draft that searches all the training text gives more than three, and a pass over nine characters takes 1.48 times as long as a pass over one. Is that a gain? It is, because 1.71 characters at 1.48 times the price make 1.71 / 1.48 = 1.2 characters for the price of one. The random draft makes 1.01 / 1.48 = 0.7, a loss. (Drafting takes time, too.) So a draft must be right often enough.
+# Each draft gives the same text, even the random one: a bad draft costs time, not quality. (A pass over several characters is rounded differently from a pass over one, so if two characters are equally likely up to the last digit, another one may win.) In the run on this page the draft that looks back gives 1.7 characters a pass, the draft that searches all the training text gives more than three, and a pass over nine characters takes 1.51 times as long as a pass over one. Is that a gain? It is, because 1.71 characters at 1.51 times the price make 1.71 / 1.51 = 1.1 characters for the price of one. The random draft makes 1.01 / 1.51 = 0.7, a loss. (Drafting takes time, too.) So a draft must be right often enough.
 #
 # How often is that, and how long should a draft be? By hand: say that each character of a draft is right in 8 of 10 cases, as long as all before it were. A draft of one gives 1 + 0.8 = 1.8 characters a pass on average, because the model's own character always comes on top. A draft of two gives 1 + 0.8 + 0.64 = 2.44, since the second counts only if both are right, and one of eight gives 4.3. Say also that each character of the draft makes the pass a tenth longer, so that a draft of eight costs 1.8 passes. Then a draft of one, two or eight gives 1.8 / 1.1 = 1.6, 2.44 / 1.2 = 2.0 or 4.3 / 1.8 = 2.4 characters for the price of one. If only 3 of 10 are right, it gives 1.3 / 1.1 = 1.2, 1.39 / 1.2 = 1.2 or 1.43 / 1.8 = 0.8. So a poor draft should be short: the characters behind a likely miss are paid for and thrown away.
 #

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will find out where an int8 network loses its accuracy, repair it, and test whether the architecture is to blame, the training, or only both together.
-#     seconds: 60
+#     seconds: 50
 #     needs: [measuring, energy, integers, observers, static]
 #     goals:
 #       - Say what a depthwise convolution is, and what one scale for a whole layer may do to it.
@@ -830,7 +830,7 @@ print("times eager float:", ", ".join(f"{name} {engine_speed.ratio(name):.1f}×"
 show.refused(models["SmallCNN", "per channel"], some[:1])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the run on this page `onednn`, asked for by name, was faster than `x86`: 4.2 times as fast as float against 3.5. A part of this is probably block 5, which `x86` leaves to `fbgemm`. ([[choosing]] has the same order for a MobileNet-v2 on an Intel processor.) In an earlier run, on an AMD processor, the two were level.
+# In the run on this page `onednn`, asked for by name, was faster than `x86`: 4.0 times as fast as float against 3.3. A part of this is probably block 5, which `x86` leaves to `fbgemm`. ([[choosing]] has the same order for a MobileNet-v2 on an Intel processor.) In an earlier run, on an AMD processor, the two were level.
 #
 # A name that does not exist is refused at once, and so is a tensor of another type than float. The remedies: take a name from `torch.backends.quantized.supported_engines`, and call `.float()` before the stub. For bytes also divide by 255.
 
@@ -1048,4 +1048,4 @@ claims.show("depthwise")
 # Daniel (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask for one sentence each. Who set the scale? Channel 28 of block 1, by the factor of its batch norm. Who made that channel dead? The training, in block 0; the depthwise layer passed it on. Which experiment told the two apart? The crossed one, and then one channel silenced on purpose. If somebody compares the speeds in the ledger with the threefold of section 4: those were 64 images, this is a single one, and most of its time is probably the price of the calls.
+# *For the lecturer, 1 min.* Ask for one sentence each. Who set the scale? Channel 28 of block 1, by the factor of its batch norm. Who made that channel dead? The training, in block 0; the depthwise layer passed it on. Which experiment told the two apart? The crossed one, and then one channel silenced on purpose. If somebody compares the speeds in the ledger with those of section 4, which are about twice as large: those were 64 images, this is a single one, and most of its time is probably the price of the calls.

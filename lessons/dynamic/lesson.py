@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will quantize a Transformer and an LSTM in one line each, and say what the line saves, what a call of it costs, and from which width on it pays.
-#     seconds: 65
+#     seconds: 60
 #     needs: [measuring, energy, integers]
 #     goals:
 #       - Quantize a model dynamically in one line, and compute such a layer by hand.
@@ -228,7 +228,7 @@ show.way_of_a_call(128, 768, 3072, wide_call)
 # **Predict.** How much of the speed-up of section 1 is left over the better fp32: all, most, or nothing? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Say what packed means: the weights are arranged once, in the order in which the inner loop reads them. Vote. After the table read the last row in both columns: the difference has nothing to do with 8 bits. Two questions to put to any published speed-up: over which baseline, and with how many threads? "Say both whenever you publish one." (The three ways in fp32 lie about a tenth apart in our run, and three rounds do not tell which of them is the fastest.)
+# *For the lecturer, 3 min.* Say what packed means: the weights are arranged once, in the order in which the inner loop reads them. Vote. After the table read the last row in both columns: the difference has nothing to do with 8 bits. Two questions to put to any published speed-up: over which baseline, and with how many threads? "Say both whenever you publish one." (The three ways in fp32 lie within a tenth of each other in our run, and three rounds do not tell which of them is the fastest.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The line of section 1 changed more than the type of the numbers. It also moved the layers to another library, and it arranged their weights beforehand in the order in which that library's inner loop reads them. This arranging is called **packing**, and it has nothing to do with 8 bits: one can pack fp32 weights as well. So two things differ between our two models, and the factor of section 1 is the gain of both together.
@@ -248,7 +248,7 @@ show.baselines_table(baselines, best_name)
 #
 # <!-- page -->
 #
-# The second column is the honest one, because the gap between the two columns is what has nothing to do with 8 bits. On the processor of this page the gap is small, 2.77 against 2.59 times: the eager fp32 of PyTorch is already nearly as good as the other library, with or without packing. On an AMD processor int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There a factor of two could be had without any rounding, so int8 itself brought 5.7 / 2 = 2.9. So name the baseline whenever you name a speed-up.
+# The second column is the honest one, because the gap between the two columns is what has nothing to do with 8 bits. In the run on this page the gap is small, 2.75 against 2.61 times: the eager fp32 of PyTorch is already nearly as good as the other library, with or without packing. On an AMD processor int8 was 5.7 times as fast as eager fp32, but packed fp32 was already twice as fast. There a factor of two could be had without any rounding, so int8 itself brought 5.7 / 2 = 2.9. So name the baseline whenever you name a speed-up.
 #
 # Where the table has a row *bfloat16*, your processor multiplies 16-bit floats ([[formats]]). That needs no quantization at all, and is a third opponent. (The processor of this page shows no instructions for it, so the row is missing.) *Deeper* adds a fourth, compiled fp32, from a record.
 
@@ -591,7 +591,7 @@ show.lstm_table(files, accuracy, speed)
 # **Predict.** int8 weights are a quarter of the bytes. How large does the speed-up for one image get, up to 1,024 units: **A** below 4, **B** about 4, **C** above 4? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; expect A or B, with the argument "a quarter of the bytes". In our run it is 5.0 at 512 units, and 4.2 at 1,024. Leave the room with the riddle: the investigation of Exercise 1 solves it.
+# *For the lecturer, 2.5 min.* Vote; expect A or B, with the argument "a quarter of the bytes". In our run it is 5.5 at 512 units, and 3.9 at 1,024. Leave the room with the riddle: the investigation of Exercise 1 solves it.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 lstm_widths = [128, 256, 512, 1024, 2048]
@@ -603,13 +603,13 @@ up_to_1024 = {at: seconds for at, seconds in lstm_times.items() if at[1] <= 1024
 show.widths_table(up_to_1024)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **At 512 units int8 is 5.0 times as fast in the run on this page (C), which a quarter of the bytes alone cannot explain.**
+# **At 512 units int8 is 5.5 times as fast in the run on this page (C), which a quarter of the bytes alone cannot explain.**
 #
 # <!-- page -->
 #
 # The weights are random, because only the time is asked. All LSTMs of all widths took turns in this timing, so that a slow spell of the machine hits them all ([[measuring]]).
 #
-# Why bytes at all? An LSTM with $n$ units multiplies its state by a matrix of $4n \times n$ weights in each step. For one image each weight is used once a step, so the processor has hardly anything to do but fetch weights. At 512 units they are 4.2 MB in fp32 and 1.05 MB in int8, and they are read again in each of the 28 steps. With a quarter of the bytes one expects a factor of 4, if nothing else limits the time, and less than 4 where something does. At 1,024 units the gain is 4.2, as expected. But five?
+# Why bytes at all? An LSTM with $n$ units multiplies its state by a matrix of $4n \times n$ weights in each step. For one image each weight is used once a step, so the processor has hardly anything to do but fetch weights. At 512 units they are 4.2 MB in fp32 and 1.05 MB in int8, and they are read again in each of the 28 steps. With a quarter of the bytes one expects a factor of 4, if nothing else limits the time, and less than 4 where something does. At 1,024 units the gain is 3.9, as expected. But five and a half?
 #
 # There are two possible reasons. Perhaps *the large matrix is read more slowly*, because it lies further away from the arithmetic than the small one. Then fp32 has more bytes to read, and each of them takes longer. Or perhaps *the fp32 routine is worse*, and would lose to int8 even if both had the same number of bytes to read. The two can be told apart, and this is your investigation in Exercise 1.
 
@@ -679,20 +679,20 @@ def why_more_solution(ms):
 # **Predict.** At equal bytes, int8 with 1,024 units and fp32 with 512 (4.2 MB): does one of them read its weights clearly faster? And why?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let the room find the two points that lie above each other at 4.2 MB, then follow the orange line from 256 units to the right: it falls by half to 512, stays level to 1,024, and falls again to 2,048. "Where is your matrix while it is read?" (Probably in a cache as long as it fits; no counter here proves it.) So the factor above 4, at 512 units, is `larger` here: fewer bytes, and each of them is read faster. At 1,024 the rule says `neither`: 4.2 is what a quarter of the bytes gives.
+# *For the lecturer, 2.5 min.* Let the room find the two points that lie above each other at 4.2 MB, then follow the orange line from 256 units to the right: it falls by nearly half to 512, stays level to 1,024, and falls again to 2,048. "Where is your matrix while it is read?" (Probably in a cache as long as it fits; no counter here proves it.) So the factor above 4, at 512 units, is `larger` here: fewer bytes, and each of them is read faster. At 1,024 the rule says `neither`: 3.9 is what a quarter of the bytes gives.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the weights that are read in a second over the bytes of a step.
 show.rates(lstm_times)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **No: at 4.2 MB fp32 and int8 take about equally long in the run on this page. But the same fp32 routine reads 1 MB twice as fast as 4.2 MB.**
+# **No: at 4.2 MB fp32 and int8 take about equally long in the run on this page. But the same fp32 routine reads 1 MB nearly twice as fast as 4.2 MB.**
 #
 # <!-- page -->
 #
 # (Further to the right in the figure are more bytes in a step.)
 #
-# If int8 were faster at equal bytes too, its merit would be a better routine, and the remedy a better fp32 library (section 3). But the two points lie close together. Then follow the orange line: from 1 MB (256 units) to 4.2 MB (512) the speed of the fp32 LSTM falls by half, from 38 to 19 GB/s. The int8 LSTM of 512 units has only 1 MB and is still left of this fall. So it has fewer bytes to read, *and* each of them is read faster (24 against 19 GB/s). That is the factor above 4. From 4.2 to 16.8 MB the orange line is level, so at 1,024 units only the number of bytes counts, and the gain is about 4.
+# If int8 were faster at equal bytes too, its merit would be a better routine, and the remedy a better fp32 library (section 3). But the two points lie close together. Then follow the orange line: from 1 MB (256 units) to 4.2 MB (512) the speed of the fp32 LSTM falls by nearly half, from 42 to 23 GB/s. The int8 LSTM of 512 units has only 1 MB and is still left of this fall. So it has fewer bytes to read, *and* each of them is read faster (31 against 23 GB/s). That is the factor above 4. From 4.2 to 16.8 MB the orange line is level, so at 1,024 units only the number of bytes counts, and the gain is about 4.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Takes the gain apart into four and two factors, beside what plain reading loses.
@@ -701,11 +701,11 @@ show.three_factors(lstm_times)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Read each row from left to right. The gain is a product of three numbers. The first is 4, for the bytes. The second says how much *more* than four times as long fp32 takes when its weights become four times as many. The third is the time of fp32 over that of int8 at equal bytes. In the run on this page:
 #
-# - From 256 to 512 units the time of fp32 grows eightfold, twice as much as its bytes. The ratio at equal bytes is below 1, probably because int8 has other work (section 5). Both together make a gain of 5, and the rule of Exercise 1, asked about these widths, would say "larger".
-# - At 1,024 units both factors are near 1, so the rule says "neither". A quarter of the bytes explains the gain of 4.2.
-# - At 2,048 units the gain is 7.4. Most of what is above 4 is again the growth of fp32 (1.68). At equal bytes fp32 takes about a tenth longer, which is below the bound of 1.15: "larger".
+# - From 256 to 512 units the time of fp32 grows 1.86 times as much as its bytes. The ratio at equal bytes is below 1, probably because int8 has other work (section 5). Both together make a gain of 5.5, and the rule of Exercise 1, asked about these widths, would say "larger".
+# - At 1,024 units both factors are near 1, so the rule says "neither". A quarter of the bytes explains the gain of 3.9.
+# - At 2,048 units the gain is 6.6. Most of what is above 4 is again the growth of fp32 (1.48). At equal bytes fp32 takes about a tenth longer, which is below the bound of 1.15: "larger".
 #
-# Why should more data be read more slowly? A processor keeps what it has used lately in small, fast memories close to the arithmetic, the *caches*: the nearer a cache, the faster and the smaller it is. What does not fit comes from further away, in each of the 28 steps again. The last column is a control without any LSTM: it adds up as many floats as the matrix has weights. This plain reading gets slower at 512 and at 2,048 units, by at least as much as the fp32 LSTM, and at 1,024 neither of them does. So the fp32 routine need not have a fault: larger data cost that much on this processor. It is an Intel Xeon with a cache of 2 MB for each core: 1 MB of weights fits into it, and 4.2 MB do not. So the caches are *probably* the main reason. (Counters in the processor, which our machines do not show us, could prove it.) Other caches move the falls to other widths; *Deeper* has an example.
+# Why should more data be read more slowly? A processor keeps what it has used lately in small, fast memories close to the arithmetic, the *caches*: the nearer a cache, the faster and the smaller it is. What does not fit comes from further away, in each of the 28 steps again. The last column is a control without any LSTM: it adds up as many floats as the matrix has weights. This plain reading gets slower at 512 units, by more than fp32, and at 1,024 neither does. So at 512 the fp32 routine need not have a fault: larger data cost that much on this processor. At 2,048 plain reading explains half of the growth in this run, and all of it in another. The processor is an Intel Xeon with a cache of 2 MB for each core: 1 MB of weights fits into it, and 4.2 MB do not. So the caches are *probably* the main reason. (Counters in the processor, which our machines do not show us, could prove it.) Other caches move the falls to other widths; *Deeper* has an example.
 #
 # What this does not show: with several images at once each weight is used several times, the reading counts less, and the factor shrinks ([[audit]] has the batch).
 
@@ -812,7 +812,7 @@ others_shown, others = show.other_fp32_lstms([256, 1024], one, quantize_dynamic)
 others_shown
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# At 256 units int8 is hardly faster or more than three times as fast, depending on which fp32 it is compared with; the fused routine of `nn.LSTM` is the best fp32 there by far. At 1,024 units the three differ little, probably because all of them wait for the same bytes. int8 is 3.6 to 3.9 times as fast as each of them in this table, and 4.2 times as fast as `nn.LSTM` in that of section 6, which took more samples: about a quarter of the time for a quarter of the bytes. In a trial on an AMD EPYC, where `nn.LSTM` gave "larger" at 1,024 units, the rule of Exercise 1 gave another answer for the loop: it was slower at equal bytes (1.6 to 1.7) and hardly slower for more of them, "routine". So an answer of this rule holds for one routine on one processor. (At 2,048 units, where the matrix left the largest cache of that processor, it was the same for every routine that we tried.)
+# At 256 units int8 is a fifth faster or more than three times as fast, depending on which fp32 it is compared with; the fused routine of `nn.LSTM` is the best fp32 there by far. At 1,024 units the three differ little, probably because all of them wait for the same bytes. int8 is 3.5 to 3.9 times as fast as each of them in this table, and 3.9 times as fast as `nn.LSTM` in that of section 6, which took more samples: about a quarter of the time for a quarter of the bytes. In a trial on an AMD EPYC, where `nn.LSTM` gave "larger" at 1,024 units, the rule of Exercise 1 gave another answer for the loop: it was slower at equal bytes (1.6 to 1.7) and hardly slower for more of them, "routine". So an answer of this rule holds for one routine on one processor. (At 2,048 units, where the matrix left the largest cache of that processor, it was the same for every routine that we tried.)
 #
 # ### Other caches, other widths
 #

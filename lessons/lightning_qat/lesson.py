@@ -790,7 +790,7 @@ switching.table()
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
 # **Only reading is faster in int8: there are a quarter of the bytes. Loading is slower.**
 #
-# The kernel wants its weights **packed**, that is in the order in which it reads them, and `load_state_dict` packs them each time. The caption has the time for packing alone, as a control: it is nearly all of the loading (where it is even the longer of the two, that is the noise of two separate measurements). A disk adds its own time to reading, and float has four times the bytes to bring. From storage slower than the caption names, int8 is faster together.
+# The kernel wants its weights **packed**, that is in the order in which it reads them, and `load_state_dict` packs them each time. The caption has the time for packing alone, as a control: it takes about as long as the loading. (The two are timed apart, so it can even come out as the longer one.) A disk adds its own time to reading, and float has four times the bytes to bring. From storage slower than the caption names, int8 is faster together.
 #
 # (How much faster the reading is depends on the machine: in runs for this lesson it was 1.9 to 7.2 times as fast in int8. Where it is more than four times as fast, the quarter of the bytes cannot be the only reason. The smaller file may lie in a nearer cache of the processor; we have not looked into it.) A service could also use the quarter otherwise, and keep four models in memory where it kept one. Then it need not load at all.
 

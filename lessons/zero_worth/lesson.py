@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will know which files and which kernels turn zeros into fewer bytes or less time, and from how many zeros on.
-#     seconds: 55
+#     seconds: 40
 #     needs: [measuring, baseline, energy, roofline, prune_module, prune_model]
 #     goals:
 #       - Count the bytes of a pruned layer in four forms, and find where each begins to pay.
@@ -373,7 +373,7 @@ show.energy_and_time(weighed, taken, share_left, right, digit)
 # **Predict.** With a tenth of all weights left, how many of 784 columns are empty: **A** none, **B** one in ten to one in four, **C** more than half?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Draw what a column is: the rows 3 0 and 1 0, times x₀ and x₁; nobody reads x₁, so the second column can be left out. Vote. The answer is B, about one in seven, nearly all at the rim. Ask why: what gradient has the weight of a pixel that is always black? Input times what comes back, so 0: it keeps the small value that it began with, others grow, and magnitude takes the small ones. To "why are the outputs 2e-06 apart?" say: probably rounding, since a shorter sum is added up in another order. Then: "Nobody chose these columns. What if we choose whole columns from the
+# *For the lecturer, 2.5 min.* Draw what a column is: the rows 3 0 and 1 0, times x₀ and x₁; nobody reads x₁, so the second column can be left out. Vote. The answer is B, about one in seven, nearly all at the rim. Ask why: what gradient has the weight of a pixel that is always black? Input times what comes back, so 0: it keeps the small value that it began with, others grow, and magnitude takes the small ones. To "why are the outputs 1e-06 apart?" say: probably rounding, since a shorter sum is added up in another order. Then: "Nobody chose these columns. What if we choose whole columns from the
 # start?" That is structured pruning ([[structured]]); patterns that hardware knows lie between the two.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
