@@ -130,7 +130,7 @@ def by_bits(errors, right, pruned):
 
 
 def won_back(right, before):
-    """A table of what 300 steps win back, by what is trained and at which rate.
+    """A table of what 200 steps win back, by what is trained and at which rate.
 
     Args:
         right: parts -> rate -> percents, one for each training.
@@ -143,7 +143,7 @@ def won_back(right, before):
     return Table(
         ["trained", *(f"rate {rate:g}" for rate in rates)],
         rows,
-        caption="% right with four values a layer, 300 steps; one network, one training in each cell",
+        caption="% right with four values a layer, 200 steps; one network, one training in each cell",
     )
 
 
@@ -371,7 +371,7 @@ def into_the_ledger(files):
             lesson="deep_compression",
             task="mnist",
             model="LeNet-300-100",
-            technique="fp32, six passes" if name == "dense" else f"deep compression: {name}",
+            technique="fp32, five passes" if name == "dense" else f"deep compression: {name}",
             accuracy=right / 100,
             file_bytes=sum(parts.values()),
         )
@@ -447,5 +447,5 @@ def rivals(rows):
     return Table(
         ["network", "file, bytes", "right, %"],
         [[name, f"{size:,}", f"{right:.2f}"] for name, (size, right) in rows.items()],
-        caption="All with 16 values a layer, values and biases trained for 300 steps, Huffman-coded; one network each",
+        caption="All with 16 values a layer, values and biases trained for 200 steps, Huffman-coded; one network each",
     )

@@ -289,7 +289,7 @@ def test_the_lecture_keeps_its_promise_and_asks_no_more_than_ten_votes():
     first, kept = (
         " ".join(words(found.slides[n])) for n in (0, headings(found).index("## The same network, four files"))
     )
-    for technique in ("fp32, six passes", "deep compression: coded"):
+    for technique in ("fp32, five passes", "deep compression: coded"):
         assert files[technique] in first and files[technique] in kept
 
 
