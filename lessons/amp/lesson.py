@@ -340,7 +340,7 @@ show.search(searched)
 #
 # <!-- page -->
 #
-# Each doubling lifts the green points on the left by a factor of two. When one of them would cross 65,504, the step is skipped and the scale halves. In the run on this page the scale climbs twice to 524,288, where a gradient above $65{,}504 / 524{,}288 = 0.12$ makes it fall back. Later gradients are larger, and it falls back from lower scales. The search costs seven of the 100 steps, because we let it try after 10 good ones. With the default of 2,000 it tries two hundred times less often.
+# Each doubling lifts the green points on the left by a factor of two. When one of them would cross 65,504, the step is skipped and the scale halves. In the run on this page the scale climbs twice to 524,288, where a gradient above $65{,}504 / 524{,}288 = 0.12$ makes it fall back. Later some gradients are larger, and it falls back from lower scales. The search costs seven of the 100 steps, because we let it try after 10 good ones. With the default of 2,000 it tries two hundred times less often.
 #
 # bf16 reaches to $3 \cdot 10^{38}$. No gradient overflows, no step is skipped, and the scale doubles every 10 steps without any effect. That is what "not needed, does no harm" means in the table of section 2.
 

@@ -829,7 +829,7 @@ packing = show.packing_ms(bert_int8)  # the control: packing alone
 show.loading_table(loading, packing)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The smallest file is not the fastest to load: in the run on this page it takes longer than either of the others. (In an earlier run, where reading took nearly all of the time of the fp32 file, int8 needed two thirds of that time, and was still behind float16.) The weights of the line are *packed* anew at each load, and the caption times the packing alone: it is most of the time *into the model*. From a slow disk or a network the column *reading* grows with the bytes, and then the small file wins.
+# The smallest file is not the fastest to load: in the run on this page it takes longer than either of the others. (In an earlier run, where reading took most of the time of the fp32 file, int8 needed two thirds of that file's time, and float16 about a quarter.) The weights of the line are *packed* anew at each load, and the caption times the packing alone: it is most of the time *into the model*. From a slow disk or a network the column *reading* grows with the bytes, and then the small file wins.
 #
 # ### When does it not pay?
 #

@@ -367,7 +367,7 @@ print(f"twice that:                    {2 * 2**0.5 * 100 * error:.2f} points")
 #
 # By hand: $p = 0.98$ and $n = 10{,}000$ give $\sqrt{0.98 \cdot 0.02 / 10{,}000} = 0.0014$, that is 0.14 points or 14 images. For the difference it is $1.4 \cdot 0.14 = 0.2$ points, and two of these are 0.4 points. With a lead of 0.1 points, it could well be the other way round on other images. That does not show that the two are equal, either. It shows that this test cannot see the difference, if there is one.
 #
-# Which digits of our accuracy count, then? Two standard errors on either side of 98.20 % reach from about 97.9 to 98.5 %. The 98 is nearly safe; the first digit after the decimal point could be anything from 0 to 5; and the second digit after it means nothing. So this test cannot tell our accuracy and the 98.36 % of the paper apart, although there are 16 images between them.
+# Which digits of our accuracy count, then? Two standard errors on either side of 98.20 % reach from about 97.9 to 98.5 %. The 98 is nearly safe; the first digit after the decimal point could be anything from 0 to 5; and the second digit after it means nothing. So this test cannot tell our accuracy and the 98.36 % of the paper apart, although ours names 16 images fewer correctly.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Two networks, the same images

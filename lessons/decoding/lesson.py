@@ -331,7 +331,7 @@ show.cache_race(race, CONTEXTS, sooner)
 # **Predict.** What takes most of a step, and why: **A** the products in both models, **B** the calls in both, **C** the calls in ours and the products in the wide one?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote, then the table, three rows only. First column: the calls; a model with 8 features makes the same calls on hardly any numbers. Second column: the products. Last row: as many multiplications with one small matrix, which stays in the processor, take half to three fifths of the time of the products. "Which of the two models is a model of today like?" The second: its largest part is reading weights.
+# *For the lecturer, 3 min.* Vote, then the table, three rows only. First column: the calls; a model with 8 features makes the same calls on hardly any numbers. Second column: the products. Last row: as many multiplications with one small matrix, which stays in the processor, take about three fifths of the time of the products. "Which of the two models is a model of today like?" The second: its largest part is reading weights.
 
 # %% slideshow={"slide_type": "skip"}
 wide = language.CharTransformer(width=1024, n_layers=4, n_heads=16)  # not trained: only its size counts here
@@ -356,7 +356,7 @@ show.parts_table(parts, layers, models)
 #
 # In our model the calls are the largest part. A smaller cache does not reduce it, but fewer calls do. One gets them from a compiler, or from a program without Python. Our `attend`, for example, makes more calls than it must, because `language.rotate` computes the same angles twice in every block. (Careful with our column: 4 MB may stay in the processor's own cache. Then nothing is read from memory, and the row of the reading is no limit.)
 #
-# In the wide model it is the products. In the run on this page, reading the weights once takes nearly all of the products' time, and the arithmetic at its peak less than a twentieth. With one matrix kept in the processor's cache the products take half to three fifths as long. So a large part of their time, about two fifths, is waiting for memory, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In the record that [[real_model]] shows, PyTorch on one thread, in float32 and with the shape of Llama-3.2-1B, reaches 0.86 of the speed that reading allows.
+# In the wide model it is the products. In the run on this page, reading the weights once takes nearly all of the products' time, and the arithmetic at its peak less than a twentieth. With one matrix kept in the processor's cache the products take about three fifths as long. So about two fifths of their time is waiting for memory, because each weight is read, used for one multiplication and one addition, and not needed again until the next token. In the record that [[real_model]] shows, PyTorch on one thread, in float32 and with the shape of Llama-3.2-1B, reaches 0.86 of the speed that reading allows.
 #
 # *Attention* grows with the text, and it is small here.
 #

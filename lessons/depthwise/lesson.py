@@ -387,9 +387,9 @@ def left_in_float(folded_net, block):
 #
 # In code the third one needs two things, and each fails in its own way if it is left out. `qconfig = None` says that `prepare` puts no observer into this block, so `convert` leaves it as it is. Without this line the block is converted, and the stubs around it hand floats to an int8 layer, which stops with an error. The stubs turn int8 into float and back. Without them the float layer meets an int8 tensor and stops with an error.
 #
-# Two more candidates belong in the table. Perhaps another *range* is enough: the histogram observer, which for activations looks for the range with the least squared error ([[static]]), can be given to the weights.
+# One more candidate belongs in the table. Perhaps another *range* is enough: the histogram observer, which for activations looks for the range with the least squared error ([[static]]), can be given to the weights.
 #
-# For the times each int8 network is copied, and that matters. With oneDNN, which the engine `x86` takes on many processors, an int8 layer keeps the kernel that it prepared for the shape of its *first* call, and prepares any other shape anew at each call. So a network that has been given 100 images at a time would be slower with 64 images, or with one, than it need be. A fresh copy has seen no image.
+# Before the int8 networks are timed, each of them is copied, because a used one may be slower. With oneDNN, which the engine `x86` takes on many processors, an int8 layer keeps the kernel that it prepared for the shape of its *first* call, and prepares any other shape anew at each call. So a network that has been given 100 images at a time would be slower with 64 images, or with one, than it need be. A fresh copy has seen no image.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 whole = folded["DepthwiseCNN"]
@@ -1006,7 +1006,7 @@ show.dropout_in_a_graph(some[:1])
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Into the ledger
 #
-# Three rows of DepthwiseCNN for the course's ledger. Their speed-up is that of a *single* image, of fresh copies again, and it is smaller than with the 64 images of section 4. [[static]] has found why for SmallCNN: most of the time of one image is the price of the calls, and not of the numbers. Probably it is so here, too.
+# Three rows of DepthwiseCNN for the course's ledger. Their speed-up is that of a *single* image, timed on fresh copies as before. It is smaller than with the 64 images of section 4. [[static]] has found why for SmallCNN: most of the time of one image is the price of the calls, and not of the numbers. Probably it is so here, too.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes float, one scale and a scale for each channel into the course's ledger.

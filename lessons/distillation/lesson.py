@@ -784,7 +784,7 @@ Table(
 #
 # The column in the middle counts the images that only one of the two gets wrong. If a fair coin were thrown for each of these images, a split at least as uneven as this one would come with the probability $p$ of the caption. So the errors do not tell the teachers apart, or hardly. Their students do.
 #
-# Its students were worse in all four pairs of teachers that we tried, at T = 8 and at T = 20; the table has one pair. But once more it is a sentence about a budget: in a trial at a learning rate of 0.001, where no student gains much, those of the smoothed teacher were the better ones. Each teacher at its best rate and temperature, the plain one had the better students. The reason that [Müller, Kornblith and Hinton, 2019](https://arxiv.org/abs/1906.02629) give: with smoothed labels the logits lose resemblances between *instances* of different classes, just what section 2 showed for two twos. We measured the effect, and not the reason.
+# Its students were worse in each pair of teachers that we tried, in four of them also at T = 20; the table has one pair. But once more it is a sentence about a budget: in a trial at a learning rate of 0.001, where no student gains much, those of the smoothed teacher were the better ones. Each teacher at its best rate and temperature, the plain one had the better students. The reason that [Müller, Kornblith and Hinton, 2019](https://arxiv.org/abs/1906.02629) give: with smoothed labels the logits lose resemblances between *instances* of different classes, just what section 2 showed for two twos. We measured the effect, and not the reason.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### At a high temperature distilling is copying the logits

@@ -608,7 +608,7 @@ def flawed_lines_solution():
 #
 # ### Why were some of the 300 calls faster?
 #
-# In the run on this page many of the first and of the last calls of section 4 take less time than the typical one, down to 0.91 of it, and hardly any call in the middle does. As nothing makes the work itself shorter, something probably slowed the calls *in the middle*, which are about half of all, perhaps a neighbour on the same rented processor. (A machine that you share with nobody, at a fixed clock rate, would tell.) So the typical call is typical of a state of the machine, and not of the work alone.
+# In the run on this page many of the first and of the last calls of section 4 take less time than the typical one, down to 0.91 of it, and no call in the middle lies far below it. As nothing makes the work itself shorter, something probably slowed the calls *in the middle*, which are about half of all, perhaps a neighbour on the same rented processor. (A machine that you share with nobody, at a fixed clock rate, would tell.) So the typical call is typical of a state of the machine, and not of the work alone.
 #
 # ### How sure is the ratio itself?
 #
@@ -646,7 +646,7 @@ print("still in memory after del:         ", after_del)
 print("still in memory after gc.collect():", tensor_there() is not None)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# After `del` the tensor is still in memory; the collector frees it. (If it was gone after `del`, the collector happened to run just then.) So `timing.compare` collects once before it starts, and Python's `timeit`, which it uses, switches the collector off while it measures. (The first time it also *freezes* what is left over: these objects, mostly loaded modules, are not searched again, so that its later collecting is cheap.)
+# After `del` the tensor is still in memory; the collector frees it. (If it was gone after `del`, the collector happened to run just then.) So `timing.compare` collects once before it starts, and Python's `timeit`, which it uses, switches the collector off while it measures. (If that takes more than a hundredth of a second, it also *freezes* what is left over: these objects, mostly loaded modules, are not searched again, so that its later collecting is cheap.)
 #
 # Should a timer collect before *every* call? The next cell tries three timers on the same product: a plain one, one that collects first, and one that does not collect, but pauses for as long as the collecting takes.
 

@@ -257,7 +257,7 @@ show.cut_and_tuned(one_cut, methods)
 #
 # The control answers the second doubt of section 1. Networks that were cut at random recover, too, with as much fine-tuning: at 10 % left they get most of the digits right again. So fine-tuning alone does a great deal, even for weights that nobody chose. (It has a limit: at 1 % left the random cuts stay near guessing.) What global magnitude adds is the distance between the curves, and it grows as less is left.
 #
-# Compare the random cuts with *local* magnitude, and not with global. Both remove the same share from each layer, so only the choice *within* the layers differs. In the run on this page local magnitude has 94, 66 and 16 % right after fine-tuning, and random 78, 55 and 11 %. So that choice is worth some 16, 11 and 5 points at the three densities, and it does not grow. Between local and global the shares of the layers differ as well, and that turns out to matter at 5 %.
+# Compare the random cuts with *local* magnitude, and not with global. Both remove the same share from each layer, so only the choice *within* the layers differs. In the run on this page local magnitude has 94, 66 and 16 % right after fine-tuning, and random 78, 55 and 11 %. So that choice is worth some 16, 11 and 5 points at the three densities: it shrinks as less is left. Between local and global the shares of the layers differ as well, and that turns out to matter at 5 %.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Why does local fall behind?
@@ -380,7 +380,7 @@ show.race_table({key: show.tuned(of_key) for key, of_key in runs.items()}, PLANS
 #
 # <!-- page -->
 #
-# Where one cut does little harm, there is little to save. At 1 % the single cut leaves a network that is close to guessing, and 200 steps at this rate do not bring it back. In three cuts it passes through 21.5 % and 4.6 %, where it can recover each time before it loses more. Both arms had the same training, so the second explanation is out: the rounds themselves help here. *By how much* is mostly a matter of the learning rate, 0.0012 for both arms, which suits one cut less. In a trial outside this page with 50 digits a step and three times that rate, one cut to 1 % had 82 % right and three cuts 89 %: 7 points in place of almost thirty. At 5 % three cuts gained nothing there. None of this shows *why* they help. *Deeper* follows the question a little further, and finds the last layer again.
+# Where one cut does little harm, there is little to save. At 1 % the single cut leaves a network that is close to guessing, and 200 steps at this rate do not bring it back. In three cuts it passes through 21.5 % and 4.6 %, where it can recover each time before it loses more. Both arms had the same training, so the second explanation is out: the rounds themselves help here. *By how much* is mostly a matter of the learning rate, 0.0012 for both arms, which suits one cut less. In a trial outside this page with 50 digits a step and three times that rate, one cut to 1 % had 82 % right and three cuts 89 %. That is a lead of 7 points. With 50 digits a step and the rate of this page it was 22 to 24. At 5 % three cuts gained nothing there. None of this shows *why* they help. *Deeper* follows the question a little further, and finds the last layer again.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercises

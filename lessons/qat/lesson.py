@@ -504,7 +504,7 @@ show.step_against_rounding(by_step, results, STEPS)
 #
 # <!-- page -->
 #
-# (The mean difference is 3.1 points in the run on this page, about five of its standard errors. With more steps QAT makes up for a part of it: the record under *Deeper*, of five networks that were trained on for twice as long, each arm with its best learning rate, has 1.25 ± 0.47 points.) So nearly all of the 60 points were not a gain by QAT. They were a loss of its opponent, which had been rounded with a step that nobody needs to use.
+# (The mean difference is 3.1 points in the run on this page, about five of its standard errors. Trained on for twice as long, QAT was 1.3 and 1.7 points behind in two earlier runs; the record under *Deeper*, of five such networks, each arm with its best learning rate, has 1.25 ± 0.47 points.) So nearly all of the 60 points were not a gain by QAT. They were a loss of its opponent, which had been rounded with a step that nobody needs to use.
 #
 # Is QAT useless, then? We cannot say that either. Now the opponent has a good step and QAT a bad one, which is as unfair as before.
 

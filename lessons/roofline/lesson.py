@@ -74,7 +74,7 @@ sixteen_to_one = timing.compare(jobs, device=device)
 show.sixteen_times(sixteen_to_one)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The time grows much less than the work: in the run on this page, 16 inputs take 2.5 times as long as one, and in others three to four times (C).** So with one input the processor did far less arithmetic in a second than it did with 16.
+# **The time grows much less than the work: in the run on this page, 16 inputs take 2.5 times as long as one, in others three to four (nearest to C).** So with one input the processor did far less arithmetic in a second than it did with 16.
 #
 # <!-- page -->
 #
@@ -512,7 +512,7 @@ show.growing_working_set(long, 4 * width**2, device)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Where the working set outgrows a cache, the numbers have to come from the next cache or from memory, which is farther away and slower. So a curve falls where a cache no longer holds the set. Where the line of the layer falls as well, the layer was waiting for whatever delivers its weights. Where it lies on the line of the sum, the layer reads its weights as fast as a function that does little but read. (At the far left the call itself counts, which takes a few microseconds.) A line that is flat from the left to the right says nothing about memory, because then the function itself sets the pace, and not what it reads from.
 #
-# Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much in between was probably disturbed by another program. If the layer's line falls no more to the right of the black line, as in the run on this page (12 billion bytes a second at 67 MB and at 537 MB), and no reported cache is larger than 537 MB, our layer probably comes from memory. Where it still falls there, a part of the 67 MB probably stays in a cache. (In an earlier run on a processor of the same kind it fell from 18 to 13. Section 5 hardly saw this part. The speed of a memory that other programs share changes from minute to minute, and that may be the reason.) And where only the line of the *sum* falls to the right of the black line, a part of 67 MB does stay in a cache, but the layer does not gain from it.
+# Compare the falls with the grey lines, where your system reports its caches. A virtual machine may share a cache with others; then the curve can fall long before that line. A curve that rises much in between was probably disturbed by another program. If the layer's line falls no more to the right of the black line, as in the run on this page (12 billion bytes a second at 67 MB and at 537 MB), and no reported cache is larger than 537 MB, our layer probably comes from memory. Where it still falls there, a part of the 67 MB probably stays in a cache. (In an earlier run on a processor of the same kind it fell from 18 to 13, and yet section 5 showed hardly any help from a cache. The speed of a memory that other programs share changes from minute to minute, and that may be the reason.) And where only the line of the *sum* falls to the right of the black line, a part of 67 MB does stay in a cache, but the layer does not gain from it.
 #
 # ### And in joules?
 #

@@ -124,7 +124,7 @@ show.surprise(networks, batch_speed)
 #
 # The reason is that of [[prune_module]]: the mask is a second tensor of the same size, and after `remove` a zero still takes four bytes and a multiplication, like any number. (The speeds of *masked* and *mask removed* are not exactly 1, probably because of the clock, or for the first of them because of the product with the mask.)
 #
-# The cut networks have fewer numbers, fewer products, and a shorter time. Notice that the two of them have the same shape, and so the same bytes and the same products (their speeds differ somewhat, probably because of the clock): *how many* channels are cut decides about bytes and time, and *which* ones are cut can only decide about accuracy. Does it? Sections 5 and 6 will tell.
+# The cut networks have fewer numbers, fewer products, and a shorter time. Notice that the two of them have the same shape, and so the same bytes and the same products (their speeds differ somewhat, probably because the processor does not run equally fast all the time): *how many* channels are cut decides about bytes and time, and *which* ones are cut can only decide about accuracy. Does it? Sections 5 and 6 will tell.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. Weights, channels, heads, layers
