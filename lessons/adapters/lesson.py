@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will put a small trained bypass beside a frozen model, for a new task and to repair two bits, and know what to ship and what not to merge.
-#     seconds: 55
+#     seconds: 45
 #     needs: [weight_only, training_memory]
 #     goals:
 #       - Work out a bypass of low rank by hand, and say why one of its two matrices begins as zeros.
@@ -258,7 +258,7 @@ show.new_task(frozen, tried, best, results)
 #
 # <!-- page -->
 #
-# In the run on this page the frozen model has a perplexity of 4.17 on the exam. All weights bring it to 3.90 and the bypasses to 3.93, each at its own best rate, and these rates differ by a factor of six. Why is so little enough? Probably because the new text needs no arbitrary change of each matrix, as the hypothesis of Hu et al. says. In a trial on a slightly longer exam, with rank 1 (one seed, the rate of rank 4) the bypasses learned 0.047 nats, where rank 4 learned 0.054. That supports the hypothesis. But perhaps 40 steps are too few to use more directions; longer trainings would tell. All weights still gain more in the mean, as they do in the standard settings of [Biderman et al., 2024](https://arxiv.org/abs/2405.09673) (abstract). Be careful: the gain of 40 short steps is small, two seeds differ by up to a quarter of it, and this is one model and one text.
+# In the run on this page the frozen model has a perplexity of 4.17 on the exam. All weights bring it to 3.90 and the bypasses to 3.93, each at its own best rate, and these rates differ by a factor of six. Why is so little enough? Probably because the new text needs no arbitrary change of each matrix, as the hypothesis of Hu et al. says. In a trial on a slightly longer exam, with rank 1 (one seed, the rate of rank 4) the bypasses learned 0.047 nats, where rank 4 learned 0.054. That supports the hypothesis. But perhaps 40 steps are too few to use more directions; longer trainings would tell. All weights still gain more in the mean, as they do in the standard settings of [Biderman et al., 2024](https://arxiv.org/abs/2405.09673) (abstract). Be careful: the gain of 40 short steps is small, two seeds differ by as much as a quarter of it, and this is one model and one text.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### And what is forgotten?
@@ -519,7 +519,7 @@ show.files(n_bytes, reloaded, before, after[0])
 #
 # <!-- page -->
 #
-# The adapter is about a fifth of the two files, because the layers are narrow: rank 4 beside a square layer of 128 costs a whole bit a weight. In a square layer of 4,096 it costs three hundredths of a bit (see the caption). How much it would win there was not measured. (In the trial with 200 steps base and adapter were still further from float.) What a third bit cannot do is learn *another* task (section 2). One base on the disk can serve many small adapters, and they can be exchanged while the program runs.
+# The adapter is about a fifth of the two files, because the layers are narrow: rank 4 beside a square layer of 128 costs a whole bit a weight. In a square layer of 4,096 it costs three hundredths of a bit (see the caption). How much it would win there was not measured. (In the trial with 200 steps, too, base and adapter were further from float than 3 bits were.) What a third bit cannot do is learn *another* task (section 2). One base on the disk can serve many small adapters, and they can be exchanged while the program runs.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
@@ -699,7 +699,7 @@ spent |= {"best for the error": bypasses["trained"], "rank 4": bypasses["trained
 show.race(raced, spent, won, error_left)
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **All weights and the bypasses of both ranks win back three tenths or a little less, and lie too close together to be ordered; the scales win a quarter, and the bypass that fits the error best wins least.**
+# **All weights and the bypasses of both ranks win back three tenths or a little less, and lie too close together to be ordered; the scales win about a quarter, and the bypass that fits the error best wins least.**
 #
 # The best bypass for the error wins least because the rounding error is no matrix of low rank: nine tenths of its square are left (see the caption). The trained bypass has the same size and wins more, so it is another matrix. The trained scales do most of the work with a seventh of the numbers, and stand in the file anyway (as in PEQA, [Kim et al., 2023](https://arxiv.org/abs/2305.14152)). Read small gaps with care: only rank 4 has three seeds, which are the dots, and a gap no larger than those between these dots tells nothing: the scales and rank 16 are not ordered, either. Rank 16 trains at the rate of rank 4, and the rates of the others are near the best of a few that were tried.
 

@@ -389,7 +389,7 @@ def left_in_float(folded_net, block):
 #
 # One more candidate belongs in the table. Perhaps another *range* is enough: the histogram observer, which for activations looks for the range with the least squared error ([[static]]), can be given to the weights.
 #
-# Before the int8 networks are timed, each of them is copied, because a used one may be slower. With oneDNN, which the engine `x86` takes on many processors, an int8 layer keeps the kernel that it prepared for the shape of its *first* call, and prepares any other shape anew at each call. So a network that has been given 100 images at a time would be slower with 64 images, or with one, than it need be. A fresh copy has seen no image.
+# Before the int8 networks are timed, each of them is copied, because a used one may be slower. With oneDNN, which the engine `x86` takes on many processors, an int8 layer keeps the kernel that it prepared for the shape of its *first* call, and prepares any other shape anew at each call. So a network whose first call had 100 images must prepare a kernel again at each call with 64, and the clock would count that, too. A copy does not take the prepared kernel along, so the 64 images are its first call.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 whole = folded["DepthwiseCNN"]

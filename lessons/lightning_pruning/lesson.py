@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will prune by a schedule inside of a Trainer, find a fault in a well-known callback by looking at weights, and say when to prune and when to quantize.
-#     seconds: 50
+#     seconds: 45
 #     needs: [measuring, baseline, audit, choosing, depthwise, dynamic, observers, prune_module, qat, qat_cnn, scores, static, structured, students, ticket,
 #       ticket_full, zero_worth, lightning_qat]
 #     goals:

@@ -646,7 +646,7 @@ print("still in memory after del:         ", after_del)
 print("still in memory after gc.collect():", tensor_there() is not None)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# After `del` the tensor is still in memory; the collector frees it. (If it was gone after `del`, the collector happened to run just then.) So `timing.compare` collects once before it starts, and Python's `timeit`, which it uses, switches the collector off while it measures. (If that takes more than a hundredth of a second, it also *freezes* what is left over: these objects, mostly loaded modules, are not searched again, so that its later collecting is cheap.)
+# After `del` the tensor is still in memory; the collector frees it. (If it was gone after `del`, the collector happened to run just then.) So `timing.compare` collects once before it starts, and Python's `timeit`, which it uses, switches the collector off while it measures. (If this takes more than a hundredth of a second, `compare` also *freezes* the objects that are left over, mostly loaded modules: later collections skip them and are cheap.)
 #
 # Should a timer collect before *every* call? The next cell tries three timers on the same product: a plain one, one that collects first, and one that does not collect, but pauses for as long as the collecting takes.
 
@@ -662,7 +662,7 @@ typical = show.after_each(befores, lambda: seconds(work), turns=7)  # medians
 Table(["timer", "over the first"], [[name, f"{s / typical['nothing before']:.2f}×"] for name, s in typical.items()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# If collecting made the times longer on your machine, look at the last row: a pause of the same length, with nothing collected. In runs for this lesson most of the difference appeared with the pause alone. So the cause is probably the time in between, as in section 3, and not the collecting.
+# If collecting made the times longer on your machine, look at the last row: a pause of the same length, with nothing collected. In runs for this lesson most of the difference appeared with the pause alone. So the cause is probably the time in between, as in section 3, and not the collecting. A timer need not collect before every call.
 #
 # ### The call comes back, and the work?
 #

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will take a CNN through quantization-aware training to int8 kernels, and know what to try before you train.
-#     seconds: 55
+#     seconds: 60
 #     needs: [measuring, energy, integers, observers, static, depthwise, qat]
 #     goals:
 #       - Train a CNN with the rounding of its weights and activations in the loop, and convert int8 copies of it.
@@ -188,7 +188,7 @@ show.where_it_rounds(prepared)
 # Ask where the rounding is: in no line, it sits inside the prepared model. Ask what goes wrong if `convert` works in place: the next epoch finds int8 modules, which have no gradients. Ask why the copy is measured and not the model: because the copy is what will run. Ask why the ranges stand still in the end: while observers watch, the scales move a little with each batch, and a weight near a border may be rounded differently although it has not moved.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **A copy is converted.** `convert` replaces the modules by int8 ones, which have no gradients and cannot learn. So the prepared model goes on training, and a copy of it is converted, in evaluation mode. The copy is measured after each epoch, because it is what will run.
+# **A copy is converted.** `convert` replaces the modules by int8 ones, which have no gradients. So the prepared model goes on training, and a copy of it is converted, in evaluation mode. The copy is measured after each epoch, because it is what will run.
 #
 # **Ranges are frozen before the end.** As long as the observers watch, the scales move a little with each batch, and a weight near the border between two levels may be rounded differently although it has not moved. In the last epoch the ranges stand still (`disable_observer`): from then on a weight changes its level only if its folded value moves.
 #
@@ -255,7 +255,7 @@ show.course_of_a_run(epochs=3, ranges_frozen_at=2)
 #
 # The weights are the same, and the next layer receives 0 in one case and −1.5 in the other. *Frozen* means that training, too, uses the running averages: then the loss sees the −1.5, and the weights of the next layers learn to live with it. *Free* means that training sees the 0, and the averages begin to follow: after 15 steps $0.9^{15} = 21\,\%$ of the old value is still in them.
 #
-# The next cells train for an epoch, frozen (two orders of the images) and free (three). In the *free* networks only the statistics are then moved. The last network is never trained *further*: one pass of the rounded network in training mode.
+# The next cells train for an epoch, frozen (two orders of the images) and free (three). In the *free* networks only the statistics are then moved. The last two are never trained *further*: one pass, rounded, in training mode.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -307,7 +307,7 @@ show.after_one_epoch(copies, accuracy(static, 1000))
 #
 # The likely reason: when weights move *and* are rounded, a rounded weight jumps from one level to the next at once, and with it the mean and the variance of its channel. The running averages, a tenth at a time, then describe networks that do not exist any more. M. Nagel et al. ([2022](https://arxiv.org/abs/2203.11086)) found this in MobileNets, above all with 4 bits or fewer (16 levels, about what most depthwise channels have here): weights that oscillate between two levels spoil the statistics of batch norm.
 #
-# So freeze at once, as here, when you start from a trained network, or move the statistics before you convert. Do it once, and measure the copy (*Deeper* tries it three times).
+# So freeze at once, as here, when you start from a trained network, or move the statistics before you convert. Do it once, and measure the copy (*Deeper* tries it twice).
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 without = prepared_for_qat(depthwise, per_tensor).apply(tq.disable_fake_quant)
@@ -522,7 +522,7 @@ show.in_percent(from_random, "int8, digits", "one network, 5,000 test images")
 #
 # One suspect can be worked out by hand. PyTorch's observers for QAT are moving averages ([[observers]]). Their **averaging constant** is 0.01: in each step a range goes one hundredth of the way to what the present batch shows. Suppose that a range should grow from 1 to 5 in the first steps. After one step it is $1 + 0.01 \cdot 4 = 1.04$. After $n$ steps $0.99^n$ of the distance is left: after 48 steps, 62 %. So it has come to 2.5, and everything between 2.5 and 5 is clipped. With the constant 0.2 there is nothing left of the distance after 48 steps.
 #
-# But is it the cause here? And whose observer, that of weights or of activations? Find out in exercise 2.
+# But is it the cause here? And whose observer, that of weights or of activations? Exercise 2 asks.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
@@ -648,7 +648,7 @@ show.from_random(recorded)
 #
 # <!-- page -->
 #
-# In the middle column float has 81.2 % and QAT 52.6, so QAT loses 28.6 points. With fast observers of the weights 9.4 points are still lost, less than half: this repair works. With fast observers of the activations the loss is even larger. At 0.001 the verdict is the same. At 0.01 it is reversed in all three networks. (There the network of section 5 came to 47.1 %, and to 44.5 % in the run on this page, with 32 images a step.)
+# In the middle column float has 81.2 % and QAT 52.6, so QAT loses 28.6 points. With fast observers of the weights 9.4 points are still lost, less than half: this repair works. With fast observers of the activations the loss is even larger. At 0.001 the verdict is the same. At 0.01 it is reversed in all three networks. (The network of section 5 has 47.1 % in the record, and 44.5 % on this page, with 32 images a step.)
 #
 # One sentence holds in all three columns: *with both observers fast less than half of QAT's loss is left*. The slow observers are to blame for most of it, and which of the two comes too late depends on the rate. "QAT cannot be done from random weights" was the wrong conclusion.
 #
@@ -688,9 +688,9 @@ show.first_and_last(slow_ranges, fast_ranges)
 #
 # <!-- page -->
 #
-# A batch norm that has seen no data begins with the variance 1. The results of an untrained convolution vary far less, so the running variance falls, a tenth of the way in each step. By hand: at a variance of 0.04 the factor is $1 / \sqrt{0.04} = 5$. The size of $w$ hardly changes (in a trial by 2 %, and $\gamma$ by 1 %), and the folded weight is five times as large. The range begins at the folded weights of the *first* step, and with the constant 0.01 it cannot follow. In the run on this page the largest weights end, in the median of the channels, three times as large as the ranges (left panel): what is beyond is clipped. With the constant 0.2 the two curves stay together. The clip also drives itself: clipped weights give smaller results (in a trial the same weights, not clipped, gave a batch four times the variance), the running variance falls further, and the factor grows once more.
+# A batch norm that has seen no data begins with the variance 1. The results of an untrained convolution vary far less, so the running variance falls, a tenth of the way in each step. By hand: at a variance of 0.04 the factor is $1 / \sqrt{0.04} = 5$. The size of $w$ hardly changes (in a trial by 2 %, and $\gamma$ by 1 %), and the folded weight is five times as large. The range begins at the folded weights of the *first* step, and with the constant 0.01 it cannot follow. In the left panel the largest weights end, in the median of the channels, about three times as large as the ranges: what is beyond is clipped. With the constant 0.2 the two curves stay together. The clip also drives itself: clipped weights give smaller results (in a trial the same weights, not clipped, gave a batch four times the variance), the running variance falls further, and the factor grows once more.
 #
-# And the activations? They come out of a batch norm, which makes them about equally large from the first batch on: in a trial the largest activation of a batch stayed between 7.2 and 7.5 until the freezing. (The table's row, read from a slow observer, cannot show this.) At 0.01 Adam may change $\gamma$ and $\beta$ by 0.01 in each step, and they set the size of the activations; probably this is why the activations' observers are the late ones there.
+# And the activations? They come out of a batch norm, which makes them about equally large from the first batch on: in a trial the largest activation of 64 images stayed between 7.2 and 7.5 until the freezing. (The table's row, read from a slow observer, cannot show this.) At 0.01 Adam may change $\gamma$ and $\beta$ by 0.01 in each step, and they set the size of the activations; probably this is why the activations' observers are the late ones there.
 #
 # Is it the variance, or are slow observers bad as such? A control takes away the one and leaves the other: two passes of the images through the untrained network *before* `prepare_qat` put the running variance right, and all observers stay slow. This alone wins back about as much as fast observers of the weights (*Deeper*, *statistics first*).
 #
@@ -922,7 +922,7 @@ speed = timing.compare({name: lambda net=net: net(images[:1]) for name, net in n
 show.rows_of_the_ledger(shipped, speed, depthwise, images[:1], lambda net: accuracy(net, 10_000) / 100)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A step of QAT takes longer than one in float: each fused module computes its folded weights anew, rounds them and its result, and watches both ranges. (Which of these costs most was not measured.) And QAT won nothing: with one scale a channel one epoch of QAT ends 0.2 points *below* static in the run on this page, at one rate that nobody chose; at the best of three rates the record of section 4 has them level. Deployed, the network costs what any static int8 network of its shape costs. (For their speeds both networks are fresh copies, and that matters. The engine `x86` may compute with the library oneDNN. Then an int8 layer keeps the kernel that it prepared for the shape of its *first* call, and prepares any other shape anew at each call. In a trial a copy first given hundreds of images took 1.8 times as long for one image, with either kind of scale.)
+# A step of QAT takes longer than one in float: each fused module computes its folded weights anew, rounds them and its result, and watches both ranges. (Which of these costs most was not measured.) And with one scale a channel QAT won nothing: in the run on this page it ends 0.2 points *below* static after one epoch, at a rate that was not searched for. At the best of three rates the two are level (record of section 4). Deployed, the network costs what any static int8 network of its shape costs. (For their speeds both networks are fresh copies, and that matters. The engine `x86` may compute with the library oneDNN. Then an int8 layer keeps the kernel that it prepared for the shape of its *first* call, and prepares any other shape anew at each call. In a trial a copy first given hundreds of images took 1.8 times as long for one image, with either kind of scale.)
 #
 # Published for comparison: with 8 bits and a scale for each channel a wide variety of CNNs stay within 2 % of fp32 without training, and QAT brings the gap to 1 %; with 4-bit weights the loss is 2 to 10 %, more for smaller
 # networks ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342), abstract). Before training for 4 bits one would try learned rounding
@@ -971,7 +971,7 @@ show.in_percent(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **From clothes QAT as in section 5 is behind float, too, but one pass that moves statistics and ranges wins nearly all of it back.**
+# **From clothes QAT as in section 5 is behind float, too, but one pass that moves statistics and ranges wins most of it back.**
 #
 # In the run on this page it is almost 20 points behind before that pass, and about three points behind after it. In earlier runs with 64 images a step it was level with float after the pass, or two points behind, so the three points are no finding. (There the pass won 10 and 6 points with two other heads and orders.) From random weights such a pass did not help QAT with slow observers (see the record above). Here the observers are not the cause: with the same slow observers and nothing frozen, one trial, also with 64 images a step, came to 86.1 % without any pass. And where the statistics had been frozen, moving them alone, the ranges at rest, brought 86.6 % in another such trial. So it is the freezing after 48 steps of Adam, in which the network still changed fast. In section 3 freezing at once did no harm; its steps were smaller, and it had no new head.
 #
