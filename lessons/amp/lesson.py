@@ -336,7 +336,7 @@ skipped = {name: sum(after < before for before, _, after in steps) for name, ste
 show.search(searched)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **In float16 the scale climbs until a gradient overflows, and from then on goes up and down (B). In bfloat16 it only grows (C).**
+# **In float16 the scale climbs until a gradient overflows, then goes up and down (B). In bfloat16 it only grows (C).**
 #
 # <!-- page -->
 #
