@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will put a small trained bypass beside a frozen model, for a new task and to repair two bits, and know what to ship and what not to merge.
-#     seconds: 45
+#     seconds: 50
 #     needs: [weight_only, training_memory]
 #     goals:
 #       - Work out a bypass of low rank by hand, and say why one of its two matrices begins as zeros.

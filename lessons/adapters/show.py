@@ -386,12 +386,14 @@ def learned_and_forgotten(frozen, tried):
     """Draw what each training learns of the manual against what it forgets of code."""
     fig, ax = plots.figure(size=(10.2, 4.2))
     told = []
-    for way, colour, marker in (("all weights", "blue", "o"), ("bypasses", "orange", "D")):
+    # Labels stand to the right of one way and to the left of the other, since the points of both may lie close together.
+    for way, colour, marker, side in (("all weights", "blue", "o", 1), ("bypasses", "orange", "D", -1)):
         gains = [math.log(frozen["exam"] / own["exam"]) for own in tried[way].values()]
         losses = [math.log(own["code"] / frozen["code"]) for own in tried[way].values()]
         ax.plot(gains, losses, marker, color=plots.COLOURS[colour], markersize=11, label=way)
         for rate, gain, loss in zip(tried[way], gains, losses, strict=True):
-            ax.annotate(f"{rate:g}", (gain, loss), (10, -4), textcoords="offset points", fontsize=16)
+            align = "left" if side > 0 else "right"
+            ax.annotate(f"{rate:g}", (gain, loss), (10 * side, -4), textcoords="offset points", fontsize=16, ha=align)
             told.append(f"{way} at {rate:g}: learned {gain:.3f}, forgot {loss:.3f}")
     ax.axhline(0, color=plots.COLOURS["grey"], linestyle=":")
     ax.margins(x=0.15)
