@@ -513,7 +513,7 @@ lstm, half = models.LSTMClassifier(), len(images) // 2
 training.fit(lstm, images[:half], labels[:half], lr=4e-3, device=device)
 
 # %% slideshow={"slide_type": "skip"}
-training.fit(lstm, images[half:], labels[half:], lr=1e-3, device=device)
+training.fit(lstm.requires_grad_(True), images[half:], labels[half:], lr=1e-3, device=device)
 lstm = lstm.cpu().eval().requires_grad_(False)
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
