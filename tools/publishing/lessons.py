@@ -45,7 +45,7 @@ COLLAPSED = "jp-MarkdownHeadingCollapsed"  # JupyterLab folds what is under such
 KEPT_METADATA = ("tags", "slideshow", "jupyter", COLLAPSED)
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 MARKER = re.compile(r"# ?%%( |$)")
-SHOWN = re.compile(r"\[\[(title|promise|goals|agenda|ways)\]\]")
+SHOWN = re.compile(r"\[\[(title|promise|goals|abilities|minutes|builds_on|agenda|ways)\]\]")
 SECTION = re.compile(r"^## (\d+\. .+)$", re.M)
 
 
@@ -53,8 +53,9 @@ def read(lesson):
     """Read a lesson's text as a notebook without outputs.
 
     Names in double square brackets become numbers, in text with title and link; ``[[title]]``, ``[[promise]]`` and
-    ``[[goals]]`` show what the front matter says, ``[[agenda]]`` the sections, ``[[ways]]`` the ways through the
-    course. Questions, answers and what to remember stand in boxes. A check imports what it needs, because it is what a
+    ``[[abilities]]`` (numbered; ``[[goals]]``: with dots) show what the front matter says, ``[[minutes]]`` what the
+    clock says, ``[[builds_on]]`` a sentence with the lessons before, ``[[agenda]]`` the sections, ``[[ways]]`` the ways
+    through the course. Questions, answers and what to remember stand in boxes. A check imports what it needs, because it is what a
     learner runs after a restart. Links to the neighbouring lessons come last.
 
     Args:
@@ -110,6 +111,12 @@ def _show(what, lesson, course, sections):
         return f"{lesson.number} · {lesson.title}"
     if what == "goals":
         return "\n".join(f"- {goal}" for goal in course.get("goals", []))
+    if what == "abilities":
+        return "\n".join(f"{n}. {goal}" for n, goal in enumerate(course.get("goals", []), start=1))
+    if what == "minutes":
+        return str(course.get("minutes", "?"))
+    if what == "builds_on":
+        return _before(lesson).strip()
     if what == "agenda":
         return "\n".join(sections)
     if what == "ways":
