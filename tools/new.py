@@ -22,7 +22,16 @@ FILES = ("lesson.py", "show.py", "checks.py", "claims.toml", "answers.py")
 PLACEHOLDER = "new_lesson"
 TO_WRITE = "TO WRITE"
 NAME = re.compile(r"[a-z][a-z0-9_]{1,29}")
-SHOWN = ("title", "promise", "goals", "abilities", "minutes", "builds_on", "agenda", "ways")  # [[title]] and the like mean something else in a lesson's text
+SHOWN = (
+    "title",
+    "promise",
+    "goals",
+    "abilities",
+    "minutes",
+    "builds_on",
+    "agenda",
+    "ways",
+)  # [[title]] and the like mean something else in a lesson's text
 STEPS = """\
 What is left to do (the skeleton says "TO WRITE" at each place; docs/contributing.md says more):
   lesson.py     promise, seconds, goals, needs, and as `terms` the words that this lesson explains; then the lesson

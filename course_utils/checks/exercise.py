@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hypothesis import strategies as st
 
+from course_utils.checks.effects import Look, bulk, call, first_difference, seen, show
+from course_utils.checks.explain import Case, explained, overheard_parts
+from course_utils.checks.reference import Reference
 from course_utils.exercises.core import Verdict, check
 from course_utils.exercises.inputs import NONE_FOUND, Clock, Strategy, smallest
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.trial import Trial, Tried
 from course_utils.exercises.values import difference, same
-from course_utils.checks.effects import Look, bulk, call, first_difference, seen, show
-from course_utils.checks.explain import Case, explained, overheard_parts
-from course_utils.checks.reference import Reference
 
 INPUTS, LEAST_INPUTS, AGAIN = 100, 30, 8  # generated; tried however slow the answer is; tried a second time
 SECONDS = 0.6  # of processor time, for trying inputs and for shrinking

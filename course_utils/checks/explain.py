@@ -13,12 +13,12 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from course_utils.checks.edits import edits, spoken
+from course_utils.checks.effects import show
 from course_utils.exercises import calls, relations, values
 from course_utils.exercises.inputs import Clock
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.trial import Trial, Tried
-from course_utils.checks.edits import edits, spoken
-from course_utils.checks.effects import show
 
 SECONDS = 0.6  # of processor time
 ENOUGH, LEAST = 8, 3  # wrong results on which parts are compared; that must have an amount in common
