@@ -61,21 +61,22 @@ def text():
 
 
 def test_words_code_running_time_and_exercises_make_the_minutes_of_the_core(text):
-    assert course.minutes(text, seconds=60) == (4 + 1 + 8, 2)  # (500 words and the headings) / 120, and one to run
+    assert course.clock(text, seconds=60).minutes == 4 + 1 + 8  # (500 words and the headings) / 120, and one to run
+    assert 200 <= course.clock(text).deeper <= 210
     predicted = text.replace("word word", "**Predict.** word word", 1)
-    assert course.minutes(predicted, seconds=60)[0] == 4 + 1 + 8 + 1
+    assert course.clock(predicted, seconds=60).minutes == 4 + 1 + 8 + 1
     coded = text.replace(
         '# %% [markdown] slideshow={"slide_type": "notes"}', "# %%\n" + "x = 1\n" * 16 + "# %% [markdown]", 1
     )
-    assert course.minutes(coded, seconds=60)[0] == 4 + 1 + 8 + 2
+    assert course.clock(coded, seconds=60).minutes == 4 + 1 + 8 + 2
     folded = coded.replace("# %%\nx", '# %% tags=["hide-input"]\nx')
-    assert course.minutes(folded, seconds=60)[0] == 4 + 1 + 8
-    assert course.minutes(text, seconds=60, shown=5)[0] == 4 + 1 + 8 + 2
+    assert course.clock(folded, seconds=60).minutes == 4 + 1 + 8
+    assert course.clock(text, seconds=60, shown=5).minutes == 4 + 1 + 8 + 2
 
 
 def test_bars_of_a_table_tags_and_formulas_are_no_words(text):
     bars = text.replace("word word", "word word" + "\n# | | - | | <b> $a + b$" * 900, 1)
-    assert course.minutes(bars, seconds=60) == course.minutes(text, seconds=60)
+    assert course.clock(bars, seconds=60) == course.clock(text, seconds=60)
 
 
 def test_nobody_types_minutes(tmp_path, text):

@@ -2,7 +2,6 @@
 
 import copy
 import json
-import math
 import re
 import tomllib
 from dataclasses import dataclass
@@ -49,8 +48,7 @@ def _front_matter(lesson, _changed, _size, shown):
             "of the file, between two lines '# ---'. Copy it from another lesson."
         )
     course = copy.deepcopy(header["jupyter"]["course"])
-    said = " ".join([course.get("promise", ""), *course.get("goals", [])])
-    course.setdefault("minutes", minutes("\n".join([*lines[end:], ""]), course.get("seconds", 0), shown, said)[0])
+    course.setdefault("minutes", _clock(lines[end:], course, shown).minutes)
     for field in IN_COURSE_TOML:
         if field in course:
             raise ValueError(
@@ -58,6 +56,17 @@ def _front_matter(lesson, _changed, _size, shown):
                 "delete the line here."
             )
     return course
+
+
+def counted(lesson):
+    """The `Clock` of a lesson, with the figures of its published notebook."""
+    text = lesson.source.read_text(encoding="utf-8").partition("# ---\n\n")[2]
+    return _clock(text.splitlines(), front_matter(lesson), shown(lesson))
+
+
+def _clock(lines, course, shown):
+    said = " ".join([course.get("promise", ""), *course.get("goals", [])])
+    return clock("\n".join([*lines, ""]), course.get("seconds", 0), shown, said)
 
 
 def shown(lesson):
@@ -94,9 +103,28 @@ def cells(text):
         yield about, body, deeper
 
 
+@dataclass(frozen=True)
+class Clock:
+    """What a learner spends time on in the core of a lesson, counted; and the words under Deeper."""
+
+    words: int
+    lines: int
+    predictions: int
+    exercises: int
+    seconds: int
+    shown: int
+    deeper: int
+
+    @property
+    def minutes(self):
+        """Whole minutes for the core: reading, figures, predictions, waiting, and those of the exercises."""
+        reading = self.words / WORDS_A_MINUTE + self.lines / LINES_A_MINUTE + self.shown / OUTPUTS_A_MINUTE
+        return round(reading + self.predictions + self.seconds / 60) + self.exercises
+
+
 @cache  # by the text: a copy of the course, as tests make it, has the same one
-def minutes(text, seconds=0, shown=0, said=""):
-    """How long a learner takes: reads words and code, looks at figures, predicts, waits, does the exercises.
+def clock(text, seconds=0, shown=0, said=""):
+    """How long a learner takes for a lesson.
 
     Args:
         text: of lesson.py.
@@ -104,22 +132,21 @@ def minutes(text, seconds=0, shown=0, said=""):
         shown: figures and tables of the core.
         said: what the text shows of its front matter.
     Returns:
-        (minutes of the core, minutes to read what is under Deeper), whole numbers.
+        Clock.
     """
-    words, lines, predictions, exercises = [_words(said), 0], 0, 0, 0
+    words, lines, predictions, exercises = [words_of(said), 0], 0, 0, 0
     for about, body, deeper in cells(text):
         if "[markdown]" in about:
-            words[deeper] += _words(body)
+            words[deeper] += words_of(body)
             predictions += 0 if deeper else body.count(PREDICT)
             exercises += 0 if deeper else sum(map(int, EXERCISE.findall(body)))
         elif not deeper and not FOLDED.search(about):
             lines += sum(bool(line.strip()) and not line.strip().startswith("#") for line in body.splitlines())
-    core = words[0] / WORDS_A_MINUTE + lines / LINES_A_MINUTE + shown / OUTPUTS_A_MINUTE + predictions
-    return round(core + seconds / 60) + exercises, math.ceil(words[1] / WORDS_A_MINUTE)
+    return Clock(words[0], lines, predictions, exercises, seconds, shown, words[1])
 
 
-def _words(markdown):
-    """The words of a text, without bars of tables and dashes."""
+def words_of(markdown):
+    """How many words a text has, without bars of tables and dashes."""
     return sum(any(map(str.isalnum, word)) for word in NO_WORDS.sub(" ", markdown).split())
 
 
