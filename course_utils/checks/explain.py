@@ -14,14 +14,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from course_utils.checks.edits import edits, spoken
-from course_utils.checks.effects import show
+from course_utils.checks.told import show
 from course_utils.exercises import calls, relations, values
 from course_utils.exercises.inputs import Clock
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.trial import Trial, Tried
 
-SECONDS = 0.6  # of processor time
+MOST_VERSIONS = 200  # of the reference, with which an answer is compared
+BRAKE = 3.0  # seconds of processor time; only a slow reference meets it
 ENOUGH, LEAST = 8, 3  # wrong results on which parts are compared; that must have an amount in common
+MOST_LETTERS = 120  # of one part
 SAME = 1e-5
 
 
@@ -39,16 +41,16 @@ def explained(exercise, trial: Trial, tried: Sequence[Tried]) -> Case:
     wrong, right = ([one for one in tried if one.good is good] for good in (False, True))
     if wrong[0].got.lost:
         return Case(_where_raised(exercise, wrong[0].got.fault), right=_right_variables(exercise, wrong))
-    clock = Clock(SECONDS)
-    for text, function in _versions(exercise):
+    clock = Clock(BRAKE)
+    for text, function in itertools.islice(_versions(exercise), MOST_VERSIONS):
         if clock.over():
             break
         if all(trial.equal(trial.of(function, one.args), one.got) for one in (*wrong, *right)):
             return Case(text, lambda one, own=function: trial.equal(trial.of(own, one.args), one.got))
-    held, said = _right_variables(exercise, wrong), ""
+    said = ""
     with contextlib.suppress(Exception):  # what came back may raise when it is looked at
         said = "" if exercise.looked_at else _amount(exercise, wrong, right) or _relation(wrong, right)
-    return Case(said or _so_far(exercise, wrong, held), right=held)
+    return Case(said, right=_right_variables(exercise, wrong))
 
 
 def _versions(exercise) -> Iterator[tuple[str, Callable]]:
@@ -63,58 +65,69 @@ def _versions(exercise) -> Iterator[tuple[str, Callable]]:
 # ---- parts of the reference, and the learner's own variables -----------------------------------------
 
 
-def parts(exercise, args: tuple) -> dict[str, object]:
-    """What the references have in their labelled variables on this input, by the variables' names."""
-    heard: dict[str, object] = {}
+def _code(function: object) -> object:
+    """The code of a function, of a partial one, or of an object that can be called; None where there is none."""
     with contextlib.suppress(Exception):
-        exercise.playing(*(one.overheard(heard) for one in exercise.references))(*args)
+        function = getattr(function, "func", inspect.unwrap(function))
+        return getattr(function, "__code__", None) or type(function).__call__.__code__
+    return None
+
+
+def _heard(play: Callable, args: tuple) -> dict[str, object]:
+    """What the functions of a scene had in their variables when they returned, the first time.
+
+    Python has room for one profiler: where somebody else's is at work, nothing is heard.
+    """
+    codes, held = {_code(one) for one in play.args} - {None}, {}
+
+    def note(frame, event: str, _: object) -> None:
+        if event == "return" and frame.f_code in codes:
+            code, own = frame.f_code, dict(frame.f_locals)
+            given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+            held.update({**{name: value for name, value in own.items() if name not in given}, **held})
+
+    def watched(*own: object) -> object:
+        sys.setprofile(note)
+        try:
+            return play(*own)
+        finally:
+            sys.setprofile(None)
+
+    if codes and not sys.getprofile():
+        with contextlib.suppress(Mistake, NotImplementedError):
+            calls.run(watched, args)
+    return held
+
+
+def _parts(exercise, args: tuple) -> dict[str, object]:
+    """What the references have in their labelled variables on this input, by the variables' names."""
+    with contextlib.chdir(exercise.folder):
+        heard = _heard(exercise.playing(*[None] * len(exercise.references)), args)
     return {name: heard[name] for name in exercise.labels() if name in heard}
 
 
-def overheard_parts(exercise, one: Tried, case: Case) -> dict[str, str]:
+def parts_told(exercise, one: Tried, case: Case) -> dict[str, str]:
     """Facts on the way to the expected value: a sum in its named terms, or each labelled part beside the learner's."""
-    known, labels, last = parts(exercise, one.args), exercise.labels(), exercise.references[0].tree.body[-1]
+    known, labels, last = _parts(exercise, one.args), exercise.labels(), exercise.references[0].tree.body[-1]
     terms = ast.unparse(last).removeprefix("return ").split(" + ")
     if len(terms) > 1 and all(name in known for name in terms):
         told = " + ".join(f"{show(known[name])} ({labels[name]})" for name in terms)
         return {"expected": f"{show(one.expected.value)} = {told}"}
-    held, facts = _variables(exercise, one.args), {}
+    held, facts = _heard(exercise.judged, one.args), {}
     for name, value in known.items():
         own = (case.right or {}).get(name)
         off = name in held and not values.same(value, held[name], rtol=SAME)
-        beside = f"  ✓ your `{own}`" if own else f"  ✗ your `{name}`: {show(held[name])}" if off else ""
-        facts[labels[name]] = show(value) + beside
+        beside = f"  ✓ your `{own}`" if own else f"  ✗ your `{name}`: {show(held[name], MOST_LETTERS)}" if off else ""
+        if len(told := show(value)) <= MOST_LETTERS:
+            facts[labels[name]] = told + beside
     return facts
-
-
-def _codes(exercise) -> set:
-    return {getattr(inspect.unwrap(one), "__code__", None) for one in exercise.judged.args if callable(one)} - {None}
-
-
-def _variables(exercise, args: tuple) -> dict[str, object]:
-    """What the learner's functions had in their variables when they returned, the first time."""
-    codes, held = _codes(exercise), {}
-
-    def note(frame, event: str, _: object) -> None:
-        if event == "return" and frame.f_code in codes:
-            held.update({**frame.f_locals, **held})
-
-    def watched(*own: object) -> object:
-        before = sys.getprofile()
-        sys.setprofile(note)
-        try:
-            return exercise.judged(*own)
-        finally:
-            sys.setprofile(before)
-
-    with contextlib.suppress(Mistake, NotImplementedError):
-        calls.run(watched, args)
-    return {name: value for name, value in held.items() if name not in exercise.names}
 
 
 def _right_variables(exercise, wrong: Sequence[Tried]) -> dict[str, str]:
     """Part -> the learner's variable that holds it, on every wrong input; not where a part is always alike."""
-    rows = [(parts(exercise, one.args), _variables(exercise, one.args)) for one in wrong[:ENOUGH]]
+    rows, clock = [], Clock(BRAKE)
+    for one in wrong[:ENOUGH]:
+        rows += [] if rows and clock.over() else [(_parts(exercise, one.args), _heard(exercise.judged, one.args))]
     found = {}
     for name in rows[0][0]:
         for own in sorted(rows[0][1], key=lambda own: own != name):
@@ -124,21 +137,23 @@ def _right_variables(exercise, wrong: Sequence[Tried]) -> dict[str, str]:
     return found
 
 
-def _so_far(exercise, wrong: Sequence[Tried], right: dict[str, str]) -> str:
-    """The last part that is right, and the first of the learner's variables that differs from its namesake."""
-    labels, known, held = exercise.labels(), parts(exercise, wrong[0].args), _variables(exercise, wrong[0].args)
-    texts = [
-        f"Right as far as {labels[name]}: your `{own}`. Look at what you make of it." for name, own in right.items()
-    ]
+def so_far(exercise, one: Tried, right: dict[str, str]) -> str:
+    """The last part that is right, and the first of the learner's variables that may be meant for a part and differs."""
+    labels, known, held = exercise.labels(), _parts(exercise, one.args), _heard(exercise.judged, one.args)
+    texts = [f"Your `{own}` is right ({labels[name]}). Look at what you make of it." for name, own in right.items()]
     for name, value in known.items():
         if name in held and name not in right and not values.same(value, held[name], rtol=SAME):
-            return " ".join([*texts[-1:], f"Your `{name}` differs from the reference's: {labels[name]}."])
+            differs = f"it should be {show(value)} on this input, and it is {show(held[name])}"
+            differs = differs if len(differs) <= 2 * MOST_LETTERS else "it differs from what it should be on this input"
+            texts[-1:] = [*texts[-1:], f"If your `{name}` is meant to be {labels[name]}: {differs}."]
+            return " ".join(texts[-2:])
     return "".join(texts[-1:])
 
 
 def _where_raised(exercise, fault: Mistake) -> str:
     """The learner's line from which an exception came; "" where there is none."""
-    codes, steps = _codes(exercise), traceback.walk_tb(fault.__cause__.__traceback__ if fault.__cause__ else None)
+    codes = {_code(one) for one in exercise.judged.args}
+    steps = traceback.walk_tb(fault.__cause__.__traceback__ if fault.__cause__ else None)
     lines = [linecache.getline(frame.f_code.co_filename, row).strip() for frame, row in steps if frame.f_code in codes]
     return f"It happened in this line of yours: {lines[-1]}" if lines and lines[-1] else ""
 
@@ -154,25 +169,27 @@ def _relation(wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
 
 
 def _amount(exercise, wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
-    """A sentence where every result is off by one and the same product of parts and arguments."""
+    """A sentence where every result is off by one and the same product of different parts and arguments."""
     pairs = [(one.expected.value, one.got.value) for one in wrong]
     if len(wrong) < LEAST or not all(values.is_number(value) for pair in pairs for value in pair):
         return ""
-    rows = [{**dict(zip(exercise.names, one.args, strict=False)), **parts(exercise, one.args)} for one in wrong]
-    names = [name for name in rows[0] if all(values.is_number(row[name]) for row in rows)]
+    rows = [{**dict(zip(exercise.names, one.args, strict=False)), **_parts(exercise, one.args)} for one in wrong]
+    names = [name for name in rows[0] if all(values.is_number(row.get(name)) for row in rows)]
     where = "Where your result is wrong, it" if right else "Your result"
-    for factors in (factors for n in (1, 2, 3) for factors in itertools.combinations_with_replacement(names, n)):
+    for factors in (factors for n in (1, 2, 3) for factors in itertools.combinations(names, n)):
         text = " · ".join(spoken(ast.Name(name), exercise.references[0]) for name in factors)
         off = [
             (float(e), float(g), math.prod(float(row[name]) for name in factors))
             for (e, g), row in zip(pairs, rows, strict=True)
         ]
+        if len({amount for *_, amount in off}) < LEAST:
+            continue
         for sign, side in ((1, "larger"), (-1, "smaller")):
             if all(_near(g - e, sign * amount, e) for e, g, amount in off):
                 return f"{where} is {side} by {text}."
-        if all(_near(g, e * amount, e) for e, g, amount in off):
+        if len(factors) == 1 and all(_near(g, e * amount, e) for e, g, amount in off):
             return f"{where} is what is expected times {text}."
-        if all(amount and _near(g * amount, e, e) for e, g, amount in off):
+        if len(factors) == 1 and all(amount and _near(g * amount, e, e) for e, g, amount in off):
             return f"{where} is what is expected divided by {text}."
     return ""
 

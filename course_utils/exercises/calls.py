@@ -7,6 +7,8 @@ import copy
 import inspect
 from collections.abc import Callable, Sequence
 
+import torch
+
 from course_utils.exercises import isolation
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.values import ARRAYS, SEQUENCES, is_number, same, show
@@ -51,9 +53,15 @@ def run(answer: Callable, args: Sequence[object], names: Sequence[str] = ()) -> 
             else "It reached no return statement, or one that returns None."
         )
         raise Mistake("Your function returned None.", hint, facts)
-    if not all(same(before, after) for before, after in zip(args, given, strict=True)):
+    if not all(same(a, b) and _types(a) == _types(b) for a, b in zip(args, given, strict=True)):
         raise Mistake("Your function changed its input.", "Work on a copy: the caller still needs the original.", facts)
     return got
+
+
+def _types(value: object) -> list[tuple[str, type]]:
+    """What each module of a model is; [] for anything else."""
+    modules = value.named_modules() if issubclass(type(value), torch.nn.Module) else ()
+    return [(name, type(module)) for name, module in modules]
 
 
 def two_numbers(value: object, wanted: str) -> tuple[float, float]:
