@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from course_utils.checks.effects import Look, seen
-from course_utils.checks.explain import Case, _code, explained, parts_told, so_far
+from course_utils.checks.effects import ENTRIES, Look, seen
+from course_utils.checks.explain import Case, code_of, explained, parts_told, so_far, where_raised
 from course_utils.checks.reference import Reference
 from course_utils.checks.told import Said, bulk, call, first_difference, show, unlike
 from course_utils.exercises import isolation
@@ -27,18 +27,9 @@ EXAMPLES, LEAST_EXAMPLES, AGAIN = 80, 10, 8  # generated; tried however slow the
 SHRINKS = 120  # further inputs on which a smaller one is looked for
 BRAKE = 4.0  # seconds of processor time for either; only a slow answer meets it, all others end by the count
 MOST_IDEAS = 5
-MOST_ASIDE = 80  # letters
 
 
-def exercise(
-    title: str,
-    *,
-    why: str = "",
-    of: Sequence[Callable] = (),
-    trust: str = "",
-    by_value: Sequence[str] = (),
-    watched: Mapping[str, Callable[[], None]] | None = None,
-) -> Callable[[Callable], Exercise]:
+def exercise(title: str, *, why: str = "", of: Sequence[Callable] = (), **needs: object) -> Callable:
     """Make an exercise of its reference: a right solution, whose lines say behind ``#:`` what they make.
 
     Args:
@@ -46,10 +37,11 @@ def exercise(
         why: why the right answer works; shown when an answer has passed.
         of: the references, where the exercise asks for several functions, or for one that is played with and not only
             called. What is decorated is then the scene, ``scene(*functions, *arguments)``: it gives what came of it.
-        trust, by_value, watched: what a grader must know, see `core.Needs`.
+        needs: `trust`, `by_value`, `watched`: what a grader must know, see `core.Needs`.
+    Returns:
+        what makes an `Exercise` of the function.
     """
-    needs = {"trust": trust, "by_value": by_value, "watched": watched}
-    return lambda function: Exercise(function, of, lambda judge: check(title, why=why, **needs)(judge))
+    return lambda function: Exercise(function, of, check(title, why=why, **needs))
 
 
 class Exercise:
@@ -57,22 +49,14 @@ class Exercise:
 
     def __init__(self, function: Callable, of: Sequence[Callable], as_check: Callable):
         functools.update_wrapper(self, function, updated=())
-        self.references = [Reference(one) for one in of or [function]]
-        self.scene = function if of else _called
+        self.references, self.scene = [Reference(one) for one in of or [function]], function if of else _called
         self.names = list(inspect.signature(function).parameters)[len(of) :]
         self.looked_at, self.said, self.refused, self.folder = {}, [], [], "."
         self._verdict = as_check(functools.wraps(function)(lambda answer: self._judge(answer)))
         self.why, self.needs = self._verdict.why, self._verdict.needs
 
     def tries(
-        self,
-        inputs: Strategy | None = None,
-        *,
-        also: Sequence[tuple] = (),
-        rtol: float = 1e-5,
-        atol: float = 0.0,
-        examples: int = EXAMPLES,
-        **each: Strategy,
+        self, inputs: Strategy | None = None, *, also=(), rtol=1e-5, atol=0.0, examples=EXAMPLES, **each: Strategy
     ) -> None:
         """Say what the answer is tried on, and how near a number must come.
 
@@ -82,8 +66,7 @@ class Exercise:
             rtol, atol: two numbers agree within ``atol + rtol * |expected|``.
             examples: how many inputs are generated; fewer where one call takes long.
         """
-        self.inputs = st.tuples(*(each[name] for name in self.names)) if each or not also else inputs
-        self.inputs = self.inputs if inputs is None else inputs
+        self.inputs = st.tuples(*(each[name] for name in self.names)) if each else inputs
         self.also, self.examples, self.agree = also, examples, functools.partial(same, rtol=rtol, atol=atol)
 
     def looks(self, at: Mapping[str, Look]) -> None:
@@ -180,28 +163,29 @@ class Exercise:
         limits = {"count": self.examples, "most": self.examples + SHRINKS, "seconds": BRAKE}
         found = smallest(self.inputs, lambda args: shows(trial.on(args)), **limits) if self.inputs else NONE_FOUND
         least = known if found is NONE_FOUND or 2 * bulk(known) < bulk(found) else found
-        raise self._mistake(trial.on(least), finding, [one for one in failed if one.got.lost != lost])
+        raise self._mistake(trial.on(least), finding)
 
-    def _mistake(self, one: Tried, finding: Case, aside: Sequence[Tried]) -> Mistake:
+    def _mistake(self, one: Tried, finding: Case) -> Mistake:
         fault, expected, got = one.got.fault, one.expected.value, one.got.value
         facts, text = {"your call": call(one.args, self.names)}, finding.text
+        own = self.scene is _called or not isinstance(one.expected.shown, Mapping)
         if fault:
             message, text = fault.message, text or fault.hint
-        elif message := unlike(one.expected.shown, one.got.shown):
+            if self.scene is not _called and fault.__cause__ and not where_raised(self, fault):
+                message, text = f"What your function makes cannot be used. {message.removeprefix('Your function ')}", ""
+            facts |= {} if self.looked_at else {"expected": show(expected)}
+        elif message := unlike(one.expected.shown, one.got.shown) if own else "":
             facts |= {"returned": show(one.got.shown)} | ({} if self.looked_at else {"expected": show(expected)})
         else:
-            entry = {label: getattr(look, "entry", "{}") for label, look in self.looked_at.items()}
-            known_words = self.looked_at or self.scene is not _called
-            part, expected, got = first_difference(expected, got, self.agree, entry if known_words else None)
+            entry = {label: ENTRIES.get(getattr(look, "__name__", "")) for label, look in self.looked_at.items()}
+            worded = self.looked_at or self.scene is not _called
+            part, expected, got = first_difference(expected, got, self.agree, entry if worded else None)
             message = f"This is not as asked: {part}." if part else "On this input the result is wrong."
             facts |= {"yours" if part else "returned": show(got), "expected": show(expected)}
             if apart := "" if Said in (type(got), type(expected)) else difference(expected, got):
                 facts["that is"] = apart
-        if fault and not self.looked_at:
-            facts["expected"] = show(expected)
         if any(known != _written(self.judged.args) for known in self.refused):
             facts |= parts_told(self, one, finding)
-        facts |= _besides(aside, self.names)
         return Mistake(message, text or so_far(self, one, finding.right or {}), tuple(facts.items()))
 
     def _call_again(self, trial: Trial, tried: Sequence[Tried]) -> None:
@@ -240,14 +224,4 @@ def _called(answer: Callable, *args: object) -> object:
 
 def _written(answers: Sequence[object]) -> list[object]:
     """What tells one answer from another: a cell that is run again makes the same function."""
-    return [_code(answer) or id(answer) for answer in answers]
-
-
-def _besides(aside: Sequence[Tried], names: Sequence[str]) -> dict[str, str]:
-    """A fact on an input that goes wrong in another way, where it is short enough to be read."""
-    told = [
-        f"{one.got.fault.message.rstrip('.') if one.got.fault else 'The result is wrong'}, on {call(one.args, names)}"
-        for one in aside
-    ]
-    least = min(told, key=len, default="")
-    return {"besides": least} if 0 < len(least) <= MOST_ASIDE else {}
+    return [code_of(answer) or id(answer) for answer in answers]

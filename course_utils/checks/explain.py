@@ -7,11 +7,12 @@ import contextlib
 import inspect
 import itertools
 import linecache
-import math
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from course_utils.checks.edits import edits, spoken
 from course_utils.checks.told import show
@@ -40,7 +41,7 @@ def explained(exercise, trial: Trial, tried: Sequence[Tried]) -> Case:
     """The best that can be said of a wrong answer: what is true of every input that was tried."""
     wrong, right = ([one for one in tried if one.good is good] for good in (False, True))
     if wrong[0].got.lost:
-        return Case(_where_raised(exercise, wrong[0].got.fault), right=_right_variables(exercise, wrong))
+        return Case(where_raised(exercise, wrong[0].got.fault), right=_right_variables(exercise, wrong))
     clock = Clock(BRAKE)
     for text, function in itertools.islice(_versions(exercise), MOST_VERSIONS):
         if clock.over():
@@ -65,7 +66,7 @@ def _versions(exercise) -> Iterator[tuple[str, Callable]]:
 # ---- parts of the reference, and the learner's own variables -----------------------------------------
 
 
-def _code(function: object) -> object:
+def code_of(function: object) -> object:
     """The code of a function, of a partial one, or of an object that can be called; None where there is none."""
     with contextlib.suppress(Exception):
         function = getattr(function, "func", inspect.unwrap(function))
@@ -78,7 +79,7 @@ def _heard(play: Callable, args: tuple) -> dict[str, object]:
 
     Python has room for one profiler: where somebody else's is at work, nothing is heard.
     """
-    codes, held = {_code(one) for one in play.args} - {None}, {}
+    codes, held = {code_of(one) for one in play.args} - {None}, {}
 
     def note(frame, event: str, _: object) -> None:
         if event == "return" and frame.f_code in codes:
@@ -107,17 +108,12 @@ def _parts(exercise, args: tuple) -> dict[str, object]:
 
 
 def parts_told(exercise, one: Tried, case: Case) -> dict[str, str]:
-    """Facts on the way to the expected value: a sum in its named terms, or each labelled part beside the learner's."""
-    known, labels, last = _parts(exercise, one.args), exercise.labels(), exercise.references[0].tree.body[-1]
-    terms = ast.unparse(last).removeprefix("return ").split(" + ")
-    if len(terms) > 1 and all(name in known for name in terms):
-        told = " + ".join(f"{show(known[name])} ({labels[name]})" for name in terms)
-        return {"expected": f"{show(one.expected.value)} = {told}"}
-    held, facts = _heard(exercise.judged, one.args), {}
-    for name, value in known.items():
+    """Facts on the way to the expected value: each labelled part, beside the learner's."""
+    labels, held, facts = exercise.labels(), _heard(exercise.judged, one.args), {}
+    for name, value in _parts(exercise, one.args).items():
         own = (case.right or {}).get(name)
         off = name in held and not values.same(value, held[name], rtol=SAME)
-        beside = f"  ✓ your `{own}`" if own else f"  ✗ your `{name}`: {show(held[name], MOST_LETTERS)}" if off else ""
+        beside = f"  ✓ your `{own}`" if own else f"  your `{name}`: {show(held[name], MOST_LETTERS)}" if off else ""
         if len(told := show(value)) <= MOST_LETTERS:
             facts[labels[name]] = told + beside
     return facts
@@ -138,21 +134,20 @@ def _right_variables(exercise, wrong: Sequence[Tried]) -> dict[str, str]:
 
 
 def so_far(exercise, one: Tried, right: dict[str, str]) -> str:
-    """The last part that is right, and the first of the learner's variables that may be meant for a part and differs."""
+    """The last part that is right, and the first variable that may be meant for a part and differs from it."""
     labels, known, held = exercise.labels(), _parts(exercise, one.args), _heard(exercise.judged, one.args)
-    texts = [f"Your `{own}` is right ({labels[name]}). Look at what you make of it." for name, own in right.items()]
+    said = [f"Your `{own}` is right ({labels[name]}). Look at what you make of it." for name, own in right.items()][-1:]
     for name, value in known.items():
         if name in held and name not in right and not values.same(value, held[name], rtol=SAME):
             differs = f"it should be {show(value)} on this input, and it is {show(held[name])}"
             differs = differs if len(differs) <= 2 * MOST_LETTERS else "it differs from what it should be on this input"
-            texts[-1:] = [*texts[-1:], f"If your `{name}` is meant to be {labels[name]}: {differs}."]
-            return " ".join(texts[-2:])
-    return "".join(texts[-1:])
+            return " ".join([*said, f"If your `{name}` is meant to be {labels[name]}: {differs}."])
+    return "".join(said)
 
 
-def _where_raised(exercise, fault: Mistake) -> str:
+def where_raised(exercise, fault: Mistake) -> str:
     """The learner's line from which an exception came; "" where there is none."""
-    codes = {_code(one) for one in exercise.judged.args}
+    codes = {code_of(one) for one in exercise.judged.args}
     steps = traceback.walk_tb(fault.__cause__.__traceback__ if fault.__cause__ else None)
     lines = [linecache.getline(frame.f_code.co_filename, row).strip() for frame, row in steps if frame.f_code in codes]
     return f"It happened in this line of yours: {lines[-1]}" if lines and lines[-1] else ""
@@ -168,6 +163,7 @@ def _relation(wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
     return found.text if found else ""
 
 
+@np.errstate(all="ignore")
 def _amount(exercise, wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
     """A sentence where every result is off by one and the same product of different parts and arguments."""
     pairs = [(one.expected.value, one.got.value) for one in wrong]
@@ -175,24 +171,13 @@ def _amount(exercise, wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
         return ""
     rows = [{**dict(zip(exercise.names, one.args, strict=False)), **_parts(exercise, one.args)} for one in wrong]
     names = [name for name in rows[0] if all(values.is_number(row.get(name)) for row in rows)]
-    where = "Where your result is wrong, it" if right else "Your result"
+    where, (e, g) = "Where your result is wrong, it" if right else "Your result", np.array(pairs, float).T
     for factors in (factors for n in (1, 2, 3) for factors in itertools.combinations(names, n)):
         text = " · ".join(spoken(ast.Name(name), exercise.references[0]) for name in factors)
-        off = [
-            (float(e), float(g), math.prod(float(row[name]) for name in factors))
-            for (e, g), row in zip(pairs, rows, strict=True)
-        ]
-        if len({amount for *_, amount in off}) < LEAST:
-            continue
-        for sign, side in ((1, "larger"), (-1, "smaller")):
-            if all(_near(g - e, sign * amount, e) for e, g, amount in off):
-                return f"{where} is {side} by {text}."
-        if len(factors) == 1 and all(_near(g, e * amount, e) for e, g, amount in off):
-            return f"{where} is what is expected times {text}."
-        if len(factors) == 1 and all(amount and _near(g * amount, e, e) for e, g, amount in off):
-            return f"{where} is what is expected divided by {text}."
+        amount = np.prod([[float(row[name]) for name in factors] for row in rows], axis=1)
+        sides = {f"larger by {text}": e + amount, f"smaller by {text}": e - amount}
+        once = {f"what is expected times {text}": e * amount, f"what is expected divided by {text}": e / amount}
+        for said, would_be in {**sides, **(once if len(factors) == 1 else {})}.items():
+            if len(set(amount)) >= LEAST and np.allclose(g, would_be, rtol=1e-7, atol=1e-12):
+                return f"{where} is {said}."
     return ""
-
-
-def _near(one: float, other: float, size: float) -> bool:
-    return abs(one - other) <= 1e-7 * max(abs(size), abs(other))

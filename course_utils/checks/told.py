@@ -61,28 +61,19 @@ class Said(str):
 NOTHING = Said("nothing of that name")
 
 
-def first_difference(
-    expected: object, got: object, agree: Callable, entry: Mapping[str, str] | None = None
-) -> tuple[str, object, object]:
-    """What differs first in two values that have parts.
+def first_difference(expected: object, got: object, agree: Callable, entry: Mapping | None = None) -> tuple:
+    """(part, what is expected of it, what it is) of the first part that differs in two dicts; "" for other values.
 
-    Args:
-        expected, got: dicts, or anything else.
-        agree: says whether two parts agree.
-        entry: where the keys are words of the course: those of them whose entries have a name, with that name,
-            ``{"the weights": "the weights of `{}`"}``. None where the keys are somebody's own.
-    Returns:
-        (which part it is, what is expected of it, what it is); the part is "" where the values have none.
+    Keys are somebody's own names; with `entry` they are words, and it says how their entries are called.
     """
-    label, within = "", "`{}`" if entry is None else "{}"
+    part, within = "", "`{}`" if entry is None else "{}"
     while isinstance(expected, Mapping) and isinstance(got, Mapping):
-        keys = [key for key in dict.fromkeys((*expected, *got)) if not _agrees(key, expected, got, agree)]
-        if not keys:
+        for key in dict.fromkeys((*expected, *got)):
+            one, other = (value.get(key, NOTHING) for value in (expected, got))
+            if one is NOTHING or other is NOTHING or not agree(one, other):
+                break
+        else:
             break
-        label, expected, got = within.format(keys[0]), expected.get(keys[0], NOTHING), got.get(keys[0], NOTHING)
-        within = (entry or {}).get(label, f"{label}, `{{}}`")
-    return label, expected, got
-
-
-def _agrees(key: object, expected: Mapping, got: Mapping, agree: Callable) -> bool:
-    return key in expected and key in got and agree(expected[key], got[key])
+        part, expected, got = within.format(key), one, other
+        within = (entry or {}).get(part) or f"{part}, `{{}}`"
+    return part, expected, got

@@ -138,7 +138,8 @@ def check(
 
         judged.why, judged.needs = why, Needs(trust, tuple(by_value), dict(watched or {}))
         if judge.__module__.endswith(".checks"):  # a learner's older copy may ask this module for what is gone
-            inspect.unwrap(judge).__globals__.setdefault("__getattr__", functools.partial(_no_such_check, judge.__module__))
+            names = inspect.unwrap(judge).__globals__
+            names.setdefault("__getattr__", functools.partial(_no_such_check, judge.__module__))
         return judged
 
     return decorate
