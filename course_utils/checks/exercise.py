@@ -12,14 +12,16 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from course_utils.checks.effects import ENTRIES, Look, seen
-from course_utils.checks.explain import Case, code_of, explained, parts_told, so_far, where_raised
+from course_utils.checks.effects import ENTRIES, Look, first_difference, seen
+from course_utils.checks.explain import Case, explained, parts_told, so_far, where_raised
 from course_utils.checks.reference import Reference
-from course_utils.checks.told import Said, bulk, call, first_difference, show, unlike
 from course_utils.exercises import isolation
+from course_utils.exercises.calls import code_of
 from course_utils.exercises.core import NOT_YET, Verdict, check
 from course_utils.exercises.inputs import NONE_FOUND, Clock, Strategy, smallest
+from course_utils.exercises.kinds import unlike
 from course_utils.exercises.mistake import Mistake
+from course_utils.exercises.models import Said, bulk, call, show
 from course_utils.exercises.trial import Outcome, Trial, Tried
 from course_utils.exercises.values import difference, same
 
@@ -38,8 +40,6 @@ def exercise(title: str, *, why: str = "", of: Sequence[Callable] = (), **needs:
         of: the references, where the exercise asks for several functions, or for one that is played with and not only
             called. What is decorated is then the scene, ``scene(*functions, *arguments)``: it gives what came of it.
         needs: `trust`, `by_value`, `watched`: what a grader must know, see `core.Needs`.
-    Returns:
-        what makes an `Exercise` of the function.
     """
     return lambda function: Exercise(function, of, check(title, why=why, **needs))
 
@@ -89,8 +89,7 @@ class Exercise:
         answers = [*answers, *[None] * len(self.references)][: max(len(answers), len(self.references))]
         lacking = [answer for answer in answers if not callable(answer)]
         verdict = self._verdict(lacking[0] if lacking else functools.partial(self.scene, *answers))
-        if verdict.status == NOT_YET:
-            self.refused = [*(one for one in self.refused if one != _written(answers)), _written(answers)]
+        self.refused += [_written(answers)] if verdict.status == NOT_YET else []
         return verdict
 
     def labels(self) -> dict[str, str]:
@@ -107,11 +106,10 @@ class Exercise:
         return self.playing(*(function if n == at else None for n in range(len(self.references))))
 
     def _otherwise(self, key: str | Callable) -> Callable:
-        fault: Exception = KeyError(key)
         for at, reference in enumerate(self.references):
             with contextlib.suppress(KeyError):
                 return self.alone(at, reference.otherwise(key) if isinstance(key, str) else key)
-        raise fault
+        raise KeyError(f"no line of a reference is like {key!r}")
 
     def trial(self, answer: Callable) -> Trial:
         """The comparison of the scene with somebody's functions and the scene with the references."""
@@ -172,9 +170,9 @@ class Exercise:
         if fault:
             message, text = fault.message, text or fault.hint
             if self.scene is not _called and fault.__cause__ and not where_raised(self, fault):
-                message, text = f"What your function makes cannot be used. {message.removeprefix('Your function ')}", ""
-            facts |= {} if self.looked_at else {"expected": show(expected)}
-        elif message := unlike(one.expected.shown, one.got.shown) if own else "":
+                message, text = message.replace("Your function raised", "What your function makes cannot be used:"), ""
+            facts |= {"expected": show(expected)} if own and not self.looked_at else {}
+        elif message := unlike(one.expected.shown, one.got.shown)[1] if own else "":
             facts |= {"returned": show(one.got.shown)} | ({} if self.looked_at else {"expected": show(expected)})
         else:
             entry = {label: ENTRIES.get(getattr(look, "__name__", "")) for label, look in self.looked_at.items()}

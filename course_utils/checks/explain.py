@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import inspect
 import itertools
 import linecache
-import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from course_utils.checks.edits import edits, spoken
-from course_utils.checks.told import show
-from course_utils.exercises import calls, relations, values
+from course_utils.exercises import amounts, relations, values
+from course_utils.exercises.calls import code_of, heard
 from course_utils.exercises.inputs import Clock
 from course_utils.exercises.mistake import Mistake
+from course_utils.exercises.models import show
 from course_utils.exercises.trial import Trial, Tried
 
 MOST_VERSIONS = 200  # of the reference, with which an answer is compared
@@ -66,50 +63,16 @@ def _versions(exercise) -> Iterator[tuple[str, Callable]]:
 # ---- parts of the reference, and the learner's own variables -----------------------------------------
 
 
-def code_of(function: object) -> object:
-    """The code of a function, of a partial one, or of an object that can be called; None where there is none."""
-    with contextlib.suppress(Exception):
-        function = getattr(function, "func", inspect.unwrap(function))
-        return getattr(function, "__code__", None) or type(function).__call__.__code__
-    return None
-
-
-def _heard(play: Callable, args: tuple) -> dict[str, object]:
-    """What the functions of a scene had in their variables when they returned, the first time.
-
-    Python has room for one profiler: where somebody else's is at work, nothing is heard.
-    """
-    codes, held = {code_of(one) for one in play.args} - {None}, {}
-
-    def note(frame, event: str, _: object) -> None:
-        if event == "return" and frame.f_code in codes:
-            code, own = frame.f_code, dict(frame.f_locals)
-            given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-            held.update({**{name: value for name, value in own.items() if name not in given}, **held})
-
-    def watched(*own: object) -> object:
-        sys.setprofile(note)
-        try:
-            return play(*own)
-        finally:
-            sys.setprofile(None)
-
-    if codes and not sys.getprofile():
-        with contextlib.suppress(Mistake, NotImplementedError):
-            calls.run(watched, args)
-    return held
-
-
 def _parts(exercise, args: tuple) -> dict[str, object]:
     """What the references have in their labelled variables on this input, by the variables' names."""
     with contextlib.chdir(exercise.folder):
-        heard = _heard(exercise.playing(*[None] * len(exercise.references)), args)
-    return {name: heard[name] for name in exercise.labels() if name in heard}
+        held = heard(exercise.playing(*[None] * len(exercise.references)), args)
+    return {name: held[name] for name in exercise.labels() if name in held}
 
 
 def parts_told(exercise, one: Tried, case: Case) -> dict[str, str]:
     """Facts on the way to the expected value: each labelled part, beside the learner's."""
-    labels, held, facts = exercise.labels(), _heard(exercise.judged, one.args), {}
+    labels, held, facts = exercise.labels(), heard(exercise.judged, one.args), {}
     for name, value in _parts(exercise, one.args).items():
         own = (case.right or {}).get(name)
         off = name in held and not values.same(value, held[name], rtol=SAME)
@@ -123,7 +86,7 @@ def _right_variables(exercise, wrong: Sequence[Tried]) -> dict[str, str]:
     """Part -> the learner's variable that holds it, on every wrong input; not where a part is always alike."""
     rows, clock = [], Clock(BRAKE)
     for one in wrong[:ENOUGH]:
-        rows += [] if rows and clock.over() else [(_parts(exercise, one.args), _heard(exercise.judged, one.args))]
+        rows += [] if rows and clock.over() else [(_parts(exercise, one.args), heard(exercise.judged, one.args))]
     found = {}
     for name in rows[0][0]:
         for own in sorted(rows[0][1], key=lambda own: own != name):
@@ -135,7 +98,7 @@ def _right_variables(exercise, wrong: Sequence[Tried]) -> dict[str, str]:
 
 def so_far(exercise, one: Tried, right: dict[str, str]) -> str:
     """The last part that is right, and the first variable that may be meant for a part and differs from it."""
-    labels, known, held = exercise.labels(), _parts(exercise, one.args), _heard(exercise.judged, one.args)
+    labels, known, held = exercise.labels(), _parts(exercise, one.args), heard(exercise.judged, one.args)
     said = [f"Your `{own}` is right ({labels[name]}). Look at what you make of it." for name, own in right.items()][-1:]
     for name, value in known.items():
         if name in held and name not in right and not values.same(value, held[name], rtol=SAME):
@@ -163,21 +126,9 @@ def _relation(wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
     return found.text if found else ""
 
 
-@np.errstate(all="ignore")
 def _amount(exercise, wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
     """A sentence where every result is off by one and the same product of different parts and arguments."""
     pairs = [(one.expected.value, one.got.value) for one in wrong]
-    if len(wrong) < LEAST or not all(values.is_number(value) for pair in pairs for value in pair):
-        return ""
     rows = [{**dict(zip(exercise.names, one.args, strict=False)), **_parts(exercise, one.args)} for one in wrong]
-    names = [name for name in rows[0] if all(values.is_number(row.get(name)) for row in rows)]
-    where, (e, g) = "Where your result is wrong, it" if right else "Your result", np.array(pairs, float).T
-    for factors in (factors for n in (1, 2, 3) for factors in itertools.combinations(names, n)):
-        text = " · ".join(spoken(ast.Name(name), exercise.references[0]) for name in factors)
-        amount = np.prod([[float(row[name]) for name in factors] for row in rows], axis=1)
-        sides = {f"larger by {text}": e + amount, f"smaller by {text}": e - amount}
-        once = {f"what is expected times {text}": e * amount, f"what is expected divided by {text}": e / amount}
-        for said, would_be in {**sides, **(once if len(factors) == 1 else {})}.items():
-            if len(set(amount)) >= LEAST and np.allclose(g, would_be, rtol=1e-7, atol=1e-12):
-                return f"{where} is {said}."
-    return ""
+    said = amounts.by_product(pairs, rows, lambda name: spoken(ast.Name(name), exercise.references[0]))
+    return f"{'Where your result is wrong, it' if right else 'Your result'} is {said}." if said else ""
