@@ -10,7 +10,7 @@ import _hostile
 import _mutants
 import torch
 
-from course_utils.checks import exercise, explain
+from course_utils.checks import explain
 from course_utils.checks.edits import edits
 from course_utils.checks.reference import sets
 from course_utils.exercises import core, isolation
@@ -27,7 +27,8 @@ def play(check, answer):
 def refuses(check, answer):
     """Whether some input shows that a scene's function is wrong; without looking for the words."""
     found = []
-    with mock.patch.object(isolation, "CALL_SECONDS", MUTANT_SECONDS), isolation.kept():
+    limit = mock.patch.object(isolation, "CALL_SECONDS", MUTANT_SECONDS)
+    with limit, mock.patch.object(check, "folder", "."), isolation.kept():
         error = isolation.run_apart(lambda: found.append(any(not one.good for one in check.tried(check.trial(answer)))))
     if error is not None and not isinstance(error, core.Mistake | NotImplementedError):
         raise error
@@ -127,17 +128,21 @@ def mutants_are_refused(check, equivalent):
 
     Args:
         check: the exercise.
-        equivalent: beginning of how it differs -> reason.
+        equivalent: beginning of how it differs -> reason; "* without its sign" for all that contain these words.
     """
     faults, used = [], set()
     for at, reference in enumerate(check.references):
         for said, function in versions(reference):
-            listed = [text for text in equivalent if said.startswith(text)]
+            listed = [text for text in equivalent if _tells(text, said)]
             refused = refuses(check, check.alone(at, function))
             if not refused and not listed and (not hasattr(function, "noted") or function.noted.met):
                 faults.append(f"this passes: {said}")
             used |= set() if refused else set(listed)
     return faults + [f"listed as equivalent, but refused or gone: {text}" for text in set(equivalent) - used]
+
+
+def _tells(text, said):
+    return text[1:] in said if text[0] == "*" else said.startswith(text)
 
 
 def ideas_are_reached(check):
@@ -158,7 +163,7 @@ def withstands(check):
             except BaseException as error:
                 faults.append(f"returns {label} {how}: the check raised {type(error).__name__}: {error}")
                 continue
-            unseen = how == "behind the right answer" and check.scene is not exercise._called  # it has no use for it
+            unseen = how == "behind the right answer" and check.scene is check.__wrapped__  # of no use to it
             good = verdict.status == core.NOT_YET or (unseen and verdict.status == core.PASSED)
             if not good or "was stopped" in said or len(said) > 8_000:
                 faults.append(f"returns {label} {how}: {said[:1_000]}")

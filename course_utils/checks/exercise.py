@@ -26,7 +26,7 @@ from course_utils.exercises.trial import Outcome, Trial, Tried
 from course_utils.exercises.values import difference, same
 
 EXAMPLES, LEAST_EXAMPLES, AGAIN = 80, 10, 8  # generated; tried however slow the answer is; tried a second time
-SHRINKS = 120  # further inputs on which a smaller one is looked for
+SHRINKS = 60  # further inputs on which a smaller one is looked for
 BRAKE = 4.0  # seconds of processor time for either; only a slow answer meets it, all others end by the count
 MOST_IDEAS = 5
 
@@ -92,8 +92,7 @@ class Exercise:
         self.refused += [_written(answers)] if verdict.status == NOT_YET else []
         return verdict
 
-    def labels(self) -> dict[str, str]:
-        """Variable -> what it is, of all references."""
+    def labels(self) -> dict[str, str]:  # variable -> what it is, of all references
         return {name: label for reference in self.references for name, label in reference.labels.items()}
 
     def playing(self, *functions: Callable | None) -> functools.partial:
@@ -125,9 +124,11 @@ class Exercise:
     def _given(self) -> dict[int, list]:
         """Each input, made once for all verdicts, with what is expected of it when that is known; by its id."""
         made = list(self.also)
-        if self.inputs:
-            smallest(self.inputs, made.append, count=self.examples)
+        self._search(made.append)
         return {id(args): [args, None] for args in made}
+
+    def _search(self, fails: Callable[[tuple], object], **limits: float) -> object:
+        return NONE_FOUND if self.inputs is None else smallest(self.inputs, fails, count=self.examples, **limits)
 
     def tried(self, trial: Trial) -> Iterator[Tried]:
         """What came of each input, the edges first; always the same inputs."""
@@ -139,12 +140,9 @@ class Exercise:
 
     def _judge(self, answer: functools.partial) -> None:
         """Raise the `Mistake` for the smallest input that was found on which the answer is wrong."""
-        with tempfile.TemporaryDirectory() as folder:
-            self.judged, self.folder = answer, folder
-            try:
-                self._compare(self.trial(answer))
-            finally:
-                self.judged, self.folder = None, "."
+        self.judged = answer
+        with tempfile.TemporaryDirectory() as self.folder:
+            self._compare(self.trial(answer))
 
     def _compare(self, trial: Trial) -> None:
         tried = list(self.tried(trial))
@@ -158,8 +156,7 @@ class Exercise:
             return not one.good and one.got.lost == lost and finding.shows(one)
 
         known = min((one.args for one in failed if shows(one)), key=bulk)
-        limits = {"count": self.examples, "most": self.examples + SHRINKS, "seconds": BRAKE}
-        found = smallest(self.inputs, lambda args: shows(trial.on(args)), **limits) if self.inputs else NONE_FOUND
+        found = self._search(lambda args: shows(trial.on(args)), most=self.examples + SHRINKS, seconds=BRAKE)
         least = known if found is NONE_FOUND or 2 * bulk(known) < bulk(found) else found
         raise self._mistake(trial.on(least), finding)
 

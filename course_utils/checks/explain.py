@@ -21,8 +21,7 @@ from course_utils.exercises.trial import Trial, Tried
 MOST_VERSIONS = 200  # of the reference, with which an answer is compared
 BRAKE = 3.0  # seconds of processor time; only a slow reference meets it
 ENOUGH, LEAST = 8, 3  # wrong results on which parts are compared; that must have an amount in common
-MOST_LETTERS = 120  # of one part
-SAME = 1e-5
+SAME, MOST_LETTERS = 1e-5, 120  # how near a variable comes to a part; of one part
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Six checks of different kinds: a number, a tensor, a mask, a sequence, tensors in a dict, a file. No lesson uses them."""
+"""Six checks of no lesson: a number, a tensor, a mask, a sequence, tensors in a dict, a file."""
 
 import copy
 
@@ -36,7 +36,7 @@ linear_energy_pj.ideas(
 )
 
 
-@exercise("A dynamic int8 linear layer", why="All multiplications run in integers; one factor makes floats of their sums.")
+@exercise("A dynamic int8 linear layer", why="Integers are multiplied; one factor makes floats of the sums.")
 def dynamic_linear(x, w_q, w_scale, bias):
     low = x.min().clamp(max=0)  #: the lower end of the range
     high = x.max().clamp(min=0)  #: the upper end of the range
@@ -111,10 +111,10 @@ magnitude_mask.looks(
         "the magnitudes of the weights that are brought back": _sizes_where(0, 1),
     }
 )
-magnitude_mask.ideas({"mask = torch.ones_like(mask)": "What the old mask has removed stays removed, and does not count."})
+magnitude_mask.ideas({"mask = torch.ones_like(mask)": "What the old mask has removed stays so, and does not count."})
 
 
-@exercise("A dynamic loss scaler", why="The scaler keeps trying: it doubles after enough good steps, and an inf halves it.")
+@exercise("A dynamic loss scaler", why="It doubles after enough good steps, and an inf halves it.")
 def dynamic_scale(scale, found_infs, growth_interval):
     scales, good_steps = [], 0
     for found_inf in found_infs:
@@ -149,10 +149,11 @@ def rewound(rewound, trained, first, masks):
     given = copy.deepcopy((trained, first, masks))
     start = rewound(*given)
     numbers = copy.deepcopy(start)
-    for value in start.values():
-        value += 1.0  # as training does
-    names = ("the `trained` of the caller", "the `first` of the caller", "the `masks` of the caller")
-    return {"the parameters": numbers, **{f"{n}, when yours are trained": one for n, one in zip(names, given)}}
+    with torch.no_grad():
+        for value in start.values():
+            value += 1.0  # as training does
+    held = dict(zip(("trained", "first", "masks"), given, strict=True))
+    return {"the parameters": numbers, "what the caller holds when yours are trained": held}
 
 
 @st.composite
