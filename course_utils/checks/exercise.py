@@ -166,7 +166,7 @@ class Exercise:
         own = self.scene is _called or not isinstance(one.expected.shown, Mapping)
         if fault:
             message, text = fault.message, text or fault.hint
-            if self.scene is not _called and fault.__cause__ and not where_raised(self, fault):
+            if self.scene is not _called and where_raised(self, fault) is None:
                 message, text = message.replace("Your function raised", "What your function makes cannot be used:"), ""
             facts |= {"expected": show(expected)} if own and not self.looked_at else {}
         elif message := unlike(one.expected.shown, one.got.shown)[1] if own else "":

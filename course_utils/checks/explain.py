@@ -37,17 +37,17 @@ def explained(exercise, trial: Trial, tried: Sequence[Tried]) -> Case:
     """The best that can be said of a wrong answer: what is true of every input that was tried."""
     wrong, right = ([one for one in tried if one.good is good] for good in (False, True))
     if wrong[0].got.lost:
-        return Case(where_raised(exercise, wrong[0].got.fault), right=_right_variables(exercise, wrong))
+        return Case(where_raised(exercise, wrong[0].got.fault) or "", right=_right_variables(exercise, wrong))
     clock = Clock(BRAKE)
     for text, function in itertools.islice(_versions(exercise), MOST_VERSIONS):
         if clock.over():
             break
         if all(trial.equal(trial.of(function, one.args), one.got) for one in (*wrong, *right)):
             return Case(text, lambda one, own=function: trial.equal(trial.of(own, one.args), one.got))
-    said = ""
+    found = Case(right=_right_variables(exercise, wrong))
     with contextlib.suppress(Exception):  # what came back may raise when it is looked at
-        said = "" if exercise.looked_at else _amount(exercise, wrong, right) or _relation(wrong, right)
-    return Case(said, right=_right_variables(exercise, wrong))
+        found.text = "" if exercise.looked_at else _amount(exercise, wrong, right) or _relation(wrong, right)
+    return found
 
 
 def _versions(exercise) -> Iterator[tuple[str, Callable]]:
@@ -107,12 +107,13 @@ def so_far(exercise, one: Tried, right: dict[str, str]) -> str:
     return "".join(said)
 
 
-def where_raised(exercise, fault: Mistake) -> str:
-    """The learner's line from which an exception came; "" where there is none."""
-    codes = {code_of(one) for one in exercise.judged.args}
+def where_raised(exercise, fault: Mistake) -> str | None:
+    """The learner's line from which an exception came; "" where that is not known, None where none of theirs did."""
+    codes = {code_of(one) for one in exercise.judged.args} - {None}
     steps = traceback.walk_tb(fault.__cause__.__traceback__ if fault.__cause__ else None)
     lines = [linecache.getline(frame.f_code.co_filename, row).strip() for frame, row in steps if frame.f_code in codes]
-    return f"It happened in this line of yours: {lines[-1]}" if lines and lines[-1] else ""
+    said = f"It happened in this line of yours: {lines[-1]}" if lines and lines[-1] else ""
+    return None if codes and fault.__cause__ and not lines else said
 
 
 # ---- what all wrong results have in common -----------------------------------------------------------
