@@ -116,9 +116,6 @@ def where_raised(exercise, fault: Mistake) -> str | None:
     return None if codes and fault.__cause__ and not lines else said
 
 
-# ---- what all wrong results have in common -----------------------------------------------------------
-
-
 def _relation(wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
     """A factor, a distance or a rounding that turns every expected number into the one that came back."""
     pairs = [[(one.expected.value, one.got.value) for one in group] for group in (wrong, right)]
@@ -129,6 +126,6 @@ def _relation(wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
 def _amount(exercise, wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
     """A sentence where every result is off by one and the same product of different parts and arguments."""
     pairs = [(one.expected.value, one.got.value) for one in wrong]
-    rows = [{**dict(zip(exercise.names, one.args, strict=False)), **_parts(exercise, one.args)} for one in wrong]
+    rows = ({**dict(zip(exercise.names, one.args, strict=False)), **_parts(exercise, one.args)} for one in wrong)
     said = amounts.by_product(pairs, rows, lambda name: spoken(ast.Name(name), exercise.references[0]))
     return f"{'Where your result is wrong, it' if right else 'Your result'} is {said}." if said else ""
