@@ -19,7 +19,7 @@ from course_utils.exercises.models import show
 from course_utils.exercises.trial import Trial, Tried
 
 MOST_VERSIONS = 200  # of the reference, with which an answer is compared
-BRAKE = 3.0  # seconds of processor time; only a slow reference meets it
+BRAKE = 4.0  # seconds of processor time for a search; only what is slow meets it, all else ends by the count
 ENOUGH, LEAST = 8, 3  # wrong results on which parts are compared; that must have an amount in common
 SAME, MOST_LETTERS = 1e-5, 120  # how near a variable comes to a part; of one part
 
