@@ -26,7 +26,7 @@ from course_utils.exercises.trial import Outcome, Trial, Tried
 from course_utils.exercises.values import difference, same
 
 EXAMPLES, LEAST_EXAMPLES, AGAIN = 80, 10, 8  # generated; tried however slow the answer is; tried a second time
-SHRINKS, MOST_IDEAS = 60, 5  # further inputs on which a smaller one is looked for; sentences
+SHRINKS, MOST_IDEAS = 120, 5  # further inputs on which a smaller one is looked for; sentences
 
 
 def exercise(title: str, *, why: str = "", of: Sequence[Callable] = (), **needs: object) -> Callable:

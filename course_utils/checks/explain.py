@@ -74,7 +74,7 @@ def parts_told(exercise, one: Tried, case: Case) -> dict[str, str]:
     labels, held, facts = exercise.labels(), heard(exercise.judged, one.args), {}
     for name, value in _parts(exercise, one.args).items():
         own = (case.right or {}).get(name)
-        off = name in held and not values.same(value, held[name], rtol=SAME)
+        off = name in held and name not in (case.right or {}).values() and not values.same(value, held[name], rtol=SAME)
         beside = f"  ✓ your `{own}`" if own else f"  your `{name}`: {show(held[name], MOST_LETTERS)}" if off else ""
         if len(told := show(value)) <= MOST_LETTERS:
             facts[labels[name]] = told + beside
@@ -100,7 +100,7 @@ def so_far(exercise, one: Tried, right: dict[str, str]) -> str:
     labels, known, held = exercise.labels(), _parts(exercise, one.args), heard(exercise.judged, one.args)
     said = [f"Your `{own}` is right ({labels[name]}). Look at what you make of it." for name, own in right.items()][-1:]
     for name, value in known.items():
-        if name in held and name not in right and not values.same(value, held[name], rtol=SAME):
+        if name in held and name not in (*right, *right.values()) and not values.same(value, held[name], rtol=SAME):
             differs = f"it should be {show(value)} on this input, and it is {show(held[name])}"
             differs = differs if len(differs) <= 2 * MOST_LETTERS else "it differs from what it should be on this input"
             return " ".join([*said, f"If your `{name}` is meant to be {labels[name]}: {differs}."])
