@@ -30,7 +30,7 @@ def clips_by_hand(model, batch, optimizer, scaler):
     scaler.update()
     for p in model.parameters():
         p.grad = None
-    return float(loss)
+    return float(loss.detach())
 
 
 def in_two_branches(model, batch, optimizer, scaler):
@@ -64,4 +64,10 @@ WRONG = {
         "returns the scaled loss": ("return loss.item()", "return scaler.scale(loss).item()"),
     }
 }
-EQUIVALENT = {}
+EQUIVALENT = {
+    "train_step": {
+        "optimizer.zero_grad(set_to_none=True): True -> False": "gradients of 0 add nothing to those of the next step",
+        "the result without its sign": "a loss of cross-entropy is never below 0",
+        "loss without its sign": "a loss of cross-entropy is never below 0",
+    }
+}

@@ -35,6 +35,7 @@ def _step(model, batch, optimizer, scaler):
 @exercise(
     "A step with clipping",
     of=[_step],
+    trust="it trains the model that it is given",
     why="In fp16 and in fp32 the same lines take the step. It is clipped by its true length, it is left out where a "
     "gradient overflows, and the next step begins without gradients. LeNet was trained by your function as well.",
 )
@@ -64,7 +65,7 @@ with torch.random.fork_rng():
     LENET = models.LeNet()
 train_step.tries(
     st.tuples(st.builds(_two_weights), st.lists(st.sampled_from([1, 4, 200]), min_size=1, max_size=4), st.booleans()),
-    also=[(LENET, [1, 2, 1e6, 1], True), *((_two_weights(), [1, 1, 4, 200, 1], on) for on in (True, False))],
+    also=[(LENET, [1, 1e6], True), *((_two_weights(), [1, 1, 4, 200, 1], on) for on in (True, False))],
     rtol=2e-3,
     atol=1e-6,
 )
