@@ -8,7 +8,7 @@ from course_utils.show.tables import Table
 
 LARGEST_FP16 = 65_504
 COLUMNS = {"addition": "16 bits", "large": "with scaler", "narrow, batch 16": "autocast"}
-RECORDS = ("GPU", "with units", "AVX-512, no units")
+RECORDS = ("GPU", "with units", "AVX-512, no units")  # kinds, see sixteen_bits.kind
 
 
 class Watched(torch.amp.GradScaler):
@@ -32,18 +32,25 @@ def staircase(train, device, dtype):
     above.step(steps, scales, where="mid", color=plots.COLOURS["blue"])
     above.set_yscale("log", base=2)
     above.set(ylabel="scale", xticklabels=[])
-    above.set_yticks([2**power for power in range(10, 19, 2)], [f"{2**power:,}" for power in range(10, 19, 2)])
+    top = max(18, int(max(scales)).bit_length() - 1)
+    powers = range(10, top + 1, 2 if top < 20 else 6)
+    above.set_yticks([2**power for power in powers], [f"{2**power:,}" for power in powers])
     below.plot(*zip(*finite, strict=True), "o", markersize=5, color=plots.COLOURS["green"])
     below.axhline(LARGEST_FP16, color="black", linestyle=":")
     below.plot(skipped, [2 * LARGEST_FP16] * len(skipped), "x", color=plots.COLOURS["orange"], markersize=12, mew=3.5)
     below.text(1, 1.2 * LARGEST_FP16, "65,504, the end of fp16", va="bottom", fontsize=16)
+    if skipped:
+        below.text(skipped[0] - 2, 2 * LARGEST_FP16, "skipped", ha="right", va="center", fontsize=16)
     below.set(yscale="log", xlabel="step", ylabel="largest gradient\n· scale")
     plots.show(
         fig,
         alt=f"Above the scale, below the largest scaled gradient, against the step, in {str(dtype)[6:]}. The scale begins "
         f"at {scales[0]:,.0f}, reaches {max(scales):,.0f} and ends at {scales[-1]:,.0f}; {len(skipped)} of {len(scales)} "
-        "steps are skipped, each where a gradient would cross 65,504.",
-        caption="Crosses: a gradient came out beyond the dotted line, so it is infinite in fp16. The step is skipped, and the scale halves.",
+        f"steps are skipped{', each where a gradient would cross 65,504' if skipped else ''}.",
+        caption="Crosses: a gradient came out beyond the dotted line, so it is infinite in fp16. The step is skipped, and the "
+        "scale halves."
+        if skipped
+        else "No gradient came out infinite, so no step was skipped.",
     )
 
 
@@ -65,15 +72,20 @@ def race(device):
 
 def side_by_side(found, device):
     """A table of what `race` found here, and of records of three kinds of chips."""
+
+    def called(record):
+        units = "with" if record["device"] == "cuda" or record["units"] else "without"
+        return f"{record['chip']}, {record['type']}, {units} 16-bit units"
+
     here = sixteen_bits.described(device)
-    rows = [[f"this run: {sixteen_bits.called(here)}", *(f"{found[what][1]:.2f}" for what in COLUMNS)]]
+    rows = [[f"this run: {called(here)}", *(f"{found[what][1]:.2f}" for what in COLUMNS)]]
     records = {sixteen_bits.kind(record): record for record in sixteen_bits.records().values()}
     for kind in RECORDS:
         told = records[kind]["times_faster"]
         numbers = [f"{told[what][variant][1]:.2f}" for what, variant in COLUMNS.items()]
-        rows.append([f"record: {sixteen_bits.called(records[kind])}", *numbers])
+        rows.append([f"record: {called(records[kind])}", *numbers])
     return Table(
-        ["times as fast as fp32", "addition", "large training step", "small training step"],
+        ["times as fast as fp32", "addition", "large step", "small step"],
         rows,
-        caption="three layers; large: 1,024 wide, batch 256, on a GPU 4,096 and 4,096; small: 128 wide, batch 16",
+        caption="below 1: slower; large, with scaler: layers 1,024 wide, on a GPU 4,096; small: 128 wide",
     )
