@@ -21,6 +21,12 @@
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 0.5 min.* "Today we write a bill: so many operations, so many numbers fetched, each at its price." Go straight on to the vote.
 
+# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# Brings what the folded cells use.
+from course_utils.scorecard import claims
+from lessons.energy import checks as check
+from lessons.energy import show
+
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Half the price of arithmetic
 #
@@ -38,11 +44,8 @@ operations, weights = 266_200, 266_200  # pairs of a multiplication and an addit
 arithmetic, fetching = operations * 4.6, weights * 640  # picojoules; section 3 has the price list
 print(f"saved by half-price arithmetic: {arithmetic / 2 / (arithmetic + fetching):.2%}")
 
-# %% slideshow={"slide_type": "fragment"} tags=["setup", "hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the two parts of the energy to one scale.
-from lessons.energy import checks as check
-from lessons.energy import show
-
 show.two_parts(arithmetic, fetching)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
@@ -379,7 +382,6 @@ def bill_solution(model, shape, batch):
 # What a count can check, beside its source.
 
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
-from course_utils.scorecard import claims
 
 claims.show("energy")
 
