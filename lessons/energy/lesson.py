@@ -165,7 +165,7 @@ show.uses_of_a_weight()
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Read the line inside `count` aloud: "numbers that come out, times weights in each." Ask for 9 and 9 before you show the 81.
 
-# %% tags=["setup"] slideshow={"slide_type": "skip"}
+# %% slideshow={"slide_type": "skip"}
 import torch
 from torch import nn
 
@@ -382,7 +382,6 @@ def bill_solution(model, shape, batch):
 # What a count can check, beside its source.
 
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
-
 claims.show("energy")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
