@@ -52,7 +52,7 @@ WRONG = {
             "output.numel() * layer.weight[0].numel()",
             "layer.weight.numel()",
         ),
-        "all weights in each number that comes out": ("layer.weight[0].numel()", "layer.weight.numel()"),
+        "all weights in each output": ("layer.weight[0].numel()", "layer.weight.numel()"),
         "only the outermost layers": ("model.modules()", "model.children()"),
         "biases counted as weights": (
             "sum(layer.weight.numel() for layer in layers)",
@@ -62,4 +62,12 @@ WRONG = {
         "the arithmetic of the whole batch": ("torch.zeros(1, *shape)", "torch.zeros(batch, *shape)"),
     }
 }
-EQUIVALENT = {}
+ALIKE = "all outputs of a layer have equally many weights"
+EQUIVALENT = {
+    "bill": {
+        "mac_count = sum((given[layer] * layer.weight[0].numel() for layer in layers)): 0 -> -1": ALIKE,
+        "-1 in place of 0 in the number of MACs for one input": ALIKE,
+        "* without its sign": "counts and prices are never negative",
+        "arithmetic rounded to 2 digits": "4.6 times a whole number has one digit behind the point",
+    }
+}

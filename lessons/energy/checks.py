@@ -21,7 +21,7 @@ def _numbers_out(model, shape, layers):
 
 @exercise(
     "The bill of any network",
-    why="A number that a layer gives out takes one MAC for each weight in it. Every input pays for its own arithmetic, "
+    why="Each output takes one MAC for each of its weights. Every input pays for its own arithmetic, "
     "and the batch shares the fetch. So half-price arithmetic saves 0.36 % for LeNet-300-100 alone, and a fifth for "
     "SmallCNN, which uses each weight a hundred times.",
 )
@@ -59,7 +59,7 @@ bill.tries(_calls(), also=[(_one, (1,), 1), (_one, (1,), 2), (_conv, (1, 3, 3), 
 bill.ideas(
     {
         "mac_count = sum(layer.weight.numel() for layer in layers)": "A linear layer uses each weight once. A convolution uses "
-        "it at every place of the image: count the numbers that come out.",
+        "it at every position in the image: count the outputs.",
         "layers = [layer for layer in model.children() if isinstance(layer, nn.Linear | nn.Conv2d)]": "A layer inside of a "
         "block is a layer, too: children are only the outermost ones.",
         "weight_count = sum(p.numel() for p in model.parameters())": "The parameters are more than the weights: biases are "
