@@ -24,24 +24,25 @@
 # %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
 # Brings what the folded cells use.
 from course_utils.scorecard import claims
+from course_utils.show.tables import Table
 from lessons.energy import checks as check
 from lessons.energy import show
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Half the price of arithmetic
 #
-# LeNet-300-100, a small network, reads a handwritten digit with 266,200 multiplications and as many additions. For them it fetches its 266,200 weights, the numbers that it has learned, from the main memory.
+# LeNet-300-100, a small network, reads a handwritten digit with 266,200 multiplications and as many additions. Suppose that it fetches its 266,200 weights, the numbers that it has learned, from the main memory. Arithmetic and fetches make its estimated energy bill.
 #
 # Now a new chip takes **half the energy** for each multiplication and each addition. A fetch takes as much as before.
 #
-# **Predict.** How much of the energy for a digit does it save: **A** 50 %, **B** 25 %, **C** 5 %, **D** less than 1 %?
+# **Predict.** How much of this bill does it save: **A** 50 %, **B** 25 %, **C** 5 %, **D** below 1 %?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* A show of hands for A to D; write the counts on the board, you will need them at the end. Expect B and C. Let somebody work out 2.3 of 644.6. Then ask: "What would you have to improve instead?" Say that nobody measured a joule: this is counts times published prices.
 
 # %% slideshow={"slide_type": "skip"}
-operations, weights = 266_200, 266_200  # pairs of a multiplication and an addition; numbers fetched
-arithmetic, fetching = operations * 4.6, weights * 640  # picojoules; section 3 has the price list
+pairs, weights = 266_200, 266_200  # pairs of a multiplication and an addition; numbers fetched
+arithmetic, fetching = pairs * 4.6, weights * 640  # picojoules; section 3 has the price list
 print(f"saved by half-price arithmetic: {arithmetic / 2 / (arithmetic + fetching):.2%}")
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -49,7 +50,7 @@ print(f"saved by half-price arithmetic: {arithmetic / 2 / (arithmetic + fetching
 show.two_parts(arithmetic, fetching)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Less than half a per cent (D), because nearly all of the energy goes into fetching the weights.** To fetch one weight takes 640 picojoules (pJ). The multiplication and the addition that it is fetched for take 4.6 together. Half of 4.6 is 2.3, and 2.3 of 644.6 is 0.36 %.
+# **Less than half a per cent (D), because nearly all of this bill is for fetching the weights.** To fetch one weight takes 640 picojoules (pJ). Its multiplication and addition take 4.6. Half of 4.6 is 2.3, and 2.3 of 644.6 is 0.36 %.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # This is an *estimate*: we multiplied counts by published prices, and nobody measured a joule. But such a bill tells you where saving is worth the trouble.
@@ -67,33 +68,30 @@ show.two_parts(arithmetic, fetching)
 # - **Devices.** Phones, watches and sensors live on a battery.
 # - **Environment.** Electricity has to be made. Training the language model GPT-3 took an estimated 1,287 MWh, and caused 552 tonnes of CO₂ equivalent ([Patterson et al., 2021](https://arxiv.org/abs/2104.10350)).
 #
+# Energy is counted in **joules** (J), and a single operation on a chip takes some **picojoules**: 1 pJ = 10⁻¹² J, a millionth of a millionth.
+#
 # <!-- page -->
 #
-# Energy is counted in **joules** (J). Power is energy in a second: 1 **watt** (W) is 1 J/s. The watts decide how much cooling a chip needs, and the joules decide what an answer costs and how long a battery lasts.
+# A *microjoule* (µJ) is a million pJ. Power is energy in a second: 1 **watt** (W) is 1 J/s.
 #
-# An electricity bill counts kilowatt-hours. One kWh is 1,000 J in each second of an hour, 1,000 · 3,600 = 3.6 million J; 1,000 kWh are a megawatt-hour (MWh). A single operation on a chip takes some **picojoules**. One pJ is 10⁻¹² J, a millionth of a millionth.
+# An electricity bill counts kilowatt-hours. One kWh is 1,000 J in each second of an hour, 1,000 · 3,600 = 3.6 million J; 1,000 kWh are a megawatt-hour (MWh).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Take one reason only, the one nearest to the room. Then: "A picojoule is a word without a picture. Let us boil water with it."
+# *For the lecturer, 1.5 min.* Take one reason only, the one nearest to the room. Then: "To boil a cup of tea takes 84,000 joules. That is 2 · 10¹⁶ multiplications."
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### One cup of tea
 #
 # - A quarter of a litre, from 20 to 100 °C, at 4,186 J for each litre and degree: 0.25 · 4,186 · 80 ≈ **84,000 J**, or 0.023 kWh.
 # - One multiplication of two numbers in *fp32*, the usual floats of 32 bits: **3.7 pJ**.
 # - 84,000 / (3.7 · 10⁻¹²) ≈ **2.3 · 10¹⁶** multiplications.
 #
-# <!-- page -->
-#
-# So a single operation is not worth a thought. But there are very many of them: training GPT-3 took as much energy as 55 million cups.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let the room do it in powers of ten: 10⁵ J over about 10⁻¹¹ J is 10¹⁶. Then ask how a training run can take millions of cups.
+# So a single operation is not worth a thought. But there are very many of them: training GPT-3 took, by that estimate, as much energy as 55 million cups.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. The price list
 #
-# What one operation takes on a chip of 45 nm ([Horowitz, 2014](https://doi.org/10.1109/ISSCC.2014.6757323)). Each grid line is **ten times** the one before.
+# What one operation or one read takes at 45 nm ([Horowitz, 2014](https://doi.org/10.1109/ISSCC.2014.6757323)). Each vertical line is **ten times** the one before.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Before the click: "How far apart will the shortest and the longest bar be?" Then let the room find three bars: the multiplication in fp32, the same in int8, and 64 bits from the main memory. "Two ways to save stand in this picture: cheaper numbers, and fewer fetches."
@@ -119,7 +117,7 @@ print(f"Half-price arithmetic saves {mac / 2 / (mac + fetch):.1%}.")
 #
 # **139** MACs in fp32
 #
-# take as much energy as fetching one weight: 640 / 4.6.
+# take as much energy as the fetch of one weight, 640 pJ by Han et al. A MAC, a multiplication and an addition, takes 3.7 + 0.9 = 4.6 pJ.
 #
 # <!-- page -->
 #
@@ -137,10 +135,10 @@ print(f"Half-price arithmetic saves {mac / 2 / (mac + fetch):.1%}.")
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. How often is one weight used?
 #
-# The thick arrow is one fetch, and it is paid once. The thin arrows share it.
+# The thick arrow is one fetch of a weight *w*, and it is paid once. The thin arrows share it.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Follow the arrows from left to right. On the board: 3 × 3 on 5 × 5, 9 places, 81 MACs for 9 weights. Ask who serves a model with one input at a time: most phones do. That is the expensive case.
+# *For the lecturer, 1.5 min.* Follow the arrows from left to right. On the board: a kernel of 3 × 3 on an image of 5 × 5. Let the room count the 9 positions.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws one weight that is fetched once, and what it is used for.
@@ -149,21 +147,21 @@ show.uses_of_a_weight()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # After 139 uses the arithmetic of a weight has cost as much as its fetch. Does a weight get there? That depends on its layer.
 #
-# **A linear layer** has a weight for each pair of an input number and an output number, and uses it once. With $n$ inputs and $m$ outputs it has $n \cdot m$ weights and makes $n \cdot m$ MACs. LeNet-300-100 has three such layers, 784 → 300 → 100 → 10, and 784 · 300 + 300 · 100 + 100 · 10 = 266,200. That is the number of section 1.
+# **A linear layer** has a weight for each pair of an input number and an output number, and uses it once for each vector that it reads. With $n$ inputs and $m$ outputs it has $n \cdot m$ weights and makes $n \cdot m$ MACs. LeNet-300-100 has three such layers, 784 → 300 → 100 → 10, and 784 · 300 + 300 · 100 + 100 · 10 = 266,200. That is the number of section 1.
 #
-# **A convolution** slides a small window of weights, the *kernel*, over the image. A kernel of 3 × 3 fits into an image of 5 × 5 at 3 · 3 = 9 places. At each of them all of its 9 weights are used. So 9 weights make 81 MACs, and each is used 9 times.
+# **A convolution** slides a small window of weights, the *kernel*, over the image. A kernel of 3 × 3 fits into an image of 5 × 5 at 3 · 3 = 9 positions. At each of them all of its 9 weights are used. So 9 weights make 81 MACs, and each is used 9 times.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Let PyTorch count
 #
-# One rule covers both: each number that a layer gives out is a sum, and takes **one MAC for each weight in it**. A *hook* is a function that PyTorch calls whenever a layer has run.
+# One rule covers both: each output is a sum, with **one MAC for each of its weights**. A *hook* is a function that PyTorch calls whenever a layer has run.
 #
 # <!-- page -->
 #
-# The weights of the first output are `layer.weight[0]`, and every other output has as many.
+# `layer.weight[0]` holds one output's weights; all have as many.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Read the line inside `count` aloud: "numbers that come out, times weights in each." Ask for 9 and 9 before you show the 81.
+# *For the lecturer, 1.5 min.* Read the line inside `count` aloud: "outputs, times weights of each." On the board 9 · 9; the last line confirms it.
 
 # %% slideshow={"slide_type": "skip"}
 import torch
@@ -183,13 +181,13 @@ conv(torch.zeros(1, 1, 5, 5))  # one image, one channel, 5 × 5
 print(macs)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# These are the 81 MACs. We leave out the bias, one addition for each number that comes out. Now a whole network, LeNet, which reads digits with two convolutions and three linear layers.
+# These are the 81 MACs. We leave out the bias, one addition for each output. Now a whole network, LeNet, with two convolutions and three linear layers. By hand: its first convolution gives out 6 channels of 26 × 26 numbers, each from a kernel of 3 × 3 over 1 channel. That makes 6 · 26 · 26 · 3 · 3 · 1 = 36,504 MACs.
 
 # %% slideshow={"slide_type": "skip"}
+from course_utils import models
 from course_utils.measure import energy
-from course_utils.models import LeNet, LeNet300100
 
-lenet, digit = LeNet(), torch.zeros(1, 1, 28, 28)
+lenet, digit = models.LeNet(), torch.zeros(1, 1, 28, 28)
 layers = [layer for layer in lenet.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
 hooks = [layer.register_forward_hook(count) for layer in layers]
 macs.clear()
@@ -205,48 +203,58 @@ print(f"together {sum(macs):,}, by the course's estimate {energy.estimate(lenet,
 # `energy.estimate` asks PyTorch's own counter, finds the same, and multiplies by the prices. Now it writes the bill of three networks. The third, ResNet-50, recognises photographs.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### Three networks
+# ### Two networks
 #
-# ResNet-50 has 25.5 million weights, and makes 4.1 billion MACs for one photograph. LeNet has 60 thousand weights and makes 200 thousand MACs.
+# | | weights | MACs for one image |
+# |---|---|---|
+# | LeNet | 60 thousand | 200 thousand |
+# | ResNet-50 | 25.5 million | 4.1 billion |
 #
-# **Predict.** Where does the arithmetic take more energy than the fetch of the weights: **A** in both, since both have convolutions, **B** in ResNet-50 only, **C** in neither?
+# **Predict.** By our 4.6 and 640 pJ, where does the arithmetic take more energy than the fetch of the weights: **A** in both, since both have convolutions, **B** in ResNet-50 only, **C** in neither?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two minutes in pairs: MACs over weights, and compare with the 139 on the board. Then ask: "Half-price arithmetic again, for ResNet-50?" About a quarter: answer B of the first vote.
+# *For the lecturer, 2 min.* Two minutes in pairs: MACs over weights, and compare with the 139 on the board. After the click: "27 % is answer B of the first vote. For which network were you right?"
 
 # %% slideshow={"slide_type": "skip"}
 from torchvision.models import resnet50
 
-networks = {"LeNet-300-100": (LeNet300100(), digit), "LeNet": (lenet, digit)}
+networks = {"LeNet-300-100": (models.LeNet300100(), digit), "LeNet": (lenet, digit)}
 networks["ResNet-50"] = resnet50(), torch.zeros(1, 3, 224, 224)
 bills = {name: energy.estimate(network, x) for name, (network, x) in networks.items()}
 for name, b in bills.items():
     uses, arithmetic, fetching = b.macs / b.weights, b.compute_nj / 1e3, b.fetch_nj / 1e3  # in µJ
-    print(f"{name:13} {uses:5.1f} uses, arithmetic {arithmetic:8,.1f} µJ, weights {fetching:8,.1f} µJ")
+    saved = arithmetic / 2 / (arithmetic + fetching)  # by half-price arithmetic
+    print(f"{name:13} {uses:5.1f} uses, arithmetic {arithmetic:8,.1f} µJ, weights {fetching:8,.1f} µJ, saved {saved:5.1%}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **In ResNet-50 only (B), because it uses each weight 160 times on average, and 139 uses are needed.** LeNet comes to 3.3. Its convolutions use their weights often, but nearly all of its weights are in linear layers.
+# **In ResNet-50 only (B), because it uses each weight 160 times on average, and 139 uses are needed.** So half-price arithmetic saves 27 % of its bill. LeNet comes to 3.3 uses: nearly all of its weights are in linear layers.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A microjoule (µJ) is a million pJ. The number of operations alone is a bad measure of energy. LeNet makes three quarters of the MACs of LeNet-300-100, and takes less than a quarter of the energy, because it has fewer weights to fetch.
+# So the question of the title has two answers: next to nothing for LeNet-300-100, and about a quarter for ResNet-50. The number of operations alone is a bad measure of energy: LeNet makes three quarters of the MACs of LeNet-300-100, and comes to less than a quarter of its bill.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The batch
 #
-# A fetched weight can serve all inputs of a batch. With 4 inputs, used once by each, it costs an input 4.6 + 640 / 4 = 164.6 pJ in place of 644.6.
+# A fetched weight can serve all inputs of a batch.
+#
+# <!-- page -->
+#
+# With 4 inputs, used once by each, it costs an input 4.6 + 640 / 4 = 164.6 pJ in place of 644.6.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In general, with $B$ inputs in the batch, one input takes
+# If each weight is fetched once for the whole batch of $B$ inputs, one input takes
 #
 # $$E = N_\text{MAC} \cdot 4.6\ \text{pJ} + N_\text{weights} \cdot 640\ \text{pJ} \,/\, B.$$
 #
-# Only the fetch is shared. For LeNet-300-100, where each input uses a weight once, the two parts are equal at a batch of 139.
+# Only the fetch is shared.
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **Predict.** In int8 a MAC takes 0.3 pJ. To fetch a weight, a quarter of the bits, takes 160 pJ. From which batch on does the arithmetic of LeNet-300-100 take more than the fetch: **A** far below 139, **B** still 139, **C** far above?
+# LeNet-300-100 is made of linear layers only. In fp32 its two parts are equal at a batch of about 139.
+#
+# **Predict.** In int8 a MAC takes 0.2 + 0.1 = 0.3 pJ, and the fetch of a weight, a quarter of the bits, 160. From which batch on does the arithmetic take more than the fetch: **A** far below 139, **B** still 139, **C** far above?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Hands for A, B, C, then 160 / 0.3 on the board. The surprise: everything has become cheaper, and memory is the larger share of a smaller bill.
+# *For the lecturer, 2 min.* On the board: with 4 inputs, 4.6 + 640 / 4 = 164.6 pJ each. Hands for A, B, C, and only after the click 160 / 0.3. "All has become cheaper, the arithmetic most."
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **Far above (C), from a batch of 534 on, because 160 / 0.3 = 533.** In int8 the fetch costs a quarter, but the arithmetic only a fifteenth.
@@ -259,7 +267,7 @@ for name, b in bills.items():
 #
 # Six levers:
 #
-# 1. Multiply in 16 bits, store the weights in 32.
+# 1. Multiply in 16 bits, add and store in 32.
 # 2. Store in 8 bits, multiply in fp32.
 # 3. Store and multiply in int8.
 # 4. Remove half of the weights.
@@ -269,57 +277,65 @@ for name, b in bills.items():
 # **Predict.** Which of them lower *both* parts of the bill, the arithmetic and the fetch: **A** 3 only, **B** 3 and 4, **C** 3, 4 and 5?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Go through the six, hands for "arithmetic", "fetch", "both".
+# *For the lecturer, 1.5 min.* Hands for A, B, C. After the click take the six one by one.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **3 and 4 (B), because an int8 weight is cheaper to fetch and to multiply, and a weight that is gone is neither fetched nor multiplied.** 1 lowers the arithmetic alone, and 2, 5 and 6 the fetch alone.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# How much does each lever save? That depends once more on how often a weight is used.
+# How much does each lever save, where a weight is used once, and where it is used 140 times?
 
 # %% slideshow={"slide_type": "skip"}
 levers = {  # picojoules of a MAC, and of the fetch of a weight
-    "multiply in 16 bits": (1.1 + 0.9, 640),
+    "multiply in 16 bits": (1.1 + 0.9, 640),  # the sum stays in fp32
     "store in 8 bits": (4.6, 640 / 4),
     "store and multiply in int8": (0.2 + 0.1, 640 / 4),
     "remove half of the weights": (4.6 / 2, 640 / 2),
     "batch of 8": (4.6, 640 / 8),
     "cache of 1 MB": (4.6, 50),
 }
+rows = []
 for lever, (mac, fetch) in levers.items():
-    once, often = (1 - (mac + fetch / n) / (4.6 + 640 / n) for n in (1, 140))
-    print(f"{lever:26} used once: {once:5.1%}   140 times: {often:5.1%}")
+    once = 1 - (mac + fetch) / (4.6 + 640)
+    often = 1 - (mac + fetch / 140) / (4.6 + 640 / 140)
+    rows.append((lever, f"{once:.1%}", f"{often:.1%}"))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Inference or training?
+# ### Used once or often?
 #
-# - **Where a weight is used once**, cheaper arithmetic saves next to nothing, and fewer stored bits save three quarters. So a phone that answers one question should fetch fewer bits, or fewer weights.
-# - **Where it is used 140 times**, each of the two saves about a third. Training uses each weight for a whole batch, so there cheaper arithmetic pays, too.
+# The share of the bill that each lever saves:
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# Shows the share of the bill that each lever saves.
+Table(["saved by", "each weight used once", "used 140 times"], rows)
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# - **Where a weight is used once**, cheaper arithmetic saves next to nothing, and fewer stored bits save three quarters.
+# - **A large batch** uses each weight often, so there cheaper arithmetic pays, too.
 #
 # <!-- page -->
 #
-# The first two lines of the output say so. Training also makes up to three times the MACs, since the gradients of the inputs and those of the weights take as many as the forward pass, each.
+# Training makes up to three times the MACs, since the gradients of the inputs and those of the weights take as many as the forward pass, each.
 #
-# Removed weights save only where the file and the program really leave the zeros out.
+# Removed weights save this much only where nothing is stored in their place.
 #
-# You will meet lever 1 in [[amp]], 2 in [[weight_only]], 3 in [[dynamic]] and 4 in [[prune_module]].
+# You will meet lever 1 in [[amp]], 2 in [[weight_only]], 3 in [[dynamic]] and 4 in [[prune_module]] and [[structured]].
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Show the output of the notebook. "Which column is your phone? Which one is a training run?" For int8 in both: 75 and 84 %.
+# *For the lecturer, 1.5 min.* Let the room compare the first two rows, then ask: "Which lever helps in both columns?" int8, by 75 and 84 %.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What the bill leaves out
 #
 # - **Activations**, the values that one layer passes on to the next: they are written to memory and read again.
-# - **Instructions.** A simple processor takes about 70 pJ to carry out one (Horowitz, 2014). The MAC itself takes 4.6.
+# - **Near memory.** A weight that is used again is read again, from a cache: 32 bits from 8 kB take about as much as a MAC.
+# - **Instructions.** A simple processor takes about 70 pJ for each (Horowitz, 2014), and 4.6 for the MAC itself.
 # - **Waiting.** A device that takes 0.1 W while it waits, and reads one digit a second, pays 100,000 µJ for the waiting and 172 µJ for the digit.
-#
-# <!-- page -->
 #
 # So use the bill to compare networks or levers, and not to foretell what you will pay.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Ask of each line whether it makes the bill too high or too low: too low, all three. "And which network does the last line call for?" None: switch the device off.
+# *For the lecturer, 1.5 min.* Ask of each line whether it makes the bill too high or too low: too low, all four. "And which network does the last line call for?" None: switch the device off.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercise · The bill of any network
@@ -327,7 +343,9 @@ for lever, (mac, fetch) in levers.items():
 #
 # Write `bill`. It returns two numbers, in pJ, for *one* input of the given shape: the arithmetic of all linear layers and convolutions (4.6 a MAC), and the input's share of fetching their weights (640 each) when `batch` inputs share a fetch. All else costs nothing. `nn.Sequential(nn.Linear(1, 1))` with shape `(1,)` and batch 1 gives 4.6 and 640.
 #
-# Then let it find the 0.36 % of `LeNet300100()` again. What is it for `course_utils.models.SmallCNN()`?
+# <!-- page -->
+#
+# Then call `bill(models.SmallCNN().eval(), (1, 28, 28), 1)`. For LeNet-300-100 half-price arithmetic saved 0.36 %. How much here?
 #
 # <details><summary>Hint</summary>
 #
@@ -369,9 +387,9 @@ def bill_solution(model, shape, batch):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - To fetch an fp32 weight from DRAM takes as much energy as 139 multiply-accumulates, by the published price list.
-# - How often a fetched weight is used decides which part of the bill is larger: a linear layer uses it once, a convolution at every place, and a batch for every input.
-# - Fewer bits and fewer weights can lower both parts; cheaper arithmetic alone lowers the part that is often tiny.
+# - To fetch an fp32 weight from DRAM takes as much energy as about 140 multiply-accumulates, by published prices.
+# - How often a fetched weight is used decides which part of the bill is larger: a linear layer uses it once for each vector that it reads, a convolution at every position, and a batch for every input.
+# - Fewer bits and fewer weights can lower both parts; cheaper arithmetic alone lowers the part that is tiny where a weight is used once.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Point at the counts of the first vote. "What would you ask the maker of the chip for?"
@@ -389,7 +407,7 @@ claims.show("energy")
 #
 # ### How would you measure joules?
 #
-# Many chips have a counter that adds up the energy that they took. Read it before and after, divide by the number of inputs, and subtract what the machine takes at rest in the same time. Run long enough: some seconds, since such counters are refreshed only every few milliseconds.
+# Many chips have a counter that adds up the energy that they took. Read it before and after, divide by the number of inputs, and subtract what the machine takes at rest in the same time. Run long enough: some seconds, since such counters are refreshed only now and then.
 #
 # Linux shows Intel's counter, RAPL (*running average power limit*), and AMD's as a file that holds microjoules:
 #
@@ -411,21 +429,19 @@ claims.show("energy")
 # before = pynvml.nvmlDeviceGetTotalEnergyConsumption(gpu)
 # ```
 #
-# Wait for the GPU with `torch.cuda.synchronize()` before you read. A counter measures everything that runs on the chip, so close what you can.
+# Wait for the GPU with `torch.cuda.synchronize()` before you read. A counter measures everything that runs, so close what you can.
 #
 # ### What do newer chips change?
 #
-# The list is of 45 nm, a process of 2007. By [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nm takes 1.31 + 0.38 = 1.69 pJ for a MAC in fp32, about a third. But 64 bits from the usual DRAM (DDR) still take 1,300 pJ. So one fetch of 32 bits now takes as much as 650 / 1.69 = 385 MACs, where it was 139: the gap has grown. From memory that is stacked beside the chip (HBM2) 64 bits take 250 to 450 pJ, which makes 74 to 133 MACs for 32 bits. From a cache of 1 MB they take 14 pJ, or 4 MACs in place of 11. So a newer chip rewards even more whoever keeps the weights near.
+# The list is of 45 nm, a process of 2007. By [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nm takes 1.31 + 0.38 = 1.69 pJ for a MAC in fp32, about a third. But 64 bits from the usual DRAM (DDR) still take 1,300 pJ. So one fetch of 32 bits now takes as much as 650 / 1.69 = 385 MACs, where it was 141: the gap has grown. From memory that is stacked beside the chip (HBM2) 64 bits take 250 to 450 pJ, which makes 74 to 133 MACs for 32 bits. From a cache of 1 MB they take 14 pJ, or 4 MACs in place of 11. So a newer chip rewards even more whoever keeps the weights near.
 #
 # ### Where did the energy of GPT-3's training go?
 #
 # The training took about 3.14 · 10²³ floating-point operations ([Brown et al., 2020](https://arxiv.org/abs/2005.14165), table D.1), half as many MACs. The estimated 1,287 MWh are 4.6 · 10¹² J. Divided by 1.57 · 10²³ MACs that is about 30 pJ for each.
 #
-# A multiplication in fp16 whose sum is kept in fp32 takes 1.1 + 0.9 = 2 pJ on our list, and on the newer chips of that training less. So at most a fifteenth of the energy was arithmetic, by this estimate. What was the rest? Memory, instructions, data that travelled between thousands of chips, chips that waited, and cooling. The estimate does not say how it was divided among them.
+# A multiplication in fp16 whose sum is kept in fp32 takes 1.1 + 0.9 = 2 pJ on our list. So about a fifteenth of the energy was arithmetic, at the prices of our list. What was the rest? Memory, instructions, data that travelled between thousands of chips, chips that waited, and cooling. The estimate does not say how it was divided among them.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# ## Further
-#
 # **Sources.** M. Horowitz, [*Computing's energy problem*](https://doi.org/10.1109/ISSCC.2014.6757323), 2014, figure 1.1.9: the list. S. Han et al., [*Learning both weights and connections*](https://arxiv.org/abs/1506.02626), 2015, figure 1: the 640 pJ.
 #
 # **Going further.** V. Sze et al., [*Efficient processing of deep neural networks*](https://arxiv.org/abs/1703.09039), 2017: how accelerators share fetches. A project: add the activations to `bill`, and find the networks in which they cost more than the weights.
