@@ -224,7 +224,7 @@ bills = {name: energy.estimate(network, x) for name, (network, x) in networks.it
 for name, b in bills.items():
     uses, arithmetic, fetching = b.macs / b.weights, b.compute_nj / 1e3, b.fetch_nj / 1e3  # in µJ
     saved = arithmetic / 2 / (arithmetic + fetching)  # by half-price arithmetic
-    print(f"{name:13} {uses:5.1f} uses, arithmetic {arithmetic:8,.1f} µJ, weights {fetching:8,.1f} µJ, saved {saved:5.1%}")
+    print(f"{name:13} {uses:5.1f} uses, arithmetic {arithmetic:8,.1f}, weights {fetching:8,.1f} µJ, saved {saved:.1%}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **In ResNet-50 only (B), because it uses each weight 160 times on average, and 139 uses are needed.** So half-price arithmetic saves 27 % of its bill. LeNet comes to 3.3 uses: nearly all of its weights are in linear layers.
