@@ -4,7 +4,7 @@ from course_utils.show import diagrams, plots
 
 
 def way_of_a_call():
-    """Draw one call as boxes in a row; thicker wires carry more bytes."""
+    """Draw one call as boxes in a row; thicker wires carry more bytes a number."""
     canvas = diagrams.Canvas(height=190)
     names = ["search\nthe range", "round", "× int8\nweights", "to float"]
     boxes = [canvas.box(165 + 245 * at, 20, name, width=160, height=100) for at, name in enumerate(names)]
@@ -12,13 +12,13 @@ def way_of_a_call():
     stops = [(40, 70), *(end for box in boxes for end in (box.left, box.right)), (1190, 70)]
     for (kind, n_bytes), start, end in zip(wires, stops[::2], stops[1::2], strict=True):
         canvas.wire(start, end, meaning=kind, thick=diagrams.thickness(n_bytes, 4, most=14))
-    for at, kind in ((90, "fp32"), (367, "fp32"), (612, "uint8"), (857, "int32"), (1120, "fp32")):
+    for at, kind in ((90, "fp32"), (367, "fp32"), (612, "8 bits"), (857, "int32"), (1120, "fp32")):
         canvas.text(at, 150, kind)
     plots.show(
         canvas.figure(),
         alt="Four boxes in a row: search the range, round, multiply with int8 weights, to float. The wires carry fp32, "
-        "then fp32, uint8, int32 and again fp32; the wire with uint8 is the thinnest.",
-        caption="One call. Thicker wires carry more bytes.",
+        "then fp32, 8 bits, int32 and again fp32; the wire with 8 bits is the thinnest.",
+        caption="Thicker wires carry more bytes a number. The range is searched at every call: dynamic.",
     )
 
 
@@ -43,6 +43,6 @@ def price_curves(races):
     plots.show(
         fig,
         alt=f"Time of one call over the width of a square layer, both axes logarithmic. {'; '.join(told)}. The int8 "
-        "line is flat at first, then the lines cross.",
-        caption="One row of input, the fastest of nine samples. Left of the crossing int8 costs time, right of it int8 pays.",
+        "line is flat at first.",
+        caption="One row of input, the fastest of nine samples. Where blue lies above orange, int8 costs time.",
     )
