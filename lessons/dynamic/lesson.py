@@ -22,7 +22,7 @@
 # *For the lecturer, 1 min.* Ask: "Who has made a model faster with one line of code? How did you know that it worked?" Keep two answers on the board for the last slide.
 
 # %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
-# Sets a seed and one thread, switches gradients off, and hides the warnings of the older int8 interface.
+# Sets a seed, one thread and the int8 engine, switches gradients off, and hides the warnings of the older interface.
 import torch
 
 from course_utils import legacy_int8, runtime
@@ -33,6 +33,7 @@ runtime.seed_all(0)
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)  # the lesson only runs networks
 legacy_int8.ignore_deprecations()
+torch.backends.quantized.engine = legacy_int8.best()
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 1. One line, two networks
@@ -41,20 +42,21 @@ legacy_int8.ignore_deprecations()
 #
 # <!-- page -->
 #
-# In [[integers]] you rounded the weights of a network to 8 bits, and the file became four times smaller. The network did not become faster: it turned the integers back into floats before it computed. PyTorch has one line that also *computes* with the integers. You only name the type of layer that it shall replace.
+# In [[integers]] you rounded the weights of a network to 8 bits, and the file became nearly four times smaller. The network did not become faster: it turned the integers back into floats before it computed. PyTorch has one line that also *computes* with the integers. You name the type of layer to replace.
 #
 # We try it on a Transformer with the shape of BERT-base ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)): 12 layers, 768 wide, and it reads 128 tokens, which are words or their parts. Its weights are random, which changes neither the bytes nor the time.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read the line aloud: a model, a type of layer, a type of integer. Let the room guess the factor, then click. If nobody asks "compared with what?", ask it yourself: plain fp32. On some processors bfloat16 alone brings a factor of two.
+# *For the lecturer, 2 min.* Read the line aloud: a model, a type of layer, a type of integer. Let the room guess the factor, then click. If nobody asks "compared with what?", ask it yourself: plain fp32. On some processors compiled bfloat16 brings a factor of two.
 
-# %% slideshow={"slide_type": "-"} tags=["legacy"]
+# %% slideshow={"slide_type": "skip"} tags=["legacy"]
 import torch
 from torch import nn
 from torch.ao.quantization import quantize_dynamic
 
 from course_utils.int8_routes import networks
 
+# %% slideshow={"slide_type": "-"} tags=["legacy"]
 bert, ids = networks.bert().model, torch.randint(100, (1, 128))  # a text of 128 tokens
 bert_int8 = quantize_dynamic(bert, {nn.Linear}, dtype=torch.qint8)  # the line
 
@@ -63,16 +65,16 @@ from course_utils.measure import timing
 
 
 def race(fp32, int8, x):
-    """Time two models on the input x, in turn and on one thread, as in [[measuring]]."""
+    """Time two models in turn, as in [[measuring]]; ratio("int8") is the time of fp32 over that of int8."""
     return timing.compare({"fp32": lambda: fp32(x), "int8": lambda: int8(x)}, rounds=9, device="cpu")
 
 
 # %% slideshow={"slide_type": "fragment"}
 bert_race = race(bert, bert_int8, ids)
-print(f"BERT shape: {bert_race.ratio('int8'):.1f} times as fast")
+print(f"{bert_race.ratio('int8'):.1f} times as fast as plain fp32, one thread")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Two to six times as fast as plain fp32 on the processors that we tried. On some of them bfloat16 alone brings a factor of two, so always say what a speed-up is compared with.
+# On the processors that we tried it is two to six times as fast. Always say what a speed-up is compared with.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same line, an old friend
@@ -84,7 +86,7 @@ print(f"BERT shape: {bert_race.ratio('int8'):.1f} times as fast")
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Hands for A, B and C; expect B. Click, and leave the riddle open: what the price of a call is, section 3 measures.
 
-# %% slideshow={"slide_type": "fragment"} tags=["legacy"]
+# %% slideshow={"slide_type": "skip"} tags=["legacy"]
 from course_utils import data
 from course_utils.data import checkpoints
 
@@ -92,13 +94,15 @@ images, _ = data.load("fashion_mnist", "test")
 lenet = checkpoints.load("lenet_fashion_0")
 lenet_int8 = quantize_dynamic(lenet, {nn.Linear}, dtype=torch.qint8)
 lenet_race = race(lenet, lenet_int8, images[:1])
+
+# %% slideshow={"slide_type": "fragment"}
 print(f"LeNet: {lenet_race.ratio('int8'):.1f} times as fast")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **C: LeNet becomes slower, because each call of an int8 layer has a price of its own, and a small layer saves too little.**
+# **C: LeNet becomes slower, because each call of an int8 layer has a price of its own.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The line is the same, and raises no error. Yet one network wins, and the other loses. In about [[minutes]] minutes you will be able to
+# One network wins, and the other loses. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -118,27 +122,31 @@ print(f"LeNet: {lenet_race.ratio('int8'):.1f} times as fast")
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Let the room answer: try examples and keep a scale, which is *static*, or look at the numbers of this call, which is *dynamic*. Click, and walk along the wires: 4 bytes a number, then 1, then 4 again.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the way of one call.
 show.way_of_a_call()
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Three numbers by hand
 #
-# A layer has one output and the weights 0.4, −0.2 and 0.5. They are stored as the integers 4, −2 and 5 with the scale 0.1. Now the inputs −1, 0.3 and 2 arrive. To keep the numbers small we allow only three steps, so that the integers of the input go from 0 to 3.
+# A layer has one output and the weights 0.4, −0.2 and 0.5. They are stored as the integers 4, −2 and 5 with the scale 0.1. Now the inputs −1, 0.3 and 2 arrive.
 #
 # <!-- page -->
 #
-# 1. *Search the range.* The lowest number is −1, the highest is 2. Three steps cover this distance, so one step, the scale, is 3 / 3 = 1. The *zero point* is the integer that stands for 0. It lies one step above the lowest number, so it is 1.
-# 2. *Round.* Divide by the scale, round, add the zero point: −1 becomes 0, 0.3 becomes 1, and 2 becomes 3.
-# 3. *Multiply.* Take the zero point off again and multiply integers: (0 − 1) · 4 + (1 − 1) · (−2) + (3 − 1) · 5 = −4 + 0 + 10 = 6.
-# 4. *Back to float.* A step of the input is worth 1, a step of a weight 0.1. The result is 6 · 1 · 0.1 = 0.6.
+# To keep the numbers small we allow only three steps, so that the integers of the input go from 0 to 3. The one that stands for 0 is called the *zero point*. To round a number, we divide it by the scale, round, and add the zero point.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Four steps on the board. Range: −1 to 2 in three steps, so the scale is 1; the zero point lies one step above the lowest, at 1. Round: 0, 1, 3. Multiply: −1 · 4 + 0 · (−2) + 2 · 5 = 6. Back: 6 · 1 · 0.1 = 0.6. Then ask for the result in floats, and click.
+# *For the lecturer, 2.5 min.* Four steps on the board. Range: −1 to 2 in three steps, so the scale is 1; the zero point lies one step above the lowest, at 1. Round: 0, 1, 3. Multiply: −1 · 4 + 0 · (−2) + 2 · 5 = 6. Back: 6 · 1 · 0.1 = 0.6. Ask for the result in floats, then click.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# In floats the layer gives −0.4 − 0.06 + 1 = 0.54. PyTorch has 127 or 255 steps where we had three, so it comes much closer.
+# 1. *Search the range:* −1 to 2 in three steps: the scale is 3 / 3 = 1. Zero lies one step above −1: the zero point is 1.
+# 2. *Round:* −1, 0.3, 2 become 0, 1, 3.
+# 3. *Multiply,* zero point off: −1 · 4 + 0 · (−2) + 2 · 5 = 6.
+# 4. *Back to float:* 6 · 1 · 0.1 = **0.6**. In floats −0.4 − 0.06 + 1 = **0.54**.
+#
+# <!-- page -->
+#
+# Before the product we take the zero point off again: 0 − 1 = −1, 1 − 1 = 0 and 3 − 1 = 2. Behind it, a step of the input is worth 1, and a step of a weight 0.1. PyTorch has 127 or 255 steps where we had three, so it comes much closer.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Is this really all that PyTorch does? We take the int8 weights out of a layer and go through the four steps ourselves. The line replaces layers *inside* a model, so our layer stands in a `Sequential`.
@@ -158,7 +166,7 @@ for steps in (127, 255):
     print(f"{steps} steps: largest difference {(by_hand - layer_int8(x)).abs().max():.7f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# One of the two lines is PyTorch's result, down to the last digits of a float. So the four steps are all that happens. Which line it is, 127 or 255, is up to the *engine*, the library that multiplies.
+# One of the two lines agrees down to the last digits of a float. So the four steps and the bias give PyTorch's result. The choice between 127 and 255 is up to the *engine*, the library that multiplies: some leave one bit free, so that sums cannot overflow.
 #
 # **Try it.** Change `+ 0.5` to `+ 10` and run the cell again. Does one of the two lines still fit?
 #
@@ -168,24 +176,24 @@ for steps in (127, 255):
 #
 # </details>
 #
-# This is the strength of dynamic quantization: if an input is ten times as large, so is its scale, where a fixed scale would cut most of it off.
+# Dynamic quantization has this strength: if an input is ten times as large, so is its scale, where a fixed scale would cut most of it off.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. For which layers does it pay?
 #
-# Suppose that an fp32 call takes 1 µs, and 4 µs more for each 250,000 weights. An int8 call takes 4 µs before it multiplies anything, but then only 1 µs more for the same weights.
+# Suppose that an fp32 call takes 1 µs, and 4 µs more for each 250,000 weights. An int8 call takes 4 µs before it multiplies anything, but then only 1 µs more for the same weights.
 #
 # | layer | weights | fp32 | int8 |
 # |---|---|---|---|
-# | LeNet, 400 → 120 | 48,000 | 1 + 0.8 = **1.8 µs** | 4 + 0.2 = **4.2 µs** |
-# | 500 → 500 | 250,000 | 1 + 4 = **5 µs** | 4 + 1 = **5 µs** |
-# | BERT, 768 → 3,072 | 2,360,000 | 1 + 37.7 = **38.7 µs** | 4 + 9.4 = **13.4 µs** |
+# | LeNet, 400 → 120 | 48,000 | 1 + 0.8 = **1.8 µs** | 4 + 0.2 = **4.2 µs** |
+# | 500 → 500 | 250,000 | 1 + 4 = **5 µs** | 4 + 1 = **5 µs** |
+# | BERT, 768 → 3,072 | 2,359,296 | 1 + 37.7 = **38.7 µs** | 4 + 9.4 = **13.4 µs** |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Say that these numbers are made up. "A fixed price, and then a cheaper product: so the size of the layer decides." The next picture is measured.
+# *For the lecturer, 1.5 min.* Say that these numbers are made up. "A fixed price, and then a cheaper product: here size decides." The next picture is measured.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So the size of the layer decides. These numbers are made up. Now we measure.
+# Here size decides. These numbers are made up. Now we measure.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -197,28 +205,24 @@ def race_layer(layer, rows=1):
 races = {width: race_layer(nn.Linear(width, width)) for width in (8, 32, 128, 256, 512, 1024)}
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### Where the lines cross
+# ### Do the lines cross?
 #
 # A square layer, one row of input, called from Python.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask before you click: "Where does int8 begin, above or below fp32? Does it rise at once?" The flat part is the fixed price. Left of the crossing int8 costs time, right of it int8 pays.
+# *For the lecturer, 2 min.* Let the room read the axes first. The flat part is the fixed price. Where blue lies above orange, int8 costs time.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws the time of a call over the width of the layer.
 show.price_curves(races)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# From width 8 to 128 the weights grow 256-fold, and the int8 call takes hardly any longer: nearly all of its time is the fixed price. The orange line begins far lower, climbs, and crosses the blue one at a width of a few hundred.
+# From width 8 to 128 the weights grow 256-fold, and the int8 call takes hardly any longer: nearly all of its time is the fixed price. The orange line begins far lower and climbs. Here it crosses the blue one at a width of a few hundred.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### What is this price?
 #
-# Is it the searching and rounding? A *trace* is a recorded program without Python between the layers. Searching and rounding are the same in it.
-#
-# <!-- page -->
-#
-# Let us test a hundred small layers. We call them from Python, one after the other, and then as a trace.
+# Is it the searching and rounding? A *trace*, a recorded program, searches and rounds too, but without Python between the layers. We call 100 layers, 64 → 64, in both ways.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* A hundred small layers. "If the rounding were the price, what would the trace change?" Nothing. Click: so most of the price is the way from Python into the int8 routine. Decide first how your model will run.
@@ -226,51 +230,56 @@ show.price_curves(races)
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 deep, row = nn.Sequential(*(nn.Linear(64, 64) for _ in range(100))), torch.randn(1, 64)
 deep_int8 = quantize_dynamic(deep, {nn.Linear}, dtype=torch.qint8)
-
-# %% slideshow={"slide_type": "fragment"} tags=["legacy"]
 traced, traced_int8 = torch.jit.trace(deep, row), torch.jit.trace(deep_int8, row)
-ways = {"from Python": (deep, deep_int8), "in a trace": (traced, traced_int8)}
-for way, (fp32, int8) in ways.items():
-    ms = race(fp32, int8, row).median_ms
-    print(f"{way:11}  fp32 {ms('fp32'):.2f} ms, int8 {ms('int8'):.2f} ms")
+ways = {"from Python": race(deep, deep_int8, row), "in a trace": race(traced, traced_int8, row)}
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# In the trace int8 needs a fraction of the time, and no longer loses. So little of the price is the rounding. Most of it is PyTorch's way from Python into the int8 routine. **Decide first how your model will run, and measure it in that form.** In a trace small layers may pay, too.
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Prints the times of both ways.
+for way, timed in ways.items():
+    print(f"{way:11}  fp32 {timed.median_ms('fp32'):.2f} ms, int8 {timed.median_ms('int8'):.2f} ms")
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# In the trace int8 is far faster than before, and no longer loses. So most of the price is PyTorch's way from Python into the int8 routine. **Decide first how your model will run, and measure it in that form.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Your layers, your rows
 #
-# The price is paid once a call, and the product is made for every row of input. So measure *your* layers with *your* rows:
+# Product and rounding grow with the rows. So measure *your* layers with *your* rows:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Which layer of LeNet gains first when 256 pictures come at once? The largest, `fc1`; a set can hold its name. Then on the board: linear layers take 80 of 100 ms and get four times as fast. 20 + 20 ms remain, so the model is 2.5 times as fast. What stays float bounds the gain.
+# *For the lecturer, 2 min.* Which layer of LeNet gains first when 256 pictures come at once? The largest, `fc1`; a set can hold its name. Then on the board: linear layers take 80 of 100 ms and get four times as fast. 20 + 20 ms remain, so the model is 2.5 times as fast. What stays float bounds the gain.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
+gains = {}
 for rows in (1, 256):
     for name, layer in lenet.named_modules():
         if isinstance(layer, nn.Linear):
-            gain = race_layer(layer, rows).ratio("int8")
-            print(f"{rows:3} rows, {name}: {gain:.1f} times as fast")
+            gains[rows, name] = race_layer(layer, rows).ratio("int8")
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Prints the gain of each layer.
+for (rows, name), gain in gains.items():
+    print(f"{rows:3} rows, {name}: {gain:.1f} times as fast")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For one picture no layer pays. With 256 at once the largest one comes off best, and on the processors that we tried it pays. To choose layers, put their *names* into the set:
+# For one picture no layer pays. With 256 at once the largest one comes off best here. To choose layers, put their *names* into the set:
 
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
-only_fc1 = quantize_dynamic(lenet, {"fc1"}, dtype=torch.qint8)  # for 256 pictures at once
+# %% slideshow={"slide_type": "fragment"} tags=["legacy"]
+only_fc1 = quantize_dynamic(lenet, {"fc1"}, dtype=torch.qint8)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A layer that loses time still saves bytes, so know which of the two you need.
 #
-# The line replaces what the set names, and nothing else. Convolutions, embeddings, norms, the softmax and the products inside attention stay float. So even with 256 pictures the whole LeNet hardly gets faster: its convolutions take most of the time.
+# The line replaces what the set names, and nothing else. Convolutions, embeddings, norms, the softmax and the products inside attention stay float. So even with 256 pictures the whole LeNet hardly gets faster: its linear layers take little of the time.
 #
-# What stays float bounds the gain. Suppose that the linear layers of a model take 80 of its 100 ms, and that they become four times as fast. Then 20 + 20 = 40 ms remain, and the model is only 2.5 times as fast.
+# What stays float bounds the gain. Suppose that the linear layers of a model take 80 of its 100 ms, and that they become four times as fast. Then 20 + 20 = 40 ms remain, and the model is only 2.5 times as fast.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. How small does the file get?
 #
-# An int8 weight takes one byte, an fp32 weight takes four. A model with 8 MB of linear layers and 2 MB of embeddings shrinks to 2 + 2 = 4 MB, which is 2.5 times smaller.
+# An int8 weight takes one byte, an fp32 weight takes four. A model with 8 MB of linear layers and 2 MB of embeddings shrinks to 2 + 2 = 4 MB, which is 2.5 times smaller.
 #
-# **Predict.** Beside the 85 million weights in linear layers, our Transformer has 24 million in embeddings, the tables with one row for each token. How many times smaller does its file get: **A** 4.0, **B** 3.5, **C** 2.4?
+# **Predict.** Beside the 85 million weights in linear layers, our Transformer has 24 million in embeddings, the tables of vectors for all known tokens and positions. How many times smaller does its file get: **A** 4.0, **B** 3.5, **C** 2.4?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let them work it out in pairs: 85 + 96 in place of 340 + 96. After the click, ask what is now the larger half of the file. A second line stores the embeddings in 8 bits, too, and the whole file becomes four times smaller.
@@ -289,10 +298,10 @@ def megabytes(model):
 print(f"fp32 {megabytes(bert):.0f} MB, int8 {megabytes(bert_int8):.0f} MB")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **C: 2.4 times, because the embeddings stay float.** The linear layers shrink to 85 MB, but the embeddings keep their 4 · 24 = 96 MB. They are now the larger half of the file.
+# **C: 2.4 times, because the embeddings stay float.** The linear layers shrink to 85 MB, but the embeddings keep their 4 · 24 = 96 MB. They are now the larger half of the file.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Can embeddings be quantized as well? A table is read, and not multiplied, so there is nothing to compute in integers. But each row can be *stored* in 8 bits, with a scale of its own. This takes a second line, with another type:
+# Can embeddings be quantized as well? A table is read, and not multiplied, so there is nothing to compute in integers. But each row can be *stored* in 8 bits, with a scale of its own. This takes a second line, with another type; its u says that the integers begin at 0:
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 bert_small = quantize_dynamic(bert_int8, {nn.Embedding}, dtype=torch.quint8)
@@ -313,17 +322,13 @@ fresh.load_state_dict(torch.load("lenet_int8.pt"))
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Does it still answer the same?
 #
-# You have no labels. But you can ask whether int8 gives the *same* answers as fp32. We run LeNet as it will be used, in batches of 64.
-#
-# <!-- page -->
-#
-# One scale serves the whole call, and this can go wrong. Let one number of a call be 100, and let all others lie between −1 and 1. The range is 101 long, so one of the 127 steps is 101 / 127 = 0.8 long. All other numbers become −1, 0 or 1 step, and what was in them is gone. And one call brings a whole batch. And a call brings a whole batch.
+# You have no labels. But you can ask whether int8 gives the *same* answers as fp32. We run LeNet as it will be used, in batches of 64. One scale serves the whole call.
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **Predict.** Somebody forgets to divide one picture of each batch by 255, so its pixels are 255 times too large. How often do the *other* 63 still get fp32's answer in int8: **A** nearly always, **B** in nine of ten cases, **C** in fewer than seven of ten?
+# **Predict.** Somebody forgets to divide one picture of each batch by 255, so its pixels are 255 times too large. How often do the *other* 63 still get fp32's answer in int8: **A** in more than nine of ten cases, **B** in seven to nine, **C** in fewer than seven?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* First on the board: one number of a call is 100, all others lie between −1 and 1. How long is one of 127 steps? 0.8, so the others become −1, 0 or 1. Vote, then click. The first row is a test without labels. The last one is a warning: check the inputs.
+# *For the lecturer, 2.5 min.* Vote, then click. Then on the board: one number of a call is 100, all others lie between −1 and 1. How long is one of 127 steps? 0.8, so the others become −1, 0 or 1. The first row is a test without labels. The last one is a warning: check the inputs.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -334,40 +339,38 @@ def answers(model, factor=1):
 
 
 before = answers(lenet)
+same = {factor: (answers(lenet_int8, factor) == before).float().mean() for factor in (1, 10, 100, 255)}
 
-# %% slideshow={"slide_type": "fragment"}
-for factor in (1, 10, 100, 255):
-    same = [(answers(m, factor) == before).float().mean() for m in (lenet, lenet_int8)]
-    print(f"× {factor}: the same answer in fp32 {same[0]:.1%}, in int8 {same[1]:.1%}")
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Prints how many answers stay the same, and the same for fp32 with the largest factor.
+for factor, share in same.items():
+    print(f"int8, one picture × {factor:3}: {share:6.1%} the same")
+print(f"fp32, one picture × 255: {(answers(lenet, 255) == before).float().mean():6.1%} the same")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **C: in far fewer, because all pictures of a batch share one scale.** The bright picture makes its steps so long that the others are rounded to almost nothing. In fp32 no picture notices its neighbours.
+# **C: in far fewer, because all pictures of a batch share one scale.** The bright picture makes its steps so long that the others are rounded coarsely. In fp32 no picture notices its neighbours.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first row is the test that you came for: a few answers in a thousand changed, so the accuracy cannot have lost more. A trained BERT went from an F1 score of 0.902 to 0.895 ([PyTorch, 2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)).
+# By hand: let one number of a call be 100, and let all others lie between −1 and 1. The range is 101 long, so one of 127 steps is 101 / 127 = 0.8 long. All other numbers become −1, 0 or 1 step, and most of their detail is gone.
 #
-# The last row is a warning: in int8 an answer can depend on the rest of its batch. Check the inputs before they reach the model, and test it on batches like those that you will serve.
+# The first row is the test that you came for: a few answers in a thousand changed, so the accuracy cannot have lost more. The row for × 255 is a warning: in int8 an answer can depend on the rest of its batch. Check the inputs before they reach the model, and test it on batches like those that you will serve.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### When to leave it out
 #
-# Here the line wins nothing, or does harm.
-#
-# | leave the line out for… | because… |
-# |---|---|
-# | small layers, called from Python with few rows | the fixed price is larger than the gain |
-# | convolutions | the line skips them; CNNs have a method of their own ([[static]]) |
-# | `nn.TransformerEncoderLayer` | its attention stays float, and it crashes in evaluation mode ([[audit]]) |
-# | a model on a GPU | these int8 layers run on the CPU |
+# Leave the line out for small layers that Python calls with few rows, for CNNs, and on a GPU.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Read the first column alone, and let the room give the reasons. PyTorch's own Transformer layer is what most people try first.
+# *For the lecturer, 1 min.* Read the three cases, and let the room give the reasons. Then click.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The fixed price is larger than the gain. The line skips convolutions, and [[static]] shows what helps them. And these int8 layers run on the CPU.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Shrink what pays
 # ★★ · 10 minutes
 #
-# Write `shrink`. It returns a copy of `model`. Each plain `nn.Linear` inside it becomes dynamic int8 if `pays(layer)` is true, and each `nn.Embedding` gets 8 bits. All else stays float, and `model` itself does not change.
+# Write `shrink`. It returns a copy of `model`. Each `nn.Linear` inside it becomes dynamic int8 if `pays(layer)` is true, and each `nn.Embedding` gets 8 bits. All else stays float, and `model` itself does not change.
 #
 # Then let your measurement choose: `shrink(lenet, lambda layer: race_layer(layer, 256).ratio("int8") > 1)`.
 #
@@ -381,7 +384,7 @@ for factor in (1, 10, 100, 255):
 #
 # <details><summary>What others found on LeNet</summary>
 #
-# With 256 rows the rule takes `fc1`, on some processors `fc2` as well, and the file gets two to four times smaller. With one row it takes nothing.
+# With 256 rows the rule takes `fc1`, on some processors `fc2` as well, and the file gets 2.4 or 3.4 times smaller. With one row it takes nothing.
 #
 # </details>
 
@@ -430,13 +433,13 @@ claims.show("dynamic")
 #
 # ### Faster than which fp32?
 #
-# We compared with **eager** fp32, which computes operation by operation. But the line changes more than the type of the numbers. It also moves the layers to another library, which arranges the weights beforehand in the order in which it reads them: they are **packed**. fp32 can have that, too, it can be compiled, and bfloat16 needs no scales at all. So the course timed the BERT shape against better opponents, with one thread. The Xeon has no instructions for bfloat16, the AMD processor has.
+# We compared with **eager** fp32, which computes operation by operation. But the line changes more than the type of the numbers. It may also move the layers to another library, which arranges the weights beforehand in the order in which it reads them: they are **packed**. fp32 can have that, too, it can be compiled, and bfloat16 needs no scales at all. So the course timed the BERT shape against better opponents, with one thread. The Xeon has no instructions for bfloat16, the AMD processor has.
 #
 # | times as fast as eager fp32 | Intel Xeon | AMD EPYC |
 # |---|---|---|
 # | fp32, packed | 1.05 | 1.21 |
-# | fp32, compiled | 1.19 | 1.08 |
-# | bfloat16, compiled | 0.26 | 2.31 |
+# | fp32, compiled and frozen | 1.19 | 1.08 |
+# | bfloat16, compiled and frozen | 0.26 | 2.31 |
 # | int8, dynamic | 2.49 | 3.56 |
 #
 # On the AMD processor bfloat16 brings more than half of what int8 brings. There each number keeps an exponent of its own, so no picture can spoil its neighbours. Try it first where your processor has it.
@@ -445,7 +448,7 @@ claims.show("dynamic")
 #
 # Without a set, `quantize_dynamic(model)` replaces linear layers, LSTMs, GRUs and the cells of RNNs. The course trained an LSTM of 128 units on Fashion-MNIST, which reads a picture row by row. In int8 its file shrank from 331 to 89 kB, and its accuracy stayed (84.83 % and 84.81 %). It answered more slowly, at 0.6 times the speed. Its 28 steps are one call, so this is not the price of section 3: [[audit]] finds the cause.
 #
-# Wide LSTMs win: with 1,024 units int8 was 3.9 times as fast. For one picture each weight is used only once in a step, so the processor probably does little but fetch weights, and a quarter of the bytes takes about a quarter of the time.
+# Wide LSTMs win: with 1,024 units int8 was about four times as fast.
 #
 # To load such a file, `torch.load` needs `weights_only=False`. A file can then run code when it is opened, so load in this way only what you wrote yourself.
 #
