@@ -27,6 +27,7 @@ import torch
 
 from course_utils import legacy_int8, runtime
 from course_utils.scorecard import claims
+from lessons.dynamic import checks as check
 from lessons.dynamic import show
 
 runtime.seed_all(0)
