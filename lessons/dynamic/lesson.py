@@ -142,12 +142,12 @@ show.way_of_a_call()
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # 1. *Search the range:* −1 to 2 in three steps: the scale is 3 / 3 = 1. Zero lies one step above −1: the zero point is 1.
 # 2. *Round:* −1, 0.3, 2 become 0, 1, 3.
-# 3. *Multiply,* zero point off: −1 · 4 + 0 · (−2) + 2 · 5 = 6.
+# 3. *Take the zero point off, and multiply*: −1 · 4 + 0 · (−2) + 2 · 5 = 6.
 # 4. *Back to float:* 6 · 1 · 0.1 = **0.6**. In floats −0.4 − 0.06 + 1 = **0.54**.
 #
 # <!-- page -->
 #
-# Before the product we take the zero point off again: 0 − 1 = −1, 1 − 1 = 0 and 3 − 1 = 2. Behind it, a step of the input is worth 1, and a step of a weight 0.1. PyTorch has 127 or 255 steps where we had three, so it comes much closer.
+# Without their zero point the inputs are 0 − 1 = −1, 1 − 1 = 0 and 3 − 1 = 2. The weights have none. A step of the input is worth 1, and a step of a weight 0.1. PyTorch has 127 or 255 steps where we had three, so it comes much closer.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Is this really all that PyTorch does? We take the int8 weights out of a layer and go through the four steps ourselves. The line replaces layers *inside* a model, so our layer stands in a `Sequential`.
@@ -167,7 +167,7 @@ for steps in (127, 255):
     print(f"{steps} steps: largest difference {(by_hand - layer_int8(x)).abs().max():.7f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# One of the two lines agrees down to the last digits of a float. So the four steps and the bias give PyTorch's result. The choice between 127 and 255 is up to the *engine*, the library that multiplies: some leave one bit free, so that sums cannot overflow.
+# One of the two lines agrees down to the last digits of a float. So the four steps and the bias give PyTorch's result. The choice between 127 and 255 is up to the *engine*, the library that multiplies.
 #
 # **Try it.** Change `+ 0.5` to `+ 10` and run the cell again. Does one of the two lines still fit?
 #
@@ -271,7 +271,7 @@ only_fc1 = quantize_dynamic(lenet, {"fc1"}, dtype=torch.qint8)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A layer that loses time still saves bytes, so know which of the two you need.
 #
-# The line replaces what the set names, and nothing else. Convolutions, embeddings, norms, the softmax and the products inside attention stay float. So even with 256 pictures the whole LeNet hardly gets faster: its linear layers take little of the time.
+# The line replaces what the set names, and nothing else. Convolutions, embeddings, norms, the softmax and the products inside attention stay float. So even with 256 pictures the whole LeNet hardly gets faster.
 #
 # What stays float bounds the gain. Suppose that the linear layers of a model take 80 of its 100 ms, and that they become four times as fast. Then 20 + 20 = 40 ms remain, and the model is only 2.5 times as fast.
 
@@ -302,7 +302,7 @@ print(f"fp32 {megabytes(bert):.0f} MB, int8 {megabytes(bert_int8):.0f} MB")
 # **C: 2.4 times, because the embeddings stay float.** The linear layers shrink to 85 MB, but the embeddings keep their 4 · 24 = 96 MB. They are now the larger half of the file.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Can embeddings be quantized as well? A table is read, and not multiplied, so there is nothing to compute in integers. But each row can be *stored* in 8 bits, with a scale of its own. This takes a second line, with another type; its u says that the integers begin at 0:
+# Can embeddings be quantized as well? A table is read, and not multiplied, so there is nothing to compute in integers. But each row can be *stored* in 8 bits, with a scale of its own. This takes a second line, with `quint8`; the u says that the integers begin at 0:
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 bert_small = quantize_dynamic(bert_int8, {nn.Embedding}, dtype=torch.quint8)
@@ -359,7 +359,7 @@ print(f"fp32, one picture × 255: {(answers(lenet, 255) == before).float().mean(
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### When to leave it out
 #
-# Leave the line out for small layers that Python calls with few rows, for CNNs, and on a GPU.
+# Leave the line out for small layers that Python calls with few rows, for speed in CNNs, and on a GPU.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Read the three cases, and let the room give the reasons. Then click.

@@ -18,7 +18,7 @@ def way_of_a_call():
         canvas.figure(),
         alt="Four boxes in a row: search the range, round, multiply with int8 weights, to float. The wires carry fp32, "
         "then fp32, 8 bits, int32 and again fp32; the wire with 8 bits is the thinnest.",
-        caption="Thicker wires carry more bytes a number. The range is searched at every call: dynamic.",
+        caption="A thicker wire: more bytes a number. The range is searched at every call: dynamic.",
     )
 
 
