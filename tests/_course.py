@@ -12,6 +12,7 @@ from tools.publishing import lessons
 
 LESSONS = lessons.select([])
 IDS = [lesson.name for lesson in LESSONS]
+OLD_FORM = tomllib.loads((ROOT / "lessons" / "course.toml").read_text(encoding="utf-8"))["old_form"]
 DEPRECATED = ROOT / "tests" / "deprecated.toml"
 FIXTURES = ROOT / "tests" / "fixtures"
 FIXTURE = syllabus.lessons(FIXTURES)["fixture"]

@@ -123,21 +123,21 @@ def _without_hint(card):
 
 
 def _imports(nb):
-    """A cell with those imports of the setup cell that a stub, its card or its solution names."""
-    setup = [cell for cell in nb.cells if "setup" in _tags(cell)]
+    """A cell with those imports of a lesson that a stub, its card or its solution names."""
+    code = [cell for cell in nb.cells if cell.cell_type == "code"]
     wanted = " ".join(cell.source for cell in nb.cells if {"exercise", "solution"}.intersection(_tags(cell)))
     words = set(re.findall(r"\w+", wanted)) - {"check"}
     lines = [
         ast.unparse(ast.ImportFrom(node.module, names, 0) if isinstance(node, ast.ImportFrom) else ast.Import(names))
-        for cell in setup
+        for cell in code
         for node in ast.parse(cell.source).body
         if isinstance(node, ast.Import | ast.ImportFrom)
         and (names := [a for a in node.names if (a.asname or a.name.partition(".")[0]) in words])
     ]
     if not lines:
         return None
-    cell = copy.deepcopy(setup[0])
-    cell.source = "\n".join(lines)
+    cell = copy.deepcopy(code[0])
+    cell.source = "\n".join(dict.fromkeys(lines))
     return cell
 
 

@@ -68,10 +68,14 @@ def main(argv):
 
 
 def _build_all(lessons, publish):
-    """Build one after the other, tell each result; gives those that failed."""
+    """Build one after the other, tell each result; gives those that failed. What a run shows moves the clock."""
     cells = sum(cell.cell_type == "code" for lesson in lessons for cell in _lessons.read(lesson).cells)
     with tqdm(total=cells, unit="cell") as bar:
-        return [lesson for lesson in lessons if not _try(lesson, bar, publish)]
+        failed = [lesson for lesson in lessons if not _try(lesson, bar, publish)]
+    for lesson in lessons:
+        refresh(lesson)
+    pages.refresh(lessons[0].root)
+    return failed
 
 
 def _remove_strays():

@@ -37,8 +37,8 @@ What is left to do (the skeleton says "TO WRITE" at each place; docs/contributin
   lesson.py     promise, seconds, goals, needs, and as `terms` the words that this lesson explains; then the lesson
   show.py       its drawings, tables and sweeps, each called by one line of the lesson
   claims.toml   every published figure, with its source, and what must hold of the measured value
-  checks.py     the right answer of each exercise, and the mistakes that people make, each with its own hint
-  answers.py    three wrong answers and two odd but right ones for each exercise, or more
+  checks.py     the right answer of each exercise in labelled lines, its inputs, and at most five ideas
+  answers.py    three odd but right answers of each exercise, and the wrong ones that people write, as patches
   docs/glossary.md   an entry for each of the terms
 Then run:
   {build}    makes the notebook, and the lesson's row in README and the overview

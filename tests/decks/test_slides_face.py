@@ -187,7 +187,11 @@ def test_a_deck_ends_with_the_ledger_of_its_lesson(tmp_path):
 
     def shown(*rows):
         (tmp_path / "one.json").write_text(json.dumps({"rows": rows}), encoding="utf-8")
-        nb = notebook(markdown("## Remember\n\n- One.\n\n**Going further**: a paper."), note())
+        nb = notebook(
+            markdown("## Remember\n\n- One.\n\n**Going further**: a paper."),
+            note(),
+            code("ledger.record()", kind="skip"),
+        )
         nb.metadata["course"]["name"] = "one"
         first, last = face.dress(arrange.slides(nb), nb, tmp_path)
         assert last.heading.source == "## Further" and len(last.head) == 1

@@ -14,9 +14,11 @@ from tools import build
 from tools.publishing import inputs, lessons
 
 each_lesson = pytest.mark.parametrize("lesson", _course.LESSONS, ids=_course.IDS)
+of_the_form = pytest.mark.parametrize(
+    "lesson", [pytest.param(one, id=one.name) for one in _course.LESSONS if one.name not in _course.OLD_FORM]
+)
 LIBRARY = sorted((ROOT / "course_utils").rglob("*.py"))
 RULES = [
-    rules.parts,
     rules.slides,
     rules.tags_known,
     rules.rhythm,
@@ -27,7 +29,16 @@ RULES = [
     rules.figures,
 ]
 PAGE_RULES = [rules.open_cells, rules.questions_have_answers, rules.answers_wait, rules.page_without_slides]
-UNIT_RULES = [rules.one_sitting, rules.cells_with_company, rules.short_start, rules.timed_notes]
+FORM_RULES = [
+    rules.order,
+    rules.boxes_confirm,
+    rules.try_it,
+    rules.card,
+    rules.notes,
+    rules.holds_on_any_laptop,
+    rules.visible_names,
+]
+UNIT_RULES = [rules.one_sitting, rules.cells_with_company, rules.timed_notes]
 FILES = {"lesson.py", "checks.py", "claims.toml", "answers.py"}
 
 
@@ -59,6 +70,30 @@ def test_front_matter(lesson):
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_lesson(lesson, rule):
     expect_none(rule(_course.text(lesson)))
+
+
+def test_the_list_of_old_lessons_only_shrinks():
+    assert set(_course.OLD_FORM) <= set(_course.IDS), "lessons/course.toml lists as old_form what is no lesson"
+    renewed = [
+        one.name for one in _course.LESSONS if one.name in _course.OLD_FORM and not rules.order(_course.text(one))
+    ]
+    assert not renewed, f"these have the new form; take them off old_form in lessons/course.toml: {renewed}"
+
+
+@each_lesson
+def test_parts(lesson):
+    expect_none(rules.parts(_course.text(lesson), old_form=lesson.name in _course.OLD_FORM))
+
+
+@of_the_form
+@pytest.mark.parametrize("rule", FORM_RULES, ids=lambda rule: rule.__name__)
+def test_lesson_that_is_finished(lesson, rule):
+    expect_none(rule(_course.text(lesson)))
+
+
+@of_the_form
+def test_core_is_short_enough_to_be_finished(lesson):
+    expect_none(rules.sizes(lesson))
 
 
 @each_lesson

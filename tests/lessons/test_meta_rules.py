@@ -13,6 +13,7 @@ from tools.publishing import lessons
 
 SYMBOLS = [{"symbol": "math.sqrt", "reason": "for this test only", "lessons": []}]
 front_matter = partial(rules.front_matter, known=NAMES)
+old_parts = partial(rules.parts, old_form=True)
 deprecated = partial(rules.deprecated, symbols=SYMBOLS, name="fixture")
 claim_records = partial(rules.claim_records, claims=[CLAIM["id"]])
 
@@ -28,12 +29,12 @@ PLANTED = [
     (front_matter, "minutes: 1", "minutes: soon", "minutes is 'soon'"),
     (front_matter, "needs: []", 'needs: ["later"]', "no earlier lesson"),
     (front_matter, 'goals: ["See a rule kept", "See a rule broken"]', "goals: []", "goals is empty"),
-    (rules.parts, "**Agenda**", "**Plan**", "'agenda'"),
-    (rules.parts, "**Predict** the area", "Here is the area", "'predict'"),
-    (rules.parts, "## Remember", "## Summary", "'remember'"),
-    (rules.parts, "## Credits", "## Thanks", "'credits'"),
-    (rules.parts, 'tags=["scorecard"] ', "", "the scorecard must be one cell"),
-    (rules.parts, '"-"}\ncard\n', '"-"}\ncard\n\n# %%\n1 + 1\n', "the last with code"),
+    (old_parts, "**Agenda**", "**Plan**", "'agenda'"),
+    (old_parts, "**Predict** the area", "Here is the area", "'predict'"),
+    (old_parts, "## Remember", "## Summary", "'remember'"),
+    (old_parts, "## Credits", "## Thanks", "'credits'"),
+    (old_parts, 'tags=["scorecard"] ', "", "the scorecard must be one cell"),
+    (old_parts, '"-"}\ncard\n', '"-"}\ncard\n\n# %%\n1 + 1\n', "the last with code"),
     (rules.slides, '{"slide_type": "notes"}', '{"slide_type": "skip"}', "no speaker notes"),
     (rules.slides, "*For the lecturer, 1 min.* Ask", "Ask", "must begin with"),
     (rules.slides, ' tags=["remove-cell"]', "", "without the tag remove-cell"),
@@ -112,7 +113,6 @@ PLANTED = [
         'caption="A single grey pixel that stands for a figure"',
         "caption again",
     ),
-    (rules.one_sitting, "minutes: 1", "minutes: 46", "46 minutes, at most 45"),
     (rules.one_sitting, "seconds: 1", "seconds: 65", "65 seconds, at most 60"),
     (rules.cells_with_company, "# ## A square\n", "# ## A square\n\n# %% [markdown]\n", "a heading alone"),
     (
@@ -121,9 +121,6 @@ PLANTED = [
         '\n# %%\ncard.record("area", area)\n\n# %%',
         "only records",
     ),
-    (rules.cells_with_company, "# **Goals**\n", "# Goals:\n", "goals stand in the cell of the title"),
-    (rules.cells_with_company, "# ## Credits\n", "\n# %% [markdown]\n# ## Credits\n", "stand in one cell"),
-    (rules.short_start, SIDE, SIDE + "side += 0\n" * 12, "the first code has"),
     (rules.timed_notes, "*For the lecturer, 1 min.*", "*For the lecturer.*", "begins with its minutes"),
     (deprecated, "nothing", "nothing", "math.sqrt is deprecated"),
     (deprecated, SIDE, "from math import sqrt as root\nside = root(2)\n", "math.sqrt is deprecated"),

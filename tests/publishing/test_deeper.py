@@ -1,6 +1,7 @@
 """What is under Deeper is complete and out of the way: folded, not counted, not in the deck."""
 
 import _course
+import nbformat
 import pytest
 
 from tools.decks import arrange
@@ -59,18 +60,44 @@ def text():
     return found
 
 
-def test_words_running_time_and_exercises_make_the_minutes_of_the_core(text):
-    assert course.minutes(text, seconds=60) == (4 + 8, 2)  # (500 words and the headings) / 180 and one to run
+def test_words_code_running_time_and_exercises_make_the_minutes_of_the_core(text):
+    assert course.clock(text, seconds=60).minutes == 4 + 1 + 8  # (500 words and the headings) / 120, and one to run
+    assert 200 <= course.clock(text).deeper <= 210
+    predicted = text.replace("word word", "**Predict.** word word", 1)
+    assert course.clock(predicted, seconds=60).minutes == 4 + 1 + 8 + 1
+    coded = text.replace(
+        '# %% [markdown] slideshow={"slide_type": "notes"}', "# %%\n" + "x = 1\n" * 16 + "# %% [markdown]", 1
+    )
+    assert course.clock(coded, seconds=60).minutes == 4 + 1 + 8 + 2
+    folded = coded.replace("# %%\nx", '# %% tags=["hide-input"]\nx')
+    assert course.clock(folded, seconds=60).minutes == 4 + 1 + 8
+    assert course.clock(text, seconds=60, shown=5).minutes == 4 + 1 + 8 + 2
 
 
-def test_the_bars_of_a_table_are_no_words(text):
-    bars = text.replace("word word", "word word" + "\n# | | - | |" * 900, 1)
-    assert course.minutes(bars, seconds=60) == course.minutes(text, seconds=60)
+def test_bars_of_a_table_tags_and_formulas_are_no_words(text):
+    bars = text.replace("word word", "word word" + "\n# | | - | | <b> $a + b$" * 900, 1)
+    assert course.clock(bars, seconds=60) == course.clock(text, seconds=60)
 
 
 def test_nobody_types_minutes(tmp_path, text):
     lesson = _course.make_root(tmp_path, fixture=text)[0]
-    assert course.front_matter(lesson)["minutes"] == 12
+    assert course.front_matter(lesson)["minutes"] == 13
+
+
+def test_figures_of_the_published_core_count(tmp_path, text):
+    lesson = _course.make_root(tmp_path, fixture=text)[0]
+    nb = lessons.read(lesson)
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [nbformat.v4.new_output("display_data", {"image/png": "x"})]
+    nb.cells.insert(1, nbformat.v4.new_code_cell(outputs=cell_outputs(5)))
+    lessons.write(nb, lesson.notebook)
+    assert course.shown(lesson) == 5  # and not the one under Deeper
+    assert course.front_matter(lesson)["minutes"] == 15
+
+
+def cell_outputs(count):
+    return [nbformat.v4.new_output("display_data", {"image/png": "x"}) for _ in range(count)]
 
 
 def test_jupyterlab_folds_it_in_the_notebook_and_in_the_learners_copy(tmp_path, text):

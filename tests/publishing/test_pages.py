@@ -67,7 +67,7 @@ def test_readme_and_overview_name_every_lesson_with_number_link_promise_and_minu
 
 def test_the_timetable_adds_up(root):
     text = (root / "docs" / "instructors.md").read_text(encoding="utf-8")
-    total = sum(course.front_matter(lesson)["minutes"] for lesson in _course.LESSONS)
+    total = sum(course.front_matter(lesson)["minutes"] for lesson in syllabus.lessons(root).values())
     assert f"all | {total // 60} h {total % 60} min |".replace(" 0 min", "") in text.replace(" 0 min", "")
     assert all(f"](../notebooks/{lesson.place})" in text for lesson in _course.LESSONS)
 
@@ -126,7 +126,7 @@ def test_a_way_says_what_it_brings_and_no_lesson_is_on_it_for_the_sake_of_what_i
 def core(lesson):
     """What a learner reads of a lesson's text and code before Deeper."""
     text = lesson.source.read_text(encoding="utf-8")
-    return "\n".join(line for _, line, deeper in course.seen(text) if not deeper)
+    return "\n".join(body for _, body, deeper in course.cells(text) if not deeper)
 
 
 def test_one_evening_is_three_hours_at_most_and_takes_a_technique_along():

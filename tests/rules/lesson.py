@@ -62,24 +62,28 @@ def front_matter(nb, *, known):
     ]
 
 
-def parts(nb):
-    """The parts in their order: agenda, a prediction, exercises, scorecard, remember, further, credits."""
-    faults = []
+def parts(nb, *, old_form=False):
+    """The parts that every lesson has, the scorecard and a reference among them.
+
+    Args:
+        old_form: it also has an agenda, and nothing but text stands behind its scorecard.
+    """
     prose = [(n, c.source) for n, c in numbered(nb, kind="markdown")]
 
     def heading(words):
         pattern = re.compile(rf"^(?:#+ .*|\**)\b(?:{words})\b", re.I | re.M)
         return [n for n, text in prose if pattern.search(text)]
 
-    found = {word: heading(word) for word in ("agenda", "predict", "remember", "going further|further", "credits")}
-    faults += [f"no heading or bold line with {word!r}" for word, where in found.items() if not where]
-    if found["agenda"] and found["agenda"][0] > 5:
+    words = ("predict", "remember", "credits", *(("agenda", "going further|further") if old_form else ()))
+    found = {word: heading(word) for word in words}
+    faults = [f"no heading or bold line with {word!r}" for word, where in found.items() if not where]
+    if old_form and found["agenda"] and found["agenda"][0] > 5:
         faults.append(f"the agenda stands in cell {found['agenda'][0]}, expected among the first five")
     cards = numbered(nb, kind="code", tag="scorecard")
     code = numbered(nb, kind="code")
-    if len(cards) != 1 or cards[0][0] != code[-1][0]:
-        faults.append("the scorecard must be one cell, the last with code")
-    else:
+    if len(cards) != 1 or (old_form and cards[0][0] != code[-1][0]):
+        faults.append("the scorecard must be one cell" + ", the last with code" * old_form)
+    elif old_form:
         faults += [
             f"{word!r} stands above the scorecard"
             for word in ("remember", "credits")

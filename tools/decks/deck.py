@@ -10,7 +10,7 @@ from course_utils.browser import find_browser
 SCRIPTS = [Path(__file__).resolve().parent / "slides_template" / name for name in ("measure.js", "form.js")]
 SIZE = {"width": 1280, "height": 720}
 LOCAL = ("file:", "data:", "blob:", "about:")
-SLIDES, MINUTES = (12, 20), (30, 45)  # fewest and most in a deck of one lesson; the minutes are those of its notes
+SLIDES, MINUTES = (10, 20), (20, 45)  # fewest and most in a deck of one lesson; the minutes are those of its notes
 ALWAYS = ("split", "big", "figure", "code", "text")
 KINDS = (*ALWAYS, "number", "title")
 

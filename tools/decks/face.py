@@ -36,17 +36,18 @@ def dress(slides, nb, ledger=LEDGER):
     Args:
         slides: list of `arrange.Slide`; they are changed.
         nb: the notebook that they were made of.
-        ledger: folder with a file of rows for each lesson that has some.
+        ledger: folder with a file of rows for each lesson; shown where the lesson writes them.
     Returns:
         list of `arrange.Slide`.
     """
     course = nb.metadata["course"]
     if slides:
         _title(slides[0], course, picture(nb))
-    found = []
+    writes = any("ledger." in cell.source for cell in nb.cells)
+    rows, found = strip.drawn(ledger / f"{course.get('name')}.json") if writes else "", []
     for slide in slides:
         _for_the_room(slide)
-        found += _remember(slide, strip.drawn(ledger / f"{course.get('name')}.json"))
+        found += _remember(slide, rows)
     return found
 
 

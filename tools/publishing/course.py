@@ -1,7 +1,7 @@
 """The course as a whole: what each lesson's front matter says, what a lesson needs, and ways through all of it."""
 
 import copy
-import math
+import json
 import re
 import tomllib
 from dataclasses import dataclass
@@ -11,9 +11,14 @@ from course_utils import syllabus
 from course_utils.files import ROOT
 
 IN_COURSE_TOML = ("title", "name", "number", "part")
-WORDS_A_MINUTE = 180  # of a text that is to be understood
+# The clock: what eight readers needed for forty lessons, within a tenth.
+WORDS_A_MINUTE, LINES_A_MINUTE, OUTPUTS_A_MINUTE = 120, 8, 2.5
 CELL = re.compile(r"^# %%(.*)\n((?:(?!# %%).*\n?)*)", re.M)
-EXERCISE = re.compile(r"^# ★+ · (\d+) minutes\b", re.M)
+FOLDED = re.compile(r"setup|hide-input|hide-cell|solution|check|scorecard")  # tags of code that nobody has to read
+NO_WORDS = re.compile(r"<[^>]+>|\$\$?[^$]*\$\$?|\]\([^)]*\)")  # tags, formulas, where links lead to
+DRAWN = {"text/html", "image/png", "image/svg+xml"}
+PREDICT = "**Predict"
+EXERCISE = re.compile(r"^★+ · (\d+) minutes\b", re.M)
 WHOLE = "choose between all of these for a network of your own, and say how sure the choice is"
 DEEPER = "## Deeper"  # what follows this heading, up to the next of its rank, is no part of a lesson's core
 
@@ -29,11 +34,11 @@ def front_matter(lesson):
         ValueError: there is no such table, or it has a field whose home is lessons/course.toml.
     """
     known = lesson.source.stat()
-    return dict(_front_matter(lesson, known.st_mtime_ns, known.st_size))
+    return dict(_front_matter(lesson, known.st_mtime_ns, known.st_size, shown(lesson)))
 
 
-@cache  # as long as the file is as it was: a way asks every lesson for its needs many times
-def _front_matter(lesson, _changed, _size):
+@cache  # as long as the files are as they were: a way asks every lesson for its needs many times
+def _front_matter(lesson, _changed, _size, shown):
     lines = lesson.source.read_text(encoding="utf-8").splitlines()
     end = lines.index("# ---", 1) if lines[:1] == ["# ---"] and "# ---" in lines[1:] else 0
     header = _parsed("\n".join(line.removeprefix("#").removeprefix(" ") for line in lines[1:end]))
@@ -43,7 +48,7 @@ def _front_matter(lesson, _changed, _size):
             "of the file, between two lines '# ---'. Copy it from another lesson."
         )
     course = copy.deepcopy(header["jupyter"]["course"])
-    course.setdefault("minutes", minutes("\n".join(lines[end:]) + "\n", course.get("seconds", 0))[0])
+    course.setdefault("minutes", _clock(lines[end:], course, shown).minutes)
     for field in IN_COURSE_TOML:
         if field in course:
             raise ValueError(
@@ -53,34 +58,96 @@ def _front_matter(lesson, _changed, _size):
     return course
 
 
-def seen(text):
-    """Yield (what heads its cell, line, whether it is under Deeper) of each line of a lesson.py that a learner sees."""
+def counted(lesson):
+    """The `Clock` of a lesson, with the figures of its published notebook."""
+    text = lesson.source.read_text(encoding="utf-8").partition("# ---\n\n")[2]
+    return _clock(text.splitlines(), front_matter(lesson), shown(lesson))
+
+
+def _clock(lines, course, shown):
+    said = " ".join([course.get("promise", ""), *course.get("goals", [])])
+    return clock("\n".join([*lines, ""]), course.get("seconds", 0), shown, said)
+
+
+def shown(lesson):
+    """How many figures and tables the published notebook shows before Deeper; 0 where none is published."""
+    try:
+        known = lesson.notebook.stat()
+    except OSError:
+        return 0
+    return _shown(lesson.notebook, known.st_mtime_ns, known.st_size)
+
+
+@cache
+def _shown(path, _changed, _size):
+    count, deeper = 0, False
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        source = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
+        if cell["cell_type"] == "markdown" and re.search("^## ", source, re.M):
+            deeper = DEEPER in source
+        elif not deeper and "scorecard" not in cell["metadata"].get("tags", []):
+            count += sum(bool(DRAWN & set(output.get("data", {}))) for output in cell.get("outputs", []))
+    return count
+
+
+def cells(text):
+    """Yield (what heads the cell, its text, whether it is under Deeper) of each cell of a lesson.py for a learner."""
     deeper = False
     for about, body in CELL.findall(text):
         if "remove-cell" in about:
             continue
-        for line in body.splitlines():
-            if "[markdown]" in about and line.startswith("# ## "):
-                deeper = line == f"# {DEEPER}"
-            yield about, line, deeper
+        if "[markdown]" in about:
+            body = re.sub(r"^# ?", "", body, flags=re.M)
+            for heading in re.findall(r"^## .*", body, re.M):
+                deeper = heading == DEEPER
+        yield about, body, deeper
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What a learner spends time on in the core of a lesson, counted; and the words under Deeper."""
+
+    words: int
+    lines: int
+    predictions: int
+    exercises: int
+    seconds: int
+    shown: int
+    deeper: int
+
+    @property
+    def minutes(self):
+        """Whole minutes for the core: reading, figures, predictions, waiting, and those of the exercises."""
+        reading = self.words / WORDS_A_MINUTE + self.lines / LINES_A_MINUTE + self.shown / OUTPUTS_A_MINUTE
+        return round(reading + self.predictions + self.seconds / 60) + self.exercises
 
 
 @cache  # by the text: a copy of the course, as tests make it, has the same one
-def minutes(text, seconds=0):
-    """How long a learner takes for a lesson: reads its words, runs it, does its exercises.
+def clock(text, seconds=0, shown=0, said=""):
+    """How long a learner takes for a lesson.
 
     Args:
         text: of lesson.py.
         seconds: that its cells run.
+        shown: figures and tables of the core.
+        said: what the text shows of its front matter.
     Returns:
-        (minutes of the core, minutes of what is under Deeper), whole numbers, rounded up.
+        Clock.
     """
-    words, exercises = [0, 0], 0
-    for about, line, deeper in seen(text):
+    words, lines, predictions, exercises = [words_of(said), 0], 0, 0, 0
+    for about, body, deeper in cells(text):
         if "[markdown]" in about:
-            words[deeper] += sum(any(map(str.isalnum, word)) for word in line.split())  # no bars of tables, no dashes
-            exercises += 0 if deeper else sum(int(found) for found in EXERCISE.findall(line))
-    return math.ceil(words[0] / WORDS_A_MINUTE + seconds / 60) + exercises, math.ceil(words[1] / WORDS_A_MINUTE)
+            words[deeper] += words_of(body)
+            predictions += 0 if deeper else body.count(PREDICT)
+            exercises += 0 if deeper else sum(map(int, EXERCISE.findall(body)))
+        elif not deeper and not FOLDED.search(about):
+            lines += sum(bool(line.strip()) and not line.strip().startswith("#") for line in body.splitlines())
+    return Clock(words[0], lines, predictions, exercises, seconds, shown, words[1])
+
+
+def words_of(markdown):
+    """How many words a text has, without bars of tables and dashes."""
+    return sum(any(map(str.isalnum, word)) for word in NO_WORDS.sub(" ", markdown).split())
 
 
 @cache  # by the text, too

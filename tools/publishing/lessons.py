@@ -55,8 +55,8 @@ def read(lesson):
     Names in double square brackets become numbers, in text with title and link; ``[[title]]``, ``[[promise]]`` and
     ``[[abilities]]`` (numbered; ``[[goals]]``: with dots) show what the front matter says, ``[[minutes]]`` what the
     clock says, ``[[builds_on]]`` a sentence with the lessons before, ``[[agenda]]`` the sections, ``[[ways]]`` the ways
-    through the course. Questions, answers and what to remember stand in boxes. A check imports what it needs, because it is what a
-    learner runs after a restart. Links to the neighbouring lessons come last.
+    through the course. Questions, answers and what to remember stand in boxes. A check imports what it needs, because
+    it is what a learner runs after a restart. Links to the neighbouring lessons come last.
 
     Args:
         lesson: a `syllabus.Lesson`.
