@@ -24,11 +24,19 @@ EXAMPLE_FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 LEAST_WRONG, LEAST_ODD = 3, 2
 FEWER_INPUTS = 60
 WATCHED_CALLS = 20
-EXERCISES = [
-    pytest.param(lesson, exercise.name, id=f"{lesson.name}-{exercise.name}")
-    for lesson in _course.LESSONS
-    for exercise in rules.exercises(_course.text(lesson))
-]
+
+
+def _exercises(speaking):
+    """The exercises of all lessons whose check has a reference that speaks, or of those whose has none."""
+    return [
+        pytest.param(lesson, exercise.name, id=f"{lesson.name}-{exercise.name}")
+        for lesson in _course.LESSONS
+        for exercise in rules.exercises(_course.text(lesson))
+        if _course.speaks(lesson, exercise.name) == speaking
+    ]
+
+
+EXERCISES, SPEAKING = _exercises(False), _exercises(True)
 
 
 @dataclass
@@ -44,16 +52,17 @@ class Exercise:
 
 
 def load(nb, name):
-    """Build one `Exercise` from a lesson, with the imports of the setup cells and nothing else around it.
+    """Build one `Exercise` from a lesson, with the imports of the cells above its solution and nothing else around it.
 
     Raises:
         NameError and the like: the stub's or the solution's cell needs more than the imports.
     """
     space = {"__name__": "lesson"}
-    for _, cell in rules.numbered(nb, kind="code", tag="setup"):
-        imports = [node for node in _names.parse(cell.source).body if isinstance(node, (ast.Import, ast.ImportFrom))]
-        exec(compile(ast.Module(imports, []), "setup cell", "exec"), space)
     exercise = next(e for e in rules.exercises(nb) if e.name == name)
+    for number, cell in rules.numbered(nb, kind="code"):
+        nodes = _names.parse(cell.source).body if number < exercise.solution else []
+        imports = [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
+        exec(compile(ast.Module(imports, []), f"imports of cell {number}", "exec"), space)
     for number in (exercise.stub, exercise.solution):
         exec(compile(nb.cells[number - 1].source, f"cell {number}", "exec"), space)
     source = nb.cells[exercise.solution - 1].source

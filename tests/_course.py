@@ -7,6 +7,7 @@ from functools import cache
 import nbformat
 
 from course_utils import syllabus
+from course_utils.checks.exercise import Exercise
 from course_utils.files import ROOT
 from tools.publishing import lessons
 
@@ -33,6 +34,11 @@ def published(lesson):
 def answers(lesson):
     """The module with the wrong and the odd answers of a lesson."""
     return importlib.import_module(f"lessons.{lesson.name}.answers")
+
+
+def speaks(lesson, name):
+    """Whether the check of a lesson's exercise has a reference that speaks."""
+    return isinstance(getattr(importlib.import_module(f"lessons.{lesson.name}.checks"), name, None), Exercise)
 
 
 @cache

@@ -4,13 +4,14 @@ import json
 from pathlib import Path
 
 RIGHT = """\
-def linear_energy_pj(n_in, n_out, batch, mul_pj, add_pj):
-    return batch * n_out * (n_in * (mul_pj + add_pj) + add_pj)
+def roof_seconds(n_in, n_out, batch, bytes_each, peak, bandwidth):
+    moved = n_in * n_out + batch * (n_in + n_out)
+    return max(2 * batch * n_in * n_out / peak, moved * bytes_each / bandwidth)
 """
-MACS = """\
-def conv2d_macs(c_in, c_out, kernel, side, stride=1, padding=0, groups=1):
-    out = (side + 2 * padding - kernel) // stride + 1
-    return c_out * out * out * (c_in // groups) * kernel * kernel
+BATCH = """\
+def break_even_batch(n_weights, n_macs, mac_pj, bits):
+    one = n_macs * mac_pj
+    return max(1, -int(-(n_weights * 640 * bits / 32) // one))
 """
 # Bodies of functions, each under a line "# %% what it does"; `args` are the arguments.
 TEXT = (Path(__file__).parent / "fixtures" / "hostile_answers.txt").read_text(encoding="utf-8")
@@ -29,10 +30,10 @@ ONLY_CONTAINED = {
 def hostile(name):
     """The source of a function that does what a name of `HOSTILE` says."""
     body = HOSTILE[name].replace("\n", "\n    ")
-    return f"def linear_energy_pj(*args):\n    {body}\n"
+    return f"def roof_seconds(*args):\n    {body}\n"
 
 
-def notebook(*cells, course="energy"):
+def notebook(*cells, course="roofline"):
     """The text of a notebook with these code cells."""
     made = [
         {"cell_type": "code", "source": cell, "metadata": {}, "outputs": [], "execution_count": None} for cell in cells

@@ -17,6 +17,7 @@ OPERATORS = {
     ast.FloorDiv: (ast.Div, "dividing without rounding down"),
     ast.MatMult: (ast.Mult, "multiplied element by element"),
 }
+SIGNS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 
 
 def edits(reference: Reference) -> Iterator[tuple[str, ast.FunctionDef]]:
@@ -64,6 +65,10 @@ def _otherwise(node: ast.AST, reference: Reference) -> Iterator[tuple[int, str, 
                 yield 1, f"{spoken(right, reference)} {words} in", ast.BinOp(left, other(), right)
         case ast.UnaryOp(op, inner):
             yield 0, f"the {'minus sign' if isinstance(op, ast.USub) else 'not'} left out of", inner
+        case ast.Compare(left, [op], right) if type(op) in SIGNS:
+            for other in (other for other in SIGNS if type(op) is not other):
+                said = f"`{SIGNS[other]}` in place of `{SIGNS[type(op)]}` in"
+                yield 1, said, ast.Compare(left, [other()], right)
         case ast.Attribute(inner, "T"):
             yield 0, "the transposing left out of", inner
         case ast.comprehension(target, iterable, [_, *_] as asked):

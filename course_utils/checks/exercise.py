@@ -2,60 +2,72 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import functools
+import inspect
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from course_utils.checks.effects import Look, bulk, call, first_difference, seen, show
-from course_utils.checks.explain import Case, explained, overheard_parts
+from course_utils.checks.effects import ENTRIES, Look, first_difference, seen
+from course_utils.checks.explain import Case, explained, parts_told, so_far, where_raised
 from course_utils.checks.reference import Reference
-from course_utils.exercises.core import Verdict, check
+from course_utils.exercises import isolation
+from course_utils.exercises.calls import code_of
+from course_utils.exercises.core import NOT_YET, Verdict, check
 from course_utils.exercises.inputs import NONE_FOUND, Clock, Strategy, smallest
+from course_utils.exercises.kinds import unlike
 from course_utils.exercises.mistake import Mistake
-from course_utils.exercises.trial import Trial, Tried
+from course_utils.exercises.models import Said, bulk, call, show
+from course_utils.exercises.trial import Outcome, Trial, Tried
 from course_utils.exercises.values import difference, same
 
-INPUTS, LEAST_INPUTS, AGAIN = 100, 30, 8  # generated; tried however slow the answer is; tried a second time
-SECONDS = 0.6  # of processor time, for trying inputs and for shrinking
+EXAMPLES, LEAST_EXAMPLES, AGAIN = 80, 10, 8  # generated; tried however slow the answer is; tried a second time
+SHRINKS = 60  # further inputs on which a smaller one is looked for
+BRAKE = 4.0  # seconds of processor time for either; only a slow answer meets it, all others end by the count
 MOST_IDEAS = 5
 
 
-def exercise(title: str, *, why: str = "", of: Sequence[Callable] = ()) -> Callable[[Callable], Exercise]:
+def exercise(title: str, *, why: str = "", of: Sequence[Callable] = (), **needs: object) -> Callable:
     """Make an exercise of its reference: a right solution, whose lines say behind ``#:`` what they make.
 
     Args:
         title: of the exercise's card.
         why: why the right answer works; shown when an answer has passed.
-        of: the references, where the exercise asks for several functions. What is decorated is then the scene,
-            ``scene(*functions, *arguments)``, which plays with them and gives what came of it.
+        of: the references, where the exercise asks for several functions, or for one that is played with and not only
+            called. What is decorated is then the scene, ``scene(*functions, *arguments)``: it gives what came of it.
+        needs: `trust`, `by_value`, `watched`: what a grader must know, see `core.Needs`.
     """
-    return lambda function: Exercise(function, title, why, of)
+    return lambda function: Exercise(function, of, check(title, why=why, **needs))
 
 
 class Exercise:
     """A check: call it with the learner's function, or functions, and it gives a `Verdict`; it never raises."""
 
-    def __init__(self, function: Callable, title: str, why: str, of: Sequence[Callable]):
-        self.references = [Reference(one) for one in of or [function]]
-        self.scene = function if of else lambda answer, *args: answer(*args)
-        arguments = Reference(function).arguments
-        self.names, self.looked_at, self.said, self.attempts = arguments[len(of) :], {}, [], 0
+    def __init__(self, function: Callable, of: Sequence[Callable], as_check: Callable):
         functools.update_wrapper(self, function, updated=())
-        self._verdict = check(title, why=why)(functools.wraps(function)(lambda answer: self._judge(answer)))
+        self.references, self.scene = [Reference(one) for one in of or [function]], function if of else _called
+        self.names = list(inspect.signature(function).parameters)[len(of) :]
+        self.looked_at, self.said, self.refused, self.folder = {}, [], [], "."
+        self._verdict = as_check(functools.wraps(function)(lambda answer: self._judge(answer)))
+        self.why, self.needs = self._verdict.why, self._verdict.needs
 
     def tries(
-        self, inputs: Strategy | None = None, *, also: Sequence[tuple] = (), rtol=1e-5, atol=0.0, **each: Strategy
+        self, inputs: Strategy | None = None, *, also=(), rtol=1e-5, atol=0.0, examples=EXAMPLES, **each: Strategy
     ) -> None:
         """Say what the answer is tried on, and how near a number must come.
 
         Args:
-            inputs: a Hypothesis strategy of argument tuples; or `each`, one strategy for each argument.
+            inputs: a Hypothesis strategy of argument tuples; or `each`, one strategy for each argument; or neither.
             also: argument tuples that must be among them: what the card names, and the edges.
             rtol, atol: two numbers agree within ``atol + rtol * |expected|``.
+            examples: how many inputs are generated; fewer where one call takes long.
         """
-        self.inputs = st.tuples(*(each[name] for name in self.names)) if inputs is None else inputs
-        self.also, self.agree = also, functools.partial(same, rtol=rtol, atol=atol)
+        self.inputs = st.tuples(*(each[name] for name in self.names)) if each else inputs
+        self.also, self.examples, self.agree = also, examples, functools.partial(same, rtol=rtol, atol=atol)
 
     def looks(self, at: Mapping[str, Look]) -> None:
         """Look at what comes back, and not only compare it: label -> ``look(what came back, *arguments)``."""
@@ -70,53 +82,69 @@ class Exercise:
         """
         if len(texts) > MOST_IDEAS:
             raise ValueError(f"{self.__name__} has {len(texts)} ideas; at most {MOST_IDEAS} are read")
-        self.said = [(self._otherwise(key) if isinstance(key, str) else key, text) for key, text in texts.items()]
+        self.said = [(self._otherwise(key), text) for key, text in texts.items()]
 
     def __call__(self, *answers: object) -> Verdict:
         """The verdict on an answer: a function for each reference, in their order."""
-        no_function = [answer for answer in answers if not callable(answer)]
-        verdict = self._verdict(no_function[0] if no_function else functools.partial(self.scene, *answers))
-        self.attempts += verdict.status == "not yet"
+        answers = [*answers, *[None] * len(self.references)][: max(len(answers), len(self.references))]
+        lacking = [answer for answer in answers if not callable(answer)]
+        verdict = self._verdict(lacking[0] if lacking else functools.partial(self.scene, *answers))
+        self.refused += [_written(answers)] if verdict.status == NOT_YET else []
         return verdict
 
-    def labels(self) -> dict[str, str]:
-        """Variable -> what it is, of all references."""
+    def labels(self) -> dict[str, str]:  # variable -> what it is, of all references
         return {name: label for reference in self.references for name, label in reference.labels.items()}
 
-    def playing(self, *functions: Callable | None) -> Callable:
+    def playing(self, *functions: Callable | None) -> functools.partial:
         """The scene with these functions; None stands for the reference."""
         made = [one or reference.made() for one, reference in zip(functions, self.references, strict=True)]
         return functools.partial(self.scene, *made)
 
-    def alone(self, at: int, function: Callable) -> Callable:
+    def alone(self, at: int, function: Callable) -> functools.partial:
         """The scene with one function in place of the reference number `at`."""
         return self.playing(*(function if n == at else None for n in range(len(self.references))))
 
-    def _otherwise(self, text: str) -> Callable:
+    def _otherwise(self, key: str | Callable) -> Callable:
         for at, reference in enumerate(self.references):
-            try:
-                return self.alone(at, reference.otherwise(text))
-            except KeyError as error:
-                fault = error
-        raise fault
+            with contextlib.suppress(KeyError):
+                return self.alone(at, reference.otherwise(key) if isinstance(key, str) else key)
+        raise KeyError(f"no line of a reference is like {key!r}")
 
-    def trial(self, answer: functools.partial) -> Trial:
+    def trial(self, answer: Callable) -> Trial:
         """The comparison of the scene with somebody's functions and the scene with the references."""
-        view = functools.partial(seen, self.looked_at) if self.looked_at else lambda value, *_: value
-        return Trial(answer, self.playing(*[None] * len(self.references)), self.names, self.agree, view)
+
+        def view(value: object, *args: object) -> object:
+            with isolation.call_under_way(lambda: call(args, self.names)):
+                return seen(self.looked_at, value, *copy.deepcopy(args)) if self.looked_at else value
+
+        self.given = getattr(self, "given", None) or self._given()
+        right = self.playing(*[None] * len(self.references))
+        return _Trial(answer, right, self.names, self.agree, view, self.given, self.folder)
+
+    def _given(self) -> dict[int, list]:
+        """Each input, made once for all verdicts, with what is expected of it when that is known; by its id."""
+        made = list(self.also)
+        self._search(made.append)
+        return {id(args): [args, None] for args in made}
+
+    def _search(self, fails: Callable[[tuple], object], **limits: float) -> object:
+        return NONE_FOUND if self.inputs is None else smallest(self.inputs, fails, count=self.examples, **limits)
 
     def tried(self, trial: Trial) -> Iterator[Tried]:
-        """What came of each input, the edges first; always the same inputs, and fewer where the answer is slow."""
-        clock, made = Clock(SECONDS), []
-        smallest(self.inputs, lambda args: made.append(args), count=INPUTS)
-        for number, args in enumerate([*self.also, *made]):
-            if number >= len(self.also) + LEAST_INPUTS and clock.over():
+        """What came of each input, the edges first; always the same inputs."""
+        clock = Clock(BRAKE)
+        for number, (args, _) in enumerate(list(self.given.values())):
+            if number >= len(self.also) + LEAST_EXAMPLES and clock.over():
                 break
             yield trial.on(args)
 
     def _judge(self, answer: functools.partial) -> None:
         """Raise the `Mistake` for the smallest input that was found on which the answer is wrong."""
-        self.judged, trial = answer, self.trial(answer)
+        self.judged = answer
+        with tempfile.TemporaryDirectory() as self.folder:
+            self._compare(self.trial(answer))
+
+    def _compare(self, trial: Trial) -> None:
         tried = list(self.tried(trial))
         failed = [one for one in tried if not one.good]
         if not failed:
@@ -124,34 +152,36 @@ class Exercise:
         lost = 2 * sum(one.got.lost for one in failed) > len(failed)  # what most failures are; the others wait
         finding = explained(self, trial, [one for one in tried if one.good or one.got.lost == lost])
 
-        def shows(args: tuple) -> bool:
-            one = trial.on(args)
+        def shows(one: Tried) -> bool:
             return not one.good and one.got.lost == lost and finding.shows(one)
 
-        known = min((one.args for one in failed if one.got.lost == lost and finding.shows(one)), key=bulk)
-        least = smallest(self.inputs, shows, count=INPUTS, seconds=SECONDS)
-        least = known if least is NONE_FOUND or 2 * bulk(known) < bulk(least) else least
-        raise self._mistake(trial.on(least), finding, [one for one in failed if one.got.lost != lost])
+        known = min((one.args for one in failed if shows(one)), key=bulk)
+        found = self._search(lambda args: shows(trial.on(args)), most=self.examples + SHRINKS, seconds=BRAKE)
+        least = known if found is NONE_FOUND or 2 * bulk(known) < bulk(found) else found
+        raise self._mistake(trial.on(least), finding)
 
-    def _mistake(self, one: Tried, finding: Case, aside: Sequence[Tried]) -> Mistake:
+    def _mistake(self, one: Tried, finding: Case) -> Mistake:
         fault, expected, got = one.got.fault, one.expected.value, one.got.value
-        facts, message = {"your call": call(one.args, self.names)}, "On this input the result is wrong."
-        if self.looked_at and not fault:
-            label, expected, got = first_difference(expected, got, self.agree)
-            message = f"This is not as asked: {label}."
-        if not fault:
-            facts["yours" if self.looked_at else "returned"] = got if type(got) is str else show(got)
-        if not fault or not self.looked_at:
-            facts["expected"] = expected if type(expected) is str else show(expected)
-        if not fault and (apart := difference(expected, got)):
-            facts["that is"] = apart
-        if self.attempts:
-            facts |= overheard_parts(self, one, finding)
-        if aside:
-            what = aside[0].got.fault.message if aside[0].got.fault else "The result is wrong"
-            facts["besides"] = f"{what.rstrip('.')}, on {call(aside[0].args, self.names)}"
-        text = finding.text or (fault.hint if fault else "")
-        return Mistake(fault.message if fault else message, text, tuple(facts.items()))
+        facts, text = {"your call": call(one.args, self.names)}, finding.text
+        own = self.scene is _called or not isinstance(one.expected.shown, Mapping)
+        if fault:
+            message, text = fault.message, text or fault.hint
+            if self.scene is not _called and fault.__cause__ and not where_raised(self, fault):
+                message, text = message.replace("Your function raised", "What your function makes cannot be used:"), ""
+            facts |= {"expected": show(expected)} if own and not self.looked_at else {}
+        elif message := unlike(one.expected.shown, one.got.shown)[1] if own else "":
+            facts |= {"returned": show(one.got.shown)} | ({} if self.looked_at else {"expected": show(expected)})
+        else:
+            entry = {label: ENTRIES.get(getattr(look, "__name__", "")) for label, look in self.looked_at.items()}
+            worded = self.looked_at or self.scene is not _called
+            part, expected, got = first_difference(expected, got, self.agree, entry if worded else None)
+            message = f"This is not as asked: {part}." if part else "On this input the result is wrong."
+            facts |= {"yours" if part else "returned": show(got), "expected": show(expected)}
+            if apart := "" if Said in (type(got), type(expected)) else difference(expected, got):
+                facts["that is"] = apart
+        if any(known != _written(self.judged.args) for known in self.refused):
+            facts |= parts_told(self, one, finding)
+        return Mistake(message, text or so_far(self, one, finding.right or {}), tuple(facts.items()))
 
     def _call_again(self, trial: Trial, tried: Sequence[Tried]) -> None:
         """Call a right answer again, in reverse: what it returns must not hang on the calls before."""
@@ -162,3 +192,31 @@ class Exercise:
                 facts = (("your call", call(one.args, self.names)), ("first", show(one.got.shown)), ("later", later))
                 what = "Your function does not always return the same for the same input."
                 raise Mistake(what, "Its result hangs on chance, or on what it kept from earlier calls.", facts)
+
+
+@dataclass
+class _Trial(Trial):
+    """A trial whose references play in an empty folder; what is expected of an input that is kept is made once."""
+
+    given: dict[int, list] = field(default_factory=dict)
+    folder: str = "."
+
+    def of(self, function: Callable, args: tuple) -> Outcome:
+        kept = self.given.get(id(args)) if function is self.right else None
+        if kept and kept[1]:
+            return kept[1]
+        with contextlib.chdir(self.folder):
+            outcome = super().of(function, args)
+        if kept:
+            kept[1] = outcome
+        return outcome
+
+
+def _called(answer: Callable, *args: object) -> object:
+    """The scene of an exercise that compares what a function gives."""
+    return answer(*args)
+
+
+def _written(answers: Sequence[object]) -> list[object]:
+    """What tells one answer from another: a cell that is run again makes the same function."""
+    return [code_of(answer) or id(answer) for answer in answers]

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import inspect
 import itertools
 import linecache
-import math
-import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from course_utils.checks.edits import edits, spoken
-from course_utils.checks.effects import show
-from course_utils.exercises import calls, relations, values
+from course_utils.exercises import amounts, relations, values
+from course_utils.exercises.calls import code_of, heard
 from course_utils.exercises.inputs import Clock
 from course_utils.exercises.mistake import Mistake
+from course_utils.exercises.models import show
 from course_utils.exercises.trial import Trial, Tried
 
-SECONDS = 0.6  # of processor time
+MOST_VERSIONS = 200  # of the reference, with which an answer is compared
+BRAKE = 3.0  # seconds of processor time; only a slow reference meets it
 ENOUGH, LEAST = 8, 3  # wrong results on which parts are compared; that must have an amount in common
-SAME = 1e-5
+SAME, MOST_LETTERS = 1e-5, 120  # how near a variable comes to a part; of one part
 
 
 @dataclass
@@ -38,17 +37,17 @@ def explained(exercise, trial: Trial, tried: Sequence[Tried]) -> Case:
     """The best that can be said of a wrong answer: what is true of every input that was tried."""
     wrong, right = ([one for one in tried if one.good is good] for good in (False, True))
     if wrong[0].got.lost:
-        return Case(_where_raised(exercise, wrong[0].got.fault), right=_right_variables(exercise, wrong))
-    clock = Clock(SECONDS)
-    for text, function in _versions(exercise):
+        return Case(where_raised(exercise, wrong[0].got.fault), right=_right_variables(exercise, wrong))
+    clock = Clock(BRAKE)
+    for text, function in itertools.islice(_versions(exercise), MOST_VERSIONS):
         if clock.over():
             break
         if all(trial.equal(trial.of(function, one.args), one.got) for one in (*wrong, *right)):
             return Case(text, lambda one, own=function: trial.equal(trial.of(own, one.args), one.got))
-    held, said = _right_variables(exercise, wrong), ""
+    said = ""
     with contextlib.suppress(Exception):  # what came back may raise when it is looked at
         said = "" if exercise.looked_at else _amount(exercise, wrong, right) or _relation(wrong, right)
-    return Case(said or _so_far(exercise, wrong, held), right=held)
+    return Case(said, right=_right_variables(exercise, wrong))
 
 
 def _versions(exercise) -> Iterator[tuple[str, Callable]]:
@@ -63,58 +62,30 @@ def _versions(exercise) -> Iterator[tuple[str, Callable]]:
 # ---- parts of the reference, and the learner's own variables -----------------------------------------
 
 
-def parts(exercise, args: tuple) -> dict[str, object]:
+def _parts(exercise, args: tuple) -> dict[str, object]:
     """What the references have in their labelled variables on this input, by the variables' names."""
-    heard: dict[str, object] = {}
-    with contextlib.suppress(Exception):
-        exercise.playing(*(one.overheard(heard) for one in exercise.references))(*args)
-    return {name: heard[name] for name in exercise.labels() if name in heard}
+    with contextlib.chdir(exercise.folder):
+        held = heard(exercise.playing(*[None] * len(exercise.references)), args)
+    return {name: held[name] for name in exercise.labels() if name in held}
 
 
-def overheard_parts(exercise, one: Tried, case: Case) -> dict[str, str]:
-    """Facts on the way to the expected value: a sum in its named terms, or each labelled part beside the learner's."""
-    known, labels, last = parts(exercise, one.args), exercise.labels(), exercise.references[0].tree.body[-1]
-    terms = ast.unparse(last).removeprefix("return ").split(" + ")
-    if len(terms) > 1 and all(name in known for name in terms):
-        told = " + ".join(f"{show(known[name])} ({labels[name]})" for name in terms)
-        return {"expected": f"{show(one.expected.value)} = {told}"}
-    held, facts = _variables(exercise, one.args), {}
-    for name, value in known.items():
+def parts_told(exercise, one: Tried, case: Case) -> dict[str, str]:
+    """Facts on the way to the expected value: each labelled part, beside the learner's."""
+    labels, held, facts = exercise.labels(), heard(exercise.judged, one.args), {}
+    for name, value in _parts(exercise, one.args).items():
         own = (case.right or {}).get(name)
         off = name in held and not values.same(value, held[name], rtol=SAME)
-        beside = f"  ✓ your `{own}`" if own else f"  ✗ your `{name}`: {show(held[name])}" if off else ""
-        facts[labels[name]] = show(value) + beside
+        beside = f"  ✓ your `{own}`" if own else f"  your `{name}`: {show(held[name], MOST_LETTERS)}" if off else ""
+        if len(told := show(value)) <= MOST_LETTERS:
+            facts[labels[name]] = told + beside
     return facts
-
-
-def _codes(exercise) -> set:
-    return {getattr(inspect.unwrap(one), "__code__", None) for one in exercise.judged.args if callable(one)} - {None}
-
-
-def _variables(exercise, args: tuple) -> dict[str, object]:
-    """What the learner's functions had in their variables when they returned, the first time."""
-    codes, held = _codes(exercise), {}
-
-    def note(frame, event: str, _: object) -> None:
-        if event == "return" and frame.f_code in codes:
-            held.update({**frame.f_locals, **held})
-
-    def watched(*own: object) -> object:
-        before = sys.getprofile()
-        sys.setprofile(note)
-        try:
-            return exercise.judged(*own)
-        finally:
-            sys.setprofile(before)
-
-    with contextlib.suppress(Mistake, NotImplementedError):
-        calls.run(watched, args)
-    return {name: value for name, value in held.items() if name not in exercise.names}
 
 
 def _right_variables(exercise, wrong: Sequence[Tried]) -> dict[str, str]:
     """Part -> the learner's variable that holds it, on every wrong input; not where a part is always alike."""
-    rows = [(parts(exercise, one.args), _variables(exercise, one.args)) for one in wrong[:ENOUGH]]
+    rows, clock = [], Clock(BRAKE)
+    for one in wrong[:ENOUGH]:
+        rows += [] if rows and clock.over() else [(_parts(exercise, one.args), heard(exercise.judged, one.args))]
     found = {}
     for name in rows[0][0]:
         for own in sorted(rows[0][1], key=lambda own: own != name):
@@ -124,21 +95,22 @@ def _right_variables(exercise, wrong: Sequence[Tried]) -> dict[str, str]:
     return found
 
 
-def _so_far(exercise, wrong: Sequence[Tried], right: dict[str, str]) -> str:
-    """The last part that is right, and the first of the learner's variables that differs from its namesake."""
-    labels, known, held = exercise.labels(), parts(exercise, wrong[0].args), _variables(exercise, wrong[0].args)
-    texts = [
-        f"Right as far as {labels[name]}: your `{own}`. Look at what you make of it." for name, own in right.items()
-    ]
+def so_far(exercise, one: Tried, right: dict[str, str]) -> str:
+    """The last part that is right, and the first variable that may be meant for a part and differs from it."""
+    labels, known, held = exercise.labels(), _parts(exercise, one.args), heard(exercise.judged, one.args)
+    said = [f"Your `{own}` is right ({labels[name]}). Look at what you make of it." for name, own in right.items()][-1:]
     for name, value in known.items():
         if name in held and name not in right and not values.same(value, held[name], rtol=SAME):
-            return " ".join([*texts[-1:], f"Your `{name}` differs from the reference's: {labels[name]}."])
-    return "".join(texts[-1:])
+            differs = f"it should be {show(value)} on this input, and it is {show(held[name])}"
+            differs = differs if len(differs) <= 2 * MOST_LETTERS else "it differs from what it should be on this input"
+            return " ".join([*said, f"If your `{name}` is meant to be {labels[name]}: {differs}."])
+    return "".join(said)
 
 
-def _where_raised(exercise, fault: Mistake) -> str:
+def where_raised(exercise, fault: Mistake) -> str:
     """The learner's line from which an exception came; "" where there is none."""
-    codes, steps = _codes(exercise), traceback.walk_tb(fault.__cause__.__traceback__ if fault.__cause__ else None)
+    codes = {code_of(one) for one in exercise.judged.args}
+    steps = traceback.walk_tb(fault.__cause__.__traceback__ if fault.__cause__ else None)
     lines = [linecache.getline(frame.f_code.co_filename, row).strip() for frame, row in steps if frame.f_code in codes]
     return f"It happened in this line of yours: {lines[-1]}" if lines and lines[-1] else ""
 
@@ -154,28 +126,8 @@ def _relation(wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
 
 
 def _amount(exercise, wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
-    """A sentence where every result is off by one and the same product of parts and arguments."""
+    """A sentence where every result is off by one and the same product of different parts and arguments."""
     pairs = [(one.expected.value, one.got.value) for one in wrong]
-    if len(wrong) < LEAST or not all(values.is_number(value) for pair in pairs for value in pair):
-        return ""
-    rows = [{**dict(zip(exercise.names, one.args, strict=False)), **parts(exercise, one.args)} for one in wrong]
-    names = [name for name in rows[0] if all(values.is_number(row[name]) for row in rows)]
-    where = "Where your result is wrong, it" if right else "Your result"
-    for factors in (factors for n in (1, 2, 3) for factors in itertools.combinations_with_replacement(names, n)):
-        text = " · ".join(spoken(ast.Name(name), exercise.references[0]) for name in factors)
-        off = [
-            (float(e), float(g), math.prod(float(row[name]) for name in factors))
-            for (e, g), row in zip(pairs, rows, strict=True)
-        ]
-        for sign, side in ((1, "larger"), (-1, "smaller")):
-            if all(_near(g - e, sign * amount, e) for e, g, amount in off):
-                return f"{where} is {side} by {text}."
-        if all(_near(g, e * amount, e) for e, g, amount in off):
-            return f"{where} is what is expected times {text}."
-        if all(amount and _near(g * amount, e, e) for e, g, amount in off):
-            return f"{where} is what is expected divided by {text}."
-    return ""
-
-
-def _near(one: float, other: float, size: float) -> bool:
-    return abs(one - other) <= 1e-7 * max(abs(size), abs(other))
+    rows = [{**dict(zip(exercise.names, one.args, strict=False)), **_parts(exercise, one.args)} for one in wrong]
+    said = amounts.by_product(pairs, rows, lambda name: spoken(ast.Name(name), exercise.references[0]))
+    return f"{'Where your result is wrong, it' if right else 'Your result'} is {said}." if said else ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -105,3 +106,30 @@ def _is_off(relation: Callable, amount: _Amount, at: int) -> Callable[[Tried], b
             return e.shape == g.shape and fits(lambda e: relation(e, amount(one.args[at])), e, g)
 
     return quiet(shows)
+
+
+@np.errstate(all="ignore")
+def by_product(pairs: Sequence[tuple], rows: Sequence[Mapping[str, object]], spoken: Callable[[str], str]) -> str:
+    """What every result is, where all are off by one and the same product of different numbers; else "".
+
+    Args:
+        pairs: (expected, got) of each.
+        rows: name -> what it is, for each: parts of what is expected, and arguments.
+        spoken: how a name is called.
+    """
+    if len(pairs) < LEAST or not all(is_number(value) for pair in pairs for value in pair):
+        return ""
+    names = [name for name in rows[0] if all(is_number(row.get(name)) for row in rows)]
+    e, g = np.array([[float(value) for value in pair] for pair in pairs]).T
+    for factors in (factors for n in (1, 2, 3) for factors in itertools.combinations(names, n)):
+        text, amount = (
+            " · ".join(map(spoken, factors)),
+            np.prod([[float(row[name]) for name in factors] for row in rows], axis=1),
+        )
+        off = {f"larger by {text}": e + amount, f"smaller by {text}": e - amount}
+        if len(factors) == 1:
+            off |= {f"what is expected times {text}": e * amount, f"what is expected divided by {text}": e / amount}
+        for said, would_be in off.items():
+            if len(set(amount)) >= LEAST and np.allclose(g, would_be, rtol=1e-7, atol=1e-12):
+                return said
+    return ""

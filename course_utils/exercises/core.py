@@ -6,6 +6,7 @@ import contextlib
 import functools
 import hashlib
 import importlib
+import inspect
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -137,7 +138,8 @@ def check(
 
         judged.why, judged.needs = why, Needs(trust, tuple(by_value), dict(watched or {}))
         if judge.__module__.endswith(".checks"):  # a learner's older copy may ask this module for what is gone
-            judge.__globals__.setdefault("__getattr__", functools.partial(_no_such_check, judge.__module__))
+            names = inspect.unwrap(judge).__globals__
+            names.setdefault("__getattr__", functools.partial(_no_such_check, judge.__module__))
         return judged
 
     return decorate
@@ -199,7 +201,7 @@ def _keep(judge: Callable, status: str) -> None:
 def _version(judge: Callable) -> str:
     """Eight hex digits for the lesson's checks as they are; "" where they cannot be read."""
     with contextlib.suppress(OSError):
-        content = Path(judge.__code__.co_filename).read_bytes().replace(b"\r\n", b"\n")
+        content = Path(inspect.unwrap(judge).__code__.co_filename).read_bytes().replace(b"\r\n", b"\n")
         return hashlib.sha256(content).hexdigest()[:8]
     return ""
 

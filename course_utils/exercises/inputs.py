@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import tempfile
 import time
@@ -59,7 +60,14 @@ class Clock:
         return time.thread_time() > self._work or time.monotonic() > self._wall
 
 
-def smallest(inputs: Strategy, fails: Callable[[tuple], object], *, count: int, seconds: float = math.inf) -> object:
+def smallest(
+    inputs: Strategy,
+    fails: Callable[[tuple], object],
+    *,
+    count: int,
+    seconds: float = math.inf,
+    most: float = math.inf,
+) -> object:
     """The smallest input that was found for which ``fails(input)`` is true, or `NONE_FOUND`.
 
     The inputs are the same every time, and no files are written.
@@ -69,6 +77,7 @@ def smallest(inputs: Strategy, fails: Callable[[tuple], object], *, count: int, 
         fails: the condition.
         count: how many inputs to try before any shrinking.
         seconds: of this thread's processor time; then the smallest so far must do.
+        most: how many inputs to try in all; then, too.
     """
     settings = hypothesis.settings(
         max_examples=count,
@@ -78,10 +87,10 @@ def smallest(inputs: Strategy, fails: Callable[[tuple], object], *, count: int, 
         phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )
-    last, clock = [NONE_FOUND], Clock(seconds)
+    last, clock, tried = [NONE_FOUND], Clock(seconds), itertools.count()
 
     def condition(args: tuple) -> bool:
-        if clock.over():
+        if clock.over() or next(tried) >= most:
             raise _Enough
         found = bool(fails(args))
         if found:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Set
 import torch
 
 from course_utils.exercises.pattern import capital
-from course_utils.exercises.values import ARRAYS, SEQUENCES, as_plain, is_number, show
+from course_utils.exercises.values import ARRAYS, SEQUENCES, as_plain, is_number, same, show
 
 PLACES = ("first", "second", "third", "fourth", "fifth", "sixth")
 
@@ -43,7 +43,7 @@ def _unlike(expected: object, got: object, subject: str) -> tuple[str, str]:
         return _unlike_sequence(expected, got, subject)
     if isinstance(expected, Mapping):
         return _unlike_mapping(expected, got, subject)
-    for kind in (bool, str, Set):
+    for kind in (bool, str, Set, torch.nn.Module):
         if isinstance(expected, kind):
             return ("", "") if _is_a(got, kind) else _other(expected, got, subject)
     return "", ""
@@ -64,6 +64,8 @@ def _unlike_array(expected: object, got: object, subject: str) -> tuple[str, str
         return _other(expected, got, subject)
     if (shape or ()) == tuple(expected.shape):
         return "", ""
+    if shape and same(as_plain(expected).mT, as_plain(got), rtol=1e-5):
+        return "shape", f"{subject} is what is expected, transposed."
     has = f"has the shape {shape}" if shape else "is one number"
     return "shape", f"{subject} {has}; expected is the shape {tuple(expected.shape)}."
 

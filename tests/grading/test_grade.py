@@ -9,20 +9,20 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from _submissions import MACS, RIGHT, notebook
+from _submissions import BATCH, RIGHT, notebook
 
 from tools import grade
 from tools.grading import grade_page, gradebook
 from tools.grading import judge as _judge
 
 ROWS = [
-    _judge.Row("ann.ipynb", "energy", 1, "linear_energy_pj", "passed", code="def f(): return '<script>'"),
+    _judge.Row("ann.ipynb", "roofline", 1, "roof_seconds", "passed", code="def f(): return '<script>'"),
     _judge.Row("ann.ipynb", "amp", 1, "train_step", "passed", trust="it is watched"),
     _judge.Row(
         '=cmd()|"ö<b>".ipynb',
-        "energy",
+        "roofline",
         1,
-        "linear_energy_pj",
+        "roof_seconds",
         "not yet",
         message="</td><script>alert(1)</script>",
         hint="Two\nlines & <i>",
@@ -67,7 +67,7 @@ def test_the_page_shows_what_was_submitted_as_text():
 
 def test_the_table_has_a_line_a_submission():
     lines = gradebook.table(ROWS, POINTS).splitlines()
-    assert len(lines) == 4 and "2 of 2   ✓ linear_energy_pj" in lines[0] and "(on trust)" in lines[1]
+    assert len(lines) == 4 and "2 of 2   ✓ roof_seconds" in lines[0] and "(on trust)" in lines[1]
     assert "(unreadable)" in lines[3]
 
 
@@ -75,7 +75,7 @@ def made(passes):
     """Rows of people who pass or fail exercises: one text a person, one letter an exercise."""
     return [
         _judge.Row(
-            f"p{n}", "energy", at, f"e{at}", "passed" if mark == "+" else "not yet", hint="H" if mark == "-" else ""
+            f"p{n}", "roofline", at, f"e{at}", "passed" if mark == "+" else "not yet", hint="H" if mark == "-" else ""
         )
         for n, marks in enumerate(passes)
         for at, mark in enumerate(marks, start=1)
@@ -167,13 +167,13 @@ def test_files_of_one_name_in_several_folders_are_told_apart(tmp_path):
     made_files(tmp_path, "monday/hw.py", "monday/a.py", "tuesday/hw.py", "tuesday/b/hw.py")
     names = [name for name, _ in grade.found([str(tmp_path / "monday"), str(tmp_path / "tuesday")]).files]
     assert sorted(names) == ["a.py", "b/hw.py", "monday/hw.py", "tuesday/hw.py"]
-    rows = [_judge.Row(name, "energy", 1, "conv2d_macs", "passed") for name in names]
+    rows = [_judge.Row(name, "roofline", 1, "break_even_batch", "passed") for name in names]
     assert len(gradebook.table(rows, POINTS).splitlines()) == len(names)
 
 
 def test_what_is_left_out_is_in_the_table_and_the_csv_file(tmp_path, monkeypatch, capsys):
     made_files(tmp_path, "in/a.py", "in/b.zip", "in/c.txt")
-    monkeypatch.setattr(grade, "run", lambda jobs, *_: ([_judge.Row(jobs[0][0], "energy", 1, "f", "passed")], "so"))
+    monkeypatch.setattr(grade, "run", lambda jobs, *_: ([_judge.Row(jobs[0][0], "roofline", 1, "f", "passed")], "so"))
     assert grade.main([str(tmp_path / "in"), "--csv", str(tmp_path / "g.csv")]) == 1
     told = list(csv.DictReader(io.StringIO((tmp_path / "g.csv").read_text(encoding="utf-8"))))
     assert [(row["submission"], row["status"]) for row in told] == [("a.py", "passed"), ("b.zip", "unreadable")]
@@ -214,8 +214,8 @@ def test_where_answers_are_not_contained_the_option_stops(monkeypatch, tmp_path)
 def test_a_folder_is_graded(tmp_path, capsys):
     folder = tmp_path / "sub missions ö"
     folder.mkdir()
-    (folder / "right.ipynb").write_text(notebook(RIGHT, MACS), encoding="utf-8")
-    (folder / "wrong.py").write_text(MACS.replace("(c_in // groups)", "c_in") + RIGHT, encoding="utf-8")
+    (folder / "right.ipynb").write_text(notebook(RIGHT, BATCH), encoding="utf-8")
+    (folder / "wrong.py").write_text(BATCH.replace("max(1, -int(-(", "max(1, int((") + RIGHT, encoding="utf-8")
     (folder / "bad.ipynb").write_bytes(b"\xff")
     files = tmp_path / "g.csv", tmp_path / "g.html"
     assert grade.main([str(folder), "--csv", str(files[0]), "--html", str(files[1]), "--workers", "2"]) == 1
@@ -225,15 +225,15 @@ def test_a_folder_is_graded(tmp_path, capsys):
     }
     assert {key: row["status"] for key, row in told.items()} == {
         ("bad.ipynb", ""): "unreadable",
-        ("right.ipynb", "linear_energy_pj"): "passed",
-        ("right.ipynb", "which_half"): "not done",
-        ("right.ipynb", "conv2d_macs"): "passed",
-        ("wrong.py", "linear_energy_pj"): "passed",
-        ("wrong.py", "which_half"): "not done",
-        ("wrong.py", "conv2d_macs"): "not yet",
+        ("right.ipynb", "roof_seconds"): "passed",
+        ("right.ipynb", "waits_for"): "not done",
+        ("right.ipynb", "break_even_batch"): "passed",
+        ("wrong.py", "roof_seconds"): "passed",
+        ("wrong.py", "waits_for"): "not done",
+        ("wrong.py", "break_even_batch"): "not yet",
     }
-    assert "groups" in told["wrong.py", "conv2d_macs"]["hint"]
-    assert "c_in * kernel * kernel" in files[1].read_text(encoding="utf-8")
+    assert "round" in told["wrong.py", "break_even_batch"]["hint"]
+    assert "n_macs * mac_pj" in files[1].read_text(encoding="utf-8")
     assert "2 of 3" in capsys.readouterr().out
 
 
@@ -263,14 +263,14 @@ def test_a_worker_in_which_something_goes_on_judges_no_other_file(monkeypatch):
 
 def test_a_fault_of_the_grader_costs_one_exercise(monkeypatch, tmp_path):
     def judge(house, lesson, name, part, *, submission):
-        if name == "linear_energy_pj":
+        if name == "roof_seconds":
             raise OSError("no more processes")
         return _judge.Row(submission, lesson.name, 2, name, "passed")
 
     monkeypatch.setattr(_judge, "judge", judge)
     monkeypatch.setattr(grade, "_house", lambda *_: SimpleNamespace(contained="so"))
-    (tmp_path / "a.py").write_text(RIGHT + MACS, encoding="utf-8")
-    rows, told, busy = grade.graded("a.py", tmp_path / "a.py", ["energy"])
+    (tmp_path / "a.py").write_text(RIGHT + BATCH, encoding="utf-8")
+    rows, told, busy = grade.graded("a.py", tmp_path / "a.py", ["roofline"])
     assert [row.status for row in rows] == ["check failed", "passed", "passed"]
     assert "no more processes" in rows[0].message
     assert (told, busy) == ("so", False)

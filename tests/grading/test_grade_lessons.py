@@ -13,7 +13,7 @@ from tools.grading import judge, slice
 from tools.sandbox import contained
 
 pytestmark = [pytest.mark.slow, *_legacy.KNOWN, *_legacy.ignoring(".*must run observer")]
-each_exercise = pytest.mark.parametrize(("lesson", "name"), _check_rules.EXERCISES)
+each_exercise = pytest.mark.parametrize(("lesson", "name"), _check_rules.EXERCISES + _check_rules.SPEAKING)
 PATIENT = contained.Limits(call=60.0, seconds=200.0)
 # Callbacks, gradients, shared memory, classes of a check, modules, int8, texts: one lesson for each way to carry.
 COMPARED = ("integers", "own_method", "qat", "distillation", "ticket", "torchao", "audit", "choosing", "decoding")

@@ -166,7 +166,8 @@ def test_every_exercise_has_its_check_and_few_are_judged_on_trust():
         for lesson in _lessons.select([])
         for name in judge.exercises(lesson)
     }
-    assert {place for place, check in checks.items() if check.needs.trust} == {
+    speaking = {place for place, check in checks.items() if isinstance(check, Exercise)}
+    assert {place for place, check in checks.items() if check.needs.trust} - speaking == {
         ("amp", "train_step"),
         ("depthwise", "residual_block"),
         ("lightning_qat", "export"),

@@ -7,7 +7,7 @@ import pytest
 import lessons
 from tools.publishing import lessons as _lessons
 
-CHECKS = "from lessons.energy import checks as check\n"
+CHECKS = "from lessons.roofline import checks as check\n"
 
 
 def fail(tmp_path, *sources):
@@ -28,15 +28,15 @@ def test_every_check_cell_imports_its_checks():
 
 @pytest.mark.slow
 def test_a_check_cell_alone_in_a_fresh_kernel_says_which_cell_to_run(tmp_path):
-    nb = _lessons.read(_lessons.select(["energy"])[0])
+    nb = _lessons.read(_lessons.select(["roofline"])[0])
     cell = next(cell for cell in nb.cells if "check" in cell.metadata.get("tags", []))
     failed = fail(tmp_path, cell.source)
-    assert failed.error == "NameError: name 'linear_energy_pj' is not defined"
-    assert lessons.REMEDY.format(name="linear_energy_pj") in " ".join(failed.traceback.split())
+    assert failed.error == "NameError: name 'roof_seconds' is not defined"
+    assert lessons.REMEDY.format(name="roof_seconds") in " ".join(failed.traceback.split())
     # with its function it judges
     done = _lessons.execute(
         nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell("def linear_energy_pj(*a):\n    raise NotImplementedError"), cell]
+            cells=[nbformat.v4.new_code_cell("def roof_seconds(*a):\n    raise NotImplementedError"), cell]
         ),
         folder=tmp_path,
     )

@@ -10,15 +10,15 @@ from dataclasses import replace
 
 import psutil
 import pytest
-from _submissions import HOSTILE, MACS, ONLY_CONTAINED, RIGHT, hostile
+from _submissions import HOSTILE, BATCH, ONLY_CONTAINED, RIGHT, hostile
 
 from tools.grading import judge, slice
 from tools.publishing import lessons
 from tools.sandbox import contained, walls
 
 LIMITS = contained.Limits(call=3.0, seconds=8.0, memory=1 << 30)
-ENERGY = lessons.select(["energy"])[0]
-NAME = "linear_energy_pj"
+ROOFLINE = lessons.select(["roofline"])[0]
+NAME = "roof_seconds"
 TOLD = {  # what must be seen of some; of the others only that they do not pass
     "loops": "timed out",
     "sleeps": "timed out",
@@ -57,8 +57,8 @@ def plain():
 
 
 def judged(house, source, name=NAME):
-    part = slice.needed(slice.Submission([("cell 1", source), ("cell 2", MACS)]), name)
-    return judge.judge(house, ENERGY, name, part)
+    part = slice.needed(slice.Submission([("cell 1", source), ("cell 2", BATCH)]), name)
+    return judge.judge(house, ROOFLINE, name, part)
 
 
 @pytest.mark.slow
@@ -78,16 +78,16 @@ def test_without_a_container_the_verdict_is_out_of_reach_all_the_same(plain, nam
 
 
 def test_a_right_answer_passes_and_a_wrong_one_gets_its_hint(house):
-    wrong = RIGHT.replace("+ add_pj)\n", ")\n", 1)
-    assert judged(house, RIGHT).status == "passed" == judged(house, "", "conv2d_macs").status
+    wrong = RIGHT.replace("max(", "min(")
+    assert judged(house, RIGHT).status == "passed" == judged(house, "", "break_even_batch").status
     row = judged(house, wrong)
-    assert row.status == "not yet" and "biases" in row.hint and ("your call" in dict(row.facts))
-    assert row.code.startswith("def linear_energy_pj")
+    assert row.status == "not yet" and "slower one" in row.hint and ("your call" in dict(row.facts))
+    assert row.code.startswith("def roof_seconds")
 
 
 def test_what_an_answer_says_of_its_input_its_output_and_its_process_reaches_the_check(house):
     def said(body):
-        return judged(house, f"def linear_energy_pj(n, m, b, mul, add):\n    {body}")
+        return judged(house, f"def roof_seconds(n, m, b, each, peak, band):\n    {body}")
 
     assert said("print(3)").hint == "It printed something: return the value instead of printing it."
     assert "ZeroDivisionError: division by zero" in said("1 / 0").message
@@ -95,15 +95,15 @@ def test_what_an_answer_says_of_its_input_its_output_and_its_process_reaches_the
     assert said("raise NotImplementedError").status == "not done"
     assert "raised NotImplementedError: no" in said("raise NotImplementedError('no')").message
     changes = "import torch; torch.set_num_threads(1); torch.set_default_dtype(torch.float64)\n    "
-    row = said(f"{changes}return b * m * (n * (mul + add) + add)")
+    row = said(f"{changes}return max(2 * b * n * m / peak, (n * m + b * (n + m)) * each / band)")
     assert row.status == "not yet" and "torch's default dtype" in row.message
-    row = judged(house, "import random\ndef linear_energy_pj(*args):\n    return random.random() < 2 and nothing\n")
+    row = judged(house, "import random\ndef roof_seconds(*args):\n    return random.random() < 2 and nothing\n")
     assert "NameError" in row.message
 
 
 def test_an_answer_has_few_variables_and_an_empty_folder(house):
     look = "' '.join(os.environ), os.listdir('.'), os.getcwd()"
-    message = judged(house, f"import os\ndef linear_energy_pj(*a):\n    raise ValueError({look})").message
+    message = judged(house, f"import os\ndef roof_seconds(*a):\n    raise ValueError({look})").message
     assert "[], '/scratch'" in message
     assert not {"A_TOKEN", "PYTEST_CURRENT_TEST", "VIRTUAL_ENV", "USER"} & set(message.split("'")[1].split())
 
@@ -111,9 +111,9 @@ def test_an_answer_has_few_variables_and_an_empty_folder(house):
 def test_an_answer_sees_no_file_but_those_it_may_read(house):
     looked = "[(root / n).exists() for n in ('lessons', 'notebooks', 'tests', '.git', 'data', 'course_utils')]"
     root = f"import pathlib\nroot = pathlib.Path({str(lessons.ROOT)!r})\n"
-    source = f"{root}def linear_energy_pj(*a):\n    raise ValueError({looked})"
+    source = f"{root}def roof_seconds(*a):\n    raise ValueError({looked})"
     assert "[False, False, False, False, True, True]" in judged(house, source).message
-    write = f"import pathlib\ndef linear_energy_pj(*a):\n    pathlib.Path({str(lessons.ROOT / 'data' / 'x')!r}).touch()"
+    write = f"import pathlib\ndef roof_seconds(*a):\n    pathlib.Path({str(lessons.ROOT / 'data' / 'x')!r}).touch()"
     assert "Read-only file system" in judged(house, write).message
 
 

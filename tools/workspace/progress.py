@@ -161,7 +161,7 @@ def _checks_of(lesson):
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef)
         for decorator in node.decorator_list
-        if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "check"
+        if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") in ("check", "exercise")
     )
 
 

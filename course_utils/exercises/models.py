@@ -1,0 +1,89 @@
+"""Models as inputs of exercises, small and always the same; and calls with models, told as text."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from hypothesis import strategies as st
+from torch import nn
+
+from course_utils.exercises import values
+
+SIZES = ("in_features", "out_features", "in_channels", "out_channels", "num_embeddings", "embedding_dim")
+MOST_TOLD = 4  # weights of a model that are told one by one
+
+
+def models(*parts: Callable[[], nn.Module], first: Callable | None = None) -> st.SearchStrategy[nn.Sequential]:
+    """Small models: one to three of these parts, behind `first` or without it; their weights are always the same."""
+
+    def made(with_first: bool, chosen: list[Callable[[], nn.Module]]) -> nn.Sequential:
+        torch.manual_seed(0)
+        return nn.Sequential(*(part() for part in [first] * with_first + chosen))
+
+    return st.builds(
+        made, st.booleans() if first else st.just(False), st.lists(st.sampled_from(parts), min_size=1, max_size=3)
+    )
+
+
+def linear(weight: torch.Tensor, bias: torch.Tensor | None = None) -> nn.Linear:
+    """A linear layer with these weights."""
+    layer = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None)
+    layer.load_state_dict({"weight": weight} if bias is None else {"weight": weight, "bias": bias})
+    return layer
+
+
+def filled(model: nn.Module, value: float) -> nn.Module:
+    """A copy in which every weight is `value`."""
+    fresh = copy.deepcopy(model)
+    fresh.load_state_dict({name: torch.full_like(weight, value) for name, weight in model.state_dict().items()})
+    return fresh
+
+
+@dataclass(frozen=True)
+class rule:
+    """A function as an argument, which is told by its text: ``rule("lambda layer: layer.bias is None")``."""
+
+    text: str
+
+    def __call__(self, *args: object) -> object:
+        return eval(self.text)(*args)
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+class Said(str):
+    """A text that is told as it is, without quotation marks."""
+
+
+def show(value: object, most: int = values.MOST_LETTERS) -> str:
+    """A value as text: a model as ``Sequential(Linear(2, 3))``, what an effect says as it is, all else as a value."""
+    with contextlib.suppress(Exception):  # a module of somebody's own may lack what it should have
+        if type(value) is Said:
+            return str(value)
+        if isinstance(value, nn.Module):
+            small = value.state_dict() if sum(w.numel() for w in value.state_dict().values()) <= MOST_TOLD else {}
+            return " ".join([_model(value), *(f"{name}={weight.tolist()}" for name, weight in small.items())])[:most]
+        if isinstance(value, set) and value:
+            return f"{{{', '.join(sorted(map(repr, value)))}}}"[:most]
+    return values.show(value, most)
+
+
+def _model(module: nn.Module) -> str:
+    sizes = [str(size) for name in SIZES if isinstance(size := getattr(module, name, None), int)]
+    return f"{type(module).__name__}({', '.join([*sizes, *map(_model, module.children())])})"
+
+
+def call(args: Sequence[object], names: Sequence[str]) -> str:
+    """The arguments of a call; it may leave out the last ones."""
+    return ", ".join(f"{name}={show(value)}" for name, value in zip(names, args, strict=False)) or "without arguments"
+
+
+def bulk(args: Sequence[object]) -> int:
+    """How much a learner must look at to follow a call: letters, and the weights of models."""
+    models = [value for value in args if isinstance(value, nn.Module)]
+    return len(call(args, [""] * len(args))) + sum(w.numel() for model in models for w in model.parameters())

@@ -1,0 +1,373 @@
+"""What a learner and an author see of checks whose reference speaks: played on six checks of different kinds."""
+
+import copy
+import cProfile
+import functools
+import sys
+import time
+
+import _legacy
+import _speaking_rules as rules_
+import numpy as np
+import proof_checks
+import pytest
+import torch
+from _course import expect_none
+from hypothesis import strategies as st
+from torch import nn
+from torch.ao.quantization import quantize_dynamic
+from torch.nn.utils import prune
+
+from course_utils.checks import effects, exercise
+from course_utils.exercises import core, isolation
+from course_utils.exercises.inputs import numbers
+
+pytestmark = _legacy.KNOWN
+SIX = ("linear_energy_pj", "dynamic_linear", "magnitude_mask", "dynamic_scale", "rewound", "int8_file")
+each = pytest.mark.parametrize("check", [getattr(proof_checks, name) for name in SIX], ids=SIX)
+EQUIVALENT = {
+    "linear_energy_pj": {"* without its sign": "a count, a price and an energy are never negative"},
+    "dynamic_linear": {
+        "q = (torch.round(x / scale) + zero_point).clamp(0, 255): 0 -> -1": "both are rounded alike",
+        "-1 in place of 0 in the stored integers": "as above",
+        **{f"{name} without its sign": "it is never negative" for name in ("high", "scale", "zero_point", "q")},
+        **{f"{name} rounded to 2 digits": "it is a whole number" for name in ("zero_point", "q")},
+    },
+    "magnitude_mask": {
+        "`mask` in place of `weight` in the result": "they have the same shape",
+        "* without its sign": "a count, a magnitude, an index and a mask are never negative",
+        "sizes doubled": "their order is the same",
+        "the result rounded to 2 digits": "it is 0 or 1",
+    },
+    "dynamic_scale": {"* without its sign": "a count and a scale are never negative"},
+    "rewound": {},
+    "int8_file": {
+        "step = largest / 127 or 1.0: 1.0 -> ": "it is the step of a tensor of zeros, which any step gives back",
+        "0 in place of 1 in the step": "as above",
+        "2 in place of 1 in the step": "as above",
+        "`item` left out of the largest size": "a tensor of one number divides as a number does",
+        "* without its sign": "it is never negative",
+    },
+}
+
+
+@each
+def test_each_slip_of_the_reference_is_refused(check, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    expect_none(rules_.mutants_are_refused(check, EQUIVALENT[check.__name__]))
+    assert list(tmp_path.iterdir()) == []
+
+
+@each
+def test_ideas_hostile_values_endless_answers_and_changes(check):
+    expect_none(rules_.ideas_are_reached(check) + rules_.stops_an_endless_one(check) + rules_.puts_back(check))
+
+
+@pytest.mark.slow
+@each
+def test_hostile_values(check):
+    expect_none(rules_.withstands(check))
+
+
+# ---- right ones, however odd; and what people write ---------------------------------------------------
+
+
+def energy(a, b, c, d, e):  # other names than the card's
+    return np.float64(c * b * (a * (d + e) + e))
+
+
+class Mask:
+    def __call__(self, weight, mask, amount):
+        left = [at for at, stays in enumerate(mask.flatten().tolist()) if stays]
+        goes = sorted(left, key=lambda at: abs(weight.flatten()[at].item()))[: round(amount * len(left))]
+        return np.array([float(at in left and at not in goes) for at in range(weight.numel())]).reshape(weight.shape)
+
+
+def as_parameters(trained, first, masks):
+    return {name: nn.Parameter(value * masks.get(name, 1)) for name, value in first.items()}
+
+
+def save_in_halves(model, file):
+    file.write_bytes(b"".join(_packed(weight) for weight in model.state_dict().values()))
+
+
+def _packed(weight):
+    top = weight.abs().max().item() or 1.0
+    return np.float32(top).tobytes() + (weight / top * 127).round().to(torch.int8).numpy().tobytes()
+
+
+def load_from_bytes(model, file):
+    data = file.read_bytes()
+    for weight in model.state_dict().values():
+        top, codes, data = data[:4], data[4 : 4 + weight.numel()], data[4 + weight.numel() :]
+        values = np.frombuffer(codes, np.int8).astype(np.float32) * (np.frombuffer(top, np.float32)[0] / 127)
+        weight.copy_(torch.from_numpy(values).view_as(weight))
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("linear_energy_pj", (energy,)),
+        ("linear_energy_pj", (functools.partial(energy),)),
+        ("magnitude_mask", (Mask(),)),
+        ("rewound", (as_parameters,)),
+        ("int8_file", (save_in_halves, load_from_bytes)),
+    ],
+)
+def test_a_right_answer_passes_however_odd(name, answer):
+    verdict = getattr(proof_checks, name)(*answer)
+    assert verdict.status == core.PASSED, verdict
+
+
+def in_place(weight, mask, amount):
+    mask.flatten()[weight.abs().flatten().argsort()[: round(amount * mask.numel())]] = 0
+    return mask
+
+
+def floats_for_integers(model, file):
+    torch.save(
+        {n: ((w / (s := w.abs().max() or 1.0) * 127).round(), s / 127) for n, w in model.state_dict().items()}, file
+    )
+
+
+def load(model, file):
+    model.load_state_dict({name: q * step for name, (q, step) in torch.load(file).items()})
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "said"),
+    [
+        ("linear_energy_pj", lambda a, b, c, d, e: a * b * c * d + b * c * e, "A MAC is two operations"),
+        (
+            "linear_energy_pj",
+            lambda a, b, c, d, e: a * b * c * (d + e) + 2 * b * c * e,
+            "larger by the additions of the b",
+        ),
+        ("linear_energy_pj", lambda a, b, c, d, e: a * b * c * (d + e) + b * e, "`batch` left out of the additions"),
+        ("linear_energy_pj", lambda a, b, c, d, e: {1}, "Your result is a set; expected is one number."),
+        (
+            "dynamic_linear",
+            lambda x, w, s, b: proof_checks.dynamic_linear.references[0].made()(x, w, s, b).T,
+            "transposed",
+        ),
+        ("magnitude_mask", in_place, "changed its input"),
+        ("magnitude_mask", lambda weight, mask, amount: mask, "the magnitudes of the weights that stay"),
+        ("rewound", lambda trained, first, masks: [1], "What your function makes cannot be used: AttributeError"),
+        ("rewound", lambda trained, first, masks: dict(first), "what the caller holds when yours are trained"),
+        (
+            "int8_file",
+            (floats_for_integers, load),
+            "4.1 for each weight; an integer takes one byte only in a tensor of",
+        ),
+        ("int8_file", (floats_for_integers,), "The check needs your function, got None."),
+    ],
+)
+def test_a_wrong_answer_is_told_what_is_wrong(name, answer, said):
+    verdict = getattr(proof_checks, name)(*(answer if isinstance(answer, tuple) else (answer,)))
+    assert verdict.status == core.NOT_YET and said in str(verdict), verdict
+
+
+# ---- variables, lines, attempts -----------------------------------------------------------------------
+
+
+@exercise("Scaled", why="because", trust="it shows", watched={"relu": len})
+def scaled(x, low):
+    span = x - low  #: the span
+    scale = span / 4  #: the scale
+    return scale * scale + 1
+
+
+scaled.tries(x=numbers(4, 9), low=numbers(-3, 3), also=[(5.0, 1.0)])
+
+
+@pytest.fixture
+def check():
+    """The exercise as nobody has tried it."""
+    fresh = copy.copy(scaled)
+    fresh._verdict = core.check("Scaled", why="because")(fresh._judge)
+    fresh.refused = []
+    return fresh
+
+
+def halved(x, low):
+    width = x - low
+    scale = width / 8
+    return scale * scale + width * 3
+
+
+def test_variables_of_ones_own_are_told_by_what_they_hold_and_a_namesake_with_an_if(check):
+    hint = check(halved).hint
+    assert hint.startswith(
+        "Your `width` is right (the span). Look at what you make of it. If your `scale` is meant to be"
+    )
+
+
+def test_parts_are_told_when_another_answer_was_refused_before_and_not_when_the_same_is_tried_again(check):
+    def other(x, low):
+        return x
+
+    assert all("the span" not in dict(check(halved).facts) for _ in range(2))
+    check(other)
+    assert "✓ your `width`" in dict(check(halved).facts)["the span"]
+
+
+def test_the_line_is_told_in_which_an_answer_raised(check):
+    def divides(x, low):
+        return x / (low - low)
+
+    assert check(divides).hint == "It happened in this line of yours: return x / (low - low)"
+
+
+def test_a_profiler_of_the_learners_goes_on(check):
+    mine = cProfile.Profile()
+    mine.enable()
+    check(halved)
+    mine.disable()
+    assert any("_judge" in str(entry.code) or "__call__" in str(entry.code) for entry in mine.getstats())
+    seen = []
+    before, own = sys.getprofile(), lambda frame, event, arg: seen.append(event)
+
+    def profiled(x, low):
+        sys.setprofile(own)
+        return 1.0
+
+    check(profiled)
+    assert sys.getprofile() is before
+
+
+def test_the_same_answer_gets_the_same_verdict_on_a_machine_that_is_busy(check, monkeypatch):
+    quiet = str(check(halved))
+    thread_time = time.thread_time
+    monkeypatch.setattr(time, "thread_time", lambda: 1.5 * thread_time())  # caches are cold
+    assert str(check(halved)) == quiet
+
+
+def test_a_look_that_never_ends_is_stopped_like_an_answer(monkeypatch):
+    class Endless(nn.Linear):
+        def forward(self, x):
+            while True:
+                pass
+
+    @exercise("A layer")
+    def layer(n):
+        return nn.Linear(n, n)
+
+    layer.tries(n=st.integers(1, 3))
+    layer.looks({"the outputs": effects.outputs(lambda n: torch.ones(1, n))})
+    monkeypatch.setattr(isolation, "CALL_SECONDS", 0.3)
+    assert "was stopped" in layer(lambda n: Endless(n, n)).message
+
+
+def test_a_grader_and_the_learners_progress_see_the_lessons_exercise():
+    assert scaled.needs == core.Needs("it shows", (), {"relu": len}) and scaled.why == "because"
+    assert (scaled.__name__, scaled.__module__) == ("scaled", __name__)
+    assert core._version(scaled._verdict) == core._version(load) != ""
+
+
+# ---- effects: the smallest model that shows a fault ---------------------------------------------------
+
+
+def _step(model):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model(torch.ones(3, 2)).sum().backward()
+    optimizer.step()
+    model(torch.ones(3, 2))  # a mask is put on the weights when the model runs
+
+
+def _half(model, how):
+    model = copy.deepcopy(model)
+    for layer in model:
+        if isinstance(layer, nn.Linear):
+            how(layer)
+    return model
+
+
+def _forgets_the_mask(layer):
+    prune.l1_unstructured(layer, "weight", 0.5)
+    prune.remove(layer, "weight")
+
+
+LAYERS = effects.models(lambda: nn.Linear(2, 2), nn.ReLU)
+EFFECTS = {  # name -> reference, look, wrong answer, what is told
+    "kinds": (
+        lambda model: quantize_dynamic(model, {nn.Linear}),
+        effects.kinds,
+        lambda model: copy.deepcopy(model),
+        ("the layer `0`", "float32 Linear", "qint8 Linear"),
+    ),
+    "runs": (
+        lambda model: quantize_dynamic(model, {nn.Linear}),
+        effects.runs_in_int8(torch.ones(1, 2)),
+        lambda model: copy.deepcopy(model),
+        ("what `0` computes in", "float32", "int8"),
+    ),
+    "zeros": (
+        lambda model: _half(model, lambda layer: prune.l1_unstructured(layer, "weight", 0.5)),
+        effects.zeros_stay(_step),
+        lambda model: _half(model, _forgets_the_mask),
+        ("the zeros of `0` that a training step has filled", "2", "0"),
+    ),
+    "masks": (
+        lambda model: _half(model, lambda layer: prune.l1_unstructured(layer, "weight", 0.5)),
+        effects.masks,
+        lambda model: _half(model, lambda layer: prune.l1_unstructured(layer, "bias", 0.5)),
+        ("the mask of `0.weight`", "nothing of that name", "tensor"),
+    ),
+    "outputs": (
+        lambda model: nn.Sequential(*model, nn.Identity()),
+        effects.outputs(torch.ones(1, 2)),
+        lambda model: nn.Sequential(*model, nn.Tanh()),
+        ("the answer", "tensor", "tensor"),
+    ),
+    "file": (
+        lambda model: copy.deepcopy(model),
+        effects.file(lambda model: 3000),
+        lambda model: nn.Linear(100, 100),
+        ("the answer", "bytes", "at most 3,000 bytes"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_an_effect_is_told_on_the_smallest_model_that_shows_it(name):
+    right, look, wrong, said = EFFECTS[name]
+
+    @exercise("An effect")
+    def effect(model):
+        return right(model)
+
+    effect.references[0].space = {"right": right}
+    effect.tries(model=LAYERS, examples=12)
+    effect.looks({"the answer": look})
+    assert effect(right).status == core.PASSED, effect(right)
+    verdict = effect(wrong)
+    facts = dict(verdict.facts)
+    assert all(
+        text in part for text, part in zip(said, (verdict.message, facts["yours"], facts["expected"]), strict=True)
+    )
+    assert facts["your call"].startswith(("model=Sequential(Linear(2, 2))", "model=Sequential(ReLU())"))
+
+
+def test_an_original_that_gets_another_type_of_layer_is_changed():
+    @exercise("Without the ReLU")
+    def bare(model):
+        return nn.Sequential(*(layer for layer in model if not isinstance(layer, nn.ReLU)))
+
+    def in_place(model):
+        for at, layer in enumerate(model):
+            model[at] = nn.Identity() if isinstance(layer, nn.ReLU) else layer
+        return model
+
+    bare.tries(model=LAYERS, examples=12)
+    bare.looks({"the outputs": effects.kinds})
+    assert bare(in_place).message == "Your function changed its input."
+
+
+def test_rounds_of_masks_are_nested_and_an_original_is_told_whole():
+    ones, some, others = ({"fc": torch.tensor(mask)} for mask in ([1.0, 1, 1], [1.0, 0, 1], [0.0, 1, 1]))
+    assert effects.nested([ones, some]) == {"in round 2": 0}
+    assert effects.nested([ones, some, others]) == {"in round 2": 0, "in round 3": 1}
+    model = nn.Sequential(nn.Linear(1, 1), nn.ReLU())
+    before = effects.untouched(model)
+    model[1] = nn.Tanh()
+    assert {key for key, value in effects.untouched(model).items() if value is not before[key]} >= {"type of 1"}
