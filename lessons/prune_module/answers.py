@@ -67,4 +67,11 @@ WRONG = {
         "the largest weights go": ("amount=too_many", "amount=too_many, importance_scores=1 / layer.weight"),
     }
 }
-EQUIVALENT = {}
+EQUIVALENT = {
+    "fit": {
+        "fitting = int((budget - positions) // 4)": "int() rounds the quotient down as well, since it is not negative",
+        "`4` dividing without rounding down": "int() rounds the quotient down as well, since it is not negative",
+        "positions rounded to 2 digits": "moves eighths by 0.005: a budget of whole bytes holds as many numbers",
+        "* without its sign": "counts and bytes are never negative",
+    }
+}
