@@ -14,19 +14,18 @@ FIVE = (0.9, -0.1, 0.4, 0.05, -0.7)
 
 
 def five_weights():
-    """A neuron's weights and their sum: all five, without the smallest two, without two others."""
+    """A neuron's weights and their sum: all five, without the smallest two, without 0.9 and 0.05."""
     fig, panels = plots.figure(columns=3, size=(12, 4.4))
-    cuts = {"all five": (), "without the two smallest": (1, 3), "without two others": (0, 3)}
+    cuts = {"all five": (), "without the two smallest": (1, 3), "without 0.9 and 0.05": (0, 3)}
     whole = sum(FIVE)
     for axes, (title, gone) in zip(panels, cuts.items(), strict=True):
         total = sum(w for at, w in enumerate(FIVE) if at not in gone)
         for at, w in enumerate(FIVE):
-            colour = plots.COLOURS["grey" if at in gone else "black"]
-            axes.bar(at, w, 0.7, color="white" if at in gone else plots.COLOURS["sky"], edgecolor=colour, zorder=3)
+            axes.bar(at, w, 0.7, color="white" if at in gone else plots.COLOURS["sky"], edgecolor="black", zorder=3)
             if at in gone:
-                axes.plot(at, w / 2, "x", color=colour, markersize=11, markeredgewidth=2.5, zorder=4)
+                axes.plot(at, w / 2, "x", color="black", markersize=11, markeredgewidth=2.5, zorder=4)
             side = {"va": "top"} if w > 0 else {"va": "bottom"}  # on the other side of the zero, clear of the lines
-            axes.text(at, -0.05 if w > 0 else 0.05, f"{w:g}".replace("-", "−"), ha="center", color=colour, **side)
+            axes.text(at, -0.05 if w > 0 else 0.05, f"{w:g}".replace("-", "−"), ha="center", **side)
         axes.axhline(0, color=plots.COLOURS["grey"], linewidth=1)
         axes.axhline(whole, color=plots.COLOURS["black"], linewidth=2, linestyle="--", zorder=5)
         if gone:
@@ -40,7 +39,7 @@ def five_weights():
     plots.show(
         fig,
         alt="Three panels with the same five weights as bars. All five: the sum is 0.55. Without the two smallest, which are crossed "
-        "out: the sum is 0.60, so close to the dashed line at 0.55 that the shaded error is hardly to be seen. Without 0.9 and "
+        "out: the sum is 0.60, close to the dashed line at 0.55, and the shaded error is narrow. Without 0.9 and "
         "0.05: the sum is −0.40, and the shaded error is 0.95 high.",
         caption="Dashed: the sum of all five weights. Orange line: the sum of those that are left; shaded: the error.",
     )
@@ -48,6 +47,8 @@ def five_weights():
 
 def one_became_three(conv):
     """The three tensors of a pruned copy of `conv`, and who reads which of them."""
+    from matplotlib.patches import Rectangle
+
     conv = copy.deepcopy(conv)
     prune.l1_unstructured(conv, "weight", amount=16)
     parts = {
@@ -61,6 +62,9 @@ def one_became_three(conv):
         diagrams.grid(canvas, values.detach().flatten(1), left, 84, cell=34, mask=shown, meaning=meaning, text="")
         canvas.text(left + 153, 22, name, size=26, bold=True)
         canvas.text(left + 153, 58, kind)
+    for row, column in (conv.weight_mask.flatten(1) == 0).nonzero().tolist():
+        at = (40 + 34 * column, 84 + 34 * row)
+        canvas.axes.add_patch(Rectangle(at, 34, 34, fill=False, edgecolor="black", linewidth=3, zorder=4))
     canvas.text(393, 186, "×", size=34)
     canvas.text(793, 186, "=", size=34)
     canvas.text(793, 236, "hook", size=22)
@@ -76,9 +80,9 @@ def one_became_three(conv):
     plots.show(
         canvas.figure(),
         alt="Three grids of 6 by 9 cells. weight_orig, a parameter, times weight_mask, a buffer, is weight, a plain attribute, in "
-        "which the 16 palest cells are crossed out. Arrows below: the optimizer reads weight_orig, the file weight_orig and "
+        "which the 16 palest cells are crossed out; in weight_orig they are outlined. Arrows below: the optimizer reads weight_orig, the file weight_orig and "
         "weight_mask, the forward pass weight; under the equals sign stands the word hook.",
-        caption="conv1 with its 16 smallest weights removed, a row for each filter; darker is larger, and in the mask dark is 1.",
+        caption="conv1 without its 16 smallest weights, a row for each output channel; darker is larger in magnitude, and in the mask dark is 1.",
     )
 
 
@@ -115,6 +119,9 @@ def how_far(lenet, images, labels):
     for (name, rows), style in zip(right.items(), ("o-", "s--"), strict=True):
         ax.plot(percent, rows.mean(0), style, label=name)
         ax.fill_between(percent, rows.amin(0), rows.amax(0), alpha=0.2)
+    at, kept = AMOUNTS.index(0.7), right["smallest"][0, AMOUNTS.index(0.7)]
+    ax.plot(percent[at], kept, "o", color=plots.COLOURS["blue"], markersize=14, zorder=4)
+    ax.annotate(f"70 % at zero: {kept:.1f} %", (percent[at], kept), (38, kept - 18), arrowprops={"arrowstyle": "->"})
     ax.set(xlabel="weights of fc1 set to zero, %", ylabel="read correctly, %")
     ax.legend(loc="lower left")
     plots.show(
@@ -137,11 +144,11 @@ def four_files(files):
     ax.text(METER + 5, -0.62, f"the meter, {METER} kB", color=plots.COLOURS["orange"], fontsize=18, va="center")
     ax.set_yticks(range(len(files)), list(files), fontsize=18)
     ax.set(ylim=(len(files) - 0.5, -0.95), xlim=(0, 1.03 * max(files.values())), xlabel="size of the file, kB")
-    ax.grid(axis="y", visible=False)
+    ax.grid(False)
     plots.show(
         fig,
         alt=f"Four bars and a dashed line at {METER} kB, the meter: "
         + ", ".join(f"{name} {size:.0f} kB" for name, size in files.items())
         + ". Only the last bar ends before the line.",
-        caption="A mask makes the file larger, and zeros alone make it no smaller. Leaving them out does.",
+        caption="What fits is green.",
     )
