@@ -108,7 +108,7 @@ print("half at zero:", accuracy(net))
 show.five_weights()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A weight $w$ with the input $x$ adds $w \cdot x$ to the sum, and setting $w$ to zero takes just that away. If the inputs are about equally large, the weights of least **magnitude** $|w|$, the size without the sign, are missed least. To remove these is called **magnitude pruning**. Inputs can differ, and a weight of 0.1 behind an input of 100 matters more than a weight of 1 behind 0.1. Even so, half of the weights of AlexNet, a much larger network, could go for nothing ([Han et al., 2015](https://arxiv.org/abs/1506.02626)).
+# A weight $w$ with the input $x$ adds $w \cdot x$ to the sum, and setting $w$ to zero takes just that away. If the inputs are about equally large, the weights of least **magnitude** $|w|$, the size without the sign, are missed least. To remove these is called **magnitude pruning**. Inputs can differ, and a weight of 0.1 behind an input of 100 matters more than a weight of 1 behind 0.1. Even so, half of the weights of AlexNet, a much larger network, could go without loss ([Han et al., 2015](https://arxiv.org/abs/1506.02626)).
 #
 # **Try it.** Change `>` to `<` in the cell that makes the mask, so that the larger half goes, and run the cell again. Then change it back, and run it once more.
 #
@@ -149,7 +149,7 @@ print(f"zeros before: {before:,}   after: {(net.fc1.weight == 0).sum().item():,}
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Three weights show what happened. Let them be (0.5, **0**, 2), the second one pruned, with the gradients (0.2, −1, 0.5). With a learning rate of 0.1, SGD subtracts a tenth of each gradient. The weights become (0.48, **0.1**, 1.95). To the optimizer, 0 is a number like any other.
 #
-# Nearly half of the zeros did stay. Nearly all of these belong to neurons whose ReLU gave 0 for the whole batch, so that nothing came back to their weights.
+# Nearly half of the zeros did stay, most of them in neurons whose ReLU gave 0 for the whole batch, so that nothing came back to their weights.
 #
 # So a removed weight must be *remembered* as removed. The remedy is to keep the mask, and to multiply by it before every use. Whatever number stands under the mask, the layer computes with 0.
 
@@ -257,9 +257,9 @@ for amount in (0.5, 0.7, 0.9):
 right = show.how_far(lenet, test_images, test_labels)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Random cuts cost more. The line of the smallest weights is flat for a long time, and then it falls off. Stop where the line begins to bend.
+# Random cuts cost more. The line of the smallest weights is flat for a long time, and then it falls off.
 #
-# The meter needs 64 %. We take 70 %, and the test images show what it costs: 0.3 points. In your own work draw the line from images that you do not report on. With some training after the cut one gets further ([[prune_model]]).
+# We stop before the bend, at 70 %. The test images show what it costs: 0.3 points. In your own work draw the line from images that you do not report on. With some training after the cut one gets further ([[prune_model]]).
 #
 # This is one layer of one network. Other layers may bear less: draw the line for each.
 
@@ -307,7 +307,7 @@ print("buffers:", [*small.fc1.buffers()])
 # **First larger (C), then as large as before (B), because the masked file holds all the numbers, and a mask for `fc1`.** After `remove` the mask is gone, but a zero takes 4 bytes like any other number.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# After `remove` no buffer is left, but nothing has become smaller, and nothing faster: the layer multiplies by each zero. Pruning has only *said* what is not needed. Somebody must act on it.
+# After `remove` nothing has become smaller, and nothing faster: the layer multiplies by each zero. Pruning has only *said* what is not needed. Somebody must act on it.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Leave the zeros out
@@ -379,7 +379,7 @@ show.four_files(files)
 #
 # On paper: three numbers take 12 bytes, so none goes for 12. For 9 the 1 goes: two numbers and two positions take 8.25. And 124,000 leaves the meter 4,000 for packaging.
 #
-# `model.get_submodule(name)` finds the layer. How many numbers fit beside the positions, and how many are too many? An int as `amount` is a count.
+# `model.get_submodule(name)` finds the layer. How many numbers fit beside the positions, and how many are too many? An int as `amount` is a count; `//` on floats gives a float.
 #
 # </details>
 
@@ -412,7 +412,7 @@ def fit_solution(model, name, budget):
 # ## Remember
 #
 # - Our largest layer lost 70 % of its weights, the smallest ones, and LeNet about three digits in a thousand; in training a mask keeps them at zero: `weight = weight_orig * weight_mask`.
-# - A masked entry gets a gradient of exactly 0, and a value waits in `weight_orig` until `prune.remove` throws it away.
+# - A masked entry gets a gradient of exactly 0, and its value stays in `weight_orig` until `prune.remove` throws it away.
 # - Zeros save nothing until somebody leaves them out: with masks the meter's file became 1.8 times as large, and without the zeros it takes less than half, and fits.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
