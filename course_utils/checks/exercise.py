@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 
 from course_utils.checks.effects import ENTRIES, Look, first_difference, seen
-from course_utils.checks.explain import Case, explained, parts_told, so_far, where_raised
+from course_utils.checks.explain import BRAKE, Case, explained, parts_told, so_far, where_raised
 from course_utils.checks.reference import Reference
 from course_utils.exercises import isolation
 from course_utils.exercises.calls import code_of
@@ -26,9 +26,7 @@ from course_utils.exercises.trial import Outcome, Trial, Tried
 from course_utils.exercises.values import difference, same
 
 EXAMPLES, LEAST_EXAMPLES, AGAIN = 80, 10, 8  # generated; tried however slow the answer is; tried a second time
-SHRINKS = 60  # further inputs on which a smaller one is looked for
-BRAKE = 4.0  # seconds of processor time for either; only a slow answer meets it, all others end by the count
-MOST_IDEAS = 5
+SHRINKS, MOST_IDEAS = 120, 5  # further inputs on which a smaller one is looked for; sentences
 
 
 def exercise(title: str, *, why: str = "", of: Sequence[Callable] = (), **needs: object) -> Callable:
@@ -74,11 +72,9 @@ class Exercise:
         self.looked_at = at
 
     def ideas(self, texts: Mapping[str | Callable, str]) -> None:
-        """At most five sentences for what numbers cannot say.
+        """At most five sentences that numbers cannot say, each for the answers that do the same as its key.
 
-        Args:
-            texts: a line of the reference written wrongly (see `Reference.otherwise`), or a wrong function -> what to
-                say to somebody whose answer does the same.
+        A key is a line of the reference written wrongly (see `Reference.otherwise`), or a wrong function.
         """
         if len(texts) > MOST_IDEAS:
             raise ValueError(f"{self.__name__} has {len(texts)} ideas; at most {MOST_IDEAS} are read")
@@ -166,7 +162,7 @@ class Exercise:
         own = self.scene is _called or not isinstance(one.expected.shown, Mapping)
         if fault:
             message, text = fault.message, text or fault.hint
-            if self.scene is not _called and fault.__cause__ and not where_raised(self, fault):
+            if self.scene is not _called and where_raised(self, fault) is None:
                 message, text = message.replace("Your function raised", "What your function makes cannot be used:"), ""
             facts |= {"expected": show(expected)} if own and not self.looked_at else {}
         elif message := unlike(one.expected.shown, one.got.shown)[1] if own else "":

@@ -19,7 +19,7 @@ from course_utils.exercises.models import show
 from course_utils.exercises.trial import Trial, Tried
 
 MOST_VERSIONS = 200  # of the reference, with which an answer is compared
-BRAKE = 3.0  # seconds of processor time; only a slow reference meets it
+BRAKE = 4.0  # seconds of processor time for a search; only what is slow meets it, all else ends by the count
 ENOUGH, LEAST = 8, 3  # wrong results on which parts are compared; that must have an amount in common
 SAME, MOST_LETTERS = 1e-5, 120  # how near a variable comes to a part; of one part
 
@@ -37,17 +37,17 @@ def explained(exercise, trial: Trial, tried: Sequence[Tried]) -> Case:
     """The best that can be said of a wrong answer: what is true of every input that was tried."""
     wrong, right = ([one for one in tried if one.good is good] for good in (False, True))
     if wrong[0].got.lost:
-        return Case(where_raised(exercise, wrong[0].got.fault), right=_right_variables(exercise, wrong))
+        return Case(where_raised(exercise, wrong[0].got.fault) or "", right=_right_variables(exercise, wrong))
     clock = Clock(BRAKE)
     for text, function in itertools.islice(_versions(exercise), MOST_VERSIONS):
         if clock.over():
             break
         if all(trial.equal(trial.of(function, one.args), one.got) for one in (*wrong, *right)):
             return Case(text, lambda one, own=function: trial.equal(trial.of(own, one.args), one.got))
-    said = ""
+    found = Case(right=_right_variables(exercise, wrong))
     with contextlib.suppress(Exception):  # what came back may raise when it is looked at
-        said = "" if exercise.looked_at else _amount(exercise, wrong, right) or _relation(wrong, right)
-    return Case(said, right=_right_variables(exercise, wrong))
+        found.text = "" if exercise.looked_at else _amount(exercise, wrong, right) or _relation(wrong, right)
+    return found
 
 
 def _versions(exercise) -> Iterator[tuple[str, Callable]]:
@@ -74,7 +74,7 @@ def parts_told(exercise, one: Tried, case: Case) -> dict[str, str]:
     labels, held, facts = exercise.labels(), heard(exercise.judged, one.args), {}
     for name, value in _parts(exercise, one.args).items():
         own = (case.right or {}).get(name)
-        off = name in held and not values.same(value, held[name], rtol=SAME)
+        off = name in held and name not in (case.right or {}).values() and not values.same(value, held[name], rtol=SAME)
         beside = f"  ✓ your `{own}`" if own else f"  your `{name}`: {show(held[name], MOST_LETTERS)}" if off else ""
         if len(told := show(value)) <= MOST_LETTERS:
             facts[labels[name]] = told + beside
@@ -100,22 +100,20 @@ def so_far(exercise, one: Tried, right: dict[str, str]) -> str:
     labels, known, held = exercise.labels(), _parts(exercise, one.args), heard(exercise.judged, one.args)
     said = [f"Your `{own}` is right ({labels[name]}). Look at what you make of it." for name, own in right.items()][-1:]
     for name, value in known.items():
-        if name in held and name not in right and not values.same(value, held[name], rtol=SAME):
+        if name in held and name not in (*right, *right.values()) and not values.same(value, held[name], rtol=SAME):
             differs = f"it should be {show(value)} on this input, and it is {show(held[name])}"
             differs = differs if len(differs) <= 2 * MOST_LETTERS else "it differs from what it should be on this input"
             return " ".join([*said, f"If your `{name}` is meant to be {labels[name]}: {differs}."])
     return "".join(said)
 
 
-def where_raised(exercise, fault: Mistake) -> str:
-    """The learner's line from which an exception came; "" where there is none."""
-    codes = {code_of(one) for one in exercise.judged.args}
+def where_raised(exercise, fault: Mistake) -> str | None:
+    """The learner's line from which an exception came; "" where that is not known, None where none of theirs did."""
+    codes = {code_of(one) for one in exercise.judged.args} - {None}
     steps = traceback.walk_tb(fault.__cause__.__traceback__ if fault.__cause__ else None)
     lines = [linecache.getline(frame.f_code.co_filename, row).strip() for frame, row in steps if frame.f_code in codes]
-    return f"It happened in this line of yours: {lines[-1]}" if lines and lines[-1] else ""
-
-
-# ---- what all wrong results have in common -----------------------------------------------------------
+    said = f"It happened in this line of yours: {lines[-1]}" if lines and lines[-1] else ""
+    return None if codes and fault.__cause__ and not lines else said
 
 
 def _relation(wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
@@ -128,6 +126,6 @@ def _relation(wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
 def _amount(exercise, wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
     """A sentence where every result is off by one and the same product of different parts and arguments."""
     pairs = [(one.expected.value, one.got.value) for one in wrong]
-    rows = [{**dict(zip(exercise.names, one.args, strict=False)), **_parts(exercise, one.args)} for one in wrong]
+    rows = ({**dict(zip(exercise.names, one.args, strict=False)), **_parts(exercise, one.args)} for one in wrong)
     said = amounts.by_product(pairs, rows, lambda name: spoken(ast.Name(name), exercise.references[0]))
     return f"{'Where your result is wrong, it' if right else 'Your result'} is {said}." if said else ""

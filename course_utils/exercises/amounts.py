@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -109,7 +109,7 @@ def _is_off(relation: Callable, amount: _Amount, at: int) -> Callable[[Tried], b
 
 
 @np.errstate(all="ignore")
-def by_product(pairs: Sequence[tuple], rows: Sequence[Mapping[str, object]], spoken: Callable[[str], str]) -> str:
+def by_product(pairs: Sequence[tuple], rows: Iterable[Mapping[str, object]], spoken: Callable[[str], str]) -> str:
     """What every result is, where all are off by one and the same product of different numbers; else "".
 
     Args:
@@ -119,6 +119,7 @@ def by_product(pairs: Sequence[tuple], rows: Sequence[Mapping[str, object]], spo
     """
     if len(pairs) < LEAST or not all(is_number(value) for pair in pairs for value in pair):
         return ""
+    rows = list(rows)
     names = [name for name in rows[0] if all(is_number(row.get(name)) for row in rows)]
     e, g = np.array([[float(value) for value in pair] for pair in pairs]).T
     for factors in (factors for n in (1, 2, 3) for factors in itertools.combinations(names, n)):

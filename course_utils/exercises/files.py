@@ -31,7 +31,7 @@ def through_file(save: Callable, load: Callable, model: nn.Module) -> Reloaded:
         return Reloaded(fresh.state_dict(), first.stat().st_size)
 
 
-def size(value: object) -> int:
+def file_size(value: object) -> int:
     """The bytes of `Reloaded`, of bytes, of the file at a path; of a model, those of the file that torch saves."""
     if isinstance(value, nn.Module):
         with tempfile.TemporaryFile() as kept:

@@ -64,7 +64,7 @@ def _unlike_array(expected: object, got: object, subject: str) -> tuple[str, str
         return _other(expected, got, subject)
     if (shape or ()) == tuple(expected.shape):
         return "", ""
-    if shape and same(as_plain(expected).mT, as_plain(got), rtol=1e-5):
+    if shape and len(shape) == len(expected.shape) == 2 and same(as_plain(expected).mT, as_plain(got), rtol=1e-5):
         return "shape", f"{subject} is what is expected, transposed."
     has = f"has the shape {shape}" if shape else "is one number"
     return "shape", f"{subject} {has}; expected is the shape {tuple(expected.shape)}."
