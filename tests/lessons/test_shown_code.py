@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils import data, legacy_int8, models, training
+from course_utils import data, legacy_int8, models
 
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
 
@@ -30,29 +30,10 @@ def test_an_image_of_28_pixels_and_a_border_go_through_the_lenet_with_5_by_5_ker
         models.LeNet(kernel=5)(names["test_images"])
 
 
-def test_the_file_that_ends_the_shortest_way_is_smaller_and_is_read_where_nothing_was_trained(
-    tmp_path, monkeypatch, capsys
-):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(torch.backends.quantized, "engine", legacy_int8.best())
-    legacy_int8.ignore_deprecations()
-    images, labels = data.load("fashion_mnist", "test")
-    monkeypatch.setattr(data, "load", lambda *what: (images[:200], labels[:200]))
-    lstm = models.LSTMClassifier().eval().requires_grad_(False)
-    lstm_int8 = torch.ao.quantization.quantize_dynamic(lstm)
-    exec(shown("dynamic", '"lstm_int8.pt")\nprint('), {"torch": torch, "lstm": lstm, "lstm_int8": lstm_int8})
-    before, after = (int(word) for word in capsys.readouterr().out.split() if word.isdigit())
-    assert before > 3.5 * after
-    exec(shown("dynamic", "weights_only=False"), fresh := {})
-    right = training.evaluate(lstm_int8, (images[:200] - 0.286) / 0.353, labels[:200], device="cpu")
-    assert capsys.readouterr().out == f"{right:.2%} correct\n" and fresh["model"] is not lstm_int8
-
-
 @pytest.mark.slow
 def test_the_two_layers_of_the_documentation_are_fused_by_a_loop_and_run_in_int8(tmp_path, monkeypatch, request):
     import lightning
 
-    from course_utils import legacy_int8
     from course_utils.callbacks import QuantizationAwareTraining, garments, ignore_advice
     from course_utils.measure import int8_audit
 

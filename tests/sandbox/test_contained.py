@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import psutil
 import pytest
-from _submissions import HOSTILE, BATCH, ONLY_CONTAINED, RIGHT, hostile
+from _submissions import BATCH, HOSTILE, ONLY_CONTAINED, RIGHT, hostile
 
 from tools.grading import judge, slice
 from tools.publishing import lessons
