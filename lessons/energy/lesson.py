@@ -295,9 +295,9 @@ levers = {  # picojoules of a MAC, and of the fetch of a weight
     "cache of 1 MB": (4.6, 50),
 }
 rows = []
-for lever, (mac, fetch) in levers.items():
-    once = 1 - (mac + fetch) / (4.6 + 640)
-    often = 1 - (mac + fetch / 140) / (4.6 + 640 / 140)
+for lever, (per_mac, per_fetch) in levers.items():
+    once = 1 - (per_mac + per_fetch) / (4.6 + 640)
+    often = 1 - (per_mac + per_fetch / 140) / (4.6 + 640 / 140)
     rows.append((lever, f"{once:.1%}", f"{often:.1%}"))
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
@@ -341,15 +341,15 @@ Table(["saved by", "each weight used once", "used 140 times"], rows)
 # ## Exercise · The bill of any network
 # ★★ · 10 minutes
 #
-# Write `bill`. It returns two numbers, in pJ, for *one* input of the given shape: the arithmetic of all linear layers and convolutions (4.6 a MAC), and the input's share of fetching their weights (640 each) when `batch` inputs share a fetch. All else costs nothing. `nn.Sequential(nn.Linear(1, 1))` with shape `(1,)` and batch 1 gives 4.6 and 640.
+# Write `bill`, without `energy.estimate`. It returns two numbers, in pJ, for *one* input, whose `shape` lacks the batch dimension: the arithmetic of all `Conv2d` and `Linear` layers (4.6 a MAC), and the input's share when `batch` inputs share one fetch of their weights (640 each). All else costs nothing. `nn.Sequential(nn.Linear(1, 1))` with shape `(1,)` and batch 1 gives 4.6 and 640.
 #
 # <!-- page -->
 #
-# Then call `bill(models.SmallCNN().eval(), (1, 28, 28), 1)`. For LeNet-300-100 half-price arithmetic saved 0.36 %. How much here?
+# Then call `bill(models.SmallCNN().eval(), (1, 28, 28), 1)`. Which share of their sum does half-price arithmetic save?
 #
 # <details><summary>Hint</summary>
 #
-# `model(torch.zeros(1, *shape))` runs one input. Make the list and the hook of section 4 inside of `bill`.
+# `model.eval()(torch.zeros(1, *shape))` runs one input. Make the list and the hook of section 4 inside of `bill`, and remove the hooks.
 #
 # </details>
 
@@ -377,7 +377,7 @@ def bill_solution(model, shape, batch):
     layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     with torch.no_grad():
-        model(torch.zeros(1, *shape))
+        model.eval()(torch.zeros(1, *shape))
     for hook in hooks:
         hook.remove()
     weights = sum(layer.weight.numel() for layer in layers)
