@@ -163,7 +163,7 @@ untrained_right = show.what_is_kept(make, train, put_on, test_set)
 # With zeros at random positions the network only guesses. The weights that are largest at the *start* do no better, so their size alone does not do it. The weights that *grew* most read most of the digits, although some of them are small. So a large part of the secret is the direction in which training pushed a weight.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **Try it.** In section 1 change `steps=200` to `steps=20`, and run that cell and the next one again. The network is a new one each time. How long must the copy train before its mask is good?
+# **Try it.** In section 1 change `train(trained, steps=200)` to `steps=20` there, and run that cell and the next one again. The network is a new one each time. How long must the copy train before its mask is good?
 #
 # <details><summary>What others found</summary>
 #
@@ -174,7 +174,7 @@ untrained_right = show.what_is_kept(make, train, put_on, test_set)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. The hypothesis
 #
-# J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis: Training Pruned Neural Networks*, 2018 ([arXiv:1803.03635](https://arxiv.org/abs/1803.03635)):
+# J. Frankle and M. Carbin, 2018 ([arXiv:1803.03635](https://arxiv.org/abs/1803.03635), first called *Training Pruned Neural Networks*):
 #
 # > **The Lottery Ticket Hypothesis.** A randomly-initialized, dense neural network contains a subnetwork that is initialized such that—when trained in isolation—it can match the test accuracy of the original network after training for at most the same number of iterations.
 #
@@ -217,7 +217,7 @@ untrained_right = show.what_is_kept(make, train, put_on, test_set)
 show.five_steps(untrained.fc2.weight_orig, trained.fc2.weight_orig, masks[1])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# To set the weights that are left back to their first values is called **rewinding**. Without it we would have the pruning of [[prune_model]], where the weights bring along what they have learned. Here they forget it, and only the mask remembers.
+# To set the weights back to their first values is called **rewinding**. Without it we would have the pruning of [[prune_model]], where the weights bring along what they have learned. Here they forget it, and only the mask remembers.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Five steps in open code
@@ -254,7 +254,7 @@ def search(go_back, seed=0):
 first, masks = search(rewind)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With a sixth of its weights the network learns the digits as well as with all of them. Each number is a training of 200 steps that began with first values. So most of the weights were not needed even to *learn*.
+# Here a sixth of the weights learns the digits as well as all of them. Each training began with first values. So most of the weights were not needed even to *learn*.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Two names, one memory
@@ -287,7 +287,7 @@ def other_rewind(net, first):
 # | `rewind` | `value.copy_(…)` |
 # | `other_rewind` | `value.data = ….data` |
 #
-# **Predict.** With `other_rewind`, is the network with 16 % of the weights **A** worse than before, **B** as good, **C** better?
+# **Predict.** With `other_rewind`, is the network with 16 % of the weights **A** worse than with `rewind`, **B** as good, **C** better?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* The dots are the kept tensor. Give them a minute. Most vote A. Click: C. "Why is it better?" After the first rewind the parameter *is* the kept tensor, and the next training writes into it. The network with 16 % begins with 200 steps behind it. Ask which test would have caught it, one on the accuracy or one on the copy? The copy: the accuracy looks like a success.
@@ -318,10 +318,10 @@ print("the copy is what it was:", torch.equal(kept.fc1.weight, before))
 # |---|---|---|
 # | **ticket** | found by pruning | own first values |
 # | **reinit** | found by pruning | new random values |
-# | **random** | drawn by lot | first values that nobody chose |
+# | **random** | drawn by lot | first values at those positions |
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Suppose that they learn well. Perhaps their first values are lucky, as the hypothesis says. Perhaps the positions are good, and any values would do. Or perhaps any 6.5 % of a network learn as well. Two controls can tell, **reinit** and the **random mask**. Each of them takes something away from the ticket.
+# Suppose that the ticket learns well. Perhaps its first values are lucky, as the hypothesis says. Perhaps the positions are good, and any values would do. Or perhaps any 6.5 % of a network learn as well. Two controls can tell, **reinit** and the **random mask**. Each of them takes something away from the ticket.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Which two must you compare to see what the *values* are worth, and which two for the *positions* alone: **A** ticket and reinit, **B** ticket and random, **C** reinit and random?
@@ -368,9 +368,9 @@ all_right = show.three_networks(search, rewind, arms, train, test_set)
 #
 # The ticket is several points ahead of *reinit* in each of the three networks, so the mask alone is not the ticket. The gap between *reinit* and *random* is much smaller: at this learning rate the positions alone are worth little.
 #
-# Can the small part learn as well as the whole? After 200 steps our last ticket is one or two points below the whole network, so it is not a winning one. In long trainings it is: there 7 % of the weights end as good as the whole, in Frankle and Carbin's and in the course's record of their experiment (*Deeper*).
+# Can the small part learn as well as the whole? After 200 steps our last ticket is one or two points below the whole network, so it is not a winning one. In long trainings it is: there 7 % of the weights end as good as the whole, in the paper and in our record (*Deeper*).
 #
-# *At this learning rate*: all four were trained with the paper's 0.0012. The ticket starts as a supermask, and the controls start with guessing, so they probably have further to go in 200 steps. Would another rate help them more? [[ticket_full]] goes on from here, and asks for the price.
+# *At this learning rate*: all four were trained with the paper's 0.0012. The ticket starts as a supermask, and the controls start with guessing, so they probably have further to go in 200 steps. Would another rate help them more? [[ticket_full]] goes on from here.
 #
 # To find our ticket we trained three times, the first time with all the weights. The ticket tells us that a small network *could* have learned the task. It does not yet save a training.
 
@@ -427,7 +427,7 @@ def find_ticket_solution(make, train, rounds):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - A mask that a training has chosen makes a classifier of an untrained network: it silences most of the wrong votes.
+# - A mask that a training has chosen makes a classifier of an untrained network.
 # - A ticket is a mask *with* the first weights under it: keep a copy, train, prune, rewind, repeat. Test that the copy is one. A small part can learn as well as the whole: a sixth of the weights in our 200 steps, 7 % in long trainings.
 # - New values in the same positions test the values, and a random mask beside these tests the positions. At the paper's learning rate and after 200 steps the ticket is ahead of both.
 
