@@ -1,206 +1,91 @@
-"""Drawings, tables and bookkeeping of the lesson amp: each function takes what the lesson has computed."""
-
-import collections
+"""The drawing and the table of the lesson amp."""
 
 import torch
-from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from course_utils.measure import sixteen_bits, timing
-from course_utils.show import diagrams, plots
+from course_utils.show import plots
 from course_utils.show.tables import Table
 
 LARGEST_FP16 = 65_504
+COLUMNS = {"addition": "16 bits", "large": "with scaler", "narrow, batch 16": "autocast"}
+RECORDS = ("GPU", "with units", "AVX-512, no units")  # kinds, see sixteen_bits.kind
 
 
-def ring(log):
-    """One turn of the scaler a training step, a frame for each.
+class Watched(torch.amp.GradScaler):
+    """A scaler that notes for each step the scale, and the largest gradient as it came out of the backward pass."""
 
-    Args:
-        log: (was there an inf, scale before, scale afterwards) for each step.
-    """
-
-    def turn(number):
-        infinite, before, after = log[number - 1]
-        canvas = diagrams.Canvas(height=430)
-        words = ["scale · loss", "backward", "÷ scale, inf?", "skip" if infinite else "step", "update"]
-        diagrams.ring(canvas, words, x=600, y=230, radius=175, active=3, width=160, height=70)
-        change = {2.0: "doubles", 0.5: "halves", 1.0: "stays"}[after / before]
-        canvas.text(600, 180, f"step {number}", bold=True)
-        canvas.text(600, 225, f"found: {'inf' if infinite else 'none'}")
-        canvas.text(600, 270, f"{before:,.0f} {change}")
-        return canvas.figure(), (
-            f"Ring: scale the loss, backward, divide by the scale and look for inf or NaN, step or skip, update. Step {number}: "
-            f"{words[3]}; the scale was {before:,.0f} and {change}."
-        )
-
-    drawn, told = zip(*map(turn, range(1, len(log) + 1)), strict=True)
-    plots.show(
-        drawn, alt=told, caption="One turn a training step. Here the scale doubles after two good steps in a row."
-    )
+    def step(self, optimizer):
+        gradients = [weight.grad for group in optimizer.param_groups for weight in group["params"]]
+        self.log = [*getattr(self, "log", []), (self.get_scale(), max(g.abs().max().item() for g in gradients))]
+        return super().step(optimizer)
 
 
-def search(logs):
-    """The scale, and the largest gradient times the scale, step by step, for each 16-bit type.
-
-    Args:
-        logs: name -> for each step (scale, the largest gradient times the scale, scale afterwards).
-    """
-    fig, axes = plots.figure(columns=2, size=(11, 4.4))
-    told = []
-    for ax, (name, log) in zip(axes, logs.items(), strict=True):
-        steps = range(1, len(log) + 1)
-        ax.step(steps, [scale for scale, *_ in log], where="mid", label="scale", color=plots.COLOURS["blue"])
-        sizes = [largest if largest < float("inf") else float("nan") for _, largest, _ in log]
-        ax.plot(steps, sizes, ".", markersize=4, color=plots.COLOURS["green"], label="largest gradient · scale")
-        skipped = [step for step, (scale, _, after) in zip(steps, log, strict=True) if after < scale]
-        ax.plot(skipped, [LARGEST_FP16] * len(skipped), "x", color=plots.COLOURS["orange"], markersize=11, mew=3)
-        ax.axhline(LARGEST_FP16, color="black", linestyle=":")
-        ax.set(yscale="log", xlabel="step", title=f"{name}: {len(skipped)} skipped")
-        told.append(
-            f"{name}: the scale goes from {log[0][0]:,.0f} to {log[-1][2]:,.0f}, at most {max(a for *_, a in log):,.0f}; "
-            f"{len(skipped)} of {len(log)} steps are skipped"
-        )
-    axes[0].legend(loc="lower right")
+def staircase(train, device, dtype):
+    """Train with a scaler that begins at 1,024 and doubles after five good steps; draw scale and largest gradient."""
+    scaler = Watched(device, init_scale=1024.0, growth_interval=5)
+    train(scaler, dtype)
+    scales, largest = zip(*scaler.log, strict=True)
+    steps = range(1, len(scales) + 1)
+    skipped = [step for step, size in zip(steps, largest, strict=True) if not size < float("inf")]
+    finite = [(step, size) for step, size in zip(steps, largest, strict=True) if size < float("inf")]
+    fig, (above, below) = plots.figure(rows=2, size=(11, 4.8))
+    above.step(steps, scales, where="mid", color=plots.COLOURS["blue"])
+    above.set_yscale("log", base=2)
+    above.set(ylabel="scale", xticklabels=[])
+    top = max(18, int(max(scales)).bit_length() - 1)
+    powers = range(10, top + 1, 2 if top < 20 else 6)
+    above.set_yticks([2**power for power in powers], [f"{2**power:,}" for power in powers])
+    below.plot(*zip(*finite, strict=True), "o", markersize=5, color=plots.COLOURS["green"])
+    below.axhline(LARGEST_FP16, color="black", linestyle=":")
+    below.plot(skipped, [2 * LARGEST_FP16] * len(skipped), "x", color=plots.COLOURS["orange"], markersize=12, mew=3.5)
+    below.text(1, 1.2 * LARGEST_FP16, "65,504, the end of fp16", va="bottom", fontsize=16)
+    if skipped:
+        below.text(skipped[0] - 2, 2 * LARGEST_FP16, "skipped", ha="right", va="center", fontsize=16)
+    below.set(yscale="log", xlabel="step", ylabel="largest gradient\n· scale")
     plots.show(
         fig,
-        alt=f"The scale against the step on a logarithmic axis, and the largest gradient times the scale. {'. '.join(told)}.",
-        caption="Dotted: 65,504, the largest number of fp16. Crosses: steps that were skipped.",
+        alt=f"Above the scale, below the largest scaled gradient, against the step, in {str(dtype)[6:]}. The scale begins "
+        f"at {scales[0]:,.0f}, reaches {max(scales):,.0f} and ends at {scales[-1]:,.0f}; {len(skipped)} of {len(scales)} "
+        f"steps are skipped{', each where a gradient would cross 65,504' if skipped else ''}.",
+        caption="Crosses: a gradient came out beyond the dotted line, so it is infinite in fp16. The step is skipped, and the "
+        "scale halves."
+        if skipped
+        else "No gradient came out infinite, so no step was skipped.",
     )
 
 
-def _told(three, spread):
-    low, median, high = (ratio and f"{ratio:.{2 if ratio > 0.095 else 3}f}" for ratio in three)  # None has no digits
-    return f"{median} ({low}–{high})" if spread else median
-
-
-def side_by_side(found, device, records, rows):
-    """How many times faster 16 bits are, here and on chips of other kinds, from their records.
-
-    Args:
-        found: what `sixteen_bits.race` gave here.
-        device: where it was measured.
-        records: what `sixteen_bits.records` gives.
-        rows: (name in the table, what was timed, variant) for each row.
-    """
-    here = sixteen_bits.described(device)
-    kind = sixteen_bits.kind(here)
-    columns = {f"{sixteen_bits.called(here)} (this run)": found}
-    columns |= {name: of["times_faster"] for name, of in records.items() if sixteen_bits.kind(of) != kind}
-    table = []
-    for words, what, variant in rows:
-        cells = [of.get(what, {}).get(variant) for of in columns.values()]
-        table.append([words, *(_told(three, spread=three is cells[0]) if three else "–" for three in cells)])
-    dates = " and ".join(sorted({record["date"] for record in records.values()}))
-    versions = " and ".join(sorted({record["versions"]["torch"].split("+")[0] for record in records.values()}))
-    return Table(
-        ["times faster than fp32", *columns],
-        table,
-        caption=f"left: this run, quartiles in brackets; the others: records of {dates}, torch {versions}",
-    )
-
-
-class Alive(TorchDispatchMode):
-    """Follows every tensor that PyTorch makes, operation by operation, and keeps the list at the peak.
-
-    Args:
-        given: tensors that are older than the step, and do not count.
-        device: where it runs.
-    """
-
-    def __init__(self, given, device):
-        super().__init__()
-        self.given = [StorageWeakRef(t.untyped_storage()) for t in given]
-        self.device, self.kept, self.peak = device, [], 0  # kept: (storage, (shape, type), bytes)
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        before = [k for k in self.kept if not k[0].expired()]
-        with timing.Timer(device=self.device, memory=True) as timer:  # inside this operation, its result included
-            out = func(*args, **(kwargs or {}))
-        total = sum(n_bytes for *_, n_bytes in before) + timer.peak_bytes
-        if total > self.peak:
-            self.peak, self.inside = total, timer.peak_bytes
-            self.at_peak = collections.Counter(kind for _, kind, _ in before)
-        for t in (t for t in tree_leaves(out) if isinstance(t, torch.Tensor)):
-            ref, n_bytes = StorageWeakRef(t.untyped_storage()), t.untyped_storage().nbytes()
-            if ref not in self.given and all(ref != k[0] for k in self.kept):
-                self.kept.append((ref, (tuple(t.shape), t.dtype), n_bytes))
-        self.kept = [k for k in self.kept if not k[0].expired()]
-        return out
-
-
-def alive_at_peak(step, batch, width, low, device):
-    """What is alive at the peak of a step: kind -> bytes.
-
-    Args:
-        step: a function without arguments; its attribute `given` lists the tensors that are older.
-        batch, width: an activation is batch by width, a weight width by width.
-        low: the 16-bit type.
-        device: where it runs.
-    """
-    with Alive(step.given, device) as mode:
-        step()
+def race(device):
+    """How many times as fast as fp32 this machine is in 16 bits: what -> (first quartile, median, third quartile)."""
+    device, low = torch.device(device), sixteen_bits.low_type(device)
+    sizes, make = sixteen_bits.sizes(device), sixteen_bits.training_step
+    pairs = {"addition": [sixteen_bits.addition(dtype, device) for dtype in (torch.float32, low)]}
+    for what in list(COLUMNS)[1:]:
+        scaling = COLUMNS[what] == "with scaler"
+        pairs[what] = [make(*sizes[what], False, False, device), make(*sizes[what], True, scaling, device)]
     found = {}
-    for shape, rows in (("weight", width), ("activation", batch)):
-        for dtype, bits in ((torch.float32, 32), (low, 16)):
-            n_alive = mode.at_peak[((rows, width), dtype)]
-            found[f"{shape}, {bits}\u00a0bit"] = n_alive * rows * width * bits // 8
-    found["inside the call"] = mode.inside
-    found["other shapes"] = mode.peak - sum(found.values())  # mostly the loss: its number keeps the room of its squares
+    for what, (fp32, short) in pairs.items():
+        times = timing.compare({"fp32": fp32, "16": short}, rounds=7, rounds_if_long=3, device=device)
+        low_end, high_end = times.ratio_quartiles("16")
+        found[what] = low_end, times.ratio("16"), high_end
     return found
 
 
-def stacks(found):
-    """The bytes at the peak, fp32 beside autocast, one drawing for each batch.
+def side_by_side(found, device):
+    """A table of what `race` found here, and of records of three kinds of chips."""
 
-    Args:
-        found: (batch, "fp32" or "autocast") -> what `alive_at_peak` gave.
-    """
-    batches = list(dict.fromkeys(batch for batch, _ in found))
-    fig, axes = plots.figure(columns=len(batches), size=(11, 4.4))
-    kinds = next(iter(found.values()))
-    tones = dict(zip(kinds, ("orange", "yellow", "blue", "sky", "grey", "green"), strict=True))
-    for ax, batch in zip(axes, batches, strict=True):
-        for x, name in enumerate(("fp32", "autocast")):
-            foot = 0
-            for kind, n_bytes in found[batch, name].items():
-                ax.bar(x, n_bytes / 1e6, bottom=foot, color=plots.COLOURS[tones[kind]], label=kind, width=0.6)
-                foot += n_bytes / 1e6
-        ax.set(xticks=(0, 1), xticklabels=("fp32", "autocast"), title=f"batch {batch:,}", ylabel="MB at the peak")
-    handles, names = axes[0].get_legend_handles_labels()
-    fig.legend(handles[:6], names[:6], loc="outside right center")
-    told = " ".join(
-        f"Batch {batch}, {name}: "
-        + ", ".join(f"{kind} {n_bytes / 1e6:.1f} MB" for kind, n_bytes in of.items() if n_bytes > 1e4)
-        + "."
-        for (batch, name), of in found.items()
-    )
-    plots.show(
-        fig,
-        alt=f"Stacks of bytes at the peak, fp32 beside autocast. {told}",
-        caption="Twelve layers of 256. Shape of a weight: gradients and 16-bit copies. Shape of an activation: what the backward pass needs.",
-    )
+    def called(record):
+        units = "with" if record["device"] == "cuda" or record["units"] else "without"
+        return f"{record['chip']}, {record['type']}, {units} 16-bit units"
 
-
-def shares(curves):
-    """Peak under autocast over the peak in fp32, against the batch.
-
-    Args:
-        curves: name of a network -> (batch over width -> the share).
-    """
-    fig, ax = plots.figure(size=(6.4, 4.2))
-    for (name, curve), marker in zip(curves.items(), ("o-", "s--", "^:"), strict=True):
-        ax.plot(list(curve), list(curve.values()), marker, label=name)
-    ax.axhline(1, color="black", linestyle=":")
-    ticks = list(next(iter(curves.values())))
-    ax.set(xscale="log", xlabel="batch / width", ylabel="peak, of fp32's")
-    ax.set_xticks(ticks, [f"1/{1 / t:.0f}" if t < 1 else f"{t:g}" for t in ticks])
-    ax.minorticks_off()
-    ax.legend()
-    told = "; ".join(f"{name}: " + ", ".join(f"{s:.2f}" for s in curve.values()) for name, curve in curves.items())
-    plots.show(
-        fig,
-        alt=f"Peak of autocast over that of fp32 against batch over width, from {ticks[0]:g} to {ticks[-1]:g}. {told}.",
-        caption="Above the dotted line autocast needs more memory than fp32.",
+    here = sixteen_bits.described(device)
+    rows = [[f"this run: {called(here)}", *(f"{found[what][1]:.2f}" for what in COLUMNS)]]
+    records = {sixteen_bits.kind(record): record for record in sixteen_bits.records().values()}
+    for kind in RECORDS:
+        told = records[kind]["times_faster"]
+        numbers = [f"{told[what][variant][1]:.2f}" for what, variant in COLUMNS.items()]
+        rows.append([f"record: {called(records[kind])}", *numbers])
+    return Table(
+        ["times as fast as fp32", "addition", "large step", "small step"],
+        rows,
+        caption="below 1: slower; large, with scaler: layers 1,024 wide, on a GPU 4,096; small: 128 wide",
     )
