@@ -263,7 +263,7 @@ for step, (value, scale) in enumerate(history, 1):
 #
 # Now `train`, where real gradients overflow. The scale begins at 1,024, and five good steps double it.
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "-"} tags=["title-figure"]
 show.staircase(train, device, dtype=torch.float16)
 
 # %% [markdown] slideshow={"slide_type": "skip"}

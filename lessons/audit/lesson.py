@@ -410,7 +410,7 @@ print("parameters of its own, and no operator:", [name for name in own if name n
 #
 # The last line shows what is easy to overlook in an audit: what is *not* in it. The output layer of the attention has weights, and never ran as a module, because the fused operator reads them from the outside. Exercise 2 makes the audit say so.
 #
-# So after an audit, call the model once more without hooks, and compare its output with that of the float model (here by the cosine of [[dynamic]]). If in doubt, watch with the mode alone. It knows no names of modules, but it sets no hooks.
+# So after an audit, call the model once more without hooks, and compare its output with that of the float model (here by the cosine of the two). If in doubt, watch with the mode alone. It knows no names of modules, but it sets no hooks.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Two encoder layers as they lie in memory

@@ -156,7 +156,7 @@ show.uses_figure(layers, uses)
 #
 # The depthwise convolutions of MobileNet-v2 use an input at most nine times, and its convolutions of 1 by 1 use it once for each output channel, of which the blocks with large images have few. A linear layer of BERT has 768, 2,304 or 3,072 outputs, and the LSTM has four times 1,024.
 #
-# The left panel is about something else. There the LSTM is the lowest, because it uses each weight once in a step (that is how we count) and has to read it again for the next step. What waits for its weights gains from smaller weights ([[dynamic]], section 6). These are averages: the dots show that the layers of one network can differ by a factor of a hundred.
+# The left panel is about something else. There the LSTM is the lowest, because it uses each weight once in a step (that is how we count) and has to read it again for the next step. What waits for its weights gains from smaller weights ([[dynamic]]). These are averages: the dots show that the layers of one network can differ by a factor of a hundred.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. What does a conversion cost?
@@ -302,7 +302,7 @@ show.speeds_table(whole, cosines, other_image)
 #
 # The column *longer than throughout* has the measured share, in its last row: 59 % in the run on this page. In other runs it was between 30 and 65 % (75 % in a disturbed one). And the round trips are clearly faster than fp32. So "conversions take as long as the layers, int8 cannot pay" would have been wrong.
 #
-# The last column is a check that both networks compute the right thing. A cosine of 1 means that the outputs point in the same direction ([[dynamic]]). It is worth something only beside the control in the caption: the outputs of fp32 for two *different* images.
+# The last column is a check that both networks compute the right thing. A cosine of 1 means that the outputs point in the same direction. It is worth something only beside the control in the caption: the outputs of fp32 for two *different* images.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Which number was wrong?
@@ -660,7 +660,7 @@ show.extras_table(extras)
 #
 # But in most of our runs the last column shows less than that, and in the trace it is often below 0, because the card draws a straight line, and the extra grows faster than the number of images (*Deeper*). So the first column is the better control. In the worlds of the exercise the line is straight.
 #
-# Where does it come out otherwise? In a network of many narrow layers, called from Python: there the price of a call is most of what int8 costs ([[dynamic]], section 5).
+# Where does it come out otherwise? In a network of many narrow layers, called from Python: there the price of a call is most of what int8 costs ([[dynamic]], section 3).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper

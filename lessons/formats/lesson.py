@@ -68,7 +68,7 @@ runtime.describe(device)
 # which is the first number that needs a twelfth binary digit.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# [[energy]] has, under *Deeper*, a sum in fp16 that gets stuck. Here is why that can happen. A number like 1,000 is easy for a calculator with three digits: it keeps 1.00 and remembers beside it that the point must move three places to the right, $1.00 \cdot 10^3$. So it can hold 1,000, and also 1,000,000. What it cannot hold is 1,001, because that needs a fourth digit. A computer does the same with binary digits, each 0 or 1. Its numbers are called *floating-point numbers*, floats for short, because the point moves.
+# A sum in fp16 can get stuck. Here is why. A number like 1,000 is easy for a calculator with three digits: it keeps 1.00 and remembers beside it that the point must move three places to the right, $1.00 \cdot 10^3$. So it can hold 1,000, and also 1,000,000. What it cannot hold is 1,001, because that needs a fourth digit. A computer does the same with binary digits, each 0 or 1. Its numbers are called *floating-point numbers*, floats for short, because the point moves.
 #
 # The next function counts. After every single addition its total is stored in the given type.
 

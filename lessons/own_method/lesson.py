@@ -106,7 +106,7 @@ by_size.weight_mask.tolist()
 #
 # The L1 in the name is the absolute value. With weights that is what one wants, because −5 is a large weight. With our scores it turns the meaning round: the function *keeps* the weight whose score is the lowest of all, the one that training is moving towards 0. There is no error, because four numbers of the right shape were handed over, and two weights were removed, as was asked.
 #
-# Scores that cannot be negative are safe with this function, a squared gradient for instance. For a score with a sign there is a trick: hand over `movement - movement.min()`. Our scores become 0, 5.1, 5.2 and 8. Or compute the mask yourself, and give it to `custom_from_mask` ([[prune_module]]). For one cut either will do.
+# Scores that cannot be negative are safe with this function, a squared gradient for instance. For a score with a sign there is a trick: hand over `movement - movement.min()`. Our scores become 0, 5.1, 5.2 and 8. Or compute the mask yourself, and give it to `custom_from_mask`. For one cut either will do.
 #
 # Why then a class? The shift must be thought of in every call, and nothing warns you when it is forgotten. Nor does it help where weights are not ranked one by one, as in the pattern of section 4. With `custom_from_mask` your own code must find out what earlier cuts have left. A class says the rule once, and PyTorch applies it, to a layer that was pruned before as well.
 

@@ -103,7 +103,7 @@ print("half at zero:", accuracy(net))
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Do the sums on the board: 0.55, then 0.6 without −0.1 and 0.05, then −0.4 without 0.9 and 0.05. The shaded gap is the error. Somebody will object that inputs differ: agree, and point to Deeper.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the five weights and their sum: all five, without the smallest two, without 0.9 and 0.05.
 show.five_weights()
 

@@ -493,7 +493,7 @@ show.sixteen_arranged(weights, inputs[1], inputs[16], device)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What would the roof allow? On a machine with a ridge of 8 or more, 16 inputs could be as fast as one. With a lower ridge they need at least 8 / ridge times the time that the roof allows for one: with a ridge of 3, 2.7 times. On your machine, compare the last column. (It divides by the *measured* time of one input, which is longer than its roof, so it may lie below this bound.) Where the second row is smaller than the first, the other library has the better routine for so few inputs. Then a part of the lost time is due to the way in which the library works, and not to the memory or arithmetic that the layer needs. Where the third row is smaller than the second, arranging the weights takes a part of each call.
 #
-# How much does that explain? In three trials on an AMD EPYC the default took about twice the time of its roof, and the library and its arranging explained 86 to 98 % of the time above the roof; on another AMD EPYC they explained half of it. (This roof has the peak of the default library. oneDNN's own was 14 to 29 % higher in these trials, so the table does not say how far oneDNN is from *its* roof.) In [[dynamic]] fp32 gets the same two controls.
+# How much does that explain? In three trials on an AMD EPYC the default took about twice the time of its roof, and the library and its arranging explained 86 to 98 % of the time above the roof; on another AMD EPYC they explained half of it. (This roof has the peak of the default library. oneDNN's own was 14 to 29 % higher in these trials, so the table does not say how far oneDNN is from *its* roof.)
 #
 # ### Why does bf16 gain so little with oneDNN?
 #

@@ -99,7 +99,7 @@ show.useless_table(bench, never_lit, found)
 #
 # <!-- page -->
 #
-# The gradient of a weight is its input times what comes back from behind ([[prune_module]] worked one out). Where the input is 0, the gradient is 0, in every step. So these weights are what PyTorch drew for a layer of 784 inputs, evenly spread between $-1/\sqrt{784}$ and $1/\sqrt{784}$, which is ±0.0357.
+# The gradient of a weight is its input times what comes back from behind ([[prune_module]]). Where the input is 0, the gradient is 0, in every step. So these weights are what PyTorch drew for a layer of 784 inputs, evenly spread between $-1/\sqrt{784}$ and $1/\sqrt{784}$, which is ±0.0357.
 #
 # By hand: in the run on this page the threshold is about 0.013. Of numbers that are evenly spread from 0 to 0.0357 the part $0.013 / 0.0357 = 0.36$ lies below it and is removed, and the remaining 0.64 are kept. A cut of the same size that removed all useless weights could keep as many others in their place, which have learned something.
 #
@@ -214,7 +214,7 @@ show.rank_table(units, ranks)
 #
 # A unit with large weights on dark pixels has a large norm and gives hardly anything. A unit whose result the next layer hardly uses may have a large norm, too. The gradient contains both, the inputs of the unit and all that lies behind it. (Score and truth are both taken by their size. The units' score comes from one backward pass over the same 1,000 images, without the batches of `taylor`: after one pass over the digits the mean slope is probably not yet near 0. Longer training would test that.)
 #
-# The last column of the table shows a trap in this kind of measurement. If the silent units are counted as well, both scores look better, the norm most of all: silent units have smaller norms and a true change of 0, so they raise the correlation without having anything to rank. [[prune_module]] left them out of the same statistic, and so do we. ([Molchanov et al., 2019](https://arxiv.org/abs/1906.10771), report correlations above 0.93 for networks on ImageNet; their abstract does not say of which kind, so do not compare the digits.)
+# The last column of the table shows a trap in this kind of measurement. If the silent units are counted as well, both scores look better, the norm most of all: silent units have smaller norms and a true change of 0, so they raise the correlation without having anything to rank. So we leave them out. ([Molchanov et al., 2019](https://arxiv.org/abs/1906.10771), report correlations above 0.93 for networks on ImageNet; their abstract does not say of which kind, so do not compare the digits.)
 #
 # Where does it stop being true? The promise is about *one* unit, removed from a network that is otherwise whole. We are going to remove most weights together, and then each of them is missing from a network that lacks most of the others, too. *Deeper* measures how far apart the two are.
 

@@ -212,7 +212,7 @@ untrained_right = show.what_is_kept(make, train, put_on, test_set)
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Click through the frames, and ask at each: "Which numbers stand in the cells now?" At the last one compare with the first frame: the same numbers, and fewer of them. "And without the rewind?" That is the fine-tuning of [[prune_model]]: a good method, and another one.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the loop, with twenty weights of the second layer as they stand after each step.
 show.five_steps(untrained.fc2.weight_orig, trained.fc2.weight_orig, masks[1])
 

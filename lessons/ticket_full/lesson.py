@@ -57,7 +57,7 @@ record, about = Results.load(runtime.ROOT / "records" / "lottery" / "paper-mnist
 runtime.describe(cpu)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In [[ticket]] we looked for a **ticket**: a mask that pruning finds, together with the initial weights under it. We tested it with two controls. *Reinit* keeps the mask and draws new values; *random* moves the mask to other places. Each arm was given its own best learning rate. The ticket stayed ahead of both controls. But all of these networks were trained for 200 iterations only, and after 200 iterations a network with all of its weights, the *dense* one, is still learning. So a ticket that was ahead of it may only have been faster.
+# In [[ticket]] we looked for a **ticket**: a mask that pruning finds, together with the initial weights under it. We tested it with two controls. *Reinit* keeps the mask and draws new values; *random* moves the mask to other places. The ticket stayed ahead of both controls. But all of these networks were trained at one learning rate and for 200 iterations only, and after 200 iterations a network with all of its weights, the *dense* one, is still learning. So a ticket that kept up with it may only have been faster.
 #
 # The paper trains each network for 50,000 iterations. This takes hours, so a record comes with the course: the paper's own setting, LeNet-300-100 on MNIST, in which each round of pruning removes 20 % of the weights that are left. It holds five seeds. Each has a dense network, a ticket at 18 densities, and both controls at five of them: 5 · (1 + 18 + 10) = 145 trainings. One image in twelve was held out, and no network was trained on it.
 #
@@ -78,7 +78,7 @@ runtime.describe(cpu)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # When is a network done? There are two common answers. The paper looks at the loss on the held-out images, which falls and later rises again, and takes the network as it was when this loss was least. This is called **early stopping**. It is also how the paper measures the *speed* of learning: by the iteration of this stop. The other answer is simply: after the last iteration.
 #
-# The record has the test accuracy of each run at both moments. The function below subtracts the dense network of the *same seed*, because some seeds are better than others for every arm ([[ticket]]).
+# The record has the test accuracy of each run at both moments. The function below subtracts the dense network of the *same seed*, because some seeds are better than others for every arm.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -157,7 +157,7 @@ show.fair_and_unfair(record, lead)
 #
 # <!-- page -->
 #
-# This is the question with which [[ticket]] ended, and the answer is yes: the dense networks have had all the iterations of the experiment, and the tickets are still a little better. At nine of the densities from 80 to 8.7 % all five seeds agree, at 64.1 and 51.3 % four of five. The lead is small. At 21.1 % it is 0.35 points, which are 35 digits of 10,000, and it is nowhere above 0.4 in the mean.
+# [[ticket]] asked whether a small part can learn as well as the whole. Here the answer is yes: the dense networks have had all the iterations of the experiment, and the tickets are still a little better. At nine of the densities from 80 to 8.7 % all five seeds agree, at 64.1 and 51.3 % four of five. The lead is small. At 21.1 % it is 0.35 points, which are 35 digits of 10,000, and it is nowhere above 0.4 in the mean.
 #
 # The paper says the same: at iteration 50,000 its winning tickets are *up to 0.35 points* better (section 2, quoted here from a summary of it; look it up before you cite it). It adds that nearly all networks have 100 % of the *training* images right by then. So the tickets are not better because they fit the training images better.
 #
@@ -176,7 +176,7 @@ show.fair_and_unfair(record, lead)
 # *For the lecturer, 3.5 min.* Let them calculate on paper first: from +0.15 to −0.16 are 0.31 points, and 0.19 of them are dense's; so the ticket loses 0.12, C. Who says A has subtracted the wrong way. It matters, for each rule holds one arm back: at the stop dense is not yet at its best, at the end the ticket no longer is. Then ask who may choose the moment: the test images? (No, who chooses by them is lucky on them; the held-out images choose, for both arms.) After the table: in which rows does *each where it is better* equal *both at stop*, *both at end*, or neither? (At 80, 51.3, 10.8, 7.0 and 4.5 % the end; in the others, *ticket at its stop*, neither; never *both at stop*, as dense is better at its end.) "Is that not the mixed row of the first table?" There a reader had *decided* to mix; here each arm was free to choose. At 21.1 % an honest choice was wrong: 0.22 in place of 0.35.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In [[ticket]] each arm was given the learning rate that is best for *it*. The moment of reading can be treated in the same way: each arm is read where it is better, at its stop or at its end. But this is a choice, and whoever chooses by the test images will be lucky on the test images. So the *held-out* images choose, for each arm by the mean of its five seeds, and both arms may choose between the same two moments.
+# A third rule gives each arm what is best for *it*: each is read where it is better, at its stop or at its end. But this is a choice, and whoever chooses by the test images will be lucky on the test images. So the *held-out* images choose, for each arm by the mean of its five seeds, and both arms may choose between the same two moments.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -236,14 +236,14 @@ show.two_rulers(record, lead)
 #
 # What survives on both rulers: the ticket leads in the mean at each density from 80 to 10.8 %, by less than half a point, and it is behind from 3.6 % on. What does not survive: the lead from 8.7 to 5.6 %, where the held-out images see none.
 #
-# **Is each arm at its best?** All arms were trained at the learning rate 0.0012, and in [[ticket]] this was a trap. Nobody has run 50,000 iterations at other rates here. But the record of [[ticket]] has 5,000 iterations at the four rates 0.0003, 0.0012, 0.0048 and 0.0192, with 7 % of the weights:
+# **Is each arm at its best?** All arms were trained at the learning rate 0.0012, and [[ticket]] left open whether another one suits some of them better. Nobody has run 50,000 iterations at other rates here. But another record of the course has 5,000 iterations at the four rates 0.0003, 0.0012, 0.0048 and 0.0192, with 7 % of the weights:
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes ticket − dense at one rate, and each at its best of four.
 show.at_all_rates()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For the dense network the best of the four rates *is* 0.0012, and a lower one was tried, too. So it is not held back, and the lead of the ticket hardly depends on the rate. With 200 iterations it did. It is likely, and not tested, that this holds for 50,000 as well.
+# For the dense network the best of the four rates *is* 0.0012, and a lower one was tried, too. So it is not held back, and the lead of the ticket hardly depends on the rate. It is likely, and not tested, that this holds for 50,000 as well.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Does it learn sooner?
@@ -419,7 +419,7 @@ files.table()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A ticket is an answer to a question about learning. If somebody only wants a small network, what are its opponents? *Trained on* has as many weights, by the same four trainings; only the rewind is missing. *24 hidden units* has as many weights as well, all of them in a dense network that needs no search. *Dense* has fourteen times as many. All get the same price: 800 steps in all, through the same 200 batches.
 #
-# For its last training each arm is given its own best learning rate, chosen on held-out images ([[ticket]]). The three trainings before it, of the ticket and of *trained on*, are made at 0.0012. [[ticket]] found that a ticket is better when these have a better rate as well. Its record has such a ticket, searched at 0.0048, and we put it beside the others.
+# For its last training each arm is given its own best learning rate, chosen on held-out images. The three trainings before it, of the ticket and of *trained on*, are made at 0.0012. A ticket is better when these have a better rate as well. A record of the course has such a ticket, searched at 0.0048, and we put it beside the others.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -485,7 +485,7 @@ show.bill(rivals, plan.iterations)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A weight has a sign and a size. The sign says whether the unit votes for or against; the size says how strongly. **By hand.** Let the first values of three kept weights be 0.3, −0.1 and −0.4, and let the newly drawn ones be −0.2, 0.5 and −0.05. *New sizes, own signs* takes 0.2, −0.5 and −0.05: the magnitudes are those of the new draw, the signs those of the first. *The same sizes, new signs* takes −0.2, 0.5 and −0.05, the new draw as it is, which is *reinit*. So these two rows have the same magnitudes at the same places, and differ in at most one bit for each weight.
 #
-# In [[ticket]] a control that shares a learning rate with the ticket looked worse than it is. So each of the three starts gets its own best of three rates here, too.
+# A control that shares a learning rate with the ticket can look worse than it is. So each of the three starts gets its own best of three rates here, too.
 
 
 # %% slideshow={"slide_type": "skip"}
