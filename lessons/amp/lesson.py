@@ -27,6 +27,7 @@ import torch
 
 from course_utils import runtime
 from course_utils.scorecard import claims
+from lessons.amp import checks as check
 from lessons.amp import show
 
 runtime.seed_all(0)

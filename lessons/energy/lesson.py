@@ -181,7 +181,7 @@ conv(torch.zeros(1, 1, 5, 5))  # one image, one channel, 5 × 5
 print(macs)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# These are the 81 MACs. We leave out the bias, one addition for each output. Now a whole network, LeNet, with two convolutions and three linear layers. By hand: its first convolution gives out 6 channels of 26 × 26 numbers, each from a kernel of 3 × 3 over 1 channel. That makes 6 · 26 · 26 · 3 · 3 · 1 = 36,504 MACs.
+# These are the 81 MACs. We leave out the bias, one addition for each output. Now a whole network, LeNet, with two convolutions and three linear layers. By hand: its second convolution gives out 16 channels of 11 × 11 numbers, each from a kernel of 3 × 3 over 6 channels. That makes 16 · 11 · 11 · 3 · 3 · 6 = 104,544 MACs.
 
 # %% slideshow={"slide_type": "skip"}
 from course_utils import models
@@ -227,10 +227,10 @@ for name, b in bills.items():
     print(f"{name:13} {uses:5.1f} uses, arithmetic {arithmetic:8,.1f}, weights {fetching:8,.1f} µJ, saved {saved:.1%}")
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **In ResNet-50 only (B), because it uses each weight 160 times on average, and 139 uses are needed.** So half-price arithmetic saves 27 % of its bill. LeNet comes to 3.3 uses: nearly all of its weights are in linear layers.
+# **In ResNet-50 only (B), because it uses each weight 160 times on average, and about 139 are needed.** So half-price arithmetic saves 27 % of its bill. LeNet comes to 3.3 uses: nearly all of its weights are in linear layers.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So the question of the title has two answers: next to nothing for LeNet-300-100, and about a quarter for ResNet-50. The number of operations alone is a bad measure of energy: LeNet makes three quarters of the MACs of LeNet-300-100, and comes to less than a quarter of its bill.
+# So for one image our question has two answers: next to nothing for LeNet-300-100, and about a quarter for ResNet-50. The number of operations alone is a bad measure of energy: LeNet makes three quarters of the MACs of LeNet-300-100, and comes to less than a quarter of its bill.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The batch
@@ -274,7 +274,7 @@ for name, b in bills.items():
 # 5. Answer 8 inputs at once.
 # 6. Keep the weights in a cache of 1 MB.
 #
-# **Predict.** Which of them lower *both* parts of the bill, the arithmetic and the fetch: **A** 3 only, **B** 3 and 4, **C** 3, 4 and 5?
+# **Predict.** Which of them lower *both* parts of one input's bill, the arithmetic and the fetch: **A** 3 only, **B** 3 and 4, **C** 3, 4 and 5?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Hands for A, B, C. After the click take the six one by one.
@@ -315,9 +315,7 @@ Table(["saved by", "each weight used once", "used 140 times"], rows)
 #
 # <!-- page -->
 #
-# Training makes up to three times the MACs, since the gradients of the inputs and those of the weights take as many as the forward pass, each.
-#
-# Removed weights save this much only where nothing is stored in their place.
+# A removed weight that is still stored as a zero saves no fetch.
 #
 # You will meet lever 1 in [[amp]], 2 in [[weight_only]], 3 in [[dynamic]] and 4 in [[prune_module]] and [[structured]].
 
