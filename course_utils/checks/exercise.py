@@ -8,21 +8,20 @@ import functools
 import inspect
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from course_utils.checks.effects import ENTRIES, Look, first_difference, seen
-from course_utils.checks.explain import BRAKE, Case, explained, parts_told, so_far, where_raised
+from course_utils.checks.effects import ENTRIES, Look, seen
+from course_utils.checks.explain import BRAKE, LEAST, Case, explained, parts_told, so_far, where_raised
 from course_utils.checks.reference import Reference
 from course_utils.exercises import isolation
-from course_utils.exercises.calls import code_of
+from course_utils.exercises.calls import code_of, heard
 from course_utils.exercises.core import NOT_YET, Verdict, check
 from course_utils.exercises.inputs import NONE_FOUND, Clock, Strategy, smallest
-from course_utils.exercises.kinds import unlike
+from course_utils.exercises.kinds import first_difference, unlike
 from course_utils.exercises.mistake import Mistake
-from course_utils.exercises.models import Said, bulk, call, show
-from course_utils.exercises.trial import Outcome, Trial, Tried
+from course_utils.exercises.models import Said, bulk, call, show, variables
+from course_utils.exercises.trial import KeptTrial, Trial, Tried
 from course_utils.exercises.values import difference, same
 
 EXAMPLES, LEAST_EXAMPLES, AGAIN = 80, 10, 8  # generated; tried however slow the answer is; tried a second time
@@ -96,6 +95,10 @@ class Exercise:
         made = [one or reference.made() for one, reference in zip(functions, self.references, strict=True)]
         return functools.partial(self.scene, *made)
 
+    def right(self) -> functools.partial:
+        """The scene with the references."""
+        return self.playing(*[None] * len(self.references))
+
     def alone(self, at: int, function: Callable) -> functools.partial:
         """The scene with one function in place of the reference number `at`."""
         return self.playing(*(function if n == at else None for n in range(len(self.references))))
@@ -114,8 +117,7 @@ class Exercise:
                 return seen(self.looked_at, value, *copy.deepcopy(args)) if self.looked_at else value
 
         self.given = getattr(self, "given", None) or self._given()
-        right = self.playing(*[None] * len(self.references))
-        return _Trial(answer, right, self.names, self.agree, view, self.given, self.folder)
+        return KeptTrial(answer, self.right(), self.names, self.agree, view, self.given, self.folder)
 
     def _given(self) -> dict[int, list]:
         """Each input, made once for all verdicts, with what is expected of it when that is known; by its id."""
@@ -143,8 +145,9 @@ class Exercise:
     def _compare(self, trial: Trial) -> None:
         tried = list(self.tried(trial))
         failed = [one for one in tried if not one.good]
+        self._call_again(trial, failed[:LEAST] or tried[:AGAIN])
         if not failed:
-            return self._call_again(trial, tried)
+            return
         lost = 2 * sum(one.got.lost for one in failed) > len(failed)  # what most failures are; the others wait
         finding = explained(self, trial, [one for one in tried if one.good or one.got.lost == lost])
 
@@ -160,11 +163,15 @@ class Exercise:
         fault, expected, got = one.got.fault, one.expected.value, one.got.value
         facts, text = {"your call": call(one.args, self.names)}, finding.text
         own = self.scene is _called or not isinstance(one.expected.shown, Mapping)
-        if fault:
+        if finding.whole:
+            message = "On this input the result is wrong."
+            facts |= {"returned": show(one.got.shown), "expected": show(one.expected.shown)}
+        elif fault:
             message, text = fault.message, text or fault.hint
             if self.scene is not _called and where_raised(self, fault) is None:
                 message, text = message.replace("Your function raised", "What your function makes cannot be used:"), ""
             facts |= {"expected": show(expected)} if own and not self.looked_at else {}
+            facts |= {label: what for label, what in fault.facts if label == "changed"}
         elif message := unlike(one.expected.shown, one.got.shown)[1] if own else "":
             facts |= {"returned": show(one.got.shown)} | ({} if self.looked_at else {"expected": show(expected)})
         else:
@@ -175,37 +182,21 @@ class Exercise:
             facts |= {"yours" if part else "returned": show(got), "expected": show(expected)}
             if apart := "" if Said in (type(got), type(expected)) else difference(expected, got):
                 facts["that is"] = apart
+        held, right = heard(self.judged, one.args), finding.right or {}
         if any(known != _written(self.judged.args) for known in self.refused):
-            facts |= parts_told(self, one, finding)
-        return Mistake(message, text or so_far(self, one, finding.right or {}), tuple(facts.items()))
+            facts |= parts_told(self, one, finding, held)
+        if told := variables(held, [*right.values()]):
+            facts["your variables"] = told
+        return Mistake(message, text or so_far(self, one, right, held), tuple(facts.items()))
 
     def _call_again(self, trial: Trial, tried: Sequence[Tried]) -> None:
-        """Call a right answer again, in reverse: what it returns must not hang on the calls before."""
-        for one in reversed(tried[:AGAIN]):
-            second = trial.of_answer(one.args)
-            if second.fault or not trial.equal(one.got, second):
-                later = second.fault.message if second.fault else show(second.shown)
-                facts = (("your call", call(one.args, self.names)), ("first", show(one.got.shown)), ("later", later))
-                what = "Your function does not always return the same for the same input."
-                raise Mistake(what, "Its result hangs on chance, or on what it kept from earlier calls.", facts)
-
-
-@dataclass
-class _Trial(Trial):
-    """A trial whose references play in an empty folder; what is expected of an input that is kept is made once."""
-
-    given: dict[int, list] = field(default_factory=dict)
-    folder: str = "."
-
-    def of(self, function: Callable, args: tuple) -> Outcome:
-        kept = self.given.get(id(args)) if function is self.right else None
-        if kept and kept[1]:
-            return kept[1]
-        with contextlib.chdir(self.folder):
-            outcome = super().of(function, args)
-        if kept:
-            kept[1] = outcome
-        return outcome
+        """Call an answer again, in reverse: what it returns must not hang on the calls before."""
+        for one in reversed(tried):
+            if second := trial.second(one):
+                first, later = (of.fault.message if of.fault else show(of.shown) for of in (one.got, second))
+                facts = (("your call", call(one.args, self.names)), ("first", first), ("later", later))
+                what = "Your function returns something else at its second call on the same input:"
+                raise Mistake(f"{what} something outside of it is changed, or it draws at random.", "", facts)
 
 
 def _called(answer: Callable, *args: object) -> object:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import dataclasses
 import itertools
-import linecache
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from course_utils.checks.edits import edits, spoken
+from course_utils.checks.reference import Reference
 from course_utils.exercises import amounts, relations, values
-from course_utils.exercises.calls import code_of, heard
+from course_utils.exercises.calls import called, code_of, codes_of, heard, lines_of, takes
 from course_utils.exercises.inputs import Clock
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.models import show
@@ -31,6 +31,7 @@ class Case:
     text: str = ""
     shows: Callable[[Tried], bool] = lambda one: True
     right: dict[str, str] | None = None
+    whole: bool = False  # the result is told as a whole, and not the first thing that differs
 
 
 def explained(exercise, trial: Trial, tried: Sequence[Tried]) -> Case:
@@ -38,25 +39,59 @@ def explained(exercise, trial: Trial, tried: Sequence[Tried]) -> Case:
     wrong, right = ([one for one in tried if one.good is good] for good in (False, True))
     if wrong[0].got.lost:
         return Case(where_raised(exercise, wrong[0].got.fault) or "", right=_right_variables(exercise, wrong))
-    clock = Clock(BRAKE)
-    for text, function in itertools.islice(_versions(exercise), MOST_VERSIONS):
+    if all(map(trial.turned, wrong)):
+        return Case("Both are right, in the other order.", trial.turned, whole=True)
+    clock, silent = Clock(BRAKE), None
+    for text, function, at in itertools.islice(_versions(exercise), MOST_VERSIONS):
+        if at is not None and silent is None and (silent := _never_called(exercise, wrong)):
+            return Case(silent)
         if clock.over():
             break
         if all(trial.equal(trial.of(function, one.args), one.got) for one in (*wrong, *right)):
+            text = text if at is None else _of_theirs(exercise, trial, tried, at, text)
             return Case(text, lambda one, own=function: trial.equal(trial.of(own, one.args), one.got))
     found = Case(right=_right_variables(exercise, wrong))
     with contextlib.suppress(Exception):  # what came back may raise when it is looked at
-        found.text = "" if exercise.looked_at else _amount(exercise, wrong, right) or _relation(wrong, right)
+        found.text = "" if exercise.looked_at else _numbers(exercise, wrong, right)
     return found
 
 
-def _versions(exercise) -> Iterator[tuple[str, Callable]]:
-    """(sentence, function) of each idea, and then of each edit of the reference."""
-    yield from ((text, function) for function, text in exercise.said)
+def _versions(exercise) -> Iterator[tuple[str, Callable, int | None]]:
+    """(sentence, function, None) of each idea; then (how it differs, function, number) of each edit of a reference."""
+    yield from ((text, function, None) for function, text in exercise.said)
     for at, reference in enumerate(exercise.references):
         for said, tree in edits(reference):
             with contextlib.suppress(SyntaxError, TypeError, ValueError):  # no program
-                yield f"Yours is what comes out with {said}.", exercise.alone(at, reference.made(tree))
+                yield said, exercise.alone(at, reference.made(tree)), at
+
+
+def _of_theirs(exercise, trial: Trial, tried: Sequence[Tried], at: int, said: str) -> str:
+    """The sentence of an edit. Where it leaves a call out that the learner makes, it is one that changes nothing."""
+    head, left_out, _ = said.partition("` left out")
+    answer, name = exercise.judged.args[at], head[1:]
+    calls = [ast.unparse(one.func) for one in ast.walk(exercise.references[at].tree) if type(one) is ast.Call]
+    left_out = bool(left_out) and name in [one.rpartition(".")[2] for one in calls]
+    with contextlib.suppress(Exception):  # the source is not at hand
+        own = Reference(answer)
+        for what, tree in edits(own) if left_out else ():
+            if what.startswith(f"{head}` left out"):
+                playing = [own.made(tree) if n == at else one for n, one in enumerate(exercise.judged.args)]
+                without = dataclasses.replace(trial, answer=exercise.playing(*playing))
+                if all(trial.equal(without.of_answer(one.args), one.got) for one in tried):
+                    texts = (ast.unparse(one).splitlines() for one in (own.tree, tree))
+                    line = next(one.strip() for one, other in zip(*texts, strict=False) if one != other)
+                    return f"Your call of `{name}` changes nothing here: {line[:MOST_LETTERS]}"
+    if left_out and any(name in code.co_names for code in codes_of(answer)):
+        return f"Yours is what comes out where `{name}` changes nothing."
+    return f"Yours is what comes out with {said}."
+
+
+def _never_called(exercise, wrong: Sequence[Tried]) -> str:
+    """A sentence on an argument that the reference calls on every wrong input, and the answer never."""
+    left = set(range(len(exercise.names))) if all(map(code_of, exercise.judged.args)) else set()
+    for one in wrong[:ENOUGH]:
+        left = left and left & (called(exercise.right(), one.args) - called(exercise.judged, one.args))
+    return f"`{exercise.names[min(left)]}` was never called." if left else ""
 
 
 # ---- parts of the reference, and the learner's own variables -----------------------------------------
@@ -65,13 +100,13 @@ def _versions(exercise) -> Iterator[tuple[str, Callable]]:
 def _parts(exercise, args: tuple) -> dict[str, object]:
     """What the references have in their labelled variables on this input, by the variables' names."""
     with contextlib.chdir(exercise.folder):
-        held = heard(exercise.playing(*[None] * len(exercise.references)), args)
+        held = heard(exercise.right(), args)
     return {name: held[name] for name in exercise.labels() if name in held}
 
 
-def parts_told(exercise, one: Tried, case: Case) -> dict[str, str]:
+def parts_told(exercise, one: Tried, case: Case, held: dict[str, object]) -> dict[str, str]:
     """Facts on the way to the expected value: each labelled part, beside the learner's."""
-    labels, held, facts = exercise.labels(), heard(exercise.judged, one.args), {}
+    labels, facts = exercise.labels(), {}
     for name, value in _parts(exercise, one.args).items():
         own = (case.right or {}).get(name)
         off = name in held and name not in (case.right or {}).values() and not values.same(value, held[name], rtol=SAME)
@@ -95,10 +130,12 @@ def _right_variables(exercise, wrong: Sequence[Tried]) -> dict[str, str]:
     return found
 
 
-def so_far(exercise, one: Tried, right: dict[str, str]) -> str:
+def so_far(exercise, one: Tried, right: dict[str, str], held: dict[str, object]) -> str:
     """The last part that is right, and the first variable that may be meant for a part and differs from it."""
-    labels, known, held = exercise.labels(), _parts(exercise, one.args), heard(exercise.judged, one.args)
-    said = [f"Your `{own}` is right ({labels[name]}). Look at what you make of it." for name, own in right.items()][-1:]
+    labels, known, said = exercise.labels(), _parts(exercise, one.args), []
+    for name, own in list(right.items())[-1:]:
+        same = labels[name].removeprefix("the ") == own.replace("_", " ")
+        said = [f"Your `{own}` is right{'' if same else f': {labels[name]}'}."]
     for name, value in known.items():
         if name in held and name not in (*right, *right.values()) and not values.same(value, held[name], rtol=SAME):
             differs = f"it should be {show(value)} on this input, and it is {show(held[name])}"
@@ -108,24 +145,24 @@ def so_far(exercise, one: Tried, right: dict[str, str]) -> str:
 
 
 def where_raised(exercise, fault: Mistake) -> str | None:
-    """The learner's line from which an exception came; "" where that is not known, None where none of theirs did."""
-    codes = {code_of(one) for one in exercise.judged.args} - {None}
-    steps = traceback.walk_tb(fault.__cause__.__traceback__ if fault.__cause__ else None)
-    lines = [linecache.getline(frame.f_code.co_filename, row).strip() for frame, row in steps if frame.f_code in codes]
+    """The learner's line from which an exception came, or what the function should take; "" where that is not known,
+    None where no line of theirs raised."""
+    error, answers = fault.__cause__, exercise.judged.args
+    for answer, reference in zip(answers, exercise.references, strict=False) if isinstance(error, TypeError) else ():
+        name = reference.tree.name.strip("_") if exercise.references[1:] else exercise.__name__
+        if said := takes(answer, name, reference.arguments):
+            return said
+    codes = set().union(*map(codes_of, answers))
+    lines = lines_of(error, codes)
     said = f"It happened in this line of yours: {lines[-1]}" if lines and lines[-1] else ""
-    return None if codes and fault.__cause__ and not lines else said
+    return None if codes and error and not lines else said
 
 
-def _relation(wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
-    """A factor, a distance or a rounding that turns every expected number into the one that came back."""
-    pairs = [[(one.expected.value, one.got.value) for one in group] for group in (wrong, right)]
-    found = relations.related(*pairs, partly=False)
-    return found.text if found else ""
-
-
-def _amount(exercise, wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
-    """A sentence where every result is off by one and the same product of different parts and arguments."""
-    pairs = [(one.expected.value, one.got.value) for one in wrong]
+def _numbers(exercise, wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
+    """A sentence where every result is off by a product of parts and arguments, a factor, a distance."""
+    pairs, others = ([(one.expected.value, one.got.value) for one in group] for group in (wrong, right))
     rows = ({**dict(zip(exercise.names, one.args, strict=False)), **_parts(exercise, one.args)} for one in wrong)
-    said = amounts.by_product(pairs, rows, lambda name: spoken(ast.Name(name), exercise.references[0]))
-    return f"{'Where your result is wrong, it' if right else 'Your result'} is {said}." if said else ""
+    if said := amounts.by_product(pairs, rows, lambda name: spoken(ast.Name(name), exercise.references[0])):
+        return f"{'Where your result is wrong, it' if right else 'Your result'} is {said}."
+    found = relations.related(pairs, others, partly=False)
+    return found.text if found else ""

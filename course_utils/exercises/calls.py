@@ -6,7 +6,9 @@ import contextlib
 import copy
 import functools
 import inspect
+import linecache
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 
 import torch
@@ -55,15 +57,40 @@ def run(answer: Callable, args: Sequence[object], names: Sequence[str] = ()) -> 
             else "It reached no return statement, or one that returns None."
         )
         raise Mistake("Your function returned None.", hint, facts)
-    if not all(same(a, b) and _types(a) == _types(b) for a, b in zip(args, given, strict=True)):
-        raise Mistake("Your function changed its input.", "Work on a copy: the caller still needs the original.", facts)
+    for at, (before, after) in enumerate(zip(args, given, strict=True)):
+        if what := _changed(before, after):
+            told = f"{names[at] if at < len(names) else f'argument {at + 1}'}{what}"
+            hint = "Work on a copy: the caller still needs the original."
+            raise Mistake("Your function changed its input.", hint, (*facts, ("changed", told)))
     return got
 
 
-def _types(value: object) -> list[tuple[str, type]]:
-    """What each module of a model is; [] for anything else."""
-    modules = value.named_modules() if issubclass(type(value), torch.nn.Module) else ()
-    return [(name, type(module)) for name, module in modules]
+def _changed(before: object, after: object) -> str:
+    """What of an argument a call has changed: behind a colon, the first such thing of a model; "" for nothing."""
+    what = "" if same(before, after) else ": what it holds"
+    if not issubclass(type(before), torch.nn.Module):
+        return what
+    try:
+        old, new = _state(before), _state(after)
+        return next((f": {key}" for key in {**old, **new} if not _alike(old.get(key), new.get(key))), what)
+    except Exception:  # modules of the answer's own may raise when they are looked at
+        return ": its modules"
+
+
+def _alike(one: object, other: object) -> bool:
+    return same(one, other) if isinstance(one, torch.Tensor) else type(one) is type(other) and one == other
+
+
+def _state(model: torch.nn.Module) -> dict[str, object]:
+    """All that a call may change in a model, by what it is called."""
+    of = {name: f" of `{name}`" if name else "" for name, _ in model.named_modules()}
+    found = {f"the type{of[name]}": type(module) for name, module in model.named_modules()}
+    found |= {f"`{name}`": value for name, value in (*model.named_parameters(), *model.named_buffers())}
+    found |= {f"requires_grad of `{name}`": value.requires_grad for name, value in model.named_parameters()}
+    for name, module in model.named_modules():
+        hooks = [len(value) for key, value in vars(module).items() if key.endswith("_hooks")]
+        found |= {f"the hooks{of[name]}": hooks, f"the training mode{of[name]}": module.training}
+    return found
 
 
 def two_numbers(value: object, wanted: str) -> tuple[float, float]:
@@ -125,6 +152,24 @@ def _mismatch(answer: Callable, given: Sequence[object], names: Sequence[str], e
     return ""
 
 
+def takes(answer: Callable, name: str, wanted: Sequence[str]) -> str:
+    """What a function should take, and what it takes, where it cannot be called so; else ""."""
+    with contextlib.suppress(ValueError):  # some callables do not tell
+        own = inspect.signature(answer)
+        try:
+            own.bind(*wanted)
+        except TypeError:
+            listed = " and ".join(filter(None, (", ".join(wanted[:-1]), *wanted[-1:]))) or "nothing"
+            return f"`{name}` takes {listed}; yours takes {len(own.parameters)}: {own}."
+    return ""
+
+
+def lines_of(error: BaseException | None, codes: set) -> list[str]:
+    """The lines of these codes through which an exception came, the innermost last."""
+    steps = traceback.walk_tb(error.__traceback__ if error else None)
+    return [linecache.getline(frame.f_code.co_filename, row).strip() for frame, row in steps if frame.f_code in codes]
+
+
 def _where_to_see(given: Sequence[object], error: BaseException) -> str:
     """How a learner finds the line that raised: a call on the same input, where the learner can make that input."""
     if getattr(error, "says_all", False):  # by the instrument, which says what it takes
@@ -166,18 +211,53 @@ def code_of(function: object) -> object:
     return None
 
 
+def codes_of(function: object) -> set:
+    """The code of a function, and that of the functions, lambdas and classes in it."""
+    found, new = set(), [code_of(function)]
+    while new := [code for code in new if inspect.iscode(code) and code not in found]:
+        found |= set(new)
+        new = [inner for code in new for inner in code.co_consts]
+    return found
+
+
 def heard(play: functools.partial, args: tuple) -> dict[str, object]:
-    """What the functions of a scene had in their variables when they returned, the first time.
+    """What the functions of a scene had in their variables when they returned, the first time; no argument as it came.
 
     Python has room for one profiler: where somebody else's is at work, nothing is heard.
     """
-    codes, held = {code_of(one) for one in play.args} - {None}, {}
+    codes, held, begun = {code_of(one) for one in play.args} - {None}, {}, {}
 
     def note(frame, event: str, _: object) -> None:
-        if event == "return" and frame.f_code in codes:
-            code, own = frame.f_code, dict(frame.f_locals)
+        if frame.f_code in codes and event == "call":
+            begun[frame] = dict(frame.f_locals)
+        elif frame.f_code in codes and event == "return":
+            code, own, came = frame.f_code, dict(frame.f_locals), begun.pop(frame, {})
             given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-            held.update({name: _copied(own[name]) for name in own if name not in (*given, *held)})
+            asis = {name for name in given if name in own and own[name] is came.get(name, own[name])}
+            held.update({name: _copied(own[name]) for name in own if name not in (*asis, *held)})
+
+    if codes:
+        _listened(play, args, note)
+    return held
+
+
+def called(play: functools.partial, args: tuple) -> set[int]:
+    """Which of the arguments are functions that a scene calls, by their places."""
+    codes = {at: code_of(value) for at, value in enumerate(args) if not isinstance(value, torch.nn.Module)}
+    found = set()
+
+    def note(frame, event: str, _: object) -> None:
+        for at in (at for at, code in codes.items() if event == "call" and frame.f_code is code):
+            first = frame.f_locals.get(next(iter(frame.f_code.co_varnames), ""))  # an object's `self`
+            found.update({at} if hasattr(args[at], "__code__") or first == args[at] else ())
+
+    if any(codes.values()):
+        _listened(play, args, note)
+    return found
+
+
+def _listened(play: Callable, args: tuple, note: Callable) -> None:
+    """Play a scene once, with this profiler if there is none."""
 
     def watched(*own: object) -> object:
         sys.setprofile(note)
@@ -186,10 +266,9 @@ def heard(play: functools.partial, args: tuple) -> dict[str, object]:
         finally:
             sys.setprofile(None)
 
-    if codes and not sys.getprofile():
+    if not sys.getprofile():
         with contextlib.suppress(Mistake, NotImplementedError):
             run(watched, args)
-    return held
 
 
 def _copied(value: object) -> object:

@@ -6,15 +6,40 @@ from collections.abc import Callable, Mapping, Set
 
 import torch
 
+from course_utils.exercises.models import MOST_OF_ONE, Said
 from course_utils.exercises.pattern import capital
 from course_utils.exercises.values import ARRAYS, SEQUENCES, as_plain, is_number, same, show
 
+NOTHING = Said("nothing of that name")
 PLACES = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
 def place(number: int) -> str:
     """The place of an item, counted from 0, in words: "first item", "item 8"."""
     return f"{PLACES[number]} item" if number < len(PLACES) else f"item {number + 1}"
+
+
+def first_difference(expected: object, got: object, agree: Callable, entry: Mapping | None = None) -> tuple:
+    """(part, what is expected of it, what it is) of the first that differs in two dicts or tuples; "" for others.
+
+    Keys are somebody's own names; with `entry` they are words, and it says how their entries are called.
+    """
+    part, within = "", "`{}`" if entry is None else "{}"
+    if type(expected) is tuple and type(got) in (tuple, list) and len(got) == len(expected):
+        expected, got = ({place(n): item for n, item in enumerate(value)} for value in (expected, got))
+        within = "the {} of the result"
+    while isinstance(expected, Mapping) and issubclass(type(got), Mapping):
+        for key in dict.fromkeys((*expected, *got)):
+            one, other = (value.get(key, NOTHING) for value in (expected, got))
+            if one is NOTHING or other is NOTHING or not agree(one, other):
+                break
+        else:
+            break
+        if other is NOTHING and got:
+            other = Said(f"{NOTHING}; there is {', '.join(f'`{name}`' for name in got)}"[:MOST_OF_ONE])
+        part, expected, got = within.format(key), one, other
+        within = (entry or {}).get(part) or f"{part}, `{{}}`"
+    return part, expected, got
 
 
 def unlike(expected: object, got: object, subject: str = "your result") -> tuple[str, str]:

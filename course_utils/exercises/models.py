@@ -14,7 +14,8 @@ from torch import nn
 from course_utils.exercises import values
 
 SIZES = ("in_features", "out_features", "in_channels", "out_channels", "num_embeddings", "embedding_dim")
-MOST_TOLD = 4  # weights of a model that are told one by one
+MOST_OF_ONE = 80  # letters of a variable
+MOST_TOLD = 4  # weights of a model that are told one by one; variables
 
 
 def models(*parts: Callable[[], nn.Module], first: Callable | None = None) -> st.SearchStrategy[nn.Sequential]:
@@ -71,6 +72,23 @@ def show(value: object, most: int = values.MOST_LETTERS) -> str:
         if isinstance(value, set) and value:
             return f"{{{', '.join(sorted(map(repr, value)))}}}"[:most]
     return values.show(value, most)
+
+
+def variables(held: dict[str, object], last: Sequence[str] = ()) -> str:
+    """A few variables, "names = {'0'}, n = 3": what is plain to read, or else models and the like; `last` come last."""
+    own = sorted((name for name in held if not name.startswith("_")), key=lambda name: name in last)
+    others = [name for name in own if issubclass(type(held[name]), (nn.Module, *values.ARRAYS))]
+    told = [name for name in own if _plain(held[name])] or others
+    return ", ".join(f"{name} = {show(held[name], MOST_OF_ONE)}" for name in told[:MOST_TOLD])
+
+
+def _plain(value: object) -> bool:
+    kind = type(value)
+    if kind in (list, tuple, set, dict):
+        return all(map(_plain, value.values() if kind is dict else value))
+    if issubclass(kind, values.ARRAYS):
+        return value.size <= values.MOST_ELEMENTS if kind is values.ARRAYS[1] else value.numel() <= values.MOST_ELEMENTS
+    return kind in (bool, str) or values.is_number(value)
 
 
 def _model(module: nn.Module) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import dataclasses
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import torch
 
 from course_utils.exercises.calls import described, run
 from course_utils.exercises.mistake import Mistake
@@ -38,6 +42,11 @@ class Tried:
 def _kind(fault: Mistake) -> str:
     """Why there is no value: the exception's type, or what is wrong with the value that there was."""
     return type(fault.__cause__).__name__ if fault.__cause__ else fault.message
+
+
+def _twice(function: Callable) -> Callable:
+    """A function that is called twice with the same objects, and gives what comes of the second call."""
+    return lambda *own: (function(*own), function(*own))[1]
 
 
 @dataclass
@@ -85,6 +94,45 @@ class Trial:
         expected, got = self.of(self.right, args), self.of_answer(args)
         return Tried(args, not got.fault and self.equal(expected, got), got, expected)
 
+    def second(self, one: Tried) -> Outcome | None:
+        """What the answer gives when it is called again on an input, twice on one model; None where that is the same.
+
+        Whatever the right function does not give again either may differ.
+        """
+        on_one = any(isinstance(value, torch.nn.Module) for value in one.args)
+        again = dataclasses.replace(self, answer=_twice(self.answer)) if on_one else self
+        second = again.of_answer(one.args)
+        if self.equal(one.got, second):
+            return None
+        right = self.of(_twice(self.right) if on_one else lambda *own: self.right(*own), one.args)
+        return second if self.equal(one.expected, right) else None
+
+    def turned(self, one: Tried) -> bool:
+        """Whether what the answer gave is a pair that would be right in the other order."""
+        pair = one.got.shown
+        with contextlib.suppress(Exception):  # what came back may raise when it is looked at
+            both = type(one.expected.shown) is tuple and type(pair) in (tuple, list) and len(pair) == 2
+            return both and self.agree(one.expected.value, self.view(pair[::-1], *one.args))
+        return False
+
     def name(self, at: int) -> str:
         """What the argument at this place is called."""
         return self.names[at] if at < len(self.names) else f"argument {at + 1}"
+
+
+@dataclass
+class KeptTrial(Trial):
+    """A trial whose references play in an empty folder; what is expected of an input that is kept is made once."""
+
+    given: dict[int, list] = field(default_factory=dict)
+    folder: str = "."
+
+    def of(self, function: Callable, args: tuple) -> Outcome:
+        kept = self.given.get(id(args)) if function is self.right else None
+        if kept and kept[1]:
+            return kept[1]
+        with contextlib.chdir(self.folder):
+            outcome = super().of(function, args)
+        if kept:
+            kept[1] = outcome
+        return outcome

@@ -197,9 +197,7 @@ def halved(x, low):
 
 def test_variables_of_ones_own_are_told_by_what_they_hold_and_a_namesake_with_an_if(check):
     hint = check(halved).hint
-    assert hint.startswith(
-        "Your `width` is right (the span). Look at what you make of it. If your `scale` is meant to be"
-    )
+    assert hint.startswith("Your `width` is right: the span. If your `scale` is meant to be")
 
 
 def test_parts_are_told_when_another_answer_was_refused_before_and_not_when_the_same_is_tried_again(check):
@@ -216,6 +214,63 @@ def test_the_line_is_told_in_which_an_answer_raised(check):
         return x / (low - low)
 
     assert check(divides).hint == "It happened in this line of yours: return x / (low - low)"
+
+
+def test_the_line_is_the_innermost_of_the_learners_own_code(check):
+    def divides(x, low):
+        def hook(number):
+            return number / 0
+
+        return list(map(lambda number: hook(number), [x]))
+
+    assert check(divides).hint == "It happened in this line of yours: return number / 0"
+
+
+def test_variables_are_told_at_once_without_arguments_and_models_only_alone(check):
+    def answer(x, low):
+        names, few, model = {"b", "a"}, torch.ones(2), nn.Linear(1, 1)
+        low = -low
+        return model.in_features * len(names) * len(few) / 7
+
+    told = dict(check(answer).facts)["your variables"]
+    assert told.startswith("low = ") and told.endswith("names = {'a', 'b'}, few = tensor([1.0, 1.0])")
+
+    def only_a_model(x, low):
+        model = nn.Linear(1, 1, bias=False)
+        return model.in_features * 0.5
+
+    assert dict(check(only_a_model).facts)["your variables"].startswith("model = Linear(1, 1)")
+
+
+def test_how_many_arguments_it_takes_is_told(check):
+    assert check(lambda x: 1.0).hint == "`scaled` takes x and low; yours takes 1: (x)."
+
+
+@pytest.mark.parametrize("right_at_first", [True, False])
+def test_a_result_that_changes_from_call_to_call_is_told_before_all_else(check, right_at_first):
+    kept = []
+
+    def right(x, low):
+        return ((x - low) / 4) ** 2 + 1
+
+    def answer(x, low):
+        kept.append(x)
+        return right(x, low) + max(0, len(kept) - len(check.given) * right_at_first)
+
+    assert check(right).status == core.PASSED
+
+    verdict = check(answer)
+    assert verdict.message.startswith("Your function returns something else at its second call on the same input")
+    facts = dict(verdict.facts)
+    assert float(facts["first"]) < float(facts["later"])
+
+
+def test_a_part_that_is_named_as_its_variable_is_not_explained_by_its_name(check):
+    def answer(x, low):
+        span = x - low
+        return span / 3 + x**3
+
+    assert check(answer).hint == "Your `span` is right."
 
 
 def test_a_profiler_of_the_learners_goes_on(check):
@@ -293,7 +348,7 @@ EFFECTS = {  # name -> reference, look, wrong answer, what is told
         lambda model: quantize_dynamic(model, {nn.Linear}),
         effects.kinds,
         lambda model: copy.deepcopy(model),
-        ("the layer `0`", "float32 Linear", "qint8 Linear"),
+        ("asked: `0`.", "float32 Linear", "qint8 Linear"),
     ),
     "runs": (
         lambda model: quantize_dynamic(model, {nn.Linear}),
@@ -311,7 +366,7 @@ EFFECTS = {  # name -> reference, look, wrong answer, what is told
         lambda model: _half(model, lambda layer: prune.l1_unstructured(layer, "weight", 0.5)),
         effects.masks,
         lambda model: _half(model, lambda layer: prune.l1_unstructured(layer, "bias", 0.5)),
-        ("the mask of `0.weight`", "nothing of that name", "tensor"),
+        ("the mask of `0.weight`", "nothing of that name; there is `0.bias`", "tensor"),
     ),
     "outputs": (
         lambda model: nn.Sequential(*model, nn.Identity()),
@@ -363,11 +418,91 @@ def test_an_original_that_gets_another_type_of_layer_is_changed():
     assert bare(in_place).message == "Your function changed its input."
 
 
-def test_rounds_of_masks_are_nested_and_an_original_is_told_whole():
-    ones, some, others = ({"fc": torch.tensor(mask)} for mask in ([1.0, 1, 1], [1.0, 0, 1], [0.0, 1, 1]))
-    assert effects.nested([ones, some]) == {"in round 2": 0}
-    assert effects.nested([ones, some, others]) == {"in round 2": 0, "in round 3": 1}
+def test_an_original_is_told_whole():
     model = nn.Sequential(nn.Linear(1, 1), nn.ReLU())
     before = effects.untouched(model)
     model[1] = nn.Tanh()
     assert {key for key, value in effects.untouched(model).items() if value is not before[key]} >= {"type of 1"}
+
+
+# ---- calls, order, and what a model is besides its numbers ---------------------------------------------
+
+
+def _played(right, inputs, **looks):
+    """An exercise whose reference is this function."""
+    made = exercise("Played")(right)
+    made.tries(inputs, examples=12)
+    made.looks(looks)
+    return made
+
+
+def _shrunk(model, pays):
+    chosen = {name for name, layer in model.named_modules() if pays(layer)}
+    return quantize_dynamic(model, chosen, dtype=torch.qint8)
+
+
+ANY = st.sampled_from([effects.rule("lambda layer: type(layer) is nn.Linear")])
+
+
+def test_a_call_that_the_learner_makes_is_not_missed_and_one_that_is_missing_is():
+    def other_names(model, pays):
+        names = {"no " + name for name, layer in model.named_modules() if pays(layer)}
+        return quantize_dynamic(model, names, dtype=torch.qint8)
+
+    def none(model, pays):
+        [pays(layer) for layer in model.modules()]
+        return copy.deepcopy(model)
+
+    check = _played(_shrunk, st.tuples(LAYERS, ANY), kinds=effects.kinds)
+    hint = check(other_names).hint
+    assert hint.startswith("Your call of `quantize_dynamic` changes nothing here: return quantize_dynamic(")
+    assert "left out" in check(none).hint
+
+
+def test_a_function_that_is_never_called_is_told():
+    check = _played(_shrunk, st.tuples(LAYERS, ANY), kinds=effects.kinds)
+    assert check(lambda model, pays: copy.deepcopy(model)).hint == "`pays` was never called."
+
+
+@pytest.mark.parametrize("looks", [{}, {"sum": lambda both, *_: both[0], "rest": lambda both, *_: both[1]["product"]}])
+def test_a_pair_in_the_other_order_is_told(looks):
+    def pair(x, low):
+        return x + low, {"product": x * low}
+
+    def turned(x, low):
+        return {"product": x * low}, x + low
+
+    verdict = _played(pair, st.tuples(numbers(1, 3), numbers(4, 9)), **looks)(turned)
+    assert verdict.hint == "Both are right, in the other order."
+    assert dict(verdict.facts)["returned"].startswith("({'product'")
+
+
+def _size(model):
+    return sum(value.numel() for value in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("how", "what"),
+    [
+        (lambda model: model[0].eval(), "model: the training mode of `0`"),
+        (lambda model: model[0].requires_grad_(False), "model: requires_grad of `0.weight`"),
+        (lambda model: model.register_forward_hook(print), "model: the hooks"),
+        (lambda model: model[0].register_buffer("more", torch.ones(1), persistent=False), "model: `0.more`"),
+        (lambda model: model[0].weight.data.zero_(), "model: `0.weight`"),
+    ],
+)
+def test_what_a_call_changes_in_a_model_is_seen(how, what):
+    verdict = _played(_size, st.tuples(effects.models(lambda: nn.Linear(2, 2))))(
+        lambda model: (how(model), _size(model))[1]
+    )
+    assert verdict.message == "Your function changed its input." and dict(verdict.facts)["changed"] == what
+
+
+def test_what_is_left_behind_on_a_model_is_seen_at_a_second_call():
+    def answer(model):
+        model[0].counted = getattr(model[0], "counted", 0) + 1
+        return model[0].counted * _size(model)
+
+    check = _played(_size, st.tuples(effects.models(lambda: nn.Linear(2, 2))))
+    assert check(lambda model: _size(model)).status == core.PASSED
+    assert "at its second call on the same input" in check(answer).message
