@@ -38,12 +38,15 @@ def by_hand_in_a_copy(model, pays):
 ODD = {"shrink": [all_in_one_call, one_layer_after_the_other, by_hand_in_a_copy]}
 WRONG = {
     "shrink": {
-        "only the outermost layers": ("model.named_modules()", "model.named_children()"),
         "every linear layer": ("model, chosen,", "model, {nn.Linear},"),
-        "no embeddings": ("quantize_dynamic(small, {nn.Embedding}, dtype=torch.quint8)", "small"),
         "changes the model": ("chosen, dtype=torch.qint8", "chosen, dtype=torch.qint8, inplace=True"),
-        "those that do not pay": ("if pays(layer)", "if not pays(layer)"),
-        "embeddings in the type of the weights": ("dtype=torch.quint8", "dtype=torch.qint8"),
+        "the parent of each layer": ("{name for name,", '{name.rpartition(".")[0] or name for name,'),
+        "whatever has a weight": (
+            "isinstance(layer, nn.Linear)",
+            'hasattr(layer, "weight") and not isinstance(layer, nn.Embedding)',
+        ),
+        "LSTMs as well": ("model, chosen,", "model, chosen | {nn.LSTM},"),
+        "all that quint8 finds": ("small, {nn.Embedding}, dtype", "small, dtype"),
     }
 }
 EQUIVALENT = {}

@@ -24,12 +24,19 @@ def _block():
 
 
 def _inputs(model):
-    return torch.tensor([0, 2]) if isinstance(model[0], nn.Embedding) else torch.tensor([[1.0, -2.0]])
+    reads_ids = any(isinstance(layer, nn.Embedding) for layer in model.modules())
+    return torch.tensor([0, 2]) if reads_ids else torch.tensor([[1.0, -2.0]])
 
 
+ALL, SOME, NONE = (effects.rule(f"lambda layer: layer.weight.numel() >= {least}") for least in (1, 7, 100))
 shrink.tries(
-    model=effects.models(lambda: nn.Linear(2, 2), nn.ReLU, _block, first=lambda: nn.Embedding(3, 2)),
-    pays=st.sampled_from([effects.rule(f"lambda layer: layer.weight.numel() >= {least}") for least in (1, 6, 100)]),
+    model=effects.models(lambda: nn.Linear(2, 2), lambda: nn.LayerNorm(2), _block, first=lambda: nn.Embedding(3, 2)),
+    pays=st.sampled_from([ALL, SOME, NONE, effects.rule("lambda layer: layer.out_features >= 3")]),
+    also=[
+        (nn.Sequential(nn.Sequential(nn.Sequential(nn.Linear(2, 2)))), ALL),
+        (nn.ModuleList([nn.Embedding(3, 2), nn.Embedding(3, 2)]), ALL),
+        (nn.ModuleList([nn.EmbeddingBag(3, 2), nn.LSTM(1, 1)]), NONE),
+    ],
 )
 shrink.looks({"the layers": effects.kinds, "the weights": effects.weights, "the outputs": effects.outputs(_inputs)})
 shrink.ideas(
@@ -37,7 +44,9 @@ shrink.ideas(
         "linear = {n: m for n, m in model.named_children() if isinstance(m, nn.Linear)}": "A layer inside a block is a "
         "layer, too: `named_children` gives only the outermost ones.",
         "chosen = {nn.Linear}": "The type names every linear layer. To choose some, put their names into the set.",
-        "return small": "An embedding is no linear layer. It takes a call of its own, with another type of integers.",
-        "chosen = {n for n, m in linear.items() if not pays(m)}": "You quantize the layers that do not pay.",
+        "return model": "`quantize_dynamic` returns a copy; keep it.",
+        "return small": "An embedding takes `quint8`, in a call of its own; keep the copy that this call returns.",
+        "return quantize_dynamic(small, {n for n, m in small.named_modules() if isinstance(m, nn.Embedding) and "
+        "pays(m)}, dtype=torch.quint8)": "An embedding gets 8 bits whatever `pays` says.",
     }
 )

@@ -43,7 +43,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # <!-- page -->
 #
-# In [[integers]] you rounded the weights of a network to 8 bits, and the file became nearly four times smaller. The network did not become faster: it turned the integers back into floats before it computed. PyTorch has one line that also *computes* with the integers. You name the type of layer to replace.
+# In [[integers]] you rounded the weights of a network to 8 bits, and the file became nearly four times smaller. The network did not become faster: it turned the integers back into floats before it computed. PyTorch has one line that also *computes* with the integers. You name the type of layer to replace, and it returns a copy.
 #
 # We try it on a Transformer with the shape of BERT-base ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)): 12 layers, 768 wide, and it reads 128 tokens, which are words or their parts. Its weights are random, which changes neither the bytes nor the time.
 
@@ -263,7 +263,7 @@ for (rows, name), gain in gains.items():
     print(f"{rows:3} rows, {name}: {gain:.1f} times as fast")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For one picture no layer pays. With 256 at once the largest one comes off best here. To choose layers, put their *names* into the set:
+# For one picture no layer pays. With 256 at once the largest one comes off best here. To choose layers, put their *names* into the set. A parent's name takes all its layers, and a name that matches nothing is skipped without a word:
 
 # %% slideshow={"slide_type": "fragment"} tags=["legacy"]
 only_fc1 = quantize_dynamic(lenet, {"fc1"}, dtype=torch.qint8)
@@ -373,7 +373,7 @@ print(f"fp32, one picture × 255: {(answers(lenet, 255) == before).float().mean(
 #
 # Write `shrink`. It returns a copy of `model`. Each `nn.Linear` inside it becomes dynamic int8 if `pays(layer)` is true, and each `nn.Embedding` gets 8 bits. All else stays float, and `model` itself does not change.
 #
-# Then let your measurement choose: `shrink(lenet, lambda layer: race_layer(layer, 256).ratio("int8") > 1)`.
+# Then let your measurement choose, `small = shrink(lenet, lambda layer: race_layer(layer, 256).ratio("int8") > 1)`, and print the `megabytes` of both.
 #
 # <!-- page -->
 #
