@@ -149,7 +149,7 @@ print(output.dtype, loss.dtype, net[0].weight.grad.dtype)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 3. The training loop
 #
-# A gradient comes out of a product in 16 bits. So `scale` multiplies the loss by a large number, the **loss scale**: $2 \cdot 10^{-8} \cdot 65{,}536 = 0.0013$. `step` divides the gradients again, in fp32.
+# A gradient comes out of a product in 16 bits. So `scale` multiplies the loss by a large number, the **loss scale**: $2 \cdot 10^{-8} \cdot 65{,}536 = 0.0013$. `step` divides the fp32 gradients back.
 #
 # <!-- page -->
 #
@@ -200,7 +200,7 @@ for on, share in right.items():
     print(f"enabled={on}: {share:.1%} right")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Mixed precision learns as well as fp32. With **bfloat16** autocast alone is enough, since its range is that of fp32.
+# Here mixed precision learns as well as fp32. With **bfloat16** autocast alone is enough, since its range is that of fp32.
 #
 # <!-- page -->
 #
@@ -220,7 +220,7 @@ for on, share in right.items():
 #
 # <!-- page -->
 #
-# How large should the scale be? Large, because of the small gradients. But a gradient of 0.3, at a scale of 262,144, becomes 78,643. That is more than 65,504, so in fp16 it becomes infinite: it *overflows*. Nobody knows the largest gradient of the next batch. So the scaler searches by the three rules above. *Many* are 2,000 unless you set `growth_interval`. The step is skipped because an infinite one would destroy the weights.
+# How large should the scale be? Large, because of the small gradients. But a gradient of 0.3, at a scale of 262,144, becomes 78,643. That is more than 65,504, so in fp16 it becomes infinite: it *overflows*. Nobody knows the largest gradient of the next batch. So the scaler searches by the three rules above. *Many* are 2,000 unless you set `growth_interval`. The step is skipped because it would destroy the weights.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Six steps by hand.** One weight begins at 1, and each step subtracts 0.1. The scale doubles after *two* good steps, and the third gradient is infinite.
@@ -326,7 +326,7 @@ print(f"{weight.grad[0]:.5f}, {weight.grad[1]:.5f}")
 #
 # </details>
 #
-# Is the gradient divided once more in `scaler.step`? No, the scaler remembers. Plot gradients after `unscale_`, too.
+# Is the gradient divided once more in `scaler.step`? No, the scaler remembers.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. When does it save time, when memory?
@@ -354,7 +354,7 @@ show.side_by_side(times, device)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### And memory?
 #
-# For the backward pass a layer of width $n$ keeps an *activation* of $B \cdot n$ numbers, where $B$ is the batch. That pass then puts a gradient of $n \cdot n$ numbers in its place. Whichever is larger sets the peak. Autocast halves the activations, and leaves the gradients in fp32.
+# For the backward pass a layer of width $n$ keeps an *activation* of $B \cdot n$ numbers, where $B$ is the batch. That pass replaces it by a gradient of $n \cdot n$ numbers. Whichever is larger sets the peak. Autocast halves the activations, adds a 16-bit copy of the weights, and leaves the gradients in fp32.
 #
 # **Predict.** From which batch on do twelve such layers need less memory than in fp32: **A** from $B = 2$, **B** from about $n/4$, **C** from about $n$?
 
@@ -376,7 +376,7 @@ for batch, times_fp32 in peaks.items():
 # **From about $n$ (C), because up to there the gradients set the peak, and autocast does not halve them.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The network also holds an input copy and an fp32 loss. So it wants many layers, and a batch clearly larger than the width. The weights and the optimizer's numbers do not shrink at all.
+# The network also holds an input copy and an fp32 loss. So saving takes many layers, and a batch clearly larger than the width. The weights and the optimizer's numbers do not shrink at all.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · A step with clipping
@@ -386,7 +386,7 @@ for batch, times_fp32 in peaks.items():
 #
 # <!-- page -->
 #
-# The check uses SGD and a scale of 1,024. In `inputs`, each number is a batch.
+# The check uses SGD and a scale of 1,024. Where it shows you `inputs`, each number is a batch.
 #
 # <details><summary>Hint</summary>
 #
