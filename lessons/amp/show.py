@@ -38,7 +38,8 @@ def staircase(train, device, dtype):
     below.plot(*zip(*finite, strict=True), "o", markersize=5, color=plots.COLOURS["green"])
     below.axhline(LARGEST_FP16, color="black", linestyle=":")
     below.plot(skipped, [2 * LARGEST_FP16] * len(skipped), "x", color=plots.COLOURS["orange"], markersize=12, mew=3.5)
-    below.text(1, 0.8 * LARGEST_FP16, "65,504, the end of fp16", va="top", fontsize=16)
+    right_of_the_axes = below.get_yaxis_transform()
+    below.text(1.01, LARGEST_FP16, "65,504,\nend of fp16", transform=right_of_the_axes, va="center", fontsize=16)
     if skipped:
         below.text(skipped[0] - 2, 2 * LARGEST_FP16, "skipped", ha="right", va="center", fontsize=16)
     below.set(yscale="log", xlabel="step", ylabel="largest gradient\n· scale")
