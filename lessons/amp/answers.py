@@ -13,7 +13,7 @@ def empties_the_gradients_first(model, batch, optimizer, scaler):
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1)
     scaler.step(optimizer)
     scaler.update()
-    return loss.detach()
+    return float(loss.detach())
 
 
 def clips_by_hand(model, batch, optimizer, scaler):

@@ -48,15 +48,17 @@ def train_step(step, model, inputs, scaler_on):
     model.register_forward_hook(lambda _, given, out: notes[TYPES].update({now: str(out.dtype)[6:]}))
     for number, x in enumerate(inputs, 1):
         now, shape = f"step {number}", (1, 1) if isinstance(model, nn.Linear) else (1, 1, 28, 28)
-        notes[LOSSES][now] = step(model, (torch.full(shape, float(x), device=DEVICE), y), optimizer, scaler)
+        loss = step(model, (torch.full(shape, float(x), device=DEVICE), y), optimizer, scaler)
+        notes[LOSSES][now] = "a tensor, and no float: loss.item()" if isinstance(loss, torch.Tensor) else loss
         notes[WEIGHTS][now] = nn.utils.parameters_to_vector(model.parameters()).detach().cpu()
         notes[SCALES][now] = scaler.get_scale()
     return notes
 
 
-def _two_weights():
-    model = nn.Linear(1, 2, bias=False)
-    nn.init.zeros_(model.weight)
+def _two_weights(bias=False):
+    model = nn.Linear(1, 2, bias)
+    for weight in model.parameters():
+        nn.init.zeros_(weight)
     return model
 
 
@@ -64,8 +66,14 @@ with torch.random.fork_rng():
     torch.manual_seed(0)
     LENET = models.LeNet()
 train_step.tries(
-    st.tuples(st.builds(_two_weights), st.lists(st.sampled_from([1, 4, 200]), min_size=1, max_size=4), st.booleans()),
-    also=[(LENET, [1, 1e6], True), *((_two_weights(), [1, 1, 4, 200, 1], on) for on in (True, False))],
+    st.tuples(
+        st.builds(_two_weights), st.lists(st.sampled_from([0.5, 1, 4, 200]), min_size=1, max_size=4), st.booleans()
+    ),
+    also=[
+        (_two_weights(bias=True), [4], True),
+        (LENET, [1, 1e6], True),
+        *((_two_weights(), [1, 1, 4, 200, 1], on) for on in (True, False)),
+    ],
     rtol=2e-3,
     atol=1e-6,
 )
