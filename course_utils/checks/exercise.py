@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hypothesis import strategies as st
 
-from course_utils.checks.effects import ENTRIES, Look, seen
-from course_utils.checks.explain import BRAKE, LEAST, Case, explained, parts_told, so_far, where_raised
+from course_utils.checks.effects import ENTRIES, NOT_LOOKED_AT, Look, seen
+from course_utils.checks.explain import BRAKE, LEAST, SAME, Case, explained, parts, parts_told, so_far, where_raised
 from course_utils.checks.reference import Reference
 from course_utils.exercises import isolation
 from course_utils.exercises.calls import code_of, heard
@@ -130,7 +130,7 @@ class Exercise:
 
     def tried(self, trial: Trial) -> Iterator[Tried]:
         """What came of each input, the edges first; always the same inputs."""
-        clock = Clock(BRAKE)
+        clock = Clock(2 * BRAKE)
         for number, (args, _) in enumerate(list(self.given.values())):
             if number >= len(self.also) + LEAST_EXAMPLES and clock.over():
                 break
@@ -145,7 +145,8 @@ class Exercise:
     def _compare(self, trial: Trial) -> None:
         tried = list(self.tried(trial))
         failed = [one for one in tried if not one.good]
-        self._call_again(trial, failed[:LEAST] or tried[:AGAIN])
+        for one in reversed(failed[:LEAST] or tried[:AGAIN]):
+            trial.gives_the_same_again(one)
         if not failed:
             return
         lost = 2 * sum(one.got.lost for one in failed) > len(failed)  # what most failures are; the others wait
@@ -179,24 +180,19 @@ class Exercise:
             worded = self.looked_at or self.scene is not _called
             part, expected, got = first_difference(expected, got, self.agree, entry if worded else None)
             message = f"This is not as asked: {part}." if part else "On this input the result is wrong."
+            types = [type(value.shown).__name__ for value in (one.got, one.expected)]
+            if type(got) is Said and got.startswith(NOT_LOOKED_AT) and types[0] != types[1]:
+                message = "Your result is of the type {}; expected is the type {}.".format(*types)
             facts |= {"yours" if part else "returned": show(got), "expected": show(expected)}
             if apart := "" if Said in (type(got), type(expected)) else difference(expected, got):
                 facts["that is"] = apart
-        held, right = heard(self.judged, one.args), finding.right or {}
-        if any(known != _written(self.judged.args) for known in self.refused):
-            facts |= parts_told(self, one, finding, held)
+        held, known = heard(self.judged, one.args), parts(self, one.args)
+        right = {part: own for part, own in finding.right.items() if same(known.get(part), held.get(own), rtol=SAME)}
+        if any(was != _written(self.judged.args) for was in self.refused):
+            facts |= parts_told(self, known, held, right)
         if told := variables(held, [*right.values()]):
             facts["your variables"] = told
-        return Mistake(message, text or so_far(self, one, right, held), tuple(facts.items()))
-
-    def _call_again(self, trial: Trial, tried: Sequence[Tried]) -> None:
-        """Call an answer again, in reverse: what it returns must not hang on the calls before."""
-        for one in reversed(tried):
-            if second := trial.second(one):
-                first, later = (of.fault.message if of.fault else show(of.shown) for of in (one.got, second))
-                facts = (("your call", call(one.args, self.names)), ("first", first), ("later", later))
-                what = "Your function returns something else at its second call on the same input:"
-                raise Mistake(f"{what} something outside of it is changed, or it draws at random.", "", facts)
+        return Mistake(message, text or so_far(self, known, held, right), tuple(facts.items()))
 
 
 def _called(answer: Callable, *args: object) -> object:

@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from course_utils.checks.edits import edits, spoken
 from course_utils.checks.reference import Reference
@@ -19,8 +19,8 @@ from course_utils.exercises.models import show
 from course_utils.exercises.trial import Trial, Tried
 
 MOST_VERSIONS = 200  # of the reference, with which an answer is compared
-BRAKE = 4.0  # seconds of processor time for a search; only what is slow meets it, all else ends by the count
-ENOUGH, LEAST = 8, 3  # wrong results on which parts are compared; that must have an amount in common
+BRAKE = 2.0  # seconds of processor time for a search; only what is slow meets it, all else ends by the count
+ENOUGH, LEAST = 8, 3  # inputs on which parts are compared; that must be wrong by the same, or have different parts
 SAME, MOST_LETTERS = 1e-5, 120  # how near a variable comes to a part; of one part
 
 
@@ -30,30 +30,30 @@ class Case:
 
     text: str = ""
     shows: Callable[[Tried], bool] = lambda one: True
-    right: dict[str, str] | None = None
+    right: dict[str, str] = field(default_factory=dict)
     whole: bool = False  # the result is told as a whole, and not the first thing that differs
 
 
 def explained(exercise, trial: Trial, tried: Sequence[Tried]) -> Case:
     """The best that can be said of a wrong answer: what is true of every input that was tried."""
     wrong, right = ([one for one in tried if one.good is good] for good in (False, True))
+    every = [*wrong, *right]
     if wrong[0].got.lost:
-        return Case(where_raised(exercise, wrong[0].got.fault) or "", right=_right_variables(exercise, wrong))
+        return Case(where_raised(exercise, wrong[0].got.fault) or "", right=_right_variables(exercise, every))
     if all(map(trial.turned, wrong)):
         return Case("Both are right, in the other order.", trial.turned, whole=True)
-    clock, silent = Clock(BRAKE), None
-    for text, function, at in itertools.islice(_versions(exercise), MOST_VERSIONS):
+    clock, silent, text = Clock(BRAKE), None, ""
+    for said, function, at in itertools.islice(_versions(exercise), MOST_VERSIONS):
         if at is not None and silent is None and (silent := _never_called(exercise, wrong)):
             return Case(silent)
-        if clock.over():
+        if clock.over() or (at is not None and len(wrong) < LEAST):  # on few inputs an edit is right by chance
             break
-        if all(trial.equal(trial.of(function, one.args), one.got) for one in (*wrong, *right)):
-            text = text if at is None else _of_theirs(exercise, trial, tried, at, text)
-            return Case(text, lambda one, own=function: trial.equal(trial.of(own, one.args), one.got))
-    found = Case(right=_right_variables(exercise, wrong))
+        if all(trial.equal(trial.of(function, one.args), one.got) for one in every):
+            said = said if at is None else _of_theirs(exercise, trial, tried, at, said)
+            return Case(said, lambda one, own=function: trial.equal(trial.of(own, one.args), one.got))
     with contextlib.suppress(Exception):  # what came back may raise when it is looked at
-        found.text = "" if exercise.looked_at else _numbers(exercise, wrong, right)
-    return found
+        text = "" if exercise.looked_at else _numbers(exercise, wrong, right)
+    return Case(text, right=_right_variables(exercise, every))
 
 
 def _versions(exercise) -> Iterator[tuple[str, Callable, int | None]]:
@@ -97,42 +97,42 @@ def _never_called(exercise, wrong: Sequence[Tried]) -> str:
 # ---- parts of the reference, and the learner's own variables -----------------------------------------
 
 
-def _parts(exercise, args: tuple) -> dict[str, object]:
+def parts(exercise, args: tuple) -> dict[str, object]:
     """What the references have in their labelled variables on this input, by the variables' names."""
     with contextlib.chdir(exercise.folder):
         held = heard(exercise.right(), args)
     return {name: held[name] for name in exercise.labels() if name in held}
 
 
-def parts_told(exercise, one: Tried, case: Case, held: dict[str, object]) -> dict[str, str]:
+def parts_told(exercise, known: dict[str, object], held: dict[str, object], right: dict[str, str]) -> dict[str, str]:
     """Facts on the way to the expected value: each labelled part, beside the learner's."""
     labels, facts = exercise.labels(), {}
-    for name, value in _parts(exercise, one.args).items():
-        own = (case.right or {}).get(name)
-        off = name in held and name not in (case.right or {}).values() and not values.same(value, held[name], rtol=SAME)
-        beside = f"  ✓ your `{own}`" if own else f"  your `{name}`: {show(held[name], MOST_LETTERS)}" if off else ""
+    for name, value in known.items():
+        off = name in held and name not in right.values() and not values.same(value, held[name], rtol=SAME)
+        beside = f"  your `{name}`: {show(held[name], MOST_LETTERS)}" if off else ""
         if len(told := show(value)) <= MOST_LETTERS:
-            facts[labels[name]] = told + beside
+            facts[labels[name]] = told + (f"  ✓ your `{right[name]}`" if name in right else beside)
     return facts
 
 
-def _right_variables(exercise, wrong: Sequence[Tried]) -> dict[str, str]:
-    """Part -> the learner's variable that holds it, on every wrong input; not where a part is always alike."""
-    rows, clock = [], Clock(BRAKE)
-    for one in wrong[:ENOUGH]:
-        rows += [] if rows and clock.over() else [(_parts(exercise, one.args), heard(exercise.judged, one.args))]
-    found = {}
-    for name in rows[0][0]:
-        for own in sorted(rows[0][1], key=lambda own: own != name):
-            varies = len({show(known.get(name)) for known, _ in rows}) > 1
-            if varies and all(own in held and values.same(known[name], held[own], rtol=SAME) for known, held in rows):
+def _right_variables(exercise, tried: Sequence[Tried]) -> dict[str, str]:
+    """Part -> the learner's variable that holds it on every input; each variable once, none where parts are alike."""
+    rows, clock, found = [], Clock(BRAKE), {}
+    for one in tried[:ENOUGH]:
+        rows += [] if rows and clock.over() else [(parts(exercise, one.args), heard(exercise.judged, one.args))]
+    firsts, names = rows[0]
+    for name in sorted(firsts, key=lambda name: name not in names):  # a namesake's part has it before others
+        several = len({show(known.get(name)) for known, _ in rows}) >= LEAST
+        for own in sorted(names, key=lambda own: own != name) if several else ():
+            right = all(own in held and values.same(known.get(name), held[own], rtol=SAME) for known, held in rows)
+            if right and own not in found.values():
                 found.setdefault(name, own)
-    return found
+    return {name: found[name] for name in firsts if name in found}
 
 
-def so_far(exercise, one: Tried, right: dict[str, str], held: dict[str, object]) -> str:
+def so_far(exercise, known: dict[str, object], held: dict[str, object], right: dict[str, str]) -> str:
     """The last part that is right, and the first variable that may be meant for a part and differs from it."""
-    labels, known, said = exercise.labels(), _parts(exercise, one.args), []
+    labels, said = exercise.labels(), []
     for name, own in list(right.items())[-1:]:
         same = labels[name].removeprefix("the ") == own.replace("_", " ")
         said = [f"Your `{own}` is right{'' if same else f': {labels[name]}'}."]
@@ -161,7 +161,7 @@ def where_raised(exercise, fault: Mistake) -> str | None:
 def _numbers(exercise, wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
     """A sentence where every result is off by a product of parts and arguments, a factor, a distance."""
     pairs, others = ([(one.expected.value, one.got.value) for one in group] for group in (wrong, right))
-    rows = ({**dict(zip(exercise.names, one.args, strict=False)), **_parts(exercise, one.args)} for one in wrong)
+    rows = ({**dict(zip(exercise.names, one.args, strict=False)), **parts(exercise, one.args)} for one in wrong)
     if said := amounts.by_product(pairs, rows, lambda name: spoken(ast.Name(name), exercise.references[0])):
         return f"{'Where your result is wrong, it' if right else 'Your result'} is {said}."
     found = relations.related(pairs, others, partly=False)

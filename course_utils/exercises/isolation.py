@@ -158,7 +158,7 @@ def run_apart(work: Callable[[], object]) -> BaseException | None:
 
 
 def _too_long(judge: _Judge, job: _Job, what: str, facts: tuple = ()) -> Mistake:
-    hint = "Look at its loops: does every turn bring the end nearer?"
+    hint = "Look at its loops: does every turn bring the end nearer, or are there too many turns?"
     if not _stop(judge, job):
         hint += " It could not be stopped and still runs: restart the kernel."
     return Mistake(f"Your function {what} and was stopped.", hint, facts)

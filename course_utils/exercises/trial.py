@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
+from course_utils.exercises import models
 from course_utils.exercises.calls import described, run
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.values import show
@@ -94,18 +96,23 @@ class Trial:
         expected, got = self.of(self.right, args), self.of_answer(args)
         return Tried(args, not got.fault and self.equal(expected, got), got, expected)
 
-    def second(self, one: Tried) -> Outcome | None:
-        """What the answer gives when it is called again on an input, twice on one model; None where that is the same.
+    def gives_the_same_again(self, one: Tried) -> None:
+        """Call the answer on an input again, twice on one model: what it gives must not hang on the calls before.
 
-        Whatever the right function does not give again either may differ.
+        Raises:
+            Mistake: it gives something else, and the right function does not.
         """
         on_one = any(isinstance(value, torch.nn.Module) for value in one.args)
-        again = dataclasses.replace(self, answer=_twice(self.answer)) if on_one else self
-        second = again.of_answer(one.args)
-        if self.equal(one.got, second):
-            return None
-        right = self.of(_twice(self.right) if on_one else lambda *own: self.right(*own), one.args)
-        return second if self.equal(one.expected, right) else None
+        often = _twice if on_one else functools.partial  # by which the right function is played anew
+        second = dataclasses.replace(self, answer=often(self.answer)).of_answer(one.args)
+        if self.equal(one.got, second) or not self.equal(one.expected, self.of(often(self.right), one.args)):
+            return
+        first, later = (models.show(got.shown) if got.fault is None else got.fault.message for got in (one.got, second))
+        raise Mistake(
+            "Your function returns something else at its second call on the same input: something outside of it is "
+            "changed, or it draws at random.",
+            facts=(("your call", models.call(one.args, self.names)), ("first", first), ("later", later)),
+        )
 
     def turned(self, one: Tried) -> bool:
         """Whether what the answer gave is a pair that would be right in the other order."""

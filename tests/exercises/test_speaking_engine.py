@@ -506,3 +506,33 @@ def test_what_is_left_behind_on_a_model_is_seen_at_a_second_call():
     check = _played(_size, st.tuples(effects.models(lambda: nn.Linear(2, 2))))
     assert check(lambda model: _size(model)).status == core.PASSED
     assert "at its second call on the same input" in check(answer).message
+
+
+def test_a_result_of_another_type_than_the_model_is_told():
+    def inner(model):
+        return copy.deepcopy(model)
+
+    check = _played(inner, st.tuples(effects.models(lambda: nn.Linear(2, 2))), numbers=lambda net, *_: net[0].weight)
+    assert (
+        check(lambda model: model[0]).message == "Your result is of the type Linear; expected is the type Sequential."
+    )
+
+
+def test_neither_a_tick_nor_an_edit_is_told_by_chance_on_few_inputs():
+    def energy(count, price):
+        sums = count * price  #: the sums
+        extra = count + price  #: the rest
+        return sums + extra
+
+    def answer(count, price):
+        same = count * price
+        return same + 1
+
+    few = exercise("Few")(energy)
+    few.tries(also=[(2, 2), (2, 2)])
+    verdict = few(answer)
+    assert "left out" not in verdict.hint and "right" not in verdict.hint
+    two = exercise("Two parts")(energy)
+    two.tries(also=[(2, 2), (3, 1.5), (5, 1.25)])  # both parts are alike
+    assert two(lambda count, price: 1.0).status == core.NOT_YET
+    assert str([two(answer), few(answer), two(answer)][-1]).count("✓ your `same`") == 1
