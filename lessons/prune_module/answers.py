@@ -64,6 +64,13 @@ WRONG = {
         "only the weight of the layer is counted": ("sum(p.numel() for p in net.parameters())", "layer.weight.numel()"),
         "the mask is removed": ("return net", 'prune.remove(layer, "weight")\n    return net'),
         "the model itself is cut": ("copy.deepcopy(model)", "model"),
+        "the model itself where nothing goes": ("return net", "return net if too_many else model"),
+        "all of one size go": (
+            'prune.l1_unstructured(layer, name="weight", amount=too_many)',
+            "sizes = layer.weight.detach().abs()\n"
+            "    border = sizes.flatten().sort().values[too_many - 1] if too_many else -1\n"
+            '    prune.custom_from_mask(layer, "weight", sizes > border)',
+        ),
         "the largest weights go": ("amount=too_many", "amount=too_many, importance_scores=1 / layer.weight"),
     }
 }
@@ -72,6 +79,7 @@ EQUIVALENT = {
         "fitting = int((budget - positions) // 4)": "int() rounds the quotient down as well, since it is not negative",
         "`4` dividing without rounding down": "int() rounds the quotient down as well, since it is not negative",
         "positions rounded to 2 digits": "moves eighths by 0.005: a budget of whole bytes holds as many numbers",
+        "all_fit doubled": "twice True is as true as True",
         "* without its sign": "counts and bytes are never negative",
     }
 }
