@@ -2,8 +2,10 @@
 
 import copy
 
+import numpy as np
 import torch
-from torch.nn.utils import prune
+from torch import nn
+from torch.nn.utils import parametrize, prune
 
 
 def copies_the_network(make, train, rounds):
@@ -44,6 +46,33 @@ def masks_by_hand(make, train, rounds):
     return found, first
 
 
+class _Masked(nn.Module):
+    def __init__(self, mask):
+        super().__init__()
+        self.register_buffer("mask", mask)
+
+    def forward(self, weight):
+        return weight * self.mask
+
+
+def parametrizes(make, train, rounds):
+    first, found = make(), []
+    masks = [np.ones(tuple(layer.weight.shape), dtype=np.float32) for layer in first.children()]
+    for _ in range(rounds + 1):
+        net = copy.deepcopy(first)
+        for layer, mask in zip(net.children(), masks, strict=True):
+            parametrize.register_parametrization(layer, "weight", _Masked(torch.from_numpy(mask)))
+        if len(found) == rounds:
+            return found, net
+        train(net)
+        sizes = [layer.weight.detach().abs().numpy() for layer in net.children()]
+        masks = [
+            np.float32(size > np.median(size[mask > 0])) if mask.sum() > 1 else mask
+            for size, mask in zip(sizes, masks, strict=True)
+        ]
+        found.append(masks)
+
+
 def fills_a_new_network(make, train, rounds):
     net, masks = make(), ()
     kept = [value.detach().numpy().copy() for _, value in sorted(net.named_parameters())]
@@ -57,7 +86,7 @@ def fills_a_new_network(make, train, rounds):
     return masks, net
 
 
-ODD = {"find_ticket": [copies_the_network, masks_by_hand, fills_a_new_network]}
+ODD = {"find_ticket": [copies_the_network, masks_by_hand, parametrizes, fills_a_new_network]}
 
 WRONG = {
     "find_ticket": {
@@ -69,6 +98,14 @@ WRONG = {
         ),
         "prunes by the first values": ("        train(net)\n        for layer", "        for layer"),
         "the amount counts from all weights": ("amount=0.5", "amount=1 - 0.5 ** (len(masks) + 1)"),
+        "the zeros are written, and no mask is on": (
+            "    return masks, net",
+            "    for layer in net.children():\n"
+            "        layer.weight.data = layer.weight_orig.data * layer.weight_mask\n"
+            "        prune.remove(layer, 'weight')\n"
+            "    return masks, net",
+        ),
+        "never more than three rounds": ("range(rounds)", "range(min(rounds, 3))"),
         "only the biases are rewound": ('_orig")])', '_orig")] if "bias" in name else value)'),
     }
 }

@@ -224,7 +224,7 @@ show.five_steps(untrained.fc2.weight_orig, trained.fc2.weight_orig, masks[1])
 #
 # <!-- page -->
 #
-# Two things help us. `l1_unstructured` on a layer that has a mask counts only the weights that are left. And a pruned layer calls its parameter `weight_orig`, so `rewind` takes the end of that name off.
+# Two things help us. `l1_unstructured` on a layer that has a mask counts only the weights that are left. It reads `weight`, which the last forward pass has computed, here in `evaluate`. And a pruned layer calls its parameter `weight_orig`, so `rewind` takes the end of that name off.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -378,7 +378,7 @@ all_right = show.three_networks(search, rewind, arms, train, test_set)
 # ## Exercise · Find a ticket
 # ★★ · 10 minutes
 #
-# Write `find_ticket(make, train, rounds)`. Each call `make()` draws a new network, whose children are all `nn.Linear`; `train(net)` trains one. In each round every layer loses *half* of the weights that it has left. Return `masks` and `ticket`: `masks[r]` lists round r's masks, one a layer; `ticket` is the first network, untrained, with the last masks.
+# Write `find_ticket(make, train, rounds)`. Each call `make()` draws a new network, whose children are all `nn.Linear`, some without a bias; `train(net)` takes the network alone and trains it; in the check it ends with a forward pass. In each round every layer loses *half* of the weights that it has left. Return `masks` and `ticket`: `masks[round][layer]`, both counted from 0, is a mask; `ticket` is the first network, untrained, with the last masks on.
 #
 # <details><summary>Hint</summary>
 #
