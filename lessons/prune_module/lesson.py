@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will prune one layer with PyTorch, know what it then holds, and work out what the cut saves in the file.
-#     seconds: 40
+#     seconds: 20
 #     needs: []
 #     goals:
 #       - cut a layer by magnitude with PyTorch, and measure what the cut costs;

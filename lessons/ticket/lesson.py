@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will find a lottery ticket in a new network with five steps, and test it against new values and other positions.
-#     seconds: 45
+#     seconds: 58
 #     needs: [prune_model]
 #     goals:
 #       - find a ticket with the five steps of the paper, in open code;
@@ -66,7 +66,7 @@ from torch.nn import functional as F
 
 
 def train(net, steps=200):
-    adam = torch.optim.Adam(net.parameters(), lr=0.0012)
+    adam = torch.optim.Adam(net.parameters(), lr=0.0012, fused=True)  # fused: the same steps, faster
     for batch in torch.randint(len(images), (steps, 60)):
         adam.zero_grad()
         F.cross_entropy(net(images[batch]), labels[batch]).backward()
