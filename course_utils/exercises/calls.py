@@ -18,13 +18,14 @@ from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.values import ARRAYS, SEQUENCES, is_number, same, show
 
 
-def run(answer: Callable, args: Sequence[object], names: Sequence[str] = ()) -> object:
+def run(answer: Callable, args: Sequence[object], names: Sequence[str] = (), *, strict: bool = False) -> object:
     """Call the learner's function on copies of `args`.
 
     Args:
         answer: the function.
         args: its positional arguments.
         names: their names, for the message.
+        strict: a model must also keep its training mode, its hooks and what is trained.
     Returns:
         what it returned; never None.
     Raises:
@@ -58,20 +59,23 @@ def run(answer: Callable, args: Sequence[object], names: Sequence[str] = ()) -> 
         )
         raise Mistake("Your function returned None.", hint, facts)
     for at, (before, after) in enumerate(zip(args, given, strict=True)):
-        if what := _changed(before, after):
+        if what := _changed(before, after, strict):
             told = f"{names[at] if at < len(names) else f'argument {at + 1}'}{what}"
             hint = "Work on a copy: the caller still needs the original."
             raise Mistake("Your function changed its input.", hint, (*facts, ("changed", told)))
     return got
 
 
-def _changed(before: object, after: object) -> str:
-    """What of an argument a call has changed: behind a colon, the first such thing of a model; "" for nothing."""
+def _changed(before: object, after: object, strict: bool) -> str:
+    """What of an argument a call has changed: behind a colon, the first such thing of a model; "" for nothing.
+
+    Checks of the older kind accept a model that is left in another mode, with hooks or without gradients.
+    """
     what = "" if same(before, after) else ": what it holds"
     if not issubclass(type(before), torch.nn.Module):
         return what
     try:
-        old, new = _state(before), _state(after)
+        old, new = _state(before, strict), _state(after, strict)
         return next((f": {key}" for key in {**old, **new} if not _alike(old.get(key), new.get(key))), what)
     except Exception:  # modules of the answer's own may raise when they are looked at
         return ": its modules"
@@ -81,11 +85,13 @@ def _alike(one: object, other: object) -> bool:
     return same(one, other) if isinstance(one, torch.Tensor) else type(one) is type(other) and one == other
 
 
-def _state(model: torch.nn.Module) -> dict[str, object]:
-    """All that a call may change in a model, by what it is called."""
+def _state(model: torch.nn.Module, strict: bool) -> dict[str, object]:
+    """All that a call may change in a model, by what it is called; not `strict`: types and numbers alone."""
     of = {name: f" of `{name}`" if name else "" for name, _ in model.named_modules()}
     found = {f"the type{of[name]}": type(module) for name, module in model.named_modules()}
     found |= {f"`{name}`": value for name, value in (*model.named_parameters(), *model.named_buffers())}
+    if not strict:
+        return found
     found |= {f"requires_grad of `{name}`": value.requires_grad for name, value in model.named_parameters()}
     for name, module in model.named_modules():
         hooks = [len(value) for key, value in vars(module).items() if key.endswith("_hooks")]

@@ -8,6 +8,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 
@@ -53,8 +54,9 @@ def _twice(function: Callable) -> Callable:
 
 @dataclass
 class Trial:
-    """One comparison: calls each function on copies."""
+    """One comparison: calls each function on copies. `strict`: a model must come back in the mode in which it came."""
 
+    strict: ClassVar[bool] = False
     answer: Callable
     right: Callable
     names: Sequence[str]
@@ -63,7 +65,7 @@ class Trial:
 
     def of_answer(self, args: tuple) -> Outcome:
         try:
-            got = run(self.answer, args, self.names)
+            got = run(self.answer, args, self.names, strict=self.strict)
         except Mistake as mistake:
             return Outcome(fault=mistake)
         try:
@@ -131,6 +133,7 @@ class Trial:
 class KeptTrial(Trial):
     """A trial whose references play in an empty folder; what is expected of an input that is kept is made once."""
 
+    strict: ClassVar[bool] = True
     given: dict[int, list] = field(default_factory=dict)
     folder: str = "."
 
