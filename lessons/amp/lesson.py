@@ -382,11 +382,11 @@ for batch, times_fp32 in peaks.items():
 # ## Exercise · A step with clipping
 # ★★ · 10 minutes
 #
-# Write `train_step(model, batch, optimizer, scaler)`: one step of `train`, with the norm of the true gradients clipped to 1. A batch is a pair `(x, y)`. `model(x)` and `F.cross_entropy` run under autocast to float16, or in fp32 if the scaler is switched off; `x` goes in as it is. No gradients may add up from step to step. Return the loss as a float, not scaled.
+# Write `train_step(model, batch, optimizer, scaler)`: one step of `train`, with the norm of the true gradients clipped to 1. A batch is `(x, y)`; `x` goes in as it is. `model(x)` and `F.cross_entropy` run under autocast to float16, or in fp32 if the scaler is off. No gradients may add up from step to step. Return the loss as a float, not scaled.
 #
 # <!-- page -->
 #
-# The check uses SGD and a scale of 1,024. Where it shows you `inputs`, each number is a batch.
+# The check uses SGD and a scale of 1,024. In its `inputs`, each number is a batch.
 #
 # <details><summary>Hint</summary>
 #

@@ -67,7 +67,7 @@ _tried += _calls((1,), nn.Sequential(nn.Linear(1, 2), nn.ReLU()), nn.Linear(2, 3
 _tried += _calls((1, 3, 3), nn.Conv2d(1, 1, 2, bias=False)) + _calls((1, 2, 2), nn.Conv2d(1, 1, (2, 1)))
 _tried += _calls((2, 1, 1), nn.Conv2d(2, 2, 1, groups=2), kind=TwoGroups)
 _tried += _calls((2, 3, 3), nn.Conv2d(2, 3, 2), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(12, 2))
-bill.tries(also=[*_tried, (LeNet300100(), (1, 28, 28), 1), (SmallCNN().eval(), (1, 28, 28), 4)])
+bill.tries(also=[*_tried, (LeNet300100().eval(), (1, 28, 28), 1), (SmallCNN().eval(), (1, 28, 28), 4)])
 bill.ideas(
     {
         "mac_count = sum(layer.weight.numel() for layer in layers)": "A linear layer uses each weight once for each "

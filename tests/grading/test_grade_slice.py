@@ -147,7 +147,7 @@ def test_which_lesson_it_is(tmp_path):
     assert lesson("qat_cnn of ann.ipynb") == "qat_cnn"
     assert lesson("x.ipynb", "def quantize():\n    pass") == "integers" and lesson("x.ipynb", "a = 1") is None
     # Whole words of the file's name; functions decide where these say nothing, or several things
-    macs, bits = "def conv2d_macs():\n    pass", "def quantize():\n    pass"
+    macs, bits = "def bill():\n    pass", "def quantize():\n    pass"
     for name in ("Campbell", "example", "Camp", "lamp_2", "équaliser", "preamp"):
         assert lesson(f"{name}.ipynb", macs) == "energy" and lesson(f"{name}.ipynb", "a = 1") is None
     assert lesson("amp2.ipynb") == lesson("Ann-AMP.ipynb") == lesson("2amp (1).ipynb") == "amp"
@@ -169,7 +169,6 @@ def test_every_exercise_has_its_check_and_few_are_judged_on_trust():
     }
     speaking = {place for place, check in checks.items() if isinstance(check, Exercise)}
     assert {place for place, check in checks.items() if check.needs.trust} - speaking == {
-        ("amp", "train_step"),
         ("depthwise", "residual_block"),
         ("lightning_qat", "export"),
         ("prune_traps", "load_pruned"),
