@@ -386,7 +386,7 @@ for batch, times_fp32 in peaks.items():
 #
 # <!-- page -->
 #
-# The check uses SGD and a scale of 1,024. In its `inputs`, each number is a batch.
+# The check uses SGD and a scale of 1,024. Each of its `inputs` is a batch.
 #
 # <details><summary>Hint</summary>
 #

@@ -51,7 +51,7 @@ def test_where_torch_cannot_pack_the_row_says_so(without):
     assert all(row.why is None for name, row in rows.items() if name != "fp32, packed")
 
 
-@pytest.mark.parametrize("lesson", ["dynamic", "choosing"])
+@pytest.mark.parametrize("lesson", ["choosing"])
 def test_the_lessons_ask_before_they_pack(lesson):
     from course_utils.files import ROOT
 

@@ -116,7 +116,7 @@ def test_every_lesson_gets_its_lines_and_every_cell_still_parses():
     for one in lessons.select([]):
         published = lessons.read_published(one.notebook)
         nb, found = workspace.for_learner(published), predictions.questions(published.cells)
-        assert len(found) >= 5, one.name
+        assert len(found) >= 3, one.name
         calls = [
             n for source in sources(nb) for n in re.findall(r"^(?:my_guess = )?predict\((\d+), \"\"\)", source, re.M)
         ]
