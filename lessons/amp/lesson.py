@@ -382,7 +382,7 @@ for batch, times_fp32 in peaks.items():
 # ## Exercise · A step with clipping
 # ★★ · 10 minutes
 #
-# Write `train_step(model, batch, optimizer, scaler)`: one step of `train`, with the norm of the true gradients clipped to 1. A batch is `(x, y)`; `x` goes in as it is. `model(x)` and `F.cross_entropy` run under autocast to float16, or in fp32 if the scaler is off. No gradients may add up from step to step. Return the loss as a float, not scaled.
+# Write `train_step(model, batch, optimizer, scaler)`: one step of `train`, with the norm of the true gradients clipped to 1. A batch is `(x, y)`; `x` goes in as it is. `model(x)` and `F.cross_entropy` run under autocast to float16, or in fp32 if the scaler is off. No gradients may add up from step to step. Return the unscaled loss, a float.
 #
 # <!-- page -->
 #
