@@ -297,7 +297,7 @@ prune.l1_unstructured(small.fc1, name="weight", amount=0.7)
 
 # %% slideshow={"slide_type": "fragment"}
 masked = kilobytes(small.state_dict())
-prune.remove(small.fc1, "weight")
+_ = prune.is_pruned(small.fc1) and prune.remove(small.fc1, "weight")
 removed = kilobytes(small.state_dict())
 print(f"masked:       {masked:.0f} kB")
 print(f"mask removed: {removed:.0f} kB")
