@@ -9,11 +9,11 @@ import nbformat
 from course_utils import syllabus
 from course_utils.checks.exercise import Exercise
 from course_utils.files import ROOT
-from tools.publishing import lessons
+from tools.publishing import course, lessons
 
 LESSONS = lessons.select([])
 IDS = [lesson.name for lesson in LESSONS]
-OLD_FORM = tomllib.loads((ROOT / "lessons" / "course.toml").read_text(encoding="utf-8"))["old_form"]
+OLD_FORM = course.old_form()
 DEPRECATED = ROOT / "tests" / "deprecated.toml"
 FIXTURES = ROOT / "tests" / "fixtures"
 FIXTURE = syllabus.lessons(FIXTURES)["fixture"]

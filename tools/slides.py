@@ -8,9 +8,11 @@ from pathlib import Path
 import nbformat
 
 from course import command
+from course_utils import syllabus
 from tools.decks import arrange, face, paper, reasons, spoken
 from tools.decks import deck as _deck
 from tools.decks import talk as _talk
+from tools.publishing import course as _course
 from tools.publishing import lessons as _lessons
 
 REQUIRES = ("dev",)
@@ -132,7 +134,9 @@ def render(nb):
     slides = face.dress(arrange.slides(nb), nb)
     course = nb.metadata["course"]
     part = course["number"].partition(".")[0]
-    about = {"title": f"{course['number']} · {course['title']}", "kind": "lesson", "part": part}
+    short = course.get("name") in set(syllabus.lessons()) - set(_course.old_form())
+    kind = "short" if short else "lesson"
+    about = {"title": f"{course['number']} · {course['title']}", "kind": kind, "part": part}
     return to_html(slides, about, arrange.foot(course["number"], course["title"]))
 
 

@@ -26,6 +26,7 @@ def _cut(model, name, budget):
 
 @exercise(
     "Cut to a budget",
+    trust="it takes a model and gives a pruned one",
     why="As soon as one weight goes, the positions take their bytes. The rest says how many numbers fit.",
     of=[_cut],
 )

@@ -291,13 +291,11 @@ def kilobytes(state):
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* First C, then B: the mask of `fc1` is a second tensor of 48,000 numbers, 192 kB, and after `remove` each zero takes 4 bytes. Say: "Pruning has only *said* what is not needed."
 
-# %% slideshow={"slide_type": "skip"}
+# %% slideshow={"slide_type": "fragment"}
 small = copy.deepcopy(lenet)
 prune.l1_unstructured(small.fc1, name="weight", amount=0.7)
-
-# %% slideshow={"slide_type": "fragment"}
 masked = kilobytes(small.state_dict())
-_ = prune.is_pruned(small.fc1) and prune.remove(small.fc1, "weight")
+prune.remove(small.fc1, "weight")
 removed = kilobytes(small.state_dict())
 print(f"masked:       {masked:.0f} kB")
 print(f"mask removed: {removed:.0f} kB")

@@ -50,6 +50,7 @@ def _adds(step):
 
 @exercise(
     "Find a ticket",
+    trust="it trains networks, and gives one",
     why="The trainings only choose what stays. What you hand back is as random as on the first day, and each mask was "
     "found among what the last one left.",
 )

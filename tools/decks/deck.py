@@ -10,7 +10,8 @@ from course_utils.browser import find_browser
 SCRIPTS = [Path(__file__).resolve().parent / "slides_template" / name for name in ("measure.js", "form.js")]
 SIZE = {"width": 1280, "height": 720}
 LOCAL = ("file:", "data:", "blob:", "about:")
-SLIDES, MINUTES = (10, 20), (20, 45)  # fewest and most in a deck of one lesson; the minutes are those of its notes
+# Fewest and most slides in a deck of one lesson, and minutes in its notes: in the older form, and in that of today.
+LEAST_AND_MOST = {"lesson": ((12, 20), (30, 45)), "short": ((10, 16), (20, 25))}
 ALWAYS = ("split", "big", "figure", "code", "text")
 KINDS = (*ALWAYS, "number", "title")
 
@@ -93,7 +94,7 @@ def look(page, deck, *, shots=None):
             return found
         for script in SCRIPTS:
             page.evaluate(script.read_text(encoding="utf-8"))
-        talk = page.evaluate("document.body.dataset.kind") == "talk"
+        kind = page.evaluate("document.body.dataset.kind")
         found.minutes = float(page.evaluate("document.body.dataset.seconds")) / 60
         for number in range(1, page.evaluate("deck.count()") + 1):
             page.evaluate("n => deck.show(n)", number)
@@ -104,16 +105,16 @@ def look(page, deck, *, shots=None):
                 Path(shots).mkdir(parents=True, exist_ok=True)
                 page.screenshot(path=str(Path(shots) / f"{number:02}.png"))
         found.faults = [*seen, *found.faults]
-    found.form += [] if talk else _of_the_whole(found)
+    found.form += [] if kind == "talk" else _of_the_whole(found, *LEAST_AND_MOST[kind])
     return found
 
 
-def _of_the_whole(found):
+def _of_the_whole(found, slides, minutes):
     return [
         f"{value:g} {what}, expected {least} to {most}"
         for value, (least, most), what in (
-            (sum(not slide["further"] for slide in found.slides), SLIDES, "slides"),
-            (found.minutes, MINUTES, "minutes in the notes"),
+            (sum(not slide["further"] for slide in found.slides), slides, "slides"),
+            (found.minutes, minutes, "minutes in the notes"),
         )
         if not least <= value <= most
     ]

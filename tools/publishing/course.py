@@ -176,6 +176,11 @@ def builds_on(lesson):
     return [need for need in needs if need not in implied]
 
 
+def old_form(root=ROOT):
+    """Names of the lessons that still have the form of the third edition."""
+    return tomllib.loads((root / "lessons" / "course.toml").read_text(encoding="utf-8")).get("old_form", [])
+
+
 @dataclass(frozen=True)
 class Way:
     """A way through the course: a title, the lessons in their order, their minutes together, and what it brings."""
