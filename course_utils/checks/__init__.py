@@ -5,6 +5,6 @@ is asked of an object that comes back, and at most five sentences that numbers c
 """
 
 from course_utils.checks import effects
-from course_utils.checks.exercise import exercise
+from course_utils.checks._exercise import exercise
 
 __all__ = ["effects", "exercise"]

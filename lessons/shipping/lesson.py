@@ -555,7 +555,7 @@ show.own_table(mine, refused, f"SmallCNN, trained; 1,000 test images. {nothing_s
 # If you combine steps, do as a rule first what trains the float weights (pruning with training in between, a teacher), and round last, because training in float moves the weights off their levels. (How to train with the rounding in the loop is the subject of [[qat]].) After each step compare with the model before it, on the same images, because the losses of two steps need not add up ([[bit_budget]] has seen this with layers).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
-# ## 6. The challenge
+# ## 6. The bar to beat
 #
 # **The smallest folder above 97.5 %** on MNIST's test set; above 88 % on Fashion-MNIST.
 #
@@ -573,7 +573,7 @@ show.own_table(mine, refused, f"SmallCNN, trained; 1,000 test images. {nothing_s
 # *For the lecturer, 3 min.* Read the rules aloud. Vote on the string, and keep the votes. Before the first click let the room guess, too, what the simplest model gets, the mean image of each digit, where the nearest of the ten wins: guesses from 50 to 90. First click: the whole submission, 8 kB and 82 %. Second click: the string is not cheating, its bytes count like all others, and as text it needs more of them. Then ask for a cheat that counting bytes would not find: weights in the *names* of files, or in a package that is installed beforehand. "And twenty folders, the best of them reported?" The test images have chosen, as in section 3. Say: "A model must be made from training images alone; who uses test images to choose, says so."
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The capstone ends with a task that has no solution cell. Everything of the course may be combined: fewer weights, fewer bits, shared values, codes, a teacher, another architecture. A folder (or a zip of it) holds `predict.py` with two functions, `load(folder)`, which gives an object, and `predict(model, images)`, which gives labels. [The rules](../../docs/challenge.md) say everything; `python course.py challenge FOLDER` judges a folder and keeps a board. The cell below is a whole submission, as small as one can be: the mean image of each digit, and the nearest of the ten wins.
+# The capstone ends with a task that has no solution cell. Everything of the course may be combined: fewer weights, fewer bits, shared values, codes, a teacher, another architecture. A folder (or a zip of it) holds `predict.py` with two functions, `load(folder)`, which gives an object, and `predict(model, images)`, which gives labels. The cell below is a whole submission, as small as one can be: the mean image of each digit, and the nearest of the ten wins.
 
 # %% slideshow={"slide_type": "fragment"}
 PREDICT = """
@@ -597,7 +597,7 @@ print(f"{n_bytes:,} bytes, {score:.1%}")
 #
 # <!-- page -->
 #
-# Weights in the *names* of files, or in a package that is installed beforehand, would be cheating, because no byte is counted there. The bar is a rule of the game, and section 3 says what it is worth: at 97.5 % the standard error is $\sqrt{0.975 \cdot 0.025 / 10{,}000}$, or 0.16 points, so a folder with 97.6 % may well have a true accuracy below the bar. The board also shows what section 3 measured: whoever sends twenty folders and reports the best has let the test images choose. Say so if you did. The ten mean images need some 8 kB and get about 82 % right in the run on this page: ten images of 784 bytes each, a header of the file and the code. That leaves more than fifteen points to gain.
+# Weights in the *names* of files, or in a package that is installed beforehand, would be cheating, because no byte is counted there. The bar is a rule of the game, and section 3 says what it is worth: at 97.5 % the standard error is $\sqrt{0.975 \cdot 0.025 / 10{,}000}$, or 0.16 points, so a folder with 97.6 % may well have a true accuracy below the bar. Section 3 has measured another thing: whoever makes twenty folders and reports the best has let the test images choose. Say so if you did. The ten mean images need some 8 kB and get about 82 % right in the run on this page: ten images of 784 bytes each, a header of the file and the code. That leaves more than fifteen points to gain.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ## Exercises
@@ -671,7 +671,7 @@ def of_seeds(begin):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Deeper
 #
-# What follows is for whoever wants the control to section 5, the speeds, a front of three numbers, what has to be beaten in the challenge, what the template says about networks that were never trained, or two more exercises.
+# What follows is for whoever wants the control to section 5, the speeds, a front of three numbers, what has to be beaten, what the template says about networks that were never trained, or two more exercises.
 #
 # ### The same cut for all
 #
@@ -722,7 +722,7 @@ show.speeds_table(timed, where_timed)
 #
 # ### What has to be beaten
 #
-# The smallest rows of the ledger above the bars of the challenge.
+# The smallest rows of the ledger above the two bars.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Lists the smallest rows above the bar of each data set.
@@ -736,7 +736,7 @@ first_below_last = ends[-1] / ends[0] if ends else show.NOT_THERE
 show.leaders_table(leaders)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the rows that come with the course both levers lead on MNIST. The first place is deep compression: it prunes, then shares few values, then codes them, and each step works on what the one before left. (The third place has only fewer weights.) On Fashion-MNIST a small residual network with weights of 3 bits on average leads. That is no verdict on pruning, because nobody in this course has pruned that network and then given it few bits. These are files of weights; the code that reads them, which counts in the challenge, is not in them.
+# In the rows that come with the course both levers lead on MNIST. The first place is deep compression: it prunes, then shares few values, then codes them, and each step works on what the one before left. (The third place has only fewer weights.) On Fashion-MNIST a small residual network with weights of 3 bits on average leads. That is no verdict on pruning, because nobody in this course has pruned that network and then given it few bits. These are files of weights; the code that reads them, which counts as well, is not in them.
 #
 # ### SqueezeNet, with random weights
 #
@@ -866,7 +866,7 @@ claims.show("shipping")
 # **Going further**: M. Dehghani et al., *The efficiency misnomer*, 2021, [arXiv:2110.12894](https://arxiv.org/abs/2110.12894); C. Yadav and L. Bottou, *Cold case: the lost MNIST digits*, 2019, [arXiv:1905.10498](https://arxiv.org/abs/1905.10498);
 # C. Banbury et al., *MLPerf Tiny benchmark*, 2021, [arXiv:2106.07597](https://arxiv.org/abs/2106.07597).
 #
-# **Project ideas**: the challenge ([its rules](../../docs/challenge.md); `python course.py challenge FOLDER` judges a folder and keeps a board); your own trained model by `own_ledger(model, calibration_batches, held_out_batches)`; the front with paired errors.
+# **Project ideas**: the smallest folder above the bar of section 6; your own trained model by `own_ledger(model, calibration_batches, held_out_batches)`; the front with paired errors.
 #
 # **Credits**: the idea of a course on efficient networks from Tal Daniel (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 

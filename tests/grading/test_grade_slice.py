@@ -5,7 +5,7 @@ import json
 import pytest
 from _submissions import notebook
 
-from course_utils.checks.exercise import Exercise
+from course_utils.checks._exercise import Exercise
 from tools.grading import judge, slice
 from tools.publishing import lessons as _lessons
 

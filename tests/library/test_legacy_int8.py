@@ -40,6 +40,7 @@ ABOUT_IT = {
     "course_utils.callbacks.quantization",
     "lessons.qat_cnn.checks",
     "lessons.depthwise.checks",
+    "lessons.dynamic.checks",
     "lessons.static.checks",
 }
 

@@ -16,7 +16,6 @@ DOCUMENTS = {  # file of the repository -> its page, and what the contents call 
     "docs/helpers.md": ("helpers.md", "Ten helpers, with examples"),
     "docs/elsewhere.md": ("elsewhere.md", "Other places to run the course"),
     "docs/glossary.md": ("glossary.md", "Glossary"),
-    "docs/challenge.md": ("challenge.md", "The challenge"),
     "docs/instructors.md": ("instructors.md", "For instructors"),
     "docs/contributing.md": ("contributing.md", "Contributing"),
     "docs/moving_to_a_new_torch.md": ("moving_to_a_new_torch.md", "Moving to a new torch"),
@@ -87,8 +86,9 @@ def page(nb, lesson, targets, terms):
             cell.source = readable(words if hidden else terms.link(words))
         else:
             cell.outputs = [shown(output) for output in cell.outputs]
-            if "setup" in cell.metadata.get("tags", []):
-                cell.metadata["tags"] = [*cell.metadata["tags"], "hide-input"]
+            tags = cell.metadata.get("tags", [])
+            if "setup" in tags and "hide-input" not in tags:
+                cell.metadata["tags"] = [*tags, "hide-input"]
     name = f"{lesson.number}_{lesson.name}"
     ways = (
         f'<p class="course-ways"><a href="../slides/{name}.html">Slides</a> · '

@@ -1,1 +1,0 @@
-"""The challenge: entries, their exam in the sandbox, the jury and the board."""
