@@ -21,6 +21,7 @@ from course_utils.exercises.values import show
 
 PASSED, NOT_DONE, NOT_YET, BROKEN = "passed", "not done yet", "not yet", "check failed"
 MARKS = {PASSED: "✓ Passed", NOT_DONE: "○ Not done yet", NOT_YET: "✗ Not yet", BROKEN: "! The check failed"}
+CODE = re.compile(r"`([^`\n]+)`")
 COLOURS = {PASSED: "#009E73", NOT_DONE: "#767676", NOT_YET: "#D55E00", BROKEN: "#CC79A7"}
 
 
@@ -61,17 +62,22 @@ class Verdict:
         return "\n".join([head, *facts, *self._sentences()])
 
     def _repr_html_(self) -> str:
-        head = f"<b>{escape(self._title())}</b> {escape(self.message)}"
+        head = f"<b>{escape(self._title())}</b> {_marked_up(self.message)}"
         rows = "".join(
             f'<tr><td style="padding:0 1em 0 0;text-align:left;vertical-align:top">{escape(label)}</td>'
             f'<td style="text-align:left"><code style="white-space:pre-wrap">{escape(text)}</code></td></tr>'
             for label, text in self.facts
         )
         table = f'<table style="margin:0.3em 0">{rows}</table>' if rows else ""
-        rest = "".join(f"<div>{escape(text)}</div>" for text in self._sentences())
+        rest = "".join(f"<div>{_marked_up(text)}</div>" for text in self._sentences())
         return (
             f'<div style="border-left:6px solid {COLOURS[self.status]};padding:0.3em 0.8em">{head}{table}{rest}</div>'
         )
+
+
+def _marked_up(text: str) -> str:
+    """A sentence in HTML: what stands in backticks is code."""
+    return CODE.sub(r"<code>\1</code>", escape(text))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """A learner's predictions: written in the cell behind the question, shown again beside the result, kept.
 
 The learner's copy of a lesson has a line ``predict(3, "")`` in the cell that follows the third question; what stands
-between the quotation marks comes back under the result, and once more at the end of the lesson. An empty one shows
-nothing, and nothing here ever raises. Only the line stands in the copy: the questions are read from the published
+between the quotation marks comes back under the result, and once more at the end of the lesson. An empty one is not
+kept: a grey line says so. Nothing here ever raises. Only the line stands in the copy: the questions are read from the published
 notebook, as long as that is the version that the copy was made from.
 """
 
@@ -123,6 +123,8 @@ class Sheet:
             cells = asked.cells + asked.apart if asked else 1
             if not text:  # from then on the result has been seen
                 self._shown.show(number, functools.partial(self._seen.add, number), cells)
+                if not self._first(number, asked.text if asked else ""):
+                    self._shown.show(("empty", number), Skipped(), 1)
                 return None
             what = {"number": number, "question": asked.text if asked else "", "prediction": text}
             first = self._first(number, what["question"])
@@ -231,6 +233,16 @@ class Shown:
         words = f'<span class="tex2jax_ignore mathjax_ignore" style="white-space:pre-wrap">{escape(self.text)}{remark}'
         style = "border-left:6px solid #0072B2;padding:0.3em 0.8em;margin:0.3em 0"
         return f'<div style="{style}"><b>{escape(self.label)}:</b> {words}</span></div>'
+
+
+class Skipped:
+    """A grey line: the learner went on without a prediction."""
+
+    def __repr__(self) -> str:
+        return "No prediction yet. A guess, even a wrong one, makes the answer easier to keep."
+
+    def _repr_html_(self) -> str:
+        return f'<div style="color:#595959;font-size:0.9em">{self!r}</div>'
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ print(f"peak under autocast over that in fp32: {ratio:.2f}")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Each of the three gradients has 256 · 256 numbers of 4 bytes, 262 kB. An activation of 32 inputs has only 33 kB, so halving it saves next to nothing.
 #
-# A bad start. Yet the same line makes a very large training step on a data-centre GPU eight times as fast as PyTorch's usual fp32. In about [[minutes]] minutes you will be able to
+# A bad start. Yet AMP makes a very large training step on a data-centre GPU eight times as fast as PyTorch's usual fp32. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -336,10 +336,10 @@ print(f"{weight.grad[0]:.5f}, {weight.grad[1]:.5f}")
 #
 # <!-- page -->
 #
-# NVIDIA's GPUs got such units with Volta (2017). The table has your machine, and records of three others.
+# NVIDIA's *tensor cores* (2017) are such units. The table has your machine, and records of three others.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* After the click read the table row by row: what does each chip gain? The addition wins on all, since half the bytes move. The large step wins only with units, the small one nowhere. The GPU's large step is larger. Then go back to the hopes on the board.
+# *For the lecturer, 2.5 min.* After the click read the table row by row: what does each chip gain? The addition wins in all three records, since half the bytes move. The large step wins only with units, the small one nowhere. The GPU's large step is larger. Then go back to the hopes on the board.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "fragment"}
 # Times an addition and two training steps on this machine, and shows records of others below.
@@ -347,7 +347,7 @@ times = show.race(device)
 show.side_by_side(times, device)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the three records the addition gains, by less than two. A large training step gains only where there are units, and most on the GPU. Without units AMP makes it *slower*, often many times. The small network loses in all three.
+# In the three records the addition gains, by less than two. A large training step gains only where there are units, and most on the GPU. On the Xeon without units a step with AMP takes several times as long. The small network loses in all three.
 #
 # So time a step of *your* network on *your* chip, with `enabled=True` and `enabled=False`.
 
@@ -376,7 +376,7 @@ for batch, times_fp32 in peaks.items():
 # **From about $n$ (C), because up to there the gradients set the peak, and autocast does not halve them.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The network also holds an input copy and an fp32 loss. So saving takes many layers, and a batch clearly larger than the width. The weights and the optimizer's numbers do not shrink at all.
+# The network also holds an input copy and an fp32 loss. So these layers save only from a batch clearly larger than the width. The weights and the optimizer's numbers do not shrink at all.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · A step with clipping
@@ -427,7 +427,7 @@ def train_step_solution(model, batch, optimizer, scaler):
 #
 # - Autocast computes products in 16 bits and keeps weights and losses in fp32; the scaler multiplies the loss, so that small gradients survive fp16.
 # - The scale halves when a gradient overflows, and that step is skipped; many good steps double it. Clip after `unscale_`.
-# - It saves time where the chip has 16-bit units and the products are large, and memory where layers are many and the batch is larger than the width.
+# - It saves time where the chip has 16-bit units and the products are large, and memory where the activations outweigh the weights.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
@@ -480,6 +480,7 @@ for on in (False, True):
             optimizer.zero_grad(set_to_none=True)
     kind = "Mixed" if on else "Default"
     print(f"{kind} precision: peak above the start {timer.peak_bytes:,} bytes")  # end_timer_and_print()
+    del loss
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A lecture ran the recipe in full size on an older GPU ([Technion EE 046211](https://github.com/taldatech/ee046211-deep-learning), tutorial 10). fp32 took 13.958 s and 1,493,322,752 bytes, AMP 14.081 s and 1,585,620,992 bytes. There, too, the batch was an eighth of the width.
@@ -490,9 +491,9 @@ for on in (False, True):
 #
 # NVIDIA's GPUs before Volta, from Kepler to Pascal, have no tensor cores, the GPU's 16-bit units. There [PyTorch's recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html) expects modest gains, and 2 to 3 times on Volta, Turing and Ampere. On eight V100, which are Volta, [PyTorch reports](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch) 1.5 to 5.5 times for whole trainings. The H100 of our record is Hopper, and its step is mostly large products.
 #
-# Two things are up to you. *Saturation:* small products leave most of the GPU idle, so make the layers wider. *Multiples of 8:* on the H100 a network 4,073 wide gained 2.4 times, and one 4,096 wide 9.5 times, both without the scaler. Probably its units work best on multiples of 8, so choose such widths and numbers of classes.
+# Two things are up to you. *Saturation:* small products leave most of the GPU idle, so make the layers wider. *Multiples of 8:* on the H100 a network 4,073 wide, with a batch of 4,093, gained 2.4 times, and one of 4,096, with a batch of 4,096, 9.5 times, both without the scaler. Probably its units work best on multiples of 8, so choose such widths and numbers of classes.
 #
-# And ask what a speed-up is compared with. PyTorch's usual fp32 products of matrices leave the tensor cores idle. `torch.set_float32_matmul_precision("high")` lets fp32 products use them, in a type called tf32, and then less is left to gain.
+# And ask what a speed-up is compared with. PyTorch's usual fp32 products of matrices leave the tensor cores idle. On the H100 `torch.set_float32_matmul_precision("high")` lets fp32 products use them, in a type called tf32, and then less is left to gain.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740); [PyTorch's page on `torch.amp`](https://docs.pytorch.org/docs/stable/amp.html), with the lists of operations.

@@ -78,8 +78,9 @@ def side_by_side(found, device):
         units = "with" if record["device"] == "cuda" or record["units"] else "without"
         return f"{record['chip']}, {record['type']}, {units} 16-bit units"
 
-    here = sixteen_bits.described(device)
-    rows = [[f"this run: {called(here)}", *(f"{found[what][1]:.2f}" for what in COLUMNS)]]
+    here = sixteen_bits.described(device)  # of a GPU it does not say whether it has such units
+    name = f"{here['chip']}, {here['type']}" if here["device"] == "cuda" else called(here)
+    rows = [[f"this run: {name}", *(f"{found[what][1]:.2f}" for what in COLUMNS)]]
     records = {sixteen_bits.kind(record): record for record in sixteen_bits.records().values()}
     for kind in RECORDS:
         told = records[kind]["times_faster"]

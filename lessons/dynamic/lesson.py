@@ -226,7 +226,7 @@ show.price_curves(races)
 # Is it the searching and rounding? A *trace*, a recorded program, searches and rounds too, but without Python between the layers. We call 100 layers, 64 → 64, in both ways.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* A hundred small layers. "If the rounding were the price, what would the trace change?" Nothing. Click: so most of the price is the way from Python into the int8 routine. Decide first how your model will run.
+# *For the lecturer, 2 min.* A hundred small layers. "If the rounding were the price, what would the trace change?" Nothing. Click: so here most of the price is the way from Python into the int8 routine. Decide first how your model will run.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 deep, row = nn.Sequential(*(nn.Linear(64, 64) for _ in range(100))), torch.randn(1, 64)
@@ -240,7 +240,7 @@ for way, timed in ways.items():
     print(f"{way:11}  fp32 {timed.median_ms('fp32'):.2f} ms, int8 {timed.median_ms('int8'):.2f} ms")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# In the trace int8 is far faster than before, and no longer loses. So most of the price is PyTorch's way from Python into the int8 routine. **Decide first how your model will run, and measure it in that form.**
+# Here, in the trace, int8 is far faster than before, and no longer loses. So here most of the price is PyTorch's way from Python into the int8 routine. **Decide first how your model will run, and measure it in that form.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Your layers, your rows
@@ -263,7 +263,7 @@ for (rows, name), gain in gains.items():
     print(f"{rows:3} rows, {name}: {gain:.1f} times as fast")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For one picture no layer pays. With 256 at once the largest one comes off best here. To choose layers, put their *names* into the set. A parent's name takes all its layers, and a name that matches nothing is skipped without a word:
+# For one picture no layer pays. With 256 at once the largest one comes off best here. To choose layers, put their *names* into the set. A name that matches nothing is skipped without a word:
 
 # %% slideshow={"slide_type": "fragment"} tags=["legacy"]
 only_fc1 = quantize_dynamic(lenet, {"fc1"}, dtype=torch.qint8)
@@ -271,7 +271,7 @@ only_fc1 = quantize_dynamic(lenet, {"fc1"}, dtype=torch.qint8)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A layer that loses time still saves bytes, so know which of the two you need.
 #
-# The line replaces what the set names, and nothing else. Convolutions, embeddings, norms, the softmax and the products inside attention stay float. So even with 256 pictures the whole LeNet hardly gets faster.
+# The line replaces what the set names, and nothing else. Convolutions, embeddings, norms, the softmax and the products inside attention stay float.
 #
 # What stays float bounds the gain. Suppose that the linear layers of a model take 80 of its 100 ms, and that they become four times as fast. Then 20 + 20 = 40 ms remain, and the model is only 2.5 times as fast.
 
@@ -349,7 +349,7 @@ for factor, share in same.items():
 print(f"fp32, one picture × 255: {(answers(lenet, 255) == before).float().mean():6.1%} the same")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **C: in far fewer, because all pictures of a batch share one scale.** The bright picture makes its steps so long that the others are rounded coarsely. In fp32 no picture notices its neighbours.
+# **C, because all pictures of a batch share one scale.** The bright picture makes its steps so long that the others are rounded coarsely. In fp32 no picture notices its neighbours.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # By hand: let one number of a call be 100, and let all others lie between −1 and 1. The range is 101 long, so one of 127 steps is 101 / 127 = 0.8 long. All other numbers become −1, 0 or 1 step, and most of their detail is gone.
@@ -449,7 +449,7 @@ claims.show("dynamic")
 #
 # Without a set, `quantize_dynamic(model)` replaces linear layers, LSTMs, GRUs and the cells of RNNs. The course trained an LSTM of 128 units on Fashion-MNIST, which reads a picture row by row. In int8 its file shrank from 331 to 89 kB, and its accuracy stayed (84.83 % and 84.81 %). It answered more slowly, at 0.6 times the speed. Its 28 steps are one call, so this is not the price of section 3: [[audit]] finds the cause.
 #
-# Wide LSTMs win: with 1,024 units int8 was about four times as fast.
+# Wide LSTMs win: with 1,024 units int8 was several times as fast here.
 #
 # To load such a file, `torch.load` needs `weights_only=False`. A file can then run code when it is opened, so load in this way only what you wrote yourself.
 #

@@ -53,7 +53,7 @@ show.two_parts(arithmetic, fetching)
 # **Less than half a per cent (D), because nearly all of this bill is for fetching the weights.** To fetch one weight takes 640 picojoules (pJ). Its multiplication and addition take 4.6. Half of 4.6 is 2.3, and 2.3 of 644.6 is 0.36 %.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# This is an *estimate*: we multiplied counts by published prices, and nobody measured a joule. But such a bill tells you where saving is worth the trouble.
+# This is an *estimate*: we multiplied counts by published prices, and nobody measured a joule. But such a bill tells you which of its two parts is larger.
 #
 # In about [[minutes]] minutes you will be able to
 #
@@ -121,7 +121,7 @@ print(f"Half-price arithmetic saves {mac / 2 / (mac + fetch):.1%}.")
 #
 # <!-- page -->
 #
-# **Try it.** Suppose that the weights lie in a cache of 1 MB. There 64 bits take 100 pJ, and 32 bits half of that. Change `640` to `50` in the cell above, and run it again.
+# **Try it.** Suppose that a weight lies in a cache of 1 MB. There 64 bits take 100 pJ, and 32 bits half of that. Change `640` to `50` in the cell above, and run it again.
 #
 # <details><summary>What others found</summary>
 #
@@ -320,17 +320,17 @@ Table(["saved by", "each weight used once", "used 140 times"], rows)
 # You will meet lever 1 in [[amp]], 2 in [[weight_only]], 3 in [[dynamic]] and 4 in [[prune_module]] and [[structured]].
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let the room compare the first two rows, then ask: "Which lever helps in both columns?" int8, by 75 and 84 %.
+# *For the lecturer, 1.5 min.* Let the room compare the first two rows, then ask: "Which lever saves most in the right column?" int8, by 84 %.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What the bill leaves out
 #
 # - **Activations**, the values that one layer passes on to the next: they are written to memory and read again.
-# - **Near memory.** A weight that is used again is read again, from a cache: 32 bits from 8 kB take about as much as a MAC.
+# - **Near memory.** A weight that is used again can be read again, from a cache: 32 bits from 8 kB take about as much as a MAC.
 # - **Instructions.** A simple processor takes about 70 pJ for each (Horowitz, 2014), and 4.6 for the MAC itself.
 # - **Waiting.** A device that takes 0.1 W while it waits, and reads one digit a second, pays 100,000 µJ for the waiting and 172 µJ for the digit.
 #
-# So use the bill to compare networks or levers, and not to foretell what you will pay.
+# So use the bill to see which part a lever lowers, and not to foretell what you will pay.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Ask of each line whether it makes the bill too high or too low: too low, all four. "And which network does the last line call for?" None: switch the device off.
@@ -352,7 +352,7 @@ Table(["saved by", "each weight used once", "used 140 times"], rows)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* At home, or in ten minutes in pairs. The slip to expect: MACs counted as weights, which is right for linear layers only.
+# *For the lecturer, 2 min.* At home, or in ten minutes in pairs. The slip to expect: MACs counted as weights, which is right only where each weight is used once.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -405,7 +405,7 @@ claims.show("energy")
 #
 # ### How would you measure joules?
 #
-# Many chips have a counter that adds up the energy that they took. Read it before and after, divide by the number of inputs, and subtract what the machine takes at rest in the same time. Run long enough: some seconds, since such counters are refreshed only now and then.
+# Many chips have a counter that adds up the energy that they took. Read it before and after, subtract what the machine takes at rest in the same time, and divide by the number of inputs. Run long enough: some seconds, since such counters are refreshed only now and then.
 #
 # Linux shows Intel's counter, RAPL (*running average power limit*), and AMD's as a file that holds microjoules:
 #
@@ -431,7 +431,7 @@ claims.show("energy")
 #
 # ### What do newer chips change?
 #
-# The list is of 45 nm, a process of 2007. By [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nm takes 1.31 + 0.38 = 1.69 pJ for a MAC in fp32, about a third. But 64 bits from the usual DRAM (DDR) still take 1,300 pJ. So one fetch of 32 bits now takes as much as 650 / 1.69 = 385 MACs, where it was 141: the gap has grown. From memory that is stacked beside the chip (HBM2) 64 bits take 250 to 450 pJ, which makes 74 to 133 MACs for 32 bits. From a cache of 1 MB they take 14 pJ, or 4 MACs in place of 11. So a newer chip rewards even more whoever keeps the weights near.
+# The list is of 45 nm, a process of 2007. By [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nm takes 1.31 + 0.38 = 1.69 pJ for a MAC in fp32, about a third. But 64 bits from the usual DRAM (DDR) still take 1,300 pJ. So one fetch of 32 bits now takes as much as 650 / 1.69 = 385 MACs, where it was 141: the gap has grown. From memory that is stacked beside the chip (HBM2) 64 bits take 250 to 450 pJ, which makes 74 to 133 MACs for 32 bits. From a cache of 1 MB they take 14 pJ, which makes 4 MACs for 32 bits, in place of 11. So a newer chip rewards even more whoever keeps the weights near.
 #
 # ### Where did the energy of GPT-3's training go?
 #

@@ -192,7 +192,7 @@ print("hooks:      ", [type(h).__name__ for h in net.fc1._forward_pre_hooks.valu
 # This is `conv1`, small enough to draw.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* A *parameter* is trained, a *buffer* is saved and not trained, `weight` is neither. Find a crossed cell on the right, then the same cell in the other two grids: its value is still there on the left, outlined.
+# *For the lecturer, 2 min.* A *parameter* is trained, a *buffer* is saved and not trained, `weight` is neither. Find a struck cell on the right, then the same cell in the other two grids: its value is still there on the left, outlined.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the three tensors of a pruned conv1, and who reads which of them.
@@ -410,7 +410,7 @@ def fit_solution(model, name, budget):
 # ## Remember
 #
 # - Our largest layer lost 70 % of its weights, the smallest ones, and LeNet about three digits in a thousand; in training a mask keeps them at zero: `weight = weight_orig * weight_mask`.
-# - A masked entry gets a gradient of exactly 0, and its value stays in `weight_orig` until `prune.remove` throws it away.
+# - A masked entry gets a gradient of exactly 0, and `weight_orig` keeps a number for it until `prune.remove` throws it away.
 # - Zeros save nothing until somebody leaves them out: with masks the meter's file became 1.8 times as large, and without the zeros it takes less than half, and fits.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -438,7 +438,7 @@ claims.show("prune_module")
 #
 # ### The walk of PyTorch's tutorial
 #
-# [PyTorch's tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) prunes the first convolution of a LeNet. Let us walk the same way with our trained `conv1`, 6 filters of 3 × 3 weights. First we remove the smallest half of the 54, and look at the first filter before and after.
+# [PyTorch's tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) prunes the first convolution of a LeNet. Let us walk a similar way with our trained `conv1`, 6 filters of 3 × 3 weights. First we remove the smallest half of the 54, and look at the first filter before and after.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 conv1 = copy.deepcopy(lenet.conv1)

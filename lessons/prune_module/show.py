@@ -80,7 +80,7 @@ def one_became_three(conv):
     plots.show(
         canvas.figure(),
         alt="Three grids of 6 by 9 cells. weight_orig, a parameter, times weight_mask, a buffer, is weight, a plain attribute, in "
-        "which the 16 palest cells are crossed out; in weight_orig they are outlined. Arrows below: the optimizer reads weight_orig, the file weight_orig and "
+        "which the 16 palest cells are struck through; in weight_orig they are outlined. Arrows below: the optimizer reads weight_orig, the file weight_orig and "
         "weight_mask, the forward pass weight; under the equals sign stands the word hook.",
         caption="conv1 without its 16 smallest weights, a row for each output channel; darker is larger in magnitude, and in the mask dark is 1.",
     )

@@ -167,14 +167,14 @@ untrained_right = show.what_is_kept(make, train, put_on, test_set)
 #
 # <details><summary>What others found</summary>
 #
-# With 20 steps the untrained network already read about two thirds of the digits. With 2,000 steps it read no more than with 200. The first pushes contain most of what the mask needs.
+# With 20 steps the untrained network already read about two thirds of the digits. With 2,000 steps it read about as many as with 200. The first pushes contain most of what the mask needs.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. The hypothesis
 #
-# J. Frankle and M. Carbin, 2018 ([arXiv:1803.03635](https://arxiv.org/abs/1803.03635), first called *Training Pruned Neural Networks*):
+# J. Frankle and M. Carbin, 2018 ([arXiv:1803.03635](https://arxiv.org/abs/1803.03635), first called *Training Pruned Neural Networks*), in the words of 2019:
 #
 # > **The Lottery Ticket Hypothesis.** A randomly-initialized, dense neural network contains a subnetwork that is initialized such that—when trained in isolation—it can match the test accuracy of the original network after training for at most the same number of iterations.
 #
@@ -368,7 +368,7 @@ all_right = show.three_networks(search, rewind, arms, train, test_set)
 #
 # The ticket is several points ahead of *reinit* in each of the three networks, so the mask alone is not the ticket. The gap between *reinit* and *random* is much smaller: at this learning rate the positions alone are worth little.
 #
-# Can the small part learn as well as the whole? After 200 steps our last ticket is one or two points below the whole network, so it is not a winning one. In long trainings it is: there 7 % of the weights end as good as the whole, in the paper and in our record (*Deeper*).
+# Can the small part learn as well as the whole? After 200 steps our last ticket is one or two points below the whole network, so it is not a winning one. In long trainings there are winning tickets: 7 % of the weights end as good as the whole, in the paper and in our record (*Deeper*).
 #
 # *At this learning rate*: all four were trained with the paper's 0.0012. The ticket starts as a supermask, and the controls start with guessing, so they probably have further to go in 200 steps. Would another rate help them more? [[ticket_full]] goes on from here.
 #
@@ -420,7 +420,7 @@ def find_ticket_solution(make, train, rounds):
 #
 # <details><summary>What others found</summary>
 #
-# Some three points, with about as few weights as in section 5.
+# Several points, with about as few weights as in section 5.
 #
 # </details>
 
@@ -463,7 +463,7 @@ claims.show("ticket")
 # | 7 % | 98.23 | 97.58 | 96.85 |
 # | 3.6 % | 97.93 | 96.99 | 95.94 |
 #
-# The whole network reads 98.09 % of the test digits. With 21 % of the weights the ticket is *above* the whole network, and with 7 % still as good. But at 7 % the gaps are 0.7 and 1.4 points where we saw several. So after 200 steps we probably measured, for the most part, who learns *sooner*. `python course.py lottery --paper` makes the experiment again, in a few hours.
+# The whole network reads 98.09 % of the test digits. With 21 % of the weights the ticket is *above* the whole network, and with 7 % still as good. But at 7 % the gaps are 0.6 and 1.4 points where we saw several. So after 200 steps we probably measured, for the most part, who learns *sooner*. `python course.py lottery --paper` makes the experiment again, in a few hours.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks*, ICLR 2019, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635); H. Zhou et al., *Deconstructing Lottery Tickets*, 2019, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067).

@@ -163,8 +163,11 @@ def test_a_prediction_is_kept_with_its_question_and_comes_back_under_the_result(
 
 
 @pytest.mark.parametrize("empty", ["", "  \n", None])
-def test_an_empty_one_shows_and_keeps_nothing(sheet, empty):
-    assert sheet(1, empty) is None and sheet(1) is None and sheet.shown == sheet.kept() == []
+def test_an_empty_one_is_not_kept_and_a_grey_line_says_so_until_there_was_one(sheet, empty):
+    assert sheet(1, empty) is None and sheet.kept() == []
+    assert [(said[:18], cells) for said, cells in sheet.shown] == [("No prediction yet.", 1)]
+    sheet(1, "B")
+    assert sheet(1) is None and len(sheet.shown) == 2
 
 
 def test_one_that_is_written_after_the_result_says_so(sheet):
@@ -174,7 +177,10 @@ def test_one_that_is_written_after_the_result_says_so(sheet):
     result_is_there()
     sheet(1, "B")
     sheet(2, "three")
-    assert [said for said, _ in sheet.shown] == ["You predicted: B (written after the result)", "You predicted: three"]
+    assert [said for said, _ in sheet.shown][1:] == [
+        "You predicted: B (written after the result)",
+        "You predicted: three",
+    ]
     assert [record.get("late") for record in sheet.kept()] == [True, None]
 
 

@@ -1,7 +1,8 @@
 // The search of the site: SECTIONS (sections.js) in MiniSearch, results with the words around what was found.
 // What a page keeps closed, such as the answer to a prediction, is found, and no result shows it.
 "use strict";
-const MOST = 40, OF_A_PAGE = 3, BEFORE = 70, LENGTH = 240;
+const MOST = 40, FEW = 5, OF_A_PAGE = 3, BEFORE = 70, LENGTH = 240;
+const SMALL = new Set("a an and are by can do does for how i in is it me my of on or the this to we what when where which why with you your".split(" "));
 const plain = text => text.toLowerCase().replace(/[\s-]+/g, " ").trim();
 
 function found(query) {
@@ -10,6 +11,7 @@ function found(query) {
     extractField: (section, name) => name == "terms" ? section.terms.join(" ") : section[name],
     idField: "to",
     searchOptions: {
+      processTerm: word => SMALL.has(word.toLowerCase()) ? null : word.toLowerCase(),
       boost: {title: 4, terms: 4, page: 2, code: 0.5, closed: 0.7},
       prefix: word => word.length > 2,
       fuzzy: word => word.length > 5 ? 0.2 : false,
@@ -18,10 +20,11 @@ function found(query) {
   });
   const byAddress = new Map(SECTIONS.map(section => [section.to, section]));
   search.addAll(SECTIONS);
-  const all = search.search(query, {combineWith: "AND"});
-  const results = (all.length ? all : search.search(query)).map(({id, score, terms}) => {
+  const all = search.search(query, {combineWith: "AND"}), has = new Set(all.map(result => result.id));
+  const any = all.length < FEW ? search.search(query).filter(result => !has.has(result.id)) : [];
+  const results = [...all, ...any].map(({id, score, terms}) => {
     const section = byAddress.get(id);
-    return {section, score, words: terms, rank: rank(section, plain(query))};
+    return {section, score, words: terms, rank: rank(section, plain(query)) + (has.has(id) ? 0 : 10)};
   });
   results.sort((one, other) => one.rank - other.rank || other.score - one.score);
   const shown = new Map();
@@ -75,7 +78,8 @@ document.addEventListener("DOMContentLoaded", () => {
     item.append(excerpt(result, query));
     list.append(item);
   }
-  const count = results.length > MOST ? `${results.length} places; the first ${MOST}:` : `${results.length} places.`;
+  const places = results.length == 1 ? "1 place" : `${results.length} places`;
+  const count = results.length > MOST ? `${places}; the first ${MOST}:` : `${places}.`;
   const said = results.length ? count : `Nothing was found for “${query}”. Try fewer letters, or another word.`;
   document.getElementById("search-results").replaceChildren(element("p", said), list);
 });
