@@ -43,10 +43,10 @@ import torch.nn.functional as F
 from course_utils import data, runtime
 from course_utils.scorecard import claims
 from course_utils.show.tables import Table
-from course_utils.teaching import Arm, lenet, mlp, teach, teach_all
 from course_utils.training import batches
 from lessons.distillation import checks as check
 from lessons.distillation import show
+from lessons.distillation.teaching import Arm, lenet, mlp, teach, teach_all
 
 TASK = "mnist"  # or "fashion_mnist": the text above the scorecard says what changes
 torch.set_num_threads(1)

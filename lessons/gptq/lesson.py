@@ -37,10 +37,10 @@ from statistics import fmean
 
 import torch
 
-from course_utils import rounding, runtime
+from course_utils import runtime
 from course_utils.scorecard import claims
 from lessons.gptq import checks as check
-from lessons.gptq import show
+from lessons.gptq import rounding, show
 
 torch.set_num_threads(1)
 runtime.seed_all(0)

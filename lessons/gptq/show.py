@@ -8,9 +8,10 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from course_utils import language, rounding
+from course_utils import language
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table
+from lessons.gptq import rounding
 
 GROUP = 32
 PIECE = 513  # characters: 512 to read, and the next of each

@@ -13,7 +13,7 @@ import numpy as np
 from course_utils import runtime
 from course_utils.scorecard import ledger
 from course_utils.show import diagrams, plots
-from course_utils.show.course_map import course_map
+from lessons.measuring.course_map import course_map
 
 
 def the_course():

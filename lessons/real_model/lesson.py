@@ -48,11 +48,11 @@ from dataclasses import replace
 import torch
 
 from course_utils import runtime
-from course_utils.llm import count, shapes, speed
 from course_utils.measure import sizes, timing
 from course_utils.scorecard import claims
 from lessons.real_model import checks as check
 from lessons.real_model import show
+from lessons.real_model.llm import count, shapes, speed
 
 FOLDER = None  # the path of a model's folder, for example "../../SmolLM2-135M"; None = random weights
 torch.set_num_threads(1)  # one thread for every measurement in this lesson
@@ -77,7 +77,7 @@ runtime.describe("cpu")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **The files.** `config.json` says which architecture the model has and how wide and deep it is. `tokenizer.json` says how a text becomes numbers: each token is a piece of a word, and its number is a row of the embedding table. The weights lie in `model.safetensors`. If they are too many for one file, they lie in several, called *shards*, and `model.safetensors.index.json` says which weight is in which.
 #
-# **Why safetensors?** Older models come as `pytorch_model.bin`. Such a file is a *pickle*: a list of instructions for building Python objects, and an instruction may call any function. Whoever opens it may run code of a stranger. A file in the format [safetensors](https://github.com/huggingface/safetensors) begins with a table, the name, type, shape and place of each weight, and behind it there are only numbers. There is nothing to run. For the same reason the course refuses a folder whose `config.json` asks for Python code of its own. To open a folder, the course calls `AutoModelForCausalLM.from_pretrained` of transformers with `use_safetensors=True`, `trust_remote_code=False` and `local_files_only=True`. What else can be wrong with a folder? `course_utils.llm.folder` looks before it loads, and says what to do:
+# **Why safetensors?** Older models come as `pytorch_model.bin`. Such a file is a *pickle*: a list of instructions for building Python objects, and an instruction may call any function. Whoever opens it may run code of a stranger. A file in the format [safetensors](https://github.com/huggingface/safetensors) begins with a table, the name, type, shape and place of each weight, and behind it there are only numbers. There is nothing to run. For the same reason the course refuses a folder whose `config.json` asks for Python code of its own. To open a folder, the course calls `AutoModelForCausalLM.from_pretrained` of transformers with `use_safetensors=True`, `trust_remote_code=False` and `local_files_only=True`. What else can be wrong with a folder? `lessons.real_model.llm.folder` looks before it loads, and says what to do:
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Makes four bad folders, tries to open each, and writes what was said.

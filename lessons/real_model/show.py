@@ -11,11 +11,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from course_utils.files import ROOT
-from course_utils.llm import count, folder, shapes
 from course_utils.measure import timing
 from course_utils.scorecard import ledger
 from course_utils.show import plots
 from course_utils.show.tables import Table
+from lessons.real_model.llm import count, folder, shapes
 
 RECORDS = ROOT / "records" / "language"
 WIDTHS = {"fp32": 32, "F32": 32, "bf16": 16, "BF16": 16, "fp16": 16, "int8": 8, "Q8_0": 8, "int4": 4, "Q4_0": 4}
@@ -222,7 +222,7 @@ def first_blocks(model, n_blocks):
 
 def in_openvino(model, prompt, bits):
     """A writer in OpenVINO for each width of the weights, or {} with one line that says what is missing."""
-    from course_utils.llm import openvino_route
+    from lessons.real_model.llm import openvino_route
 
     try:
         graph = openvino_route.converted(model)

@@ -10,9 +10,10 @@ from torch.nn.functional import linear
 
 from course_utils import legacy_int8, runtime
 from course_utils.int8_routes import packed
-from course_utils.measure import energy, hardware, timing
+from course_utils.measure import energy, timing
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table, si
+from lessons.roofline import hardware
 
 LAYERS = 8  # that take turns in this lesson
 

@@ -44,7 +44,7 @@ from course_utils import data, legacy_int8, runtime
 from course_utils.measure import int8_audit
 from course_utils.measure.sizes import size_report
 from course_utils.scorecard import claims
-from course_utils.teaching import Arm, lenet, mlp, teach, teach_all
+from lessons.distillation.teaching import Arm, lenet, mlp, teach, teach_all
 from lessons.students import checks as check
 from lessons.students import show
 

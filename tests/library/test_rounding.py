@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from course_utils import rounding
+from lessons.gptq import rounding
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from course_utils.teaching import Arm, lenet, mlp, teach, teach_all
+from lessons.distillation.teaching import Arm, lenet, mlp, teach, teach_all
 from course_utils.training import batches
 
 STEPS, BATCH, LR = 7, 5, 0.02

@@ -10,7 +10,7 @@ def saved(tmp_path_factory):
     transformers = pytest.importorskip("transformers", reason="not run: the extra `llm` is not installed")
     tokenizers = pytest.importorskip("tokenizers")
 
-    from course_utils.llm import shapes
+    from lessons.real_model.llm import shapes
 
     def save(*, tied=True, shard="1GB", dtype=torch.float32, tokens=300):
         folder = tmp_path_factory.mktemp("model")

@@ -5,7 +5,7 @@ import torch
 
 pytest.importorskip("transformers", reason="not run: the extra `llm` is not installed")
 
-from course_utils.llm import count, shapes, speed  # noqa: E402
+from lessons.real_model.llm import count, shapes, speed  # noqa: E402
 
 TINY = shapes.Shape("tiny", width=16, layers=2, heads=4, kv_heads=2, inner=32, vocab=300)
 UNTIED = shapes.Shape("untied", width=16, layers=2, heads=4, kv_heads=2, inner=32, vocab=300, tied=False)

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from course_utils.files import ROOT
-from course_utils.llm import _package, count, shapes
-from course_utils.llm import folder as folders
+from lessons.real_model.llm import _package, count, shapes
+from lessons.real_model.llm import folder as folders
 
 TEXT = "a model writes"
 
@@ -188,7 +188,7 @@ def test_no_network_is_asked(one):
         "import socket, sys\n"
         "def refuse(*_, **__): raise SystemExit('a socket was opened')\n"
         "socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse\n"
-        "from course_utils.llm import folder\n"
+        "from lessons.real_model.llm import folder\n"
         "print(folder.open_folder(sys.argv[1]).model.config.model_type)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(one)], cwd=ROOT, capture_output=True, encoding="utf-8")

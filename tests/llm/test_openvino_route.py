@@ -6,7 +6,7 @@ import torch
 pytest.importorskip("transformers", reason="not run: the extra `llm` is not installed")
 pytest.importorskip("openvino", reason="not run: the extra `deploy` is not installed")
 
-from course_utils.llm import openvino_route, shapes, speed  # noqa: E402
+from lessons.real_model.llm import openvino_route, shapes, speed  # noqa: E402
 
 TINY = shapes.Shape("tiny", width=64, layers=2, heads=4, kv_heads=2, inner=128, vocab=300)
 PROMPT = torch.arange(5)[None]

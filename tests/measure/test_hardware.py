@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_utils.measure import hardware
+from lessons.roofline import hardware
 
 
 def write(folder, **files):

@@ -7,7 +7,7 @@ import pytest
 
 from course_utils import syllabus
 from course_utils.files import ROOT
-from course_utils.show.course_map import MOST_WHOLE, course_map
+from lessons.measuring.course_map import MOST_WHOLE, course_map
 
 COLUMNS = ["accuracy", "file", "speed-up"]
 

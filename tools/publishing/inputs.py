@@ -32,6 +32,7 @@ LEFT_OUT = (
     "data/checkpoints/catalogue.json",
 )
 
+JUDGES = ("checks.py", "answers.py")  # a published check says "not done yet", whatever it would judge
 JUDGING = ("holds", "kind", "above", "where", "value", "quartiles")  # the fields of a claim that decide its verdict
 
 # Both run in the kernel, silently, in a namespace of their own: no cell of the lesson can lean on them.
@@ -59,9 +60,10 @@ def used(answer, lesson):
         answer: what the kernel said to ASK, JSON.
         lesson: the `syllabus.Lesson` that was run.
     Returns:
-        dict: path below the root -> 12 hex digits. The library's modules that were loaded, the files under records/
-        and data/ that were opened (data sets, whose bytes are verified when they are read, left out), and the folders
-        there that were listed, as "records/quantization/": a new file in one of them may be one more to show.
+        dict: path below the root -> 12 hex digits. The modules of the library and of lessons that were loaded, the
+        files under records/ and data/ that were opened (data sets, whose bytes are verified when they are read, left
+        out), and the folders there that were listed, as "records/quantization/": a new file in one of them may be one
+        more to show.
     """
     root = lesson.root.resolve()
     own = {f"records/ledger/{lesson.name}.json"}
@@ -73,8 +75,8 @@ def used(answer, lesson):
         if not path.is_relative_to(root) or not path.is_file() or path.suffix in (".gz", ".xz", ".pyc"):
             continue
         name = path.relative_to(root).as_posix()
-        shows = name == f"lessons/{lesson.name}/show.py"
-        if shows or (name.split("/")[0] in WATCHED and name not in own and not name.startswith(LEFT_OUT)):
+        watched = name.split("/")[0] in WATCHED and name not in own and not name.startswith(LEFT_OUT)
+        if watched or (name.startswith("lessons/") and path.suffix == ".py" and path.name not in JUDGES):
             found[name] = digest(path)
     claims = f"lessons/{lesson.name}/claims.toml"
     if (root / claims).is_file():

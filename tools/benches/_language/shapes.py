@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from course_utils.llm import shapes as published
+from lessons.real_model.llm import shapes as published
 
 SEED = 0
 CONTEXT = 256  # room for prompt and new tokens in every cache

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from course_utils.llm import _package
+from lessons.real_model.llm import _package
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")  # files that Python's pickle reads, which can run code

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from course_utils.llm import _package
+from lessons.real_model.llm import _package
 from course_utils.runtime import quick
 
 BLOCK = 1_000_003  # random numbers that are drawn; a prime, so that no two rows of a matrix begin alike
