@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from lessons.distillation.teaching import Arm, lenet, mlp, teach, teach_all
 from course_utils.training import batches
+from lessons.distillation.teaching import Arm, lenet, mlp, teach, teach_all
 
 STEPS, BATCH, LR = 7, 5, 0.02
 

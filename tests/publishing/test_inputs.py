@@ -77,14 +77,16 @@ def test_a_built_notebook_knows_what_its_run_used(tmp_path):
     assert "built with records/kept.json, which is gone" in build.faults(lesson)
 
 
-def test_what_a_lesson_shows_is_watched_and_that_of_others_is_not(lesson):
-    own, other = (lesson.root / "lessons" / name / "show.py" for name in ("fixture", "other"))
-    for path in (own, other):
+def test_the_modules_of_lessons_are_watched_and_their_checks_are_not(lesson):
+    own, other, checks = (
+        lesson.root / "lessons" / n for n in ("fixture/show.py", "other/train.py", "fixture/checks.py")
+    )
+    for path in (own, other, checks):
         path.parent.mkdir(exist_ok=True)
         path.write_text('"""Drawings."""\n\nWIDTH = 3\n')
-    answer = json.dumps({"listed": [], "opened": [str(own), str(other)]})
+    answer = json.dumps({"listed": [], "opened": [str(own), str(other), str(checks)]})
     known = {"torch": inputs.torch_version(), "files": inputs.used(answer, lesson)}
-    assert list(known["files"]) == ["lessons/fixture/show.py"]
+    assert list(known["files"]) == ["lessons/fixture/show.py", "lessons/other/train.py"]
     own.write_text('"""Pictures."""\n\nWIDTH = 3\n')
     assert inputs.stale(known, lesson) == []
     own.write_text('"""Pictures."""\n\nWIDTH = 4\n')

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from lessons.real_model.llm import _package
 from course_utils.runtime import quick
+from lessons.real_model.llm import _package
 
 BLOCK = 1_000_003  # random numbers that are drawn; a prime, so that no two rows of a matrix begin alike
 QUICK = {"layers": 2, "vocab": 512}  # of a smoke run
