@@ -2,8 +2,8 @@
 
 The learner's copy of a lesson has a line ``predict(3, "")`` in the cell that follows the third question; what stands
 between the quotation marks comes back under the result, and once more at the end of the lesson. An empty one is not
-kept: a grey line says so. Nothing here ever raises. Only the line stands in the copy: the questions are read from the published
-notebook, as long as that is the version that the copy was made from.
+kept: a grey line says so. Nothing here ever raises. Only the line stands in the copy: the questions are read from the
+published notebook, as long as that is the version that the copy was made from.
 """
 
 from __future__ import annotations
