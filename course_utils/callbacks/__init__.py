@@ -1,7 +1,7 @@
 """Callbacks for Lightning: pruning by a schedule, and quantization-aware training.
 
-Each is loaded when it is asked for: pruning needs nothing of torch.ao. Only this package and the lessons `lightning_qat`
-and `lightning_pruning` import Lightning; `garments` has the task of these lessons.
+Each is loaded when it is asked for: pruning needs nothing of torch.ao. Only this package and the lessons
+`lightning_qat` and `lightning_pruning` import Lightning; `garments` has the task of these lessons.
 """
 
 __all__ = ["ADVICE", "PruningSchedule", "QuantizationAwareTraining", "ignore_advice", "load_masked"]
