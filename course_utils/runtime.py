@@ -5,7 +5,7 @@ Environment variables, read here and nowhere else in the library:
 - ``COURSE_QUICK=1``: a smoke run. Little data, few steps, one round; claims are recorded, not judged.
 - ``COURSE_STRICT=1``: a claim on structure or accuracy that fails raises; timings are short where claims on speed are
   not judged as well. The tests set it.
-- ``COURSE_JUDGE_SPEED=1``: claims on speed are judged too. Only the bench sets it, alone on the machine.
+- ``COURSE_JUDGE_SPEED=1``: claims on speed are judged too. Publishing and the bench set it, alone on the machine.
 - ``COURSE_THREADS``: upper bound for the threads of training.
 - ``COURSE_LEDGER``: the folder of the ledger.
 """

@@ -8,12 +8,13 @@ import pytest
 from course_utils.files import ROOT
 from tools import release
 
-PLACES = ("course_utils", "lessons", "tools", "tests")
+PLACES = ("course_utils", "lessons", "records", "tools", "tests")
 ALLOWED = {  # what each place may import of the others
     "course_utils": {"course_utils"},
     "lessons": {"course_utils", "lessons"},
-    "tools": {"course_utils", "tools", "course"},
-    "tests": {"course_utils", "lessons", "tools", "course"},
+    "records": {"course_utils", "records"},
+    "tools": {"course_utils", "records", "tools", "course"},
+    "tests": {"course_utils", "lessons", "records", "tools", "course"},
 }
 LEGACY = "course_utils.legacy_int8"
 TASKS = {f"tools.{path.stem}" for path in (ROOT / "tools").glob("[a-z]*.py")}

@@ -1,46 +1,54 @@
-"""Judge the claims of speed, which no test does: lessons, or a bench by name, alone on the machine, one thread."""
+"""Measure a record again, alone on the machine, with one thread; without a name: list the records and their scripts."""
 
-import argparse
+import ast
 import importlib
 import os
 import sys
-from pathlib import Path
 
-from tools import run
+from course_utils.files import ROOT
 
 OPTION_REQUIRES = {"--peers": ("deploy",), "--with-peers": ("bench-language",)}
 
-BENCHES = Path(__file__).parent / "benches"
-
 
 def main(argv):
-    """Run a named bench, or the lessons asked for with their claims of speed judged.
+    """Run records/NAME/measure.py.
 
     Args:
-        argv: a name from tools/benches and its own options, for example ["quantization", "--json", "rows.json"];
-            or lessons, for example ["amp"]; empty = all lessons.
+        argv: the name of a record's folder and options of its script, for example ["qat", "--to", "mine.json"]; empty =
+            list the names.
     Returns:
-        0, or 1 when a claim does not hold.
+        0; 1 when nothing could be measured; 2 when there is no such script.
     """
-    names = sorted(path.stem for path in BENCHES.glob("[a-z]*.py"))
-    # One thread, also for what is imported from here on.
+    name, *arguments = argv or ["--help"]
+    found = scripts()
+    if name in ("-h", "--help"):
+        print(f"course.py bench NAME [options]\n\n{__doc__}\n")
+        print("\n".join(f"  {one:<14} {title(path)}" for one, path in found.items()))
+        print("\nOptions of a script: course.py bench NAME --help. The records: records/README.md")
+        return 0
+    if name not in found:
+        print(f"There is no script records/{name}/measure.py. There are: {', '.join(found)}.")
+        return 2
+    # One thread, also for what is imported from here on; a comparison of unsteady times is refused.
     os.environ.update(COURSE_JUDGE_SPEED="1", OMP_NUM_THREADS="1", COURSE_THREADS="1")
-    if not {"-h", "--help"} & set(argv):
+    if "--quick" in arguments:
+        os.environ["COURSE_QUICK"] = "1"
+    if not {"-h", "--help"} & set(arguments):
         print("Close other programs first: a second busy process changes what is measured.", file=sys.stderr)
-    if argv and argv[0] in names:
-        from course_utils.measure import timing
+    from course_utils.measure import timing
 
-        try:
-            return importlib.import_module(f"tools.benches.{argv[0]}").main(argv[1:])
-        except timing.Unsteady as error:
-            print(f"Not measured: {error}")
-            return 1
-    parser = argparse.ArgumentParser(prog="course.py bench", description=__doc__)
-    parser.add_argument(
-        "names",  # not "lessons": course.py would look for a bench among them
-        nargs="*",
-        metavar="NAME",
-        help=f"lessons, for example amp (default: all); or one of: {', '.join(names)}",
-    )
-    args = parser.parse_args(argv)
-    return run.main(args.names)
+    try:
+        return importlib.import_module(f"records.{name}.measure").main(arguments) or 0
+    except timing.Unsteady as error:
+        print(f"Not measured: {error}")
+        return 1
+
+
+def scripts():
+    """Name of a record's folder -> the script in it that makes the record."""
+    return {path.parent.name: path for path in sorted((ROOT / "records").glob("*/measure.py"))}
+
+
+def title(path):
+    """The first line of a script's docstring."""
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).partition("\n")[0]

@@ -14,7 +14,7 @@ from course_utils.files import write_whole
 from course_utils.lottery import engine
 from course_utils.lottery.results import Results
 from course_utils.lottery.store import Store
-from tools.benches import _runs
+from records import writing
 
 FOLDER = runtime.ROOT / "build" / "lottery"
 KEPT = runtime.ROOT / "records" / "lottery"
@@ -132,7 +132,7 @@ def rates(task, seeds, command):
                 _rates_of_a_seed(runs, plan, seed, searches)
             print(f"{iterations} iterations, rate {rate}: done", flush=True)
     target = KEPT / f"rates-{task}.json"
-    _runs.write(target, command, runs)
+    writing.write_runs(target, command, runs)
     print(f"Written to {target}")
     return 0
 

@@ -27,7 +27,7 @@ COMMANDS = {  # what each one needs is in the task's own help
     "tutorial": ("slides", "--tutorial", "--check"),
     "site": ("site", "--check"),
     "pictures": ("pictures", "--check"),
-    "peers": ("bench", "quantization", "--peers", "--json", str(LOGS / "quantization.json")),
+    "peers": ("bench", "quantization", "--peers", "--to", str(LOGS / "quantization.json")),
     "newest": ("test", "--newest"),
 }
 
@@ -109,7 +109,7 @@ def figures():
     sizes = tracked()
     lines = {name: (ROOT / name).read_bytes().count(b"\n") for name in sizes if name.endswith(".py")}
     notebooks = {name: size for name, size in sizes.items() if name.startswith("notebooks/")}
-    for place in ("course_utils", "lessons", "tools", "tests"):
+    for place in ("course_utils", "lessons", "records", "tools", "tests"):
         own = {name: count for name, count in lines.items() if name.startswith(f"{place}/")}
         longest = ", ".join(f"{name} {own[name]:,}" for name in sorted(own, key=own.get, reverse=True)[:3])
         say(f"  {place}: {sum(own.values()):,} lines in {len(own)} files; the longest: {longest}")

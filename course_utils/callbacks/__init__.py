@@ -1,6 +1,6 @@
 """Callbacks for Lightning: pruning by a schedule, and quantization-aware training.
 
-Each is loaded when it is asked for: pruning needs nothing of torch.ao. Only this package, its bench and the lessons
+Each is loaded when it is asked for: pruning needs nothing of torch.ao. Only this package and the lessons
 `lightning_qat` and `lightning_pruning` import Lightning; `garments` has the task of these lessons.
 """
 

@@ -1,8 +1,8 @@
 """The headline table of quantization: three networks, each in every route to int8, measured side by side.
 
 A network is built once, each route turns it into a callable and a file, and all callables of a network are
-timed in turn. `torch_eager`, `torch_compiled` and `other_runtimes` hold the routes. The bench runs all of them, the
-lesson `choosing` the few that need no compiler and no other package.
+timed in turn. `torch_eager` and `torch_compiled` hold the routes in torch. `course.py bench quantization` runs all of
+them, and those of other runtimes; the lesson `choosing` the few that need no compiler and no other package.
 """
 
 from __future__ import annotations

@@ -116,9 +116,9 @@ class Recorded:
 
     Attributes:
         path: the file.
-        head: the rest: "date", "versions", "cpu", "flags", "threads", "command", "rounds", "profile", …
+        head: the rest: "date", "versions", "cpu", "flags", "threads", "command", "rounds", "control_cosine", …
         rows: of the headline table.
-        spent: where the time lies, empty in a record that is older than this part.
+        spent: where the time lies, in a record that has this part; those made today have none.
     """
 
     path: Path

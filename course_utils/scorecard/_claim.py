@@ -30,7 +30,7 @@ class Claim:
         value: an expression that gives the measured value from the names of the notebook, read when the scorecard is
             shown; "" where the lesson records it.
         quartiles: an expression that gives the first and the third quartile of a timing, or "".
-        kind: "structure" and "accuracy" are judged in strict runs, "speed" only by the bench.
+        kind: "structure" and "accuracy" are judged in strict runs, "speed" only where it is published.
         evidence: "counted" (or computed: neither clock nor training is in it), "measured" (another run or machine gives
             another value), or "cited" (shown only: no bound, no kind, never recorded, but a published value).
         where: "any" machine, one with "bf16" instructions, or "cuda".

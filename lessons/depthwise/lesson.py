@@ -556,7 +556,7 @@ def what_did_it_solution(lost):
 # "What is still missing?" Five trainings for each cell, here are two, and the two of the last cell are far apart. Larger networks. "Training" is still a bundle of optimizer, rate and decay. And a reason: the next two slides ask for it, first what the architecture does, then what the training does.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# These trainings take half an hour, so the page reads them from a record. The command `python3 course.py bench depthwise_recipes` makes it. To make several trainings possible, both networks are smaller than those of sections 1 to 4 (width 16), and were trained on 12,000 images in five passes. (A later table says *the checkpoint* for the DepthwiseCNN of those sections.) Recipe A is Adam, with a learning rate of 0.003 and no decay. Recipe B is that of DepthwiseCNN: SGD with momentum, a rate of 0.1, and decay. In both the last of the five passes has a lower rate. Everything else is equal in the four cells.
+# These trainings take half an hour, so the page reads them from a record. The command `python3 course.py bench depthwise` makes it. To make several trainings possible, both networks are smaller than those of sections 1 to 4 (width 16), and were trained on 12,000 images in five passes. (A later table says *the checkpoint* for the DepthwiseCNN of those sections.) Recipe A is Adam, with a learning rate of 0.003 and no decay. Recipe B is that of DepthwiseCNN: SGD with momentum, a rate of 0.1, and decay. In both the last of the five passes has a lower rate. Everything else is equal in the four cells.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Reads the points lost by architecture and training from a record.

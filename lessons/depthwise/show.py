@@ -199,7 +199,7 @@ def rows_of_the_ledger(model, image, right, files, speed):
 
 
 class Recorded:
-    """The trainings of `python course.py bench depthwise_recipes`, which the lesson does not repeat.
+    """The trainings of `python3 course.py bench depthwise`, which the lesson does not repeat.
 
     Attributes:
         runs: one dict a training, as the record has it.

@@ -685,7 +685,7 @@ show.each_at_its_best(by_step, results, STEPS)
 #
 # ### Better starts, other learning rates, 3 bits
 #
-# Three things could still be unfair in the comparison of this lesson, and a record answers for each: a learning rate that suits one arm better, a start that is not finished, and an opponent that training on makes *worse*. The record has two starts, and every network that is trained on there sees twice as many images as above. *Short* is the start of this lesson. *Long* was trained on 50,000 images, ten times, with a learning rate that falls to 0. From either start five networks went through all arms, with 2 and with 3 bits, six steps, and four learning rates from 0.0001 to 0.003. Everything is chosen on 10,000 held-out images, for each network and each arm by itself. `python3 course.py bench qat_steps` makes the record anew.
+# Three things could still be unfair in the comparison of this lesson, and a record answers for each: a learning rate that suits one arm better, a start that is not finished, and an opponent that training on makes *worse*. The record has two starts, and every network that is trained on there sees twice as many images as above. *Short* is the start of this lesson. *Long* was trained on 50,000 images, ten times, with a learning rate that falls to 0. From either start five networks went through all arms, with 2 and with 3 bits, six steps, and four learning rates from 0.0001 to 0.003. Everything is chosen on 10,000 held-out images, for each network and each arm by itself. `python3 course.py bench qat` makes the record anew.
 
 # %% slideshow={"slide_type": "skip"}
 recorded = show.Recorded()

@@ -969,7 +969,7 @@ print(f"right: {right_of(graph_qat):.2f} %, operations: {len(show.operations(gra
 #     path = aoti_compile_and_package(program, package_path="int8.pt2")
 # ```
 #
-# `aoti_load_package(path)` loads it, and what it gives back is called like a function. A package is a zip file. In its generated `wrapper.cpp` count the calls of `aoti_torch_cpu__qconv_pointwise_tensor` and `…qlinear…`; that is how the record counts. `python3 course.py bench packages` makes the whole record anew, on your processor. The underscore in `torch._inductor` says that the interface may change.
+# `aoti_load_package(path)` loads it, and what it gives back is called like a function. A package is a zip file. In its generated `wrapper.cpp` count the calls of `aoti_torch_cpu__qconv_pointwise_tensor` and `…qlinear…`; that is how the record counts. `python3 course.py bench torchao` makes the whole record anew, on your processor. The underscore in `torch._inductor` says that the interface may change.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### Exercise 2 · A filter

@@ -150,9 +150,13 @@ def digest(path):
 
 
 def _digest_of_names(folder, without):
-    """12 hex digits for the names of the files in a folder, but for those paths below the root in `without`."""
+    """12 hex digits for the names of the files in a folder, but for those paths below the root in `without`.
+
+    A script that makes a record (measure.py) is none.
+    """
     left_out = {Path(name).name for name in without if Path(name).parent.name == folder.name}
-    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
+    files = (path for path in folder.iterdir() if path.is_file() and path.suffix != ".py")
+    names = sorted(path.name for path in files if path.name[0] != ".")
     return hashlib.sha256("\n".join(name for name in names if name not in left_out).encode()).hexdigest()[:12]
 
 

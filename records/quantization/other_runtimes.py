@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
-import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +13,6 @@ import numpy as np
 import torch
 from IPython.utils.capture import capture_output
 
-from course_utils.int8_routes import spent
 from course_utils.int8_routes.compare import Candidate, Route
 from course_utils.int8_routes.networks import Network
 
@@ -66,39 +63,16 @@ def export(network: Network, folder: Path) -> Path:
     return path
 
 
-def _ort(path: Path, *, profile_to: Path | None = None) -> object:
+def ort_candidate(path: Path, network: Network) -> Candidate:
+    """A file in ONNX Runtime on one thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors
-    if profile_to:
-        options.enable_profiling, options.profile_file_prefix = True, str(profile_to)
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def ort_session(path: Path, network: Network) -> Callable[[], torch.Tensor]:
-    """Load an ONNX file into ONNX Runtime on one thread."""
-    session, x = _ort(path), network.example.numpy()
-    return lambda: torch.from_numpy(session.run(None, {"x": x})[0])
-
-
-def ort_operators(path: Path, network: Network, calls: int) -> tuple[float, list[tuple[str, str, float, float]]]:
-    """One profile by ONNX Runtime, of a session of its own; gives what `spent.torch_operators` gives."""
-    x = {"x": network.example.numpy()}
-    with tempfile.TemporaryDirectory() as folder:
-        session = _ort(path, profile_to=Path(folder) / "profile")
-        session.run(None, x)  # the first call prepares; it is left out below
-        seconds = spent.clocked(lambda: session.run(None, x), calls)
-        events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-    nodes = [e for e in events if e.get("cat") == "Node" and e["name"].endswith("_kernel_time")]
-    nodes = nodes[len(nodes) // (calls + 1) :]
-    return seconds, [(e["args"]["op_name"], "", 1 / calls, 1e-6 * e["dur"] / calls) for e in nodes]
-
-
-def ort_candidate(path: Path, network: Network) -> Candidate:
-    """A file in ONNX Runtime, with its profile."""
-    return Candidate(ort_session(path, network), path.stat().st_size, partial(ort_operators, path, network))
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    x = network.example.numpy()
+    return Candidate(lambda: torch.from_numpy(session.run(None, {"x": x})[0]), path.stat().st_size)
 
 
 def ort_fp32(network: Network, folder: Path) -> Candidate:
@@ -165,54 +139,11 @@ def openvino(network: Network, folder: Path, *, int8: bool = False) -> Candidate
         model = _nncf(model, network) if int8 else model
         path = folder / "model.xml"
         ov.save_model(model, str(path), compress_to_fp16=False)
-        request = _openvino_request(path)
+        options = {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        request = core.compile_model(core.read_model(str(path)), "CPU", options).create_infer_request()
     x = network.example.numpy()
     size = path.stat().st_size + path.with_suffix(".bin").stat().st_size
-    return Candidate(
-        lambda: torch.from_numpy(next(iter(request.infer({0: x}).values())).copy()),
-        size,
-        OpenVinoProfile(path, network),
-    )
-
-
-def _openvino_request(path: Path, *, profiled: bool = False) -> object:
-    import openvino as ov
-
-    core = ov.Core()
-    options = {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-    options |= {"PERF_COUNT": True} if profiled else {}
-    return core.compile_model(core.read_model(str(path)), "CPU", options).create_infer_request()
-
-
-class OpenVinoProfile:
-    """Profiles calls of a model file in OpenVINO, in a request of its own; called, gives what `torch_operators` gives.
-
-    OpenVINO's counters are means over every call since the request was made, the slow first one included. So the sums
-    before and after are compared.
-    """
-
-    def __init__(self, path: Path, network: Network):
-        self._path, self._x, self._request, self._n, self._before = path, network.example.numpy(), None, 0, {}
-
-    def __call__(self, calls: int) -> tuple[float, list[tuple[str, str, float, float]]]:
-        if self._request is None:
-            self._request = _openvino_request(self._path, profiled=True)
-            self._call(), self._read()
-        seconds = spent.clocked(self._call, calls)
-        before, after = self._before, self._read()
-        return seconds, [
-            (*node[1:], 1.0, max(0.0, took - before.get(node, 0.0)) / calls) for node, took in after.items() if took
-        ]
-
-    def _call(self) -> None:
-        self._request.infer({0: self._x})
-        self._n += 1
-
-    def _read(self) -> dict[tuple[str, str, str], float]:
-        """Seconds of all calls so far, by (name, type, kernel) of a node."""
-        nodes = self._request.get_profiling_info()
-        self._before = {(n.node_name, n.node_type, n.exec_type): self._n * n.real_time.total_seconds() for n in nodes}
-        return self._before
+    return Candidate(lambda: torch.from_numpy(next(iter(request.infer({0: x}).values())).copy()), size)
 
 
 def _nncf(model: object, network: Network) -> object:

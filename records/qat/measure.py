@@ -1,4 +1,4 @@
-"""Give quantization-aware training and its opponents the best of several steps and learning rates, from two starts."""
+"""Give quantization-aware training and its opponents the best of several steps and rates: lesson `qat`."""
 
 import copy
 import sys
@@ -12,8 +12,9 @@ from tqdm import tqdm
 
 from course_utils import data, models, runtime, training
 from course_utils.files import ROOT
-from tools.benches import _runs
+from records import writing
 
+SEEDS = 5
 RATES = (1e-4, 3e-4, 1e-3, 3e-3)
 STEPS = {2: ("max", 1.0, 1.3, 1.6, 2.0, 2.5), 3: ("max", 0.5, 0.7, 0.9, 1.1, 1.4)}  # bits -> steps; numbers count in σ
 START = {  # the first is that of the lesson
@@ -38,31 +39,32 @@ class OnGrid(nn.Module):
         return torch.fake_quantize_per_tensor_affine(weight, step.item(), 0, -half, half - 1)
 
 
-def main(argv):
-    """Train all arms and write the record.
-
-    Args:
-        argv: options, for example ["--seeds", "1", "--to", "record.json"].
-    Returns:
-        0.
-    """
-    target = ROOT / "records" / "qat" / "steps.json"
-    args = _runs.parser("qat_steps", __doc__, seeds=5, target=target).parse_args(argv)
+def main(arguments):
+    """Train all arms and write the record: about ten minutes on one thread."""
+    args = writing.options("qat", __doc__, ROOT / "records" / "qat" / "steps.json").parse_args(arguments)
+    seeds, rates, bits = (1, RATES[:1], (2,)) if runtime.quick() else (SEEDS, RATES, tuple(STEPS))
     sets = data.load("mnist"), data.load("mnist", "test")
     runs = []
     with runtime.threads(1):
-        for start, seed in tqdm(list(product(START, range(args.seeds))), desc="starts", file=sys.stdout):
-            runs += [{"start": start, "seed": seed, **run} for run in of_a_start(*sets, START[start], seed)]
-    _runs.write(args.to, " ".join(["python course.py bench qat_steps", *argv]), runs)
-    print(f"{len(runs)} runs in {args.to}")
-    return 0
+        for start, seed in tqdm(list(product(START, range(seeds))), desc="starts", file=sys.stdout):
+            what = {"start": start, "seed": seed}
+            runs += [{**what, **run} for run in of_a_start(*sets, START[start], seed, rates, bits)]
+    writing.write_runs(args.to, "python3 course.py bench qat", runs)
 
 
-def of_a_start(own, test, how, seed):
-    """Yield the runs of one start: each arm with each number of bits and step, and at each rate where it is trained."""
+def of_a_start(own, test, how, seed, rates, widths):
+    """Yield the runs of one start: each arm with each number of bits and step, and at each rate where it is trained.
+
+    Args:
+        own, test: (images, labels) to train and choose on, and to read.
+        how: one of `START`.
+        seed: of the first weights and the order of the images.
+        rates: learning rates of what is trained on.
+        widths: keys of `STEPS`.
+    """
     digits, labels = own
     held_out = digits[-10_000:], labels[-10_000:]
-    right = partial(_runs.right, held_out=held_out, test=test)
+    right = partial(writing.right, held_out=held_out, test=test)
 
     def fit(net, n, **settings):
         return training.fit(net, digits[:n], labels[:n], batch_size=128, progress=False, **settings)
@@ -71,14 +73,14 @@ def of_a_start(own, test, how, seed):
     net = models.LeNet300100()
     fit(net, how["n"], seed=seed, **{name: value for name, value in how.items() if name != "n"})
     yield {"arm": "float", "bits": 32, "step": None, "rate": None, **right(net)}
-    for bits, steps in STEPS.items():
-        for step in steps:
-            yield {"arm": "plain", "bits": bits, "step": step, "rate": None, **right(rounded(net, bits, step))}
-    for rate in RATES:
+    grids = [(bits, step) for bits in widths for step in STEPS[bits]]
+    for bits, step in grids:
+        yield {"arm": "plain", "bits": bits, "step": step, "rate": None, **right(rounded(net, bits, step))}
+    for rate in rates:
         longer = copy.deepcopy(net)
         fit(longer, TRAINED_ON, lr=rate, seed=100 + seed)
         yield {"arm": "trained on", "bits": 32, "step": None, "rate": rate, **right(longer)}
-        for bits, step in [(bits, step) for bits, steps in STEPS.items() for step in steps]:
+        for bits, step in grids:
             what = {"bits": bits, "step": step, "rate": rate}
             yield {"arm": "trained on", **what, **right(rounded(longer, bits, step))}
             aware = rounded(net, bits, step)

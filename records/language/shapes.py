@@ -3,12 +3,10 @@
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-
-from lessons.real_model.llm import shapes as published
 
 SEED = 0
 CONTEXT = 256  # room for prompt and new tokens in every cache
@@ -64,13 +62,15 @@ class Shape:
         return round(2 * self.layers * self.kv_heads * self.head * places * element)
 
 
-def _of(shape: published.Shape, rope_theta: float, runs: int) -> Shape:
-    widths = (shape.width, shape.layers, shape.heads, shape.kv_heads, shape.inner, shape.vocab)
-    return Shape(shape.name, *widths, rope_theta, runs)
-
-
 PROMPT = 32
-SHAPES = {shape.name: shape for shape in (_of(published.SMOLLM2_135M, 1e5, 5), _of(published.LLAMA_32_1B, 5e5, 3))}
+SHAPES = {
+    shape.name: shape
+    for shape in (
+        Shape("SmolLM2-135M", 576, 30, 9, 3, 1536, 49_152, 1e5, runs=5),
+        Shape("Llama-3.2-1B", 2048, 16, 32, 8, 8192, 128_256, 5e5, runs=3),
+    )
+}
+TINY = Shape("tiny", 64, 2, 4, 2, 96, 512, 1e4, runs=2)
 
 
 def prompt(shape: Shape) -> list[int]:
@@ -128,17 +128,6 @@ def tensors(shape: Shape) -> Iterator[tuple[str, torch.Tensor]]:
     yield "model.norm.weight", torch.ones(shape.hidden, dtype=torch.bfloat16)
 
 
-def _facts(shape):
-    """What the weights depend on."""
-    return {name: value for name, value in asdict(shape).items() if name != "runs"} | {"seed": SEED}
-
-
-def is_saved(shape: Shape, folder: Path) -> bool:
-    """Whether `save` wrote this very shape there, to its end."""
-    told = folder / "shape.json"
-    return told.is_file() and json.loads(told.read_text(encoding="utf-8")) == _facts(shape)
-
-
 def save(shape: Shape, folder: Path) -> None:
     """Write a folder in the Hugging Face format: config, weights, a tokenizer of three words."""
     from safetensors.torch import save_file
@@ -150,7 +139,6 @@ def save(shape: Shape, folder: Path) -> None:
         "generation_config.json": {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0},
         "tokenizer.json": TOKENIZER,
         "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "<unk>"},
-        "shape.json": _facts(shape),  # the last: a folder without it is not whole
     }
     for name, content in files.items():
         (folder / name).write_text(json.dumps(content, indent=1), encoding="utf-8")

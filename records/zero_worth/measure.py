@@ -1,4 +1,4 @@
-"""Cut one trained network in its first layer alone, in all layers, or in layers and their number, at equal weights."""
+"""Cut a trained network in its first layer, in all, or in their number, at equal weights: lesson `zero_worth`."""
 
 import copy
 import sys
@@ -11,8 +11,9 @@ from tqdm import tqdm
 
 from course_utils import data, runtime, training
 from course_utils.files import ROOT
-from tools.benches import _runs
+from records import writing
 
+SEEDS = 3
 WIDTHS = (200, 200, 200, 200)  # hidden layers of the trained network, as in the lesson zero_worth
 SIDES = (784, 10)  # an image, and its classes
 BUDGETS = (120_000, 90_000)  # weights that are left; the first layer cut alone cannot come below 82,984
@@ -29,45 +30,37 @@ RATES = (3e-4, 1e-3, 3e-3)
 TRAINED_ON, HELD_OUT = 20_000, 5_000
 
 
-def main(argv):
-    """Train, cut and fine-tune all arms, and write the record.
-
-    Args:
-        argv: options, for example ["--seeds", "1", "--to", "record.json"].
-    Returns:
-        0.
-    """
-    target = ROOT / "records" / "zero_worth" / "width_and_depth.json"
-    args = _runs.parser("width_and_depth", __doc__, seeds=3, target=target).parse_args(argv)
+def main(arguments):
+    """Train, cut and fine-tune all arms, and write the record: a quarter of an hour on one thread."""
+    path = ROOT / "records" / "zero_worth" / "width_and_depth.json"
+    args = writing.options("zero_worth", __doc__, path).parse_args(arguments)
+    seeds, budgets, rates = (1, BUDGETS[1:], RATES[:1]) if runtime.quick() else (SEEDS, BUDGETS, RATES)
     sets = data.load("mnist"), data.load("mnist", "test")
-    args.to.parent.mkdir(parents=True, exist_ok=True)
     runs = []
     with runtime.threads(1):
-        for seed in tqdm(range(args.seeds), desc="networks", file=sys.stdout):
-            runs += [{"seed": seed, **run} for run in of_a_network(*sets, seed)]
-            _runs.write(args.to, " ".join(["python course.py bench width_and_depth", *argv]), runs)
-    print(f"{len(runs)} runs in {args.to}")
-    return 0
+        for seed in tqdm(range(seeds), desc="networks", file=sys.stdout):
+            runs += [{"seed": seed, **run} for run in of_a_network(*sets, seed, budgets, rates)]
+    writing.write_runs(args.to, "python3 course.py bench zero_worth", runs)
 
 
-def of_a_network(own, test, seed):
+def of_a_network(own, test, seed, budgets, rates):
     """Yield the runs of one network: every arm at each budget, with each origin, number of steps and rate."""
     digits, labels = own
     train = digits[:TRAINED_ON], labels[:TRAINED_ON]
     held_out = digits[-HELD_OUT:], labels[-HELD_OUT:]
-    right = partial(_runs.right, held_out=held_out, test=test)
+    right = partial(writing.right, held_out=held_out, test=test)
 
     runtime.seed_all(seed)
     whole = network(WIDTHS)
     training.fit(whole, *train, epochs=3, lr=1e-3, batch_size=100, seed=seed, device="cpu", progress=False)
     yield {"arm": "whole", "budget": weights(WIDTHS), "origin": None, "steps": 0, "rate": None, **right(whole)}
-    for budget, (arm, shape), origin in product(BUDGETS, SHAPES.items(), ORIGINS):
+    for budget, (arm, shape), origin in product(budgets, SHAPES.items(), ORIGINS):
         widths = fitting(shape, budget)
         runtime.seed_all(1_000 + seed)  # of chance, and of fresh weights
         start = network(widths) if origin == "fresh" else cut(whole, widths, by_chance=origin == "chance")
         what = {"arm": arm, "budget": budget, "widths": widths, "weights": weights(widths), "origin": origin}
         yield {**what, "steps": 0, "rate": None, **right(start)}
-        for steps, rate in product(STEPS, RATES):
+        for steps, rate in product(STEPS, rates):
             tuned = copy.deepcopy(start)
             settings = {"steps": steps, "lr": rate, "batch_size": 100, "seed": 100 + seed}
             training.fit(tuned, *train, **settings, schedule=lambda done: 1 - done, device="cpu", progress=False)

@@ -1,11 +1,8 @@
-"""Compile the int8 graph of the lesson torchao with and without freezing, and single layers; count kernels, time."""
+"""Compile int8 packages with and without freezing, and single layers; count kernels, time: lesson `torchao`."""
 
-import argparse
 import collections
 import copy
-import json
 import math
-import os
 import sys
 import tempfile
 import time
@@ -18,11 +15,11 @@ from torch._inductor.utils import fresh_cache
 from tqdm import tqdm
 
 from course_utils import data, runtime, training
-from course_utils.files import ROOT, slug, write_whole
+from course_utils.files import ROOT, slug
 from course_utils.show.tables import Table
+from records import writing
 
-FOLDER = ROOT / "records" / "torchao"
-COMMAND = "python3 course.py bench packages"
+ROUNDS = 50  # calls of each candidate, in turn
 BATCH = 64  # images in a call of a package
 ROWS = (1, 64)  # of an input of a layer
 KERNELS = ("qconv", "qlinear")  # calls of them in the generated code; "aoti_torch_cpu__" stands before each
@@ -36,27 +33,22 @@ def network():
     return nn.Sequential(collections.OrderedDict(layers))
 
 
-def main(argv):
-    """Train the network, compile, measure, and write the record of this machine; returns 0."""
-    parser = argparse.ArgumentParser(prog="course.py bench packages", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=50, help="calls of each candidate, in turn (default: 50)")
-    where = "default: a file named after the processor in records/torchao/"
-    parser.add_argument("--json", metavar="FILE", type=Path, help=where)
-    args = parser.parse_args(argv)
+def main(arguments):
+    """Train the network, compile, measure, and write the record of this processor: some minutes."""
+    chip = runtime.chip("cpu")
+    path = ROOT / "records" / "torchao" / f"{slug(chip)}.json"
+    args = writing.options("torchao", __doc__, path).parse_args(arguments)
     with runtime.threads(1), fresh_cache():
-        record = recorded(args.rounds)
+        record = recorded(2 if runtime.quick() else ROUNDS)
     rows = [
         [name, f"{p['bytes']:,}", p["qconv"], p["qlinear"], p["times_faster"]] for name, p in record["packages"].items()
     ]
-    print(Table(["package", "bytes", *KERNELS, "times faster"], rows, caption=f"{record['cpu']}, one thread"))
-    path = args.json or FOLDER / f"{slug(record['cpu'])}.json"
-    write_whole(path, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
-    print(f"Written to {path}.")
-    return 0
+    print(Table(["package", "bytes", *KERNELS, "times faster"], rows, caption=f"{chip}, one thread"))
+    writing.write(args.to, record)
 
 
 def recorded(rounds):
-    """What was measured, with what is needed to understand it."""
+    """What was measured, with what is needed to understand it; `rounds`: calls of each candidate."""
     runtime.seed_all(0)
     images, labels = data.load("fashion_mnist", n=6000)
     test = data.load("fashion_mnist", "test")
@@ -65,7 +57,7 @@ def recorded(rounds):
     net = net.eval().requires_grad_(False)
     return {
         **runtime.provenance(),
-        "command": COMMAND,
+        "command": "python3 course.py bench torchao",
         "threads": 1,
         "batch": BATCH,
         "eager": round(100 * training.evaluate(net, *test), 2),
@@ -131,7 +123,7 @@ def accuracy(run, images, labels):
 
 def layers(fc1):
     """Name -> a linear layer in fp32: that of the lesson, and one of the size that a language model has."""
-    width = 64 if os.environ.get("COURSE_QUICK") else 4096
+    width = 64 if runtime.quick() else 4096
     return {"fc1": fc1, "wide": nn.Linear(width, width).requires_grad_(False)}
 
 

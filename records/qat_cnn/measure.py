@@ -1,4 +1,4 @@
-"""Give quantization-aware training of a CNN and its opponents several rates, orders and observers: lesson `qat_cnn`."""
+"""Give quantization-aware training of a CNN several rates, orders and observers: lesson `qat_cnn`."""
 
 import copy
 import sys
@@ -11,9 +11,9 @@ from course_utils import data, legacy_int8, models, runtime, training
 from course_utils.data import checkpoints
 from course_utils.files import ROOT
 from course_utils.legacy_int8 import tq
-from course_utils.lottery import executors
-from tools.benches import _runs
+from records import writing
 
+SEEDS = 3
 SLOW, FAST = 0.01, 0.2  # which part of the way a range goes at each step; PyTorch's default, and another one
 CLOTHES = {"n": 960, "epochs": 3, "rates": (3e-4, 1e-3, 3e-3)}
 DIGITS = {"n": 1000, "epochs": 4, "rates": (1e-3, 3e-3, 1e-2)}
@@ -30,26 +30,16 @@ FROM_RANDOM = {  # arm -> the constants of the observers of weights and activati
 }
 
 
-def main(argv):
-    """Train all arms and write the record.
-
-    Args:
-        argv: options, for example ["--seeds", "1", "--to", "record.json"].
-    Returns:
-        0.
-    """
-    target = ROOT / "records" / "qat_cnn" / "arms.json"
-    parser = _runs.parser("qat_cnn", __doc__, seeds=3, target=target)
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes, one thread each (default: 1)")
-    args = parser.parse_args(argv)
-    jobs = [("clothes", *rest) for rest in product(range(args.seeds), CLOTHES["rates"], SCALES)]
-    jobs += [("digits", *rest) for rest in product(range(args.seeds), DIGITS["rates"], FROM_RANDOM)]
-    with executors.processes(args.workers) as pool:
-        found = pool.map(of_a_job, jobs)
-        runs = [run for some in tqdm(found, total=len(jobs), desc="arms", file=sys.stdout) for run in some]
-    _runs.write(args.to, " ".join(["python course.py bench qat_cnn", *argv]), runs)
-    print(f"{len(runs)} runs in {args.to}")
-    return 0
+def main(arguments):
+    """Train all arms and write the record."""
+    path = ROOT / "records" / "qat_cnn" / "arms.json"
+    args = writing.options("qat_cnn", __doc__, path).parse_args(arguments)
+    jobs = [("clothes", *rest) for rest in product(range(SEEDS), CLOTHES["rates"], SCALES)]
+    jobs += [("digits", *rest) for rest in product(range(SEEDS), DIGITS["rates"], FROM_RANDOM)]
+    if runtime.quick():
+        jobs = [("clothes", 0, CLOTHES["rates"][0], SCALES[2]), ("digits", 0, DIGITS["rates"][0], "statistics first")]
+    runs = [run for job in tqdm(jobs, desc="arms", file=sys.stdout) for run in of_a_job(job)]
+    writing.write_runs(args.to, "python3 course.py bench qat_cnn", runs)
 
 
 def of_a_job(job):
@@ -72,10 +62,10 @@ def on_clothes(seed, rate, scales):
                 conv.weight[norm.running_var < 1e-20] = 0.0
     each, what = scales == "channel", {"task": "clothes", "seed": seed, "scales": scales}
     if seed == 0 and rate == CLOTHES["rates"][0]:
-        yield {**what, "arm": "static", "rate": None, **right(static(net, each, images), *sets)}
+        yield {**what, "arm": "static", "rate": None, **writing.right(static(net, each, images), *sets)}
         model = prepared(net, each)
         look(model, images)
-        yield {**what, "arm": "statistics moved", "rate": None, **right(converted(model), *sets)}
+        yield {**what, "arm": "statistics moved", "rate": None, **writing.right(converted(model), *sets)}
     for arm in ("trained on", "QAT"):
         model = prepared(net, each)
         if arm == "trained on":
@@ -86,7 +76,7 @@ def on_clothes(seed, rate, scales):
             if epoch == CLOTHES["epochs"] - 1 and arm == "QAT":
                 model.apply(tq.disable_observer)
             fit(model, images, labels, optimizer, 100 * seed + epoch)
-        yield {**what, "arm": arm, "rate": rate, **right(converted(model), *sets)}
+        yield {**what, "arm": arm, "rate": rate, **writing.right(converted(model), *sets)}
 
 
 def on_digits(seed, rate, arm):
@@ -112,18 +102,11 @@ def on_digits(seed, rate, arm):
         fit(model, images, labels, optimizer, epoch)
     what = {"task": "digits", "seed": seed, "arm": arm, "rate": rate}
     if how["rounds"]:
-        yield {**what, "moved": False, **right(converted(model), *sets)}
+        yield {**what, "moved": False, **writing.right(converted(model), *sets)}
         move_statistics(model.apply(tq.enable_observer), images)
-        yield {**what, "moved": True, **right(converted(model), *sets)}
+        yield {**what, "moved": True, **writing.right(converted(model), *sets)}
     else:
-        yield {**what, "moved": False, **right(fresh_ranges(model, images), *sets)}
-
-
-def right(model, held_out, test):
-    """Accuracy in percent on the images for choosing and on those for reading."""
-    return {
-        name: round(100 * training.evaluate(model, *part), 2) for name, part in (("held_out", held_out), ("test", test))
-    }
+        yield {**what, "moved": False, **writing.right(fresh_ranges(model, images), *sets)}
 
 
 def fit(model, images, labels, optimizer, seed):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from tools.benches._language.shapes import CONTEXT, Shape
+from course_utils import runtime
+from records.language.shapes import CONTEXT, Shape
 
 
 class Engine:
@@ -16,9 +17,10 @@ class Engine:
 
     Attributes:
         bytes_read: of its weights, what a token reads, as far as files or tensors say.
+        note: on how it computes.
     """
 
-    bytes_read = 0
+    bytes_read, note = 0, ""
 
     def set_threads(self, threads: int) -> None:
         """Compute with so many threads from here on."""
@@ -27,10 +29,6 @@ class Engine:
     def decode(self, prompt: list[int], new: int) -> tuple[list[int], float]:
         """Read the prompt, then decode; gives new + 1 tokens, the first from the prompt, and the others' seconds."""
         raise NotImplementedError
-
-    def profile(self, prompt: list[int], new: int) -> list[tuple[str, float]]:
-        """Names of the largest parts of the time and their shares; [] where the engine cannot say."""
-        return []
 
 
 class Torch(Engine):
@@ -48,7 +46,11 @@ class Torch(Engine):
 
         logging.disable_progress_bar()
         self.kind, self.compiled = kind, how == "compiled"
-        dtype = torch.bfloat16 if kind in ("bf16", "int8") or (kind == "int4" and fast_bf16()) else torch.float32
+        dtype = (
+            torch.bfloat16
+            if kind in ("bf16", "int8") or (kind == "int4" and runtime.has_fast_bf16())
+            else torch.float32
+        )
         self.model = LlamaForCausalLM.from_pretrained(folder / "hf", dtype=dtype).eval().requires_grad_(False)
         if kind in ("int8", "int4"):
             import torchao
@@ -89,23 +91,6 @@ class Torch(Engine):
             token = self._step(token, torch.tensor([[place]]), cache)
             found.append(token.clone())
         return [int(one) for one in found], time.perf_counter() - start
-
-    @torch.no_grad()
-    def profile(self, prompt, new):
-        token, cache = self._start(prompt)
-        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as trace:
-            for place in range(len(prompt), len(prompt) + new):
-                token = self._step(token, torch.tensor([[place]]), cache)
-        spent = {event.key: event.self_cpu_time_total for event in trace.key_averages()}
-        total = sum(spent.values()) or 1
-        return sorted(((name, time / total) for name, time in spent.items()), key=lambda one: -one[1])[:6]
-
-
-def fast_bf16() -> bool:
-    """Whether int4 weights meet inputs in bfloat16: where the processor multiplies it in hardware."""
-    from course_utils import runtime
-
-    return runtime.has_fast_bf16()
 
 
 def weight_only(kind: str):
@@ -270,3 +255,13 @@ class Bandwidth(Engine):
         start = time.perf_counter()
         self.array.sum()
         return [], (time.perf_counter() - start) / self.GIGABYTES
+
+
+def opened(shape: Shape, folder: Path, family: str, kind: str, how: str) -> Engine:
+    """The engine of a row."""
+    if family == "bandwidth":
+        return Bandwidth()
+    if family == "torch":
+        return Torch(shape, folder, kind, how)
+    made = {"llama.cpp": LlamaCpp, "OpenVINO GenAI": OpenVino, "ONNX Runtime GenAI": OnnxRuntime}
+    return made[family](shape, folder, kind)

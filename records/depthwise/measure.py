@@ -1,9 +1,7 @@
-"""Train two architectures with several recipes each, and give what int8 with one scale a tensor costs every network."""
+"""Train two architectures with several recipes, and see what int8 costs each network: lesson `depthwise`."""
 
 import copy
-import json
 import sys
-from concurrent.futures import as_completed
 from itertools import product
 
 import torch
@@ -12,9 +10,9 @@ from tqdm import tqdm
 from course_utils import data, legacy_int8, models, runtime, training
 from course_utils.files import ROOT
 from course_utils.legacy_int8 import tq
-from course_utils.lottery import executors
-from tools.benches import _runs
+from records import writing
 
+SEEDS = 2
 SGD = {"momentum": 0.9, "nesterov": True}
 RECIPES = {  # name -> optimizer, its options; the last pass has the lower rate
     "Adam": ("Adam", (3e-3, 5e-4), {}),
@@ -30,40 +28,15 @@ PASSES = (4, 1)
 CALIBRATION = 512  # training images, as in the lesson
 
 
-def main(argv):
-    """Train the networks that the record does not have yet, and write it anew after each of them.
-
-    Args:
-        argv: options, for example ["--seeds", "1", "--to", "record.json"].
-    Returns:
-        0.
-    """
-    target = ROOT / "records" / "depthwise" / "recipes.json"
-    parser = _runs.parser("depthwise_recipes", __doc__, seeds=2, target=target)
-    parser.add_argument("--workers", type=int, default=1, metavar="N", help="trainings at a time, a thread each")
-    args = parser.parse_args(argv)
-    jobs = [*((*job, seed) for seed, job in product(range(args.seeds), SMALL)), *LARGE]
-    command, runs = " ".join(["python course.py bench depthwise_recipes", *argv]), kept(args.to, jobs)
-    args.to.parent.mkdir(parents=True, exist_ok=True)
-    with executors.processes(args.workers) as pool:
-        asked = [pool.submit(of_a_training, job) for job in jobs if job not in runs]
-        for done in tqdm(as_completed(asked), total=len(asked), desc="trainings", file=sys.stdout):
-            runs[key(done.result())] = done.result()
-            _runs.write(args.to, command, [runs[job] for job in jobs if job in runs])
-    _runs.write(args.to, command, [runs[job] for job in jobs])
-    print(f"{len(runs)} runs in {args.to}")
-    return 0
-
-
-def key(run):
-    """What a run of the record is: network, recipe, width, images, seed."""
-    return tuple(run[name] for name in ("network", "recipe", "width", "images", "seed"))
-
-
-def kept(path, jobs):
-    """The runs that a record has already, by `key`: a bench that was stopped goes on."""
-    there = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else []
-    return {key(run): run for run in there if key(run) in jobs}
+def main(arguments):
+    """Train the networks and write the record: about half an hour on one thread."""
+    path = ROOT / "records" / "depthwise" / "recipes.json"
+    args = writing.options("depthwise", __doc__, path).parse_args(arguments)
+    jobs = [*((*job, seed) for seed, job in product(range(SEEDS), SMALL)), *LARGE]
+    if runtime.quick():
+        jobs = [("SmallCNN", "Adam", 2, 200, 0), ("DepthwiseCNN", "SGD, decay", 2, 200, 0)]
+    runs = [of_a_training(job) for job in tqdm(jobs, desc="trainings", file=sys.stdout)]
+    writing.write_runs(args.to, "python3 course.py bench depthwise", runs)
 
 
 def of_a_training(job):

@@ -1,0 +1,67 @@
+"""Measure three networks in every route to int8, against two baselines in fp32: lesson `choosing`."""
+
+import sys
+from dataclasses import asdict
+from importlib.util import find_spec
+
+import torch
+
+from course_utils import runtime
+from course_utils.int8_routes import compare, networks, torch_eager
+from course_utils.int8_routes import record as int8_record
+from course_utils.measure import timing
+from records import writing
+from records.quantization import other_runtimes
+
+PEERS = ("onnx", "onnxscript", "onnxruntime", "openvino", "nncf")
+ROUNDS = 11  # samples of each route
+ATTEMPTS = 3  # at a network whose times are too far apart
+
+
+def main(arguments):
+    """Measure, print the table and write the record of this processor: a quarter of an hour with the other runtimes."""
+    parser = writing.options("quantization", __doc__, int8_record.own_path())
+    parser.add_argument("--peers", action="store_true", help="ONNX Runtime and OpenVINO too (the extra deploy)")
+    args = parser.parse_args(arguments)
+    missing = [name for name in PEERS if find_spec(name) is None]
+    if args.peers and missing:
+        print(f'Missing: {", ".join(missing)}. They belong to the extra deploy: pip install -e ".[deploy]"')
+        return 1
+    if not args.peers:
+        print("ONNX Runtime and OpenVINO are left out. The record of the course has them: --peers.")
+    torch.set_num_threads(1)
+    controls, rows = {}, []
+    for name, make in networks.NETWORKS.items():
+        network = make()
+        routes = torch_eager.routes(network, live=runtime.quick())
+        routes += other_runtimes.routes(network) if args.peers else []
+        controls[name] = compare.control_cosine(network)
+        rows += measured(network, routes)
+    print(int8_record.table(rows))
+    for row in rows:
+        if row.why:
+            print(f"Not measured: {row.model}, {row.runtime}, {row.variant}. {row.why}")
+    record = {
+        **runtime.provenance(),
+        "command": "python3 course.py bench quantization" + " --peers" * args.peers,
+        "rounds": ROUNDS,
+        "control_cosine": controls,
+        "rows": [asdict(row) for row in rows],
+    }
+    writing.write(args.to, record)
+    return 0
+
+
+def measured(network, routes):
+    """The rows of one network; where times are too far apart they are taken again.
+
+    Raises:
+        timing.Unsteady: they were too far apart each time: other programs take the processor.
+    """
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            return compare.measure(network, routes, rounds=ROUNDS)
+        except timing.Unsteady as error:
+            if not left:
+                raise
+            print(f"{network.name}: {error} It is measured again.", file=sys.stderr)

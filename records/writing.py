@@ -1,0 +1,52 @@
+"""What the scripts beside the records share: their options, accuracies, and how a record is written."""
+
+import argparse
+import json
+from pathlib import Path
+
+from course_utils import runtime, training
+from course_utils.files import ROOT, write_whole
+
+
+def options(name, text, path):
+    """The parser of a script: --to, where its record goes, and --quick, which `course.py bench` makes COURSE_QUICK.
+
+    Args:
+        name: of the record's folder.
+        text: what the script does.
+        path: of the record; a smoke run never writes there by itself.
+    """
+    path = ROOT / "build" / "bench" / f"{name}.json" if runtime.quick() else path
+    parser = argparse.ArgumentParser(prog=f"course.py bench {name}", description=text)
+    said = f"where the record goes (default: {path.relative_to(ROOT).as_posix()})"
+    parser.add_argument("--to", type=Path, default=path, metavar="FILE", help=said)
+    parser.add_argument("--quick", action="store_true", help="a smoke run: little is measured, and means nothing")
+    return parser
+
+
+def write(path, record):
+    """Write a record, plain values only, whole or not at all; say where."""
+    write_whole(path, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    print(f"Written to {path}.")
+
+
+def write_runs(path, command, runs):
+    """Write a record of many trainings: the command and where it ran, then the runs, one a line.
+
+    Args:
+        path: of the record.
+        command: that makes it.
+        runs: dicts of plain values.
+    """
+    head = json.dumps({"command": command, **runtime.provenance()}, indent=1)
+    rows = ",\n".join(json.dumps(run) for run in runs)
+    write_whole(path, f'{head[:-2]},\n "runs": [\n{rows}\n]\n}}\n')
+    print(f"{len(runs)} runs written to {path}.")
+
+
+def right(net, held_out, test):
+    """Per cent of held-out and of test images that a network gets right; each is (images, labels)."""
+    return {
+        "held_out": round(100 * training.evaluate(net, *held_out), 2),
+        "test": round(100 * training.evaluate(net, *test), 2),
+    }
