@@ -48,7 +48,7 @@
   MathJax.startup.promise
     .then(() => Promise.all([...[...document.fonts].map(face => face.load().catch(() => {})), drawn()]))
     .then(() => { marks(); steps(); fit.all(); })
-    .then(() => paper.kind ? paper.lay() : start())
+    .then(start)
     .then(() => { window.deckReady = true; });
 
   function start() {
