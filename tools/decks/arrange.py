@@ -201,8 +201,9 @@ def _one(slide, foot):
     if slide.layout == "split" and not right:  # nothing to click for: the code and what it gave stand on the right
         at = next((n for n, cell in enumerate(left) if cell.cell_type == "code"), len(left))
         left, right = left[:at], [left[at:]] if left[at:] else []
+    about = f'data-layout="{slide.layout}" data-timing="{slide.seconds}"'
     return [
-        tag(f'<section data-layout="{slide.layout}" data-timing="{slide.seconds}"><div class="page {slide.layout}">\n{slide.panel}<div class="top">'),
+        tag(f'<section {about}><div class="page {slide.layout}">\n{slide.panel}<div class="top">'),
         *([slide.heading] if slide.heading else []),
         tag('</div>\n<div class="body"><div class="left">'),
         *left,

@@ -58,7 +58,7 @@
       backgroundTransition: 'none', controls: false, pdfSeparateFragments: false, navigationMode: 'linear',
       ...(seconds ? {totalTime: seconds} : {}), plugins: [RevealNotes]
     }).then(() => {
-      for (const event of ['slidechanged', 'fragmentshown', 'fragmenthidden']) Reveal.on(event, showFrames);
+      for (const event of ['slidechanged', 'fragmentshown', 'fragmenthidden', 'pdf-ready']) Reveal.on(event, showFrames);
       showFrames();
     });
   }
