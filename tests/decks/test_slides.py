@@ -172,7 +172,10 @@ def test_each_part_has_a_colour_and_a_mark():
 def test_a_drawing_says_what_it_shows_once():
     own = "<svg role='img' aria-label='Its own'><g/></svg>"
     assert arrange.described(own, "Another") == own
-    assert arrange.described("<?xml?><svg><g/></svg>", 'a "b"') == '<svg aria-label="a &quot;b&quot;" role="img"><g/></svg>'
+    assert (
+        arrange.described("<?xml?><svg><g/></svg>", 'a "b"')
+        == '<svg aria-label="a &quot;b&quot;" role="img"><g/></svg>'
+    )
 
 
 def test_what_cannot_be_done_is_told(tmp_path, monkeypatch, capsys):

@@ -53,7 +53,8 @@ def sections(name, tree):
     left, made, closed = _terms(name), [], _closed(tree)
     for section in tree.findall(nodes.section):
         own = _own(section, closed)
-        explained = [term for term in left if term.lower() in own.pop("bold")]
+        bold = own.pop("bold")
+        explained = [term for term in left if term.lower() in bold]
         left = [term for term in left if term not in explained]
         made.append(
             {
