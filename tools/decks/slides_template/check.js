@@ -98,7 +98,7 @@ window.check = (() => {
 
   // More code, or a larger table, than a room reads while somebody talks.
   function much() {
-    const lines = all('.code pre').flatMap(e => e.textContent.trimEnd().split('\n'));
+    const lines = all('.body .code pre').flatMap(e => e.textContent.trimEnd().split('\n'));
     const wide = Math.max(0, ...lines.map(line => line.length));
     const cells = Math.max(0, ...all('table').map(e => e.querySelectorAll('th, td').length));
     return [
