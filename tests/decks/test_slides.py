@@ -20,7 +20,7 @@ FIRST = (
     "# 3.7 · Bits & pieces\n\n*How many bits does it need?*\n\n**Agenda**\n\n1. One bit\n\n**Goals**\n\n"
     "- See [lesson 3.2](../2_dynamic.ipynb)."
 )
-SKIPPED = markdown("## Deeper\n\nFor experts."), code("experts = 1", kind="-"), markdown("## Next\n\nText.")
+SKIPPED = markdown("## Deeper\n\nFor experts."), markdown("### experts", "-"), markdown("## Next\n\nText.")
 GOOD = notebook(
     markdown("# 3.7 · Bits & pieces"),
     note(),
