@@ -26,7 +26,6 @@ COMMANDS = {  # what each one needs is in the task's own help
     "lecture": ("slides", "--lecture", "--check"),
     "tutorial": ("slides", "--tutorial", "--check"),
     "site": ("site", "--check"),
-    "pictures": ("pictures", "--check"),
     "peers": ("bench", "quantization", "--peers", "--to", str(LOGS / "quantization.json")),
     "newest": ("test", "--newest"),
 }

@@ -8,17 +8,15 @@ from pathlib import Path
 import nbformat
 
 from course import command
-from course_utils import syllabus
-from tools.decks import arrange, face, paper, reasons, spoken
+from tools.decks import arrange, face
 from tools.decks import deck as _deck
 from tools.decks import talk as _talk
-from tools.publishing import course as _course
 from tools.publishing import lessons as _lessons
 
 REQUIRES = ("dev",)
 SLIDES = _lessons.ROOT / "build" / "slides"
 HERE = Path(__file__).resolve().parent / "decks"
-OWN = ("deck.css", "layouts.css", "face.css", "paper.css", "fit.js", "paper.js", "deck.js")
+OWN = ("deck.css", "layouts.css", "face.css", "fit.js", "deck.js")
 
 
 def main(argv):
@@ -29,8 +27,6 @@ def main(argv):
     talks.add_argument("--lecture", **_script("lecture"), help="one deck of an hour for the whole course")
     talks.add_argument("--tutorial", **_script("tutorial"), help="90 minutes: 16 bits, quantization, pruning")
     talks.add_argument("--talk", type=Path, metavar="FILE", help="a deck from a script of your own")
-    parser.add_argument("--pdf", action="store_true", help="a PDF too, with a page for each slide")
-    parser.add_argument("--handout", action="store_true", help="a PDF too, with small slides beside their notes")
     parser.add_argument("--check", action="store_true", help="open every deck in a browser, list its faults")
     parser.add_argument("--shots", action="store_true", help="save pictures in build/slides/shots")
     args = parser.parse_args(argv)
@@ -49,27 +45,13 @@ def main(argv):
         return 1
     for deck in decks:
         print(f"{deck.relative_to(_lessons.ROOT).as_posix()}")
-    kinds = [kind for kind in paper.KINDS if getattr(args, kind)]
+    if not (args.check or args.shots):
+        return 0
     try:
-        if kinds:
-            _print(decks, kinds)
-        if args.check:
-            _say_reasons(lessons)
-        heard = spoken.faults(talk) if talk and args.check else []
-        return _report(decks, SLIDES / "shots" if args.shots else None, heard) if args.check or args.shots else 0
+        return _report(decks, SLIDES / "shots" if args.shots else None, talk.faults() if talk else [])
     except _deck.NoBrowser as reason:
         print(f"Not run: {reason}")
         return 1
-    except PermissionError as error:  # on Windows, a PDF that a reader shows
-        print(f"Not written: {error.filename}. Close the program that holds it, then start again.")
-        return 1
-
-
-def _say_reasons(found):
-    """Name what a learner, who sees no notes, may miss on the page."""
-    for lesson in found:
-        for sentence in reasons.only_in_notes(_lessons.read(lesson)):
-            print(f"{lesson.name}, a note, to read: does the page say this as well? {sentence}")
 
 
 def _deck_of(lesson):
@@ -90,7 +72,7 @@ def _script(name):
 
 def _talk_deck(talk, name):
     """Write the deck of a talk."""
-    return _write(to_html(talk.slides, {"title": talk.title, "kind": "talk"}, ""), SLIDES / f"{name}.html")
+    return _write(to_html(talk.slides, {"title": talk.title}, ""), SLIDES / f"{name}.html")
 
 
 def write(nb, path):
@@ -133,10 +115,7 @@ def render(nb):
     """
     slides = face.dress(arrange.slides(nb), nb)
     course = nb.metadata["course"]
-    part = course["number"].partition(".")[0]
-    short = course.get("name") in set(syllabus.lessons()) - set(_course.old_form())
-    kind = "short" if short else "lesson"
-    about = {"title": f"{course['number']} · {course['title']}", "kind": kind, "part": part}
+    about = {"title": f"{course['number']} · {course['title']}", "part": course["number"].partition(".")[0]}
     return to_html(slides, about, arrange.foot(course["number"], course["title"]))
 
 
@@ -145,7 +124,7 @@ def to_html(slides, about, foot):
 
     Args:
         slides: list of `arrange.Slide`.
-        about: "title" of the deck, its "kind", "lesson" or "talk", and of a lesson the number of its "part".
+        about: "title" of the deck, and of a lesson the number of its "part".
         foot: HTML at the foot of each slide.
     Returns:
         str: HTML that loads only files under assets/ beside it.
@@ -160,21 +139,15 @@ def to_html(slides, about, foot):
     return exporter.from_notebook_node(nb, resources={"deck": deck})[0]
 
 
-def _print(decks, kinds):
-    with _deck.browser() as page:
-        for deck in decks:
-            for kind in kinds:
-                print(paper.write(page, deck, kind).relative_to(_lessons.ROOT).as_posix())
-
-
 def _report(decks, shots, heard):
+    """Print what was seen of each deck; `heard` are faults that are known before a browser is asked."""
     if shots:
         shutil.rmtree(shots, ignore_errors=True)  # pictures of slides that are gone would mislead
     faults = 0
     with _deck.browser() as page:
         for deck in decks:
             seen = _deck.look(page, deck, shots=shots / deck.stem if shots else None)
-            found = [*heard, *seen.faults, *seen.form]
+            found = [*heard, *seen.faults]
             faults += len(found)
             print(f"{deck.stem}: {seen.line()}", *found, sep=f"\n{deck.stem}: ")
     if shots:

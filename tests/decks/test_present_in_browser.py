@@ -1,13 +1,11 @@
 """The slides of `present` in a browser: the first one shows, notes do not, code is folded, a cell is run live."""
 
-import base64
-import io
 import subprocess
 from types import SimpleNamespace
 
 import nbformat
 import pytest
-from PIL import Image
+from _decks import code, figure, markdown, note, notebook
 from playwright.sync_api import sync_playwright
 
 from course_utils.browser import find_browser
@@ -22,32 +20,21 @@ made = [Canvas(600, 200) for _ in range(2)]
 for number, canvas in enumerate(made):
     canvas.text(300, 100, f"frame {number}")
 plots.show([canvas.figure() for canvas in made], alt="A number that grows by one.", caption="Two frames.")"""
-SHOWN = "document.querySelector('section.present > section.present')?.innerText"
-
-
-def picture():
-    file = io.BytesIO()
-    Image.new("RGB", (60, 20), "white").save(file, "png")
-    data = {"image/png": base64.b64encode(file.getvalue()).decode(), "text/plain": "Figure"}
-    return nbformat.v4.new_output("display_data", data, metadata={"image/png": {"alt": "White, as published."}})
+SLIDE = "document.querySelector('section.present > section.present')"
+SHOWN = f"{SLIDE}?.innerText"
 
 
 def published():
-    def made(make, source, slide, **more):
-        return make(source, metadata={"slideshow": {"slide_type": slide}}, **more)
-
-    text, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
-    cells = [
-        made(text, "# First", "slide"),
-        made(text, "*For the lecturer, 1 min.* Ask.", "notes"),
-        made(code, "before = 40", "skip"),
-        made(text, "## Second, with $x^2$", "slide"),
-        made(code, FRAMES, "-", outputs=[picture()], execution_count=1),
-        made(text, "## Third", "subslide"),
-        made(code, "before + 2", "fragment"),
-        made(text, "## Fourth\n\n" + "\n".join(f"- item {number}" for number in range(16)), "slide"),
-    ]
-    return nbformat.v4.new_notebook(cells=cells, metadata={"course": {"name": "topic"}})
+    return notebook(
+        markdown("# First"),
+        note("*For the lecturer, 1 min.* Ask."),
+        code("before = 40", kind="skip"),
+        markdown("## Second, with $x^2$"),
+        code(FRAMES, figure(), kind="-"),
+        markdown("## Third", "subslide"),
+        code("before + 2", kind="fragment"),
+        markdown("## Fourth\n\n" + "\n".join(f"- item {number}" for number in range(16))),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -73,13 +60,13 @@ def slides(tmp_path_factory):
                 process.wait()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def page(slides):
     if find_browser() is None:
         pytest.skip("not run: no browser (Chromium, Chrome or Edge) on this machine")
     with sync_playwright() as play:
         program = play.chromium.launch(executable_path=find_browser())
-        shown = program.new_page(viewport={"width": 1280, "height": 720})
+        shown = program.new_page(viewport={"width": 1366, "height": 768})
         shown.asked = []
         shown.on("request", lambda request: shown.asked.append(request.url))
         shown.goto(slides.address)
@@ -88,16 +75,12 @@ def page(slides):
         program.close()
 
 
-def test_the_first_slide_shows_without_the_notes_and_without_the_network(page, slides):
-    assert "lecturer" not in page.evaluate(SHOWN)
-    assert page.locator("aside.notes").first.is_hidden()
+def test_a_lecturer_goes_through_the_slides_and_runs_cells(page, slides):
     outside = [url for url in page.asked if not url.startswith((slides.server["url"], "data:", "blob:"))]
-    assert outside == []
+    assert outside == [] and page.locator("aside.notes").first.is_hidden() and "lecturer" not in page.evaluate(SHOWN)
     size = page.evaluate("parseFloat(getComputedStyle(document.querySelector('.reveal h1')).fontSize)")
     assert size > 40, "the style of the course: the heading of a page has 24 px in JupyterLab"
 
-
-def test_the_code_of_a_figure_is_folded_and_a_formula_is_drawn(page):
     page.keyboard.press("Space")
     page.wait_for_function(f"{SHOWN}.includes('Second')")
     slide = page.locator("section.present > section.present")
@@ -105,39 +88,30 @@ def test_the_code_of_a_figure_is_folded_and_a_formula_is_drawn(page):
     assert slide.locator("img").count() == 1, "the published figure"
     page.wait_for_selector("section.present mjx-container", timeout=20_000)
 
-
-def test_a_cell_is_run_live_and_its_frames_move(page):
-    slide = page.locator("section.present > section.present")
     slide.locator(".jp-OutputArea-output").first.click()
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("section.present .course-frames svg", timeout=30_000)
     slide.get_by_role("button", name="next frame").click()
     assert slide.locator("output").inner_text() == "2 of 2"
 
-
-def test_cells_above_have_been_run_so_that_this_one_can_be(page):
-    page.mouse.click(1200, 650)  # on the empty slide: keys are the slides' again
+    page.mouse.click(1300, 700)  # on the empty slide: keys are the slides' again
     page.keyboard.press("Space")
     page.wait_for_function(f"{SHOWN}.includes('Third')")
     page.keyboard.press("Space")  # the fragment: the cell with the bar
     page.wait_for_selector("section.present .fragment.visible .jp-CodeCell.jp-mod-active", timeout=10_000)
     page.keyboard.press("Control+Enter")
-    page.wait_for_function(f"{SHOWN}.includes('42')", timeout=30_000)
+    page.wait_for_function(f"{SHOWN}.includes('42')", timeout=30_000)  # cells above have been run
 
-
-def test_a_slide_that_would_be_cut_is_made_to_fit_and_nothing_lies_over_it(page):
-    page.set_viewport_size({"width": 1366, "height": 768})
-    page.mouse.click(1200, 650)
+    page.mouse.click(1300, 700)
     page.keyboard.press("Space")
     page.wait_for_function(f"{SHOWN}.includes('Fourth')")
-    slide = "document.querySelector('section.present > section.present')"
-    page.wait_for_function(f"{slide}.scrollHeight <= 768 + 3 && {slide}.clientHeight == 768", timeout=10_000)
+    page.wait_for_function(f"{SLIDE}.scrollHeight <= 768 + 3 && {SLIDE}.clientHeight == 768", timeout=10_000)
     last = page.locator("section.present > section.present li").last.bounding_box()
-    assert last["y"] + last["height"] < 768
+    assert last["y"] + last["height"] < 768, "a slide that would be cut is made to fit"
     assert page.locator(".jp-Notebook-footer").first.is_hidden(), "Click to add a cell."
 
 
-def test_a_cell_that_fails_is_told(slides, tmp_path, capsys):
+def test_a_cell_that_fails_is_told(slides, capsys):
     wrong = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in ("1 + 1", "# here\n1 / 0", "2")])
     file = slides.file.with_name("wrong.ipynb")
     nbformat.write(wrong, file)

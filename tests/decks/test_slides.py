@@ -1,30 +1,31 @@
-"""Slides: what is on them, what is not, and that every one can be read from the back row, offline."""
+"""Slides: what is on them and what is not, what stands where, and what a deck loads. A browser is not needed."""
 
+import base64
 import dataclasses
 import re
 
 import nbformat
 import pytest
-from _decks import ALT, code, figure, markdown, note, notebook, printed, result
+from _decks import ALT, code, drawing, figure, markdown, note, notebook, printed, result, table
 
 from course import command
+from course_utils import syllabus
 from tools import slides
-from tools.decks import deck as _deck
+from tools.decks import arrange, deck, face
 from tools.publishing import lessons
 
-pytestmark = pytest.mark.slow
-REAL = [lesson for lesson in lessons.select([]) if lesson.notebook.exists()]
-
-
+QUESTION = "## A surprise\n\n**Predict.** How many times longer? **A** 16, **B** 4."
+ANSWER = "**The processor was waiting.** It took four times as long."
+FIRST = (
+    "# 3.7 · Bits & pieces\n\n*How many bits does it need?*\n\n**Agenda**\n\n1. One bit\n\n**Goals**\n\n"
+    "- See [lesson 3.2](../2_dynamic.ipynb)."
+)
+SKIPPED = markdown("## Deeper\n\nFor experts."), markdown("### experts", "-"), markdown("## Next\n\nText.")
 GOOD = notebook(
     markdown("# 3.7 · Bits & pieces"),
     note(),
     code("import skipped_module", kind="skip", tags=["setup"]),
-    markdown(
-        "## A formula\n\nThe energy is $E = \\tfrac{1}{2} C V^2$.\n\n"
-        "$$\\sum_{i=1}^{n} \\frac{b_i}{8}$$\n\n| bits | pJ |\n|---|---:|\n| 8 | 0.03 |\n\n"
-        "This `x` costs \\$3, `$HOME` nothing."
-    ),
+    markdown("## A formula\n\nSee [the paper](https://arxiv.org/abs/1803.03635) and [3.2](../2_dynamic.ipynb)."),
     markdown("A **fragment**", "fragment"),
     code(
         "x = 1\nshow(x)",
@@ -32,13 +33,13 @@ GOOD = notebook(
         figure(),
         nbformat.v4.new_output("display_data", data={"text/markdown": "*A caption to read.*"}),
     ),
-    markdown("## Exercise\n\n<details><summary>Hint</summary>Look twice.</details>"),
     code("def double(x):\n    raise NotImplementedError", kind="-", tags=["exercise"]),
     code("check.double(double)", result({"text/plain": "Not done yet"}), kind="-", tags=["check"]),
     code("def double_solution(x):\n    return x + x", kind="-", tags=["solution", "hide-cell"]),
-    code("plot(hidden_source)", printed("only the output\n"), jupyter={"source_hidden": True}),
+    code("plot(hidden_source)", printed("only the output\n"), tags=["hide-input"]),
     code("long_code\n" * 4 + "show(x)", figure("A picture without its code")),
     code("table", result({"text/html": "<table><tr><td>cell of html</td></tr></table>", "text/plain": "plain table"})),
+    *SKIPPED,
 )
 
 
@@ -46,122 +47,167 @@ def text_of(html):
     return re.sub(r"<[^>]+>", "", html)
 
 
-def test_a_deck_holds_what_belongs_on_slides():
-    html = slides.render(GOOD)
-    assert "<title>3.7 · Bits &amp; pieces</title>" in html
-    assert re.search(r'<aside class="notes">.*Ask the room.*?</aside>', html, re.DOTALL)
-    assert re.findall(r"<img alt=(.*?) src=", html) == [
-        f"'{ALT.replace('&', '&amp;')}'",
-        '"A picture without its code"',
-    ]
-    for shown in (
-        "A caption to read.",
-        "Not done yet",
-        "def double(x)",
-        "only the output",
-        "cell of html",
-        "A fragment",
-    ):
-        assert shown in text_of(html)
-    assert len(re.findall('<div class="page ', html)) == 7
-
-
-def test_a_deck_leaves_out_solutions_skipped_cells_bars_and_folded_code():
-    html = slides.render(GOOD)
-    for hidden in ("double_solution", "x + x", "skipped_module", "30/30", "hidden_source", "plain table", "long_code"):
-        assert hidden not in text_of(html)
-
-
-def test_hidden_input_shows_its_output_only():
-    html = slides.render(notebook(code("make_a_table()", printed("the table\n"), tags=["hide-input"])))
-    assert "the table" in text_of(html) and "make_a_table" not in text_of(html)
-
-
-def test_making_a_deck_leaves_the_notebook_as_it_was():
+def test_a_deck_holds_what_belongs_on_slides_and_nothing_else():
     before = nbformat.writes(GOOD)
-    slides.render(GOOD)
+    html = slides.render(GOOD)
     assert nbformat.writes(GOOD) == before
+    assert "<title>3.7 · Bits &amp; pieces</title>" in html and 'data-seconds="120"' in html
+    assert re.search(r'<aside class="notes">.*Ask the room.*?</aside>', html, re.DOTALL)
+    alts = re.findall(r"<img alt=(.*?) src=", html)
+    assert alts == [f"'{ALT.replace('&', '&amp;')}'", '"A picture without its code"']
+    said = ("A caption to read.", "Not done yet", "def double(x)", "only the output", "cell of html", "A fragment")
+    assert [words for words in (*said, "and 3.2.") if words not in text_of(html)] == []
+    hidden = ("_solution", "x + x", "skipped_module", "30/30", "hidden_source", "plain table", "long_code", "experts")
+    assert [words for words in hidden if words in text_of(html)] == []
+    assert re.findall(r'<a href="([^"]*)"', html) == ["https://arxiv.org/abs/1803.03635"]
+    assert html.count('<div class="page ') == 7 and html.count("</section>\n<section>") == 6
 
 
 def test_a_deck_loads_only_files_that_lie_beside_it(tmp_path):
-    deck = slides.write(GOOD, tmp_path / "3.7_bits.html")
-    loaded = re.findall(r'<(?:link|script|img)[^>]*?(?:src|href)="([^"]*)"', deck.read_text(encoding="utf-8"))
+    made = slides.write(GOOD, tmp_path / "3.7_bits.html")
+    loaded = re.findall(r'<(?:link|script|img)[^>]*?(?:src|href)="([^"]*)"', made.read_text(encoding="utf-8"))
     files = [name for name in loaded if not name.startswith("data:")]
-    assert len(files) == 14
-    for name in files:
-        assert (tmp_path / name).is_file()
+    assert len(files) == 12 and [name for name in files if not (tmp_path / name).is_file()] == []
     for sheet in (tmp_path / "assets").rglob("*.css"):
         assert not re.search(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//", sheet.read_text(encoding="utf-8"))
-    assert not list((tmp_path / "assets").rglob("*.j2"))
 
 
-def test_two_decks_of_a_notebook_are_the_same_bytes(tmp_path):
-    first = slides.write(GOOD, tmp_path / "a" / "3.7_bits.html").read_bytes()
-    assert slides.write(GOOD, tmp_path / "b" / "3.7_bits.html").read_bytes() == first
-    assert b"\r" not in first
+def layouts(*cells):
+    return [slide.layout for slide in arrange.slides(notebook(*cells))]
 
 
-def test_a_lesson_without_a_notebook_is_named(tmp_path, monkeypatch, capsys):
-    lesson = dataclasses.replace(lessons.select(["energy"])[0], root=tmp_path)
+def test_the_layout_is_the_one_that_the_first_cell_asks_for_else_that_of_what_stands_on_the_slide():
+    assert layouts(*(markdown("## 139 times", layout=layout) for layout in arrange.LAYOUTS)) == list(arrange.LAYOUTS)
+    found = layouts(
+        markdown("## Text"),
+        code("x = 1", figure()),
+        code("long\n" * 4, figure()),
+        code("hidden", printed("1"), tags=["hide-input"]),
+        code("hidden", table(2, 2), tags=["hide-input"]),
+        markdown("| a | b |\n|---|---|\n| 1 | 2 |"),
+        markdown(QUESTION),
+        markdown(ANSWER, "fragment"),
+        code("hidden", figure(), kind="-", tags=["hide-input"]),
+        markdown(QUESTION),
+        markdown(ANSWER, "fragment"),
+    )
+    assert found == ["text", "code", "figure", "text", "figure", "figure", "figure", "split"]
+    with pytest.raises(ValueError, match="'splitt'.*## 139 times"):
+        layouts(markdown("## 139 times", layout="splitt"))
+
+
+def test_notes_belong_to_their_slide_wherever_they_stand_and_say_its_minutes():
+    first, second = arrange.slides(
+        notebook(
+            note(),
+            markdown("# Title"),
+            markdown(QUESTION, layout="split"),
+            note("*For the lecturer, 1.5 min.* Vote."),
+            code("x = 1", printed("4 times"), kind="fragment"),
+            markdown(ANSWER, "-"),
+            note("*For the lecturer.* Go on."),
+        )
+    )
+    assert len(first.notes) == 1 and first.seconds == 120
+    assert second.heading.source == "## A surprise" and "Predict" in second.head[0].source
+    assert [[cell.source for cell in fragment] for fragment in second.fragments] == [["x = 1", ANSWER]]
+    assert len(second.notes) == 2 and second.seconds == 90
+    assert arrange.minutes(note("Ask for 2 min.")) is None
+
+
+def test_a_split_slide_without_a_click_shows_its_code_on_the_right():
+    html = slides.render(notebook(markdown(QUESTION, layout="split"), code("x = 1", printed("4 times"), kind="-")))
+    left, _, right = html.partition('<div class="right">')
+    assert "Predict" in left and '<div class="shown">' in right and "4 times" in right
+
+
+def dressed(*cells):
+    nb = notebook(*cells)
+    return face.dress(arrange.slides(nb), nb)
+
+
+def test_a_title_has_the_question_and_a_picture_without_words_and_the_note_has_the_rest():
+    picture = code("x", drawing(), kind="skip", tags=[face.FIGURE])
+    slide, *_ = dressed(markdown(FIRST), note(), code("y", figure(), kind="-"), picture)
+    assert slide.layout == "title" and slide.heading.source == "# Bits & pieces"
+    assert slide.head[0].source == "*How many bits does it need?*"
+    bare = base64.b64decode(re.search(r"base64,([^\"]+)", slide.head[1].metadata[arrange.HTML])[1]).decode()
+    assert bare.startswith("<?xml") and "<text" not in bare and "batch size" not in bare
+    assert len(slide.notes) == 1 and slide.seconds == 120
+    assert slide.notes[0].source.endswith("- See lesson 3.2.") and "how many bits?" in slide.notes[0].source
+    assert ">3.7</b>" in slide.panel and 'data-part="3"' in slide.panel
+    html = slides.render(notebook(markdown(FIRST), markdown("## Next\n\nText.")))
+    assert html.count('<span class="lesson">3.7 · Bits &amp; pieces</span>') == 1, "the title has no foot"
+
+
+@pytest.mark.parametrize("source", ["# Title\n\n**Agenda**\n\n1. One", "# Title", "## 1. A section\n\n*Why?*"])
+def test_a_first_slide_without_a_question_stays_as_it_is(source):
+    (slide,) = dressed(markdown(source))
+    assert slide.layout == "text" and not slide.panel
+
+
+def test_what_follows_what_to_remember_is_a_slide_of_its_own():
+    remember = "## Remember\n\n- One.\n- Two.\n\n**Going further**: a paper.\n\n**Credits**: somebody."
+    first, last = dressed(markdown(remember), note())
+    assert first.head[0].source == "- One.\n- Two." and first.seconds == 120
+    assert last.heading.source == "## Further" and last.head[0].source.startswith("**Going further**")
+    assert last.notes == [] and last.seconds == 0
+    assert len(dressed(markdown("## Remember\n\n- One.\n- Two."))) == 1
+
+
+def test_a_slide_says_neither_where_to_type_nor_how_long_somebody_alone_needs():
+    said = "Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here."
+    task = f"## Exercise 1\n\n{said}\n\n★★ · 12 minutes · an investigation\n\nFind it."
+    assert dressed(markdown(task), note())[0].head[0].source == "★★ · an investigation\n\nFind it."
+    alone = note("*For the lecturer, 12 min.* In pairs.")
+    assert "★★ · 12 minutes · an investigation" in dressed(markdown(task), alone)[0].head[0].source
+
+
+def test_each_part_has_a_colour_and_a_mark():
+    css = (slides.HERE / "slides_template" / "face.css").read_text(encoding="utf-8")
+    parts = {str(lesson.part_number) for lesson in syllabus.lessons().values()}
+    assert set(re.findall(r'^\[data-part="(\d)"\].*\n  --part: #\w{6};\n  --mark: url', css, re.M)) == parts
+
+
+def test_a_drawing_says_what_it_shows_once():
+    own = "<svg role='img' aria-label='Its own'><g/></svg>"
+    assert arrange.described(own, "Another") == own
+    assert (
+        arrange.described("<?xml?><svg><g/></svg>", 'a "b"')
+        == '<svg aria-label="a &quot;b&quot;" role="img"><g/></svg>'
+    )
+
+
+def test_what_cannot_be_done_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COURSE_BROWSER", str(tmp_path / "none"))
+    monkeypatch.setattr(lessons, "select", lambda names: [])
+    assert slides.main(["--check"]) == 1
+    assert "Not run: no browser" in capsys.readouterr().out
+    lesson = dataclasses.replace(syllabus.lessons()["energy"], root=tmp_path)
     monkeypatch.setattr(lessons, "select", lambda names: [lesson])
     assert slides.main(["energy"]) == 1
     assert command("build", "energy") in capsys.readouterr().out
 
 
-def test_a_link_to_another_file_is_plain_text_on_a_slide():
-    """A deck travels alone, and the notebook that a lesson links to does not travel with it."""
-    nb = notebook(
-        markdown(
-            "See [lesson 3.2, Dynamic](../3_quantization/2_dynamic.ipynb), [all](../overview.ipynb), "
-            "[the paper](https://arxiv.org/abs/1803.03635) and ![a figure](data:image/gif;base64,R0lGODlhAQABAAAAACw=)."
-        ),
-        markdown("Ask about [lesson 1.1](1_measuring.ipynb).", "notes"),
-    )
-    html = slides.render(nb)
-    assert "See lesson 3.2, Dynamic, all," in text_of(html) and "Ask about lesson 1.1." in text_of(html)
-    assert re.findall(r'<a href="([^"]*)"', html) == ["https://arxiv.org/abs/1803.03635"]
-    assert "<img" in html
+def test_the_counts_and_every_fault_of_a_deck_are_printed(tmp_path, monkeypatch, capsys):
+    from contextlib import nullcontext
+
+    seen = iter([deck.Look(["slide 1: wrong"]), deck.Look([], [24, 22], 36)])
+    monkeypatch.setattr(deck, "browser", nullcontext)
+    monkeypatch.setattr(deck, "look", lambda page, deck, shots: next(seen))
+    assert slides._report([tmp_path / "a.html"], None, ["too long"]) == 1
+    assert slides._report([tmp_path / "b.html"], None, []) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        *("a: no slide was seen", "a: too long", "a: slide 1: wrong", "1 decks, 2 faults"),
+        *("b: 2 slides; smallest text 22 px; notes 36 min", "1 decks, 0 faults"),
+    ]
 
 
-def test_a_check_without_a_browser_is_said_to_be_not_run(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("COURSE_BROWSER", str(tmp_path / "none"))
-    monkeypatch.setattr(lessons, "select", lambda names: [])
-    assert slides.main(["--check"]) == 1
-    assert "Not run: no browser" in capsys.readouterr().out
-
-
-def test_a_sound_deck_has_no_fault(page, tmp_path):
-    deck = slides.write(GOOD, tmp_path / "3.7_bits.html")
-    assert _deck.look(page, deck, shots=tmp_path / "shots").faults == []
-    assert len(list((tmp_path / "shots").glob("*.png"))) == 7
-
-
-@pytest.mark.parametrize("lesson", REAL, ids=lambda lesson: lesson.name)
-def test_every_slide_of_every_lesson_is_sound(page, tmp_path, lesson):
-    nb = lessons.read_published(lesson.notebook)
-    seen = _deck.look(page, slides.write(nb, tmp_path / f"{lesson.name}.html"))
-    assert seen.faults == [] and seen.form == []
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("lesson", lessons.select([]), ids=lambda lesson: lesson.name)
-def test_the_first_slide_of_a_lesson_fits(page, tmp_path, lesson):
-    """It is made from the front matter, before anything was run."""
-    nb = lessons.read(lesson)
-    nb.cells = nb.cells[:1]
-    seen = _deck.look(page, slides.write(nb, tmp_path / f"{lesson.name}.html"))
-    assert [fault for fault in [*seen.faults, *seen.form] if fault.startswith("slide")] == []
-
-
-@pytest.mark.parametrize("lesson", REAL, ids=lambda lesson: lesson.name)
 def test_no_solution_is_on_a_slide_and_no_note_is_lost(lesson):
     nb = lessons.read_published(lesson.notebook)
-    html = text_of(slides.render(nb))
-    notes = 0
-    for cell in nb.cells:
-        if "solution" in cell.metadata.get("tags", []):
-            names = re.findall(r"def (\w+_solution)\b", cell.source)
-            assert names and not any(name in html for name in names)
-        if cell.metadata.get("slideshow", {}).get("slide_type") == "notes":
-            notes += 1
-            assert re.search(r"\w{4,}", cell.source)
-    assert slides.render(nb).count('<aside class="notes">') == notes > 0
+    html = slides.render(nb)
+    assert not re.search(r"def \w+_solution\b", text_of(html)) and 'data-layout="title"' in html
+    notes = [cell for cell in nb.cells if arrange.slide_type(cell) == "notes"]
+    assert html.count('<aside class="notes">') == len(notes) > 0

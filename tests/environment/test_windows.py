@@ -12,7 +12,7 @@ from _course import expect_none
 
 from course_utils import files
 from course_utils.files import ROOT
-from tools import run, site, slides
+from tools import run, site
 from tools.environment import env as _env
 from tools.publishing import lessons
 from tools.workspace import workspace
@@ -257,7 +257,7 @@ def test_a_result_that_is_held_is_told_and_the_run_goes_on(tmp_path, monkeypatch
     assert "The result was not kept" in said and "Close what holds it." in said and "2_baseline.ipynb" in said
 
 
-def test_a_site_in_a_window_and_a_pdf_in_a_reader_are_told(tmp_path, monkeypatch, capsys):
+def test_a_site_in_a_window_is_told(tmp_path, monkeypatch, capsys):
     def refuse(path, **options):
         raise PermissionError(13, "Permission denied", str(path))
 
@@ -267,10 +267,6 @@ def test_a_site_in_a_window_and_a_pdf_in_a_reader_are_told(tmp_path, monkeypatch
     monkeypatch.setattr(site.shutil, "rmtree", refuse)
     assert site.main([]) == 1
     assert "cannot be written: Permission denied. Close what holds it" in capsys.readouterr().out
-    monkeypatch.setattr(slides, "_deck_of", lambda lesson: ROOT / "x.html")
-    monkeypatch.setattr(slides, "_print", lambda decks, kinds: refuse("x.pdf"))
-    assert slides.main(["energy", "--pdf"]) == 1
-    assert "Not written: x.pdf. Close the program that holds it" in capsys.readouterr().out
 
 
 def test_text_ends_lines_with_a_line_feed_everywhere():

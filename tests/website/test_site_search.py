@@ -42,15 +42,11 @@ A cup of tea.
 @pytest.fixture(scope="module")
 def found():
     """The sections of a page with a question and its answer, as the build writes them."""
-    from docutils.core import publish_doctree
-    from myst_parser.docutils_ import Parser
-
     text = LESSON.format(
         asked=boxes.put("**Predict.** How much does it save?"),
         answered=boxes.put("**It saves less than half a per cent.** The fetch is dear.\n\n- `x = 1`", [boxes.ANSWER]),
     )
-    tree = publish_doctree(text, parser=Parser(), settings_overrides={"doctitle_xform": False, "report_level": 5})
-    return site_search.sections("elsewhere", tree)
+    return sections_of("elsewhere", text)
 
 
 def test_each_section_has_its_own_text(found):
@@ -63,34 +59,50 @@ def test_each_section_has_its_own_text(found):
 DEFINED = """\
 # 3.1 · Integers
 
-## 1. Before
+A zero point, a level and a scale.
 
-A <a class="course-term" href="../glossary.html#term-zero-point">zero point</a> and a
-<a class="course-term" href="../glossary.html#term-level">level</a> are used, and so is a scale.
-
-## 2. The scale
+## 1. Closed
 
 <details><summary>Answer</summary>
 
-The **level** stands in a closed part.
+The **zero point** stands in a closed part.
 
 </details>
 
-## 3. The map
+## 2. The map
 
 - **zero point** $z$: the integer that stands for 0
+
+## 3. Again
+
+The **zero point**.
 """
 
 
-def test_a_term_leads_to_where_it_is_bold_else_to_the_heading_that_has_it_else_to_its_first_link(monkeypatch):
+def sections_of(name, text):
     from docutils.core import publish_doctree
     from myst_parser.docutils_ import Parser
 
-    tree = publish_doctree(DEFINED, parser=Parser(), settings_overrides={"doctitle_xform": False, "report_level": 5})
-    terms = {"term-zero-point": "zero point", "term-level": "level", "term-scale": "scale", "term-range": "range"}
-    monkeypatch.setattr(site_search, "_terms", lambda name: dict(terms))
-    explained = {section["title"]: section["terms"] for section in site_search.sections("lessons/x", tree)}
-    assert explained == {"": ["range"], "1. Before": ["level"], "2. The scale": ["scale"], "3. The map": ["zero point"]}
+    tree = publish_doctree(text, parser=Parser(), settings_overrides={"doctitle_xform": False, "report_level": 5})
+    return site_search.sections(name, tree)
+
+
+def test_a_term_leads_to_where_it_is_bold_first_else_to_the_lessons_beginning(monkeypatch):
+    monkeypatch.setattr(site_search, "_terms", lambda name: ["zero point", "scale"])
+    explained = {section["title"]: section["terms"] for section in sections_of("lessons/x", DEFINED)}
+    assert explained == {"": ["scale"], "1. Closed": [], "2. The map": ["zero point"], "3. Again": []}
+
+
+def test_the_terms_of_a_lesson_and_the_entries_of_the_glossary_are_known():
+    assert "zero point" in site_search._terms("lessons/integers") and site_search._terms("glossary") == []
+    text = "# Glossary\n\nWords.\n\n**zero point**: an integer.\n\n**LoRA**: a **bypass**.\n"
+    anchored = site_search.anchored(text)
+    assert anchored.count("<span id=") == 2 and '<span id="term-zero-point"></span>**zero point**' in anchored
+    entries = sections_of("glossary", anchored)
+    assert [(entry["title"], entry["to"]) for entry in entries] == [
+        ("zero point", "glossary.html#term-zero-point"),
+        ("LoRA", "glossary.html#term-lora"),
+    ]
 
 
 def test_what_is_closed_on_the_page_is_kept_apart(found):

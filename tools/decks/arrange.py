@@ -32,9 +32,8 @@ class Slide:
         head: cells before the first fragment, the heading left out; fragments: one list of cells each.
         heading: the first line of its first cell, or None. notes: the cells for the lecturer.
         layout: of LAYOUTS, "text", or "title". new_stack: its type is "slide".
-        late_note: a note stands after a fragment.
         foot: HTML at its foot, where it is another than that of the deck.
-        panel: HTML of the coloured third of a title. further: it follows what to remember, and is not talked about.
+        panel: HTML of the coloured third of a title.
         seconds: of its notes together; 0 where none names its minutes.
     """
 
@@ -44,10 +43,8 @@ class Slide:
     head: list = field(default_factory=list)
     fragments: list = field(default_factory=list)
     notes: list = field(default_factory=list)
-    late_note: bool = False
     foot: str | None = None
     panel: str = ""
-    further: bool = False
     seconds: int = 0
 
     @property
@@ -149,7 +146,7 @@ def slides(nb):
     for cell in presentable(nb):
         kind = slide_type(cell)
         if kind == "notes":
-            _add_note(found, early, cell)
+            (found[-1].notes if found else early).append(cell)  # one before the first slide is kept for that one
         elif kind in ("slide", "subslide") or not found:
             found.append(Slide(new_stack=kind == "slide" or not found, asked=_asked(cell)))
             found[-1].notes, early = early, []
@@ -161,15 +158,6 @@ def slides(nb):
     for slide in found:
         slide.seconds = round(60 * sum(minutes(note) or 0 for note in slide.notes))
     return found
-
-
-def _add_note(found, early, note):
-    """A note before the first slide is kept for that one."""
-    if not found:
-        early.append(note)
-        return
-    found[-1].late_note |= bool(found[-1].fragments)
-    found[-1].notes.append(note)
 
 
 def _asked(cell):
@@ -214,7 +202,6 @@ def _one(slide, foot):
         at = next((n for n, cell in enumerate(left) if cell.cell_type == "code"), len(left))
         left, right = left[:at], [left[at:]] if left[at:] else []
     about = f'data-layout="{slide.layout}" data-timing="{slide.seconds}"'
-    about += ' data-late-note=""' * slide.late_note + ' data-further=""' * slide.further
     return [
         tag(f'<section {about}><div class="page {slide.layout}">\n{slide.panel}<div class="top">'),
         *([slide.heading] if slide.heading else []),

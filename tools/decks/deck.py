@@ -1,19 +1,14 @@
-"""Looks at a deck of slides in a browser that is already installed, names its faults, and counts."""
+"""Looks at a deck of slides in a browser that is already installed, and names what a room could not see or read."""
 
-from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from course_utils.browser import find_browser
 
-SCRIPTS = [Path(__file__).resolve().parent / "slides_template" / name for name in ("measure.js", "form.js")]
+CHECK = Path(__file__).resolve().parent / "slides_template" / "check.js"
 SIZE = {"width": 1280, "height": 720}
 LOCAL = ("file:", "data:", "blob:", "about:")
-# Fewest and most slides in a deck of one lesson, and minutes in its notes: in the older form, and in that of today.
-LEAST_AND_MOST = {"lesson": ((12, 20), (30, 45)), "short": ((10, 16), (20, 25))}
-ALWAYS = ("split", "big", "figure", "code", "text")
-KINDS = (*ALWAYS, "number", "title")
 
 
 class NoBrowser(Exception):
@@ -25,33 +20,22 @@ class Look:
     """What was seen of a deck.
 
     Attributes:
-        faults: one text each: what does not fit or is too small to read, a request that left the machine or failed, a
-            formula not rendered, an image without alt text, an empty slide, an error of a script.
-        form: one text each: what the form of a slide asks for, or that of a lesson's deck, and this one does not have.
-        slides: for each slide its layout, whether it comes after what to remember (then it is read, not shown, and does
-            not count), whether it has a picture, its smallest text in pixels, and the share of the
-            page under the heading that is used.
+        faults: one text each: what does not fit or is too small or too much to read, a request that left the machine or
+            failed, a formula not rendered, an image without alt text, an empty slide, an error of a script, a vote
+            without its answer.
+        sizes: the smallest text of each slide in pixels.
         minutes: of the notes together.
     """
 
     faults: list = field(default_factory=list)
-    form: list = field(default_factory=list)
-    slides: list = field(default_factory=list)
+    sizes: list = field(default_factory=list)
     minutes: float = 0
 
     def line(self):
         """The counts in one line."""
-        if not self.slides:
+        if not self.sizes:
             return "no slide was seen"
-        kinds = Counter(slide["layout"] for slide in self.slides)
-        drawn = sum(slide["picture"] for slide in self.slides) / len(self.slides)
-        smallest = min(slide["smallest"] for slide in self.slides if slide["smallest"])
-        layouts = ", ".join(f"{kind} {kinds[kind]}" for kind in KINDS if kinds[kind] or kind in ALWAYS)
-        full = sum(slide["full"] for slide in self.slides) / len(self.slides)
-        return (
-            f"{len(self.slides)} slides: {layouts}; {drawn:.0%} with a picture; smallest text {smallest:.0f} px; "
-            f"{full:.0%} of a page used; notes {self.minutes:g} min"
-        )
+        return f"{len(self.sizes)} slides; smallest text {min(self.sizes):.0f} px; notes {self.minutes:g} min"
 
 
 @contextmanager
@@ -92,32 +76,17 @@ def look(page, deck, *, shots=None):
         except Exception as late:
             found.faults = [*seen, f"the deck did not start: {str(late).splitlines()[0]}"]
             return found
-        for script in SCRIPTS:
-            page.evaluate(script.read_text(encoding="utf-8"))
-        kind = page.evaluate("document.body.dataset.kind")
+        page.evaluate(CHECK.read_text(encoding="utf-8"))
         found.minutes = float(page.evaluate("document.body.dataset.seconds")) / 60
-        for number in range(1, page.evaluate("deck.count()") + 1):
-            page.evaluate("n => deck.show(n)", number)
-            found.faults += [f"slide {number}: {fault}" for fault in page.evaluate("deck.faults()")]
-            found.form += [f"slide {number}: {lacking}" for lacking in page.evaluate("form.slide()")]
-            found.slides.append(page.evaluate("form.counts()"))
+        for number in range(1, page.evaluate("check.count()") + 1):
+            page.evaluate("n => check.show(n)", number)
+            found.faults += [f"slide {number}: {fault}" for fault in page.evaluate("check.faults()")]
+            found.sizes.append(page.evaluate("check.smallest()"))
             if shots:
                 Path(shots).mkdir(parents=True, exist_ok=True)
                 page.screenshot(path=str(Path(shots) / f"{number:02}.png"))
         found.faults = [*seen, *found.faults]
-    found.form += [] if kind == "talk" else _of_the_whole(found, *LEAST_AND_MOST[kind])
     return found
-
-
-def _of_the_whole(found, slides, minutes):
-    return [
-        f"{value:g} {what}, expected {least} to {most}"
-        for value, (least, most), what in (
-            (sum(not slide["further"] for slide in found.slides), slides, "slides"),
-            (found.minutes, minutes, "minutes in the notes"),
-        )
-        if not least <= value <= most
-    ]
 
 
 @contextmanager

@@ -1,8 +1,7 @@
 """The face of a deck: the slide with the title, the numeral of a slide, what closes the deck.
 
 A lesson's first cell serves the page: title, question, agenda, promise, goals. A room sees the title, the question and
-one picture; the rest goes to the note of that slide, and with it to the handout. The colour and the mark of a part are
-in slides_template/face.css.
+one picture; the rest goes to the note of that slide. The colour and the mark of a part are in slides_template/face.css.
 """
 
 import base64
@@ -11,10 +10,8 @@ import re
 
 import nbformat
 
-from course_utils.files import ROOT
-from tools.decks import arrange, strip
+from tools.decks import arrange
 
-LEDGER = ROOT / "records" / "ledger"
 FIGURE = "title-figure"  # the tag of a cell that draws: the picture of the title, without its words
 ALT = "A figure of this lesson, without its words"
 TITLE = re.compile(r"\A# (?:[\d.]+ · )?(.+)\s*\Z")
@@ -30,25 +27,21 @@ STUB = re.compile(
 ALONE = re.compile(r"^(★+) · (\d+) minutes\b", re.M)
 
 
-def dress(slides, nb, ledger=LEDGER):
+def dress(slides, nb):
     """Give the slides of a lesson their title and their end.
 
     Args:
         slides: list of `arrange.Slide`; they are changed.
         nb: the notebook that they were made of.
-        ledger: folder with a file of rows for each lesson; shown where the lesson writes them.
     Returns:
         list of `arrange.Slide`.
     """
     course = nb.metadata["course"]
     if slides:
         _title(slides[0], course, picture(nb))
-    writes = any("ledger." in cell.source for cell in nb.cells)
-    rows, found = strip.drawn(ledger / f"{course.get('name')}.json") if writes else "", []
     for slide in slides:
         _for_the_room(slide)
-        found += _remember(slide, rows)
-    return found
+    return [shown for slide in slides for shown in _remember(slide)]
 
 
 def picture(nb):
@@ -110,18 +103,15 @@ def _for_the_room(slide):
             cell.source = ALONE.sub(lambda line: line[0] if 60 * int(line[2]) == slide.seconds else line[1], text)
 
 
-def _remember(slide, models):
-    """What to remember stands alone, over the HTML of the ledger's strip, if there is one; what follows it, films,
-    reading, ideas, credits, is a slide of its own."""
+def _remember(slide):
+    """What to remember stands alone; what follows it, films, reading, ideas, credits, is a slide of its own."""
     heading = slide.heading.source if slide.heading else ""
     if not heading.startswith("## Remember") or not slide.head:
         return [slide]
     found = REMEMBER.match(slide.head[0].source)
-    if models:
-        slide.head.insert(1, arrange.tag(models))
     if not found:
         return [slide]
-    further = arrange.Slide(new_stack=False, asked="text", further=True)
+    further = arrange.Slide(new_stack=False, asked="text")
     further.heading = nbformat.v4.new_markdown_cell("## Further")
     further.head = [nbformat.v4.new_markdown_cell(found[2])]
     slide.head[0].source = found[1]

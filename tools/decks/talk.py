@@ -4,11 +4,9 @@ docs/contributing.md says what a script may hold. Nothing of a lesson is copied 
 heading, and numbers by where the published notebooks say them.
 """
 
-import ast
 import copy
 import html
 import json
-import operator
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -17,18 +15,16 @@ import nbformat
 
 from course_utils import syllabus
 from course_utils.files import ROOT
-from tools.decks import arrange, further
+from tools.decks import arrange
 from tools.publishing import lessons as _lessons
 from tools.publishing.words import words_of
 
 FOLDER = ROOT / "docs" / "talks"
-KEYS = {"title", "minutes", "change", "numbers", "slide"}
+KEYS = {"title", "minutes", "numbers", "slide"}
 SLIDE_KEYS = {
-    "act", "take", "heading", "layout", "minutes", "lead", "note", "text", "answer", "output", "picture", "collect",
-    "hide", "without", "change", "lessons", "given",
+    "act", "take", "heading", "layout", "minutes", "lead", "note", "text", "answer", "output", "picture", "hide",
 }  # fmt: skip
-NUMBER_KEYS = {"lesson", "row", "field", "slide", "after", "before", "worked_out"}
-OPERATIONS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
+NUMBER_KEYS = {"lesson", "row", "field", "slide", "after", "before"}
 HIDES = {"code", "printed", "figure", "table", "caption"}
 NUMBERED = re.compile(r"^#+ (?:\d+\. )?(?:\d+\.\d+ · )?")
 PLACE = re.compile(r"\{\{(\w+)(?::([^}]*))?\}\}")
@@ -42,18 +38,18 @@ class Talk:
 
     Attributes:
         title, minutes: as the script says.
-        slides: list of `arrange.Slide`; rows: for each the row of the script that it came from.
-        lessons: for each slide the lessons whose words may stand on it.
-        words, code: for each lesson that is used all that its published notebook says, and its sources.
+        slides: list of `arrange.Slide`.
     """
 
     title: str
     minutes: float
     slides: list = field(default_factory=list)
-    rows: list = field(default_factory=list)
-    lessons: list = field(default_factory=list)
-    words: dict = field(default_factory=dict)
-    code: dict = field(default_factory=dict)
+
+    def faults(self):
+        """What a lecturer must know of before the hour: the slides take more or less time than the talk."""
+        minutes = sum(slide.seconds for slide in self.slides) / 60
+        right = abs(minutes - self.minutes) < 0.01
+        return [] if right else [f"the slides take {minutes:g} minutes, and the talk {self.minutes:g}"]
 
 
 def read(path, root=ROOT):
@@ -63,8 +59,8 @@ def read(path, root=ROOT):
         path: of the script.
         root: of the course that it speaks of.
     Raises:
-        ValueError: a key that there is not, a lesson, heading, number or passage that is not found or not unambiguous;
-            the message names the slide.
+        ValueError: a key that there is not, a lesson, heading or number that is not found or not unambiguous; the
+            message names the slide.
     """
     path = path.resolve()
     try:
@@ -88,14 +84,14 @@ def said(nb):
             parts.append(cell.source)
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            parts += [output.get("text", ""), data.get("text/markdown", ""), plain(data.get("text/html", ""))]
+            parts += [output.get("text", ""), data.get("text/markdown", ""), _plain(data.get("text/html", ""))]
             parts += [about.get("alt", "") for about in output.get("metadata", {}).values() if isinstance(about, dict)]
             if not set(data) - {"text/plain"}:
                 parts.append(data.get("text/plain", ""))
     return " ".join(" ".join(parts).split())
 
 
-def plain(text):
+def _plain(text):
     """The words of a piece of HTML, and the alt texts of its pictures."""
     alts = " ".join(re.findall(r'alt="([^"]*)"', text))
     return f"{words_of(text)} {html.unescape(alts)}"
@@ -114,11 +110,8 @@ class _Maker:
         self.notebooks, self.decks, self.words = {}, {}, {}
         self.numbers = {}
         for name, about in script.get("numbers", {}).items():
-            if set(about) - NUMBER_KEYS:
-                raise ValueError(f"the number {name}: there is no {min(set(about) - NUMBER_KEYS)!r}")
-            self.numbers[name] = (
-                self._worked_out(name, **about) if "worked_out" in about else self._number(name, **about)
-            )
+            _no_other(about, NUMBER_KEYS, f"the number {name}")
+            self.numbers[name] = self._number(name, **about)
 
     def talk(self):
         made = Talk(self.script["title"], self.script["minutes"])
@@ -128,18 +121,13 @@ class _Maker:
             where = f"slide {count}, {row.get('take') or row.get('heading')}"
             try:
                 _no_other(row, SLIDE_KEYS, "it")
-                slide, names = self._slide(row)
+                slide, lesson = self._slide(row)
             except (ValueError, KeyError) as wrong:
                 raise ValueError(f"{where}: {wrong if isinstance(wrong, ValueError) else f'no {wrong}'}") from wrong
             act = row.get("act", act)
             slide.new_stack = "act" in row or count == 1
-            from_lesson = "take" in row or "output" in row
-            slide.foot = _foot(self.known[names[0]] if from_lesson else None, made.title, acts, act)
+            slide.foot = _foot(lesson, made.title, acts, act)
             made.slides.append(slide)
-            made.rows.append(row)
-            made.lessons.append(names)
-        made.words = {name: self._words(name) for name in self.notebooks}
-        made.code = {name: "\n".join(cell.source for cell in nb.cells) for name, nb in self.notebooks.items()}
         return made
 
     def _notebook(self, name):
@@ -158,7 +146,7 @@ class _Maker:
         return self.words[name]
 
     def _lesson_slide(self, address):
-        """A copy of the slide that "lesson / heading" names."""
+        """The lesson, and a copy of the slide, that "lesson / heading" names."""
         name, _, heading = (part.strip() for part in address.partition(" / "))
         if name not in self.decks:
             self.decks[name] = arrange.slides(self._notebook(name))
@@ -167,26 +155,7 @@ class _Maker:
             headings = "; ".join(name_of(slide.heading.source) for slide in self.decks[name] if slide.heading)
             many = "two slides are" if found else "no slide is"
             raise ValueError(f"{many} called {heading!r} in {name}; its slides are: {headings}")
-        return name, copy.deepcopy(found[0])
-
-    def _worked_out(self, name, worked_out):
-        """A number that follows from others: "(255 - zero) * 2 / 255"."""
-
-        def value(node):
-            match node:
-                case ast.Constant(value=int() | float() as number):
-                    return number
-                case ast.Name(id=known) if known in self.numbers:
-                    return self.numbers[known]
-                case ast.BinOp() if type(node.op) in OPERATIONS:
-                    return OPERATIONS[type(node.op)](value(node.left), value(node.right))
-                case ast.Call(func=ast.Name(id="round"), args=[argument], keywords=[]):
-                    return round(value(argument))
-            raise ValueError(
-                f"the number {name}: {worked_out!r} has more than + - * /, round, and numbers that stand before it"
-            )
-
-        return value(ast.parse(worked_out, mode="eval").body)
+        return self.known[name], copy.deepcopy(found[0])
 
     def _number(self, name, lesson, row=None, field=None, slide=None, after=None, before=None):
         """A number of a lesson: of a row of its ledger, or the one beside words of its notebook or of one slide."""
@@ -214,15 +183,8 @@ class _Maker:
         return PLACE.sub(put, text)
 
     def _slide(self, row):
-        """The slide of a row, and the names of the lessons that it speaks of."""
-        if "take" in row:
-            name, slide = self._lesson_slide(row["take"])
-            names = [name]
-        else:
-            slide, names = self._own(row)
-        names += row.get("lessons", [])
-        for other in row.get("lessons", []):
-            self._notebook(other)
+        """The slide of a row, and the lesson that it or what it shows comes from, or None."""
+        lesson, slide = self._lesson_slide(row["take"]) if "take" in row else self._own(row)
         if "heading" in row:
             slide.heading = _markdown(f"## {self._fill(row['heading'])}")
         elif slide.heading:
@@ -231,53 +193,32 @@ class _Maker:
             self._rewrite(slide, row)
         slide.asked = row.get("layout", slide.asked)
         _hide(slide, row.get("hide", []))
-        note = self._fill(row["note"]) if "note" in row else "\n\n".join(bare(cell) for cell in slide.notes)
+        own = "\n\n".join(NOTE_WITHOUT_TIME.sub("", cell.source) for cell in slide.notes)
+        note = self._fill(row["note"]) if "note" in row else own
         slide.seconds = round(60 * row["minutes"]) if "minutes" in row else slide.seconds
         if not slide.seconds:
             raise ValueError("no minutes")
         lead = f'Lead over: "{self._fill(row["lead"])}"\n\n' if "lead" in row else ""
         slide.notes = [_markdown(f"*For the lecturer, {slide.seconds / 60:g} min.* {lead}{note}")]
-        slide.late_note = False
-        self._change(slide, row)
-        return slide, names
+        return slide, lesson
 
     def _own(self, row):
-        """A slide that no lesson has."""
-        slide = arrange.Slide(new_stack=True, asked=row.get("layout"))
-        used = [self.script["numbers"].get(match[1], {}) for match in PLACE.finditer(str(row))]
-        names = sorted({about["lesson"] for about in used if "lesson" in about})
-        text, more = row.get("text", "").strip(), ""
-        if "collect" in row:
-            found, more = further.collect(
-                row["collect"], [(self.known[n], self.notebooks[n]) for n in self.known if n in self.notebooks]
-            )
-            text = f"{text}\n\n{found}".strip()
-        if text:
-            slide.head = [_markdown(self._fill(text))]
-        shown = []
+        """A slide that no lesson has, and the lesson whose output it shows, or None."""
+        slide, lesson, shown = arrange.Slide(new_stack=True, asked=row.get("layout")), None, []
+        if row.get("text", "").strip():
+            slide.head = [_markdown(self._fill(row["text"].strip()))]
         if "output" in row:
-            name, other = self._lesson_slide(row["output"])
-            names.insert(0, name)
+            lesson, other = self._lesson_slide(row["output"])
             shown = [cell for cell in other.cells if cell.cell_type == "code" and cell.outputs]
             for cell in shown:
                 cell.metadata["transient"] = {"remove_source": True}
         if "picture" in row:
-            shown.insert(0, _markdown(self._picture(row["picture"])))
+            shown.insert(0, _markdown((self.folder / row["picture"]).read_text(encoding="utf-8").strip()))
         if "answer" in row:
             slide.fragments = [[*shown, _markdown(self._fill(row["answer"]))]]
         else:
             slide.head += shown
-        slide.notes = [_markdown(more)] if more else []
-        return slide, names
-
-    def _picture(self, name):
-        """A drawing that lies beside the script, as text."""
-        drawing = (self.folder / name).read_text(encoding="utf-8").strip()
-        if not drawing.startswith("<svg") or "aria-label=" not in drawing or "\n\n" in drawing:
-            raise ValueError(
-                f"{name} is no SVG that begins with <svg, says in aria-label what it shows, and has no empty line"
-            )
-        return drawing
+        return lesson, slide
 
     def _rewrite(self, slide, row):
         """Put the script's words in place of the lesson's; code and pictures stay."""
@@ -294,28 +235,6 @@ class _Maker:
             for cell in texts[1:]:
                 cell.source = ""
         slide.head = [cell for cell in slide.head if cell.source or cell.cell_type == "code"]
-
-    def _change(self, slide, row):
-        """Take passages out and put others in, in the words that the room sees and in the note."""
-        cells = [*([slide.heading] if slide.heading else []), *slide.cells, *slide.notes]
-        texts = [cell for cell in cells if cell.cell_type == "markdown"]
-        asked = [[passage, ""] for passage in row.get("without", [])] + row.get("change", [])
-        for old, _ in asked:
-            if not any(_flat(old) in _flat(cell.source) for cell in texts):
-                raise ValueError(f"these words are not on it: {old!r}")
-        for old, new in [*asked, *self.script.get("change", [])]:
-            words = ("" if new else r"[ \t]*") + r"\s+".join(re.escape(word) for word in old.split())
-            for cell in texts:
-                cell.source = re.sub(words, lambda _, new=new: new, cell.source)
-
-
-def _flat(text):
-    return " ".join(text.split())
-
-
-def bare(note):
-    """The text of a note without what says for whom it is and how long it takes."""
-    return NOTE_WITHOUT_TIME.sub("", note.source)
 
 
 def _markdown(text):

@@ -1,1 +1,1 @@
-"""The site made from the notebooks, its template, its faults, and the pictures of the README."""
+"""The site made from the notebooks, its template, and its faults."""

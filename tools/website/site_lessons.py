@@ -9,7 +9,6 @@ import nbformat
 from course_utils import syllabus
 from tools.decks.arrange import described
 from tools.publishing import lessons as _lessons
-from tools.website import site_terms
 
 DOCUMENTS = {  # file of the repository -> its page, and what the contents call it
     "docs/errata.md": ("errata.md", "What older tutorials get wrong"),
@@ -29,10 +28,8 @@ def write(lessons, folder):
     """Write folder/NAME.ipynb for each lesson."""
     folder.mkdir(parents=True)
     targets = pages(_lessons.ROOT)
-    glossary = (_lessons.ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
     for lesson in lessons:
-        terms = site_terms.Linker(lesson, glossary)
-        nb = page(_lessons.read_published(lesson.notebook), lesson, targets, terms)
+        nb = page(_lessons.read_published(lesson.notebook), lesson, targets)
         nbformat.write(nb, folder / f"{lesson.name}.ipynb")
 
 
@@ -68,22 +65,19 @@ def relinked(text, file, page, targets):
     return LINK.sub(moved, text)
 
 
-def page(nb, lesson, targets, terms):
+def page(nb, lesson, targets):
     """The notebook of a lesson as MyST-NB shall read it; `nb` is changed.
 
     Args:
         nb: as published.
         lesson: its `syllabus.Lesson`.
         targets: of `pages`.
-        terms: its `site_terms.Linker`.
     """
     file, own = f"notebooks/{lesson.place}", f"lessons/{lesson.name}.ipynb"
     nb.cells = nb.cells[:-1]  # leads to the neighbours, as the theme does
-    for number, cell in enumerate(nb.cells):
+    for cell in nb.cells:
         if cell.cell_type == "markdown":
-            words = relinked(cell.source, file, own, targets)
-            hidden = number == 0 or "remove-cell" in cell.metadata.get("tags", [])  # title and goals are no prose
-            cell.source = readable(words if hidden else terms.link(words))
+            cell.source = readable(relinked(cell.source, file, own, targets))
         else:
             cell.outputs = [shown(output) for output in cell.outputs]
             tags = cell.metadata.get("tags", [])

@@ -1,14 +1,13 @@
-"""The other pages of the site: the first one, famous claims, references, the library's interface, and the documents."""
+"""The other pages of the site: the first one, famous claims, the library's interface, and the documents."""
 
 import html
 import re
 import shutil
-from collections import defaultdict
 
 from course_utils.scorecard import claims
 from tools.publishing import course, pages
 from tools.publishing import lessons as _lessons
-from tools.website import pictures, site_lessons, site_map, site_terms
+from tools.website import site_lessons, site_search
 
 CLAIMS = """\
 # Famous claims, measured
@@ -17,11 +16,9 @@ What papers, standards and tutorials say, and what the lessons measured when the
 CPU, or counted. Every lesson judges its figures on your machine, too."""
 CAPTION = """\
 *One network in four files: as it was trained; without nine tenths of its weights; with 16 values a layer for those that
-are left; and with short codes for frequent values. [You write these files yourself.]({address})*"""
-PUBLICATION = re.compile(
-    r"\[((?:[^\[\]]|\[[^\]]*\])+)\]\((https?://(?:arxiv\.org|doi\.org|\S*openreview\.net)[^)\s]*)\)"
-)
-ENDS = re.compile(r"; | \(|\*\*:? |: (?=[A-Z]\.)|(?<=[a-z\d)])\. (?=[A-Z]\. )")  # where a list's last entry begins
+are left; and with short codes for frequent values. [You write these files
+yourself.](lessons/deep_compression.ipynb)*"""
+PICTURE = r"!\[[^\]]*\]\(docs/pictures/{name}\.png\)"  # in README.md
 ROWS = re.compile(r"<tr>(.*?)</tr>", re.S)
 CELLS = re.compile(r"<t[dh][^>]*>(.*?)</t[dh]>", re.S)
 
@@ -32,10 +29,9 @@ def write(lessons, folder):
     for file, (page, _) in site_lessons.DOCUMENTS.items():
         text = (_lessons.ROOT / file).read_text(encoding="utf-8")
         text = site_lessons.relinked(text, file, page, targets)
-        _write(folder / page, site_terms.anchored(text) if page == "glossary.md" else text)
+        _write(folder / page, site_search.anchored(text) if page == "glossary.md" else text)
     shutil.copytree(_lessons.ROOT / "docs" / "pictures", folder / "pictures")
     _write(folder / "claims.md", famous_claims(lessons))
-    _write(folder / "references.md", references(lessons))
     modules = public_modules()
     for name in modules:
         text = f"{name}\n{'=' * len(name)}\n\n.. automodule:: {name}\n   :members:\n"
@@ -50,17 +46,15 @@ def _write(path, text):
 
 
 def front(lessons):
-    """The first page: what the course is, a result, its ways, its map, its parts, and the contents of the site."""
+    """The first page: what the course is, a result, its ways, its parts, and the contents of the site."""
     return "\n\n".join(
         [
             pages.introduction(course.ways(_lessons.ROOT)),
             _picture("smaller"),
-            CAPTION.format(address=f"lessons/{pictures.DRAWN}.ipynb"),
+            CAPTION,
             "[What older tutorials get wrong](errata.md) · [Famous claims, and what was measured here](claims.md)",
             "## Ways through the course",
             course.ways_table(_lessons.ROOT),
-            "## Which lesson builds on which",
-            site_map.html(lessons, lambda lesson: f"lessons/{lesson.name}.html"),
             "## What a lesson looks like",
             *map(_picture, ("check", "scorecard", "lesson")),
             *_promises(lessons),
@@ -70,7 +64,9 @@ def front(lessons):
 
 
 def _picture(name):
-    return f"![{pictures.PICTURES[name].alt}](pictures/{name}.png)"
+    """A picture of README.md, with its alt text."""
+    readme = (_lessons.ROOT / "README.md").read_text(encoding="utf-8")
+    return re.search(PICTURE.format(name=name), readme)[0].replace("](docs/", "](")
 
 
 def _promises(lessons):
@@ -79,7 +75,8 @@ def _promises(lessons):
     for lesson in lessons:
         about = course.front_matter(lesson)
         link = f"[{lesson.title}](lessons/{lesson.name}.ipynb)"
-        line = f"- {lesson.number} {link}, {about['minutes']} min. {about['promise']}"
+        after = f", after {pages.before(lesson)}" if course.builds_on(lesson) else ""
+        line = f"- {lesson.number} {link}, {about['minutes']} min{after}. {about['promise']}"
         parts.setdefault(f"## {lesson.part_number} · {lesson.part_title}", []).append(line)
     return ["\n".join([heading, "", *lines]) for heading, lines in parts.items()]
 
@@ -90,7 +87,7 @@ def _contents(lessons):
     for lesson in lessons:
         trees.setdefault(f"{lesson.part_number} · {lesson.part_title}", []).append(f"lessons/{lesson.name}")
     documents = [f"{title} <{page.removesuffix('.md')}>" for page, title in site_lessons.DOCUMENTS.values()]
-    trees["Across the course"] = ["Famous claims, measured <claims>", "References <references>", *documents]
+    trees["Across the course"] = ["Famous claims, measured <claims>", *documents]
     trees["The library"] = ["course_utils <api/index>"]
     return [
         "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *names, "```"])
@@ -130,42 +127,6 @@ def scorecard(nb):
 
 def _text(cell):
     return html.unescape(re.sub(r"<[^>]+>", "", cell))
-
-
-def references(lessons):
-    """Every publication that a lesson links, once, with the lessons that do."""
-    found, names = defaultdict(list), {}
-    for lesson in lessons:
-        for cell in _lessons.read_published(lesson.notebook).cells:
-            if cell.cell_type != "markdown":
-                continue
-            for address, words in publications(cell.source):
-                names[address] = max(names.get(address, ""), words, key=len)
-                if lesson not in found[address]:
-                    found[address].append(lesson)
-    lines = []
-    for address in sorted(found, key=lambda address: names[address].lower().lstrip("*_`")):
-        where = ", ".join(f"[{lesson.number}](lessons/{lesson.name}.ipynb)" for lesson in found[address])
-        number = address.partition("://")[2].removeprefix("arxiv.org/abs/").removeprefix("doi.org/")
-        kind = "arXiv:" if "arxiv.org" in address else "doi:" if "doi.org" in address else ""
-        named = "" if names[address].lower() == f"{kind}{number}".lower() else f"{names[address]} "
-        lines.append(f"- {named}[{kind}{number}]({address}). In {where}")
-    head = "# References\n\nPublications that the lessons cite, by DOI or arXiv number, and the lessons that do."
-    return head + "\n\n" + "\n".join(lines) + "\n"
-
-
-def publications(text):
-    """Yield (address, what it is called) for each publication that a text links; words before a bare number count."""
-    for paragraph in re.split(r"\n\s*\n|^[-*] ", text, flags=re.M):
-        paragraph, begin = " ".join(paragraph.split()), 0
-        for match in PUBLICATION.finditer(paragraph):
-            words = match[1]
-            if re.match(r"arxiv|doi", words, re.I):  # "A. Author, *Title*, 2018, [arXiv:...](...)"
-                before = ENDS.split(paragraph[begin : match.start()])[-1]
-                words = before.strip(" ,(") if re.search(r"\d{4}|\*", before) else words
-            begin = match.end()
-            address = match[2].replace("http://", "https://").rstrip("/")
-            yield address, re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", words)
 
 
 def public_modules():

@@ -9,13 +9,12 @@ import re
 from pathlib import Path
 
 from course_utils import syllabus
-from tools.publishing import course
-from tools.website import site_terms
+from course_utils.files import slug
+from tools.publishing import course, pages
 
 FILE = "_static/sections.js"
 LEFT_OUT = {"cell_output", "tag_solution", "tag_setup", "tag_hide-input"}
 PLAIN = re.compile(r"[\w\s=+/<>.,()-]+")  # a formula that can be read without being set
-LINKED = re.compile(r'class="course-term" href="[^"]*#(term-[^"]+)"')
 
 
 def setup(app):
@@ -42,8 +41,8 @@ def sections(name, tree):
         tree: what Sphinx has read of it, a docutils document.
     Returns:
         list of dict: page (its title), title ("" for what stands before the first heading), to (its address), text,
-        code, closed (what <details> hides), terms (those that this lesson explains, in the section that has them in
-        bold, else in its heading, else in the first that links them), kind ("entry" of the glossary, "library", or "").
+        code, closed (what <details> hides), terms (those that this lesson explains, in the first section that has them
+        in bold, as a definition does, else at its beginning), kind ("entry" of the glossary, "library", or "").
     """
     from docutils import nodes
 
@@ -51,28 +50,35 @@ def sections(name, tree):
     if name == "glossary":
         found = [_entry(paragraph, page) for paragraph in tree.findall(nodes.paragraph)]
         return [entry for entry in found if entry]
-    terms, made, closed = _terms(name), [], _closed(tree)
-    explains = _explaining(tree, terms, closed)
-    placed = {anchor for anchors in explains.values() for anchor in anchors}
+    left, made, closed = _terms(name), [], _closed(tree)
     for section in tree.findall(nodes.section):
         own = _own(section, closed)
-        anchors = explains.get(id(section), []) + [one for one in LINKED.findall(own["raw"]) if one not in placed]
-        explained = [terms.pop(anchor) for anchor in anchors if anchor in terms]
+        bold = own.pop("bold")
+        explained = [term for term in left if term.lower() in bold]
+        left = [term for term in left if term not in explained]
         made.append(
             {
                 "page": page,
                 "title": section.next_node(nodes.title).astext() if made else "",
                 "to": f"{name}.html" + f"#{section['ids'][0]}" * bool(made),
-                "text": own["text"],
-                "code": own["code"],
-                "closed": own["closed"],
+                **own,
                 "terms": explained,
                 "kind": "library" if name.startswith("api/") else "",
             }
         )
     if made:
-        made[0]["terms"] += terms.values()  # explained by what has no link, such as a heading or a formula
+        made[0]["terms"] += left
     return made
+
+
+def anchor(term):
+    """The id of a term's entry on the glossary's page."""
+    return f"term-{slug(term)}"
+
+
+def anchored(text):
+    """The glossary as a page of the site: each entry can be linked."""
+    return pages.TERM.sub(lambda match: f'<span id="{anchor(match["term"])}"></span>{match[0]}', text)
 
 
 def _entry(paragraph, page):
@@ -81,48 +87,14 @@ def _entry(paragraph, page):
     term = next((child.astext() for child in paragraph.children if child.tagname == "strong"), None)
     if term is None or not said.startswith(term):
         return None
-    to = f"glossary.html#{site_terms.anchor(term)}"
+    to = f"glossary.html#{anchor(term)}"
     return {"page": page, "title": term, "to": to, "text": said, "code": "", "closed": "", "terms": [], "kind": "entry"}
 
 
 def _terms(name):
-    """The terms that the lesson of a page explains, by the id of their entry in the glossary."""
+    """The terms that the lesson of a page explains."""
     lesson = syllabus.lessons().get(name.removeprefix("lessons/")) if name.startswith("lessons/") else None
-    named = course.front_matter(lesson).get("terms", []) if lesson else []
-    return {site_terms.anchor(term): term for term in named}
-
-
-def _explaining(tree, terms, closed):
-    """The terms that a section has in bold, as a definition does, else in its heading: the first such section of each.
-
-    Args:
-        tree: of a page.
-        terms: of `_terms`.
-        closed: of `_closed`; what is bold there defines nothing that a reader sees.
-    Returns:
-        dict from the Python id of a section to a list of the terms' anchors.
-    """
-    from docutils import nodes
-
-    places = {}
-    for section in tree.findall(nodes.section):
-        own = [child for child in section.children if not isinstance(child, nodes.section)]
-        strong = [word for child in own for word in child.findall(nodes.strong)]
-        bold = [_words(word) for word in strong if not any(id(above) in closed for above in (word, word.parent))]
-        title = _words(section.next_node(nodes.title))
-        for anchor, term in terms.items():
-            rank = 0 if term.lower() in bold else 1 if re.search(rf"\b{re.escape(term.lower())}\b", title) else 2
-            if rank < min(places.get(anchor, (2, None))[0], 2):
-                places[anchor] = rank, id(section)
-    found = {}
-    for anchor, (_, section) in places.items():
-        found.setdefault(section, []).append(anchor)
-    return found
-
-
-def _words(node):
-    """The words of a node in small letters, without the tags of its links."""
-    return re.sub(r"<[^>]+>", "", node.astext()).lower().strip()
+    return list(course.front_matter(lesson).get("terms", [])) if lesson else []
 
 
 def _closed(tree):
@@ -145,22 +117,26 @@ def _own(node, hidden=()):
         node: of a section or a paragraph.
         hidden: of `_closed`.
     Returns:
-        dict: text, code, closed (text and code that are hidden), and raw (its HTML).
+        dict: text, code, closed (text and code that are hidden), and bold, a list of the bold words in small letters.
     """
     from docutils import nodes
 
-    parts = {"text": [], "code": [], "closed": [], "raw": []}
+    parts, bold = {"text": [], "code": [], "closed": []}, []
 
     def visit(node, kind):
         if isinstance(node, nodes.Text):
             parts[kind].append(node.astext())
             return
-        if isinstance(node, nodes.section | nodes.title | nodes.math_block) or LEFT_OUT & set(node.get("classes", [])):
+        if isinstance(node, nodes.section | nodes.title | nodes.math_block | nodes.raw):
+            return
+        if LEFT_OUT & set(node.get("classes", [])):
             return
         if isinstance(node, nodes.math) and not PLAIN.fullmatch(node.astext()):
             return
         kind = "code" if isinstance(node, nodes.literal_block) else kind
-        kind = "raw" if isinstance(node, nodes.raw) else "closed" if id(node) in hidden else kind
+        kind = "closed" if id(node) in hidden else kind
+        if isinstance(node, nodes.strong) and kind == "text":
+            bold.append(node.astext().lower())
         for child in node.children:
             visit(child, kind)
         if not isinstance(node, nodes.Inline):
@@ -168,4 +144,4 @@ def _own(node, hidden=()):
 
     for child in node.children:
         visit(child, "text")
-    return {kind: " ".join("".join(words).split()) for kind, words in parts.items()}
+    return {**{kind: " ".join("".join(words).split()) for kind, words in parts.items()}, "bold": bold}

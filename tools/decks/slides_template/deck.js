@@ -48,7 +48,7 @@
   MathJax.startup.promise
     .then(() => Promise.all([...[...document.fonts].map(face => face.load().catch(() => {})), drawn()]))
     .then(() => { marks(); steps(); fit.all(); })
-    .then(() => paper.kind ? paper.lay() : start())
+    .then(start)
     .then(() => { window.deckReady = true; });
 
   function start() {
@@ -58,7 +58,7 @@
       backgroundTransition: 'none', controls: false, pdfSeparateFragments: false, navigationMode: 'linear',
       ...(seconds ? {totalTime: seconds} : {}), plugins: [RevealNotes]
     }).then(() => {
-      for (const event of ['slidechanged', 'fragmentshown', 'fragmenthidden']) Reveal.on(event, showFrames);
+      for (const event of ['slidechanged', 'fragmentshown', 'fragmenthidden', 'pdf-ready']) Reveal.on(event, showFrames);
       showFrames();
     });
   }

@@ -46,7 +46,7 @@ window.fit = (() => {
     return sum + Math.round(e.getBoundingClientRect().height / parseFloat(style.lineHeight) - 0.2);
   }, 0);
 
-  // No text in a drawing is smaller than what form.js asks for.
+  // No text in a drawing is smaller than what check.js asks for.
   const legible = page => [...page.querySelectorAll('.body svg text')].every(text => {
     if (!text.getClientRects().length || text.closest('mjx-container')) return true;
     const own = [text, ...text.querySelectorAll('*')].filter(e => e.textContent.trim())
@@ -125,5 +125,5 @@ window.fit = (() => {
     deck.classList.remove('measuring');
   }
 
-  return {all, scaleOf, PICTURES, SIZES: [SMALL, BODY, LARGE, NUMERAL]};
+  return {all, scaleOf, PICTURES};
 })();

@@ -1,6 +1,7 @@
-// Runs inside a deck: shows slide n with everything open, and names what is wrong with it.
-window.deck = (() => {
-  const WIDTH = 1280, BOTTOM = 720 - 40, SLACK = 2, SMALLEST_TEXT = 18, SMALLEST_SCALE = 0.75;
+// Runs inside a deck: shows slide n with everything open, and names what a room could not see or read on it.
+window.check = (() => {
+  const WIDTH = 1280, BOTTOM = 720 - 40, SLACK = 2, SMALLEST_SCALE = 0.75;
+  const LEAST_TEXT = 22, MOST_LINES = 12, MOST_COLUMNS = 88, MOST_CELLS = 42;
   const slides = () => Reveal.getSlides();
   let current = null;
 
@@ -13,6 +14,7 @@ window.deck = (() => {
     current.querySelectorAll('details').forEach(e => { e.open = true; });
   }
 
+  const all = selector => [...current.querySelectorAll(selector)];
   const words = e => {
     const text = (e.textContent || '').replace(/\s+/g, ' ').trim();
     return `<${e.tagName.toLowerCase()}> "${text.slice(0, 40)}"`;
@@ -38,7 +40,7 @@ window.deck = (() => {
 
   // Of nested elements that overflow only the innermost is named, and of those too far down the last.
   function overflowing() {
-    const found = [...current.querySelectorAll('*')].filter(e => !ignored(e) && !e.matches('pre *'))
+    const found = all('*').filter(e => !ignored(e) && !e.matches('pre *'))
       .map(e => [e, overflow(e)]).filter(([, fault]) => fault);
     const inner = found.filter(([e]) => !found.some(([other]) => other !== e && e.contains(other)));
     const low = inner.filter(([, fault]) => /^too tall by \d+ px$/.test(fault)).slice(0, -1);
@@ -57,7 +59,7 @@ window.deck = (() => {
   }
 
   function formulas() {
-    const errors = [...current.querySelectorAll('mjx-container [data-mml-node="merror"]')]
+    const errors = all('mjx-container [data-mml-node="merror"]')
       .map(e => `formula not rendered: ${e.getAttribute('data-mjx-error') || e.textContent}`);
     const raw = texts().map(([node, e]) => [node.data, e]).filter(([data, e]) => !e.closest('pre, code')
       && /\$[^\s$][^$]*\$|\\\(.*\\\)|\\\[.*\\\]/s.test(data));
@@ -67,7 +69,7 @@ window.deck = (() => {
   const altOf = e => (e.alt ?? e.getAttribute('aria-label') ?? '').trim();
 
   function images() {
-    return [...current.querySelectorAll(fit.PICTURES)].filter(e => !e.closest('aside.notes')).flatMap(e => [
+    return all(fit.PICTURES).filter(e => !e.closest('aside.notes')).flatMap(e => [
       ...(altOf(e) && altOf(e) !== NO_ALT ? [] : ['an image without alt text']),
       ...(e.naturalHeight && e.getClientRects().length && !e.matches('.wordless') && fit.scaleOf(e) < SMALLEST_SCALE
         ? [`a figure shrunk to ${Math.round(100 * fit.scaleOf(e))} %: its text is too small`] : []),
@@ -75,23 +77,51 @@ window.deck = (() => {
     ]);
   }
 
-  function small() {
-    const found = texts().filter(([, e]) => !e.closest('sup, sub')
-      && parseFloat(getComputedStyle(e).fontSize) < SMALLEST_TEXT);
-    return found.slice(0, 1).map(([node, e]) =>
-      `text of ${getComputedStyle(e).fontSize} is too small: "${node.data.trim().slice(0, 40)}"`);
+  // Pixels of each text on the slide, in a drawing too. Signs that stand higher or lower may be smaller.
+  function sizes() {
+    const skipped = e => e.closest('aside.notes, .foot, mjx-container, style, script, sup, sub');
+    return texts(skipped).map(([node, e]) => {
+      const text = e.closest('svg text'), own = parseFloat(getComputedStyle(e).fontSize);
+      if (!text) return [own, node.data.trim()];
+      const most = Math.max(...[text, ...text.querySelectorAll('*')].filter(t => t.textContent.trim())
+        .map(t => parseFloat(getComputedStyle(t).fontSize)));
+      const {a, b, c, d} = e.getScreenCTM();
+      return [(own < 0.8 * most ? most : own) * Math.sqrt(Math.abs(a * d - b * c)), node.data.trim()];
+    });
   }
 
-  function empty() {
-    return texts().length || current.querySelector('img, mjx-container, svg') ? [] : ['nothing is on it'];
+  function small() {
+    const found = sizes().filter(([size]) => size < LEAST_TEXT - 0.5);
+    const [size, text] = found.sort((one, other) => one[0] - other[0])[0] || [];
+    return found.length ? [`text of ${Math.round(size)} px, at least ${LEAST_TEXT}: "${text.slice(0, 40)}"`] : [];
   }
+
+  // More code, or a larger table, than a room reads while somebody talks.
+  function much() {
+    const lines = all('.body .code pre').flatMap(e => e.textContent.trimEnd().split('\n'));
+    const wide = Math.max(0, ...lines.map(line => line.length));
+    const cells = Math.max(0, ...all('table').map(e => e.querySelectorAll('th, td').length));
+    return [
+      ...(lines.length > MOST_LINES ? [`${lines.length} lines of code, at most ${MOST_LINES}`] : []),
+      ...(wide > MOST_COLUMNS ? [`code of ${wide} columns, at most ${MOST_COLUMNS}`] : []),
+      ...(cells > MOST_CELLS ? [`a table of ${cells} cells, at most ${MOST_CELLS}`] : []),
+    ];
+  }
+
+  function votes() {
+    const questions = all('.predict'), open = all('.answer').some(e => !e.closest('.fragment'));
+    return [
+      ...(questions.length && !all('.fragment').length ? ['a vote (Predict) without an answer on its slide'] : []),
+      ...(questions.length && open ? ['an answer lies open beside its vote'] : []),
+    ];
+  }
+
+  const empty = () => texts().length || all('img, mjx-container, svg').length ? [] : ['nothing is on it'];
 
   return {
     count: () => slides().length,
     show,
-    current: () => current,
-    texts,
-    words,
-    faults: () => [...overflowing(), ...formulas(), ...images(), ...small(), ...empty()],
+    smallest: () => Math.min(...sizes().map(([size]) => size)),
+    faults: () => [...overflowing(), ...formulas(), ...images(), ...small(), ...much(), ...votes(), ...empty()],
   };
 })();

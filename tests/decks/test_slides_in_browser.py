@@ -1,0 +1,214 @@
+"""Slides in a browser: every one can be read from the back row, offline; clicks, frames, sizes, the speaker's view."""
+
+import re
+
+import nbformat
+import pytest
+from _decks import ALT, PIXEL, code, drawing, figure, markdown, note, notebook, opened, printed, result, table
+
+from course_utils.show import plots
+from tools import slides
+from tools.decks import deck
+from tools.publishing import lessons
+
+pytestmark = pytest.mark.slow
+QUESTION = "## A surprise\n\n**Predict.** How many times longer? **A** 16, **B** 4."
+ANSWER = "**The processor was waiting.** It took four times as long."
+LIST = "\n\n" + "\n".join(f"- A point that is long enough to be read by everybody in the room, {n}" for n in range(5))
+
+
+@pytest.mark.parametrize("lesson", lessons.select([]), ids=lambda lesson: lesson.name)
+def test_every_slide_of_every_lesson_is_sound(page, tmp_path, lesson):
+    nb = lessons.read_published(lesson.notebook)
+    assert deck.look(page, slides.write(nb, tmp_path / f"{lesson.name}.html")).faults == []
+
+
+def test_a_sound_deck_has_no_fault_and_a_picture_of_each_slide(page, tmp_path):
+    formula = (
+        "## A formula\n\nThe energy is $E = \\tfrac{1}{2} C V^2$.\n\n$$\\sum_{i=1}^{n} \\frac{b_i}{8}$$\n\n"
+        "This `x` costs \\$3, `$HOME` nothing."
+    )
+    power = drawing()
+    power.data["image/svg+xml"] = power.data["image/svg+xml"].replace(
+        "batch size", '10<tspan dy="-5" font-size="11">6</tspan>'
+    )
+    long = code("x = '" + "y" * 70 + "'", printed("word " * 40 + "\n"), kind="-")
+    small = code("x", power, tags=["hide-input"])  # an exponent may be small
+    cells = markdown(formula), long, small, markdown(QUESTION), note(), markdown(ANSWER, "fragment")
+    seen = deck.look(page, slides.write(notebook(*cells), tmp_path / "3.7_bits.html"), shots=tmp_path / "shots")
+    assert seen.faults == [] and len(seen.sizes) == 3 and seen.minutes == 2
+    assert 21.5 <= min(seen.sizes) < 28 and len(list((tmp_path / "shots").glob("*.png"))) == 3
+
+
+WIDE_TABLE = "|" + " measured_latency |" * 9 + "\n|" + "---|" * 9 + "\n|" + " 1 |" * 9
+SCROLLED = "<div style='overflow:auto;width:300px'><p style='width:900px'>wide</p></div>"
+FAULTS = {
+    "wide table": ([markdown(WIDE_TABLE)], r"<t\w+> .* too wide"),
+    "hidden in a scroll box": ([code("1", result({"text/html": SCROLLED}))], r"too wide .*scroll box"),
+    "long word": ([markdown("y" * 200)], r"<p> .* too wide"),
+    "tall list": ([markdown("\n".join(f"- point {n}" for n in range(25)))], r"point 24.* too tall"),
+    "tall hint": ([markdown("<details>" + "<p>step</p>" * 14 + "</details>" + "<p>below</p>" * 14)], "too tall"),
+    "tall output": ([code("1", printed("line\n" * 40))], r"too tall"),
+    "figure under too much code": ([code("x = 1\n" * 3, figure(height=9))], r"figure shrunk to \d\d %"),
+    "remote image": ([markdown("![a picture](https://example.org/a.png)")], "network for https://example.org/a.png"),
+    "missing file": ([markdown("![a picture](nowhere.png)")], "file is missing: nowhere.png"),
+    "no alt": ([code("1", figure(alt=None))], "image without alt text"),
+    "blank alt": ([markdown(f'<img src="{PIXEL}" alt=" ">')], "image without alt"),
+    "drawing without alt": ([code("x", drawing(alt=" "), tags=["hide-input"])], "image without alt"),
+    "broken formula": ([markdown(r"It is $\frac{1$.")], "formula not rendered"),
+    "unknown macro": ([markdown(r"It is $\nosuchmacro$.")], "formula not rendered: .*nosuchmacro"),
+    "formula left as text": ([markdown('<p class="mathjax_ignore">It is $x^2$.</p>')], "not rendered: It is"),
+    "small text": ([markdown('<p style="font-size: 20px">fine</p>')], 'text of 20 px, at least 22: "fine"'),
+    "small words in a drawing": ([code("x", drawing(size=13), tags=["hide-input"])], r'1\d px.*"batch size"'),
+    "many lines": ([code("a = 1\n" * 7), code("b = 1\n" * 7, kind="-")], "14 lines of code, at most 12"),
+    "wide code": ([code("x = '" + "y" * 90 + "'\n" * 9)], "9[56] columns, at most 88"),
+    "large table": ([code("x", table(8, 6), tags=["hide-input"])], "a table of 48 cells, at most 42"),
+    "vote": ([markdown(QUESTION + LIST)], r"a vote \(Predict\) without an answer"),
+    "open answer": (
+        [markdown(QUESTION), markdown("**What you saw.** Four.", "-"), markdown("more", "fragment")],
+        "an answer lies open beside its vote",
+    ),
+    "empty slide": ([code("", kind="slide", jupyter={"source_hidden": True})], "nothing is on it"),
+    "script error": ([markdown("<script>nosuchfunction()</script>x")], "error of a script"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found_on_its_slide(page, tmp_path, fault):
+    cells, said = FAULTS[fault]
+    found = deck.look(page, slides.write(notebook(markdown("# Title"), *cells), tmp_path / "3.7_bits.html")).faults
+    assert any(re.search(said, line) for line in found), found
+    assert not any(line.startswith("slide 1:") for line in found), found
+
+
+SIZE = "selector => parseFloat(getComputedStyle(document.querySelector(`.present ${selector}`)).fontSize)"
+BOXES = """selector => [...document.querySelectorAll(`.present ${selector}`)]
+  .map(e => e.getBoundingClientRect()).map(b => [b.left, b.top, b.right, b.bottom])"""
+
+
+@pytest.mark.parametrize(("many", "size"), [(1, 40), (6, 30), (9, 24)])
+def test_text_has_one_of_three_sizes(page, tmp_path, many, size):
+    point = "- A point that is long enough to be read by everybody in the room, and then a little longer than that"
+    opened(page, tmp_path, markdown("## Points\n\n" + "\n".join([point] * many)))
+    assert page.evaluate(SIZE, ".body li") == size and page.evaluate(SIZE, ".top h2") == 38
+
+
+def test_few_words_a_number_and_code_have_sizes_of_their_own(page, tmp_path):
+    opened(page, tmp_path, markdown("## The bill\n\n139 times", layout="big"))
+    assert page.evaluate(SIZE, ".body p") > 100
+    opened(page, tmp_path, markdown("## Bill\n\n**139** uses\n\nThe fetch over the **4.6** pJ.", layout="number"))
+    assert page.evaluate(SIZE, ".numeral > strong") == 132 and page.evaluate(SIZE, ".numeral + p") == 30
+    opened(page, tmp_path, code("value = 1\n" * 30 + "value"))
+    assert page.evaluate(SIZE, ".body pre") == 22
+    opened(page, tmp_path, code("x = " + "y" * 80), code("hidden", table(3, 9), tags=["hide-input"]))
+    assert page.evaluate("document.querySelector('pre').clientHeight") < 60, "a line that fits is not broken"
+
+
+@pytest.mark.parametrize("answer", [None, figure(width=7.4, height=4.8), table(4, 4)], ids=["text", "figure", "table"])
+def test_question_and_answer_stand_side_by_side_and_nothing_moves_at_the_click(page, tmp_path, answer):
+    shown = code("x", answer, kind="fragment", tags=["hide-input"]) if answer else markdown(ANSWER, "fragment")
+    opened(page, tmp_path, markdown(QUESTION, layout="split"), note(), shown)
+    ((begins, top, ends, _),) = page.evaluate(BOXES, ".left")
+    ((other_begins, other_top, other_ends, _),) = page.evaluate(BOXES, ".right")
+    assert ends < other_begins and abs(top - other_top) < 1
+    assert answer is None or other_ends - other_begins > 1.15 * (ends - begins)
+    before = page.evaluate(BOXES, ".left *")
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".fragment.visible").count() == 1 and page.evaluate(BOXES, ".left *") == before
+
+
+def test_question_and_answer_have_a_bar_each(page, tmp_path):
+    answers = [markdown(ANSWER, "fragment"), markdown("**What you saw.** It took long.")]
+    opened(page, tmp_path, markdown(f"{QUESTION}\n\n- two", layout="split"), *answers, markdown("**No.** answer"))
+    bars = page.evaluate("[...document.querySelectorAll('.predict, .answer')].map(e => e.textContent.trim())")
+    assert [bar.split(".")[0] for bar in bars] == ["Predict", "The processor was waiting", "What you saw"]
+    assert "two" in bars[0]
+
+
+def test_a_clicker_goes_through_all(page, tmp_path):
+    first, next_one = markdown("# Title"), markdown("## Next")
+    opened(page, tmp_path, first, markdown(QUESTION, "subslide"), markdown(ANSWER, "fragment"), next_one)
+    seen = []
+    for _ in range(3):
+        page.keyboard.press("PageDown")
+        seen.append(page.evaluate("[Reveal.getIndices().h, Reveal.getIndices().v, Reveal.getIndices().f]"))
+    assert seen == [[0, 1, -1], [0, 1, 0], [1, 0, None]]
+
+
+def test_a_drawing_is_as_large_as_the_page_and_has_the_font_of_the_deck(page, tmp_path):
+    opened(page, tmp_path, code("x", drawing(), tags=["hide-input"]))
+    drawn = page.locator(".body svg")
+    assert drawn.get_attribute("role") == "img" and drawn.get_attribute("aria-label") == ALT
+    assert page.locator(".body img").count() == 0
+    assert "Source Sans Pro" in page.evaluate("getComputedStyle(document.querySelector('svg text')).fontFamily")
+    assert drawn.bounding_box()["width"] == 1216
+
+
+@pytest.fixture
+def frames(monkeypatch):
+    """A function that gives three frames as `plots.show` puts them into a notebook, over them a slider if asked."""
+
+    def shown(slider=None):
+        figures = []
+        for n in range(3):
+            fig, ax = plots.figure()
+            ax.plot([0, n])
+            figures.append(fig)
+        outputs = []
+        monkeypatch.setattr(plots, "display", lambda data, **options: outputs.append((data, options)))
+        values = range(3) if slider else None
+        plots.show(figures, alt="A line, steeper in each frame.", caption="Lines.", slider=slider, values=values)
+        return nbformat.v4.new_output("display_data", data=outputs[0][0], metadata=outputs[0][1]["metadata"])
+
+    return shown
+
+
+def shown(page):
+    return page.evaluate("""[...document.querySelectorAll("figcaption")]
+        .filter(e => e.parentElement.getClientRects().length).map(e => e.textContent)""")
+
+
+def test_frames_take_a_click_each_and_come_back(page, tmp_path, frames):
+    steps = code("x", frames(), kind="fragment", tags=["hide-input"])
+    opened(page, tmp_path, markdown("## Steps", layout="split"), steps, markdown("## Next"))
+    page.keyboard.press("ArrowRight")
+    seen = [shown(page)]
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowRight"):
+        page.keyboard.press(key)
+        seen.append(shown(page))
+    assert seen == [["1 of 3"], ["2 of 3"], ["3 of 3"], ["2 of 3"], ["3 of 3"]]
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    assert shown(page) == ["3 of 3"]
+    assert not page.locator(".course-frames-bar button").first.is_visible()
+
+
+def test_a_slider_stays_usable_and_clicks_move_it_on(page, tmp_path, frames):
+    opened(page, tmp_path, markdown("## Bits"), code("x", frames("bits"), kind="-", tags=["hide-input"]))
+    slider = page.locator("input[type=range]")
+    slider.fill("2")
+    slider.dispatch_event("change")
+    assert shown(page) == ["bits = 2"]
+    page.keyboard.press("PageDown")
+    assert shown(page) == ["bits = 1"]
+
+
+def test_on_paper_a_slide_shows_its_answer(page, tmp_path):
+    made = slides.write(notebook(markdown(QUESTION), markdown(ANSWER, "fragment")), tmp_path / "3.7_bits.html")
+    page.goto(f"{made.as_uri()}?print-pdf")
+    page.wait_for_function("window.deckReady === true && document.querySelector('.pdf-page')")
+    assert page.locator(".pdf-page").count() == 1 and page.locator(".pdf-page .fragment").is_visible()
+
+
+def test_the_speakers_view_has_the_notes_and_the_pace(page, tmp_path):
+    last = note("*For the lecturer, 1 min.* B")
+    opened(page, tmp_path, markdown("# Title"), note(), markdown("## Next"), last)
+    with page.expect_popup() as popup:
+        page.keyboard.press("s")
+    view = popup.value
+    view.get_by_text("how many bits?").first.wait_for(timeout=15_000)
+    pacing = view.locator(".pacing").first
+    pacing.wait_for(state="visible", timeout=15_000)
+    hours, minutes, seconds = (int(part) for part in pacing.inner_text().split(":"))
+    assert 100 <= 3600 * hours + 60 * minutes + seconds <= 120
+    view.close()
