@@ -82,22 +82,6 @@ def test_adam_over_the_weights_that_are_left_gives_the_same_bits(widths):
     assert all(map(torch.equal, both[0].values, both[1].values))
 
 
-def test_numbers_too_small_to_matter_are_zero_in_a_run_and_nowhere_after_it(monkeypatch):
-    seen, real = [], engine.train
-
-    def watched(*args):
-        seen.append(torch.tensor(1e-30).mul(1e-10).item())
-        return real(*args)
-
-    monkeypatch.setattr(engine, "train", watched)
-    lottery.run(short(), 0, "dense")
-    monkeypatch.setattr(engine, "train", lambda *args: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        lottery.run(short(), 0, "dense")
-    assert seen == [0] or not torch.set_flush_denormal(False)  # some processors cannot
-    assert torch.tensor(1e-30).mul(1e-10).item() > 0
-
-
 def test_densities_are_those_that_the_paper_prints():
     exp = lottery.Experiment()
     numbers = (784 * 300, 300 * 100, 100 * 10)
@@ -179,14 +163,13 @@ def test_results_show_and_keep_themselves(tmp_path):
 
 
 def test_a_kept_curve_has_few_points_and_keeping_it_again_takes_none_away(tmp_path):
-    exp = short(densities=(0.5,), iterations=60, validate_every=1)
-    sweep(exp, controls={}, file=tmp_path / "kept.json")
+    curve = [[i, 0.5, 0.9] for i in range(500)]
+    Results({}, [{"layer_densities": [1.0], "curve": curve}]).save(tmp_path / "kept.json")
     kept, _ = Results.load(tmp_path / "kept.json")
-    for record in kept.records:
-        reached = [point[0] for point in record["curve"]]
-        assert 20 < len(reached) <= 40 and (reached[0], reached[-1]) == (1, 60)
+    reached = [point[0] for point in kept.records[0]["curve"]]
+    assert 35 < len(reached) <= 40 and (reached[0], reached[-1]) == (0, 499)
     kept.save(tmp_path / "again.json")
-    assert Results.load(tmp_path / "again.json")[0].records == kept.records
+    assert Results.load(tmp_path / "again.json")[0] == kept
 
 
 def test_validation_points():

@@ -71,7 +71,6 @@ def test_a_seed_without_a_control_that_is_wanted_is_trained_again(tmp_path, monk
     ("content", "sentence"),
     [
         ("seeds,accuracy\n1,0.9\n", "holds something else"),
-        ("[1, 2]\n", "holds something else"),
         ('{"rows": 3}\n', "holds something else"),
         (None, r"another experiment \(batch is 60 there and 30 here\)"),
     ],
