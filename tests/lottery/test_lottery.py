@@ -1,5 +1,8 @@
 """The lottery engine and its sweep: equal to five plain steps, with controls that differ in one thing each."""
 
+import json
+from dataclasses import asdict
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -7,6 +10,7 @@ from torch.nn import functional as F
 from course_utils import lottery, models
 from course_utils.lottery import engine
 from course_utils.lottery.results import Results
+from tools import lottery as tool
 
 SHORT = dict(task="mnist", densities=(0.5, 0.2), iterations=20, held_out=500, validate_every=10)
 
@@ -89,6 +93,16 @@ def test_densities_are_those_that_the_paper_prints():
     for level, percent in printed.items():
         overall = 100 * sum(n * d for n, d in zip(numbers, exp.layer_densities(level), strict=True)) / sum(numbers)
         assert overall == pytest.approx(percent, abs=0.06)
+    record, _ = Results.load(tool.KEPT / "paper-mnist.json")
+    assert record.experiment == json.loads(json.dumps(asdict(exp)))  # so seeds can be added to it
+
+
+def test_numbers_too_small_to_matter_are_zero_in_a_run_and_nowhere_after_it(monkeypatch):
+    seen, real = [], engine.train
+    monkeypatch.setattr(engine, "train", lambda *args: seen.append((torch.tensor(1e-30) * 1e-10).item()) or real(*args))
+    lottery.run(short(), 0, "dense")
+    assert seen == [0] or not torch.set_flush_denormal(False)  # some processors cannot
+    assert torch.tensor(1e-30) * 1e-10 > 0
 
 
 def test_the_controls_differ_from_the_ticket_in_one_thing_each(monkeypatch):
