@@ -139,8 +139,7 @@ def lottery():
     kept, _ = tickets.Results.load(KEPT / "paper-mnist.json")
     experiment = tickets.Experiment(**kept.experiment)
     experiment = replace(experiment, densities=tuple(experiment.densities[:LEVELS]))
-    with tickets.InProcess() as here:
-        again = tickets.sweep(experiment, [0], controls={}, executor=here)
+    again = tickets.sweep(experiment, [0], controls={})
     return apart(again.records, kept.records)
 
 

@@ -10,14 +10,10 @@ reads and writes 28 bytes for each.
 
 from __future__ import annotations
 
-import base64
 import functools
-import hashlib
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -299,23 +295,3 @@ def shuffled(masks: Sequence[Tensor], seed: int) -> list[Tensor]:
     """Random masks of the same shapes, (out, in) each, with as many ones in each layer."""
     generator = torch.Generator().manual_seed(seed)
     return [mask.flatten()[torch.randperm(mask.numel(), generator=generator)].view_as(mask) for mask in masks]
-
-
-def pack(masks: Sequence[Tensor]) -> str:
-    """Masks (out, in) of zeros and ones, of all layers in turn, as text: a bit a weight, deflated, base64."""
-    bits = np.packbits(torch.cat([mask.flatten() for mask in masks]).numpy().astype(bool))
-    return base64.b64encode(zlib.compress(bits.tobytes(), 9)).decode("ascii")
-
-
-def digest(packed: str) -> str:
-    """A short name for the masks in what `pack` wrote: equal for equal masks, whatever deflated them; 16 letters."""
-    return hashlib.sha256(zlib.decompress(base64.b64decode(packed))).hexdigest()[:16]
-
-
-def unpack(text: str, widths: Sequence[int]) -> list[Tensor]:
-    """The masks that `pack` wrote, float32 (out, in) each, for a network of these widths (input first)."""
-    shapes = [(n_out, n_in) for n_in, n_out in zip(widths, widths[1:], strict=False)]
-    numbers = [a * b for a, b in shapes]
-    bits = np.unpackbits(np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8))[: sum(numbers)]
-    flat = torch.from_numpy(bits.astype(np.float32)).split(numbers)
-    return [mask.view(shape) for mask, shape in zip(flat, shapes, strict=True)]

@@ -1,4 +1,4 @@
-"""The lottery ticket experiment over levels, seeds and controls, on one core, on all, or on a cluster.
+"""The lottery ticket experiment over levels, seeds and controls, one seed after the other or side by side.
 
 Iterative magnitude pruning in five steps: initialise, train, prune, rewind, repeat (J. Frankle, M. Carbin, "The
 lottery ticket hypothesis", arXiv 1803.03635). The lesson `ticket` has the five steps in open code; this is the same
@@ -8,21 +8,19 @@ for many seeds, with the two controls that make it an experiment.
 from __future__ import annotations
 
 import contextlib
-import sys
+import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from os import PathLike
 
 import torch
-from tqdm import tqdm
+from torch import Tensor
 
 from course_utils import runtime
 from course_utils.lottery import engine
-from course_utils.lottery.executors import InProcess, processes
 from course_utils.lottery.results import Results
-from course_utils.lottery.store import Key, Store
 
 # Figure 1 and section 2 of the paper: 20 % of what is left at each level.
 PAPER_DENSITIES = tuple(0.8**level for level in range(1, 19))
@@ -98,25 +96,23 @@ def sweep(
     *,
     controls: Mapping[str, Sequence[int]] | None = None,
     file: str | PathLike | None = None,
-    executor: Executor | None = None,
+    map: Callable[[Callable, list[int]], Iterable] = map,
     progress: bool = True,
 ) -> Results:
-    """Find the tickets of each seed, and train the controls beside them.
+    """Find the tickets of each seed, and train the controls beside them: `trial`, mapped over the seeds.
 
     Args:
         experiment: what to run.
         seeds: one trial each: initialisation, held-out images and order of the batches.
         controls: levels at which "reinit" (the ticket's mask, other initial weights) and "random" (the ticket's
             initial weights, a random mask of the same density in each layer) are trained; None = at all levels.
-        file: results are appended to it as they come; with a file of the same experiment the sweep is resumed. Where
-            the file has a run without the masks that the next level needs (`Results.save` leaves them out), that run
-            is trained again; and where that gives other masks, on another kind of processor, the later levels of its
-            seed are trained again too.
-        executor: any `concurrent.futures.Executor`; None = one process a core. Every run is the same on each.
-        progress: show a bar over the runs.
+        file: where `Results.save` writes what there is whenever a seed is finished. A seed whose runs an earlier
+            sweep of the same experiment has put there is not trained again.
+        map: calls a function for each seed and gives what it returns, in this order: Python's `map`, that of a pool
+            of processes or of a cluster (docs/sweeps.md has both). Every run is the same with each.
+        progress: print a line a run, where it is trained.
     Raises:
-        ValueError: no seeds, an unknown control or level, a file of another experiment, a mask that empties a layer.
-        RuntimeError: the executor died; what was finished stands in `file`.
+        ValueError: no seeds, an unknown control or level, a file of something else, a mask that empties a layer.
     Returns:
         Results: a record a run, in the order of the seeds.
     """
@@ -125,38 +121,18 @@ def sweep(
     seeds = list(dict.fromkeys(seeds))
     if not seeds:
         raise ValueError("seeds is empty: give at least one, for example seeds=(0, 1, 2)")
-    store = Store(file, asdict(experiment))
-    wanted = [
-        (seed, arm, level)
-        for seed in seeds
-        for arm, where in {DENSE: [0], TICKET: levels, **controls}.items()
-        for level in where
-    ]
-    bar = tqdm(
-        total=len(wanted),
-        disable=not progress,
-        desc="runs",
-        unit="run",
-        file=sys.stdout,  # JupyterLab shows stderr in red; on stdout it must not stay, for the slides
-        leave=False,
-    )
-    own = executor is None
-    executor = executor or (InProcess() if runtime.training_threads() == 1 else processes(runtime.training_threads()))
-    try:
-        _work_off(experiment, wanted, store, executor, bar)
-    except BrokenExecutor as error:
-        kept = (
-            f"{len(store.records)} runs are in {file}; start again with the same file"
-            if file
-            else "nothing is kept without a file; start again with file=…"
-        )
-        raise RuntimeError(f"the executor died ({error or type(error).__name__}). {kept}") from error
-    finally:
-        bar.close()
-        store.close()
-        if own:
-            executor.shutdown(wait=False, cancel_futures=True)
-    return Results(asdict(experiment), [store.records[key] for key in wanted])
+    arms = {DENSE: [0], TICKET: levels, **controls}
+    wanted = {(arm, level) for arm, where in arms.items() for level in where}
+    results = Results(asdict(experiment), _finished(file, experiment) if file else [])
+    if file:
+        results.save(file)  # now, and not after an hour, it shows whether one can write there
+    todo = [seed for seed in seeds if not wanted <= {(r["arm"], r["level"]) for r in results.of_seed(seed)}]
+    for seed, found in zip(todo, map(partial(trial, experiment, controls, progress=progress), todo), strict=True):
+        results.records[:] = [r for r in results.records if r["seed"] != seed] + found
+        if file:
+            results.save(file)
+    records = [r for seed in seeds for r in results.of_seed(seed) if (r["arm"], r["level"]) in wanted]
+    return Results(results.experiment, records)
 
 
 def _controls(controls: Mapping[str, Sequence[int]] | None, levels: range) -> dict[str, list[int]]:
@@ -171,81 +147,66 @@ def _controls(controls: Mapping[str, Sequence[int]] | None, levels: range) -> di
     return {arm: list(where) for arm, where in controls.items()}
 
 
-def _work_off(experiment: Experiment, wanted: list[Key], store: Store, executor: Executor, bar: tqdm) -> None:
-    """Submit what can run, take what is done, until nothing is to be trained."""
-    running: dict[Future, Key] = {}
+def _finished(file: str | PathLike, experiment: Experiment) -> list[dict]:
+    """The records that a file has already; none where there is no file."""
     try:
-        while todo := to_train(wanted, store.records):
-            bar.update(len(wanted) - len(todo) - bar.n)
-            # Tickets first: the next level waits for them.
-            for key in sorted(todo - set(running.values()), key=lambda key: (key[2], key[1] != TICKET, key)):
-                before = _before(key)
-                if before in todo:
-                    continue
-                masks = store.records[before]["next_masks"] if before else ""
-                future = executor.submit(run, experiment, *key, masks)
-                running[future] = key
-                if future.done():
-                    break  # done at once, so keep it before the next is begun
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                store.add(running.pop(future), future.result())
-        bar.update(len(wanted) - bar.n)
-    finally:
-        for future in running:
-            future.cancel()
+        kept, _ = Results.load(file)
+    except FileNotFoundError:
+        return []
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{file} holds something else than results, and was not changed: name another file") from error
+    ours = json.loads(json.dumps(asdict(experiment)))
+    for name in {**ours, **kept.experiment}:
+        here, there = ours.get(name), kept.experiment.get(name)
+        if here != there:
+            raise ValueError(
+                f"{file} holds another experiment ({name} is {there!r} there and {here!r} here), and was not changed: "
+                "name another file, or move this one away"
+            )
+    return kept.records
 
 
-def to_train(wanted: Iterable[Key], records: Mapping[Key, dict]) -> set[Key]:
-    """The runs that are still to be trained, in no order.
-
-    They are those without a record, those whose masks are not the ones that the level before them found, and those
-    whose masks a run of the next level needs and the record does not hold.
+def trial(
+    experiment: Experiment, controls: Mapping[str, Sequence[int]], seed: int, *, progress: bool = False
+) -> list[dict]:
+    """The records of all runs of one seed, trained one after the other: what `sweep` maps over the seeds.
 
     Args:
-        wanted: (seed, arm, level) of the runs of a sweep; with a run also the ticket's runs at the levels before it.
-        records: those there are.
+        controls: levels at which each of them is trained, 1 or more.
+        progress: print a line a run.
     """
-    todo = {key for key in wanted if key not in records or _is_stale(key, records)}
-    unseen = list(todo)
-    while unseen:
-        before = _before(unseen.pop())
-        if before and before not in todo and "next_masks" not in records[before]:
-            todo.add(before)
-            unseen.append(before)
-    return todo
+    records, masks = [], None
+    for level in range(len(experiment.densities) + 1):
+        of_level = masks
+        for arm in (TICKET if level else DENSE, *(arm for arm, where in controls.items() if level in where)):
+            record, found = run(experiment, seed, arm, level, of_level)
+            records.append(record)
+            masks = found or masks  # a control finds none
+            if progress:
+                left, right = record["density"], record["test_accuracy"]
+                print(f"seed {seed}, {arm}, {left:.1%} of the weights: {right:.2%} of the test images", flush=True)
+    return records
 
 
-def _is_stale(key: Key, records: Mapping[Key, dict]) -> bool:
-    had = records[key].get("masks_digest")
-    found = records.get(_before(key), {}).get("next_masks_digest")
-    return None not in (had, found) and had != found
-
-
-def _before(key: Key) -> Key | None:
-    """The run that finds the masks of this one; None for the dense network."""
-    seed, arm, level = key
-    return None if arm == DENSE else (seed, TICKET if level > 1 else DENSE, level - 1)
-
-
-def run(experiment: Experiment, seed: int, arm: str, level: int, masks: str) -> dict:
-    """One training run, on one thread: what an executor gets. Returns a record of plain values.
+def run(
+    experiment: Experiment, seed: int, arm: str, level: int = 0, masks: list[Tensor] | None = None
+) -> tuple[dict, list[Tensor] | None]:
+    """One training run, on one thread.
 
     Args:
         arm: "dense", "ticket", "reinit" or "random".
-        masks: of this level, packed by `engine.pack`; "" = all ones.
+        level: 0 for the dense network.
+        masks: of this level, one a weight, float32 (out, in); None = all ones.
+    Returns:
+        A record of plain values (see `Results`), and the masks of the next level, which a dense network or a ticket
+        finds; None from a control, and at the last level.
     """
     start = time.perf_counter()
     with runtime.threads(1), _without_subnormals():
-        return {
-            "seed": seed,
-            "arm": arm,
-            "level": level,
-            **_run(experiment, seed, arm, level, masks),
-            "iterations": experiment.iterations,
-            "seconds": round(time.perf_counter() - start, 3),
-            "provenance": runtime.provenance(),
-        }
+        found, masks = _run(experiment, seed, arm, level, masks)
+        made = {"seconds": round(time.perf_counter() - start, 3), "provenance": runtime.provenance()}
+    where = {"seed": seed, "arm": arm, "level": level}
+    return {**where, **found, "iterations": experiment.iterations, **made}, masks
 
 
 @contextlib.contextmanager
@@ -258,12 +219,12 @@ def _without_subnormals() -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
-def _run(experiment: Experiment, seed: int, arm: str, level: int, packed: str) -> dict:
+def _run(experiment, seed, arm, level, masks):
     e = experiment
     sets = engine.load(e.task, e.held_out, seed)
     values = engine.initial(e.widths, _seed(seed, level, REINIT) if arm == REINIT else seed)
     ones = [torch.ones_like(weight) for weight in values[::2]]
-    masks = engine.unpack(packed, e.widths) if packed else ones
+    masks = masks or ones
     if arm == RANDOM:
         masks = engine.shuffled(masks, _seed(seed, level, RANDOM))
     order, first = engine.batches(sets.chosen, e.batch, seed), 0
@@ -276,12 +237,10 @@ def _run(experiment: Experiment, seed: int, arm: str, level: int, packed: str) -
     trainer = engine.Trainer(values, masks, batch=e.batch, lr=e.lr)
     record = engine.train(trainer, sets, order, first, e.iterations, e.validate_every)
     record["layer_densities"] = [mask.mean().item() for mask in masks]
-    record["masks_digest"] = engine.digest(packed) if packed else ""
     record["density"] = sum(mask.sum().item() for mask in masks) / sum(mask.numel() for mask in masks)
-    if arm in (DENSE, TICKET) and level < len(e.densities):
-        record["next_masks"] = engine.pack(engine.keep_largest(trainer.values, masks, e.layer_densities(level + 1)))
-        record["next_masks_digest"] = engine.digest(record["next_masks"])
-    return record
+    if arm in CONTROLS or level == len(e.densities):
+        return record, None
+    return record, engine.keep_largest(trainer.values, masks, e.layer_densities(level + 1))
 
 
 def _seed(seed: int, level: int, arm: str) -> int:

@@ -1,16 +1,13 @@
-"""What a sweep found: records of plain values, means with their spread, and a file to keep."""
+"""What a sweep found: records of plain values, a table of means with their spread, and a file to keep."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from statistics import mean
 
 from course_utils.files import write_whole
-from course_utils.lottery.store import whole_lines
 from course_utils.show.tables import Table, mean_and_range
 
 CURVE_POINTS = 40
@@ -26,8 +23,7 @@ class Results:
             validation loss), test_accuracy and validation_accuracy there, final_test_accuracy and
             final_validation_accuracy after the last iteration, curve ([iteration, validation loss, validation
             accuracy] of each validation), seconds, provenance (`runtime.provenance` of the process that trained).
-            Accuracies and densities are from 0 to 1. masks_digest and next_masks_digest name the masks that the run
-            had and those of the level after it; next_masks, the latter packed, only as long as a sweep needs them.
+            Accuracies and densities are from 0 to 1.
     """
 
     experiment: dict
@@ -37,6 +33,10 @@ class Results:
         """The records of one arm at one level, by seed. The dense network is every arm's level 0."""
         arm = arm if level else "dense"
         return sorted((r for r in self.records if (r["arm"], r["level"]) == (arm, level)), key=lambda r: r["seed"])
+
+    def of_seed(self, seed: int) -> list[dict]:
+        """The records of one seed, as they stand."""
+        return [r for r in self.records if r["seed"] == seed]
 
     def levels(self, arm: str) -> list[int]:
         """The levels at which an arm was run, 0 first."""
@@ -48,17 +48,6 @@ class Results:
         if not found:
             raise ValueError(f"no run at level {level}; there are {self.levels('ticket')}")
         return found[0]
-
-    def summary(self, value: str | Callable[[dict], float], arm: str, level: int) -> tuple[float, float, float]:
-        """Mean, least and largest over the seeds of one value of the records.
-
-        Raises:
-            ValueError: no run of that arm at that level.
-        """
-        chosen = [value(r) if callable(value) else r[value] for r in self.of(arm, level)]
-        if not chosen:
-            raise ValueError(f"no run of {arm!r} at level {level}; there are {self.levels(arm)}")
-        return mean(chosen), min(chosen), max(chosen)
 
     def table(self, value: str = "test_accuracy", text: str = "{:.2%}") -> Table:
         """A line a level: of each arm the mean and, of two runs or more, least and largest; n counts the runs."""
@@ -79,7 +68,7 @@ class Results:
         return self.table()._repr_html_()
 
     def save(self, file: str | PathLike, **about: object) -> None:
-        """Write a compact file: curves thinned, masks left out, each provenance once.
+        """Write a compact file: curves thinned, each provenance once.
 
         Args:
             about: what stands at the head: command, date ….
@@ -98,26 +87,16 @@ class Results:
         records = [{**r, "provenance": made[r["provenance"]]} if "provenance" in r else r for r in records]
         return cls(content.pop("experiment"), records), content
 
-    @classmethod
-    def collected(cls, file: str | PathLike) -> Results:
-        """What `lottery.sweep` has put into its file so far; a torn last record is left out.
-
-        Of two records of one run, the second time it was trained, the later one counts.
-        """
-        (head, *records), _ = whole_lines(Path(file))
-        return cls(head["experiment"], list({(r["seed"], r["arm"], r["level"]): r for r in records}.values()))
-
 
 def _compact(record: dict, made: list[dict]) -> dict:
     """A record to be kept: at most 40 points of the curve, early ones closer together, four digits."""
-    curve = record["curve"]
-    chosen = sorted(
-        {min(len(curve) - 1, round((len(curve) - 1) * (i / (CURVE_POINTS - 1)) ** 2)) for i in range(CURVE_POINTS)}
-    )
-    thin = [[curve[i][0], *(float(f"{v:.4g}") for v in curve[i][1:])] for i in chosen]
+    curve, last = record["curve"], len(record["curve"]) - 1
+    chosen = range(len(curve))
+    if len(curve) > CURVE_POINTS:
+        chosen = sorted({round(last * (i / (CURVE_POINTS - 1)) ** 2) for i in range(CURVE_POINTS)})
     return {
-        **{k: round(v, 6) if isinstance(v, float) else v for k, v in record.items() if k != "next_masks"},
+        **{k: round(v, 6) if isinstance(v, float) else v for k, v in record.items()},
         "layer_densities": [round(d, 6) for d in record["layer_densities"]],
-        "curve": thin,
+        "curve": [[curve[i][0], *(float(f"{v:.4g}") for v in curve[i][1:])] for i in chosen],
         **({"provenance": made.index(record["provenance"])} if "provenance" in record else {}),
     }

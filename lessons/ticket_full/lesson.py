@@ -641,13 +641,10 @@ show.controls_table(record)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Both controls are below the ticket at each of these densities, at the stop and at the end. At 51.3 % and at the end it is less than a tenth of a point.
 #
-# Anyone can make the record, stop it, and go on: `python course.py lottery --paper` (`--resume` begins with the runs that came with the course). Every run uses one thread and the seed of its trial. On a cluster it is one call with Dask's executor (the extra `cluster`); this has both controls at all 18 densities:
+# Anyone can make the record, stop it, and go on: `python course.py lottery --paper` keeps each seed that is finished. Every run uses one thread and the seed of its trial. On a cluster it is one call with another `map`, which the page *Your sweep on many machines* (`docs/sweeps.md`) explains; this has both controls at all 18 densities:
 #
 # ```python
-# from dask.distributed import Client
-#
-# client = Client("tcp://scheduler:8786")
-# lottery.sweep(lottery.Experiment(), seeds=range(5), file="paper.jsonl", executor=client.get_executor())
+# lottery.sweep(lottery.Experiment(), seeds=range(5), file="paper.json", map=on_the_cluster)
 # ```
 
 # %% [markdown] slideshow={"slide_type": "skip"}

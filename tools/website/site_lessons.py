@@ -14,6 +14,7 @@ DOCUMENTS = {  # file of the repository -> its page, and what the contents call 
     "docs/errata.md": ("errata.md", "What older tutorials get wrong"),
     "docs/helpers.md": ("helpers.md", "Ten helpers, with examples"),
     "docs/elsewhere.md": ("elsewhere.md", "Other places to run the course"),
+    "docs/sweeps.md": ("sweeps.md", "Your sweep on many machines"),
     "docs/glossary.md": ("glossary.md", "Glossary"),
     "docs/instructors.md": ("instructors.md", "For instructors"),
     "docs/contributing.md": ("contributing.md", "Contributing"),

@@ -1,0 +1,113 @@
+"""What a sweep has finished is kept and not trained again, and records are written as the lesson reads them."""
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from course_utils import lottery
+from course_utils.lottery import engine, experiment
+from course_utils.lottery.results import Results
+from records.lottery import measure
+from tools import lottery as tool
+
+RUN = experiment.run
+SHORT = lottery.Experiment(densities=(0.5, 0.2), iterations=10, held_out=100, validate_every=5)
+
+
+@pytest.fixture(autouse=True)
+def smoke_run(monkeypatch):
+    """Few images in this file alone: the engine keeps what it has read, and a later test would find these few."""
+    monkeypatch.setenv("COURSE_QUICK", "1")
+    engine._rows.cache_clear()
+    yield
+    engine._rows.cache_clear()
+
+
+def watch(monkeypatch, stop_at=None):
+    """A list that gets the seed of every run from now on; a run of the seed `stop_at` is interrupted."""
+    trained = []
+
+    def watched(plan, seed, *rest):
+        if seed == stop_at:
+            raise KeyboardInterrupt
+        trained.append(seed)
+        return RUN(plan, seed, *rest)
+
+    monkeypatch.setattr(experiment, "run", watched)
+    return trained
+
+
+def outcomes(results):
+    return [(r["seed"], r["arm"], r["level"], round(r["final_test_accuracy"], 6)) for r in results.records]
+
+
+def test_a_stopped_sweep_goes_on_with_the_seeds_that_are_missing(tmp_path, monkeypatch, capsys):
+    whole, file = lottery.sweep(SHORT, (2, 0, 1), progress=False), tmp_path / "new" / "sweep.json"
+    watch(monkeypatch, stop_at=1)
+    with pytest.raises(KeyboardInterrupt):
+        lottery.sweep(SHORT, (2, 0, 1), file=file)
+    assert capsys.readouterr().out.count("% of the test images") == 14  # two seeds: dense, and three arms twice
+    trained = watch(monkeypatch)
+    again = lottery.sweep(SHORT, (2, 0, 1), file=file, progress=False)
+    assert outcomes(again) == outcomes(whole) == outcomes(Results.load(file)[0])
+    assert trained == [1] * 7
+    assert outcomes(lottery.sweep(SHORT, (0,), controls={"random": [2]}, file=file)) == [
+        run for run in outcomes(whole) if run[0] == 0 and (run[1] in ("dense", "ticket") or run[1:3] == ("random", 2))
+    ]
+    assert len(trained) == 7 and len(Results.load(file)[0].records) == 21  # nothing trained, nothing lost
+
+
+def test_a_seed_without_a_control_that_is_wanted_is_trained_again(tmp_path, monkeypatch):
+    file = tmp_path / "sweep.json"
+    lottery.sweep(SHORT, (0, 1), controls={}, file=file, progress=False)
+    trained = watch(monkeypatch)
+    results = lottery.sweep(SHORT, (0,), controls={"reinit": [1]}, file=file, progress=False)
+    assert trained == [0] * 4 and len(results.records) == 4
+    assert len(Results.load(file)[0].records) == 4 + 3
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("seeds,accuracy\n1,0.9\n", "holds something else"),
+        ('{"rows": 3}\n', "holds something else"),
+        (None, r"another experiment \(batch is 60 there and 30 here\)"),
+    ],
+)
+def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path, content, sentence):
+    file = tmp_path / "other.json"
+    if content is None:
+        lottery.sweep(SHORT, (0,), controls={}, file=file, progress=False)
+    else:
+        file.write_text(content)
+    before = file.read_bytes()
+    with pytest.raises(ValueError, match=sentence):
+        lottery.sweep(lottery.Experiment(**{**asdict(SHORT), "batch": 30}), (0,), controls={}, file=file)
+    assert file.read_bytes() == before
+
+
+def test_the_task_can_be_stopped_and_goes_on_and_writes_a_record(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(tool, "FOLDER", tmp_path / "build")
+    monkeypatch.setattr(tool, "KEPT", tmp_path / "records")
+    monkeypatch.setattr(tool, "CONTROL_LEVELS", (3,))
+    words = ["--paper", "--seeds", "2", "--workers", "1"]
+    watch(monkeypatch, stop_at=1)
+    assert tool.main(words) == 130 and "the same command goes on" in capsys.readouterr().out
+    trained = watch(monkeypatch)
+    assert tool.main(words) == 0
+    assert trained == [1] * 21
+    results, about = Results.load(tmp_path / "records" / "paper-mnist.json")
+    assert about["command"] == "python course.py lottery --paper --seeds 2 --workers 1"
+    assert about["runs"] == 42 == len(results.records)
+
+
+@pytest.mark.parametrize(("words", "name", "runs"), [([], "rates", 26), (["--unit-length"], "unit-length", 1)])
+def test_a_control_is_kept_as_the_lesson_reads_it(tmp_path, monkeypatch, words, name, runs):
+    monkeypatch.setattr(measure, "BUDGETS", (10,))
+    monkeypatch.setattr(measure, "RATES", (0.001, 0.01))  # each: dense, and three arms at two levels under two searches
+    assert measure.main([*words, "--quick", "--seeds", "1", "--to", str(tmp_path / "record.json")]) == 0
+    content = json.loads((tmp_path / "record.json").read_text(encoding="utf-8"))
+    known = json.loads((measure.FOLDER / f"{name}-mnist.json").read_text(encoding="utf-8"))
+    assert content.keys() == known.keys() and content["runs"][0].keys() == known["runs"][0].keys()
+    assert len({tuple(run.values())[:6] for run in content["runs"]}) == runs == len(content["runs"])
