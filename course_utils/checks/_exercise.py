@@ -6,6 +6,7 @@ import contextlib
 import copy
 import functools
 import inspect
+import itertools
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -25,7 +26,7 @@ from course_utils.exercises.values import difference, same
 
 EXAMPLES, LEAST_EXAMPLES, AGAIN = 80, 10, 8  # generated; tried however slow the answer is; tried a second time
 SHRINKS, MOST_IDEAS = 120, 5  # further inputs on which a smaller one is looked for; sentences
-BRAKE = 20.0  # seconds of processor time for all of them: only an answer that takes a quarter of one a call meets it
+BRAKE = 20.0  # seconds of processor time for all inputs, which only an answer meets that takes a quarter of one a call
 
 
 def exercise(title: str, *, why: str = "", of: Sequence[Callable] = (), **needs: object) -> Callable:
@@ -67,17 +68,18 @@ class Exercise:
         self.also, self.examples, self.agree = also, examples, functools.partial(same, rtol=rtol, atol=atol)
 
     def looks(self, at: Mapping[str, Look]) -> None:
-        """Look at what comes back, and not only compare it: label -> ``look(what came back, *arguments)``."""
+        """Look at what comes back, and not only compare it: label, "" for a dict -> ``look(it, *arguments)``."""
         self.looked_at = at
 
-    def ideas(self, texts: Mapping[str | Callable, str]) -> None:
+    def ideas(self, texts: Mapping[str | Callable | tuple, str]) -> None:
         """At most five sentences that numbers cannot say, each for the answers that do the same as its key.
 
-        A key is a line of the reference written wrongly (see `Reference.otherwise`), or a wrong function.
+        A key is a line of the reference written wrongly (see `Reference.otherwise`), a wrong function, or some of them.
         """
         if len(texts) > MOST_IDEAS:
             raise ValueError(f"{self.__name__} has {len(texts)} ideas; at most {MOST_IDEAS} are read")
-        self.said = [(self._otherwise(key), text) for key, text in texts.items()]
+        every = [(key, said) for keys, said in texts.items() for key in (keys if type(keys) is tuple else (keys,))]
+        self.said = [(self._otherwise(key), said) for key, said in every]
 
     def __call__(self, *answers: object) -> Verdict:
         """The verdict on an answer: a function for each reference, in their order."""
@@ -91,13 +93,9 @@ class Exercise:
         return {name: label for reference in self.references for name, label in reference.labels.items()}
 
     def playing(self, *functions: Callable | None) -> functools.partial:
-        """The scene with these functions; None stands for the reference."""
-        made = [one or reference.made() for one, reference in zip(functions, self.references, strict=True)]
+        """The scene with these functions; None, and what is left out, stands for the reference."""
+        made = [one or reference.made() for one, reference in itertools.zip_longest(functions, self.references)]
         return functools.partial(self.scene, *made)
-
-    def right(self) -> functools.partial:
-        """The scene with the references."""
-        return self.playing(*[None] * len(self.references))
 
     def alone(self, at: int, function: Callable) -> functools.partial:
         """The scene with one function in place of the reference number `at`."""
@@ -117,7 +115,7 @@ class Exercise:
                 return seen(self.looked_at, value, *copy.deepcopy(args)) if self.looked_at else value
 
         self.given = getattr(self, "given", None) or self._given()
-        return KeptTrial(answer, self.right(), self.names, self.agree, view, self.given, self.folder)
+        return KeptTrial(answer, self.playing(), self.names, self.agree, view, self.given, self.folder)
 
     def _given(self) -> dict[int, list]:
         """Each input, made once for all verdicts, with what is expected of it when that is known; by its id."""
@@ -126,8 +124,8 @@ class Exercise:
         return {id(args): [args, None] for args in made}
 
     def _search(self, fails: Callable[[tuple], object]) -> object:
-        most = self.examples + SHRINKS
-        return NONE_FOUND if self.inputs is None else smallest(self.inputs, fails, count=self.examples, most=most)
+        limits = {"count": self.examples, "most": self.examples + SHRINKS}
+        return NONE_FOUND if self.inputs is None else smallest(self.inputs, fails, **limits)
 
     def tried(self, trial: Trial) -> Iterator[Tried]:
         """What came of each input, the edges first; always the same inputs."""
@@ -179,10 +177,9 @@ class Exercise:
         elif message := unlike(one.expected.shown, one.got.shown)[1] if own else "":
             facts |= {"returned": show(one.got.shown)} | ({} if self.looked_at else {"expected": show(expected)})
         else:
-            looks = self.looked_at.items()
-            entry = {label: getattr(at, "entry", ENTRIES.get(getattr(at, "__name__", ""))) for label, at in looks}
+            asked = {label: ENTRIES.get(look.__name__) for label, look in self.looked_at.items()} | {"": "{}"}
             worded = self.looked_at or self.scene is not _called
-            part, expected, got = first_difference(expected, got, self.agree, entry if worded else None)
+            part, expected, got = first_difference(expected, got, self.agree, asked if worded else None)
             message = f"This is not as asked: {part}." if part else "On this input the result is wrong."
             types = [type(value.shown).__name__ for value in (one.got, one.expected)]
             if type(got) is Said and got.startswith(NOT_LOOKED_AT) and types[0] != types[1]:

@@ -14,7 +14,7 @@ from course_utils.checks.edits import edits, spoken
 from course_utils.checks.reference import Reference
 from course_utils.exercises import amounts
 from course_utils.exercises.calls import codes_of, heard, lines_of, meaning, never_called, takes
-from course_utils.exercises.kinds import first_difference, holds
+from course_utils.exercises.kinds import first_difference, holds, unlike
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.models import show, variables
 from course_utils.exercises.trial import Trial, Tried, only_with
@@ -36,10 +36,7 @@ class Case:
 
 
 def explained(exercise, trial: Trial, tried: Sequence[Tried], lost: bool) -> Case:
-    """The best that can be said of a wrong answer: what is true of every input that was tried, small ones first.
-
-    Where there is no result, it is only told of why; or, not `lost`, only of the results that there are.
-    """
+    """The best that is true of all inputs tried: of the answer's results or, `lost`, of why there are none."""
     failed, right = ([one for one in tried if one.good is good] for good in (False, True))
     only = only_with(failed, right, exercise.names)
     wrong = [one for one in failed if one.got.lost == lost]
@@ -48,7 +45,7 @@ def explained(exercise, trial: Trial, tried: Sequence[Tried], lost: bool) -> Cas
         return Case(f"{only} {raised}".strip() if raised else "", right=_variables(exercise, wrong, right)[0])
     if all(map(trial.turned, wrong)):
         return Case("Both are right, in the other order.", trial.turned, whole=True)
-    never = [never_called(exercise.right(), exercise.judged, one.args) for one in wrong[:ENOUGH]]
+    never = [never_called(exercise.playing(), exercise.judged, one.args) for one in wrong[:ENOUGH]]
     if silent := set.intersection(*never):
         return Case(f"`{exercise.names[min(silent)]}` was never called.")
     for said, function, at in itertools.islice(_versions(exercise), MOST_VERSIONS):
@@ -104,7 +101,7 @@ def overheard(exercise, play: Callable, args: tuple) -> dict[str, object]:
 def parts(exercise, args: tuple) -> dict[str, object]:
     """What the references have in their labelled variables on this input, by the variables' names."""
     with contextlib.chdir(exercise.folder):
-        held = overheard(exercise, exercise.right(), args)
+        held = overheard(exercise, exercise.playing(), args)
     return {name: held[name] for name in exercise.labels() if name in held}
 
 
@@ -150,10 +147,10 @@ def _so_far(labels: dict, known: dict, held: dict, right: dict, off: dict) -> st
         told = f"should be {show(known[name])} on this input, and is {show(held[own])}"
         return f"{said}Where your result is right, your `{own}` is {labels[name]}. It {told}."
     for name, value in known.items():
-        if name in held and name not in (*right, *right.values()) and not holds(value, held[name]):
-            differs = f"it should be {show(value)} on this input, and it is {show(held[name])}"
-            differs = differs if len(differs) <= 2 * MOST_LETTERS else "it differs from what it should be on this input"
-            return f"{said}If your `{name}` is meant to be {labels[name]}: {differs}."
+        apart = name in held and not holds(value, held[name]) and unlike(value, held[name])[0] in ("", "shape")
+        if apart and name not in (*right, *right.values()):
+            told = f"it should be {show(value, MOST_LETTERS)} on this input, and it is {show(held[name], MOST_LETTERS)}"
+            return f"{said}If your `{name}` is meant to be {labels[name]}: {told}."
     for name, value in known.items() if right else ():
         if name not in right and type(value) is not bool and len(show(value)) <= MOST_LETTERS:
             return f"{said}Look at {labels[name]}: {show(value)} on this input."
@@ -171,17 +168,15 @@ def where_raised(exercise, fault: Mistake) -> str | None:
     codes = set().union(*map(codes_of, answers))
     lines = lines_of(error, codes)
     said = f"It happened in this line of yours: {lines[-1]}" if lines and lines[-1] else ""
-    said = f"{said} {meaning(error)}".strip()
+    said = f"{meaning(error)} {said}".strip()
     return None if codes and error and not lines else said
 
 
 def _numbers(exercise, wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
     """A sentence where what differs first is off by a product of parts and arguments, a factor, a distance."""
     found = [first_difference(one.expected.value, one.got.value, exercise.agree) for one in wrong]
-    if len({part for part, _, _ in found}) > 1:
-        return ""
     rows = [{**dict(zip(exercise.names, one.args, strict=False)), **parts(exercise, one.args)} for one in wrong]
-    name = "yours" if found[0][0] else "your result"
+    pairs, yours = [(expected, got) for _, expected, got in found], "yours" if found[0][0] else "your result"
     others = [(one.expected.value, one.expected.value if found[0][0] else one.got.value) for one in right]
-    pairs = [(expected, got) for _, expected, got in found]
-    return amounts.off_by(pairs, others, rows, lambda part: spoken(ast.Name(part), exercise.references[0]), name)
+    said = amounts.off_by(pairs, others, rows, lambda part: spoken(ast.Name(part), exercise.references[0]), yours)
+    return said if len({part for part, _, _ in found}) == 1 else ""

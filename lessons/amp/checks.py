@@ -13,8 +13,8 @@ from course_utils.data import checkpoints
 from course_utils.exercises.values import is_number
 
 DEVICE = runtime.best_device()
-LABELS = ["what the model reads and gives", "the losses that came back", "how far the weights move"]
-LABELS += ["the weights afterwards", "the scale of `scaler` afterwards"]
+LABELS = ["what the model reads, and the type of what it gives", "the losses that came back"]
+LABELS += ["how far the weights move", "the weights afterwards", "the scale of `scaler` afterwards"]
 
 
 def _step(model, batch, optimizer, scaler):
@@ -38,22 +38,20 @@ def _step(model, batch, optimizer, scaler):
     "gradient overflows, and the next step begins without gradients. LeNet was trained by your function as well.",
 )
 def train_step(step, model, inputs, scaler_on):
-    """Play: SGD with a rate of 1, a scale of 1,024 that doubles after two good steps; each input is one batch."""
     model = copy.deepcopy(model).to(DEVICE)
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     scaler = torch.amp.GradScaler(DEVICE.type, init_scale=1024.0, growth_interval=2, enabled=scaler_on)
-    reads = "reads {:g}, gives {}"
     runs, losses, lengths, weights, scales = notes = [{} for _ in LABELS]
     model.register_forward_hook(
-        lambda _, x, out: runs.update({now: effects.Said(reads.format(x[0].max(), out.dtype))} | runs)
+        lambda _, x, out: runs.update({now: effects.Said(f"{x[0].max():g}, {out.dtype}")} | runs)
     )
     for number, x in enumerate(inputs, 1):
         now, shape = f"step {number}", (1, 1) if isinstance(model, nn.Linear) else (1, 1, 28, 28)
         before = nn.utils.parameters_to_vector(model.parameters()).detach().cpu()
         loss = step(model, (torch.full(shape, float(x)).to(DEVICE), torch.tensor([0]).to(DEVICE)), optimizer, scaler)
         weights[now] = nn.utils.parameters_to_vector(model.parameters()).detach().cpu()
-        other = isinstance(loss, torch.Tensor) or not is_number(loss)
-        losses[now] = effects.Said(f"of the type {type(loss).__name__}, and no float") if other else loss
+        plain = is_number(loss) and not isinstance(loss, torch.Tensor)
+        losses[now] = loss if plain else effects.Said(f"of the type {type(loss).__name__}, and no float")
         lengths[now], scales[now] = (weights[now] - before).norm().item(), scaler.get_scale()
     return dict(zip(LABELS, notes, strict=True))
 

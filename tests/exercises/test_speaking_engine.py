@@ -34,7 +34,7 @@ EQUIVALENT = {
         **{f"{name} rounded to 2 digits": "it is a whole number" for name in ("zero_point", "q")},
     },
     "magnitude_mask": {
-        "`mask` in place of `weight` in the result": "they have the same shape",
+        "`mask` in place of `weight`, in the result": "they have the same shape",
         "* without its sign": "a count, a magnitude, an index and a mask are never negative",
         "sizes doubled": "their order is the same",
         "the result rounded to 2 digits": "it is 0 or 1",
@@ -513,6 +513,54 @@ def test_a_result_of_another_type_than_the_model_is_told():
     assert (
         check(lambda model: model[0]).message == "Your result is of the type Linear; expected is the type Sequential."
     )
+
+
+def test_what_all_wrong_inputs_share_is_told_and_a_bare_input_is_not_shown():
+    check = _played(lambda x, double: x * 2 if double else x, st.tuples(st.integers(0, 9), st.booleans()))
+    verdict = check(lambda x, double: x * x + 7 if double else x)
+    assert verdict.hint == "Of the inputs that were tried, only those with `double=True` go wrong."
+    assert dict(verdict.facts)["your call"] == "x=1, double=True"
+
+
+def test_a_variable_that_holds_a_part_where_the_answer_is_right_is_told():
+    def cut(count, budget):
+        fitting = budget // 4  #: how many fit
+        return max(0, count - fitting), "cut"
+
+    def answer(count, budget):
+        keep = round(budget / 4)
+        return max(0, count - keep), "cut"
+
+    hint = _played(cut, st.tuples(st.integers(8, 40), st.integers(1, 30)))(answer).hint
+    assert hint.startswith("Where your result is right, your `keep` is how many fit. It should be ")
+
+
+def test_an_idea_is_told_where_it_explains_what_is_wrong_first():
+    def pair(x, low):
+        small = x - low  #: the difference
+        return small, x * low
+
+    check = _played(pair, st.tuples(numbers(5, 9), numbers(1, 3)))
+    check.ideas({"small = low - x": "The other way round."})
+    assert check(lambda x, low: (low - x, x + 100)).hint == "The other way round."
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        (lambda model: model, "Return a copy, always."),
+        (lambda model: (model[0].eval(), copy.deepcopy(model))[1], "Work on a deep copy, `copy.deepcopy`"),
+        (lambda model: (model[0].register_forward_hook(print), copy.deepcopy(model))[1], "call `.remove()` on the"),
+    ],
+)
+def test_a_model_that_is_not_left_alone_is_told_how(how, said):
+    check = _played(lambda model: copy.deepcopy(model), st.tuples(effects.models(lambda: nn.Linear(2, 2))))
+    assert said in check(how).hint
+
+
+def test_a_result_that_a_look_uses_up_is_no_failure_of_the_check():
+    check = _played(lambda n: ([n], [n, n]), st.tuples(st.integers(1, 5)), first=lambda both, *_: both[0].pop())
+    assert check(lambda n: ([n, n + 1], [n])).status == core.NOT_YET
 
 
 def test_neither_a_tick_nor_an_edit_is_told_by_chance_on_few_inputs():
