@@ -42,9 +42,7 @@ def train_step(step, model, inputs, scaler_on):
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     scaler = torch.amp.GradScaler(DEVICE.type, init_scale=1024.0, growth_interval=2, enabled=scaler_on)
     runs, losses, lengths, weights, scales = notes = [{} for _ in LABELS]
-    model.register_forward_hook(
-        lambda _, x, out: runs.update({now: effects.Said(f"{x[0].max():g}, {out.dtype}")} | runs)
-    )
+    model.register_forward_hook(lambda _, x, out: runs.setdefault(now, f"{x[0].max():g}, {out.dtype}") and None)
     for number, x in enumerate(inputs, 1):
         now, shape = f"step {number}", (1, 1) if isinstance(model, nn.Linear) else (1, 1, 28, 28)
         before = nn.utils.parameters_to_vector(model.parameters()).detach().cpu()
