@@ -151,8 +151,8 @@ def _so_far(labels: dict, known: dict, held: dict, right: dict, off: dict) -> st
         if apart and name not in (*right, *right.values()):
             told = f"it should be {show(value, MOST_LETTERS)} on this input, and it is {show(held[name], MOST_LETTERS)}"
             return f"{said}If your `{name}` is meant to be {labels[name]}: {told}."
-    for name, value in known.items() if right else ():
-        if name not in right and type(value) is not bool and len(show(value)) <= MOST_LETTERS:
+    for name, value in list(known.items())[max(map(list(known).index, right), default=-1) + 1 :] if right else ():
+        if type(value) is not bool and len(show(value)) <= MOST_LETTERS:
             return f"{said}Look at {labels[name]}: {show(value)} on this input."
     return f"{said}Look at what you make of it." if right else ""
 

@@ -127,7 +127,7 @@ class Trial:
         Raises:
             Mistake: it gives something else, and the right function does not.
         """
-        on_one = any(isinstance(value, torch.nn.Module) for value in one.args)
+        on_one = not one.got.fault and any(isinstance(value, torch.nn.Module) for value in one.args)
         often = _twice if on_one else functools.partial  # by which the right function is played anew
         answers = getattr(self.answer, "args", ()) or (self.answer,)
         before = {name: copy.copy(value) for name, value in outside(answers).items()}

@@ -63,8 +63,8 @@ fit.looks({"": _seen})
 fit.ideas(
     {
         "goes = max(0, numbers - fitting)": "If all numbers fit without positions, 4 bytes each, none goes.",
-        "positions = 0": "A file without zeros must say where the others stood: an eighth of a byte for each position.",
-        "numbers = layer.weight.numel()": "The budget is for the whole model: biases and other layers take bytes, too.",
+        "positions = 0": "A file without zeros must say where the others stood: ⅛ of a byte for each position.",
+        "numbers = sum(p.numel() for p in net.parameters() if p.ndim > 1)": "Biases and other layers take bytes, too.",
         'return (net, prune.remove(layer, "weight"))[0]': "Without its mask the layer is open to training: the zeros move.",
         "goes = 0 if all_fit else (numbers - fitting) / numbers": "A float amount is a fraction of that layer, an int a count.",
     }
