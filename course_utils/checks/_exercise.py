@@ -176,6 +176,7 @@ class Exercise:
             facts |= {label: what for label, what in fault.facts if label == "changed"}
         elif message := unlike(one.expected.shown, one.got.shown)[1] if own else "":
             facts |= {"returned": show(one.got.shown)} | ({} if self.looked_at else {"expected": show(expected)})
+            finding = Case()  # parts say nothing of a kind
         else:
             asked = {label: ENTRIES.get(look.__name__) for label, look in self.looked_at.items()} | {"": "{}"}
             worded = self.looked_at or self.scene is not _called
@@ -183,7 +184,7 @@ class Exercise:
             message = f"This is not as asked: {part}." if part else "On this input the result is wrong."
             types = [type(value.shown).__name__ for value in (one.got, one.expected)]
             if type(got) is Said and got.startswith(NOT_LOOKED_AT) and types[0] != types[1]:
-                message = "Your result is of the type {}; expected is the type {}.".format(*types)
+                message, finding = "Your result is of the type {}; expected is the type {}.".format(*types), Case()
             else:
                 facts |= {"yours" if part else "returned": show(got), "expected": show(expected)}
             if apart := "" if Said in (type(got), type(expected)) else difference(expected, got):

@@ -178,11 +178,11 @@ def bare(args: Sequence[object]) -> int:
 
 
 def traits(args: Sequence[object], names: Sequence[str]) -> set[str]:
-    """What can be said of the arguments of a call, each in a few words: "`batch=3`", "a `Conv2d`", "a bias"."""
+    """What can be said of the arguments of a call, each in a few words: "`batch=3`", "`Conv2d`", "a bias"."""
     found = set()
     for value, name in zip(args, names, strict=False):
         if isinstance(value, nn.Module):
-            found |= {f"a `{type(module).__name__}`" for module in value.modules()}
+            found |= {f"`{type(module).__name__}`" for module in value.modules()}
             found |= {"a bias" for name, _ in value.named_parameters() if name.endswith("bias")}
         elif len(text := f"`{name}={show(value)}`") <= MOST_OF_ONE:
             found.add(text)

@@ -59,7 +59,7 @@ def only_with(wrong: Sequence[Tried], right: Sequence[Tried], names: Sequence[st
     """A sentence on what the arguments of all wrong inputs have in common, and those of few right ones; else ""."""
     ours, theirs = ([models.traits(one.args, names) for one in group] for group in (wrong, right))
     shared = {trait: sum(trait in one for one in theirs) for trait in set.intersection(*ours)}
-    trait = min(sorted(shared, reverse=True), key=shared.get, default="")
+    trait = min(sorted(shared), key=lambda trait: (shared[trait], "=" in trait), default="")
     by_chance = ((shared.get(trait, 0) + 1) / (len(right) + 1)) ** len(wrong)
     sure = trait and by_chance < BY_CHANCE
     return f"Of the inputs that were tried, only those with {trait} go wrong." if sure else ""
