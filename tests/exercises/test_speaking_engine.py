@@ -267,7 +267,7 @@ def test_a_part_that_is_named_as_its_variable_is_not_explained_by_its_name(check
         span = x - low
         return span / 3 + x**3
 
-    assert check(answer).hint == "Your `span` is right."
+    assert check(answer).hint.startswith("Your `span` is right. Look at the scale: ")
 
 
 def test_a_profiler_of_the_learners_goes_on(check):
@@ -415,13 +415,6 @@ def test_an_original_that_gets_another_type_of_layer_is_changed():
     assert bare(in_place).message == "Your function changed its input."
 
 
-def test_an_original_is_told_whole():
-    model = nn.Sequential(nn.Linear(1, 1), nn.ReLU())
-    before = effects.untouched(model)
-    model[1] = nn.Tanh()
-    assert {key for key, value in effects.untouched(model).items() if value is not before[key]} >= {"type of 1"}
-
-
 # ---- calls, order, and what a model is besides its numbers ---------------------------------------------
 
 
@@ -452,7 +445,7 @@ def test_a_call_that_the_learner_makes_is_not_missed_and_one_that_is_missing_is(
 
     check = _played(_shrunk, st.tuples(LAYERS, ANY), kinds=effects.kinds)
     hint = check(other_names).hint
-    assert hint.startswith("Your call of `quantize_dynamic` changes nothing here: return quantize_dynamic(")
+    assert hint.startswith("Without this call of `quantize_dynamic` your result is the same: return quantize_dynamic(")
     assert "left out" in check(none).hint
 
 
@@ -516,7 +509,10 @@ def test_a_result_of_another_type_than_the_model_is_told():
 
 
 def test_what_all_wrong_inputs_share_is_told_and_a_bare_input_is_not_shown():
-    check = _played(lambda x, double: x * 2 if double else x, st.tuples(st.integers(0, 9), st.booleans()))
+    def changed(x, double):
+        return x * 2 if double else x
+
+    check = _played(changed, st.tuples(st.integers(0, 9), st.booleans()))
     verdict = check(lambda x, double: x * x + 7 if double else x)
     assert verdict.hint == "Of the inputs that were tried, only those with `double=True` go wrong."
     assert dict(verdict.facts)["your call"] == "x=1, double=True"
@@ -528,7 +524,7 @@ def test_a_variable_that_holds_a_part_where_the_answer_is_right_is_told():
         return max(0, count - fitting), "cut"
 
     def answer(count, budget):
-        keep = round(budget / 4)
+        keep = budget // 4 + (budget % 5 == 0) * count
         return max(0, count - keep), "cut"
 
     hint = _played(cut, st.tuples(st.integers(8, 40), st.integers(1, 30)))(answer).hint
@@ -554,12 +550,17 @@ def test_an_idea_is_told_where_it_explains_what_is_wrong_first():
     ],
 )
 def test_a_model_that_is_not_left_alone_is_told_how(how, said):
-    check = _played(lambda model: copy.deepcopy(model), st.tuples(effects.models(lambda: nn.Linear(2, 2))))
-    assert said in check(how).hint
+    def copied(model):
+        return copy.deepcopy(model)
+
+    assert said in _played(copied, st.tuples(effects.models(lambda: nn.Linear(2, 2))))(how).hint
 
 
 def test_a_result_that_a_look_uses_up_is_no_failure_of_the_check():
-    check = _played(lambda n: ([n], [n, n]), st.tuples(st.integers(1, 5)), first=lambda both, *_: both[0].pop())
+    def pair(n):
+        return [n], [n, n]
+
+    check = _played(pair, st.tuples(st.integers(1, 5)), first=lambda both, *_: both[0].pop())
     assert check(lambda n: ([n, n + 1], [n])).status == core.NOT_YET
 
 
@@ -580,4 +581,4 @@ def test_neither_a_tick_nor_an_edit_is_told_by_chance_on_few_inputs():
     two = exercise("Two parts")(energy)
     two.tries(also=[(2, 2), (3, 1.5), (5, 1.25)])  # both parts are alike
     assert two(lambda count, price: 1.0).status == core.NOT_YET
-    assert str([two(answer), few(answer), two(answer)][-1]).count("✓ your `same`") == 1
+    assert "✓ your `same`" not in str([two(answer), two(answer)][-1])
