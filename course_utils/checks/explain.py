@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -80,8 +79,8 @@ def _of_theirs(exercise, trial: Trial, tried: Sequence[Tried], at: int, said: st
         for what, tree in edits(own) if left_out else ():
             if what.startswith(f"{head}` left out"):
                 playing = [own.made(tree) if n == at else one for n, one in enumerate(exercise.judged.args)]
-                without = dataclasses.replace(trial, answer=exercise.playing(*playing))
-                if all(trial.equal(without.of_answer(one.args), one.got) for one in tried):
+                without = exercise.playing(*playing)
+                if all(trial.equal(trial.of(without, one.args), one.got) for one in tried):
                     texts = (ast.unparse(one).splitlines() for one in (own.tree, tree))
                     line = next(one.strip() for one, other in zip(*texts, strict=False) if one != other)
                     return f"Without this call of `{name}` your result is the same: {line[:MOST_LETTERS]}"
