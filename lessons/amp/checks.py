@@ -58,7 +58,7 @@ _two, _more = effects.linear(torch.zeros(2, 1)), effects.linear(torch.zeros(2, 1
 _lenet, _few = checkpoints.load("lenet_mnist"), st.lists(st.sampled_from([0.5, 1, 4]), max_size=3)
 _inputs = st.tuples(_few, st.sampled_from([[], [-200]]), _few).map(lambda parts: sum(parts, [])).filter(bool)
 _also = [(_lenet, [1, 1e6], True), *((_two, [1, 1, 4, -200, 1], on) for on in (True, False))]
-train_step.tries(st.tuples(st.sampled_from([_two, _more]), _inputs, st.booleans()), also=_also, rtol=2e-3, atol=1e-6)
+train_step.tries(st.tuples(st.sampled_from([_two, _more]), _inputs, st.booleans()), also=_also, rtol=5e-3, atol=1e-6)
 train_step.looks({label: lambda notes, *_, label=label: notes[label] for label in LABELS})
 train_step.ideas(
     {
