@@ -81,13 +81,15 @@ def adds(steps: Sequence[float]) -> Callable[[nn.Sequential], None]:
         for layer in net.children():
             weight, bias = layer.weight.flatten(), torch.zeros(1) if layer.bias is None else layer.bias
             zeros_last = weight[(weight == 0).int().argsort(stable=True)]
-            added = torch.tensor(steps).repeat(len(weight) // len(steps)) + bias.detach()[0]
+            added = torch.tensor(steps).repeat(len(weight) // len(steps))
+            added = added - 1.25 * torch.arange(len(weight)) * bias.detach()[0]
             gain = gain + (zeros_last * added).sum() + steps[0] * bias.sum()
         gain.backward()
         torch.optim.SGD(net.parameters(), lr=1, maximize=True).step()
         net(ones)
 
-    train.__name__ = f"<adds {steps}, and a layer's first bias, to its weights, zeros last; {steps[0]} to its biases>"
+    less = "less 0, 1.25, 2.5, … of its first bias"
+    train.__name__ = f"<adds {steps}, {less}, to a layer's weights, zeros last; {steps[0]} to its biases>"
     return train
 
 

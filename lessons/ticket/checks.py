@@ -51,7 +51,9 @@ find_ticket.tries(
 )
 find_ticket.looks({"": _seen})
 _kept = "first[name.removesuffix('_orig')]"
-_trained = (f"value.data = {_kept}.clone() if len(masks) < rounds else value.data", "value.data = value.data")
+_now = "value.data"
+_trained = (f"{_now} = {_kept}.clone() if len(masks) < rounds else {_now}", f"{_now} = {_now}")
+_trained += (f"{_now} = {_now} if '_orig' in name else {_kept}.clone()",)
 find_ticket.ideas(
     {
         _trained: "The ticket holds trained numbers. Is it rewound at the end, too? Is `first` a copy, by `copy.deepcopy` "

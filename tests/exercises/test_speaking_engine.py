@@ -44,7 +44,7 @@ EQUIVALENT = {
     "int8_file": {
         "step = largest / 127 or 1.0: 1.0 -> ": "it is the step of a tensor of zeros, which any step gives back",
         "0 in place of 1 in the step": "as above",
-        "2 in place of 1 in the step": "as above",
+        "1 doubled in the step": "as above",
         "`item` left out of the largest size": "a tensor of one number divides as a number does",
         "* without its sign": "it is never negative",
     },
