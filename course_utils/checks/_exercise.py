@@ -6,26 +6,27 @@ import contextlib
 import copy
 import functools
 import inspect
+import itertools
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hypothesis import strategies as st
 
 from course_utils.checks.effects import ENTRIES, NOT_LOOKED_AT, Look, seen
-from course_utils.checks.explain import BRAKE, LEAST, SAME, Case, explained, parts, parts_told, so_far, where_raised
+from course_utils.checks.explain import LEAST, Case, explained, way_to, where_raised
 from course_utils.checks.reference import Reference
 from course_utils.exercises import isolation
-from course_utils.exercises.calls import code_of, heard
 from course_utils.exercises.core import NOT_YET, Verdict, check
 from course_utils.exercises.inputs import NONE_FOUND, Clock, Strategy, smallest
 from course_utils.exercises.kinds import first_difference, unlike
 from course_utils.exercises.mistake import Mistake
-from course_utils.exercises.models import Said, bulk, call, show, variables
+from course_utils.exercises.models import Said, bare, bulk, call, show
 from course_utils.exercises.trial import KeptTrial, Trial, Tried
 from course_utils.exercises.values import difference, same
 
 EXAMPLES, LEAST_EXAMPLES, AGAIN = 80, 10, 8  # generated; tried however slow the answer is; tried a second time
 SHRINKS, MOST_IDEAS = 120, 5  # further inputs on which a smaller one is looked for; sentences
+BRAKE = 20.0  # seconds of processor time for all inputs, which only an answer meets that takes a quarter of one a call
 
 
 def exercise(title: str, *, why: str = "", of: Sequence[Callable] = (), **needs: object) -> Callable:
@@ -48,7 +49,7 @@ class Exercise:
         functools.update_wrapper(self, function, updated=())
         self.references, self.scene = [Reference(one) for one in of or [function]], function if of else _called
         self.names = list(inspect.signature(function).parameters)[len(of) :]
-        self.looked_at, self.said, self.refused, self.folder = {}, [], [], "."
+        self.looked_at, self.said, self.refused, self.folder = {}, [], 0, "."
         self._verdict = as_check(functools.wraps(function)(lambda answer: self._judge(answer)))
         self.why, self.needs = self._verdict.why, self._verdict.needs
 
@@ -67,37 +68,34 @@ class Exercise:
         self.also, self.examples, self.agree = also, examples, functools.partial(same, rtol=rtol, atol=atol)
 
     def looks(self, at: Mapping[str, Look]) -> None:
-        """Look at what comes back, and not only compare it: label -> ``look(what came back, *arguments)``."""
+        """Look at what comes back, and not only compare it: label, "" for a dict -> ``look(it, *arguments)``."""
         self.looked_at = at
 
-    def ideas(self, texts: Mapping[str | Callable, str]) -> None:
+    def ideas(self, texts: Mapping[str | Callable | tuple, str]) -> None:
         """At most five sentences that numbers cannot say, each for the answers that do the same as its key.
 
-        A key is a line of the reference written wrongly (see `Reference.otherwise`), or a wrong function.
+        A key is a line of the reference written wrongly (see `Reference.otherwise`), a wrong function, or some of them.
         """
         if len(texts) > MOST_IDEAS:
             raise ValueError(f"{self.__name__} has {len(texts)} ideas; at most {MOST_IDEAS} are read")
-        self.said = [(self._otherwise(key), text) for key, text in texts.items()]
+        every = [(key, said) for keys, said in texts.items() for key in (keys if type(keys) is tuple else (keys,))]
+        self.said = [(self._otherwise(key), said) for key, said in every]
 
     def __call__(self, *answers: object) -> Verdict:
         """The verdict on an answer: a function for each reference, in their order."""
         answers = [*answers, *[None] * len(self.references)][: max(len(answers), len(self.references))]
         lacking = [answer for answer in answers if not callable(answer)]
         verdict = self._verdict(lacking[0] if lacking else functools.partial(self.scene, *answers))
-        self.refused += [_written(answers)] if verdict.status == NOT_YET else []
+        self.refused += verdict.status == NOT_YET
         return verdict
 
     def labels(self) -> dict[str, str]:  # variable -> what it is, of all references
         return {name: label for reference in self.references for name, label in reference.labels.items()}
 
     def playing(self, *functions: Callable | None) -> functools.partial:
-        """The scene with these functions; None stands for the reference."""
-        made = [one or reference.made() for one, reference in zip(functions, self.references, strict=True)]
+        """The scene with these functions; None, and what is left out, stands for the reference."""
+        made = [one or reference.made() for one, reference in itertools.zip_longest(functions, self.references)]
         return functools.partial(self.scene, *made)
-
-    def right(self) -> functools.partial:
-        """The scene with the references."""
-        return self.playing(*[None] * len(self.references))
 
     def alone(self, at: int, function: Callable) -> functools.partial:
         """The scene with one function in place of the reference number `at`."""
@@ -117,7 +115,7 @@ class Exercise:
                 return seen(self.looked_at, value, *copy.deepcopy(args)) if self.looked_at else value
 
         self.given = getattr(self, "given", None) or self._given()
-        return KeptTrial(answer, self.right(), self.names, self.agree, view, self.given, self.folder)
+        return KeptTrial(answer, self.playing(), self.names, self.agree, view, self.given, self.folder)
 
     def _given(self) -> dict[int, list]:
         """Each input, made once for all verdicts, with what is expected of it when that is known; by its id."""
@@ -125,12 +123,13 @@ class Exercise:
         self._search(made.append)
         return {id(args): [args, None] for args in made}
 
-    def _search(self, fails: Callable[[tuple], object], **limits: float) -> object:
-        return NONE_FOUND if self.inputs is None else smallest(self.inputs, fails, count=self.examples, **limits)
+    def _search(self, fails: Callable[[tuple], object]) -> object:
+        limits = {"count": self.examples, "most": self.examples + SHRINKS}
+        return NONE_FOUND if self.inputs is None else smallest(self.inputs, fails, **limits)
 
     def tried(self, trial: Trial) -> Iterator[Tried]:
         """What came of each input, the edges first; always the same inputs."""
-        clock = Clock(2 * BRAKE)
+        clock = Clock(BRAKE)
         for number, (args, _) in enumerate(list(self.given.values())):
             if number >= len(self.also) + LEAST_EXAMPLES and clock.over():
                 break
@@ -143,21 +142,23 @@ class Exercise:
             self._compare(self.trial(answer))
 
     def _compare(self, trial: Trial) -> None:
-        tried = list(self.tried(trial))
+        tried = sorted(self.tried(trial), key=lambda one: bulk(one.args))
         failed = [one for one in tried if not one.good]
-        for one in reversed(failed[:LEAST] or tried[:AGAIN]):
+        for one in failed[:LEAST] or tried[:AGAIN]:
             trial.gives_the_same_again(one)
         if not failed:
             return
         lost = 2 * sum(one.got.lost for one in failed) > len(failed)  # what most failures are; the others wait
-        finding = explained(self, trial, [one for one in tried if one.good or one.got.lost == lost])
+        finding = explained(self, trial, tried, lost)
 
         def shows(one: Tried) -> bool:
             return not one.good and one.got.lost == lost and finding.shows(one)
 
-        known = min((one.args for one in failed if shows(one)), key=bulk)
-        found = self._search(lambda args: shows(trial.on(args)), most=self.examples + SHRINKS, seconds=BRAKE)
-        least = known if found is NONE_FOUND or 2 * bulk(known) < bulk(found) else found
+        shown = [one.args for one in failed if shows(one)]
+        finding = finding if shown else Case()  # what came back is no longer what it was
+        known = min(shown or (one.args for one in failed), key=lambda args: bulk(args) * (1 + 2 * bare(args)))
+        found = self._search(lambda args: bare(args) <= bare(known) and shows(trial.on(args)))
+        least = known if found is NONE_FOUND or bulk(known) < bulk(found) else found
         raise self._mistake(trial.on(least), finding)
 
     def _mistake(self, one: Tried, finding: Case) -> Mistake:
@@ -175,31 +176,24 @@ class Exercise:
             facts |= {label: what for label, what in fault.facts if label == "changed"}
         elif message := unlike(one.expected.shown, one.got.shown)[1] if own else "":
             facts |= {"returned": show(one.got.shown)} | ({} if self.looked_at else {"expected": show(expected)})
+            finding = Case()  # parts say nothing of a kind
         else:
-            entry = {label: ENTRIES.get(getattr(look, "__name__", "")) for label, look in self.looked_at.items()}
+            asked = {label: ENTRIES.get(look.__name__) for label, look in self.looked_at.items()} | {"": "{}"}
             worded = self.looked_at or self.scene is not _called
-            part, expected, got = first_difference(expected, got, self.agree, entry if worded else None)
+            part, expected, got = first_difference(expected, got, self.agree, asked if worded else None)
             message = f"This is not as asked: {part}." if part else "On this input the result is wrong."
             types = [type(value.shown).__name__ for value in (one.got, one.expected)]
             if type(got) is Said and got.startswith(NOT_LOOKED_AT) and types[0] != types[1]:
-                message = "Your result is of the type {}; expected is the type {}.".format(*types)
-            facts |= {"yours" if part else "returned": show(got), "expected": show(expected)}
+                message, finding = "Your result is of the type {}; expected is the type {}.".format(*types), Case()
+            else:
+                facts |= {"yours" if part else "returned": show(got), "expected": show(expected)}
             if apart := "" if Said in (type(got), type(expected)) else difference(expected, got):
                 facts["that is"] = apart
-        held, known = heard(self.judged, one.args), parts(self, one.args)
-        right = {part: own for part, own in finding.right.items() if same(known.get(part), held.get(own), rtol=SAME)}
-        if any(was != _written(self.judged.args) for was in self.refused):
-            facts |= parts_told(self, known, held, right)
-        if told := variables(held, [*right.values()]):
-            facts["your variables"] = told
-        return Mistake(message, text or so_far(self, known, held, right), tuple(facts.items()))
+        on_the_way, said, own = way_to(self, one.args, finding)
+        facts |= (on_the_way if self.refused else {}) | ({"your variables": own} if own else {})
+        return Mistake(message, text or said, tuple(facts.items()))
 
 
 def _called(answer: Callable, *args: object) -> object:
     """The scene of an exercise that compares what a function gives."""
     return answer(*args)
-
-
-def _written(answers: Sequence[object]) -> list[object]:
-    """What tells one answer from another: a cell that is run again makes the same function."""
-    return [code_of(answer) or id(answer) for answer in answers]

@@ -27,7 +27,7 @@ def edits(reference: Reference) -> Iterator[tuple[str, ast.FunctionDef]]:
         place = reference.label(line)
         for node in _own(line):
             for rank, said, new in _otherwise(node, reference):
-                said = said if place else said.removesuffix(" in").removesuffix(" of")
+                said = said if place else said.removesuffix(" in").removesuffix(" of").rstrip(",")
                 if place or rank < 2:  # in a line that only does something, another name could write another file
                     found.append((rank, said, place, node, new))
     for _, said, place, node, new in sorted(found, key=lambda one: one[0]):
@@ -57,9 +57,10 @@ def _otherwise(node: ast.AST, reference: Reference) -> Iterator[tuple[int, str, 
     names = {**dict.fromkeys(reference.arguments), **reference.labels}
     match node:
         case ast.BinOp(left, op, right):
-            sides = [(left, right), (right, left)] if isinstance(op, ast.Add | ast.Mult) else [(left, right)]
-            for rest, part in sides:
-                yield 0, f"{spoken(part, reference)} left out of", rest
+            both = isinstance(op, ast.Add | ast.Mult | ast.BitOr)
+            for rest, part in [(left, right), (right, left)][: 1 + both]:
+                said = spoken(part, reference)
+                yield 0, f"no division by {said} in" if type(op) is ast.Div else f"{said} left out of", rest
             if type(op) in OPERATORS:
                 other, words = OPERATORS[type(op)]
                 yield 1, f"{spoken(right, reference)} {words} in", ast.BinOp(left, other(), right)
@@ -71,6 +72,8 @@ def _otherwise(node: ast.AST, reference: Reference) -> Iterator[tuple[int, str, 
                 yield 1, said, ast.Compare(left, [other()], right)
         case ast.Attribute(inner, "T"):
             yield 0, "the transposing left out of", inner
+        case ast.Subscript(inner, index, ast.Load()):
+            yield 0, f"`[{ast.unparse(index)}]` left out of", inner
         case ast.comprehension(target, iterable, [_, *_] as asked):
             for one in asked:
                 rest = [other for other in asked if other is not one]
@@ -89,7 +92,8 @@ def _otherwise(node: ast.AST, reference: Reference) -> Iterator[tuple[int, str, 
         case ast.Name(name, ast.Load()) if name in names:
             for other in (other for other in names if other != name):
                 new = ast.Name(other, ast.Load())
-                yield 2, f"{spoken(new, reference)} in place of {spoken(node, reference)} in", new
+                yield 2, f"{spoken(new, reference)} in place of {spoken(node, reference)}, in", new
         case ast.Constant(int() | float() as value) if value is not True and value is not False:
             for other in sorted({value + 1, value - 1, 2 * value, value // 2, 0} - {value}):
-                yield 3, f"{other:g} in place of {value:g} in", ast.Constant(other)
+                said = f"{value:g} doubled" if other == 2 * value else f"{other:g} in place of {value:g}"
+                yield 3, f"{said} in", ast.Constant(other)

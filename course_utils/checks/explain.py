@@ -4,56 +4,59 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from course_utils.checks.edits import edits, spoken
 from course_utils.checks.reference import Reference
-from course_utils.exercises import amounts, relations, values
-from course_utils.exercises.calls import called, code_of, codes_of, heard, lines_of, takes
-from course_utils.exercises.inputs import Clock
+from course_utils.exercises import amounts
+from course_utils.exercises.calls import codes_of, heard, lines_of, meaning, never_called, takes
+from course_utils.exercises.kinds import first_difference, holds, unlike
 from course_utils.exercises.mistake import Mistake
-from course_utils.exercises.models import show
-from course_utils.exercises.trial import Trial, Tried
+from course_utils.exercises.models import show, variables
+from course_utils.exercises.trial import Trial, Tried, only_with
 
 MOST_VERSIONS = 200  # of the reference, with which an answer is compared
-BRAKE = 2.0  # seconds of processor time for a search; only what is slow meets it, all else ends by the count
 ENOUGH, LEAST = 8, 3  # inputs on which parts are compared; that must be wrong by the same, or have different parts
-SAME, MOST_LETTERS = 1e-5, 120  # how near a variable comes to a part; of one part
+MOST_LETTERS = 120  # of one part
 
 
 @dataclass
 class Case:
-    """What is known of a wrong answer: a sentence, which inputs show it, and part -> the learner's name for it."""
+    """What is known of a wrong answer: a sentence, which inputs show it, and the learner's names for parts."""
 
     text: str = ""
     shows: Callable[[Tried], bool] = lambda one: True
-    right: dict[str, str] = field(default_factory=dict)
+    right: dict[str, str] = field(default_factory=dict)  # part -> the variable that holds it
+    off: dict[str, str] = field(default_factory=dict)  # part -> the one that holds it where the answer is right
     whole: bool = False  # the result is told as a whole, and not the first thing that differs
 
 
-def explained(exercise, trial: Trial, tried: Sequence[Tried]) -> Case:
-    """The best that can be said of a wrong answer: what is true of every input that was tried."""
-    wrong, right = ([one for one in tried if one.good is good] for good in (False, True))
-    every = [*wrong, *right]
-    if wrong[0].got.lost:
-        return Case(where_raised(exercise, wrong[0].got.fault) or "", right=_right_variables(exercise, every))
+def explained(exercise, trial: Trial, tried: Sequence[Tried], lost: bool) -> Case:
+    """The best that is true of all inputs tried: of the answer's results or, `lost`, of why there are none."""
+    failed, right = ([one for one in tried if one.good is good] for good in (False, True))
+    only = only_with(failed, right, exercise.names)
+    wrong = [one for one in failed if one.got.lost == lost]
+    if lost:
+        raised = wrong[0].got.fault.__cause__ and where_raised(exercise, wrong[0].got.fault)
+        return Case(f"{only} {raised}".strip() if raised else "", right=_variables(exercise, wrong, right)[0])
     if all(map(trial.turned, wrong)):
         return Case("Both are right, in the other order.", trial.turned, whole=True)
-    clock, silent, text = Clock(BRAKE), None, ""
+    never = [never_called(exercise.playing(), exercise.judged, one.args) for one in wrong[:ENOUGH]]
+    if silent := set.intersection(*never):
+        return Case(f"`{exercise.names[min(silent)]}` was never called.")
     for said, function, at in itertools.islice(_versions(exercise), MOST_VERSIONS):
-        if at is not None and silent is None and (silent := _never_called(exercise, wrong)):
-            return Case(silent)
-        if clock.over() or (at is not None and len(wrong) < LEAST):  # on few inputs an edit is right by chance
+        if at is not None and len(wrong) < LEAST:  # on few inputs an edit is right by chance
             break
-        if all(trial.equal(trial.of(function, one.args), one.got) for one in every):
-            said = said if at is None else _of_theirs(exercise, trial, tried, at, said)
-            return Case(said, lambda one, own=function: trial.equal(trial.of(own, one.args), one.got))
+        alike = functools.partial(trial.alike, function, whole=at is not None)
+        if all(map(alike, [*wrong, *right])):
+            return Case(said if at is None else _of_theirs(exercise, trial, [*wrong, *right], at, said), alike)
+    holding, off = _variables(exercise, wrong, right)
     with contextlib.suppress(Exception):  # what came back may raise when it is looked at
-        text = "" if exercise.looked_at else _numbers(exercise, wrong, right)
-    return Case(text, right=_right_variables(exercise, every))
+        return Case(_numbers(exercise, wrong, right) or ("" if off else only), right=holding, off=off)
+    return Case(right=holding, off=off)
 
 
 def _versions(exercise) -> Iterator[tuple[str, Callable, int | None]]:
@@ -66,7 +69,7 @@ def _versions(exercise) -> Iterator[tuple[str, Callable, int | None]]:
 
 
 def _of_theirs(exercise, trial: Trial, tried: Sequence[Tried], at: int, said: str) -> str:
-    """The sentence of an edit. Where it leaves a call out that the learner makes, it is one that changes nothing."""
+    """The sentence of an edit. Where it leaves a call out that the learner makes, it is one without an effect."""
     head, left_out, _ = said.partition("` left out")
     answer, name = exercise.judged.args[at], head[1:]
     calls = [ast.unparse(one.func) for one in ast.walk(exercise.references[at].tree) if type(one) is ast.Call]
@@ -76,72 +79,81 @@ def _of_theirs(exercise, trial: Trial, tried: Sequence[Tried], at: int, said: st
         for what, tree in edits(own) if left_out else ():
             if what.startswith(f"{head}` left out"):
                 playing = [own.made(tree) if n == at else one for n, one in enumerate(exercise.judged.args)]
-                without = dataclasses.replace(trial, answer=exercise.playing(*playing))
-                if all(trial.equal(without.of_answer(one.args), one.got) for one in tried):
+                without = exercise.playing(*playing)
+                if all(trial.equal(trial.of(without, one.args), one.got) for one in tried):
                     texts = (ast.unparse(one).splitlines() for one in (own.tree, tree))
                     line = next(one.strip() for one, other in zip(*texts, strict=False) if one != other)
-                    return f"Your call of `{name}` changes nothing here: {line[:MOST_LETTERS]}"
+                    return f"Without this call of `{name}` your result is the same: {line[:MOST_LETTERS]}"
     if left_out and any(name in code.co_names for code in codes_of(answer)):
-        return f"Yours is what comes out where `{name}` changes nothing."
+        return f"You use `{name}`, and yet yours is what comes out without it."
     return f"Yours is what comes out with {said}."
-
-
-def _never_called(exercise, wrong: Sequence[Tried]) -> str:
-    """A sentence on an argument that the reference calls on every wrong input, and the answer never."""
-    left = set(range(len(exercise.names))) if all(map(code_of, exercise.judged.args)) else set()
-    for one in wrong[:ENOUGH]:
-        left = left and left & (called(exercise.right(), one.args) - called(exercise.judged, one.args))
-    return f"`{exercise.names[min(left)]}` was never called." if left else ""
 
 
 # ---- parts of the reference, and the learner's own variables -----------------------------------------
 
 
+def overheard(exercise, play: Callable, args: tuple) -> dict[str, object]:
+    """Variables by their names: of the last call where one function is asked for, of the first calls of several."""
+    return heard(play, args, last=not exercise.references[1:])
+
+
 def parts(exercise, args: tuple) -> dict[str, object]:
     """What the references have in their labelled variables on this input, by the variables' names."""
     with contextlib.chdir(exercise.folder):
-        held = heard(exercise.right(), args)
+        held = overheard(exercise, exercise.playing(), args)
     return {name: held[name] for name in exercise.labels() if name in held}
 
 
-def parts_told(exercise, known: dict[str, object], held: dict[str, object], right: dict[str, str]) -> dict[str, str]:
-    """Facts on the way to the expected value: each labelled part, beside the learner's."""
+def way_to(exercise, args: tuple, finding: Case) -> tuple[dict[str, str], str, str]:
+    """On the way to the expected value: facts, each part beside the learner's; how far they are right; variables."""
+    known, held = parts(exercise, args), overheard(exercise, exercise.judged, args)
+    right = {part: own for part, own in finding.right.items() if part in known and holds(known[part], held.get(own))}
+    off = {part: own for part, own in finding.off.items() if part in known and own in held}
     labels, facts = exercise.labels(), {}
     for name, value in known.items():
-        off = name in held and name not in right.values() and not values.same(value, held[name], rtol=SAME)
-        beside = f"  your `{name}`: {show(held[name], MOST_LETTERS)}" if off else ""
+        own = off.get(name, name if name not in right.values() else "")
+        other = own in held and not holds(value, held[own])
+        beside = f"  your `{own}`: {show(held[own], MOST_LETTERS)}" if other else ""
         if len(told := show(value)) <= MOST_LETTERS:
             facts[labels[name]] = told + (f"  ✓ your `{right[name]}`" if name in right else beside)
-    return facts
+    return facts, _so_far(labels, known, held, right, off), variables(held, [*right.values()])
 
 
-def _right_variables(exercise, tried: Sequence[Tried]) -> dict[str, str]:
-    """Part -> the learner's variable that holds it on every input; each variable once, none where parts are alike."""
-    rows, clock, found = [], Clock(BRAKE), {}
-    for one in tried[:ENOUGH]:
-        rows += [] if rows and clock.over() else [(parts(exercise, one.args), heard(exercise.judged, one.args))]
-    firsts, names = rows[0]
-    for name in sorted(firsts, key=lambda name: name not in names):  # a namesake's part has it before others
-        several = len({show(known.get(name)) for known, _ in rows}) >= LEAST
-        for own in sorted(names, key=lambda own: own != name) if several else ():
-            right = all(own in held and values.same(known.get(name), held[own], rtol=SAME) for known, held in rows)
-            if right and own not in found.values():
-                found.setdefault(name, own)
-    return {name: found[name] for name in firsts if name in found}
+def _variables(exercise, wrong: Sequence[Tried], right: Sequence[Tried]) -> tuple[dict[str, str], dict[str, str]]:
+    """Part -> the learner's one variable that holds it on every input; and, of the others, only where it is right."""
+    bad, good = (
+        [(parts(exercise, one.args), overheard(exercise, exercise.judged, one.args)) for one in group[:ENOUGH]]
+        for group in (wrong, right)
+    )
+    holding, off = {}, {}
+    for name in bad[0][0]:
+        for found, rows in ((holding, [*bad, *good]), (off, good)):
+            several = len({show(known.get(name)) for known, _ in rows}) >= LEAST
+            fits = [own for own in bad[0][1] if all(own in held and holds(k.get(name), held[own]) for k, held in rows)]
+            if several and name not in holding and (name in fits or len(fits) == 1):
+                found[name] = name if name in fits else fits[0]
+    off = {name: own for name, own in off.items() if not any(holds(k.get(name), held.get(own)) for k, held in bad)}
+    return {name: own for name, own in holding.items() if [*holding.values()].count(own) == 1 or own == name}, off
 
 
-def so_far(exercise, known: dict[str, object], held: dict[str, object], right: dict[str, str]) -> str:
-    """The last part that is right, and the first variable that may be meant for a part and differs from it."""
-    labels, said = exercise.labels(), []
+def _so_far(labels: dict, known: dict, held: dict, right: dict, off: dict) -> str:
+    """The last part that is right; and a variable that is not what it is meant to be, or the first part to look at."""
+    said = ""
     for name, own in list(right.items())[-1:]:
-        same = labels[name].removeprefix("the ") == own.replace("_", " ")
-        said = [f"Your `{own}` is right{'' if same else f': {labels[name]}'}."]
+        alike = labels[name].removeprefix("the ") == own.replace("_", " ")
+        said = f"Your `{own}` is right{'' if alike else f': {labels[name]}'}. "
+    for name, own in off.items():
+        told = f"should be {show(known[name])} on this input, and is {show(held[own])}"
+        return f"{said}Where your result is right, your `{own}` is {labels[name]}. It {told}."
     for name, value in known.items():
-        if name in held and name not in (*right, *right.values()) and not values.same(value, held[name], rtol=SAME):
-            differs = f"it should be {show(value)} on this input, and it is {show(held[name])}"
-            differs = differs if len(differs) <= 2 * MOST_LETTERS else "it differs from what it should be on this input"
-            return " ".join([*said, f"If your `{name}` is meant to be {labels[name]}: {differs}."])
-    return "".join(said)
+        apart = name in held and not holds(value, held[name]) and unlike(value, held[name])[0] in ("", "shape")
+        if apart and name not in (*right, *right.values()):
+            told = f"it should be {show(value, MOST_LETTERS)} on this input, and it is {show(held[name], MOST_LETTERS)}"
+            return f"{said}If your `{name}` is meant to be {labels[name]}: {told}."
+    for name, value in list(known.items())[max(map(list(known).index, right), default=-1) + 1 :] if right else ():
+        if type(value) is not bool and len(show(value)) <= MOST_LETTERS:
+            return f"{said}Look at {labels[name]}: {show(value)} on this input."
+    return f"{said}Look at what you make of it." if right else ""
 
 
 def where_raised(exercise, fault: Mistake) -> str | None:
@@ -155,14 +167,15 @@ def where_raised(exercise, fault: Mistake) -> str | None:
     codes = set().union(*map(codes_of, answers))
     lines = lines_of(error, codes)
     said = f"It happened in this line of yours: {lines[-1]}" if lines and lines[-1] else ""
+    said = f"{meaning(error)} {said}".strip()
     return None if codes and error and not lines else said
 
 
 def _numbers(exercise, wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
-    """A sentence where every result is off by a product of parts and arguments, a factor, a distance."""
-    pairs, others = ([(one.expected.value, one.got.value) for one in group] for group in (wrong, right))
-    rows = ({**dict(zip(exercise.names, one.args, strict=False)), **parts(exercise, one.args)} for one in wrong)
-    if said := amounts.by_product(pairs, rows, lambda name: spoken(ast.Name(name), exercise.references[0])):
-        return f"{'Where your result is wrong, it' if right else 'Your result'} is {said}."
-    found = relations.related(pairs, others, partly=False)
-    return found.text if found else ""
+    """A sentence where what differs first is off by a product of parts and arguments, a factor, a distance."""
+    found = [first_difference(one.expected.value, one.got.value, exercise.agree) for one in wrong]
+    rows = [{**dict(zip(exercise.names, one.args, strict=False)), **parts(exercise, one.args)} for one in wrong]
+    pairs, yours = [(expected, got) for _, expected, got in found], "yours" if found[0][0] else "your result"
+    others = [(one.expected.value, one.expected.value if found[0][0] else one.got.value) for one in right]
+    said = amounts.off_by(pairs, others, rows, lambda part: spoken(ast.Name(part), exercise.references[0]), yours)
+    return said if len({part for part, _, _ in found}) == 1 else ""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from course_utils.exercises.pattern import LEAST, quiet, told
-from course_utils.exercises.relations import fits, numbers_of
+from course_utils.exercises.relations import fits, numbers_of, related
 from course_utils.exercises.trial import Trial, Tried
 from course_utils.exercises.values import is_number, same
 
@@ -106,6 +106,14 @@ def _is_off(relation: Callable, amount: _Amount, at: int) -> Callable[[Tried], b
             return e.shape == g.shape and fits(lambda e: relation(e, amount(one.args[at])), e, g)
 
     return quiet(shows)
+
+
+def off_by(pairs: Sequence[tuple], others: Sequence[tuple], rows: list, spoken: Callable, subject: str) -> str:
+    """A sentence where every result is off by a product (see `by_product`), a factor, a distance; else ""."""
+    if said := by_product(pairs, rows, spoken):
+        return told(f"is {said}", subject, not others)
+    found = related(pairs, others, subject, partly=False)
+    return found.text if found else ""
 
 
 @np.errstate(all="ignore")

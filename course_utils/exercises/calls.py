@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import copy
 import functools
@@ -16,6 +17,14 @@ import torch
 from course_utils.exercises import isolation
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.values import ARRAYS, SEQUENCES, is_number, same, show
+
+SAID_BY_TORCH = {  # what its exceptions say -> what they mean
+    "support the deepcopy protocol": "A pruned layer computes its `weight`, and cannot be copied: copy it first.",
+    "is not an nn.Parameter": "A pruned layer has no parameter `weight`, but `weight_orig`: was it copied before?",
+    "being called after step()": "`scaler.update()` must end each step, after `scaler.step`.",
+    "Embedding quantization is only": "This call reaches an embedding, which takes `quint8`, in a call of its own.",
+}
+FILLED = (list, dict, set, collections.Counter, collections.defaultdict, collections.deque)
 
 
 def run(answer: Callable, args: Sequence[object], names: Sequence[str] = (), *, strict: bool = False) -> object:
@@ -62,7 +71,13 @@ def run(answer: Callable, args: Sequence[object], names: Sequence[str] = (), *, 
         if what := _changed(before, after, strict):
             told = f"{names[at] if at < len(names) else f'argument {at + 1}'}{what}"
             hint = "Work on a copy: the caller still needs the original."
+            if strict and ": the hooks" in what:
+                hint = "Leave the hooks as they were: call `.remove()` on the handle of each of yours."
+            elif strict and isinstance(before, torch.nn.Module):
+                hint = "Work on a deep copy, `copy.deepcopy`: the caller still needs the original."
             raise Mistake("Your function changed its input.", hint, (*facts, ("changed", told)))
+        if strict and got is after and isinstance(got, torch.nn.Module):
+            raise Mistake(f"Your function returned `{names[at]}` itself.", "Return a copy, always.", facts)
     return got
 
 
@@ -176,6 +191,11 @@ def lines_of(error: BaseException | None, codes: set) -> list[str]:
     return [linecache.getline(frame.f_code.co_filename, row).strip() for frame, row in steps if frame.f_code in codes]
 
 
+def meaning(error: BaseException | None) -> str:
+    """What an exception of PyTorch means, where its own words do not say so."""
+    return "".join(means for text, means in SAID_BY_TORCH.items() if text in str(_said(error)))
+
+
 def _where_to_see(given: Sequence[object], error: BaseException) -> str:
     """How a learner finds the line that raised: a call on the same input, where the learner can make that input."""
     if getattr(error, "says_all", False):  # by the instrument, which says what it takes
@@ -226,8 +246,26 @@ def codes_of(function: object) -> set:
     return found
 
 
-def heard(play: functools.partial, args: tuple) -> dict[str, object]:
-    """What the functions of a scene had in their variables when they returned, the first time; no argument as it came.
+def outside(functions: Sequence[object]) -> dict[str, object]:
+    """What functions can fill and leave for their next call, by its name: lists and the like that are made outside."""
+    found, seen = {}, [getattr(one, "func", one) for one in functions]
+    for one in seen:  # which grows by the functions of the same program that are called
+        with contextlib.suppress(Exception):
+            space, code = one.__globals__, one.__code__
+            reached = {name: space[name] for each in codes_of(one) for name in each.co_names if name in space}
+            given, kept = code.co_varnames[: code.co_argcount], one.__closure__ or ()
+            reached |= dict(zip(given[::-1], (one.__defaults__ or ())[::-1], strict=False))
+            reached |= {name: cell.cell_contents for name, cell in zip(code.co_freevars, kept, strict=True)}
+            found |= {name: value for name, value in reached.items() if type(value) in FILLED}
+            functions = [value for value in reached.values() if getattr(value, "__globals__", None) is space]
+            seen += [value for value in functions if all(value is not other for other in seen)]
+    return found
+
+
+def heard(play: functools.partial, args: tuple, *, last: bool = False) -> dict[str, object]:
+    """What the functions of a scene had in their variables when they returned; no argument as it came.
+
+    It is told of their first call, or of the `last` one.
 
     Python has room for one profiler: where somebody else's is at work, nothing is heard.
     """
@@ -236,11 +274,12 @@ def heard(play: functools.partial, args: tuple) -> dict[str, object]:
     def note(frame, event: str, _: object) -> None:
         if frame.f_code in codes and event == "call":
             begun[frame] = dict(frame.f_locals)
+            held.clear() if last else None
         elif frame.f_code in codes and event == "return":
             code, own, came = frame.f_code, dict(frame.f_locals), begun.pop(frame, {})
             given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
             asis = {name for name in given if name in own and own[name] is came.get(name, own[name])}
-            held.update({name: _copied(own[name]) for name in own if name not in (*asis, *held)})
+            held.update({name: _copied(own[name]) for name in own if name not in asis and (last or name not in held)})
 
     if codes:
         _listened(play, args, note)
@@ -260,6 +299,11 @@ def called(play: functools.partial, args: tuple) -> set[int]:
     if any(codes.values()):
         _listened(play, args, note)
     return found
+
+
+def never_called(right: functools.partial, answer: functools.partial, args: tuple) -> set[int]:
+    """Which of the arguments are functions that the right one calls, and an answer does not, where that can be seen."""
+    return called(right, args) - called(answer, args) if all(map(code_of, answer.args)) else set()
 
 
 def _listened(play: Callable, args: tuple, note: Callable) -> None:

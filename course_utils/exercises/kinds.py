@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Set
 
 import torch
 
-from course_utils.exercises.models import MOST_OF_ONE, Said
+from course_utils.exercises.models import MOST_OF_ONE, Said, cut
 from course_utils.exercises.pattern import capital
 from course_utils.exercises.values import ARRAYS, SEQUENCES, as_plain, is_number, same, show
 
@@ -36,10 +37,15 @@ def first_difference(expected: object, got: object, agree: Callable, entry: Mapp
         else:
             break
         if other is NOTHING and got:
-            other = Said(f"{NOTHING}; there is {', '.join(f'`{name}`' for name in got)}"[:MOST_OF_ONE])
+            other = Said(cut(f"{NOTHING}; there is {', '.join(f'`{name}`' for name in got)}", MOST_OF_ONE))
         part, expected, got = within.format(key), one, other
         within = (entry or {}).get(part) or f"{part}, `{{}}`"
     return part, expected, got
+
+
+def holds(part: object, own: object) -> bool:
+    """Whether a variable holds what is expected of a part, but for rounding; a float is no count."""
+    return same(part, own, rtol=1e-5) and not (type(part) is int and type(own) is float)
 
 
 def unlike(expected: object, got: object, subject: str = "your result") -> tuple[str, str]:
@@ -105,10 +111,18 @@ def _unlike_sequence(expected: list | tuple, got: object, subject: str) -> tuple
             ("length", f"{subject} has {many}; expected are {len(expected)}.") if type(expected) is tuple else ("", "")
         )
     for number, (one, other) in enumerate(zip(expected, got, strict=True)):
-        tag, text = _unlike(one, other, f"The {place(number)} of {_inside(subject)}")
+        tag, text = _unlike(one, other, _item(number, subject))
         if tag:
             return tag, text
     return "", ""
+
+
+def _item(number: int, subject: str) -> str:
+    """What an item is called: "The second item of your result", and one that is inside of it "Item [1][0] of …"."""
+    inner = re.fullmatch(r"(?:The (\w+) item|Item ([^ ]+)) of (.*)", subject)
+    if not inner or (inner[1] and inner[1] not in PLACES):
+        return f"The {place(number)} of {_inside(subject)}"
+    return f"Item {inner[2] or f'[{PLACES.index(inner[1])}]'}[{number}] of {inner[3]}"
 
 
 def _unlike_mapping(expected: Mapping, got: object, subject: str) -> tuple[str, str]:

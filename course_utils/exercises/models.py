@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from torch import nn
 from course_utils.exercises import values
 
 SIZES = ("in_features", "out_features", "in_channels", "out_channels", "num_embeddings", "embedding_dim")
+NAMED = {"kernel_size": (), "stride": (1, 1), "groups": 1}  # of a convolution: told where it is something else
 MOST_OF_ONE = 80  # letters of a variable
 MOST_TOLD = 4  # weights of a model that are told one by one; variables
 
@@ -44,6 +46,61 @@ def filled(model: nn.Module, value: float) -> nn.Module:
     return fresh
 
 
+class Draws:
+    """A function that draws a network of linear layers at each call, others each time; every second has a bias.
+
+    Args:
+        widths: of the network; no layer has fewer weights than there are numbers.
+        numbers: its weights and biases, in turn; the next network begins with the next of them.
+    """
+
+    drawn = 0
+
+    def __init__(self, widths: Sequence[int], numbers: Sequence[float]):
+        self.widths, self.numbers = widths, numbers
+
+    def __call__(self) -> nn.Sequential:
+        self.drawn += 1
+        sizes, many = itertools.pairwise(self.widths), len(self.numbers)
+        net = nn.Sequential(*(nn.Linear(*size, bias=at % 2 == 1) for at, size in enumerate(sizes)))
+        for at, value in enumerate(net.parameters(), self.drawn - 1):
+            own = [self.numbers[(at + n) % many] * (1 + n // many / 8) for n in range(value.numel())]
+            value.data = torch.tensor(own).view(value.shape).round(decimals=3)
+        return net
+
+    def __repr__(self) -> str:
+        return f"<draws {values.show(dict(Draws(self.widths, self.numbers)().state_dict()))}; then others>"
+
+
+def adds(steps: Sequence[float]) -> Callable[[nn.Sequential], None]:
+    """A training of linear layers that can be followed by hand, and in which masks and biases count."""
+
+    def train(net: nn.Sequential) -> None:
+        ones, gain = torch.ones(next(net.children()).in_features), 0
+        net(ones), net.zero_grad()
+        for layer in net.children():
+            weight, bias = layer.weight.flatten(), torch.zeros(1) if layer.bias is None else layer.bias
+            zeros_last = weight[(weight == 0).int().argsort(stable=True)]
+            added = torch.tensor(steps).repeat(len(weight) // len(steps))
+            added = added - 1.25 * torch.arange(len(weight)) * bias.detach()[0]
+            gain = gain + (zeros_last * added).sum() + steps[0] * bias.sum()
+        gain.backward()
+        torch.optim.SGD(net.parameters(), lr=1, maximize=True).step()
+        net(ones)
+
+    less = "less 0, 1.25, 2.5, … of its first bias"
+    train.__name__ = f"<adds {steps}, {less}, to a layer's weights, zeros last; {steps[0]} to its biases>"
+    return train
+
+
+def computed(net: nn.Sequential) -> tuple[list[torch.Tensor], list[torch.Tensor | None]]:
+    """The weights and the biases with which linear layers compute, whatever masks them: their outputs tell."""
+    at_zero = [layer(torch.zeros(layer.in_features)) for layer in net.children()]
+    weights = [layer(torch.eye(layer.in_features)) - zero for layer, zero in zip(net.children(), at_zero, strict=True)]
+    biases = [zero if layer.bias is not None else None for layer, zero in zip(net.children(), at_zero, strict=True)]
+    return [weight.T.round(decimals=4) for weight in weights], biases
+
+
 @dataclass(frozen=True)
 class rule:
     """A function as an argument, which is told by its text: ``rule("lambda layer: layer.bias is None")``."""
@@ -68,10 +125,16 @@ def show(value: object, most: int = values.MOST_LETTERS) -> str:
             return str(value)
         if isinstance(value, nn.Module):
             small = value.state_dict() if sum(w.numel() for w in value.state_dict().values()) <= MOST_TOLD else {}
-            return " ".join([_model(value), *(f"{name}={weight.tolist()}" for name, weight in small.items())])[:most]
+            told = (f"{name}={values.show(w).removeprefix('tensor(').removesuffix(')')}" for name, w in small.items())
+            return cut(" ".join([_model(value), *told]), most)
         if isinstance(value, set) and value:
-            return f"{{{', '.join(sorted(map(repr, value)))}}}"[:most]
+            return cut(f"{{{', '.join(sorted(map(repr, value)))}}}", most)
     return values.show(value, most)
+
+
+def cut(text: str, most: int) -> str:
+    """A text of at most this many letters; one that is cut off ends with a sign for that."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def variables(held: dict[str, object], last: Sequence[str] = ()) -> str:
@@ -93,6 +156,8 @@ def _plain(value: object) -> bool:
 
 def _model(module: nn.Module) -> str:
     sizes = [str(size) for name in SIZES if isinstance(size := getattr(module, name, None), int)]
+    if isinstance(module, nn.Conv2d):
+        sizes += [f"{name}={getattr(module, name)}" for name, usual in NAMED.items() if getattr(module, name) != usual]
     return f"{type(module).__name__}({', '.join([*sizes, *map(_model, module.children())])})"
 
 
@@ -102,6 +167,25 @@ def call(args: Sequence[object], names: Sequence[str]) -> str:
 
 
 def bulk(args: Sequence[object]) -> int:
-    """How much a learner must look at to follow a call: letters, and the weights of models."""
+    """How much a learner must look at to follow a call: letters, the modules of models and their weights."""
     models = [value for value in args if isinstance(value, nn.Module)]
-    return len(call(args, [""] * len(args))) + sum(w.numel() for model in models for w in model.parameters())
+    parts = sum(10 + sum(w.numel() for w in part.parameters()) for model in models for part in model.modules())
+    return parts + sum(len(_model(value) if isinstance(value, nn.Module) else show(value)) for value in args)
+
+
+def bare(args: Sequence[object]) -> int:
+    """How many arguments show little: a number that is 0, nothing but zeros, no items."""
+    numbers = [value for value in args if type(value) in (int, float, list, tuple, torch.Tensor)]
+    return sum(not value.any() if torch.is_tensor(value) else not value for value in numbers)
+
+
+def traits(args: Sequence[object], names: Sequence[str]) -> set[str]:
+    """What can be said of the arguments of a call, each in a few words: "`batch=3`", "`Conv2d`", "a bias"."""
+    found = set()
+    for value, name in zip(args, names, strict=False):
+        if isinstance(value, nn.Module):
+            found |= {f"`{type(module).__name__}`" for module in value.modules()}
+            found |= {"a bias" for name, _ in value.named_parameters() if name.endswith("bias")}
+        elif len(text := f"`{name}={show(value)}`") <= MOST_OF_ONE:
+            found.add(text)
+    return found

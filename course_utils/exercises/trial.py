@@ -13,9 +13,12 @@ from typing import ClassVar
 import torch
 
 from course_utils.exercises import models
-from course_utils.exercises.calls import described, run
+from course_utils.exercises.calls import described, outside, run
+from course_utils.exercises.kinds import first_difference
 from course_utils.exercises.mistake import Mistake
-from course_utils.exercises.values import show
+from course_utils.exercises.values import same, show
+
+BY_CHANCE = 0.01  # how likely it is, at most, that all wrong inputs share what is told of them
 
 
 @dataclass
@@ -50,6 +53,16 @@ def _kind(fault: Mistake) -> str:
 def _twice(function: Callable) -> Callable:
     """A function that is called twice with the same objects, and gives what comes of the second call."""
     return lambda *own: (function(*own), function(*own))[1]
+
+
+def only_with(wrong: Sequence[Tried], right: Sequence[Tried], names: Sequence[str]) -> str:
+    """A sentence on what the arguments of all wrong inputs have in common, and those of few right ones; else ""."""
+    ours, theirs = ([models.traits(one.args, names) for one in group] for group in (wrong, right))
+    shared = {trait: sum(trait in one for one in theirs) for trait in set.intersection(*ours)}
+    trait = min(sorted(shared), key=lambda trait: (shared[trait], "=" in trait), default="")
+    by_chance = ((shared.get(trait, 0) + 1) / (len(right) + 1)) ** len(wrong)
+    sure = trait and by_chance < BY_CHANCE
+    return f"Of the inputs that were tried, only those with {trait} go wrong." if sure else ""
 
 
 @dataclass
@@ -98,22 +111,38 @@ class Trial:
         expected, got = self.of(self.right, args), self.of_answer(args)
         return Tried(args, not got.fault and self.equal(expected, got), got, expected)
 
+    def alike(self, function: Callable, one: Tried, *, whole: bool) -> bool:
+        """Whether a function of ours gives what the answer gave; not the `whole`: in what is first wrong."""
+        version = self.of(function, one.args)
+        if whole or version.fault or one.got.fault:
+            return self.equal(version, one.got)
+        (part, _, ours), (wrong, _, theirs) = (
+            first_difference(one.expected.value, got.value, self.agree) for got in (version, one.got)
+        )
+        return part == wrong and self.agree(ours, theirs)
+
     def gives_the_same_again(self, one: Tried) -> None:
         """Call the answer on an input again, twice on one model: what it gives must not hang on the calls before.
 
         Raises:
             Mistake: it gives something else, and the right function does not.
         """
-        on_one = any(isinstance(value, torch.nn.Module) for value in one.args)
+        on_one = not one.got.fault and any(isinstance(value, torch.nn.Module) for value in one.args)
         often = _twice if on_one else functools.partial  # by which the right function is played anew
+        answers = getattr(self.answer, "args", ()) or (self.answer,)
+        before = {name: copy.copy(value) for name, value in outside(answers).items()}
         second = dataclasses.replace(self, answer=often(self.answer)).of_answer(one.args)
         if self.equal(one.got, second) or not self.equal(one.expected, self.of(often(self.right), one.args)):
             return
-        first, later = (models.show(got.shown) if got.fault is None else got.fault.message for got in (one.got, second))
+        shown = [models.show(got.shown, 200) if got.fault is None else got.fault.message for got in (one.got, second)]
+        facts = (("one call", shown[0]), ("a later one", shown[1])) if len(set(shown)) > 1 else ()
+        filled = [name for name, value in outside(answers).items() if not same(before.get(name), value)]
+        cause = "" if filled else ": something outside of it is changed, or it draws at random"
+        hint = " is made outside of your function, and keeps what each call puts into it: make it inside, or empty it."
         raise Mistake(
-            "Your function returns something else at its second call on the same input: something outside of it is "
-            "changed, or it draws at random.",
-            facts=(("your call", models.call(one.args, self.names)), ("first", first), ("later", later)),
+            f"Your function returns something else when it is called again on the same input{cause}.",
+            f"`{filled[0]}`{hint}" if filled else "",
+            (("your call", models.call(one.args, self.names)), *facts),
         )
 
     def turned(self, one: Tried) -> bool:

@@ -7,25 +7,23 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from course_utils import models, runtime
-from course_utils.checks import exercise
+from course_utils import runtime
+from course_utils.checks import effects, exercise
+from course_utils.data import checkpoints
+from course_utils.exercises.values import is_number
 
 DEVICE = runtime.best_device()
-TYPES, LOSSES, WEIGHTS, SCALES = LABELS = (
-    "the types of the model's output",
-    "the losses that came back",
-    "the weights afterwards",
-    "the scales afterwards",
-)
+LABELS = ["what the model reads, and the type of what it gives", "the losses that came back"]
+LABELS += ["how far the weights move", "the weights afterwards", "the scale of `scaler` afterwards"]
 
 
 def _step(model, batch, optimizer, scaler):
     x, y = batch
     with torch.autocast(x.device.type, dtype=torch.float16, enabled=scaler.is_enabled()):
-        loss = F.cross_entropy(model(x), y)  #: the loss
+        loss = F.cross_entropy(model(x), y)
     scaler.scale(loss).backward()
     unscaled = scaler.unscale_(optimizer)  # noqa: F841 (a name, so that the ideas below can write the line otherwise)
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # noqa: F841  #: the norm of the true gradients
     stepped = scaler.step(optimizer)  # noqa: F841
     scaler.update()
     optimizer.zero_grad(set_to_none=True)
@@ -36,52 +34,36 @@ def _step(model, batch, optimizer, scaler):
     "A step with clipping",
     of=[_step],
     trust="it trains the model that it is given",
-    why="In fp16 and in fp32 the same lines take the step. It is clipped by its true length, it is left out where a "
+    why="Your function takes the step in fp16 and in fp32. It is clipped by its true length, it is left out where a "
     "gradient overflows, and the next step begins without gradients. LeNet was trained by your function as well.",
 )
 def train_step(step, model, inputs, scaler_on):
-    """Play: SGD with a rate of 1, a scale of 1,024 that doubles after two good steps; each input is one batch."""
     model = copy.deepcopy(model).to(DEVICE)
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     scaler = torch.amp.GradScaler(DEVICE.type, init_scale=1024.0, growth_interval=2, enabled=scaler_on)
-    notes, y = {label: {} for label in LABELS}, torch.zeros(1, dtype=torch.long, device=DEVICE)
-    model.register_forward_hook(lambda _, given, out: notes[TYPES].update({now: str(out.dtype)[6:]}))
+    runs, losses, lengths, weights, scales = notes = [{} for _ in LABELS]
+    model.register_forward_hook(lambda _, x, out: runs.setdefault(now, f"{x[0].max():g}, {out.dtype}") and None)
     for number, x in enumerate(inputs, 1):
         now, shape = f"step {number}", (1, 1) if isinstance(model, nn.Linear) else (1, 1, 28, 28)
-        loss = step(model, (torch.full(shape, float(x), device=DEVICE), y), optimizer, scaler)
-        notes[LOSSES][now] = "a tensor, and no float: loss.item()" if isinstance(loss, torch.Tensor) else loss
-        notes[WEIGHTS][now] = nn.utils.parameters_to_vector(model.parameters()).detach().cpu()
-        notes[SCALES][now] = scaler.get_scale()
-    return notes
+        before = nn.utils.parameters_to_vector(model.parameters()).detach().cpu()
+        loss = step(model, (torch.full(shape, float(x)).to(DEVICE), torch.tensor([0]).to(DEVICE)), optimizer, scaler)
+        weights[now] = nn.utils.parameters_to_vector(model.parameters()).detach().cpu()
+        plain = is_number(loss) and not isinstance(loss, torch.Tensor)
+        losses[now] = loss if plain else effects.Said(f"of the type {type(loss).__name__}, and no float")
+        lengths[now], scales[now] = (weights[now] - before).norm().item(), scaler.get_scale()
+    return dict(zip(LABELS, notes, strict=True))
 
 
-def _two_weights(bias=False):
-    model = nn.Linear(1, 2, bias)
-    for weight in model.parameters():
-        nn.init.zeros_(weight)
-    return model
-
-
-with torch.random.fork_rng():
-    torch.manual_seed(0)
-    LENET = models.LeNet()
-train_step.tries(
-    st.tuples(
-        st.builds(_two_weights), st.lists(st.sampled_from([0.5, 1, 4, 200]), min_size=1, max_size=4), st.booleans()
-    ),
-    also=[
-        (_two_weights(bias=True), [4], True),
-        (LENET, [1, 1e6], True),
-        *((_two_weights(), [1, 1, 4, 200, 1], on) for on in (True, False)),
-    ],
-    rtol=2e-3,
-    atol=1e-6,
-)
+_two, _more = effects.linear(torch.zeros(2, 1)), effects.linear(torch.zeros(2, 1), torch.zeros(2))
+_lenet, _few = checkpoints.load("lenet_mnist"), st.lists(st.sampled_from([0.5, 1, 4]), max_size=3)
+_inputs = st.tuples(_few, st.sampled_from([[], [-200]]), _few).map(lambda parts: sum(parts, [])).filter(bool)
+_also = [(_lenet, [1, 1e6], True), *((_two, [1, 1, 4, -200, 1], on) for on in (True, False))]
+train_step.tries(st.tuples(st.sampled_from([_two, _more]), _inputs, st.booleans()), also=_also, rtol=5e-3, atol=1e-6)
 train_step.looks({label: lambda notes, *_, label=label: notes[label] for label in LABELS})
 train_step.ideas(
     {
-        "unscaled = None": "After backward() the gradients are 1,024 times too long. Clip them when they are "
-        "unscaled, or the step comes out far too short.",
+        "unscaled = None": "The step comes out as if its gradients were clipped while they are 1,024 times too long: "
+        "`unscale_` comes before the clipping, and the limit is 1.",
         "stepped = optimizer.step()": "Here a gradient overflows. The scaler's step skips such a step, and the "
         "optimizer's own takes it.",
     }

@@ -386,7 +386,7 @@ for batch, times_fp32 in peaks.items():
 #
 # <!-- page -->
 #
-# The check uses SGD and a scale of 1,024. Each of its `inputs` is a batch.
+# The check: SGD with rate 1, scale 1,024, `y = [0]`; each of its `inputs` is an `x`.
 #
 # <details><summary>Hint</summary>
 #

@@ -32,7 +32,7 @@ def _inputs(model):
 ALL, SOME, NONE = (effects.rule(f"lambda layer: layer.weight.numel() >= {least}") for least in (1, 7, 100))
 shrink.tries(
     model=effects.models(lambda: nn.Linear(2, 2), lambda: nn.LayerNorm(2), _block, first=lambda: nn.Embedding(3, 2)),
-    pays=st.sampled_from([ALL, SOME, NONE, effects.rule("lambda layer: layer.out_features >= 3")]),
+    pays=st.sampled_from([ALL, SOME, NONE, effects.rule("lambda layer: layer.out_features // 3")]),
     also=[
         (nn.Sequential(nn.Sequential(nn.Sequential(nn.Linear(2, 2)))), ALL),
         (nn.ModuleList([nn.Embedding(3, 2), nn.Embedding(3, 2)]), ALL),
@@ -44,9 +44,11 @@ shrink.ideas(
     {
         "linear = {n: m for n, m in model.named_children() if isinstance(m, nn.Linear)}": "A layer inside a block is a "
         "layer, too: `named_children` gives only the outermost ones.",
-        "chosen = {nn.Linear}": "The type names every linear layer. To choose some, put their names into the set.",
+        "chosen = {nn.Linear} if any(map(pays, linear.values())) else set()": "All linear layers became int8, as soon as "
+        "one pays. To choose some, put their names into the set: the type names every one.",
         "return model": "`quantize_dynamic` returns a copy; keep it.",
-        "return small": "An embedding takes `quint8`, in a call of its own; keep the copy that this call returns.",
+        "return small": "The embeddings are still float. They take `quint8`, in a call of their own, whose set names "
+        "them: the type does. Keep the copy that this call returns.",
         "return quantize_dynamic(small, {n for n, m in small.named_modules() if isinstance(m, nn.Embedding) and "
         "pays(m)}, dtype=torch.quint8)": "An embedding gets 8 bits whatever `pays` says.",
     }

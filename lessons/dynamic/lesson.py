@@ -371,7 +371,7 @@ print(f"fp32, one picture × 255: {(answers(lenet, 255) == before).float().mean(
 # ## Exercise · Shrink what pays
 # ★★ · 10 minutes
 #
-# Write `shrink`. It returns a copy of `model`. Each `nn.Linear` inside it becomes dynamic int8 if `pays(layer)` is true, and each `nn.Embedding` gets 8 bits. All else stays float, and `model` itself does not change.
+# Write `shrink`. It returns a copy of `model`. Each `nn.Linear` inside it becomes dynamic int8 (`qint8`) if `pays(layer)` is true, and each `nn.Embedding` gets 8 bits (`quint8`). All else stays float, and `model` itself does not change.
 #
 # Then let your measurement choose, `small = shrink(lenet, lambda layer: race_layer(layer, 256).ratio("int8") > 1)`, and print the `megabytes` of both.
 #
@@ -379,7 +379,7 @@ print(f"fp32, one picture × 255: {(answers(lenet, 255) == before).float().mean(
 #
 # <details><summary>Hint</summary>
 #
-# Collect the names first: `model.named_modules()` gives names and modules. The two types of integers need two calls.
+# Collect the names first: `model.named_modules()` gives names and modules. An empty set takes nothing. The two types of integers need two calls.
 #
 # </details>
 #

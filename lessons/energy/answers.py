@@ -29,8 +29,8 @@ def by_a_copy_without_hooks(model, shape, batch):
 def by_pytorchs_counter(model, shape, batch):
     with FlopCounterMode(display=False) as counter:
         model(torch.zeros(batch, *shape))
-    matrices = [p for p in model.parameters() if p.dim() > 1]
-    return [counter.get_total_flops() / 2 / batch * 4.6, sum(map(torch.numel, matrices)) * 640 / batch]
+    layers = filter(lambda layer: type(layer).__name__ in ("Conv2d", "Linear"), model.modules())
+    return [counter.get_total_flops() / 2 / batch * 4.6, sum(layer.weight.numel() for layer in layers) * 640 / batch]
 
 
 def by_kinds_of_layers(model, shape, batch):
@@ -94,8 +94,8 @@ WRONG = {
 ALIKE = "all outputs of a layer have equally many weights"
 EQUIVALENT = {
     "bill": {
-        "all_macs = sum((given[layer] * layer.weight[0].numel() for layer in layers)): 0 -> -1": ALIKE,
-        "-1 in place of 0 in the number of MACs for the batch": ALIKE,
+        "mac_count = sum((given[layer] * layer.weight[0].numel() for layer in layers)): 0 -> -1": ALIKE,
+        "-1 in place of 0 in the number of MACs": ALIKE,
         "* without its sign": "counts and prices are never negative",
         "mac_count rounded to 2 digits": "it is a whole number",
         "arithmetic rounded to 2 digits": "4.6 times a whole number has one digit behind the point",

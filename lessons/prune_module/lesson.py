@@ -365,13 +365,13 @@ show.four_files(files)
 # ## Exercise · Cut to a budget
 # ★★ · 10 minutes
 #
-# `budget` bytes hold 4 for each number left in the model, biases too, and ⅛ for each position of the pruned weight. If all numbers fit without positions, 4 bytes each, none goes.
+# `budget` bytes hold 4 for each parameter left, biases too, and ⅛ for each position of the pruned weight. If all numbers fit without positions, 4 bytes each, none goes.
 #
 # On paper: weights (−3, 1), one bias. What goes for 9 bytes, for 12?
 #
 # <!-- page -->
 #
-# `fit(model, name, budget)` returns a copy, its layer `name` pruned by magnitude, as little as possible, with the mask on. Budgets are within reach. For LeNet, `"fc1"` and 124,000, 30,574 go.
+# `fit(model, name, budget)` returns a copy, its layer `name` pruned by magnitude, as little as possible, with the mask on where any go. Budgets are within reach. For LeNet, `"fc1"` and 124,000, 30,574 go.
 #
 # <details><summary>Hint</summary>
 #

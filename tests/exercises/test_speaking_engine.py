@@ -34,7 +34,7 @@ EQUIVALENT = {
         **{f"{name} rounded to 2 digits": "it is a whole number" for name in ("zero_point", "q")},
     },
     "magnitude_mask": {
-        "`mask` in place of `weight` in the result": "they have the same shape",
+        "`mask` in place of `weight`, in the result": "they have the same shape",
         "* without its sign": "a count, a magnitude, an index and a mask are never negative",
         "sizes doubled": "their order is the same",
         "the result rounded to 2 digits": "it is 0 or 1",
@@ -44,7 +44,7 @@ EQUIVALENT = {
     "int8_file": {
         "step = largest / 127 or 1.0: 1.0 -> ": "it is the step of a tensor of zeros, which any step gives back",
         "0 in place of 1 in the step": "as above",
-        "2 in place of 1 in the step": "as above",
+        "1 doubled in the step": "as above",
         "`item` left out of the largest size": "a tensor of one number divides as a number does",
         "* without its sign": "it is never negative",
     },
@@ -185,7 +185,7 @@ def check():
     """The exercise as nobody has tried it."""
     fresh = copy.copy(scaled)
     fresh._verdict = core.check("Scaled", why="because")(fresh._judge)
-    fresh.refused = []
+    fresh.refused = 0
     return fresh
 
 
@@ -200,12 +200,8 @@ def test_variables_of_ones_own_are_told_by_what_they_hold_and_a_namesake_with_an
     assert hint.startswith("Your `width` is right: the span. If your `scale` is meant to be")
 
 
-def test_parts_are_told_when_another_answer_was_refused_before_and_not_when_the_same_is_tried_again(check):
-    def other(x, low):
-        return x
-
-    assert all("the span" not in dict(check(halved).facts) for _ in range(2))
-    check(other)
+def test_parts_are_told_from_the_second_attempt_on_whether_the_answer_was_changed_or_not(check):
+    assert "the span" not in dict(check(halved).facts)
     assert "✓ your `width`" in dict(check(halved).facts)["the span"]
 
 
@@ -260,9 +256,10 @@ def test_a_result_that_changes_from_call_to_call_is_told_before_all_else(check, 
     assert check(right).status == core.PASSED
 
     verdict = check(answer)
-    assert verdict.message.startswith("Your function returns something else at its second call on the same input")
+    assert verdict.message == "Your function returns something else when it is called again on the same input."
+    assert verdict.hint.startswith("`kept` is made outside of your function")
     facts = dict(verdict.facts)
-    assert float(facts["first"]) < float(facts["later"])
+    assert float(facts["one call"]) < float(facts["a later one"])
 
 
 def test_a_part_that_is_named_as_its_variable_is_not_explained_by_its_name(check):
@@ -270,7 +267,7 @@ def test_a_part_that_is_named_as_its_variable_is_not_explained_by_its_name(check
         span = x - low
         return span / 3 + x**3
 
-    assert check(answer).hint == "Your `span` is right."
+    assert check(answer).hint.startswith("Your `span` is right. Look at the scale: ")
 
 
 def test_a_profiler_of_the_learners_goes_on(check):
@@ -293,7 +290,7 @@ def test_a_profiler_of_the_learners_goes_on(check):
 def test_the_same_answer_gets_the_same_verdict_on_a_machine_that_is_busy(check, monkeypatch):
     quiet = str(check(halved))
     thread_time = time.thread_time
-    monkeypatch.setattr(time, "thread_time", lambda: 1.5 * thread_time())  # caches are cold
+    monkeypatch.setattr(time, "thread_time", lambda: 20 * thread_time())
     assert str(check(halved)) == quiet
 
 
@@ -348,7 +345,7 @@ EFFECTS = {  # name -> reference, look, wrong answer, what is told
         lambda model: quantize_dynamic(model, {nn.Linear}),
         effects.kinds,
         lambda model: copy.deepcopy(model),
-        ("asked: `0`.", "float32 Linear", "qint8 Linear"),
+        ("asked: layer `0`.", "float32 Linear", "qint8 Linear"),
     ),
     "runs": (
         lambda model: quantize_dynamic(model, {nn.Linear}),
@@ -418,13 +415,6 @@ def test_an_original_that_gets_another_type_of_layer_is_changed():
     assert bare(in_place).message == "Your function changed its input."
 
 
-def test_an_original_is_told_whole():
-    model = nn.Sequential(nn.Linear(1, 1), nn.ReLU())
-    before = effects.untouched(model)
-    model[1] = nn.Tanh()
-    assert {key for key, value in effects.untouched(model).items() if value is not before[key]} >= {"type of 1"}
-
-
 # ---- calls, order, and what a model is besides its numbers ---------------------------------------------
 
 
@@ -455,7 +445,7 @@ def test_a_call_that_the_learner_makes_is_not_missed_and_one_that_is_missing_is(
 
     check = _played(_shrunk, st.tuples(LAYERS, ANY), kinds=effects.kinds)
     hint = check(other_names).hint
-    assert hint.startswith("Your call of `quantize_dynamic` changes nothing here: return quantize_dynamic(")
+    assert hint.startswith("Without this call of `quantize_dynamic` your result is the same: return quantize_dynamic(")
     assert "left out" in check(none).hint
 
 
@@ -505,7 +495,7 @@ def test_what_is_left_behind_on_a_model_is_seen_at_a_second_call():
 
     check = _played(_size, st.tuples(effects.models(lambda: nn.Linear(2, 2))))
     assert check(lambda model: _size(model)).status == core.PASSED
-    assert "at its second call on the same input" in check(answer).message
+    assert "when it is called again on the same input: something outside of it is changed" in check(answer).message
 
 
 def test_a_result_of_another_type_than_the_model_is_told():
@@ -516,6 +506,62 @@ def test_a_result_of_another_type_than_the_model_is_told():
     assert (
         check(lambda model: model[0]).message == "Your result is of the type Linear; expected is the type Sequential."
     )
+
+
+def test_what_all_wrong_inputs_share_is_told_and_a_bare_input_is_not_shown():
+    def changed(x, double):
+        return x * 2 if double else x
+
+    check = _played(changed, st.tuples(st.integers(0, 9), st.booleans()))
+    verdict = check(lambda x, double: x * x + 7 if double else x)
+    assert verdict.hint == "Of the inputs that were tried, only those with `double=True` go wrong."
+    assert dict(verdict.facts)["your call"] == "x=1, double=True"
+
+
+def test_a_variable_that_holds_a_part_where_the_answer_is_right_is_told():
+    def cut(count, budget):
+        fitting = budget // 4  #: how many fit
+        return max(0, count - fitting), "cut"
+
+    def answer(count, budget):
+        keep = budget // 4 + (budget % 5 == 0) * count
+        return max(0, count - keep), "cut"
+
+    hint = _played(cut, st.tuples(st.integers(8, 40), st.integers(1, 30)))(answer).hint
+    assert hint.startswith("Where your result is right, your `keep` is how many fit. It should be ")
+
+
+def test_an_idea_is_told_where_it_explains_what_is_wrong_first():
+    def pair(x, low):
+        small = x - low  #: the difference
+        return small, x * low
+
+    check = _played(pair, st.tuples(numbers(5, 9), numbers(1, 3)))
+    check.ideas({"small = low - x": "The other way round."})
+    assert check(lambda x, low: (low - x, x + 100)).hint == "The other way round."
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        (lambda model: model, "Return a copy, always."),
+        (lambda model: (model[0].eval(), copy.deepcopy(model))[1], "Work on a deep copy, `copy.deepcopy`"),
+        (lambda model: (model[0].register_forward_hook(print), copy.deepcopy(model))[1], "call `.remove()` on the"),
+    ],
+)
+def test_a_model_that_is_not_left_alone_is_told_how(how, said):
+    def copied(model):
+        return copy.deepcopy(model)
+
+    assert said in _played(copied, st.tuples(effects.models(lambda: nn.Linear(2, 2))))(how).hint
+
+
+def test_a_result_that_a_look_uses_up_is_no_failure_of_the_check():
+    def pair(n):
+        return [n], [n, n]
+
+    check = _played(pair, st.tuples(st.integers(1, 5)), first=lambda both, *_: both[0].pop())
+    assert check(lambda n: ([n, n + 1], [n])).status == core.NOT_YET
 
 
 def test_neither_a_tick_nor_an_edit_is_told_by_chance_on_few_inputs():
@@ -535,4 +581,4 @@ def test_neither_a_tick_nor_an_edit_is_told_by_chance_on_few_inputs():
     two = exercise("Two parts")(energy)
     two.tries(also=[(2, 2), (3, 1.5), (5, 1.25)])  # both parts are alike
     assert two(lambda count, price: 1.0).status == core.NOT_YET
-    assert str([two(answer), few(answer), two(answer)][-1]).count("✓ your `same`") == 1
+    assert "✓ your `same`" not in str([two(answer), two(answer)][-1])
