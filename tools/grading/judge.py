@@ -88,7 +88,7 @@ def lesson_of(submission, path, lessons):
 
 def _words(name):
     """The words of a name with a space around each, in small letters; digits and signs part them."""
-    return f" {' '.join(re.findall(r'[^\W\d_]+', name.casefold()))} "
+    return " ".join(["", *re.findall(r"[^\W\d_]+", name.casefold()), ""])
 
 
 def judge(lesson, name, part, *, submission="", walls="", limits=None):

@@ -1,24 +1,34 @@
 """The part of a submission that one exercise needs: the last definition of its function, and what that uses.
 
-What a statement binds and changes is in `tools.grading.effects`.
+Nothing is run: it is told from the text. Beside the statements that bind a name there count those that change in place
+what it stands for (`x[0] = 1`, `x += y`, `x.append(1)`, `x.step()`, `random.shuffle(x)`, a call of a function of the
+submission that does so), also in a loop, a `with`, an `if` or a `try`, and by another name (`row = x[0]`).
 """
 
 import ast
 import json
 import re
 import symtable
+from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from tools.grading import effects
-
 MOST_BYTES = 30 << 20  # of a file; a notebook with all its pictures is smaller
-MOST_CODE = 400_000  # letters of code in it; parsed, each takes some 600 bytes, and the longest lesson has 30,000
-MOST_STATEMENTS = 20_000  # at the top of its cells; the longest lesson has some hundred
+MOST_CODE = 200_000  # letters of code in it; the longest lesson has 30,000
+DEEPEST = 50  # links of a chain like x.a[0].b() that are followed to its name
 MAGIC = re.compile(r"^[ \t]*[%!?].*$", re.M)
 OF_PYTHON = re.compile(r"\s*%%(time|capture|prun)\b")  # magics of a cell that is run as any other
 CELL = re.compile(r"^# ?%%.*$", re.M)
+FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
+SETS = ast.Store | ast.Del
+PARTS = ast.Attribute | ast.Subscript
+# Methods that change what they belong to, and functions that change the first thing they are given; torch's end in "_".
+METHODS = {
+    *("append", "appendleft", "extend", "extendleft", "insert", "remove", "pop", "popleft", "popitem", "clear", "sort"),
+    *("reverse", "rotate", "update", "setdefault", "add", "discard"),
+}
+CHANGERS = {"setattr", "delattr", "next", "shuffle", "heapify", "heappush", "heappop"}
 
 
 class Unreadable(ValueError):
@@ -44,12 +54,10 @@ class Part:
 
     Attributes:
         pieces: (label, line in its cell, source) of each statement.
-        code: the statement that defines the function, as it was written; "" when there is none.
         fault: a sentence when a later cell that defines the function is no Python, or what it needs cannot be told.
     """
 
     pieces: list[tuple[str, int, str]] = field(default_factory=list)
-    code: str = ""
     fault: str = ""
 
 
@@ -60,17 +68,15 @@ def read(path):
         Unreadable: it is something else, or too large.
     """
     path = Path(path)
-    is_notebook = path.suffix.lower() == ".ipynb"
     try:
         if path.stat().st_size > MOST_BYTES:
             raise Unreadable(f"it has more than {MOST_BYTES >> 20} MB")
         text = path.read_text(encoding="utf-8-sig")
+        is_notebook = path.suffix.lower() == ".ipynb"
         found = _notebook(json.loads(text)) if is_notebook else Submission([("the file", text)])
-        if sum(len(source) for _, source in found.cells) > MOST_CODE:  # before it is parsed, which takes far more
+        if sum(len(source) for _, source in found.cells) > MOST_CODE:
             raise Unreadable(f"it has more than {MOST_CODE} letters of code")
-        found = found if is_notebook else Submission(_cells_of(text))
-        found.index  # noqa: B018  (which is made here, because it says whether there is too much)
-        return found
+        return found if is_notebook else Submission(_cells_of(text))
     except Unreadable:
         raise
     except (OSError, ValueError, RecursionError, TypeError, AttributeError, KeyError) as error:
@@ -83,19 +89,16 @@ def _notebook(told):
     for number, cell in enumerate(told["cells"], start=1):
         if cell.get("cell_type") == "code":
             source = cell.get("source", "")
-            source = source if isinstance(source, str) else "".join(part for part in source if isinstance(part, str))
-            cells.append((f"cell {number}", source))
+            cells.append((f"cell {number}", source if isinstance(source, str) else "".join(map(str, source))))
     course = told.get("metadata", {}).get("course", {})
-    name = course.get("name", "") if isinstance(course, dict) else ""
-    return Submission(cells, name if isinstance(name, str) else "")
+    return Submission(cells, str(course.get("name", "")) if isinstance(course, dict) else "")
 
 
 def _cells_of(text):
     """A file as one cell; as several where it has markers and is no Python as a whole."""
     if _parsed(text) is not None or not CELL.search(text):
         return [("the file", text)]
-    parts = CELL.split(text)
-    return [(f"cell {number}", part) for number, part in enumerate(parts)]
+    return [(f"cell {number}", part) for number, part in enumerate(CELL.split(text))]
 
 
 def _parsed(source):
@@ -113,7 +116,7 @@ def _parsed(source):
 
 
 def functions(submission):
-    """The names of all functions that a submission defines at the top of a cell."""
+    """The names of all functions, classes and variables that a submission defines at the top of a cell."""
     return {name for one in submission.index.statements for name in one.binds}
 
 
@@ -121,8 +124,7 @@ def needed(submission, name):
     """Cut out of a submission what the function `name` needs.
 
     That is its last definition, and every statement at the top of a cell that binds a name which is used there, or
-    changes in place what that name stands for, and so on; in the order of the cells. Cells that are no Python are left
-    out.
+    changes what that name stands for, and so on; in the order of the cells. Cells that are no Python are left out.
     """
     try:
         return submission.index.needed(name)
@@ -132,19 +134,22 @@ def needed(submission, name):
 
 @dataclass
 class _Statement:
-    """One statement at the top of a cell.
-
-    Attributes:
-        label: of its cell.
-        node: its syntax.
-        lines: of the whole cell.
-        binds: names that it binds as functions may be.
-    """
+    """One statement at the top of a cell: the cell's label, its syntax, and the lines of the whole cell."""
 
     label: str
     node: ast.stmt
     lines: list[str]
-    binds: set[str]
+
+    def __post_init__(self):
+        self.parts = list(_at_once(self.node))
+        self.imports = {
+            alias.asname or alias.name.partition(".")[0]
+            for part in self.parts
+            if isinstance(part, ast.Import | ast.ImportFrom)
+            for alias in part.names
+        }
+        self.binds = {part.name for part in self.parts if isinstance(part, FUNCTIONS | ast.ClassDef)}
+        self.binds |= {part.id for part in self.parts if isinstance(part, ast.Name) and isinstance(part.ctx, SETS)}
 
     @cached_property
     def uses(self):
@@ -165,21 +170,97 @@ class _Statement:
 
 
 class _Index:
-    """The statements of all cells, and by name: those that bind it, those that change what it stands for."""
+    """The statements of all cells, and by name: those that bind it or change what it stands for."""
 
     def __init__(self, cells):
         self.statements, self.broken = [], []  # broken: (number of statements before it, label, source)
         for label, source in cells:
-            body = _parsed(source)
+            body, lines = _parsed(source), source.split("\n")
             if body is None:
                 self.broken.append((len(self.statements), label, source))
+            self.statements += [_Statement(label, node, lines) for node in body or ()]
+        everything = [part for one in self.statements for part in ast.walk(one.node)]
+        self.own = {name for one in self.statements for name in one.binds}  # what is imported is not looked into
+        self.own |= {name for part in everything if isinstance(part, ast.Global) for name in part.names}
+        classes = [part for part in everything if isinstance(part, ast.ClassDef)]
+        self.methods = METHODS | {part.name for one in classes for part in one.body if isinstance(part, FUNCTIONS)}
+        self.parts_of = defaultdict(set)  # name -> names that may stand for it, or for a part of it
+        for part in everything:
+            self._read_other_names(part)
+        # Name -> statements that bind it, change it, call it; functions that change it, that call it.
+        self.binding, self.changing, self.calling = defaultdict(set), defaultdict(set), defaultdict(set)
+        self.inside, self.callers = defaultdict(set), defaultdict(set)
+        for number, one in enumerate(self.statements):
+            changed, called = self._effects(one.parts)
+            _note(number, one.binds | one.imports, self.binding)
+            _note(number, changed & self.own, self.changing)
+            _note(number, called, self.calling)
+        for part in everything:
+            if isinstance(part, FUNCTIONS | ast.ClassDef):  # a class counts as its methods, which Python may call
+                inner = list(ast.walk(part))
+                changed, called = self._effects(inner)
+                local = {found.id for found in inner if isinstance(found, ast.Name) and isinstance(found.ctx, SETS)}
+                local |= {found.arg for found in inner if isinstance(found, ast.arg)}
+                open_ = {word for found in inner if isinstance(found, ast.Global) for word in found.names}
+                _note(part.name, changed & self.own - local | open_, self.inside)
+                _note(part.name, called, self.callers)
+
+    def _read_other_names(self, part):
+        if isinstance(part, ast.Assign):
+            value = [part.value] if isinstance(part.value, ast.Name | PARTS) else []
+            first, *others = [name for name in map(_base, [*value, *part.targets]) if name] or [None]
+            for other in others:
+                self.parts_of[first].add(other)
+                self.parts_of[other].add(first)
+        elif isinstance(part, ast.For | ast.AsyncFor | ast.comprehension):
+            self._stands_for(part.target, part.iter)
+        elif isinstance(part, ast.withitem) and part.optional_vars:
+            self._stands_for(part.optional_vars, part.context_expr)
+
+    def _stands_for(self, target, source):
+        names = {part.id for part in ast.walk(target) if isinstance(part, ast.Name)}
+        for part in ast.walk(source):
+            if isinstance(part, ast.Name):
+                self.parts_of[part.id] |= names
+
+    def _touching(self, name, seen):
+        """Yield numbers of the statements that bind a name or change what it stands for; none twice for a `seen`."""
+        yield from self.binding[name]
+        waiting = [("name", name)]
+        while waiting:
+            kind, word = item = waiting.pop()
+            if item in seen:
                 continue
-            lines = source.split("\n")
-            self.statements += [_Statement(label, node, lines, _binds(node)) for node in body]
-            if len(self.statements) > MOST_STATEMENTS:
-                raise Unreadable(f"it has more than {MOST_STATEMENTS} statements at the top of its cells")
-        self.effects = effects.Effects([one.node for one in self.statements])
-        self.for_all = [at for at, one in enumerate(self.statements) if _is_for_all(one.node)]
+            seen.add(item)
+            yield from (self.changing if kind == "name" else self.calling)[word]
+            waiting += [("function", other) for other in (self.inside if kind == "name" else self.callers)[word]]
+            waiting += [("name", other) for other in self.parts_of[word] if kind == "name"]
+
+    def _effects(self, parts):
+        """(Names of what these parts of a statement change in place, names of the functions that they call.)"""
+        changed, called = set(), set()
+        dropped = {part.value for part in parts if isinstance(part, ast.Expr)}
+        for part in parts:
+            if isinstance(part, ast.AugAssign):
+                changed.add(_base(part.target))
+            elif isinstance(part, PARTS) and isinstance(part.ctx, SETS):
+                changed.add(_base(part))
+            elif isinstance(part, FUNCTIONS | ast.ClassDef):
+                for decorator in part.decorator_list:
+                    changed.add(_base(decorator) if _name(decorator) is None else None)
+                    called.add(_called(decorator))
+            elif isinstance(part, ast.Call):
+                name = _called(part.func)
+                called.add(name)
+                whose = _base(part.func.value) if isinstance(part.func, ast.Attribute) else None
+                in_place = name is not None and name[-1:] == "_" != name[:1]
+                if part in dropped or in_place or name in self.methods:
+                    changed.add(whose)
+                if in_place or name in CHANGERS or (name in METHODS and whose in ("list", "dict", "set")):
+                    changed |= {_base(arg) for arg in part.args[:1]}
+                if part in dropped and whose is None and name in self.own:
+                    changed |= {_base(arg) for arg in part.args}
+        return changed - {None}, called - {None}
 
     def needed(self, name):
         part, of_name = Part(), [at for at, one in enumerate(self.statements) if name in one.binds]
@@ -189,18 +270,62 @@ class _Index:
                 part.fault = f"{label[:1].upper()}{label[1:]} defines {name} and is no Python: {_why(source)}."
         if last is None:
             return part
-        part.code = self.statements[last].source
-        chosen, seen, looked_at = {last, *self.for_all}, set(), {name}
-        waiting = list(chosen)
+        chosen = {last, *(at for at, one in enumerate(self.statements) if _is_for_all(one.node))}
+        used, seen, waiting = set(), set(), list(chosen)
         while waiting:
-            for used in self.statements[waiting.pop()].uses - seen:
-                seen.add(used)
-                for at in (*self.effects.bound.get(used, ()), *self.effects.changing(used, looked_at)):
-                    if at not in chosen and (at < last or name not in self.statements[at].binds):
-                        chosen.add(at)
-                        waiting.append(at)
+            new = self.statements[waiting.pop()].uses - used
+            used |= new
+            for at in (at for word in new for at in self._touching(word, seen)):
+                if at not in chosen and (at < last or name not in self.statements[at].binds):
+                    chosen.add(at)
+                    waiting.append(at)
         part.pieces = [(one.label, one.first, one.source) for one in map(self.statements.__getitem__, sorted(chosen))]
         return part
+
+
+def _at_once(statement):
+    """The parts of a statement that run when it does: all but the bodies of functions."""
+    waiting = [statement]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        if isinstance(part, FUNCTIONS):
+            waiting += [*part.decorator_list, part.args]
+        elif isinstance(part, ast.Lambda):
+            waiting.append(part.args)
+        else:
+            waiting += ast.iter_child_nodes(part)
+
+
+def _note(what, names, found):
+    for name in names:
+        found[name].add(what)
+
+
+def _base(node):
+    """The name at the beginning of x.a[0].b().c, or None."""
+    for _ in range(DEEPEST):
+        if isinstance(node, PARTS | ast.Starred):
+            node = node.value
+        elif isinstance(node, ast.Call):
+            node = node.func if isinstance(node.func, ast.Attribute) else None
+        else:
+            return _name(node)
+    return None
+
+
+def _called(node):
+    """The name of the function or of the method that a call, or a decorator, calls; or None."""
+    node = node.func if isinstance(node, ast.Call) else node
+    return node.attr if isinstance(node, ast.Attribute) else _name(node)
+
+
+def _name(node):
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _is_for_all(node):
+    return isinstance(node, ast.ImportFrom) and (node.module == "__future__" or node.names[0].name == "*")
 
 
 def _why(source):
@@ -211,25 +336,6 @@ def _why(source):
     except Exception as error:
         return type(error).__name__
     return "it stops"
-
-
-def _binds(node):
-    """Names that a statement at the top binds as functions may be: def, class, and an assignment to a name."""
-    found, waiting = set(), [node]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.add(part.name)
-        elif isinstance(part, ast.Assign | ast.AnnAssign):
-            targets = part.targets if isinstance(part, ast.Assign) else [part.target]
-            found |= {target.id for target in targets if isinstance(target, ast.Name)}
-        elif isinstance(part, ast.If | ast.Try | ast.With):
-            waiting += [inner for inner in ast.iter_child_nodes(part) if isinstance(inner, ast.stmt)]
-    return found
-
-
-def _is_for_all(node):
-    return isinstance(node, ast.ImportFrom) and (node.module == "__future__" or node.names[0].name == "*")
 
 
 def _global(table):

@@ -189,11 +189,10 @@ class _Remote(torch.autograd.Function):
         if "raised" in told:
             raise answer._error(told["raised"])
         found = answer._decoded(told.get("value"), [])
-        kinds = [part if part is None else (part.shape, part.dtype) for part in found] if _are_tensors(found) else []
-        if len(kinds) != len(ctx.kinds) or any(kind not in (None, own) for kind, own in zip(kinds, ctx.kinds)):
+        try:
+            for part, kind in zip(found, ctx.kinds, strict=True):
+                if part is not None and (part.shape, part.dtype) != kind:
+                    raise ValueError(kind)
+        except Exception:
             answer.process.end("crashed", "Its process sent what is no gradient.")
         return None, None, *found
-
-
-def _are_tensors(found):
-    return isinstance(found, list) and all(part is None or isinstance(part, torch.Tensor) for part in found)

@@ -52,7 +52,7 @@ def write(old, new):
         with torch.no_grad():
             old.copy_(new) if old.shape == new.shape else old.set_(new)
     elif isinstance(old, list):
-        old[:] = [_written(was, now) for was, now in zip(old, new)] if len(old) == len(new) else new
+        old[:] = list(map(_written, old, new)) if len(old) == len(new) else new
     elif isinstance(old, dict):
         now = {key: _written(old.get(key), part) for key, part in new.items()}
         old.clear()

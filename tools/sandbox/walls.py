@@ -28,8 +28,8 @@ SYSTEM = (
 PARTS = ("__init__", *(f"sandbox/{name}" for name in ("__init__", "inside", "session", "tell", "values")))
 READABLE = ("course_utils", "data", "records", *(f"tools/{name}.py" for name in PARTS))  # of the course
 BEHIND = (
-    "Each answer ran in {}: no network, and no files but the library and the data of the course, to be read; the lessons "
-    "and their solutions were not there. Time, processor, memory, processes and files were limited."
+    "Each answer ran in {}: no network, and no files but the library and the data of the course, to be read; the "
+    "lessons and their solutions were not there. Time, processor, memory, processes and files were limited."
 )
 WITHOUT = (
     "No walls: neither bubblewrap nor docker nor podman works here. Each answer ran in a plain process, with limits on "
@@ -110,15 +110,10 @@ def bubblewrap(shown, disk):
     python = [sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
     paths = dict.fromkeys(map(str, [*SYSTEM, *python, *shown]))  # each once
     paths = [path for path in paths if os.path.exists(path) and not ROOT.is_relative_to(path)]
+    binds = [word for path in paths for word in ("--ro-bind", path, path)]
     alone = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
-    folders = ["--proc", "/proc", "--dev", "/dev", "--size", str(disk), "--tmpfs", SCRATCH, "--chdir", "/"]
-    return [
-        shutil.which("bwrap") or "bwrap",
-        *alone,
-        *(word for path in paths for word in ("--ro-bind", path, path)),
-        *folders,
-        "--",
-    ]
+    own = ["--proc", "/proc", "--dev", "/dev", "--size", str(disk), "--tmpfs", SCRATCH, "--chdir", "/"]
+    return [shutil.which("bwrap") or "bwrap", *alone, *binds, *own, "--"]
 
 
 def container(tool, name, shown, limits):
@@ -134,10 +129,7 @@ def container(tool, name, shown, limits):
     alone += ["--security-opt", "label=disable", "--user", "65534:65534"]
     most = ["--memory", str(2 * limits.memory), "--pids-limit", str(limits.processes)]
     scratch = ["--tmpfs", f"{SCRATCH}:rw,size={limits.disk},mode=1777"]
-    mounts = [
-        word
-        for path in shown
-        for word in ("--mount", f"type=bind,source={path},target=/course/{path.relative_to(ROOT).as_posix()},readonly")
-    ]
+    places = [(path, f"/course/{path.relative_to(ROOT).as_posix()}") for path in shown]
+    mounts = [f"--mount=type=bind,source={path},target={place},readonly" for path, place in places]
     ends = ["timeout", "-s", "KILL", str(int(3 * limits.seconds))]  # by itself, should nobody be left who ends it
     return [tool, "run", "--rm", "--interactive", "--name", name, *alone, *most, *scratch, *mounts, _image(), *ends]
