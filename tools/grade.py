@@ -178,7 +178,7 @@ def graded(label, path, names, around=""):
     try:
         submission = slice.read(path)
     except slice.Unreadable as error:
-        return [judge.Row(label, "", 0, "", judge.UNREADABLE, f"{error}.".capitalize())]
+        return [judge.Row(label, "", 0, "", judge.UNREADABLE, f"{path.name}: {error}.")]
     lesson = lessons[0] if len(lessons) == 1 else judge.lesson_of(submission, path, lessons)
     if lesson is None:
         said = "Neither its metadata nor its name nor its functions say of which one lesson it is. --lesson says it."

@@ -1,8 +1,8 @@
 """The part of a submission that one exercise needs: the last definition of its function, and what that uses.
 
 Nothing is run: it is told from the text. Beside the statements that bind a name there count those that change in place
-what it stands for (`x[0] = 1`, `x += y`, `x.append(1)`, `x.step()`, `random.shuffle(x)`, a call of a function of the
-submission that does so), also in a loop, a `with`, an `if` or a `try`, and by another name (`row = x[0]`).
+what it stands for: `x[0] = 1`, `x += y`, `x.append(1)`, `x.step()`, `random.shuffle(x)`, and `fill(x)`, where `fill` is
+a function of the submission; also in a loop, a `with`, an `if` or a `try`. A change under another name is not seen.
 """
 
 import ast
@@ -23,12 +23,11 @@ CELL = re.compile(r"^# ?%%.*$", re.M)
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 SETS = ast.Store | ast.Del
 PARTS = ast.Attribute | ast.Subscript
-# Methods that change what they belong to, and functions that change the first thing they are given; torch's end in "_".
-METHODS = {
-    *("append", "appendleft", "extend", "extendleft", "insert", "remove", "pop", "popleft", "popitem", "clear", "sort"),
-    *("reverse", "rotate", "update", "setdefault", "add", "discard"),
+METHODS = {  # that change what they belong to; those of torch end in "_"
+    *("append", "appendleft", "extend", "insert", "remove", "pop", "popleft", "clear", "sort", "reverse"),
+    *("update", "setdefault", "add", "discard"),
 }
-CHANGERS = {"setattr", "delattr", "next", "shuffle", "heapify", "heappush", "heappop"}
+CHANGERS = {"setattr", "next", "shuffle", "heapify", "heappush", "heappop"}  # functions that change what they are given
 
 
 class Unreadable(ValueError):
@@ -179,88 +178,11 @@ class _Index:
             if body is None:
                 self.broken.append((len(self.statements), label, source))
             self.statements += [_Statement(label, node, lines) for node in body or ()]
-        everything = [part for one in self.statements for part in ast.walk(one.node)]
-        self.own = {name for one in self.statements for name in one.binds}  # what is imported is not looked into
-        self.own |= {name for part in everything if isinstance(part, ast.Global) for name in part.names}
-        classes = [part for part in everything if isinstance(part, ast.ClassDef)]
-        self.methods = METHODS | {part.name for one in classes for part in one.body if isinstance(part, FUNCTIONS)}
-        self.parts_of = defaultdict(set)  # name -> names that may stand for it, or for a part of it
-        for part in everything:
-            self._read_other_names(part)
-        # Name -> statements that bind it, change it, call it; functions that change it, that call it.
-        self.binding, self.changing, self.calling = defaultdict(set), defaultdict(set), defaultdict(set)
-        self.inside, self.callers = defaultdict(set), defaultdict(set)
+        own = {name for one in self.statements for name in one.binds}  # what is imported is changed by nobody
+        self.touching = defaultdict(list)
         for number, one in enumerate(self.statements):
-            changed, called = self._effects(one.parts)
-            _note(number, one.binds | one.imports, self.binding)
-            _note(number, changed & self.own, self.changing)
-            _note(number, called, self.calling)
-        for part in everything:
-            if isinstance(part, FUNCTIONS | ast.ClassDef):  # a class counts as its methods, which Python may call
-                inner = list(ast.walk(part))
-                changed, called = self._effects(inner)
-                local = {found.id for found in inner if isinstance(found, ast.Name) and isinstance(found.ctx, SETS)}
-                local |= {found.arg for found in inner if isinstance(found, ast.arg)}
-                open_ = {word for found in inner if isinstance(found, ast.Global) for word in found.names}
-                _note(part.name, changed & self.own - local | open_, self.inside)
-                _note(part.name, called, self.callers)
-
-    def _read_other_names(self, part):
-        if isinstance(part, ast.Assign):
-            value = [part.value] if isinstance(part.value, ast.Name | PARTS) else []
-            first, *others = [name for name in map(_base, [*value, *part.targets]) if name] or [None]
-            for other in others:
-                self.parts_of[first].add(other)
-                self.parts_of[other].add(first)
-        elif isinstance(part, ast.For | ast.AsyncFor | ast.comprehension):
-            self._stands_for(part.target, part.iter)
-        elif isinstance(part, ast.withitem) and part.optional_vars:
-            self._stands_for(part.optional_vars, part.context_expr)
-
-    def _stands_for(self, target, source):
-        names = {part.id for part in ast.walk(target) if isinstance(part, ast.Name)}
-        for part in ast.walk(source):
-            if isinstance(part, ast.Name):
-                self.parts_of[part.id] |= names
-
-    def _touching(self, name, seen):
-        """Yield numbers of the statements that bind a name or change what it stands for; none twice for a `seen`."""
-        yield from self.binding[name]
-        waiting = [("name", name)]
-        while waiting:
-            kind, word = item = waiting.pop()
-            if item in seen:
-                continue
-            seen.add(item)
-            yield from (self.changing if kind == "name" else self.calling)[word]
-            waiting += [("function", other) for other in (self.inside if kind == "name" else self.callers)[word]]
-            waiting += [("name", other) for other in self.parts_of[word] if kind == "name"]
-
-    def _effects(self, parts):
-        """(Names of what these parts of a statement change in place, names of the functions that they call.)"""
-        changed, called = set(), set()
-        dropped = {part.value for part in parts if isinstance(part, ast.Expr)}
-        for part in parts:
-            if isinstance(part, ast.AugAssign):
-                changed.add(_base(part.target))
-            elif isinstance(part, PARTS) and isinstance(part.ctx, SETS):
-                changed.add(_base(part))
-            elif isinstance(part, FUNCTIONS | ast.ClassDef):
-                for decorator in part.decorator_list:
-                    changed.add(_base(decorator) if _name(decorator) is None else None)
-                    called.add(_called(decorator))
-            elif isinstance(part, ast.Call):
-                name = _called(part.func)
-                called.add(name)
-                whose = _base(part.func.value) if isinstance(part.func, ast.Attribute) else None
-                in_place = name is not None and name[-1:] == "_" != name[:1]
-                if part in dropped or in_place or name in self.methods:
-                    changed.add(whose)
-                if in_place or name in CHANGERS or (name in METHODS and whose in ("list", "dict", "set")):
-                    changed |= {_base(arg) for arg in part.args[:1]}
-                if part in dropped and whose is None and name in self.own:
-                    changed |= {_base(arg) for arg in part.args}
-        return changed - {None}, called - {None}
+            for name in one.binds | one.imports | (_changed(one.parts, own) & own):
+                self.touching[name].append(number)
 
     def needed(self, name):
         part, of_name = Part(), [at for at, one in enumerate(self.statements) if name in one.binds]
@@ -271,11 +193,11 @@ class _Index:
         if last is None:
             return part
         chosen = {last, *(at for at, one in enumerate(self.statements) if _is_for_all(one.node))}
-        used, seen, waiting = set(), set(), list(chosen)
+        seen, waiting = set(), list(chosen)
         while waiting:
-            new = self.statements[waiting.pop()].uses - used
-            used |= new
-            for at in (at for word in new for at in self._touching(word, seen)):
+            new = self.statements[waiting.pop()].uses - seen
+            seen |= new
+            for at in (at for used in new for at in self.touching[used]):
                 if at not in chosen and (at < last or name not in self.statements[at].binds):
                     chosen.add(at)
                     waiting.append(at)
@@ -297,9 +219,26 @@ def _at_once(statement):
             waiting += ast.iter_child_nodes(part)
 
 
-def _note(what, names, found):
-    for name in names:
-        found[name].add(what)
+def _changed(parts, own):
+    """Names of what the parts of a statement change in place; `own` are the names of the submission."""
+    changed = set()
+    dropped = {part.value for part in parts if isinstance(part, ast.Expr)}
+    for part in parts:
+        if isinstance(part, ast.AugAssign):
+            changed.add(_base(part.target))
+        elif isinstance(part, PARTS) and isinstance(part.ctx, SETS):
+            changed.add(_base(part))
+        elif isinstance(part, ast.For) and isinstance(part.target, ast.Name):  # its rows may be changed in the body
+            inner = _changed([below for line in part.body for below in ast.walk(line)], own)
+            changed |= {_base(part.iter)} if part.target.id in inner else set()
+        elif isinstance(part, ast.Call):
+            is_method = isinstance(part.func, ast.Attribute)
+            name, whose = (part.func.attr, _base(part.func.value)) if is_method else (_base(part.func), None)
+            if is_method and (part in dropped or name in METHODS or name.endswith("_")):
+                changed.add(whose)
+            if name in CHANGERS or (is_method and name.endswith("_")) or (part in dropped and name in own):
+                changed |= set(map(_base, part.args))
+    return changed
 
 
 def _base(node):
@@ -310,18 +249,8 @@ def _base(node):
         elif isinstance(node, ast.Call):
             node = node.func if isinstance(node.func, ast.Attribute) else None
         else:
-            return _name(node)
+            return node.id if isinstance(node, ast.Name) else None
     return None
-
-
-def _called(node):
-    """The name of the function or of the method that a call, or a decorator, calls; or None."""
-    node = node.func if isinstance(node, ast.Call) else node
-    return node.attr if isinstance(node, ast.Attribute) else _name(node)
-
-
-def _name(node):
-    return node.id if isinstance(node, ast.Name) else None
 
 
 def _is_for_all(node):
