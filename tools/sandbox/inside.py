@@ -65,7 +65,7 @@ def limit(limits):
 
     most = {"CPU": int(limits["seconds"]), "FSIZE": limits["disk"], "CORE": 0, "NOFILE": 64}
     if sys.platform == "linux":  # macOS keeps no limit on addresses; those in use now come on top
-        with open("/proc/self/statm") as file:
+        with open("/proc/self/statm", encoding="ascii") as file:
             used = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         most["AS"] = used + limits["memory"]
     for name, value in most.items():

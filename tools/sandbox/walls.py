@@ -43,9 +43,16 @@ def best():
 
     For docker and podman an image is built the first time, which takes minutes and needs a network.
     """
-    if sys.platform == "linux" and _works([*bubblewrap([], 1 << 20), sys.executable, "-I", "-S", "-c", ""]):
+    if ready("bubblewrap"):
         return "bubblewrap"
-    return next((tool for tool in ("docker", "podman") if shutil.which(tool) and _has_image(tool)), "")
+    return next((tool for tool in ("docker", "podman") if ready(tool) or _built(tool)), "")
+
+
+def ready(name):
+    """Whether these walls work here, and nothing must be built before."""
+    if name == "bubblewrap":
+        return sys.platform == "linux" and _works([*bubblewrap([], 1 << 20), sys.executable, "-I", "-S", "-c", ""])
+    return _works([name, "image", "inspect", _image()])
 
 
 def said(name):
@@ -65,11 +72,9 @@ def _image():
     return f"course-sandbox:{hashlib.sha256(b''.join(file.read_bytes() for file in files)).hexdigest()[:12]}"
 
 
-def _has_image(tool):
+def _built(tool):
     if not _works([tool, "info"]):
         return False
-    if _works([tool, "image", "inspect", _image()]):
-        return True
     print(f"{tool} builds the image that answers run in, once; it takes some minutes.", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         for file in (HERE / "Dockerfile", ROOT / "pyproject.toml", ROOT / "constraints.txt"):
