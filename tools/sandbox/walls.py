@@ -28,9 +28,9 @@ SYSTEM = (
 PARTS = ("__init__", *(f"sandbox/{name}" for name in ("__init__", "inside", "session", "tell", "values")))
 READABLE = ("course_utils", "data", "records", *(f"tools/{name}.py" for name in PARTS))  # of the course
 BEHIND = (
-    "Each answer ran in {}: no network, and no files but the library and the data of the course, to be read. The lessons "
-    "and their solutions were there only for a verdict on trust. Time, processor, memory, processes and files were "
-    "limited."
+    "Each answer ran in {}: no network, and no files but the library and the data of the course, to be read. The "
+    "lessons and their solutions were there only for a verdict on trust. Time, processor, memory, processes and files "
+    "were limited."
 )
 WITHOUT = (
     "No walls: neither bubblewrap nor docker nor podman works here. Each answer ran in a plain process, with limits on "
