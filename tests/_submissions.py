@@ -18,6 +18,7 @@ TEXT = (Path(__file__).parent / "fixtures" / "hostile_answers.txt").read_text(en
 HOSTILE = {name: body.strip() for name, _, body in (part.partition("\n") for part in TEXT.split("# %% ")[1:])}
 # Where nothing holds them, these would harm the machine that the tests run on.
 ONLY_CONTAINED = {
+    "kills its parent",
     "kills all",
     "forks",
     "deletes files",

@@ -16,6 +16,7 @@ from tools.workspace import workspace
 
 FOLDER = ROOT / "build" / "assignments"
 HINT = re.compile(r"\n*<details>.*?</details>", re.S)
+CARD = re.compile(r"^##+ Exercise( \d+)? ·", re.M)
 LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#)[^)]*\.(?:ipynb|md)[^)]*\)")
 CHECK_BELOW = re.compile(r", then (?:run )?the check below it\.(?: It tries inputs that you do not see here\.)?")
 LATER = ". A check will try it on inputs that you do not see here."
@@ -49,7 +50,8 @@ def main(argv):
         names = judge.exercises(lesson)
         published = lessons.read_published(lesson.notebook)
         nb = blank(published) if args.blank else whole(published, checks=args.with_checks)
-        files[folder / f"{lesson.name}.ipynb"] = nbformat.writes(nb) + "\n"
+        form = "_blank" if args.blank else "_with_checks" if args.with_checks else ""
+        files[folder / f"{lesson.name}{form}.ipynb"] = nbformat.writes(nb) + "\n"
         for name in names if args.otter else ():
             files[folder / "otter" / lesson.name / "tests" / f"{name}.py"] = OTTER.format(name=name, lesson=lesson.name)
     if args.to:
@@ -107,13 +109,11 @@ def _tags(cell):
 
 
 def _card(nb, at):
-    """The text cells above the stub at `at`, back to the last code cell; not those of the lecturer."""
+    """The text cells above the stub at `at`, from the one on that names the exercise; not those of the lecturer."""
     first = at
-    while first > 0 and nb.cells[first - 1].cell_type == "markdown":
+    while nb.cells[first - 1].cell_type == "markdown" and not CARD.search(nb.cells[first].source):
         first -= 1
-    cards = [cell for cell in nb.cells[first:at] if "remove-cell" not in _tags(cell)]
-    start = next((n for n, cell in enumerate(cards) if "### " in cell.source or "## Exercises" in cell.source), 0)
-    return cards[start:]
+    return [cell for cell in nb.cells[first:at] if "remove-cell" not in _tags(cell)]
 
 
 def _without_hint(card):

@@ -43,7 +43,7 @@ NOT_POWERSHELL = {  # a pattern of a line, and what PowerShell 5, which Windows 
 }
 RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10))}
 GENERATED = {".git", ".venv", "build", "workspace", "__pycache__", ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints"}
-LINUX = {"course_utils/measure/hardware.py", "tools/sandbox/namespaces.py"}  # read what Linux alone has, in ASCII
+LINUX = {"course_utils/measure/hardware.py"}  # reads what Linux alone has, in ASCII
 OURS = {"lessons/deep_compression/lesson.py"}  # asks a Python of the same system, which says ASCII
 
 

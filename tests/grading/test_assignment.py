@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import sys
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -44,21 +45,23 @@ def test_every_lesson_can_be_handed_out(published, kind):
     assert called == (list(judge.exercises(lesson)) if kind == "with checks" else [])
 
 
-def test_a_blank_one_is_short_and_its_stubs_find_what_they_import(published):
+def test_a_blank_one_has_cards_and_stubs_alone(published):
     lesson, nb = published
     made = assignment.blank(nb)
-    assert len(made.cells) <= 3 + 3 * len(judge.exercises(lesson)) and "<details>" not in str(made.cells)
-    for cell in made.cells:
+    assert "<details>" not in str(made.cells) and made.cells[0].source.startswith("# ")
+    for cell in made.cells[1:]:
         if cell.cell_type == "code":
             ast.parse(cell.source)
-    assert made.cells[0].source.startswith("# ") and "\n" not in made.cells[0].source
+        else:  # a card, or how it goes on
+            assert assignment.CARD.search(cell.source) or not re.search(r"^#", cell.source, re.M), cell.source
+    assert len(assignment.CARD.findall("\n".join(cell.source for cell in made.cells))) == len(judge.exercises(lesson))
 
 
 def test_what_is_there_and_other_is_not_overwritten(tmp_path, capsys):
     folder = str(tmp_path / "out ö")
     for _ in range(2):  # the same once more is no harm
         assert assignment.main(["integers", "--blank", "--otter", "--to", folder]) == 0
-    file = tmp_path / "out ö" / "integers.ipynb"
+    file = tmp_path / "out ö" / "integers_blank.ipynb"
     test = tmp_path / "out ö" / "otter" / "integers" / "tests" / "qparams.py"
     assert str(file) in capsys.readouterr().out and "checks.qparams" in test.read_text(encoding="utf-8")
     ast.parse(test.read_text(encoding="utf-8"))
@@ -67,6 +70,16 @@ def test_what_is_there_and_other_is_not_overwritten(tmp_path, capsys):
     with pytest.raises(SystemExit, match="Nothing was written"):
         assignment.main(["integers", "--blank", "--otter", "--to", folder])
     assert file.read_text(encoding="utf-8") == "mine" and not test.exists()
+
+
+def test_each_form_has_a_file_of_its_own(tmp_path):
+    for options in ([], ["--with-checks"], ["--blank"]):
+        assignment.main(["static", *options, "--to", str(tmp_path)])
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "static.ipynb",
+        "static_with_checks.ipynb",
+        "static_blank.ipynb",
+    }
 
 
 class _TestCase:

@@ -1,12 +1,9 @@
-"""`course.py grade`: a folder goes in; a table, a CSV file and a page with statistics come out."""
+"""`course.py grade`: a folder goes in; a table, a CSV file and a page come out."""
 
 import csv
 import io
 import os
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from _submissions import BATCH, RIGHT, notebook
@@ -14,6 +11,7 @@ from _submissions import BATCH, RIGHT, notebook
 from tools import grade
 from tools.grading import grade_page, gradebook
 from tools.grading import judge as _judge
+from tools.sandbox import walls
 
 ROWS = [
     _judge.Row("ann.ipynb", "roofline", 1, "roof_seconds", "passed", code="def f(): return '<script>'"),
@@ -57,7 +55,7 @@ def test_the_csv_file_is_harmless_and_complete():
 
 
 def test_the_page_shows_what_was_submitted_as_text():
-    page = grade_page.page(ROWS, POINTS, "It ran <alone>.", gradebook.statistics(ROWS))
+    page = grade_page.page(ROWS, POINTS, "It ran <alone>.")
     for forbidden in ("<script", "<img", "<i>", "<b>", "<alone>", "<call>"):
         assert forbidden not in page
     for wanted in ("&lt;script&gt;", "onerror=alert(1)&gt;", "Two\nlines &amp; &lt;i&gt;", "on trust", "not yet"):
@@ -71,33 +69,11 @@ def test_the_table_has_a_line_a_submission():
     assert "(unreadable)" in lines[3]
 
 
-def made(passes):
-    """Rows of people who pass or fail exercises: one text a person, one letter an exercise."""
-    return [
-        _judge.Row(
-            f"p{n}", "roofline", at, f"e{at}", "passed" if mark == "+" else "not yet", hint="H" if mark == "-" else ""
-        )
-        for n, marks in enumerate(passes)
-        for at, mark in enumerate(marks, start=1)
-    ]
-
-
-def test_statistics_of_exercises():
-    good = made(["++-"] * 5 + ["--+"] * 5)
-    one, two, three = gradebook.statistics(good, ("H",))
-    assert (one.passed, one.count, one.hints, one.general) == (0.5, 10, (("H", 5),), 5)
-    assert three.correlation == pytest.approx(-1.0) and gradebook.advice(three).startswith("faulty")
-    assert gradebook.statistics(good[:27])[0].correlation is None, "fewer than ten"
-    assert gradebook.statistics(made(["++"] * 10))[0].correlation is None, "all alike"
-    same = gradebook.statistics(made(["+++"] * 5 + ["---"] * 5))
-    assert all(one.correlation == pytest.approx(1.0) and not gradebook.advice(one) for one in same)
-
-
-@pytest.mark.parametrize(
-    ("values", "wanted"), [([(0, 0), (1, 1), (2, 2)], 1), ([(0, 2), (1, 0), (2, 1)], -0.5), ([(0, 1), (0, 2)], None)]
-)
-def test_correlation(values, wanted):
-    assert gradebook.correlation(values) == (None if wanted is None else pytest.approx(wanted))
+def test_the_page_says_how_many_passed_an_exercise_and_which_hints_came():
+    rows = [_judge.Row(f"p{n}", "roofline", 1, "f", "not yet", hint="H" if n else "G") for n in range(3)]
+    rows += [_judge.Row("q", "roofline", 1, "f", status) for status in ("passed", "not done")]
+    page = grade_page.page(rows, POINTS, "so")
+    assert "<td>f</td><td>5</td><td>4</td><td>1</td><td>2 × H 1 × G</td>" in page
 
 
 def made_files(folder, *names):
@@ -107,45 +83,26 @@ def made_files(folder, *names):
 
 
 def test_files_are_found_and_what_is_none_is_said(tmp_path):
-    made_files(tmp_path, "a b/ö.ipynb", "c.py", ".ipynb_checkpoints/c.py", "notes.txt")
-    found = grade.found([str(tmp_path)])
-    assert [name for name, _ in found.files] == ["a b/ö.ipynb", "c.py"] and not found.refused
+    names = ("a b/ö.ipynb", "c.PY", ".ipynb_checkpoints/c.py", "notes.txt", "d.zip", "e/f.tar.gz", ".g.py")
+    made_files(tmp_path, *names)
+    files, rows, left_out = grade.found([str(tmp_path)])
+    assert [name for name, _ in files] == ["c.PY", "a b/ö.ipynb"] and left_out == 2
+    assert {row.submission: "Unpack it" in row.message for row in rows} == {"d.zip": True, "e/f.tar.gz": True}
     (tmp_path / "empty").mkdir()
     for wrong, said in (("none.ipynb", "no file"), ("notes.txt", "expected a notebook"), ("empty", "no notebook")):
         with pytest.raises(SystemExit, match=said):
             grade.found([str(tmp_path / wrong)])
-    made_files(tmp_path, "empty/essay.pdf")
-    with pytest.raises(SystemExit, match=r"no notebook.*1 neither a notebook nor a \.py file: \.pdf \(1\)"):
-        grade.found([str(tmp_path / "empty")])
-
-
-def test_what_is_left_out_is_said(tmp_path):
-    made_files(
-        tmp_path, "A.PY", "b.IPYNB", "c.zip", "d/e.tar.gz", ".f.py", ".ipynb_checkpoints/g.ipynb", "h.txt", "i.txt"
-    )
-    found = grade.found([str(tmp_path)])
-    assert [name for name, _ in found.files] == ["A.PY", "b.IPYNB"]
-    assert {name: "Unpack it" in said for name, said in found.refused} == {"c.zip": True, "d/e.tar.gz": True}
-    assert found.left_out == [
-        f"Left out of {tmp_path}: 2 hidden (a name that begins with a dot, as Jupyter's own copies); "
-        "2 neither a notebook nor a .py file: .txt (2)."
-    ]
-    assert [Path(path).name for _, path in grade.found([str(tmp_path / "A.PY")]).files] == ["A.PY"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="making a link takes a privilege")
 def test_a_link_is_refused_with_a_row(tmp_path):
     made_files(tmp_path, "in/c.py", "other/d.py")
     (tmp_path / "in" / "link.py").symlink_to(tmp_path / "other" / "d.py")
-    (tmp_path / "in" / "gone.ipynb").symlink_to(tmp_path / "nothing")
     (tmp_path / "in" / "team").symlink_to(tmp_path / "other", target_is_directory=True)
-    found = grade.found([str(tmp_path / "in")])
-    assert [name for name, _ in found.files] == ["c.py"]
-    assert {name: "a link" in said for name, said in found.refused} == dict.fromkeys(
-        ("gone.ipynb", "link.py", "team"), True
-    )
-    named = grade.found([str(tmp_path / "in" / "link.py")])  # whoever names it means it
-    assert len(named.files) == 1 and not named.refused
+    files, rows, _ = grade.found([str(tmp_path / "in")])
+    assert [name for name, _ in files] == ["c.py"]
+    assert {row.submission: "a link" in row.message for row in rows} == {"link.py": True, "team": True}
+    assert len(grade.found([str(tmp_path / "in" / "link.py")])[0]) == 1, "whoever names it means it"
 
 
 def test_a_folder_that_cannot_be_opened_is_refused_with_a_row(tmp_path, monkeypatch):
@@ -158,38 +115,35 @@ def test_a_folder_that_cannot_be_opened_is_refused_with_a_row(tmp_path, monkeypa
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", guarded)
-    found = grade.found([str(tmp_path)])
-    assert [name for name, _ in found.files] == ["c.py"]
-    assert found.refused == [("closed", "It cannot be opened (Permission denied).")]
+    files, rows, _ = grade.found([str(tmp_path)])
+    assert [name for name, _ in files] == ["c.py"]
+    assert [(row.submission, row.message) for row in rows] == [("closed", "It cannot be opened (Permission denied).")]
 
 
 def test_files_of_one_name_in_several_folders_are_told_apart(tmp_path):
-    made_files(tmp_path, "monday/hw.py", "monday/a.py", "tuesday/hw.py", "tuesday/b/hw.py")
-    names = [name for name, _ in grade.found([str(tmp_path / "monday"), str(tmp_path / "tuesday")]).files]
-    assert sorted(names) == ["a.py", "b/hw.py", "monday/hw.py", "tuesday/hw.py"]
-    rows = [_judge.Row(name, "roofline", 1, "break_even_batch", "passed") for name in names]
-    assert len(gradebook.table(rows, POINTS).splitlines()) == len(names)
+    made_files(tmp_path, "monday/hw.py", "tuesday/hw.py", "tuesday/b/hw.py")
+    names = [name for name, _ in grade.found([str(tmp_path / "monday"), str(tmp_path / "tuesday")])[0]]
+    assert sorted(names) == ["monday/hw.py", "tuesday/b/hw.py", "tuesday/hw.py"]
 
 
-def test_what_is_left_out_is_in_the_table_and_the_csv_file(tmp_path, monkeypatch, capsys):
+def test_what_is_not_read_is_in_the_table_and_the_csv_file(tmp_path, monkeypatch, capsys):
     made_files(tmp_path, "in/a.py", "in/b.zip", "in/c.txt")
-    monkeypatch.setattr(grade, "run", lambda jobs, *_: ([_judge.Row(jobs[0][0], "roofline", 1, "f", "passed")], "so"))
+    monkeypatch.setattr(walls, "best", lambda: "")
+    monkeypatch.setattr(grade, "run", lambda jobs: [_judge.Row(jobs[0][0], "roofline", 1, "f", "passed")])
     assert grade.main([str(tmp_path / "in"), "--csv", str(tmp_path / "g.csv")]) == 1
     told = list(csv.DictReader(io.StringIO((tmp_path / "g.csv").read_text(encoding="utf-8"))))
     assert [(row["submission"], row["status"]) for row in told] == [("a.py", "passed"), ("b.zip", "unreadable")]
     printed = capsys.readouterr().out
-    assert "b.zip: It is an archive" in printed and "1 neither a notebook nor a .py file: .txt (1)" in printed
+    assert "b.zip: It is an archive" in printed and "Left out: 1 hidden" in printed and "No walls" in printed
 
 
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere every name is text")
 def test_a_name_that_is_no_text_is_told_as_one(tmp_path):
     for name in (b"/Jos\xe9.py", b"/Jos\xe8.py"):
         os.close(os.open(os.fsencode(tmp_path) + name, os.O_CREAT))
-    found = grade.found([str(tmp_path)]).files
-    assert [label for label, _ in found] == ["Jos?.py (number 1)", "Jos?.py (number 2)"]
-    assert all(Path(path).is_file() for _, path in found)
-    rows = [_judge.Row(label, "", 0, "", _judge.UNREADABLE, "") for label, _ in found]
-    assert (gradebook.to_csv(rows, POINTS) + gradebook.table(rows, POINTS)).encode()
+    files = grade.found([str(tmp_path)])[0]
+    assert sorted(label for label, _ in files) == ["Jos\\xe8.py", "Jos\\xe9.py"]
+    assert all(Path(path).is_file() for _, path in files)
 
 
 def test_a_wrong_call_says_what_is_wrong_before_anything_runs(tmp_path):
@@ -203,10 +157,10 @@ def test_a_wrong_call_says_what_is_wrong_before_anything_runs(tmp_path):
             grade.main([str(tmp_path / "a.py"), *words])
 
 
-def test_where_answers_are_not_contained_the_option_stops(monkeypatch, tmp_path):
-    monkeypatch.setattr(grade._contained.House, "_best", lambda self: "once")
+def test_where_there_are_no_walls_the_option_stops(monkeypatch, tmp_path):
+    monkeypatch.setattr(walls, "best", lambda: "")
     (tmp_path / "a.py").touch()
-    with pytest.raises(SystemExit, match="No container"):
+    with pytest.raises(SystemExit, match="No walls"):
         grade.main([str(tmp_path / "a.py"), "--contained"])
 
 
@@ -218,7 +172,7 @@ def test_a_folder_is_graded(tmp_path, capsys):
     (folder / "wrong.py").write_text(BATCH.replace("max(1, -int(-(", "max(1, int((") + RIGHT, encoding="utf-8")
     (folder / "bad.ipynb").write_bytes(b"\xff")
     files = tmp_path / "g.csv", tmp_path / "g.html"
-    assert grade.main([str(folder), "--csv", str(files[0]), "--html", str(files[1]), "--workers", "2"]) == 1
+    assert grade.main([str(folder), "--csv", str(files[0]), "--html", str(files[1])]) == 1
     told = {
         (row["submission"], row["exercise"]): row
         for row in csv.DictReader(io.StringIO(files[0].read_text(encoding="utf-8")))
@@ -237,51 +191,26 @@ def test_a_folder_is_graded(tmp_path, capsys):
     assert "2 of 3" in capsys.readouterr().out
 
 
-class _Pool:
-    """A worker that judges here, and notes that it was killed."""
-
-    made = []
-
-    def __init__(self, *_, **__):
-        self._processes = {1: SimpleNamespace(kill=lambda: setattr(self, "killed", True))}
-        self.killed, self.shutdown = False, lambda: None
-        self.made.append(self)
-
-    def submit(self, function, *args):
-        future = Future()
-        future.set_exception(BrokenProcessPool()) if function is grade._close else future.set_result(function(*args))
-        return future
-
-
-def test_a_worker_in_which_something_goes_on_judges_no_other_file(monkeypatch):
-    monkeypatch.setattr(_Pool, "made", [])
-    monkeypatch.setattr(grade, "ProcessPoolExecutor", _Pool)
-    monkeypatch.setattr(grade, "graded", lambda label, *_: ([label], "so", label == "b"))
-    rows, told = grade.run([(label, label, []) for label in "abcd"], 1)
-    assert rows == list("abcd") and told == "so" and [pool.killed for pool in _Pool.made] == [True, False]
-
-
 def test_a_fault_of_the_grader_costs_one_exercise(monkeypatch, tmp_path):
-    def judge(house, lesson, name, part, *, submission):
+    def judge(lesson, name, part, *, submission, walls):
         if name == "roof_seconds":
             raise OSError("no more processes")
         return _judge.Row(submission, lesson.name, 2, name, "passed")
 
     monkeypatch.setattr(_judge, "judge", judge)
-    monkeypatch.setattr(grade, "_house", lambda *_: SimpleNamespace(contained="so"))
     (tmp_path / "a.py").write_text(RIGHT + BATCH, encoding="utf-8")
-    rows, told, busy = grade.graded("a.py", tmp_path / "a.py", ["roofline"])
+    rows = grade.graded("a.py", tmp_path / "a.py", ["roofline"])
     assert [row.status for row in rows] == ["check failed", "passed", "passed"]
     assert "no more processes" in rows[0].message
-    assert (told, busy) == ("so", False)
 
 
-def _dies(*_):
-    os._exit(9)
+class _Dies:
+    def __fspath__(self):  # where the file is read: in the process that grades it
+        os._exit(9)
 
 
-@pytest.mark.slow
-def test_a_worker_that_dies_costs_one_file(monkeypatch):
-    monkeypatch.setattr(grade, "graded", _dies)
-    rows, _ = grade.run([("a.py", "a.py", []), ("b.py", "b.py", [])], 1)
-    assert [(row.submission, row.status) for row in rows] == [("a.py", "crashed"), ("b.py", "crashed")]
+@pytest.mark.parametrize(("seconds", "status"), [(900, "crashed"), (0.1, "timed out")])
+def test_a_process_that_dies_or_takes_too_long_costs_one_file(monkeypatch, seconds, status):
+    monkeypatch.setattr(grade, "FILE_SECONDS", seconds)
+    [row] = grade.run([("a.py", _Dies(), ["roofline"], "")])
+    assert (row.submission, row.status) == ("a.py", status)

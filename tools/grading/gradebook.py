@@ -1,16 +1,15 @@
-"""What the rows of a grading say together: points, a table, a CSV file, and statistics of the exercises."""
+"""What the rows of a grading say together: points, a table, and a CSV file."""
 
 import csv
 import io
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass
 
-from tools.grading.judge import BROKEN, NOT_DONE, PASSED
+from tools.grading.judge import BROKEN, NOT_DONE, NOT_YET, PASSED
 
 COLUMNS = ("submission", "lesson", "number", "exercise", "status", "points", "out of", "on trust", "message", "hint")
-LEAST = 10  # submissions, below which no correlation is told
-MARKS = {PASSED: "✓", NOT_DONE: "○", "not yet": "✗", BROKEN: "!"}
+MARKS = {PASSED: "✓", NOT_DONE: "○", NOT_YET: "✗", BROKEN: "!"}
 
 
 @dataclass(frozen=True)
@@ -97,9 +96,7 @@ def table(rows, points):
             + (" (on trust)" if row.trust else "")
             for row in own
         )
-        name = _harmless(submission)
-        name = name if len(name) <= 60 else f"…{name[-59:]}"  # of a long path, the end tells more
-        lines.append(f"{name:<30} {lesson:<18} {got:>5g} of {most:g}   {marks}")
+        lines.append(f"{_harmless(submission):<30} {lesson:<18} {got:>5g} of {most:g}   {marks}")
     return "\n".join(lines)
 
 
@@ -109,82 +106,3 @@ def grouped(rows, *names):
     for row in rows:
         found[tuple(getattr(row, name) for name in names)].append(row)
     return dict(found)
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """What the submissions say of an exercise.
-
-    Attributes:
-        lesson, exercise: which.
-        count: submissions.
-        passed: share of them that passed; low is difficult.
-        done: share that tried.
-        correlation: of passing it with the share of the other exercises that was passed, of the same submissions; None
-            with fewer than `LEAST` of them, or where all are alike.
-        hints: (hint, how many got it), the most frequent first.
-        general: how many "not yet" without a hint that knows the mistake.
-    """
-
-    lesson: str
-    exercise: str
-    count: int
-    passed: float
-    done: float
-    correlation: float | None
-    hints: tuple[tuple[str, int], ...]
-    general: int
-
-
-def statistics(rows, general=()):
-    """`Statistics` of each exercise.
-
-    Args:
-        rows: of all submissions; one that could not be read does not count.
-        general: beginnings of the hints that know no mistake.
-    """
-    rows = [row for row in rows if row.exercise]
-    by_person = grouped(rows, "submission")
-    found = []
-    for (lesson, exercise), own in grouped(rows, "lesson", "exercise").items():
-        pairs = []
-        for row in own:
-            rest = [other for other in by_person[(row.submission,)] if other is not row]
-            if rest:
-                share = sum(other.status == PASSED for other in rest) / len(rest)
-                pairs.append((float(row.status == PASSED), share))
-        hints = Counter(row.hint for row in own if row.status == "not yet" and row.hint)
-        found.append(
-            Statistics(
-                lesson,
-                exercise,
-                len(own),
-                sum(row.status == PASSED for row in own) / len(own),
-                sum(row.status != NOT_DONE for row in own) / len(own),
-                correlation(pairs) if len(pairs) >= LEAST else None,
-                tuple(hints.most_common()),
-                sum(n for hint, n in hints.items() if hint.startswith(tuple(general))) if general else 0,
-            )
-        )
-    return found
-
-
-def correlation(pairs):
-    """Pearson's correlation of pairs of numbers; None where one side is constant."""
-    if not pairs:
-        return None
-    n = len(pairs)
-    mean_x, mean_y = sum(x for x, _ in pairs) / n, sum(y for _, y in pairs) / n
-    xx, yy = sum((x - mean_x) ** 2 for x, _ in pairs), sum((y - mean_y) ** 2 for _, y in pairs)
-    if xx < 1e-12 or yy < 1e-12:
-        return None
-    return sum((x - mean_x) * (y - mean_y) for x, y in pairs) / math.sqrt(xx * yy)
-
-
-def advice(one):
-    """What the numbers of an exercise suggest, in a few words; "" for nothing."""
-    if one.correlation is None:
-        return ""
-    if one.correlation < 0:
-        return "faulty? who knows more fails it"
-    return "look: it says little about who knows more" if one.correlation < 0.2 else ""

@@ -1,24 +1,33 @@
 """The part of a submission that one exercise needs: the last definition of its function, and what that uses.
 
-What a statement binds and changes is in `tools.grading.effects`.
+Nothing is run: it is told from the text. Beside the statements that bind a name there count those that change in place
+what it stands for: `x[0] = 1`, `x += y`, `x.append(1)`, `x.step()`, `random.shuffle(x)`, and `fill(x)`, where `fill` is
+a function of the submission; also in a loop, a `with`, an `if` or a `try`. A change under another name is not seen.
 """
 
 import ast
 import json
 import re
 import symtable
+from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from tools.grading import effects
-
 MOST_BYTES = 30 << 20  # of a file; a notebook with all its pictures is smaller
-MOST_CODE = 400_000  # letters of code in it; parsed, each takes some 600 bytes, and the longest lesson has 30,000
-MOST_STATEMENTS = 20_000  # at the top of its cells; the longest lesson has some hundred
+MOST_CODE = 200_000  # letters of code in it; the longest lesson has 30,000
+DEEPEST = 50  # links of a chain like x.a[0].b() that are followed to its name
 MAGIC = re.compile(r"^[ \t]*[%!?].*$", re.M)
 OF_PYTHON = re.compile(r"\s*%%(time|capture|prun)\b")  # magics of a cell that is run as any other
 CELL = re.compile(r"^# ?%%.*$", re.M)
+FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
+SETS = ast.Store | ast.Del
+PARTS = ast.Attribute | ast.Subscript
+METHODS = {  # that change what they belong to; those of torch end in "_"
+    *("append", "appendleft", "extend", "insert", "remove", "pop", "popleft", "clear", "sort", "reverse"),
+    *("update", "setdefault", "add", "discard"),
+}
+CHANGERS = {"setattr", "next", "shuffle", "heapify", "heappush", "heappop"}  # functions that change what they are given
 
 
 class Unreadable(ValueError):
@@ -44,12 +53,10 @@ class Part:
 
     Attributes:
         pieces: (label, line in its cell, source) of each statement.
-        code: the statement that defines the function, as it was written; "" when there is none.
         fault: a sentence when a later cell that defines the function is no Python, or what it needs cannot be told.
     """
 
     pieces: list[tuple[str, int, str]] = field(default_factory=list)
-    code: str = ""
     fault: str = ""
 
 
@@ -60,17 +67,15 @@ def read(path):
         Unreadable: it is something else, or too large.
     """
     path = Path(path)
-    is_notebook = path.suffix.lower() == ".ipynb"
     try:
         if path.stat().st_size > MOST_BYTES:
             raise Unreadable(f"it has more than {MOST_BYTES >> 20} MB")
         text = path.read_text(encoding="utf-8-sig")
+        is_notebook = path.suffix.lower() == ".ipynb"
         found = _notebook(json.loads(text)) if is_notebook else Submission([("the file", text)])
-        if sum(len(source) for _, source in found.cells) > MOST_CODE:  # before it is parsed, which takes far more
+        if sum(len(source) for _, source in found.cells) > MOST_CODE:
             raise Unreadable(f"it has more than {MOST_CODE} letters of code")
-        found = found if is_notebook else Submission(_cells_of(text))
-        found.index  # noqa: B018  (which is made here, because it says whether there is too much)
-        return found
+        return found if is_notebook else Submission(_cells_of(text))
     except Unreadable:
         raise
     except (OSError, ValueError, RecursionError, TypeError, AttributeError, KeyError) as error:
@@ -83,19 +88,16 @@ def _notebook(told):
     for number, cell in enumerate(told["cells"], start=1):
         if cell.get("cell_type") == "code":
             source = cell.get("source", "")
-            source = source if isinstance(source, str) else "".join(part for part in source if isinstance(part, str))
-            cells.append((f"cell {number}", source))
+            cells.append((f"cell {number}", source if isinstance(source, str) else "".join(map(str, source))))
     course = told.get("metadata", {}).get("course", {})
-    name = course.get("name", "") if isinstance(course, dict) else ""
-    return Submission(cells, name if isinstance(name, str) else "")
+    return Submission(cells, str(course.get("name", "")) if isinstance(course, dict) else "")
 
 
 def _cells_of(text):
     """A file as one cell; as several where it has markers and is no Python as a whole."""
     if _parsed(text) is not None or not CELL.search(text):
         return [("the file", text)]
-    parts = CELL.split(text)
-    return [(f"cell {number}", part) for number, part in enumerate(parts)]
+    return [(f"cell {number}", part) for number, part in enumerate(CELL.split(text))]
 
 
 def _parsed(source):
@@ -113,7 +115,7 @@ def _parsed(source):
 
 
 def functions(submission):
-    """The names of all functions that a submission defines at the top of a cell."""
+    """The names of all functions, classes and variables that a submission defines at the top of a cell."""
     return {name for one in submission.index.statements for name in one.binds}
 
 
@@ -121,8 +123,7 @@ def needed(submission, name):
     """Cut out of a submission what the function `name` needs.
 
     That is its last definition, and every statement at the top of a cell that binds a name which is used there, or
-    changes in place what that name stands for, and so on; in the order of the cells. Cells that are no Python are left
-    out.
+    changes what that name stands for, and so on; in the order of the cells. Cells that are no Python are left out.
     """
     try:
         return submission.index.needed(name)
@@ -132,19 +133,22 @@ def needed(submission, name):
 
 @dataclass
 class _Statement:
-    """One statement at the top of a cell.
-
-    Attributes:
-        label: of its cell.
-        node: its syntax.
-        lines: of the whole cell.
-        binds: names that it binds as functions may be.
-    """
+    """One statement at the top of a cell: the cell's label, its syntax, and the lines of the whole cell."""
 
     label: str
     node: ast.stmt
     lines: list[str]
-    binds: set[str]
+
+    def __post_init__(self):
+        self.parts = list(_at_once(self.node))
+        self.imports = {
+            alias.asname or alias.name.partition(".")[0]
+            for part in self.parts
+            if isinstance(part, ast.Import | ast.ImportFrom)
+            for alias in part.names
+        }
+        self.binds = {part.name for part in self.parts if isinstance(part, FUNCTIONS | ast.ClassDef)}
+        self.binds |= {part.id for part in self.parts if isinstance(part, ast.Name) and isinstance(part.ctx, SETS)}
 
     @cached_property
     def uses(self):
@@ -165,21 +169,20 @@ class _Statement:
 
 
 class _Index:
-    """The statements of all cells, and by name: those that bind it, those that change what it stands for."""
+    """The statements of all cells, and by name: those that bind it or change what it stands for."""
 
     def __init__(self, cells):
         self.statements, self.broken = [], []  # broken: (number of statements before it, label, source)
         for label, source in cells:
-            body = _parsed(source)
+            body, lines = _parsed(source), source.split("\n")
             if body is None:
                 self.broken.append((len(self.statements), label, source))
-                continue
-            lines = source.split("\n")
-            self.statements += [_Statement(label, node, lines, _binds(node)) for node in body]
-            if len(self.statements) > MOST_STATEMENTS:
-                raise Unreadable(f"it has more than {MOST_STATEMENTS} statements at the top of its cells")
-        self.effects = effects.Effects([one.node for one in self.statements])
-        self.for_all = [at for at, one in enumerate(self.statements) if _is_for_all(one.node)]
+            self.statements += [_Statement(label, node, lines) for node in body or ()]
+        own = {name for one in self.statements for name in one.binds}  # what is imported is changed by nobody
+        self.touching = defaultdict(list)
+        for number, one in enumerate(self.statements):
+            for name in one.binds | one.imports | (_changed(one.parts, own) & own):
+                self.touching[name].append(number)
 
     def needed(self, name):
         part, of_name = Part(), [at for at, one in enumerate(self.statements) if name in one.binds]
@@ -189,18 +192,69 @@ class _Index:
                 part.fault = f"{label[:1].upper()}{label[1:]} defines {name} and is no Python: {_why(source)}."
         if last is None:
             return part
-        part.code = self.statements[last].source
-        chosen, seen, looked_at = {last, *self.for_all}, set(), {name}
-        waiting = list(chosen)
+        chosen = {last, *(at for at, one in enumerate(self.statements) if _is_for_all(one.node))}
+        seen, waiting = set(), list(chosen)
         while waiting:
-            for used in self.statements[waiting.pop()].uses - seen:
-                seen.add(used)
-                for at in (*self.effects.bound.get(used, ()), *self.effects.changing(used, looked_at)):
-                    if at not in chosen and (at < last or name not in self.statements[at].binds):
-                        chosen.add(at)
-                        waiting.append(at)
+            new = self.statements[waiting.pop()].uses - seen
+            seen |= new
+            for at in (at for used in new for at in self.touching[used]):
+                if at not in chosen and (at < last or name not in self.statements[at].binds):
+                    chosen.add(at)
+                    waiting.append(at)
         part.pieces = [(one.label, one.first, one.source) for one in map(self.statements.__getitem__, sorted(chosen))]
         return part
+
+
+def _at_once(statement):
+    """The parts of a statement that run when it does: all but the bodies of functions."""
+    waiting = [statement]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        if isinstance(part, FUNCTIONS):
+            waiting += [*part.decorator_list, part.args]
+        elif isinstance(part, ast.Lambda):
+            waiting.append(part.args)
+        else:
+            waiting += ast.iter_child_nodes(part)
+
+
+def _changed(parts, own):
+    """Names of what the parts of a statement change in place; `own` are the names of the submission."""
+    changed = set()
+    dropped = {part.value for part in parts if isinstance(part, ast.Expr)}
+    for part in parts:
+        if isinstance(part, ast.AugAssign):
+            changed.add(_base(part.target))
+        elif isinstance(part, PARTS) and isinstance(part.ctx, SETS):
+            changed.add(_base(part))
+        elif isinstance(part, ast.For) and isinstance(part.target, ast.Name):  # its rows may be changed in the body
+            inner = _changed([below for line in part.body for below in ast.walk(line)], own)
+            changed |= {_base(part.iter)} if part.target.id in inner else set()
+        elif isinstance(part, ast.Call):
+            is_method = isinstance(part.func, ast.Attribute)
+            name, whose = (part.func.attr, _base(part.func.value)) if is_method else (_base(part.func), None)
+            if is_method and (part in dropped or name in METHODS or name.endswith("_")):
+                changed.add(whose)
+            if name in CHANGERS or (is_method and name.endswith("_")) or (part in dropped and name in own):
+                changed |= set(map(_base, part.args))
+    return changed
+
+
+def _base(node):
+    """The name at the beginning of x.a[0].b().c, or None."""
+    for _ in range(DEEPEST):
+        if isinstance(node, PARTS | ast.Starred):
+            node = node.value
+        elif isinstance(node, ast.Call):
+            node = node.func if isinstance(node.func, ast.Attribute) else None
+        else:
+            return node.id if isinstance(node, ast.Name) else None
+    return None
+
+
+def _is_for_all(node):
+    return isinstance(node, ast.ImportFrom) and (node.module == "__future__" or node.names[0].name == "*")
 
 
 def _why(source):
@@ -211,25 +265,6 @@ def _why(source):
     except Exception as error:
         return type(error).__name__
     return "it stops"
-
-
-def _binds(node):
-    """Names that a statement at the top binds as functions may be: def, class, and an assignment to a name."""
-    found, waiting = set(), [node]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.add(part.name)
-        elif isinstance(part, ast.Assign | ast.AnnAssign):
-            targets = part.targets if isinstance(part, ast.Assign) else [part.target]
-            found |= {target.id for target in targets if isinstance(target, ast.Name)}
-        elif isinstance(part, ast.If | ast.Try | ast.With):
-            waiting += [inner for inner in ast.iter_child_nodes(part) if isinstance(inner, ast.stmt)]
-    return found
-
-
-def _is_for_all(node):
-    return isinstance(node, ast.ImportFrom) and (node.module == "__future__" or node.names[0].name == "*")
 
 
 def _global(table):

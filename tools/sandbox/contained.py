@@ -1,246 +1,246 @@
 """Runs the code of others in processes that can do little harm, and talks to them in frames.
 
-    with _contained.House(limits) as house:          # makes ready what can be shared: importing torch takes seconds
-        with house.process() as process:             # a fresh process, in an empty folder of its own
-            process.send(job)                        # to it: whatever pickles
-            told = process.receive(seconds=10)       # from it: JSON, read with care; never a pickle
-        process.fate                                 # None, or how it came to its end
-
-Three ways, the first that works: "many", a process that lives in namespaces of Linux and forks one for each exercise;
-"bwrap", one start of bubblewrap for each; "once", a plain process for each, with what limits the system has.
+with contained.process(limits, walls=walls.best()) as process:    # a fresh process, in an empty folder of its own
+    process.send(job)                       # to it: bytes, of whatever pickles
+    told = process.receive(seconds=10)      # from it: JSON, read with care; never a pickle
+process.fate                                # None, or how it came to its end
 """
 
 import json
 import os
-import shutil
-import socket
+import queue
+import struct
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+import uuid
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, dataclass
 
 import psutil
 
 from course_utils.files import ROOT
-from tools.sandbox.process import Gone, Limits, Process
-from tools.sandbox.walls import READABLE, SCRATCH, bwrap, environment, folders, importable
+from tools.sandbox import values
+from tools.sandbox import walls as _walls
 
-INSIDE = Path(__file__).resolve().with_name("inside.py")
-PYTHON = [sys.executable, "-I", "-S", "-B", str(INSIDE)]
-__all__ = ["Gone", "House", "Limits", "Process"]
-START_SECONDS = 120.0
-CONTAINED = {
-    "many": "Each answer ran in namespaces of its own: no network, no files but the course's library and data, to be "
-    "read; the lessons and their solutions were not there. Time, processor, memory, processes and files were limited.",
-    "bwrap": "Each answer ran in bubblewrap: no network, no files but the course's library and data, to be read; the "
-    "lessons and their solutions were not there. Time, processor, memory and files were limited.",
-    "once": "No container: this system, or this account, does not allow one. Each answer ran in a process of its own "
-    "with limits on its time{}. It could use the network and read and write your files, also the solutions of the "
-    "lessons. Grade what you do not trust in a container: docs/instructors.md has the line.",
-}
+HEADER = struct.Struct(">I")
+LOOK_SECONDS = 0.2  # between two looks at the memory
+MOST_WAITING = 32  # frames that nobody has asked for yet
 
 
-def _children(number):
-    try:
-        return psutil.Process(number).children(recursive=True)
-    except psutil.Error:
-        return []
+class Gone(BaseException):
+    """The contained process is no more; `Process.fate` says why. No check and no search takes it for a wrong answer."""
 
 
-class House:
-    """Makes contained processes.
+@dataclass(frozen=True)
+class Limits:
+    """What one contained process may use.
 
-    Args:
-        limits: `Limits` of each.
-        trust: the lessons can be imported in it, for an exercise that is judged there.
-        way: "many", "bwrap" or "once"; None takes the first that works.
-        readable: files and folders of the course that can be read in it, where it has walls.
+    Attributes:
+        call: seconds to wait for one answer.
+        seconds: of the clock, and of the processor, in all.
+        memory: bytes beyond those of Python and torch; twice that for all processes together.
+        processes: that it may have at once.
+        disk: bytes of its files; without walls, of one file.
     """
 
-    def __init__(self, limits=None, *, trust=False, way=None, readable=READABLE):
-        self.limits, self.trust, self.asked, self.readable = limits or Limits(), trust, way, readable
-        self._server = self._control = None
+    call: float = 9.0
+    seconds: float = 55.0
+    memory: int = 2 << 30
+    processes: int = 32
+    disk: int = 64 << 20
 
-    def __enter__(self):
-        self.way = self.asked or self._best()
-        if self.way == "many" and not self._server and not self._serve():
-            raise OSError("This system does not allow namespaces.")
-        return self
 
-    def __exit__(self, *_):
-        self._stop()
+def descendants(pid):
+    """The processes that a process has started, and those that these have started."""
+    with suppress(psutil.Error):
+        return psutil.Process(pid).children(recursive=True)
+    return []
 
-    def _best(self):
-        if sys.platform == "linux" and self._serve():
-            return "many"
-        return "bwrap" if _bwrap_works() else "once"
 
-    @property
-    def contained(self):
-        """What is kept from a submission and what is not, in sentences."""
-        extent = ", processor, memory and files" if os.name == "posix" else " alone"
-        return CONTAINED[self.way].format(extent)
+class Process:
+    """A contained process: frames to it and from it, until it is closed or comes to its end.
 
-    @contextmanager
-    def process(self):
-        """A fresh process; everything that it started is gone at the end, with the folder it was in."""
-        made = {"many": self._forked, "bwrap": self._started, "once": self._started}[self.way]
-        with made() as process:
+    Args:
+        popen: the `subprocess.Popen`, with pipes at its standard input and output.
+        limits: `Limits`.
+    Attributes:
+        fate: "timed out" or "crashed", with a sentence in `detail`; None while all is well.
+    """
+
+    def __init__(self, popen, limits):
+        self.popen, self.limits, self.fate, self.detail = popen, limits, None, ""
+        self._began = self._looked = time.monotonic()
+        self._frames = queue.Queue(MOST_WAITING)
+        self._closed = threading.Event()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        """Take frames from the process, in a thread; the last one is a `Garbage`, or None at the end."""
+        with suppress(OSError, ValueError):  # closed meanwhile
+            while not self._closed.is_set():
+                header = self.popen.stdout.read(HEADER.size)
+                if len(header) < HEADER.size:
+                    break
+                (length,) = HEADER.unpack(header)
+                if length > values.MOST_BYTES:
+                    return self._put(values.Garbage(f"a frame of {length} bytes"))
+                raw = self.popen.stdout.read(length)
+                if len(raw) < length:
+                    break
+                self._put(raw)
+        self._put(None)
+
+    def _put(self, frame):
+        while not self._closed.is_set():
+            with suppress(queue.Full):
+                return self._frames.put(frame, timeout=0.1)
+
+    def _write(self, raw):
+        with suppress(OSError, ValueError):
+            self.popen.stdin.write(HEADER.pack(len(raw)) + raw)
+            self.popen.stdin.flush()
+
+    def send(self, raw):
+        """Send bytes, which the process unpickles.
+
+        Raises:
+            Gone: nobody takes them.
+        """
+        until = self._in_time() + self.limits.call
+        writer = threading.Thread(target=self._write, args=(raw,), daemon=True)
+        writer.start()
+        while writer.is_alive():
+            writer.join(0.05)
+            self._watch(until, self.limits.call)
+
+    def receive(self, seconds=None):
+        """The next frame, as JSON.
+
+        Raises:
+            Gone: there was none in time, the process ended, it used too much, or sent what is no JSON.
+        """
+        seconds = self.limits.call if seconds is None else seconds
+        until = self._in_time() + seconds
+        while True:
             try:
-                yield process
-            finally:
-                process.close()
+                frame = self._frames.get(timeout=0.05)
+                break
+            except queue.Empty:
+                self._watch(until, seconds)
+        if frame is None:
+            self.end("crashed", f"Its process ended{self._how_ended()}.")
+        try:
+            if isinstance(frame, values.Garbage):
+                raise frame
+            return values.from_bytes(frame)
+        except values.Garbage as garbage:
+            self.end("crashed", f"Its process sent what is no value: {garbage}.")
 
-    def _config(self, way, scratch):
-        limits = asdict(self.limits) | {"file_bytes": self.limits.disk}
-        if way == "once":  # the kernel counts all that this user runs
-            limits["processes"] += _threads_of_user()
-        path = importable()
-        return {
-            "way": "many" if way == "many" else "once",
-            "root": str(ROOT),
-            "path": path,
-            "folders": folders(path, self.trust, self.readable),
-            "trust": self.trust,
-            "scratch": scratch,
-            "limits": limits,
-            "environment": environment(scratch),
-            "nobody": False,
-        }
+    def _how_ended(self):
+        with suppress(subprocess.TimeoutExpired):
+            code = self.popen.wait(2)
+            return f" with the exit status {code}" if code >= 0 else f", killed by signal {-code}"
+        return ""
 
-    # ---- "many": a process that forks
+    def _in_time(self):
+        """The time now; ends the process when its time is over, however quick its answers come."""
+        if self.fate:
+            raise Gone
+        now = time.monotonic()
+        if now - self._began > self.limits.seconds:
+            self.end("timed out", f"It took {self.limits.seconds:g} seconds in all.")
+        return now
 
-    def _serve(self):
-        """Start the process that forks; give whether it works."""
-        root = getattr(os, "geteuid", lambda: 1)() == 0
-        for nobody in (True, False) if root else (False,):
-            config = self._config("many", SCRATCH) | {"nobody": nobody}
-            self._control, theirs = socket.socketpair()
-            with theirs, open(os.devnull, "wb") as nowhere:
-                command = [*PYTHON, json.dumps(config)]
-                self._server = subprocess.Popen(
-                    command, stdin=theirs, stdout=nowhere, stderr=nowhere, env=environment(SCRATCH), cwd="/"
-                )
-            self._control.settimeout(START_SECONDS)
-            try:
-                if self._control.recv(16) == b"ready":
-                    return True
-            except TimeoutError:  # a slow machine must not grade without a container for that
-                self._stop()
-                raise OSError(f"The contained process was not ready within {START_SECONDS:g} seconds.") from None
-            except OSError:
-                pass
-            self._stop()
-        return False
+    def _watch(self, until, seconds):
+        now = self._in_time()
+        if now > until:
+            self.end("timed out", f"It did not answer within {seconds:g} seconds.")
+        if now - self._looked > LOOK_SECONDS:
+            self._looked = now
+            running = [self.popen, *descendants(self.popen.pid)]
+            if len(running) > self.limits.processes:
+                self.end("crashed", "It started too many processes.")
+            if sum(map(_memory, running)) > 2 * self.limits.memory:
+                self.end("crashed", "Its processes took too much memory together.")
 
-    def _stop(self):
-        if self._server:
-            self._control.close()
-            self._server.kill()
-            self._server.wait()
-            self._server = None
+    def end(self, fate, detail):
+        """Note how the process came to its end, kill what is left of it, and raise `Gone`."""
+        self.fate, self.detail = self.fate or fate, self.detail or detail
+        self.close()
+        raise Gone
 
-    @contextmanager
-    def _forked(self):
-        mine, theirs = socket.socketpair()
-        leash, their_leash = socket.socketpair()
-        with mine, leash:
-            with theirs, their_leash:
-                try:
-                    socket.send_fds(self._control, [b"job"], [theirs.fileno(), their_leash.fileno()])
-                except OSError:  # it was killed: by the system, for its memory, say
-                    self._stop()
-                    if not self._serve():
-                        raise
-                    socket.send_fds(self._control, [b"job"], [theirs.fileno(), their_leash.fileno()])
+    def close(self):
+        """Kill the process with all that it started, and wait for it."""
+        if not self._closed.is_set():
+            self._closed.set()
+            kill(self.popen)
 
-            def how_ended():
-                leash.settimeout(2)
-                with suppress(OSError, ValueError):
-                    return _ended(json.loads(leash.recv(64)))
-                return ""
 
-            def kill():
-                with suppress(OSError):
-                    leash.shutdown(socket.SHUT_WR)
-                leash.settimeout(5)
-                with suppress(OSError):
-                    while leash.recv(64):  # until the supervisor has seen it die
-                        pass
-                with suppress(OSError):
-                    mine.shutdown(socket.SHUT_RDWR)
+def _memory(process):
+    """Bytes that a process has, what it shares left out as far as that is known."""
+    with suppress(psutil.Error):
+        info = psutil.Process(process.pid).memory_info()
+        return info.rss - getattr(info, "shared", 0)
+    return 0
 
-            server = self._server.pid
-            with suppress(OSError), mine.makefile("rb") as reading, mine.makefile("wb") as writing:
-                yield Process(reading, writing, self.limits, lambda: _children(server), kill, how_ended)
 
-    # ---- "once" and "bwrap": a start for each
+def kill(process):
+    """Kill a process that was started in a session of its own, with all that it started."""
+    children = descendants(process.pid)
+    with suppress(OSError):
+        os.killpg(process.pid, 9) if os.name == "posix" else process.kill()
+    for child in children:
+        with suppress(psutil.Error):
+            child.kill()
+    process.wait()
 
-    @contextmanager
-    def _started(self):
-        scratch = tempfile.mkdtemp(prefix="course-contained-")
-        inside = SCRATCH if self.way == "bwrap" else scratch
-        config = self._config(self.way, inside)
-        before = bwrap(config["folders"], inside) if self.way == "bwrap" else []
-        process = subprocess.Popen(
-            [*before, *PYTHON, json.dumps(config)],
+
+@contextmanager
+def process(limits=None, *, trust=False, walls=""):
+    """A fresh process; everything that it started is gone at the end, with the folder it was in.
+
+    Args:
+        limits: its `Limits`.
+        trust: the lessons can be imported in it, for an exercise that is judged there.
+        walls: around it, as `walls.best` names them.
+    """
+    limits, name = limits or Limits(), f"course-{uuid.uuid4().hex}"
+    with tempfile.TemporaryDirectory(prefix="course-contained-", ignore_cleanup_errors=True) as folder:
+        command, scratch = _command(walls, name, folder, limits, trust)
+        popen = subprocess.Popen(
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=environment(inside),
-            cwd="/" if self.way == "bwrap" else scratch,
+            env=None if walls in ("docker", "podman") else _walls.environment(scratch),
+            cwd=folder,
             start_new_session=os.name == "posix",
         )
-
-        def kill():
-            children = _children(process.pid)
-            with suppress(OSError):
-                os.killpg(process.pid, 9) if os.name == "posix" else process.kill()
-            for child in children:
-                with suppress(psutil.Error):
-                    child.kill()
-            process.wait()
-
-        def how_ended():
-            with suppress(subprocess.TimeoutExpired):
-                return _ended(process.wait(2))
-            return ""
-
-        def tree():
-            with suppress(psutil.Error):
-                return [psutil.Process(process.pid), *_children(process.pid)]
-            return []
-
+        made = Process(popen, limits)
         try:
-            yield Process(process.stdout, process.stdin, self.limits, tree, kill, how_ended)
+            yield made
         finally:
-            kill()
-            for pipe in (process.stdin, process.stdout):
+            made.close()
+            if walls in ("docker", "podman"):  # what was killed is the command that talks to it
+                subprocess.run([walls, "rm", "--force", name], capture_output=True)
+            for pipe in (popen.stdin, popen.stdout):
                 with suppress(OSError):
                     pipe.close()
-            shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _bwrap_works():
-    if sys.platform != "linux" or not shutil.which("bwrap"):
-        return False
-    command = [*bwrap(folders([], False), SCRATCH), sys.executable, "-I", "-S", "-c", ""]
-    with suppress(OSError, subprocess.TimeoutExpired):
-        return subprocess.run(command, capture_output=True, timeout=30).returncode == 0
-    return False
-
-
-def _threads_of_user():
-    mine, found = psutil.Process().username(), 0
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            found += process.num_threads() if process.username() == mine else 0
-    return found
-
-
-def _ended(code):
-    if not isinstance(code, int):
-        return ""
-    return f" with the exit status {code}" if code >= 0 else f", killed by signal {-code}"
+def _command(walls, name, folder, limits, trust):
+    """The command line of a process, and the folder that is its own, as it sees it."""
+    shown, path, root = _walls.of_the_course(trust), _walls.importable(), str(ROOT)
+    scratch = _walls.SCRATCH if walls else folder
+    before, python = [], [sys.executable, "-I", "-S", "-B"]
+    if walls == "bubblewrap":
+        before = _walls.bubblewrap([*path, *shown], limits.disk)
+    elif walls:
+        before, python = _walls.container(walls, name, shown, limits), ["python", "-I", "-B"]
+        path, root = [], "/course"
+    config = {"root": root, "path": path, "trust": trust, "scratch": scratch, "limits": asdict(limits)}
+    config["environment"] = _walls.environment(scratch)
+    return [*before, *python, f"{root}/tools/sandbox/inside.py", json.dumps(config)], scratch

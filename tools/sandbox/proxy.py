@@ -14,15 +14,24 @@ MOST_CALLBACKS = 20_000
 
 
 class _Pickler(pickle.Pickler):
-    """Leaves functions where they are, but for those of a library; classes of a check go as they are."""
+    """Leaves functions where they are, but for those of a library."""
 
-    callbacks = None
+    def __init__(self, buffer, callbacks):
+        super().__init__(buffer, protocol=pickle.HIGHEST_PROTOCOL)
+        self.callbacks = callbacks
 
     def persistent_id(self, value):
-        if inspect.isfunction(value) and value.__module__ != "torch" and not _is_library(value):
-            self.callbacks.append(value)
-            return len(self.callbacks) - 1
-        return None
+        if not inspect.isfunction(value) or value.__module__ == "torch" or _is_library(value):
+            return None
+        self.callbacks.append(value)
+        return len(self.callbacks) - 1
+
+    def reducer_override(self, value):
+        """Classes of a check, which cannot be imported over there, go as their name, bases and plain parts."""
+        if isinstance(value, type) and value.__module__.startswith("lessons."):
+            plain = {k: v for k, v in vars(value).items() if isinstance(v, (str, int, float, tuple)) and k[0] != "_"}
+            return type, (value.__name__, value.__bases__, plain)
+        return NotImplemented
 
 
 def _is_library(value):
@@ -35,14 +44,24 @@ def _is_library(value):
     return found is value
 
 
-class _Shells(_Pickler):
-    """Classes of a check, which cannot be imported where the submission is, go as their name, bases and plain parts."""
+def _pickled(given, callbacks):
+    buffer = io.BytesIO()
+    _Pickler(buffer, callbacks).dump(given)
+    return buffer.getvalue()
 
-    def reducer_override(self, value):
-        if isinstance(value, type) and value.__module__.startswith("lessons."):
-            plain = {k: v for k, v in vars(value).items() if isinstance(v, (str, int, float, tuple)) and k[0] != "_"}
-            return type, (value.__name__, value.__bases__, plain)
-        return NotImplemented
+
+def _pickled_by_value(given, callbacks):
+    """A pickle that holds the functions and classes of the lessons themselves."""
+    import cloudpickle
+
+    theirs = [sys.modules[name] for name in list(sys.modules) if name.startswith("lessons.")]
+    for module in theirs:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        return cloudpickle.dumps(given)
+    finally:
+        for module in theirs:
+            cloudpickle.unregister_pickle_by_value(module)
 
 
 class Answer:
@@ -52,11 +71,8 @@ class Answer:
         process: a `contained.Process` of its own.
         pieces: (label, line in its cell, source) of the statements to run there.
         name: of the function.
-        by_value: functions among the arguments go to the submission as they are, with `cloudpickle`.
-        watch: word -> function that is called here when an operator with that word in its name ran there.
-        imports: modules that are imported there before any time is taken.
-        judge: the lesson whose check gives its verdict there, on trust.
-
+        needs: the `core.Needs` of its check.
+        judge: the lesson whose check gives its verdict there, on trust; None where it is made here.
     Attributes:
         trouble: what went wrong when the statements ran.
         callable: whether there is a function of that name, at least.
@@ -64,78 +80,61 @@ class Answer:
         Gone: the process came to its end while the statements ran; any call may raise it, too.
     """
 
-    def __init__(self, process, pieces, name, by_value=False, watch=(), imports=(), judge=None):
-        self.process, self.by_value, self.watch, self.calls = process, by_value, watch, 0
+    def __init__(self, process, pieces, name, needs, judge=None):
+        self.process, self.calls, self.watched = process, 0, needs.watched
+        self._dump = _pickled_by_value if needs.by_value else _pickled
         self.__name__ = self.__qualname__ = name
-        job = {"pieces": pieces, "name": name, "imports": imports, "watch": tuple(watch)} | (
-            {"judge": judge} if judge else {}
-        )
+        job = {"pieces": pieces, "name": name, "judge": judge, "imports": needs.by_value, "watch": tuple(needs.watched)}
         process.send(pickle.dumps(job))
-        told = self._ask_of(process.receive(START_SECONDS), "ready", "trouble")
+        told = self._receive(START_SECONDS)
         self.callable = told.get("is") is True
-        self.trouble = [repeat.text(line) for line in told["trouble"]][:20] if isinstance(told["trouble"], list) else []
-        self.__signature__ = repeat.signature(told["ready"])
-        if self.__signature__ is None:
-            del self.__signature__
-
-    def _ask_of(self, told, *names):
-        if not isinstance(told, dict) or any(name not in told for name in names):
-            self.process.end("crashed", "Its process sent what is no answer.")
-        return told
+        self.trouble = repeat.texts(told.get("trouble"))
+        signature = repeat.signature(told.get("ready"))
+        if signature is not None:
+            self.__signature__ = signature
 
     def __deepcopy__(self, memo):
         return self
 
     def __call__(self, *args):
-        given = list(args)
-        callbacks, raw = self._pickled(given)
-        told = self._reply("call", callbacks, raw)
-        self._change(told.get("changed"), given)
+        callbacks = []
+        self.calls += 1
+        told = self._ask("call", self._dump(list(args), callbacks), tuple(self.watched), callbacks=callbacks)
+        self._change(told.get("changed"), args)
         if told.get("printed") is True:
             print("(the answer printed something)")
         if "raised" in told:
             raise self._error(told["raised"])
         ran = told.get("ran")
-        for word in self.watch:
+        for word in self.watched:
             if isinstance(ran, list) and word in ran:
-                self.watch[word]()
-        value = self._decoded(told.get("value"), given)
-        leaves = [arg for arg in given if isinstance(arg, torch.Tensor) and arg.requires_grad]
-        if isinstance(value, torch.Tensor) and value.requires_grad and torch.is_grad_enabled() and leaves:
-            if not any(value is arg for arg in given):
-                return _Remote.apply(self, self.calls, value.detach(), *leaves)
-        return value.detach() if isinstance(value, torch.Tensor) and not any(value is arg for arg in given) else value
+                self.watched[word]()
+        value = self._decoded(told.get("value"), args)
+        if not isinstance(value, torch.Tensor) or any(value is arg for arg in args):
+            return value
+        leaves = [arg for arg in args if isinstance(arg, torch.Tensor) and arg.requires_grad]
+        if value.requires_grad and torch.is_grad_enabled() and leaves:
+            return _Remote.apply(self, value.detach(), *leaves)
+        return value.detach()
 
     def finish(self):
         """What the answer changed for the whole process, in words."""
-        told = self._reply("finish", [], None)
-        changed = told.get("changed")
-        return [repeat.text(line) for line in changed[:5]] if isinstance(changed, list) else []
+        return repeat.texts(self._ask("finish").get("changed"))
 
-    def _pickled(self, given):
-        callbacks, buffer = [], io.BytesIO()
-        if self.by_value:
-            return callbacks, _by_value(given)
-        pickler = _Shells(buffer, protocol=pickle.HIGHEST_PROTOCOL)
-        pickler.callbacks = callbacks
-        pickler.dump(given)
-        return callbacks, buffer.getvalue()
+    def _receive(self, seconds=None):
+        told = self.process.receive(seconds)
+        if not isinstance(told, dict):
+            self.process.end("crashed", "Its process sent what is no answer.")
+        return told
 
-    def _reply(self, kind, callbacks, raw, more=()):
+    def _ask(self, kind, *more, callbacks=()):
         """Send a request and give the reply; serve what the answer calls back meanwhile."""
-        self.calls += kind == "call"
-        number, head = self.calls, pickle.dumps((kind, self.calls))
-        if kind == "call":
-            # The list of arguments is pickled by itself, so that what is known to pickle plainly stays out of it.
-            head = _joined(number, raw, tuple(self.watch))
-        elif kind == "back":
-            head = pickle.dumps((kind, number, *more))
-        self.process.send(head)
+        self.process.send(pickle.dumps((kind, self.calls, *more)))
         for _ in range(MOST_CALLBACKS):
-            told = self._ask_of(self.process.receive())
+            told = self._receive()
             if "callback" in told:
                 self._serve(told, callbacks)
-            elif told.get("id") == number:
+            elif told.get("id") == self.calls:
                 return told
         self.process.end("crashed", "Its process sent too much that nobody asked for.")
 
@@ -154,19 +153,17 @@ class Answer:
 
     def _decoded(self, told, given):
         try:
-            return values.decode(told, given, repeat.tensors(given))
+            return values.decode(told, given)
         except values.Garbage as garbage:
             self.process.end("crashed", f"Its process sent what is no value: {garbage}.")
 
     def _change(self, changed, given):
-        """Change the arguments here as the answer says that it changed its own."""
-        if not isinstance(changed, list):
-            return
-        for pair in changed:
+        """Change the arguments here as the answer says that it changed its own; what makes no sense changes nothing."""
+        for pair in changed if isinstance(changed, list) else ():
             try:
                 at, now = pair
                 repeat.write(given[at], values.decode(now))
-            except Exception:  # it says what makes no sense: then nothing is changed
+            except Exception:
                 continue
 
     def _error(self, told):
@@ -177,43 +174,25 @@ class Answer:
             self.process.end("crashed", "Its process sent what is no exception.")
 
 
-def _by_value(given):
-    """A pickle that holds the functions and classes of the lessons themselves."""
-    import cloudpickle
-
-    theirs = [sys.modules[name] for name in list(sys.modules) if name.startswith("lessons.")]
-    for module in theirs:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        return cloudpickle.dumps(given)
-    finally:
-        for module in theirs:
-            cloudpickle.unregister_pickle_by_value(module)
-
-
-def _joined(number, raw, watch):
-    """One pickle of a call, made around the pickle of its arguments."""
-    return pickle.dumps(("call", number, raw, watch))
-
-
 class _Remote(torch.autograd.Function):
     """A value whose gradients the other process computes."""
 
     @staticmethod
-    def forward(ctx, answer, number, value, *leaves):
-        ctx.answer, ctx.number, ctx.shapes = answer, number, [(leaf.shape, leaf.dtype) for leaf in leaves]
+    def forward(ctx, answer, value, *leaves):
+        ctx.answer, ctx.kinds = answer, [(leaf.shape, leaf.dtype) for leaf in leaves]
         return value
 
     @staticmethod
     def backward(ctx, above):
-        told = ctx.answer._reply("back", [], None, (above,))
+        answer = ctx.answer
+        told = answer._ask("back", above)
         if "raised" in told:
-            raise ctx.answer._error(told["raised"])
-        found = ctx.answer._decoded(told.get("value"), [])
-        good = isinstance(found, list) and [
-            part is None or (isinstance(part, torch.Tensor) and (part.shape, part.dtype) == wanted)
-            for part, wanted in zip(found, ctx.shapes, strict=False)
-        ]
-        if not good or len(good) != len(ctx.shapes) or not all(good):
-            ctx.answer.process.end("crashed", "Its process sent what is no gradient.")
-        return None, None, None, *found
+            raise answer._error(told["raised"])
+        found = answer._decoded(told.get("value"), [])
+        try:
+            for part, kind in zip(found, ctx.kinds, strict=True):
+                if part is not None and (part.shape, part.dtype) != kind:
+                    raise ValueError(kind)
+        except Exception:
+            answer.process.end("crashed", "Its process sent what is no gradient.")
+        return None, None, *found

@@ -16,15 +16,20 @@ def error(name, text, bare):
         return NotImplementedError()
     kind = getattr(builtins, name, None)
     usable = isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, ExceptionGroup)
-    base = kind if usable else Exception
     name = name if name.isidentifier() else "Exception"
-    made = type(name[:60], (base,), {"__str__": lambda self: text, "__init__": lambda self, *_: None})
+    parts = {"__str__": lambda self: text, "__init__": lambda self, *_: None}
+    made = type(name[:60], (kind if usable else Exception,), parts)
     return made.__new__(made, text)
 
 
 def text(value, most=2000):
     """A text of at most so many letters, from what should be one."""
     return values.plain_text(value[:most]) if isinstance(value, str) else ""
+
+
+def texts(told):
+    """Up to 20 texts, from what should be a list of them."""
+    return [text(line) for line in told[:20]] if isinstance(told, list) else []
 
 
 def signature(told):
@@ -39,15 +44,6 @@ def signature(told):
         return None
 
 
-def tensors(value):
-    """The tensors in what was given, in the order in which the other side numbers them."""
-    if isinstance(value, torch.Tensor):
-        return [value]
-    if isinstance(value, list | tuple | dict):
-        return [t for part in (value.values() if isinstance(value, dict) else value) for t in tensors(part)]
-    return []
-
-
 def write(old, new):
     """Make `old` what `new` is, in place."""
     if isinstance(old, torch.nn.Module):
@@ -56,24 +52,21 @@ def write(old, new):
         with torch.no_grad():
             old.copy_(new) if old.shape == new.shape else old.set_(new)
     elif isinstance(old, list):
-        same = len(old) == len(new)
-        for at in range(len(old)) if same else ():
-            if isinstance(old[at], torch.Tensor) and isinstance(new[at], torch.Tensor):
-                write(old[at], new[at])
-            else:
-                old[at] = new[at]
-        if not same:
-            old[:] = new
+        old[:] = list(map(_written, old, new)) if len(old) == len(new) else new
     elif isinstance(old, dict):
-        for key in [key for key in old if key not in new]:
-            del old[key]
-        for key, part in new.items():
-            if isinstance(old.get(key), torch.Tensor) and isinstance(part, torch.Tensor):
-                write(old[key], part)
-            else:
-                old[key] = part
+        now = {key: _written(old.get(key), part) for key, part in new.items()}
+        old.clear()
+        old.update(now)
     elif isinstance(old, set):
         old.clear()
         old.update(new)
     elif hasattr(old, "shape"):
         old[...] = new
+
+
+def _written(old, new):
+    """A part of a list or dict: a tensor stays the same one, with new values."""
+    if isinstance(old, torch.Tensor) and isinstance(new, torch.Tensor):
+        write(old, new)
+        return old
+    return new

@@ -3,13 +3,17 @@
 It imports nothing large by itself: `tools.sandbox.inside` hands it what it needs.
 """
 
+import ast
 import builtins
+import contextlib
 import importlib
+import inspect
 import io
 import os
 import pickle
 import struct
 import sys
+import types
 
 HEADER = struct.Struct(">I")
 
@@ -40,43 +44,19 @@ class Channel:
             whole = whole[os.write(self.writing, whole) :]
 
 
-class _Callback:
-    """A function that was given and stays where it is: it is called there, with values that can be carried."""
-
-    def __init__(self, session, number):
-        self.session, self.number = session, number
-
-    def __call__(self, *args, **named):
-        told = [self.session.encode(list(args)), self.session.encode(named)]
-        return self.session.ask({"callback": self.number, "args": told})
-
-
 class _Unpickler(pickle.Unpickler):
-    session = None
+    """Makes of a function that stayed on the other side one that is called there."""
+
+    def __init__(self, raw, session):
+        super().__init__(io.BytesIO(raw))
+        self.session = session
 
     def persistent_load(self, pid):
-        return _Callback(self.session, pid)
+        def callback(*args, **named):
+            told = [self.session.encode(list(args)), self.session.encode(named)]
+            return self.session.ask({"callback": pid, "args": told})
 
-
-class _Given(list):
-    """What was given in a call: lists and dicts by number, and the tensors by the memory that they have."""
-
-    def __init__(self, args, torch):
-        super().__init__()
-        self.torch, self.tensors, self.n = torch, {}, 0
-        for number, arg in enumerate(args):
-            if isinstance(arg, list | dict | set | torch.Tensor):
-                self.append((arg, number))
-            self._look(arg)
-
-    def _look(self, value):
-        if isinstance(value, self.torch.Tensor):
-            if value.layout == self.torch.strided and not value.is_quantized and value.numel():
-                self.tensors.setdefault((value.untyped_storage().data_ptr(), value.dtype), self.n)
-            self.n += 1
-        elif isinstance(value, list | tuple | dict):
-            for part in value.values() if isinstance(value, dict) else value:
-                self._look(part)
+        return callback
 
 
 class Session:
@@ -84,18 +64,13 @@ class Session:
 
     def __init__(self, channel, tell, torch, isolation):
         self.channel, self.tell, self.torch, self.isolation = channel, tell, torch, isolation
-        self.answer, self.last, self.watching = None, None, None
-
-    def encode(self, value):
-        return self.tell.encode(value)
+        self.encode = tell.encode
 
     def say(self, told):
         self.channel.send(self.tell.to_bytes(told))
 
     def hear(self):
-        unpickler = _Unpickler(io.BytesIO(self.channel.receive()))
-        unpickler.session = self
-        return unpickler.load()
+        return _Unpickler(self.channel.receive(), self).load()
 
     def ask(self, told):
         """Ask the other side for something while a call is under way."""
@@ -110,33 +85,30 @@ class Session:
         job = self.hear()
         self.kept = self.isolation.kept()
         self.found = self.kept.__enter__()
-        for name in job.get("imports", ()):
+        for name in job["imports"]:
             importlib.import_module(name)
-        if job.get("watch"):
+        if job["watch"]:
             with _operators(self.torch, job["watch"]):
                 self.torch.zeros(1).add(1)  # the first one imports much
         space, trouble = run_pieces(job["pieces"])
-        self.name, self.answer = job["name"], space.get(job["name"])
+        self.answer = space.get(job["name"])
         self.say({"ready": signature(self.answer), "is": callable(self.answer), "trouble": trouble[:20]})
-        if "judge" in job:
-            self.judge(job["judge"], space)
+        if job["judge"]:
+            self.judge(job["judge"], job["name"])
         while True:
             kind, *rest = self.hear()
             self.say({"call": self.call, "back": self.back, "finish": self.finish}[kind](*rest))
 
-    def call(self, number, args, watch=()):
+    def call(self, number, args, watch):
         """Call the answer; say what it gave or raised, what it changed of its arguments, whether it printed."""
-        unpickler = _Unpickler(io.BytesIO(args))
-        unpickler.session = self
-        args = unpickler.load()
-        torch, before = self.torch, [self.told(arg) for arg in args]
-        given, told = _Given(args, torch), {"id": number}
+        args = _Unpickler(args, self).load()
+        before, told = [self.told(arg) for arg in args], {"id": number}
         with self.isolation.printed() as output:
             try:
-                with self.isolation.kept_in_thread(), _operators(torch, watch) as ran:
+                with self.isolation.kept_in_thread(), _operators(self.torch, watch) as ran:
                     got = self.answer(*args)
                 self.last = (args, got)
-                told["value"] = self.tell.encode(got, given)
+                told["value"] = self.tell.encode(got, args)
                 told["ran"] = sorted(ran)
             except (Exception, SystemExit) as error:
                 told["raised"] = [type(error).__name__, _text(error)[:2000], not error.args]
@@ -147,7 +119,7 @@ class Session:
 
     def told(self, arg):
         """An argument as text to compare; of a module, its state."""
-        return self.tell.encode(dict(arg.state_dict()) if isinstance(arg, self.torch.nn.Module) else arg)
+        return self.encode(dict(arg.state_dict()) if isinstance(arg, self.torch.nn.Module) else arg)
 
     def back(self, number, above):
         """The gradients of the arguments of the last call, for the gradient `above` of its value."""
@@ -164,10 +136,9 @@ class Session:
         self.kept.__exit__(None, None, None)
         return {"id": number, "changed": [str(text)[:500] for text in self.found.changed[:5]]}
 
-    def judge(self, lesson, space):
+    def judge(self, lesson, name):
         """Run the check beside the answer: only for an exercise that is judged on trust."""
-        checks = importlib.import_module(f"lessons.{lesson}.checks")
-        verdict = getattr(checks, self.name)(self.answer)
+        verdict = getattr(importlib.import_module(f"lessons.{lesson}.checks"), name)(self.answer)
         parts = [verdict.exercise, verdict.status, verdict.message, verdict.hint, verdict.facts, verdict.remarks]
         self.say({"verdict": self.encode(parts)})
 
@@ -181,8 +152,6 @@ def _text(error):
 
 def _operators(torch, watch):
     """Notes which of the operators in `watch` torch runs, words that stand in their names."""
-    import contextlib
-
     if not watch:
         return contextlib.nullcontext(())
     from torch.utils._python_dispatch import TorchDispatchMode
@@ -210,11 +179,7 @@ def run_pieces(pieces):
     Args:
         pieces: (label, line in its cell, source) of each.
     """
-    import ast
-    import types
-
-    module = types.ModuleType("__main__")
-    sys.modules["__main__"] = module
+    module = sys.modules["__main__"] = types.ModuleType("__main__")
     trouble = []
     for label, line, source in pieces:
         try:
@@ -227,8 +192,6 @@ def run_pieces(pieces):
 
 def signature(answer):
     """The parameters of a function as [name, kind, has a default], or None."""
-    import inspect
-
     try:
         found = inspect.signature(answer).parameters.values()
         return [[p.name, int(p.kind), p.default is not p.empty] for p in found]

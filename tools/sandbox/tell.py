@@ -3,23 +3,20 @@
 import base64
 import json
 import math
-from collections import deque
-from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
 import torch
 
-from tools.sandbox.values import ARRAYS, DTYPES, INLINE, MOST_DEPTH
+from tools.sandbox.values import ARRAYS, DTYPES, INLINE, KINDS, MOST_DEPTH
 
 
-def encode(value, known=(), depth=0):
+def encode(value, given=(), depth=0):
     """A value as what JSON knows.
 
     Args:
         value: anything.
-        known: pairs (object, its name): lists and dicts that were given, told by name where they come back; and the
-            tensors that were given, as ``(storage address, dtype) -> number``, in the dict `known.tensors`.
+        given: the arguments of the call: one that can be changed is told by its number where it comes back.
     """
     kind = type(value)
     if value is None or kind is bool or kind is str:
@@ -30,23 +27,20 @@ def encode(value, known=(), depth=0):
         return value if math.isfinite(value) else {"t": "float", "v": str(value)}
     if depth > MOST_DEPTH - 10:
         return {"t": "foreign", "v": "something too deep"}
-    for given, name in known:
-        if value is given:
-            return {"t": "given", "v": name}
+    for number, argument in enumerate(given):
+        if value is argument and isinstance(value, list | dict | set | torch.Tensor):
+            return {"t": "given", "v": number}
     if isinstance(value, torch.Tensor):
-        return _encode_tensor(value, known)
+        return _encode_tensor(value)
     if isinstance(value, (np.ndarray, np.generic)) and str(value.dtype) in ARRAYS:
-        return {
-            "t": "array" if isinstance(value, np.ndarray) else "scalar",
-            "d": str(value.dtype),
-            "s": list(value.shape),
-            "v": _text(np.ascontiguousarray(value).tobytes()),
-        }
-    return _encode_other(value, lambda part: encode(part, known, depth + 1))
+        tag = "array" if isinstance(value, np.ndarray) else "scalar"
+        raw = np.ascontiguousarray(value).tobytes()
+        return {"t": tag, "d": str(value.dtype), "s": list(value.shape), "v": _text(raw)}
+    return _encode_other(value, lambda part: encode(part, given, depth + 1))
 
 
 def _encode_other(value, inner):
-    for base, tag in ((list, "list"), (tuple, "tuple"), (set, "set"), (frozenset, "frozenset"), (deque, "deque")):
+    for tag, base in KINDS.items():
         if isinstance(value, base):
             return {"t": tag, "v": [inner(part) for part in base.__iter__(value)]}
     if isinstance(value, dict):
@@ -57,31 +51,22 @@ def _encode_other(value, inner):
         return {"t": "dtype", "v": str(value)}
     if isinstance(value, Fraction):
         return {"t": "fraction", "v": [inner(value.numerator), inner(value.denominator)]}
-    for base in (bool, int, float, str):  # subclasses, for what they are at heart
-        if isinstance(value, base):
-            return inner({bool: bool, int: int.__int__, float: float.__float__, str: str.__str__}[base](value))
-    if isinstance(value, Decimal):
-        return {"t": "decimal", "v": str(value)}
-    if isinstance(value, complex):
-        return {"t": "complex", "v": [inner(value.real), inner(value.imag)]}
+    for base, plain in ((int, int.__int__), (float, float.__float__), (str, str.__str__)):
+        if isinstance(value, base):  # a subclass, for what it is at heart
+            return inner(plain(value))
     return {"t": "foreign", "v": type(value).__name__}
 
 
-def _encode_tensor(value, known):
+def _encode_tensor(value):
     graded = bool(value.requires_grad)
     plain = value.detach()
     plain = plain.dequantize() if plain.is_quantized else plain
     plain = plain.to_dense() if plain.layout != torch.strided else plain
-    plain = plain.as_subclass(torch.Tensor).cpu().resolve_conj().resolve_neg()
+    plain = plain.as_subclass(torch.Tensor).cpu().resolve_conj().resolve_neg().contiguous()
     if str(plain.dtype) not in DTYPES:
         return {"t": "foreign", "v": f"tensor of {plain.dtype}"}
-    told = {"t": "tensor", "d": str(plain.dtype), "s": list(plain.shape), "g": graded}
-    number = getattr(known, "tensors", {}).get((plain.untyped_storage().data_ptr(), plain.dtype))
-    if number is not None and plain.numel():
-        return told | {"of": number, "stride": list(plain.stride()), "offset": plain.storage_offset()}
-    return told | {
-        "v": _text(plain.contiguous().flatten().view(torch.uint8).numpy().tobytes() if plain.numel() else b"")
-    }
+    raw = plain.flatten().view(torch.uint8).numpy().tobytes() if plain.numel() else b""
+    return {"t": "tensor", "d": str(plain.dtype), "s": list(plain.shape), "g": graded, "v": _text(raw)}
 
 
 def _text(raw):

@@ -1,14 +1,19 @@
-"""What a contained process may see: its environment, the folders that it may read, and bubblewrap's command line."""
+"""The walls around a contained process: bubblewrap, docker or podman where one works; else limits alone."""
 
+import hashlib
 import os
 import shutil
+import subprocess
 import sys
 import sysconfig
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from course_utils.files import ROOT
 
-SCRATCH = "/scratch"  # in a root of its own
+HERE = Path(__file__).resolve().parent
+SCRATCH = "/scratch"  # the empty folder in which an answer runs, behind walls
 SYSTEM = (
     "/usr",
     "/lib",
@@ -20,9 +25,62 @@ SYSTEM = (
     "/etc/localtime",
     "/etc/alternatives",
 )
-TOOLS = ("__init__", *(f"sandbox/{name}" for name in ("__init__", "inside", "namespaces", "session", "tell", "values")))
-ENGINE = ("course_utils", *(f"tools/{name}.py" for name in TOOLS))  # what a contained process is made of
-READABLE = (*ENGINE, "data", "records")
+PARTS = ("__init__", *(f"sandbox/{name}" for name in ("__init__", "inside", "session", "tell", "values")))
+READABLE = ("course_utils", "data", "records", *(f"tools/{name}.py" for name in PARTS))  # of the course
+BEHIND = (
+    "Each answer ran in {}: no network, and no files but the library and the data of the course, to be read. The "
+    "lessons and their solutions were there only for a verdict on trust. Time, processor, memory, processes and files "
+    "were limited."
+)
+WITHOUT = (
+    "No walls: neither bubblewrap nor docker nor podman works here. Each answer ran in a plain process, with limits on "
+    "its time, its memory and the size of its files. It could use the network, and read and change your files, also "
+    "read the solutions of the lessons. docs/instructors.md says how to get walls."
+)
+
+
+def best():
+    """The walls that work here: "bubblewrap", "docker", "podman", or "" for none.
+
+    For docker and podman an image is built the first time, which takes minutes and needs a network.
+    """
+    if ready("bubblewrap"):
+        return "bubblewrap"
+    return next((tool for tool in ("docker", "podman") if ready(tool) or _built(tool)), "")
+
+
+def ready(name):
+    """Whether these walls work here, and nothing must be built before."""
+    if name == "bubblewrap":
+        return sys.platform == "linux" and _works([*bubblewrap([], 1 << 20), sys.executable, "-I", "-S", "-c", ""])
+    return _works([name, "image", "inspect", _image()])
+
+
+def said(name):
+    """What is kept from an answer behind these walls, and what is not, in sentences."""
+    return BEHIND.format(name) if name else WITHOUT
+
+
+def _works(command):
+    with suppress(OSError, subprocess.TimeoutExpired):
+        return subprocess.run(command, capture_output=True, timeout=60).returncode == 0
+    return False
+
+
+def _image():
+    """The name of the image, another one when the packages of the course are others."""
+    files = (HERE / "Dockerfile", ROOT / "pyproject.toml", ROOT / "constraints.txt")
+    return f"course-sandbox:{hashlib.sha256(b''.join(file.read_bytes() for file in files)).hexdigest()[:12]}"
+
+
+def _built(tool):
+    if not _works([tool, "info"]):
+        return False
+    print(f"{tool} builds the image that answers run in, once; it takes some minutes.", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        for file in (HERE / "Dockerfile", ROOT / "pyproject.toml", ROOT / "constraints.txt"):
+            shutil.copy(file, folder)
+        return subprocess.run([tool, "build", "--tag", _image(), folder], stdout=sys.stderr).returncode == 0
 
 
 def environment(scratch):
@@ -43,30 +101,41 @@ def importable():
     return found
 
 
-def folders(path, trust, readable=READABLE):
-    """What a contained process may read; `readable` is what of the course."""
-    own = [ROOT / name for name in (*readable, *(["lessons"] if trust else []))]
-    stdlib = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib")]
-    python = [sys.prefix, sys.base_prefix] if sys.base_prefix != "/usr" else []
-    found = [*SYSTEM, *python, *stdlib, *path, *own]
-    return [str(folder) for folder in found if Path(folder).is_absolute() and not ROOT.is_relative_to(folder)]
+def of_the_course(trust):
+    """What of the course a contained process may read; the lessons only on trust."""
+    return [ROOT / name for name in (*READABLE, *(["lessons"] if trust else []))]
 
 
-def bwrap(folders, scratch):
-    """The start of a command line that runs in bubblewrap what follows."""
-    shown = [word for folder in folders if Path(folder).exists() for word in ("--ro-bind", folder, folder)]
+def bubblewrap(shown, disk):
+    """The start of a command line that runs in bubblewrap what follows.
+
+    Args:
+        shown: paths that can be read in it, beside Python and the system's libraries.
+        disk: bytes of the files that can be written in it.
+    """
+    python = [sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
+    paths = dict.fromkeys(map(str, [*SYSTEM, *python, *shown]))  # each once
+    paths = [path for path in paths if os.path.exists(path) and not ROOT.is_relative_to(path)]
+    binds = [word for path in paths for word in ("--ro-bind", path, path)]
     alone = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
-    return [
-        shutil.which("bwrap") or "bwrap",
-        *alone,
-        *shown,
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        "--tmpfs",
-        scratch,
-        "--chdir",
-        "/",
-        "--",
-    ]
+    own = ["--proc", "/proc", "--dev", "/dev", "--size", str(disk), "--tmpfs", SCRATCH, "--chdir", "/"]
+    return [shutil.which("bwrap") or "bwrap", *alone, *binds, *own, "--"]
+
+
+def container(tool, name, shown, limits):
+    """The start of a command line that runs in docker or podman what follows.
+
+    Args:
+        tool: "docker" or "podman".
+        name: of the container.
+        shown: paths in the course that can be read in it, at /course.
+        limits: `contained.Limits`.
+    """
+    alone = ["--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--read-only"]
+    alone += ["--security-opt", "label=disable", "--user", "65534:65534"]
+    most = ["--memory", str(2 * limits.memory), "--pids-limit", str(limits.processes)]
+    scratch = ["--tmpfs", f"{SCRATCH}:rw,size={limits.disk},mode=1777"]
+    places = [(path, f"/course/{path.relative_to(ROOT).as_posix()}") for path in shown]
+    mounts = [f"--mount=type=bind,source={path},target={place},readonly" for path, place in places]
+    ends = ["timeout", "-s", "KILL", str(int(3 * limits.seconds))]  # by itself, should nobody be left who ends it
+    return [tool, "run", "--rm", "--interactive", "--name", name, *alone, *most, *scratch, *mounts, _image(), *ends]

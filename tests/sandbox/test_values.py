@@ -2,8 +2,7 @@
 
 import json
 import math
-from collections import OrderedDict, deque, namedtuple
-from decimal import Decimal
+from collections import OrderedDict, namedtuple
 from fractions import Fraction
 
 import numpy as np
@@ -12,15 +11,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_utils.exercises import investigation
 from course_utils.exercises.values import same
-from tools.sandbox import proxy, tell, values
+from tools.sandbox import tell, values
 
 Pair = namedtuple("Pair", "a b")
 VALUES = [
-    *(None, True, 0, -1, 2**53, -(10**300), 1.5, -0.0, math.inf, math.nan, "é", 1 + 2j),
-    *([1, [2.0, "x"]], (1,), {1: "a", (2, 3): {4}}, {1, 2}, range(2, 9, 3), deque([1, 2])),
-    *(Fraction(1, 3), Decimal("1.50"), torch.bfloat16, np.float32(1.5), np.int8(-3), np.bool_(True)),
+    *(None, True, 0, -1, 2**53, -(10**300), 1.5, -0.0, math.inf, math.nan, "é"),
+    *([1, [2.0, "x"]], (1,), {1: "a", (2, 3): {4}}, {1, 2}, range(2, 9, 3)),
+    *(Fraction(1, 3), torch.bfloat16, np.float32(1.5), np.int8(-3), np.bool_(True)),
     *(np.arange(6).reshape(2, 3), np.array(2.5), np.zeros((0, 3)), np.array([True, False])),
     *(torch.arange(6).reshape(2, 3), torch.tensor(2.5), torch.zeros(0, 3), torch.tensor([True, False])),
     *(torch.ones(2, dtype=torch.bfloat16), torch.tensor([1, -2], dtype=torch.int8), torch.ones(2, dtype=torch.float16)),
@@ -63,29 +61,11 @@ def test_an_object_becomes_a_name_without_behaviour():
     assert repr(back[0]) == "an object of type Liar" and not same(1.0, back[0]) and not callable(back[0])
 
 
-def test_memory_that_was_given_is_known_again():
-    whole = torch.arange(6.0)
-
-    class Known(list):
-        tensors = {(whole.untyped_storage().data_ptr(), whole.dtype): 0}
-
-    known = Known()
-    told = values.from_bytes(tell.to_bytes(tell.encode(whole[2:4], known)))
-    back = values.decode(told, (), [whole])
-    back += 10
-    assert whole.tolist() == [0, 1, 12, 13, 4, 5]
-    for change in (
-        {"offset": 5},
-        {"stride": [4]},
-        {"d": "torch.int64"},
-        {"of": 7},
-        {"of": -1},
-        {"s": [9]},
-        {"s": [2, 2]},
-        {"s": [10**9], "stride": [0]},
-    ):
-        with pytest.raises(values.Garbage):
-            values.decode(told | change, (), [whole])
+def test_an_argument_that_comes_back_is_the_same_one():
+    given = [[1.0], torch.ones(2)]
+    told = values.from_bytes(tell.to_bytes(tell.encode(given[::-1], given)))
+    back = values.decode(told, given)
+    assert back[0] is given[1] and back[1] is given[0]
 
 
 TENSOR = {"t": "tensor", "d": "torch.float32", "s": [1], "g": False, "v": "AACAPw=="}
@@ -126,7 +106,7 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["t", "v", "d", "s", "g", "of", "stride", "offset"]), inner, max_size=5)
+        | st.dictionaries(st.sampled_from(["t", "v", "d", "s", "g"]), inner, max_size=5)
         | st.tuples(
             st.sampled_from([*values.KINDS, *values.SIMPLE, "dict", "tensor", "array", "scalar", "given"]), inner
         ).map(lambda pair: {"t": pair[0], "v": pair[1], "d": "torch.float32", "s": pair[1]})
@@ -146,7 +126,6 @@ def test_any_json_is_a_value_or_refused(told):
 
 def test_what_would_grow_when_it_is_used_is_not_taken():
     assert type(there_and_back(range(10**15))) is values.Foreign
-    assert type(there_and_back(Decimal("1E+999999"))) is values.Foreign
     for empty in (torch.zeros(10**9, 0), np.zeros((3, 10**8, 0)), torch.zeros(300_000, 1, 1)):  # as a list of lists
         with pytest.raises(values.Garbage, match="rows"):
             there_and_back(empty)
@@ -163,10 +142,3 @@ def test_keys_that_are_slow_to_tell_apart_are_not_taken(kind):
 
 def test_half_a_character_can_be_written_to_a_file():
     there_and_back("a\ud800b").encode("utf-8")
-
-
-def test_an_instrument_made_by_the_engine_is_called_from_there():
-    world = investigation.World("", "a", lambda arm, number: 0.0, "")
-    instrument = investigation._instrument(world, ["a"], {}, investigation._Kept(), "run")
-    assert not proxy._is_library(instrument), "it would be looked up by a name that the module lacks"
-    assert proxy._is_library(investigation.told) and proxy._is_library(torch.nn.functional.relu)
