@@ -89,7 +89,7 @@ def stub_is_not_done(check, stub):
 
 
 def accepts(exercise, odd):
-    """The lesson's solution passes, and so do unusual answers that are right; all give what the stub's example shows."""
+    """The solution and unusual answers that are right pass, and give what the example of the stub shows."""
     faults = []
     for number, answer in enumerate([exercise.solution, *odd]):
         verdict, what = exercise.check(answer), f"right answer {number}"

@@ -7,7 +7,6 @@ import nbformat
 
 from course_utils import syllabus
 from course_utils.checks._exercise import Exercise
-from course_utils.files import ROOT
 from tools.publishing import course, lessons
 
 LESSONS = lessons.select([])
