@@ -5,7 +5,6 @@ import sys
 import torch
 
 from course_utils import training
-from course_utils.lottery.experiment import Experiment, sweep
 from tools.publishing import compact
 
 
@@ -15,14 +14,6 @@ def test_training_shows_its_progress_and_writes_nothing_to_stderr(capsys):
     assert said.err == ""  # JupyterLab shows it in red
     assert "training:" in said.out and "/4 [" in said.out
     assert compact.last_frames(said.out) == ""  # nothing is left for the slides and the page
-
-
-def test_the_lottery_shows_its_progress_and_writes_nothing_to_stderr(capsys, monkeypatch):
-    monkeypatch.setenv("COURSE_THREADS", "1")
-    experiment = Experiment(densities=(0.5,), iterations=2, validate_every=1, held_out=5_000)
-    sweep(experiment, seeds=(0,), controls={})
-    said = capsys.readouterr()
-    assert said.err == "" and "runs:" in said.out and compact.last_frames(said.out) == ""
 
 
 def test_a_bar_goes_where_the_output_goes_when_it_starts(capsys, monkeypatch):
