@@ -37,7 +37,7 @@ def refuses(check, answer):
 
 @contextlib.contextmanager
 def quickly(check, *, words=False):
-    """A check that tries the edges and a few inputs, looks for no smaller ones, and without `words` says less of them."""
+    """A check that tries the edges and a few inputs, looks for no smaller ones, and says little but with `words`."""
     check.trial(check.playing(*[None] * len(check.references)))  # makes the inputs
     few = dict(list(check.given.items())[: len(check.also) + FEW])
     with (

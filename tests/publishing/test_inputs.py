@@ -140,12 +140,6 @@ def test_a_comment_or_a_docstring_of_a_cell_needs_no_run(lesson, change, same):
     assert (step._programs(cells[0]) == step._programs(cells[1])) is same
 
 
-def test_a_cell_that_shows_its_own_text_is_compared_letter_by_letter():
-    for shows in ("inspect.getsource(f)  # {}", "'{}'"):
-        cells = [[nbformat.v4.new_code_cell(shows.format(word))] for word in ("a", "b")]
-        assert step._programs(cells[0]) != step._programs(cells[1])
-
-
 def test_a_checkpoint_is_watched_by_its_own_bytes_and_not_by_those_of_its_neighbours(lesson):
     folder = lesson.root / "data" / "checkpoints"
     folder.mkdir(parents=True)
