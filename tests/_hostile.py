@@ -123,10 +123,6 @@ VALUES = {
 }
 
 
-def _always(make, solution):
-    return lambda *args, **more: make()
-
-
 def _later(make, solution):
     calls = []
 
@@ -137,33 +133,18 @@ def _later(make, solution):
     return answer
 
 
-def _in_a_list(make, solution):
-    return lambda *args, **more: [make()]
-
-
-def _in_a_pair(make, solution):
-    return lambda *args, **more: (make(), make())
-
-
-def _in_a_dict(make, solution):
-    return lambda *args, **more: {"a": make()}
-
-
-def _with_the_right_one(make, solution):
-    def answer(*args, **more):
-        right = solution(*copy.deepcopy(args), **more)
-        return (right, make())
-
-    return answer
-
-
 WAYS = {
-    "always": _always,
+    "always": lambda make, solution: lambda *args, **more: make(),
     "from the third call": _later,
-    "in a list": _in_a_list,
-    "twice in a tuple": _in_a_pair,
-    "in a dict": _in_a_dict,
-    "behind the right answer": _with_the_right_one,
+    "in a list": lambda make, solution: lambda *args, **more: [make()],
+    "twice in a tuple": lambda make, solution: lambda *args, **more: (make(), make()),
+    "in a dict": lambda make, solution: lambda *args, **more: {"a": make()},
+    "behind the right answer": lambda make, solution: (
+        lambda *args, **more: (
+            solution(*copy.deepcopy(args), **more),
+            make(),
+        )
+    ),
 }
 
 

@@ -3,7 +3,6 @@
 import math
 import random
 import sys
-import types
 from decimal import Decimal
 from fractions import Fraction
 
@@ -90,13 +89,6 @@ def test_the_stub_is_not_done_yet():
     assert verdict.status == "not done yet" and repr(verdict).startswith("○ Not done yet: 7.7 Range")
 
 
-def test_an_operation_that_torch_lacks_is_not_taken_for_the_stub():
-    def lacking(values, steps):
-        raise NotImplementedError("'add' not implemented for 'Half'")
-
-    assert step_of(lacking).status == "not yet"
-
-
 def test_an_answer_that_is_right_at_first_only_is_found():
     calls = []
 
@@ -164,17 +156,6 @@ def test_an_answer_that_loses_digits_is_noticed_and_shown_on_a_short_number(roun
 def test_a_verdict_escapes_what_the_learner_returned():
     verdict = Verdict("x", "not yet", "<b>", "<i>", (("returned", "<u>"),))
     assert not any(tag in verdict._repr_html_() for tag in ("<b><", "<i>", "<u>"))
-
-
-def test_a_cell_that_did_not_compile_is_told_as_the_older_version(monkeypatch):
-    shell = types.SimpleNamespace(
-        user_ns={"In": ["", "def step_of(v, n):\n    return 1", "def step_of(v, n):\n    return (1", "check"]},
-        transform_cell=lambda source: source,
-    )
-    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
-    assert "the version before it" in repr(step_of(right))
-    shell.user_ns["In"].append("def step_of(v, n):\n    return 2")
-    assert "the version before it" not in repr(step_of(right))
 
 
 def test_why_it_works_is_said_when_it_has_passed_and_not_before():

@@ -3,7 +3,6 @@
 import math
 
 import pytest
-import torch
 from _steps import fact
 from hypothesis import strategies as st
 
@@ -35,37 +34,19 @@ X_AND_N = st.tuples(numbers(-9, 9), st.integers(1, 9))
     ("answer", "hint"),
     [
         (lambda x, n: 2 * line(x, n), "Your result is twice what is expected."),
-        (lambda x, n: line(x, n) / 8, "Your result is 1/8 of what is expected."),
-        (lambda x, n: 1000 * line(x, n), "Your result is 1,000 times what is expected."),
         (lambda x, n: 0.7 * line(x, n), "Your result is 0.7 times what is expected."),
         (lambda x, n: line(x, n) + 1, "Your result is 1 more than what is expected."),
-        (lambda x, n: line(x, n) - 0.25, "Your result is 0.25 less than what is expected."),
         (lambda x, n: -line(x, n), "Your result is what is expected with the other sign."),
         (lambda x, n: abs(line(x, n)), "Your result is what is expected without its sign."),
-        (lambda x, n: line(x, n) ** 2, "Your result is the square of what is expected."),
-        (lambda x, n: 1 - line(x, n), "Your result is 1 minus what is expected."),
         (lambda x, n: round(line(x, n), 2), "Your result is what is expected, rounded to 2 digits behind the point."),
-        (lambda x, n: int(line(x, n)), "Your result is what is expected, cut off to a whole number."),
-        (lambda x, n: torch.tensor(line(x, n)).half(), "Your result is what is expected, rounded to half precision"),
         (lambda x, n: math.nan, "Your function returns nan, whatever your function is given."),
-        (lambda x, n: 4.0, "Your function returns 4.0, whatever your function is given."),
-        (lambda x, n: x, "Your function returns `x` as it was given."),
         (lambda x, n: max(0, line(x, n)), "Your result is never below 0."),
-        (lambda x, n: min(7, line(x, n)), "Your result is never above 7."),
         (lambda x, n: line(x, 4), "Your result is the right one for n = 4, whatever it is given."),
-        (lambda x, n: line(abs(x), n), "Your result is the right one for `x` without its sign."),
-        (lambda x, n: line(x, n + 1), "Your result is what is expected plus `x`."),
-        (lambda x, n: line(-x, n), "Your result is the right one for `x` with the other sign."),
-        (lambda x, n: line(x, n) * n, "Your result is what is expected times `n`."),
-        (lambda x, n: line(x, n) / n, "Your result is what is expected divided by `n`."),
         (
             lambda x, n: math.sin(7 * x),
             "Your result stays the same when `n` changes, on every input that was tried; what is expected does not.",
         ),
         (lambda x, n: (line(x, n), 0.0), "Your result is a tuple of 2; expected is one number."),
-        (lambda x, n: f"{line(x, n)}", "Your result is a text; expected is one number."),
-        (lambda x, n: line(x, n) if n > 1 else 0.5 * x - 3, "Your function is wrong only where `n` is 1, and right on"),
-        (lambda x, n: line(x, n) + 1e-4 * n * line(x, n), "No number in your result is more than 0.09 % off"),
         (lambda x, n: line(x, n) + x * x * n, "Every wrong number in your result is too large."),
     ],
 )

@@ -235,12 +235,3 @@ def test_a_published_run_judges_speed_and_says_so(tmp_path):
     assert build.is_published(lesson)
     build.build(lesson)
     assert not build.is_published(lesson)
-
-
-def test_notebooks_of_no_lesson_are_removed(lesson, main, capsys):
-    stray = lesson.root / "notebooks" / "0_gone" / "1_old.ipynb"
-    lessons.write(executed(lessons.read(lesson)), stray)
-    lessons.write(executed(lessons.read(lesson)), lesson.notebook)
-    assert main([]) == 0
-    assert not stray.parent.exists() and lesson.notebook.exists()
-    assert "0_gone/1_old.ipynb belongs to no lesson" in capsys.readouterr().out

@@ -91,20 +91,6 @@ def test_what_a_lesson_shows_is_watched_and_that_of_others_is_not(lesson):
     assert inputs.stale(known, lesson) == ["built with another lessons/fixture/show.py"]
 
 
-def test_a_lessons_own_rows_are_nothing_new_to_it(lesson):
-    folder = lesson.root / "records" / "ledger"
-    folder.mkdir(parents=True)
-    known = {
-        "torch": inputs.torch_version(),
-        "files": inputs.used(json.dumps({"listed": [str(folder)], "opened": []}), lesson),
-    }
-    assert list(known["files"]) == ["records/ledger/"]
-    (folder / "fixture.json").write_text("{}")
-    assert inputs.stale(known, lesson) == []
-    (folder / "another.json").write_text("{}")
-    assert inputs.stale(known, lesson) == ["built when records/ledger/ held other files"]
-
-
 @pytest.mark.slow
 def test_the_words_of_a_claim_change_without_a_run_and_what_it_judges_does_not(tmp_path, capsys):
     text = LESSON.split("# %%")[0] + CARD.replace("{root}", tmp_path.as_posix())

@@ -69,14 +69,6 @@ def test_every_way_to_name_a_lesson_finds_it(lesson, name):
     assert lessons.select([name], root=lesson.root) == [lesson]
 
 
-def test_lessons_come_in_their_order_and_once(lesson):
-    def names(*given):
-        return [found.name for found in lessons.select(given, root=lesson.root)]
-
-    assert names() == names("1") == ["first", "fixture", "third"]
-    assert names("third", "first", "1.3") == ["first", "third"]
-
-
 ALL = r"There are the lessons 1\.1 \(first\) to 1\.3 \(third\)\. All: .* progress --all"
 
 
@@ -111,12 +103,6 @@ def test_a_text_becomes_cells_with_their_tags_and_front_matter(lesson):
     assert nb.cells[0].metadata == {"slideshow": {"slide_type": "slide"}, "tags": ["lecture"]}
     assert nb.cells[2].metadata == {"tags": ["exercise"]}
     assert nb.cells[3].metadata["jupyter"] == {"source_hidden": True}
-
-
-def test_ids_differ_between_equal_cells_and_not_between_two_readings(lesson):
-    ids = [cell.id for cell in lessons.read(lesson).cells]
-    assert len(set(ids)) == len(ids)
-    assert ids == [cell.id for cell in lessons.read(lesson).cells]
 
 
 def test_a_lesson_without_front_matter_is_named(lesson):
@@ -161,12 +147,6 @@ def test_names_in_brackets_become_numbers_titles_and_links(lesson):
     )
     assert text.splitlines()[6] == "| a | [lesson 1.3](3_third.ipynb) |"
     assert source == '[[first := 1], ["lesson 1.3"]]  # lesson 1.1'
-
-
-def test_a_name_in_brackets_that_is_no_lesson_is_refused(lesson):
-    lesson.source.write_text(HEADER + "# %% [markdown]\n# See [[nowhere]].\n", encoding="utf-8")
-    with pytest.raises(LookupError, match="no lesson is called 'nowhere'; there are first, fixture, third"):
-        lessons.read(lesson)
 
 
 def test_a_lesson_ends_with_links_to_its_neighbours(lesson):

@@ -84,13 +84,6 @@ def test_a_magic_of_a_cell_stays_its_first_line(first):
     assert sources(workspace.for_learner(nb))[2].startswith("predict(1")
 
 
-@pytest.mark.parametrize("value", ['"?"', "None"])
-def test_a_lesson_with_a_place_of_its_own_keeps_it(value):
-    nb = notebook(code("1"), text(ASKED), code(f"my_guess = {value}  # A or B\nprint(my_guess)"))
-    line = f'my_guess = predict(1, "") or {value}  # write between the quotation marks: A or B\nprint(my_guess)'
-    assert sources(workspace.for_learner(nb))[1] == line
-
-
 def test_every_lesson_gets_its_lines_and_every_cell_still_parses():
     for one in lessons.select([]):
         published = lessons.read_published(one.notebook)

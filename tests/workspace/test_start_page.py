@@ -102,13 +102,6 @@ def test_a_reset_gives_the_lesson_back_and_keeps_every_old_copy(lesson, capsys):
         assert lesson.code(f"2_part/{kept}") == ["a = 1", f"mine = {number}"]
 
 
-def test_a_reset_of_an_untouched_copy_keeps_nothing_and_takes_its_outputs(lesson, capsys):
-    lesson.write("a = 1", "b = 2")
-    assert task.main(["topic"]) == 0
-    assert "You had typed nothing." in capsys.readouterr().out
-    assert lesson.names() == [NAME] and lesson.read().cells[1].outputs == []
-
-
 def test_a_reset_that_was_cut_off_goes_on_and_says_nothing_false(lesson, capsys, monkeypatch):
     lesson.write("a = 1", "mine = 1")
     with monkeypatch.context() as patch:
