@@ -14,7 +14,7 @@ from course_utils.exercises import core, progress
 from course_utils.files import ROOT
 from tools import progress as task
 from tools.publishing import course as _course
-from tools.publishing import execute
+from tools.publishing import execute, lessons
 from tools.workspace import progress as _progress
 
 WORKSPACE = ROOT / "workspace"
@@ -228,6 +228,32 @@ def test_a_reset_takes_away_what_stands_before_it_of_that_lesson_alone(course, k
     found = standing(course).standings
     assert sorted(s.lesson.name for s in standing(course).begun) == ["a", "b", "c"]
     assert [exercise.passed for exercise in found["a"].exercises] == [False, True] and found["b"].passed == 1
+
+
+def test_what_passed_and_is_not_counted_any_more_is_shown_all_the_same(course, kept):
+    source = syllabus.lessons(course)["a"].source
+    source.write_text(source.read_text(encoding="utf-8") + "\n# ## Deeper\n\ndef time(x):\n    ...\n", encoding="utf-8")
+    _progress.exercises_of.cache_clear()
+    for exercise, status in {"size": "passed", "time": "passed", "gone": "passed", "gone_too": "not yet"}.items():
+        passed(exercise, "a", status=status)
+    found = standing(course)
+    assert found.standings["a"].count == "1 of 1" and found.standings["a"].finished
+    assert [exercise.title for exercise in found.standings["a"].also] == [
+        "Exercise 2, Time (Deeper)",
+        "gone (of an earlier version)",
+    ]
+    assert found.also.startswith("2 that are not counted") and standing(course).standings["b"].also == ()
+    said = task.in_full(found.standings["a"])
+    assert "✓ gone (of an earlier version): passed" in said and "gone_too" not in said
+
+
+def test_every_exercise_of_a_core_is_counted_and_none_under_deeper():
+    for lesson in lessons.select([]):
+        cells = lessons.read_published(lesson.notebook).cells
+        deeper = next((n for n, cell in enumerate(cells) if cell.source.startswith("## Deeper")), len(cells))
+        cells = [cell for cell in cells[:deeper] if "check" in cell.metadata.get("tags", [])]
+        called = [cell.source.rpartition("check.")[2].partition("(")[0] for cell in cells]
+        assert sorted(called) == sorted(name for name, _ in _progress.exercises_of(lesson)), lesson.name
 
 
 @pytest.fixture
