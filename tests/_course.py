@@ -1,22 +1,17 @@
 """The lessons that there are, read once per test process."""
 
 import importlib
-import tomllib
 from functools import cache
 
 import nbformat
 
 from course_utils import syllabus
 from course_utils.checks._exercise import Exercise
-from course_utils.files import ROOT
 from tools.publishing import course, lessons
 
 LESSONS = lessons.select([])
 IDS = [lesson.name for lesson in LESSONS]
 OLD_FORM = course.old_form()
-DEPRECATED = ROOT / "tests" / "deprecated.toml"
-FIXTURES = ROOT / "tests" / "fixtures"
-FIXTURE = syllabus.lessons(FIXTURES)["fixture"]
 
 
 @cache
@@ -39,12 +34,6 @@ def answers(lesson):
 def speaks(lesson, name):
     """Whether the check of a lesson's exercise has a reference that speaks."""
     return isinstance(getattr(importlib.import_module(f"lessons.{lesson.name}.checks"), name, None), Exercise)
-
-
-@cache
-def deprecated_symbols():
-    """The tables of deprecated.toml. Do not change them: they are shared."""
-    return tomllib.loads(DEPRECATED.read_text(encoding="utf-8"))["symbol"]
 
 
 def expect_none(faults):

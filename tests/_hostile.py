@@ -1,4 +1,4 @@
-"""Values that no exercise asks for, and ways to return them: what a check must withstand."""
+"""Answers that no exercise asks for, which a check must withstand: values, ways to return them, and deeds."""
 
 import copy
 from decimal import Decimal
@@ -123,10 +123,6 @@ VALUES = {
 }
 
 
-def _always(make, solution):
-    return lambda *args, **more: make()
-
-
 def _later(make, solution):
     calls = []
 
@@ -137,33 +133,18 @@ def _later(make, solution):
     return answer
 
 
-def _in_a_list(make, solution):
-    return lambda *args, **more: [make()]
-
-
-def _in_a_pair(make, solution):
-    return lambda *args, **more: (make(), make())
-
-
-def _in_a_dict(make, solution):
-    return lambda *args, **more: {"a": make()}
-
-
-def _with_the_right_one(make, solution):
-    def answer(*args, **more):
-        right = solution(*copy.deepcopy(args), **more)
-        return (right, make())
-
-    return answer
-
-
 WAYS = {
-    "always": _always,
+    "always": lambda make, solution: lambda *args, **more: make(),
     "from the third call": _later,
-    "in a list": _in_a_list,
-    "twice in a tuple": _in_a_pair,
-    "in a dict": _in_a_dict,
-    "behind the right answer": _with_the_right_one,
+    "in a list": lambda make, solution: lambda *args, **more: [make()],
+    "twice in a tuple": lambda make, solution: lambda *args, **more: (make(), make()),
+    "in a dict": lambda make, solution: lambda *args, **more: {"a": make()},
+    "behind the right answer": lambda make, solution: (
+        lambda *args, **more: (
+            solution(*copy.deepcopy(args), **more),
+            make(),
+        )
+    ),
 }
 
 
@@ -173,3 +154,34 @@ def pairs():
     for number, (label, make) in enumerate(VALUES.items()):
         for how, wrap in (always, others[number % len(others)]):
             yield label, make, how, wrap
+
+
+def answers(solution):
+    """Yield (what it does, answer) for every pair, and for answers that raise, exit, print, edit or are no function."""
+    for label, make, how, wrap in pairs():
+        yield f"returns {label} {how}", wrap(make, solution)
+
+    def raises(error):
+        def answer(*args, **more):
+            raise error
+
+        return answer
+
+    def edits(*args, **more):
+        for arg in args:
+            if isinstance(arg, torch.Tensor) and arg.dtype.is_floating_point:
+                with torch.no_grad():
+                    arg.add_(1)
+            elif isinstance(arg, list):
+                arg.append(None)
+        return solution(*args, **more)
+
+    yield "raises", raises(ValueError("no such thing"))
+    yield "raises without a text", raises(KeyError())
+    yield "uses what torch lacks", raises(NotImplementedError("'add' not implemented for 'Half'"))
+    yield "calls sys.exit", raises(SystemExit(1))
+    yield "prints", lambda *args, **more: print(solution(*args, **more))
+    yield "takes no argument", lambda: None
+    yield "edits its input", edits
+    yield "is a number", 42
+    yield "is None", None

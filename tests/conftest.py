@@ -42,22 +42,13 @@ def _quick(start):
 
 @pytest.hookimpl(tryfirst=True)  # before pytest applies -k and -m
 def pytest_collection_modifyitems(items):
-    """Count notebooks as slow; put the fast tests first, then the slow ones, then the notebooks, the longest first.
-
-    Of the slow ones the lessons' quick runs come first: one process takes them all, for longer than any other file, and
-    the rest is done beside them.
-    """
+    """Count notebooks as slow; put the fast tests first, then the slow ones, then the notebooks, the longest first."""
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker("slow")
             if "COURSE_FULL" not in os.environ and "image/svg+xml" not in item.parent.skip_compare:
                 item.parent.skip_compare = (*item.parent.skip_compare, "image/svg+xml")  # a smoke run draws none
-    items.sort(key=lambda item: (_seconds(item.path), *_slow(item)))
-
-
-def _slow(item):
-    slow = item.get_closest_marker("slow") is not None
-    return slow, slow and item.path.name != "test_lessons_quick.py"
+    items.sort(key=lambda item: (_seconds(item.path), item.get_closest_marker("slow") is not None))
 
 
 def pytest_collection_finish():

@@ -1,9 +1,17 @@
-"""The structure of the house: imports point one way, private modules stay at home, one room knows torch.ao."""
+"""The rules of the house: imports point one way, one room knows torch.ao, one format, links that lead somewhere."""
 
 import ast
+import html
+import re
+import subprocess
+import sys
 from graphlib import CycleError, TopologicalSorter
+from urllib.parse import unquote
 
+import _course
+import nbformat
 import pytest
+from _course import expect_none
 
 from course_utils.files import ROOT
 from tools import release
@@ -155,26 +163,6 @@ def test_one_module_imports_torch_ao(house):
     assert legacy_ways(house) == []
 
 
-@pytest.mark.parametrize(
-    ("guard", "name", "text"),
-    [
-        (wrong_ways, "course_utils.a", "from tools import build"),
-        (wrong_ways, "course_utils.a", "def f():\n    import lessons.energy.checks"),
-        (wrong_ways, "lessons.energy.checks", "from tools.publishing.lessons import read"),
-        (private_ways, "tools.a", "from course_utils.callbacks._masks import x"),
-        (private_ways, "lessons.energy.checks", "from course_utils.callbacks import _masks"),
-        (circle, "course_utils.files", "from course_utils import runtime"),
-        (room_faults, "tools.environment.a", "from tools import build"),
-        (room_faults, "tools.publishing.a", "from tools.workspace import copies"),
-        (room_faults, "tools.website.a", "from tools import open"),
-        (legacy_ways, "course_utils.a", "import torch.ao.quantization as q"),
-        (legacy_ways, "tools.a", "def f():\n    from torch.ao.nn import quantized"),
-    ],
-)
-def test_a_planted_import_is_seen(house, guard, name, text):
-    assert guard({**house, name: ast.parse(text)}) != guard(house)
-
-
 def test_every_module_has_a_docstring(house):
     bare = [
         name
@@ -189,3 +177,72 @@ def test_the_tracked_tree_fits_on_the_machines_that_take_it():
     if not tracked:
         pytest.skip("not a clone: git does not say what is tracked")
     assert sum(tracked.values()) < release.MOST_BYTES, "over 64 MiB; release figures names the largest"
+
+
+@pytest.mark.parametrize("words", [("check",), ("format", "--check")], ids=lambda words: words[0])
+def test_everything_has_the_one_style(words):
+    command = [sys.executable, "-m", "ruff", *words, "--no-cache", "."]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, f"run 'ruff {words[0]}'\n{done.stdout}{done.stderr}"
+
+
+# ---- links between the files of the repository; web addresses are not tried --------------------------------------
+
+PAGES = [ROOT / "README.md", *(path for place in ("docs", "data", "records") for path in (ROOT / place).rglob("*.md"))]
+FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.M | re.S)
+LINKS = (
+    re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^)>\s]*)>?(?:\s+[\"'][^)]*[\"'])?\s*\)"),
+    re.compile(r"^\s{0,3}\[[^\]^]+\]:\s*<?(\S+?)>?\s*$", re.M),
+    re.compile(r"<(?:a|img)\b[^>]*?\b(?:href|src)=[\"']([^\"']+)[\"']", re.I),
+)
+ANCHOR = re.compile(r"<[^>]+\b(?:id|name)=[\"']([^\"']+)[\"']|^\(([\w-]+)\)=\s*$", re.M)
+HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*\s*$", re.M)
+ELSEWHERE = re.compile(r"^(?:[a-z][a-z0-9+.-]*:|//)", re.I)
+
+
+def anchors(text):
+    """Anchors of a Markdown text: its headings as GitHub and Jupyter spell them, and explicit ids."""
+    bare = FENCE.sub("", text)
+    found, seen = {a or b for a, b in ANCHOR.findall(bare)}, {}
+    for heading in HEADING.findall(bare):
+        plain = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        slug = re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
+        found |= {f"{slug}-{seen[slug]}" if slug in seen else slug, re.sub(r"[`*]", "", plain).replace(" ", "-")}
+        seen[slug] = seen.get(slug, 0) + 1
+    return found
+
+
+def markdown(path):
+    """The Markdown of a page, or of all Markdown cells of a notebook."""
+    return path.read_text(encoding="utf-8") if path.suffix == ".md" else cells(nbformat.read(path, as_version=4))
+
+
+def cells(nb):
+    return "\n\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
+
+
+def broken(text, folder):
+    """List the links of a Markdown text in a folder that lead nowhere."""
+    bare, faults = re.sub(r"`[^`\n]*`", "``", FENCE.sub("", text)), []
+    for target in (html.unescape(found) for link in LINKS for found in link.findall(bare)):
+        name, _, anchor = target.partition("#")
+        path = (folder / unquote(name)).resolve()
+        if ELSEWHERE.match(target):
+            continue
+        if not target or name.startswith("/") or not path.exists() or not path.is_relative_to(ROOT):
+            faults.append(f"{target}: no such file in the repository")
+        elif anchor and (not name or path.suffix in (".md", ".ipynb")):
+            if unquote(anchor) not in anchors(markdown(path) if name else text):
+                faults.append(f"{target}: no heading or anchor of that name")
+    return faults
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_of_pages(path):
+    expect_none(broken(markdown(path), path.parent))
+
+
+@pytest.mark.parametrize("lesson", _course.LESSONS, ids=_course.IDS)
+def test_links_of_lessons(lesson):
+    """They start from the folder of its notebook, where it is opened."""
+    expect_none(broken(cells(_course.text(lesson)), lesson.notebook.parent))

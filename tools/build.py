@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from course_utils.files import write_whole
-from tools.publishing import alone, compact, inputs, numbers, pages, waiting
+from tools.publishing import alone, compact, inputs, pages, waiting
 from tools.publishing import lessons as _lessons
 from tools.publishing.step import faults, is_published, refresh
 
@@ -24,14 +24,13 @@ BAR_WITHOUT_RATE = "{l_bar}{bar}| {n_fmt}/{total_fmt}{postfix}"
 @dataclass(frozen=True)
 class Built:
     """One notebook that was written: its path, seconds in all, the kernel's peak memory in bytes,
-    (cell number, seconds) of every cell over 45 s, and the numbers of its text that the page does not show (any more).
+    and (cell number, seconds) of every cell over 45 s.
     """
 
     path: Path
     seconds: float
     peak_bytes: int
     slow_cells: tuple
-    stale: tuple = ()
 
 
 def main(argv):
@@ -125,12 +124,10 @@ def build(lesson, *, on_cell=None, publish=False):
         }
         nb = compact.compact(nb, root=lesson.root, folder=folder)
         _keep_rows(ledger / f"{lesson.name}.json", lesson)
-    before = _lessons.read_published(lesson.notebook) if lesson.notebook.exists() else None
-    stale = numbers.lost(nb) + (numbers.left_behind(before, nb) if before else [])
     _lessons.write(nb, lesson.notebook)
     slow = tuple((run.number, run.seconds) for run in runs if run.seconds > SLOW_CELL_S)
     peak = max((run.peak_bytes for run in runs), default=0)
-    return Built(lesson.notebook, time.perf_counter() - start, peak, slow, tuple(dict.fromkeys(stale)))
+    return Built(lesson.notebook, time.perf_counter() - start, peak, slow)
 
 
 def _keep_rows(rows, lesson):
@@ -182,7 +179,6 @@ def _describe(lesson, built):
     lines += [
         f"  cell {number} took {seconds:.0f} s; {SLOW_CELL_S} s is the most" for number, seconds in built.slow_cells
     ]
-    lines += [f"  this run does not show what the text says, {said}" for said in built.stale]
     return "\n".join(lines)
 
 

@@ -1,7 +1,6 @@
 """Show which exercises you have passed, what you predicted, and which lesson comes next."""
 
 import argparse
-import json
 import sys
 
 from course import command, say
@@ -24,7 +23,6 @@ def main(argv):
     parser.add_argument("lessons", nargs="*", metavar="NAME", help="lessons to show in full, for example energy or 1.2")
     parser.add_argument("--way", metavar="TITLE", help='the way to follow, or a part of its title: "evening"')
     parser.add_argument("--all", action="store_true", help="every lesson of the course, not those of your way alone")
-    parser.add_argument("--json", action="store_true", help="the same facts, to be read by programs")
     args = parser.parse_args(argv)
     wanted = lessons.select(args.lessons) if args.lessons else []
     try:
@@ -35,12 +33,6 @@ def main(argv):
     except OSError as error:
         say(f"{WORKSPACE} cannot be written: {error.strerror}. See to it that it can, and that the disk is not full.")
         return 1
-    if args.json:
-        facts = _progress.as_json(found)
-        names = [lesson.name for lesson in wanted]
-        facts["lessons"] = [lesson for lesson in facts["lessons"] if not names or lesson["name"] in names]
-        print(json.dumps(facts, indent=1))
-        return 0
     lines = [in_full(found.standings[lesson.name]) for lesson in wanted] if wanted else overview(found, args.all)
     for line in [*said, *lines]:
         say(line)

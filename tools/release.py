@@ -22,6 +22,7 @@ MAY_FAIL = ("newest",)
 MOST_BYTES = 64 * 2**20  # a machine with a GPU, to which the tree travels, takes no more
 COMMANDS = {  # what each one needs is in the task's own help
     "tests": ("test", "--full"),
+    "backwards": ("test", "tests/lessons/backwards.py"),
     "decks": ("slides", "--check"),
     "lecture": ("slides", "--lecture", "--check"),
     "tutorial": ("slides", "--tutorial", "--check"),

@@ -1,11 +1,9 @@
 """What older tutorials get wrong: each entry names sections that are there, and numbers that their outputs show."""
 
 import html
-import os
 import re
 
 import _course
-import pytest
 from _course import expect_none
 
 from course_utils.files import ROOT
@@ -70,36 +68,3 @@ def test_every_entry_has_evidence_that_the_published_notebooks_show():
     page = PAGE.read_text(encoding="utf-8")
     assert len(ENTRY.findall(page)) > 10
     expect_none(faults(page, published))
-
-
-@pytest.mark.parametrize(
-    ("evidence", "said"),
-    [
-        ("[a](n.ipynb), *1. First*: `2.13 MB`, `24,000` and `a b`", None),
-        ("[a](n.ipynb), *2. Gone*: words", "no heading '2. Gone'"),
-        ("[a](n.ipynb), *1. First*: `2.14 MB`", "'2.14 MB' is no output under '1. First'"),
-        ("[a](n.ipynb), *Second*: `2.13 MB`", "'2.13 MB' is no output under 'Second'"),
-        ("", "no evidence"),
-    ],
-)
-def test_what_is_not_there_is_named(evidence, said):
-    import nbformat.v4 as v4
-
-    table = v4.new_output("display_data", {"text/html": "<td>2.13 MB</td><td>24,000</td>"})
-    first = v4.new_code_cell("x", outputs=[table, v4.new_output("stream", text="a\n b\n")])
-    nb = v4.new_notebook(cells=[v4.new_markdown_cell("# T\n\n## 1. First\n\nwords"), first])
-    nb.cells += [v4.new_markdown_cell("### Second"), v4.new_code_cell("y")]
-    found = faults(f"# Page\n\n## Title\n\nWords.\n\n{SEE}{evidence}\n", lambda link: nb)
-    assert found == ([f"Title: {said}"] if said else [])
-
-
-def test_the_rows_of_readme_are_those_of_the_page():
-    """README shows two entries: same title, no number that the page lacks, and the same notebook."""
-    page = {title: body for title, body in ENTRY.findall(PAGE.read_text(encoding="utf-8"))}
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r'^\| ("[^|]+") \| ([^|]+) \| [^|]*\]\(([^)]+)\) \|$', readme, re.M)
-    assert len(rows) == 2
-    for title, happens, notebook in rows:
-        body = page[title]
-        assert f"]({os.path.relpath(notebook, 'docs')})".replace(os.sep, "/") in body
-        assert not [number for number in re.findall(r"\d[\d.,]*\d", happens) if number not in body]

@@ -1,4 +1,4 @@
-"""What the lesson on pruning methods hands out: a call that leaves no trace when it is refused, and an instrument."""
+"""What the lesson on pruning methods hands out: a call that leaves no trace when it is refused."""
 
 import _course
 import pytest
@@ -7,9 +7,6 @@ from torch import nn
 from torch.nn.utils import prune
 
 from course_utils import syllabus
-from lessons.own_method import checks
-
-SEEDS = range(200)
 
 
 @pytest.fixture(scope="module")
@@ -64,32 +61,3 @@ def test_a_call_that_is_taken_prunes(prune_or_restore):
     prune_or_restore(prune.l1_unstructured, layer, "weight", amount=0.5)
     [hook] = layer._forward_pre_hooks.values()
     assert len(hook) == 3 and int(layer.weight_mask.sum()) == 7  # 24 - 6, of these 18 less 4, of these 14 half
-
-
-def test_five_seeds_in_a_row_show_every_fault():
-    tempting = [checks._is_tempting(seed) for seed in SEEDS]
-    assert all(any(tempting[first : first + 5]) for first in SEEDS[:-5])
-    for step in range(2, 12):
-        assert any(tempting[::step][:9]), f"every seed of nine in steps of {step} is harmless"
-
-
-@pytest.mark.parametrize("seed", SEEDS[:30])
-def test_a_situation_is_what_it_says(seed):
-    scores, mask = checks._situation(seed)
-    left, tempting = scores[mask == 1], checks._is_tempting(seed)
-    assert int((left < 0).sum()) == (3 if tempting else 8) and len(left) == (8 if tempting else 12)
-    assert (scores[mask == 0] > 0).all() and (mask.sum(1) == 0).sum() == 1
-    assert (len(scores.unique()) == 15) is tempting
-
-
-def test_an_instrument_counts_by_hand():
-    """One method that prunes nothing and one that revives all: the numbers follow from the situation."""
-
-    def method(formula):
-        parts = {"PRUNING_TYPE": "global", "compute_mask": lambda self, t, default_mask: formula(default_mask)}
-        return checks.instrument(type("Method", (prune.BasePruningMethod,), parts), "half")
-
-    seed = next(seed for seed in SEEDS if not checks._is_tempting(seed))  # 12 of 16 are left
-    assert [method(lambda old: old)(layer, seed) for layer in checks.LAYERS] == [8, 6, 6]
-    assert [method(torch.ones_like)(layer, seed) for layer in checks.LAYERS] == [8, 10, 10]
-    assert [method(lambda old: old[0])(layer, seed) for layer in ("fresh", "alone")] == [16, 16]

@@ -7,8 +7,6 @@ import pytest
 import lessons
 from tools.publishing import lessons as _lessons
 
-CHECKS = "from lessons.roofline import checks as check\n"
-
 
 def fail(tmp_path, *sources):
     """The report of the last cell of a notebook, which fails."""
@@ -41,18 +39,3 @@ def test_a_check_cell_alone_in_a_fresh_kernel_says_which_cell_to_run(tmp_path):
         folder=tmp_path,
     )
     assert "Not done yet" in done.cells[1].outputs[0].data["text/plain"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("source", "told"),
-    [
-        ("def f():\n    return missing\nf()", True),
-        ("1 / 0", False),
-        ("def f():\n    x += 1\nf()", False),  # an UnboundLocalError is another mistake
-    ],
-)
-def test_only_a_name_that_the_kernel_lacks_gets_the_remedy(tmp_path, source, told):
-    failed = fail(tmp_path, CHECKS, source)
-    assert ("This kernel does not know" in failed.traceback) is told
-    assert "Traceback" in failed.traceback

@@ -38,8 +38,3 @@ def test_a_question_is_the_same_with_and_without_its_box():
         return predictions.version(predictions.questions(cells)), predictions.questions(cells)[0].text
 
     assert asked(ASKED) == asked(boxes.put(ASKED))
-
-
-def test_the_boxes_of_others_stay():
-    hint = '<details><summary>Hint</summary>\n\nLook.\n\n</details>\n\n<div class="own">\n\na\n\n</div>'
-    assert boxes.take_off(hint) == hint

@@ -74,16 +74,6 @@ def test_words_code_running_time_and_exercises_make_the_minutes_of_the_core(text
     assert course.clock(text, seconds=60, shown=5).minutes == 4 + 1 + 8 + 2
 
 
-def test_bars_of_a_table_tags_and_formulas_are_no_words(text):
-    bars = text.replace("word word", "word word" + "\n# | | - | | <b> $a + b$" * 900, 1)
-    assert course.clock(bars, seconds=60) == course.clock(text, seconds=60)
-
-
-def test_nobody_types_minutes(tmp_path, text):
-    lesson = _course.make_root(tmp_path, fixture=text)[0]
-    assert course.front_matter(lesson)["minutes"] == 13
-
-
 def test_figures_of_the_published_core_count(tmp_path, text):
     lesson = _course.make_root(tmp_path, fixture=text)[0]
     nb = lessons.read(lesson)

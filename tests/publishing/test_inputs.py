@@ -93,20 +93,6 @@ def test_the_modules_of_lessons_are_watched_and_their_checks_are_not(lesson):
     assert inputs.stale(known, lesson) == ["built with another lessons/fixture/show.py"]
 
 
-def test_a_lessons_own_rows_are_nothing_new_to_it(lesson):
-    folder = lesson.root / "records" / "ledger"
-    folder.mkdir(parents=True)
-    known = {
-        "torch": inputs.torch_version(),
-        "files": inputs.used(json.dumps({"listed": [str(folder)], "opened": []}), lesson),
-    }
-    assert list(known["files"]) == ["records/ledger/"]
-    (folder / "fixture.json").write_text("{}")
-    assert inputs.stale(known, lesson) == []
-    (folder / "another.json").write_text("{}")
-    assert inputs.stale(known, lesson) == ["built when records/ledger/ held other files"]
-
-
 @pytest.mark.slow
 def test_the_words_of_a_claim_change_without_a_run_and_what_it_judges_does_not(tmp_path, capsys):
     text = LESSON.split("# %%")[0] + CARD.replace("{root}", tmp_path.as_posix())
@@ -140,12 +126,6 @@ def test_a_comment_or_a_docstring_of_a_cell_needs_no_run(lesson, change, same):
     assert code.replace(*change) != code
     cells = [[nbformat.v4.new_code_cell(text)] for text in (code, code.replace(*change))]
     assert (step._programs(cells[0]) == step._programs(cells[1])) is same
-
-
-def test_a_cell_that_shows_its_own_text_is_compared_letter_by_letter():
-    for shows in ("inspect.getsource(f)  # {}", "'{}'"):
-        cells = [[nbformat.v4.new_code_cell(shows.format(word))] for word in ("a", "b")]
-        assert step._programs(cells[0]) != step._programs(cells[1])
 
 
 def test_a_checkpoint_is_watched_by_its_own_bytes_and_not_by_those_of_its_neighbours(lesson):

@@ -69,14 +69,6 @@ def test_every_way_to_name_a_lesson_finds_it(lesson, name):
     assert lessons.select([name], root=lesson.root) == [lesson]
 
 
-def test_lessons_come_in_their_order_and_once(lesson):
-    def names(*given):
-        return [found.name for found in lessons.select(given, root=lesson.root)]
-
-    assert names() == names("1") == ["first", "fixture", "third"]
-    assert names("third", "first", "1.3") == ["first", "third"]
-
-
 ALL = r"There are the lessons 1\.1 \(first\) to 1\.3 \(third\)\. All: .* progress --all"
 
 
@@ -88,21 +80,11 @@ ALL = r"There are the lessons 1\.1 \(first\) to 1\.3 \(third\)\. All: .* progres
         ("1,2", r"Did you mean 1\.2 \(fixture\)\?"),
         ("1.33", r"Did you mean 1\.3 \(third\)\?"),
         ("fixtur", r"Did you mean 1\.2 \(fixture\)"),
-        ("fixture.py.txt", r"Did you mean 1\.2 \(fixture\)\?"),
-        ("lesson third", r"Did you mean 1\.3 \(third\)\?"),
-        ("esson f", r"Did you mean 1\.1 \(first\) or 1\.2 \(fixture\)\?"),  # of their titles
     ],
 )
 def test_an_unknown_name_stops_with_the_lessons_it_may_mean(lesson, name, said):
     with pytest.raises(SystemExit, match=f"^No lesson is called {name!r}\\. {said}"):
         lessons.select([name], root=lesson.root)
-
-
-def test_an_unknown_name_in_the_real_course_is_told_in_a_line_or_two():
-    for name in ("99", "9.9", "4.99", "nope", "3.11", "4,2", "11"):
-        with pytest.raises(SystemExit) as caught:
-            lessons.select([name])
-        assert len(str(caught.value)) < 150, caught.value
 
 
 def test_a_text_becomes_cells_with_their_tags_and_front_matter(lesson):
@@ -123,18 +105,6 @@ def test_a_text_becomes_cells_with_their_tags_and_front_matter(lesson):
     assert nb.cells[3].metadata["jupyter"] == {"source_hidden": True}
 
 
-def test_ids_differ_between_equal_cells_and_not_between_two_readings(lesson):
-    ids = [cell.id for cell in lessons.read(lesson).cells]
-    assert len(set(ids)) == len(ids)
-    assert ids == [cell.id for cell in lessons.read(lesson).cells]
-
-
-def test_an_id_stays_when_a_cell_is_put_in_front(lesson):
-    before = lessons.read(lesson).cells[-2].id
-    lesson.source.write_text(HEADER + "# %%\nnew = 0\n\n" + BODY, encoding="utf-8")
-    assert lessons.read(lesson).cells[-2].id == before
-
-
 def test_a_lesson_without_front_matter_is_named(lesson):
     lesson.source.write_text(BODY, encoding="utf-8")
     with pytest.raises(ValueError, match="fixture/lesson.py has no front matter"):
@@ -147,16 +117,6 @@ def test_cell_lines_point_at_the_first_line_of_each_cell(lesson):
     for line, cell in zip(lessons.cell_lines(lesson), cells, strict=True):
         comment = "# " if cell.cell_type == "markdown" else ""
         assert text[line - 1] == comment + cell.source.splitlines()[0]
-
-
-def test_a_marker_inside_a_string_is_refused_and_not_miscounted(lesson):
-    lesson.source.write_text(HEADER + 'x = """\n# %%\n"""\n', encoding="utf-8")
-    with pytest.raises(ValueError, match="no marker inside a string"):
-        lessons.cell_lines(lesson)
-
-
-def test_a_notebook_lies_in_the_folder_of_its_part(lesson, tmp_path):
-    assert lesson.notebook == tmp_path / "notebooks" / "1_first" / "2_fixture.ipynb"
 
 
 REFERENCES = """\
@@ -189,40 +149,12 @@ def test_names_in_brackets_become_numbers_titles_and_links(lesson):
     assert source == '[[first := 1], ["lesson 1.3"]]  # lesson 1.1'
 
 
-def test_a_name_in_brackets_that_is_no_lesson_is_refused(lesson):
-    lesson.source.write_text(HEADER + "# %% [markdown]\n# See [[nowhere]].\n", encoding="utf-8")
-    with pytest.raises(LookupError, match="no lesson is called 'nowhere'; there are first, fixture, third"):
-        lessons.read(lesson)
-
-
 def test_a_lesson_ends_with_links_to_its_neighbours(lesson):
     first, _, third = lessons.select([], root=lesson.root)
     ends = [lessons.read(one).cells[-1].source for one in (first, lesson, third)]
     assert "Next: [lesson 1.2, The lesson fixture](2_fixture.ipynb)." in ends[0] and "Before" not in ends[0]
     assert "Next: [lesson 1.3," in ends[1] and "Before: [lesson 1.1," in ends[1] and "overview" in ends[1]
     assert "last lesson" in ends[2]
-
-
-def test_strip_takes_outputs_and_counts_and_leaves_the_original():
-    nb = code("1")
-    nb.cells[0].outputs = [nbformat.v4.new_output("stream", text="1")]
-    nb.cells[0].execution_count = 4
-    bare = lessons.strip(nb)
-    assert (bare.cells[0].outputs, bare.cells[0].execution_count) == ([], None)
-    assert (len(nb.cells[0].outputs), nb.cells[0].execution_count) == (1, 4)
-
-
-def test_write_leaves_the_old_file_when_it_fails(tmp_path):
-    path = tmp_path / "a.ipynb"
-    lessons.write(code("1"), path)
-    old = path.read_bytes()
-    with pytest.raises(TypeError):
-        lessons.write(
-            nbformat.from_dict({"cells": [], "metadata": {"bad": object()}, "nbformat": 4, "nbformat_minor": 5}), path
-        )
-    assert path.read_bytes() == old
-    assert b"\r" not in old
-    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.slow
@@ -243,21 +175,10 @@ def test_execute_runs_in_the_folder_with_the_environment_given(tmp_path, monkeyp
 
 
 @pytest.mark.slow
-def test_peak_memory_sees_an_allocation(tmp_path):
-    runs = []
-    nb = code("import time", "block = bytearray(300_000_000); time.sleep(0.3); del block", "1")
-    lessons.execute(nb, folder=tmp_path, on_cell=runs.append)
-    grown = runs[1].peak_bytes - runs[0].peak_bytes
-    assert 250_000_000 < grown < 400_000_000
-    assert runs[2].peak_bytes >= runs[1].peak_bytes
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "line", "error"),
     [
         ("x = 1\n\n1 / 0\n", 3, "ZeroDivisionError"),
-        ("x = 1\nx = = 2", 2, "SyntaxError"),
         ("y = 1\nraises()\n", 2, "ValueError: planted"),
     ],
 )
@@ -284,33 +205,22 @@ def test_a_kernel_that_dies_and_a_cell_without_end_are_failures_of_their_cell(tm
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("deaths", "runs"), [(1, True), (2, False)])
-def test_a_kernel_that_dies_at_its_start_is_started_once_more(tmp_path, deaths, runs):
+def test_a_kernel_that_dies_at_its_start_is_started_once_more(tmp_path):
     """As when another process took one of its ports."""
-    dies = f"""
+    dies = """
         import os, pathlib, sys
         starts = pathlib.Path(__file__).with_name("starts")
         if "ipykernel_launcher" in " ".join(sys.orig_argv):
             with starts.open("a") as file:
                 file.write(".")
-            if len(starts.read_text()) <= {deaths}:
+            if len(starts.read_text()) <= 1:
                 os._exit(1)
     """
     (tmp_path / "sitecustomize.py").write_text(textwrap.dedent(dies), encoding="utf-8")
     env = {"PYTHONPATH": str(tmp_path)}
-    if runs:
-        done = lessons.execute(code("6 * 7"), folder=tmp_path, env=env)
-        assert done.cells[0].outputs[0].data["text/plain"] == "42"
-    else:
-        with pytest.raises(RuntimeError, match="died before replying"):
-            lessons.execute(code("6 * 7"), folder=tmp_path, env=env)
+    done = lessons.execute(code("6 * 7"), folder=tmp_path, env=env)
+    assert done.cells[0].outputs[0].data["text/plain"] == "42"
     assert (tmp_path / "starts").read_text() == ".."
-
-
-def test_a_kernel_of_nbval_too_is_started_once_more():
-    from nbval import kernel
-
-    assert kernel.start_new_kernel.__wrapped__
 
 
 def test_a_part_is_called_by_its_number_or_its_name_where_no_lesson_has_that():

@@ -1,8 +1,6 @@
 """Pages made from the front matter: README, timetable, overview and glossary are in step; a way holds its needs."""
 
-import json
 import shutil
-import tomllib
 
 import _course
 import pytest
@@ -16,8 +14,6 @@ from tools.publishing import course as course
 from tools.publishing import lessons, pages
 
 EVENING = 180
-FIRST = "measuring"  # says how a lesson works, so it begins each way
-WAYS = tomllib.loads((ROOT / "lessons" / "course.toml").read_text(encoding="utf-8"))["way"]
 PAGES = ("README.md", "docs/instructors.md", "docs/glossary.md")
 
 
@@ -65,40 +61,6 @@ def test_readme_and_overview_name_every_lesson_with_number_link_promise_and_minu
         assert f"### {lesson.part_number} · {lesson.part_title}" in readme
 
 
-def test_the_timetable_adds_up(root):
-    text = (root / "docs" / "instructors.md").read_text(encoding="utf-8")
-    total = sum(course.front_matter(lesson)["minutes"] for lesson in syllabus.lessons(root).values())
-    assert f"all | {total // 60} h {total % 60} min |".replace(" 0 min", "") in text.replace(" 0 min", "")
-    assert all(f"](../notebooks/{lesson.place})" in text for lesson in _course.LESSONS)
-
-
-def test_the_overview_says_how_to_begin_anew_and_where_help_is(root):
-    assert "begin a lesson anew" in overview(root) and "workspace/" in overview(root) and "doctor" in overview(root)
-
-
-def test_the_overview_begins_with_the_course_and_its_ways(root):
-    text = overview(root)
-    ways = course.ways(root)
-    assert f"all {len(ways[-1].lessons)} lessons" in text and f"the\nshortest is *{ways[0].title}*" in text
-    places = [text.find(words) for words in ("The course makes", "A *way* picks", "## Ways", "## 1 · ", "## Help")]
-    assert places == sorted(places) and places[0] > 0
-
-
-def test_a_course_without_ways_says_nothing_of_them(tmp_path):
-    _course.make_root(tmp_path, bare="# ---\n# jupyter:\n#   course: {seconds: 2}\n# ---\n")
-    assert pages.introduction(course.ways(tmp_path)) == pages.INTRODUCTION
-
-
-def test_the_overview_is_the_same_bytes_every_time(root):
-    path = root / "notebooks" / lessons.OVERVIEW
-    before = path.read_bytes()
-    path.unlink()
-    assert pages.refresh(root) == [f"notebooks/{lessons.OVERVIEW}"]
-    assert path.read_bytes() == before
-    ids = [cell["id"] for cell in json.loads(before)["cells"]]
-    assert len(set(ids)) == len(ids)
-
-
 @pytest.mark.parametrize("way", course.ways(), ids=lambda way: way.title)
 def test_a_way_has_all_that_its_lessons_need_and_its_minutes_add_up(way):
     names = {lesson.name for lesson in way.lessons}
@@ -106,27 +68,6 @@ def test_a_way_has_all_that_its_lessons_need_and_its_minutes_add_up(way):
     assert not any(lacking.values()), lacking
     assert way.minutes == sum(course.front_matter(lesson)["minutes"] for lesson in way.lessons)
     assert list(way.lessons) == [lesson for lesson in _course.LESSONS if lesson in way.lessons]
-
-
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way["title"])
-def test_a_way_says_what_it_brings_and_no_lesson_is_on_it_for_the_sake_of_what_is_folded(way):
-    """A lesson is on a way as a wish, or because the core of a later one names it, and not for a *Deeper*."""
-    lessons = next(found.lessons for found in course.ways() if found.title == way["title"])
-    named = [set(syllabus.REFERENCE.findall(core(lesson))) for lesson in lessons]
-    idle = [
-        lesson.name
-        for nth, lesson in enumerate(lessons)
-        if lesson.name not in [*way["wishes"], FIRST] and lesson.name not in set().union(*named[nth + 1 :])
-    ]
-    assert not idle, f"needs of this way that its later lessons name only under Deeper, or nowhere: {idle}"
-    assert way["brings"][0].islower() and way["brings"][-1] not in ".!", "the end of a sentence: You can …"
-    assert f"| {way['title']} | {way['brings']} | " in course.ways_table()
-
-
-def core(lesson):
-    """What a learner reads of a lesson's text and code before Deeper."""
-    text = lesson.source.read_text(encoding="utf-8")
-    return "\n".join(body for _, body, deeper in course.cells(text) if not deeper)
 
 
 def test_one_evening_is_three_hours_at_most_and_takes_a_technique_along():
@@ -162,24 +103,10 @@ def test_a_changed_promise_is_a_fault_of_the_pages_that_show_it_and_is_mended(ro
     assert pages.faults(root) == [] and "You will teach a network" in overview(root)
 
 
-def test_other_running_time_is_a_fault_of_the_timetable_alone(root):
-    minutes = course.front_matter(syllabus.lessons(root)["qat"])["minutes"]  # as worked out: the same ones as before
-    edit(root / "lessons" / "qat" / "lesson.py", "#     seconds: ", f"#     minutes: {minutes}\n#     seconds: 1")
-    assert pages.faults(root) == [f"docs/instructors.md is out of step: run {command('build')}"]
-
-
 def test_a_block_that_was_taken_out_is_a_fault(root):
     edit(root / "README.md", "<!-- ways: made by course.py build -->", "")
     (fault,) = pages.faults(root)
     assert fault.startswith("README.md has no place for the ways: put back the lines")
-
-
-def test_what_stands_around_the_blocks_stays(root):
-    readme = root / "README.md"
-    edit(readme, "## For whom", "## For whom it is")
-    edit(root / "lessons" / "qat" / "lesson.py", "#     seconds: ", "#     seconds: 1")
-    pages.refresh(root)
-    assert "## For whom it is" in readme.read_text(encoding="utf-8") and pages.faults(root) == []
 
 
 def test_a_new_lesson_is_missed_by_the_pages_and_by_the_glossary(root):
@@ -197,22 +124,3 @@ def test_a_lesson_that_has_no_promise_yet_can_be_built(tmp_path):
     _course.make_root(tmp_path, bare="# ---\n# jupyter:\n#   course: {seconds: 2}\n# ---\n")
     pages.refresh(tmp_path)
     assert "| 1.1 | [The lesson bare](1_first/1_bare.ipynb) |" in overview(tmp_path)
-
-
-def test_the_last_entry_of_the_glossary_gets_its_link_once(root):
-    glossary = root / "docs" / "glossary.md"
-    glossary.write_text(glossary.read_text(encoding="utf-8").rstrip() + "\n", encoding="utf-8")
-    pages.refresh(root)
-    once = glossary.read_text(encoding="utf-8")
-    pages.refresh(root)
-    assert glossary.read_text(encoding="utf-8") == once and once.count("**zero point**") == 1
-    assert once.rpartition("**zero point**")[2].count("](") == 1
-
-
-def test_a_term_that_no_lesson_or_two_explain_is_a_fault(root):
-    edit(root / "docs" / "glossary.md", "**mask**", "**orphan**: a word.\n\n**mask**")
-    edit(root / "lessons" / "ticket" / "lesson.py", "terms: [", "terms: [mask, ")
-    assert pages.term_faults(root) == [
-        "docs/glossary.md: no lesson has 'orphan' among its terms",
-        "more than one lesson has 'mask' among its terms",
-    ]

@@ -1,4 +1,4 @@
-"""Cells of a notebook, and what is read from their text; the other rules stand on these."""
+"""Cells of a notebook, and what is read from their text; the rules stand on these."""
 
 import ast
 
@@ -22,16 +22,6 @@ def numbered(nb, *, kind=None, tag=None):
         for n, c in enumerate(nb.cells, start=1)
         if (kind is None or c.cell_type == kind) and (tag is None or tag in tags(c))
     ]
-
-
-def code_text(nb):
-    """List (number from 1, source) of the code cells."""
-    return [(n, c.source) for n, c in numbered(nb, kind="code")]
-
-
-def code_lines(source):
-    """Lines that are neither empty nor a comment."""
-    return [line for line in source.splitlines() if line.strip() and not line.strip().startswith("#")]
 
 
 def functions_of(source):

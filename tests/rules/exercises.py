@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import _names
 
-from rules._cells import code_text, functions_of, numbered, tags
+from rules._cells import functions_of, numbered, tags
+
+MOST_EXERCISES = 3
 
 
 @dataclass
@@ -40,72 +42,45 @@ def exercises(nb):
 
 
 def exercise_parts(nb):
-    """One to five exercises, each with card, folded hint, stub, check and hidden solution."""
+    """One to three exercises, each with card, folded hint, stub, check and hidden solution."""
     found = exercises(nb)
-    faults = [] if 1 <= len(found) <= 5 else [f"{len(found)} exercises, expected 1 to 5"]
-    for tag in ("check", "solution"):
-        extra = len(numbered(nb, kind="code", tag=tag)) - len(found)
-        if extra:
-            faults.append(f"{len(found)} exercises but {len(found) + extra} cells with the tag {tag}")
+    faults = [] if 1 <= len(found) <= MOST_EXERCISES else [f"{len(found)} exercises, expected 1 to {MOST_EXERCISES}"]
     for exercise in found:
         say = f"exercise {exercise.name}: "
-        if exercise.check is None or exercise.solution is None:
+        if not (exercise.check and exercise.solution and exercise.stub < exercise.check < exercise.solution):
             faults.append(
-                say + f"needs a cell check.{exercise.name}({exercise.name}) and a solution cell that "
-                f"defines {exercise.name}_solution"
+                say + f"expected, in this order, the stub, a cell check.{exercise.name}({exercise.name}) and a "
+                f"solution cell that defines {exercise.name}_solution, with their tags"
             )
-        elif not exercise.stub < exercise.check < exercise.solution:
-            faults.append(say + "expected the order stub, check, solution")
-        else:
-            faults += [say + fault for fault in _card(nb, exercise)]
-            if not {"solution", "hide-cell"} <= tags(nb.cells[exercise.solution - 1]):
-                faults.append(say + "the solution needs the tags solution and hide-cell")
-    return faults
-
-
-def _card(nb, exercise):
-    above = exercise.stub - 1
-    while above > 0 and nb.cells[above - 1].cell_type != "code":
-        above -= 1
-    card = "\n".join(c.source for c in nb.cells[above : exercise.stub] if c.cell_type == "markdown")
-    around = "\n".join(c.source for c in nb.cells[above : exercise.solution] if c.cell_type == "markdown")
-    faults = [] if re.search("★", card) else ["no difficulty (★ to ★★★) on the card"]
-    if re.search("★★★★", card):
-        faults.append("more than three stars on the card")
-    if not re.search(r"\d\s*min", card):
-        faults.append("no minutes on the card")
-    if not re.search(r"<details>.*<summary>.*hint.*</summary>.+</details>", around, re.I | re.S):
-        faults.append("no folded hint (<details><summary>Hint</summary> ... </details>)")
+            continue
+        above = exercise.stub - 1
+        while above > 0 and nb.cells[above - 1].cell_type != "code":
+            above -= 1
+        around = "\n".join(c.source for c in nb.cells[above : exercise.solution] if c.cell_type == "markdown")
+        if not re.search(r"★.*\d\s*min", around):
+            faults.append(say + "no difficulty (★ to ★★★) with minutes on the card")
+        if not re.search(r"<details>.*<summary>.*hint.*</summary>.+</details>", around, re.I | re.S):
+            faults.append(say + "no folded hint (<details><summary>Hint</summary> ... </details>)")
+        if not {"solution", "hide-cell"} <= tags(nb.cells[exercise.solution - 1]):
+            faults.append(say + "the solution needs the tags solution and hide-cell")
     return faults
 
 
 def exercise_code(nb):
     """A stub only raises NotImplementedError, a solution only defines NAME_solution; nothing reads them."""
-    faults = []
-    for n, cell in numbered(nb, kind="code", tag="exercise"):
-        faults += [f"cell {n}: {fault}" for fault in _stub(cell.source)]
-    reads = {n: _names.names_of(text).read for n, text in code_text(nb)}
-    bound = {n: _names.names_of(text).bound for n, text in code_text(nb)}
+    code = {n: _names.names_of(c.source) for n, c in numbered(nb, kind="code")}
+    faults = [f"cell {n}: {fault}" for n, c in numbered(nb, kind="code", tag="exercise") for fault in _stub(c.source)]
     for exercise in exercises(nb):
         name, answer = exercise.name, f"{exercise.name}_solution"
-        faults += [
-            f"cell {n}: defines the learner's {name} again" for n in bound if name in bound[n] and n != exercise.stub
-        ]
-        faults += [
-            f"cell {n}: reads {name}, which only its check may do"
-            for n in reads
-            if name in reads[n] and n not in (exercise.check, exercise.stub)
-        ]
-        faults += [
-            f"cell {n}: reads {answer}, on which nothing may depend"
-            for n in reads
-            if answer in reads[n] and n != exercise.solution
-        ]
-        if exercise.solution and bound[exercise.solution] != {answer}:
-            faults.append(
-                f"cell {exercise.solution}: expected to define {answer} alone, "
-                f"but it defines {', '.join(sorted(bound[exercise.solution]))}"
-            )
+        for n, names in code.items():
+            if name in names.bound and n != exercise.stub:
+                faults.append(f"cell {n}: defines the learner's {name} again")
+            if name in names.read and n not in (exercise.check, exercise.stub):
+                faults.append(f"cell {n}: reads {name}, which only its check may do")
+            if answer in names.read and n != exercise.solution:
+                faults.append(f"cell {n}: reads {answer}, on which nothing may depend")
+        if exercise.solution and code[exercise.solution].bound != {answer}:
+            faults.append(f"cell {exercise.solution}: expected to define {answer} and nothing else")
     return faults
 
 
@@ -114,9 +89,7 @@ def _stub(source):
     if len(body) != 1 or not isinstance(body[0], ast.FunctionDef):
         return ["a stub cell must hold one function and nothing else"]
     inside = body[0].body
-    if not ast.get_docstring(body[0]):
-        return [f"the stub {body[0].name} has no docstring that says what to return"]
     raised = inside[-1].exc if len(inside) == 2 and isinstance(inside[-1], ast.Raise) else None
-    if not isinstance(raised, ast.Name) or raised.id != "NotImplementedError":
-        return [f"after its docstring the stub {body[0].name} must raise NotImplementedError and do nothing else"]
+    if not ast.get_docstring(body[0]) or not isinstance(raised, ast.Name) or raised.id != "NotImplementedError":
+        return [f"the stub {body[0].name} must say in a docstring what to return, and raise NotImplementedError"]
     return []

@@ -9,10 +9,11 @@ import _names
 
 from rules._cells import numbered, slide_type, tags
 from rules.exercises import exercises
+from tools.decks import arrange
 from tools.publishing import boxes, course
 
 MOST_WORDS, MOST_MINUTES, MOST_LINES, MOST_PREDICTIONS, MOST_SHOWN = 2000, 43, 70, 4, 6
-MOST_IN_A_BOX, MOST_DEEPER, MOST_ITEMS, MOST_NOTES, MOST_CARD = 60, 700, 3, 600, 80
+MOST_IN_A_BOX, MOST_DEEPER, MOST_ITEMS, MOST_NOTES, MOST_CARD, MOST_SECONDS = 60, 700, 3, 600, 80, 60
 FOLDED = {"setup", "hide-input", "hide-cell", "solution", "check", "scorecard", "exercise"}
 ORDER = ("## Exercise", "## Remember", "## Scorecard", "## Deeper")
 HEDGE = re.compile(r"\b(?:on|of) this page\b|\bin (?:a|this|the) (?:\w+ )?(?:trial|run)\b|\bin trials\b")
@@ -29,8 +30,21 @@ def sizes(lesson):
         (clock.predictions, MOST_PREDICTIONS, "predictions"),
         (clock.shown, MOST_SHOWN, "figures and tables"),
         (clock.deeper, MOST_DEEPER, "words under Deeper"),
+        (clock.seconds, MOST_SECONDS, "seconds of a run"),
     ]
     return [f"{count} {what}, at most {most}: leave something out" for count, most, what in asked if count > most]
+
+
+def answers(nb):
+    """Every question has its answer before the next one: a cell with the tag `answer`."""
+    faults, asked = [], None
+    for number, cell in [*numbered(nb), (len(nb.cells) + 1, None)]:
+        if cell is None or (cell.cell_type == "markdown" and "**Predict.**" in cell.source):
+            faults += [f"cell {asked}: the question has no cell with the tag `answer`"] if asked else []
+            asked = number
+        elif boxes.ANSWER in tags(cell):
+            asked = None
+    return faults
 
 
 def boxes_confirm(nb):
@@ -60,6 +74,9 @@ def order(nb):
         faults.append(f"expected in this order: {', '.join(ORDER)}")
     if len(numbered(nb, tag="scorecard")) != 1:
         faults.append("one cell has the tag scorecard")
+    text = "\n".join(source for _, source in prose)
+    if not re.search(r"^(?:#+ .*|\**)\bcredits\b", text, re.I | re.M) or not re.search(r"doi\.org|arxiv", text, re.I):
+        faults.append("no credits, or no reference with a DOI or an arXiv number")
     return faults
 
 
@@ -83,9 +100,11 @@ def card(nb):
 
 
 def notes(nb):
-    """A lecturer has few words to read; Deeper has few items."""
-    said = sum(course.words_of(c.source) for _, c in numbered(nb) if slide_type(c) == "notes")
+    """A lecturer has few words to read, each note with its minutes; Deeper has few items."""
+    own = [(n, c) for n, c in numbered(nb) if slide_type(c) == "notes"]
+    said = sum(course.words_of(c.source) for _, c in own)
     faults = [f"{said} words of notes, at most {MOST_NOTES}"] if said > MOST_NOTES else []
+    faults += [f"cell {n}: a note begins with its minutes" for n, c in own if arrange.minutes(c) is None]
     text = "\n".join(c.source for _, c in numbered(nb, kind="markdown"))
     under = re.search(r"^## Deeper\b(.*?)(?=^## |\Z)", text, re.M | re.S)
     items = len(re.findall(r"^### ", under[1], re.M)) if under else 0

@@ -3,14 +3,13 @@
 import re
 
 from rules._cells import numbered, tags
-from rules.lesson import MACHINE_PATH
-from rules.symbols import LEAST_ALT
-from tools.publishing import numbers
+from rules.lesson import LEAST_ALT, MACHINE_PATH
 
 MOST_OUTPUT = 24_000  # a scorecard of twenty claims, as HTML and as plain text
 MOST_NOTEBOOK_BYTES = 500 * 1024  # a figure is there twice, as PNG and as SVG
 DRAWN_IN = re.compile(r"data:image/[a-z+]+;base64,[A-Za-z0-9+/=]+")
 PROGRESS_BAR = re.compile(r"\d+%\||\bit/s|\bs/it")
+ALT = re.compile(r"""\balt=(?:"([^"]*)"|'([^']*)')""", re.I)
 
 
 def outputs(published):
@@ -37,37 +36,16 @@ def _output(output, cell_tags):
         faults.append(f"writes to stderr: {text.strip()[:120]}")
     if MACHINE_PATH.search(text):
         faults.append("a machine's path in the output")
-    text = DRAWN_IN.sub("", text)  # the pictures of frames are no text; what the notebook weighs bounds them
-    if len(text.encode()) > MOST_OUTPUT:
-        faults.append(f"{len(text.encode())} bytes of text in one output, at most {MOST_OUTPUT}")
-    for kind in ("image/png", "image/jpeg", "image/svg+xml"):
-        alt = output.get("metadata", {}).get(kind, {}).get("alt", "")
-        if kind in data and len(alt) < LEAST_ALT:
-            faults.append(f"a figure whose alt text is {alt!r}")
-    html = data.get("text/html", "")
-    faults += [f"a picture whose alt text is {alt!r}" for alt in _img_alts(html) if len(alt) < LEAST_ALT]
-    return faults
-
-
-def _img_alts(html):
-    found = []
-    for tag in re.findall(r"<img\b[^>]*>", html, re.I):
-        alt = re.search(r"""\balt=(?:"([^"]*)"|'([^']*)')""", tag, re.I)
-        found.append((alt.group(1) or alt.group(2) or "") if alt else "")
-    return found
+    if (size := len(DRAWN_IN.sub("", text).encode())) > MOST_OUTPUT:  # what the notebook weighs bounds the pictures
+        faults.append(f"{size} bytes of text in one output, at most {MOST_OUTPUT}")
+    alts = [output.metadata.get(kind, {}).get("alt", "") for kind in data if kind.startswith("image/")]
+    for tag in re.findall(r"<img\b[^>]*>", data.get("text/html", ""), re.I):
+        found = ALT.search(tag)
+        alts.append((found[1] or found[2] or "") if found else "")
+    return faults + [f"a picture whose alt text is {alt!r}" for alt in alts if len(alt) < LEAST_ALT]
 
 
 def small_enough(path):
     """A notebook that opens quickly and does not swell the repository."""
     size = path.stat().st_size
     return [] if size < MOST_NOTEBOOK_BYTES else [f"{size} bytes, at most {MOST_NOTEBOOK_BYTES}"]
-
-
-def numbers_of_the_run(published):
-    """What sentences say of "the run on this page" is what that run shows: no number that a newer run left behind."""
-    return [f"{said}: the page does not show it; see tools/publishing/numbers.py" for said in numbers.lost(published)]
-
-
-def numbers_of_the_record(published, records):
-    """What sentences say of a record is in that record, or on the page."""
-    return [f"{said}: no record shows it" for said in numbers.lost_of_records(published, records)]

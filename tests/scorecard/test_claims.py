@@ -83,12 +83,6 @@ def test_a_failing_claim_is_shown_with_its_reason_and_raises_only_in_a_strict_ru
     assert "✗ does not hold" in capsys.readouterr().out  # shown before it raises
 
 
-def test_a_claim_that_was_not_recorded_raises_in_a_strict_run(scorecard, monkeypatch):
-    monkeypatch.setenv("COURSE_STRICT", "1")
-    with pytest.raises(claims.ClaimFailed, match="nothing was recorded"):
-        scorecard().show()
-
-
 def test_speed_is_judged_by_the_bench_only(scorecard, monkeypatch):
     card = scorecard(kind="speed")
     card.record("size", 99)
@@ -103,9 +97,13 @@ def test_a_quick_run_judges_nothing(scorecard, monkeypatch, capsys):
     monkeypatch.setenv("COURSE_STRICT", "1")
     monkeypatch.setenv("COURSE_QUICK", "1")
     card = scorecard()
+    with pytest.raises(claims.ClaimFailed, match="nothing was recorded"):  # that is no question of its value
+        card.show()
     card.record("size", 99)
     card.show()
     assert "not judged" in capsys.readouterr().out
+    with pytest.raises(KeyError, match="it has size"):
+        card.record("sise", 1)
 
 
 @pytest.mark.parametrize(("fast", "raises"), [(True, True), (False, False)])
@@ -122,24 +120,14 @@ def test_a_claim_about_other_machines_is_not_made_here(scorecard, monkeypatch, f
         assert "not claimed here (needs bf16)" in repr(card)
 
 
-def test_an_unknown_claim_is_refused(scorecard):
-    with pytest.raises(KeyError, match="it has size"):
-        scorecard().record("sise", 1)
-
-
 @pytest.mark.parametrize(
     ("bound", "value", "shown"),
     [
         ("min = 2", 736.566, "737×"),
-        ("min = 0.9", 0.979716, "0.980×"),
         ("max = 1", -0.0399991, "-0.0400×"),
         ("max = 1e-6", 7.64858e-08, "7.65×10⁻⁸×"),
         ("max = 1e6", 266_610, "266,610×"),
-        ("min = 2", 12_345.6, "12,300×"),
-        ("min = 1", 0.9996, "0.9996×"),
-        ("min = 1", 0.99999999, "0.99999999×"),
         ("max = 1", 1.0004, "1.0004×"),
-        ("near = 10, tol = 0.5", 10.504, "10.504×"),
         ("min = 1", 1.0004, "1.00×"),
     ],
 )
@@ -148,20 +136,6 @@ def test_a_measured_value_has_three_digits_unless_more_decide_the_verdict(scorec
     card.record("size", value)
     assert f"this run {shown}, must be" in repr(card)
     assert f">{shown}<" in card._repr_html_()
-
-
-def test_what_somebody_wrote_down_keeps_its_digits(scorecard):
-    claim = scorecard("between = [0.001, 92.29824]").claims["size"]
-    assert claim.bound() == "0.001 to 92.29824"
-    assert scorecard("max = 1234567").claims["size"].bound() == "≤ 1,234,567"
-    assert scorecard("max = 1e-6").claims["size"].bound() == "≤ 1.00×10⁻⁶"
-
-
-def test_no_line_breaks_between_a_number_and_its_unit(scorecard):
-    card = scorecard(more='unit = " points"')
-    card.record("size", 10.2)
-    cells = card._repr_html_()
-    assert all(f"{text}\u00a0points" in cells for text in ("10", "± 0.5", "10.2")) and " points" not in cells
 
 
 def test_the_firmest_evidence_comes_first_and_what_is_only_cited_is_not_judged(scorecard, monkeypatch):
@@ -210,7 +184,6 @@ WRONG = {
     "between = [3, 1]": "low, high",
     "between = [1]": "low, high",
     "near = 1, tol = -1": "no value would hold",
-    'min = "two"': "must be numbers",
     "min = nan": "must be numbers",
     "min = true": "must be numbers",
 }
@@ -236,14 +209,12 @@ GOOD = {
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        *(({name: " "}, f"no {name}") for name in claims.TEXTS),
-        ({"statement": 3}, "statement must be a text"),
+        ({"why": " "}, "no why"),
         ({"unit": 3}, "unit must be a text"),
         ({"kind": "guess"}, "kind is 'guess', expected one of structure, accuracy, speed"),
         ({"where": "moon"}, "where is 'moon', expected one of any, bf16, cuda"),
         ({"holds": 3}, "holds is 3"),
         ({"published": "two"}, "published must be a number"),
-        ({"published": True}, "published must be a number"),
         ({"reason": "?"}, "reason is no field"),
         ({"evidence": "felt"}, "evidence is 'felt', expected one of counted, measured, cited"),
         ({"above": "four"}, "above must be a number"),
@@ -255,24 +226,6 @@ def test_a_claim_that_is_not_complete_is_named(change, words):
     assert claims.Claim.of(GOOD).met_by(1)
     with pytest.raises(ValueError, match=words):
         claims.Claim.of({**GOOD, **change})
-
-
-@pytest.mark.parametrize("name", [*claims.TEXTS, "kind", "holds"])
-def test_a_field_that_is_missing_is_named(name):
-    with pytest.raises(ValueError, match=rf"no {name}|{name} is"):
-        claims.Claim.of({key: value for key, value in GOOD.items() if key != name})
-
-
-def test_every_fault_of_a_claim_is_told_at_once():
-    with pytest.raises(ValueError, match="no why; kind is 'guess'"):
-        claims.Claim.of({**GOOD, "why": "", "kind": "guess"})
-
-
-def test_an_id_may_stand_once_only(scorecard):
-    path = scorecard().lesson.source.with_name("claims.toml")
-    path.write_text(path.read_text(encoding="utf-8") * 2, encoding="utf-8")
-    with pytest.raises(ValueError, match="two claims"):
-        claims.read("sizes", path.parents[2])
 
 
 VALUE = 'value = "sum(sizes)"\nquartiles = "(min(sizes), max(sizes))"\n'
@@ -300,9 +253,3 @@ def test_a_value_whose_cell_was_not_run_says_which_section_to_run(scorecard, mon
     card.take({})
     assert card.verdict(card.claims["size"]) == "not run yet (section 3 makes `sizes`)"
     assert card.failures() == ["size: its value wants sizes, which no cell has made"]
-
-
-def test_a_value_that_the_notebook_never_makes_is_told_without_a_section(scorecard):
-    card = scorecard(more=VALUE)
-    card.take({})
-    assert card.verdict(card.claims["size"]) == "not run yet (`sizes` is not there)"

@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -12,7 +11,6 @@ from jupyter_server import serverapp
 from course_utils import syllabus
 from course_utils.doctor import Finding
 from tools import open as open_task
-from tools.workspace import lab
 
 EMPTY = nbformat.v4.writes(nbformat.v4.new_notebook())
 
@@ -44,43 +42,18 @@ def test_jupyterlab_starts_in_the_workspace_with_the_courses_settings(opened, tm
     assert user == "of the user"
 
 
-def test_it_opens_at_the_start_page_and_without_lessons_at_the_list_of_files(opened, tmp_path):
-    def page():
-        open_task.main(["--no-open"])
+def test_it_opens_at_the_start_page_at_a_lesson_or_without_any_at_the_list_of_files(opened, tmp_path, capsys):
+    def page(*names):
+        assert open_task.main([*names, "--no-open"]) == 0
         return next(word for word in opened[-1][0] if word.startswith("--LabApp.default_url="))
 
-    assert page().endswith("=/lab")
+    assert page().endswith("=/lab") and "There are no notebooks in" in capsys.readouterr().out
     first = next(iter(syllabus.lessons().values())).place
     (tmp_path / "notebooks" / first).parent.mkdir()
     (tmp_path / "notebooks" / first).write_text(EMPTY, encoding="utf-8")
     assert page().endswith("=/lab/tree/start.md")
     assert first in (tmp_path / "workspace" / "start.md").read_text(encoding="utf-8")
-
-
-def test_it_opens_at_the_lesson_that_was_named(opened, tmp_path):
-    energy = syllabus.lessons()["energy"].place
-    (tmp_path / "notebooks" / energy).parent.mkdir()
-    (tmp_path / "notebooks" / energy).write_text(EMPTY, encoding="utf-8")
-    assert open_task.main(["1.3", "--no-open"]) == 0
-    assert f"--LabApp.default_url=/lab/tree/{energy}" in opened[0][0]
-    with pytest.raises(SystemExit, match="No lesson is called 'nope'"):
-        open_task.main(["nope"])
-
-
-def test_what_a_kernel_says_to_its_server_is_encrypted_so_that_none_warns_of_it(monkeypatch):
-    assert "--KernelManager.transport_encryption=auto" in lab.command(Path("workspace"), "/lab")
-    monkeypatch.setattr(lab.zmq, "has", lambda what: False)  # then no kernel would start with it
-    assert not any("transport_encryption" in word for word in lab.command(Path("workspace"), "/lab"))
-
-
-def test_how_to_begin_a_lesson_anew_is_said(opened, capsys):
-    open_task.main(["--no-open"])
-    assert f"To begin a lesson anew: {open_task.doctor.START} reset NUMBER" in capsys.readouterr().out
-
-
-def test_without_notebooks_it_says_so_and_still_serves(opened, capsys):
-    assert open_task.main(["--no-open"]) == 0
-    assert "There are no notebooks in" in capsys.readouterr().out and len(opened) == 1
+    assert page("1.1").endswith(f"=/lab/tree/{first}")
 
 
 @pytest.fixture
@@ -111,40 +84,8 @@ def test_a_second_start_opens_the_course_that_is_open_already(server, opened, ca
     assert open_task.main(["--no-open"]) == 0 and browsed == [address]
 
 
-def test_a_second_start_does_not_look_at_the_machine_first(server, monkeypatch, capsys):
-    monkeypatch.setattr(open_task.doctor, "examine", lambda: pytest.fail("that takes seconds"))
-    assert open_task.main(["--no-open"]) == 0
-    assert capsys.readouterr().out.startswith("The course is already open")
-
-
-def test_a_second_start_leads_to_the_lesson_that_was_named(server, opened, tmp_path):
-    _, known, browsed = server
-    energy = syllabus.lessons()["energy"].place
-    (tmp_path / "workspace" / energy).parent.mkdir()
-    (tmp_path / "workspace" / energy).write_text(EMPTY, encoding="utf-8")
-    assert open_task.main(["energy"]) == 0 and opened == []
-    assert browsed == [f"{known['url']}lab/tree/{energy}?token=abc"]
-
-
-def test_a_first_start_says_what_it_does_before_it_takes_seconds(opened, monkeypatch, capsys):
-    seen = []
-    monkeypatch.setattr(open_task.doctor, "examine", lambda: seen.append(capsys.readouterr().out) or [])
-    open_task.main(["--no-open"])
-    assert seen == ["Looking at this machine ...\n"]
-
-
-def test_a_server_of_another_folder_is_no_reason_not_to_start(server, opened, tmp_path):
-    server[1]["root_dir"] = str(tmp_path)
-    assert open_task.main([]) == 0 and len(opened) == 1
-
-
 def test_a_server_that_is_gone_is_no_reason_not_to_start(server, opened):
     server[0].close()
-    assert open_task.main([]) == 0 and len(opened) == 1
-
-
-def test_a_server_whose_folder_is_gone_is_no_reason_not_to_start(server, opened, tmp_path):
-    server[1]["root_dir"] = str(tmp_path / "gone")
     assert open_task.main([]) == 0 and len(opened) == 1
 
 
@@ -165,17 +106,6 @@ def test_a_browser_is_opened_only_where_somebody_sees_it(monkeypatch, variables,
     monkeypatch.setattr(open_task.os, "environ", variables)
     monkeypatch.setattr(open_task.sys, "platform", system)
     assert open_task.has_display() is expected
-
-
-def test_each_folder_has_its_own_tabs(tmp_path):
-    assert lab.environment(tmp_path)["JUPYTERLAB_WORKSPACES_DIR"] == str(tmp_path / ".jupyterlab")
-
-
-def test_root_is_allowed_only_to_root(monkeypatch):
-    monkeypatch.setattr(lab.os, "geteuid", lambda: 0, raising=False)
-    assert "--allow-root" in lab.command(Path("workspace"), "/lab", browser=True)
-    monkeypatch.setattr(lab.os, "geteuid", lambda: 1000, raising=False)
-    assert "--allow-root" not in lab.command(Path("workspace"), "/lab", browser=True)
 
 
 def test_a_fatal_fault_stops_the_start_and_another_one_is_only_told(opened, monkeypatch, capsys):

@@ -5,8 +5,6 @@ import re
 import signal
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from types import SimpleNamespace
 
 import nbformat
@@ -137,15 +135,6 @@ def test_a_page_of_text_opens_to_be_read_and_not_to_be_edited(page):
 
 def test_a_second_start_finds_the_first(lab):
     assert open_task.running() == lab.url
-
-
-def test_a_tab_that_was_left_open_fills_no_terminal(lab):
-    base, token = lab.url.split("/lab")[0], lab.url.split("token=")[1]
-    before = lab.log.read_text(encoding="utf-8")
-    with pytest.raises(urllib.error.HTTPError, match="404"):
-        urllib.request.urlopen(f"{base}/api/kernels/gone?token={token}")
-    time.sleep(1)
-    assert lab.log.read_text(encoding="utf-8") == before
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to a console, not to a process")

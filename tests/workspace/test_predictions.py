@@ -1,7 +1,6 @@
 """Predictions: where the learner's copy asks for them, when they come back, and what is kept of them."""
 
 import ast
-import copy
 import json
 import re
 
@@ -11,7 +10,7 @@ import pytest
 from course_utils import syllabus
 from course_utils.exercises import predictions, progress
 from tools.publishing import boxes, course, execute, lessons
-from tools.workspace import predict, workspace
+from tools.workspace import workspace
 
 ASKED = "## 1. One\n\n**Predict.** It is so. How many? **A** 1, **B** 2."
 
@@ -78,38 +77,11 @@ def test_a_closed_answer_asks_for_the_run_of_the_cells_above_it_where_there_are_
     assert in_words == closed.source
 
 
-def test_only_an_answer_in_words_adds_a_cell_and_the_published_notebook_stays():
-    published = lesson()
-    before = copy.deepcopy(published)
-    assert len(workspace.for_learner(published).cells) == len(before.cells) - 2 + 1  # less the lecturer's, and one more
-    assert published == before
-
-
 @pytest.mark.parametrize("first", ["%%time\n1", "%%bash\nls"])
 def test_a_magic_of_a_cell_stays_its_first_line(first):
     nb = notebook(code("import math"), text(ASKED), code(first), text(ASKED), code("%matplotlib inline"))
     assert sources(workspace.for_learner(nb))[1:] == [first, sources(workspace.for_learner(nb))[2]]
     assert sources(workspace.for_learner(nb))[2].startswith("predict(1")
-
-
-def test_a_first_cell_with_a_magic_gets_its_lines_on_top():
-    nb = notebook(code("%config x\nimport math"), text(ASKED), code("1"))
-    assert sources(workspace.for_learner(nb))[0].endswith(")\n\n%config x\nimport math")
-
-
-@pytest.mark.parametrize("value", ['"?"', "None"])
-def test_a_lesson_with_a_place_of_its_own_keeps_it(value):
-    nb = notebook(code("1"), text(ASKED), code(f"my_guess = {value}  # A or B\nprint(my_guess)"))
-    line = f'my_guess = predict(1, "") or {value}  # write between the quotation marks: A or B\nprint(my_guess)'
-    assert sources(workspace.for_learner(nb))[1] == line
-
-
-def test_without_a_lesson_or_a_question_nothing_is_put_in():
-    nb = notebook(code("1"), text("words"), code("2"))
-    assert sources(workspace.for_learner(nb)) == ["1", "2"]
-    nb = notebook(code("1"), text(ASKED), code("2"))
-    del nb.metadata["course"]
-    assert sources(workspace.for_learner(nb)) == ["1", "2"]
 
 
 def test_every_lesson_gets_its_lines_and_every_cell_still_parses():
@@ -204,12 +176,6 @@ def test_whatever_is_handed_in_nothing_is_raised(sheet, number, value):
     sheet.again(value)
 
 
-def test_in_an_older_copy_only_the_number_is_known(sheet):
-    older = predictions.Sheet("integers", "000000")
-    assert older(1, "C") == "C"
-    assert sheet.kept()[0]["question"] == ""
-
-
 def test_the_end_shows_the_first_question_and_the_other_predictions(sheet):
     sheet.again("")
     assert sheet.shown == []  # nothing was predicted
@@ -221,13 +187,6 @@ def test_the_end_shows_the_first_question_and_the_other_predictions(sheet):
     assert said[2:4] == ["- at the beginning: B", "- now: A"]
     assert said[-1] == "- And now? → x * y | z"
     assert sheet.kept()[-1]["kind"] == "again"
-
-
-def test_a_learners_words_are_shown_as_they_are():
-    words = "<script>alert(1)</script> *a* $5"
-    assert "<script>" not in predictions.Shown("You predicted", words)._repr_html_()
-    shown = predictions.Summary("Which?", words, "", {})._repr_markdown_()
-    assert not set("<>$") & set(shown) and "*a*" not in shown
 
 
 @pytest.mark.slow
@@ -245,13 +204,6 @@ def test_in_a_kernel_it_stands_under_the_last_cell_of_the_answer(tmp_path):
     assert outputs[:2] == ["[]", "[]"] and outputs[3].count("output_type") == 1
     assert outputs[2].index("result") < outputs[2].index("You predicted: B")
     assert outputs[4].index("card") < outputs[4].index("at the beginning: B")
-
-
-def test_the_line_that_makes_predict_is_what_the_library_has():
-    nb = predict.with_places(lesson())
-    names = {}
-    exec(sources(nb)[0], names)
-    assert isinstance(names["predict"], predictions.Sheet) and names["predict"].lesson == "integers"
 
 
 # Folded code
@@ -274,32 +226,3 @@ def test_code_that_is_folded_stays_so_and_the_prediction_has_a_cell_above():
     assert drawn.source == "draw()\n'40 and 41'" and drawn.metadata["jupyter"]["source_hidden"]
     assert not mine.metadata.get("jupyter")
     nbformat.validate(nb)
-
-
-def test_the_published_lesson_and_the_copy_agree_on_the_questions():
-    published, bare = folded(), workspace._bare(folded())
-    assert predictions.version(predictions.questions(published.cells)) == predictions.version(
-        predictions.questions(bare.cells)
-    )
-    assert [q.apart for q in predictions.questions(published.cells)] == [True]
-
-
-def test_under_folded_code_the_prediction_comes_back_below_its_result(sheet, monkeypatch):
-    asked = predictions.questions(folded().cells)
-    monkeypatch.setattr(type(sheet), "_questions", {q.number: q for q in asked})
-    sheet(1, "41")
-    assert sheet.shown == [("You predicted: 41", 2)]  # its own cell, then the one that draws
-
-
-def test_a_cell_that_the_learner_writes_into_is_not_folded():
-    hidden = {"jupyter": {"source_hidden": True}}
-    nb = nbformat.v4.new_notebook(
-        cells=[
-            nbformat.v4.new_code_cell("import torch"),
-            nbformat.v4.new_markdown_cell("**Predict.** A, B or C?"),
-            nbformat.v4.new_code_cell('my_guess = "?"  # A, B or C\nprint(my_guess)', metadata=hidden),
-        ],
-        metadata={"course": {"name": "energy"}},
-    )
-    cell = predict.with_places(nb).cells[2]
-    assert cell.source.startswith("my_guess = predict(1") and "jupyter" not in cell.metadata

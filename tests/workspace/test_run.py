@@ -1,11 +1,9 @@
 """The task that runs lessons in the terminal: which file it runs, what it says, where the results go, and Ctrl-C."""
 
-import io
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import nbformat
@@ -17,7 +15,7 @@ from course_utils.doctor import START
 from course_utils.exercises import progress
 from course_utils.exercises.core import Verdict
 from tools import run
-from tools.publishing import bar, lessons
+from tools.publishing import lessons
 
 COURSE = """
 [[part]]
@@ -79,16 +77,10 @@ def test_the_learners_own_copy_is_run_where_there_is_one_and_named(root, without
     assert f"Result: {RESULT}\n" in said.out and said.err == ""
     assert (root / OWN).read_bytes() == before
     assert lessons.read_published(root / RESULT).cells[0].outputs[0].text == "'my own'"
+    assert run.main(["--fresh", "size"]) == 0 and without_kernel[2][0] == "'published'"
 
 
-def test_the_published_lesson_is_run_when_that_is_asked_for(root, without_kernel, capsys):
-    lessons.write(notebook("'my own'"), root / OWN)
-    assert run.main(["--fresh", "size"]) == 0
-    assert [source for source, _ in without_kernel] == ["'published'"]
-    assert "Run: notebooks/1_first/1_size.ipynb\n" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xfe", b'{"cells": 3}'])
+@pytest.mark.parametrize("content", [b"", b'{"cells": 3}'])
 def test_a_copy_that_is_no_notebook_is_named_with_the_way_out_and_the_others_are_run(
     root, without_kernel, capsys, content
 ):
@@ -98,12 +90,6 @@ def test_a_copy_that_is_no_notebook_is_named_with_the_way_out_and_the_others_are
     said = capsys.readouterr().out
     assert f"{OWN} cannot be read as a notebook" in said and f"{START} run --fresh size" in said
     assert len(without_kernel) == 1
-
-
-def test_a_lesson_without_a_notebook_is_told_and_the_others_are_run(root, without_kernel, capsys):
-    (root / "notebooks" / "1_first" / "1_size.ipynb").unlink()
-    assert run.main([]) == 1
-    assert "notebooks/1_first/1_size.ipynb is not there" in capsys.readouterr().out and len(without_kernel) == 1
 
 
 def test_the_summary_counts_verdicts_and_shows_the_scorecard():
@@ -135,35 +121,6 @@ def test_after_a_reset_it_says_what_is_counted_as_passed_as_progress_does(root, 
     assert f"Passed so far: 2 of 2 ({START} progress 1.1)\n" in said
 
 
-def test_the_bar_makes_no_forecast_and_moves_while_a_cell_runs(monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    shown = Terminal()
-    monkeypatch.setattr(sys, "stdout", shown)
-    monkeypatch.setattr(bar, "TICK_S", 0.05)
-    with bar.cells(24, "integers") as moving:
-        moving.update(7)
-        time.sleep(1.2)
-    lines = shown.getvalue().split("\r")
-    assert any("integers: 7 of 24 cells |" in line and ", this cell 1 s" in line for line in lines), lines
-    assert "%" not in shown.getvalue() and "cell/s" not in shown.getvalue() and "<" not in shown.getvalue()
-    assert not any(thread.name == bar.CLOCK for thread in threading.enumerate())
-
-
-@pytest.mark.slow
-def test_what_the_learner_solved_is_counted_and_their_ledger_is_in_the_workspace(root, monkeypatch, capsys):
-    from tools.workspace import workspace
-
-    monkeypatch.delenv("COURSE_LEDGER")
-    folder = "from course_utils import runtime; assert runtime.ledger_folder().parent == runtime.ROOT / 'workspace'"
-    solved = notebook(folder + "; print('✓ Passed: Exercise 1.')", tags=["check", "lecture"])
-    lessons.write(workspace.for_learner(solved), root / OWN)
-    assert run.main(["size"]) == 0
-    assert "Exercises in this file: 1 passed, 0 not done yet" in capsys.readouterr().out
-
-
 @pytest.mark.slow
 def test_it_goes_on_after_a_failure_and_says_so(root, capsys):
     lessons.write(notebook("1 / 0"), root / OWN)
@@ -192,9 +149,10 @@ except KeyboardInterrupt:  # as course.py does
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to a console, not to a process")
-@pytest.mark.parametrize("work", ["time.sleep(100)", "while True: pass"])
-def test_ctrl_c_ends_a_run_with_one_line_and_leaves_no_kernel(root, work):
-    cell = f"import os, pathlib, time\npathlib.Path({str(root / 'pid')!r}).write_text(str(os.getpid()))\n{work}"
+def test_ctrl_c_ends_a_run_with_one_line_and_leaves_no_kernel(root):
+    cell = (
+        f"import os, pathlib, time\npathlib.Path({str(root / 'pid')!r}).write_text(str(os.getpid()))\nwhile True: pass"
+    )
     lessons.write(notebook(cell), root / OWN)
     code = STARTED.format(door=str(run._lessons.NOTEBOOKS.parent), root=str(root))
     process = subprocess.Popen(

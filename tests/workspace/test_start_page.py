@@ -48,22 +48,6 @@ def test_it_says_what_is_passed_what_is_begun_and_what_is_next(workspace):
     assert "**Go on:** [3.1 " in text and "**Next: [1.2 " in text
 
 
-def test_it_says_what_the_course_is_and_offers_the_ways_before_it_lists_the_lessons(workspace):
-    text = page(workspace)
-    order = [
-        "# Resource-efficient",
-        "The course makes",
-        "A *way* picks",
-        "Begin here",
-        "## Ways",
-        "--way NAME",
-        "## 1 · ",
-        "## Help",
-    ]
-    places = [text.find(words) for words in order]
-    assert places == sorted(places) and places[0] == 0, places
-
-
 def test_it_is_made_anew_at_each_start(workspace):
     assert start.write(workspace) == []
     keep(workspace, "typical_speedup")
@@ -79,25 +63,6 @@ def test_what_a_learner_wrote_into_it_is_kept_beside_it(workspace):
         assert start.write(workspace) == [f"What you wrote into start.md is kept, in {name}."]
         assert (workspace / name).read_text(encoding="utf-8") == f"mine {number}"
     assert "Begin here" in (workspace / "start.md").read_text(encoding="utf-8")
-
-
-def test_a_page_that_could_not_be_renewed_is_not_taken_for_the_learners(workspace, monkeypatch):
-    start.write(workspace)
-    keep(workspace, "typical_speedup")
-    whole = start.write_whole
-
-    def full(path, text):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(start, "write_whole", full)
-    for _ in range(2):
-        with pytest.raises(OSError, match="No space"):
-            start.write(workspace)
-    monkeypatch.setattr(start, "write_whole", whole)
-    assert start.write(workspace) == [], "it was as it had been made"
-    assert "1 of 2" in (workspace / "start.md").read_text(encoding="utf-8")
-    (workspace / "start.md").write_text("mine", encoding="utf-8")
-    assert "is kept" in start.write(workspace)[0]
 
 
 def test_a_learners_copy_leads_to_it(workspace):
@@ -137,13 +102,6 @@ def test_a_reset_gives_the_lesson_back_and_keeps_every_old_copy(lesson, capsys):
         assert lesson.code(f"2_part/{kept}") == ["a = 1", f"mine = {number}"]
 
 
-def test_a_reset_of_an_untouched_copy_keeps_nothing_and_takes_its_outputs(lesson, capsys):
-    lesson.write("a = 1", "b = 2")
-    assert task.main(["topic"]) == 0
-    assert "You had typed nothing." in capsys.readouterr().out
-    assert lesson.names() == [NAME] and lesson.read().cells[1].outputs == []
-
-
 def test_a_reset_that_was_cut_off_goes_on_and_says_nothing_false(lesson, capsys, monkeypatch):
     lesson.write("a = 1", "mine = 1")
     with monkeypatch.context() as patch:
@@ -167,50 +125,12 @@ def test_a_reset_brings_the_newer_version_into_its_place(lesson):
     assert lesson.code() == ["a = 10", "b = 2"] and lesson.names() == [NAME, "2_part/1_topic.old.ipynb"]
 
 
-def test_a_newer_version_that_was_worked_in_stays_at_a_reset(lesson):
-    lesson.write("a = 1", "mine = 1")
-    lesson.publish("a = 10", "b = 2").fill()
-    lesson.write("a = 10", "mine = 2", name="2_part/1_topic.new.ipynb")
-    task.main(["topic"])
-    assert lesson.code("2_part/1_topic.new.ipynb") == ["a = 10", "mine = 2"]
-
-
 def test_what_was_passed_is_forgotten_only_when_that_is_asked(lesson):
     keep(lesson.workspace, "x", lesson="topic")
     task.main(["topic"])
     assert [r["kind"] for r in progress.read(lesson.workspace / progress.NAME)] == ["check"]
     task.main(["--progress", "topic"])
     assert [r["kind"] for r in progress.read(lesson.workspace / progress.NAME)] == ["reset"]
-
-
-def test_old_copies_move_with_their_lesson(lesson):
-    lesson.write("a = 1", "mine = 1")
-    task.main(["topic"])
-    lesson.publish("a = 1", "b = 2", place="3_other/2_topic.ipynb").fill()
-    assert lesson.names() == ["3_other/2_topic.ipynb", "3_other/2_topic.old.ipynb"]
-
-
-def test_a_file_that_cannot_be_moved_is_told(lesson, monkeypatch, capsys):
-    lesson.write("a = 1", "mine = 1")
-
-    def refuse(*args):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(_workspace.os, "replace", refuse)
-    assert task.main(["topic"]) == 1
-    assert "cannot be changed: Permission denied" in capsys.readouterr().out
-    assert lesson.code() == ["a = 1", "mine = 1"]
-
-
-def test_an_open_jupyterlab_is_told(lesson, monkeypatch, capsys):
-    monkeypatch.setattr(task.lab, "server_of", lambda folder: {"url": "x"})
-    task.main(["topic"])
-    assert "close the tab without saving" in capsys.readouterr().out
-
-
-def test_the_published_lesson_must_be_there(lesson, capsys):
-    (lesson.notebooks / NAME).unlink()
-    assert task.main(["topic"]) == 1 and "There is no notebook 1_topic.ipynb" in capsys.readouterr().out
 
 
 # An update of what is put in for the learner is none of the lesson
@@ -234,36 +154,3 @@ def test_other_words_around_a_prediction_put_no_newer_version_beside_what_was_ty
     lessons.write(copy, made.workspace / NAME)
     monkeypatch.setattr(_workspace.predict, "FIRST", 'predict({}, "")  # other words')
     assert made.fill() == [] and made.names() == [NAME] and 'predict(1, "B")' in made.code()[1]
-
-
-def test_nor_do_they_take_the_outputs_of_a_copy_that_was_only_run(tmp_path, monkeypatch):
-    made = Course(tmp_path)
-    path = made.notebooks / NAME
-    path.parent.mkdir()
-    lessons.write(with_a_question("a = 1", "b = 2"), path)
-    made.fill()
-    untouched = made.read()
-    monkeypatch.setattr(_workspace.predict, "FIRST", 'predict({}, "")  # other words')
-    copy = made.read()
-    copy.cells[1].outputs = [nbformat.v4.new_output("stream", text="mine")]
-    lessons.write(copy, made.workspace / NAME)
-    assert made.fill() == [] and made.read().cells[1].outputs
-    lessons.write(untouched, made.workspace / NAME)
-    made.fill()
-    assert "# other words" in made.code()[1]  # not run: renewed without a word
-
-
-def test_a_workspace_from_before_the_predictions_keeps_what_was_typed_without_a_newer_version(tmp_path, monkeypatch):
-    made = Course(tmp_path)
-    path = made.notebooks / NAME
-    path.parent.mkdir()
-    lessons.write(with_a_question("a = 1", "b = 2"), path)
-    with monkeypatch.context() as before:
-        before.setattr(_workspace, "_with_what_is_put_in", lambda bare: bare)
-        made.fill()
-    copy = made.read()
-    copy.cells[-1].source = "mine = 3"
-    lessons.write(copy, made.workspace / NAME)
-    state = (made.workspace / ".handed_out.json").read_text(encoding="utf-8")
-    (made.workspace / ".handed_out.json").write_text(state.replace('"text"', '"x"'), encoding="utf-8")
-    assert made.fill() == [] and made.names() == [NAME]

@@ -118,16 +118,6 @@ def rows_read(known):
     return [match[1] for match in found if match]
 
 
-def records_read(known, root):
-    """The records that a run opened, rows of the ledger left out, as JSON gives them."""
-    names = [name for name in known.get("files", {}) if name.startswith("records/") and name.endswith(".json")]
-    return [
-        json.loads((root / name).read_text(encoding="utf-8"))
-        for name in names
-        if not name.startswith("records/ledger/")
-    ]
-
-
 def torch_version():
     """The version of torch without its build: the same for CPU and CUDA."""
     return version("torch").partition("+")[0]

@@ -1,7 +1,7 @@
 """What a learner has done, lesson by lesson, and what comes next: the facts of `progress` and the start page."""
 
 import ast
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 
 from course_utils import syllabus
@@ -192,27 +192,3 @@ def _predictions(records):
             when = "at the end: " if record["kind"] == "again" else ""
             found.setdefault(question, []).append(f"{when}{record.get('prediction', '')}")
     return tuple((question, tuple(texts)) for question, texts in found.items())
-
-
-def as_json(found):
-    """The same as plain values, for `--json`."""
-    return {
-        "way": found.way.title,
-        "next": found.next.lesson.name if found.next else None,
-        "finished": found.finished,
-        "lessons": [
-            {
-                "name": name,
-                "number": standing.lesson.number,
-                "title": standing.lesson.title,
-                "passed": standing.passed,
-                "finished": standing.finished,
-                "exercises": [asdict(exercise) for exercise in standing.exercises],
-                "also_passed": [asdict(exercise) for exercise in standing.also],
-                "predictions": [
-                    {"question": question, "predictions": list(texts)} for question, texts in standing.predictions
-                ],
-            }
-            for name, standing in found.standings.items()
-        ],
-    }

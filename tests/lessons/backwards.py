@@ -1,11 +1,17 @@
-"""Runs a lesson in ways that nobody plans for: without solutions, every cell again, backwards, after a kill."""
+"""Runs each lesson in ways that nobody plans for: without solutions, every cell again, backwards, after a kill.
+
+It takes half an hour, so `course.py release backwards` asks for this file, and pytest finds it by no other way.
+"""
 
 import copy
 import os
 import re
 
+import _course
 import nbformat
+import pytest
 import rules
+from _course import expect_none
 
 from tools.publishing import lessons
 
@@ -15,6 +21,12 @@ KILL = "import os\nos.kill(os.getpid(), 9)"  # on Windows, too, this ends the pr
 # Not found again by a fresh kernel, or the business of the package that keeps it there: ONNX Runtime, Hypothesis.
 PACKAGES_OWN = re.compile("/temporary/(tmp[a-z0-9_]{8}|[.]ses|course-hypothesis)(/|$)")
 LEFT = "import pathlib\nprint('\\n'.join(map(str, filter(pathlib.Path.is_file, pathlib.Path({!r}).rglob('*')))))"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lesson", _course.LESSONS, ids=_course.IDS)
+def test_runs_in_ways_that_nobody_plans_for(lesson, tmp_path):
+    expect_none(in_unplanned_ways(_course.text(lesson), tmp_path, title=lesson.name))
 
 
 def environment(folder):
@@ -54,14 +66,12 @@ def run(nb, cells, folder, *, title):
 
 
 def in_unplanned_ways(nb, folder, *, title):
-    """In one kernel, run all cells but the solutions, the solutions, and every cell again from the last to the first;
-    then the checks. List the faults. Where files lie in the folder half-way or after the solutions, run the cells
-    forwards once more, in a fresh kernel after one that was killed half-way.
+    """List what goes wrong in an order that a learner may choose.
 
-    No cell may need a solution or what a killed kernel left; a lesson that leaves no file leaves nothing to a fresh
-    kernel, killed or not. Backwards, a cell runs again before anything above it has been made anew, and after all below
-    it that may have changed what it needs: a cell that used up its own input fails, and so does one whose input another
-    cell has replaced. At the end the untouched stubs must still be "not done yet", and nothing may write to stderr.
+    In one kernel all cells but the solutions run, then the solutions, every cell again from the last to the first, and
+    the checks: a cell that needs a solution fails, one that used up its own input, and one whose input another cell has
+    replaced. At the end the untouched stubs must be "not done yet", and nothing may write to stderr. Where the lesson
+    leaves files, its cells run forwards once more, in a fresh kernel after one that was killed half-way.
     """
     first, second = folder / "first", folder / "second"
     first.mkdir()
