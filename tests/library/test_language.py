@@ -38,11 +38,6 @@ def test_a_missing_module_is_named_and_the_others_are_read(tmp_path):
         language.source(["none", "nil"], folder=tmp_path)
 
 
-def test_a_quick_run_gets_less_text(monkeypatch):
-    monkeypatch.setenv("COURSE_QUICK", "1")
-    assert len(language.source()[0]) == language.QUICK_CHARACTERS
-
-
 def test_encoding_and_back():
     ids = language.encode(ALPHABET)
     assert ids.dtype == torch.int64

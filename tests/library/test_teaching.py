@@ -64,17 +64,6 @@ def test_a_network_computes_with_the_weights_that_used_gives(problem):
     assert all((p >= 0).all() for net in nets for p in net.parameters())
 
 
-def test_several_seeds_in_one_stack_are_each_as_if_alone(problem):
-    x, own, soft = problem
-    arms, options = [Arm(own), Arm(soft, 4.0, 0.3)], {"steps": STEPS, "batch": BATCH, "lr": LR}
-    other = network()
-    torch.nn.init.normal_(other[0].weight, generator=torch.Generator().manual_seed(5))
-    together = teach_all([network(), other], arms, x, own, seeds=[3, 4], **options)
-    for start, seed, nets in zip((network(), other), (3, 4), together, strict=True):
-        for net, alone in zip(nets, teach(start, arms, x, own, seed=seed, **options), strict=True):
-            assert_equal(net, alone.state_dict())
-
-
 def test_watch_sees_every_step_and_all_arms(problem, monkeypatch):
     x, own, soft = problem
     seen = []

@@ -59,16 +59,6 @@ def test_fit_takes_the_steps_of_a_plain_loop():
     assert rates == pytest.approx([0.01 * (1 - i / 12) for i in (*range(1, 12), 11)])
 
 
-def test_on_step_sees_every_step_and_its_gradient():
-    x, y = two_clouds()
-    model, seen = linear(), []
-    training.fit(
-        model, x, y, steps=4, on_step=lambda step: seen.append((step, model.weight.grad.clone())), device="cpu"
-    )
-    assert [step for step, _ in seen] == [1, 2, 3, 4]
-    assert all(gradient.abs().sum() > 0 for _, gradient in seen)
-
-
 def test_batches_go_through_all_images_before_any_comes_again():
     parts = list(training.batches(10, 4, steps=6, seed=0))
     assert [len(part) for part in parts] == [4, 4, 2] * 2

@@ -46,12 +46,6 @@ def test_a_shared_tensor_counts_once():
     assert report.file_bytes < 2 * 10_000
 
 
-def test_a_buffer_that_is_not_saved_is_not_counted():
-    model = nn.Linear(2, 2)
-    model.register_buffer("cache", torch.zeros(100), persistent=False)
-    assert size_report(model).buffers == 0
-
-
 def test_the_file_is_compared_with_the_model(monkeypatch):
     real = torch.load
 
