@@ -63,12 +63,6 @@ def test_global_pruning_ranks_all_parameters_together(tmp_path):
     assert sum(found[name] for name in WEIGHTS) == 66 and found["net.0.weight"] != 48
 
 
-def test_the_identity_masks_and_prunes_nothing(tmp_path):
-    callback = PruningSchedule("identity", {1: True}, make_permanent=False)
-    model = fit(tmp_path, callback)
-    assert model.net[0].weight_mask.min() == 1 and callback.history == [(1, 1.0)]
-
-
 def test_subclasses_of_the_base_method_global_and_local(tmp_path):
     for callback, expected in (
         (PruningSchedule(Smallest, {0: 5}, scope="local"), (5, 5)),

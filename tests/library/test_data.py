@@ -39,9 +39,6 @@ def no_download(monkeypatch):
     monkeypatch.setattr(files, "_download", called)
 
 
-# What the tensors hold
-
-
 @pytest.mark.parametrize(
     ("name", "split", "images", "labels"),
     [
@@ -61,11 +58,9 @@ def test_the_tensors_have_the_bytes_that_every_published_notebook_was_run_with(n
 
 def test_callers_do_not_share_tensors():
     first, second = data.load("mnist", "test", n=2), data.load("mnist", "test", n=2)
-    before = second[0].clone(), second[1].clone()
     first[0].zero_(), first[1].zero_()
-    assert torch.equal(second[0], before[0]) and torch.equal(second[1], before[1])
     again = data.load("mnist", "test", n=2)
-    assert torch.equal(again[0], before[0]) and torch.equal(again[1], before[1])
+    assert second[0].any() and torch.equal(again[0], second[0]) and torch.equal(again[1], second[1])
 
 
 def test_classes_are_named_as_torchvision_names_them():
@@ -95,9 +90,6 @@ def test_a_wrong_request_is_told_what_is_allowed(arguments, said):
         data.load(**arguments)
 
 
-# Damaged files
-
-
 DAMAGE = {
     "truncated": (truncate, "truncated"),
     "bit flipped in the middle": (flip_a_bit, "is damaged"),
@@ -105,7 +97,6 @@ DAMAGE = {
     "empty": (lambda path: path.write_bytes(b""), "is empty"),
     "an error page": (lambda path: path.write_text("<html>", encoding="utf-8"), "not a gzip file"),
     "a folder": (be_a_folder, "cannot be read"),
-    "labels for images": (hold("mnist", TEST_LABELS), "holds the content of mnist/t10k-labels-idx1-ubyte"),
     "the other data set": (
         hold("fashion_mnist", TEST_IMAGES),
         "holds the content of fashion_mnist/t10k-images-idx3-ubyte",
@@ -178,12 +169,6 @@ def test_a_file_that_the_mirrors_have_in_place_of_the_courses_own_is_as_good(tmp
     assert str(path) in str(caught.value) and f"Copy data/mnist/{TRAIN_IMAGES} of the course" in caught.value.remedy
 
 
-def test_good_images_with_damaged_labels_are_not_half_loaded(folder, no_download):
-    flip_a_pixel(folder / "mnist" / TEST_LABELS)
-    with pytest.raises(data.DataError, match=TEST_LABELS):
-        data.load("mnist", "test", n=1, folder=folder)
-
-
 @pytest.mark.parametrize(
     "raw",
     [
@@ -208,9 +193,6 @@ def test_missing_checksums_are_named(monkeypatch, tmp_path):
         data.load("mnist", "test", n=1)
     (problem,) = data.verify()
     assert problem.name == "checksums.json" and "git checkout" in problem.remedy
-
-
-# Verification of all files
 
 
 def test_verify_reports_each_bad_file_and_downloads_nothing(folder, no_download):

@@ -45,9 +45,6 @@ def fake_torchvision(monkeypatch, *, source=None, fails=None):
     return calls
 
 
-# Missing files
-
-
 def test_a_missing_file_is_downloaded_verified_and_put_in_place(folder, monkeypatch, capsys):
     small = folder / "source"
     shutil.copytree(folder / "mnist", small)

@@ -18,7 +18,7 @@ def small():
     return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 5))
 
 
-def test_a_plain_model_has_no_zeros_but_those_of_its_biases():
+def test_a_plain_model_has_no_zeros():
     report = sparsity_report(models.LeNet300100())
     assert [row.name for row in report.rows] == [name for name, _ in models.LeNet300100().named_parameters()]
     assert report.total.elements == 266_610 and report.weights.elements == 266_200

@@ -77,14 +77,3 @@ def test_bars_are_to_one_linear_scale():
 def test_wires_are_as_thick_as_their_bytes():
     assert diagrams.thickness(200, 400, most=40) == 20
     assert diagrams.thickness(1, 4_000_000) == 3, "a wire that carries something is seen"
-
-
-@pytest.mark.parametrize("shape", [(2, 2, 2), ()])
-def test_a_grid_takes_one_or_two_dimensions(shape):
-    with pytest.raises(ValueError, match="one or two dimensions"):
-        diagrams.grid(Canvas(), torch.zeros(shape), 0, 0)
-
-
-def test_a_mask_has_the_shape_of_its_tensor():
-    with pytest.raises(ValueError, match="mask has the shape"):
-        diagrams.grid(Canvas(), torch.zeros(2, 3), 0, 0, mask=torch.ones(3, 3))
