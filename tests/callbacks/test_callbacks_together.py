@@ -3,7 +3,7 @@
 import pytest
 import torch
 from _legacy import ignoring
-from _quantized_fits import KNOWN, PAIRS, Convolutional, Regression, fit, loader, portrait, qat, rows, same, trainer
+from _quantized_fits import KNOWN, PAIRS, Regression, fit, portrait, qat, rows, same, trainer
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, StochasticWeightAveraging
 from torch import nn
@@ -60,15 +60,6 @@ def test_int8_weights_are_zero_where_they_were_masked(tmp_path, order, groups, p
         assert not getattr(model, name).weight().int_repr()[~masks[f"{name}.weight"]].any()
     assert not any(_masks.hooks(module) for module in model.modules())
     assert model.to_torchscript()(rows()[0]).equal(model(rows()[0]))  # Lightning 2.8 takes this away
-
-
-def test_local_structured_pruning_of_fused_convolutions(tmp_path):
-    images = torch.randn(64, 1, 6, 6, generator=torch.Generator().manual_seed(0))
-    pruning = PruningSchedule("ln_structured", {1: 2}, norm=1, dim=0, scope="local", targets=["conv.weight"])
-    callback = qat(modules_to_fuse=[("conv", "bn", "relu"), ("conv2", "bn2")])
-    train = loader((images, images.mean((2, 3))))
-    model = fit(tmp_path, callback, Convolutional(), others=[pruning], train=train)
-    assert (model.conv.weight().int_repr().flatten(1) == 0).all(1).sum() == 2, "two channels of four are gone"
 
 
 @pytest.mark.parametrize(("order", "groups"), [(ORDERS[0], PAIRS), (ORDERS[1], None)])
@@ -180,13 +171,6 @@ def test_averages_before_the_pruning_keep_the_zeros(tmp_path):
         weights = [getattr(found, name).weight for name in LAYERS]
         assert sum(int((weight == 0).sum()) for weight in weights) == sum(weight.numel() for weight in weights) / 2
     assert not torch.equal(model.layer_1.weight, plain.layer_1.weight), "these are averages"
-
-
-@pytest.mark.parametrize("order", ORDERS)
-def test_averages_go_with_quantization_and_with_both(tmp_path, order):
-    first, second = both(order, qat(), averages())
-    model = fit(tmp_path, first, others=[second, half()], epochs=4)
-    assert audit(model, rows()[0]).count("int8", "Linear") == 4
 
 
 @pytest.mark.parametrize("make", [half, qat], ids=["pruning", "quantization"])
