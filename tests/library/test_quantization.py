@@ -94,6 +94,11 @@ def test_legacy_dynamic_lstm_by_its_kernel():
     assert [(row.name, row.runs_in) for row in report.rows] == [("lstm", "int8"), ("fc", "int8")]
 
 
+def test_legacy_dynamic_in_half_precision_is_storage_only():
+    quantized = tq.quantize_dynamic(models.LSTMClassifier(28, 16).eval(), dtype=torch.float16)
+    assert {(row.runs_in, row.weight_bits) for row in audit(quantized).rows} == {("float32", 16)}
+
+
 def test_what_legacy_dynamic_leaves_is_explained():
     quantized = tq.quantize_dynamic(
         nn.Sequential(nn.Conv2d(1, 2, 3), nn.MultiheadAttention(8, 2), nn.GRU(4, 4)), {nn.LSTM}
