@@ -2,7 +2,6 @@
 
 import logging
 import signal
-from pathlib import Path
 
 import _lightning
 import pytest
@@ -17,7 +16,6 @@ from course_utils.callbacks import QuantizationAwareTraining
 from course_utils.legacy_int8 import tq
 
 ENGINE = legacy_int8.best()
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,5 @@
 """Fits with `PruningSchedule` for the tests: models, methods of one's own, a silent trainer, and looks into a model."""
 
-from pathlib import Path
-
 import _lightning
 import torch
 from _lightning import KNOWN  # noqa: F401 - handed on
@@ -13,7 +11,6 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from course_utils.callbacks import _masks
 
-ROOT = Path(__file__).resolve().parents[2]
 WEIGHTS = ("net.0.weight", "net.3.weight")  # 96 + 36
 
 

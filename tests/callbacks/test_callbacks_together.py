@@ -1,31 +1,19 @@
-"""Pruning and quantization in one fit: the masks keep working, in both orders of the callbacks, fused or not."""
-
-import itertools
+"""Pruning, quantization and averaging in one fit: the masks keep working, in both orders of the callbacks."""
 
 import pytest
 import torch
-from _quantized_fits import (
-    KNOWN,
-    PAIRS,
-    Convolutional,
-    Regression,
-    fit,
-    loader,
-    qat,
-    quiet,  # noqa: F401 - a fixture for every test
-    rows,
-    same,
-)
+from _legacy import ignoring
+from _quantized_fits import KNOWN, PAIRS, Regression, fit, portrait, qat, rows, same, trainer
 from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, StochasticWeightAveraging
 from torch import nn
 from torch.nn.utils import prune
 
-from course_utils.callbacks import PruningSchedule, QuantizationAwareTraining, _masks
+from course_utils.callbacks import PruningSchedule, _masks
 from course_utils.legacy_int8 import tq
 from course_utils.measure.int8_audit import audit
 
-pytestmark = KNOWN
+pytestmark = [*KNOWN, *ignoring("Detected call of `lr_scheduler.step", ".*to_torchscript. has been deprecated")]
 
 LAYERS = ("layer_0", "layer_1", "layer_2", "layer_end")
 ORDERS = ["quantization first", "pruning first"]
@@ -35,9 +23,8 @@ def both(order, quantization, pruning):
     return (quantization, pruning) if order == ORDERS[0] else (pruning, quantization)
 
 
-def int_zeros(model, names=LAYERS):
-    """Zeros among the integers of the weights, a count a layer."""
-    return {name: int((getattr(model, name).weight().int_repr() == 0).sum()) for name in names}
+def half(**options):
+    return PruningSchedule("l1_unstructured", {0: 0.5}, **options)
 
 
 class Masks(Callback):
@@ -57,10 +44,7 @@ class Masks(Callback):
         self.seen.append(_masks.masks(pl_module))
 
 
-# Lightning 2.8 takes to_torchscript away, and this with it.
-@pytest.mark.filterwarnings("ignore:.*to_torchscript. has been deprecated")
-@pytest.mark.parametrize("permanent", [True, False])
-@pytest.mark.parametrize("groups", [None, PAIRS], ids=["plain", "fused"])
+@pytest.mark.parametrize(("permanent", "groups"), [(True, PAIRS), (False, None)])
 @pytest.mark.parametrize("order", ORDERS)
 def test_int8_weights_are_zero_where_they_were_masked(tmp_path, order, groups, permanent):
     pruning = PruningSchedule("l1_unstructured", {0: 0.5, 1: 0.5}, make_permanent=permanent)
@@ -75,58 +59,23 @@ def test_int8_weights_are_zero_where_they_were_masked(tmp_path, order, groups, p
     for name in LAYERS:
         assert not getattr(model, name).weight().int_repr()[~masks[f"{name}.weight"]].any()
     assert not any(_masks.hooks(module) for module in model.modules())
-    assert model.to_torchscript()(rows()[0]).equal(model(rows()[0]))
+    assert model.to_torchscript()(rows()[0]).equal(model(rows()[0]))  # Lightning 2.8 takes this away
 
 
-def test_both_orders_and_fusion_give_the_same_masks(tmp_path):
-    found = []
-    for order, groups in itertools.product(ORDERS, (None, PAIRS)):
-        watch = Masks()
-        first, second = both(order, qat(modules_to_fuse=groups), PruningSchedule("l1_unstructured", {0: 0.5}))
-        fit(tmp_path, first, others=[second, watch], epochs=2)
-        found.append(watch.seen[-1])
-    assert same(found[0], found[2]) and same(found[1], found[3]), "the order of the callbacks does not matter"
-
-
-def test_local_structured_pruning_of_fused_convolutions(tmp_path):
-    images = torch.randn(64, 1, 6, 6, generator=torch.Generator().manual_seed(0))
-    pruning = PruningSchedule("ln_structured", {1: 2}, norm=1, dim=0, scope="local", targets=["conv.weight"])
-    model = fit(
-        tmp_path,
-        qat(modules_to_fuse=[("conv", "bn", "relu"), ("conv2", "bn2")]),
-        Convolutional(),
-        others=[pruning],
-        train=loader((images, images.mean((2, 3)))),
-        epochs=3,
-    )
-    assert (model.conv.weight().int_repr().flatten(1) == 0).all(1).sum() == 2, "two channels of four are gone"
-    assert model(images).shape == (64, 1)
-
-
-@pytest.mark.parametrize("groups", [None, PAIRS], ids=["plain", "fused"])
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(("order", "groups"), [(ORDERS[0], PAIRS), (ORDERS[1], None)])
 def test_a_resumed_fit_of_both_is_bit_for_bit_the_uninterrupted_one(tmp_path, order, groups):
-    def run(path, epochs, ckpt_path=None, seed=0):
-        watch = Masks()
+    def run(epochs, ckpt_path=None, seed=0):
+        watch, saver = Masks(), ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
         first, second = both(order, qat(modules_to_fuse=groups), PruningSchedule("l1_unstructured", 0.3))
-        saver = ModelCheckpoint(path, filename="{epoch}", save_top_k=-1)
-        model = fit(
-            path,
-            first,
-            Regression(seed=seed),
-            others=[second, watch, saver],
-            epochs=epochs,
-            ckpt_path=ckpt_path,
-            enable_checkpointing=True,
-        )
+        others = [second, watch] if ckpt_path else [second, watch, saver]
+        model = fit(tmp_path, first, Regression(seed=seed), others=others, epochs=epochs, ckpt_path=ckpt_path)
         return model, watch.seen[-1]
 
-    whole, masks = run(tmp_path / "whole", 4)
-    run(tmp_path / "part", 2)
-    resumed, again = run(tmp_path / "rest", 4, tmp_path / "part" / "epoch=1.ckpt", seed=9)
-    assert same(masks, again)
-    assert torch.equal(whole(rows()[0]), resumed(rows()[0])) and int_zeros(whole) == int_zeros(resumed)
-    torch.load(tmp_path / "part" / "epoch=1.ckpt", weights_only=True)
+    whole, masks = run(4)
+    resumed, again = run(4, tmp_path / "epoch=1.ckpt", seed=9)
+    assert same(masks, again) and torch.equal(whole(rows()[0]), resumed(rows()[0]))
+    for name in LAYERS:
+        assert torch.equal(*(getattr(model, name).weight().int_repr() for model in (whole, resumed)))
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -137,27 +86,26 @@ def test_a_rewind_reaches_the_fake_quantized_layers(tmp_path, order):
     assert torch.equal(model.layer_1.weight_orig, Regression().layer_1.weight), "the fit ended with a rewind"
 
 
-@pytest.mark.parametrize("groups", [None, PAIRS], ids=["plain", "fused"])
-def test_a_model_that_was_masked_before_the_fit_stays_masked(tmp_path, groups):
+def test_a_model_that_was_masked_before_the_fit_stays_masked(tmp_path):
     model = Regression()
     for name in ("layer_0", "layer_1"):
         prune.random_unstructured(getattr(model, name), "weight", 0.5)
     prune.l1_unstructured(model.layer_1, "bias", 4)
     model(rows()[0])  # with a graph: from here on torch cannot copy the model
     masks = _masks.masks(model)
-    fit(tmp_path, qat(modules_to_fuse=groups), model)
+    fit(tmp_path, qat(modules_to_fuse=PAIRS), model)
     for name in ("layer_0", "layer_1"):
         assert not getattr(model, name).weight().int_repr()[~masks[f"{name}.weight"]].any()
     assert not model.layer_1.bias()[~masks["layer_1.bias"]].any()
 
 
-def test_what_a_mask_hides_comes_through_the_preparation(tmp_path):
-    model, callback = Regression(), QuantizationAwareTraining(qconfig=qat()._engine)
+def test_what_a_mask_hides_comes_through_the_preparation():
+    model = Regression()
     hidden = model.layer_0.weight.detach().clone()
     order = [name for name, _ in model.named_parameters()]
     prune.l1_unstructured(model.layer_0, "weight", 0.5)
     mask = model.layer_0.weight_mask.clone()
-    callback.prepare(model)
+    qat().prepare(model)
     assert torch.equal(model.layer_0.weight_orig, hidden) and torch.equal(model.layer_0.weight_mask, mask)
     assert [n.removesuffix("_orig") for n, _ in model.named_parameters()] == order, "optimizers number parameters"
 
@@ -175,11 +123,9 @@ class Twice(Regression):
 
 
 @pytest.mark.parametrize("inside", [False, True])
-@pytest.mark.parametrize("order", ORDERS)
-def test_a_layer_under_two_names_stays_one_layer(tmp_path, order, inside):
+def test_a_layer_under_two_names_stays_one_layer(tmp_path, inside):
     watch, model = Masks(), Twice(inside)
-    first, second = both(order, qat(), PruningSchedule("l1_unstructured", {0: 0.5}))
-    fit(tmp_path, first, model, others=[second, watch])
+    fit(tmp_path, qat(), model, others=[half(), watch])
     assert (model.again[0] if inside else model.again) is model.layer_1
     assert watch.seen[-1].keys() == {f"{name}.weight" for name in LAYERS}
     assert not model.layer_1.weight().int_repr()[~watch.seen[-1]["layer_1.weight"]].any()
@@ -188,16 +134,49 @@ def test_a_layer_under_two_names_stays_one_layer(tmp_path, order, inside):
     assert torch.equal(new(rows()[0]), model(rows()[0]))
 
 
-@pytest.mark.parametrize("inside", [False, True])
-def test_a_layer_under_two_names_rounds_under_both(tmp_path, inside):
-    model = qat().prepare(Twice(inside))
-    assert (model.again[0] if inside else model.again) is model.layer_1
-    assert isinstance(model.layer_1.weight_fake_quant, tq.FakeQuantizeBase)
-
-
-def test_a_layer_that_is_fused_under_one_of_its_names_is_not_under_the_other(tmp_path):
+def test_a_layer_that_is_fused_under_one_of_its_names_is_not_under_the_other():
     plain = Twice()
     expected = plain(rows()[0])
     model = qat(modules_to_fuse=PAIRS).prepare(plain)
     assert torch.equal(model(rows()[0]), expected), "the second name computes without the activation"
-    fit(tmp_path, qat(modules_to_fuse=PAIRS), Twice())
+
+
+def averages():
+    """The mean of the weights after the epochs 0, 1, …"""
+    return StochasticWeightAveraging(swa_lrs=0.01, swa_epoch_start=1)
+
+
+@pytest.mark.parametrize("make", [half, qat], ids=["pruning", "quantization"])
+@pytest.mark.parametrize("first", [True, False])
+def test_averaging_in_a_second_model_is_refused_in_both_orders(tmp_path, make, first):
+    model, callback = Regression(), make()
+    before = portrait(model)
+    order = [EMAWeightAveraging(), callback] if first else [callback, EMAWeightAveraging()]
+    with pytest.raises(ValueError, match=f"EMAWeightAveraging does not go with {type(callback).__name__}"):
+        fit(tmp_path, order[0], model, others=order[1:])
+    assert portrait(model) == before and not model._load_state_dict_pre_hooks
+
+
+def test_averages_that_would_be_copied_over_the_zeros_are_refused(tmp_path):
+    model = Regression()
+    before = portrait(model)
+    with pytest.raises(ValueError, match="is listed behind PruningSchedule: .*; list it before"):
+        fit(tmp_path, half(), model, others=[averages()])
+    assert portrait(model) == before
+
+
+def test_averages_before_the_pruning_keep_the_zeros(tmp_path):
+    model, plain = fit(tmp_path, averages(), others=[half()], epochs=4), fit(tmp_path, half(), epochs=4)
+    for found in (model, plain):
+        weights = [getattr(found, name).weight for name in LAYERS]
+        assert sum(int((weight == 0).sum()) for weight in weights) == sum(weight.numel() for weight in weights) / 2
+    assert not torch.equal(model.layer_1.weight, plain.layer_1.weight), "these are averages"
+
+
+@pytest.mark.parametrize("make", [half, qat], ids=["pruning", "quantization"])
+def test_distributed_training_is_refused_in_one_sentence(tmp_path, make):
+    model = Regression()
+    before, several = portrait(model), trainer(tmp_path, strategy="ddp", devices=2)
+    with pytest.raises(NotImplementedError, match=r"works on one device, and this trainer has 2 \(DDPStrategy\)"):
+        make().setup(several, model, "fit")
+    assert portrait(model) == before and not model._load_state_dict_pre_hooks

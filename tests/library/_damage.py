@@ -11,13 +11,9 @@ def truncate(path):
     path.write_bytes(path.read_bytes()[:-1000])
 
 
-def cut_the_trailer(path):
-    path.write_bytes(path.read_bytes()[:-4])
-
-
-def flip_a_bit(path, *, at=0.5):
+def flip_a_bit(path):
     content = bytearray(path.read_bytes())
-    content[int(len(content) * at)] ^= 1
+    content[len(content) // 2] ^= 1
     path.write_bytes(content)
 
 
@@ -29,10 +25,6 @@ def flip_a_pixel(path):
     raw = bytearray(unpacked(path))
     raw[-1] ^= 1
     path.write_bytes(lzma.compress(raw, preset=0) if path.suffix == ".xz" else gzip.compress(raw, 1))
-
-
-def unpack(path):
-    path.write_bytes(unpacked(path))
 
 
 def be_a_folder(path):

@@ -35,19 +35,6 @@ def rewrite(folder, name, **changes):
     path.write_text(json.dumps(entries), encoding="utf-8")
 
 
-def test_every_recipe_has_a_checkpoint_and_the_other_way_round():
-    assert sorted(checkpoints.catalogue()) == NAMES
-    assert {path.stem for path in checkpoints.FOLDER.glob("*.pt")} == set(NAMES)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_catalogue_says_what_the_tool_does(name):
-    entry, recipe = checkpoints.catalogue()[name], tool.RECIPES[name]
-    assert (entry.model, entry.arguments, entry.seed) == (recipe.model, recipe.arguments, recipe.seed)
-    assert entry.recipe == recipe.describe()
-    assert entry.command == f"python course.py checkpoints {name}"
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_accuracy_is_the_one_in_the_catalogue(name):
@@ -68,11 +55,6 @@ def test_a_file_of_16_bits_gives_a_network_of_32_and_is_written_the_same_again(f
     assert (folder / "char_transformer.pt").read_bytes() == before
 
 
-def test_the_readme_is_in_step():
-    text = (checkpoints.FOLDER / "README.md").read_text(encoding="utf-8")
-    assert text == tool.readme(checkpoints.catalogue(), checkpoints.FOLDER)
-
-
 def test_every_load_gives_a_network_of_its_own():
     first, second = checkpoints.load("small_cnn"), checkpoints.load("small_cnn")
     with torch.no_grad():
@@ -85,7 +67,7 @@ def test_unknown_name():
         checkpoints.load("resnet")
 
 
-def test_a_changed_byte_is_seen(folder):
+def test_a_changed_byte_and_a_missing_file_are_named(folder):
     path = folder / "small_cnn.pt"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -93,15 +75,12 @@ def test_a_changed_byte_is_seen(folder):
     said = r"small_cnn\.pt is damaged.*git checkout.*checkpoints small_cnn"
     with pytest.raises(checkpoints.CheckpointError, match=said):
         checkpoints.load("small_cnn", folder=folder)
-
-
-def test_a_missing_file_is_named(folder):
-    (folder / "small_cnn.pt").unlink()
+    path.unlink()
     with pytest.raises(checkpoints.CheckpointError, match=r"small_cnn\.pt is missing"):
         checkpoints.load("small_cnn", folder=folder)
 
 
-@pytest.mark.parametrize("text", [None, "{", "[]", '{"small_cnn": {"model": "SmallCNN"}}'])
+@pytest.mark.parametrize("text", [None, "[]"])
 def test_a_bad_catalogue_is_named(folder, text):
     path = folder / checkpoints.CATALOGUE
     path.unlink() if text is None else path.write_text(text, encoding="utf-8")
@@ -147,38 +126,7 @@ def test_what_is_written_is_read_back(tmp_path):
     assert "50.00%" in (tmp_path / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
-def test_training_from_the_same_seed_gives_the_same_weights(monkeypatch):
-    monkeypatch.setenv("COURSE_QUICK", "1")
-    (first, _), (second, _) = (tool.train(tool.RECIPES["small_cnn"]) for _ in range(2))
-    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
-    assert next(first.parameters()).is_contiguous() and not first.training
-
-
-def test_lenets_differ_in_their_first_weights_alone(monkeypatch):
-    """Three networks with the same images in the same order: so a lesson that trained them itself had the same ones."""
-    monkeypatch.setattr(tool.data, "load", lambda task, split="train", *, n=None: (task, n))
-    seen = []
-    monkeypatch.setattr(tool.training, "fit", lambda model, task, n, *, seed, **_: seen.append((task, n, seed)))
-    for number in range(3):
-        recipe = tool.RECIPES[f"lenet_fashion_{number}"]
-        recipe.fit(models.LeNet())
-        assert recipe.seed == number and "first 12,000 images" in recipe.describe() and "seed 0" in recipe.describe()
-    assert seen == [("fashion_mnist", 12_000, 0)] * 3
-
-
 def test_a_network_that_is_not_accurate_enough_is_not_written(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(tool, "train", lambda recipe: (models.SmallCNN(40), 0.899))
     assert tool.make("small_cnn", tmp_path) == 1
     assert "Not written" in capsys.readouterr().out and not list(tmp_path.iterdir())
-
-
-def test_a_quick_run_writes_nothing(monkeypatch, capsys):
-    monkeypatch.setenv("COURSE_QUICK", "1")
-    assert tool.main([]) == 2
-    assert "COURSE_QUICK" in capsys.readouterr().out
-
-
-def test_unknown_name_on_the_command_line(capsys):
-    assert tool.main(["resnet"]) == 2
-    assert "resnet" in capsys.readouterr().out

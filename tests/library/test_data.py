@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 import re
 import shutil
 import struct
@@ -12,19 +11,13 @@ import sys
 import pytest
 import torch
 import torchvision
-from _damage import be_a_folder, cut_the_trailer, flip_a_bit, flip_a_pixel, hold, publish, truncate, unpack, unpacked
+from _damage import be_a_folder, flip_a_bit, flip_a_pixel, hold, publish, truncate
 
 from course_utils import data
 from course_utils.data import files
 
 TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
 TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte.xz", "train-labels-idx1-ubyte.gz"
-LABEL_COUNTS = {
-    ("mnist", "train"): [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
-    ("mnist", "test"): [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009],
-    ("fashion_mnist", "train"): [6000] * 10,
-    ("fashion_mnist", "test"): [1000] * 10,
-}
 
 
 @pytest.fixture
@@ -46,19 +39,6 @@ def no_download(monkeypatch):
     monkeypatch.setattr(files, "_download", called)
 
 
-# What the tensors hold
-
-
-@pytest.mark.parametrize("name, split", LABEL_COUNTS)
-def test_shapes_range_and_number_of_images_of_each_class(name, split):
-    images, labels = data.load(name, split)
-    assert images.shape == (sum(LABEL_COUNTS[name, split]), 1, 28, 28)
-    assert labels.shape == images.shape[:1]
-    assert images.dtype == torch.float32 and labels.dtype == torch.int64
-    assert images.min() == 0 and images.max() == 1
-    assert torch.bincount(labels, minlength=10).tolist() == LABEL_COUNTS[name, split]
-
-
 @pytest.mark.parametrize(
     ("name", "split", "images", "labels"),
     [
@@ -70,36 +50,17 @@ def test_shapes_range_and_number_of_images_of_each_class(name, split):
 )
 def test_the_tensors_have_the_bytes_that_every_published_notebook_was_run_with(name, split, images, labels):
     """The staleness of notebooks leans on this: data/images.py is not among the files that are watched."""
-    made = [hashlib.sha256(tensor.numpy().tobytes()).hexdigest()[:16] for tensor in data.load(name, split)]
-    assert made == [images, labels]
-
-
-def test_torchvision_reads_the_same_images_in_the_same_order(tmp_path):
-    raw = tmp_path / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for path in (data.FOLDER / "mnist").iterdir():  # its reader wants all four files, and unpacked
-        (raw / path.stem).write_bytes(unpacked(path))
-    to_tensor = torchvision.transforms.ToTensor()
-    theirs = torchvision.datasets.MNIST(tmp_path, train=False, transform=to_tensor)
-    images, labels = data.load("mnist", "test")
-    for i in (0, 1, 4999, 9999):
-        assert torch.equal(images[i], theirs[i][0]) and labels[i] == theirs[i][1]
-
-
-def test_train_is_the_default_split_and_n_takes_the_first():
-    images, labels = data.load("mnist", n=7)
-    everything, every_label = data.load("mnist", "train")
-    assert torch.equal(images, everything[:7]) and torch.equal(labels, every_label[:7])
-    assert not torch.equal(images, data.load("mnist", "test", n=7)[0])
+    loaded = data.load(name, split)
+    assert [hashlib.sha256(tensor.numpy().tobytes()).hexdigest()[:16] for tensor in loaded] == [images, labels]
+    assert [tensor.dtype for tensor in loaded] == [torch.float32, torch.int64]
+    assert loaded[0].shape == (60_000 if split == "train" else 10_000, 1, 28, 28)
 
 
 def test_callers_do_not_share_tensors():
     first, second = data.load("mnist", "test", n=2), data.load("mnist", "test", n=2)
-    before = second[0].clone(), second[1].clone()
     first[0].zero_(), first[1].zero_()
-    assert torch.equal(second[0], before[0]) and torch.equal(second[1], before[1])
     again = data.load("mnist", "test", n=2)
-    assert torch.equal(again[0], before[0]) and torch.equal(again[1], before[1])
+    assert second[0].any() and torch.equal(again[0], second[0]) and torch.equal(again[1], second[1])
 
 
 def test_classes_are_named_as_torchvision_names_them():
@@ -107,7 +68,7 @@ def test_classes_are_named_as_torchvision_names_them():
     assert data.CLASSES["mnist"] == tuple(name[0] for name in torchvision.datasets.MNIST.classes)
 
 
-@pytest.mark.parametrize("n, images", [(None, 200), (5, 5), (201, 200), (10_000, 200)])
+@pytest.mark.parametrize("n, images", [(None, 200), (5, 5), (10_000, 200)])
 def test_quick_mode_gives_at_most_200_images(monkeypatch, n, images):
     monkeypatch.setenv("COURSE_QUICK", "1")
     assert len(data.load("mnist", "test", n=n)[0]) == images
@@ -120,8 +81,6 @@ def test_quick_mode_gives_at_most_200_images(monkeypatch, n, images):
         (dict(name="cifar"), "'fashion_mnist', 'mnist'"),
         (dict(name="mnist", split="valid"), "'train', 'test'"),
         (dict(name="mnist", n=0), "1 to 60000"),
-        (dict(name="mnist", n=-1), "1 to 60000"),
-        (dict(name="mnist", n=60_001), "1 to 60000"),
         (dict(name="mnist", split="test", n=10_001), "1 to 10000"),
         (dict(name="mnist", n=2.5), "whole number"),
     ],
@@ -131,26 +90,13 @@ def test_a_wrong_request_is_told_what_is_allowed(arguments, said):
         data.load(**arguments)
 
 
-# Damaged files
-
-
 DAMAGE = {
     "truncated": (truncate, "truncated"),
-    "without its last bytes": (cut_the_trailer, "truncated"),
-    "one byte long": (lambda path: path.write_bytes(b"\x1f"), "not a gzip file"),
-    "header only": (lambda path: path.write_bytes(path.read_bytes()[:3]), "truncated"),
     "bit flipped in the middle": (flip_a_bit, "is damaged"),
-    "bit flipped in the checksum": (lambda path: flip_a_bit(path, at=1 - 1e-9), "is damaged"),
     "pixel changed in a good gzip": (flip_a_pixel, "checksum of its unpacked bytes differs"),
     "empty": (lambda path: path.write_bytes(b""), "is empty"),
-    "unpacked in place": (unpack, "not a gzip file"),
     "an error page": (lambda path: path.write_text("<html>", encoding="utf-8"), "not a gzip file"),
     "a folder": (be_a_folder, "cannot be read"),
-    "labels for images": (hold("mnist", TEST_LABELS), "holds the content of mnist/t10k-labels-idx1-ubyte"),
-    "train labels for test images": (
-        hold("mnist", TRAIN_LABELS),
-        "holds the content of mnist/train-labels-idx1-ubyte",
-    ),
     "the other data set": (
         hold("fashion_mnist", TEST_IMAGES),
         "holds the content of fashion_mnist/t10k-images-idx3-ubyte",
@@ -173,15 +119,7 @@ def test_a_damaged_file_is_named_with_remedy_and_left_as_it_is(folder, no_downlo
 
 DAMAGE_OF_XZ = {
     "truncated": (truncate, "is truncated"),
-    "header only": (lambda path: path.write_bytes(path.read_bytes()[:9]), "is truncated"),
-    "bit flipped in the middle": (flip_a_bit, "is damaged"),
-    "pixel changed in a good xz": (flip_a_pixel, "checksum of its unpacked bytes differs"),
-    "empty": (lambda path: path.write_bytes(b""), "is empty"),
     "a gzip file under its name": (hold("mnist", TRAIN_LABELS), "is not an xz file"),
-    "the other data set": (
-        hold("fashion_mnist", TRAIN_IMAGES),
-        "holds the content of fashion_mnist/train-images-idx3-ubyte",
-    ),
 }
 
 
@@ -214,17 +152,15 @@ def test_a_python_without_lzma_is_told_which_one_has_it(monkeypatch, folder):
 def test_the_first_images_are_those_of_all_and_no_more_is_unpacked(monkeypatch):
     unpacked, real = [], files._unpacked
     monkeypatch.setattr(files, "_unpacked", lambda *args: unpacked.append(real(*args)) or unpacked[-1])
-    for name in data.CLASSES:
-        few, all_of_them = data.load(name, n=3), data.load(name)
-        assert all(torch.equal(one, other[:3]) for one, other in zip(few, all_of_them, strict=True))
-    assert [len(raw) for raw in unpacked] == 2 * [16 + 3 * 784, 8 + 3, 16 + 60_000 * 784, 8 + 60_000]
+    few, all_of_them = data.load("mnist", n=3), data.load("mnist", "train")
+    assert all(torch.equal(one, other[:3]) for one, other in zip(few, all_of_them, strict=True))
+    assert [len(raw) for raw in unpacked] == [16 + 3 * 784, 8 + 3, 16 + 60_000 * 784, 8 + 60_000]
 
 
 def test_a_file_that_the_mirrors_have_in_place_of_the_courses_own_is_as_good(tmp_path, no_download):
     publish("mnist", tmp_path / "mnist")
-    for n in (2, None):
-        theirs, ours = data.load("mnist", n=n, folder=tmp_path), data.load("mnist", n=n)
-        assert torch.equal(theirs[0], ours[0]) and torch.equal(theirs[1], ours[1])
+    theirs, ours = data.load("mnist", n=2, folder=tmp_path), data.load("mnist", n=2)
+    assert torch.equal(theirs[0], ours[0]) and torch.equal(theirs[1], ours[1])
     path = tmp_path / "mnist" / "train-images-idx3-ubyte.gz"
     flip_a_pixel(path)
     with pytest.raises(data.DataError, match="checksum of its unpacked bytes differs") as caught:
@@ -232,50 +168,14 @@ def test_a_file_that_the_mirrors_have_in_place_of_the_courses_own_is_as_good(tmp
     assert str(path) in str(caught.value) and f"Copy data/mnist/{TRAIN_IMAGES} of the course" in caught.value.remedy
 
 
-def test_no_single_flipped_bit_gives_wrong_labels_or_another_exception(folder, no_download):
-    path = folder / "mnist" / TEST_LABELS
-    good, size = path.read_bytes(), path.stat().st_size
-    expected = files.read(path.with_suffix(""), 10_000).tolist()
-    every_header_bit = range(10 * 8)
-    some_others = range(10 * 8, size * 8, 211)
-    harmless = 0
-    for bit in (*every_header_bit, *some_others):
-        content = bytearray(good)
-        content[bit // 8] ^= 1 << bit % 8
-        path.write_bytes(content)
-        try:
-            assert files.read(path.with_suffix(""), 10_000).tolist() == expected
-            harmless += 1
-        except data.DataError:
-            pass
-    assert 0 < harmless <= 60  # the time stamp and the like in gzip's header say nothing about the content
-
-
-def test_test_images_in_place_of_training_images(folder, no_download):
-    for part in ("images-idx3-ubyte.gz", "labels-idx1-ubyte.gz"):
-        (folder / "mnist" / f"t10k-{part}").rename(folder / "mnist" / f"train-{part}")
-    with pytest.raises(data.DataError, match="train-images.* holds the content of mnist/t10k-images-idx3-ubyte"):
-        data.load("mnist", "train", n=1, folder=folder)
-
-
-def test_good_images_with_damaged_labels_are_not_half_loaded(folder, no_download):
-    flip_a_pixel(folder / "mnist" / TEST_LABELS)
-    with pytest.raises(data.DataError, match=TEST_LABELS):
-        data.load("mnist", "test", n=1, folder=folder)
-
-
 @pytest.mark.parametrize(
     "raw",
     [
         struct.pack(">4I", 0x0802, 2, 3, 3) + bytes(18),
-        struct.pack(">4I", 0x0D03, 2, 3, 3) + bytes(18),
-        struct.pack("<4I", 0x0803, 2, 3, 3) + bytes(18),
         struct.pack(">4I", 0x0803, 3, 2, 3) + bytes(18),
         struct.pack(">4I", 0x0803, 2, 3, 3) + bytes(17),
-        struct.pack(">4I", 0x0803, 2, 3, 3) + bytes(19),
-        b"",
     ],
-    ids=["rank", "type", "byte order", "dimensions", "too short", "too long", "nothing"],
+    ids=["rank", "dimensions", "too short"],
 )
 def test_a_wrong_idx_header_is_refused_even_when_the_checksum_agrees(raw, tmp_path):
     good = struct.pack(">4I", 0x0803, 2, 3, 3) + bytes(range(18))
@@ -294,43 +194,12 @@ def test_missing_checksums_are_named(monkeypatch, tmp_path):
     assert problem.name == "checksums.json" and "git checkout" in problem.remedy
 
 
-# Verification of all files
-
-
-def test_the_courses_own_files_are_good():
-    """`verify` asks for the files' own checksums; here every byte in them is compared with what the publishers gave."""
-    assert data.verify() == []
-    there = sorted(data.FOLDER.glob("*/*idx?-ubyte.*"))
-    assert [path.relative_to(data.FOLDER).as_posix() for path in there] == sorted(
-        f"{name}/{file}" for name, sums in files._checksums("files").items() for file in sums
-    )
-    assert len(there) == 8
-    for path in there:
-        files._compare(unpacked(path), path)
-
-
-def test_packed_files_hold_no_name_and_no_time():
-    for path in data.FOLDER.glob("*/*idx?-ubyte.gz"):  # the format xz has no place for them
-        with path.open("rb") as file:
-            assert file.read(8) == b"\x1f\x8b\x08\0" + bytes(4)
-
-
 def test_verify_reports_each_bad_file_and_downloads_nothing(folder, no_download):
     flip_a_pixel(folder / "mnist" / TEST_IMAGES)
     problems = {problem.name: problem for problem in data.verify(folder)}
     expected = {f"{name}/{path.name}" for name in data.CLASSES for path in (data.FOLDER / name).glob("*idx?-ubyte.*")}
-    assert set(problems) == expected - {f"mnist/{TEST_LABELS}"}
+    assert len(expected) == 8 and set(problems) == expected - {f"mnist/{TEST_LABELS}"}
     bad = problems.pop(f"mnist/{TEST_IMAGES}")
     assert "checksum" in bad.message and str(folder / "mnist" / TEST_IMAGES) in bad.message
     assert all("is missing" in problem.message and problem.remedy for problem in problems.values())
-
-
-def test_the_remedy_in_the_courses_own_folder_is_git():
-    error = data.DataError(data.FOLDER / "mnist" / TEST_IMAGES, "is empty")
-    assert f"`git checkout -- data/mnist/{TEST_IMAGES}`" in str(error)
-
-
-def test_the_error_can_be_sent_between_processes():
-    error = data.DataError(data.FOLDER / "mnist" / TEST_IMAGES, "is empty")
-    copy = pickle.loads(pickle.dumps(error))
-    assert type(copy) is data.DataError and str(copy) == str(error) and copy.remedy == error.remedy
+    assert data.verify() == [], "the course's own files are good"

@@ -38,17 +38,6 @@ def test_a_missing_module_is_named_and_the_others_are_read(tmp_path):
         language.source(["none", "nil"], folder=tmp_path)
 
 
-def test_a_quick_run_gets_less_text(monkeypatch):
-    monkeypatch.setenv("COURSE_QUICK", "1")
-    assert len(language.source()[0]) == language.QUICK_CHARACTERS
-
-
-def test_the_source_is_found_where_this_python_keeps_it(monkeypatch):
-    monkeypatch.setattr(language.sysconfig, "get_paths", lambda: {"stdlib": "nowhere"})
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        language.source()
-
-
 def test_encoding_and_back():
     ids = language.encode(ALPHABET)
     assert ids.dtype == torch.int64
@@ -70,11 +59,6 @@ def test_rotation_keeps_lengths_and_makes_products_depend_on_the_distance():
     assert torch.equal(language.rotate(long)[:, :, :1], long[:, :, :1])
 
 
-def test_the_standard_model_has_the_weights_that_its_docstring_says():
-    assert sum(p.numel() for p in CharTransformer().parameters()) == 1_009_024
-    assert "1,009,024" in CharTransformer.__doc__
-
-
 def test_an_answer_does_not_depend_on_what_comes_later(small):
     ids = torch.randint(96, (2, 24))
     other = ids.clone()
@@ -87,11 +71,6 @@ def test_an_answer_does_not_depend_on_what_comes_later(small):
 def test_too_few_or_too_many_characters_are_refused(small, steps):
     with pytest.raises(ValueError, match=f"from 1 to 24 characters, got {steps}"):
         small(torch.zeros(1, steps, dtype=torch.int64))
-
-
-def test_a_width_that_the_heads_do_not_divide_is_refused():
-    with pytest.raises(ValueError, match="multiple of n_heads, got 10 and 4"):
-        CharTransformer(width=10)
 
 
 def test_pieces_are_neighbouring_characters_and_follow_the_seed():
@@ -155,20 +134,6 @@ def test_perplexity_uses_the_pieces_asked_for_and_no_more():
     assert seen == [(3, 32)]
     with pytest.raises(ValueError, match="a text of 32 characters is shorter than one piece of 33"):
         language.perplexity(model, ids[:32], length=32)
-
-
-def test_the_trained_model_is_the_shipped_one_and_each_call_gives_its_own():
-    first, second = language.trained(), language.trained()
-    assert isinstance(first, CharTransformer)
-    assert not first.training
-    first.head.weight.data.zero_()
-    assert second.head.weight.abs().sum() > 0
-
-
-def test_a_checkpoint_of_another_model_is_said_to_be_that(monkeypatch):
-    monkeypatch.setattr(language, "CharTransformer", lambda: torch.nn.Linear(1, 1))
-    with pytest.raises(language.checkpoints.CheckpointError, match="course_utils.language has changed"):
-        language.trained()
 
 
 @pytest.mark.slow

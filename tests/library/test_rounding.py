@@ -60,22 +60,6 @@ def test_the_error_of_the_outputs_falls_and_that_of_the_weights_need_not(layer):
     assert power in rounding.POWERS
 
 
-def test_a_searched_clip_leaves_no_larger_error(layer):
-    weight, _, _ = layer
-    for bits in (2, 3, 4):
-        errors = [
-            (rounding.to_nearest(weight, bits, 8, clips) - weight).square().sum() for clips in ((1.0,), rounding.CLIPS)
-        ]
-        assert errors[1] <= errors[0]
-
-
-def test_power_zero_is_round_to_nearest(layer):
-    weight, hessian, size = layer
-    new, power = rounding.scaled_first(weight, hessian, size, 3, 8, powers=(0.0,))
-    assert power == 0
-    assert torch.equal(new, rounding.to_nearest(weight, 3, 8))
-
-
 def test_a_hadamard_matrix_is_a_rotation():
     for n in (1, 2, 8, 128):
         matrix = rounding.hadamard(n)

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from course_utils.training import batches
-from lessons.distillation.teaching import Arm, lenet, mlp, teach, teach_all
+from lessons.distillation.teaching import Arm, teach, teach_all
 
 STEPS, BATCH, LR = 7, 5, 0.02
 
@@ -58,40 +58,10 @@ def test_an_arm_learns_what_a_plain_loop_with_its_loss_learns(problem, T, alpha,
     assert_equal(taught(arms, x, own)[1], by_hand(loss, x))
 
 
-def test_the_networks_have_their_widths_and_a_seed_of_their_own():
-    rows = torch.zeros(2, 784)
-    assert mlp(30, seed=0, device="cpu")(rows).shape == lenet(seed=0, device="cpu")(rows).shape == (2, 10)
-    assert [w.shape[0] for w in mlp(30, seed=0, device="cpu").parameters()] == [30, 30, 30, 30, 10, 10]
-    for make in (lenet, lambda **given: mlp(5, **given)):
-        first, again, other = (make(seed=seed, device="cpu").state_dict() for seed in (1, 1, 2))
-        assert all(torch.equal(w, again[name]) for name, w in first.items())
-        assert not any(torch.equal(w, other[name]) for name, w in first.items())
-
-
-def test_labels_alone_are_plain_cross_entropy_and_the_start_stays(problem):
-    x, own, _ = problem
-    start = network()
-    (net,) = teach(start, [Arm(own)], x, own, steps=STEPS, batch=BATCH, lr=LR, seed=3)
-    assert_equal(net, by_hand(lambda z, picked: F.cross_entropy(z, own[picked].argmax(1)), x))
-    assert_equal(start, network().state_dict())
-    assert not any(p.requires_grad for p in net.parameters())
-
-
 def test_a_network_computes_with_the_weights_that_used_gives(problem):
     x, own, soft = problem
     nets = taught([Arm(own), Arm(soft)], x, own, used=lambda weights: {n: w * (w > 0) for n, w in weights.items()})
     assert all((p >= 0).all() for net in nets for p in net.parameters())
-
-
-def test_several_seeds_in_one_stack_are_each_as_if_alone(problem):
-    x, own, soft = problem
-    arms, options = [Arm(own), Arm(soft, 4.0, 0.3)], {"steps": STEPS, "batch": BATCH, "lr": LR}
-    other = network()
-    torch.nn.init.normal_(other[0].weight, generator=torch.Generator().manual_seed(5))
-    together = teach_all([network(), other], arms, x, own, seeds=[3, 4], **options)
-    for start, seed, nets in zip((network(), other), (3, 4), together, strict=True):
-        for net, alone in zip(nets, teach(start, arms, x, own, seed=seed, **options), strict=True):
-            assert_equal(net, alone.state_dict())
 
 
 def test_watch_sees_every_step_and_all_arms(problem, monkeypatch):
@@ -132,12 +102,6 @@ def test_what_cannot_be_stacked_is_refused(problem, change, message):
     given = {"starts": [network()], "arms": [Arm(own)], "x": x, "own": own, "seeds": [3]} | change
     with pytest.raises(ValueError, match=message):
         teach_all(**given, steps=STEPS)
-
-
-def test_targets_beyond_the_inputs_are_not_used(problem):
-    x, own, soft = problem
-    first = taught([Arm(soft[:12], 4.0, 0.3)], x[:12], own[:12])[0].state_dict()
-    assert_equal(taught([Arm(soft, 4.0, 0.3)], x[:12], own)[0], first)
 
 
 def test_starts_in_one_stack_may_learn_from_fewer_inputs(problem):

@@ -74,12 +74,6 @@ def test_random_weights_are_drawn_by_their_seed_and_no_two_matrices_are_alike():
     assert not any(p.requires_grad for p in first.parameters()) and torch.get_default_dtype() == torch.float32
 
 
-def test_a_quick_run_gets_a_small_model(monkeypatch):
-    monkeypatch.setenv("COURSE_QUICK", "1")
-    model = shapes.random_model(shapes.SMOLLM2_135M)
-    assert model.config.num_hidden_layers == 2 and model.config.vocab_size == 512
-
-
 def test_with_and_without_a_cache_the_same_is_written():
     model = shapes.random_model(TINY)
     prompt = torch.arange(5)[None]

@@ -12,19 +12,6 @@ from course_utils.files import ROOT
 from course_utils.measure import energy
 
 
-def test_prices_stand_to_each_other_as_han_et_al_print_them():
-    """Their figure 1 has a column of costs relative to an addition in int32 (arXiv:1506.02626)."""
-    prices = {
-        "32 bit float ADD": (energy.ADD_PJ["fp32"], 9),
-        "32 bit int MULT": (energy.MUL_PJ["int32"], 31),
-        "32 bit float MULT": (energy.MUL_PJ["fp32"], 37),
-        "32 bit SRAM Cache": (energy.READ_32_BIT_PJ["SRAM"], 50),
-        "32 bit DRAM Memory": (energy.READ_32_BIT_PJ["DRAM"], 6400),
-    }
-    for name, (pj, relative) in prices.items():
-        assert pj / energy.ADD_PJ["int32"] == pytest.approx(relative), name
-
-
 def test_prices_are_those_that_the_claim_cites():
     claims = tomllib.loads((ROOT / "lessons" / "energy" / "claims.toml").read_text(encoding="utf-8"))["claim"]
     (source,) = [c["source"] for c in claims if c["id"] == "lenet-dram-share"]
@@ -32,25 +19,11 @@ def test_prices_are_those_that_the_claim_cites():
     assert cited == pytest.approx([energy.READ_32_BIT_PJ["DRAM"], energy.MAC_PJ["fp32"]])
 
 
-def test_the_rest_of_the_price_list_is_ordered_as_circuits_are():
-    """What no claim cites: wider costs more, farther costs more, and DRAM spans a factor of two."""
-    add, mul, read = energy.ADD_PJ, energy.MUL_PJ, list(energy.READ_64_BIT_PJ.values())
-    assert add["int8"] < add["int32"] < add["fp16"] < add["fp32"]
-    assert all(mul[name] > add[name] for name in add)
-    assert read == sorted(read) and read[0] > mul["fp32"] and read[-1] == 2 * read[-2]
-    assert energy.READ_32_BIT_PJ["SRAM"] < read[0] and 2 * energy.READ_32_BIT_PJ["DRAM"] == pytest.approx(read[3], 0.02)
-
-
 def test_macs_of_the_lenets_by_hand():
     assert energy.count_macs(models.LeNet300100(), torch.zeros(1, 784)) == 784 * 300 + 300 * 100 + 100 * 10
     convolutions = 6 * 26 * 26 * 9 + 16 * 11 * 11 * 6 * 9
     linear = 400 * 120 + 120 * 84 + 84 * 10
     assert energy.count_macs(models.LeNet(), torch.zeros(1, 1, 28, 28)) == convolutions + linear
-
-
-def test_macs_grow_with_the_batch():
-    model = models.LeNet300100()
-    assert energy.count_macs(model, torch.zeros(5, 784)) == 5 * energy.count_macs(model, torch.zeros(1, 784))
 
 
 def test_resnet50_has_the_known_size():
@@ -66,18 +39,6 @@ def test_estimate_multiplies_counts_with_prices():
     assert bill.total_nj == bill.compute_nj + bill.fetch_nj
 
 
-def test_a_model_whose_operations_are_hidden_is_not_free():
-    with pytest.raises(ValueError, match="no matrix product"):
-        energy.estimate(torch.nn.ReLU(), torch.zeros(1, 4))
-
-
-def test_estimate_leaves_the_model_as_it_was():
-    model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.BatchNorm1d(4)).train()
-    mean = model[1].running_mean.clone()
-    energy.estimate(model, torch.ones(1, 4))
-    assert model.training and torch.equal(model[1].running_mean, mean)
-
-
 @pytest.mark.parametrize(
     ("x", "options", "message"),
     [
@@ -89,3 +50,5 @@ def test_estimate_leaves_the_model_as_it_was():
 def test_estimate_refuses(x, options, message):
     with pytest.raises(ValueError, match=message):
         energy.estimate(models.LeNet300100(), x, **options)
+    with pytest.raises(ValueError, match="no matrix product"):  # its operations are hidden, and not free
+        energy.estimate(torch.nn.ReLU(), torch.zeros(1, 4))

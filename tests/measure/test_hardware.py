@@ -40,8 +40,3 @@ def test_a_counter_that_began_again_is_left_out(tmp_path):
     write(zone, name="package-0", energy_uj=5_000_000)
     counted, _ = hardware.joules_while(lambda: write(zone, energy_uj=10), seconds=0, root=tmp_path)
     assert counted == {}
-
-
-def test_a_zone_that_may_not_be_read_is_no_zone(tmp_path):
-    write(tmp_path / "class/powercap/intel-rapl:0", name="package-0")
-    assert hardware.joules(root=tmp_path) == {}

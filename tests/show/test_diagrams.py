@@ -1,12 +1,10 @@
 """Drawings say what they are given, and are refused where a room could not read them."""
 
-import io
-
 import pytest
 import torch
 
-from course_utils.show import diagrams, plots
-from course_utils.show.diagrams import Box, Canvas, Unreadable
+from course_utils.show import diagrams
+from course_utils.show.diagrams import Canvas, Unreadable
 
 
 def words(canvas):
@@ -64,13 +62,6 @@ def test_what_a_room_could_not_read_is_refused(draw, fault):
         canvas.figure()
 
 
-def test_boxes_that_touch_do_not_overlap():
-    canvas = Canvas()
-    canvas.box(60, 60, width=100, height=100)
-    canvas.box(160, 60, width=100, height=100)
-    assert canvas.faults() == []
-
-
 def test_a_number_line_puts_values_to_scale():
     line = diagrams.number_line(Canvas(), -2, 2, y=100, ticks={}, x=100, width=800)
     assert [line.place(v) for v in (-2, 0, 2)] == [100, 500, 900]
@@ -86,33 +77,3 @@ def test_bars_are_to_one_linear_scale():
 def test_wires_are_as_thick_as_their_bytes():
     assert diagrams.thickness(200, 400, most=40) == 20
     assert diagrams.thickness(1, 4_000_000) == 3, "a wire that carries something is seen"
-
-
-def test_the_sides_of_a_box_are_where_wires_begin():
-    box = Box(10, 20, 100, 40)
-    assert (box.left, box.right, box.top, box.bottom) == ((10, 40), (110, 40), (60, 20), (60, 60))
-
-
-@pytest.mark.parametrize("shape", [(2, 2, 2), ()])
-def test_a_grid_takes_one_or_two_dimensions(shape):
-    with pytest.raises(ValueError, match="one or two dimensions"):
-        diagrams.grid(Canvas(), torch.zeros(shape), 0, 0)
-
-
-def test_a_mask_has_the_shape_of_its_tensor():
-    with pytest.raises(ValueError, match="mask has the shape"):
-        diagrams.grid(Canvas(), torch.zeros(2, 3), 0, 0, mask=torch.ones(3, 3))
-
-
-def test_each_meaning_has_a_colour_of_its_own():
-    assert len(set(diagrams.MEANING.values())) == len(diagrams.MEANING)
-    assert set(diagrams.MEANING.values()) <= set(plots.COLOURS.values())
-
-
-def test_the_same_drawing_gives_the_same_bytes():
-    drawn = []
-    for _ in range(2):
-        out = io.BytesIO()
-        good().figure().savefig(out, format="png")
-        drawn.append(out.getvalue())
-    assert drawn[0] == drawn[1]

