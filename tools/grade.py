@@ -18,7 +18,6 @@ from tqdm import tqdm
 from course_utils import runtime
 from course_utils.exercises import search
 from course_utils.files import write_whole
-from tools.environment import env
 from tools.grading import grade_page, gradebook, judge, slice
 from tools.publishing import lessons as _lessons
 from tools.sandbox import contained as _contained
@@ -148,7 +147,7 @@ def _look_into(folder):
     for at, folders, names in os.walk(folder, onerror=closed):
         hidden += sum(name.startswith(".") for name in (*folders, *names))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        links = [name for name in folders if env.linked_to(Path(at, name))]
+        links = [name for name in folders if Path(at, name).resolve() != Path(at).resolve() / name]
         folders[:] = [name for name in folders if name not in links]
         for path in (Path(at, name) for name in sorted([*links, *names]) if not name.startswith(".")):
             if path.name in links or (path.is_symlink() and path.suffix.lower() in (*SUFFIXES, *ARCHIVES)):
