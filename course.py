@@ -100,7 +100,7 @@ def unknown_task(name):
 
 
 def set_up(extras):
-    """Make or complete .venv where that is due; give 0, or 1 or 130 after saying why not."""
+    """Make or complete .venv where that is due; give 0, or 1 after saying why not."""
     from tools.environment import causes, setup
 
     try:
@@ -108,9 +108,6 @@ def set_up(extras):
     except causes.Failure as failure:
         say(f"\nThe set-up stopped. {failure}")
         return 1
-    except KeyboardInterrupt:
-        say("\nStopped. The next start goes on from here.")
-        return 130
     return 0
 
 
@@ -165,8 +162,7 @@ def main(arguments):
         if not _env.is_ready():
             say(f"{fault} uv looks for another one, or fetches it for your account alone (30 MB).")
         return set_up(()) or hand_over([str(_env.python_of(_env.VENV)), DOOR, *arguments])
-    named = bool(arguments) and not arguments[0].startswith("-")
-    name, rest = (arguments[0], arguments[1:]) if named else ("open", arguments)
+    name, rest = (arguments[0], arguments[1:]) if arguments and arguments[0][:1] != "-" else ("open", arguments)
     if name not in tasks():
         if not lesson_names().called(name):
             return unknown_task(name)

@@ -65,18 +65,14 @@ def _prepare(extras):
     words = ["-c", str(env.CONSTRAINTS), "-r", str(env.PYPROJECT), *("--extra=" + name for name in extras), "pip"]
     if not ready:  # else it stays valid whatever happens: versions are fixed, so packages are only added
         _make_environment(uv, settings)
-        _write_stamp({"extras": extras})
+        env.STAMP.write_text(json.dumps({"extras": extras}), encoding="utf-8")
         words += ["-e", str(ROOT)]
     say("[3/3] PyTorch, JupyterLab and the other packages")
     install(uv, VENV, words, settings)
     places = [str(packages(VENV) / name) for name in COMPILED]
     subprocess.run([str(env.python_of(VENV)), "-W", "ignore", "-m", "compileall", "-qq", *places])
-    _write_stamp({**env.expected_stamp(), "extras": extras})
+    env.STAMP.write_text(json.dumps({**env.expected_stamp(), "extras": extras}), encoding="utf-8")
     say(f"Done in {time.monotonic() - began:.0f} s.\n")
-
-
-def _write_stamp(content):
-    env.STAMP.write_text(json.dumps(content), encoding="utf-8")
 
 
 def _refuse_others():
@@ -124,7 +120,7 @@ def _fetch_uv():
 def _make_environment(uv, settings):
     """Step 2: an environment with the running Python or, where it does not fit, one that uv finds or fetches."""
     say("[2/3] Python environment")
-    if _fault(env.python_of(VENV)):
+    if not env.python_of(VENV).exists() or _fault(env.python_of(VENV)):
         low, high = env.allowed()
         wanted = f">=3.{low},<3.{high + 1}" if env.python_fault() else sys.executable
         words = ["venv", "--quiet", "--clear", "--relocatable", "--python", wanted, str(VENV)]
@@ -136,8 +132,6 @@ def _make_environment(uv, settings):
 
 def _fault(python):
     """What is wrong with the Python of an environment, in words; "" when it serves."""
-    if not python.exists():
-        return "It is not there."
     done = subprocess.run([str(python), "-I", "-c", PROBE.format(str(ROOT))], stderr=subprocess.PIPE, encoding="utf-8")
     return done.stderr.strip() if done.returncode else ""
 
