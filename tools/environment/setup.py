@@ -58,7 +58,8 @@ def prepare(extras):
 
 def _prepare(extras):
     began, ready = time.monotonic(), env.is_ready()
-    say("Adding what this task needs." if ready else f"Setting up the course in {VENV}, once. It takes some minutes.")
+    first = "Bringing the environment up to date." if env.read_stamp() else f"Setting up {VENV}: some minutes, once."
+    say("Adding what this task needs." if ready else first)
     say("Ctrl-C stops it; the next start goes on from there.")
     uv = [_fetch_uv()]
     settings = uv_settings()
