@@ -87,9 +87,8 @@ def python_fault():
     if not (3, low) <= sys.version_info[:2] <= (3, high):
         return f"This is Python {platform.python_version()}; the course needs 3.{low} to 3.{high}."
     if sys.implementation.name != "cpython" or sys.maxsize < 2**32:
-        return (
-            f"This is {platform.python_implementation()}, {platform.architecture()[0]}; PyTorch needs CPython, 64bit."
-        )
+        kind = f"{platform.python_implementation()} of {platform.architecture()[0]}"
+        return f"This is {kind}; PyTorch needs a CPython of 64 bits."
     try:
         import lzma  # noqa: F401
     except ImportError:
