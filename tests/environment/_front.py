@@ -15,15 +15,8 @@ import pytest
 import course
 from tools.environment import env
 
-FRONT = (
-    "course.py",
-    "pyproject.toml",
-    "constraints.txt",
-    "tools/__init__.py",
-    "tools/environment",
-    "lessons/course.toml",
-)
-LIBRARY = ("course_utils/__init__.py", "course_utils/files.py", "course_utils/syllabus.py")
+FRONT = ("course.py", "pyproject.toml", "constraints.txt", "tools/__init__.py", "tools/environment")
+LIBRARY = ("lessons/course.toml", "course_utils/__init__.py", "course_utils/files.py", "course_utils/syllabus.py")
 ECHO = '''"""Print the arguments.
 
 Every one of them, in order.
@@ -57,7 +50,7 @@ print(" + torch==2" if dry else "Installed 1 package")
 """
 NO_NETWORK = "sys.exit('error: Request failed after 3 retries in 6.5s, cause: Connection refused (os error 111)')"
 DISK_FULL = "if not dry: sys.exit('failed to copy file from a to b: No space left on device (os error 28)')"
-SLEEP = "if not dry: (here / 'pid').write_text(str(os.getpid())); time.sleep(60)"
+TICK = "while not dry: (here / 'tick').touch(); time.sleep(0.02)"
 played = pytest.mark.skipif(os.name == "nt", reason="a script cannot play uv.exe")
 
 

@@ -51,9 +51,9 @@ def test_a_word_that_is_neither_task_nor_lesson_is_told_with_those_that_come_nea
 
 
 @played
-@pytest.mark.parametrize("word", ["3.1", "integers", "quantization", "notebooks/3_quantization/1_integers.ipynb"])
-def test_a_lesson_without_a_task_is_opened(front, word):
-    assert f"TASK ['{word}', '--port', '1']" in start(front, word, "--port", "1")[1]
+def test_a_lesson_without_a_task_is_opened(front):
+    for word in ("3.1", "integers", "quantization", "notebooks/3_quantization/1_integers.ipynb"):
+        assert f"TASK ['{word}', '--port', '1']" in start(front, word, "--port", "1")[1]
 
 
 def test_no_lesson_and_no_part_has_the_name_of_a_task():
@@ -124,8 +124,8 @@ def test_messages_name_the_command_of_this_system(monkeypatch, system, argv, exp
     [
         ((3, 8), "cpython", 2**63 - 1, "the course needs 3.11 to 3.14"),
         ((3, 15), "cpython", 2**63 - 1, "the course needs 3.11 to 3.14"),
-        ((3, 11), "pypy", 2**63 - 1, "PyTorch needs a 64-bit CPython"),
-        ((3, 11), "cpython", 2**31 - 1, "PyTorch needs a 64-bit CPython"),
+        ((3, 11), "pypy", 2**63 - 1, "PyTorch needs a CPython of 64 bits"),
+        ((3, 11), "cpython", 2**31 - 1, "PyTorch needs a CPython of 64 bits"),
         ((3, 14), "cpython", 2**63 - 1, None),
     ],
 )
@@ -160,9 +160,7 @@ def test_with_a_wrong_python_uv_looks_for_one_and_the_start_goes_on_with_it(fron
     assert ">=3.11,<3.15" in calls(front)[0]
 
 
-@pytest.mark.parametrize(
-    "name", ["course.py", *(f"tools/environment/{name}.py" for name in ("env", "causes", "setup"))]
-)
+@pytest.mark.parametrize("name", ["course.py", *(f"tools/environment/{n}.py" for n in ("env", "causes", "setup"))])
 def test_what_runs_before_the_python_is_known_parses_on_3_8_and_needs_the_standard_library_alone(name):
     tree = ast.parse((course.ROOT / name).read_text(encoding="utf-8"), feature_version=(3, 8))
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
