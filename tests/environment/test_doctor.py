@@ -47,9 +47,7 @@ def test_here_every_point_is_examined_and_each_fault_has_a_remedy():
 
 def test_an_examination_that_raises_becomes_a_fault_that_names_no_user_and_the_others_go_on(monkeypatch, tmp_path):
     def fail():
-        raise RuntimeError(
-            rf"/home/erika/x, C:\Users\erika\x, '/Users/erika' {tmp_path / 'x'} {doctor.ROOT}{chr(10)}more"
-        )
+        raise RuntimeError(f"/home/erika/x, C:\\Users\\erika\\x, '/Users/erika' {tmp_path} {doctor.ROOT}\nmore")
 
     monkeypatch.setattr(doctor.Path, "home", lambda: tmp_path)
     monkeypatch.setattr(doctor, "EXAMINATIONS", [("odd", fail), ("Python", doctor.check_python)])

@@ -16,7 +16,7 @@ from _course import expect_none
 
 from course_utils import files
 from course_utils.files import ROOT
-from tools import copies, run, site
+from tools import copies, run
 from tools import open as open_task
 from tools.environment import env as _env
 from tools.publishing import hosted, lessons, pages, waiting
@@ -122,9 +122,7 @@ def test_each_copy_for_colab_begins_with_the_cell_that_brings_the_course(tmp_pat
         ("course/course.py", b"", 0, "The course is here:"),
     ],
 )
-def test_colabs_first_cell_says_what_to_do_and_once_installed_leaves_all_as_it_is(
-    tmp_path, name, content, status, said
-):
+def test_colabs_first_cell_says_what_to_do_and_once_installed_does_nothing(tmp_path, name, content, status, said):
     for place in ("course/build/installed", name) if status == 0 else (name,):
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / place).write_bytes(content or b"")
@@ -138,7 +136,6 @@ def test_colabs_first_cell_says_what_to_do_and_once_installed_leaves_all_as_it_i
 
 # Windows, as far as it can be said without it
 
-CODE = [ROOT / "course.py", *(p for name in ("tools", "course_utils", "lessons") for p in (ROOT / name).rglob("*.py"))]
 PAGES = [ROOT / "README.md", *(p for name in ("docs", "data", "records") for p in (ROOT / name).rglob("*.md"))]
 NOT_POWERSHELL = re.compile(r"&&|\|\||^(export|source|chmod|sudo) |^[A-Z_]+=\S* +\S|\\$|/tmp\b|/dev/null|^\./|^\"")
 RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10))}
@@ -148,10 +145,9 @@ ASCII = {"course_utils/measure/hardware.py", "tools/sandbox/namespaces.py", "les
 def test_the_commands_of_a_page_are_lines_that_powershell_takes():
     for path in PAGES:
         text = path.read_text(encoding="utf-8")
-        lines = [
-            line.strip() for block in re.findall(r"(?:\A|\n\n)((?: {4}\S.*\n?)+)", text) for line in block.split("\n")
-        ]
-        expect_none([f"{path.name}: {line}" for line in lines if "course.py" in line and NOT_POWERSHELL.search(line)])
+        blocks = re.findall(r"(?:\A|\n\n)((?: {4}\S.*\n?)+)", text)
+        lines = [line.strip() for block in blocks for line in block.splitlines() if "course.py" in line]
+        expect_none([f"{path.name}: {line}" for line in lines if NOT_POWERSHELL.search(line)])
         assert "python3 course.py" not in text or "`py`" in text or "`py course.py" in text, path.name
 
 
@@ -166,14 +162,15 @@ def test_every_name_is_one_that_windows_allows():
 
 
 def test_every_text_is_read_and_written_in_utf_8():
-    opened = re.compile(r"\.(?:read_text|write_text)\((?:[^()]|\([^()]*\))*\)|(?<![\w.])open\((?:[^()]|\([^()]*\))*\)")
-    for path in CODE:
-        found = [call[0] for call in opened.finditer(path.read_text(encoding="utf-8"))]
-        bad = [call for call in found if "encoding" not in call and not re.search(r'"\w*b\w*"', call)]
-        assert not bad or path.relative_to(ROOT).as_posix() in ASCII, f"{path}: {bad}"
+    words = ["check", "--isolated", "--no-cache", "--preview", "--select", "PLW1514", "--output-format", "concise"]
+    places = [ROOT / name for name in ("course.py", "tools", "course_utils", "lessons")]
+    done = subprocess.run([sys.executable, "-m", "ruff", *words, *places], capture_output=True, encoding="utf-8")
+    expect_none(
+        [line for line in done.stdout.splitlines() if ".py:" in line and not any(name in line for name in ASCII)]
+    )
 
 
-@pytest.mark.parametrize("words", [["--help"], ["copies"], ["nonsense"], ["run", "nothing"]])
+@pytest.mark.parametrize("words", [["copies"], ["run", "nothing"]])
 def test_a_console_of_code_page_1252_prints_what_the_tasks_say(tmp_path, words):
     env = {**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0", "COURSE_WORKSPACE": str(tmp_path / "Ł 文")}
     done = subprocess.run([sys.executable, str(ROOT / "course.py"), "--here", *words], env=env, capture_output=True)
@@ -226,15 +223,3 @@ def test_a_result_that_is_held_is_told_and_the_run_goes_on(tmp_path, monkeypatch
     assert run.main(["energy", "baseline"]) == 1
     said = capsys.readouterr().out
     assert "The result was not kept" in said and "Close what holds it." in said and "2_baseline.ipynb" in said
-
-
-def test_a_site_in_a_window_is_told(tmp_path, monkeypatch, capsys):
-    def refuse(path, **options):
-        raise PermissionError(13, "Permission denied", str(path))
-
-    (tmp_path / "site").mkdir()
-    monkeypatch.setattr(site, "SITE", tmp_path / "site")
-    monkeypatch.setattr(site, "SOURCE", tmp_path / "source")
-    monkeypatch.setattr(site.shutil, "rmtree", refuse)
-    assert site.main([]) == 1
-    assert "cannot be written: Permission denied. Close what holds it" in capsys.readouterr().out

@@ -60,9 +60,7 @@ def test_the_course_can_be_installed_on_every_system_with_every_python(tmp_path,
 
 
 @pytest.mark.parametrize(("status", "said"), [(0, "numpy==2.4.6\ntriton==3.8.0\n"), (1, "cause: dns error")])
-def test_the_generator_resolves_for_every_system_and_leaves_the_file_when_that_fails(
-    monkeypatch, tmp_path, status, said
-):
+def test_the_generator_resolves_for_every_system_or_leaves_the_file(monkeypatch, tmp_path, status, said):
     file, words = tmp_path / "constraints.txt", []
     file.write_text(said if status == 0 else "before\n", encoding="utf-8")  # uv writes it
     done = SimpleNamespace(returncode=status, stderr=said)
