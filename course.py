@@ -5,16 +5,16 @@
     python course.py TASK [options]   run tools/TASK.py
     python course.py --help           list the tasks
     python course.py --here ...       use the environment that this Python belongs to; make none
-    python course.py --yes ...        let uv fetch a Python when none fits, without asking
 
-Standard library only, and so is tools/environment/. This file and env.py and python.py in there also parse on Python
-3.8, to say there which Python is needed. The set-up itself is setup.py; a start that finds it done never loads that.
+Standard library only, and so is tools/environment/. It all parses on Python 3.8, to say there which Python is needed;
+but for lesson_names.py and newest.py, which are imported when the right one runs.
 """
 
 import ast
 import difflib
 import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,8 +25,12 @@ if not (Path(DOOR).parent / "tools" / "environment" / "env.py").exists():
 sys.path.insert(0, str(Path(DOOR).parent))
 
 from tools.environment import env as _env  # noqa: E402  (only when they are there)
-from tools.environment import python  # noqa: E402  (only when they are there)
-from tools.environment.env import ROOT, command, say  # noqa: E402
+from tools.environment.env import ROOT, command, say  # noqa: E402  (only when they are there)
+
+GROUPS = {  # how --help lists the tasks; what is in neither of these is for whoever writes the course
+    "To learn": ("open", "copies", "run", "progress", "reset", "doctor"),
+    "To teach": ("slides", "present", "assignment", "grade"),
+}
 
 
 def tasks():
@@ -34,41 +38,27 @@ def tasks():
     return {path.stem: path for path in sorted((ROOT / "tools").glob("*.py")) if path.stem[0] != "_"}
 
 
-def parse(name):
-    """Read a task without importing it."""
-    return ast.parse(tasks()[name].read_text(encoding="utf-8"))
+def source(name):
+    """The text of a task, which is read without importing it."""
+    return tasks()[name].read_text(encoding="utf-8")
 
 
 def title(name):
     """The first line of a task's docstring."""
-    return (ast.get_docstring(parse(name)) or "").partition("\n")[0]
+    return re.match(r'"""(.*?)(?:"""|\n)', source(name)).group(1)
 
 
 def extras_of(name, arguments):
-    """The extras that a task needs: those in its REQUIRES, and in OPTION_REQUIRES for the arguments given.
+    """The extras that a task needs, as its file says, each on one line.
 
-    Args:
-        name: the task; its file may have REQUIRES = ("dev",) and OPTION_REQUIRES = {"--peers": ("deploy",)}.
-        arguments: what follows the name on the command line.
+    REQUIRES = ("dev",) holds always, OPTION_REQUIRES = {"--peers": ("deploy",)} when that is among the arguments.
     """
-    found = {
-        node.targets[0].id: ast.literal_eval(node.value)
-        for node in parse(name).body
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in ("REQUIRES", "OPTION_REQUIRES")
-    }
-    extras = list(found.get("REQUIRES", ()))
-    for word, more in found.get("OPTION_REQUIRES", {}).items():
+    found = dict(re.findall(r"^(REQUIRES|OPTION_REQUIRES) = (.+)$", source(name), re.MULTILINE))
+    extras = list(ast.literal_eval(found.get("REQUIRES", "()")))
+    for word, more in ast.literal_eval(found.get("OPTION_REQUIRES", "{}")).items():
         if word in [argument.partition("=")[0] for argument in arguments]:
             extras += more
     return tuple(dict.fromkeys(extras))
-
-
-def options_of(name):
-    """For each argument that a task adds to its parser: its names, and its keywords with what stands there."""
-    for node in ast.walk(parse(name)):
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument":
-            names = [word.value for word in node.args if isinstance(word, ast.Constant)]
-            yield names, {word.arg: word.value for word in node.keywords}
 
 
 def lesson_names():
@@ -76,138 +66,73 @@ def lesson_names():
     return importlib.import_module("tools.environment.lesson_names")
 
 
-def lessons_in(name, arguments):
-    """The words of a command line that a task takes for lessons: those of its argument `lesson` or `lessons`."""
-    options = [(names, keywords) for names, keywords in options_of(name) if names]
-    if not any(names[0] in ("lesson", "lessons") for names, _ in options):
-        return []
-    with_value = [one for names, keywords in options for one in names if one[0] == "-" and "action" not in keywords]
-    found, before = [], ""
-    for word in arguments:
-        is_value = before[:1] == "-" and any(one.startswith(before) for one in with_value)  # "--por" is "--port"
-        if word[0:1] != "-" and not is_value:
-            found.append(word)
-        before = word
-    return found
-
-
 def print_help():
-    """Print how to call this file, and every task with its line."""
-    say(f"{command()} [--here] [--yes] [TASK] [options]      without a task: open\n")
-    for name in tasks():
-        say(f"  {name:<12} {title(name)}")
+    """Print how to call this file, and every task with its line, the learner's first."""
+    say(f"{command()} [--here] [TASK] [options]      without a task: open")
+    named = [name for group in GROUPS.values() for name in group]
+    for heading, group in {**GROUPS, "To write the course": [name for name in tasks() if name not in named]}.items():
+        say(f"\n{heading}")
+        for name in group:
+            say(f"  {name:<12} {title(name)}")
     say(
-        f"\n  {command('3.1')} opens the course at that lesson"
-        "\n  --here       use the environment this Python belongs to (conda, Colab, Binder); install nothing"
-        "\n  --yes        let uv fetch a Python, without asking, when none on this machine fits"
-        f"\n  {command('TASK', '--help')} lists the options of a task"
+        f"\n{command('3.1')} opens the course at that lesson; {command('TASK', '--help')} lists the options of a task."
+        "\n--here uses the environment that this Python belongs to (conda, Colab, Binder), and installs nothing."
     )
+    return 0
 
 
 def print_task_help(name):
     """Print what can be said of a task whose packages are not there: its docstring and its options."""
-    say(f"{command(name)} [options]\n\n{ast.get_docstring(parse(name))}\n")
-    for names, keywords in options_of(name):
-        text = keywords.get("help")
-        say(f"  {', '.join(names):<12} {text.value if isinstance(text, ast.Constant) else ''}")
+    _, docstring, code = source(name).split('"""', 2)
+    say(f"{command(name)} [options]\n\n{docstring.strip()}\n")
+    for option, said in re.findall(r'add_argument\(\s*"(\S+?)"[^)]*?\bhelp=f?"([^"]*)', code):
+        say(f"  {option:<12} {said}")
     say("\nSome of its packages are not there. Nothing was installed; a start without --help does that.")
+    return 0
 
 
 def unknown_task(name):
     """Say that there is no such task or lesson and which come near; give 2, the status of a wrong call."""
-    near = difflib.get_close_matches(name, tasks(), n=3, cutoff=0.5)
-    near = near or [f"{lesson.number} ({lesson.name})" for lesson in lesson_names().near(name)]
+    near = difflib.get_close_matches(name, tasks(), cutoff=0.5) or lesson_names().near(name)
     say(f"There is no task and no lesson {name!r}." + (f" Did you mean {' or '.join(near)}?" if near else ""))
     say(f"{command('--help')} lists the tasks, {command('progress', '--all')} the lessons.")
     return 2
 
 
-def restart_with_another(fault, arguments, agreed):
-    """Go on with a Python that fits; give 1 after saying what to install when there is none."""
-    found = python.find()
-    if not found:
-        say(f"{fault} No other was found. " + python.INSTALL.format(python.allowed()[1]))
-        found = python.offer(arguments, agreed)
-    if not found:
-        return 1
-    say(f"{fault} Going on with {' '.join(found)}.")
-    return hand_over([*found, DOOR, *arguments])
-
-
-def set_up(name, extras):
-    """Make or complete .venv for a task; give 0, or 1 or 130 after saying why not."""
-    fault = python.platform_fault()
-    if fault:
-        say(fault)
-        return 1
+def set_up(extras):
+    """Make or complete .venv where that is due; give 0, or 1 after saying why not."""
     from tools.environment import causes, setup
 
     try:
-        setup.prepare(extras, task=name)
+        setup.prepare(extras)
     except causes.Failure as failure:
-        say(f"\nThe set-up stopped. {failure.cause}\nWhat to do: {failure.remedy}")
-        if failure.kind != "foreign" and setup.LOG.exists():
-            say(f"Everything that happened is in {setup.LOG}")
+        say(f"\nThe set-up stopped. {failure}")
         return 1
-    except KeyboardInterrupt:
-        say("\nStopped. The next start goes on from here.")
-        return 130
     return 0
 
 
-def run_here(name, arguments, extras):
-    """Run a task in the environment of the running Python; it is used as it is."""
-    missing = _env.missing_packages(extras)
-    if missing and wants_help(arguments):
-        return print_task_help(name)
-    if missing:
-        say(f"This environment lacks {', '.join(missing)}. Nothing was installed. This line installs it:")
-        say(_env.install_line(extras))
-        return 1
-    return run_task(name, arguments, extras)
-
-
-def run_in_venv(name, arguments, extras):
-    """Run a task with the environment's Python, after the set-up where that is due."""
-    if not _env.is_ready(extras):
-        if wants_help(arguments):
-            return print_task_help(name)
-        # An environment cannot replace itself: the Python that made it does. Behind a link, the set-up refuses.
-        if _env.inside_venv() and not _env.linked_to():
-            if not _env.is_ready():
-                _env.STAMP.unlink(missing_ok=True)
-            return hand_over([sys._base_executable, DOOR, name, *arguments])
-        status = set_up(name, extras)
-        if status:
-            return status
-    if _env.inside_venv():
-        return run_task(name, arguments, extras)
-    return hand_over([str(_env.venv_python()), DOOR, name, *arguments])
-
-
-def wants_help(arguments):
-    """True when a task is only asked for its options: that must never install anything."""
-    return "--help" in arguments or "-h" in arguments
-
-
 def run_task(name, arguments, extras):
-    """Import tools/NAME.py and run its main; a package that was removed by hand is named."""
+    """Import tools/NAME.py and run its main; a package that is missing is named, with what to do."""
     # PyTorch reads this once, when it is imported; its notes on profiling would land in the lessons' outputs.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     if name == "open" and not wants_help(arguments):  # what Jupyter needs is loaded for seconds, on a busy machine many
         say("Looking whether the course is open already ...")
     try:
-        module = importlib.import_module("tools." + name)
+        return importlib.import_module("tools." + name).main(arguments) or 0
     except ModuleNotFoundError as error:
-        if error.name.partition(".")[0] in ("tools", "course_utils", "course"):
+        if (error.name or "tools").partition(".")[0] in ("tools", "course_utils", "course"):
             raise
-        say(f"The package {error.name!r} is missing from {sys.prefix}.")
-        if _env.inside_venv():
-            say(f"What to do: delete the folder {_env.VENV} and start again. Your own work, in workspace/, stays.")
-        else:
-            say(f"What to do: {_env.install_line(extras)}")
+        if wants_help(arguments):
+            return print_task_help(name)
+        mend = f"delete the folder {_env.VENV} and start again. Your own work, in workspace/, stays."
+        mend = mend if _env.inside_venv() else _env.install_line(extras)
+        say(f"The package {error.name!r} is missing from {sys.prefix}. What to do: {mend}")
         return 1
-    return module.main(arguments) or 0
+
+
+def wants_help(arguments):
+    """True when a task is only asked for its options: that must never install anything."""
+    return "--help" in arguments or "-h" in arguments
 
 
 def hand_over(words, env=None):
@@ -225,26 +150,33 @@ def hand_over(words, env=None):
 
 def main(arguments):
     """Find the task, see to its environment, run it; give the exit status."""
-    here, agreed = "--here" in arguments, "--yes" in arguments
-    arguments = [word for word in arguments if word not in ("--here", "--yes")]
-    fault = python.fault()
-    if fault and here:
-        say(f"{fault} With --here it must be this one. " + python.INSTALL.format(python.allowed()[1]))
+    here = "--here" in arguments
+    arguments = [word for word in arguments if word != "--here"]
+    fault = _env.python_fault()
+    if arguments[:1] in (["--help"], ["-h"]) or fault and wants_help(arguments):
+        return print_help()
+    if fault and (here or _env.inside_venv()):
+        say(f"{fault} {_env.install_python()}")
         return 1
-    if fault:
-        return restart_with_another(fault, arguments, agreed)
-    if arguments[:1] in (["--help"], ["-h"]):
-        return print_help() or 0
-    named = bool(arguments) and not arguments[0].startswith("-")
-    name, rest = (arguments[0], arguments[1:]) if named else ("open", arguments)
+    if fault:  # nothing more can be asked of this Python
+        if not _env.is_ready():
+            say(f"{fault} uv looks for another one, or fetches it for your account alone (30 MB).")
+        return set_up(()) or hand_over([str(_env.python_of(_env.VENV)), DOOR, *arguments])
+    name, rest = (arguments[0], arguments[1:]) if arguments and arguments[0][:1] != "-" else ("open", arguments)
     if name not in tasks():
         if not lesson_names().called(name):
             return unknown_task(name)
         name, rest = "open", arguments
-    words = [] if wants_help(rest) else lessons_in(name, rest)
-    if words:
-        lesson_names().select(words)  # a wrong name is told before anything is installed
-    return (run_here if here else run_in_venv)(name, rest, extras_of(name, rest)) or 0
+    extras = extras_of(name, rest)
+    if not here:
+        if wants_help(rest) and not _env.is_ready(extras):
+            return print_task_help(name)
+        status = set_up(extras)
+        if status:
+            return status
+    if here or _env.inside_venv():
+        return run_task(name, rest, extras)
+    return hand_over([str(_env.python_of(_env.VENV)), DOOR, name, *rest])
 
 
 if __name__ == "__main__":

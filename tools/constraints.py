@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from course import ROOT, command, say
-from tools.environment import causes, env, python
+from tools.environment import causes, env
 
 REQUIRES = ("setup",)
 HEADER = """\
@@ -22,7 +22,7 @@ def main(argv):
         "--upgrade", action="store_true", help="take the newest version of each package that is allowed"
     )
     options = parser.parse_args(argv)
-    low, _ = python.allowed()
+    low, _ = env.allowed()
     words = ["--all-extras", "--universal", "--python-version", f"3.{low}", "--no-header", "--no-annotate", "--quiet"]
     words += ["--upgrade"] if options.upgrade else []
     made = subprocess.run(

@@ -1,4 +1,4 @@
-"""The course on machines of others: a course that nobody may write, Binder's folder, copies for Colab."""
+"""The course on machines of others: a course that nobody may write, Binder, Colab, Windows."""
 
 import ast
 import json
@@ -12,16 +12,16 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from _course import expect_none
 
-from course_utils import doctor
+from course_utils import files
 from course_utils.files import ROOT
 from tools import copies, run
 from tools import open as open_task
-from tools.environment import python as _python
+from tools.environment import env as _env
 from tools.publishing import hosted, lessons, pages, waiting
 from tools.workspace import workspace
 
-BINDER = ROOT / ".binder"
 ASK = """
 import json
 from tools import open, run, present
@@ -31,123 +31,74 @@ print(json.dumps([str(open.WORKSPACE), str(run.WORKSPACE), str(run.RESULTS), str
 """
 
 
-def told(**variables):
-    """Where a fresh process would put what is the learner's."""
+@pytest.mark.parametrize("moved", [True, False])
+def test_one_variable_moves_all_that_is_the_learners(tmp_path, moved):
+    own = (tmp_path / "a b").resolve() if moved else ROOT / "workspace"
+    build, ledger = own / "build" if moved else ROOT / "build", str(own / "ledger")
     env = {name: text for name, text in os.environ.items() if name not in ("COURSE_WORKSPACE", "COURSE_LEDGER")}
-    done = subprocess.run(
-        [sys.executable, "-c", ASK], cwd=ROOT, env=env | variables, capture_output=True, encoding="utf-8", check=True
-    )
-    return json.loads(done.stdout)
-
-
-def test_one_variable_moves_all_that_is_the_learners(tmp_path):
-    own = (tmp_path / "a b").resolve()
-    said = told(COURSE_WORKSPACE=str(own))
-    places = [str(own), str(own), str(own / "build" / "run"), str(own / "build" / "present"), str(own / "ledger")]
-    assert said == [*places, {**waiting.environment(), "COURSE_LEDGER": str(own / "ledger")}]
-    assert told(COURSE_WORKSPACE=str(own), COURSE_LEDGER="other")[4] == "other"
-
-
-def test_without_the_variable_all_is_where_it_was():
-    work, build = str(ROOT / "workspace"), ROOT / "build"
-    assert told() == [work, work, str(build / "run"), str(build / "present"), None, waiting.environment()]
-
-
-@pytest.fixture
-def forbidden(tmp_path, monkeypatch):
-    """A course that cannot be written: where its workspace would be is a file, for root cannot be kept out."""
-    (tmp_path / "course").write_text("a file", encoding="utf-8")
-    place = tmp_path / "course" / "workspace"
-    for module in (workspace, open_task, run):
-        monkeypatch.setattr(module, "WORKSPACE", place)
-    monkeypatch.setattr(run, "RESULTS", place)
-    monkeypatch.setattr(open_task.doctor, "examine", lambda: [])
-    return place
+    env |= {"COURSE_WORKSPACE": str(own)} if moved else {}
+    done = subprocess.run([sys.executable, "-c", ASK], cwd=ROOT, env=env, capture_output=True, check=True)
+    places = [str(path) for path in (own, own, build / "run", build / "present")]
+    rest = [ledger, {**waiting.environment(), "COURSE_LEDGER": ledger}] if moved else [None, waiting.environment()]
+    assert json.loads(done.stdout) == [*places, *rest]
 
 
 @pytest.mark.parametrize(
     "start", [lambda: copies.main([]), lambda: open_task.main(["--no-open"]), lambda: run.main([])]
 )
-def test_a_course_that_cannot_be_written_names_the_variable_and_leaves_nothing(forbidden, capsys, start):
+def test_a_course_that_cannot_be_written_names_the_variable(tmp_path, monkeypatch, capsys, start):
+    """Where its workspace would be is a file, for root cannot be kept out."""
+    (tmp_path / "course").write_text("a file", encoding="utf-8")
+    for module in (workspace, open_task, run):
+        monkeypatch.setattr(module, "WORKSPACE", tmp_path / "course" / "workspace")
+    monkeypatch.setattr(run, "RESULTS", tmp_path / "course" / "workspace")
+    monkeypatch.setattr(open_task.doctor, "examine", lambda: [])
     assert start() == 1
     said = capsys.readouterr().out
-    assert str(forbidden) in said and "COURSE_WORKSPACE" in said and "docs/elsewhere.md" in said
-    assert [path.name for path in forbidden.parent.parent.iterdir() if path.name != "ledger"] == ["course"]
+    assert "COURSE_WORKSPACE" in said and "docs/elsewhere.md" in said
 
 
 def test_copies_are_made_and_nothing_is_started(tmp_path, monkeypatch, capsys):
     for module in (workspace, open_task):
         monkeypatch.setattr(module, "WORKSPACE", tmp_path / "deep" / "workspace")
     monkeypatch.setattr(open_task.course, "hand_over", lambda *args: pytest.fail("started something"))
-    assert copies.main([]) == 0
-    assert capsys.readouterr().out == f"Your copies of the lessons are in {tmp_path / 'deep' / 'workspace'}\n"
-    assert (tmp_path / "deep" / "workspace" / "start.md").exists()
-    assert copies.main([]) == 0
+    assert copies.main([]) == 0 and "Your copies of the lessons are in" in capsys.readouterr().out
+    assert (tmp_path / "deep" / "workspace" / "start.md").exists() and copies.main([]) == 0
 
 
-@pytest.mark.parametrize(
-    ("root", "ledger", "status", "said"),
-    [
-        ("plain", "ledger", "ok", "can be written"),
-        ("OneDrive - University/course", "ledger", "warn", "OneDrive"),
-        ("plain", "file/ledger", "fault", "cannot be written"),
-    ],
-)
-def test_the_doctor_looks_at_the_folder(tmp_path, monkeypatch, root, ledger, status, said):
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    monkeypatch.setattr(doctor, "ROOT", tmp_path / root)
-    monkeypatch.setenv("COURSE_LEDGER", str(tmp_path / ledger))
-    monkeypatch.setattr(doctor.os, "access", lambda path, mode: Path(path).is_dir())
-    [found] = doctor.check_folder()
-    assert (found.status, said in found.detail, bool(found.remedy)) == (status, True, status != "ok")
+# Binder and Colab
 
 
-# Binder
-
-
-def test_binder_finds_one_python_that_the_course_allows():
-    lines = yaml.safe_load((BINDER / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
-    python = next(line for line in lines if isinstance(line, str) and line.startswith("python"))
-    found = re.match(r"python\s*=+\s*3\.(\d+)$", python)  # what repo2docker reads; it takes anything else for 3.10
-    low, high = _python.allowed()
+def test_binder_finds_one_python_that_the_course_allows_and_makes_the_copies():
+    lines = yaml.safe_load((ROOT / ".binder" / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    found = re.match(r"python\s*=+\s*3\.(\d+)$", lines[0])  # what repo2docker reads; it takes anything else for 3.10
+    low, high = _env.allowed()
     assert found and low <= int(found[1]) <= high
     assert lines[-1]["pip"][1:] == ["-c ../constraints.txt", "-e .."], "paths from the folder .binder"
-
-
-def test_binder_makes_the_copies_to_which_its_link_leads():
-    text = (BINDER / "postBuild").read_text(encoding="utf-8")
-    assert text.startswith("#!/bin/bash\n") and "\r" not in text and text.endswith("course.py --here copies\n")
-    assert sorted(path.name for path in BINDER.iterdir()) == ["environment.yml", "postBuild"]
+    text = (ROOT / ".binder" / "postBuild").read_text(encoding="utf-8")
+    assert text.startswith("#!/bin/bash\n") and text.endswith("course.py --here copies\n")
     link = hosted.binder("https://github.com/somebody/a-course")
     assert link == "https://mybinder.org/v2/gh/somebody/a-course/HEAD?urlpath=lab/tree/workspace/start.md"
 
 
-def settings(folder, line):
-    (folder / "lessons").mkdir()
-    (folder / "lessons" / "course.toml").write_text(line, encoding="utf-8")
-    return folder
-
-
-def test_a_public_address_makes_the_link_and_none_makes_nothing(tmp_path):
-    assert hosted.link(settings(tmp_path, 'repository = ""')) == ""
-    (tmp_path / "lessons" / "course.toml").write_text('repository = "https://github.com/a/b.git"', encoding="utf-8")
-    assert "(https://mybinder.org/v2/gh/a/b/HEAD?" in hosted.link(tmp_path)
-    text = "<!-- hosted: made by course.py build -->\n\n<!-- end -->"
-    assert pages.BLOCK.sub(lambda match: match[1] + "made" + match[3], text).splitlines()[1] == "made"
-
-
-@pytest.mark.parametrize("address", ["github.com/a/b", "https://example.org/a/b", "https://github.com/a"])
-def test_an_address_of_another_form_is_refused(tmp_path, address):
-    with pytest.raises(ValueError, match="expected https://github.com/OWNER/NAME"):
-        hosted.repository(settings(tmp_path, f'repository = "{address}"'))
-
-
-# Colab
-
-
-def test_a_published_notebook_knows_nothing_of_an_address():
-    for lesson in lessons.select([]):
-        assert "colab" not in {cell.id for cell in lessons.read_published(lesson.notebook).cells}
+@pytest.mark.parametrize(
+    ("address", "link"),
+    [
+        ("", ""),
+        ("https://github.com/a/b.git", "(https://mybinder.org/v2/gh/a/b/HEAD?"),
+        ("https://example.org/a/b", None),
+        ("https://github.com/a", None),
+    ],
+)
+def test_a_public_address_makes_the_link_and_one_of_another_form_is_refused(tmp_path, address, link):
+    (tmp_path / "lessons").mkdir()
+    (tmp_path / "lessons" / "course.toml").write_text(f'repository = "{address}"', encoding="utf-8")
+    if link is None:
+        with pytest.raises(ValueError, match="expected https://github.com/OWNER/NAME"):
+            hosted.link(tmp_path)
+    else:
+        assert link in hosted.link(tmp_path) and bool(link) == bool(hosted.link(tmp_path))
+    assert pages.BLOCK.search("<!-- hosted: made by course.py build -->\n\n<!-- end -->")
 
 
 def test_each_copy_for_colab_begins_with_the_cell_that_brings_the_course(tmp_path, monkeypatch, capsys):
@@ -159,39 +110,116 @@ def test_each_copy_for_colab_begins_with_the_cell_that_brings_the_course(tmp_pat
     nb = nbformat.read(made[0], as_version=4)
     nbformat.validate(nb)
     ast.parse(nb.cells[0].source)
-    assert nb.cells[0].id == "colab" and 'ADDRESS = ""' in nb.cells[0].source
-    assert not any("For the lecturer" in cell.source for cell in nb.cells)
+    assert nb.cells[0].id == "colab" and not any("For the lecturer" in cell.source for cell in nb.cells)
 
 
-def cell(folder):
-    """Run Colab's first cell in a folder that holds what was uploaded; gives (status, what it said)."""
-    source = hosted.first_cell("")
-    done = subprocess.run([sys.executable, "-c", source], cwd=folder, capture_output=True, encoding="utf-8")
-    return done.returncode, done.stdout + done.stderr
-
-
-def test_without_a_zip_the_cell_says_what_to_do(tmp_path):
-    status, said = cell(tmp_path)
-    assert status == 1 and "There is no zip of the course here. Upload one" in said and "Traceback" not in said
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(("content", "said"), [(b"PK half", "not whole"), (None, "holds no course")])
-def test_a_zip_that_is_not_the_course_is_told(tmp_path, content, said):
-    path = tmp_path / "x.zip"
-    if content:
-        path.write_bytes(content)
-    else:
-        with zipfile.ZipFile(path, "w") as packed:
+@pytest.mark.parametrize(
+    ("name", "content", "status", "said"),
+    [
+        ("note.txt", b"", 1, "There is no zip of the course here. Upload one"),
+        ("x.zip", b"PK half", 1, "not whole"),
+        ("x.zip", None, 1, "holds no course"),
+        ("course/course.py", b"", 0, "The course is here:"),
+    ],
+)
+def test_colabs_first_cell_says_what_to_do_and_once_installed_does_nothing(tmp_path, name, content, status, said):
+    for place in ("course/build/installed", name) if status == 0 else (name,):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_bytes(content or b"")
+    if content is None:
+        with zipfile.ZipFile(tmp_path / name, "w") as packed:
             packed.writestr("a.txt", "other")
-    status, told = cell(tmp_path)
-    assert status == 1 and said in told and "x.zip" in told and "Traceback" not in told
-    assert list(tmp_path.iterdir()) == [path]
+    done = subprocess.run([sys.executable, "-c", hosted.first_cell("")], cwd=tmp_path, capture_output=True, text=True)
+    told = done.stdout + done.stderr
+    assert done.returncode == status and said in told and "Traceback" not in told
 
 
-def test_once_installed_the_cell_leaves_all_as_it_is(tmp_path):
-    (tmp_path / "course" / "build").mkdir(parents=True)
-    (tmp_path / "course" / "course.py").write_text("", encoding="utf-8")
-    (tmp_path / "course" / "build" / "installed").touch()
-    status, said = cell(tmp_path)
-    assert status == 0 and said.startswith("The course is here:")
+# Windows, as far as it can be said without it
+
+PAGES = [ROOT / "README.md", *(p for name in ("docs", "data", "records") for p in (ROOT / name).rglob("*.md"))]
+NOT_POWERSHELL = re.compile(r"&&|\|\||^(export|source|chmod|sudo) |^[A-Z_]+=\S* +\S|\\$|/tmp\b|/dev/null|^\./|^\"")
+RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10))}
+ASCII = {"course_utils/measure/hardware.py", "tools/sandbox/namespaces.py", "lessons/deep_compression/lesson.py"}
+
+
+def test_the_commands_of_a_page_are_lines_that_powershell_takes():
+    for path in PAGES:
+        text = path.read_text(encoding="utf-8")
+        blocks = re.findall(r"(?:\A|\n\n)((?: {4}\S.*\n?)+)", text)
+        lines = [line.strip() for block in blocks for line in block.splitlines() if "course.py" in line]
+        expect_none([f"{path.name}: {line}" for line in lines if NOT_POWERSHELL.search(line)])
+        assert "python3 course.py" not in text or "`py`" in text or "`py course.py" in text, path.name
+
+
+def test_every_name_is_one_that_windows_allows():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, encoding="utf-8")
+    if listed.returncode:
+        pytest.skip("not a clone")
+    paths = listed.stdout.split("\0")
+    expect_none([path for path in paths if {part.split(".")[0].lower() for part in path.split("/")} & RESERVED])
+    expect_none([path for path in paths if re.search(r'[<>:"|?*\\\x00-\x1f]|[. ](/|$)', path) or len(path) > 120])
+    assert len({path.lower() for path in paths}) == len(paths) and not any((ROOT / p).is_symlink() for p in paths if p)
+
+
+def test_every_text_is_read_and_written_in_utf_8():
+    words = ["check", "--isolated", "--no-cache", "--preview", "--select", "PLW1514", "--output-format", "concise"]
+    places = [ROOT / name for name in ("course.py", "tools", "course_utils", "lessons")]
+    done = subprocess.run([sys.executable, "-m", "ruff", *words, *places], capture_output=True, encoding="utf-8")
+    expect_none(
+        [line for line in done.stdout.splitlines() if ".py:" in line and not any(name in line for name in ASCII)]
+    )
+
+
+@pytest.mark.parametrize("words", [["copies"], ["run", "nothing"]])
+def test_a_console_of_code_page_1252_prints_what_the_tasks_say(tmp_path, words):
+    env = {**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0", "COURSE_WORKSPACE": str(tmp_path / "Ł 文")}
+    done = subprocess.run([sys.executable, str(ROOT / "course.py"), "--here", *words], env=env, capture_output=True)
+    said = done.stdout.decode("cp1252") + done.stderr.decode("cp1252")
+    assert "Traceback" not in said and "Encode" not in said and said.strip(), said
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Make os.replace fail as on Windows while another program holds a file of some name."""
+    replace = os.replace
+
+    def held(name):
+        def refuse(source, target):
+            if Path(target).name == name:
+                raise PermissionError(13, "Permission denied", str(target))
+            return replace(source, target)
+
+        monkeypatch.setattr(os, "replace", refuse)
+
+    return held
+
+
+def test_a_file_that_is_held_stays_whole_and_nothing_is_left_beside_it(tmp_path, held):
+    (tmp_path / "a.json").write_text("old", encoding="utf-8")
+    held("a.json")
+    with pytest.raises(PermissionError):
+        files.write_whole(tmp_path / "a.json", "new")
+    assert [path.read_text(encoding="utf-8") for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_a_copy_that_is_held_is_named_with_what_to_do(tmp_path, monkeypatch, capsys, held):
+    monkeypatch.setattr(open_task, "NOTEBOOKS", tmp_path / "notebooks")
+    monkeypatch.setattr(open_task, "WORKSPACE", tmp_path / "workspace")
+    monkeypatch.setattr(open_task.doctor, "examine", lambda: [])
+    notebook = lessons.select(["energy"])[0].notebook
+    (tmp_path / "notebooks" / "1_part").mkdir(parents=True)
+    (tmp_path / "notebooks" / "1_part" / "3_energy.ipynb").write_bytes(notebook.read_bytes())
+    held("3_energy.ipynb")
+    assert open_task.main(["--no-open"]) == 1
+    said = capsys.readouterr().out
+    assert "Permission denied" in said and "3_energy.ipynb" in said and "What to do:" in said
+
+
+def test_a_result_that_is_held_is_told_and_the_run_goes_on(tmp_path, monkeypatch, capsys, held):
+    monkeypatch.setattr(run, "RESULTS", tmp_path / "build")
+    monkeypatch.setattr(run, "WORKSPACE", tmp_path / "workspace")
+    monkeypatch.setattr(lessons, "execute", lambda nb, **options: nb)
+    held("3_energy.ipynb")
+    assert run.main(["energy", "baseline"]) == 1
+    said = capsys.readouterr().out
+    assert "The result was not kept" in said and "Close what holds it." in said and "2_baseline.ipynb" in said

@@ -69,14 +69,14 @@ def test_every_way_to_name_a_lesson_finds_it(lesson, name):
     assert lessons.select([name], root=lesson.root) == [lesson]
 
 
-ALL = r"There are the lessons 1\.1 \(first\) to 1\.3 \(third\)\. All: .* progress --all"
+ALL = r"All: .* progress --all"
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
         *((name, ALL) for name in ("7", "", "xyz")),
-        ("1.9", r"Part 1 has the lessons 1\.1 \(first\) to 1\.3 \(third\)\."),
+        ("1.9", ALL),
         ("1,2", r"Did you mean 1\.2 \(fixture\)\?"),
         ("1.33", r"Did you mean 1\.3 \(third\)\?"),
         ("fixtur", r"Did you mean 1\.2 \(fixture\)"),

@@ -1,4 +1,4 @@
-"""Where the environment of the course is, and whether it is as it should be.
+"""Where the environment of the course is, whether it is as it should be, and which Python it needs.
 
 Standard library only. course.py imports this before it knows which Python runs: it must parse on Python 3.8.
 """
@@ -6,15 +6,15 @@ Standard library only. course.py imports this before it knows which Python runs:
 import hashlib
 import json
 import os
+import platform
 import re
-import stat
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".venv"
 STAMP = VENV / ".course-stamp.json"
-CONSTRAINTS = ROOT / "constraints.txt"
+PYPROJECT, CONSTRAINTS = ROOT / "pyproject.toml", ROOT / "constraints.txt"
 
 
 def say(text):
@@ -37,34 +37,15 @@ def python_of(venv):
     return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def venv_python():
-    """Path of the Python in .venv, made or not."""
-    return python_of(VENV)
-
-
 def inside_venv():
     """True when the running Python is the one in .venv."""
     return Path(sys.prefix).resolve() == VENV.resolve()
 
 
-def linked_to(path=VENV):
-    """Where a symbolic link or a Windows junction leads to, as text; "" when the path is neither, or not there.
-
-    Behind a link may lie the environment of somebody else, which no step of the set-up may change.
-    """
+def read_stamp():
+    """What the set-up wrote down; {} where it has not begun, or the file is damaged."""
     try:
-        found = os.lstat(str(path))
-    except OSError:
-        return ""
-    # A junction is no symbolic link to Python, and os.path.isjunction is new in Python 3.12.
-    junction = getattr(found, "st_reparse_tag", 0) == getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", 0xA0000003)
-    return os.path.realpath(str(path)) if junction or stat.S_ISLNK(found.st_mode) else ""
-
-
-def read_json(path):
-    """Read a JSON object; {} when the file is missing or damaged."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(STAMP.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
@@ -72,58 +53,52 @@ def read_json(path):
 
 def expected_stamp():
     """What a finished set-up of this folder as it is now has in its stamp."""
-    content = b"".join(path.read_bytes() for path in (ROOT / "pyproject.toml", CONSTRAINTS))
-    return {"inputs": hashlib.sha256(content).hexdigest(), "root": str(ROOT)}
+    return {"inputs": hashlib.sha256(PYPROJECT.read_bytes() + CONSTRAINTS.read_bytes()).hexdigest(), "root": str(ROOT)}
 
 
 def is_ready(extras=()):
     """True when .venv was set up for this folder, these dependencies and at least these extras."""
-    stamp = read_json(STAMP)
-    if not venv_python().exists() or not set(extras) <= set(stamp.get("extras", [])):
-        return False
-    if inside_venv() and stamp.get("python") != "{}.{}".format(*sys.version_info[:2]):
-        return False  # the Python under the environment was replaced by another version
-    return all(stamp.get(key) == value for key, value in expected_stamp().items())
+    stamp = read_stamp()
+    whole = all(stamp.get(key) == value for key, value in expected_stamp().items())
+    return whole and python_of(VENV).exists() and set(extras) <= set(stamp.get("extras", []))
 
 
-def project():
-    """The table [project] of pyproject.toml, whose reader is new in Python 3.11."""
-    import tomllib
-
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+def pinned(name):
+    """The version of a package that pyproject.toml pins, for example of uv: "0.13.8"."""
+    return re.search(rf'"{name}==([\w.]+)"', PYPROJECT.read_text(encoding="utf-8")).group(1)
 
 
-def name_of(requirement):
-    """The name that a requirement begins with."""
-    return re.match(r"[\w.-]+", requirement).group()
+def allowed():
+    """Give (lowest, highest) minor version of Python 3 that pyproject.toml allows."""
+    text = PYPROJECT.read_text(encoding="utf-8")
+    low, past = re.search(r'requires-python = ">=3\.(\d+),<3\.(\d+)"', text).groups()
+    return int(low), int(past) - 1
 
 
-def requirements(extras):
-    """The lines of pyproject.toml that name a package: its dependencies, and those of some extras."""
-    table = project()
-    return table["dependencies"] + [line for extra in extras for line in table["optional-dependencies"][extra]]
+def install_python():
+    """The sentence that says which Python to install."""
+    where = "https://www.python.org/downloads/ (64 bit; on Linux from your package manager)"
+    return f"Install Python 3.{allowed()[1]} from {where}, and start the course with that one."
 
 
-def missing_packages(extras):
-    """List the packages of the course that the running environment lacks."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    missing = []
-    for name in [project()["name"], *map(name_of, requirements(extras))]:
-        try:
-            version(name)
-        except PackageNotFoundError:
-            missing.append(name)
-    return missing
-
-
-def target(extras):
-    """The course's own library with some extras, as pip and uv are asked for it."""
-    return str(ROOT) + ("[{}]".format(",".join(extras)) if extras else "")
+def python_fault():
+    """Say why the running Python cannot serve, or give None."""
+    low, high = allowed()
+    if not (3, low) <= sys.version_info[:2] <= (3, high):
+        return f"This is Python {platform.python_version()}; the course needs 3.{low} to 3.{high}."
+    if sys.implementation.name != "cpython" or sys.maxsize < 2**32:
+        kind = f"{platform.python_implementation()} of {platform.architecture()[0]}"
+        return f"This is {kind}; PyTorch needs a CPython of 64 bits."
+    try:
+        import lzma  # noqa: F401
+    except ImportError:
+        return "This Python was compiled without liblzma: it lacks lzma, which torchvision and the course's data need."
+    return None
 
 
 def install_line(extras):
     """The line that installs the course into the running environment; PowerShell takes a quoted program after "&"."""
     quoted = f'"{sys.executable}"'
     program = quoted if os.name != "nt" else "& " + quoted if " " in sys.executable else sys.executable
-    return f'{program} -m pip install -c "{CONSTRAINTS}" -e "{target(extras)}"'
+    target = str(ROOT) + ("[{}]".format(",".join(extras)) if extras else "")
+    return f'{program} -m pip install -c "{CONSTRAINTS}" -e "{target}"'

@@ -20,51 +20,32 @@ def select(names, *, root=ROOT):
     Raises:
         SystemExit: a name fits no lesson; the message names those that come near.
     """
-    lessons = list(syllabus.lessons(root).values())
-    chosen = []
-    for name in names:
-        found = called(name, root)
-        if not found:
-            raise SystemExit(_unknown(name, root))
-        chosen += found
-    return [lesson for lesson in lessons if lesson in chosen] if names else lessons
+    chosen = [lesson for name in names for lesson in called(name, root) or _unknown(name, root)]
+    return [lesson for lesson in syllabus.lessons(root).values() if lesson in chosen or not names]
 
 
 def called(name, root=ROOT):
     """The lessons that one word means: one lesson, those of a part, or []."""
     lessons = syllabus.lessons(root).values()
-    found = [lesson for lesson in lessons if _is_called(lesson, name)]
+    words = [word for word in name.replace("\\", "/").split("/") if word and word != "lesson.py"]
+    last = re.sub(r"^\d+_|\.ipynb$", "", words[-1]) if words else ""
+    found = [one for one in lessons if last in (one.name, one.number) or name == str(one.part_number)]
     return found or [lesson for lesson in lessons if lesson.part == name.lower()]
 
 
-def _is_called(lesson, name):
-    words = [word for word in name.replace("\\", "/").split("/") if word and word != "lesson.py"]
-    last = re.sub(r"^\d+_|\.ipynb$", "", words[-1]) if words else ""
-    return last in (lesson.name, lesson.number) or (len(words) == 1 and last == str(lesson.part_number))
-
-
 def near(name, root=ROOT):
-    """The lessons whose number, name or title comes near a word that means none; at most three."""
-    lessons = syllabus.lessons(root)
-    numbers = {lesson.number: lesson for lesson in lessons.values()}
-    number = re.sub(r"[,:;/ _-]", ".", name)  # "4,2"
-    if number in numbers:
-        return [numbers[number]]
-    found = [numbers[close] for close in difflib.get_close_matches(number, numbers, n=3, cutoff=0.7)]
-    found = found or [lessons[close] for close in difflib.get_close_matches(name.lower(), lessons, n=3, cutoff=0.5)]
-    words = name.strip().lower()
-    return found or [lesson for lesson in lessons.values() if words and words in lesson.title.lower()][:3]
+    """The lessons whose number, name or title comes near a word that means none, in words; at most three."""
+    lessons = syllabus.lessons(root).values()
+    name = re.sub(r"(?<=\d)[,:;/ _-](?=\d)", ".", name.strip().lower())  # "4,2"
+    words = {word: lesson for lesson in lessons for word in (lesson.name, lesson.number)}
+    close = difflib.get_close_matches(name, words, cutoff=0.7 if name[:1].isdigit() else 0.5)
+    found = [words[word] for word in ([name] if name in words else close)]
+    found = found or [lesson for lesson in lessons if name and name in lesson.title.lower()]
+    return [f"{lesson.number} ({lesson.name})" for lesson in found[:3]]
 
 
 def _unknown(name, root):
-    """What to say of a word that means no lesson."""
-    said, lessons = f"No lesson is called {name!r}.", list(syllabus.lessons(root).values())
-    if not lessons:
-        return f"{said} There are none yet."
-    if found := near(name, root):
-        return f"{said} Did you mean {' or '.join(f'{lesson.number} ({lesson.name})' for lesson in found)}?"
-    part = [lesson for lesson in lessons if re.match(rf"{lesson.part_number}\.", name)]
-    first, last = (part or lessons)[0], (part or lessons)[-1]
-    which = f"Part {first.part_number} has the lessons" if part else "There are the lessons"
-    said = f"{said} {which} {first.number} ({first.name}) to {last.number} ({last.name})."
-    return f"{said} All: {command('progress', '--all')}"
+    """Raise SystemExit for a word that means no lesson."""
+    found = " or ".join(near(name, root))
+    hint = f"Did you mean {found}?" if found else f"All: {command('progress', '--all')}"
+    raise SystemExit(f"No lesson is called {name!r}. {hint}")

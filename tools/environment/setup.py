@@ -1,210 +1,208 @@
-"""Makes the environment in .venv, step by step, so that an interrupted start can be resumed.
+"""Makes the environment in .venv with uv, so that an interrupted start can be resumed.
 
-Order of what is written: marker (this folder is ours) - environment - packages - stamp (all is done).
-Standard library only; course.py calls `prepare` when there is no valid stamp.
+uv finds or fetches a Python, resolves, downloads and links. What it does not do stands here: be there already, read
+pip's settings (a company's mirror), do without PyTorch's own index, see that an installation was cut off. Standard
+library only; it parses on Python 3.8, from which uv can make an environment with a newer one.
 """
 
+import ast
 import json
 import os
-import platform
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import time
+from contextlib import closing
 
-from tools.environment import causes, lock, uv
-from tools.environment import env as _env
-from tools.environment import python as _python
+from tools.environment import causes, env
 from tools.environment.causes import Failure
-from tools.environment.env import CONSTRAINTS, ROOT, STAMP, VENV, say, venv_python
+from tools.environment.env import ROOT, VENV, say
 
-LOG = VENV / "setup.log"
-LOCK = VENV / ".course-lock"
-MARKER = VENV / ".course-made.json"
-KEPT = {LOG.name, LOCK.name, MARKER.name}
-PROBE = "import sys, pip; print('%d.%d' % sys.version_info[:2])"
-# Whether JupyterLab, or a kernel that it started, runs in the environment
-RUNNING = (
-    "import os, psutil, sys\n"
-    "others = [process for process in psutil.process_iter(['cmdline']) if process.pid != os.getpid()]\n"
-    "lines = [process.info['cmdline'] or [''] for process in others]\n"
-    "mine = [words for words in lines if words[0].startswith(sys.prefix + os.sep)]\n"
-    "sys.exit(any('jupyter' in word or 'ipykernel' in word for words in mine for word in words))"
-)
+SUPPORT = ROOT / ".venv-uv"  # uv itself, a lock, a log
+GIGABYTES = {"cuda": 7, "cpu": 2}  # measured on Linux, with all that uv keeps
+BACKEND = "UV_TORCH_BACKEND"  # "auto": uv looks for a GPU and takes the build of PyTorch for it, or for the CPU
+# pip's setting, uv's variable of the same meaning, and what stands there between two values
+SETTINGS = {
+    "index-url": ("UV_DEFAULT_INDEX", " "),
+    "extra-index-url": ("UV_INDEX", " "),
+    "find-links": ("UV_FIND_LINKS", ","),
+    "trusted-host": ("UV_INSECURE_HOST", " "),
+    "cert": ("SSL_CERT_FILE", " "),
+    "proxy": ("ALL_PROXY", " "),
+}
+# Compiling all takes a minute, so the first import does it; but not for these, whose code makes Python warn of it
+COMPILED = ("torchao", "prompt_toolkit")
+PROBE = "import sys; sys.path.insert(0, {!r}); from tools.environment import env; sys.exit(env.python_fault())"
 
 
-def prepare(extras, *, task):
-    """Make or complete the environment.
+def prepare(extras):
+    """Make or complete the environment; nothing happens when it is as it should be.
 
     Args:
         extras: names of pyproject.toml's extras; those that the environment has stay.
-        task: the task that is to run.
     Raises:
-        Failure: with cause and remedy. What was done is kept; the next start goes on from there.
+        Failure: what was done is kept; the next start goes on from there.
     """
+    if env.is_ready(extras):
+        return
+    _refuse_others()
     try:
-        _claim()
-        with lock.held(LOCK, waiting="Another start is setting up this folder. Waiting until it has ended."):
-            if not _env.is_ready(extras):  # else another start did it while this one waited
-                _prepare(extras, task)
+        with closing(_lock()):
+            if not env.is_ready(extras):
+                _prepare(sorted({*extras, *env.read_stamp().get("extras", [])}))
     except OSError as error:
-        raise causes.explain(str(error), f"Writing into {VENV}") from error
+        raise causes.explain(str(error), f"Writing into {ROOT}") from error
 
 
-def _prepare(extras, task):
-    began = time.monotonic()
-    with open(LOG, "a", encoding="utf-8") as log:
-        log.write(f"Set-up on {time.ctime()}: {platform.platform()}, Python {platform.python_version()}\n")
-    marker, stamp = _env.read_json(MARKER), _env.read_json(STAMP)
-    known = sorted({*extras, *marker.get("extras", []), *stamp.get("extras", [])})
-    if _env.is_ready():
-        say(f"Adding what `{task}` needs. Ctrl-C stops it; the next start goes on from there.")
-    elif stamp:
-        say(f"The course has changed: bringing {VENV} up to date. Ctrl-C stops it; the next start goes on from there.")
-    else:
-        say(
-            f"Setting up the course in {VENV}.\n"
-            "This is done once and takes some minutes. Ctrl-C stops it; the next start goes on from there."
-        )
-    python = _make_environment(moved=marker.get("root", str(ROOT)) != str(ROOT))
-    _write_json(MARKER, {"root": str(ROOT), "extras": known})
-    has_uv = _install_uv()
+def _prepare(extras):
+    began, ready = time.monotonic(), env.is_ready()
+    first = "Bringing the environment up to date." if env.read_stamp() else f"Setting up {VENV}: some minutes, once."
+    say("Adding what this task needs." if ready else first)
+    say("Ctrl-C stops it; the next start goes on from there.")
+    uv = [_fetch_uv()]
+    settings = uv_settings()
+    words = ["-c", str(env.CONSTRAINTS), "-r", str(env.PYPROJECT), *("--extra=" + name for name in extras), "pip"]
+    if not ready:  # else it stays valid whatever happens: versions are fixed, so packages are only added
+        _make_environment(uv, settings)
+        env.STAMP.write_text(json.dumps({"extras": extras}), encoding="utf-8")
+        words += ["-e", str(ROOT)]
     say("[3/3] PyTorch, JupyterLab and the other packages")
-    if has_uv:
-        words = ["-c", str(CONSTRAINTS), "-r", str(ROOT / "pyproject.toml"), *(f"--extra={name}" for name in known)]
-        if not _env.is_ready():  # uv installs the course's own library anew each time that it is asked for it
-            words += ["-e", str(ROOT)]
-        uv.install(words, into=VENV, log=LOG, before=_before_change)
-    else:
-        _invalidate()
-        _pip("install", "-c", str(CONSTRAINTS), "-e", _env.target(known), doing="Installing the packages")
-    _write_json(STAMP, {**_env.expected_stamp(), "python": python, "extras": known})
+    install(uv, VENV, words, settings)
+    places = [str(packages(VENV) / name) for name in COMPILED]
+    subprocess.run([str(env.python_of(VENV)), "-W", "ignore", "-m", "compileall", "-qq", *places])
+    env.STAMP.write_text(json.dumps({**env.expected_stamp(), "extras": extras}), encoding="utf-8")
     say(f"Done in {time.monotonic() - began:.0f} s.\n")
 
 
-def _claim():
-    """Make sure that .venv is ours; mark it before anything is put in."""
-    if target := _env.linked_to(VENV):
+def _refuse_others():
+    """Raise `Failure` for a link, a file, or an environment that the course did not make."""
+    linked = VENV.resolve() != VENV  # by a symbolic link, or a junction of Windows
+    if linked or VENV.exists() and not env.STAMP.exists() and (VENV.is_file() or any(VENV.iterdir())):
+        which = f"is a link to {VENV.resolve()}" if linked else "was not made by this course"
         raise Failure(
-            f"{VENV} is a link to {target}, and what lies there may be the environment of somebody else. "
-            "Nothing was changed.",
-            "Delete the link, not what it leads to, and start again: the course makes an environment of its own. Or "
-            "activate the one behind the link and use it as it is: python course.py --here",
-            "foreign",
+            f"{VENV} {which}. Nothing was changed. Rename or delete it (of a link the link alone) and start again. Or "
+            "activate it and use it as it is: python course.py --here"
         )
-    if VENV.exists() and not VENV.is_dir():
-        raise Failure(
-            f"{VENV} is a file. The course keeps its environment in a folder of that name.",
-            "Rename or delete the file and start again.",
-            "foreign",
-        )
-    there = {path.name for path in VENV.iterdir()} if VENV.is_dir() else set()
-    if there - KEPT and MARKER.name not in there:
-        raise Failure(
-            f"{VENV} was not made by this course.",
-            "Rename or delete it and start again, or use it as it is: activate it, then python course.py --here",
-            "foreign",
-        )
-    VENV.mkdir(exist_ok=True)
 
 
-def _make_environment(moved):
-    """Step 1: an environment whose Python and pip run; gives the version of its Python, for example "3.13"."""
-    say("[1/3] Python environment")
-    version = None if moved else _version()
-    if version:
-        say("      already there")
-        return version
-    if VENV.joinpath("pyvenv.cfg").exists():
-        say(f"      {'this folder was moved' if moved else 'the one there does not run'}: making it anew")
-    _invalidate()
-    _clear()
-    _write_json(MARKER, {**_env.read_json(MARKER), "root": str(ROOT)})
-    uv.need("", VENV)
-    done = subprocess.run(
-        [sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True, encoding="utf-8", errors="replace"
-    )
-    with open(LOG, "a", encoding="utf-8") as log:
-        log.write(done.stdout + done.stderr)
-    version = _version() if done.returncode == 0 else None
-    if not version:
-        raise causes.explain(done.stdout + done.stderr, "Making the environment")
-    return version
-
-
-def _version():
-    """The version of the environment's Python; None when it, or its pip, does not run, or it does not fit."""
+def _lock():
+    """Keep a second start out, until what this gives is closed; the system does that when its holder ends."""
+    SUPPORT.mkdir(exist_ok=True)
+    file = (SUPPORT / "lock").open("a")
     try:
-        done = subprocess.run([str(venv_python()), "-I", "-c", PROBE], capture_output=True, encoding="utf-8")
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        raise Failure("Another start is setting up this folder. Wait until it is done.") from None
     except OSError:
-        return None
-    found, (low, high) = re.fullmatch(r"3\.(\d+)", done.stdout.strip()), _python.allowed()
-    return found[0] if found and low <= int(found[1]) <= high else None
+        pass  # this file system has no locks
+    return file
 
 
-def _clear():
-    """Empty .venv but for our own files."""
-    for path in VENV.iterdir():
-        if path.name in KEPT:
-            continue
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+def _fetch_uv():
+    """Step 1: uv of the pinned version, put into a folder of its own by the running Python's pip; gives its program."""
+    version = env.pinned("uv")
+    say(f"[1/3] uv {version}, which installs the packages")
+    if not (SUPPORT / f"uv-{version}.dist-info" / "INSTALLER").exists():
+        words = [sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(SUPPORT)]
+        free = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+        _run([*words, f"uv=={version}"], "Installing uv", {**os.environ, **free}, show=False)
+    return str(SUPPORT / "bin" / ("uv.exe" if os.name == "nt" else "uv"))
 
 
-def _install_uv():
-    """Step 2: uv of the pinned version; False where it cannot be had or does not start, so that pip must do."""
-    pin = _python.uv_pin()
-    say(f"[2/3] {pin.replace('==', ' ')}, which installs the packages")
-    if _uv_runs(pin):
-        say("      already there")
-        return True
-    try:
-        _pip("install", "--quiet", pin, doing="Installing uv")
-    except Failure as failure:
-        if failure.kind not in ("other", "missing", "platform", "hashes"):
-            raise
-    if _uv_runs(pin):
-        return True
-    say("      uv does not run here: going on with pip, which takes longer")
-    return False
+def _make_environment(uv, settings):
+    """Step 2: an environment with the running Python or, where it does not fit, one that uv finds or fetches."""
+    say("[2/3] Python environment")
+    if not env.python_of(VENV).exists() or _fault(env.python_of(VENV)):
+        low, high = env.allowed()
+        wanted = f">=3.{low},<3.{high + 1}" if env.python_fault() else sys.executable
+        words = ["venv", "--quiet", "--clear", "--relocatable", "--python", wanted, str(VENV)]
+        _run([*uv, *words], "Making the environment", settings)
+        fault = _fault(env.python_of(VENV))
+        if fault:
+            raise Failure(f"The environment's Python cannot serve. {fault} {env.install_python()}")
 
 
-def _uv_runs(pin):
-    done = subprocess.run([str(venv_python()), "-m", "uv", "--version"], capture_output=True, encoding="utf-8")
-    return done.stdout.split()[:2] == pin.split("==")
+def _fault(python):
+    """What is wrong with the Python of an environment, in words; "" when it serves."""
+    done = subprocess.run([str(python), "-I", "-c", PROBE.format(str(ROOT))], stderr=subprocess.PIPE, encoding="utf-8")
+    return done.stderr.strip() if done.returncode else ""
 
 
-def _pip(*words, doing):
-    """Run the environment's pip: no questions, and into .venv whatever the user's settings say."""
-    env = dict(
-        os.environ, PIP_USER="0", PIP_NO_INPUT="1", PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_REQUIRE_VIRTUALENV="0"
-    )
-    uv.run([str(venv_python()), "-m", "pip", *words], doing=doing, log=LOG, env=env)
+def install(uv, venv, words, settings):
+    """Install packages into an environment, PyTorch in the build that suits this machine.
 
-
-def _before_change(plan):
-    """Look at uv's plan: packages that are only added leave the environment whole, others do not."""
-    replaced = re.search(r"^ [-~] (?!course-utils\b)", plan, re.MULTILINE)
-    if not replaced and _env.is_ready():
-        return
-    if replaced:
-        running = subprocess.run([str(venv_python()), "-c", RUNNING], capture_output=True)
-        if running.returncode == 1 and not running.stderr:
+    `words` is what `uv pip install` gets. Raises `Failure` when uv fails, or the disk is too small.
+    """
+    _forget_half_installed(venv)
+    command = [*uv, "pip", "install", "--python", str(env.python_of(venv)), *words]
+    if BACKEND not in settings and not any(packages(venv).glob(f"torch-{env.pinned('torch')}[.+]*dist-info")):
+        auto, plan = {**settings, BACKEND: "auto"}, ""
+        try:  # an index that does not answer in 10 s is asked again, three times
+            plan = _run([*command, "--dry-run"], "Choosing PyTorch", {"UV_HTTP_TIMEOUT": "10", **auto}, show=False)
+            settings = auto
+        except Failure:
+            say("      PyTorch's own index does not serve: taking the default index (on Linux a larger download)")
+        needed, free = GIGABYTES["cuda" if "nvidia-" in plan else "cpu"], shutil.disk_usage(str(venv)).free / 1e9
+        if free < needed:
             raise Failure(
-                "JupyterLab runs from this environment, and packages under it must be replaced.",
-                "Save your work, end JupyterLab (Ctrl-C in its terminal), then start again.",
-                "in use",
+                f"The disk has {free:.1f} GB free; the set-up needs about {needed} GB. "
+                f"Free {needed - free:.1f} GB on the disk of {ROOT}, then start again."
             )
-    _invalidate()
+    _run(command, "Installing the packages", settings)
 
 
-def _invalidate():
-    """From here on the environment changes: a start that is cut off must not find it valid."""
-    STAMP.unlink(missing_ok=True)
+def packages(venv):
+    """The folder of an environment into which packages are installed."""
+    return next(iter([*venv.glob("lib/python*/site-packages"), *venv.glob("Lib/site-packages")]), venv)
 
 
-def _write_json(path, content):
-    """Write all of it or nothing."""
-    draft = path.with_name(path.name + ".part")
-    draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8", newline="\n")
-    os.replace(draft, path)
+def _forget_half_installed(venv):
+    """Remove the records of packages whose installation was cut off: uv would take them for installed.
+
+    Tried with uv 0.13: killed while it links files, it leaves METADATA and RECORD behind. INSTALLER comes last.
+    """
+    for record in packages(venv).glob("*.dist-info"):
+        if not (record / "INSTALLER").exists():
+            shutil.rmtree(str(record))
+
+
+def uv_settings():
+    """The environment variables for uv, in which the user's settings for pip hold too."""
+    settings, words = dict(os.environ), [sys.executable, "-X", "utf8", "-m", "pip", "config", "list"]
+    listed = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8").stdout
+    for place in (":env:", "install", "global"):  # the first one wins, as with pip
+        for name, value in re.findall(rf"^{place}\.([\w-]+)=(.*)$", listed, re.MULTILINE):
+            if name in SETTINGS:
+                variable, between = SETTINGS[name]
+                settings.setdefault(variable, between.join(ast.literal_eval(value).split()))
+    if "UV_INDEX" in settings:  # pip takes the best of all indexes, uv what the first one has
+        settings.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
+    if sys.platform != "linux" or ssl.get_default_verify_paths().cafile:
+        settings.setdefault("UV_SYSTEM_CERTS", "1")  # an organisation adds its certificate to those of the system
+    return settings
+
+
+def _run(command, doing, settings, show=True):
+    """Run pip or uv in sight, and where that fails once more, unseen, to learn the cause from what it prints."""
+    common = {"cwd": str(ROOT), "env": settings, "stdin": subprocess.DEVNULL}
+    if show:
+        if subprocess.run(command, **common).returncode == 0:
+            return ""
+        say("      That failed. Trying once more.")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8", "errors": "replace"}
+    done = subprocess.run(command, **common, **pipes)
+    SUPPORT.mkdir(exist_ok=True)
+    with (SUPPORT / "setup.log").open("a", encoding="utf-8") as log:
+        log.write(f"\n> {' '.join(command)}\n{done.stdout}")
+    if done.returncode:
+        raise causes.explain(done.stdout, doing)
+    return done.stdout
