@@ -105,3 +105,28 @@ def test_a_drawing_that_would_be_large_is_left_out(shown):
     axes.scatter(range(3000), range(3000))
     plots.show(fig, alt=ALT, caption="Many points.")
     assert set(shown[0][0]) == {"image/png", "text/plain"} and set(shown[0][1]["metadata"]) == {"image/png"}
+
+
+@pytest.mark.parametrize(
+    ("long", "short"),
+    [
+        ("M 0 0 \nL 0 3.5 \n", "M0 0 0 3.5"),
+        ("M 1.26 -2.04 L -0.01 5 L 6 7 C 1 2 3 4 5 6 z", "M1.3-2 0 5 6 7C1 2 3 4 5 6z"),
+        ("M 1e-07 2 L 3 4", "M0 2 3 4"),
+    ],
+)
+def test_a_path_is_written_short(long, short):
+    assert _pictures._path(long) == short
+
+
+@pytest.mark.parametrize(
+    ("long", "short"),
+    [
+        ("rotate(-0 10 20)", ""),
+        ("translate(1.2345 -6.789)", "translate(1.2 -6.8)"),
+        ("rotate(-30)", "rotate(-30)"),
+        ("scale(0.015625 -0.015625)", "scale(0.0156 -0.0156)"),
+    ],
+)
+def test_a_scale_keeps_its_digits(long, short):
+    assert _pictures._transform(long) == short
