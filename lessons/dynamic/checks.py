@@ -46,7 +46,6 @@ shrink.ideas(
         "layer, too: `named_children` gives only the outermost ones.",
         "chosen = {nn.Linear} if any(map(pays, linear.values())) else set()": "All linear layers became int8, as soon as "
         "one pays. To choose some, put their names into the set: the type names every one.",
-        "return model": "`quantize_dynamic` returns a copy; keep it.",
         "return small": "The embeddings are still float. They take `quint8`, in a call of their own, whose set names "
         "them: the type does. Keep the copy that this call returns.",
         "return quantize_dynamic(small, {n for n, m in small.named_modules() if isinstance(m, nn.Embedding) and "
