@@ -68,7 +68,5 @@ EQUIVALENT = {
     "train_step": {
         "optimizer.zero_grad(set_to_none=True): True -> False": "gradients of 0 add nothing to those of the next step",
         "the result without its sign": "a loss of cross-entropy is never below 0",
-        "loss without its sign": "a loss of cross-entropy is never below 0",
-        "norm ": "it is only told",
     }
 }
