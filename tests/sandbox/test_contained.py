@@ -105,6 +105,7 @@ def test_an_answer_sees_no_file_but_those_it_may_read():
     assert "Read-only" in judged(f"{root}def roof_seconds(*a):\n    (root / 'data' / 'x').touch()").message
 
 
+@behind_walls
 @pytest.mark.skipif(sys.platform != "linux", reason="a process is found by the name that Linux lets it take")
 def test_nothing_is_left_of_an_answer():
     name = f"left-{os.getpid()}"
