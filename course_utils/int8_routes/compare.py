@@ -190,7 +190,7 @@ def explain(error: BaseException) -> str:
     if isinstance(error, ImportError) and error.name:
         return (
             f'The package {error.name.split(".")[0]} is not installed; it belongs to the extra "deploy" '
-            '(pip install -e ".[deploy]").'
+            '(pip install -c constraints.txt -e ".[deploy]").'
         )
     if "C++ compiler" in text or "InvalidCxxCompiler" in text:
         return "torch.compile found no C++ compiler; install one (g++, clang or Visual Studio) and run again."

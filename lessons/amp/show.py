@@ -2,9 +2,10 @@
 
 import torch
 
-from course_utils.measure import sixteen_bits, timing
+from course_utils.measure import timing
 from course_utils.show import plots
 from course_utils.show.tables import Table
+from lessons.amp import sixteen_bits
 
 LARGEST_FP16 = 65_504
 COLUMNS = {"addition": "16 bits", "large": "with scaler", "narrow, batch 16": "autocast"}

@@ -46,12 +46,12 @@ from torch import nn
 
 from course_utils import data, legacy_int8, models, runtime
 from course_utils.data import checkpoints
-from course_utils.int8_routes import compare, networks, onnx_graph, torch_eager, ways
+from course_utils.int8_routes import compare, networks, torch_eager
 from course_utils.int8_routes import record as int8_record
 from course_utils.measure import timing
 from course_utils.scorecard import claims
 from lessons.choosing import checks as check
-from lessons.choosing import show
+from lessons.choosing import onnx_graph, show, ways
 
 legacy_int8.ignore_deprecations(remarks=True)  # [[dynamic]] says what follows
 runtime.seed_all(0)
@@ -555,7 +555,7 @@ try:
     ort_int8(folder / "fp32.onnx", folder / "int8.onnx", data.load("fashion_mnist", n=256)[0])
     shipped = {"torch": cnn} | {kind: onnx_graph.session(folder / f"{kind}.onnx") for kind in ("fp32", "int8")}
 except ImportError as error:
-    print(f'{error.name} is not installed (pip install -e ".[deploy]"): recorded rows stand in.')
+    print(f'{error.name} is not installed (pip install -c constraints.txt -e ".[deploy]"): recorded rows stand in.')
 # %% slideshow={"slide_type": "skip"}
 if shipped:
     accuracy, gap = show.try_shipped(shipped, images, labels, folder)

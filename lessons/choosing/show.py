@@ -12,12 +12,13 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from course_utils import legacy_int8, runtime
-from course_utils.int8_routes import drawings, packed, torch_eager, ways
+from course_utils.int8_routes import packed, torch_eager
 from course_utils.int8_routes import record as int8_record
-from course_utils.measure import energy, ranking, timing
+from course_utils.measure import energy, timing
 from course_utils.scorecard import ledger
 from course_utils.show import plots
 from course_utils.show.tables import Table, si
+from lessons.choosing import drawings, ranking, ways
 
 CLOCK = time.process_time if time.get_clock_info("process_time").resolution < 1e-5 else time.perf_counter
 SHORT = {"BERT-base shape": "BERT shape", "ResNet-50": "ResNet-50", "MobileNet-v2": "MobileNet-v2"}

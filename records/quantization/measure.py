@@ -25,7 +25,7 @@ def main(arguments):
     args = parser.parse_args(arguments)
     missing = [name for name in PEERS if find_spec(name) is None]
     if args.peers and missing:
-        print(f'Missing: {", ".join(missing)}. They belong to the extra deploy: pip install -e ".[deploy]"')
+        print(f'Missing: {", ".join(missing)}. Install the extra: pip install -c constraints.txt -e ".[deploy]"')
         return 1
     if not args.peers:
         print("ONNX Runtime and OpenVINO are left out. The record of the course has them: --peers.")

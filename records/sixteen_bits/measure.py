@@ -1,9 +1,9 @@
 """Time a product, an addition and training steps in 16 bits against fp32: lesson `amp`."""
 
 from course_utils.files import slug
-from course_utils.measure import sixteen_bits
 from course_utils.runtime import best_device
 from course_utils.show.tables import Table
+from lessons.amp import sixteen_bits
 from records import writing
 
 

@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from course_utils import legacy_int8
-from course_utils.int8_routes import drawings, networks, onnx_graph, torch_eager, ways
+from course_utils.int8_routes import networks, torch_eager
 from course_utils.int8_routes.compare import cosine
+from lessons.choosing import drawings, onnx_graph, ways
 
 LAYERS = 11  # of the tiny MobileNet-v2: ten convolutions and a linear layer
 

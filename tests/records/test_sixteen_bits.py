@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from course_utils.measure import sixteen_bits
+from lessons.amp import sixteen_bits
 
 
 def test_one_record_of_each_kind_came_with_the_course(monkeypatch, tmp_path):
