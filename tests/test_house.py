@@ -20,7 +20,7 @@ PLACES = ("course_utils", "lessons", "records", "tools", "tests")
 ALLOWED = {  # what each place may import of the others
     "course_utils": {"course_utils"},
     "lessons": {"course_utils", "lessons"},
-    "records": {"course_utils", "records"},
+    "records": {"course_utils", "lessons", "records"},
     "tools": {"course_utils", "records", "tools", "course"},
     "tests": {"course_utils", "lessons", "records", "tools", "course"},
 }
