@@ -62,7 +62,7 @@ def run(answer: Callable, args: Sequence[object], names: Sequence[str] = (), *, 
         ) from error
     if got is None:
         hint = (
-            "It printed something: return the value instead of printing it."
+            "It printed something; what is asked for must stand behind `return`."
             if output.text().strip()
             else "It reached no return statement, or one that returns None."
         )

@@ -52,4 +52,4 @@ def told(verb: str, subject: str, everywhere: bool) -> str:
         subject: of which it is said: "your result".
         everywhere: whether the right results show it, too.
     """
-    return f"{capital(subject)} {verb}." if everywhere else f"Where {subject} is wrong, it {verb}."
+    return f"{capital(subject)} {verb}." if everywhere else f"On every input tried where {subject} is wrong, it {verb}."

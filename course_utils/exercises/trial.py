@@ -56,12 +56,10 @@ def _twice(function: Callable) -> Callable:
 
 
 def only_with(wrong: Sequence[Tried], right: Sequence[Tried], names: Sequence[str]) -> str:
-    """A sentence on what the arguments of all wrong inputs have in common, and those of few right ones; else ""."""
+    """A sentence on what the arguments of all wrong inputs have in common, and those of no right one; else ""."""
     ours, theirs = ([models.traits(one.args, names) for one in group] for group in (wrong, right))
-    shared = {trait: sum(trait in one for one in theirs) for trait in set.intersection(*ours)}
-    trait = min(sorted(shared), key=lambda trait: (shared[trait], "=" in trait), default="")
-    by_chance = ((shared.get(trait, 0) + 1) / (len(right) + 1)) ** len(wrong)
-    sure = trait and by_chance < BY_CHANCE
+    trait = min(sorted(set.intersection(*ours).difference(*theirs)), key=lambda trait: "=" in trait, default="")
+    sure = trait and (1 / (len(right) + 1)) ** len(wrong) < BY_CHANCE
     return f"Of the inputs that were tried, only those with {trait} go wrong." if sure else ""
 
 

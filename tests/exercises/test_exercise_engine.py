@@ -59,7 +59,7 @@ def test_a_copy_that_is_older_than_the_course_hears_what_to_do_about_a_check_tha
     ("answer", "message", "hint"),
     [
         (lambda v, n: None, "returned None", "reached no return statement"),
-        (lambda v, n: print(1), "returned None", "instead of printing"),
+        (lambda v, n: print(1), "returned None", "behind `return`"),
         (lambda v, n: f"{v}", "result is wrong", "Your result is a text; expected is one number."),
         (lambda v, n: right(v.add_(1), n), "changed its input", "Work on a copy"),
         (lambda v: 1, "TypeError", "with 2 arguments: values, steps. Your function does not take that many."),

@@ -70,7 +70,7 @@ def test_a_right_answer_passes_and_a_wrong_one_gets_its_hint(around):
 @pytest.mark.parametrize(
     ("body", "status", "said"),
     [
-        ("print(3)", "not yet", "It printed something: return the value instead of printing it."),
+        ("print(3)", "not yet", "It printed something; what is asked for must stand behind `return`."),
         ("1 / 0", "not yet", "ZeroDivisionError: division by zero"),
         ("raise NotImplementedError", "not done", ""),
         ("raise NotImplementedError('no')", "not yet", "raised NotImplementedError: no"),
