@@ -152,7 +152,7 @@ def _so_far(labels: dict, known: dict, held: dict, right: dict, off: dict) -> st
             return f"{said}If your `{name}` is meant to be {labels[name]}: {told}."
     for name, value in list(known.items())[max(map(list(known).index, right), default=-1) + 1 :] if right else ():
         if type(value) is not bool and len(show(value)) <= MOST_LETTERS:
-            return f"{said}Look at {labels[name]}: {show(value)} on this input."
+            return f"{said}Next, on this input: {labels[name]}, {show(value)}."
     return f"{said}Look at what you make of it." if right else ""
 
 
@@ -175,7 +175,8 @@ def _numbers(exercise, wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
     """A sentence where what differs first is off by a product of parts and arguments, a factor, a distance."""
     found = [first_difference(one.expected.value, one.got.value, exercise.agree) for one in wrong]
     rows = [{**dict(zip(exercise.names, one.args, strict=False)), **parts(exercise, one.args)} for one in wrong]
-    pairs, yours = [(expected, got) for _, expected, got in found], "yours" if found[0][0] else "your result"
-    others = [(one.expected.value, one.expected.value if found[0][0] else one.got.value) for one in right]
+    pairs, inside = [(expected, got) for _, expected, got in found], bool(found[0][0])
+    yours = "the first value that differs" if inside else "your result"
+    others = [] if inside else [(one.expected.value, one.got.value) for one in right]
     said = amounts.off_by(pairs, others, rows, lambda part: spoken(ast.Name(part), exercise.references[0]), yours)
     return said if len({part for part, _, _ in found}) == 1 else ""

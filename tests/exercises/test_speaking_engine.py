@@ -267,7 +267,7 @@ def test_a_part_that_is_named_as_its_variable_is_not_explained_by_its_name(check
         span = x - low
         return span / 3 + x**3
 
-    assert check(answer).hint.startswith("Your `span` is right. Look at the scale: ")
+    assert check(answer).hint.startswith("Your `span` is right. Next, on this input: the scale, ")
 
 
 def test_a_profiler_of_the_learners_goes_on(check):

@@ -124,6 +124,9 @@ def test_nothing_is_left_of_an_answer():
         control.kill()
     assert found == [control.pid], "the process is not found where nothing contains it"
     assert judged(fork + RIGHT.replace("return ", "return ONE * ")).status == "passed"
+    until = time.monotonic() + 20  # the system takes it away once its walls are gone
+    while left() and time.monotonic() < until:
+        time.sleep(0.1)
     assert not left()
 
 
