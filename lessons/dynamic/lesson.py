@@ -240,7 +240,7 @@ for way, timed in ways.items():
     print(f"{way:11}  fp32 {timed.median_ms('fp32'):.2f} ms, int8 {timed.median_ms('int8'):.2f} ms")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Here, in the trace, int8 is far faster than before, and no longer loses. So here most of the price is PyTorch's way from Python into the int8 routine. **Decide first how your model will run, and measure it in that form.**
+# In this trace int8 is far faster than before, and no longer loses. So here most of the price is PyTorch's way from Python into the int8 routine. **Decide first how your model will run, and measure it in that form.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Your layers, your rows

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch.nn.utils import prune
 
 from course_utils.checks import effects, exercise
+from lessons.ticket.networks import Draws, adds, computed
 
 FIRST, STEP = (0.3, -0.1, 0.35, -0.4), (0.2, 0.08, -0.32, -0.2)  # the four weights of section 2, and what training adds
 
@@ -34,20 +35,20 @@ def _seen(back, _, train, __):
     masks, ticket = back
     found = {"how many masks each round has": [len(row) for row in masks]}
     found |= {f"`masks[{n}]`": [torch.as_tensor(mask).float() for mask in row] for n, row in enumerate(masks)}
-    (weights, biases), kept = effects.computed(ticket), copy.deepcopy(ticket.state_dict())
+    (weights, biases), kept = computed(ticket), copy.deepcopy(ticket.state_dict())
     train(ticket)
-    stay = [((old == 0) & (new == 0)).any() for old, new in zip(weights, effects.computed(ticket)[0], strict=True)]
+    stay = [((old == 0) & (new == 0)).any() for old, new in zip(weights, computed(ticket)[0], strict=True)]
     ticket.load_state_dict(kept)
     worn = effects.Said("one on each layer" if all(stay) else "none that holds in training")
     return found | {"the ticket's masks": worn, "the ticket's weights": weights, "the ticket's biases": biases}
 
 
-_makes = [effects.Draws(widths, FIRST) for widths in [(4, 1), (2, 2), (4, 2), (2,) * 3, (2,) * 5, (4, 4)]]
+_makes = [Draws(widths, FIRST) for widths in [(4, 1), (2, 2), (4, 2), (2,) * 3, (2,) * 5, (4, 4)]]
 find_ticket.tries(
     make=st.sampled_from(_makes[:4]),
-    train=st.sampled_from([STEP, (0.2, 0.08, -0.32, -0.5), (0.2, -0.2, 0.08, -0.32)]).map(effects.adds),
+    train=st.sampled_from([STEP, (0.2, 0.08, -0.32, -0.5), (0.2, -0.2, 0.08, -0.32)]).map(adds),
     rounds=st.integers(1, 2),
-    also=[(_makes[at], effects.adds(STEP), rounds) for at, rounds in [(0, 1), (0, 2), (4, 1), (5, 4)]],
+    also=[(_makes[at], adds(STEP), rounds) for at, rounds in [(0, 1), (0, 2), (4, 1), (5, 4)]],
 )
 find_ticket.looks({"": _seen})
 _kept = "first[name.removesuffix('_orig')]"
