@@ -149,7 +149,7 @@ print(output.dtype, loss.dtype, net[0].weight.grad.dtype)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 3. The training loop
 #
-# A gradient comes out of a product in 16 bits. So `scale` multiplies the loss by a large number, the **loss scale**: $2 \cdot 10^{-8} \cdot 65{,}536 = 0.0013$. `step` divides the fp32 gradients back.
+# A gradient comes out of a product in 16 bits. So `scale` multiplies the loss by a large number, the **loss scale**: $2 \cdot 10^{-8} \cdot 65{,}536 = 0.0013$. `step` divides the fp32 gradients by the scale.
 #
 # <!-- page -->
 #
@@ -386,7 +386,7 @@ for batch, times_fp32 in peaks.items():
 #
 # <!-- page -->
 #
-# The check: SGD with rate 1, scale 1,024, `y = [0]`; each of its `inputs` is an `x`.
+# The check: SGD with rate 1, scale 1,024, `y = [0]`; `inputs` are its values of `x`.
 #
 # <details><summary>Hint</summary>
 #
@@ -427,7 +427,7 @@ def train_step_solution(model, batch, optimizer, scaler):
 #
 # - Autocast computes products in 16 bits and keeps weights and losses in fp32; the scaler multiplies the loss, so that small gradients survive fp16.
 # - The scale halves when a gradient overflows, and that step is skipped; many good steps double it. Clip after `unscale_`.
-# - It saves time where the chip has 16-bit units and the products are large, and memory where the activations outweigh the weights.
+# - Mixed precision saves time where the chip has 16-bit units and the products are large, and memory where the activations outweigh the weights.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard

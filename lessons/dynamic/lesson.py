@@ -167,7 +167,7 @@ for steps in (127, 255):
     print(f"{steps} steps: largest difference {(by_hand - layer_int8(x)).abs().max():.7f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# One of the two lines agrees down to the last digits of a float. So the four steps and the bias give PyTorch's result. The choice between 127 and 255 is up to the *engine*, the library that multiplies.
+# One of the two printed results agrees down to the last digits of a float. So the four steps and the bias give PyTorch's result. The choice between 127 and 255 is up to the *engine*, the library that multiplies.
 #
 # **Try it.** Change `+ 0.5` to `+ 10` and run the cell again. Does one of the two lines still fit?
 #
@@ -354,7 +354,7 @@ print(f"fp32, one picture × 255: {(answers(lenet, 255) == before).float().mean(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # By hand: let one number of a call be 100, and let all others lie between −1 and 1. The range is 101 long, so one of 127 steps is 101 / 127 = 0.8 long. All other numbers become −1, 0 or 1 step, and most of their detail is gone.
 #
-# The first row is the test that you came for: a few answers in a thousand changed, so the accuracy cannot have lost more. The row for × 255 is a warning: in int8 an answer can depend on the rest of its batch. Check the inputs before they reach the model, and test it on batches like those that you will serve.
+# The first row is the test that you came for: a few answers in a thousand changed, so the accuracy cannot have fallen by more. The row for × 255 is a warning: in int8 an answer can depend on the rest of its batch. Check the inputs before they reach the model, and test it on batches like those that you will serve.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### When to leave it out
@@ -379,7 +379,7 @@ print(f"fp32, one picture × 255: {(answers(lenet, 255) == before).float().mean(
 #
 # <details><summary>Hint</summary>
 #
-# Collect the names first: `model.named_modules()` gives names and modules. An empty set takes nothing. The two types of integers need two calls.
+# Collect the names first: `model.named_modules()` gives names and modules. With an empty set nothing is replaced. The two types of integers need two calls.
 #
 # </details>
 #

@@ -339,7 +339,7 @@ Table(["saved by", "each weight used once", "used 140 times"], rows)
 # ## Exercise · The bill of any network
 # ★★ · 10 minutes
 #
-# Write `bill` with your own hooks. It returns in pJ, for *one* input, whose `shape` lacks the batch: the arithmetic of all `Conv2d` and `Linear` layers (4.6 a MAC), and the input's share when `batch` inputs share one fetch of their weights (640 each, once however often a layer runs). All else costs nothing. `nn.Sequential(nn.Linear(1, 1))`, `(1,)` and 1 give 4.6 and 640.
+# Write `bill` with your own hooks: two numbers in pJ for *one* input (`shape` is without the batch), the arithmetic of all `Conv2d` and `Linear` layers (4.6 a MAC), and the input's share when `batch` inputs share one fetch of their weights (640 each, even if a layer runs twice). All else costs nothing. `nn.Sequential(nn.Linear(1, 1))`, `(1,)` and 1 give 4.6 and 640.
 #
 # <!-- page -->
 #

@@ -365,13 +365,13 @@ show.four_files(files)
 # ## Exercise · Cut to a budget
 # ★★ · 10 minutes
 #
-# `budget` bytes hold 4 for each parameter left, biases too, and ⅛ for each position of the pruned weight. If all numbers fit without positions, 4 bytes each, none goes.
+# The file takes 4 bytes for each parameter left, biases too, and ⅛ for each position of the pruned weight, cut or not. If all fit into `budget` bytes without positions, cut nothing.
 #
 # On paper: weights (−3, 1), one bias. What goes for 9 bytes, for 12?
 #
 # <!-- page -->
 #
-# `fit(model, name, budget)` returns a copy, its layer `name` pruned by magnitude, as little as possible, with the mask on where any go. Budgets are within reach. For LeNet, `"fc1"` and 124,000, 30,574 go.
+# `fit(model, name, budget)` returns a copy, its layer `name` pruned by magnitude as little as possible, its mask on. Every budget can be met. For LeNet, `"fc1"` and 124,000, 30,574 go.
 #
 # <details><summary>Hint</summary>
 #

@@ -254,7 +254,7 @@ def search(go_back, seed=0):
 first, masks = search(rewind)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Here a sixth of the weights learns the digits as well as all of them. Each training began with first values. So most of the weights were not needed even to *learn*.
+# Here a sixth of the weights learns the digits as well as all of them. Each training began with the first values. So most of the weights were not needed even to *learn*.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Two names, one memory
@@ -378,7 +378,7 @@ all_right = show.three_networks(search, rewind, arms, train, test_set)
 # ## Exercise · Find a ticket
 # ★★ · 10 minutes
 #
-# Write `find_ticket(make, train, rounds)`. Each call `make()` draws a new network, whose children are all `nn.Linear`, some without a bias; `train(net)` takes the network alone and trains it; in the check it ends with a forward pass. In each round every layer, the last one too, loses *half* of the weights that it has left. Return `masks`, a list of lists, and `ticket`: `masks[round][layer]` is a mask; `ticket` is the first network, untrained, with the last masks on.
+# Write `find_ticket(make, train, rounds)`. Each call `make()` draws a new network, whose children are all `nn.Linear`, some without a bias; `train(net)` trains it; in the check it ends with a forward pass. In each round every layer, the last one too, loses *half* of the weights that it has left. Return `masks`, a list of lists, and `ticket`: `masks[round][layer]` is a mask; `ticket` is the first network, untrained, with the last masks on.
 #
 # <details><summary>Hint</summary>
 #
@@ -428,8 +428,8 @@ def find_ticket_solution(make, train, rounds):
 # ## Remember
 #
 # - A mask that a training has chosen makes a classifier of an untrained network.
-# - A ticket is a mask *with* the first weights under it: keep a copy, train, prune, rewind, repeat. Test that the copy is one. A small part can learn as well as the whole: a sixth of the weights in our 200 steps, 7 % in long trainings.
-# - New values in the same positions test the values, and a random mask beside these tests the positions. At the paper's learning rate and after 200 steps the ticket is ahead of both.
+# - A ticket is a mask *with* the first weights under it: keep a copy, train, prune, rewind, repeat. Test that training leaves the copy unchanged. A small part can learn as well as the whole: a sixth of the weights in our 200 steps, 7 % in long trainings.
+# - New values in the same positions test the values, and a random mask tests the positions. At the paper's learning rate and after 200 steps the ticket is ahead of both.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 0.5 min.* "A small part *can* learn as well. Is it worth the search?" The next lesson asks for the price.
