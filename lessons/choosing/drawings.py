@@ -23,7 +23,8 @@ def decision(leaves: Mapping[str, Sequence[str]]) -> Figure:
     Args:
         leaves: "float", "dynamic", "static", "QAT", in this order -> who goes there.
     """
-    canvas, xs = diagrams.Canvas(height=400), (10, 320, 630, 940)
+    longest = max("\n".join(names).count("\n") + 1 for names in leaves.values())
+    canvas, xs = diagrams.Canvas(height=max(400, 272 + 32 * longest)), (10, 320, 630, 940)
     boxes = [canvas.box(x, 12, words, width=250, height=104) for x, words in zip(xs, QUESTIONS, strict=False)]
     ends = [
         canvas.box(x, 186, name, width=250, height=56, fill="int8", size=28) for x, name in zip(xs, leaves, strict=True)
@@ -40,7 +41,7 @@ def decision(leaves: Mapping[str, Sequence[str]]) -> Figure:
     canvas.text(boxes[2].right[0] + 35, 38, "yes")
     for end, names in zip(ends, leaves.values(), strict=True):
         lines = "\n".join(names)
-        canvas.text(end.bottom[0], 252 + 16 * (1 + lines.count("\n")), lines, size=26)
+        canvas.text(end.bottom[0], 252 + 16 * (1 + lines.count("\n")), lines, size=24)
     return canvas.figure()
 
 
