@@ -1,7 +1,8 @@
 """Weights rounded to a few bits, with a scale and a zero point for each group: to the nearest level, or looking ahead.
 
-Each function takes a float weight (rows, columns) and gives the rounded one back as floats: what a file would store are
-the integers, scales and zero points behind them. Groups are neighbours in a row.
+Each function takes a float weight (rows, columns) and gives the rounded one back in the same type: what a file would store
+are the integers, scales and zero points behind them. Groups are neighbours in a row. It is computed in float32, or in
+float64 where a weight or a Hessian has it.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ def to_nearest(weight: Tensor, bits: int, group: int, clips: Sequence[float] = (
         ValueError: the groups do not fit into a row.
     """
     _fits(weight, group)
-    part = weight.unflatten(-1, (-1, group))
-    return on_grid(part, *grid(part, bits, clips), bits).flatten(-2)
+    part = _exact(weight).unflatten(-1, (-1, group))
+    return on_grid(part, *grid(part, bits, clips), bits).flatten(-2).to(weight.dtype)
 
 
 def gptq(
@@ -90,13 +91,21 @@ def gptq(
         grids: (scale, zero point), each (rows, groups), to be used in place of those of the corrected weights.
         watch: called after each column with the weights as they are now, transposed, not a copy.
     Raises:
-        ValueError: the groups do not fit into a row.
+        ValueError: the groups do not fit into a row, or the Hessian is none of this weight: of another size, zero (no
+            calibration input reached the layer), with numbers that are not finite, or not to be inverted.
     """
     _fits(weight, group)
-    ridge = damp * hessian.diagonal().mean() * torch.eye(len(hessian))
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian + ridge))
-    factor = torch.linalg.cholesky(inverse, upper=True)
-    left = weight.T.clone()  # one column of the weight is one row here
+    hessian = _products(hessian, weight)
+    ridge = damp * hessian.diagonal().mean() * torch.eye(len(hessian), dtype=hessian.dtype, device=hessian.device)
+    try:
+        inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian + ridge))
+        factor = torch.linalg.cholesky(inverse, upper=True)
+    except torch.linalg.LinAlgError:
+        raise ValueError(
+            f"the Hessian cannot be inverted with damp = {damp}: it must be x.T @ x / n of inputs x (n, columns), summed in "
+            f"float32 or float64. With few inputs, or some that are always equal, take more of them, or damp={10 * damp or 0.01:g}."
+        ) from None
+    left = weight.T.to(hessian.dtype, copy=True)  # one column of the weight is one row here
     for number, start in enumerate(range(0, weight.shape[1], group)):
         stop, errors = start + group, []
         if grids is None:  # from weights that have been corrected already
@@ -111,7 +120,7 @@ def gptq(
             if watch:
                 watch(left)
         left[stop:] -= factor[start:stop, stop:].T @ torch.stack(errors)  # later groups, all at once
-    return left.T.contiguous()
+    return left.T.contiguous().to(weight.dtype)
 
 
 def scaled_first(
@@ -130,12 +139,14 @@ def scaled_first(
         weight, hessian, bits, group, clips: as for `gptq`.
         size: (columns,), mean size of each input.
         powers: of these the one that leaves the least squared error of the outputs.
+    Raises:
+        ValueError: as `gptq`, but for a Hessian that cannot be inverted.
     """
-    found = {}
+    hessian, found = _products(hessian, weight), {}
     for power in powers:
-        s = size.clamp(min=1e-4) ** power
+        s = size.to(hessian).clamp(min=1e-4) ** power
         s = s / (s.max() * s.min()).sqrt()
-        new = to_nearest(weight * s, bits, group, clips) / s
+        new = (to_nearest(weight * s, bits, group, clips) / s).to(weight.dtype)
         found[power] = output_error(new - weight, hessian), new
     best = min(found, key=lambda power: found[power][0])
     return found[best][1], best
@@ -143,6 +154,8 @@ def scaled_first(
 
 def output_error(change: Tensor, hessian: Tensor) -> float:
     """Mean squared error of the outputs, summed over them, that a change of the weights (rows, columns) makes."""
+    hessian = hessian.to(torch.promote_types(change.dtype, hessian.dtype))
+    change = change.to(hessian.dtype)
     return ((change @ hessian) * change).sum().item()
 
 
@@ -163,3 +176,26 @@ def hadamard(n: int) -> Tensor:
 def _fits(weight: Tensor, group: int) -> None:
     if group < 1 or weight.shape[-1] % group:
         raise ValueError(f"groups of {group} do not fit: a row has {weight.shape[-1]} weights; take a divisor of that")
+
+
+def _exact(weight: Tensor) -> Tensor:
+    """In float32, or in float64 as it is."""
+    return weight.to(torch.promote_types(weight.dtype, torch.float32))
+
+
+def _products(hessian: Tensor, weight: Tensor) -> Tensor:
+    """The Hessian of a weight, in float32 or more; refuses one that says nothing of its inputs."""
+    columns = weight.shape[-1]
+    if hessian.shape != (columns, columns):
+        raise ValueError(f"the Hessian must have the shape {(columns, columns)}, got {tuple(hessian.shape)}")
+    if not torch.isfinite(hessian).all():
+        raise ValueError(
+            "the Hessian has values that are not finite: an input of this layer was NaN or infinite, or its square too large "
+            "for the type. Run the calibration in float32, and look at the inputs: torch.isfinite(x).all()."
+        )
+    if not hessian.diagonal().any():
+        raise ValueError(
+            "the Hessian is zero: no calibration input reached this layer. Put its hook on the layer that is called, and "
+            "give it text (an expert may get no token); or take to_nearest, which needs no inputs."
+        )
+    return hessian.to(torch.promote_types(_exact(weight).dtype, hessian.dtype))

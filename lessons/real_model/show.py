@@ -15,7 +15,7 @@ from course_utils.measure import timing
 from course_utils.scorecard import ledger
 from course_utils.show import plots
 from course_utils.show.tables import Table
-from lessons.real_model.llm import count, folder, shapes
+from lessons.real_model.llm import count, folder, shapes, speed
 
 RECORDS = ROOT / "records" / "language"
 WIDTHS = {"fp32": 32, "F32": 32, "bf16": 16, "BF16": 16, "fp16": 16, "int8": 8, "Q8_0": 8, "int4": 4, "Q4_0": 4}
@@ -48,7 +48,7 @@ class Loaded:
         """Ids of a text, int64 (n,): by the tokenizer, or its bytes spread over the whole vocabulary."""
         if self.tokenizer is not None:
             return torch.tensor(self.tokenizer(text)["input_ids"])
-        vocab = self.model.config.vocab_size
+        vocab = self.model.config.get_text_config().vocab_size
         return torch.tensor([byte * (vocab // 256) for byte in text.encode()])
 
     def __str__(self):
@@ -71,23 +71,19 @@ def load(path):
 
 
 def unlike_the_lesson(model):
-    """(What stops this lesson, what it counts or rounds otherwise in a model), each a sentence or ""."""
-    config, table = model.config, model.get_input_embeddings().weight
-    if not hasattr(config, "num_attention_heads"):
-        return f"a model of the type {config.model_type} has no heads of attention, whose cache the lesson counts.", ""
-    found = {}
+    """(What stops this lesson, what it rounds otherwise in a model), each a sentence or ""."""
+    try:
+        count.kv_bytes(model)
+        speed.Writer(model, torch.zeros(1, 2, dtype=torch.int64))()
+    except (ValueError, AttributeError) as error:
+        return f"the lesson cannot write with it token by token ({error}).", ""
     for name, part in model.named_modules():
         if type(part).__name__ == "FalconLinear":
             return f"{name} is a linear layer of its own kind, which cannot be run with torchao's int8.", ""
-        if type(part).__name__ == "Conv1D":
-            found.setdefault("Conv1D", f"{name} is a Conv1D and no linear layer. torchao leaves it in floats.")
-        if isinstance(part, nn.Embedding) and part.weight is not table:
-            found.setdefault("table", f"{name} is a second table that is looked up. Here it counts as read whole.")
-        if any(weight.ndim > 2 for _, weight in part.named_parameters(recurse=False)):
-            found.setdefault(
-                "experts", f"{name} may hold several experts, of which a token reads a few. Here all count."
-            )
-    return "", " ".join(found.values())
+        matrix = any(weight.ndim > 1 for _, weight in part.named_parameters(recurse=False))
+        if matrix and not isinstance(part, nn.Linear | nn.Embedding):
+            return "", f"{name} ({type(part).__name__}) is no linear layer: torchao leaves such weights in floats."
+    return "", ""
 
 
 def refusals():
@@ -333,7 +329,7 @@ def perplexity_table(perplexity, n_tokens, loaded):
         n_tokens: of the text.
         loaded: `Loaded`.
     """
-    vocab, plain = loaded.model.config.vocab_size, next(iter(perplexity.values()))
+    vocab, plain = loaded.model.config.get_text_config().vocab_size, next(iter(perplexity.values()))
     rows = [
         [name, f"{value:,.1f}", f"{value / vocab:.3g}", f"{value / plain:.4f}"] for name, value in perplexity.items()
     ]

@@ -7,6 +7,7 @@ and their names and nothing else, and a folder that brings Python code or pickle
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +64,15 @@ def open_folder(folder: str | Path, *, dtype: torch.dtype | None = None) -> Open
         )
     except Exception as error:  # whatever the library meets in these files
         raise FolderError(f"{folder}: {_not_built(error)}") from error
+    named = [str(name) for name in model.config.architectures or ()]
+    writes = any(n == type(model).__name__ or n.endswith(("ForCausalLM", "LMHeadModel")) for n in named)
+    headless = type(model.base_model).__name__ in named and not info["missing_keys"]  # its table serves as the head
+    encoder = getattr(model.config, "is_decoder", True) is False
+    if encoder or named and not writes and not headless:
+        raise FolderError(
+            f"{folder}: by config.json these are the weights of {_some(named)}{' (is_decoder: false)' * encoder}, which "
+            "does not say what token comes next. Take a causal model: its config.json names one like LlamaForCausalLM."
+        )
     if info["missing_keys"]:
         raise FolderError(f"{folder}: the weight files lack {_some(info['missing_keys'])}. {AGAIN}")
     beyond = {name for name in info["unexpected_keys"] if ".layers." in name and name.endswith(".weight")}
@@ -103,6 +113,11 @@ def _not_built(error: Exception) -> str:
             f"the model cannot be built. {said} Take a model of another architecture, or update transformers if this "
             "one is newer."
         )
+    if "Unrecognized configuration class" in said:
+        return (
+            "it is no causal model, which says what token comes next, but an encoder, an encoder with a decoder, or no "
+            "language model at all. Take a folder whose config.json names one like LlamaForCausalLM."
+        )
     return f"the model cannot be built. {said} {AGAIN}"
 
 
@@ -118,6 +133,16 @@ def inspect(folder: str | Path) -> tuple[list[Path], torch.dtype]:
     if not folder.is_dir():
         place = "" if folder.is_absolute() else f" in {Path.cwd()}"
         raise FolderError(f"{folder} is no folder{place}. Give the path of the folder that holds config.json.")
+    if not (folder / WEIGHTS).is_file() and (folder / "adapter_config.json").is_file():
+        base = _json(folder / "adapter_config.json", "").get("base_model_name_or_path", "another model")
+        raise FolderError(
+            f"{folder} holds an adapter (LoRA) for {base}, and no model. With the package peft, merge the two and open "
+            "the result: AutoPeftModelForCausalLM.from_pretrained(folder).merge_and_unload().save_pretrained(merged), "
+            "and save the tokenizer there."
+        )
+    inner = [path.parent for pattern in ("*", "snapshots/*") for path in folder.glob(f"{pattern}/config.json")]
+    if inner and not (folder / "config.json").is_file():
+        raise FolderError(f"{folder} has no config.json, but a folder in it has one. Give that path: {_some(inner)}.")
     config = _json(folder / "config.json", "It says which architecture the model has.")
     for name in ("config.json", "tokenizer_config.json"):
         if (folder / name).is_file() and "auto_map" in _json(folder / name, ""):
@@ -130,7 +155,9 @@ def inspect(folder: str | Path) -> tuple[list[Path], torch.dtype]:
             f"{folder}: these weights are quantized already. Take the float model that they were made of."
         )
     if "model_type" not in config:
-        raise FolderError(f"{folder}: config.json names no model_type, so nobody can build the model. {AGAIN}")
+        raise FolderError(
+            f"{folder}: config.json names no model_type: it is none of transformers. Take a causal model."
+        )
     files = _weight_files(folder)
     stored = _dtype(files)
     if not (folder / "tokenizer.json").is_file():
@@ -171,6 +198,13 @@ def _weight_files(folder: Path) -> list[Path]:
                 "was not finished: start it again, and it goes on where it stopped."
             )
         return [folder / name for name in names]
+    for kind, pattern in ((INDEX, f"{INDEX.removesuffix('json')}*.json"), (WEIGHTS, "model.*.safetensors")):
+        for path in sorted(folder.glob(pattern)):  # a variant, such as model.fp16.safetensors
+            if "-of-" in path.name:
+                continue  # a shard, whose index is missing
+            raise FolderError(
+                f"{folder}: the weights are there under another name, {path.name}. Rename that file to {kind}."
+            )
     pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
     if pickled:
         raise FolderError(
@@ -179,6 +213,13 @@ def _weight_files(folder: Path) -> list[Path]:
         )
     if any(folder.glob("*.gguf")):
         raise FolderError(f"{folder} holds a GGUF file, which is for llama.cpp. Take the version in safetensors.")
+    others = [path.name for ending in ("safetensors", "h5", "msgpack", "onnx") for path in folder.glob(f"*.{ending}")]
+    others = [name for name in others if "-of-" not in name]
+    if others:
+        raise FolderError(
+            f"{folder} has no {WEIGHTS}. It holds the model in another form ({_some(others)}): take the files that "
+            "transformers writes, model.safetensors or model-00001-of-….safetensors with their index."
+        )
     raise FolderError(f"{folder} has no {WEIGHTS} and no {INDEX}, so the weights are missing. {AGAIN}")
 
 
@@ -223,8 +264,8 @@ def _header(path: Path) -> dict[str, dict]:
     return header
 
 
-def _some(names: list[str] | set[str]) -> str:
-    names = sorted(names)
+def _some(names: Iterable[str | Path]) -> str:
+    names = sorted(map(str, names))
     return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
 
 
