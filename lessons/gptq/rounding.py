@@ -1,8 +1,8 @@
 """Weights rounded to a few bits, with a scale and a zero point for each group: to the nearest level, or looking ahead.
 
-Each function takes a float weight (rows, columns) and gives the rounded one back in the same type: what a file would store
-are the integers, scales and zero points behind them. Groups are neighbours in a row. It is computed in float32, or in
-float64 where a weight or a Hessian has it.
+Each function takes a float weight (rows, columns) and gives the rounded one back in its type: what a file would store are
+the integers, scales and zero points behind them. Groups are neighbours in a row. They compute in float32, or in float64
+where the weight or the Hessian has it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def to_nearest(weight: Tensor, bits: int, group: int, clips: Sequence[float] = (
     """Round-to-nearest: each weight on the nearest level of its group, whatever the inputs are.
 
     Raises:
-        ValueError: the groups do not fit into a row.
+        ValueError: the groups do not fit into a row, or the weight is not finite.
     """
     _fits(weight, group)
     part = _exact(weight).unflatten(-1, (-1, group))
@@ -102,8 +102,8 @@ def gptq(
         factor = torch.linalg.cholesky(inverse, upper=True)
     except torch.linalg.LinAlgError:
         raise ValueError(
-            f"the Hessian cannot be inverted with damp = {damp}: it must be x.T @ x / n of inputs x (n, columns), summed in "
-            f"float32 or float64. With few inputs, or some that are always equal, take more of them, or damp={10 * damp or 0.01:g}."
+            f"the Hessian cannot be inverted with damp = {damp}. It must be x.T @ x / n of inputs x (n, columns), summed "
+            f"in float32 or more. If there are few inputs, or some are always equal: damp={10 * damp or 0.01:g}."
         ) from None
     left = weight.T.to(hessian.dtype, copy=True)  # one column of the weight is one row here
     for number, start in enumerate(range(0, weight.shape[1], group)):
@@ -176,6 +176,10 @@ def hadamard(n: int) -> Tensor:
 def _fits(weight: Tensor, group: int) -> None:
     if group < 1 or weight.shape[-1] % group:
         raise ValueError(f"groups of {group} do not fit: a row has {weight.shape[-1]} weights; take a divisor of that")
+    if not torch.isfinite(weight).all():
+        raise ValueError(
+            "the weight has values that are not finite, and nothing can be rounded: torch.isfinite(weight)"
+        )
 
 
 def _exact(weight: Tensor) -> Tensor:
@@ -190,12 +194,12 @@ def _products(hessian: Tensor, weight: Tensor) -> Tensor:
         raise ValueError(f"the Hessian must have the shape {(columns, columns)}, got {tuple(hessian.shape)}")
     if not torch.isfinite(hessian).all():
         raise ValueError(
-            "the Hessian has values that are not finite: an input of this layer was NaN or infinite, or its square too large "
-            "for the type. Run the calibration in float32, and look at the inputs: torch.isfinite(x).all()."
+            "the Hessian has values that are not finite: no calibration input reached this layer, and 0 was divided by 0; "
+            "or an input was NaN, or its square too large for the type. Calibrate in float32, and look: torch.isfinite(x)."
         )
     if not hessian.diagonal().any():
         raise ValueError(
-            "the Hessian is zero: no calibration input reached this layer. Put its hook on the layer that is called, and "
-            "give it text (an expert may get no token); or take to_nearest, which needs no inputs."
+            "the Hessian is zero: no calibration input reached this layer. Calibrate on more text (an expert may have got "
+            "no token), or take to_nearest(weight, bits, group), which needs no inputs."
         )
     return hessian.to(torch.promote_types(_exact(weight).dtype, hessian.dtype))

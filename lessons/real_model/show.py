@@ -76,13 +76,16 @@ def unlike_the_lesson(model):
         count.kv_bytes(model)
         speed.Writer(model, torch.zeros(1, 2, dtype=torch.int64))()
     except (ValueError, AttributeError) as error:
-        return f"the lesson cannot write with it token by token ({error}).", ""
+        return f"the lesson cannot write with it token by token. {str(error).rstrip('.')}.", ""
+    others = {}
     for name, part in model.named_modules():
         if type(part).__name__ == "FalconLinear":
             return f"{name} is a linear layer of its own kind, which cannot be run with torchao's int8.", ""
-        matrix = any(weight.ndim > 1 for _, weight in part.named_parameters(recurse=False))
-        if matrix and not isinstance(part, nn.Linear | nn.Embedding):
-            return "", f"{name} ({type(part).__name__}) is no linear layer: torchao leaves such weights in floats."
+        if not isinstance(part, nn.Linear | nn.Embedding):
+            size = sum(weight.numel() for weight in part.parameters(recurse=False) if weight.ndim > 1)
+            others |= {f"{name} ({type(part).__name__})": size} if size else {}
+    if others:
+        return "", f"{max(others, key=others.get)} is no linear layer: torchao leaves such weights in floats."
     return "", ""
 
 

@@ -69,6 +69,39 @@ def test_a_hadamard_matrix_is_a_rotation():
         rounding.hadamard(12)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_a_weight_keeps_its_type_whatever_that_of_the_hessian(layer, dtype):
+    weight, hessian, size = layer
+    near = rounding.to_nearest(weight.to(dtype), 3, 8)
+    ahead = rounding.gptq(weight.to(dtype), hessian, 3, 8)
+    scaled, _ = rounding.scaled_first(weight.to(dtype), hessian, size, 3, 8)
+    assert near.dtype == ahead.dtype == scaled.dtype == dtype
+    assert rounding.gptq(weight, hessian.to(dtype), 3, 8).dtype == torch.float32
+    error = [rounding.output_error(new - weight.to(dtype), hessian) for new in (ahead, near)]
+    assert error[0] < error[1] and all(len(part.unique()) <= 8 for part in ahead.view(-1, 8))
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda h: h * 0, "no calibration input reached this layer"),
+        (lambda h: h * float("nan"), "no calibration input reached this layer"),
+        (lambda h: -h, "damp=0.1"),
+        (lambda h: h[:8, :8], r"\(16, 16\), got \(8, 8\)"),
+    ],
+)
+def test_a_hessian_that_says_nothing_is_refused(layer, damage, words):
+    weight, hessian, _ = layer
+    with pytest.raises(ValueError, match=words):
+        rounding.gptq(weight, damage(hessian), 3, 8)
+
+
+def test_few_inputs_dead_ones_and_large_ones_are_rounded(layer):
+    weight, hessian, _ = layer
+    for x in (torch.randn(2, 16), torch.randn(50, 16).index_fill(1, torch.tensor(3), 0), 1e4 * torch.randn(50, 16)):
+        assert torch.isfinite(rounding.gptq(weight, x.T @ x / len(x), 3, 8)).all()
+
+
 def test_groups_that_do_not_fit_are_refused(layer):
     weight, hessian, _ = layer
     for way in (lambda: rounding.to_nearest(weight, 2, 5), lambda: rounding.gptq(weight, hessian, 2, 5)):

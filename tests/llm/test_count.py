@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-pytest.importorskip("transformers", reason="not run: the extra `llm` is not installed")
+transformers = pytest.importorskip("transformers", reason="not run: the extra `llm` is not installed")
 
 from lessons.real_model.llm import count, shapes, speed  # noqa: E402
 
@@ -47,12 +47,94 @@ def test_of_an_untied_table_a_token_reads_one_row():
 
 def test_the_cache_costs_bytes_and_its_absence_rows():
     model, other = shapes.random_model(TINY, dtype=torch.bfloat16), shapes.random_model(UNTIED)
-    assert count.kv_bytes(model) == 2 * 2 * 2 * 4 * 2 and count.kv_bytes(model, bytes_each=1) == 2 * 2 * 2 * 4
+    assert count.kv_bytes(model) == 2 * 2 * 2 * 4 * 2
     assert count.read_bytes(model, length=10) == count.read_bytes(model) + 10 * 64
     assert count.read_bytes(model, length=10, cache=False) == count.read_bytes(model)
     assert count.read_bytes(other, length=10, cache=False) == count.read_bytes(other) + 10 * 64
     with pytest.raises(ValueError, match="got -1"):
         count.read_bytes(model, length=-1)
+
+
+SMALL = {"vocab_size": 60, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "pad_token_id": 0}
+HALVED = SMALL | {"intermediate_size": 48, "num_key_value_heads": 2}  # one token: 2 layers · 2 · 2 heads · 8 numbers
+LATENT = {"kv_lora_rank": 8, "q_lora_rank": 8, "qk_nope_head_dim": 8, "qk_rope_head_dim": 4, "v_head_dim": 8}
+EXPERTS = {"n_routed_experts": 8, "moe_intermediate_size": 16, "n_group": 2, "topk_group": 1, "num_experts_per_tok": 2}
+LINEAR = {
+    "num_experts": 4,
+    "num_experts_per_tok": 2,
+    "linear_key_head_dim": 8,
+    "linear_value_head_dim": 8,
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 4,
+}
+EYES = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 28}
+WINDOW = {"head_dim": 8, "sliding_window": 4}
+
+
+def tiny(name, **entries):
+    """A causal model of an architecture that people have, with random weights."""
+    return getattr(transformers, f"{name}ForCausalLM")(getattr(transformers, f"{name}Config")(**entries)).eval()
+
+
+def seeing():
+    text = HALVED | WINDOW | {"num_hidden_layers": 6}  # the sixth layer has no window
+    config = transformers.Gemma3Config(text_config=text, vision_config=EYES | {"patch_size": 14})
+    return transformers.Gemma3ForConditionalGeneration(config).eval()
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [  # bytes after 1 token and after 12
+        pytest.param(lambda: tiny("Falcon", **SMALL), (128, 12 * 128), id="one head of keys"),
+        pytest.param(lambda: tiny("Mistral", **HALVED, sliding_window=4), (256, 3 * 256), id="window"),
+        pytest.param(seeing, (6 * 128, 5 * 3 * 128 + 12 * 128), id="windows, nested config"),
+        pytest.param(
+            lambda: tiny("DeepseekV3", **HALVED | {"num_key_value_heads": 4} | LATENT | EXPERTS),
+            (2 * 12 * 4, 12 * 2 * 12 * 4),
+            id="latent",
+        ),
+        pytest.param(lambda: tiny("Mamba", **SMALL, state_size=4), (2 * 64 * 8 * 4,) * 2, id="state alone"),
+        pytest.param(
+            lambda: tiny("Qwen3Next", **HALVED | LINEAR | {"num_hidden_layers": 4, "head_dim": 8}),
+            (6144 + 128, 6144 + 12 * 128),
+            id="hybrid",
+        ),
+    ],
+)
+def test_the_cache_is_that_of_a_real_pass(make, expected):
+    model = make()
+    assert tuple(count.kv_bytes(model, length) for length in (1, 12)) == expected
+    with torch.no_grad():
+        layers = model(torch.arange(12)[None], use_cache=True).cache.layers
+    tensors = [t for layer in layers for t in count._tensors(vars(layer)) if t.is_floating_point()]
+    assert sum(t.nbytes for t in tensors) == expected[1]
+
+
+def test_of_experts_and_of_tables_that_part_is_read_that_a_token_needs():
+    mixtral = count.by_kind(tiny("Mixtral", **HALVED, num_local_experts=8))["feed-forward"]
+    experts, routers = 2 * 8 * 3 * 32 * 48 * 4, 2 * 8 * 32 * 4  # two layers
+    assert (mixtral.bytes, mixtral.read) == (experts + routers, experts // 4 + routers)
+    jet = {k: v for k, v in SMALL.items() if k != "num_attention_heads"} | {"kv_channels": 8, "num_key_value_heads": 2}
+    sent = count.by_kind(tiny("JetMoe", **jet, intermediate_size=48, num_local_experts=4))["feed-forward"]
+    assert sent.bytes - sent.read == 2 * 2 * 3 * 32 * 48 * 4  # no pass without numbers says which two of the four
+    gpt2 = transformers.GPT2Config(vocab_size=60, n_embd=32, n_layer=2, n_head=4, n_positions=64)
+    assert count.by_kind(transformers.GPT2LMHeadModel(gpt2))["other tables"] == count.Part(64 * 32, 8192, 128)
+    assert count.by_kind(seeing())["attention"].read == 6 * 4 * (2 * 32 * 32 + 2 * 32 * 16)  # the eyes read nothing
+
+
+def test_what_keeps_no_cache_is_refused_and_a_model_is_left_as_it_was():
+    encoder = transformers.BertLMHeadModel(transformers.BertConfig(**SMALL, intermediate_size=48))
+    with pytest.raises(ValueError, match="BertLMHeadModel hands on no cache: it is an encoder"):
+        count.kv_bytes(encoder)
+    with pytest.raises(ValueError, match="T5ForConditionalGeneration cannot be counted"):
+        config = transformers.T5Config(vocab_size=60, d_model=32, num_layers=1, num_heads=4, d_kv=8, d_ff=48)
+        count.read_bytes(transformers.T5ForConditionalGeneration(config))
+    model = shapes.random_model(TINY).train()
+    model.model.norm.eval()
+    modes, state = [m.training for m in model.modules()], torch.get_rng_state()
+    count.read_bytes(model, length=3)
+    assert [m.training for m in model.modules()] == modes and torch.equal(torch.get_rng_state(), state)
+    assert not any(m._forward_hooks for m in model.modules()) and not model.lm_head.weight.is_meta
 
 
 def test_quantized_weights_count_with_their_scales():

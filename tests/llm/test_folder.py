@@ -141,6 +141,55 @@ def test_a_folder_that_does_not_serve_is_refused_with_what_is_wrong(copied, dama
     assert all(word in said for word in words), said
 
 
+def adapter(folder):
+    (folder / folders.WEIGHTS).rename(folder / "adapter_model.safetensors")
+    file("adapter_config.json", b'{"base_model_name_or_path": "hub/base"}')(folder)
+
+
+def renamed(*names):
+    return lambda folder: (folder / names[0]).rename(folder / names[1])
+
+
+def in_snapshots(folder):
+    inner = folder / "snapshots" / "0a1b"
+    inner.mkdir(parents=True)
+    renamed("config.json", inner / "config.json")(folder)
+
+
+NO_DAMAGE = {
+    "adapter": (adapter, ["adapter (LoRA) for hub/base", "merge_and_unload"]),
+    "half precision": (renamed(folders.WEIGHTS, "model.fp16.safetensors"), ["model.fp16.safetensors", "Rename"]),
+    "its shards": (
+        renamed(folders.WEIGHTS, "model.safetensors.index.fp16.json"),
+        [f"to {folders.INDEX}"],
+    ),
+    "another form": (renamed(folders.WEIGHTS, "consolidated.safetensors"), ["consolidated.safetensors"]),
+    "cache of the hub": (in_snapshots, ["snapshots", "0a1b", "Give that path"]),
+    "classifier": (
+        config(architectures=["LlamaForSequenceClassification"]),
+        ["SequenceClassification"],
+    ),
+    "encoder with decoder": (config(model_type="t5"), ["no causal model"]),
+}
+
+
+@pytest.mark.parametrize("kind", NO_DAMAGE)
+def test_what_is_another_thing_is_not_called_a_broken_download(copied, kind):
+    change, words = NO_DAMAGE[kind]
+    change(copied)
+    said = refusal(copied)
+    assert all(word in said for word in words) and "ownload" not in said, said
+
+
+@pytest.mark.parametrize("name", ["BertModel", "BertForMaskedLM", "BertLMHeadModel"])
+def test_an_encoder_is_refused_though_its_weights_would_fit(copied, name):
+    import transformers
+
+    settings = {"vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    getattr(transformers, name)(transformers.BertConfig(**settings, intermediate_size=32)).save_pretrained(copied)
+    assert f"weights of {name}" in refusal(copied)
+
+
 def test_no_folder_and_a_tokenizer_of_another_model(saved, tmp_path):
     assert "no folder" in refusal(tmp_path / "nowhere")
     assert "different models" in refusal(saved(tokens=200))
