@@ -55,8 +55,8 @@ WRONG = {
         "the zero point has the wrong sign": ("round(-low", "round(low"),
         "rounded towards zero": ("torch.round(weight / scale)", "torch.trunc(weight / scale)"),
         "symmetric, as in section 5": (
-            "low = min(weight.min().item(), 0)",
-            "low = -weight.abs().max().item()",
+            "low = min(weight.min().item(), 0)\n        high = max(weight.max().item(), 0)",
+            "high = weight.abs().max().item()\n        low = -high",
         ),
         "the zero point is no integer": ("round(-low / scale)", "-low / scale"),
     }

@@ -1,5 +1,8 @@
 """The exercise of the lesson integers: a model is saved as integers of one byte, and loaded again."""
 
+import tempfile
+from pathlib import Path
+
 import torch
 from hypothesis import strategies as st
 from torch import nn
@@ -32,7 +35,18 @@ def _load(model, file):
     why="Each tensor has a scale and a zero point of its own, so no number is off by more than half a step, and 0 by none.",
 )
 def save_int8(save, model):
-    return effects.through_file(save, _load, model)
+    stands_for_0 = {}
+
+    def loads(fresh, file):
+        _load(fresh, file)
+        for name, (integers, _, zero) in torch.load(file).items():
+            ends = (torch.finfo if integers.is_floating_point() else torch.iinfo)(integers.dtype)
+            stands_for_0[name] = ends.min <= zero <= ends.max and round(float(zero)) == zero
+
+    back = effects.through_file(save, loads, model)
+    with tempfile.TemporaryDirectory() as folder:
+        save(model, Path(folder, "again.bin"))  # the last call is the one whose variables are told
+    return back, stands_for_0
 
 
 def _half_a_step(weight):
@@ -46,30 +60,29 @@ def _most(model):
 
 
 _value = st.sampled_from([-2.0, -1.0, 0.0, 0.25, 0.5, 1.0, 3.0])
-_rows = [
-    [[-1.0, 1.0]],
-    [[0.0, 0.0]],
-    [[1.0, 3.0]],
-    [[-3.0, -1.0]],
-    [[0.0, 0.001]],
-    [[0.3, 0.0, -0.7]],
-    [[-1.0, 0.0, 3.0]],
+_rows = [[-0.75, 0.75], [0.0, 0.0], [1.0, 3.0], [-3.0, -1.0], [0.0, 0.001], [0.3, 0.0, -0.7], [-1.0, 0.0, 3.0]]
+_models = [effects.linear(torch.tensor([row])) for row in _rows]
+_models += [effects.linear(torch.tensor([[-1.0, 3.0]]), torch.tensor([0.01])), load("lenet_fashion_0")]
+_models += [
+    effects.linear(torch.linspace(-1, 3, 20_000).view(100, 200)),
+    nn.Sequential(effects.filled(nn.Conv2d(1, 2, 3), 0.5)),
 ]
-save_int8.tries(
-    st.tuples(st.lists(_value, min_size=2, max_size=3).map(lambda row: effects.linear(torch.tensor([row])))),
-    also=[
-        *((effects.linear(torch.tensor(row)),) for row in _rows),
-        (effects.linear(torch.tensor([[-1.0, 3.0]]), torch.tensor([0.01])),),
-        (effects.linear(torch.linspace(-1, 3, 20_000).view(100, 200)),),
-        (nn.Sequential(effects.filled(nn.Conv2d(1, 2, 3), 0.5), nn.Sequential(effects.linear(torch.ones(1, 2)))),),
-        (load("lenet_fashion_0"),),
-    ],
-    examples=40,
+_drawn = st.lists(_value, min_size=2, max_size=3).map(lambda row: (effects.linear(torch.tensor([row])),))
+save_int8.tries(_drawn, also=[(model,) for model in _models], examples=40)
+_file, _near = effects.file(_most), effects.near(_half_a_step)
+save_int8.looks(
+    {
+        "the file": lambda back, model: _file(back[0], model),
+        "the numbers that come back": lambda back, model: _near(back[0], model),
+        "whether an integer stands for 0": lambda back, _: {n: bool(there) for n, there in back[1].items()},
+    }
 )
-save_int8.looks({"the file": effects.file(_most), "the numbers that come back": effects.near(_half_a_step)})
 save_int8.ideas(
     {
-        "low = weight.min().item()": "A range without 0 has no integer for it. Widen the range until it holds 0.",
+        (
+            "low = weight.min().item()",
+            "high = weight.max().item()",
+        ): "In a range without 0 no integer stands for 0, however well these numbers fit. Widen it until it holds 0.",
         "scale = (high - low) / 255": "A tensor of nothing but zeros has the scale 0, and 0 / 0 is no number.",
         "integers = torch.round(weight / scale) + zero_point": "Clamp before you convert: a byte has no 256, it becomes 0.",
         "zero_point = -low / scale": "The zero point is an integer that stands for 0. Rounded, it gives 0 back exactly.",

@@ -133,7 +133,7 @@ show.cliff(right, {n: rounded(conv1, full_step(conv1, n), n) if n < 32 else conv
 #
 # The largest weight sets the scale. The numbers from −0.7 to 0.7 span 1.4. Between eight integers there are seven steps, so one step is 1.4 / 7. The function `full_step` says the same with $b$ bits and the largest magnitude $m$: $2m / (2^b - 1)$.
 #
-# To find the integer of a weight, divide by the scale and round. The integer $q$ stands for the number $0.2 \cdot q$. For 3.5 the integers 3 and 4 are equally near. There is no 4, and `clamp` makes it 3.
+# To find the integer of a weight, divide by the scale and round. The integer $q$ stands for the number $0.2 \cdot q$. For 3.5 the integers 3 and 4 are equally near. There is no 4, so `clamp` makes it 3.
 #
 # The numbers that the integers stand for, −0.8, −0.6, …, 0.6, are the **levels** of the grid. They lie one scale apart, so the scale is also called the *step*. No weight moved by more than half a step.
 #
@@ -163,7 +163,7 @@ show.cliff(right, {n: rounded(conv1, full_step(conv1, n), n) if n < 32 else conv
 #
 # <!-- page -->
 #
-# Weights lie on both sides of 0. The numbers between the layers, the **activations**, often do not: what comes out of a ReLU is never negative. So a map needs a second number, which shifts the integers to where the numbers are. The **zero point** is the integer that stands for 0. The **range** is the interval that the integers shall cover. To multiply and shift is called an **affine map**.
+# Weights lie on both sides of 0. The numbers between the layers, the *activations*, often do not: what comes out of a ReLU is never negative. So a map needs a second number, which shifts the integers to where the numbers are. The **zero point** is the integer that stands for 0. The **range** is the interval that the integers shall cover. To multiply and shift is called an **affine map**.
 #
 # Take the number 1. It is 1.75 steps, rounded 2, and 2 + 2 = 4. The integer 4 stands for (4 − 2) · 0.57 = 1.14.
 #
@@ -214,7 +214,7 @@ print("back:      ", [round(number, 3) for number in packed.dequantize().tolist(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So there is no secret in PyTorch's integers. A *quantized tensor* holds them with their scale and zero point. `quint8` goes from 0 to 255, and `qint8` from −128 to 127. Newer code keeps plain integer tensors beside their scales, as we do in section 5.
 #
-# **Try it.** Let all numbers be positive: change `low` to `1.0`, and run the cell again.
+# **Try it.** Suppose that all numbers lie between 1 and 3. Change `low` to `1.0`, and run the cell again.
 #
 # <details><summary>What others found</summary>
 #
@@ -289,9 +289,9 @@ show.two_combs(fc1, {"step ⅔ m": full_step(fc1, 2), "step σ": fc1.std()}, [ri
 # **C: much better, because the levels now lie where the weights are.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# More than half of the lost accuracy is back. The bits are the same and nothing was trained, so it was the step. In the layer of a hundred weights the step 0.1 gives ninety-nine of them back exactly. The one large weight is clipped to 0.1, and is off by 0.5.
+# Most of the lost accuracy is back. The bits are the same and nothing was trained, so it was the step. In the layer of a hundred weights the step 0.1 gives ninety-nine of them back exactly. The one large weight is clipped to 0.1, and is off by 0.5.
 #
-# So there is a trade: a shorter step rounds finely and clips more. With 8 bits hardly anybody notices which step you take. With 2 bits it decides. "2 bits break a network" is therefore half of the truth: what breaks ours is 2 bits *and* a step that the largest weight has set. Some points stay lost, and [[qat]] gets more of them back by training.
+# So there is a trade: a shorter step rounds more finely, and clips more. With 8 bits there are levels enough for the many small weights and for the few large ones. With 2 bits one must choose. "2 bits break a network" is therefore half of the truth: what breaks ours is 2 bits *and* a step that the largest weight has set. Some points stay lost, and [[qat]] gets more of them back by training.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. A file of integers
@@ -330,7 +330,7 @@ def load_int8(model, file):
     model.load_state_dict(floats)
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
 from pathlib import Path
 
 from course_utils import models
@@ -338,7 +338,10 @@ from course_utils import models
 times = Path("lenet_fp32.pt").stat().st_size / Path("lenet_int8.pt").stat().st_size
 loaded = models.LeNet()
 load_int8(loaded, "lenet_int8.pt")
-print(f"{times:.1f} times smaller; {accuracy(loaded):.1f} % right, computed in {loaded.fc1.weight.dtype}")
+
+# %% slideshow={"slide_type": "fragment"}
+print(f"{times:.1f} times smaller, {accuracy(loaded):.1f} % right")
+print("computed in", loaded.fc1.weight.dtype)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **B: a little less, because not everything in it is weights.** The file also holds names, shapes, scales and zero points.
@@ -346,7 +349,7 @@ print(f"{times:.1f} times smaller; {accuracy(loaded):.1f} % right, computed in {
 # %% [markdown] slideshow={"slide_type": "skip"}
 # This code has rounded the biases, too, and the network still answers as well as before. The size counts only because the file loads again: a file from which nobody can restore the network may have any size.
 #
-# What about the other two promises? Look at the last word of the output. `load_int8` has turned the integers back into floats, so in memory each weight takes four bytes again, and the products are those of floats. **The file is smaller, and the network is not faster.** To be faster, a layer must compute *with* the integers, and that is what [[dynamic]] does.
+# What about the other two promises? Look at the last line of the output. `load_int8` has turned the integers back into floats, so in memory each weight takes four bytes again, and the products are those of floats. **The file is smaller, and the network is not faster.** To be faster, a layer must compute *with* the integers, and that is what [[dynamic]] does.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · A byte a weight
@@ -436,7 +439,7 @@ shuffled = fc1.flatten()[torch.randperm(fc1.numel(), generator=torch.Generator()
 print(f"error of the outputs: {relative_error(fc1):.1f} %, with shuffled weights {relative_error(shuffled):.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With shuffled weights the error weighs about twice as much. So it is the order that training gave to the weights which makes the sums large beside their errors.
+# With shuffled weights the relative error is more than twice as large. So it is the order that training gave to the weights which makes the sums large beside their errors.
 #
 # ### Half-way between two integers
 #

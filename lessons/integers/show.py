@@ -70,15 +70,25 @@ def two_combs(weight, steps, right, whole):
         whole: accuracy without rounding, in per cent.
     """
     far, blue = weight.abs().max().item(), plots.COLOURS["blue"]
-    fig, ax = plots.figure(size=(9, 5.4))
+    fig, ax = plots.figure(size=(6.4, 4.6))
     heights, *_ = ax.hist(weight.flatten().numpy(), bins=160, color=plots.COLOURS["grey"], alpha=0.6)
     tallest, told = max(heights), []
     for row, ((name, step), accuracy) in enumerate(zip(steps.items(), right, strict=True)):
-        levels, at = [n * float(step) for n in (-2, -1, 0, 1)], -tallest * (0.2 + 0.5 * row)
-        ax.plot(levels, [at] * 4, "|", color=blue, markersize=26, markeredgewidth=5)
-        ax.text(0.62 * far, at, f"{name}: {accuracy:.0f} % right", va="center", fontsize=18)
+        levels, at = [n * float(step) for n in (-2, -1, 0, 1)], -tallest * (0.2 + 0.66 * row)
+        ax.plot(levels, [at] * 4, "|", color=blue, markersize=20, markeredgewidth=4)
+        ax.text(0, at - 0.29 * tallest, f"{name}: {accuracy:.0f} % right", va="center", ha="center", fontsize=17)
         told.append(f"{name}: levels at {', '.join(f'{level:.2f}' for level in levels)}, {accuracy:.0f} % right")
-    ax.set(yticks=[], xlabel="weights of fc1", xlim=(-1.45 * far, 1.6 * far), ylim=(-1.0 * tallest, 1.05 * tallest))
+    largest = weight.flatten()[weight.abs().argmax()].item()
+    ax.annotate(
+        "the largest weight",
+        (largest, 0.02 * tallest),
+        (largest, 0.42 * tallest),
+        ha="center",
+        fontsize=16,
+        color=plots.COLOURS["orange"],
+        arrowprops={"arrowstyle": "->", "color": plots.COLOURS["orange"], "linewidth": 2},
+    )
+    ax.set(yticks=[], xlabel="weights of fc1", xlim=(-1.5 * far, 1.5 * far), ylim=(-1.38 * tallest, 1.05 * tallest))
     ax.grid(False)
     plots.show(
         fig,
