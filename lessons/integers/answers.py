@@ -61,4 +61,15 @@ WRONG = {
         "the zero point is no integer": ("round(-low / scale)", "-low / scale"),
     }
 }
-EQUIVALENT = {"save_int8": {}}
+EQUIVALENT = {
+    "save_int8": {
+        "low = min(weight.min().item(), 0): min(": "a minimum has no order",
+        "high = max(weight.max().item(), 0): max(": "a maximum has no order",
+        "scale = (high - low) / 255 or 1.0: 1.0 -> 2.0": "any scale serves a tensor of zeros",
+        "1 doubled in the scale": "any scale serves a tensor of zeros",
+        "integers = (torch.round(weight / scale) + zero_point).clamp(0, 255): 0 -> -1": "nothing falls below 0",
+        "-1 in place of 0 in the integers": "nothing falls below 0",
+        "integers rounded to 2 digits": "they are whole",
+        "* without its sign": "never negative",
+    }
+}

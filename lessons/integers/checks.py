@@ -77,16 +77,13 @@ save_int8.looks(
         "whether an integer stands for 0": lambda back, _: {n: bool(there) for n, there in back[1].items()},
     }
 )
+_NARROW = ("low = weight.min().item()", "high = weight.max().item()")
 save_int8.ideas(
     {
-        (
-            "low = weight.min().item()",
-            "high = weight.max().item()",
-        ): "In a range without 0 no integer stands for 0, however well these numbers fit. Widen it until it holds 0.",
-        "scale = (high - low) / 255": "A tensor of nothing but zeros has the scale 0, and 0 / 0 is no number.",
+        _NARROW: "In a range without 0 no integer stands for 0, however well these numbers fit. Widen it until it holds 0.",
         "integers = torch.round(weight / scale) + zero_point": "Clamp before you convert: a byte has no 256, it becomes 0.",
         "zero_point = -low / scale": "The zero point is an integer that stands for 0. Rounded, it gives 0 back exactly.",
-        "high = max(weight.abs().max().item(), 0); low = -high": "A symmetric range is too wide for numbers that lie "
+        "low = -weight.abs().max().item(); high = weight.abs().max().item()": "A symmetric range is too wide for numbers that lie "
         "mostly on one side of 0.",
     }
 )

@@ -85,11 +85,14 @@ def rounded_lenet(bits, step_of=full_step):
     return net
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
 right = {32: accuracy(lenet)}
 for bits in (8, 6, 4, 3, 2):
     right[bits] = accuracy(rounded_lenet(bits))
-    print(f"{bits} bits: {right[bits]:.1f} % right, fp32: {right[32]:.1f} %")
+
+# %% slideshow={"slide_type": "fragment"}
+for bits, percent in right.items():
+    print(f"{bits:2} bits: {percent:.1f} % right")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **D: 8 bits cost next to nothing, 4 bits little, and 2 bits break the network.**
@@ -141,7 +144,7 @@ show.cliff(right, {n: rounded(conv1, full_step(conv1, n), n) if n < 32 else conv
 #
 # Why do 8 bits cost so little? Half a step is then 255 times smaller than the largest weight. Each output of a layer is a sum of many products, and in a sum errors of either sign partly cancel. For many networks 8 bits cost little accuracy ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342)).
 #
-# **Try it.** Which layer breaks? In section 1, change `weight.dim() > 1` to `weight.shape == (120, 400)`, so that the layer `fc1` alone is rounded. Run that cell and the one below it again. Then change it back, and run both once more.
+# **Try it.** Which layer breaks? In section 1, change `weight.dim() > 1` to `weight.shape == (120, 400)`, so that the layer `fc1` alone is rounded. Run the cells of section 1 again. Then change it back, and run them once more.
 #
 # <details><summary>What others found</summary>
 #
@@ -201,12 +204,13 @@ show.falling_numbers()
 x = torch.tensor([-1.0, 0.0, 1.0, 3.0, 4.0])
 low, high = -1.0, 3.0
 scale = (high - low) / 255
-zero_point = round(-low / scale)
-packed = torch.quantize_per_tensor(x, scale, zero_point, torch.quint8)
-print("zero point:", zero_point)
-print("PyTorch's: ", packed.int_repr().tolist())
-print("by hand:   ", (torch.round(x / scale) + zero_point).clamp(0, 255).int().tolist())
-print("back:      ", [round(number, 3) for number in packed.dequantize().tolist()])
+zero = round(-low / scale)
+q = torch.quantize_per_tensor(x, scale, zero, torch.quint8)
+by_hand = torch.round(x / scale) + zero
+print("zero point:", zero)
+print("PyTorch's: ", q.int_repr().tolist())
+print("by hand:   ", by_hand.clamp(0, 255).int().tolist())
+print("back:      ", q.dequantize())
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **64 stands for 0, and 4 comes back as a little less than 3 (C), because it is clipped to 255.** From −1 to 0 it is 63.75 steps, rounded to 64. The last level is (255 − 64) · 4 / 255.

@@ -82,14 +82,15 @@ def two_combs(weight, steps, right, whole):
     ax.annotate(
         "the largest weight",
         (largest, 0.02 * tallest),
-        (largest, 0.42 * tallest),
+        (largest - 0.05, 0.42 * tallest),
         ha="center",
         fontsize=16,
         color=plots.COLOURS["orange"],
         arrowprops={"arrowstyle": "->", "color": plots.COLOURS["orange"], "linewidth": 2},
     )
-    ax.set(yticks=[], xlabel="weights of fc1", xlim=(-1.5 * far, 1.5 * far), ylim=(-1.38 * tallest, 1.05 * tallest))
+    ax.set(yticks=[], xlabel="weights of fc1", xlim=(-1.7 * far, 1.5 * far), ylim=(-1.38 * tallest, 1.05 * tallest))
     ax.grid(False)
+    ax.spines["left"].set_visible(False)
     plots.show(
         fig,
         alt="Histogram of the weights of fc1: a narrow hill around 0, and a few weights far out. Below it the four levels "
