@@ -122,7 +122,7 @@ show.cliff(right, {n: rounded(conv1, full_step(conv1, n), n) if n < 32 else conv
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. Three weights on a grid
 #
-# Three bits tell eight integers apart: −4 to 3. All weights share one factor, the **scale**, here 1.4 / 7 = 0.2.
+# What did the code do? A layer has three weights, and each gets 3 bits. These tell eight integers apart: −4 to 3. All weights of the layer share one factor, the **scale**, here 0.2.
 #
 # | weight | weight / 0.2 | integer | stands for |
 # |---|---|---|---|
@@ -132,9 +132,7 @@ show.cliff(right, {n: rounded(conv1, full_step(conv1, n), n) if n < 32 else conv
 #
 # <!-- page -->
 #
-# What did the code do? Let a layer have the three weights of the table, and let us spend 3 bits on each.
-#
-# The largest weight sets the scale. The numbers from −0.7 to 0.7 span 1.4. Between eight integers there are seven steps, so one step is 1.4 / 7. The function `full_step` says the same with $b$ bits and the largest magnitude $m$: $2m / (2^b - 1)$.
+# Where does 0.2 come from? The largest weight sets the scale. The numbers from −0.7 to 0.7 span 1.4. Between eight integers there are seven steps, so one step is 1.4 / 7. The function `full_step` says the same with $b$ bits and the largest magnitude $m$: $2m / (2^b - 1)$.
 #
 # To find the integer of a weight, divide by the scale and round. The integer $q$ stands for the number $0.2 \cdot q$. For 3.5 the integers 3 and 4 are equally near. There is no 4, so `clamp` makes it 3.
 #
@@ -158,7 +156,7 @@ show.cliff(right, {n: rounded(conv1, full_step(conv1, n), n) if n < 32 else conv
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. The map: scale and zero point
 #
-# Numbers from −1 to 3 shall go to the eight integers 0 to 7.
+# Weights lie on both sides of 0. What comes out of a ReLU does not. Let the numbers −1 to 3 go to the integers 0 to 7.
 #
 # 1. *Scale:* the range is 4 wide and has seven steps: 4 / 7 = 0.57.
 # 2. *Zero point:* from −1 to 0 it is 1 / 0.57 = 1.75 steps. Rounded, the integer 2 stands for 0.
@@ -166,7 +164,7 @@ show.cliff(right, {n: rounded(conv1, full_step(conv1, n), n) if n < 32 else conv
 #
 # <!-- page -->
 #
-# Weights lie on both sides of 0. The numbers between the layers, the *activations*, often do not: what comes out of a ReLU is never negative. So a map needs a second number, which shifts the integers to where the numbers are. The **zero point** is the integer that stands for 0. The **range** is the interval that the integers shall cover. To multiply and shift is called an **affine map**.
+# The numbers between the layers, the *activations*, often lie mostly above 0. So a map needs a second number, which shifts the integers to where the numbers are. The **zero point** is the integer that stands for 0. The **range** is the interval that the integers shall cover. To multiply and shift is called an **affine map**.
 #
 # Take the number 1. It is 1.75 steps, rounded 2, and 2 + 2 = 4. The integer 4 stands for (4 − 2) · 0.57 = 1.14.
 #
@@ -234,7 +232,7 @@ print("back:      ", q.dequantize())
 #
 # <!-- page -->
 #
-# The grid of section 2 was symmetric. Behind a ReLU such a grid wastes half of its integers, since no number is negative. Its range −m to m is twice as wide as 0 to m. So its steps are twice as long, which costs one bit. Weights lie on both sides, and lose next to nothing by a symmetric grid.
+# The grid of section 2 was symmetric. Behind a ReLU a symmetric grid wastes half of its integers, since no number is negative. Its range −m to m is twice as wide as 0 to m. So its steps are twice as long, which costs one bit. Weights mostly lie on both sides of 0, and a symmetric grid suits them.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* What does a symmetric grid do behind a ReLU? Half of its integers are never used, the steps are twice as long, and one bit is lost.
