@@ -62,8 +62,8 @@ def test_what_is_there_and_other_is_not_overwritten(tmp_path, capsys):
     for _ in range(2):  # the same once more is no harm
         assert assignment.main(["integers", "--blank", "--otter", "--to", folder]) == 0
     file = tmp_path / "out ö" / "integers_blank.ipynb"
-    test = tmp_path / "out ö" / "otter" / "integers" / "tests" / "qparams.py"
-    assert str(file) in capsys.readouterr().out and "checks.qparams" in test.read_text(encoding="utf-8")
+    test = tmp_path / "out ö" / "otter" / "integers" / "tests" / "save_int8.py"
+    assert str(file) in capsys.readouterr().out and "checks.save_int8" in test.read_text(encoding="utf-8")
     ast.parse(test.read_text(encoding="utf-8"))
     file.write_text("mine", encoding="utf-8")
     test.unlink()

@@ -172,7 +172,7 @@ def test_a_file_of_python_with_cells_may_have_a_broken_one(tmp_path):
     assert value(slice.needed(slice.read(file), "f")) == 7
 
 
-MACS, BITS = "def bill():\n    pass", "def quantize():\n    pass"
+MACS, BITS = "def bill():\n    pass", "def save_int8():\n    pass"
 
 
 @pytest.mark.parametrize(

@@ -83,10 +83,10 @@ def test_a_lessons_check_writes_its_verdict_and_another_check_writes_none(kept):
 
     core.check("Exercise 1, Mine")(judge)(len)
     assert not kept.exists()
-    judge.__module__, judge.__name__ = "lessons.integers.checks", "qparams"
+    judge.__module__, judge.__name__ = "lessons.integers.checks", "save_int8"
     core.check("Exercise 1, Mine")(judge)(len)
     (record,) = lines(kept)
-    assert (record["lesson"], record["exercise"], record["status"]) == ("integers", "qparams", "passed")
+    assert (record["lesson"], record["exercise"], record["status"]) == ("integers", "save_int8", "passed")
     assert len(record["version"]) == 8 and record["when"][:2] == "20"
 
 
@@ -96,7 +96,7 @@ def test_a_kernel_in_the_workspace_writes_and_one_elsewhere_does_not(tmp_path, m
     monkeypatch.delenv("COURSE_LEDGER")
     code = """
 from course_utils.exercises import progress
-progress.keep("check", "integers", exercise="qparams", status="not yet")"""
+progress.keep("check", "integers", exercise="save_int8", status="not yet")"""
     for folder in ("work", "elsewhere"):
         (tmp_path / folder).mkdir()
         cells = [nbformat.v4.new_code_cell(code)]
@@ -141,7 +141,7 @@ def test_a_disk_that_fills_up_leaves_the_file_as_it_was_and_it_is_said_once(kept
     kept.parent.mkdir()
     kept.write_text('{"kind": "check", "lesson": "a", "exercise": "x", "status": "passed"}\n', encoding="utf-8")
     before = kept.read_bytes()
-    passed("qparams")
+    passed("save_int8")
     passed("quantize")
     assert kept.read_bytes() == before, "no half of a line"
     said = capsys.readouterr().err
@@ -168,11 +168,11 @@ for n in range(60):
 
 
 def test_a_damaged_line_loses_itself_alone(kept):
-    passed("qparams")
+    passed("save_int8")
     with open(kept, "ab") as file:
         file.write(b'\xff\xfe\n[]\n{"kind": 3, "lesson": "x"}\n' + b"[" * 100_000 + b'\n{"kind": "check", "les')
     passed("quantize")
-    assert [record["exercise"] for record in progress.read(kept)] == ["qparams", "quantize"]
+    assert [record["exercise"] for record in progress.read(kept)] == ["save_int8", "quantize"]
 
 
 # What is made of it
@@ -264,18 +264,18 @@ def learner(kept, monkeypatch):
 
 
 def test_the_task_prints_the_way_and_a_lesson_in_full(learner, kept, capsys):
-    passed("qparams")
+    passed("save_int8")
     assert learner.main(["--way", "evening"]) == 0 and (kept.parent / "start.md").exists()
     said = capsys.readouterr().out
     evening = [lesson.number for lesson in _course.ways()[0].lessons]
     assert re.findall(r"^  [ ✓…] (\d\.\d+) ", said, re.M) == sorted([*evening, "3.1"]), "and what was begun beside it"
     assert "Next: 1.3 " in said and "progress --all" in said
-    passed("qparams", status="not yet")
+    passed("save_int8", status="not yet")
     progress.keep("prediction", "integers", number=2, question="How\nmany?", prediction="two")
     progress.keep("again", "integers", number=2, question="How\nmany?", prediction="three")
     learner.main(["3.1"])
     said = capsys.readouterr().out
-    assert "✓ Exercise 1, Scale and zero point: passed; the last check said: not yet" in said
+    assert "✓ A byte a weight: passed; the last check said: not yet" in said
     assert "- How many?\n      two\n      at the end: three" in said
 
 

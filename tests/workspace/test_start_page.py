@@ -42,7 +42,7 @@ def test_it_lists_every_lesson_with_a_link_to_the_learners_copy(workspace):
 def test_it_says_what_is_passed_what_is_begun_and_what_is_next(workspace):
     for exercise, _ in _progress.exercises_of(lessons.select(["measuring"])[0]):
         keep(workspace, exercise)
-    keep(workspace, "qparams", lesson="integers", status="not yet")
+    keep(workspace, "save_int8", lesson="integers", status="not yet")
     text = page(workspace)
     assert "✓ 2 of 2" in text and "Finished: 1 of " in text and "Passed: 2 of " in text
     assert "**Go on:** [3.1 " in text and "**Next: [1.2 " in text
