@@ -9,11 +9,17 @@ the lessons use is the ratios.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
+
+from course_utils.measure._kernels import watch
+from course_utils.measure.as_it_was import as_it_was
 
 ADD_PJ = {"int8": 0.03, "int32": 0.1, "fp16": 0.4, "fp32": 0.9}
 MUL_PJ = {"int8": 0.2, "int32": 3.1, "fp16": 1.1, "fp32": 3.7}
@@ -63,15 +69,42 @@ class Energy:
 def count_macs(model: nn.Module, x: torch.Tensor) -> int:
     """Multiply-accumulates of one forward pass, by PyTorch's flop counter, which leaves biases out.
 
+    Fused kernels that the counter knows nothing of (attention, LSTM) are taken apart for it.
+
     Args:
-        model: any module; it is run once without gradients, in the mode it is in.
+        model: any module; it is run once without gradients, in the mode it is in, and left as it was.
         x: its input (batch, ...), of the shape and dtype that it takes; the count is for the whole batch.
     Returns:
         The count; half the floating-point operations that PyTorch counts.
+    Raises:
+        ValueError: a module calls a product that the counter does not know, as quantized ones do, or has no values
+            yet (lazy); the message names it.
     """
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with as_it_was(model, training=None), _unfused(), FlopCounterMode(display=False) as counter, watch(model) as seen:
         model(x)
+    for name, calls in seen.called.items():
+        for operator, _ in calls.products:
+            if operator.overloadpacket not in flop_registry:
+                raise ValueError(
+                    f"{name or 'the model'!r} ran {operator}, which torch's flop counter does not count: count the "
+                    "float model, before it is quantized or fused"
+                )
     return counter.get_total_flops() // 2
+
+
+@contextmanager
+def _unfused() -> Iterator[None]:
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with (
+            sdpa_kernel(SDPBackend.MATH),
+            torch.backends.mkldnn.flags(enabled=False),
+            torch.backends.cudnn.flags(False),
+        ):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def estimate(model: nn.Module, x: torch.Tensor, *, mac: str = "fp32", bits: int = 32) -> Energy:
@@ -83,24 +116,19 @@ def estimate(model: nn.Module, x: torch.Tensor, *, mac: str = "fp32", bits: int 
         mac: a key of `MAC_PJ`.
         bits: width of a stored weight.
     Raises:
-        ValueError: a batch of another size, an unknown `mac`, bits below 1, or a model in which no operation is
-            counted.
-    Restores: the model's mode.
+        ValueError: a batch of another size, an unknown `mac`, bits below 1, a model in which no operation is counted,
+            or what `count_macs` refuses.
+    Restores: the mode of each module, and what else `as_it_was` names.
     """
     if len(x) != 1:
         raise ValueError(f"the estimate is for one input; pass a batch of 1, got {len(x)}")
     if mac not in MAC_PJ or bits < 1:
         raise ValueError(f"mac must be one of {', '.join(MAC_PJ)} and bits 1 or more, got {mac!r} and {bits}")
-    was_training = model.training
-    model.eval()
-    try:
+    with as_it_was(model):
         macs = count_macs(model, x)
-    finally:
-        model.train(was_training)
     if macs == 0:
         raise ValueError(
-            "no matrix product or convolution was counted: the model has none, or it hides them from "
-            "torch's flop counter, as quantized modules do. Count those from the float model"
+            "no matrix product or convolution was counted: the model has none that torch knows. Pass a model with one"
         )
     weights = sum(p.numel() for p in model.parameters() if p.dim() > 1)
     return Energy(macs, weights, macs * MAC_PJ[mac] / 1e3, weights * READ_32_BIT_PJ["DRAM"] * bits / 32 / 1e3)
