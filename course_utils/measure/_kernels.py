@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -91,8 +92,9 @@ class Calls:
 
 
 class _Record(TorchDispatchMode):
-    def __init__(self) -> None:
+    def __init__(self, names: dict[nn.Module, str]):
         super().__init__()
+        self.names = names
         self.inside: list[Hashable] = [""]
         self.called: dict[Hashable, Calls] = defaultdict(Calls)
 
@@ -101,7 +103,10 @@ class _Record(TorchDispatchMode):
             self.called[self.inside[-1]].products.append((func, kind))
         return func(*args, **(kwargs or {}))
 
-    def leave(self, _module: nn.Module, _inputs: object, output: object) -> None:  # a hook must return nothing
+    def enter(self, module: nn.Module, _inputs: object) -> None:  # what a hook returned would replace something
+        self.inside.append(self.names.get(module, self.inside[-1]))
+
+    def leave(self, _module: nn.Module, _inputs: object, output: object) -> None:
         self.called[self.inside.pop()].gives_int8 |= any(
             isinstance(part, torch.Tensor) and part.is_quantized for part in tree_leaves(output)
         )
@@ -123,12 +128,11 @@ def watch(model: nn.Module) -> Iterator[_Record]:
 
     Compiled parts run as they were before they were compiled.
     """
-    record, hooks = _Record(), []
-    for name, module in model.named_modules():
-        hooks += [
-            module.register_forward_pre_hook(lambda *_, name=name: record.inside.append(name)),
-            module.register_forward_hook(record.leave, always_call=True),
-        ]
+    record = _Record({module: name for name, module in model.named_modules()})
+    hooks = (  # of all modules: scripted ones take none of their own
+        register_module_forward_pre_hook(record.enter),
+        register_module_forward_hook(record.leave, always_call=True),
+    )
     try:
         with torch.compiler.set_stance("force_eager"), record:
             yield record

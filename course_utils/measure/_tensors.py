@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 import torch
 
 
-def tensors(name: str, value: object) -> Iterator[torch.Tensor]:
-    """The tensors in one entry of a state_dict."""
+def tensors(name: str, state: dict) -> Iterator[torch.Tensor]:
+    """The tensors in one entry of a state_dict, each in the type that the model holds it in."""
+    value = state[name]
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, torch.ScriptObject):
@@ -18,7 +19,8 @@ def tensors(name: str, value: object) -> Iterator[torch.Tensor]:
         packed = {t.data_ptr(): t for t in packed}.values()  # a bias may stand there twice
         yield from (t.half() if half and t.dim() > 1 else t for t in packed)
     elif isinstance(value, tuple) and all(isinstance(t, torch.Tensor | None) for t in value):
-        yield from (t for t in value if t is not None)
+        half = state.get(name.removesuffix("_packed_params") + "dtype") == torch.float16  # of a packed linear layer
+        yield from (t.half() if half and t.dim() > 1 else t for t in value if t is not None)
     elif not isinstance(value, torch.dtype):  # the type of a packed weight has no bytes of its own
         raise ValueError(
             f"state_dict entry {name!r} is a {type(value).__name__}, not a tensor: its bytes cannot be counted"

@@ -9,6 +9,7 @@ the lessons use is the ratios.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from course_utils.measure._kernels import watch
-from course_utils.measure.as_it_was import as_it_was
+from course_utils.measure.as_it_was import as_it_was, need_values
 
 ADD_PJ = {"int8": 0.03, "int32": 0.1, "fp16": 0.4, "fp32": 0.9}
 MUL_PJ = {"int8": 0.2, "int32": 3.1, "fp16": 1.1, "fp32": 3.7}
@@ -41,6 +42,14 @@ MAC_PJ = {
     "fp16, fp32 sum": MUL_PJ["fp16"] + ADD_PJ["fp32"],
     "int8": MUL_PJ["int8"] + ADD_PJ["int8"],
     "int8, int32 sum": MUL_PJ["int8"] + ADD_PJ["int32"],
+}
+
+
+# Products with a vector, which PyTorch's counter leaves out: shapes -> floating-point operations.
+VECTORS = {
+    torch.ops.aten.mv: lambda matrix, *_, **__: 2 * math.prod(matrix),
+    torch.ops.aten.addmv: lambda _, matrix, *__, **___: 2 * math.prod(matrix),
+    torch.ops.aten.dot: lambda vector, *_, **__: 2 * math.prod(vector),
 }
 
 
@@ -78,13 +87,15 @@ def count_macs(model: nn.Module, x: torch.Tensor) -> int:
         The count; half the floating-point operations that PyTorch counts.
     Raises:
         ValueError: a module calls a product that the counter does not know, as quantized ones do, or has no values
-            yet (lazy); the message names it.
+            yet (lazy, or meta with an `x` that is not); the message names it.
     """
-    with as_it_was(model, training=None), _unfused(), FlopCounterMode(display=False) as counter, watch(model) as seen:
+    need_values(model, meta=not x.is_meta)
+    counter = FlopCounterMode(display=False, custom_mapping=VECTORS)
+    with as_it_was(model, training=None), _unfused(), counter, watch(model) as seen:
         model(x)
     for name, calls in seen.called.items():
         for operator, _ in calls.products:
-            if operator.overloadpacket not in flop_registry:
+            if operator.overloadpacket not in {**flop_registry, **VECTORS}:
                 raise ValueError(
                     f"{name or 'the model'!r} ran {operator}, which torch's flop counter does not count: count the "
                     "float model, before it is quantized or fused"
@@ -130,5 +141,6 @@ def estimate(model: nn.Module, x: torch.Tensor, *, mac: str = "fp32", bits: int 
         raise ValueError(
             "no matrix product or convolution was counted: the model has none that torch knows. Pass a model with one"
         )
-    weights = sum(p.numel() for p in model.parameters() if p.dim() > 1)
+    lengths = ("original0", "weight_g")  # of weight norm: one number a row of the weight
+    weights = sum(p.numel() for name, p in model.named_parameters() if p.dim() > 1 and not name.endswith(lengths))
     return Energy(macs, weights, macs * MAC_PJ[mac] / 1e3, weights * READ_32_BIT_PJ["DRAM"] * bits / 32 / 1e3)

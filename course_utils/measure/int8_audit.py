@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
-from course_utils.measure._kernels import FLOAT_KERNELS, INT8, ByNode, Calls, is_int8, watch
+from course_utils.measure._kernels import FLOAT_KERNELS, INT8, INT8_KERNELS, ByNode, Calls, is_int8, watch
+from course_utils.measure._tensors import is_half_packed
 from course_utils.measure.as_it_was import as_it_was, need_values
 from course_utils.show.tables import Table
 
 UNKNOWN = "unknown"
+SCRIPTED = "scripted "
+HALF = "weights packed as float16 in memory, computed in float32"
 # A matrix product or a convolution in the name of a graph's function; not "bilinear" or "convert".
 PRODUCT = re.compile(r"(?<![a-z])(q?linear|q?conv(?!ert)|(b?add)?b?m[mv]\b|matmul|einsum|lstm|gru|scaled_dot_product)")
 
@@ -88,11 +93,12 @@ def audit(model: nn.Module, *example: torch.Tensor) -> Audit:
             read. A scripted model that is run has a row for each product that it called.
     Raises:
         TypeError: not a module. What the forward pass raises, when `example` does not fit.
-        ValueError: a lazy parameter, which a run would initialise; the message names it.
+        ValueError: a lazy parameter, which a run would initialise, or one on the meta device with an example that is
+            not; the message names it.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"audit needs a model (nn.Module), got {type(model).__name__}")
-    need_values(model, meta=False)
+    need_values(model, meta=any(isinstance(x, torch.Tensor) and not x.is_meta for x in example))
     reading = _Reading(model)
     if not example:
         return Audit([reading.without_evidence(row) for row in reading.rows])
@@ -189,9 +195,6 @@ class _Reading:
         return {"" if row.name == "(the model)" else row.name for row in self.rows}
 
 
-SCRIPTED = "scripted "
-
-
 def _weights_in_buffers(name: str, model: nn.Module, calls: Calls) -> Iterator[Row]:
     """The row of a module without parameters whose int8 weights are a buffer, and that multiplied them."""
     module = model.get_submodule(name)
@@ -224,7 +227,7 @@ def _classify(name: str, module: nn.Module) -> Row | None:
         types = (getattr(module, name, None) for name in ("dtype", "weight_dtype"))  # a layer's, a cell's
         half = torch.float16 in types or "dtype=torch.float16" in repr(module)
         if half:
-            return Row(name, kind, "float32", 16, "", True, "weights packed as float16 in memory, computed in float32")
+            return Row(name, kind, "float32", 16, "", True, HALF)
         return Row(name, kind, INT8, 8, engine, True, "dynamic: inputs quantized at each call, results float")
     if family == "static" and kind in ("Embedding", "EmbeddingBag"):
         return Row(name, kind, "float32", 8, "", False, "its table is stored in 8 bits; what it looks up is float32")
@@ -239,8 +242,8 @@ def _classify(name: str, module: nn.Module) -> Row | None:
             False,
             "its scale is the initial 1: it saw no data" if never else "static: takes and gives int8",
         )
-    computed = [part.original for part in getattr(module, "parametrizations", {}).values() if hasattr(part, "original")]
-    weight = next(iter((*module.parameters(recurse=False), *computed)), None)
+    computed = [p for held in getattr(module, "parametrizations", {}).values() for p in held.parameters(recurse=False)]
+    weight = next(iter((*computed, *module.parameters(recurse=False))), None)
     if family == "fake" or type(getattr(module, "weight_fake_quant", None)).__name__.endswith("FakeQuantize"):
         dtype = torch.float32 if weight is None else weight.dtype
         why = "fake-quantized: float arithmetic until it is converted"
@@ -328,16 +331,17 @@ def _dtype(node: torch.fx.Node, model: torch.fx.GraphModule) -> str:
 
 
 def _script_rows(prefix: str, model: torch.jit.ScriptModule) -> Iterator[Row]:
+    with as_it_was(model), suppress(RuntimeError, AttributeError):  # one that is frozen already
+        model = torch.jit.freeze(model, optimize_numerics=False)  # a copy, of which no branch is left that is not taken
     for i, node in enumerate(_nodes(model.inlined_graph)):
         kind, name = f"{SCRIPTED}{node.kind()}", node.kind().replace("::", ".").removesuffix("_")
-        if is_int8(name) and name.startswith("aten.quantized"):
-            why = "8 bits and 16 have the same operator: pass an example to see which"
-            yield Row(f"{prefix}node {i}", kind, UNKNOWN, None, "", None, why)
+        lists = [value.node() for value in node.inputs() if value.node().kind() == "prim::ListConstruct"]
+        given = [value.toIValue() for one in (node, *lists) for value in one.inputs()]
+        half = any(is_half_packed(part) for part in tree_leaves(given))
+        if name.startswith(INT8_KERNELS) and half:
+            yield Row(f"{prefix}node {i}", kind, "float32", 16, "", True, HALF)
         elif is_int8(name):
             yield Row(f"{prefix}node {i}", kind, INT8, 8, torch.backends.quantized.engine, None, "an int8 operator")
-        elif name.startswith("quantized.linear_dynamic_fp16"):
-            why = "weights packed as float16 in memory, computed in float32"
-            yield Row(f"{prefix}node {i}", kind, "float32", 16, "", True, why)
         elif name.startswith(FLOAT_KERNELS):
             why = "a float operator; its type is set when it runs"
             yield Row(f"{prefix}node {i}", kind, UNKNOWN, None, "", None, why)

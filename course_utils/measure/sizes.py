@@ -79,7 +79,7 @@ def size_report(model: nn.Module, *, loads: int = 5, compressed: bool = False) -
             )
     need_values(model)
     state = model.state_dict()
-    held = {name: list(tensors(name, value)) for name, value in state.items()}
+    held = {name: list(tensors(name, state)) for name in state}
     parameters = list(model.parameters())
     trained = {place(p) for p in parameters}
     buffers = [tensor for entry in held.values() for tensor in entry if place(tensor) not in trained]
@@ -118,7 +118,7 @@ def _load(file: object) -> dict:
 
 def _compare(held: dict[str, list[torch.Tensor]], loaded: dict) -> None:
     for name, entry in held.items():
-        for ours, theirs in zip(entry, tensors(name, loaded[name]), strict=True):
+        for ours, theirs in zip(entry, tensors(name, loaded), strict=True):
             if theirs.dtype != ours.dtype or not _equal(theirs, ours.cpu()):
                 raise ValueError(f"{name!r} differs after saving and loading: the file is not this model")
 
