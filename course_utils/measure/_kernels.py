@@ -38,7 +38,8 @@ INT8_KERNELS = (
     "torchao.da8w8",
 )
 # "fp16": the weights are packed as 16-bit floats; "fp32": they become float before the product.
-NOT_INT8 = re.compile("fp16|fp32|unpack|prepack")
+NOT_INT8 = re.compile("fp16|fp32")
+NO_PRODUCT = re.compile("prepack|unpack")
 FLOAT_KERNELS = (
     "aten.addmm",
     "aten.addmv",
@@ -75,7 +76,7 @@ FLOAT_KERNELS = (
 
 def is_int8(kernel: str) -> bool:
     """Whether a name is that of an operator that computes with 8-bit integers."""
-    return kernel.startswith(INT8_KERNELS) and not NOT_INT8.search(kernel)
+    return kernel.startswith(INT8_KERNELS) and not NOT_INT8.search(kernel) and not NO_PRODUCT.search(kernel)
 
 
 @dataclass
@@ -116,7 +117,7 @@ def _computes_in(func: torch._ops.OpOverload, args: tuple) -> str:
     name, parts = str(func), tree_leaves(args)
     if is_int8(name) and not any(is_half_packed(part) for part in parts):
         return INT8
-    if name.startswith((*FLOAT_KERNELS, *INT8_KERNELS)):
+    if name.startswith((*FLOAT_KERNELS, *INT8_KERNELS)) and not NO_PRODUCT.search(name):
         floats = [part.dtype for part in parts if isinstance(part, torch.Tensor) and part.is_floating_point()]
         return str(floats[0]).removeprefix("torch.") if floats else ""
     return ""

@@ -107,12 +107,9 @@ def count_macs(model: nn.Module, x: torch.Tensor) -> int:
 def _unfused() -> Iterator[None]:
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
+    mkldnn = torch.backends.mkldnn.flags(enabled=False, allow_tf32=None)  # None: as it is
     try:
-        with (
-            sdpa_kernel(SDPBackend.MATH),
-            torch.backends.mkldnn.flags(enabled=False),
-            torch.backends.cudnn.flags(False),
-        ):
+        with sdpa_kernel(SDPBackend.MATH), mkldnn, torch.backends.cudnn.flags(enabled=False):
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(before)

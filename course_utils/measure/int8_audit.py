@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
+from course_utils.legacy_int8 import quiet
 from course_utils.measure._kernels import FLOAT_KERNELS, INT8, INT8_KERNELS, ByNode, Calls, is_int8, watch
 from course_utils.measure._tensors import is_half_packed
 from course_utils.measure.as_it_was import as_it_was, need_values
@@ -172,7 +173,7 @@ class _Reading:
         for at, calls in called.items():
             owner = at
             if isinstance(at, str):
-                owner = next((name for name in self.closed if at == name or at.startswith(f"{name}.")), at)
+                owner = next((name for name in self.closed if f"{at}.".startswith(f"{name}." if name else "")), at)
             into = merged.setdefault(owner, Calls())
             into.products.extend(calls.products)
             into.gives_int8 |= calls.gives_int8 and at == owner
@@ -331,15 +332,19 @@ def _dtype(node: torch.fx.Node, model: torch.fx.GraphModule) -> str:
 
 
 def _script_rows(prefix: str, model: torch.jit.ScriptModule) -> Iterator[Row]:
-    with as_it_was(model), suppress(RuntimeError, AttributeError):  # one that is frozen already
+    with as_it_was(model), quiet(), suppress(RuntimeError, AttributeError):  # one that is frozen already
         model = torch.jit.freeze(model, optimize_numerics=False)  # a copy, of which no branch is left that is not taken
     for i, node in enumerate(_nodes(model.inlined_graph)):
         kind, name = f"{SCRIPTED}{node.kind()}", node.kind().replace("::", ".").removesuffix("_")
         lists = [value.node() for value in node.inputs() if value.node().kind() == "prim::ListConstruct"]
         given = [value.toIValue() for one in (node, *lists) for value in one.inputs()]
-        half = any(is_half_packed(part) for part in tree_leaves(given))
+        packed = [part for part in tree_leaves(given) if isinstance(part, torch.ScriptObject)]
+        half = any(map(is_half_packed, packed))
         if name.startswith(INT8_KERNELS) and half:
             yield Row(f"{prefix}node {i}", kind, "float32", 16, "", True, HALF)
+        elif name.startswith("aten.quantized") and not packed:
+            why = "its weights cannot be read, and in 16 bits they have the same operator: pass an example"
+            yield Row(f"{prefix}node {i}", kind, UNKNOWN, None, "", None, why)
         elif is_int8(name):
             yield Row(f"{prefix}node {i}", kind, INT8, 8, torch.backends.quantized.engine, None, "an int8 operator")
         elif name.startswith(FLOAT_KERNELS):
