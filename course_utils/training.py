@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from course_utils.measure.as_it_was import as_it_was, need_values
 from course_utils.runtime import best_device, quick, threads, training_threads
 
 QUICK_STEPS = 5
@@ -56,11 +58,14 @@ def fit(
 ) -> list[float]:
     """Train a classifier with cross-entropy; the model stays on `device`, in training mode, without gradients.
 
+    A model in evaluation mode is put into training mode. In one that is in training mode already, what you put into
+    evaluation mode stays there: ``model.train(); model.bn1.eval()`` freezes the statistics of `bn1`.
+
     A quick run (`runtime.quick`) takes at most 5 steps.
 
     Args:
         model: logits (batch, n_classes) from a batch of `images`.
-        images: (N, ...) float; labels: (N,) int64. In memory, on any device.
+        images: (N, ...) float; labels: (N,) integers. In memory, on any device.
         epochs: passes over the data, 1 or more.
         steps: how many steps to take in place of `epochs`: part of a pass, or several.
         batch_size: images a step; a last batch that is not full is trained on too.
@@ -75,43 +80,71 @@ def fit(
     Returns:
         The mean loss, in nats, of each pass; the last pass may be a part of one.
     Raises:
-        ValueError: no data, not as many labels as images, or epochs, steps or batch_size below 1.
+        ValueError: no data, not one integer a label and image, epochs, steps or batch_size below 1, a tensor of the
+            model without values (meta), or a batch of one image that batch norm cannot train on. Before the first step.
         RuntimeError: the loss is not finite; the message says at which step.
     """
     _check_data(images, labels)
     if epochs < 1 or batch_size < 1 or (steps is not None and steps < 1):
         raise ValueError(f"epochs, steps and batch_size must be 1 or more, got {epochs}, {steps} and {batch_size}")
+    need_values(model, lazy=False)
     device = torch.device(device) if device else best_device()
-    model.to(device).train()
+    model.to(device)
+    if not model.training:
+        model.train()
     optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=lr)
     a_pass = math.ceil(len(images) / batch_size)
     steps = _allowed(steps or epochs * a_pass)
+    if batch_size == 1 or (len(images) % batch_size == 1 and steps >= a_pass):
+        _try_one(model, images[:1].to(device), len(images), batch_size)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule(step / steps)) if schedule else None
     losses = []
     order = batches(len(images), batch_size, steps=steps, seed=seed)
     # JupyterLab shows what comes from stderr in red; what comes from stdout must not stay for the slides.
     bar = tqdm(order, total=steps, desc="training", unit="step", file=sys.stdout, leave=False, disable=not progress)
-    with threads(training_threads()), bar:
-        for step, picked in enumerate(bar, start=1):
-            loss = nn.functional.cross_entropy(model(images[picked].to(device)), labels[picked].to(device))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-            if not math.isfinite(losses[-1]):
-                raise RuntimeError(
-                    f"the loss of step {step} is not finite: lower lr, or look for a division by zero in the data"
-                )
-            if rate and step < steps:
-                rate.step()
-            if on_step:
-                on_step(step)
-    optimizer.zero_grad()
+    try:
+        with threads(training_threads()), bar:
+            for step, picked in enumerate(bar, start=1):
+                loss = nn.functional.cross_entropy(model(images[picked].to(device)), labels[picked].to(device).long())
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                losses.append(loss.item())
+                if not math.isfinite(losses[-1]):
+                    raise RuntimeError(
+                        f"the loss of step {step} is not finite: lower lr, or look for a division by zero in the data"
+                    )
+                if rate and step < steps:
+                    rate.step()
+                if on_step:
+                    on_step(step)
+    finally:
+        optimizer.zero_grad()
+        model.zero_grad()  # an optimizer over the head alone leaves those of the rest
     passes = [losses[first : first + a_pass] for first in range(0, steps, a_pass)]
     return [sum(part) / len(part) for part in passes]
 
 
-@torch.no_grad()
+def _try_one(model: nn.Module, image: Tensor, n: int, batch_size: int) -> None:
+    """Train on one image without taking the step, where batch norm may refuse it: before others were taken."""
+    if not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()):
+        return
+    try:
+        with as_it_was(model, training=None):
+            model(image)
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        names = {module: name for name, module in model.named_modules()}
+        inside = [frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__)]
+        name = [names[part] for part in inside if isinstance(part, nn.Module) and part in names][-1]
+        raise ValueError(
+            f"{name!r} is a batch norm and needs more than one value a channel in training, and with {n} images and "
+            f"batch_size={batch_size} a batch has one image: pass another batch_size, or leave an image out, "
+            "fit(model, images[:-1], labels[:-1])"
+        ) from error
+
+
 def evaluate(
     model: nn.Module,
     images: Tensor,
@@ -124,26 +157,23 @@ def evaluate(
 
     Args:
         model: logits (batch, n_classes) from a batch of `images`.
-        images: (N, ...) float; labels: (N,) int64.
+        images: (N, ...) float; labels: (N,) integers.
         batch_size: images a call. On a CPU 100 take half the time of 1,000 with our convolutional networks, whose
             activations then stay in the cache.
         device: where the model runs; None = where its first parameter is, else the CPU.
     Raises:
-        ValueError: no data, or another number of labels than images.
-    Restores: the model's mode, and the number of threads (it works with as many as training does).
+        ValueError: no data, not one integer a label and image, or a tensor of the model without values (lazy, meta).
+    Restores: the mode of each module, and what else `as_it_was` names; the number of threads (it works with as many as
+        training does).
     """
     _check_data(images, labels)
     device = torch.device(device) if device else next((p.device for p in model.parameters()), torch.device("cpu"))
-    was_training = model.training
-    model.eval()
-    try:
-        with threads(training_threads()):
-            right = sum(
-                (model(x.to(device)).argmax(1).cpu() == y.cpu()).sum().item()
-                for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True)
-            )
-    finally:
-        model.train(was_training)
+    need_values(model)
+    with as_it_was(model), threads(training_threads()):
+        right = sum(
+            (model(x.to(device)).argmax(1).cpu() == y.cpu()).sum().item()
+            for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True)
+        )
     return right / len(labels)
 
 
@@ -151,4 +181,9 @@ def _check_data(images: Tensor, labels: Tensor) -> None:
     if len(images) == 0 or len(images) != len(labels):
         raise ValueError(
             f"need as many labels as images and at least one, got {len(images)} images and {len(labels)} labels"
+        )
+    if labels.dim() != 1 or labels.is_floating_point():  # compared with (N,), others would count N x N or nothing
+        raise ValueError(
+            f"labels must be integers of shape ({len(labels)},), one a class, got {labels.dtype} of shape "
+            f"{tuple(labels.shape)}: labels.flatten().long() for numbers of classes, labels.argmax(1) for one-hot rows"
         )

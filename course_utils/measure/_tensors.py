@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 
 
-def tensors(name: str, value: object) -> Iterator[torch.Tensor]:
-    """The tensors in one entry of a state_dict, each once."""
+def tensors(name: str, state: dict) -> Iterator[torch.Tensor]:
+    """The tensors in one entry of a state_dict, each in the type that the model holds it in."""
+    value = state[name]
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, torch.ScriptObject):
-        # The weights of a packed recurrent layer and their names; a bias stands there twice.
+        # The weights of a packed layer and their names; those packed in 16 bits are handed out in 32.
+        half = is_half_packed(value)
         packed = [t for t in _leaves(value) if isinstance(t, torch.Tensor)]
-        yield from {t.data_ptr(): t for t in packed}.values()
+        packed = {t.data_ptr(): t for t in packed}.values()  # a bias may stand there twice
+        yield from (t.half() if half and t.dim() > 1 else t for t in packed)
     elif isinstance(value, tuple) and all(isinstance(t, torch.Tensor | None) for t in value):
-        yield from (t for t in value if t is not None)
+        half = state.get(name.removesuffix("_packed_params") + "dtype") == torch.float16  # of a packed linear layer
+        yield from (t.half() if half and t.dim() > 1 else t for t in value if t is not None)
     elif not isinstance(value, torch.dtype):  # the type of a packed weight has no bytes of its own
         raise ValueError(
             f"state_dict entry {name!r} is a {type(value).__name__}, not a tensor: its bytes cannot be counted"
@@ -33,15 +37,79 @@ def _leaves(value: object) -> Iterator[object]:
         yield value
 
 
-def stored_bytes(tensor: torch.Tensor) -> int:
-    """Bytes of the numbers that a tensor holds; those of a quantizer (scales of `torch.ao`) are not counted."""
+def is_half_packed(value: object) -> bool:
+    """Whether it is packed weights of `torch.ao` in 16-bit floats: those in int8 are quantized tensors inside."""
+    if not isinstance(value, torch.ScriptObject):
+        return False
+    matrices = [t for t in _leaves(value) if isinstance(t, torch.Tensor) and t.dim() > 1]
+    return bool(matrices) and not any(t.is_quantized for t in matrices)
+
+
+def parts(tensor: torch.Tensor) -> list[torch.Tensor]:
+    """The plain tensors that a tensor is stored in: itself, or those of torchao and of a sparse one.
+
+    Raises:
+        ValueError: a sparse layout other than CSR.
+    """
     if hasattr(tensor, "__tensor_flatten__"):  # torchao: the type that it shows is not the one it stores
-        return sum(stored_bytes(getattr(tensor, part)) for part in tensor.__tensor_flatten__()[0])
+        return [part for name in tensor.__tensor_flatten__()[0] for part in parts(getattr(tensor, name))]
     if tensor.layout == torch.sparse_csr:
-        return sum(stored_bytes(part) for part in (tensor.crow_indices(), tensor.col_indices(), tensor.values()))
+        return [tensor.crow_indices(), tensor.col_indices(), tensor.values()]
     if tensor.layout != torch.strided:
         raise ValueError(f"the bytes of a {tensor.layout} tensor are not counted here: convert it to sparse_csr first")
-    return tensor.numel() * tensor.element_size()
+    return [tensor]
+
+
+def place(tensor: torch.Tensor) -> tuple:
+    """Where in memory its numbers lie: equal for tensors that share all of them, also a matrix and its transpose."""
+    return tuple(
+        (
+            part.untyped_storage().data_ptr(),
+            part.storage_offset() * part.element_size(),
+            part.element_size(),
+            *sorted((by, n) for by, n in zip(part.stride(), part.shape, strict=True) if n > 1),
+        )
+        for part in parts(tensor)
+    )
+
+
+def share(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two plain tensors lie in the same memory in part."""
+    if any(t.layout != torch.strided or hasattr(t, "__tensor_flatten__") for t in (one, other)):
+        return False
+    if one.untyped_storage().data_ptr() != other.untyped_storage().data_ptr() or not one.numel():
+        return False
+    return bool(torch.isin(_positions(one), _positions(other)).any())
+
+
+def _positions(tensor: torch.Tensor) -> torch.Tensor:
+    at = torch.tensor([tensor.storage_offset()])
+    for n, by in zip(tensor.shape, tensor.stride(), strict=True):
+        at = (at[:, None] + by * torch.arange(n)).flatten()
+    return at * tensor.element_size()
+
+
+def weigh(given: Iterable[torch.Tensor]) -> tuple[int, int]:
+    """Elements and bytes of tensors together; what several of them share counts once.
+
+    Of quantized tensors of `torch.ao` the numbers count, not the scales.
+    """
+    distinct = {place(tensor): tensor for tensor in given}.values()
+    elements, held, room = 0, {}, {}
+    for tensor in distinct:
+        inside = parts(tensor)
+        if inside[0] is not tensor:
+            elements += tensor.numel()
+        for part in inside:
+            storage = part.untyped_storage()
+            room[storage.data_ptr()] = storage.nbytes()
+            at = held.setdefault(storage.data_ptr(), [0, 0])
+            at[0] += part.numel() if part is tensor else 0
+            at[1] += part.numel() * part.element_size()
+    for at, (numbers, taken) in held.items():
+        share = min(1.0, room[at] / taken) if taken else 1.0  # views of the same memory, or one expanded
+        elements, held[at] = elements + round(numbers * share), min(taken, room[at])
+    return elements, sum(held.values())
 
 
 def plain(tensor: torch.Tensor) -> torch.Tensor:

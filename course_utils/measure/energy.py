@@ -9,11 +9,18 @@ the lessons use is the ratios.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode, flop_registry
+
+from course_utils.measure._kernels import watch
+from course_utils.measure.as_it_was import as_it_was, need_values
 
 ADD_PJ = {"int8": 0.03, "int32": 0.1, "fp16": 0.4, "fp32": 0.9}
 MUL_PJ = {"int8": 0.2, "int32": 3.1, "fp16": 1.1, "fp32": 3.7}
@@ -35,6 +42,14 @@ MAC_PJ = {
     "fp16, fp32 sum": MUL_PJ["fp16"] + ADD_PJ["fp32"],
     "int8": MUL_PJ["int8"] + ADD_PJ["int8"],
     "int8, int32 sum": MUL_PJ["int8"] + ADD_PJ["int32"],
+}
+
+
+# Products with a vector, which PyTorch's counter leaves out: shapes -> floating-point operations.
+VECTORS = {
+    torch.ops.aten.mv: lambda matrix, *_, **__: 2 * math.prod(matrix),
+    torch.ops.aten.addmv: lambda _, matrix, *__, **___: 2 * math.prod(matrix),
+    torch.ops.aten.dot: lambda vector, *_, **__: 2 * math.prod(vector),
 }
 
 
@@ -63,15 +78,41 @@ class Energy:
 def count_macs(model: nn.Module, x: torch.Tensor) -> int:
     """Multiply-accumulates of one forward pass, by PyTorch's flop counter, which leaves biases out.
 
+    Fused kernels that the counter knows nothing of (attention, LSTM) are taken apart for it.
+
     Args:
-        model: any module; it is run once without gradients, in the mode it is in.
+        model: any module; it is run once without gradients, in the mode it is in, and left as it was.
         x: its input (batch, ...), of the shape and dtype that it takes; the count is for the whole batch.
     Returns:
         The count; half the floating-point operations that PyTorch counts.
+    Raises:
+        ValueError: a module calls a product that the counter does not know, as quantized ones do, or has no values
+            yet (lazy, or meta with an `x` that is not); the message names it.
     """
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    need_values(model, meta=not x.is_meta)
+    counter = FlopCounterMode(display=False, custom_mapping=VECTORS)
+    with as_it_was(model, training=None), _unfused(), counter, watch(model) as seen:
         model(x)
+    for name, calls in seen.called.items():
+        for operator, _ in calls.products:
+            if operator.overloadpacket not in {**flop_registry, **VECTORS}:
+                raise ValueError(
+                    f"{name or 'the model'!r} ran {operator}, which torch's flop counter does not count: count the "
+                    "float model, before it is quantized or fused"
+                )
     return counter.get_total_flops() // 2
+
+
+@contextmanager
+def _unfused() -> Iterator[None]:
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    mkldnn = torch.backends.mkldnn.flags(enabled=False, allow_tf32=None)  # None: as it is
+    try:
+        with sdpa_kernel(SDPBackend.MATH), mkldnn, torch.backends.cudnn.flags(enabled=False):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def estimate(model: nn.Module, x: torch.Tensor, *, mac: str = "fp32", bits: int = 32) -> Energy:
@@ -83,24 +124,20 @@ def estimate(model: nn.Module, x: torch.Tensor, *, mac: str = "fp32", bits: int 
         mac: a key of `MAC_PJ`.
         bits: width of a stored weight.
     Raises:
-        ValueError: a batch of another size, an unknown `mac`, bits below 1, or a model in which no operation is
-            counted.
-    Restores: the model's mode.
+        ValueError: a batch of another size, an unknown `mac`, bits below 1, a model in which no operation is counted,
+            or what `count_macs` refuses.
+    Restores: the mode of each module, and what else `as_it_was` names.
     """
     if len(x) != 1:
         raise ValueError(f"the estimate is for one input; pass a batch of 1, got {len(x)}")
     if mac not in MAC_PJ or bits < 1:
         raise ValueError(f"mac must be one of {', '.join(MAC_PJ)} and bits 1 or more, got {mac!r} and {bits}")
-    was_training = model.training
-    model.eval()
-    try:
+    with as_it_was(model):
         macs = count_macs(model, x)
-    finally:
-        model.train(was_training)
     if macs == 0:
         raise ValueError(
-            "no matrix product or convolution was counted: the model has none, or it hides them from "
-            "torch's flop counter, as quantized modules do. Count those from the float model"
+            "no matrix product or convolution was counted: the model has none that torch knows. Pass a model with one"
         )
-    weights = sum(p.numel() for p in model.parameters() if p.dim() > 1)
+    lengths = ("original0", "weight_g")  # of weight norm: one number a row of the weight
+    weights = sum(p.numel() for name, p in model.named_parameters() if p.dim() > 1 and not name.endswith(lengths))
     return Energy(macs, weights, macs * MAC_PJ[mac] / 1e3, weights * READ_32_BIT_PJ["DRAM"] * bits / 32 / 1e3)

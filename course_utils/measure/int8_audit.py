@@ -6,43 +6,26 @@ called, which is the better evidence. Where neither tells, it says "unknown".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+from course_utils.legacy_int8 import quiet
+from course_utils.measure._kernels import FLOAT_KERNELS, INT8, INT8_KERNELS, ByNode, Calls, is_int8, watch
+from course_utils.measure._tensors import is_half_packed
+from course_utils.measure.as_it_was import as_it_was, need_values
 from course_utils.show.tables import Table
 
-INT8, UNKNOWN = "int8", "unknown"
-# Operators that compute with 8-bit integers, by the beginning of their name.
-INT8_KERNELS = (
-    "quantized.linear",
-    "quantized.conv",
-    "quantized.add",
-    "quantized.mul",
-    "quantized.cat",
-    "quantized.quantized_lstm",
-    "aten.quantized_lstm",
-    "aten.quantized_gru",
-    "aten._int_mm",
-    "onednn.qlinear",
-    "onednn.qconv",
-    "torchao.int_scaled_matmul",
-    "torchao.da8w8",
-)
-FLOAT_KERNELS = (
-    "aten.addmm",
-    "aten.mm",
-    "aten.bmm",
-    "aten.convolution",
-    "aten.linear",
-    "aten.lstm",
-    "aten._weight_int8pack_mm",
-    "aten.mkldnn_rnn_layer",
-    "aten._native_multi_head_attention",
-)
+UNKNOWN = "unknown"
+SCRIPTED = "scripted "
+HALF = "weights packed as float16 in memory, computed in float32"
+# A matrix product or a convolution in the name of a graph's function; not "bilinear" or "convert".
+PRODUCT = re.compile(r"(?<![a-z])(q?linear|q?conv(?!ert)|(b?add)?b?m[mv]\b|matmul|einsum|lstm|gru|scaled_dot_product)")
 
 
 @dataclass(frozen=True)
@@ -102,47 +85,124 @@ def audit(model: nn.Module, *example: torch.Tensor) -> Audit:
     """Say for each module of a model whether it runs in int8.
 
     Works on eager models quantized by `torch.ao.quantization` (dynamic, static, QAT), on models whose weights
-    torchao replaced, on graphs from PT2E, and on scripted or traced models.
+    torchao replaced, on graphs (FX, PT2E), on scripted or traced models, and on any of these inside another module.
 
     Args:
-        model: any module; it is not changed.
-        example: inputs for one forward pass without gradients, of the shapes that the model takes; its kernels then
-            decide. Without any, the model is only read.
+        model: any module; it is not changed (see `as_it_was`).
+        example: inputs for one forward pass in evaluation mode, without gradients, of the shapes that the model takes;
+            its kernels then decide. Compiled parts run as before they were compiled. Without any, the model is only
+            read. A scripted model that is run has a row for each product that it called.
     Raises:
         TypeError: not a module. What the forward pass raises, when `example` does not fit.
+        ValueError: a lazy parameter, which a run would initialise, or one on the meta device with an example that is
+            not; the message names it.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"audit needs a model (nn.Module), got {type(model).__name__}")
-    if isinstance(model, torch.jit.ScriptModule):
-        return Audit(list(_script_rows(model)))
-    if isinstance(model, torch.fx.GraphModule):
-        return Audit(list(_graph_rows(model)))
-    rows = list(_module_rows(model))
-    if example:
-        kernels = _kernels(model, example)
-        rows = [_with_evidence(row, kernels.get(row.name, [])) for row in rows]
-    return Audit(rows)
+    need_values(model, meta=any(isinstance(x, torch.Tensor) and not x.is_meta for x in example))
+    reading = _Reading(model)
+    if not example:
+        return Audit([reading.without_evidence(row) for row in reading.rows])
+    with as_it_was(model), watch(model) as seen:
+        ByNode(model, seen).run(*example) if isinstance(model, torch.fx.GraphModule) else model(*example)
+    return Audit(list(reading.with_evidence(seen.called)))
 
 
-def _module_rows(model: nn.Module) -> Iterator[Row]:
-    modules = dict(model.named_modules())
-    inside = {
-        family: tuple(f"{name}." for name, module in modules.items() if _family(module) == family)
-        for family in ("dynamic", "static", "fake")
-    }
-    quantized = inside["dynamic"] + inside["static"] + inside["fake"]
-    observed = tuple(f"{name}." for name, module in modules.items() if hasattr(module, "activation_post_process"))
-    stubs = any(type(module).__name__ == "Quantize" for module in modules.values())
-    for name, module in modules.items():
-        if name.startswith(quantized):
-            continue  # the parts of a quantized module stand in its own row
-        row = _classify(name or "(the model)", module)
-        if row and row.runs_in == INT8 and _family(module) == "static" and not stubs:
-            row = replace(row, why="no Quantize stands before it: on a float input it fails. Add a QuantStub")
-        elif row and _family(module) == "" and f"{name}.".startswith(observed):
-            row = replace(row, why="observed, not converted yet")
-        if row:
-            yield row
+@dataclass
+class _Reading:
+    """What a model is, read off its modules and graphs; a run may then say more.
+
+    Attributes:
+        rows: in the order of the modules.
+        closed: quantized modules, by name: what their parts call is their own.
+        scripts: scripted modules, by name.
+        nodes: of rows that stand for a node of a graph, by the name of the row.
+    """
+
+    model: nn.Module
+    rows: list[Row] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+    scripts: list[str] = field(default_factory=list)
+    nodes: dict[str, torch.fx.Node] = field(default_factory=dict)
+    stubs: bool = False
+    seen: set[nn.Module] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._read("", self.model, observed=False, compiled=False)
+
+    def _read(self, name: str, module: nn.Module, observed: bool, compiled: bool) -> None:
+        if module in self.seen:
+            return
+        self.seen.add(module)
+        prefix = f"{name}." if name else ""
+        if isinstance(module, torch.jit.ScriptModule):
+            self.scripts.append(name)
+            self.rows += _script_rows(prefix, module)
+        elif isinstance(module, torch.fx.GraphModule):
+            called = {n.target: module.get_submodule(n.target) for n in module.graph.nodes if n.op == "call_module"}
+            observed |= any(hasattr(part, "calculate_qparams") for part in called.values())
+            for row, node in _graph_rows(prefix, module, compiled):
+                self.rows.append(row)
+                self.nodes[row.name] = node
+            self.stubs |= any("quantize_per_tensor" in str(node.target) for node in module.graph.nodes)
+            for target, part in called.items():
+                self._read(f"{prefix}{target}", part, observed, compiled)
+        elif not hasattr(module, "calculate_qparams"):  # an observer has no row
+            self.stubs |= type(module).__name__ == "Quantize"
+            observed |= hasattr(module, "activation_post_process")
+            row = _classify(name or "(the model)", module)
+            if row and observed and _family(module) == "":
+                row = replace(row, why="observed, not converted yet")
+            self.rows += [row] if row else []
+            if _family(module):
+                self.closed.append(name)
+                return  # the parts of a quantized module stand in its own row
+            for child, part in module.named_children():
+                if child != "parametrizations":
+                    self._read(f"{prefix}{child}", part, observed, compiled or hasattr(module, "_orig_mod"))
+
+    def without_evidence(self, row: Row) -> Row:
+        name = "" if row.name == "(the model)" else row.name
+        if row.runs_in == INT8 and name in self.closed and not self.stubs:
+            if _family(self.model.get_submodule(name)) == "static":
+                return replace(row, why="no Quantize stands before it: on a float input it fails. Add a QuantStub")
+        return row
+
+    def with_evidence(self, called: dict[object, Calls]) -> Iterator[Row]:
+        merged = {}
+        for at, calls in called.items():
+            owner = at
+            if isinstance(at, str):
+                owner = next((name for name in self.closed if f"{at}.".startswith(f"{name}." if name else "")), at)
+            into = merged.setdefault(owner, Calls())
+            into.products.extend(calls.products)
+            into.gives_int8 |= calls.gives_int8 and at == owner
+        scripts = tuple(self.scripts)
+        for row in self.rows:
+            if row.kind.startswith(SCRIPTED):
+                continue
+            name = "" if row.name == "(the model)" else row.name
+            yield _with_evidence(row, merged.get(self.nodes.get(row.name, name), Calls()))
+        for name in scripts:
+            for i, (operator, runs_in) in enumerate(merged.get(name, Calls()).products):
+                bits, engine = (8, torch.backends.quantized.engine) if runs_in == INT8 else (None, "")
+                at = f"{name}.call {i}" if name else f"call {i}"
+                yield Row(at, f"{SCRIPTED}{operator}", runs_in, bits, engine, None, "it ran")
+        for name, calls in merged.items():
+            if isinstance(name, str) and name not in {*scripts, *self.closed} and name not in self._names():
+                yield from _weights_in_buffers(name, self.model, calls)
+
+    def _names(self) -> set[str]:
+        return {"" if row.name == "(the model)" else row.name for row in self.rows}
+
+
+def _weights_in_buffers(name: str, model: nn.Module, calls: Calls) -> Iterator[Row]:
+    """The row of a module without parameters whose int8 weights are a buffer, and that multiplied them."""
+    module = model.get_submodule(name)
+    stored = [b for b in module.buffers(recurse=False) if b.dim() > 1 and b.dtype in (torch.int8, torch.uint8)]
+    if stored and calls.products:
+        row = Row(name or "(the model)", type(module).__name__, UNKNOWN, 8, "", None, "its weights are a buffer")
+        yield _with_evidence(row, calls)
 
 
 def _family(module: nn.Module) -> str:
@@ -150,6 +210,8 @@ def _family(module: nn.Module) -> str:
     path = type(module).__module__
     if not path.startswith("torch.ao.nn"):
         return ""
+    if ".quantized.reference" in path:
+        return "fake"
     if ".quantized.dynamic" in path:
         return "dynamic"
     if ".quantized" in path:
@@ -166,7 +228,7 @@ def _classify(name: str, module: nn.Module) -> Row | None:
         types = (getattr(module, name, None) for name in ("dtype", "weight_dtype"))  # a layer's, a cell's
         half = torch.float16 in types or "dtype=torch.float16" in repr(module)
         if half:
-            return Row(name, kind, "float32", 16, "", True, "weights packed as float16 in memory, computed in float32")
+            return Row(name, kind, "float32", 16, "", True, HALF)
         return Row(name, kind, INT8, 8, engine, True, "dynamic: inputs quantized at each call, results float")
     if family == "static" and kind in ("Embedding", "EmbeddingBag"):
         return Row(name, kind, "float32", 8, "", False, "its table is stored in 8 bits; what it looks up is float32")
@@ -181,9 +243,12 @@ def _classify(name: str, module: nn.Module) -> Row | None:
             False,
             "its scale is the initial 1: it saw no data" if never else "static: takes and gives int8",
         )
-    weight = next(iter(module.parameters(recurse=False)), None)
+    computed = [p for held in getattr(module, "parametrizations", {}).values() for p in held.parameters(recurse=False)]
+    weight = next(iter((*computed, *module.parameters(recurse=False))), None)
     if family == "fake" or type(getattr(module, "weight_fake_quant", None)).__name__.endswith("FakeQuantize"):
-        return Row(name, kind, "float32", 32, "", True, "fake-quantized: float arithmetic until it is converted")
+        dtype = torch.float32 if weight is None else weight.dtype
+        why = "fake-quantized: float arithmetic until it is converted"
+        return Row(name, kind, _name(dtype), 8 * dtype.itemsize, "", True, why)
     if weight is None:
         return None
     if type(weight).__module__.startswith("torchao"):
@@ -219,75 +284,80 @@ def _why_float(module: nn.Module) -> str:
     return "no int8 version was asked for"
 
 
-def _kernels(model: nn.Module, example: tuple[torch.Tensor, ...]) -> dict[str, list[str]]:
-    """Run the model once; the operators that each module called itself, by the module's name."""
-    stack, called = [""], {}
-
-    class Record(TorchDispatchMode):
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            called.setdefault(stack[-1] or "(the model)", []).append(str(func))
-            return func(*args, **(kwargs or {}))
-
-    def leave(*_: object) -> None:  # a hook that returned something would replace the module's output
-        stack.pop()
-
-    hooks = []
-    for name, module in model.named_modules():
-        hooks += [
-            module.register_forward_pre_hook(lambda *_, name=name: stack.append(name)),
-            module.register_forward_hook(leave, always_call=True),
-        ]
-    try:
-        with torch.no_grad(), Record():
-            model(*example)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return called
-
-
-def _with_evidence(row: Row, kernels: list[str]) -> Row:
-    int8 = [k for k in kernels if k.startswith(INT8_KERNELS)]
-    floats = [k for k in kernels if k.startswith(FLOAT_KERNELS)]
+def _with_evidence(row: Row, calls: Calls) -> Row:
+    int8 = [operator for operator, runs_in in calls.products if runs_in == INT8]
+    floats = [(operator, runs_in) for operator, runs_in in calls.products if runs_in != INT8]
     if int8:
         return replace(row, runs_in=INT8, why=f"{row.why} (ran {int8[0]})")
-    if row.runs_in in (INT8, UNKNOWN) and floats:
-        return replace(row, runs_in="float32", why=f"it ran {floats[0]}, a float kernel")
-    if row.runs_in == INT8 and not row.kind.startswith("QFunctional"):
+    if floats:
+        operator, runs_in = floats[0]
+        why = f"it ran {operator}, a float kernel" if row.runs_in in (INT8, UNKNOWN) else row.why
+        return replace(row, runs_in=runs_in, why=why)
+    if row.runs_in == INT8 and not calls.gives_int8 and not row.kind.startswith("QFunctional"):
         return replace(row, runs_in=UNKNOWN, why=f"{row.why}, but no int8 kernel of it was seen in this run")
     return row
 
 
-def _graph_rows(model: torch.fx.GraphModule) -> Iterator[Row]:
-    """Matrix products and convolutions of a graph, by what stands before and in them."""
+def _graph_rows(prefix: str, model: torch.fx.GraphModule, compiled: bool) -> Iterator[tuple[Row, torch.fx.Node]]:
+    """Matrix products and convolutions among the functions of a graph, by what stands before and in them."""
     for node in model.graph.nodes:
-        target = str(node.target).removeprefix("torch.ops.")
-        if node.op != "call_function" or not any(word in target for word in ("linear", "conv", "addmm", "mm.")):
+        if node.op not in ("call_function", "call_method"):
             continue
-        if target.startswith(INT8_KERNELS):
-            yield Row(node.name, target, INT8, 8, "graph", None, "an int8 operator")
+        target = node.target if isinstance(node.target, str) else str(node.target).removeprefix("torch.ops.")
+        target = f"torch.{node.target.__name__}" if target.startswith("<") else target
+        if not PRODUCT.search(target):
+            continue
+        name, dtype = f"{prefix}{node.name}", _dtype(node, model)
+        if is_int8(target):
+            row = Row(name, target, INT8, 8, "graph", None, "an int8 operator")
         elif any("dequantize" in str(parent.target) for parent in node.all_input_nodes):
-            yield Row(
-                node.name,
-                target,
-                "float32",
-                8,
-                "",
-                True,
-                "between dequantize and quantize: int8 only after the graph is compiled (lowered)",
-            )
+            why = "between dequantize and quantize: int8 only after the graph is compiled (lowered)"
+            if compiled:
+                dtype, why = UNKNOWN, "compiled: which kernel the compiler chose cannot be read from the graph"
+            row = Row(name, target, dtype, 8, "", True, why)
         else:
-            yield Row(node.name, target, "float32", None, "", None, "the quantizer left it alone")
+            row = Row(name, target, dtype, None, "", None, "the quantizer left it alone")
+        yield row, node
 
 
-def _script_rows(model: torch.jit.ScriptModule) -> Iterator[Row]:
-    for i, node in enumerate(model.inlined_graph.nodes()):
-        kind = node.kind()
-        name = kind.replace("::", ".")
-        if name.startswith(INT8_KERNELS):
-            yield Row(f"node {i}", kind, INT8, 8, torch.backends.quantized.engine, None, "an int8 operator")
-        elif name.removesuffix("_").startswith((*FLOAT_KERNELS, "aten._convolution", "aten.conv", "aten.matmul")):
-            yield Row(f"node {i}", kind, UNKNOWN, None, "", None, "a float operator; its type is set when it runs")
+def _dtype(node: torch.fx.Node, model: torch.fx.GraphModule) -> str:
+    """The float type of a node: of what it was seen to give when the graph was made, or of a weight it reads."""
+    if isinstance(value := node.meta.get("val"), torch.Tensor):
+        return _name(value.dtype)
+    for parent in node.all_input_nodes:
+        if parent.op == "get_attr":
+            owner, _, leaf = parent.target.rpartition(".")
+            return _name(getattr(model.get_submodule(owner), leaf).dtype)
+    return UNKNOWN
+
+
+def _script_rows(prefix: str, model: torch.jit.ScriptModule) -> Iterator[Row]:
+    with as_it_was(model), quiet(), suppress(RuntimeError, AttributeError):  # one that is frozen already
+        model = torch.jit.freeze(model, optimize_numerics=False)  # a copy, of which no branch is left that is not taken
+    for i, node in enumerate(_nodes(model.inlined_graph)):
+        kind, name = f"{SCRIPTED}{node.kind()}", node.kind().replace("::", ".").removesuffix("_")
+        lists = [value.node() for value in node.inputs() if value.node().kind() == "prim::ListConstruct"]
+        given = [value.toIValue() for one in (node, *lists) for value in one.inputs()]
+        packed = [part for part in tree_leaves(given) if isinstance(part, torch.ScriptObject)]
+        half = any(map(is_half_packed, packed))
+        if name.startswith(INT8_KERNELS) and half:
+            yield Row(f"{prefix}node {i}", kind, "float32", 16, "", True, HALF)
+        elif name.startswith("aten.quantized") and not packed:
+            why = "its weights cannot be read, and in 16 bits they have the same operator: pass an example"
+            yield Row(f"{prefix}node {i}", kind, UNKNOWN, None, "", None, why)
+        elif is_int8(name):
+            yield Row(f"{prefix}node {i}", kind, INT8, 8, torch.backends.quantized.engine, None, "an int8 operator")
+        elif name.startswith(FLOAT_KERNELS):
+            why = "a float operator; its type is set when it runs"
+            yield Row(f"{prefix}node {i}", kind, UNKNOWN, None, "", None, why)
+
+
+def _nodes(block: torch._C.Graph | torch._C.Block) -> Iterator[torch._C.Node]:
+    """All nodes of a scripted graph, those inside `if` and loops too."""
+    for node in block.nodes():
+        yield node
+        for inner in node.blocks():
+            yield from _nodes(inner)
 
 
 def _name(dtype: torch.dtype) -> str:

@@ -13,7 +13,8 @@ from statistics import median
 import torch
 from torch import nn
 
-from course_utils.measure._tensors import plain, stored_bytes, tensors
+from course_utils.measure._tensors import place, plain, tensors, weigh
+from course_utils.measure.as_it_was import need_values
 from course_utils.show.tables import Table, si
 
 __all__ = ["SizeReport", "size_report"]
@@ -24,9 +25,9 @@ class SizeReport:
     """The sizes of one model.
 
     Attributes:
-        parameters: elements of all parameters; a shared tensor counts once. A converted int8 model has none:
+        parameters: elements of all parameters; what tensors share counts once. A converted int8 model has none:
             its weights cannot be trained, and count among the buffers.
-        buffers: elements of all other tensors that a checkpoint holds; a shared one counts once.
+        buffers: elements of all other tensors that a checkpoint holds, counted in the same way.
         memory_bytes: bytes of both, each in its own dtype; scales of quantized tensors are not counted.
         file_bytes: size of the saved state_dict, after it was loaded again and found equal.
         load_ms: median milliseconds to load that file from the disk cache.
@@ -67,24 +68,24 @@ def size_report(model: nn.Module, *, loads: int = 5, compressed: bool = False) -
         loads: times the file is loaded, for the median.
         compressed: also compress the file (gzip, its usual level 6 of zlib), and load it from there.
     Raises:
-        ValueError: the loaded tensors differ from the saved ones, or the state_dict holds other things
-            than tensors; the message names the entry.
+        ValueError: the loaded tensors differ from the saved ones, the state_dict holds other things than tensors, a
+            tensor has no values yet (lazy, meta), or a part is scripted; the message names the entry.
     """
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(
+                f"{name or 'the model'!r} is scripted, and holds weights that are in no state_dict: measure the model "
+                "before torch.jit.script or trace, or the file itself, torch.jit.save(model, path)"
+            )
+    need_values(model)
     state = model.state_dict()
-    held = {name: list(tensors(name, value)) for name, value in state.items()}
+    held = {name: list(tensors(name, state)) for name in state}
     parameters = list(model.parameters())
-    aliases = {name for name, _ in model.named_parameters(remove_duplicate=False)}
-    aliases |= dict(model.named_buffers(remove_duplicate=False)).keys() - dict(model.named_buffers()).keys()
-    buffers = [tensor for name, entry in held.items() if name not in aliases for tensor in entry]
+    trained = {place(p) for p in parameters}
+    buffers = [tensor for entry in held.values() for tensor in entry if place(tensor) not in trained]
+    own, (elements, memory_bytes) = weigh(parameters)[0], weigh([*parameters, *buffers])
     file_bytes, load_ms, compressed_bytes = _measure_file(state, held, loads, compressed)
-    return SizeReport(
-        sum(p.numel() for p in parameters),
-        sum(b.numel() for b in buffers),
-        sum(stored_bytes(t) for t in [*parameters, *buffers]),
-        file_bytes,
-        load_ms,
-        compressed_bytes,
-    )
+    return SizeReport(own, elements - own, memory_bytes, file_bytes, load_ms, compressed_bytes)
 
 
 def _measure_file(
@@ -117,7 +118,7 @@ def _load(file: object) -> dict:
 
 def _compare(held: dict[str, list[torch.Tensor]], loaded: dict) -> None:
     for name, entry in held.items():
-        for ours, theirs in zip(entry, tensors(name, loaded[name]), strict=True):
+        for ours, theirs in zip(entry, tensors(name, loaded), strict=True):
             if theirs.dtype != ours.dtype or not _equal(theirs, ours.cpu()):
                 raise ValueError(f"{name!r} differs after saving and loading: the file is not this model")
 

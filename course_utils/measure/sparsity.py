@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from course_utils.measure._tensors import plain
+from course_utils.measure._tensors import place, plain, share
+from course_utils.measure.as_it_was import as_it_was, need_values
 from course_utils.show.tables import Table
 
 
@@ -34,7 +35,8 @@ class SparsityRow:
         shape: its shape.
         elements: how many numbers it has.
         zeros: how many of them are 0 (−0.0 is, NaN is not).
-        state: "plain", "masked" (pruned by ``torch.nn.utils.prune``, not made permanent) or "quantized".
+        state: "plain", "masked" (pruned by ``torch.nn.utils.prune``, not made permanent), "computed" (by a
+            parametrization, or the older weight or spectral norm) or "quantized".
         zero_rows: slices along dimension 0 that are wholly zero: output neurons or channels. 0 for a vector.
         zero_columns: the same along dimension 1: inputs.
     """
@@ -120,51 +122,82 @@ class SparsityReport:
 def sparsity_report(model: nn.Module) -> SparsityReport:
     """Count the zeros of a model, parameter by parameter.
 
-    A masked parameter counts as ``weight_orig * weight_mask``: the attribute ``weight`` may be out of date. Masks
-    and other buffers are no parameters. A shared tensor counts once, under its first name.
+    What the model computes with is counted: a masked parameter as ``weight_orig * weight_mask``, for the attribute
+    ``weight`` may be out of date; one with a parametrization (weight norm, a sparsifier) as what that gives. Masks and
+    other buffers are no parameters. What two parameters share counts once, under the first name.
 
     Args:
         model: any module: plain, masked, with masks made permanent, quantized by `torch.ao` or torchao.
     Raises:
         TypeError: not a module.
-        ValueError: a lazy parameter that has no values yet; the message names it.
+        ValueError: a tensor has no values yet (lazy, meta), a part is scripted, or two parameters share a part of their
+            numbers; the message names it.
+    Restores: what `as_it_was` names.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"sparsity_report needs a model (nn.Module), got {type(model).__name__}")
-    seen: dict[int, torch.Tensor] = {}  # the tensors too: the number of a tensor that is gone is given away again
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(
+                f"{name or 'the model'!r} is scripted, and its weights may be no parameters: count the model before "
+                "torch.jit.script or trace"
+            )
+    need_values(model)
+    seen: dict[tuple, tuple[str, torch.Tensor]] = {}  # the tensors too: memory that is freed is given away again
     rows = []
-    for path, module in model.named_modules():
-        for leaf, stored in _stored(module):
-            name = f"{path}.{leaf}" if path else leaf
-            if isinstance(stored, nn.parameter.UninitializedParameter):
-                raise ValueError(f"{name!r} has no values yet: run the model once on an input, then count")
-            if id(stored) not in seen:
-                seen[id(stored)] = stored
-                rows.append(_sparsity_row(name, stored, module))
+    with as_it_was(model):
+        for path, module in model.named_modules():
+            if "parametrizations" in path.split("."):
+                continue  # they stand in the row of what they compute
+            for leaf, stored, values, state in _learned(module):
+                name = f"{path}.{leaf}" if path else leaf
+                if (where := place(stored)) in seen:
+                    continue
+                for other, tensor in seen.values():
+                    if share(stored, tensor):
+                        raise ValueError(
+                            f"{name!r} and {other!r} share a part of their numbers, which would count twice: "
+                            "make one a copy, parameter.detach().clone(), or count them apart"
+                        )
+                seen[where] = name, stored
+                rows.append(_sparsity_row(name, plain(values.detach()), state))
     return SparsityReport(rows)
 
 
-def _stored(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """The module's own learned tensors, by their names before pruning."""
+def _learned(module: nn.Module) -> Iterator[tuple[str, torch.Tensor, torch.Tensor, str]]:
+    """The module's own: name before pruning, a tensor that holds it, the values it computes with, and the state."""
+    for name, lists in getattr(module, "parametrizations", {}).items():
+        held = next((p for key, p in lists.named_parameters(recurse=False) if key != "original0"), lists[0])
+        yield name, held if isinstance(held, torch.Tensor) else getattr(module, name), getattr(module, name), "computed"
+    hooks = {hook.name: hook for hook in module._forward_pre_hooks.values() if hasattr(hook, "compute_weight")}
+    for name, hook in hooks.items():  # the older weight norm, and spectral norm, which would change as it is computed
+        held = next(p for key, p in module._parameters.items() if key in (f"{name}_v", f"{name}_orig"))
+        yield name, held, hook.compute_weight(module, *[False] * hasattr(hook, "n_power_iterations")), "computed"
     for name, parameter in sorted(module._parameters.items(), key=lambda item: "bias" in item[0]):
         bare = name.removesuffix("_orig")
-        if parameter is not None:
-            yield bare if f"{bare}_mask" in module._buffers else name, parameter
-    if not type(module).__module__.startswith("torch.ao.nn.quantized"):
+        mask = module._buffers.get(f"{bare}_mask")
+        if parameter is None or name.removesuffix("_g").removesuffix("_v").removesuffix("_orig") in hooks:
+            continue
+        if mask is not None:
+            yield bare, parameter, parameter * mask, "masked"
+        else:
+            quantized = parameter.is_quantized or hasattr(parameter, "__tensor_flatten__")
+            yield name, parameter, parameter, "quantized" if quantized else "plain"
+    if not type(module).__module__.startswith("torch.ao.nn"):
         return
-    for leaf, getter in (("weight", "weight"), ("bias", "bias"), ("", "get_weight"), ("", "get_bias")):
-        packed = getattr(module, getter, None)  # a quantized module gives what it has packed by a method
-        value = packed() if callable(packed) else None
-        if value is not None:
-            yield from value.items() if isinstance(value, dict) else [(leaf, value)]
+    for leaf in ("weight", "bias"):
+        packed = getattr(module, leaf, None)  # a quantized module gives what it has packed by a method
+        if callable(packed) and (value := packed()) is not None:
+            yield leaf, value, value, "quantized" if value.is_quantized else "plain"
+    for getter in ("get_weight", "get_bias"):  # of a recurrent one: name -> value
+        packed = getattr(module, getter, None)
+        named = packed() if callable(packed) else None
+        for leaf, value in named.items() if isinstance(named, dict) else ():
+            yield leaf, value, value, "quantized" if value.is_quantized else "plain"
 
 
-def _sparsity_row(name: str, stored: torch.Tensor, module: nn.Module) -> SparsityRow:
-    mask = module._buffers.get(f"{name.rpartition('.')[2]}_mask")
-    values = plain(stored.detach())
-    zero = (values if mask is None else values * mask) == 0
+def _sparsity_row(name: str, values: torch.Tensor, state: str) -> SparsityRow:
+    zero = values == 0
     matrix = zero if zero.dim() > 1 else zero.new_zeros(1, 1)
     rows, columns = (int(matrix.transpose(0, dim).flatten(1).all(1).sum()) if zero.numel() else 0 for dim in (0, 1))
-    quantized = stored.is_quantized or hasattr(stored, "__tensor_flatten__")
-    state = "masked" if mask is not None else "quantized" if quantized else "plain"
     return SparsityRow(name, tuple(values.shape), zero.numel(), int(zero.sum()), state, rows, columns)

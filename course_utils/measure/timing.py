@@ -51,10 +51,24 @@ class Unsteady(RuntimeError):
 
 
 def synchronise(device: torch.device | str | None = None) -> None:
-    """Wait until `device` has done all its queued work (nothing to wait for on a CPU)."""
-    device = torch.device(device) if device else best_device()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    """Wait until `device` has done all its queued work (nothing to wait for on a CPU).
+
+    Args:
+        device: "cpu", or the kind of accelerator that PyTorch finds here (CUDA, or Apple's, Intel's, …); None =
+            whichever there is.
+    Raises:
+        ValueError: another device: a clock that cannot wait for it would show the time of the launch.
+    """
+    here = torch.accelerator.current_accelerator(check_available=True)
+    device = torch.device(device) if device else here or torch.device("cpu")
+    if device.type == "cpu":
+        return
+    if here is None or device.type != here.type:
+        raise ValueError(
+            f"no clock can wait for the device {str(device)!r}: PyTorch finds {here or 'no accelerator'} here. "
+            "Pass device='cpu', or run where that device is"
+        )
+    torch.accelerator.synchronize(device)
 
 
 def _collect_garbage() -> None:
@@ -73,15 +87,20 @@ class Timer:
     above the start, first 0, then after each allocation and each release.
 
     Args:
-        device: what to synchronise; None = the best device.
+        device: what to synchronise; None = the best device, and whatever accelerator there is.
         memory: measure the peak too. On CUDA this is free. On a CPU it slows the block down, so take the
             seconds from a second run without it.
     Raises:
+        ValueError: a device that cannot be waited for here (see `synchronise`), or the memory of another device than
+            CUDA or a CPU.
         RuntimeError: stopped before it was started, or started twice.
     """
 
     def __init__(self, *, device: torch.device | str | None = None, memory: bool = False):
-        self.device = torch.device(device) if device else best_device()
+        self._wait_for, self.device = device, torch.device(device) if device else best_device()
+        synchronise(device)
+        if memory and self.device.type not in ("cpu", "cuda"):
+            raise ValueError(f"the peak of the memory is not measured on {self.device.type!r}: leave memory=True out")
         self.memory = memory
         self.seconds: float | None = None
         self.peak_bytes: int | None = None
@@ -94,7 +113,7 @@ class Timer:
         if self._started is not None:
             raise RuntimeError("this timer is running: call stop() before start()")
         _collect_garbage()
-        synchronise(self.device)
+        synchronise(self._wait_for)
         if self.memory and self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
             self._before = torch.cuda.memory_allocated(self.device)
@@ -108,7 +127,7 @@ class Timer:
         """Wait for the device, stop the clock, read the peak."""
         if self._started is None:
             raise RuntimeError("this timer is not running: call start() before stop()")
-        synchronise(self.device)
+        synchronise(self._wait_for)
         self.seconds = time.perf_counter() - self._started
         self._started = None
         if self._profile is not None:
@@ -156,7 +175,7 @@ class Comparison:
         samples: seconds a call, one list a candidate, all of the same length; the i-th of each belong to
             the same round.
         threads: torch threads during the measurement.
-        device: "cpu" or "cuda".
+        device: its kind, for example "cpu" or "cuda".
     """
 
     samples: Mapping[str, list[float]]
@@ -255,16 +274,16 @@ def compare(
         rounds_if_long: samples a candidate where a call of one of them takes a quarter of a second or longer, which it
             does on a processor without the right units; None = rounds.
         n_threads: torch threads while measuring.
-        device: where the functions work; None = the best device.
+        device: where the functions work; None = the best device, and whatever accelerator there is is waited for.
     Raises:
-        ValueError: no candidates, or rounds below 1.
+        ValueError: no candidates, rounds below 1, or a device that cannot be waited for here (see `synchronise`).
         Unsteady: speed is judged, and a candidate's times were too far apart each time; the message names it.
     """
     if not candidates:
         raise ValueError("nothing to compare: pass a dict of name -> function")
     if rounds < 1:
         raise ValueError(f"rounds must be 1 or more, got {rounds}")
-    device = torch.device(device) if device else best_device()
+    label = torch.device(device or best_device()).type
     if quick() or (strict() and not judge_speed()):
         rounds, sample_seconds = 1 if quick() else min(rounds, 3), 0.0
     names = list(candidates)
@@ -286,7 +305,7 @@ def compare(
                     samples[name].append(
                         _seconds(candidates[name], device) if name in long else timers[name].timeit(calls[name]).median
                     )
-            comparison = Comparison(samples, n_threads, device.type)
+            comparison = Comparison(samples, n_threads, label)
             noisy = [name for name in names if _is_noisy(samples[name])]
             if not noisy:
                 break
@@ -309,7 +328,7 @@ def _too_noisy(comparison: Comparison, name: str) -> str:
     )
 
 
-def _seconds(fn: Callable[[], object], device: torch.device) -> float:
+def _seconds(fn: Callable[[], object], device: torch.device | str | None) -> float:
     """Seconds of one call."""
     synchronise(device)
     start = time.perf_counter()
@@ -318,7 +337,7 @@ def _seconds(fn: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-def _seconds_once_warm(fn: Callable[[], object], device: torch.device) -> float:
+def _seconds_once_warm(fn: Callable[[], object], device: torch.device | str | None) -> float:
     """Seconds of the first call where it is short, else of the second: a first call may compile."""
     first = _seconds(fn, device)
     return first if first < LONG_S else _seconds(fn, device)

@@ -9,7 +9,7 @@ from _legacy import KNOWN, ignoring
 from torch import nn
 
 from course_utils import models
-from course_utils.legacy_int8 import tq
+from course_utils.legacy_int8 import fx, tq
 from course_utils.measure.int8_audit import audit
 
 IDS = torch.randint(0, 50, (1, 8), generator=torch.Generator().manual_seed(0))
@@ -94,9 +94,18 @@ def test_legacy_dynamic_lstm_by_its_kernel():
     assert [(row.name, row.runs_in) for row in report.rows] == [("lstm", "int8"), ("fc", "int8")]
 
 
-def test_legacy_dynamic_in_half_precision_is_storage_only():
-    quantized = tq.quantize_dynamic(models.LSTMClassifier(28, 16).eval(), dtype=torch.float16)
-    assert {(row.runs_in, row.weight_bits) for row in audit(quantized).rows} == {("float32", 16)}
+@pytest.mark.parametrize("dtype", [torch.float16, torch.qint8])
+@pytest.mark.parametrize("kind", [nn.Linear, nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.RNNCell])
+def test_legacy_dynamic_in_half_precision_is_storage_only(kind, dtype):
+    model, x = nn.Sequential(kind(8, 8)), torch.zeros(2, 8) if "Cell" in kind.__name__ else torch.zeros(2, 3, 8)
+    model = tq.quantize_dynamic(model, {kind}, dtype=dtype)
+    said = [("float32", 16) if dtype == torch.float16 else ("int8", 8)]
+    for report in (audit(model), audit(model, x)):
+        assert [(row.runs_in, row.weight_bits) for row in report.rows] == said
+    scripted = torch.jit.script(model)
+    assert [row.runs_in for row in audit(scripted, x).rows] == [said[0][0]]
+    (row,) = audit(scripted).rows  # of one branch of the two that are in its code
+    assert row.runs_in == said[0][0] or "pass an example" in row.why
 
 
 def test_what_legacy_dynamic_leaves_is_explained():
@@ -183,6 +192,91 @@ def test_a_traced_model_is_read_from_its_graph():
         plain = torch.jit.trace(models.SmallCNN(4).eval(), IMAGES)
     assert audit(traced).count("int8") == 4
     assert {row.runs_in for row in audit(plain).rows} == {"unknown"} and len(audit(plain).rows) == 4
+    for model, runs_in in ((traced, "int8"), (plain, "float32")):
+        for inside in (model, nn.Sequential(model)):
+            assert [row.runs_in for row in audit(inside, IMAGES).rows] == 4 * [runs_in]
+
+
+def test_a_scripted_model_is_read_inside_its_branches():
+    class Branches(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 4)
+
+        def forward(self, x):
+            if x.sum() > 0:
+                x = self.layer(x)
+            return x
+
+    scripted = torch.jit.script(Branches())
+    assert [row.runs_in for row in audit(scripted).rows] == ["unknown"]
+    assert [row.runs_in for row in audit(scripted, torch.ones(1, 4)).rows] == ["float32"]
+
+
+@pytest.mark.parametrize("wrap", [nn.Sequential, lambda graph: graph])
+def test_graphs_of_fx_are_read(wrap):
+    net = models.SmallCNN(4).eval()
+    ready = fx.prepare_fx(net, tq.get_default_qconfig_mapping(torch.backends.quantized.engine), (IMAGES,))
+    assert {row.why for row in audit(wrap(ready)).rows} == {"observed, not converted yet"}
+    ready(IMAGES)
+    reference, graph = (wrap(convert(copy.deepcopy(ready))) for convert in (fx.convert_to_reference_fx, fx.convert_fx))
+    assert [row.runs_in for row in audit(wrap(torch.fx.symbolic_trace(net)), IMAGES).rows if row.weight_bits] == (
+        7 * ["float32"]
+    )
+    for example in ((), (IMAGES,)):
+        assert [row.runs_in for row in audit(graph, *example).rows] == 4 * ["int8"]
+        assert not any("QuantStub" in row.why for row in audit(graph, *example).rows)
+        assert [row.runs_in for row in audit(reference, *example).rows] == 4 * ["float32"]
+
+
+def test_the_type_said_is_the_one_computed_in():
+    from torchao.quantization import Float8WeightOnlyConfig, IntxWeightOnlyConfig, quantize_
+
+    class Autocast(nn.Sequential):
+        def forward(self, x):
+            with torch.autocast("cpu", torch.bfloat16):
+                return super().forward(x)
+
+    x, said = torch.ones(2, 8).bfloat16(), []
+    for config in (IntxWeightOnlyConfig(), Float8WeightOnlyConfig()):
+        model = nn.Sequential(nn.Linear(8, 8)).bfloat16()
+        quantize_(model, config)
+        said += audit(model, x).rows
+    said += audit(Autocast(nn.Linear(8, 8)), x.float()).rows
+    exported = torch.export.export(nn.Sequential(nn.Linear(8, 8)).bfloat16(), (x,)).module()
+    said += [*audit(exported).rows, *audit(nn.Sequential(exported)).rows, *audit(exported, x).rows]
+    assert [row.runs_in for row in said] == 6 * ["bfloat16"]
+
+
+def test_the_evidence_of_the_parts_counts_for_the_whole():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.quant, self.lstm, self.dequant = tq.QuantStub(), nn.LSTM(8, 8), tq.DeQuantStub()
+            self.rest = nn.Sequential(nn.ReLU6(), nn.Dropout(), nn.BatchNorm2d(3))
+
+        def forward(self, x):
+            return self.dequant(self.rest(self.lstm(self.quant(x))[0][..., None]))
+
+    model = Net().eval()
+    model.qconfig = tq.get_default_qconfig(torch.backends.quantized.engine)
+    model, x = tq.prepare(model), torch.rand(2, 3, 8)
+    model(x)
+    rows = by_name(audit(tq.convert(model), x))
+    assert [rows[name].runs_in for name in ("lstm", "rest.0", "rest.1", "rest.2")] == 4 * ["int8"]
+
+
+def test_weights_in_a_buffer_are_seen_in_a_run():
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("codes", torch.ones(32, 32, dtype=torch.int8))
+
+        def forward(self, x):
+            return torch._int_mm(x.to(torch.int8), self.codes).float()
+
+    (row,) = audit(nn.Sequential(Own()), torch.ones(32, 32)).rows
+    assert (row.name, row.runs_in, row.weight_bits) == ("0", "int8", 8)
 
 
 def test_the_evidence_of_a_run_beats_the_class():

@@ -124,23 +124,27 @@ def test_data_that_does_not_match_is_refused(n_images, n_labels):
             call(linear(), x, y)
 
 
+@pytest.mark.parametrize("bad", [lambda y: y[:, None], lambda y: y.float(), torch.nn.functional.one_hot])
+def test_labels_that_would_be_miscounted_are_refused(bad):
+    x, y = two_clouds()
+    for call in (training.fit, training.evaluate):
+        with pytest.raises(ValueError, match=r"integers of shape \(200,\)"):
+            call(linear(), x, bad(y))
+
+
 @pytest.mark.parametrize("bad", [{"epochs": 0}, {"batch_size": 0}, {"steps": 0}])
 def test_fit_refuses_nothing_to_do(bad):
     with pytest.raises(ValueError, match="1 or more"):
         training.fit(linear(), *two_clouds(), **bad)
 
 
-def test_evaluate_uses_evaluation_mode_and_restores_the_mode():
+def test_evaluate_uses_evaluation_mode():
     model = torch.nn.Sequential(torch.nn.Dropout(0.99), torch.nn.Linear(2, 2, bias=False))
     with torch.no_grad():
         model[1].weight.copy_(torch.eye(2))
     x = torch.eye(2).repeat(50, 1)
     y = torch.arange(2).repeat(50)
     assert training.evaluate(model, x, y, batch_size=7) == 1.0
-    assert model.training
-    model.eval()
-    training.evaluate(model, x, y)
-    assert not model.training
 
 
 def test_evaluate_works_with_the_threads_of_training_and_restores_them(monkeypatch):
@@ -159,3 +163,36 @@ def test_evaluate_counts_by_hand():
             return torch.tensor([[1.0, 0.0]]).expand(len(x), 2)
 
     assert training.evaluate(FirstClass(), torch.zeros(4, 1), torch.tensor([0, 1, 0, 0])) == 0.75
+
+
+def test_fit_leaves_no_gradients_also_where_the_optimizer_does_not_reach_or_it_fails():
+    x, y = two_clouds()
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4), linear())
+    training.fit(model, x, y.int(), optimizer=torch.optim.SGD(model[1].parameters(), lr=0.1), device="cpu")
+    assert all(p.grad is None for p in model.parameters())
+    with pytest.raises(KeyboardInterrupt):
+        training.fit(model, x, y, on_step=lambda _: (_ for _ in ()).throw(KeyboardInterrupt), device="cpu")
+    assert all(p.grad is None for p in model.parameters())
+
+
+def normed():
+    return torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.BatchNorm1d(4), linear())
+
+
+def test_fit_keeps_what_was_frozen_in_a_model_that_trains():
+    model, (x, y) = normed(), two_clouds(9)
+    model[1].eval()
+    training.fit(model, x, y, batch_size=4, device="cpu")  # and so a last batch of one is no matter
+    assert model.training and not model[1].training and model[1].num_batches_tracked == 0
+    model.eval()
+    training.fit(model, x, y, batch_size=3, device="cpu")
+    assert model[1].training and model[1].num_batches_tracked == 3
+
+
+def test_a_batch_of_one_that_batch_norm_refuses_is_named_before_the_first_step():
+    model, (x, y) = normed(), two_clouds(9)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(ValueError, match=r"'1' is a batch norm.*batch_size=4.*images\[:-1\]"):
+        training.fit(model, x, y, batch_size=4, device="cpu")
+    torch.testing.assert_close(dict(model.state_dict()), before, rtol=0, atol=0)
+    training.fit(model, x, y, batch_size=4, steps=2, device="cpu")  # it stops before that batch

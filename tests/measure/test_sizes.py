@@ -46,6 +46,42 @@ def test_a_shared_tensor_counts_once():
     assert report.file_bytes < 2 * 10_000
 
 
+def test_what_tensors_share_counts_once():
+    model = nn.Sequential(nn.Linear(50, 50, bias=False), nn.Linear(50, 50, bias=False), nn.Linear(50, 20, bias=False))
+    model[1].weight = nn.Parameter(model[0].weight.detach().t())
+    model[2].weight = nn.Parameter(model[0].weight.detach()[:20])
+    model.register_buffer("again", model[0].weight.detach())
+    model.register_buffer("ids", torch.arange(7).expand(100, 7))
+    report = size_report(model)
+    assert (report.parameters, report.buffers, report.memory_bytes) == (2500, 7, 10_000 + 7 * 8)
+
+
+def test_a_wrapper_counts_nothing_twice():
+    from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
+
+    model = nn.Sequential(checkpoint_wrapper(nn.Linear(10, 10)), nn.BatchNorm1d(10))
+    report = size_report(model)
+    assert (report.parameters, report.buffers, report.memory_bytes) == (130, 21, 4 * 150 + 8)
+
+
+@LEGACY
+@pytest.mark.parametrize("wrap", [nn.Sequential, lambda model: model])
+def test_a_scripted_part_is_refused(wrap):
+    quantized = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(8, 8)))
+    with pytest.raises(ValueError, match="is scripted.*torch.jit.save"):
+        size_report(wrap(torch.jit.script(quantized)))
+
+
+@LEGACY
+@pytest.mark.parametrize("layer", [nn.Linear(64, 64), nn.LSTM(64, 64), nn.GRUCell(64, 64)])
+def test_weights_packed_in_16_bits_take_two_bytes_in_memory_and_four_in_the_file(layer):
+    report = size_report(torch.ao.quantization.quantize_dynamic(nn.Sequential(layer), {type(layer)}, torch.float16))
+    weights = sum(p.numel() for p in layer.parameters() if p.dim() > 1)
+    biases = sum(p.numel() for p in layer.parameters() if p.dim() == 1)
+    assert report.memory_bytes == pytest.approx(2 * weights + 4 * biases, abs=16)
+    assert report.file_bytes > 4 * weights
+
+
 def test_the_file_is_compared_with_the_model(monkeypatch):
     real = torch.load
 

@@ -13,6 +13,9 @@ LEGACY = pytest.mark.filterwarnings(
 )
 
 
+OLD = nn.utils.weight_norm, nn.utils.spectral_norm
+
+
 def small():
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 5))
@@ -48,6 +51,29 @@ def test_the_mask_counts_and_not_the_stale_attribute():
     assert sparsity_report(layer)["weight"].zeros == 4
 
 
+def sparsifier(layer):
+    from torch.ao.pruning import WeightNormSparsifier
+
+    one = WeightNormSparsifier(sparsity_level=0.5)
+    one.prepare(nn.Sequential(layer), [{"tensor_fqn": "0.weight"}])
+    one.step()
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [sparsifier, nn.utils.parametrizations.spectral_norm, nn.utils.parametrizations.weight_norm]
+    + [pytest.param(old, marks=pytest.mark.filterwarnings("ignore:.*deprecated")) for old in OLD],
+)
+def test_what_a_layer_computes_with_is_counted(norm):
+    layer = nn.Linear(64, 16)
+    with torch.no_grad():
+        layer.weight[:, :32] = 0
+    norm(layer)
+    report = sparsity_report(layer)
+    assert [(row.name, row.state) for row in report.rows] == [("weight", "computed"), ("bias", "plain")]
+    assert report["weight"].elements == 1024 and report["weight"].zeros == (layer.weight == 0).sum() >= 512
+
+
 def test_minus_zero_is_a_zero_and_nan_is_not():
     layer = nn.Linear(3, 1, bias=False)
     with torch.no_grad():
@@ -66,9 +92,10 @@ def test_whole_rows_and_columns():
     assert report["1.bias"].zeros == 4 and report["1.bias"].zero_rows == 0  # a vector has no rows
 
 
-def test_a_shared_tensor_counts_once():
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_shared_tensor_counts_once(transposed):
     model = nn.Sequential(nn.Linear(5, 5, bias=False), nn.Linear(5, 5, bias=False))
-    model[1].weight = model[0].weight
+    model[1].weight = nn.Parameter(model[0].weight.detach().t()) if transposed else model[0].weight
     assert [row.name for row in sparsity_report(model).rows] == ["0.weight"]
 
 
@@ -89,6 +116,14 @@ def test_dynamically_quantized_models_count_their_packed_weights():
     assert report["a.weight"].state == "quantized"
 
 
+@LEGACY
+def test_fused_static_layers_count_too():
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU()).eval()
+    model.qconfig = legacy_int8.tq.get_default_qconfig(legacy_int8.best())
+    model = legacy_int8.tq.convert(legacy_int8.tq.prepare(legacy_int8.tq.fuse_modules(model, ["0", "1"])))
+    assert [(row.name, row.elements) for row in sparsity_report(model).rows] == [("0.weight", 36), ("0.bias", 4)]
+
+
 def test_torchao_models_too():
     from torchao.quantization import Int8WeightOnlyConfig, quantize_
 
@@ -107,8 +142,13 @@ def test_it_shows_itself_and_names_what_is_missing():
         report["conv"]
 
 
+@LEGACY
 def test_refused():
     with pytest.raises(TypeError, match="got OrderedDict"):
         sparsity_report(small().state_dict())
-    with pytest.raises(ValueError, match="'weight' has no values yet: run the model once"):
-        sparsity_report(nn.LazyLinear(3))
+    with pytest.raises(ValueError, match="'0' is scripted.*before torch.jit.script"):
+        sparsity_report(nn.Sequential(torch.jit.script(nn.Linear(3, 3))))
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 2))
+    model[1].weight = nn.Parameter(model[0].weight.detach()[1:])
+    with pytest.raises(ValueError, match="'1.weight' and '0.weight' share a part.*clone"):
+        sparsity_report(model)

@@ -168,3 +168,12 @@ def test_a_function_whose_first_call_alone_is_long_is_warmed_up(monkeypatch):
     monkeypatch.setattr(timing, "_seconds", lambda fn, device: (fn(), 1.0 if len(made) == 1 else 0.001)[1])
     timing.compare({"compiled": lambda: made.append(0)}, rounds=5, sample_seconds=0.0, device="cpu")
     assert len(made) >= 2 + 3 * 5
+
+
+@pytest.mark.parametrize("device", ["mps", "xpu", "meta"])
+def test_a_device_that_cannot_be_waited_for_is_refused(device):
+    if torch.accelerator.is_available() and torch.accelerator.current_accelerator().type == device:
+        pytest.skip("it is here")
+    for use in (timing.Timer, timing.synchronise, lambda device: timing.compare({"a": list}, device=device)):
+        with pytest.raises(ValueError, match=f"{device}.*device='cpu'"):
+            use(device=device)
