@@ -16,7 +16,6 @@ from tools.grading import grade_page, gradebook, judge, slice
 from tools.publishing import lessons as _lessons
 from tools.sandbox import contained, walls
 
-REQUIRES = ("grading",)
 SUFFIXES = (".ipynb", ".py")
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 FILE_SECONDS = 900  # for all exercises of a file; each has limits of its own

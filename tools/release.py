@@ -12,7 +12,7 @@ from dataclasses import replace
 from course import DOOR, ROOT, command, say
 from tools.publishing import lessons as _lessons
 
-REQUIRES = ("dev", "deploy", "llm", "cluster", "live", "setup", "site", "grading")
+REQUIRES = ("dev", "deploy", "llm", "cluster", "live", "setup", "site")
 
 LOGS = ROOT / "build" / "release"
 # In test accuracy, for another kind of processor: 55 runs on two kinds differed by at most 0.0039, on one kind 20 by 0.

@@ -24,7 +24,7 @@ from pathlib import Path
 from course import ROOT, command, say
 from tools.environment import newest
 
-REQUIRES = ("dev", "deploy", "llm", "cluster", "live", "setup", "site", "grading")
+REQUIRES = ("dev", "deploy", "llm", "cluster", "live", "setup", "site")
 
 ELSEWHERE = ROOT / "build" / "elsewhere"
 MOST_PROCESSES = 4  # a lesson may take 4 GB

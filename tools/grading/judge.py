@@ -59,7 +59,7 @@ def exercises(lesson):
 
 
 def check_of(lesson, name):
-    """The check of an exercise; its attribute `needs` says what to mind when it judges what runs elsewhere."""
+    """The check of an exercise; its attribute `trust` says why it must run beside the answer, "" where it need not."""
     return getattr(importlib.import_module(f"lessons.{lesson.name}.checks"), name)
 
 
@@ -104,17 +104,17 @@ def judge(lesson, name, part, *, submission="", walls="", limits=None):
     Returns:
         Row.
     """
-    needs = check_of(lesson, name).needs
+    trust = check_of(lesson, name).trust
     number, code = exercises(lesson).index(name) + 1, "\n\n".join(source.strip("\n") for *_, source in part.pieces)
-    row = Row(submission, lesson.name, number, name, NOT_DONE, code=code, trust=needs.trust)
+    row = Row(submission, lesson.name, number, name, NOT_DONE, code=code, trust=trust)
     if part.fault:
         return replace(row, status=NOT_YET, message=part.fault, hint="Mend that cell and run it again.")
     if not part.pieces:
         return replace(row, message="No cell defines it.")
-    limits = limits or (TRUSTED if needs.trust else None)
-    with contained.process(limits, trust=bool(needs.trust), walls=walls) as process:
+    limits = limits or (TRUSTED if trust else None)
+    with contained.process(limits, trust=bool(trust), walls=walls) as process:
         try:
-            verdict = (_on_trust if needs.trust else _verdict)(process, lesson, name, part)
+            verdict = (_on_trust if trust else _verdict)(process, lesson, name, part)
         except contained.Gone:
             pass
         if process.fate:
@@ -128,7 +128,7 @@ def judge(lesson, name, part, *, submission="", walls="", limits=None):
 def _verdict(process, lesson, name, part):
     """The check's verdict, made here."""
     check = check_of(lesson, name)
-    answer = Answer(process, part.pieces, name, check.needs)
+    answer = Answer(process, part.pieces, name)
     trouble = [f"{line}. What this statement binds was not there." for line in answer.trouble]
     if not answer.callable:
         hint = "Define it with def; what it needs must run without an error."
@@ -145,7 +145,7 @@ def _verdict(process, lesson, name, part):
 
 def _on_trust(process, lesson, name, part):
     """The verdict that the submission's own process gives; as text, whatever it is."""
-    Answer(process, part.pieces, name, check_of(lesson, name).needs, judge=lesson.name)
+    Answer(process, part.pieces, name, judge=lesson.name)
     told = process.receive(VERDICT_SECONDS)
     try:
         title, status, message, hint, facts, remarks = values.decode(told["verdict"])
