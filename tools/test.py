@@ -5,8 +5,6 @@ test --full             everything; notebooks in full, with their claims judged 
 test -k "not slow"      the fast tests alone
 test tests/test_x.py    one file; a notebook by its path in notebooks/, which then runs in full
 test -x                 any option of pytest: stop at the first test that fails
-test --newest           everything, in an environment of its own with the newest releases of all packages;
-                        says what breaks with them, which is no fault of the course as it is
 
 A smoke run suffices from day to day: a published notebook was run in full, by `build --publish`, with the very files
 that it reads, and a test says when one of them has changed since. Full runs find what another machine or other packages
@@ -22,7 +20,6 @@ from itertools import pairwise
 from pathlib import Path
 
 from course import ROOT, command, say
-from tools.environment import newest
 
 REQUIRES = ("dev", "deploy", "llm", "cluster", "live", "setup", "site")
 
@@ -35,22 +32,13 @@ TAKES_A_VALUE = set("-k -m -n -p -W -o -c -r --deselect --ignore --junitxml --ma
 def main(argv: list[str]) -> int:
     """Run pytest once over tests and notebooks, or over the paths in `argv`; gives pytest's exit status."""
     if "--help" in argv or "-h" in argv:
-        say(f"{command('test')} [--full] [--newest] [options of pytest] [paths]\n\n{__doc__}")
+        say(f"{command('test')} [--full] [options of pytest] [paths]\n\n{__doc__}")
         return 0
     _copy_notebooks()
-    full = "--full" in argv or "--newest" in argv
-    rest = [word for word in argv if word not in ("--newest", "--full")]
-    if "--newest" in argv:
-        return newest.run(lambda python, more: _pytest(python, [*rest, *more], full), REQUIRES)
-    return _pytest(sys.executable, rest, full)
-
-
-def _pytest(python, argv, full):
-    """Run pytest with a Python, notebooks in full or as smoke runs, and give its exit status."""
     with tempfile.TemporaryDirectory(prefix="course-tests-", ignore_cleanup_errors=True) as folder:
-        words = [str(python), "-m", "pytest", *_options(), *_arguments(argv)]
-        environment = _environment(Path(folder)) | ({"COURSE_FULL": "1"} if full else {})
-        return subprocess.run(words, cwd=ROOT, env=environment).returncode
+        words = [*_options(), *_arguments([word for word in argv if word != "--full"])]
+        environment = _environment(Path(folder)) | ({"COURSE_FULL": "1"} if "--full" in argv else {})
+        return subprocess.run([sys.executable, "-m", "pytest", *words], cwd=ROOT, env=environment).returncode
 
 
 def _copy_notebooks():
