@@ -219,10 +219,10 @@ def test_paths_and_addresses_are_scrubbed(tmp_path, monkeypatch, text, shown):
 
 
 def test_publishing_on_a_busy_machine_is_refused(lesson, main, monkeypatch, capsys):
-    monkeypatch.setattr(build.alone, "_busy", lambda seconds: ["a game takes 80 % of a core"])
+    monkeypatch.setattr(build.psutil, "cpu_percent", lambda interval: 80.0)
     monkeypatch.setattr(build, "_try", lambda *_: pytest.fail("it was run"))
     assert main(["--publish", "--all"]) == 1
-    assert "Not begun. This machine is not at rest: a game takes" in capsys.readouterr().out
+    assert "Not begun: another program is busy" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -170,8 +170,7 @@ def test_execute_runs_in_the_folder_with_the_environment_given(tmp_path, monkeyp
     assert second == "['1', None]"
     assert [cell.execution_count for cell in done.cells] == [1, 2]
     assert nb.cells[0].outputs == []
-    assert [run.number for run in runs] == [1, 2]
-    assert runs[-1].peak_bytes > 10_000_000
+    assert runs == [1, 2]
 
 
 @pytest.mark.slow

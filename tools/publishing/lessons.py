@@ -18,7 +18,7 @@ from course_utils.files import ROOT, write_whole
 from tools.environment.lesson_names import select
 from tools.publishing import boxes, inputs
 from tools.publishing import course as _course
-from tools.publishing.execute import CellFailed, CellRun, execute
+from tools.publishing.execute import CellFailed, execute
 
 __all__ = [
     "ROOT",
@@ -26,7 +26,6 @@ __all__ = [
     "OVERVIEW",
     "START_PAGE",
     "CellFailed",
-    "CellRun",
     "execute",
     "select",
     "read",
