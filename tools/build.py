@@ -42,9 +42,7 @@ def main(argv):
         print("Every notebook is in step with its lesson; nothing to run.")
         return 0
     if args.publish and psutil.cpu_percent(interval=2.0) * psutil.cpu_count() > BUSY_PERCENT:
-        print(
-            "Not begun: another program is busy on this machine, and timings taken now would not hold."
-        )
+        print("Not begun: another program is busy on this machine, and timings taken now would not hold.")
         return 1
     failed = _build_all(lessons, args.publish)
     if failed and args.publish:

@@ -178,9 +178,9 @@ def graded(label, path, names, around=""):
         submission = slice.read(path)
     except slice.Unreadable as error:
         return [judge.Row(label, "", 0, "", judge.UNREADABLE, f"{path.name}: {error}.")]
-    lesson = lessons[0] if len(lessons) == 1 else judge.lesson_of(submission, path, lessons)
+    lesson = lessons[0] if len(lessons) == 1 else judge.lesson_of(submission, lessons)
     if lesson is None:
-        said = "Neither its metadata nor its name nor its functions say of which one lesson it is. --lesson says it."
+        said = "Neither its metadata nor its functions say of which lesson it is. --lesson says it."
         return [judge.Row(label, "", 0, "", judge.UNREADABLE, said)]
     rows = []
     for number, name in enumerate(judge.exercises(lesson), start=1):

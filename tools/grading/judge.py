@@ -63,32 +63,19 @@ def check_of(lesson, name):
     return getattr(importlib.import_module(f"lessons.{lesson.name}.checks"), name)
 
 
-def lesson_of(submission, path, lessons):
-    """The lesson that a submission is of: as its metadata say, else its functions, else its file name; or None.
-
-    A lesson's name counts where it stands in the file's name as whole words: `amp` is in `ann_amp2.py`, and not in
-    `example.py`. Of two lessons with as many functions in the file, the name chooses.
+def lesson_of(submission, lessons):
+    """The lesson that a submission is of: as its metadata say, else the one that most of its functions are of; or None.
 
     Args:
         submission: a `slice.Submission`.
-        path: its file.
         lessons: `syllabus.Lesson`s to choose from.
     """
     for lesson in lessons:
         if lesson.name == submission.course:
             return lesson
-    words = _words(path.stem)
-    named = [lesson for lesson in lessons if _words(lesson.name) in words]
-    named = [one for one in named if not any(one.name != other.name and one.name in other.name for other in named)]
     defined = slice.functions(submission)
-    found = [(len(defined.intersection(exercises(lesson))), lesson in named, lesson) for lesson in lessons]
-    *most, best = max(found, key=lambda one: one[:2])
-    return best if most[0] else named[0] if len(named) == 1 else None
-
-
-def _words(name):
-    """The words of a name with a space around each, in small letters; digits and signs part them."""
-    return " ".join(["", *re.findall(r"[^\W\d_]+", name.casefold()), ""])
+    most, best = max(((len(defined.intersection(exercises(one))), one) for one in lessons), key=lambda pair: pair[0])
+    return best if most else None
 
 
 def judge(lesson, name, part, *, submission="", walls="", limits=None):
