@@ -12,11 +12,11 @@ do to it: before a release, and before a move to a new torch.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from itertools import pairwise
 from pathlib import Path
 
 from course import ROOT, command, say
@@ -26,7 +26,6 @@ REQUIRES = ("dev", "deploy", "llm", "cluster", "live", "setup", "site")
 ELSEWHERE = ROOT / "build" / "elsewhere"
 MOST_PROCESSES = 4  # a lesson may take 4 GB
 CELL_SECONDS = 300
-TAKES_A_VALUE = set("-k -m -n -p -W -o -c -r --deselect --ignore --junitxml --maxfail --durations --dist".split())
 
 
 def main(argv: list[str]) -> int:
@@ -76,32 +75,12 @@ def _processes():
 
 
 def _arguments(argv):
-    """Give the arguments for pytest: paths as it must see them, all tests when there is no path."""
-    given, any_path = [], False
-    for before, argument in zip(["", *argv], argv, strict=False):
-        path = None if argument.startswith("-") or before in TAKES_A_VALUE else _path(argument)
-        any_path = any_path or path is not None
-        given.append(path or argument)
-    notebooks = [] if _without_slow(argv) else [str(ELSEWHERE)]
-    return given if any_path else [*given, str(ROOT / "tests"), *notebooks]
-
-
-def _without_slow(argv):
-    """True when no notebook can be chosen, for all of them are slow: then they need not be read to find that out."""
-    chosen = dict(pairwise(argv))  # of two -k the last one counts
-    return "not slow" in (chosen.get("-k"), chosen.get("-m"))
-
-
-def _path(argument):
-    """Make a path absolute, and one in notebooks/ its copy; None for an argument that is no path."""
-    name, colons, test = argument.partition("::")
-    for base in (Path.cwd(), ROOT):
-        path = (base / name).resolve()
-        if name and path.exists():
-            if path.is_relative_to(ROOT / "notebooks"):
-                path = ELSEWHERE / path.relative_to(ROOT / "notebooks")
-            return f"{path}{colons}{test}"
-    return None
+    """Give the arguments for pytest: a notebook as its copy; all tests and notebooks when there is no path."""
+    given = [re.sub(r"^notebooks(?=/)", lambda _: str(ELSEWHERE), word) for word in argv]
+    if any("/" in word and (ROOT / word.partition("::")[0]).exists() for word in given):
+        return given
+    # All notebooks are slow: without the slow tests they need not be read to find that out.
+    return [*given, "tests", *([] if "not slow" in argv else [str(ELSEWHERE)])]
 
 
 def _environment(folder):
