@@ -33,7 +33,6 @@ def main(argv):
     )
     args = parser.parse_args(argv)
     lessons = _lessons.select(args.lessons)
-    _remove_strays()
     for name in pages.refresh(lessons[0].root) if lessons else []:
         print(f"{name} brought up to date")
     if not (args.all or args.lessons):
@@ -45,9 +44,6 @@ def main(argv):
         print("Not begun: another program is busy on this machine, and timings taken now would not hold.")
         return 1
     failed = _build_all(lessons, args.publish)
-    if failed and args.publish:
-        print("Once more, what failed:")
-        failed = _build_all(failed, args.publish)
     return 1 if failed else 0
 
 
@@ -60,16 +56,6 @@ def _build_all(lessons, publish):
         refresh(lesson)
     pages.refresh(lessons[0].root)
     return failed
-
-
-def _remove_strays():
-    """Remove notebooks that belong to no lesson any more, and folders that this leaves empty."""
-    wanted = {lesson.notebook for lesson in _lessons.select([])} | {_lessons.NOTEBOOKS / _lessons.OVERVIEW}
-    for path in set(_lessons.NOTEBOOKS.rglob("*.ipynb")) - wanted:
-        path.unlink()
-        print(f"notebooks/{path.relative_to(_lessons.NOTEBOOKS).as_posix()} belongs to no lesson: removed")
-        if path.parent != _lessons.NOTEBOOKS and not any(path.parent.iterdir()):
-            path.parent.rmdir()
 
 
 def build(lesson, *, on_cell=None, publish=False):

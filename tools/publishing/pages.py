@@ -5,7 +5,6 @@ import re
 
 import nbformat
 
-from course import command
 from course_utils import syllabus
 from course_utils.files import write_whole
 from tools.publishing import course as _course
@@ -55,33 +54,16 @@ def introduction(ways):
     return f"{INTRODUCTION}\n\n{told}"
 
 
-def faults(root):
-    """Say which page is not what the build would write.
-
-    Args:
-        root: the repository, or a folder with the same layout; a page that is not there is no fault.
-    Returns:
-        list of str, empty when all are in step and every block has its place.
-    """
-    lost = [
-        f"{name} has no place for the {block}: put back the lines '<!-- {block}: made by course.py build -->' and "
-        f"'<!-- end -->', then run {command('build')}"
-        for name, blocks in BLOCKS.items()
-        if (root / name).exists()
-        for block in set(blocks) - {found[2] for found in BLOCK.finditer((root / name).read_text(encoding="utf-8"))}
-    ]
-    return lost + [f"{name} is out of step: run {command('build')}" for name, _ in _stale(root)]
-
-
 def refresh(root):
     """Write the pages that are out of step; gives their names."""
-    stale = _stale(root)
-    for name, text in stale:
+    out_of_step = stale(root)
+    for name, text in out_of_step:
         write_whole(root / name, text)
-    return [name for name, _ in stale]
+    return [name for name, _ in out_of_step]
 
 
-def _stale(root):
+def stale(root):
+    """Give (name, text as it should be) of each page that is not what the build would write."""
     wanted = [(name, _filled(name, root)) for name in BLOCKS if (root / name).exists()]
     if (root / GLOSSARY).exists():
         wanted.append((GLOSSARY, _glossary(root)))
