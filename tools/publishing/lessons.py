@@ -20,21 +20,7 @@ from tools.publishing import boxes, inputs
 from tools.publishing import course as _course
 from tools.publishing.execute import CellFailed, execute
 
-__all__ = [
-    "ROOT",
-    "NOTEBOOKS",
-    "OVERVIEW",
-    "START_PAGE",
-    "CellFailed",
-    "execute",
-    "select",
-    "read",
-    "check_import",
-    "read_published",
-    "sources",
-    "strip",
-    "write",
-]
+__all__ = ["ROOT", "CellFailed", "execute", "select"]  # of others, and given on
 
 NOTEBOOKS = ROOT / "notebooks"
 OVERVIEW = "overview.ipynb"  # below notebooks/: the page that lists all lessons
