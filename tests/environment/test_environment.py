@@ -35,7 +35,7 @@ def test_every_dependency_has_versions_that_pyproject_allows():
         wanted = Requirement(line)
         found = [str(pin.specifier)[2:] for pin in PINS if pin.name == canonicalize_name(wanted.name)]
         assert found and all(map(wanted.specifier.contains, found)), (
-            f"{line}: docs/moving_to_a_new_torch.md makes constraints.txt anew"
+            f"{line}: make constraints.txt anew"
         )
 
 
