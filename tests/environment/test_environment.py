@@ -34,9 +34,7 @@ def test_every_dependency_has_versions_that_pyproject_allows():
     for line in PROJECT["dependencies"] + sum(EXTRAS.values(), []):
         wanted = Requirement(line)
         found = [str(pin.specifier)[2:] for pin in PINS if pin.name == canonicalize_name(wanted.name)]
-        assert found and all(map(wanted.specifier.contains, found)), (
-            f"{line}: make constraints.txt anew"
-        )
+        assert found and all(map(wanted.specifier.contains, found)), f"{line}: make constraints.txt anew"
 
 
 def test_constraints_are_exact_name_no_index_and_leave_to_pytorch_what_differs_from_build_to_build():
