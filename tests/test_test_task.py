@@ -29,6 +29,12 @@ def test_a_path_runs_alone_and_a_notebook_as_its_copy(copies):
     assert arguments("-x", "notebooks/1_part/x.ipynb") == ["-x", f"{copies}/1_part/x.ipynb"]
 
 
+def test_every_notebook_is_copied(tmp_path, monkeypatch):
+    monkeypatch.setattr(task, "ELSEWHERE", tmp_path / "copies")
+    task._copy_notebooks()
+    assert (tmp_path / "copies" / "overview.ipynb").exists()
+
+
 def test_notebooks_run_strict_offline_with_one_thread_and_keep_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_QUICK", "1")
     made = task._environment(tmp_path)
