@@ -104,16 +104,6 @@ def has_fast_bf16(device: torch.device | str = "cpu") -> bool:
     return any(has.get(name) for name in ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16"))
 
 
-def has_fast_int8() -> bool:
-    """True when this processor has instructions for int8 products and torch an engine that uses them.
-
-    `qnnpack` alone does not count, and neither does x86 without VNNI or AMX: int8 may be slower than fp32 there.
-    """
-    has = torch.cpu.get_capabilities()
-    instructions = any(has.get(name) for name in ("avx_vnni", "avx512_vnni", "amx_int8"))
-    return instructions and bool({"x86", "onednn", "fbgemm"} & set(torch.backends.quantized.supported_engines))
-
-
 # The instructions that decide which kernels torch takes, by torch's names for them.
 FLAGS = (
     "avx2",

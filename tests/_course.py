@@ -1,17 +1,19 @@
 """The lessons that there are, read once per test process."""
 
 import importlib
+import tomllib
 from functools import cache
 
 import nbformat
 
 from course_utils import syllabus
 from course_utils.checks._exercise import Exercise
-from tools.publishing import course, lessons
+from course_utils.files import ROOT
+from tools.publishing import lessons
 
 LESSONS = lessons.select([])
 IDS = [lesson.name for lesson in LESSONS]
-OLD_FORM = course.old_form()
+OLD_FORM = tomllib.loads((ROOT / "lessons" / "course.toml").read_text(encoding="utf-8")).get("old_form", [])
 
 
 @cache

@@ -10,32 +10,29 @@ def arguments(*argv):
 
 
 @pytest.fixture
-def repository(tmp_path, monkeypatch):
-    """A small repository with one test and one notebook, and a caller who stands somewhere else."""
-    for name in ("tests/test_a.py", "notebooks/b/x.ipynb", "elsewhere/mine.py"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("", encoding="utf-8")
-    monkeypatch.setattr(task, "ROOT", tmp_path)
-    monkeypatch.setattr(task, "ELSEWHERE", tmp_path / "build" / "elsewhere")
-    monkeypatch.chdir(tmp_path / "elsewhere")
-    return tmp_path
+def copies(tmp_path, monkeypatch):
+    """The folder of the notebooks' copies, with one in it."""
+    monkeypatch.setattr(task, "ELSEWHERE", tmp_path)
+    (tmp_path / "1_part").mkdir()
+    (tmp_path / "1_part" / "x.ipynb").touch()
+    return str(tmp_path)
 
 
-def test_everything_runs_without_a_path_and_the_fast_tests_without_the_notebooks(repository):
-    tests, copies = str(repository / "tests"), str(repository / "build" / "elsewhere")
-    assert arguments() == [tests, copies]
-    assert arguments("-k", "energy", "-x") == ["-k", "energy", "-x", tests, copies]
-    assert arguments("-k", "not slow", "-x") == ["-k", "not slow", "-x", tests]
+def test_everything_runs_without_a_path_and_the_fast_tests_without_the_notebooks(copies):
+    assert arguments() == ["tests", copies]
+    assert arguments("-k", "tests", "-x") == ["-k", "tests", "-x", "tests", copies]
+    assert arguments("-k", "not slow", "-x") == ["-k", "not slow", "-x", "tests"]
 
 
-def test_a_path_runs_alone_wherever_the_caller_stands_and_a_notebook_as_its_copy(repository):
-    assert arguments("tests/test_a.py::test_b") == [f"{repository / 'tests' / 'test_a.py'}::test_b"]
-    assert arguments("-x", "mine.py") == ["-x", str(repository / "elsewhere" / "mine.py")]
-    assert arguments("-k", "tests")[:2] == ["-k", "tests"]
-    copy = repository / "build" / "elsewhere" / "b" / "x.ipynb"
-    assert arguments("notebooks/b/x.ipynb") == [str(copy)]
+def test_a_path_runs_alone_and_a_notebook_as_its_copy(copies):
+    assert arguments("tests/test_house.py::test_b") == ["tests/test_house.py::test_b"]
+    assert arguments("-x", "notebooks/1_part/x.ipynb") == ["-x", f"{copies}/1_part/x.ipynb"]
+
+
+def test_every_notebook_is_copied(tmp_path, monkeypatch):
+    monkeypatch.setattr(task, "ELSEWHERE", tmp_path / "copies")
     task._copy_notebooks()
-    assert copy.exists()
+    assert (tmp_path / "copies" / "overview.ipynb").exists()
 
 
 def test_notebooks_run_strict_offline_with_one_thread_and_keep_nothing(tmp_path, monkeypatch):

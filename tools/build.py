@@ -4,33 +4,21 @@ import argparse
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from tqdm import tqdm
 
 from course_utils.files import write_whole
-from tools.publishing import alone, compact, inputs, pages, waiting
+from tools.publishing import compact, inputs, pages, waiting
 from tools.publishing import lessons as _lessons
 from tools.publishing.step import faults, is_published, refresh
 
-__all__ = ["Built", "build", "environment", "faults", "is_published", "main", "refresh"]
+__all__ = ["build", "environment", "faults", "is_published", "main", "refresh"]
 
 REQUIRES = ("dev",)
-SLOW_CELL_S = 45
+BUSY_PERCENT = 25  # of one core; a desktop at rest stays below it
 BAR_WITHOUT_RATE = "{l_bar}{bar}| {n_fmt}/{total_fmt}{postfix}"
-
-
-@dataclass(frozen=True)
-class Built:
-    """One notebook that was written: its path, seconds in all, the kernel's peak memory in bytes,
-    and (cell number, seconds) of every cell over 45 s.
-    """
-
-    path: Path
-    seconds: float
-    peak_bytes: int
-    slow_cells: tuple
 
 
 def main(argv):
@@ -45,7 +33,6 @@ def main(argv):
     )
     args = parser.parse_args(argv)
     lessons = _lessons.select(args.lessons)
-    _remove_strays()
     for name in pages.refresh(lessons[0].root) if lessons else []:
         print(f"{name} brought up to date")
     if not (args.all or args.lessons):
@@ -53,16 +40,10 @@ def main(argv):
     if not lessons:
         print("Every notebook is in step with its lesson; nothing to run.")
         return 0
-    if args.publish:
-        try:
-            alone.ask()
-        except alone.NotAlone as busy:
-            print(f"Not begun. {busy}")
-            return 1
+    if args.publish and psutil.cpu_percent(interval=2.0) * psutil.cpu_count() > BUSY_PERCENT:
+        print("Not begun: another program is busy on this machine, and timings taken now would not hold.")
+        return 1
     failed = _build_all(lessons, args.publish)
-    if failed and args.publish:
-        print("Once more, what failed:")
-        failed = _build_all(failed, args.publish)
     return 1 if failed else 0
 
 
@@ -77,42 +58,23 @@ def _build_all(lessons, publish):
     return failed
 
 
-def _remove_strays():
-    """Remove notebooks that belong to no lesson any more, and folders that this leaves empty."""
-    wanted = {lesson.notebook for lesson in _lessons.select([])} | {_lessons.NOTEBOOKS / _lessons.OVERVIEW}
-    for path in set(_lessons.NOTEBOOKS.rglob("*.ipynb")) - wanted:
-        path.unlink()
-        print(f"notebooks/{path.relative_to(_lessons.NOTEBOOKS).as_posix()} belongs to no lesson: removed")
-        if path.parent != _lessons.NOTEBOOKS and not any(path.parent.iterdir()):
-            path.parent.rmdir()
-
-
 def build(lesson, *, on_cell=None, publish=False):
     """Run one lesson and publish it; on failure the published notebook is left as it was.
 
     Args:
         lesson: a `syllabus.Lesson`. Notebook and ledger go to the folders `notebooks` and `records/ledger` of its root.
-        on_cell: called with a `CellRun` after each code cell.
+        on_cell: called with its number after each code cell.
         publish: judge claims of speed too, and accept steady timings only.
-    Returns:
-        Built.
     Raises:
         CellFailed: a cell failed; then notebook and ledger are left as they were.
     """
-    runs, start = [], time.perf_counter()
-
-    def done(run):
-        runs.append(run)
-        if on_cell:
-            on_cell(run)
-
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         ledger = Path(folder, "ledger")
         nb = _lessons.execute(
             _lessons.read(lesson),
             folder=folder,
             env=environment(ledger, publish),
-            on_cell=done,
+            on_cell=on_cell,
             lesson=lesson.name,
             before=inputs.WATCH,
             ask=inputs.ASK,
@@ -125,9 +87,6 @@ def build(lesson, *, on_cell=None, publish=False):
         nb = compact.compact(nb, root=lesson.root, folder=folder)
         _keep_rows(ledger / f"{lesson.name}.json", lesson)
     _lessons.write(nb, lesson.notebook)
-    slow = tuple((run.number, run.seconds) for run in runs if run.seconds > SLOW_CELL_S)
-    peak = max((run.peak_bytes for run in runs), default=0)
-    return Built(lesson.notebook, time.perf_counter() - start, peak, slow)
 
 
 def _keep_rows(rows, lesson):
@@ -157,45 +116,28 @@ def environment(ledger, publish=False):
 def _try(lesson, bar, publish):
     """Build one lesson for `main`, and say what came of it; True = it went well."""
 
-    def on_cell(run):
-        bar.set_postfix_str(f"{lesson.name} cell {run.number}", refresh=False)
+    start = time.perf_counter()
+
+    def on_cell(number):
+        bar.set_postfix_str(f"{lesson.name} cell {number}", refresh=False)
         bar.update()
 
     try:
-        said, good = _describe(lesson, build(lesson, on_cell=on_cell, publish=publish)), True
+        build(lesson, on_cell=on_cell, publish=publish)
+        stated = _lessons.read(lesson).metadata["course"].get("seconds", "not stated")
+        said, good = f"{lesson.name}: {time.perf_counter() - start:.0f} s (front matter: {stated})", True
     except _lessons.CellFailed as failed:
         said, good = _blame(lesson, failed), False
     tqdm.write(said)
     return good
 
 
-def _describe(lesson, built):
-    stated = _lessons.read(lesson).metadata["course"].get("seconds", "not stated")
-    size = built.path.stat().st_size
-    lines = [
-        f"{lesson.name}: {built.seconds:.0f} s (front matter: {stated}), kernel's peak memory "
-        f"{built.peak_bytes / 1e9:.2f} GB, notebook {size / 1e3:.0f} kB"
-    ]
-    lines += [
-        f"  cell {number} took {seconds:.0f} s; {SLOW_CELL_S} s is the most" for number, seconds in built.slow_cells
-    ]
-    return "\n".join(lines)
-
-
 def _blame(lesson, failed):
-    """Say where in the lesson's text a cell failed, with the lines around it."""
-    line = _lessons.cell_lines(lesson)[failed.number - 1] + failed.line - 1
-    text = lesson.source.read_text(encoding="utf-8").splitlines()
-    around = [
-        f"{'>' if n == line else ' '} {n:4} | {text[n - 1]}"
-        for n in range(max(1, line - 2), min(len(text), line + 2) + 1)
-    ]
-    return "\n".join(
-        [
-            f"lessons/{lesson.name}/lesson.py:{line}: cell {failed.number} failed: {failed.error}",
-            *around,
-            f"notebooks/{lesson.place} was left as it was.",
-        ]
+    """Say which cell failed, and at which line of it."""
+    line = failed.source.splitlines()[failed.line - 1]
+    return (
+        f"lessons/{lesson.name}/lesson.py, cell {failed.number}: {failed.error}\n> {line}\n"
+        f"notebooks/{lesson.place} was left as it was."
     )
 
 

@@ -176,7 +176,7 @@ def train(recipe):
 
 
 def write(name, model, accuracy, folder=checkpoints.FOLDER):
-    """Write NAME.pt, its line of the catalogue and the README, each in one step; returns the bytes of the file."""
+    """Write NAME.pt and its entry of the catalogue, each in one step; returns the bytes of the file."""
     folder, recipe = Path(folder), RECIPES[name]
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
@@ -199,40 +199,4 @@ def write(name, model, accuracy, folder=checkpoints.FOLDER):
     entries = dict(sorted({**there, name: entry}.items()))
     text = json.dumps({name: asdict(entry) for name, entry in entries.items()}, indent=1) + "\n"
     write_whole(folder / checkpoints.CATALOGUE, text)
-    write_whole(folder / "README.md", readme(entries, folder))
     return len(content)
-
-
-def readme(entries, folder):
-    """Give the text of data/checkpoints/README.md for a catalogue."""
-    rows = "".join(
-        f"| `{name}.pt` | `{e.model}({', '.join(f'{k}={v}' for k, v in e.arguments.items())})` | {e.task} "
-        f"| {e.accuracy:.2%} | {e.seed} | {(Path(folder) / f'{name}.pt').stat().st_size:,} "
-        f"| {e.recipe} | `{e.command}` |\n"
-        for name, e in entries.items()
-    )
-    sums = "".join(f"{e.sha256}  {name}.pt\n" for name, e in entries.items())
-    return README.format(rows=rows, sums=sums, torch=", ".join(sorted({e.torch for e in entries.values()})))
-
-
-README = """\
-# Checkpoints
-
-Small networks, trained here on the data sets of the course, so that no lesson has to train them first, and a language
-model of the source of Python's standard library; its test accuracy is the share of characters foretold. Written by
-`python course.py checkpoints`; do not edit. `course_utils.data.checkpoints.load(name)` reads them: the sha256 first,
-then the tensors alone (`weights_only=True`).
-
-| file | network | task | test accuracy | seed | bytes | training | made by |
-|---|---|---|---|---|---|---|---|
-{rows}
-Trained on one thread of a CPU with torch {torch}. Another processor or another version adds up in another order, so the
-command gives other bytes there and nearly the same accuracy. It then brings `catalogue.json` and this page up to date.
-
-sha256 of the files:
-
-```
-{sums}```
-
-Licence: MIT, as the code. The weights were trained from random numbers and hold no images and no text.
-"""

@@ -16,7 +16,6 @@ from tools.grading import grade_page, gradebook, judge, slice
 from tools.publishing import lessons as _lessons
 from tools.sandbox import contained, walls
 
-REQUIRES = ("grading",)
 SUFFIXES = (".ipynb", ".py")
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 FILE_SECONDS = 900  # for all exercises of a file; each has limits of its own
@@ -54,7 +53,7 @@ def main(argv):
         if row.status == judge.UNREADABLE:
             print(f"{row.submission}: {row.message}")
     if left_out:
-        print(f"Left out: {left_out} hidden, or neither a notebook nor a .py file.")
+        print(f"Left out: {left_out} that are neither a notebook nor a .py file.")
     if any(row.trust for row in rows):
         print(grade_page.trust(points))
     if args.csv:
@@ -73,48 +72,28 @@ def found(names):
     Raises:
         SystemExit: there is no such file, or nothing to grade in a folder.
     """
-    files, refused, left_out = [], {}, 0
+    files, refused, left_out = {}, {}, 0
     for path in map(Path, names):
-        if path.is_dir():
-            inner, other, count = _look_into(path)
-            if not inner and not other:
-                raise SystemExit(f"There is no notebook and no .py file in {path}.")
-            files, refused, left_out = files + inner, refused | other, left_out + count
-        elif path.suffix.lower() not in SUFFIXES:
-            raise SystemExit(f"{path}: expected a notebook (.ipynb), a .py file, or a folder of them.")
-        elif not path.is_file():
-            raise SystemExit(f"There is no file {path}.")
-        else:
-            files.append(path)
-    files = list({path.resolve(): path for path in files}.values())
+        known = len(files) + len(refused)
+        for one in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            kind, below = one.suffix.lower(), one.relative_to(path).parts
+            if any(part.startswith(".") for part in below):
+                continue
+            if below and one.is_symlink():
+                refused[one] = "It is a link, which may lead to the work of another. Put a copy in its place."
+            elif one.is_file() and kind in SUFFIXES:
+                files.setdefault(one.resolve(), one)
+            elif one.is_file() and kind in ARCHIVES and below:
+                refused[one] = "It is an archive. Unpack it beside itself and grade the folder again."
+            else:
+                left_out += one.is_file()
+        if known == len(files) + len(refused) and path.resolve() not in files:
+            raise SystemExit(f"{path}: there is no notebook (.ipynb) and no .py file.")
     above = os.path.commonpath(
         [path.absolute() if path.is_dir() else path.absolute().parent for path in map(Path, names)]
     )
     rows = [judge.Row(_called(path, above), "", 0, "", judge.UNREADABLE, said) for path, said in refused.items()]
-    return [(_called(path, above), path) for path in files], rows, left_out
-
-
-def _look_into(folder):
-    """What a folder holds: (paths to read, {path that is not read: why}, how many others)."""
-    files, refused, others = [], {}, 0
-
-    def closed(error):
-        refused[Path(error.filename)] = f"It cannot be opened ({error.strerror})."
-
-    for at, folders, names in os.walk(folder, onerror=closed):
-        links = [name for name in folders if Path(at, name).is_symlink()]
-        folders[:] = sorted(name for name in folders if name[:1] != "." and name not in links)
-        for path in (Path(at, name) for name in sorted([*links, *names])):
-            kind = path.suffix.lower()
-            if path.name[:1] == "." or (kind not in (*SUFFIXES, *ARCHIVES) and path.name not in links):
-                others += 1
-            elif path.is_symlink():
-                refused[path] = "It is a link, which may lead to the work of another. Put a copy in its place."
-            elif kind in ARCHIVES:
-                refused[path] = "It is an archive. Unpack it beside itself and grade the folder again."
-            else:
-                files.append(path)
-    return files, refused, others
+    return [(_called(path, above), path) for path in files.values()], rows, left_out
 
 
 def _called(path, above):
@@ -179,9 +158,9 @@ def graded(label, path, names, around=""):
         submission = slice.read(path)
     except slice.Unreadable as error:
         return [judge.Row(label, "", 0, "", judge.UNREADABLE, f"{path.name}: {error}.")]
-    lesson = lessons[0] if len(lessons) == 1 else judge.lesson_of(submission, path, lessons)
+    lesson = lessons[0] if len(lessons) == 1 else judge.lesson_of(submission, lessons)
     if lesson is None:
-        said = "Neither its metadata nor its name nor its functions say of which one lesson it is. --lesson says it."
+        said = "Neither its metadata nor its functions say of which lesson it is. --lesson says it."
         return [judge.Row(label, "", 0, "", judge.UNREADABLE, said)]
     rows = []
     for number, name in enumerate(judge.exercises(lesson), start=1):

@@ -5,33 +5,21 @@ import difflib
 import json
 import keyword
 import re
-import shutil
 import sys
-import tempfile
 import tomllib
-from pathlib import Path
 
 from course_utils import syllabus
 from course_utils.files import ROOT, write_whole
 from tools.environment.env import command
 
-TEMPLATE = (
-    Path(__file__).resolve().parent / "publishing" / "lesson_template"
-)  # texts, no modules: they import a lesson that is not there
+# Texts, no modules: they import a lesson that is not there.
+TEMPLATE = ROOT / "tools" / "publishing" / "lesson_template"
 FILES = ("lesson.py", "show.py", "checks.py", "claims.toml", "answers.py")
 PLACEHOLDER = "new_lesson"
 TO_WRITE = "TO WRITE"
 NAME = re.compile(r"[a-z][a-z0-9_]{1,29}")
-SHOWN = (
-    "title",
-    "promise",
-    "goals",
-    "abilities",
-    "minutes",
-    "builds_on",
-    "agenda",
-    "ways",
-)  # [[title]] and the like mean something else in a lesson's text
+# [[title]] and the like mean something else in a lesson's text.
+SHOWN = ("title", "promise", "goals", "abilities", "minutes", "builds_on", "agenda", "ways")
 STEPS = """\
 What is left to do (the skeleton says "TO WRITE" at each place; docs/contributing.md says more):
   lesson.py     promise, seconds, goals, needs, and as `terms` the words that this lesson explains; then the lesson
@@ -59,7 +47,7 @@ def main(argv):
 
 
 def make(name, title, *, part, root=ROOT):
-    """Make the folder ``lessons/NAME`` and put the lesson last in its part; all of it, or nothing.
+    """Make the folder ``lessons/NAME`` and put the lesson last in its part.
 
     Args:
         name: of the folder and the module: small letters, digits and "_", 2 to 30 of them, a letter first.
@@ -73,34 +61,15 @@ def make(name, title, *, part, root=ROOT):
             such part; the message says what to do.
     """
     course = root / "lessons" / "course.toml"
-    before = course.read_bytes().decode("utf-8")  # as bytes: whatever ends its lines stays
+    before = course.read_text(encoding="utf-8")
     _refuse(name, title, part, tomllib.loads(before)["part"], root)
     after = _with_line(before, part, name, title)
-    folder = root / "lessons" / name
-    with tempfile.TemporaryDirectory(dir=root / "lessons", prefix=".new-") as draft:
-        for file in FILES:
-            text = (TEMPLATE / f"{file}.txt").read_text(encoding="utf-8")
-            write_whole(Path(draft, name, file), text.replace(PLACEHOLDER, name))
-        Path(draft, name).rename(folder)
-    try:
-        write_whole(course, after)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+    for file in FILES:
+        text = (TEMPLATE / f"{file}.txt").read_text(encoding="utf-8")
+        write_whole(root / "lessons" / name / file, text.replace(PLACEHOLDER, name))
+    write_whole(course, after)
     syllabus.lessons.cache_clear()
     return syllabus.lessons(root)[name]
-
-
-def left_to_write(lesson):
-    """List the places in a lesson's files that the skeleton left to its author, as "lessons/NAME/FILE:LINE"."""
-    folder = lesson.source.parent
-    return [
-        f"lessons/{lesson.name}/{file}:{number}"
-        for file in FILES
-        if (folder / file).exists()  # a lesson that draws nothing needs no show.py
-        for number, line in enumerate((folder / file).read_text(encoding="utf-8").splitlines(), start=1)
-        if TO_WRITE in line
-    ]
 
 
 def _refuse(name, title, part, parts, root):
@@ -126,27 +95,17 @@ def _refuse(name, title, part, parts, root):
 
 def _with_line(text, part, name, title):
     """The text of course.toml with one more line, the last in the part's table of lessons."""
-    line, lines = f"{name} = {json.dumps(title.strip(), ensure_ascii=False)}", text.splitlines(keepends=True)
-    table, inside, at = "", None, 0
-    for number, found in enumerate(map(str.strip, lines), start=1):
-        if found.startswith("["):
-            table, inside = found, None if found == "[[part]]" else inside
-        elif table == "[[part]]" and (named := re.match(r'name\s*=\s*"(\w+)"', found)):
-            inside = named[1]
-        if table == "[part.lessons]" and inside == part and found and not found.startswith("#"):
-            at = number  # a comment at the end may speak of what follows
-    if at:
-        end = "\r\n" if "\r\n" in text else "\n"
-        lines[at - 1] = lines[at - 1].rstrip("\r\n") + end
-        lines.insert(at, line + end)
+    line = f"{name} = {json.dumps(title.strip(), ensure_ascii=False)}\n"
+    table = rf'(\[\[part\]\]\nname = "{part}"\n(?:(?!\[).*\n)*\[part\.lessons\]\n(?:\w+ = .*\n)*)'
+    after = re.sub(table, lambda match: match[1] + line, text, count=1)
     wanted = tomllib.loads(text)
     next(known for known in wanted["part"] if known["name"] == part)["lessons"][name] = title.strip()
-    if tomllib.loads("".join(lines)) != wanted:
+    if tomllib.loads(after) != wanted:
         raise SystemExit(
             f"lessons/course.toml is not laid out as expected: the part {part} needs a line name = ... and after it a "
             f"table [part.lessons]. Nothing was made; mend it, or add the line yourself: {line}"
         )
-    return "".join(lines)
+    return after
 
 
 if __name__ == "__main__":

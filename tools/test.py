@@ -5,8 +5,6 @@ test --full             everything; notebooks in full, with their claims judged 
 test -k "not slow"      the fast tests alone
 test tests/test_x.py    one file; a notebook by its path in notebooks/, which then runs in full
 test -x                 any option of pytest: stop at the first test that fails
-test --newest           everything, in an environment of its own with the newest releases of all packages;
-                        says what breaks with them, which is no fault of the course as it is
 
 A smoke run suffices from day to day: a published notebook was run in full, by `build --publish`, with the very files
 that it reads, and a test says when one of them has changed since. Full runs find what another machine or other packages
@@ -14,43 +12,32 @@ do to it: before a release, and before a move to a new torch.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from itertools import pairwise
 from pathlib import Path
 
 from course import ROOT, command, say
-from tools.environment import newest
 
-REQUIRES = ("dev", "deploy", "llm", "cluster", "live", "setup", "site", "grading")
+REQUIRES = ("dev", "deploy", "llm", "cluster", "live", "setup", "site")
 
 ELSEWHERE = ROOT / "build" / "elsewhere"
 MOST_PROCESSES = 4  # a lesson may take 4 GB
 CELL_SECONDS = 300
-TAKES_A_VALUE = set("-k -m -n -p -W -o -c -r --deselect --ignore --junitxml --maxfail --durations --dist".split())
 
 
 def main(argv: list[str]) -> int:
     """Run pytest once over tests and notebooks, or over the paths in `argv`; gives pytest's exit status."""
     if "--help" in argv or "-h" in argv:
-        say(f"{command('test')} [--full] [--newest] [options of pytest] [paths]\n\n{__doc__}")
+        say(f"{command('test')} [--full] [options of pytest] [paths]\n\n{__doc__}")
         return 0
     _copy_notebooks()
-    full = "--full" in argv or "--newest" in argv
-    rest = [word for word in argv if word not in ("--newest", "--full")]
-    if "--newest" in argv:
-        return newest.run(lambda python, more: _pytest(python, [*rest, *more], full), REQUIRES)
-    return _pytest(sys.executable, rest, full)
-
-
-def _pytest(python, argv, full):
-    """Run pytest with a Python, notebooks in full or as smoke runs, and give its exit status."""
     with tempfile.TemporaryDirectory(prefix="course-tests-", ignore_cleanup_errors=True) as folder:
-        words = [str(python), "-m", "pytest", *_options(), *_arguments(argv)]
-        environment = _environment(Path(folder)) | ({"COURSE_FULL": "1"} if full else {})
-        return subprocess.run(words, cwd=ROOT, env=environment).returncode
+        words = [*_options(), *_arguments([word for word in argv if word != "--full"])]
+        environment = _environment(Path(folder)) | ({"COURSE_FULL": "1"} if "--full" in argv else {})
+        return subprocess.run([sys.executable, "-m", "pytest", *words], cwd=ROOT, env=environment).returncode
 
 
 def _copy_notebooks():
@@ -88,32 +75,12 @@ def _processes():
 
 
 def _arguments(argv):
-    """Give the arguments for pytest: paths as it must see them, all tests when there is no path."""
-    given, any_path = [], False
-    for before, argument in zip(["", *argv], argv, strict=False):
-        path = None if argument.startswith("-") or before in TAKES_A_VALUE else _path(argument)
-        any_path = any_path or path is not None
-        given.append(path or argument)
-    notebooks = [] if _without_slow(argv) else [str(ELSEWHERE)]
-    return given if any_path else [*given, str(ROOT / "tests"), *notebooks]
-
-
-def _without_slow(argv):
-    """True when no notebook can be chosen, for all of them are slow: then they need not be read to find that out."""
-    chosen = dict(pairwise(argv))  # of two -k the last one counts
-    return "not slow" in (chosen.get("-k"), chosen.get("-m"))
-
-
-def _path(argument):
-    """Make a path absolute, and one in notebooks/ its copy; None for an argument that is no path."""
-    name, colons, test = argument.partition("::")
-    for base in (Path.cwd(), ROOT):
-        path = (base / name).resolve()
-        if name and path.exists():
-            if path.is_relative_to(ROOT / "notebooks"):
-                path = ELSEWHERE / path.relative_to(ROOT / "notebooks")
-            return f"{path}{colons}{test}"
-    return None
+    """Give the arguments for pytest: a notebook as its copy; all tests and notebooks when there is no path."""
+    given = [re.sub(r"^notebooks(?=/)", lambda _: str(ELSEWHERE), word) for word in argv]
+    if any("/" in word and (ROOT / word.partition("::")[0]).exists() for word in given):
+        return given
+    # All notebooks are slow: without the slow tests they need not be read to find that out.
+    return [*given, "tests", *([] if "not slow" in argv else [str(ELSEWHERE)])]
 
 
 def _environment(folder):

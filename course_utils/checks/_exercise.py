@@ -29,7 +29,7 @@ SHRINKS, MOST_IDEAS = 120, 5  # further inputs on which a smaller one is looked 
 BRAKE = 20.0  # seconds of processor time for all inputs, which only an answer meets that takes a quarter of one a call
 
 
-def exercise(title: str, *, why: str = "", of: Sequence[Callable] = (), **needs: object) -> Callable:
+def exercise(title: str, *, why: str = "", of: Sequence[Callable] = (), trust: str = "") -> Callable:
     """Make an exercise of its reference: a right solution, whose lines say behind ``#:`` what they make.
 
     Args:
@@ -37,9 +37,9 @@ def exercise(title: str, *, why: str = "", of: Sequence[Callable] = (), **needs:
         why: why the right answer works; shown when an answer has passed.
         of: the references, where the exercise asks for several functions, or for one that is played with and not only
             called. What is decorated is then the scene, ``scene(*functions, *arguments)``: it gives what came of it.
-        needs: `trust`, `by_value`, `watched`: what a grader must know, see `core.Needs`.
+        trust: why a grader must run the check beside the answer, see `core.check`.
     """
-    return lambda function: Exercise(function, of, check(title, why=why, **needs))
+    return lambda function: Exercise(function, of, check(title, why=why, trust=trust))
 
 
 class Exercise:
@@ -51,7 +51,7 @@ class Exercise:
         self.names = list(inspect.signature(function).parameters)[len(of) :]
         self.looked_at, self.said, self.refused, self.folder = {}, [], 0, "."
         self._verdict = as_check(functools.wraps(function)(lambda answer: self._judge(answer)))
-        self.why, self.needs = self._verdict.why, self._verdict.needs
+        self.why, self.trust = self._verdict.why, self._verdict.trust
 
     def tries(
         self, inputs: Strategy | None = None, *, also=(), rtol=1e-5, atol=0.0, examples=EXAMPLES, **each: Strategy

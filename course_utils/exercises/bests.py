@@ -78,7 +78,6 @@ def at_its_best(
     *,
     best: Callable = max,
     pick: Callable = fmean,
-    seeds: int = 1,
 ) -> dict[str, float]:
     """The best summary of each arm, over the settings that were tried.
 
@@ -87,12 +86,10 @@ def at_its_best(
         setting: what of a run's settings makes it one of a kind; the seed must not.
         best: `max` where more is better, `min` where less is.
         pick: makes one number of the results at a setting.
-        seeds: a setting counts for an arm from so many different seeds on; with fewer it was a first look.
     Returns:
-        dict: arm -> number; an arm without such a setting is not in it.
+        dict: arm -> number.
     """
-    summaries = at_each(runs, setting, pick=pick, seeds=seeds)
-    return {arm: best(of.values()) for arm, of in summaries.items() if of}
+    return {arm: best(of.values()) for arm, of in at_each(runs, setting, pick=pick).items()}
 
 
 def at_each(
@@ -100,17 +97,11 @@ def at_each(
     setting: Callable[[Mapping[str, object]], Hashable],
     *,
     pick: Callable = fmean,
-    seeds: int = 1,
 ) -> dict[str, dict[Hashable, float]]:
     """The summary of each arm at each setting: arm -> setting -> number. The arguments are those of `at_its_best`."""
     found: dict[str, dict[Hashable, list[Run]]] = {}
     for run in runs:
         found.setdefault(run.arm, {}).setdefault(setting(run.settings), []).append(run)
     return {
-        arm: {
-            value: pick([run.result for run in own])
-            for value, own in tried.items()
-            if len({run.settings["seed"] for run in own}) >= seeds
-        }
-        for arm, tried in found.items()
+        arm: {value: pick([run.result for run in own]) for value, own in tried.items()} for arm, tried in found.items()
     }

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import importlib
 import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
@@ -80,32 +79,11 @@ def _marked_up(text: str) -> str:
     return CODE.sub(r"<code>\1</code>", escape(text))
 
 
-@dataclass(frozen=True)
-class Needs:
-    """What a grader must know about a check before it judges an answer that runs in another process.
-
-    Attributes:
-        trust: why the check runs beside the answer, which could change it: what the function takes or gives is no
-            data, but something that does what it likes when it is looked at, a model that learns, say. "" where the
-            check stays apart from the answer.
-        by_value: modules that the arguments need, which are functions and go to the answer as they are; they are
-            imported there before any time is taken. Empty where the arguments are data.
-        watched: word -> a function without arguments, called where the check runs when an operator of torch with that
-            word in its name ran where the answer is.
-    """
-
-    trust: str = ""
-    by_value: tuple[str, ...] = ()
-    watched: Mapping[str, Callable[[], None]] = field(default_factory=dict)
-
-
 def check(
     exercise: str,
     *,
     why: str = "",
     trust: str = "",
-    by_value: Sequence[str] = (),
-    watched: Mapping[str, Callable[[], None]] | None = None,
 ) -> Callable[[Callable[[Callable], None]], Callable[[object], Verdict]]:
     """Turn a judge, a function that raises `Mistake`, into a check that returns a `Verdict` and never raises.
 
@@ -115,7 +93,9 @@ def check(
     Args:
         exercise: the name on the exercise's card.
         why: one or two sentences on why the right answer works; a learner reads them when the answer has passed.
-        trust, by_value, watched: what a grader must know, see `Needs`; the check has them as its attribute `needs`.
+        trust: why a grader must run the check beside the answer, which could change it: what the function takes or
+            gives is no data, but something that does what it likes when it is looked at, a model that learns, say. ""
+            where the check stays apart from the answer. It becomes an attribute of the check, `trust`.
     """
 
     def decorate(judge: Callable[[Callable], None]) -> Callable[[object], Verdict]:
@@ -129,7 +109,7 @@ def check(
                     f"{judge.__name__} is {_of_kind(answer)} now, not a function: define it again with def, and pass "
                     "it without calling it.",
                 )
-            status, fault, remarks = _judged(judge, answer, by_value)
+            status, fault, remarks = _judged(judge, answer)
             _keep(judge, status)
             note = _older_version(judge.__name__)
             return Verdict(
@@ -142,7 +122,7 @@ def check(
                 why,
             )
 
-        judged.why, judged.needs = why, Needs(trust, tuple(by_value), dict(watched or {}))
+        judged.why, judged.trust = why, trust
         if judge.__module__.endswith(".checks"):  # a learner's older copy may ask this module for what is gone
             names = inspect.unwrap(judge).__globals__
             names.setdefault("__getattr__", functools.partial(_no_such_check, judge.__module__))
@@ -159,18 +139,8 @@ def _no_such_check(module: str, name: str) -> object:
     )
 
 
-def _judged(
-    judge: Callable[[Callable], None], answer: Callable, modules: Sequence[str]
-) -> tuple[str, Mistake | None, list[str]]:
-    """Run the judge apart from the rest of the process; give the status, what is wrong, and remarks.
-
-    The modules are imported before: that takes long, and some of them change torch, which is not the answer's doing.
-    """
-    try:
-        for name in modules:
-            importlib.import_module(name)
-    except Exception as error:  # a package that is there may still be broken
-        return BROKEN, _cannot_import(error), []
+def _judged(judge: Callable[[Callable], None], answer: Callable) -> tuple[str, Mistake | None, list[str]]:
+    """Run the judge apart from the rest of the process; give the status, what is wrong, and remarks."""
     with isolation.kept() as kept:
         error = isolation.run_apart(lambda: judge(answer))
     remarks = kept.remarks()

@@ -299,9 +299,9 @@ def comes_out(got: str, rules: Sequence[str]) -> str:
     return f" {got!r} comes out, for example, {listed(rules)}." if rules else ""
 
 
-def not_by_the_mean(got: str, repetition: str = "network") -> str:
-    """`comes_out` for a card that asks for the mean over repetitions, and for a limit."""
-    summaries = f"if the median, the best or the worst {repetition} stands in place of the mean"
+def not_by_the_mean(got: str) -> str:
+    """`comes_out` for a card that asks for the mean over networks, and for a limit."""
+    summaries = "if the median, the best or the worst network stands in place of the mean"
     return comes_out(got, ("if another limit is taken", summaries))
 
 

@@ -22,12 +22,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from course_utils.int8_routes import record
-from course_utils.int8_routes import spent as profiling
 from course_utils.int8_routes.networks import Network
-from course_utils.int8_routes.record import EAGER, Row, Spent
+from course_utils.int8_routes.record import EAGER, Row
 from course_utils.measure import timing
 from course_utils.measure.sizes import size_report
-from course_utils.runtime import threads
 
 
 @dataclass(frozen=True)
@@ -37,12 +35,10 @@ class Candidate:
     Attributes:
         run: answers the network's example; a tensor of the shape that the fp32 network gives.
         file_bytes: of the file, which was saved and loaded again.
-        operators: profiles some calls, as `spent.torch_operators` does; None where that one will do.
     """
 
     run: Callable[[], Tensor]
     file_bytes: int
-    operators: Callable[[int], tuple[float, list]] | None = None
 
 
 @dataclass(frozen=True)
@@ -80,18 +76,13 @@ def control_cosine(network: Network) -> float:
     return cosine(network.model(network.example), network.model(network.calibration[:1]))
 
 
-def measure(
-    network: Network, routes: Iterable[Route], *, rounds: int = 11, spent: list[Spent] | None = None, profiles: int = 7
-) -> list[Row]:
+def measure(network: Network, routes: Iterable[Route], *, rounds: int = 11) -> list[Row]:
     """Build every route of a network, time all of them in turn on one thread, and compare their outputs.
 
     Args:
         network: from one of `networks.NETWORKS`.
         routes: the first must be torch's eager fp32, the common baseline.
         rounds: samples a route.
-        spent: is given where the time lies of torch's fastest int8 and of the fastest int8 of another runtime; None =
-            nothing is profiled.
-        profiles: of each of the two.
     Returns:
         One row a route, in the order given. A route that raises gives a row with `why`; the first must not. So does a
         route too noisy to judge whose best time is behind another of its runtime and kind: no comparison rests on it.
@@ -117,21 +108,9 @@ def measure(
             else Row(network.name, route.runtime, route.variant, why=faults[route.runtime, route.variant])
             for route in routes
         ]
-        if spent is not None:
-            for row in fastest_int8(rows):
-                candidate = built[row.runtime, row.variant]
-                with threads(1):
-                    found = profiling.measure(row, candidate.run, candidate.operators, calls=5, rounds=profiles)
-                spent.append(found)
         del runs, built  # a runtime may hold its file open, and Windows deletes no open file
         _give_back()
     return rows
-
-
-def fastest_int8(rows: list[Row]) -> list[Row]:
-    """Torch's fastest int8 and the fastest int8 of another runtime, those that there are; rows of one network."""
-    model = rows[0].model
-    return [row for row in (record.best(rows, model, "torch"), record.best(rows, model, record.PEERS)) if row]
 
 
 def _give_back() -> None:

@@ -4,9 +4,8 @@ Which route is fast depends on the instructions of the processor, so there is on
 `records/quantization/`, named after it:
 
 - `records()` gives all of them, by processor ("AMD EPYC, AVX-512 VNNI"), each a `Recorded`: `.head` (date, versions,
-  cpu, flags, …), `.rows`, `.spent`, `.at` (one line of provenance), `.best(network, runtime, start)`, `.gaps()`.
+  cpu, flags, …), `.rows`, `.at` (one line of provenance), `.best(network, runtime, start)`, `.gaps()`.
 - `gap_table(records())` compares, by network and processor, torch's best int8 with the best peer, in the same run.
-- `spent_table(record.spent)` says where the time of torch's best route and of the best peer lies.
 - `recorded()` gives (head, rows) of this machine's record if there is one, else of the first.
 """
 
@@ -68,35 +67,6 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Spent:
-    """Where the time of one call lies, by the runtime's own profile: milliseconds, of the shortest of several profiles.
-
-    Attributes:
-        model, runtime, variant: of the row in the headline table.
-        total_ms: one call, by the clock, while the profiler runs.
-        int8_ms: in operators that compute with int8 inputs: convolutions, products, sums.
-        float_ms: in operators that compute in floating point.
-        convert_ms: in operators that compute nothing: conversions between float and int8, other layouts, copies.
-        between_ms: the rest of the total: calls between operators, and the profiler itself.
-        n_kernels: operators a call that took time.
-        plain_ms: one call without a profiler, the shortest of the same rounds.
-        longest: (operator, milliseconds a call), the longest first, a few of them.
-    """
-
-    model: str
-    runtime: str
-    variant: str
-    total_ms: float
-    int8_ms: float
-    float_ms: float
-    convert_ms: float
-    between_ms: float
-    n_kernels: int
-    plain_ms: float
-    longest: list[list]
-
-
-@dataclass(frozen=True)
 class Gap:
     """Torch's fastest int8 of one network beside the fastest int8 of another runtime.
 
@@ -118,13 +88,11 @@ class Recorded:
         path: the file.
         head: the rest: "date", "versions", "cpu", "flags", "threads", "command", "rounds", "control_cosine", …
         rows: of the headline table.
-        spent: where the time lies, in a record that has this part; those made today have none.
     """
 
     path: Path
     head: dict
     rows: list[Row]
-    spent: list[Spent]
 
     @property
     def processor(self) -> str:
@@ -202,17 +170,6 @@ def gap_table(known: dict[str, Recorded]) -> Table:
     )
 
 
-def spent_table(spent: Iterable[Spent]) -> Table:
-    """Where the time lies, one line a route, milliseconds a call."""
-
-    def line(one: Spent) -> list[object]:
-        times = (one.total_ms, one.int8_ms, one.float_ms, one.convert_ms, one.between_ms)
-        return [one.model, f"{one.runtime}, {one.variant}", *(f"{ms:.3g}" for ms in times), one.n_kernels]
-
-    titles = ["network", "route", "total, ms", "int8", "float", "conversions", "between", "operators"]
-    return Table(titles, [line(one) for one in spent])
-
-
 def table(rows: Iterable[Row]) -> Table:
     """The rows as a table; what could not be built has dashes."""
     rows = list(rows)
@@ -272,8 +229,7 @@ def load(path: Path) -> Recorded:
             f"no record at {path.name}: make one with " + command("bench", "quantization", "--peers")
         )
     head = json.loads(path.read_text(encoding="utf-8"))
-    rows = [Row(**row) for row in head.pop("rows")]
-    return Recorded(path, head, rows, [Spent(**one) for one in head.pop("spent", [])])
+    return Recorded(path, head, [Row(**row) for row in head.pop("rows")])
 
 
 def records(folder: Path = FOLDER) -> dict[str, Recorded]:

@@ -499,7 +499,7 @@ def _audited(draw: Callable, nets: Sequence[nn.Module]) -> tuple[nn.Module, dict
     "Exercise 2, An audit that says what it did not see",
     why="An audit has rows for what ran, and the model has the modules that should have run. Whoever begins with the modules sees both "
     "what is missing in the audit and what it could not name.",
-    by_value=("torch.ao.quantization",),
+    trust="it takes a model, which it may change",
 )
 def verdicts(answer: Callable) -> None:
     """``verdicts(model, called, kind_of) -> {name of a module: text}``."""
@@ -760,10 +760,11 @@ def _models() -> list[nn.Module]:
     "Exercise 3, The model that did not change",
     why="The old line swaps modules, torchao swaps the tensors inside them: no name and no type tells both. An audit that "
     "asks each weight of the returned model for its bits sees both.",
-    by_value=("torchao.quantization",),
+    trust="it takes a function that quantizes a model",
 )
 def did_nothing(answer: Callable) -> None:
     """``did_nothing(model, quantize) -> bool``."""
+    import torchao.quantization  # noqa: F401  (takes seconds, which are not the answer's)
 
     def looks(at: Callable[[nn.Module], bool]) -> Callable:
         return lambda model, quantize: at(quantize(model))

@@ -636,6 +636,7 @@ def _answers(draw: Callable) -> tuple:
     "Exercise 3, The loss",
     why="The teacher's probabilities say how alike the wrong classes are, and T makes the small ones count. The gradient of the "
     "soft part shrinks about with 1 / T², so T² keeps the two parts in balance.",
+    trust="it is asked for gradients",
 )
 def distillation_loss(answer: Callable) -> None:
     """``distillation_loss(student, teacher, labels, T, alpha) -> Tensor``; value and gradients are compared."""

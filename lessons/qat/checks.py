@@ -143,17 +143,11 @@ def _on_grids(draw: Callable) -> tuple:
     return x, scale, zero_point, qmin, qmax
 
 
-def _fake_quant() -> None:
-    """Do what `_Borrowed` looks for."""
-    torch.fake_quantize_per_tensor_affine(torch.zeros(1), 1.0, 0, 0, 1)
-
-
-# The check asks whether torch did the work, and does not see that of an answer in another process.
 @check(
     "Exercise 1, Straight through, with a zero point",
     why="Rounding has the slope 0 nearly everywhere, so nothing could be learned through it. As a constant that is added it leaves "
     "the slope of the clipping alone: 1 where x is free to move, 0 where a step changes nothing.",
-    watched={"fake_quant": _fake_quant},
+    trust="it is asked for gradients, and whether torch did the work",
 )
 def straight_through(answer: Callable) -> None:
     """``straight_through(x, scale, zero_point, qmin, qmax) -> Tensor``; values and gradient are compared."""

@@ -170,7 +170,7 @@ def test_a_wrong_answer_is_told_what_is_wrong(name, answer, said):
 # ---- variables, lines, attempts -----------------------------------------------------------------------
 
 
-@exercise("Scaled", why="because", trust="it shows", watched={"relu": len})
+@exercise("Scaled", why="because", trust="it shows")
 def scaled(x, low):
     span = x - low  #: the span
     scale = span / 4  #: the scale
@@ -311,7 +311,7 @@ def test_a_look_that_never_ends_is_stopped_like_an_answer(monkeypatch):
 
 
 def test_a_grader_and_the_learners_progress_see_the_lessons_exercise():
-    assert scaled.needs == core.Needs("it shows", (), {"relu": len}) and scaled.why == "because"
+    assert scaled.trust == "it shows" and scaled.why == "because"
     assert (scaled.__name__, scaled.__module__) == ("scaled", __name__)
     assert core._version(scaled._verdict) == core._version(load) != ""
 

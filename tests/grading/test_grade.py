@@ -86,11 +86,11 @@ def test_files_are_found_and_what_is_none_is_said(tmp_path):
     names = ("a b/ö.ipynb", "c.PY", ".ipynb_checkpoints/c.py", "notes.txt", "d.zip", "e/f.tar.gz", ".g.py")
     made_files(tmp_path, *names)
     files, rows, left_out = grade.found([str(tmp_path)])
-    assert [name for name, _ in files] == ["c.PY", "a b/ö.ipynb"] and left_out == 2
+    assert [name for name, _ in files] == ["a b/ö.ipynb", "c.PY"] and left_out == 1
     assert {row.submission: "Unpack it" in row.message for row in rows} == {"d.zip": True, "e/f.tar.gz": True}
     (tmp_path / "empty").mkdir()
-    for wrong, said in (("none.ipynb", "no file"), ("notes.txt", "expected a notebook"), ("empty", "no notebook")):
-        with pytest.raises(SystemExit, match=said):
+    for wrong in ("none.ipynb", "notes.txt", "empty"):
+        with pytest.raises(SystemExit, match="no notebook"):
             grade.found([str(tmp_path / wrong)])
 
 
@@ -103,21 +103,6 @@ def test_a_link_is_refused_with_a_row(tmp_path):
     assert [name for name, _ in files] == ["c.py"]
     assert {row.submission: "a link" in row.message for row in rows} == {"link.py": True, "team": True}
     assert len(grade.found([str(tmp_path / "in" / "link.py")])[0]) == 1, "whoever names it means it"
-
-
-def test_a_folder_that_cannot_be_opened_is_refused_with_a_row(tmp_path, monkeypatch):
-    made_files(tmp_path, "c.py", "closed/d.py")
-    scandir = os.scandir
-
-    def guarded(path="."):
-        if os.fspath(path).endswith("closed"):
-            raise PermissionError(13, "Permission denied", os.fspath(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", guarded)
-    files, rows, _ = grade.found([str(tmp_path)])
-    assert [name for name, _ in files] == ["c.py"]
-    assert [(row.submission, row.message) for row in rows] == [("closed", "It cannot be opened (Permission denied).")]
 
 
 def test_files_of_one_name_in_several_folders_are_told_apart(tmp_path):
@@ -134,7 +119,7 @@ def test_what_is_not_read_is_in_the_table_and_the_csv_file(tmp_path, monkeypatch
     told = list(csv.DictReader(io.StringIO((tmp_path / "g.csv").read_text(encoding="utf-8"))))
     assert [(row["submission"], row["status"]) for row in told] == [("a.py", "passed"), ("b.zip", "unreadable")]
     printed = capsys.readouterr().out
-    assert "b.zip: It is an archive" in printed and "Left out: 1 hidden" in printed and "No walls" in printed
+    assert "b.zip: It is an archive" in printed and "Left out: 1 that" in printed and "No walls" in printed
 
 
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere every name is text")

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, *_legacy.KNOWN, *_legacy.ignoring(".*must run ob
 each_exercise = pytest.mark.parametrize(("lesson", "name"), _check_rules.EXERCISES + _check_rules.SPEAKING)
 PATIENT = contained.Limits(call=60.0, seconds=200.0)
 AROUND = next(filter(walls.ready, ("bubblewrap", "docker", "podman")), "")
-# Callbacks, gradients, shared memory, classes of a check, modules, int8, texts: one lesson for each way to carry.
+# Callbacks, shared memory, classes of a check, modules, int8, texts: one lesson for each way to carry.
 COMPARED = ("integers", "own_method", "qat", "distillation", "ticket", "torchao", "audit", "choosing", "decoding")
 SEVERAL = 1  # wrong answers of an exercise that are compared
 
@@ -42,7 +42,7 @@ def test_the_stub_is_not_done(lesson, name):
 ANSWERS = [
     pytest.param(lesson, exercise.values[1], number, id=f"{lesson.name}-{exercise.values[1]}-{number}")
     for exercise in _check_rules.EXERCISES
-    if (lesson := exercise.values[0]).name in COMPARED and not judge.check_of(lesson, exercise.values[1]).needs.trust
+    if (lesson := exercise.values[0]).name in COMPARED and not judge.check_of(lesson, exercise.values[1]).trust
     for number in range(SEVERAL + 1)
 ]
 

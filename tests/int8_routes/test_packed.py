@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from course_utils.int8_routes import compare, networks, packed, torch_eager
-from course_utils.runtime import has_fast_int8
 
 
 @pytest.fixture
@@ -57,10 +56,3 @@ def test_the_lessons_ask_before_they_pack(lesson):
 
     text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "lessons" / lesson).glob("*.py"))
     assert "if packed.can_pack():" in text and "packed.NOT_HERE" in text
-
-
-def test_fast_int8_needs_instructions_and_an_engine(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_vnni": True})
-    assert has_fast_int8() == bool({"x86", "onednn", "fbgemm"} & set(torch.backends.quantized.supported_engines))
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
-    assert not has_fast_int8()

@@ -52,19 +52,6 @@ def test_the_lesson_comes_last_in_its_part_and_the_rest_of_the_list_stays(root):
     assert {path.name for path in made.source.parent.iterdir()} == set(new.FILES)
 
 
-@pytest.mark.parametrize("ends", ["\n", "\r\n"])
-def test_a_part_without_lessons_and_a_file_without_a_last_line_end(root, ends):
-    parts = [["[[part]]", f'name = "{part}"', 'title = "A part"', "[part.lessons]"] for part in ("first", "second")]
-    (root / "lessons" / "course.toml").write_bytes(ends.join([*parts[0], "", *parts[1]]).encode())
-    syllabus.lessons.cache_clear()
-    new.make("one", "One", part="first", root=root)
-    new.make("two", "Two", part="second", root=root)
-    new.make("three", "Three", part="second", root=root)
-    assert [known.number for known in syllabus.lessons(root).values()] == ["1.1", "2.1", "2.2"]
-    text = (root / "lessons" / "course.toml").read_bytes().decode()
-    assert text.count("\n") == text.count(ends) and text.endswith(f'two = "Two"{ends}three = "Three"{ends}')
-
-
 @pytest.mark.parametrize(
     ("name", "title", "part", "said"),
     [
@@ -85,27 +72,11 @@ def test_what_cannot_be_made_is_said_in_words_and_leaves_nothing(root, name, tit
     assert everything(root) == before and sorted(root.rglob("*")) == folders
 
 
-def test_a_failure_on_the_way_leaves_nothing_half_written(root, monkeypatch):
-    write = new.write_whole
-
-    def fail(path, text):
-        if path.name == "course.toml":
-            raise OSError("the disk is full")
-        write(path, text)
-
-    before = everything(root)
-    monkeypatch.setattr(new, "write_whole", fail)
-    with pytest.raises(OSError, match="the disk is full"):
-        new.make("sparse", "Sparse", part="pruning", root=root)
-    assert everything(root) == before and [path.name for path in (root / "lessons").iterdir()] == ["course.toml"]
-
-
 def test_the_skeleton_keeps_the_rules_of_a_lesson(lesson):
     nb = _lessons.read(lesson)
     expect_none([fault for rule in (*RULES, *FORM_RULES) for fault in rule(nb)] + rules.sizes(lesson))
     expect_none(rules.front_matter(nb, known=list(syllabus.lessons(lesson.root))))
-    left = {place.rsplit(":", 1)[0] for place in new.left_to_write(lesson)}
-    assert left == {f"lessons/{lesson.name}/{file}" for file in new.FILES}
+    assert all(new.TO_WRITE in lesson.source.with_name(file).read_text(encoding="utf-8") for file in new.FILES)
     assert nb.cells[0].source.startswith(f"# {lesson.number} · Sparse attention")
     assert not any(new.PLACEHOLDER in text for text in map(str, everything(lesson.source.parent).values()))
 

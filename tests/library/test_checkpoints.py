@@ -122,8 +122,7 @@ def test_what_is_written_is_read_back(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True))
     assert size == (tmp_path / "small_cnn.pt").stat().st_size
     assert checkpoints.catalogue(tmp_path)["small_cnn"].accuracy == 0.5
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "catalogue.json", "small_cnn.pt"]
-    assert "50.00%" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["catalogue.json", "small_cnn.pt"]
 
 
 def test_a_network_that_is_not_accurate_enough_is_not_written(monkeypatch, tmp_path, capsys):

@@ -141,11 +141,9 @@ def test_a_failing_cell_is_told_with_its_source_line_and_the_old_notebook_stays(
     lessons.write(executed(lessons.read(lesson)), path)
     old = path.read_bytes()
     lesson.source.write_text(LESSON.replace('print("third")', 'print("third")\n1 / 0'), encoding="utf-8")
-    line = lesson.source.read_text(encoding="utf-8").splitlines().index("1 / 0") + 1
     assert main([]) == 1
     said = capsys.readouterr().out
-    assert f"lessons/fixture/lesson.py:{line}: cell 3 failed: ZeroDivisionError" in said
-    assert f"> {line:4} | 1 / 0" in said
+    assert "lessons/fixture/lesson.py, cell 3: ZeroDivisionError" in said and "> 1 / 0" in said
     assert path.read_bytes() == old
     assert list(path.parent.iterdir()) == [path]
 
@@ -219,10 +217,10 @@ def test_paths_and_addresses_are_scrubbed(tmp_path, monkeypatch, text, shown):
 
 
 def test_publishing_on_a_busy_machine_is_refused(lesson, main, monkeypatch, capsys):
-    monkeypatch.setattr(build.alone, "_busy", lambda seconds: ["a game takes 80 % of a core"])
+    monkeypatch.setattr(build.psutil, "cpu_percent", lambda interval: 80.0)
     monkeypatch.setattr(build, "_try", lambda *_: pytest.fail("it was run"))
     assert main(["--publish", "--all"]) == 1
-    assert "Not begun. This machine is not at rest: a game takes" in capsys.readouterr().out
+    assert "Not begun: another program is busy" in capsys.readouterr().out
 
 
 @pytest.mark.slow

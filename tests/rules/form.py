@@ -22,7 +22,9 @@ FOLD = re.compile(r"<details>.*?</details>", re.S)
 
 def sizes(lesson):
     """The core is short enough to be finished: words, minutes, code, predictions, figures; and so is Deeper."""
-    clock = course.counted(lesson)
+    text, said = lesson.source.read_text(encoding="utf-8").partition("# ---\n\n")[2], course.front_matter(lesson)
+    shown_first = " ".join([said.get("promise", ""), *said.get("goals", [])])
+    clock = course.clock(text, said.get("seconds", 0), course.shown(lesson), shown_first)
     asked = [
         (clock.words, MOST_WORDS, "words before Deeper"),
         (clock.minutes, MOST_MINUTES, "minutes by the clock"),

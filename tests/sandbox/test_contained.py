@@ -131,7 +131,7 @@ def test_nothing_is_left_of_an_answer():
 
 
 def test_a_process_that_is_asked_after_its_end_says_that_it_is_gone():
-    job = {"pieces": [("cell", 1, "import os\nos._exit(3)")], "name": "f", "judge": None, "imports": (), "watch": ()}
+    job = {"pieces": [("cell", 1, "import os\nos._exit(3)")], "name": "f", "judge": None}
     with contained.process(LIMITS) as process:
         process.send(pickle.dumps(job))
         for _ in range(2):

@@ -33,24 +33,23 @@ def trust(points):
     )
 
 
-def page(rows, points, contained, title="Grading"):
+def page(rows, points, contained):
     """One HTML page, complete in itself: no script, no file beside it, and all that was submitted as text.
 
     Args:
         rows: `judge.Row`s.
         points: `gradebook.Points`.
         contained: a sentence on what the answers could do.
-        title: of the page.
     Returns:
         str.
     """
     on_trust = f"<p>{escape(trust(points))}</p>" if any(row.trust for row in rows) else ""
     parts = [
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Grading</title>'
         '<meta name="viewport" content="width=device-width">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f"<style>{STYLE}</style></head><body><main>",
-        f'<h1>{escape(title)}</h1><div class="note"><p>{escape(contained)}</p>{on_trust}</div>',
+        f'<h1>Grading</h1><div class="note"><p>{escape(contained)}</p>{on_trust}</div>',
         "<h2>Submissions</h2>",
         _table(("submission", "lesson", "exercises", "points", "out of"), _submissions(rows, points)),
         "<h2>Exercises</h2>",

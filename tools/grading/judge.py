@@ -59,36 +59,23 @@ def exercises(lesson):
 
 
 def check_of(lesson, name):
-    """The check of an exercise; its attribute `needs` says what to mind when it judges what runs elsewhere."""
+    """The check of an exercise; its attribute `trust` says why it must run beside the answer, "" where it need not."""
     return getattr(importlib.import_module(f"lessons.{lesson.name}.checks"), name)
 
 
-def lesson_of(submission, path, lessons):
-    """The lesson that a submission is of: as its metadata say, else its functions, else its file name; or None.
-
-    A lesson's name counts where it stands in the file's name as whole words: `amp` is in `ann_amp2.py`, and not in
-    `example.py`. Of two lessons with as many functions in the file, the name chooses.
+def lesson_of(submission, lessons):
+    """The lesson that a submission is of: as its metadata say, else the one that most of its functions are of; or None.
 
     Args:
         submission: a `slice.Submission`.
-        path: its file.
         lessons: `syllabus.Lesson`s to choose from.
     """
     for lesson in lessons:
         if lesson.name == submission.course:
             return lesson
-    words = _words(path.stem)
-    named = [lesson for lesson in lessons if _words(lesson.name) in words]
-    named = [one for one in named if not any(one.name != other.name and one.name in other.name for other in named)]
     defined = slice.functions(submission)
-    found = [(len(defined.intersection(exercises(lesson))), lesson in named, lesson) for lesson in lessons]
-    *most, best = max(found, key=lambda one: one[:2])
-    return best if most[0] else named[0] if len(named) == 1 else None
-
-
-def _words(name):
-    """The words of a name with a space around each, in small letters; digits and signs part them."""
-    return " ".join(["", *re.findall(r"[^\W\d_]+", name.casefold()), ""])
+    most, best = max(((len(defined.intersection(exercises(one))), one) for one in lessons), key=lambda pair: pair[0])
+    return best if most else None
 
 
 def judge(lesson, name, part, *, submission="", walls="", limits=None):
@@ -104,17 +91,17 @@ def judge(lesson, name, part, *, submission="", walls="", limits=None):
     Returns:
         Row.
     """
-    needs = check_of(lesson, name).needs
+    trust = check_of(lesson, name).trust
     number, code = exercises(lesson).index(name) + 1, "\n\n".join(source.strip("\n") for *_, source in part.pieces)
-    row = Row(submission, lesson.name, number, name, NOT_DONE, code=code, trust=needs.trust)
+    row = Row(submission, lesson.name, number, name, NOT_DONE, code=code, trust=trust)
     if part.fault:
         return replace(row, status=NOT_YET, message=part.fault, hint="Mend that cell and run it again.")
     if not part.pieces:
         return replace(row, message="No cell defines it.")
-    limits = limits or (TRUSTED if needs.trust else None)
-    with contained.process(limits, trust=bool(needs.trust), walls=walls) as process:
+    limits = limits or (TRUSTED if trust else None)
+    with contained.process(limits, trust=bool(trust), walls=walls) as process:
         try:
-            verdict = (_on_trust if needs.trust else _verdict)(process, lesson, name, part)
+            verdict = (_on_trust if trust else _verdict)(process, lesson, name, part)
         except contained.Gone:
             pass
         if process.fate:
@@ -128,7 +115,7 @@ def judge(lesson, name, part, *, submission="", walls="", limits=None):
 def _verdict(process, lesson, name, part):
     """The check's verdict, made here."""
     check = check_of(lesson, name)
-    answer = Answer(process, part.pieces, name, check.needs)
+    answer = Answer(process, part.pieces, name)
     trouble = [f"{line}. What this statement binds was not there." for line in answer.trouble]
     if not answer.callable:
         hint = "Define it with def; what it needs must run without an error."
@@ -145,7 +132,7 @@ def _verdict(process, lesson, name, part):
 
 def _on_trust(process, lesson, name, part):
     """The verdict that the submission's own process gives; as text, whatever it is."""
-    Answer(process, part.pieces, name, check_of(lesson, name).needs, judge=lesson.name)
+    Answer(process, part.pieces, name, judge=lesson.name)
     told = process.receive(VERDICT_SECONDS)
     try:
         title, status, message, hint, facts, remarks = values.decode(told["verdict"])

@@ -58,12 +58,6 @@ def _front_matter(lesson, _changed, _size, shown):
     return course
 
 
-def counted(lesson):
-    """The `Clock` of a lesson, with the figures of its published notebook."""
-    text = lesson.source.read_text(encoding="utf-8").partition("# ---\n\n")[2]
-    return _clock(text.splitlines(), front_matter(lesson), shown(lesson))
-
-
 def _clock(lines, course, shown):
     said = " ".join([course.get("promise", ""), *course.get("goals", [])])
     return clock("\n".join([*lines, ""]), course.get("seconds", 0), shown, said)
@@ -174,11 +168,6 @@ def builds_on(lesson):
     needs = [need for need in front_matter(lesson).get("needs", []) if need in known]
     implied = {name for need in needs for name in needed(known[need])}
     return [need for need in needs if need not in implied]
-
-
-def old_form(root=ROOT):
-    """Names of the lessons that still have the form of the third edition."""
-    return tomllib.loads((root / "lessons" / "course.toml").read_text(encoding="utf-8")).get("old_form", [])
 
 
 @dataclass(frozen=True)

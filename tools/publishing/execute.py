@@ -8,31 +8,15 @@ import functools
 import os
 import re
 import signal
-import threading
-import time
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 
-import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbformat import NotebookNode
 
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 CELL_TIMEOUT_S = 600
 QUIET = ["--IPKernelApp.log_level=ERROR"]  # the kernel warns of its own transport at every start
 DIED_AT_START = "Kernel died before replying to kernel_info"
-
-
-@dataclass(frozen=True)
-class CellRun:
-    """A code cell that has been run: its number among all cells (from 1), wall seconds, and the
-    kernel process's largest resident memory seen so far in bytes (sampled 20 times a second)."""
-
-    number: int
-    cell: NotebookNode
-    seconds: float
-    peak_bytes: int
 
 
 class CellFailed(Exception):
@@ -57,7 +41,7 @@ def execute(nb, *, folder, env=None, on_cell=None, timeout=CELL_TIMEOUT_S, lesso
         nb: the notebook; left as it was.
         folder: working directory of the kernel; must exist.
         env: changes to the environment of the kernel, name -> text; None as a value removes a name.
-        on_cell: called with a `CellRun` after each code cell.
+        on_cell: called with its number, among all cells from 1, after each code cell.
         timeout: seconds that one cell may take.
         lesson: what to call the notebook in an error; default its title.
         before: code that the kernel runs first; no cell sees it.
@@ -120,14 +104,11 @@ async def _run_all(client, env, lesson, on_cell, before, ask):
     async with client.async_setup_kernel(env=_environment(env)):
         if before:
             await _silently(client, before)
-        with _peak_memory(client) as peak:
-            for number, cell in enumerate(client.nb.cells, start=1):
-                if cell.cell_type != "code":
-                    continue
-                start = time.perf_counter()
+        for number, cell in enumerate(client.nb.cells, start=1):
+            if cell.cell_type == "code":
                 await _run_cell(client, cell, number, lesson)
                 if on_cell:
-                    on_cell(CellRun(number, cell, time.perf_counter() - start, peak()))
+                    on_cell(number)
         if ask:
             reply = await _silently(client, "", user_expressions={"asked": ask})
             client.nb.metadata["answer"] = ast.literal_eval(reply["user_expressions"]["asked"]["data"]["text/plain"])
@@ -173,27 +154,3 @@ def _failing_line(traceback, cell):
     """Give the line of this cell in which the error started; frames of other cells do not count."""
     found = re.search(rf"Cell In\[{cell.execution_count}\], line (\d+)", traceback)
     return int(found.group(1)) if found else 1
-
-
-@contextmanager
-def _peak_memory(client):
-    """Sample the kernel's resident memory in a thread; yields a function that gives the peak in bytes."""
-    process = psutil.Process(client.km.provisioner.pid)
-    peak, done = [0], threading.Event()
-
-    def sample():
-        with suppress(psutil.Error):  # the kernel may have gone; then the last value stands
-            peak[0] = max(peak[0], process.memory_info().rss)
-        return peak[0]
-
-    def watch():
-        while not done.wait(0.05):
-            sample()
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield sample
-    finally:
-        done.set()
-        thread.join()

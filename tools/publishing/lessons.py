@@ -18,25 +18,9 @@ from course_utils.files import ROOT, write_whole
 from tools.environment.lesson_names import select
 from tools.publishing import boxes, inputs
 from tools.publishing import course as _course
-from tools.publishing.execute import CellFailed, CellRun, execute
+from tools.publishing.execute import CellFailed, execute
 
-__all__ = [
-    "ROOT",
-    "NOTEBOOKS",
-    "OVERVIEW",
-    "START_PAGE",
-    "CellFailed",
-    "CellRun",
-    "execute",
-    "select",
-    "read",
-    "check_import",
-    "read_published",
-    "cell_lines",
-    "sources",
-    "strip",
-    "write",
-]
+__all__ = ["ROOT", "CellFailed", "execute", "select"]  # of others, and given on
 
 NOTEBOOKS = ROOT / "notebooks"
 OVERVIEW = "overview.ipynb"  # below notebooks/: the page that lists all lessons
@@ -44,7 +28,6 @@ START_PAGE = "start.md"  # in its place in a learner's workspace
 COLLAPSED = "jp-MarkdownHeadingCollapsed"  # JupyterLab folds what is under such a heading
 KEPT_METADATA = ("tags", "slideshow", "jupyter", COLLAPSED)
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
-MARKER = re.compile(r"# ?%%( |$)")
 SHOWN = re.compile(r"\[\[(title|promise|goals|abilities|minutes|builds_on|agenda|ways)\]\]")
 SECTION = re.compile(r"^## (\d+\. .+)$", re.M)
 
@@ -159,27 +142,6 @@ def _clean_cell(cell, cell_id, source):
         "raw": nbformat.v4.new_raw_cell,
     }[cell.cell_type]
     return make(source=source, metadata=metadata, id=cell_id)
-
-
-def cell_lines(lesson):
-    """Give the line number (from 1) in the lesson's text of the first source line of each cell.
-
-    Raises:
-        ValueError: the markers of cells and the cells that jupytext finds do not agree.
-    """
-    text = lesson.source.read_text(encoding="utf-8")
-    lines = text.splitlines()
-    cells = _cells(text)
-    starts = [number + 1 for number, line in enumerate(lines, start=1) if MARKER.match(line)]
-    firsts = [cell.source.split("\n")[0] for cell in cells]
-    if len(starts) != len(cells) or any(
-        first not in lines[start - 1] for start, first in zip(starts, firsts, strict=True) if first
-    ):
-        raise ValueError(
-            f"{lesson.name}/lesson.py: the lines that start with '# %%' are not where its cells begin. Put "
-            "every cell under a marker, and no marker inside a string."
-        )
-    return starts
 
 
 def read_published(path):

@@ -5,7 +5,6 @@ import re
 
 import nbformat
 
-from course import command
 from course_utils import syllabus
 from course_utils.files import write_whole
 from tools.publishing import course as _course
@@ -55,33 +54,16 @@ def introduction(ways):
     return f"{INTRODUCTION}\n\n{told}"
 
 
-def faults(root):
-    """Say which page is not what the build would write.
-
-    Args:
-        root: the repository, or a folder with the same layout; a page that is not there is no fault.
-    Returns:
-        list of str, empty when all are in step and every block has its place.
-    """
-    lost = [
-        f"{name} has no place for the {block}: put back the lines '<!-- {block}: made by course.py build -->' and "
-        f"'<!-- end -->', then run {command('build')}"
-        for name, blocks in BLOCKS.items()
-        if (root / name).exists()
-        for block in set(blocks) - {found[2] for found in BLOCK.finditer((root / name).read_text(encoding="utf-8"))}
-    ]
-    return lost + [f"{name} is out of step: run {command('build')}" for name, _ in _stale(root)]
-
-
 def refresh(root):
     """Write the pages that are out of step; gives their names."""
-    stale = _stale(root)
-    for name, text in stale:
+    out_of_step = stale(root)
+    for name, text in out_of_step:
         write_whole(root / name, text)
-    return [name for name, _ in stale]
+    return [name for name, _ in out_of_step]
 
 
-def _stale(root):
+def stale(root):
+    """Give (name, text as it should be) of each page that is not what the build would write."""
     wanted = [(name, _filled(name, root)) for name in BLOCKS if (root / name).exists()]
     if (root / GLOSSARY).exists():
         wanted.append((GLOSSARY, _glossary(root)))
@@ -181,18 +163,6 @@ def _glossary(root):
         return f"**{match['term']}**{bare} ([{lesson.number}]({_path(lesson, (root / GLOSSARY).parent)}))"
 
     return TERM.sub(entry, text)
-
-
-def term_faults(root):
-    """Say which term of a lesson the glossary lacks, and which of its terms no lesson, or more than one, introduces."""
-    defined = [match["term"] for match in TERM.finditer((root / GLOSSARY).read_text(encoding="utf-8"))]
-    named = [(term, lesson.name) for lesson, course in _told(root).items() for term in course.get("terms", [])]
-    introduced = [term for term, _ in named]
-    return (
-        [f"{name}: the term {term!r} is not in {GLOSSARY}" for term, name in named if term not in defined]
-        + [f"{GLOSSARY}: no lesson has {term!r} among its terms" for term in defined if term not in introduced]
-        + [f"more than one lesson has {term!r} among its terms" for term in defined if introduced.count(term) > 1]
-    )
 
 
 def _told(root):

@@ -5,8 +5,6 @@ import io
 import pickle
 import sys
 
-import torch
-
 from tools.sandbox import repeat, values
 
 START_SECONDS = 60.0
@@ -50,20 +48,6 @@ def _pickled(given, callbacks):
     return buffer.getvalue()
 
 
-def _pickled_by_value(given, callbacks):
-    """A pickle that holds the functions and classes of the lessons themselves."""
-    import cloudpickle
-
-    theirs = [sys.modules[name] for name in list(sys.modules) if name.startswith("lessons.")]
-    for module in theirs:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        return cloudpickle.dumps(given)
-    finally:
-        for module in theirs:
-            cloudpickle.unregister_pickle_by_value(module)
-
-
 class Answer:
     """Stands for the function of a submission; a check may call it like the function itself.
 
@@ -71,7 +55,6 @@ class Answer:
         process: a `contained.Process` of its own.
         pieces: (label, line in its cell, source) of the statements to run there.
         name: of the function.
-        needs: the `core.Needs` of its check.
         judge: the lesson whose check gives its verdict there, on trust; None where it is made here.
     Attributes:
         trouble: what went wrong when the statements ran.
@@ -80,12 +63,10 @@ class Answer:
         Gone: the process came to its end while the statements ran; any call may raise it, too.
     """
 
-    def __init__(self, process, pieces, name, needs, judge=None):
-        self.process, self.calls, self.watched = process, 0, needs.watched
-        self._dump = _pickled_by_value if needs.by_value else _pickled
+    def __init__(self, process, pieces, name, judge=None):
+        self.process, self.calls = process, 0
         self.__name__ = self.__qualname__ = name
-        job = {"pieces": pieces, "name": name, "judge": judge, "imports": needs.by_value, "watch": tuple(needs.watched)}
-        process.send(pickle.dumps(job))
+        process.send(pickle.dumps({"pieces": pieces, "name": name, "judge": judge}))
         told = self._receive(START_SECONDS)
         self.callable = told.get("is") is True
         self.trouble = repeat.texts(told.get("trouble"))
@@ -99,23 +80,13 @@ class Answer:
     def __call__(self, *args):
         callbacks = []
         self.calls += 1
-        told = self._ask("call", self._dump(list(args), callbacks), tuple(self.watched), callbacks=callbacks)
+        told = self._ask("call", _pickled(list(args), callbacks), callbacks=callbacks)
         self._change(told.get("changed"), args)
         if told.get("printed") is True:
             print("(the answer printed something)")
         if "raised" in told:
             raise self._error(told["raised"])
-        ran = told.get("ran")
-        for word in self.watched:
-            if isinstance(ran, list) and word in ran:
-                self.watched[word]()
-        value = self._decoded(told.get("value"), args)
-        if not isinstance(value, torch.Tensor) or any(value is arg for arg in args):
-            return value
-        leaves = [arg for arg in args if isinstance(arg, torch.Tensor) and arg.requires_grad]
-        if value.requires_grad and torch.is_grad_enabled() and leaves:
-            return _Remote.apply(self, value.detach(), *leaves)
-        return value.detach()
+        return self._decoded(told.get("value"), args)
 
     def finish(self):
         """What the answer changed for the whole process, in words."""
@@ -172,27 +143,3 @@ class Answer:
             return repeat.error(repeat.text(name), repeat.text(text), bare is True)
         except Exception:
             self.process.end("crashed", "Its process sent what is no exception.")
-
-
-class _Remote(torch.autograd.Function):
-    """A value whose gradients the other process computes."""
-
-    @staticmethod
-    def forward(ctx, answer, value, *leaves):
-        ctx.answer, ctx.kinds = answer, [(leaf.shape, leaf.dtype) for leaf in leaves]
-        return value
-
-    @staticmethod
-    def backward(ctx, above):
-        answer = ctx.answer
-        told = answer._ask("back", above)
-        if "raised" in told:
-            raise answer._error(told["raised"])
-        found = answer._decoded(told.get("value"), [])
-        try:
-            for part, kind in zip(found, ctx.kinds, strict=True):
-                if part is not None and (part.shape, part.dtype) != kind:
-                    raise ValueError(kind)
-        except Exception:
-            answer.process.end("crashed", "Its process sent what is no gradient.")
-        return None, None, *found

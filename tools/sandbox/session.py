@@ -5,7 +5,6 @@ It imports nothing large by itself: `tools.sandbox.inside` hands it what it need
 
 import ast
 import builtins
-import contextlib
 import importlib
 import inspect
 import io
@@ -85,11 +84,6 @@ class Session:
         job = self.hear()
         self.kept = self.isolation.kept()
         self.found = self.kept.__enter__()
-        for name in job["imports"]:
-            importlib.import_module(name)
-        if job["watch"]:
-            with _operators(self.torch, job["watch"]):
-                self.torch.zeros(1).add(1)  # the first one imports much
         space, trouble = run_pieces(job["pieces"])
         self.answer = space.get(job["name"])
         self.say({"ready": signature(self.answer), "is": callable(self.answer), "trouble": trouble[:20]})
@@ -97,19 +91,17 @@ class Session:
             self.judge(job["judge"], job["name"])
         while True:
             kind, *rest = self.hear()
-            self.say({"call": self.call, "back": self.back, "finish": self.finish}[kind](*rest))
+            self.say({"call": self.call, "finish": self.finish}[kind](*rest))
 
-    def call(self, number, args, watch):
+    def call(self, number, args):
         """Call the answer; say what it gave or raised, what it changed of its arguments, whether it printed."""
         args = _Unpickler(args, self).load()
         before, told = [self.told(arg) for arg in args], {"id": number}
         with self.isolation.printed() as output:
             try:
-                with self.isolation.kept_in_thread(), _operators(self.torch, watch) as ran:
+                with self.isolation.kept_in_thread():
                     got = self.answer(*args)
-                self.last = (args, got)
                 told["value"] = self.tell.encode(got, args)
-                told["ran"] = sorted(ran)
             except (Exception, SystemExit) as error:
                 told["raised"] = [type(error).__name__, _text(error)[:2000], not error.args]
         after = [self.told(arg) for arg in args]
@@ -120,16 +112,6 @@ class Session:
     def told(self, arg):
         """An argument as text to compare; of a module, its state."""
         return self.encode(dict(arg.state_dict()) if isinstance(arg, self.torch.nn.Module) else arg)
-
-    def back(self, number, above):
-        """The gradients of the arguments of the last call, for the gradient `above` of its value."""
-        args, got = self.last
-        leaves = [arg for arg in args if isinstance(arg, self.torch.Tensor) and arg.requires_grad]
-        try:
-            found = self.torch.autograd.grad(got, leaves, above, retain_graph=True, allow_unused=True)
-        except Exception as error:
-            return {"id": number, "raised": [type(error).__name__, _text(error)[:2000], False]}
-        return {"id": number, "value": self.encode(list(found))}
 
     def finish(self, number):
         """Put back what was changed for the whole process, and say what that was."""
@@ -148,26 +130,6 @@ def _text(error):
         return str(error)
     except Exception:
         return "(its text cannot be shown)"
-
-
-def _operators(torch, watch):
-    """Notes which of the operators in `watch` torch runs, words that stand in their names."""
-    if not watch:
-        return contextlib.nullcontext(())
-    from torch.utils._python_dispatch import TorchDispatchMode
-
-    class Watch(TorchDispatchMode):
-        ran = set()
-
-        def __enter__(self):
-            super().__enter__()
-            return self.ran
-
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            self.ran.update(word for word in watch if word in str(func))
-            return func(*args, **(kwargs or {}))
-
-    return Watch()
 
 
 def run_pieces(pieces):

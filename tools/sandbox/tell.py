@@ -58,7 +58,6 @@ def _encode_other(value, inner):
 
 
 def _encode_tensor(value):
-    graded = bool(value.requires_grad)
     plain = value.detach()
     plain = plain.dequantize() if plain.is_quantized else plain
     plain = plain.to_dense() if plain.layout != torch.strided else plain
@@ -66,7 +65,7 @@ def _encode_tensor(value):
     if str(plain.dtype) not in DTYPES:
         return {"t": "foreign", "v": f"tensor of {plain.dtype}"}
     raw = plain.flatten().view(torch.uint8).numpy().tobytes() if plain.numel() else b""
-    return {"t": "tensor", "d": str(plain.dtype), "s": list(plain.shape), "g": graded, "v": _text(raw)}
+    return {"t": "tensor", "d": str(plain.dtype), "s": list(plain.shape), "v": _text(raw)}
 
 
 def _text(raw):

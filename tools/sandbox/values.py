@@ -173,6 +173,6 @@ def _decode_array(told, tag):
         if dtype == torch.bool and raw.translate(None, b"\0\1"):
             raise Garbage("truth values other than 0 and 1")
         value = torch.frombuffer(bytearray(raw), dtype=dtype) if raw else torch.empty(0, dtype=dtype)
-        return value.reshape(shape).requires_grad_(told.get("g") is True and dtype.is_floating_point)
+        return value.reshape(shape)
     value = np.frombuffer(bytearray(raw), dtype=dtype).reshape(shape)
     return value if tag == "array" else value[()]

@@ -41,8 +41,7 @@ def check(page, site):
         site: folder of a built site.
 
     A fault is a request that leaves the machine or fails, an error of a script, a link inside the site that leads
-    nowhere, a picture without alt text, a formula that was not set, a page wider than a phone, and a search without
-    results.
+    nowhere, a picture without alt text, a formula that was not set, and a page wider than a phone.
     """
     seen, faults = {}, []
     for path in pages(site):
@@ -52,10 +51,9 @@ def check(page, site):
             page.wait_for_function("!window.MathJax || !MathJax.startup || MathJax.startup.promise.then(() => true)")
             seen[path] = page.evaluate(LOOK)
             faults += [f"{path.relative_to(site)}: {fault}" for fault in said]
-    page.set_viewport_size(deck.SIZE)
     for path, found in seen.items():
         faults += [f"{path.relative_to(site)}: {fault}" for fault in _faults(path, found, seen)]
-    return faults + _search(page, site, seen)
+    return faults
 
 
 def _faults(path, found, seen):
@@ -72,15 +70,3 @@ def _faults(path, found, seen):
     yield from (f"a formula was not set: {text[:60]}" for text in found["raw"])
     if found["wide"] > 0:
         yield f"wider than a phone by {found['wide']} pixels"
-
-
-def _search(page, site, seen):
-    """The search must work from the file system, without a server."""
-    if site / "search.html" not in seen:
-        return []
-    page.goto((site / "search.html").as_uri() + "?q=zero+point", wait_until="load")
-    try:
-        page.wait_for_selector("#search-results li a", timeout=10_000)
-    except Exception as late:
-        return [f"search.html: no result for 'zero point': {str(late).splitlines()[0]}"]
-    return []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from course_utils import syllabus
 from course_utils.files import slug
-from tools.publishing import course, pages
+from tools.publishing import pages
 
 FILE = "_static/sections.js"
 LEFT_OUT = {"cell_output", "tag_solution", "tag_setup", "tag_hide-input"}
@@ -41,8 +41,7 @@ def sections(name, tree):
         tree: what Sphinx has read of it, a docutils document.
     Returns:
         list of dict: page (its title), title ("" for what stands before the first heading), to (its address), text,
-        code, closed (what <details> hides), terms (those that this lesson explains, in the first section that has them
-        in bold, as a definition does, else at its beginning), kind ("entry" of the glossary, "library", or "").
+        code, closed (what <details> hides), kind ("entry" of the glossary, "library", or "").
     """
     from docutils import nodes
 
@@ -50,24 +49,17 @@ def sections(name, tree):
     if name == "glossary":
         found = [_entry(paragraph, page) for paragraph in tree.findall(nodes.paragraph)]
         return [entry for entry in found if entry]
-    left, made, closed = _terms(name), [], _closed(tree)
+    made, closed = [], _closed(tree)
     for section in tree.findall(nodes.section):
-        own = _own(section, closed)
-        bold = own.pop("bold")
-        explained = [term for term in left if term.lower() in bold]
-        left = [term for term in left if term not in explained]
         made.append(
             {
                 "page": page,
                 "title": section.next_node(nodes.title).astext() if made else "",
                 "to": f"{name}.html" + f"#{section['ids'][0]}" * bool(made),
-                **own,
-                "terms": explained,
+                **_own(section, closed),
                 "kind": "library" if name.startswith("api/") else "",
             }
         )
-    if made:
-        made[0]["terms"] += left
     return made
 
 
@@ -88,13 +80,7 @@ def _entry(paragraph, page):
     if term is None or not said.startswith(term):
         return None
     to = f"glossary.html#{anchor(term)}"
-    return {"page": page, "title": term, "to": to, "text": said, "code": "", "closed": "", "terms": [], "kind": "entry"}
-
-
-def _terms(name):
-    """The terms that the lesson of a page explains."""
-    lesson = syllabus.lessons().get(name.removeprefix("lessons/")) if name.startswith("lessons/") else None
-    return list(course.front_matter(lesson).get("terms", [])) if lesson else []
+    return {"page": page, "title": term, "to": to, "text": said, "code": "", "closed": "", "kind": "entry"}
 
 
 def _closed(tree):
@@ -117,11 +103,11 @@ def _own(node, hidden=()):
         node: of a section or a paragraph.
         hidden: of `_closed`.
     Returns:
-        dict: text, code, closed (text and code that are hidden), and bold, a list of the bold words in small letters.
+        dict: text, code, closed (text and code that are hidden).
     """
     from docutils import nodes
 
-    parts, bold = {"text": [], "code": [], "closed": []}, []
+    parts = {"text": [], "code": [], "closed": []}
 
     def visit(node, kind):
         if isinstance(node, nodes.Text):
@@ -135,8 +121,6 @@ def _own(node, hidden=()):
             return
         kind = "code" if isinstance(node, nodes.literal_block) else kind
         kind = "closed" if id(node) in hidden else kind
-        if isinstance(node, nodes.strong) and kind == "text":
-            bold.append(node.astext().lower())
         for child in node.children:
             visit(child, kind)
         if not isinstance(node, nodes.Inline):
@@ -144,4 +128,4 @@ def _own(node, hidden=()):
 
     for child in node.children:
         visit(child, "text")
-    return {**{kind: " ".join("".join(words).split()) for kind, words in parts.items()}, "bold": bold}
+    return {kind: " ".join("".join(words).split()) for kind, words in parts.items()}

@@ -7,12 +7,11 @@ const plain = text => text.toLowerCase().replace(/[\s-]+/g, " ").trim();
 
 function found(query) {
   const search = new MiniSearch({
-    fields: ["title", "terms", "page", "text", "code", "closed"],
-    extractField: (section, name) => name == "terms" ? section.terms.join(" ") : section[name],
+    fields: ["title", "page", "text", "code", "closed"],
     idField: "to",
     searchOptions: {
       processTerm: word => SMALL.has(word.toLowerCase()) ? null : word.toLowerCase(),
-      boost: {title: 4, terms: 4, page: 2, code: 0.5, closed: 0.7},
+      boost: {title: 4, page: 2, code: 0.5, closed: 0.7},
       prefix: word => word.length > 2,
       fuzzy: word => word.length > 5 ? 0.2 : false,
       boostDocument: to => byAddress.get(to).kind == "library" ? 0.3 : 1,
@@ -35,10 +34,9 @@ function found(query) {
   });
 }
 
-// First the glossary's entry, then where a lesson explains the word, then headings that have it, then all the rest.
+// First the glossary's entry, which leads to the lesson that explains the word, then headings that have it, then the rest.
 function rank(section, query) {
   if (section.kind == "entry" && plain(section.title) == query) return 0;
-  if (section.terms.some(term => plain(term) == query)) return 1;
   if (section.kind == "entry" && plain(section.title).includes(query)) return 2;
   if (section.kind == "library") return 5;
   return plain(section.title).includes(query) ? 3 : plain(section.text).includes(query) ? 4 : 5;
