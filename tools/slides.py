@@ -27,6 +27,7 @@ def main(argv):
     talks.add_argument("--lecture", **_script("lecture"), help="one deck of an hour for the whole course")
     talks.add_argument("--tutorial", **_script("tutorial"), help="90 minutes: 16 bits, quantization, pruning")
     talks.add_argument("--talk", type=Path, metavar="FILE", help="a deck from a script of your own")
+    parser.add_argument("--one", action="store_true", help="join the decks of the lessons named in one file")
     parser.add_argument("--check", action="store_true", help="open every deck in a browser, list its faults")
     parser.add_argument("--shots", action="store_true", help="save pictures in build/slides/shots")
     args = parser.parse_args(argv)
@@ -39,7 +40,10 @@ def main(argv):
         return 1
     try:
         talk = _talk.read(args.talk) if args.talk else None
-        decks = [_talk_deck(talk, args.talk.stem)] if talk else [_deck_of(lesson) for lesson in lessons]
+        if talk:
+            decks = [_talk_deck(talk, args.talk.stem)]
+        else:
+            decks = [_joined(lessons)] if args.one else [_deck_of(lesson) for lesson in lessons]
     except (ValueError, FileNotFoundError) as wrong:
         print(f"Not made: {wrong}")
         return 1
@@ -55,14 +59,32 @@ def main(argv):
 
 
 def _deck_of(lesson):
-    """Write the deck of a lesson, and say so where its notebook is old."""
+    """Write the deck of a lesson."""
+    return write(_published(lesson), SLIDES / f"{lesson.number}_{lesson.name}.html")
+
+
+def _joined(lessons):
+    """Write one deck of several lessons, one after the other, each with its own foot."""
+    slides = []
+    for lesson in lessons:
+        nb = _published(lesson)
+        own = face.dress(arrange.slides(nb), nb)
+        for slide in own:
+            slide.foot = slide.foot or arrange.foot(lesson.number, lesson.title)
+        slides += own
+    title = ", ".join(lesson.title for lesson in lessons)
+    return _write(to_html(slides, {"title": title}, ""), SLIDES / f"{'_'.join(lesson.name for lesson in lessons)}.html")
+
+
+def _published(lesson):
+    """Read a published notebook, and say so where it is old."""
     nb = _lessons.read_published(lesson.notebook)
     if _lessons.sources(nb) != _lessons.sources(_lessons.read(lesson)):
         print(
             f"{lesson.name}: the notebook is older than the lesson; these are slides of the notebook. "
             f"Mend it with: {command('build', lesson.name)}"
         )
-    return write(nb, SLIDES / f"{lesson.number}_{lesson.name}.html")
+    return nb
 
 
 def _script(name):

@@ -192,10 +192,6 @@ show.the_course()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The solution is folded under each check. *Run All* reaches the end without your answers. *Deeper* is optional. A line *At a first reading …* names what no exercise and no later lesson needs; run its cells all the same.
 #
-# **Ways through the course.** Each contains all that its lessons need; `python course.py progress --way evening` makes one yours.
-#
-# [[ways]]
-#
 # **Help.** If a name is not defined, a cell above has probably not run: choose *Kernel*, *Restart Kernel and Run All Cells*. Otherwise run in a terminal, in the course's folder,
 #
 #     python course.py doctor --json

@@ -20,6 +20,7 @@ DRAWN = {"text/html", "image/png", "image/svg+xml"}
 PREDICT = "**Predict"
 EXERCISE = re.compile(r"^★+ · (\d+) minutes\b", re.M)
 WHOLE = "choose between all of these for a network of your own, and say how sure the choice is"
+SPOKEN = re.compile(r"^# \*For the lecturer, (\d+(?:\.\d+)?) min\.\*", re.M)
 DEEPER = "## Deeper"  # what follows this heading, up to the next of its rank, is no part of a lesson's core
 
 
@@ -183,41 +184,64 @@ class Way:
 def ways(root=ROOT):
     """Work out the ways through the course that lessons/course.toml wishes for.
 
-    A way takes its wishes one after the other, each with all that it needs, and leaves out a wish that would pass
-    the minutes that the way has.
+    A way is the lessons that it lists, or its wishes with all that they need.
 
     Returns:
-        list of Way, the whole course last.
+        list of Way, the day first and the whole course last.
     Raises:
-        ValueError: a wish that is no lesson.
+        ValueError: a way names what is no lesson.
     """
     known = syllabus.lessons(root)
-    minutes = {name: front_matter(lesson).get("minutes", 0) for name, lesson in known.items()}
     wanted = tomllib.loads((root / "lessons" / "course.toml").read_text(encoding="utf-8")).get("way", [])
     found = []
-    for way in [*wanted, {"title": "The whole course", "brings": WHOLE, "wishes": list(known)}]:
-        chosen = set()
-        for wish in way["wishes"]:
-            if wish not in known:
-                raise ValueError(f"course.toml: the way {way['title']!r} wishes for {wish!r}, which is no lesson")
-            more = chosen | {wish, *needed(known[wish])}
-            if sum(minutes[name] for name in more) <= way.get("minutes", float("inf")):
-                chosen = more
-        lessons = tuple(lesson for name, lesson in known.items() if name in chosen)
-        total = sum(minutes[lesson.name] for lesson in lessons)
-        found.append(Way(way["title"], lessons, total, way.get("brings", "")))
+    for way in [*wanted, {"title": "The whole course", "brings": WHOLE, "lessons": list(known)}]:
+        named = way.get("lessons", way.get("wishes", []))
+        if strange := [name for name in named if name not in known]:
+            raise ValueError(f"course.toml: the way {way['title']!r} names {strange[0]!r}, which is no lesson")
+        needs = [] if "lessons" in way else [need for name in named for need in needed(known[name])]
+        lessons = tuple(lesson for name, lesson in known.items() if name in {*named, *needs})
+        minutes = sum(front_matter(lesson).get("minutes", 0) for lesson in lessons)
+        found.append(Way(way["title"], lessons, minutes, way.get("brings", "")))
     return found
 
 
-def ways_table(root=ROOT):
-    """The ways through the course as a table in Markdown."""
-    every = tuple(syllabus.lessons(root).values())
-    rows = [
-        f"| {way.title} | {way.brings} | {hours(way.minutes)} | "
-        f"{'all' if way.lessons == every else ', '.join(lesson.number for lesson in way.lessons)} |"
-        for way in ways(root)
+def following(lesson):
+    """(title of the way, lesson) of what comes next: in the day, where the lesson is of it, and in the whole course."""
+    day, *_, whole = ways(lesson.root)
+    told = [(way.title, way.lessons[at + 1 : at + 2]) for way in (day, whole) for at in _places(lesson, way)]
+    return [(title, next_one[0]) for title, next_one in told if next_one]
+
+
+def _places(lesson, way):
+    return [at for at, other in enumerate(way.lessons) if other == lesson]
+
+
+def in_class(root=ROOT, kind="session"):
+    """The sessions for a classroom, or its weeks, as lessons/course.toml has them.
+
+    Args:
+        kind: "session" or "week".
+    Returns:
+        list of dict: title ("" for a week), decks and homework (lists of `syllabus.Lesson`), pairs (a lesson or None).
+    Raises:
+        LookupError: a name that is no lesson.
+    """
+    known = syllabus.lessons(root)
+    told = tomllib.loads((root / "lessons" / "course.toml").read_text(encoding="utf-8")).get(kind, [])
+    return [
+        {
+            "title": one.get("title", ""),
+            "decks": [known[name] for name in one["decks"]],
+            "pairs": known[one["pairs"]] if "pairs" in one else None,
+            "homework": [known[name] for name in one["homework"]],
+        }
+        for one in told
     ]
-    return "\n".join(["| way | at its end you can | time | lessons |", "|---|---|---|---|", *rows])
+
+
+def spoken(lesson):
+    """Minutes that the notes of a lesson's deck add up to."""
+    return sum(map(float, SPOKEN.findall(lesson.source.read_text(encoding="utf-8"))))
 
 
 def hours(minutes):

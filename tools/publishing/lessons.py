@@ -28,7 +28,7 @@ START_PAGE = "start.md"  # in its place in a learner's workspace
 COLLAPSED = "jp-MarkdownHeadingCollapsed"  # JupyterLab folds what is under such a heading
 KEPT_METADATA = ("tags", "slideshow", "jupyter", COLLAPSED)
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
-SHOWN = re.compile(r"\[\[(title|promise|goals|abilities|minutes|builds_on|agenda|ways)\]\]")
+SHOWN = re.compile(r"\[\[(title|promise|goals|abilities|minutes|builds_on|agenda)\]\]")
 SECTION = re.compile(r"^## (\d+\. .+)$", re.M)
 
 
@@ -37,9 +37,9 @@ def read(lesson):
 
     Names in double square brackets become numbers, in text with title and link; ``[[title]]``, ``[[promise]]`` and
     ``[[abilities]]`` (numbered; ``[[goals]]``: with dots) show what the front matter says, ``[[minutes]]`` what the
-    clock says, ``[[builds_on]]`` a sentence with the lessons before, ``[[agenda]]`` the sections, ``[[ways]]`` the ways
-    through the course. Questions, answers and what to remember stand in boxes. A check imports what it needs, because
-    it is what a learner runs after a restart. Links to the neighbouring lessons come last.
+    clock says, ``[[builds_on]]`` a sentence with the lessons before, ``[[agenda]]`` the sections.
+    Questions, answers and what to remember stand in boxes. A check imports what it needs, because it is what a learner
+    runs after a restart. Links to the lessons that may follow come last.
 
     Args:
         lesson: a `syllabus.Lesson`.
@@ -102,8 +102,6 @@ def _show(what, lesson, course, sections):
         return _before(lesson).strip()
     if what == "agenda":
         return "\n".join(sections)
-    if what == "ways":
-        return _course.ways_table(lesson.root)
     return f"{course.get('promise', '')} About {course.get('minutes', '?')} minutes.{_before(lesson)}"
 
 
@@ -114,12 +112,11 @@ def _before(lesson):
 
 
 def _last_cell(lesson):
-    """Where to go from here: the neighbours, and the overview of the course."""
-    known = list(syllabus.lessons(lesson.root).values())
-    at = known.index(lesson)
+    """Where to go from here: what follows in the day and in the course, and the overview."""
     link = syllabus.linked(lesson)
-    ways = [f"Next: {link(known[at + 1], False)}."] if at + 1 < len(known) else ["This was the last lesson so far."]
-    ways += [f"Before: {link(known[at - 1], False)}."] if at else []
+    ways = [
+        f"Next in {title[0].lower()}{title[1:]}: {link(other, False)}." for title, other in _course.following(lesson)
+    ]
     source = " ".join([*ways, f"[All lessons](../{OVERVIEW})."])
     cell = nbformat.v4.new_markdown_cell(source=source, metadata={"slideshow": {"slide_type": "skip"}})
     cell.id = _cell_id(lesson.name, "markdown", "where to go", 0)

@@ -1,4 +1,4 @@
-"""Pages that the build makes from the front matter: README's table, timetable, overview, the glossary's links."""
+"""Pages that the build makes from the front matter: README's tables, timetable, overview, the glossary's links."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from tools.publishing import hosted, lessons
 BLOCK = re.compile(r"(<!-- (\w+): made by course\.py build -->\n).*?(\n<!-- end -->)", re.S)
 TERM = re.compile(r"^\*\*(?P<term>[^*\n]+)\*\*(?P<text>(?:.|\n(?!\n|\Z))*)", re.M)
 INTRODUCED = re.compile(r" \((?:\[[^\]]*\]\([^)]*\)|\w*)\)\Z")
-BLOCKS = {"README.md": ("hosted", "lessons", "ways"), "docs/instructors.md": ("timetable",)}
+BLOCKS = {"README.md": ("hosted", "day", "electives"), "docs/instructors.md": ("sessions", "weeks", "timetable")}
 GLOSSARY = "docs/glossary.md"
 INTRODUCTION = """\
 # Resource-efficient deep learning in PyTorch
@@ -21,13 +21,14 @@ INTRODUCTION = """\
 The course makes neural networks smaller, faster and cheaper to run: with fewer bits, with fewer weights, or with a
 smaller network that learns from a large one. Every lesson measures on your machine what its technique gains and what
 it costs."""
-WAYS = """\
-You need not take all {lessons} lessons. A *way* picks some of them for one purpose, with everything that they need; the
-shortest is *{shortest}*, {time}."""
+DAY = """\
+Begin with *{title}*: {count} lessons, {time}, each standing on the ones before it. Then follow what
+you are interested in."""
+ELECTIVES = """\
+Each of these leads to one purpose and holds all that its lessons need beside the day."""
 FOLLOW = """\
-*Next* at the foot of a lesson names the next one of the whole course; on a way, come back to this table. In your own
-copy of the course the start page names the next lesson of your way, once you have chosen it with `python course.py
-progress --way evening` (a part of its title will do)."""
+In your own copy of the course the start page names your next lesson. It follows the day until you choose another way,
+with `python course.py progress --way CNN` (a part of its title will do)."""
 HELP = """\
 ## To begin a lesson anew
 
@@ -42,16 +43,42 @@ question."""
 
 
 def introduction(ways):
-    """What the course is, and that it has ways: the beginning of the start page, the overview and the site.
+    """What the course is, and where to begin: the first lines of the start page, the overview and the site.
 
     Args:
-        ways: of `course.ways`, the whole course last.
+        ways: of `course.ways`, the day first.
     """
-    shortest, whole = min(ways, key=lambda way: way.minutes), ways[-1]
+    day = ways[0]
     if len(ways) == 1:
         return INTRODUCTION
-    told = WAYS.format(lessons=len(whole.lessons), shortest=shortest.title, time=_course.hours(shortest.minutes))
+    told = DAY.format(title=day.title, count=len(day.lessons), time=_course.hours(day.minutes))
     return f"{INTRODUCTION}\n\n{told}"
+
+
+def day_table(root, link):
+    """The lessons of the day in their order: what a learner can do after each, and its minutes."""
+    day = _course.ways(root)[0]
+    told = _told(root)
+    rows = [
+        row(lesson.number, link(lesson), told[lesson]["promise"].replace("|", r"\|"), f"{told[lesson]['minutes']} min")
+        for lesson in day.lessons
+    ]
+    total = row("", "all", "", _course.hours(day.minutes))
+    return "\n".join([row("", "lesson", "what it brings you", "time"), "|---" * 4 + "|", *rows, total])
+
+
+def electives_table(root, link):
+    """The other ways: what each brings, and which lessons it has beside the day."""
+    day, *electives, whole = _course.ways(root)
+    told = _told(root)
+    rows = []
+    for way in electives:
+        beside = [lesson for lesson in way.lessons if lesson not in day.lessons]
+        time = _course.hours(sum(told[lesson]["minutes"] for lesson in beside))
+        rows.append(row(way.title, way.brings, time, ", ".join(map(link, beside))))
+    rows.append(row(whole.title, whole.brings, f"{_course.hours(whole.minutes)} in all", "all"))
+    head = row("way", "at its end you can", "time beside the day", "lessons beside the day")
+    return "\n".join([head, "|---" * 4 + "|", *rows])
 
 
 def refresh(root):
@@ -79,17 +106,15 @@ def _filled(name, root):
     """The text of a page with its blocks made anew; what stands outside of them stays."""
     folder = (root / name).parent
     makers = {
-        "lessons": _table,
-        "ways": lambda root, folder: _course.ways_table(root),
+        "day": lambda root, folder: day_table(root, lambda lesson: _link(lesson, folder)),
+        "electives": lambda root, folder: electives_table(root, lambda lesson: _numbered(lesson, folder)),
+        "sessions": _sessions,
+        "weeks": _weeks,
         "timetable": _timetable,
         "hosted": lambda root, folder: hosted.link(root),
     }
     text = (root / name).read_text(encoding="utf-8")
     return BLOCK.sub(lambda match: match[1] + makers[match[2]](root, folder) + match[3], text)
-
-
-def _table(root, folder):
-    return parts_table(root, lambda lesson: _link(lesson, folder), level="###")
 
 
 def parts_table(root, link, *, level, needs=False):
@@ -116,6 +141,42 @@ def before(lesson):
     return ", ".join(syllabus.lessons(lesson.root)[need].number for need in _course.builds_on(lesson)) or "–"
 
 
+def _sessions(root, folder):
+    rows = [
+        row(
+            told["title"],
+            _decks(told, folder),
+            _course.hours(round(sum(map(_course.spoken, told["decks"])))),
+            _numbered(told["pairs"], folder),
+            ", ".join(_numbered(lesson, folder) for lesson in told["homework"]),
+        )
+        for told in _course.in_class(root)
+    ]
+    head = row("you have", "show the decks of", "they take", "exercise in pairs", "homework")
+    return "\n".join([head, "|---" * 5 + "|", *rows])
+
+
+def _weeks(root, folder):
+    rows = [
+        row(
+            str(number),
+            _decks(told, folder),
+            _course.hours(round(sum(map(_course.spoken, told["decks"])))),
+            ", ".join(_numbered(lesson, folder) for lesson in told["homework"]),
+        )
+        for number, told in enumerate(_course.in_class(root, "week"), start=1)
+    ]
+    return "\n".join([row("week", "decks", "they take", "exercise as homework"), "|---" * 4 + "|", *rows])
+
+
+def _decks(told, folder):
+    """Each with its title where there are few, with its number alone where there are many."""
+    few = len(told["decks"]) <= 3
+    return ", ".join(
+        f"{lesson.number} {_link(lesson, folder)}" if few else _numbered(lesson, folder) for lesson in told["decks"]
+    )
+
+
 def _timetable(root, folder):
     head = ["", "lesson", "for a learner alone", "running time", "builds on"]
     rows = [
@@ -138,9 +199,12 @@ def _overview(root):
     parts = parts_table(root, lambda lesson: f"[{lesson.title}]({lesson.place})", level="##", needs=True)
     texts = [
         introduction(_course.ways(root)),
-        "## Ways through the course",
-        _course.ways_table(root),
+        f"## {_course.ways(root)[0].title}",
+        day_table(root, lambda lesson: f"[{lesson.title}]({lesson.place})"),
         FOLLOW,
+        "## Electives",
+        ELECTIVES,
+        electives_table(root, lambda lesson: f"[{lesson.number}]({lesson.place})"),
         parts,
         HELP,
     ]
@@ -173,6 +237,10 @@ def _told(root):
 
 def _link(lesson, folder):
     return f"[{lesson.title}]({_path(lesson, folder)})"
+
+
+def _numbered(lesson, folder):
+    return f"[{lesson.number}]({_path(lesson, folder)})"
 
 
 def _path(lesson, folder):

@@ -35,7 +35,7 @@ BEHIND = (
 WITHOUT = (
     "No walls: neither bubblewrap nor docker nor podman works here. Each answer ran in a plain process, with limits on "
     "its time, its memory and the size of its files. It could use the network, and read and change your files, also "
-    "read the solutions of the lessons. docs/instructors.md says how to get walls."
+    "read the solutions of the lessons. docs/assignments.md says how to get walls."
 )
 
 

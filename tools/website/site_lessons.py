@@ -17,6 +17,8 @@ DOCUMENTS = {  # file of the repository -> its page, and what the contents call 
     "docs/sweeps.md": ("sweeps.md", "Your sweep on many machines"),
     "docs/glossary.md": ("glossary.md", "Glossary"),
     "docs/instructors.md": ("instructors.md", "For instructors"),
+    "docs/assignments.md": ("assignments.md", "Assignments and grading"),
+    "docs/conventions.md": ("conventions.md", "Conventions"),
     "docs/house.md": ("house.md", "Who is who in the repository"),
     "docs/contributing.md": ("contributing.md", "Contributing"),
     "docs/moving_to_a_new_torch.md": ("moving_to_a_new_torch.md", "Moving to a new torch"),

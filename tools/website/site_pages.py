@@ -46,15 +46,18 @@ def _write(path, text):
 
 
 def front(lessons):
-    """The first page: what the course is, a result, its ways, its parts, and the contents of the site."""
+    """The first page: what the course is, a result, the day, the electives, the parts, and the contents."""
     return "\n\n".join(
         [
             pages.introduction(course.ways(_lessons.ROOT)),
             _picture("smaller"),
             CAPTION,
             "[What older tutorials get wrong](errata.md) · [Famous claims, and what was measured here](claims.md)",
-            "## Ways through the course",
-            course.ways_table(_lessons.ROOT),
+            f"## {course.ways(_lessons.ROOT)[0].title}",
+            pages.day_table(_lessons.ROOT, lambda lesson: f"[{lesson.title}](lessons/{lesson.name}.ipynb)"),
+            "## Electives",
+            pages.ELECTIVES,
+            pages.electives_table(_lessons.ROOT, lambda lesson: f"[{lesson.number}](lessons/{lesson.name}.ipynb)"),
             "## What a lesson looks like",
             *map(_picture, ("check", "scorecard", "lesson")),
             *_promises(lessons),

@@ -87,12 +87,9 @@ class Progress:
 
     @property
     def next(self):
-        """The first lesson on the way that is not finished and whose needs are; None when the way is done."""
-        for lesson in self.way.lessons:
-            before = [self.standings[need] for need in course.needed(lesson)]
-            if not self.standings[lesson.name].finished and all(standing.finished for standing in before):
-                return self.standings[lesson.name]
-        return None
+        """The first lesson on the way that is not finished; None when the way is done."""
+        mine = (self.standings[lesson.name] for lesson in self.way.lessons)
+        return next((standing for standing in mine if not standing.finished), None)
 
     @property
     def begun(self):
@@ -113,7 +110,7 @@ def of(workspace, root=ROOT):
     records = progress.read(workspace / progress.NAME)
     ways = course.ways(root)
     chosen = [record.get("way") for record in records if record["kind"] == "way"]
-    way = next((way for way in ways if chosen and way.title == chosen[-1]), ways[-1])
+    way = next((way for way in ways if chosen and way.title == chosen[-1]), ways[0])
     standings = {}
     for name, lesson in syllabus.lessons(root).items():
         mine, front = [record for record in records if record["lesson"] == name], course.front_matter(lesson)

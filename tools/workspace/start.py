@@ -1,10 +1,9 @@
-"""Makes the learner's start page, workspace/start.md: every lesson, what is passed, and what comes next."""
+"""Makes the learner's start page, workspace/start.md: what comes next, what is passed, and links to every lesson."""
 
 import datetime
 import hashlib
 import os
 
-from course_utils import syllabus
 from course_utils.door import command
 from course_utils.files import ROOT, write_whole
 from tools.publishing import course, pages
@@ -14,9 +13,8 @@ from tools.workspace.workspace import START_PAGE
 
 KEY = "start page"  # in the workspace's record of what was handed out
 WAYS = """\
-A way holds all that its lessons need. `{progress} --way NAME` makes one yours, by its title or a part of it: the line
-at the top, and `{progress}`, then follow it. (*Next* at the foot of a lesson names the one that follows in the whole
-course.)"""
+`{progress} --way NAME` makes one of these yours, by its title or a part of it. This page and `{progress}` then
+follow it."""
 HELP = """\
 ## Help
 
@@ -78,9 +76,6 @@ def text(found, root=ROOT, now=None):
     now = now or datetime.datetime.now()
     passed = sum(standing.passed for standing in found.standings.values())
     total = sum(len(standing.exercises) for standing in found.standings.values())
-    parts = {}
-    for standing in found.standings.values():
-        parts.setdefault((standing.lesson.part_number, standing.lesson.part_title), []).append(standing)
     commands = {task: command(task) for task in ("progress", "reset", "doctor")} | {"start": command()}
     return "\n\n".join(
         [
@@ -89,10 +84,13 @@ def text(found, root=ROOT, now=None):
             f"Finished: {found.finished} of {len(found.standings)} lessons. Passed: {passed} of {total} exercises"
             f"{f', and {found.also}' if found.also else ''}. "
             f"*As of {now:%Y-%m-%d %H:%M}; this page is made anew at each start, and by* `{commands['progress']}`.",
-            "## Ways through the course",
-            _ways(found, root),
+            f"## Your way: {found.way.title}",
+            _way(found),
+            "## Other ways",
+            _ways(found),
             WAYS.format(**commands),
-            *(_part(*title, standings) for title, standings in parts.items()),
+            "## All lessons",
+            *_parts(found),
             HELP.format(**commands),
         ]
     )
@@ -114,34 +112,46 @@ def link(lesson):
     return f"[{lesson.number} · {lesson.title}]({lesson.place})"
 
 
-def _part(number, title, standings):
-    head = ["", "lesson", "what it brings you", "time", "builds on", "exercises passed"]
+def _way(found):
+    """The lessons of the learner's way, with what they bring and what is passed."""
     rows = [
-        [
+        pages.row(
             standing.lesson.number,
             f"[{standing.lesson.title}]({standing.lesson.place})",
             standing.promise.replace("|", r"\|"),
             f"{standing.minutes}&nbsp;min",
-            pages.before(standing.lesson),
             f"✓ {standing.count}" if standing.finished else standing.count,
-        ]
-        for standing in standings
+        )
+        for standing in (found.standings[lesson.name] for lesson in found.way.lessons)
     ]
-    table = [pages.row(*head), "|---" * len(head) + "|", *(pages.row(*row) for row in rows)]
-    return "\n".join([f"## {number} · {title}", "", *table])
+    return _table(["", "lesson", "what it brings you", "time", "exercises passed"], rows)
 
 
-def _ways(found, root):
-    every = tuple(syllabus.lessons(root).values())
+def _ways(found):
     rows = [
         pages.row(
-            f"**{way.title}** (yours)" if way == found.way else way.title,
+            way.title,
             way.brings,
             course.hours(way.minutes),
-            "all" if way.lessons == every else ", ".join(lesson.number for lesson in way.lessons),
             f"{sum(found.standings[lesson.name].finished for lesson in way.lessons)} of {len(way.lessons)}",
         )
         for way in found.ways
+        if way != found.way
     ]
-    head = ["way", "at its end you can", "time", "lessons", "finished"]
+    return _table(["way", "at its end you can", "time", "lessons finished"], rows)
+
+
+def _table(head, rows):
     return "\n".join([pages.row(*head), "|---" * len(head) + "|", *rows])
+
+
+def _parts(found):
+    """A line for each part of the course, with a link to each lesson."""
+    parts = {}
+    for standing in found.standings.values():
+        lesson = standing.lesson
+        mark = " ✓" if standing.finished else ""
+        parts.setdefault(f"**{lesson.part_number} · {lesson.part_title}**", []).append(
+            f"[{lesson.number} {lesson.title}]({lesson.place}){mark}"
+        )
+    return [f"{title}: {', '.join(links)}." for title, links in parts.items()]
