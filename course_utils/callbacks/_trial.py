@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
 from course_utils.callbacks import _fake_quantize
+from course_utils.legacy_int8 import nnq
 
 
 def run(model: nn.Module, quantize: Callable[[nn.Module], object], args: tuple, kwargs: dict) -> None:
@@ -31,12 +32,12 @@ def run(model: nn.Module, quantize: Callable[[nn.Module], object], args: tuple, 
         with torch.no_grad(), torch.random.fork_rng(devices=[]), _followed(running):
             model(*args, **kwargs)
     except Exception as error:  # whatever torch, or the model's own forward, raises for what is quantized
-        said = str(error).partition(". ")[0]
+        said = str(error).partition("\n")[0].partition(". ")[0]
+        place, remedy = _place_and_remedy(model, running, error)
         raise RuntimeError(
-            f"{type(model).__name__} cannot compute in int8. A trial on its first batch failed in "
-            f"{_place(model, running)}: {type(error).__name__}: {said}. Add with nn.quantized.FloatFunctional, fuse "
-            "batch norm (modules_to_fuse), take other operations out of the model; or leave it fake-quantized, as it "
-            "is now, by quantize_on_fit_end=False: `quantize` converts it later, without a trial"
+            f"{type(model).__name__} cannot compute in int8. A trial on its first batch failed in {place}: "
+            f"{type(error).__name__}: {said}. {remedy}. With quantize_on_fit_end=False the model stays fake-quantized, "
+            "as it is now, and `quantize` converts it later, without a trial"
         ) from error
     finally:
         undo()
@@ -61,10 +62,24 @@ def _followed(running: list[nn.Module]) -> Iterator[None]:
             handle.remove()
 
 
-def _place(model: nn.Module, running: list[nn.Module]) -> str:
+def _place_and_remedy(model: nn.Module, running: list[nn.Module], error: Exception) -> tuple[str, str]:
+    known = {module: name for name, module in model.named_modules()}
     if not running:
-        return "the conversion"
-    if running[-1] is model:
-        return "its own forward"
-    name = next((name for name, module in model.named_modules() if module is running[-1]), "a module outside of it")
-    return f"{name} ({type(running[-1]).__name__})"
+        name, module = _fake_quantize.at_work(model, error) or ("", model)
+        place = f"the conversion of {name} ({type(module).__name__})" if name else "the conversion"
+    else:
+        module = running[-1]
+        name = known.get(module, "a module outside of it")
+        place = f"{name} ({type(module).__name__})" if module is not model else "its own forward"
+    if isinstance(module, nnq.Quantize):
+        return place, (
+            "It quantizes what is quantized already, since the callback quantizes the model's inputs itself: put "
+            "nn.Identity() in its place, and in that of its DeQuantStub"
+        )
+    if "'quantized::" in str(error):
+        return place, (
+            "It computes in int8 and was given floats: put a QuantStub (torch.ao.quantization) before it, for example "
+            "behind an embedding"
+        )
+    remedy = "Add with nn.quantized.FloatFunctional, fuse batch norm (modules_to_fuse), take other operations out"
+    return place, f"{remedy}; {_fake_quantize.leave_out(name)}" if known.get(module) else remedy
