@@ -1,9 +1,10 @@
 """PyTorch's older int8, `torch.ao.quantization`: the one place of the library that imports it.
 
 Its engines, its warnings, and its packages: ``legacy_int8.tq`` (torch.ao.quantization), ``legacy_int8.nnq``
-(torch.ao.nn.quantized), ``legacy_int8.nnqat`` (torch.ao.nn.qat), ``legacy_int8.fx`` (the graph mode) and ``legacy_int8.backends`` (what an engine can fuse),
-which are imported when somebody first asks for them. So this module itself loads where PyTorch has them no more. When
-that is so, this room is emptied, and what takes from it moves to torchao.
+(torch.ao.nn.quantized), ``legacy_int8.nnqat`` (torch.ao.nn.qat), ``legacy_int8.fx`` (the graph mode) and
+``legacy_int8.backends`` (what an engine can fuse), which are imported when somebody first asks for them. So this module
+itself loads where PyTorch has them no more. When that is so, this room is emptied, and what takes from it moves to
+torchao.
 """
 
 from __future__ import annotations

@@ -20,6 +20,10 @@ OTHER_FLOATS = (torch.float16, torch.bfloat16, torch.float64, torch.complex64, t
 STUBS = {"quant": tq.QuantStub, "dequant": tq.DeQuantStub}
 FLOAT_HELPERS = (nnq.FloatFunctional, nnq.FXFloatFunctional)  # they stand in float models, under a quantized path
 RANGE = "quant.activation_post_process."  # in the state_dict of a fake-quantized model
+STUBBED = (
+    "In an int8 model, what is left out needs a QuantStub behind it, and a DeQuantStub before it where int8 reaches it "
+    "(torch.ao.quantization); or take quantize_on_fit_end=False"
+)
 # torch rounds the weights of Conv1d too, when it is asked to.
 TRAINED = tq.get_default_qat_module_mappings() | {nn.Conv1d: nnqat.Conv1d}
 INT8 = tq.get_default_static_quant_module_mappings() | {nnqat.Conv1d: nnq.Conv1d}
@@ -56,7 +60,7 @@ def fakes(model: nn.Module) -> list[tq.FakeQuantizeBase]:
     return [module for module in model.modules() if isinstance(module, tq.FakeQuantizeBase)]
 
 
-def _taken(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+def taken(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Name and module of all that is to be quantized: not what ``qconfig = None`` leaves out."""
     out = tuple(f"{name}." for name, module in model.named_modules() if getattr(module, "qconfig", name) is None)
     return ((name, module) for name, module in model.named_modules() if not f"{name}.".startswith(out))
@@ -65,9 +69,7 @@ def _taken(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 def leave_out(name: str) -> str:
     """The remedy for a module that cannot be quantized, and what it costs."""
     return (
-        f"model.get_submodule({name!r}).qconfig = None before the fit leaves it out. It then stays in float, at 4 bytes "
-        "a weight, and in an int8 model it needs a DeQuantStub before it and a QuantStub behind it "
-        "(torch.ao.quantization), or else quantize_on_fit_end=False"
+        f"model.get_submodule({name!r}).qconfig = None before the fit leaves it in float, 4 bytes a weight. {STUBBED}"
     )
 
 
@@ -79,7 +81,7 @@ def refuse_layers(model: nn.Module) -> None:
             recurrent layers other than LSTM.
         NotImplementedError: a weight in another dtype than float32.
     """
-    for name, module in _taken(model):
+    for name, module in taken(model):
         place = f"{name or 'the model'} ({type(module).__name__})"
         tensors = [] if isinstance(module, torch.jit.ScriptModule) else [*module._parameters.items()]
         package = type(module).__module__
@@ -93,8 +95,7 @@ def refuse_layers(model: nn.Module) -> None:
                 raise ValueError(f"{place}: {key} has no values yet: call the model once on an input before the fit")
             if tensor is not None and tensor.is_meta:
                 raise ValueError(
-                    f"{place}: {key} has no values, its device is 'meta': model.to_empty(device='cpu'), then initialize "
-                    "or load them"
+                    f"{place}: {key} has no values, its device is 'meta': model.to_empty(device='cpu'), then load them"
                 )
         for key, tensor in tensors:
             if tensor is not None and tensor.dtype in OTHER_FLOATS:
@@ -112,7 +113,12 @@ def refuse_layers(model: nn.Module) -> None:
         attention = isinstance(module, nn.MultiheadAttention) and getattr(module.out_proj, "qconfig", 0) is not None
         recurrent = isinstance(module, nn.RNNBase | nn.RNNCellBase) and not isinstance(module, nn.LSTM)
         if attention or recurrent:
-            raise ValueError(f"{place}: torch.ao cannot train it with rounding; {leave_out(name)}")
+            own = f"{name}.out_proj"  # then torch takes an attention of its own, whose weights training does not round
+            raise ValueError(
+                f"{place}: torch.ao cannot train it with rounding. {leave_out(name)}"
+                + f". For int8 attention, rounded at the end only: model.get_submodule({own!r}).qconfig = None"
+                * attention
+            )
 
 
 def at_work(model: nn.Module, error: BaseException) -> tuple[str, nn.Module] | None:
@@ -144,15 +150,15 @@ def read_around(model: nn.Module) -> list[str]:
 
 
 def unseen(model: nn.Module) -> list[str]:
-    """Names of layers with an observer, of weights or of activations, that saw nothing."""
-    return [name for name, module in model.named_modules() if not all(map(has_seen, _observers(module)))]
+    """Names of layers with an observer, of weights or of activations, that saw nothing; without the model's `quant`."""
+    return [n for n, module in model.named_modules() if n != "quant" and not all(map(has_seen, _observers(module)))]
 
 
 def unrounded(model: nn.Module) -> list[str]:
     """Names of weights, not vectors, that training will not round: torch has no fake-quantized layer of the kind."""
     return [
         f"{name}.{key}"
-        for name, module in _taken(model)
+        for name, module in taken(model)
         if not hasattr(module, "weight_fake_quant")
         for key, parameter in module._parameters.items()
         if key.startswith("weight") and parameter is not None and parameter.dim() > 1

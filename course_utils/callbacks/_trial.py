@@ -25,15 +25,15 @@ def run(model: nn.Module, quantize: Callable[[nn.Module], object], args: tuple, 
         RuntimeError: it cannot be converted, or int8 has no kernel for a part of it, which the message names.
     """
     args, kwargs = move_data_to_device((args, kwargs), torch.device("cpu"))
-    undo, running = _fake_quantize.remember(model), []
+    undo, running, taken = _fake_quantize.remember(model), [], {name for name, _ in _fake_quantize.taken(model)}
     try:
         _fake_quantize.invent_ranges(model.cpu())
         quantize(model)
         with torch.no_grad(), torch.random.fork_rng(devices=[]), _followed(running):
             model(*args, **kwargs)
     except Exception as error:  # whatever torch, or the model's own forward, raises for what is quantized
-        said = str(error).partition("\n")[0].partition(". ")[0]
-        place, remedy = _place_and_remedy(model, running, error)
+        said = str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
+        place, remedy = _place_and_remedy(model, running, error, taken)
         raise RuntimeError(
             f"{type(model).__name__} cannot compute in int8. A trial on its first batch failed in {place}: "
             f"{type(error).__name__}: {said}. {remedy}. With quantize_on_fit_end=False the model stays fake-quantized, "
@@ -62,7 +62,7 @@ def _followed(running: list[nn.Module]) -> Iterator[None]:
             handle.remove()
 
 
-def _place_and_remedy(model: nn.Module, running: list[nn.Module], error: Exception) -> tuple[str, str]:
+def _place_and_remedy(model: nn.Module, running: list[nn.Module], error: Exception, taken: set[str]) -> tuple[str, str]:
     known = {module: name for name, module in model.named_modules()}
     if not running:
         name, module = _fake_quantize.at_work(model, error) or ("", model)
@@ -81,5 +81,8 @@ def _place_and_remedy(model: nn.Module, running: list[nn.Module], error: Excepti
             "It computes in int8 and was given floats: put a QuantStub (torch.ao.quantization) before it, for example "
             "behind an embedding"
         )
-    remedy = "Add with nn.quantized.FloatFunctional, fuse batch norm (modules_to_fuse), take other operations out"
-    return place, f"{remedy}; {_fake_quantize.leave_out(name)}" if known.get(module) else remedy
+    general = "Add with nn.quantized.FloatFunctional, fuse batch norm (modules_to_fuse), take other operations out"
+    if not known.get(module):
+        return place, general
+    left_out = _fake_quantize.leave_out(name) if name in taken else _fake_quantize.STUBBED
+    return place, f"{general}; {left_out}" if running and name in taken else left_out

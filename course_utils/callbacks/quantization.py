@@ -61,8 +61,10 @@ class QuantizationAwareTraining(Callback):
         LookupError: qconfig is None, and this machine has no engine.
         NotImplementedError: in `fit`, more than one device or process, or weights in another dtype than float32.
         TypeError: in `fit`, the model is called without an input by position.
-        RuntimeError: in `fit`, training_step does not call the model, the model cannot compute in int8, or the fit ends
-            before an observer saw a batch.
+        RuntimeError: in `fit`, training_step does not call the model, a layer's weight is read without calling it, the
+            model cannot compute in int8, or the fit ends before an observer saw a batch.
+    Warns:
+        UserWarning: of weights that torch cannot round while it trains, and of layers that no observed batch reached.
     """
 
     def __init__(
@@ -93,7 +95,10 @@ class QuantizationAwareTraining(Callback):
 
         Raises:
             ValueError: the model is quantized or prepared already, has parts `quant` or `dequant` of its own, a forward
-                without input, or modules that cannot be fused. It is then as it was.
+                without input, modules that cannot be fused, or a layer that torch cannot prepare: attention, recurrent
+                layers but LSTM, older weight and spectral norms, TorchScript, tensors without values. The message names
+                it. The model is then as it was.
+            NotImplementedError: a weight in another dtype than float32.
         """
         kind = type(model).__name__
         _fake_quantize.refuse_layers(model)
@@ -230,9 +235,9 @@ class QuantizationAwareTraining(Callback):
             self._waiting = None
         if self._collected == 1 and (names := _fake_quantize.read_around(pl_module)):
             raise RuntimeError(
-                f"{', '.join(names)}: the weight is read, and the layer is not called, so that training would not round "
-                f"it. Call the layer itself, self.layer(x), not F.linear(x, self.layer.weight) or self.layer.forward(x); "
-                f"or leave it out: {_fake_quantize.leave_out(names[0])}"
+                f"{', '.join(names)}: the weight is read, and the layer is not called, so that nothing rounds it. "
+                "Call self.layer(x), not F.linear(x, self.layer.weight) or self.layer.forward(x); or leave it out: "
+                f"{_fake_quantize.leave_out(names[0])}"
             )
         if self._first_call:
             call, self._first_call = self._first_call, None
@@ -257,7 +262,9 @@ class QuantizationAwareTraining(Callback):
         if self.quantize_on_fit_end:
             self.quantize(pl_module)
         elif names := _fake_quantize.unseen(pl_module):
-            warnings.warn(f"no batch that observers saw ran through {', '.join(names)}: not rounded yet", stacklevel=2)
+            warnings.warn(
+                f"no batch that observers saw ran through {', '.join(names)}: nothing rounds there", stacklevel=2
+            )
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Leave no hook behind; also after an interrupt from the keyboard."""
