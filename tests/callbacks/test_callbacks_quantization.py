@@ -38,6 +38,8 @@ def test_after_fit_the_model_is_quantized(tmp_path, observer, groups):
     report = audit(model, rows()[0])
     assert report.count("int8", "Linear") == 4 and report.count("int8", "ReLU") == (3 if groups else 0)
     assert not fakes(model) and not model.training
+    with pytest.raises(ValueError, match="not fake-quantized"):
+        qat().quantize(Regression())
 
 
 def test_a_model_is_called_with_float_or_with_what_quant_gives(tmp_path):
@@ -77,9 +79,9 @@ def test_several_inputs_share_one_range_and_structures_pass(tmp_path, compatible
     assert out["out"].dtype == out["rest"][0].dtype == torch.float32 and out["rest"][1].dtype == torch.int64
 
 
-@pytest.mark.parametrize(("compatible", "groups"), [(True, PAIRS), (False, None)])
-def test_the_scripted_model_runs_and_agrees(tmp_path, compatible, groups):
-    model, x = fit(tmp_path, qat(input_compatible=compatible, modules_to_fuse=groups), epochs=1), rows()[0]
+@pytest.mark.parametrize("compatible", [True, False])
+def test_the_scripted_model_runs_and_agrees(tmp_path, compatible):
+    model, x = fit(tmp_path, qat(input_compatible=compatible), epochs=1), rows()[0]
     expected = model(x) if compatible else model(model.quant(x))
     scripted = model.to_torchscript()
     torch.jit.save(scripted, tmp_path / "model.pt")
@@ -92,6 +94,7 @@ def test_training_really_rounds_and_int8_computes_what_was_trained(tmp_path, obs
     callback = qat(observer_type=observer, quantize_on_fit_end=False)
     model, x = fit(tmp_path, callback, fit_plain(tmp_path, Regression(), epochs=6)), rows(256, seed=1)[0]
     before, layer = simulated(model, x), model.layer_1
+    assert len(fakes(model)) == 9 and audit(model).count("int8") == 0
     assert 20 < len(before.unique()) < 120, "outputs lie on a grid"
     assert not torch.equal(layer.weight_fake_quant(layer.weight), layer.weight)
     assert type(model.quant.activation_post_process.activation_post_process) is (
@@ -122,7 +125,6 @@ def test_fused_triples_and_pairs_with_batch_norm(tmp_path):
     callback.quantize(model)
     assert {type(getattr(model, name)) for name in ("bn", "relu", "bn2")} == {nn.Identity}
     assert (model(images) - expected).abs().max() <= 3 * model.head.scale
-    assert torch.equal(model.to_torchscript()(images), model(images))
 
 
 @pytest.mark.parametrize("name", legacy_int8.available())
@@ -152,15 +154,6 @@ def test_a_qconfig_of_ones_own(tmp_path):
     assert model.layer_0.weight().qscheme() == torch.per_tensor_affine and audit(model).count("int8", "Linear") == 4
 
 
-def test_quantize_on_fit_end_false_leaves_it_fake_quantized(tmp_path):
-    callback = qat(quantize_on_fit_end=False)
-    model = fit(tmp_path, callback)
-    assert len(fakes(model)) == 9 and audit(model).count("int8") == 0
-    assert audit(callback.quantize(model), rows()[0]).count("int8", "Linear") == 4
-    with pytest.raises(ValueError, match="not fake-quantized"):
-        callback.quantize(Regression())
-
-
 class Watch(Callback):
     """Notes, for each training batch, whether observers and rounding were on."""
 
@@ -186,13 +179,6 @@ def test_collect_quantization(tmp_path, collect, seen):
         assert watch.batches == [bool(s) for s in seen]
         first = seen.index(1)
         assert watch.rounding == [False] * first + [True] * (8 - first), "float before the first, rounded ever after"
-
-
-def test_until_the_first_collected_batch_training_is_that_of_a_float_model(tmp_path):
-    model, plain = Regression(), Regression()
-    with pytest.raises(RuntimeError, match="the observers saw no batch"):
-        fit(tmp_path, qat(collect_quantization=lambda trainer: False), model, epochs=1)
-    assert torch.equal(model.layer_1.weight, fit_plain(tmp_path, plain, epochs=1).layer_1.weight)
 
 
 class Stages(Callback):

@@ -22,8 +22,6 @@ from _quantized_fits import (
 )
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from course_utils.legacy_int8 import tq
-
 pytestmark = KNOWN
 IMAGES = torch.randn(128, 1, 6, 6, generator=torch.Generator().manual_seed(0))
 
@@ -128,12 +126,6 @@ def test_a_checkpoint_of_other_observers_is_refused(tmp_path):
         run = trainer(tmp_path, qat(observer_type="histogram"), epochs=3)
         with pytest.raises(ValueError, match="with observer_type='average', and .* observer_type='histogram'"):
             getattr(run, stage)(Regression(), loader(), **given)
-    own = tq.FixedQParamsFakeQuantize.with_args(
-        observer=tq.FixedQParamsObserver.with_args(scale=8 / 255, zero_point=128, dtype=torch.quint8)
-    )
-    model = qat(qconfig=tq.QConfig(activation=own, weight=tq.default_weight_fake_quant)).prepare(Regression())
-    with pytest.raises(ValueError, match="and this model observes with a QConfig of its own"):
-        trainer(tmp_path, qat(), epochs=3).fit(model, loader(), **given)
 
 
 def test_the_best_model_of_a_fit_is_tested_as_the_docstring_says(tmp_path):
