@@ -135,23 +135,12 @@ def has_seen(fake: tq.FakeQuantizeBase) -> bool:
     return low is None or (low.numel() > 0 and bool(low.isfinite().all()))
 
 
-def read_around(model: nn.Module) -> list[str]:
-    """After a backward pass that observers saw: layers that got a gradient, and whose own observers saw nothing.
-
-    So their weight was read without a call of the layer, and no hook and no rounding of it ran.
-    """
-    seen = {name: module for name, module in model.named_modules() if all(map(has_seen, _observers(module)))}
-    reached = {id(p) for module in seen.values() for p in module.parameters(recurse=False)}
-    return [
-        name
-        for name, module in model.named_modules()
-        if name not in seen and any(p.grad is not None and id(p) not in reached for p in module.parameters())
-    ]
-
-
 def unseen(model: nn.Module) -> list[str]:
     """Names of layers with an observer, of weights or of activations, that saw nothing; without the model's `quant`."""
-    return [n for n, module in model.named_modules() if n != "quant" and not all(map(has_seen, _observers(module)))]
+    known = {
+        fake: name.rpartition(".")[0] for name, fake in model.named_modules() if isinstance(fake, tq.FakeQuantizeBase)
+    }
+    return sorted({name for fake, name in known.items() if name != "quant" and not has_seen(fake)})
 
 
 def unrounded(model: nn.Module) -> list[str]:
@@ -163,11 +152,6 @@ def unrounded(model: nn.Module) -> list[str]:
         for key, parameter in module._parameters.items()
         if key.startswith("weight") and parameter is not None and parameter.dim() > 1
     ]
-
-
-def _observers(module: nn.Module) -> list[tq.FakeQuantizeBase]:
-    held = (getattr(module, key, None) for key in ("weight_fake_quant", "activation_post_process"))
-    return [fake for fake in held if isinstance(fake, tq.FakeQuantizeBase)]
 
 
 def calibrated(model: nn.Module) -> bool:
@@ -304,7 +288,7 @@ def remember(model: nn.Module) -> Callable[[], None]:
 
     Returns:
         A function that undoes what was done to it since: every module has its parts, hooks and mode again, parameters
-        and gradients have their values and their device, fake-quantizers their ranges and switches.
+        and gradients have their values and their device, buffers their values: ranges, switches, statistics.
     """
     modules = []
     for module in model.modules():
@@ -312,7 +296,7 @@ def remember(model: nn.Module) -> Callable[[], None]:
         modules.append((module, dict(vars(module)), copies))
     tensors = [*model.parameters(), *(p.grad for p in model.parameters() if p.grad is not None)]
     values = [(tensor, tensor.data) for tensor in tensors]  # prune.remove and cpu() put another tensor there
-    written = [(buffer, buffer.clone()) for fake in fakes(model) for buffer in fake.buffers()]
+    written = [(buffer, buffer.clone()) for buffer in model.buffers()]
 
     def undo() -> None:
         for module, state, copies in modules:

@@ -1,4 +1,4 @@
-"""A dry run in int8 early in a fit: what cannot compute so is named while no time and no weights are lost."""
+"""Two dry runs early in a fit: what is not rounded, or cannot compute in int8, is named while no time is lost."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from lightning.fabric.utilities import move_data_to_device
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.overrides import TorchFunctionMode
 
 from course_utils.callbacks import _fake_quantize
 from course_utils.legacy_int8 import nnq
@@ -41,6 +42,50 @@ def run(model: nn.Module, quantize: Callable[[nn.Module], object], args: tuple, 
         ) from error
     finally:
         undo()
+
+
+def read_around(model: nn.Module, args: tuple, kwargs: dict) -> list[str]:
+    """Call the model once more, and put it back as it was.
+
+    Returns:
+        Names of layers that training rounds, and whose weight the model reads while they do not run.
+    """
+    undo, running = _fake_quantize.remember(model), []
+    _fake_quantize.switch(model, observe=False, fake=True)
+    reads = _Reads(model, running)
+    try:
+        with (
+            torch.no_grad(),
+            torch.random.fork_rng(),
+            torch.compiler.set_stance("force_eager"),
+            _followed(running),
+            reads,
+        ):
+            model(*args, **kwargs)
+    finally:
+        undo()
+    return list(reads.found)
+
+
+class _Reads(TorchFunctionMode):
+    """Notes every function of torch that is handed a parameter of a layer which is not among those that run."""
+
+    def __init__(self, model: nn.Module, running: list[nn.Module]):
+        super().__init__()
+        self.owners, self.running, self.found = {}, running, {}
+        for name, module in model.named_modules():
+            if hasattr(module, "weight_fake_quant"):
+                for tensor in (*module.parameters(), vars(module).get("weight")):  # the latter: masked
+                    self.owners.setdefault(id(tensor), []).append((name, module))
+
+    def __torch_function__(self, func: Callable, types: object, args: tuple = (), kwargs: dict | None = None) -> object:
+        out = func(*args, **(kwargs or {}))
+        if isinstance(out, torch.Tensor):  # a shape or a dtype may be looked up
+            for given in (*args, *(kwargs or {}).values()):
+                owners = self.owners.get(id(given), ()) if isinstance(given, torch.Tensor) else ()
+                if owners and not any(module in self.running for _, module in owners):
+                    self.found[owners[0][0]] = None
+        return out
 
 
 @contextmanager

@@ -232,15 +232,13 @@ class QuantizationAwareTraining(Callback):
                     "quantized: call self(x), not self.forward(x) or a layer"
                 )
             self._waiting.remove()
-            self._waiting = None
-        if self._collected == 1 and (names := _fake_quantize.read_around(pl_module)):
-            raise RuntimeError(
-                f"{', '.join(names)}: the weight is read, and the layer is not called, so that nothing rounds it. "
-                "Call self.layer(x), not F.linear(x, self.layer.weight) or self.layer.forward(x); or leave it out: "
-                f"{_fake_quantize.leave_out(names[0])}"
-            )
-        if self._first_call:
-            call, self._first_call = self._first_call, None
+            call, self._first_call, self._waiting = self._first_call, None, None
+            if names := _trial.read_around(pl_module, *call):
+                raise RuntimeError(
+                    f"{', '.join(names)}: the weight is read, and the layer is not called, so that nothing rounds it. "
+                    "Call self.layer(x), not F.linear(x, self.layer.weight) or self.layer.forward(x); or leave it out: "
+                    f"{_fake_quantize.leave_out(names[0])}"
+                )
             if self.quantize_on_fit_end:
                 _trial.run(pl_module, self.quantize, *call)
 

@@ -209,14 +209,16 @@ def test_a_layer_that_training_cannot_round_is_named_and_the_model_is_as_it_was(
 
 
 class Reads(nn.Module):
-    """Reads the weight of `a`; and `b` is called."""
+    """Reads the weight of `a`, as a decoder with the encoder's weight does; `b` is called."""
 
     def __init__(self, how):
         super().__init__()
         self.a, self.b, self.how = nn.Linear(8, 8), nn.Linear(8, 1), how
 
     def forward(self, x):
-        return self.b(self.a.forward(x) if self.how == "forward" else nn.functional.linear(x, self.a.weight))
+        if self.how == "twice":
+            x = self.a(x)
+        return self.b(self.a.forward(x) if self.how == "forward" else nn.functional.linear(x, self.a.weight.T))
 
 
 def wavlm():
@@ -237,8 +239,11 @@ def wavlm():
         (wavlm, (400,), "net.wavlm.*k_proj, .*v_proj, .*q_proj, .*out_proj"),
         (lambda: Reads("weight"), (8,), "net.a"),
         (lambda: Reads("forward"), (8,), "net.a"),
+        (lambda: Reads("twice"), (8,), "net.a"),
+        (lambda: prune.l1_unstructured((net := Reads("weight")).a, "weight", 0.5) and net, (8,), "net.a"),
+        (lambda: nn.Sequential(torch.compile(nn.Linear(8, 8), backend="eager")), (8,), "net.0._orig_mod"),
     ],
-    ids=["swin", "wavlm", "weight", "forward"],
+    ids=["swin", "wavlm", "weight", "forward", "twice", "masked", "compiled"],
 )
 def test_a_weight_that_is_read_without_calling_its_layer_is_named(tmp_path, make, shape, names):
     model, train = Around(make()), loader((torch.randn(8, *shape), torch.rand(8, 1)))
