@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import torch
 from lightning.fabric.utilities import move_data_to_device
+from lightning_utilities.core.apply_func import apply_to_collection
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
@@ -80,12 +81,15 @@ class _Reads(TorchFunctionMode):
 
     def __torch_function__(self, func: Callable, types: object, args: tuple = (), kwargs: dict | None = None) -> object:
         out = func(*args, **(kwargs or {}))
-        if isinstance(out, torch.Tensor):  # a shape or a dtype may be looked up
-            for given in (*args, *(kwargs or {}).values()):
-                owners = self.owners.get(id(given), ()) if isinstance(given, torch.Tensor) else ()
-                if owners and not any(module in self.running for _, module in owners):
-                    self.found[owners[0][0]] = None
+        if any(isinstance(part, torch.Tensor) for part in (out if isinstance(out, tuple | list) else [out])):
+            apply_to_collection([args, kwargs], torch.Tensor, self._note)  # else a shape or a dtype was looked up
         return out
+
+    def _note(self, given: torch.Tensor) -> torch.Tensor:
+        owners = self.owners.get(id(given), ())
+        if owners and not any(module in self.running for _, module in owners):
+            self.found[owners[0][0]] = None
+        return given
 
 
 @contextmanager
