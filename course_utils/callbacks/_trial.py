@@ -52,7 +52,7 @@ def read_around(model: nn.Module, args: tuple, kwargs: dict) -> list[str]:
         Names of layers that training rounds, and whose weight the model reads while they do not run.
     """
     undo, running = _fake_quantize.remember(model), []
-    _fake_quantize.switch(model, observe=False, fake=True)
+    _fake_quantize.switch(model, observe=False, fake=False)  # a layer may have no range yet
     reads = _Reads(model, running)
     try:
         with (
