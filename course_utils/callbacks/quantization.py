@@ -233,7 +233,9 @@ class QuantizationAwareTraining(Callback):
                 )
             self._waiting.remove()
             call, self._first_call, self._waiting = self._first_call, None, None
-            if names := _trial.read_around(pl_module, *call):
+            with trainer.precision_plugin.forward_context():
+                names = _trial.read_around(pl_module, *call)
+            if names:
                 raise RuntimeError(
                     f"{', '.join(names)}: the weight is read, and the layer is not called, so that nothing rounds it. "
                     "Call self.layer(x), not F.linear(x, self.layer.weight) or self.layer.forward(x); or leave it out: "
