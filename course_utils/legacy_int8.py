@@ -1,9 +1,10 @@
 """PyTorch's older int8, `torch.ao.quantization`: the one place of the library that imports it.
 
 Its engines, its warnings, and its packages: ``legacy_int8.tq`` (torch.ao.quantization), ``legacy_int8.nnq``
-(torch.ao.nn.quantized), ``legacy_int8.fx`` (the graph mode) and ``legacy_int8.backends`` (what an engine can fuse),
-which are imported when somebody first asks for them. So this module itself loads where PyTorch has them no more. When
-that is so, this room is emptied, and what takes from it moves to torchao.
+(torch.ao.nn.quantized), ``legacy_int8.nnqat`` (torch.ao.nn.qat), ``legacy_int8.fx`` (the graph mode) and
+``legacy_int8.backends`` (what an engine can fuse), which are imported when somebody first asks for them. So this module
+itself loads where PyTorch has them no more. When that is so, this room is emptied, and what takes from it moves to
+torchao.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import torch
 
 from course_utils.door import command
 
-PACKAGES = ("tq", "nnq", "fx", "backends")
+PACKAGES = ("tq", "nnq", "nnqat", "fx", "backends")
 PREFERRED = ("x86", "onednn", "fbgemm", "qnnpack")
 # Every message as a regular expression for its beginning. First what says that an interface will go …
 DEPRECATIONS = (
@@ -41,6 +42,7 @@ def __getattr__(name: str) -> ModuleType:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
         from torch.ao import quantization as tq
+        from torch.ao.nn import qat as nnqat
         from torch.ao.nn import quantized as nnq
 
         if name in ("fx", "backends"):  # few need the graph mode
@@ -48,7 +50,7 @@ def __getattr__(name: str) -> ModuleType:
             from torch.ao.quantization import quantize_fx as fx
 
             return fx if name == "fx" else backends
-        return tq if name == "tq" else nnq
+        return {"tq": tq, "nnq": nnq, "nnqat": nnqat}[name]
     except ImportError as error:
         raise ImportError(
             f"PyTorch {torch.__version__} has no torch.ao.quantization any more, and this part of the course is about "

@@ -79,15 +79,6 @@ class Regression(Steps):
         return self.layer_end(x)
 
 
-class TwoInputs(Regression):
-    """Two tensors by position, and what becomes of them kept for the test."""
-
-    def forward(self, x, y):
-        self.got = x, y
-        x = self.layer_0a(self.layer_0(torch.cat([x, y], 1)))
-        return self.layer_end(self.layer_2a(self.layer_2(self.layer_1a(self.layer_1(x)))))
-
-
 class Convolutional(Steps):
     """A triple with batch norm, and a pair with batch norm behind it; images (batch, 1, 6, 6)."""
 
@@ -154,12 +145,8 @@ def same(a, b):
 
 def simulated(model, *inputs):
     """Outputs of a fake-quantized model, its inputs quantized as in a fit."""
-    hook = qat().simulate(model, observe=False)
-    with torch.no_grad():
-        try:
-            return model.eval()(*inputs)
-        finally:
-            hook.remove()
+    run = trainer(None, qat())
+    return run.predict(model, loader((*inputs, torch.zeros(len(inputs[0]))), batch_size=len(inputs[0])))[0]
 
 
 def portrait(model):

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import traceback
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedTensorMixin
 from torch.nn.utils import prune
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 from course_utils.callbacks import _masks
-from course_utils.legacy_int8 import nnq, tq
+from course_utils.legacy_int8 import nnq, nnqat, tq
 
+OTHER_FLOATS = (torch.float16, torch.bfloat16, torch.float64, torch.complex64, torch.complex128)
 STUBS = {"quant": tq.QuantStub, "dequant": tq.DeQuantStub}
 FLOAT_HELPERS = (nnq.FloatFunctional, nnq.FXFloatFunctional)  # they stand in float models, under a quantized path
 RANGE = "quant.activation_post_process."  # in the state_dict of a fake-quantized model
+STUBBED = (
+    "In an int8 model, what is left out needs a QuantStub behind it, and a DeQuantStub before it where int8 reaches it "
+    "(torch.ao.quantization); or take quantize_on_fit_end=False"
+)
+# torch rounds the weights of Conv1d too, when it is asked to.
+TRAINED = tq.get_default_qat_module_mappings() | {nn.Conv1d: nnqat.Conv1d}
+INT8 = tq.get_default_static_quant_module_mappings() | {nnqat.Conv1d: nnq.Conv1d}
 
 
 def engine_qconfig(engine: str, observer_type: str) -> tq.QConfig:
@@ -48,18 +60,98 @@ def fakes(model: nn.Module) -> list[tq.FakeQuantizeBase]:
     return [module for module in model.modules() if isinstance(module, tq.FakeQuantizeBase)]
 
 
-def is_converted(model: nn.Module) -> bool:
-    """Does a part of the model compute or store quantized values, by torch.ao or by torchao?"""
-    own = (type(module).__module__ for module in model.modules() if not isinstance(module, FLOAT_HELPERS))
-    return any(path.startswith("torch.ao.nn") and ".quantized" in path for path in own) or any(
-        type(parameter).__module__.startswith("torchao") for parameter in model.parameters()
+def taken(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Name and module of all that is to be quantized: not what ``qconfig = None`` leaves out."""
+    out = tuple(f"{name}." for name, module in model.named_modules() if getattr(module, "qconfig", name) is None)
+    return ((name, module) for name, module in model.named_modules() if not f"{name}.".startswith(out))
+
+
+def leave_out(name: str) -> str:
+    """The remedy for a module that cannot be quantized, and what it costs."""
+    return (
+        f"model.get_submodule({name!r}).qconfig = None before the fit leaves it in float, 4 bytes a weight. {STUBBED}"
     )
+
+
+def refuse_layers(model: nn.Module) -> None:
+    """Refuse, by name, what torch could not train with rounding; what has ``qconfig = None`` may be there.
+
+    Raises:
+        ValueError: TorchScript, quantized parts, tensors without values, older weight or spectral norms, attention and
+            recurrent layers other than LSTM.
+        NotImplementedError: a weight in another dtype than float32.
+    """
+    for name, module in taken(model):
+        place = f"{name or 'the model'} ({type(module).__name__})"
+        tensors = [] if isinstance(module, torch.jit.ScriptModule) else [*module._parameters.items()]
+        package = type(module).__module__
+        int8 = package.startswith("torch.ao.nn") and ".quantized" in package and not isinstance(module, FLOAT_HELPERS)
+        if int8 or any(type(tensor).__module__.startswith("torchao") for _, tensor in tensors):
+            raise ValueError(f"{place} is quantized already, and int8 cannot be trained: start from a float model")
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(f"{place} is TorchScript, which cannot be changed: give the module it was scripted from")
+        for key, tensor in [*tensors, *module._buffers.items()]:
+            if isinstance(tensor, UninitializedTensorMixin):
+                raise ValueError(f"{place}: {key} has no values yet: call the model once on an input before the fit")
+            if tensor is not None and tensor.is_meta:
+                raise ValueError(
+                    f"{place}: {key} has no values, its device is 'meta': model.to_empty(device='cpu'), then load them"
+                )
+        for key, tensor in tensors:
+            if tensor is not None and tensor.dtype in OTHER_FLOATS:
+                raise NotImplementedError(
+                    f"{place}: {key} is in {tensor.dtype}, and fake quantization needs weights in float32: "
+                    "model.float() before the fit"
+                )
+        for hook in module._forward_pre_hooks.values():
+            if isinstance(hook, WeightNorm | SpectralNorm):
+                old = type(hook).__module__.rpartition(".")[2]
+                raise ValueError(
+                    f"{place}: the older torch.nn.utils.{old} of {hook.name} cannot be prepared: take "
+                    f"torch.nn.utils.parametrizations.{old}, or {leave_out(name)}"
+                )
+        attention = isinstance(module, nn.MultiheadAttention) and getattr(module.out_proj, "qconfig", 0) is not None
+        recurrent = isinstance(module, nn.RNNBase | nn.RNNCellBase) and not isinstance(module, nn.LSTM)
+        if attention or recurrent:
+            own = f"{name}.out_proj"  # then torch takes an attention of its own, whose weights training does not round
+            raise ValueError(
+                f"{place}: torch.ao cannot train it with rounding. {leave_out(name)}"
+                + f". For int8 attention, rounded at the end only: model.get_submodule({own!r}).qconfig = None"
+                * attention
+            )
+
+
+def at_work(model: nn.Module, error: BaseException) -> tuple[str, nn.Module] | None:
+    """Name and module that torch was replacing when an error came; None when it was at something else."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_name == "swap_module"]
+    names = {module: name for name, module in model.named_modules()}
+    held = [frame.f_locals["mod"] for frame in frames if frame.f_locals["mod"] in names]
+    return (names[held[-1]], held[-1]) if held else None
 
 
 def has_seen(fake: tq.FakeQuantizeBase) -> bool:
     """Did its observer see a tensor? True for one that needs to see none, because its range is fixed."""
     low = getattr(getattr(fake, "activation_post_process", None), "min_val", None)
     return low is None or (low.numel() > 0 and bool(low.isfinite().all()))
+
+
+def unseen(model: nn.Module) -> list[str]:
+    """Names of layers with an observer, of weights or of activations, that saw nothing; without the model's `quant`."""
+    known = {
+        fake: name.rpartition(".")[0] for name, fake in model.named_modules() if isinstance(fake, tq.FakeQuantizeBase)
+    }
+    return sorted({name for fake, name in known.items() if name != "quant" and not has_seen(fake)})
+
+
+def unrounded(model: nn.Module) -> list[str]:
+    """Names of weights, not vectors, that training will not round: torch has no fake-quantized layer of the kind."""
+    return [
+        f"{name}.{key}"
+        for name, module in taken(model)
+        if not hasattr(module, "weight_fake_quant")
+        for key, parameter in module._parameters.items()
+        if key.startswith("weight") and parameter is not None and parameter.dim() > 1
+    ]
 
 
 def calibrated(model: nn.Module) -> bool:
@@ -104,7 +196,8 @@ def prepare(model: nn.Module, qconfig: tq.QConfig, groups: Iterable[Sequence[str
     Parameters remain the same objects. Nothing rounds or observes yet. When it fails, the model is as it was.
 
     Raises:
-        ValueError: a name in `groups` that the model does not have, or modules that cannot be fused.
+        ValueError: a name in `groups` that the model does not have, modules that cannot be fused, or a layer that torch
+            cannot prepare.
     """
     undo = remember(model)
     try:
@@ -116,7 +209,13 @@ def prepare(model: nn.Module, qconfig: tq.QConfig, groups: Iterable[Sequence[str
             setattr(model, name, stub())
         model.qconfig = qconfig
         before = _names(model)
-        tq.prepare_qat(model, inplace=True)
+        try:
+            tq.prepare_qat(model, mapping=TRAINED, inplace=True)
+        except Exception as error:
+            if not (found := at_work(model, error)):
+                raise
+            place = f"{found[0]} ({type(found[1]).__name__})"
+            raise ValueError(f"{place} cannot be trained with rounding: {error}; {leave_out(found[0])}") from error
         _join(model, before)
         for name, module in model.named_modules():
             module.training = modes.get(name, True)
@@ -129,8 +228,9 @@ def prepare(model: nn.Module, qconfig: tq.QConfig, groups: Iterable[Sequence[str
 
 def unprepared(model: nn.Module) -> list[str]:
     """Names of layers that could be fake-quantized and were not there when the model was prepared."""
-    kinds = set(tq.get_default_qat_module_mappings())
-    return [name for name, module in model.named_modules() if type(module) in kinds and not hasattr(module, "qconfig")]
+    return [
+        name for name, module in model.named_modules() if type(module) in TRAINED and not hasattr(module, "qconfig")
+    ]
 
 
 def convert(model: nn.Module) -> None:
@@ -146,12 +246,16 @@ def convert(model: nn.Module) -> None:
     for fake in fakes(model):
         fake.enable_observer(not has_seen(fake))  # a layer that never ran takes the range of its weights
     before = _names(model)
-    tq.convert(model, inplace=True)
+    tq.convert(model, mapping=INT8, inplace=True)
     _join(model, before)
 
 
 def invent_ranges(model: nn.Module) -> list[str]:
-    """Give activations that were never observed the range 0 to 1, so that torch can convert; names of their modules."""
+    """Give activations that were never observed the range 0 to 1, so that torch can convert.
+
+    Returns:
+        Names of their modules, without the model's `quant`: it has none where every input is an integer.
+    """
     blind = {
         name: module.activation_post_process
         for name, module in model.named_modules()
@@ -161,7 +265,7 @@ def invent_ranges(model: nn.Module) -> list[str]:
     for fake in blind.values():
         fake.enable_observer()
         fake(torch.tensor([0.0, 1.0]))
-    return list(blind)
+    return [name for name in blind if name != "quant"]
 
 
 def _fuse(model: nn.Module, groups: Iterable[Sequence[str]]) -> None:
@@ -184,7 +288,7 @@ def remember(model: nn.Module) -> Callable[[], None]:
 
     Returns:
         A function that undoes what was done to it since: every module has its parts, hooks and mode again, parameters
-        and gradients have their values and their device, fake-quantizers their ranges and switches.
+        and gradients have their values and their device, buffers their values: ranges, switches, statistics.
     """
     modules = []
     for module in model.modules():
@@ -192,7 +296,7 @@ def remember(model: nn.Module) -> Callable[[], None]:
         modules.append((module, dict(vars(module)), copies))
     tensors = [*model.parameters(), *(p.grad for p in model.parameters() if p.grad is not None)]
     values = [(tensor, tensor.data) for tensor in tensors]  # prune.remove and cpu() put another tensor there
-    written = [(buffer, buffer.clone()) for fake in fakes(model) for buffer in fake.buffers()]
+    written = [(buffer, buffer.clone()) for buffer in model.buffers()]
 
     def undo() -> None:
         for module, state, copies in modules:

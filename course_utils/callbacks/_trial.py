@@ -1,4 +1,4 @@
-"""A dry run in int8 early in a fit: what cannot compute so is named while no time and no weights are lost."""
+"""Two dry runs early in a fit: what is not rounded, or cannot compute in int8, is named while no time is lost."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from contextlib import contextmanager
 
 import torch
 from lightning.fabric.utilities import move_data_to_device
+from lightning_utilities.core.apply_func import apply_to_collection
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.overrides import TorchFunctionMode
 
 from course_utils.callbacks import _fake_quantize
+from course_utils.legacy_int8 import nnq
 
 
 def run(model: nn.Module, quantize: Callable[[nn.Module], object], args: tuple, kwargs: dict) -> None:
@@ -24,22 +27,69 @@ def run(model: nn.Module, quantize: Callable[[nn.Module], object], args: tuple, 
         RuntimeError: it cannot be converted, or int8 has no kernel for a part of it, which the message names.
     """
     args, kwargs = move_data_to_device((args, kwargs), torch.device("cpu"))
-    undo, running = _fake_quantize.remember(model), []
+    undo, running, taken = _fake_quantize.remember(model), [], {name for name, _ in _fake_quantize.taken(model)}
     try:
         _fake_quantize.invent_ranges(model.cpu())
         quantize(model)
         with torch.no_grad(), torch.random.fork_rng(devices=[]), _followed(running):
             model(*args, **kwargs)
     except Exception as error:  # whatever torch, or the model's own forward, raises for what is quantized
-        said = str(error).partition(". ")[0]
+        said = str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
+        place, remedy = _place_and_remedy(model, running, error, taken)
         raise RuntimeError(
-            f"{type(model).__name__} cannot compute in int8. A trial on its first batch failed in "
-            f"{_place(model, running)}: {type(error).__name__}: {said}. Add with nn.quantized.FloatFunctional, fuse "
-            "batch norm (modules_to_fuse), take other operations out of the model; or leave it fake-quantized, as it "
-            "is now, by quantize_on_fit_end=False: `quantize` converts it later, without a trial"
+            f"{type(model).__name__} cannot compute in int8. A trial on its first batch failed in {place}: "
+            f"{type(error).__name__}: {said}. {remedy}. With quantize_on_fit_end=False the model stays fake-quantized, "
+            "as it is now, and `quantize` converts it later, without a trial"
         ) from error
     finally:
         undo()
+
+
+def read_around(model: nn.Module, args: tuple, kwargs: dict) -> list[str]:
+    """Call the model once more, and put it back as it was.
+
+    Returns:
+        Names of layers that training rounds, and whose weight the model reads while they do not run.
+    """
+    undo, running = _fake_quantize.remember(model), []
+    _fake_quantize.switch(model, observe=False, fake=False)  # a layer may have no range yet
+    reads = _Reads(model, running)
+    try:
+        with (
+            torch.no_grad(),
+            torch.random.fork_rng(),
+            torch.compiler.set_stance("force_eager"),
+            _followed(running),
+            reads,
+        ):
+            model(*args, **kwargs)
+    finally:
+        undo()
+    return list(reads.found)
+
+
+class _Reads(TorchFunctionMode):
+    """Notes every function of torch that is handed a parameter of a layer which is not among those that run."""
+
+    def __init__(self, model: nn.Module, running: list[nn.Module]):
+        super().__init__()
+        self.owners, self.running, self.found = {}, running, {}
+        for name, module in model.named_modules():
+            if hasattr(module, "weight_fake_quant"):
+                for tensor in (*module.parameters(), vars(module).get("weight")):  # the latter: masked
+                    self.owners.setdefault(id(tensor), []).append((name, module))
+
+    def __torch_function__(self, func: Callable, types: object, args: tuple = (), kwargs: dict | None = None) -> object:
+        out = func(*args, **(kwargs or {}))
+        if any(isinstance(part, torch.Tensor) for part in (out if isinstance(out, tuple | list) else [out])):
+            apply_to_collection([args, kwargs], torch.Tensor, self._note)  # else a shape or a dtype was looked up
+        return out
+
+    def _note(self, given: torch.Tensor) -> torch.Tensor:
+        owners = self.owners.get(id(given), ())
+        if owners and not any(module in self.running for _, module in owners):
+            self.found[owners[0][0]] = None
+        return given
 
 
 @contextmanager
@@ -61,10 +111,27 @@ def _followed(running: list[nn.Module]) -> Iterator[None]:
             handle.remove()
 
 
-def _place(model: nn.Module, running: list[nn.Module]) -> str:
+def _place_and_remedy(model: nn.Module, running: list[nn.Module], error: Exception, taken: set[str]) -> tuple[str, str]:
+    known = {module: name for name, module in model.named_modules()}
     if not running:
-        return "the conversion"
-    if running[-1] is model:
-        return "its own forward"
-    name = next((name for name, module in model.named_modules() if module is running[-1]), "a module outside of it")
-    return f"{name} ({type(running[-1]).__name__})"
+        name, module = _fake_quantize.at_work(model, error) or ("", model)
+        place = f"the conversion of {name} ({type(module).__name__})" if name else "the conversion"
+    else:
+        module = running[-1]
+        name = known.get(module, "a module outside of it")
+        place = f"{name} ({type(module).__name__})" if module is not model else "its own forward"
+    if isinstance(module, nnq.Quantize):
+        return place, (
+            "It quantizes what is quantized already, since the callback quantizes the model's inputs itself: put "
+            "nn.Identity() in its place, and in that of its DeQuantStub"
+        )
+    if "'quantized::" in str(error):
+        return place, (
+            "It computes in int8 and was given floats: put a QuantStub (torch.ao.quantization) before it, for example "
+            "behind an embedding"
+        )
+    general = "Add with nn.quantized.FloatFunctional, fuse batch norm (modules_to_fuse), take other operations out"
+    if not known.get(module):
+        return place, general
+    left_out = _fake_quantize.leave_out(name) if name in taken else _fake_quantize.STUBBED
+    return place, f"{general}; {left_out}" if running and name in taken else left_out

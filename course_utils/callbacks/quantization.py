@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from torch.utils.hooks import RemovableHandle
 
 from course_utils import legacy_int8
 from course_utils.callbacks import _fake_quantize, _qat_arguments, _quantized_forward, _trainer, _trial
@@ -61,8 +61,10 @@ class QuantizationAwareTraining(Callback):
         LookupError: qconfig is None, and this machine has no engine.
         NotImplementedError: in `fit`, more than one device or process, or weights in another dtype than float32.
         TypeError: in `fit`, the model is called without an input by position.
-        RuntimeError: in `fit`, training_step does not call the model, the model cannot compute in int8, or the fit ends
-            before an observer saw a batch.
+        RuntimeError: in `fit`, training_step does not call the model, a layer's weight is read without calling it, the
+            model cannot compute in int8, or the fit ends before an observer saw a batch.
+    Warns:
+        UserWarning: of weights that torch cannot round while it trains, and of layers that no observed batch reached.
     """
 
     def __init__(
@@ -84,7 +86,7 @@ class QuantizationAwareTraining(Callback):
         self.input_compatible, self.quantize_on_fit_end = input_compatible, quantize_on_fit_end
         self._engine = qconfig if isinstance(qconfig, str) else None
         self._collected, self._switched = 0, None
-        self._hooks, self._first_call = [], None
+        self._hooks, self._first_call, self._waiting = [], None, None
 
     def prepare(self, model: LightningModule) -> LightningModule:
         """Make a float model fake-quantized, in place, as the start of a fit does; gives it back.
@@ -93,11 +95,13 @@ class QuantizationAwareTraining(Callback):
 
         Raises:
             ValueError: the model is quantized or prepared already, has parts `quant` or `dequant` of its own, a forward
-                without input, or modules that cannot be fused. It is then as it was.
+                without input, modules that cannot be fused, or a layer that torch cannot prepare: attention, recurrent
+                layers but LSTM, older weight and spectral norms, TorchScript, tensors without values. The message names
+                it. The model is then as it was.
+            NotImplementedError: a weight in another dtype than float32.
         """
         kind = type(model).__name__
-        if _fake_quantize.is_converted(model):
-            raise ValueError(f"this {kind} is quantized already, and int8 cannot be trained: start from a float model")
+        _fake_quantize.refuse_layers(model)
         if _fake_quantize.fakes(model):
             raise ValueError(
                 f"this {kind} holds fake quantization already, which was not put there by this callback: "
@@ -113,22 +117,6 @@ class QuantizationAwareTraining(Callback):
         _fake_quantize.prepare(model, self.qconfig, self.modules_to_fuse)
         setattr(model, MARK, FAKE)
         return model
-
-    def simulate(self, model: LightningModule, *, observe: bool = True) -> RemovableHandle:
-        """Let a prepared model compute as in a fit, for a loop of your own: it rounds, and quantizes its inputs where
-        it is called.
-
-        Args:
-            model: fake-quantized, by `prepare` or by a fit with ``quantize_on_fit_end=False``.
-            observe: whether the ranges follow the data; False = they stand still, as in an evaluation.
-        Returns:
-            The handle of the hook on the inputs. ``remove()`` it before a fit and before `quantize`.
-        Raises:
-            ValueError: the model is not fake-quantized.
-        """
-        self._refuse_other_than_fake(model)
-        _fake_quantize.switch(model, observe=observe, fake=True)
-        return model.register_forward_pre_hook(_quantized_forward.quantize_inputs)
 
     def quantize(self, model: LightningModule) -> LightningModule:
         """Convert a fake-quantized model to int8, in place and on the CPU; gives it back. Masks become permanent.
@@ -214,11 +202,17 @@ class QuantizationAwareTraining(Callback):
                 f"{', '.join(names)} came into the model after the callback had prepared it, in setup or "
                 "configure_model: make layers in __init__"
             )
+        if names := _fake_quantize.unrounded(pl_module):
+            warnings.warn(
+                f"this training does not round {', '.join(names)}: torch.ao has no layer for that. In int8, if it has "
+                "a kernel, they are rounded at the end, without having been trained for it",
+                stacklevel=2,
+            )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Wait for the first call of the model: a trial in int8 repeats it."""
-        if self.quantize_on_fit_end:
-            self._hooks.append(pl_module.register_forward_pre_hook(self._keep, prepend=True, with_kwargs=True))
+        self._waiting = pl_module.register_forward_pre_hook(self._keep, prepend=True, with_kwargs=True)
+        self._hooks.append(self._waiting)
 
     def _keep(self, model: LightningModule, args: tuple, kwargs: dict) -> None:
         self._first_call = self._first_call or (args, kwargs)
@@ -230,16 +224,25 @@ class QuantizationAwareTraining(Callback):
         self._switch(pl_module, "train", collect)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs, batch, batch_idx: int) -> None:
-        """Refuse a training step that goes past the model's call, and a model that int8 cannot compute."""
-        if self._collected == 1 and not _fake_quantize.has_seen(pl_module.quant.activation_post_process):
-            raise RuntimeError(
-                f"training_step of {type(pl_module).__name__} gave the model itself no floating-point "
-                "tensor, so its input is not quantized: call self(x), not self.forward(x) or a layer"
-            )
-        if self._first_call:
-            self._hooks.pop().remove()  # that of on_train_start
-            call, self._first_call = self._first_call, None
-            _trial.run(pl_module, self.quantize, *call)
+        """Refuse a training step that goes past the model's call or a layer's, and a model that int8 cannot compute."""
+        if self._waiting:
+            if not self._first_call:
+                raise RuntimeError(
+                    f"training_step of {type(pl_module).__name__} does not call the model itself, so its input is not "
+                    "quantized: call self(x), not self.forward(x) or a layer"
+                )
+            self._waiting.remove()
+            call, self._first_call, self._waiting = self._first_call, None, None
+            with trainer.precision_plugin.forward_context():
+                names = _trial.read_around(pl_module, *call)
+            if names:
+                raise RuntimeError(
+                    f"{', '.join(names)}: the weight is read, and the layer is not called, so that nothing rounds it. "
+                    "Call self.layer(x), not F.linear(x, self.layer.weight) or self.layer.forward(x); or leave it out: "
+                    f"{_fake_quantize.leave_out(names[0])}"
+                )
+            if self.quantize_on_fit_end:
+                _trial.run(pl_module, self.quantize, *call)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Observers change in validation when asked for, and never in the sanity check."""
@@ -258,6 +261,10 @@ class QuantizationAwareTraining(Callback):
         self._leave(pl_module)
         if self.quantize_on_fit_end:
             self.quantize(pl_module)
+        elif names := _fake_quantize.unseen(pl_module):
+            warnings.warn(
+                f"no batch that observers saw ran through {', '.join(names)}: nothing rounds there", stacklevel=2
+            )
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Leave no hook behind; also after an interrupt from the keyboard."""
@@ -293,7 +300,7 @@ class QuantizationAwareTraining(Callback):
     def _detach(self) -> None:
         for hook in self._hooks:
             hook.remove()
-        self._hooks, self._first_call = [], None
+        self._hooks, self._first_call, self._waiting = [], None, None
 
 
 def _state(model: LightningModule) -> str | None:

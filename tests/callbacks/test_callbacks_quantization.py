@@ -9,7 +9,6 @@ from _quantized_fits import (
     PAIRS,
     Convolutional,
     Regression,
-    TwoInputs,
     fakes,
     fit,
     fit_plain,
@@ -26,7 +25,6 @@ from lightning.pytorch import Callback
 from torch import nn
 
 from course_utils import legacy_int8
-from course_utils.callbacks import QuantizationAwareTraining
 from course_utils.legacy_int8 import tq
 from course_utils.measure.int8_audit import audit
 
@@ -40,6 +38,8 @@ def test_after_fit_the_model_is_quantized(tmp_path, observer, groups):
     report = audit(model, rows()[0])
     assert report.count("int8", "Linear") == 4 and report.count("int8", "ReLU") == (3 if groups else 0)
     assert not fakes(model) and not model.training
+    with pytest.raises(ValueError, match="not fake-quantized"):
+        qat().quantize(Regression())
 
 
 def test_a_model_is_called_with_float_or_with_what_quant_gives(tmp_path):
@@ -55,47 +55,33 @@ def test_a_model_is_called_with_float_or_with_what_quant_gives(tmp_path):
     assert torch.equal(predicted, out) and not model._forward_pre_hooks
 
 
+class Free(Regression):
+    """Any number of tensors, one of them no number, and a structure that comes out."""
+
+    def forward(self, *parts):
+        self.got = parts
+        out = super().forward(torch.cat(parts[:2], 1))
+        return {"out": out, "rest": (out, torch.arange(3))}
+
+    def training_step(self, batch, index):
+        return self.loss(self(*batch[:-1])["out"], batch[-1])
+
+
 @pytest.mark.parametrize("compatible", [True, False])
-def test_several_positional_inputs(tmp_path, compatible):
+def test_several_inputs_share_one_range_and_structures_pass(tmp_path, compatible):
     x, y = rows()
-    tensors = 20 * x[:, :4], x[:, 4:], y
-    model = fit(tmp_path, qat(input_compatible=compatible), TwoInputs(), train=loader(tensors))
-    out = model(*tensors[:2]) if compatible else model(*map(model.quant, tensors[:2]))
-    assert all(part.dtype == torch.quint8 for part in model.got) and out.dtype == torch.float32
-    # One range for both: what is twenty times as wide as the other is not cut off.
-    assert model.got[0].dequantize().min() < 0.75 * tensors[0].min()
-
-
-def test_inputs_that_are_no_floating_point_tensors_pass(tmp_path):
-    class Masked(Regression):
-        def forward(self, x, mask, power: int = 1):
-            assert mask.dtype == torch.bool and power == 1
-            return super().forward(x)
-
-    x, y = rows()
-    tensors = x, x[:, 0] > 0, y
-    model = fit(tmp_path, qat(), Masked(), train=loader(tensors))
-    assert model(*tensors[:2]).shape == y.shape and model(*tensors[:2], 1).shape == y.shape
-
-
-def test_any_number_of_inputs_and_outputs_in_a_structure(tmp_path):
-    class Free(Regression):
-        def forward(self, *parts):
-            out = super().forward(torch.cat(parts, 1))
-            return {"out": out, "rest": (out, torch.arange(3))}
-
-        def training_step(self, batch, index):
-            return self.loss(self(*batch[:-1])["out"], batch[-1])
-
-    x, y = rows()
-    model = fit(tmp_path, qat(), Free(), train=loader((x[:, :2], x[:, 2:], y)))
-    out = model(x[:, :2], x[:, 2:])
+    wide, mask = 20 * x[:, :4], x[:, 0] > 0
+    model = fit(tmp_path, qat(input_compatible=compatible), Free(), train=loader((wide, x[:, 4:], mask, y)))
+    given = (wide, x[:, 4:]) if compatible else map(model.quant, (wide, x[:, 4:]))
+    out = model(*given, mask)
+    assert [part.dtype for part in model.got] == [torch.quint8, torch.quint8, torch.bool]
+    assert model.got[0].dequantize().min() < 0.75 * wide.min(), "what is twenty times as wide is not cut off"
     assert out["out"].dtype == out["rest"][0].dtype == torch.float32 and out["rest"][1].dtype == torch.int64
 
 
-@pytest.mark.parametrize(("compatible", "groups"), [(True, PAIRS), (False, None)])
-def test_the_scripted_model_runs_and_agrees(tmp_path, compatible, groups):
-    model, x = fit(tmp_path, qat(input_compatible=compatible, modules_to_fuse=groups), epochs=1), rows()[0]
+@pytest.mark.parametrize("compatible", [True, False])
+def test_the_scripted_model_runs_and_agrees(tmp_path, compatible):
+    model, x = fit(tmp_path, qat(input_compatible=compatible), epochs=1), rows()[0]
     expected = model(x) if compatible else model(model.quant(x))
     scripted = model.to_torchscript()
     torch.jit.save(scripted, tmp_path / "model.pt")
@@ -108,6 +94,7 @@ def test_training_really_rounds_and_int8_computes_what_was_trained(tmp_path, obs
     callback = qat(observer_type=observer, quantize_on_fit_end=False)
     model, x = fit(tmp_path, callback, fit_plain(tmp_path, Regression(), epochs=6)), rows(256, seed=1)[0]
     before, layer = simulated(model, x), model.layer_1
+    assert len(fakes(model)) == 9 and audit(model).count("int8") == 0
     assert 20 < len(before.unique()) < 120, "outputs lie on a grid"
     assert not torch.equal(layer.weight_fake_quant(layer.weight), layer.weight)
     assert type(model.quant.activation_post_process.activation_post_process) is (
@@ -138,7 +125,6 @@ def test_fused_triples_and_pairs_with_batch_norm(tmp_path):
     callback.quantize(model)
     assert {type(getattr(model, name)) for name in ("bn", "relu", "bn2")} == {nn.Identity}
     assert (model(images) - expected).abs().max() <= 3 * model.head.scale
-    assert torch.equal(model.to_torchscript()(images), model(images))
 
 
 @pytest.mark.parametrize("name", legacy_int8.available())
@@ -146,11 +132,6 @@ def test_every_engine_of_this_machine(tmp_path, name):
     model = fit(tmp_path, qat(qconfig=name))
     assert audit(model, rows()[0]).count("int8", "Linear") == 4
     assert torch.backends.quantized.engine == ENGINE, "the engine outside is left as it was"
-
-
-def test_the_default_engine_is_one_that_the_machine_has(monkeypatch):
-    monkeypatch.setattr(legacy_int8, "available", lambda: ["qnnpack"])  # an ARM processor under macOS
-    assert QuantizationAwareTraining()._engine == "qnnpack"
 
 
 def test_mixed_precision(tmp_path):
@@ -171,24 +152,6 @@ def test_a_qconfig_of_ones_own(tmp_path):
     model = fit(tmp_path, qat(qconfig=tq.QConfig(activation=fixed, weight=tq.default_weight_fake_quant)))
     assert model.layer_0.scale == model.layer_end.scale == pytest.approx(8 / 255)
     assert model.layer_0.weight().qscheme() == torch.per_tensor_affine and audit(model).count("int8", "Linear") == 4
-
-
-def test_quantize_on_fit_end_false_leaves_it_fake_quantized(tmp_path):
-    callback = qat(quantize_on_fit_end=False)
-    model = fit(tmp_path, callback)
-    assert len(fakes(model)) == 9 and audit(model).count("int8") == 0
-    assert audit(callback.quantize(model), rows()[0]).count("int8", "Linear") == 4
-    with pytest.raises(ValueError, match="not fake-quantized"):
-        callback.quantize(Regression())
-
-
-def test_layers_that_no_batch_reached_are_named(tmp_path):
-    class Spare(Regression):
-        def forward(self, x):
-            return self.layer_end(self.layer_0(x))
-
-    with pytest.warns(UserWarning, match="no batch that observers saw ran through layer_1, layer_2: the range"):
-        fit(tmp_path, qat(), Spare())
 
 
 class Watch(Callback):
@@ -218,13 +181,6 @@ def test_collect_quantization(tmp_path, collect, seen):
         assert watch.rounding == [False] * first + [True] * (8 - first), "float before the first, rounded ever after"
 
 
-def test_until_the_first_collected_batch_training_is_that_of_a_float_model(tmp_path):
-    model, plain = Regression(), Regression()
-    with pytest.raises(RuntimeError, match="the observers saw no batch"):
-        fit(tmp_path, qat(collect_quantization=lambda trainer: False), model, epochs=1)
-    assert torch.equal(model.layer_1.weight, fit_plain(tmp_path, plain, epochs=1).layer_1.weight)
-
-
 class Stages(Callback):
     """Whether each validation left the ranges as they were, the sanity check apart."""
 
@@ -238,7 +194,7 @@ class Stages(Callback):
         self.unchanged["sanity" if trainer.sanity_checking else "validate"].append(same(self.before, ranges(pl_module)))
 
 
-@pytest.mark.parametrize("stages", [("train",), ("train", "validate"), ("validate",)])
+@pytest.mark.parametrize("stages", [("train",), ("train", "validate")])
 def test_validation_and_the_sanity_check_change_no_observer_unless_enabled(tmp_path, stages):
     watch, callback = Stages(), qat(observer_enabled_stages=stages)
     fit(tmp_path, callback, others=[watch], validate=wide(), val_check_interval=2, num_sanity_val_steps=2)
@@ -247,12 +203,12 @@ def test_validation_and_the_sanity_check_change_no_observer_unless_enabled(tmp_p
 
 
 @pytest.mark.parametrize("enabled", [False, True])
-@pytest.mark.parametrize("stage", ["validate", "test", "predict"])
+@pytest.mark.parametrize("stage", ["test", "predict"])
 def test_test_and_predict_change_no_observer_unless_enabled(tmp_path, stage, enabled):
     callback = qat(quantize_on_fit_end=False, observer_enabled_stages=("train", stage) if enabled else ("train",))
-    model = fit(tmp_path, callback)
-    before, run = ranges(model), trainer(tmp_path, callback)
-    run.predict(model, wide()) if stage == "predict" else getattr(run, stage)(model, wide(), verbose=False)
+    model = fit(tmp_path, callback, epochs=1)
+    before = ranges(model)
+    getattr(trainer(tmp_path, callback), stage)(model, wide())
     assert same(before, ranges(model)) == (not enabled)
     before = ranges(model)
     model(100 * rows()[0])
@@ -264,17 +220,3 @@ def test_preparing_keeps_the_mode_of_each_part():
     model.layer_1.eval()
     qat(modules_to_fuse=PAIRS).prepare(model)
     assert not model.layer_1.training and model.layer_0.training and model.training
-
-
-# Twenty epochs from the same new weights, in float and with the callback. Ten seeds, fused and not, gave 2.6 to 5.1 %
-# (average) and 1.3 to 2.6 % (histogram). Runs that differ in rounding alone go different ways, and outputs of 2 to 4
-# have steps of about 0.04, some 1 %. The bounds are 1.5 times the largest; torch's own averages give some 60 %.
-@pytest.mark.slow
-@pytest.mark.parametrize(("observer", "groups", "bound"), [("average", None, 0.08), ("histogram", PAIRS, 0.04)])
-def test_the_quantized_regression_model_is_near_the_float_one(tmp_path, observer, groups, bound):
-    plain = fit_plain(tmp_path, Regression(), epochs=20)
-    model = fit(tmp_path, qat(observer_type=observer, modules_to_fuse=groups), epochs=20)
-    x = rows(seed=1)[0]
-    with torch.no_grad():
-        error = ((model(x) - plain(x)) / plain(x)).abs().mean()
-    assert 0 < error < bound, error
