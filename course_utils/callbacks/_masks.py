@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 Tensors = dict[str, torch.Tensor]
 
 
@@ -42,6 +43,12 @@ def select(model: nn.Module, targets: Sequence[str] | None) -> dict[str, tuple[s
     Raises:
         ValueError: a name that the model does not have, nothing to prune, a parameter that cannot be masked.
     """
+    for path, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule) and any(True for _ in module.parameters()):
+            raise ValueError(
+                f"{path or 'the model'} is TorchScript, whose layers take no masks: fit the module that it was made "
+                "of, and call torch.jit.script after the fit"
+            )
     every = {name_of(path, leaf): (path, module, leaf, p) for path, module, leaf, p in parameters(model)}
     for name in targets or ():
         if name not in every:
@@ -52,37 +59,55 @@ def select(model: nn.Module, targets: Sequence[str] | None) -> dict[str, tuple[s
         if (name in targets if targets is not None else _by_default(module, leaf, p))
     }
     if not chosen:
-        raise ValueError("no weights to prune: biases, norm layers and vectors stay unless targets names them")
+        raise ValueError(
+            "no weights to prune: biases, norm layers, vectors and what is not called 'weight' stay unless targets "
+            f"names them; the model has {', '.join(every) or 'no parameters'}"
+        )
     for name in chosen:
-        _refuse(name, *every[name][1:], {n: p for n, (*_, p) in every.items()})
+        _refuse(name, *every[name][2:], {n: p for n, (*_, p) in every.items()})
     return chosen
 
 
 def _by_default(module: nn.Module, leaf: str, parameter: nn.Parameter) -> bool:
-    if leaf != "weight" or isinstance(module, NORMS) or _read_by_another(module):
+    return leaf == "weight" and _is_weight(module, parameter)
+
+
+def _is_weight(module: nn.Module, parameter: nn.Parameter) -> bool:
+    if isinstance(module, NORMS):
         return False
     return isinstance(parameter, nn.parameter.UninitializedParameter) or parameter.dim() > 1
 
 
-def _read_by_another(module: nn.Module) -> bool:
-    """Attention reads the weight of its output layer and never calls the layer: no hook of it runs."""
-    return isinstance(module, nn.modules.linear.NonDynamicallyQuantizableLinear)
+def left_out(model: nn.Module, chosen: Mapping[str, object]) -> list[str]:
+    """What has two or more dimensions, stands outside of norm layers, and is not chosen."""
+    every = ((name_of(path, leaf), module, p) for path, module, leaf, p in parameters(model))
+    return [name for name, module, p in every if name not in chosen and _is_weight(module, p)]
 
 
-def _refuse(name: str, module: nn.Module, leaf: str, parameter: nn.Parameter, every: Tensors) -> None:
-    if _read_by_another(module):
+def _refuse(name: str, leaf: str, parameter: nn.Parameter, every: Tensors) -> None:
+    if isinstance(parameter, nn.parameter.UninitializedParameter) or parameter.is_meta:
+        raise ValueError(f"{name} has no values yet: run the model once on an input, or load weights, before the fit")
+    if not _plain(parameter) or parameter.dtype not in DTYPES:
+        what = f"{type(parameter.data).__name__} ({parameter.dtype}, {parameter.layout})"
         raise ValueError(
-            f"{name} cannot be masked: nn.MultiheadAttention reads it without calling its layer, so that "
-            "the mask would never be applied; leave it out of targets"
+            f"{name} cannot be masked: it is a {what}, and a mask needs a plain dense tensor of floats; give targets "
+            "without it, or prune before you convert it"
         )
-    if isinstance(parameter, nn.parameter.UninitializedParameter):
-        raise ValueError(f"{name} has no values yet: run the model once on an input before the fit")
-    twins = [other for other, tensor in every.items() if tensor is parameter and other != name]
+    twins = [other for other, tensor in every.items() if other != name and _at(tensor) == parameter.data_ptr()]
     if twins:
         raise ValueError(
             f"{name} and {twins[0]} are one shared tensor, and a mask on one of them would not hold for "
             "the other; give targets without them"
         )
+
+
+def _plain(parameter: nn.Parameter) -> bool:
+    return type(parameter.data) is torch.Tensor and parameter.layout == torch.strided
+
+
+def _at(parameter: nn.Parameter) -> int | None:
+    """Where a parameter's memory begins, since two objects can share it; None = it has none of its own."""
+    return parameter.data_ptr() or None if _plain(parameter) and not parameter.is_meta else None
 
 
 def left(model: nn.Module, where: Iterable[tuple[str, str]]) -> tuple[int, int]:
@@ -157,12 +182,26 @@ def load_masked(model: nn.Module, state_dict: Mapping[str, torch.Tensor]) -> nn.
     return model
 
 
+def around(model: nn.Module, where: Mapping[str, tuple[str, str]]) -> list[nn.Module]:
+    """The modules that hold the layers of some parameters, at any depth."""
+    paths = {path[:end] for path, _ in where.values() for end in (0, *(i for i, c in enumerate(path) if c == "."))}
+    return [model.get_submodule(path) for path in sorted(paths)]
+
+
+def apply(module: nn.Module, inputs: object = None) -> None:
+    """Compute the masked weights of a module's layers anew. As a forward pre-hook of modules around a layer it makes
+    masks work where the weight is read without a call of the layer: torch's own hook does not run then.
+    """
+    for inner in module.modules():
+        if inner._forward_pre_hooks:
+            for hook in hooks(inner).values():
+                hook(inner, None)
+
+
+@torch.no_grad()
 def refresh(model: nn.Module) -> None:
     """Compute the masked weights anew, without a graph: right for readers, and `copy.deepcopy` works."""
-    with torch.no_grad():
-        for module in model.modules():
-            for hook in hooks(module).values():
-                hook(module, None)
+    apply(model)
 
 
 def masks(model: nn.Module) -> Tensors:
