@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
+CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 Tensors = dict[str, torch.Tensor]
 
@@ -26,11 +27,16 @@ def hooks(module: nn.Module) -> dict[str, prune.BasePruningMethod]:
 
 def parameters(model: nn.Module) -> Iterator[tuple[str, nn.Module, str, nn.Parameter]]:
     """(path of the module, module, name before pruning, tensor that is trained); a shared module once."""
-    for path, module in model.named_modules():
+    for path, module in _eager(model):
         masked = hooks(module)
         for key, parameter in module._parameters.items():
             if parameter is not None:
                 yield path, module, _bare(key, masked), parameter
+
+
+def _eager(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """(path, module) of all that is not TorchScript, whose tables of parameters are no dictionaries."""
+    return ((p, module) for p, module in model.named_modules() if not isinstance(module, torch.jit.ScriptModule))
 
 
 def name_of(path: str, leaf: str) -> str:
@@ -110,6 +116,16 @@ def _at(parameter: nn.Parameter) -> int | None:
     return parameter.data_ptr() or None if _plain(parameter) and not parameter.is_meta else None
 
 
+@torch.no_grad()
+def contiguous(module: nn.Module, leaf: str) -> None:
+    """Let torch flatten a weight in another memory format, channels_last: by a mask of ones, under which it is a copy."""
+    if not getattr(module, leaf).is_contiguous() and leaf not in hooks(module):
+        prune.identity(module, leaf)
+    if leaf in hooks(module):
+        for name in (leaf, f"{leaf}_mask"):
+            setattr(module, name, getattr(module, name).contiguous())
+
+
 def left(model: nn.Module, where: Iterable[tuple[str, str]]) -> tuple[int, int]:
     """(weights that are not masked, all weights) of some parameters."""
     kept = total = 0
@@ -128,7 +144,7 @@ def pairs(model: nn.Module, where: Iterable[tuple[str, str]]) -> list[tuple[nn.M
 @contextmanager
 def order_kept(model: nn.Module) -> Iterator[None]:
     """Put masks on or take them off inside; afterwards the parameters stand in the order they had."""
-    before = [(module, [_bare(key, hooks(module)) for key in module._parameters]) for module in model.modules()]
+    before = [(module, [_bare(key, hooks(module)) for key in module._parameters]) for _, module in _eager(model)]
     try:
         yield
     finally:
@@ -153,7 +169,7 @@ def match(model: nn.Module, state_dict: Mapping[str, object]) -> None:
 
     Afterwards ``load_state_dict`` fits. A mask that the file does not have is made permanent.
     """
-    for path, module in model.named_modules():
+    for path, module in _eager(model):
         prefix = f"{path}." if path else ""
         for leaf in [_bare(key, hooks(module)) for key, p in module._parameters.items() if p is not None]:
             in_file = f"{prefix}{leaf}_mask" in state_dict and f"{prefix}{leaf}_orig" in state_dict
@@ -182,20 +198,33 @@ def load_masked(model: nn.Module, state_dict: Mapping[str, torch.Tensor]) -> nn.
     return model
 
 
-def around(model: nn.Module, where: Mapping[str, tuple[str, str]]) -> list[nn.Module]:
-    """The modules that hold the layers of some parameters, at any depth."""
-    paths = {path[:end] for path, _ in where.values() for end in (0, *(i for i, c in enumerate(path) if c == "."))}
-    return [model.get_submodule(path) for path in sorted(paths)]
+def holders(model: nn.Module, where: Mapping[str, tuple[str, str]]) -> list[nn.Module]:
+    """The modules whose forward may read the weight of a layer inside of them, without a call of the layer."""
+    found = {}
+    for path, _ in where.values():
+        path = path.rpartition(".")[0]
+        while path and isinstance(model.get_submodule(path), CONTAINERS):
+            path = path.rpartition(".")[0]
+        found[path] = model.get_submodule(path)
+    return list(found.values())
 
 
-def apply(module: nn.Module, inputs: object = None) -> None:
-    """Compute the masked weights of a module's layers anew. As a forward pre-hook of modules around a layer it makes
-    masks work where the weight is read without a call of the layer: torch's own hook does not run then.
+def before_call(holder: nn.Module, inputs: object) -> None:
+    """A forward pre-hook of a holder: compute the masked weights of its layers anew, for torch's hook runs only where
+    the layer is called. It keeps nothing, so that a copy of the model has it for its own layers.
     """
-    for inner in module.modules():
-        if inner._forward_pre_hooks:
-            for hook in hooks(inner).values():
-                hook(inner, None)
+    for layer in holder.children():
+        for hook in hooks(layer).values():
+            hook(layer, None)
+        if isinstance(layer, CONTAINERS):
+            before_call(layer, None)
+
+
+def apply(model: nn.Module) -> None:
+    """Compute all masked weights anew."""
+    for _, module in _eager(model):
+        for hook in hooks(module).values():
+            hook(module, None)
 
 
 @torch.no_grad()

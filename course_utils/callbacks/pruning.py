@@ -29,8 +29,8 @@ class PruningSchedule(Callback):
     before anything is cut. Each pruning writes one line to Lightning's log and logs the metric "pruning_sparsity",
     zeros over elements of the parameters that are pruned. Parameters stay the same objects, so optimizers keep them.
 
-    A mask is applied when its layer, or a module around it, is called, and before each training batch: so also where a
-    module reads a layer's weight without calling the layer, as attention does.
+    A mask is applied when its layer, or the module that holds the layer, is called, and before each training batch: so
+    also where a module reads a layer's weight without calling the layer, as attention does.
 
     Where a checkpoint callback goes by a metric, with `monitor` or in its file names, a file must hold the network that
     was measured. There the cut waits until the next epoch begins, or the training ends: what is due after the last
@@ -179,7 +179,9 @@ class PruningSchedule(Callback):
         self._fitted = weakref.ref(pl_module)
         self._refuse_emptying(pl_module, where, due)
         self._warn_of_rest(pl_module, where)
-        self._hooks = [module.register_forward_pre_hook(_masks.apply) for module in _masks.around(pl_module, where)]
+        self._hooks = [
+            holder.register_forward_pre_hook(_masks.before_call) for holder in _masks.holders(pl_module, where)
+        ]
         self._settle(trainer, pl_module, trainer.current_epoch)  # a file from an epoch's last batch: no end of it
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -242,8 +244,8 @@ class PruningSchedule(Callback):
         rest = _masks.left_out(model, where) if self.targets is None else []
         if rest:
             warnings.warn(
-                f"not pruned, since targets=None takes what is called 'weight': {', '.join(rest)}; name it in targets "
-                "to prune it, or give the targets that you mean",
+                f"targets=None takes what is called 'weight', and leaves out {', '.join(rest)}: name in targets what "
+                "is to be pruned",
                 stacklevel=3,
             )
 
@@ -296,6 +298,8 @@ class PruningSchedule(Callback):
         torchs_own = self._kind in _methods.BY_NAME.values() and self._amounts.counted
         for group in [pairs] if self.scope == "global" else [[pair] for pair in pairs]:  # before the first one is cut
             prune_request.validate_request(group, amount if torchs_own else 0.0, dim=self.dim)
+        for pair in pairs:
+            _masks.contiguous(*pair)
         if self.scope == "global":
             ModelPruning(self._kind, pairs).apply_pruning(amount)
             return
