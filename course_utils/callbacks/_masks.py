@@ -118,7 +118,7 @@ def _at(parameter: nn.Parameter) -> int | None:
 
 @torch.no_grad()
 def contiguous(module: nn.Module, leaf: str) -> None:
-    """Let torch flatten a weight in another memory format, channels_last: by a mask of ones, under which it is a copy."""
+    """Let torch flatten a weight in another memory format, channels_last: under a mask of ones it is a copy."""
     if not getattr(module, leaf).is_contiguous() and leaf not in hooks(module):
         prune.identity(module, leaf)
     if leaf in hooks(module):

@@ -1,4 +1,4 @@
-"""What the callbacks ask of a trainer, and refuse: several devices, weights of another dtype, averages that undo them."""
+"""What the callbacks refuse of a trainer: several devices, weights of another dtype, averages that undo them."""
 
 import re
 from collections.abc import Collection

@@ -70,7 +70,8 @@ class PruningSchedule(Callback):
             changed then.
         NotImplementedError: in `fit`, more than one device or process.
     Warns:
-        UserWarning: in `fit`, when nothing is due in any of its epochs, or when targets=None leaves something out.
+        UserWarning: in `fit`, when nothing is due in any of its epochs, when targets=None leaves something out, or when
+            a cut of all parameters together leaves nothing of one of them.
     """
 
     def __init__(
@@ -279,7 +280,8 @@ class PruningSchedule(Callback):
         for epoch in range(self._asked + 1, until):
             amount = self._amounts.at(epoch)
             if amount is not None:
-                where = _masks.select(model, self.targets).values()
+                chosen = _masks.select(model, self.targets)
+                where = chosen.values()
                 _masks.refresh(model)  # a masked weight is as old as the last forward pass, so older than the last step
                 before, total = _masks.left(model, where)
                 with _masks.order_kept(model), _own_random(self._seed, epoch, model.device):
@@ -288,6 +290,12 @@ class PruningSchedule(Callback):
                     self._rewind(trainer, model)
                 _masks.refresh(model)
                 after, _ = _masks.left(model, where)
+                if empty := [name for name, pair in chosen.items() if not _masks.left(model, [pair])[0]]:
+                    warnings.warn(
+                        f"nothing is left of {', '.join(empty)} after epoch {epoch}, so that no gradient passes there: "
+                        "prune less, leave it out of targets, or give scope='local'",
+                        stacklevel=2,
+                    )
                 self._report(epoch, amount, before, after, total)
                 if log and not trainer.barebones:
                     schedules = [callback for callback in trainer.callbacks if isinstance(callback, PruningSchedule)]
