@@ -115,10 +115,6 @@ class PruningSchedule(Callback):
             method=self._kind.__name__, scope=self.scope, norm=self.norm, dim=self.dim, targets=self.targets
         )
 
-    def __getstate__(self) -> dict:
-        """What to pickle: without the model of the last fit, to which Lightning's `log` leads too."""
-        return {key: value for key, value in vars(self).items() if key not in ("log", "log_dict")} | {"_fitted": None}
-
     def densities(self, epochs: int, weights: int | None = None) -> list[float]:
         """What the amounts compound to: the density after each of `epochs` epochs, 1.0 = nothing pruned.
 
