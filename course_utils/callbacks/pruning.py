@@ -134,8 +134,10 @@ class PruningSchedule(Callback):
             _trainer.refuse_averages_behind(self, trainer)
         self._stage, self._resumed = stage, False
         self._unhook()
-        reads = pl_module.register_load_state_dict_pre_hook(lambda module, state, *_: _masks.match(module, state))
-        self._hooks = [reads]
+        self._hooks = [
+            pl_module.register_load_state_dict_pre_hook(lambda module, state, *_: _masks.match(module, state)),
+            pl_module.register_load_state_dict_post_hook(lambda module, _: _masks.refresh(module)),
+        ]
 
     def _unhook(self) -> None:
         while self._hooks:
@@ -173,7 +175,7 @@ class PruningSchedule(Callback):
         if self._masks:
             _masks.put_on(pl_module, self._masks)
             self._masks = {}
-        self._fitted = weakref.ref(pl_module)
+        self._fitted, self._trained = weakref.ref(pl_module), trainer.current_epoch
         self._refuse_emptying(pl_module, where, due)
         self._warn_of_rest(pl_module, where)
         self._hooks = [

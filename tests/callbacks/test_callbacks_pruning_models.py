@@ -147,19 +147,19 @@ def test_masked_weights_that_are_read_without_a_call_of_their_layer_train_on(tmp
 @pytest.mark.parametrize("saved", [{"monitor": "error"}, {"filename": "{epoch}-{error:.3f}"}])
 def test_a_file_that_goes_by_a_metric_holds_the_network_that_was_measured(tmp_path, saved):
     torch.manual_seed(0)
-    model, callback = Classifier(plain()), PruningSchedule("l1_unstructured", {0: 0.3, 2: 0.4})
+    model, callback = Classifier(Reads()), PruningSchedule("l1_unstructured", {0: 0.3, 2: 0.4})
     saver, seen = ModelCheckpoint(tmp_path, save_top_k=-1, **saved), {}
     metric = Ask(lambda model: model.trainer.callback_metrics["error"].item())
     run(tmp_path, model, callback, metric, saver)
     for path in tmp_path.glob("*.ckpt"):
         epoch = int(path.stem.split("epoch=")[1][0])
         file = trainer(tmp_path, PruningSchedule("l1_unstructured", 0.1), epochs=1)
-        (seen[epoch],) = file.validate(Classifier(plain()), ckpt_path=path, verbose=False, weights_only=True)
+        (seen[epoch],) = file.validate(Classifier(Reads()), ckpt_path=path, verbose=False, weights_only=True)
     assert [seen[e]["error"] for e in sorted(seen)] == pytest.approx(metric.answers) and len(seen) == 3
-    assert [epoch for epoch, _ in callback.history] == [0, 2] and int((model.net[0].weight == 0).sum()) > 50
+    assert [epoch for epoch, _ in callback.history] == [0, 2] and int((model.net.a[0].weight == 0).sum()) > 50
     again = PruningSchedule("l1_unstructured", {0: 0.3, 2: 0.4})
     last = next(tmp_path.glob("epoch=2*.ckpt"))  # nothing is left to train, and the last cut is still due
-    other = Classifier(plain())
+    other = Classifier(Reads())
     trainer(tmp_path, again, epochs=3).fit(other, ckpt_path=last, weights_only=True)
     assert again.history == callback.history
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))

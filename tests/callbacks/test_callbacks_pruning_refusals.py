@@ -14,7 +14,6 @@ from _pruned_fits import (
     fit,
     kept,
     loader,
-    same,
     trained_values,
     trainer,
     values,
@@ -107,14 +106,6 @@ def test_weights_that_are_no_numbers_stop_the_fit_before_they_are_ranked(tmp_pat
     with pytest.raises(ValueError, match=r"weight of Linear \(3 × 12\) holds NaN"):
         fit(tmp_path, Ask(broken), PruningSchedule("l1_unstructured", {0: 0.5}, scope="local"), model=model)
     assert not prune.is_pruned(model)
-
-
-def test_one_callback_fitted_twice_begins_anew(tmp_path):
-    callback = PruningSchedule("l1_unstructured", {1: 0.5}, rewind_to=0)
-    fit(tmp_path, callback)
-    other = fit(tmp_path, callback, model=Regression(seed=2))
-    alone = fit(tmp_path, PruningSchedule("l1_unstructured", {1: 0.5}, rewind_to=0), model=Regression(seed=2))
-    assert callback.history == [(1, 0.5)] and same(values(other), values(alone))
 
 
 def test_a_trainer_that_goes_on_keeps_masks_and_rewind(tmp_path):
