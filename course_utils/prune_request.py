@@ -65,12 +65,13 @@ def count_remaining(module: nn.Module, name: str, dim: int | None) -> int:
             f"{_name(module, name)} holds NaN or infinity, which would rank as the largest: find out "
             "where it comes from before you prune"
         )
-    mask = getattr(module, f"{name}_mask", torch.ones_like(tensor))
+    mask = getattr(module, f"{name}_mask", None)
+    kept = torch.ones_like(tensor, dtype=torch.bool) if mask is None else mask != 0
     if dim is None:
-        return int(mask.sum())
+        return int(kept.sum())  # of bools, for a sum of 16-bit floats is rounded, or infinite
     if tensor.dim() < 2 or not -tensor.dim() <= dim < tensor.dim():
         raise ValueError(
             f"{_name(module, name)} has no slices along dim={dim}; "
             + (f"dim goes from 0 to {tensor.dim() - 1}" if tensor.dim() > 1 else "a vector has none")
         )
-    return int(mask.movedim(dim, 0).flatten(1).any(1).sum())
+    return int(kept.movedim(dim, 0).flatten(1).any(1).sum())

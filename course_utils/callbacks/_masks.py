@@ -14,6 +14,8 @@ from torch import nn
 from torch.nn.utils import prune
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
+CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 Tensors = dict[str, torch.Tensor]
 
 
@@ -25,11 +27,16 @@ def hooks(module: nn.Module) -> dict[str, prune.BasePruningMethod]:
 
 def parameters(model: nn.Module) -> Iterator[tuple[str, nn.Module, str, nn.Parameter]]:
     """(path of the module, module, name before pruning, tensor that is trained); a shared module once."""
-    for path, module in model.named_modules():
+    for path, module in _eager(model):
         masked = hooks(module)
         for key, parameter in module._parameters.items():
             if parameter is not None:
                 yield path, module, _bare(key, masked), parameter
+
+
+def _eager(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """(path, module) of all that is not TorchScript, whose tables of parameters are no dictionaries."""
+    return ((p, module) for p, module in model.named_modules() if not isinstance(module, torch.jit.ScriptModule))
 
 
 def name_of(path: str, leaf: str) -> str:
@@ -42,6 +49,12 @@ def select(model: nn.Module, targets: Sequence[str] | None) -> dict[str, tuple[s
     Raises:
         ValueError: a name that the model does not have, nothing to prune, a parameter that cannot be masked.
     """
+    for path, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule) and any(True for _ in module.parameters()):
+            raise ValueError(
+                f"{path or 'the model'} is TorchScript, whose layers take no masks: fit the module that it was made "
+                "of, and call torch.jit.script after the fit"
+            )
     every = {name_of(path, leaf): (path, module, leaf, p) for path, module, leaf, p in parameters(model)}
     for name in targets or ():
         if name not in every:
@@ -52,37 +65,65 @@ def select(model: nn.Module, targets: Sequence[str] | None) -> dict[str, tuple[s
         if (name in targets if targets is not None else _by_default(module, leaf, p))
     }
     if not chosen:
-        raise ValueError("no weights to prune: biases, norm layers and vectors stay unless targets names them")
+        raise ValueError(
+            "no weights to prune: biases, norm layers, vectors and what is not called 'weight' stay unless targets "
+            f"names them; the model has {', '.join(every) or 'no parameters'}"
+        )
     for name in chosen:
-        _refuse(name, *every[name][1:], {n: p for n, (*_, p) in every.items()})
+        _refuse(name, *every[name][2:], {n: p for n, (*_, p) in every.items()})
     return chosen
 
 
 def _by_default(module: nn.Module, leaf: str, parameter: nn.Parameter) -> bool:
-    if leaf != "weight" or isinstance(module, NORMS) or _read_by_another(module):
+    return leaf == "weight" and _is_weight(module, parameter)
+
+
+def _is_weight(module: nn.Module, parameter: nn.Parameter) -> bool:
+    if isinstance(module, NORMS):
         return False
     return isinstance(parameter, nn.parameter.UninitializedParameter) or parameter.dim() > 1
 
 
-def _read_by_another(module: nn.Module) -> bool:
-    """Attention reads the weight of its output layer and never calls the layer: no hook of it runs."""
-    return isinstance(module, nn.modules.linear.NonDynamicallyQuantizableLinear)
+def left_out(model: nn.Module, chosen: Mapping[str, object]) -> list[str]:
+    """What has two or more dimensions, stands outside of norm layers, and is not chosen."""
+    every = ((name_of(path, leaf), module, p) for path, module, leaf, p in parameters(model))
+    return [name for name, module, p in every if name not in chosen and _is_weight(module, p)]
 
 
-def _refuse(name: str, module: nn.Module, leaf: str, parameter: nn.Parameter, every: Tensors) -> None:
-    if _read_by_another(module):
+def _refuse(name: str, leaf: str, parameter: nn.Parameter, every: Tensors) -> None:
+    if isinstance(parameter, nn.parameter.UninitializedParameter) or parameter.is_meta:
+        raise ValueError(f"{name} has no values yet: run the model once on an input, or load weights, before the fit")
+    if not _plain(parameter) or parameter.dtype not in DTYPES:
+        what = f"{type(parameter.data).__name__} ({parameter.dtype}, {parameter.layout})"
         raise ValueError(
-            f"{name} cannot be masked: nn.MultiheadAttention reads it without calling its layer, so that "
-            "the mask would never be applied; leave it out of targets"
+            f"{name} cannot be masked: it is a {what}, and a mask needs a plain dense tensor of floats; give targets "
+            "without it, or prune before you convert it"
         )
-    if isinstance(parameter, nn.parameter.UninitializedParameter):
-        raise ValueError(f"{name} has no values yet: run the model once on an input before the fit")
-    twins = [other for other, tensor in every.items() if tensor is parameter and other != name]
+    twins = [other for other, tensor in every.items() if other != name and _at(tensor) == parameter.data_ptr()]
     if twins:
         raise ValueError(
             f"{name} and {twins[0]} are one shared tensor, and a mask on one of them would not hold for "
             "the other; give targets without them"
         )
+
+
+def _plain(parameter: nn.Parameter) -> bool:
+    return type(parameter.data) is torch.Tensor and parameter.layout == torch.strided
+
+
+def _at(parameter: nn.Parameter) -> int | None:
+    """Where a parameter's memory begins, since two objects can share it; None = it has none of its own."""
+    return parameter.data_ptr() or None if _plain(parameter) and not parameter.is_meta else None
+
+
+@torch.no_grad()
+def contiguous(module: nn.Module, leaf: str) -> None:
+    """Let torch flatten a weight in another memory format, channels_last: under a mask of ones it is a copy."""
+    if not getattr(module, leaf).is_contiguous() and leaf not in hooks(module):
+        prune.identity(module, leaf)
+    if leaf in hooks(module):
+        for name in (leaf, f"{leaf}_mask"):
+            setattr(module, name, getattr(module, name).contiguous())
 
 
 def left(model: nn.Module, where: Iterable[tuple[str, str]]) -> tuple[int, int]:
@@ -103,7 +144,7 @@ def pairs(model: nn.Module, where: Iterable[tuple[str, str]]) -> list[tuple[nn.M
 @contextmanager
 def order_kept(model: nn.Module) -> Iterator[None]:
     """Put masks on or take them off inside; afterwards the parameters stand in the order they had."""
-    before = [(module, [_bare(key, hooks(module)) for key in module._parameters]) for module in model.modules()]
+    before = [(module, [_bare(key, hooks(module)) for key in module._parameters]) for _, module in _eager(model)]
     try:
         yield
     finally:
@@ -128,7 +169,7 @@ def match(model: nn.Module, state_dict: Mapping[str, object]) -> None:
 
     Afterwards ``load_state_dict`` fits. A mask that the file does not have is made permanent.
     """
-    for path, module in model.named_modules():
+    for path, module in _eager(model):
         prefix = f"{path}." if path else ""
         for leaf in [_bare(key, hooks(module)) for key, p in module._parameters.items() if p is not None]:
             in_file = f"{prefix}{leaf}_mask" in state_dict and f"{prefix}{leaf}_orig" in state_dict
@@ -157,12 +198,39 @@ def load_masked(model: nn.Module, state_dict: Mapping[str, torch.Tensor]) -> nn.
     return model
 
 
+def holders(model: nn.Module, where: Mapping[str, tuple[str, str]]) -> list[nn.Module]:
+    """The modules whose forward may read the weight of a layer inside of them, without a call of the layer."""
+    found = {}
+    for path, _ in where.values():
+        path = path.rpartition(".")[0]
+        while path and isinstance(model.get_submodule(path), CONTAINERS):
+            path = path.rpartition(".")[0]
+        found[path] = model.get_submodule(path)
+    return list(found.values())
+
+
+def before_call(holder: nn.Module, inputs: object) -> None:
+    """A forward pre-hook of a holder: compute the masked weights of its layers anew, for torch's hook runs only where
+    the layer is called. It keeps nothing, so that a copy of the model has it for its own layers.
+    """
+    for layer in holder.children():
+        for hook in hooks(layer).values():
+            hook(layer, None)
+        if isinstance(layer, CONTAINERS):
+            before_call(layer, None)
+
+
+def apply(model: nn.Module) -> None:
+    """Compute all masked weights anew."""
+    for _, module in _eager(model):
+        for hook in hooks(module).values():
+            hook(module, None)
+
+
+@torch.no_grad()
 def refresh(model: nn.Module) -> None:
     """Compute the masked weights anew, without a graph: right for readers, and `copy.deepcopy` works."""
-    with torch.no_grad():
-        for module in model.modules():
-            for hook in hooks(module).values():
-                hook(module, None)
+    apply(model)
 
 
 def masks(model: nn.Module) -> Tensors:

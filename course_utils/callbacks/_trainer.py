@@ -1,5 +1,6 @@
-"""What the callbacks refuse of a trainer: more than one device, weights of another dtype, averages that undo them."""
+"""What the callbacks refuse of a trainer: several devices, weights of another dtype, averages that undo them."""
 
+import re
 from collections.abc import Collection
 from itertools import dropwhile
 
@@ -67,6 +68,14 @@ def refuse_averages_behind(callback: Callback, trainer: Trainer) -> None:
                 f"{type(other).__name__} is listed behind {type(callback).__name__}: at the end of the fit it would "
                 "copy averages, which know no masks, over the zeros; list it before"
             )
+
+
+def files_go_by_metrics(trainer: Trainer) -> bool:
+    """Does a checkpoint callback choose its files by a metric, or write one into their names? An epoch is none."""
+    used = set()
+    for saver in trainer.checkpoint_callbacks:
+        used |= {getattr(saver, "monitor", None), *re.findall(r"{([^}:=!]+)", getattr(saver, "filename", None) or "")}
+    return bool(used - {None, "epoch", "step"})
 
 
 def refuse_unseen(trainer: Trainer, stages: Collection[str]) -> None:

@@ -27,7 +27,14 @@ class PruningSchedule(Callback):
     training and validation: ``{0: 0.5}`` trains one dense epoch. An amount counts the weights that are *left*, so
     amounts compound: see `densities`. All amounts are looked up at the start of the fit, so that a bad one is found
     before anything is cut. Each pruning writes one line to Lightning's log and logs the metric "pruning_sparsity",
-    zeros over elements of the parameters that are pruned.
+    zeros over elements of the parameters that are pruned. Parameters stay the same objects, so optimizers keep them.
+
+    A mask is applied when its layer, or the module that holds the layer, is called, and before each training batch: so
+    also where a module reads a layer's weight without calling the layer, as attention does.
+
+    Where a checkpoint callback goes by a metric, with `monitor` or in its file names, a file must hold the network that
+    was measured. There the cut waits until the next epoch begins, or the training ends: what is due after the last
+    epoch is in no such file, and "pruning_sparsity" does not tell of it.
 
     Several schedules can stand in one trainer when they differ in more than the amounts, for example in targets; then
     the metrics are "pruning_sparsity_0", "pruning_sparsity_1", … in the order of the list. Lightning's
@@ -48,7 +55,7 @@ class PruningSchedule(Callback):
         norm: for "ln_structured", the n of torch: 1, 2, float("inf"), …
         dim: for structured methods, along which slices go: 0 = output neurons or channels.
         targets: names as in ``named_parameters`` of the unpruned model, "conv1.weight" or "conv1.bias"; None = every
-            "weight" of two or more dimensions outside of norm layers.
+            "weight" of two or more dimensions outside of norm layers. A warning names what else has so many.
         rewind_to: None = train on. An epoch k = after each pruning all parameters, and what norm layers have counted,
             go back to what they were when epoch k began (0 = the start of the fit). Masks stay. Optimizers forget
             their state, for it belongs to the trained weights; learning-rate schedulers go on. Checkpoints hold one
@@ -58,11 +65,13 @@ class PruningSchedule(Callback):
     Attributes:
         history: (epoch, density) of each pruning, density being what is left of the parameters that are pruned.
     Raises:
-        ValueError: an argument out of range; in `fit`, one that does not suit the model, or a callback of the kind
-            `WeightAveraging`. Nothing is changed then.
+        ValueError: an argument out of range; in `fit`, one that does not suit the model, a parameter that takes no mask
+            (shared, quantized, without values, in TorchScript), or a callback of the kind `WeightAveraging`. Nothing is
+            changed then.
         NotImplementedError: in `fit`, more than one device or process.
     Warns:
-        UserWarning: in `fit`, when nothing is due in any of its epochs.
+        UserWarning: in `fit`, when nothing is due in any of its epochs, when targets=None leaves something out, or when
+            a cut of all parameters together leaves nothing of one of them.
     """
 
     def __init__(
@@ -88,7 +97,7 @@ class PruningSchedule(Callback):
             raise ValueError(f"rewind_to={rewind_to!r}: give the epoch to go back to, 0 for the start, or None")
         self.targets = None if targets is None else list(targets)
         self.rewind_to, self.make_permanent = rewind_to, make_permanent
-        self._hook = self._fitted = self._stage = None
+        self._hooks, self._fitted, self._stage = [], None, None
         self._forget(epoch=0)
 
     def _forget(self, epoch: int) -> None:
@@ -96,6 +105,7 @@ class PruningSchedule(Callback):
         self._values = None  # what to rewind to
         self._masks: _masks.Tensors = {}  # of a fit that has ended, whose masks are permanent
         self._asked = epoch - 1  # the last epoch that is settled
+        self._trained = epoch  # how many epochs have come to their end
         self._seed = torch.initial_seed()
 
     @property
@@ -104,10 +114,6 @@ class PruningSchedule(Callback):
         return self._generate_state_key(
             method=self._kind.__name__, scope=self.scope, norm=self.norm, dim=self.dim, targets=self.targets
         )
-
-    def __getstate__(self) -> dict:
-        """What to pickle: without the model of the last fit, to which Lightning's `log` leads too."""
-        return {key: value for key, value in vars(self).items() if key not in ("log", "log_dict")} | {"_fitted": None}
 
     def densities(self, epochs: int, weights: int | None = None) -> list[float]:
         """What the amounts compound to: the density after each of `epochs` epochs, 1.0 = nothing pruned.
@@ -128,12 +134,14 @@ class PruningSchedule(Callback):
             _trainer.refuse_averages_behind(self, trainer)
         self._stage, self._resumed = stage, False
         self._unhook()
-        self._hook = pl_module.register_load_state_dict_pre_hook(lambda module, state, *_: _masks.match(module, state))
+        self._hooks = [
+            pl_module.register_load_state_dict_pre_hook(lambda module, state, *_: _masks.match(module, state)),
+            pl_module.register_load_state_dict_post_hook(lambda module, _: _masks.refresh(module)),
+        ]
 
     def _unhook(self) -> None:
-        if self._hook is not None:
-            self._hook.remove()
-        self._hook = None
+        while self._hooks:
+            self._hooks.pop().remove()
 
     def state_dict(self) -> dict:
         """What a checkpoint needs beside the masks; tensors and plain numbers only."""
@@ -167,31 +175,52 @@ class PruningSchedule(Callback):
         if self._masks:
             _masks.put_on(pl_module, self._masks)
             self._masks = {}
-        self._where, self._fitted = where, weakref.ref(pl_module)
-        self._refuse_emptying(pl_module, due)
-        for missed in range(self._asked + 1, trainer.current_epoch):  # a file from an epoch's last batch: no end of it
-            self._settle(trainer, pl_module, missed)
+        self._fitted, self._trained = weakref.ref(pl_module), trainer.current_epoch
+        self._refuse_emptying(pl_module, where, due)
+        self._warn_of_rest(pl_module, where)
+        self._hooks = [
+            holder.register_forward_pre_hook(_masks.before_call) for holder in _masks.holders(pl_module, where)
+        ]
+        self._settle(trainer, pl_module, trainer.current_epoch)  # a file from an epoch's last batch: no end of it
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keep copies of the weights to rewind to."""
+        """Prune, where the cut had to wait; keep copies of the weights to rewind to."""
+        self._settle(trainer, pl_module, trainer.current_epoch)
         if trainer.current_epoch == self.rewind_to and self._values is None:
             self._values = _masks.snapshot(pl_module)
 
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch, batch_idx: int) -> None:
+        """Masked weights with a graph, for a training step that reads one outside of all calls."""
+        _masks.apply(pl_module)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs, batch, batch_idx: int) -> None:
+        """Masked weights as the step has left them, without a graph: right for readers, and for copies."""
+        _masks.refresh(pl_module)
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Prune, when the schedule says so."""
-        if trainer.current_epoch > self._asked:  # a fit counted in steps resumes with the end of an epoch it has seen
-            self._settle(trainer, pl_module, trainer.current_epoch)
+        """Prune, when the schedule says so; not before a file is written that goes by what was measured."""
+        self._trained = trainer.current_epoch + 1
+        if not _trainer.files_go_by_metrics(trainer):
+            self._settle(trainer, pl_module, self._trained)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Before the end of the fit, where a quantizing callback converts: no masks are left then."""
-        if self.make_permanent and prune.is_pruned(pl_module):
-            self._masks = _masks.masks(pl_module)
-            with _masks.order_kept(pl_module):
-                ModelPruning("l1_unstructured").make_pruning_permanent(pl_module)
+        self._settle(trainer, pl_module, self._trained, log=False)
+        self._finish(pl_module)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The same where a checkpoint was read and nothing was left to train: Lightning leaves the hook above out."""
-        self.on_train_end(trainer, pl_module)
+        if self._resumed:
+            self._settle(trainer, pl_module, trainer.current_epoch, log=False)
+        self._finish(pl_module)
+
+    def _finish(self, model: LightningModule) -> None:
+        self._unhook()
+        _masks.refresh(model)
+        if self.make_permanent and prune.is_pruned(model):
+            self._masks = _masks.masks(model)
+            with _masks.order_kept(model):
+                ModelPruning("l1_unstructured").make_pruning_permanent(model)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """An interrupted fit leaves its masks on the model, and nothing else."""
@@ -210,6 +239,15 @@ class PruningSchedule(Callback):
             stacklevel=3,
         )
 
+    def _warn_of_rest(self, model: LightningModule, where: Mapping[str, tuple[str, str]]) -> None:
+        rest = _masks.left_out(model, where) if self.targets is None else []
+        if rest:
+            warnings.warn(
+                f"targets=None takes what is called 'weight', and leaves out {', '.join(rest)}: name in targets what "
+                "is to be pruned",
+                stacklevel=3,
+            )
+
     def _refuse_rewind(self, epoch: int, due: Mapping[int, _amounts.Amount]) -> None:
         """A rewind that has no weights to go to."""
         if epoch > self.rewind_to:
@@ -223,39 +261,60 @@ class PruningSchedule(Callback):
                 "there are weights to go back to: prune later, or rewind to an earlier epoch"
             )
 
-    def _refuse_emptying(self, model: LightningModule, due: Mapping[int, _amounts.Amount]) -> None:
+    def _refuse_emptying(
+        self, model: LightningModule, where: Mapping[str, tuple[str, str]], due: Mapping[int, _amounts.Amount]
+    ) -> None:
         """Refuse a schedule that will ask for more than is left. What the user's own class takes cannot be known."""
         if self._kind not in _methods.BY_NAME.values() or not self._amounts.counted:
             return
-        pairs = zip(self._where, _masks.pairs(model, self._where.values()), strict=True)
+        pairs = zip(where, _masks.pairs(model, where.values()), strict=True)
         counts = {name: prune_request.count_remaining(*pair, self.dim) for name, pair in pairs}
         if self.scope == "global" and len(counts) > 1:
             counts = {f"the {len(counts)} parameters together": sum(counts.values())}
         _amounts.refuse_emptying(counts, due, kind="weights" if self.dim is None else "slices")
 
-    def _settle(self, trainer: Trainer, model: LightningModule, epoch: int) -> None:
-        """Do what is due after an epoch."""
-        amount = self._amounts.at(epoch)
-        if amount is not None:
-            _masks.refresh(model)  # a masked weight is as old as the last forward pass, so older than the last step
-            before, total = _masks.left(model, self._where.values())
-            with _masks.order_kept(model), _own_random(self._seed, epoch, model.device):
-                self._cut(_masks.pairs(model, self._where.values()), amount)
-            if self.rewind_to is not None:
-                self._rewind(trainer, model)
-            _masks.refresh(model)
-            self._report(trainer, model, epoch, amount, before, total)
-        self._asked = epoch
+    def _settle(self, trainer: Trainer, model: LightningModule, until: int, *, log: bool = True) -> None:
+        """Do what is due after the epochs before `until`, and not done yet."""
+        for epoch in range(self._asked + 1, until):
+            amount = self._amounts.at(epoch)
+            if amount is not None:
+                chosen = _masks.select(model, self.targets)
+                where = chosen.values()
+                _masks.refresh(model)  # a masked weight is as old as the last forward pass, so older than the last step
+                before, total = _masks.left(model, where)
+                with _masks.order_kept(model), _own_random(self._seed, epoch, model.device):
+                    self._cut(_masks.pairs(model, where), amount)
+                if self.rewind_to is not None:
+                    self._rewind(trainer, model)
+                _masks.refresh(model)
+                after, _ = _masks.left(model, where)
+                if empty := [name for name, pair in chosen.items() if not _masks.left(model, [pair])[0]]:
+                    warnings.warn(
+                        f"nothing is left of {', '.join(empty)} after epoch {epoch}, so that no gradient passes there: "
+                        "prune less, leave it out of targets, or give scope='local'",
+                        stacklevel=2,
+                    )
+                self._report(epoch, amount, before, after, total)
+                if log and not trainer.barebones:
+                    schedules = [callback for callback in trainer.callbacks if isinstance(callback, PruningSchedule)]
+                    model.log(METRIC if len(schedules) == 1 else f"{METRIC}_{schedules.index(self)}", 1 - after / total)
+            self._asked = epoch
 
     def _cut(self, pairs: list[tuple[torch.nn.Module, str]], amount: _amounts.Amount) -> None:
         torchs_own = self._kind in _methods.BY_NAME.values() and self._amounts.counted
         for group in [pairs] if self.scope == "global" else [[pair] for pair in pairs]:  # before the first one is cut
             prune_request.validate_request(group, amount if torchs_own else 0.0, dim=self.dim)
+        for pair in pairs:
+            _masks.contiguous(*pair)
         if self.scope == "global":
             ModelPruning(self._kind, pairs).apply_pruning(amount)
             return
+        options = {"amount": amount, **self._options} if self._amounts.counted else self._options
         for module, leaf in pairs:
-            self._kind.apply(module, leaf, **({"amount": amount} if self._amounts.counted else {}), **self._options)
+            weight = getattr(module, leaf)
+            if self._kind is prune.LnStructured:  # a norm in half precision is rounded, or infinite
+                options["importance_scores"] = weight.to(torch.promote_types(weight.dtype, torch.float32))
+            self._kind.apply(module, leaf, **options)
 
     def _rewind(self, trainer: Trainer, model: LightningModule) -> None:
         if self._values is None:
@@ -264,10 +323,7 @@ class PruningSchedule(Callback):
         for optimizer in trainer.optimizers:
             optimizer.state.clear()
 
-    def _report(
-        self, trainer: Trainer, model: LightningModule, epoch: int, amount: _amounts.Amount, before: int, total: int
-    ) -> None:
-        after, _ = _masks.left(model, self._where.values())
+    def _report(self, epoch: int, amount: _amounts.Amount, before: int, after: int, total: int) -> None:
         self.history.append((epoch, after / total))
         back = "" if self.rewind_to is None else f"; weights rewound to epoch {self.rewind_to}"
         rank_zero_info(
@@ -275,9 +331,6 @@ class PruningSchedule(Callback):
             f"the {before:,} weights left are pruned, density {before / total:.2%} -> "
             f"{after / total:.2%}{back}"
         )
-        if not trainer.barebones:
-            schedules = [callback for callback in trainer.callbacks if isinstance(callback, PruningSchedule)]
-            model.log(METRIC if len(schedules) == 1 else f"{METRIC}_{schedules.index(self)}", 1 - after / total)
 
 
 @contextmanager

@@ -44,8 +44,7 @@ class Masks(Callback):
         self.seen.append(_masks.masks(pl_module))
 
 
-@pytest.mark.parametrize(("permanent", "groups"), [(True, PAIRS), (False, None)])
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(("order", "permanent", "groups"), [(ORDERS[0], True, PAIRS), (ORDERS[1], False, None)])
 def test_int8_weights_are_zero_where_they_were_masked(tmp_path, order, groups, permanent):
     pruning = PruningSchedule("l1_unstructured", {0: 0.5, 1: 0.5}, make_permanent=permanent)
     watch = Masks()
@@ -62,8 +61,7 @@ def test_int8_weights_are_zero_where_they_were_masked(tmp_path, order, groups, p
     assert model.to_torchscript()(rows()[0]).equal(model(rows()[0]))  # Lightning 2.8 takes this away
 
 
-@pytest.mark.parametrize(("order", "groups"), [(ORDERS[0], PAIRS), (ORDERS[1], None)])
-def test_a_resumed_fit_of_both_is_bit_for_bit_the_uninterrupted_one(tmp_path, order, groups):
+def test_a_resumed_fit_of_both_is_bit_for_bit_the_uninterrupted_one(tmp_path, order=ORDERS[1], groups=PAIRS):
     def run(epochs, ckpt_path=None, seed=0):
         watch, saver = Masks(), ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
         first, second = both(order, qat(modules_to_fuse=groups), PruningSchedule("l1_unstructured", 0.3))
@@ -76,14 +74,6 @@ def test_a_resumed_fit_of_both_is_bit_for_bit_the_uninterrupted_one(tmp_path, or
     assert same(masks, again) and torch.equal(whole(rows()[0]), resumed(rows()[0]))
     for name in LAYERS:
         assert torch.equal(*(getattr(model, name).weight().int_repr() for model in (whole, resumed)))
-
-
-@pytest.mark.parametrize("order", ORDERS)
-def test_a_rewind_reaches_the_fake_quantized_layers(tmp_path, order):
-    pruning = PruningSchedule("l1_unstructured", {0: 0.5, 1: 0.5}, rewind_to=0, make_permanent=False)
-    first, second = both(order, qat(quantize_on_fit_end=False), pruning)
-    model = fit(tmp_path, first, others=[second], epochs=2)
-    assert torch.equal(model.layer_1.weight_orig, Regression().layer_1.weight), "the fit ended with a rewind"
 
 
 def test_a_model_that_was_masked_before_the_fit_stays_masked(tmp_path):
@@ -99,17 +89,6 @@ def test_a_model_that_was_masked_before_the_fit_stays_masked(tmp_path):
     assert not model.layer_1.bias()[~masks["layer_1.bias"]].any()
 
 
-def test_what_a_mask_hides_comes_through_the_preparation():
-    model = Regression()
-    hidden = model.layer_0.weight.detach().clone()
-    order = [name for name, _ in model.named_parameters()]
-    prune.l1_unstructured(model.layer_0, "weight", 0.5)
-    mask = model.layer_0.weight_mask.clone()
-    qat().prepare(model)
-    assert torch.equal(model.layer_0.weight_orig, hidden) and torch.equal(model.layer_0.weight_mask, mask)
-    assert [n.removesuffix("_orig") for n, _ in model.named_parameters()] == order, "optimizers number parameters"
-
-
 class Twice(Regression):
     """One layer under two names, the second one in the same module or in another."""
 
@@ -122,8 +101,7 @@ class Twice(Regression):
         return self.layer_end(self.layer_2a(self.layer_2(self.again(x))))
 
 
-@pytest.mark.parametrize("inside", [False, True])
-def test_a_layer_under_two_names_stays_one_layer(tmp_path, inside):
+def test_a_layer_under_two_names_stays_one_layer(tmp_path, inside=True):
     watch, model = Masks(), Twice(inside)
     fit(tmp_path, qat(), model, others=[half(), watch])
     assert (model.again[0] if inside else model.again) is model.layer_1
@@ -146,23 +124,20 @@ def averages():
     return StochasticWeightAveraging(swa_lrs=0.01, swa_epoch_start=1)
 
 
-@pytest.mark.parametrize("make", [half, qat], ids=["pruning", "quantization"])
-@pytest.mark.parametrize("first", [True, False])
-def test_averaging_in_a_second_model_is_refused_in_both_orders(tmp_path, make, first):
-    model, callback = Regression(), make()
-    before = portrait(model)
-    order = [EMAWeightAveraging(), callback] if first else [callback, EMAWeightAveraging()]
-    with pytest.raises(ValueError, match=f"EMAWeightAveraging does not go with {type(callback).__name__}"):
-        fit(tmp_path, order[0], model, others=order[1:])
-    assert portrait(model) == before and not model._load_state_dict_pre_hooks
-
-
-def test_averages_that_would_be_copied_over_the_zeros_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("make", "other", "says"),
+    [
+        (half, EMAWeightAveraging, "EMAWeightAveraging does not go with PruningSchedule"),
+        (qat, EMAWeightAveraging, "EMAWeightAveraging does not go with QuantizationAwareTraining"),
+        (half, averages, "is listed behind PruningSchedule: .*; list it before"),
+    ],
+)
+def test_averaging_that_would_undo_it_is_refused(tmp_path, make, other, says):
     model = Regression()
     before = portrait(model)
-    with pytest.raises(ValueError, match="is listed behind PruningSchedule: .*; list it before"):
-        fit(tmp_path, half(), model, others=[averages()])
-    assert portrait(model) == before
+    with pytest.raises(ValueError, match=says):
+        fit(tmp_path, make(), model, others=[other()])
+    assert portrait(model) == before and not model._load_state_dict_pre_hooks
 
 
 def test_averages_before_the_pruning_keep_the_zeros(tmp_path):

@@ -1,0 +1,249 @@
+"""The pruning callback on models that people have: masks hold where weights are read, and what takes none is named."""
+
+import pytest
+import torch
+from _legacy import ignoring
+from _pruned_fits import KNOWN, Ask, trainer, values
+from lightning.pytorch import Callback, LightningModule
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+from torchao.quantization import Int8WeightOnlyConfig, quantize_
+from torchvision.models import SwinTransformer, VisionTransformer
+from transformers import WavLMConfig, WavLMForSequenceClassification
+
+from course_utils.callbacks import PruningSchedule, _masks
+
+pytestmark = [*KNOWN, *ignoring("`torch.jit", ".*weight_norm", "targets=None takes")]
+
+
+class Classifier(LightningModule):
+    """Any network that makes three logits; batches of inputs of one shape."""
+
+    def __init__(self, net, shape=(8,)):
+        super().__init__()
+        self.net, self.shape = net, shape
+
+    def forward(self, x):
+        found = self.net(x)
+        return getattr(found, "logits", found)
+
+    def training_step(self, batch, _):
+        return nn.functional.cross_entropy(self(batch[0].to(self.dtype)).float(), batch[1])
+
+    def validation_step(self, batch, _):
+        self.log("error", self.training_step(batch, 0))
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    def train_dataloader(self):
+        draw = torch.Generator().manual_seed(0)
+        x, y = torch.randn(12, *self.shape, generator=draw), torch.randint(0, 3, (12,), generator=draw)
+        return DataLoader(TensorDataset(x, y), batch_size=6)
+
+    val_dataloader = train_dataloader
+
+
+class ByHand(Classifier):
+    """Several forward and backward passes, and two steps, in one batch."""
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.automatic_optimization = False
+
+    def training_step(self, batch, _):
+        for _ in range(2):
+            self.optimizers().zero_grad()
+            for _ in range(2):
+                self.manual_backward(super().training_step(batch, 0))
+            self.optimizers().step()
+
+
+class Direct(Classifier):
+    """Reads a weight in training_step, outside of all calls."""
+
+    def forward(self, x):
+        return self.net.b(nn.functional.linear(x, self.net.a[0].weight).relu())
+
+
+class Reads(nn.Module):
+    """Reads the weight of a layer, and never calls the layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Sequential(nn.Linear(8, 16, bias=False)), nn.Linear(16, 3)
+
+    def forward(self, x):
+        return self.b(nn.functional.linear(x, self.a[0].weight).relu())
+
+
+def plain():
+    return nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+
+
+def swin():
+    return SwinTransformer([2, 2], 8, [1, 1], [2, 2], [2, 2], stochastic_depth_prob=0.0, num_classes=3)
+
+
+def wavlm():
+    parts = dict(num_feat_extract_layers=1, conv_dim=(8,), conv_stride=(5,), conv_kernel=(10,), classifier_proj_size=8)
+    drops = ("hidden", "attention", "activation", "feat_proj", "final")
+    sizes = dict(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, num_labels=3)
+    position = dict(num_conv_pos_embeddings=4, num_conv_pos_embedding_groups=2, layerdrop=0.0)
+    none = {f"{name}_dropout": 0.0 for name in drops} | {"apply_spec_augment": False}
+    return WavLMForSequenceClassification(WavLMConfig(**parts, **sizes, **position, **none)).train()
+
+
+def attention():
+    return nn.Sequential(nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True), nn.Flatten(), nn.Linear(16, 3))
+
+
+class Project(Callback):
+    """What a mask means: zeros are put back after each step."""
+
+    def __init__(self, masks):
+        self.masks = masks
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        with torch.no_grad():
+            for name, parameter in pl_module.named_parameters():
+                if name in self.masks and (trainer.current_epoch > 0 or trainer.is_last_batch):
+                    parameter.mul_(self.masks[name])
+
+
+def run(path, model, *callbacks, epochs=3, **options):
+    trainer(path, *callbacks, epochs=epochs, **options).fit(model)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("kind", "net", "shape"),
+    [
+        (Classifier, swin, (3, 16, 16)),
+        (Classifier, wavlm, (200,)),
+        (Classifier, attention, (2, 8)),
+        (Classifier, Reads, (8,)),
+        (ByHand, Reads, (8,)),
+        (Direct, Reads, (8,)),
+    ],
+)
+def test_masked_weights_that_are_read_without_a_call_of_their_layer_train_on(tmp_path, kind, net, shape):
+    model = kind(net(), shape)
+    twin = kind(net(), shape)
+    twin.load_state_dict(model.state_dict())
+    before, objects = values(model), {id(p) for p in model.parameters()}
+    callback = PruningSchedule("l1_unstructured", {0: 0.5})
+    run(tmp_path, model, callback, limit_val_batches=0)
+    if kind is not ByHand:  # it steps twice in a batch
+        run(tmp_path, twin, Project(callback._masks))
+        assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
+    left = {name: callback._masks[name] for name in callback._masks if "gru_rel" not in name}
+    assert all(not torch.equal(model.state_dict()[name][m], before[name][m]) for name, m in left.items())
+    assert {id(p) for p in model.parameters()} == objects, "optimizers hold these"
+    assert not any(m._forward_pre_hooks and type(m) in (type(model), type(model.net)) for m in model.modules())
+
+
+@pytest.mark.parametrize("saved", [{"monitor": "error"}, {"filename": "{epoch}-{error:.3f}"}])
+def test_a_file_that_goes_by_a_metric_holds_the_network_that_was_measured(tmp_path, saved):
+    torch.manual_seed(0)
+    model, callback = Classifier(Reads()), PruningSchedule("l1_unstructured", {0: 0.3, 2: 0.4})
+    saver, seen = ModelCheckpoint(tmp_path, save_top_k=-1, **saved), {}
+    metric = Ask(lambda model: model.trainer.callback_metrics["error"].item())
+    run(tmp_path, model, callback, metric, saver)
+    for path in tmp_path.glob("*.ckpt"):
+        epoch = int(path.stem.split("epoch=")[1][0])
+        file = trainer(tmp_path, PruningSchedule("l1_unstructured", 0.1), epochs=1)
+        (seen[epoch],) = file.validate(Classifier(Reads()), ckpt_path=path, verbose=False, weights_only=True)
+    assert [seen[e]["error"] for e in sorted(seen)] == pytest.approx(metric.answers) and len(seen) == 3
+    assert [epoch for epoch, _ in callback.history] == [0, 2] and int((model.net.a[0].weight == 0).sum()) > 50
+    again = PruningSchedule("l1_unstructured", {0: 0.3, 2: 0.4})
+    last = next(tmp_path.glob("epoch=2*.ckpt"))  # nothing is left to train, and the last cut is still due
+    other = Classifier(Reads())
+    trainer(tmp_path, again, epochs=3).fit(other, ckpt_path=last, weights_only=True)
+    assert again.history == callback.history
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("precision", ["16-true", "bf16-true"])
+def test_half_precision(tmp_path, precision):
+    model, callback = Classifier(nn.Linear(300, 301, bias=False), (300,)), PruningSchedule("l1_unstructured", {0: 0.5})
+    run(tmp_path, model, callback, precision=precision, limit_val_batches=0)
+    assert callback.history == [(0, 0.5)] and int((model.net.weight == 0).sum()) == 45_150
+    with pytest.raises(ValueError, match="the amount 90300 prunes all of net.weight"):
+        run(tmp_path, model, PruningSchedule("l1_unstructured", {0: 90_300}), precision=precision)
+
+
+def test_norms_of_rows_are_not_taken_in_half_precision():
+    layer = nn.Linear(70_000, 4, bias=False).half()
+    layer.weight.data[:] = torch.tensor([1.0, 2.0, 1.5, 3.0])[:, None]  # sums of 70,000 and more: infinite in float16
+    PruningSchedule("ln_structured", {0: 2}, norm=1, dim=0)._cut([(layer, "weight")], 2)
+    assert layer.weight_mask.any(1).tolist() == [False, True, False, True]
+
+
+@pytest.mark.parametrize("scope", ["global", "local"])
+def test_channels_last(tmp_path, scope):
+    nets = [nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(16, 3)) for _ in range(2)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    nets[1].to(memory_format=torch.channels_last)
+    for net in nets:
+        run(tmp_path, Classifier(net, (3, 4, 4)), PruningSchedule("l1_unstructured", {0: 0.5, 1: 0.5}, scope=scope))
+    assert torch.equal(nets[0][0].weight == 0, nets[1][0].weight == 0)
+
+
+def int8():
+    quantize_(net := plain(), Int8WeightOnlyConfig(), filter_fn=lambda _, name: name == "0")
+    return net
+
+
+def tied():
+    net = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 3))
+    net[1].weight = nn.Parameter(net[0].weight.data)  # two objects, one memory
+    return net
+
+
+@pytest.mark.parametrize(
+    ("net", "says"),
+    [
+        (lambda: torch.jit.script(plain()), "net is TorchScript.*fit the module that it was made of"),
+        (lambda: nn.Sequential(torch.jit.script(plain())), "net.0 is TorchScript"),
+        (int8, r"net.0.weight cannot be masked: it is a Int8Tensor .*give targets without it"),
+        (tied, "net.0.weight and net.1.weight are one shared tensor"),
+    ],
+)
+def test_what_takes_no_mask_is_named_before_anything_is_trained(tmp_path, net, says):
+    model = Classifier(net())
+    with pytest.raises(ValueError, match=says):
+        run(tmp_path, model, PruningSchedule("l1_unstructured", 0.5))
+    assert not _masks.masks(model)
+
+
+def test_scripted_parts_without_weights_stay(tmp_path):
+    net, callback = nn.Sequential(plain(), torch.jit.script(nn.ReLU())), PruningSchedule("l1_unstructured", {0: 0.5})
+    run(tmp_path, Classifier(net), callback, epochs=1)
+    assert callback.history == [(0, 0.5)]
+
+
+def normed(how):
+    return nn.Sequential(how(nn.Linear(8, 8)), nn.Linear(8, 3))
+
+
+@pytest.mark.filterwarnings("default:targets=None takes")
+@pytest.mark.parametrize(
+    ("net", "shape", "names"),
+    [
+        (lambda: normed(nn.utils.parametrizations.weight_norm), (8,), "weight.original1"),
+        (lambda: normed(nn.utils.weight_norm), (8,), "net.0.weight_g, net.0.weight_v"),
+        (attention, (2, 8), "net.0.self_attn.in_proj_weight"),
+    ],
+)
+def test_what_the_default_leaves_out_is_named(tmp_path, net, shape, names):
+    with pytest.warns(UserWarning, match=f"leaves out .*{names}.*: name in targets"):
+        run(tmp_path, Classifier(net(), shape), PruningSchedule("l1_unstructured", {0: 0.5}), epochs=1)
+
+
+def test_a_layer_of_which_nothing_is_left_is_named(tmp_path):
+    """The head of torchvision's transformer begins with zeros, the smallest of all weights."""
+    net = VisionTransformer(8, 4, num_layers=1, num_heads=2, hidden_dim=8, mlp_dim=8, num_classes=3)
+    with pytest.warns(UserWarning, match="nothing is left of net.heads.head.weight after epoch 0.*prune less"):
+        run(tmp_path, Classifier(net, (3, 8, 8)), PruningSchedule("l1_unstructured", {0: 0.5}), epochs=1)
