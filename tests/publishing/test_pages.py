@@ -13,7 +13,7 @@ from tools.publishing import course as course
 from tools.publishing import lessons, pages
 
 EVENING = 180
-PAGES = ("README.md", "docs/instructors.md", "docs/glossary.md")
+PAGES = ("README.md", "docs/instructors.md", "docs/glossary.md", "docs/symptoms.md")
 
 
 @pytest.fixture
@@ -120,6 +120,18 @@ def test_a_changed_promise_is_a_fault_of_the_pages_that_show_it_and_is_mended(ro
     assert stale(root) == ["README.md", "notebooks/overview.ipynb"]
     assert pages.refresh(root) == ["README.md", "notebooks/overview.ipynb"]
     assert stale(root) == [] and "You will teach a network" in overview(root)
+
+
+def test_the_page_of_symptoms_takes_the_name_of_a_lesson_and_keeps_its_links_right(root):
+    page, link = root / "docs" / "symptoms.md", "[7.4 Rounding that looks ahead](../notebooks/7_language/4_gptq.ipynb)"
+    right = page.read_text(encoding="utf-8")
+    for wrong in ("[[gptq]]", link.replace("7.4 Rounding", "7.1 Before"), link.replace("7_language/4", "6_language/1")):
+        edit(page, link, wrong)
+        assert stale(root) == ["docs/symptoms.md"]
+        assert pages.refresh(root) == ["docs/symptoms.md"] and page.read_text(encoding="utf-8") == right
+    edit(page, link, "[[no_lesson]]")
+    with pytest.raises(LookupError, match="no_lesson"):
+        pages.refresh(root)
 
 
 def test_a_new_lesson_is_missed_by_the_pages_and_by_the_glossary(root):

@@ -103,6 +103,10 @@ def test_the_site_is_made_without_a_warning_has_no_fault_and_gives_nothing_away(
         assert closed and not [words[:60] for words in closed if len(words) > 60 and words[:60] in said], lesson.name
     faults = site_check.check(page, built)
     assert not faults, "\n".join(["", *faults])
+    page.goto((built / "search.html").as_uri() + "?q=ValueError: Expected more than 1 value per channel when training")
+    page.wait_for_selector("#search-results li a")
+    first = page.locator("#search-results li a").first.get_attribute("href")
+    assert first.startswith("symptoms.html#expected-more-than")
 
 
 DEEPER = """<!doctype html><html lang="en"><title>t</title><script src="site.js"></script><main>

@@ -1,4 +1,4 @@
-"""Pages that the build makes from the front matter: README's tables, timetable, overview, the glossary's links."""
+"""Pages made from the front matter: README's tables, timetable, overview, the links of glossary and symptoms."""
 
 import os
 import re
@@ -15,6 +15,8 @@ TERM = re.compile(r"^\*\*(?P<term>[^*\n]+)\*\*(?P<text>(?:.|\n(?!\n|\Z))*)", re.
 INTRODUCED = re.compile(r" \((?:\[[^\]]*\]\([^)]*\)|\w*)\)\Z")
 BLOCKS = {"README.md": ("hosted", "day", "electives"), "docs/instructors.md": ("sessions", "weeks", "timetable")}
 GLOSSARY = "docs/glossary.md"
+SYMPTOMS = "docs/symptoms.md"
+LESSON = re.compile(r"\[\[(\w+)\]\]|\[\d[^\]]*\]\([^)]*/\d+_(\w+)\.ipynb\)")  # by an author, and by the build
 INTRODUCTION = """\
 # Resource-efficient deep learning in PyTorch
 
@@ -94,6 +96,8 @@ def stale(root):
     wanted = [(name, _filled(name, root)) for name in BLOCKS if (root / name).exists()]
     if (root / GLOSSARY).exists():
         wanted.append((GLOSSARY, _glossary(root)))
+    if (root / SYMPTOMS).exists():
+        wanted.append((SYMPTOMS, _symptoms(root)))
     wanted.append((f"notebooks/{lessons.OVERVIEW}", _overview(root)))
     return [
         (name, text)
@@ -227,6 +231,13 @@ def _glossary(root):
         return f"**{match['term']}**{bare} ([{lesson.number}]({_path(lesson, (root / GLOSSARY).parent)}))"
 
     return TERM.sub(entry, text)
+
+
+def _symptoms(root):
+    """The page of symptoms with number, title and address of the lessons that it names."""
+    text = LESSON.sub(lambda match: f"[[{match[1] or match[2]}]]", (root / SYMPTOMS).read_text(encoding="utf-8"))
+    folder = (root / SYMPTOMS).parent
+    return syllabus.refer(text, root, lambda lesson, _: f"[{lesson.number} {lesson.title}]({_path(lesson, folder)})")
 
 
 def _told(root):

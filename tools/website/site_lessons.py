@@ -11,6 +11,7 @@ from tools.decks.arrange import described
 from tools.publishing import lessons as _lessons
 
 DOCUMENTS = {  # file of the repository -> its page, and what the contents call it
+    "docs/symptoms.md": ("symptoms.md", "You see this"),
     "docs/errata.md": ("errata.md", "What older tutorials get wrong"),
     "docs/helpers.md": ("helpers.md", "Ten helpers, with examples"),
     "docs/elsewhere.md": ("elsewhere.md", "Other places to run the course"),

@@ -52,7 +52,8 @@ def front(lessons):
             pages.introduction(course.ways(_lessons.ROOT)),
             _picture("smaller"),
             CAPTION,
-            "[What older tutorials get wrong](errata.md) · [Famous claims, and what was measured here](claims.md)",
+            "[You see this: errors, and what to do](symptoms.md) · [What older tutorials get wrong](errata.md) · "
+            "[Famous claims, and what was measured here](claims.md)",
             f"## {course.ways(_lessons.ROOT)[0].title}",
             pages.day_table(_lessons.ROOT, lambda lesson: f"[{lesson.title}](lessons/{lesson.name}.ipynb)"),
             "## Electives",
