@@ -94,21 +94,6 @@ def test_versions_are_held_against_the_pins_and_those_that_were_tested(packages)
     assert "range 2.3.0 (tested: 2.4.6)" in found["versions"].detail and ": pip install" not in found["older"].remedy
 
 
-def test_what_another_package_carries_inside_itself_is_not_installed(packages, monkeypatch, tmp_path):
-    inside = tmp_path / "site-packages" / "setuptools" / "_vendor"
-    (inside / "carried-8.dist-info").mkdir(parents=True)
-    (inside / "carried-8.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: carried\nVersion: 8\n")
-    monkeypatch.setattr(sys, "path", [*sys.path, str(inside)])
-    assert packages([], ["carried==10"])["versions"].status == "ok"
-
-
-def test_threads_and_device_are_those_of_torch():
-    for n, said in ((1, "1 thread, "), (2, "2 threads, ")):
-        with runtime.threads(n):
-            assert only("threads", doctor.check_torch).detail.startswith(said)
-    assert only("PyTorch", doctor.check_torch).detail.startswith(f"{torch.__version__} computes on ")
-
-
 @pytest.mark.parametrize(
     ("place", "name", "value", "check", "status"),
     [

@@ -10,7 +10,6 @@ import pytest
 from _front import calls, make_front, played, start
 
 import course
-from course_utils import syllabus
 from tools.environment import env, setup
 
 
@@ -56,11 +55,6 @@ def test_a_lesson_without_a_task_is_opened(front):
         assert f"TASK ['{word}', '--port', '1']" in start(front, word, "--port", "1")[1]
 
 
-def test_no_lesson_and_no_part_has_the_name_of_a_task():
-    named = {word for lesson in syllabus.lessons().values() for word in (lesson.name, lesson.part)}
-    assert named & set(course.tasks()) == set()
-
-
 def test_course_py_alone_asks_for_the_rest(tmp_path):
     shutil.copy(course.ROOT / "course.py", tmp_path)
     status, said = start(tmp_path)
@@ -94,28 +88,6 @@ def test_a_package_that_is_missing_is_named_with_the_remedy_for_this_environment
     assert status == 1 and "'not_there' is missing" in said and "delete the folder" in said
 
 
-def test_the_line_that_installs_is_one_for_powershell(monkeypatch):
-    monkeypatch.setattr(env.os, "name", "nt")
-    monkeypatch.setattr(env.sys, "executable", r"C:\Program Files\Python\python.exe")
-    assert env.install_line(()).startswith(r'& "C:\Program Files\Python\python.exe" -m pip install')
-    monkeypatch.setattr(env.sys, "executable", r"C:\Python\python.exe")
-    assert env.install_line(("dev",)).startswith(r"C:\Python\python.exe -m pip install")
-
-
-@pytest.mark.parametrize(
-    ("system", "argv", "expected"),
-    [
-        ("posix", ["course.py", "test"], "python3 course.py doctor"),
-        ("nt", ["course.py", "test"], "py course.py doctor"),
-        ("nt", ["course.py", "--here", "test"], "python course.py --here doctor"),
-    ],
-)
-def test_messages_name_the_command_of_this_system(monkeypatch, system, argv, expected):
-    monkeypatch.setattr(env, "os", SimpleNamespace(name=system))
-    monkeypatch.setattr(env.sys, "argv", argv)
-    assert course.command("doctor") == expected
-
-
 # The wrong Python
 
 
@@ -135,11 +107,6 @@ def test_what_is_said_of_each_python(monkeypatch, version, name, maxsize, expect
     monkeypatch.setattr(env, "sys", fake)
     fault = env.python_fault()
     assert fault is None if expected is None else expected in fault
-
-
-def test_a_python_that_was_compiled_without_liblzma_cannot_serve(monkeypatch):
-    monkeypatch.setitem(sys.modules, "lzma", None)
-    assert "compiled without liblzma" in env.python_fault()
 
 
 @played

@@ -14,12 +14,11 @@ import pytest
 import yaml
 from _course import expect_none
 
-from course_utils import files
 from course_utils.files import ROOT
 from tools import copies, run
 from tools import open as open_task
 from tools.environment import env as _env
-from tools.publishing import hosted, lessons, pages, waiting
+from tools.publishing import hosted, lessons, waiting
 from tools.workspace import workspace
 
 ASK = """
@@ -79,26 +78,6 @@ def test_binder_finds_one_python_that_the_course_allows_and_makes_the_copies():
     assert text.startswith("#!/bin/bash\n") and text.endswith("course.py --here copies\n")
     link = hosted.binder("https://github.com/somebody/a-course")
     assert link == "https://mybinder.org/v2/gh/somebody/a-course/HEAD?urlpath=lab/tree/workspace/start.md"
-
-
-@pytest.mark.parametrize(
-    ("address", "link"),
-    [
-        ("", ""),
-        ("https://github.com/a/b.git", "(https://mybinder.org/v2/gh/a/b/HEAD?"),
-        ("https://example.org/a/b", None),
-        ("https://github.com/a", None),
-    ],
-)
-def test_a_public_address_makes_the_link_and_one_of_another_form_is_refused(tmp_path, address, link):
-    (tmp_path / "lessons").mkdir()
-    (tmp_path / "lessons" / "course.toml").write_text(f'repository = "{address}"', encoding="utf-8")
-    if link is None:
-        with pytest.raises(ValueError, match="expected https://github.com/OWNER/NAME"):
-            hosted.link(tmp_path)
-    else:
-        assert link in hosted.link(tmp_path) and bool(link) == bool(hosted.link(tmp_path))
-    assert pages.BLOCK.search("<!-- hosted: made by course.py build -->\n\n<!-- end -->")
 
 
 def test_each_copy_for_colab_begins_with_the_cell_that_brings_the_course(tmp_path, monkeypatch, capsys):
@@ -194,14 +173,6 @@ def held(monkeypatch):
     return held
 
 
-def test_a_file_that_is_held_stays_whole_and_nothing_is_left_beside_it(tmp_path, held):
-    (tmp_path / "a.json").write_text("old", encoding="utf-8")
-    held("a.json")
-    with pytest.raises(PermissionError):
-        files.write_whole(tmp_path / "a.json", "new")
-    assert [path.read_text(encoding="utf-8") for path in tmp_path.iterdir()] == ["old"]
-
-
 def test_a_copy_that_is_held_is_named_with_what_to_do(tmp_path, monkeypatch, capsys, held):
     monkeypatch.setattr(open_task, "NOTEBOOKS", tmp_path / "notebooks")
     monkeypatch.setattr(open_task, "WORKSPACE", tmp_path / "workspace")
@@ -213,13 +184,3 @@ def test_a_copy_that_is_held_is_named_with_what_to_do(tmp_path, monkeypatch, cap
     assert open_task.main(["--no-open"]) == 1
     said = capsys.readouterr().out
     assert "Permission denied" in said and "3_energy.ipynb" in said and "What to do:" in said
-
-
-def test_a_result_that_is_held_is_told_and_the_run_goes_on(tmp_path, monkeypatch, capsys, held):
-    monkeypatch.setattr(run, "RESULTS", tmp_path / "build")
-    monkeypatch.setattr(run, "WORKSPACE", tmp_path / "workspace")
-    monkeypatch.setattr(lessons, "execute", lambda nb, **options: nb)
-    held("3_energy.ipynb")
-    assert run.main(["energy", "baseline"]) == 1
-    said = capsys.readouterr().out
-    assert "The result was not kept" in said and "Close what holds it." in said and "2_baseline.ipynb" in said

@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 import tomllib
-from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -12,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from course_utils.files import ROOT
-from tools import constraints, test
+from tools import test
 from tools.environment import causes, setup
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -37,11 +36,6 @@ def test_every_dependency_has_versions_that_pyproject_allows():
         assert found and all(map(wanted.specifier.contains, found)), f"{line}: run course.py constraints"
 
 
-def test_constraints_are_exact_name_no_index_and_leave_to_pytorch_what_differs_from_build_to_build():
-    assert not any("://" in line or line.startswith(("-", *constraints.OF_TORCH)) for line in LINES)
-    assert all(re.fullmatch(r"==[\w.]+", str(pin.specifier)) for pin in PINS)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("python", ["3.11.0", "3.14"])
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -57,15 +51,3 @@ def test_the_course_can_be_installed_on_every_system_with_every_python(tmp_path,
     if done.returncode and re.search("cannot be reached|proxy|certificate", str(causes.explain(done.stderr, ""))):
         pytest.skip("no package index can be reached")
     assert done.returncode == 0 and " + torch==" in done.stderr, done.stderr
-
-
-@pytest.mark.parametrize(("status", "said"), [(0, "numpy==2.4.6\ntriton==3.8.0\n"), (1, "cause: dns error")])
-def test_the_generator_resolves_for_every_system_or_leaves_the_file(monkeypatch, tmp_path, status, said):
-    file, words = tmp_path / "constraints.txt", []
-    file.write_text(said if status == 0 else "before\n", encoding="utf-8")  # uv writes it
-    done = SimpleNamespace(returncode=status, stderr=said)
-    monkeypatch.setattr(constraints.subprocess, "run", lambda command, **rest: words.extend(command) or done)
-    monkeypatch.setattr(constraints.env, "CONSTRAINTS", file)
-    assert constraints.main(["--upgrade"]) == status
-    assert {"--universal", "--all-extras", "--upgrade", "3.11"} <= set(words)
-    assert file.read_text(encoding="utf-8") == ("before\n" if status else constraints.HEADER + "numpy==2.4.6\n")

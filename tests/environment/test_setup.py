@@ -12,8 +12,7 @@ from types import SimpleNamespace
 import pytest
 from _front import DISK_FULL, NO_NETWORK, TICK, begin, calls, make_front, play, played, start
 
-from tools import test as test_task
-from tools.environment import causes, env, newest, setup
+from tools.environment import causes, env, setup
 
 pytestmark = played
 
@@ -235,18 +234,3 @@ def test_a_package_whose_installation_was_cut_off_is_installed_again(tmp_path):
 
 
 # The newest releases
-
-
-def test_the_canary_takes_every_package_without_bounds_and_fails_only_when_it_cannot_be_run(monkeypatch):
-    asked, seen = [], []
-    monkeypatch.setattr(newest.subprocess, "run", lambda words, **rest: None)
-    monkeypatch.setattr(setup, "uv_settings", dict)
-    monkeypatch.setattr(setup, "install", lambda uv, venv, words, settings: asked.append(words))
-    monkeypatch.setattr(test_task, "_copy_notebooks", lambda: None)
-    monkeypatch.setattr(test_task, "_pytest", lambda python, argv, full: seen.append((argv, full)) or 1)
-    assert test_task.main(["--newest", "-x"]) == 0
-    assert seen == [(["-x"], True)]  # notebooks whole: newer packages have not run them
-    assert {"torch", "torchao", "pytest"} <= set(asked[0]) and all(name.replace("-", "").isalnum() for name in asked[0])
-    assert "--no-deps" in asked[1]
-    monkeypatch.setattr(setup, "install", lambda *words: (_ for _ in ()).throw(causes.Failure("No network.")))
-    assert test_task.main(["--newest"]) == 1

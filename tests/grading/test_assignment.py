@@ -72,16 +72,6 @@ def test_what_is_there_and_other_is_not_overwritten(tmp_path, capsys):
     assert file.read_text(encoding="utf-8") == "mine" and not test.exists()
 
 
-def test_each_form_has_a_file_of_its_own(tmp_path):
-    for options in ([], ["--with-checks"], ["--blank"]):
-        assignment.main(["static", *options, "--to", str(tmp_path)])
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "static.ipynb",
-        "static_with_checks.ipynb",
-        "static_blank.ipynb",
-    }
-
-
 class _TestCase:
     """What otter-grader 7 documents of `otter.test_files.test_case`: it is called with the function, and keeps it."""
 

@@ -3,7 +3,6 @@
 import csv
 import io
 import os
-from pathlib import Path
 
 import pytest
 from _submissions import BATCH, RIGHT, notebook
@@ -63,19 +62,6 @@ def test_the_page_shows_what_was_submitted_as_text():
     assert "default-src 'none'" in page and page.count("<details") == page.count("</details>")
 
 
-def test_the_table_has_a_line_a_submission():
-    lines = gradebook.table(ROWS, POINTS).splitlines()
-    assert len(lines) == 4 and "2 of 2   ✓ roof_seconds" in lines[0] and "(on trust)" in lines[1]
-    assert "(unreadable)" in lines[3]
-
-
-def test_the_page_says_how_many_passed_an_exercise_and_which_hints_came():
-    rows = [_judge.Row(f"p{n}", "roofline", 1, "f", "not yet", hint="H" if n else "G") for n in range(3)]
-    rows += [_judge.Row("q", "roofline", 1, "f", status) for status in ("passed", "not done")]
-    page = grade_page.page(rows, POINTS, "so")
-    assert "<td>f</td><td>5</td><td>4</td><td>1</td><td>2 × H 1 × G</td>" in page
-
-
 def made_files(folder, *names):
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -105,27 +91,6 @@ def test_a_link_is_refused_with_a_row(tmp_path):
     assert len(grade.found([str(tmp_path / "in" / "link.py")])[0]) == 1, "whoever names it means it"
 
 
-def test_a_folder_that_cannot_be_opened_is_refused_with_a_row(tmp_path, monkeypatch):
-    made_files(tmp_path, "c.py", "closed/d.py")
-    scandir = os.scandir
-
-    def guarded(path="."):
-        if os.fspath(path).endswith("closed"):
-            raise PermissionError(13, "Permission denied", os.fspath(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", guarded)
-    files, rows, _ = grade.found([str(tmp_path)])
-    assert [name for name, _ in files] == ["c.py"]
-    assert [(row.submission, row.message) for row in rows] == [("closed", "It cannot be opened (Permission denied).")]
-
-
-def test_files_of_one_name_in_several_folders_are_told_apart(tmp_path):
-    made_files(tmp_path, "monday/hw.py", "tuesday/hw.py", "tuesday/b/hw.py")
-    names = [name for name, _ in grade.found([str(tmp_path / "monday"), str(tmp_path / "tuesday")])[0]]
-    assert sorted(names) == ["monday/hw.py", "tuesday/b/hw.py", "tuesday/hw.py"]
-
-
 def test_what_is_not_read_is_in_the_table_and_the_csv_file(tmp_path, monkeypatch, capsys):
     made_files(tmp_path, "in/a.py", "in/b.zip", "in/c.txt")
     monkeypatch.setattr(walls, "best", lambda: "")
@@ -135,15 +100,6 @@ def test_what_is_not_read_is_in_the_table_and_the_csv_file(tmp_path, monkeypatch
     assert [(row["submission"], row["status"]) for row in told] == [("a.py", "passed"), ("b.zip", "unreadable")]
     printed = capsys.readouterr().out
     assert "b.zip: It is an archive" in printed and "Left out: 1 hidden" in printed and "No walls" in printed
-
-
-@pytest.mark.skipif(os.name != "posix", reason="elsewhere every name is text")
-def test_a_name_that_is_no_text_is_told_as_one(tmp_path):
-    for name in (b"/Jos\xe9.py", b"/Jos\xe8.py"):
-        os.close(os.open(os.fsencode(tmp_path) + name, os.O_CREAT))
-    files = grade.found([str(tmp_path)])[0]
-    assert sorted(label for label, _ in files) == ["Jos\\xe8.py", "Jos\\xe9.py"]
-    assert all(Path(path).is_file() for _, path in files)
 
 
 def test_a_wrong_call_says_what_is_wrong_before_anything_runs(tmp_path):
@@ -189,19 +145,6 @@ def test_a_folder_is_graded(tmp_path, capsys):
     assert "round" in told["wrong.py", "break_even_batch"]["hint"]
     assert "n_macs * mac_pj" in files[1].read_text(encoding="utf-8")
     assert "2 of 3" in capsys.readouterr().out
-
-
-def test_a_fault_of_the_grader_costs_one_exercise(monkeypatch, tmp_path):
-    def judge(lesson, name, part, *, submission, walls):
-        if name == "roof_seconds":
-            raise OSError("no more processes")
-        return _judge.Row(submission, lesson.name, 2, name, "passed")
-
-    monkeypatch.setattr(_judge, "judge", judge)
-    (tmp_path / "a.py").write_text(RIGHT + BATCH, encoding="utf-8")
-    rows = grade.graded("a.py", tmp_path / "a.py", ["roofline"])
-    assert [row.status for row in rows] == ["check failed", "passed", "passed"]
-    assert "no more processes" in rows[0].message
 
 
 class _Dies:

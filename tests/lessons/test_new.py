@@ -3,7 +3,6 @@
 import importlib
 import shutil
 
-import _course
 import pytest
 import rules
 from _course import expect_none
@@ -52,19 +51,6 @@ def test_the_lesson_comes_last_in_its_part_and_the_rest_of_the_list_stays(root):
     assert {path.name for path in made.source.parent.iterdir()} == set(new.FILES)
 
 
-@pytest.mark.parametrize("ends", ["\n", "\r\n"])
-def test_a_part_without_lessons_and_a_file_without_a_last_line_end(root, ends):
-    parts = [["[[part]]", f'name = "{part}"', 'title = "A part"', "[part.lessons]"] for part in ("first", "second")]
-    (root / "lessons" / "course.toml").write_bytes(ends.join([*parts[0], "", *parts[1]]).encode())
-    syllabus.lessons.cache_clear()
-    new.make("one", "One", part="first", root=root)
-    new.make("two", "Two", part="second", root=root)
-    new.make("three", "Three", part="second", root=root)
-    assert [known.number for known in syllabus.lessons(root).values()] == ["1.1", "2.1", "2.2"]
-    text = (root / "lessons" / "course.toml").read_bytes().decode()
-    assert text.count("\n") == text.count(ends) and text.endswith(f'two = "Two"{ends}three = "Three"{ends}')
-
-
 @pytest.mark.parametrize(
     ("name", "title", "part", "said"),
     [
@@ -85,21 +71,6 @@ def test_what_cannot_be_made_is_said_in_words_and_leaves_nothing(root, name, tit
     assert everything(root) == before and sorted(root.rglob("*")) == folders
 
 
-def test_a_failure_on_the_way_leaves_nothing_half_written(root, monkeypatch):
-    write = new.write_whole
-
-    def fail(path, text):
-        if path.name == "course.toml":
-            raise OSError("the disk is full")
-        write(path, text)
-
-    before = everything(root)
-    monkeypatch.setattr(new, "write_whole", fail)
-    with pytest.raises(OSError, match="the disk is full"):
-        new.make("sparse", "Sparse", part="pruning", root=root)
-    assert everything(root) == before and [path.name for path in (root / "lessons").iterdir()] == ["course.toml"]
-
-
 def test_the_skeleton_keeps_the_rules_of_a_lesson(lesson):
     nb = _lessons.read(lesson)
     expect_none([fault for rule in (*RULES, *FORM_RULES) for fault in rule(nb)] + rules.sizes(lesson))
@@ -117,20 +88,3 @@ def test_the_skeleton_runs_to_its_scorecard(lesson, monkeypatch, capsys):
     for number, cell in rules.numbered(_lessons.read(lesson), kind="code"):
         exec(compile(cell.source, f"cell {number}", "exec"), space)
     assert "✓ holds" in capsys.readouterr().out
-
-
-def test_the_exercise_of_the_skeleton_is_judged(lesson):
-    answers, checks = _course.answers(lesson), importlib.import_module(f"lessons.{lesson.name}.checks")
-    assert checks.whole_bytes(answers.ODD["whole_bytes"][0]).status == "passed"
-    told = checks.whole_bytes(lambda n_numbers, bits: n_numbers * bits // 8)
-    assert told.status == "not yet" and "need a byte as well" in told.hint
-
-
-def test_the_task_says_what_was_made_and_what_is_left(root, monkeypatch, capsys):
-    make = new.make
-    monkeypatch.setattr(new, "make", lambda *args, **names: make(*args, **names, root=root))
-    assert new.main(["sparse_attention", "Sparse attention", "--part", "pruning"]) == 0
-    out = capsys.readouterr().out
-    assert "lessons/sparse_attention/ with lesson.py, show.py, checks.py, claims.toml, answers.py" in out
-    for word in ("promise", "goals", "terms", "labelled lines", "glossary.md", "course.py build sparse_attention"):
-        assert word in out

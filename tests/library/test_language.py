@@ -101,11 +101,6 @@ def test_a_fit_learns_the_same_twice_and_leaves_the_model_ready(text):
     assert all(p.grad is None for p in model.parameters())
 
 
-def test_a_quick_fit_is_short(monkeypatch, small, text):
-    monkeypatch.setenv("COURSE_QUICK", "1")
-    assert len(language.fit(small, language.encode(text), steps=100, length=24)) == 5
-
-
 def knowing(share):
     """A model that gives `share` to the right next character of 0, 1, 2, ... and the rest to the others."""
 
@@ -120,20 +115,6 @@ def knowing(share):
 def test_perplexity_is_among_how_many_characters_a_model_hesitates(share, expected):
     ids = torch.arange(2000) % 96
     assert language.perplexity(knowing(share), ids, length=32) == pytest.approx(expected, rel=1e-3)
-
-
-def test_perplexity_uses_the_pieces_asked_for_and_no_more():
-    ids = torch.cat([torch.arange(3 * 33) % 96, torch.zeros(500, dtype=torch.int64)])
-    seen = []
-
-    def model(ids):
-        seen.append(ids.shape)
-        return knowing(0.5)(ids)
-
-    assert language.perplexity(model, ids, length=32, pieces=3) == pytest.approx(2.0, rel=1e-3)
-    assert seen == [(3, 32)]
-    with pytest.raises(ValueError, match="a text of 32 characters is shorter than one piece of 33"):
-        language.perplexity(model, ids[:32], length=32)
 
 
 @pytest.mark.slow

@@ -128,19 +128,6 @@ def test_a_comment_or_a_docstring_of_a_cell_needs_no_run(lesson, change, same):
     assert (step._programs(cells[0]) == step._programs(cells[1])) is same
 
 
-def test_a_checkpoint_is_watched_by_its_own_bytes_and_not_by_those_of_its_neighbours(lesson):
-    folder = lesson.root / "data" / "checkpoints"
-    folder.mkdir(parents=True)
-    for name in ("small.pt", "catalogue.json"):
-        (folder / name).write_text("1")
-    files = {f"data/checkpoints/{name}": inputs.digest(folder / name) for name in ("small.pt", "catalogue.json")}
-    known = {"torch": inputs.torch_version(), "files": files}
-    (folder / "catalogue.json").write_text("another checkpoint came")
-    assert inputs.stale(known, lesson) == []
-    (folder / "small.pt").write_text("2")
-    assert inputs.stale(known, lesson) == ["built with another data/checkpoints/small.pt"]
-
-
 def test_a_notebook_of_another_torch_or_without_a_word_on_its_inputs_is_out_of_step(lesson):
     nb = executed(lessons.read(lesson))
     nb.metadata[inputs.KEY]["torch"] = "1.0"

@@ -105,20 +105,6 @@ def test_a_text_becomes_cells_with_their_tags_and_front_matter(lesson):
     assert nb.cells[3].metadata["jupyter"] == {"source_hidden": True}
 
 
-def test_a_lesson_without_front_matter_is_named(lesson):
-    lesson.source.write_text(BODY, encoding="utf-8")
-    with pytest.raises(ValueError, match="fixture/lesson.py has no front matter"):
-        lessons.read(lesson)
-
-
-def test_cell_lines_point_at_the_first_line_of_each_cell(lesson):
-    text = lesson.source.read_text(encoding="utf-8").splitlines()
-    cells = lessons.read(lesson).cells[:-1]  # the build adds the last one
-    for line, cell in zip(lessons.cell_lines(lesson), cells, strict=True):
-        comment = "# " if cell.cell_type == "markdown" else ""
-        assert text[line - 1] == comment + cell.source.splitlines()[0]
-
-
 REFERENCES = """\
 # %% [markdown]
 # # [[title]]
@@ -202,25 +188,6 @@ def test_a_kernel_that_dies_and_a_cell_without_end_are_failures_of_their_cell(tm
     with pytest.raises(lessons.CellFailed, match="(?i)time") as caught:
         lessons.execute(code("1", "import time; time.sleep(60)"), folder=tmp_path, timeout=1)
     assert caught.value.number == 2
-
-
-@pytest.mark.slow
-def test_a_kernel_that_dies_at_its_start_is_started_once_more(tmp_path):
-    """As when another process took one of its ports."""
-    dies = """
-        import os, pathlib, sys
-        starts = pathlib.Path(__file__).with_name("starts")
-        if "ipykernel_launcher" in " ".join(sys.orig_argv):
-            with starts.open("a") as file:
-                file.write(".")
-            if len(starts.read_text()) <= 1:
-                os._exit(1)
-    """
-    (tmp_path / "sitecustomize.py").write_text(textwrap.dedent(dies), encoding="utf-8")
-    env = {"PYTHONPATH": str(tmp_path)}
-    done = lessons.execute(code("6 * 7"), folder=tmp_path, env=env)
-    assert done.cells[0].outputs[0].data["text/plain"] == "42"
-    assert (tmp_path / "starts").read_text() == ".."
 
 
 def test_a_part_is_called_by_its_number_or_its_name_where_no_lesson_has_that():

@@ -9,7 +9,6 @@ from _course import expect_none
 from course import command
 from course_utils import syllabus
 from course_utils.files import ROOT
-from tools import new
 from tools.publishing import course as course
 from tools.publishing import lessons, pages
 
@@ -77,22 +76,6 @@ def test_one_evening_is_three_hours_at_most_and_takes_a_technique_along():
     assert list(whole.lessons) == _course.LESSONS
 
 
-def test_an_evening_leaves_out_a_wish_that_passes_its_minutes_and_takes_the_next(tmp_path):
-    text = "# ---\n# jupyter:\n#   course: {{promise: P, minutes: {}, seconds: 1, needs: [{}], goals: [G]}}\n# ---\n"
-    _course.make_root(
-        tmp_path,
-        base=text.format(50, ""),
-        long=text.format(120, "base"),
-        needy=text.format(20, "long"),
-        last=text.format(40, "base"),
-    )
-    with (tmp_path / "lessons" / "course.toml").open("a") as file:
-        file.write('[[way]]\ntitle = "W"\nminutes = 100\nwishes = ["needy", "last"]\n')
-    way, whole = course.ways(tmp_path)
-    assert [lesson.name for lesson in way.lessons] == ["base", "last"] and way.minutes == 90
-    assert whole.minutes == 230
-
-
 def test_a_changed_promise_is_a_fault_of_the_pages_that_show_it_and_is_mended(root):
     edit(root / "lessons" / "qat" / "lesson.py", "You will train a network", "You will teach a network")
     assert pages.faults(root) == [
@@ -101,26 +84,3 @@ def test_a_changed_promise_is_a_fault_of_the_pages_that_show_it_and_is_mended(ro
     ]
     assert pages.refresh(root) == ["README.md", "notebooks/overview.ipynb"]
     assert pages.faults(root) == [] and "You will teach a network" in overview(root)
-
-
-def test_a_block_that_was_taken_out_is_a_fault(root):
-    edit(root / "README.md", "<!-- ways: made by course.py build -->", "")
-    (fault,) = pages.faults(root)
-    assert fault.startswith("README.md has no place for the ways: put back the lines")
-
-
-def test_a_new_lesson_is_missed_by_the_pages_and_by_the_glossary(root):
-    made = new.make("sparse_attention", "Sparse attention", part="pruning", root=root)
-    assert {fault.partition(" ")[0] for fault in pages.faults(root)} >= {"README.md", "docs/instructors.md"}
-    assert pages.term_faults(root) == []
-    edit(made.source, "terms: []", "terms: [attention head]")
-    assert pages.term_faults(root) == ["sparse_attention: the term 'attention head' is not in docs/glossary.md"]
-    pages.refresh(root)
-    assert f"| {made.number} | [Sparse attention]" in (root / "README.md").read_text(encoding="utf-8")
-    assert pages.faults(root) == []
-
-
-def test_a_lesson_that_has_no_promise_yet_can_be_built(tmp_path):
-    _course.make_root(tmp_path, bare="# ---\n# jupyter:\n#   course: {seconds: 2}\n# ---\n")
-    pages.refresh(tmp_path)
-    assert "| 1.1 | [The lesson bare](1_first/1_bare.ipynb) |" in overview(tmp_path)

@@ -5,15 +5,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
 
 from course_utils import legacy_int8
 from course_utils.int8_routes import compare, networks, spent, torch_compiled, torch_eager
 from course_utils.int8_routes import record as int8_record
-from course_utils.int8_routes.compare import Candidate, Route
+from course_utils.int8_routes.compare import Route
 from course_utils.int8_routes.record import EAGER, Row
 from course_utils.measure import timing
-from records.quantization import measure, other_runtimes
+from records.quantization import other_runtimes
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +50,6 @@ def test_every_route_that_needs_no_compiler_is_measured_and_agrees_with_fp32(mob
     assert compare.control_cosine(mobile) < min(row.cosine for row in rows), "a cosine near 1 must mean something"
 
 
-def test_berts_int8_is_dynamic_and_every_engine_has_a_route(mobile):
-    bert = networks.bert(tiny=True)
-    assert any(route.variant.startswith("int8 dynamic") for route in torch_eager.routes(bert))
-    engines = set(torch.backends.quantized.supported_engines) - {"none"}
-    assert {f"int8 static, {name}" for name in engines} <= {route.variant for route in torch_eager.routes(mobile)}
-    again = networks.mobilenet_v2(tiny=True)
-    assert torch.equal(again.model(again.example), mobile.model(mobile.example)), "a network is the same each time"
-
-
 @pytest.mark.parametrize(
     ("error", "part"),
     [
@@ -76,20 +66,6 @@ def test_a_route_that_fails_becomes_a_row_that_says_why(mobile, error, part):
     rows = compare.measure(mobile, [eager_route(), Route("other", "int8", fails(error))], rounds=1)
     assert part in rows[1].why and rows[1].median_ms is None and rows[0].why is None
     assert "–" in repr(int8_record.table(rows))
-
-
-def test_the_baseline_itself_must_be_there(mobile):
-    with pytest.raises(ValueError, match="first route must be"):
-        compare.measure(mobile, [Route("torch", "fp32, traced", torch_eager.fp32_traced)])
-    with pytest.raises(RuntimeError, match="broken"):
-        compare.measure(mobile, [Route("torch", EAGER, fails(RuntimeError("broken")))])
-
-
-def test_a_wrong_output_shows_in_the_cosine(mobile):
-    def wrong(network, folder):
-        return Candidate(lambda: network.model(network.calibration[:1]), 1)
-
-    assert compare.measure(mobile, [eager_route(), Route("torch", "int8, wrong", wrong)], rounds=1)[1].cosine < 0.99
 
 
 SWINGS = [0.5, 0.9, 0.9, 0.5]
@@ -110,13 +86,6 @@ def test_a_noisy_route_that_is_not_the_fastest_becomes_a_row_that_says_why(mobil
     rows = compare.measure(mobile, planted_times(monkeypatch, [[1.0] * 4, SWINGS, [0.4] * 4]))
     assert rows[1].why == "Its times were too far apart to judge: the fastest 500 ms, the median 700 ms."
     assert (rows[0].why, rows[2].why, rows[2].speedup_over_eager) == (None, None, 2.5)
-
-
-@pytest.mark.parametrize("samples", [[[1.0] * 4, SWINGS, [0.6] * 4], [SWINGS, [0.4] * 4, [0.4] * 4]])
-def test_a_noisy_route_that_a_comparison_rests_on_is_taken_again_and_then_refused(mobile, monkeypatch, capsys, samples):
-    with pytest.raises(timing.Unsteady, match="quartiles"):
-        measure.measured(mobile, planted_times(monkeypatch, samples))
-    assert capsys.readouterr().err.count("measured again") == measure.ATTEMPTS - 1
 
 
 @pytest.mark.parametrize(("package", "runtime"), [("onnxruntime", "ONNX Runtime"), ("openvino", "OpenVINO")])
@@ -156,21 +125,6 @@ def test_the_graph_route_computes_in_int8(mobile, tmp_path, ahead):
     assert ahead or any(spent.kind("torch", name) == "int8" for name in names), names
 
 
-@pytest.mark.slow
-def test_what_was_compiled_for_one_model_is_not_reused_for_another():
-    """Frozen weights are constants of the code: two models of one shape must not share it."""
-    x = torch.ones(2, 8)
-    models = [nn.Sequential(nn.Linear(8, 4), nn.Tanh()).eval().requires_grad_(False) for _ in range(2)]
-    try:
-        fast = [torch_compiled.compiled(model, x) for model in models]
-    except Exception as error:
-        if "C++ compiler" in compare.explain(error):
-            pytest.skip("no C++ compiler here")
-        raise
-    for model, run in zip(models, fast, strict=True):
-        assert torch.allclose(run(x), model(x), atol=1e-5)
-
-
 # ---- records -----------------------------------------------------------------------------------------------------
 
 
@@ -185,18 +139,6 @@ def test_each_record_of_the_course_has_both_sides_of_every_network(name):
         and one.best("ResNet-50", "torch").speedup_over_eager > 1
     )
     assert len(int8_record.gap_table({name: one}).rows) == 3
-
-
-@pytest.mark.parametrize(
-    ("cpu", "flags", "file"),
-    [
-        ("AMD EPYC", ["avx2", "avx512_f", "avx512_vnni", "avx512_bf16"], "amd-epyc-avx-512-vnni.json"),
-        ("Intel Xeon", ["avx512_vnni", "amx_int8", "amx_bf16"], "intel-xeon-amx.json"),
-        ("CPU", [], "cpu-no-int8-instructions.json"),
-    ],
-)
-def test_a_record_is_named_after_its_processor(cpu, flags, file):
-    assert int8_record.own_path({"cpu": cpu, "flags": flags}).name == file
 
 
 def test_torch_is_put_beside_the_best_peer():

@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections import OrderedDict, namedtuple
 from fractions import Fraction
 
 import numpy as np
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 from course_utils.exercises.values import same
 from tools.sandbox import tell, values
 
-Pair = namedtuple("Pair", "a b")
 VALUES = [
     *(None, True, 0, -1, 2**53, -(10**300), 1.5, -0.0, math.inf, math.nan, "é"),
     *([1, [2.0, "x"]], (1,), {1: "a", (2, 3): {4}}, {1, 2}, range(2, 9, 3)),
@@ -36,20 +34,6 @@ def test_a_value_comes_back_as_it_was(value):
     assert type(back) is type(value) and repr(back) == repr(value)
     if isinstance(value, torch.Tensor):
         assert back.dtype == value.dtype and back.shape == value.shape
-
-
-def test_what_only_resembles_a_kind_becomes_that_kind():
-    class Float(float):
-        __eq__ = __repr__ = None
-
-    class Tensor(torch.Tensor):
-        pass
-
-    assert type(there_and_back(Float(2.0))) is float
-    assert type(there_and_back(torch.ones(2).as_subclass(Tensor))) is torch.Tensor
-    assert there_and_back(Pair(1, 2)) == (1, 2) and there_and_back(OrderedDict(a=1)) == {"a": 1}
-    assert there_and_back(torch.Size([2])) == (2,)
-    assert same(torch.eye(2), there_and_back(torch.eye(2).to_sparse()))
 
 
 def test_an_object_becomes_a_name_without_behaviour():
@@ -93,15 +77,6 @@ def test_bytes_that_are_no_value_are_refused(raw):
         values.decode(values.from_bytes(raw))
 
 
-@settings(max_examples=300, deadline=None, database=None)
-@given(st.binary(max_size=200))
-def test_any_bytes_are_a_value_or_refused(raw):
-    try:
-        values.decode(values.from_bytes(raw))
-    except values.Garbage:
-        pass
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
     lambda inner: (
@@ -130,15 +105,3 @@ def test_what_would_grow_when_it_is_used_is_not_taken():
         with pytest.raises(values.Garbage, match="rows"):
             there_and_back(empty)
     assert there_and_back(torch.zeros(0, 10**9)).tolist() == []
-
-
-@pytest.mark.parametrize("kind", [set, frozenset, dict.fromkeys])
-def test_keys_that_are_slow_to_tell_apart_are_not_taken(kind):
-    alike = [number * (2**61 - 1) for number in range(1, 200)]  # Python's hash of all of these is 0
-    with pytest.raises(values.Garbage, match="hash"):
-        there_and_back(kind(alike))
-    assert there_and_back(kind(alike[:50])) == kind(alike[:50])
-
-
-def test_half_a_character_can_be_written_to_a_file():
-    there_and_back("a\ud800b").encode("utf-8")

@@ -169,15 +169,6 @@ if_not = "?"
         card.record("chip", 1)
 
 
-def test_a_value_beyond_what_the_sources_saw_holds_and_is_doubted(scorecard):
-    card = scorecard("min = 1.5", kind="speed", more="above = 4")
-    card.record("size", 3.9, (3.5, 4.2))
-    assert claims.BEYOND not in repr(card) and "this run 3.90 (3.50 to 4.20), must be" in repr(card)
-    card.record("size", 14.8, (9.74, 18.69))
-    assert "more than the source saw" in repr(card) and "size: other programs" in card._repr_html_()
-    assert not card.failures()
-
-
 WRONG = {
     "min = 1, max = 2": "holds is .*, expected near with tol",
     "near = 10": "holds is .*, expected near with tol",

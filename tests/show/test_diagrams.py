@@ -67,13 +67,6 @@ def test_a_number_line_puts_values_to_scale():
     assert [line.place(v) for v in (-2, 0, 2)] == [100, 500, 900]
 
 
-def test_bars_are_to_one_linear_scale():
-    canvas = Canvas()
-    diagrams.bars(canvas, {"a": 1, "b": 139}, x=200, y=60, width=695)
-    widths = [patch.get_width() for patch in canvas.axes.patches]
-    assert widths == pytest.approx([5, 695])
-
-
 def test_wires_are_as_thick_as_their_bytes():
     assert diagrams.thickness(200, 400, most=40) == 20
     assert diagrams.thickness(1, 4_000_000) == 3, "a wire that carries something is seen"

@@ -10,7 +10,6 @@ import pytest
 from course_utils import syllabus
 from course_utils.files import ROOT
 from tools import site
-from tools.decks import deck
 from tools.publishing import course, lessons, pages
 from tools.website import site_check, site_lessons, site_pages
 
@@ -64,18 +63,6 @@ def test_the_first_page_begins_with_the_course_and_a_result_and_says_what_each_l
         about = course.front_matter(lesson)
         after = ", after " + pages.before(lesson) if course.builds_on(lesson) else ""
         assert f"(lessons/{lesson.name}.ipynb), {about['minutes']} min{after}. {about['promise']}\n" in f"{front}\n"
-
-
-def test_every_lesson_with_a_cited_figure_is_among_the_famous_claims():
-    text = site_pages.famous_claims([lesson for lesson in LESSONS if lesson.name in ("energy", "baseline")])
-    assert "| MACs of ResNet-50" in text and text.count("## ") == 2
-    assert "](https://doi.org/10.1109/ISSCC" in text or "1,300" in text
-
-
-def test_private_modules_have_no_page():
-    names = site_pages.public_modules()
-    assert "course_utils.language" in names and "course_utils.show.plots" in names and "course_utils.show" in names
-    assert not any("._" in name for name in names)
 
 
 @pytest.fixture(scope="module")
@@ -160,9 +147,3 @@ def test_a_planted_fault_is_named(tmp_path, page):
         assert any(fault in found for found in site_check.check(page, tmp_path)), fault
     (tmp_path / "index.html").write_text(text.format("words"), encoding="utf-8")
     assert site_check.check(page, tmp_path) == []
-
-
-def test_without_a_browser_the_check_says_so(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(deck, "find_browser", lambda: None)
-    assert site_check.report(tmp_path) == 1
-    assert "Not run: no browser" in capsys.readouterr().out

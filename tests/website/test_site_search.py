@@ -56,53 +56,12 @@ def test_each_section_has_its_own_text(found):
     assert found[1]["code"] == "price = 4.6" and found[2]["text"] == "A cup of tea."
 
 
-DEFINED = """\
-# 3.1 · Integers
-
-A zero point, a level and a scale.
-
-## 1. Closed
-
-<details><summary>Answer</summary>
-
-The **zero point** stands in a closed part.
-
-</details>
-
-## 2. The map
-
-- **zero point** $z$: the integer that stands for 0
-
-## 3. Again
-
-The **zero point**.
-"""
-
-
 def sections_of(name, text):
     from docutils.core import publish_doctree
     from myst_parser.docutils_ import Parser
 
     tree = publish_doctree(text, parser=Parser(), settings_overrides={"doctitle_xform": False, "report_level": 5})
     return site_search.sections(name, tree)
-
-
-def test_a_term_leads_to_where_it_is_bold_first_else_to_the_lessons_beginning(monkeypatch):
-    monkeypatch.setattr(site_search, "_terms", lambda name: ["zero point", "scale"])
-    explained = {section["title"]: section["terms"] for section in sections_of("lessons/x", DEFINED)}
-    assert explained == {"": ["scale"], "1. Closed": [], "2. The map": ["zero point"], "3. Again": []}
-
-
-def test_the_terms_of_a_lesson_and_the_entries_of_the_glossary_are_known():
-    assert "zero point" in site_search._terms("lessons/integers") and site_search._terms("glossary") == []
-    text = "# Glossary\n\nWords.\n\n**zero point**: an integer.\n\n**LoRA**: a **bypass**.\n"
-    anchored = site_search.anchored(text)
-    assert anchored.count("<span id=") == 2 and '<span id="term-zero-point"></span>**zero point**' in anchored
-    entries = sections_of("glossary", anchored)
-    assert [(entry["title"], entry["to"]) for entry in entries] == [
-        ("zero point", "glossary.html#term-zero-point"),
-        ("LoRA", "glossary.html#term-lora"),
-    ]
 
 
 def test_what_is_closed_on_the_page_is_kept_apart(found):

@@ -9,7 +9,7 @@ import pytest
 
 from course_utils import syllabus
 from course_utils.exercises import predictions, progress
-from tools.publishing import boxes, course, execute, lessons
+from tools.publishing import course, execute, lessons
 from tools.workspace import workspace
 
 ASKED = "## 1. One\n\n**Predict.** It is so. How many? **A** 1, **B** 2."
@@ -65,16 +65,6 @@ def test_each_question_has_a_line_in_the_cell_below_or_above_an_answer_in_words_
     assert second == "f()" and third == 'predict(2, "")  # your prediction\n\n3'
     assert card.startswith('predict.again("")  # ') and card.endswith("\ncard.show()")
     assert "once more.** How many? **A** 1, **B** 2. Write" in sources(nb, "markdown")[-1]
-
-
-def test_a_closed_answer_asks_for_the_run_of_the_cells_above_it_where_there_are_any():
-    closed, again = (text(boxes.put("**Two.**", ["answer"])) for _ in range(2))
-    nb = workspace.for_learner(
-        notebook(text("# T"), code("1", "setup"), text(ASKED), code("2"), closed, text("**Predict.** Why?"), again)
-    )
-    run, in_words = [source for source in sources(nb, "markdown") if "<details" in source]
-    assert "<summary>Compare with your prediction, once you have run the cells above</summary>" in run
-    assert in_words == closed.source
 
 
 @pytest.mark.parametrize("first", ["%%time\n1", "%%bash\nls"])
@@ -156,14 +146,6 @@ def test_one_that_is_written_after_the_result_says_so(sheet):
     assert [record.get("late") for record in sheet.kept()] == [True, None]
 
 
-def test_the_first_prediction_stays_and_a_later_one_stands_beside_it(sheet):
-    sheet(2, "three")
-    sheet(2, "four")
-    sheet(2, "four")
-    assert [said for said, _ in sheet.shown] == ["You predicted: three", *["You predicted: four (at first: three)"] * 2]
-    assert [record["prediction"] for record in sheet.kept()] == ["three", "four"]
-
-
 class Unspeakable:
     def __str__(self):
         raise RuntimeError
@@ -207,16 +189,6 @@ def test_in_a_kernel_it_stands_under_the_last_cell_of_the_answer(tmp_path):
 
 
 # Folded code
-
-
-def folded():
-    return notebook(
-        code("import math", "setup"),
-        text(ASKED),
-        code("draw()\n'40 and 41'", "hide-input"),
-        text("**What you saw.** 41."),
-        code("card.show()", "scorecard"),
-    )
 
 
 def test_code_that_is_folded_stays_so_and_the_prediction_has_a_cell_above():
