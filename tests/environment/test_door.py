@@ -10,7 +10,7 @@ import pytest
 from _front import calls, make_front, played, start
 
 import course
-from tools.environment import env, setup
+from tools.environment import env
 
 
 @pytest.fixture
@@ -59,15 +59,6 @@ def test_course_py_alone_asks_for_the_rest(tmp_path):
     shutil.copy(course.ROOT / "course.py", tmp_path)
     status, said = start(tmp_path)
     assert status == 1 and "Download or clone the whole repository" in said
-
-
-def test_a_task_asks_only_for_extras_that_exist():
-    known = setup.env.PYPROJECT.read_text(encoding="utf-8")
-    for name in course.tasks():
-        for extra in course.extras_of(name, ["--peers", "--with-peers=all"]):
-            assert f"\n{extra} = [" in known
-    assert course.extras_of("bench", ["quantization", "--peers=all"]) == ("deploy",)
-    assert course.extras_of("bench", ["quantization", "--peerless"]) == ()
 
 
 # The environment of somebody else

@@ -80,17 +80,6 @@ def test_files_are_found_and_what_is_none_is_said(tmp_path):
             grade.found([str(tmp_path / wrong)])
 
 
-@pytest.mark.skipif(os.name != "posix", reason="making a link takes a privilege")
-def test_a_link_is_refused_with_a_row(tmp_path):
-    made_files(tmp_path, "in/c.py", "other/d.py")
-    (tmp_path / "in" / "link.py").symlink_to(tmp_path / "other" / "d.py")
-    (tmp_path / "in" / "team").symlink_to(tmp_path / "other", target_is_directory=True)
-    files, rows, _ = grade.found([str(tmp_path / "in")])
-    assert [name for name, _ in files] == ["c.py"]
-    assert {row.submission: "a link" in row.message for row in rows} == {"link.py": True, "team": True}
-    assert len(grade.found([str(tmp_path / "in" / "link.py")])[0]) == 1, "whoever names it means it"
-
-
 def test_what_is_not_read_is_in_the_table_and_the_csv_file(tmp_path, monkeypatch, capsys):
     made_files(tmp_path, "in/a.py", "in/b.zip", "in/c.txt")
     monkeypatch.setattr(walls, "best", lambda: "")

@@ -47,14 +47,6 @@ def test_the_accuracy_is_the_one_in_the_catalogue(name):
     assert accuracy >= recipe.least_accuracy
 
 
-def test_a_file_of_16_bits_gives_a_network_of_32_and_is_written_the_same_again(folder):
-    before, recipe = (folder / "char_transformer.pt").read_bytes(), tool.RECIPES["char_transformer"]
-    model = checkpoints.load("char_transformer", networks=recipe.networks)
-    assert {value.dtype for value in model.state_dict().values()} == {torch.float32}
-    tool.write("char_transformer", model, 0.5, folder)
-    assert (folder / "char_transformer.pt").read_bytes() == before
-
-
 def test_a_changed_byte_and_a_missing_file_are_named(folder):
     path = folder / "small_cnn.pt"
     content = bytearray(path.read_bytes())

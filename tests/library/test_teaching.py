@@ -58,17 +58,6 @@ def test_an_arm_learns_what_a_plain_loop_with_its_loss_learns(problem, T, alpha,
     assert_equal(taught(arms, x, own)[1], by_hand(loss, x))
 
 
-def test_watch_sees_every_step_and_all_arms(problem, monkeypatch):
-    x, own, soft = problem
-    seen = []
-    taught([Arm(own), Arm(soft)], x, own, watch=lambda step, steps, f: seen.append((step, steps, tuple(f(x).shape))))
-    assert seen == [(step, STEPS, (1, 2, 20, 3)) for step in range(1, STEPS + 1)]
-    monkeypatch.setenv("COURSE_QUICK", "1")
-    seen.clear()
-    taught([Arm(own)], x, own, watch=lambda step, steps, f: seen.append(steps))
-    assert seen == [5] * 5
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [

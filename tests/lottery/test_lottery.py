@@ -116,13 +116,6 @@ def test_the_controls_differ_from_the_ticket_in_one_thing_each(monkeypatch):
     assert torch.equal(ticket[0][both], random[0][both])
 
 
-def test_rewinding_to_an_early_iteration():
-    late, first = sweep(short(rewind=10), controls={}), sweep(controls={})
-    assert late.of("ticket", 0)[0]["final_test_accuracy"] == first.of("ticket", 0)[0]["final_test_accuracy"]
-    assert late.of("ticket", 1)[0]["curve"][0][0] == 20  # trained from iteration 10 on
-    assert late.of("ticket", 1)[0]["curve"] != first.of("ticket", 1)[0]["curve"]
-
-
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

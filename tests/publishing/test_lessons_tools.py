@@ -188,9 +188,3 @@ def test_a_kernel_that_dies_and_a_cell_without_end_are_failures_of_their_cell(tm
     with pytest.raises(lessons.CellFailed, match="(?i)time") as caught:
         lessons.execute(code("1", "import time; time.sleep(60)"), folder=tmp_path, timeout=1)
     assert caught.value.number == 2
-
-
-def test_a_part_is_called_by_its_number_or_its_name_where_no_lesson_has_that():
-    part = [lesson for lesson in lessons.select([]) if lesson.part == "pruning"]
-    assert lessons.select(["pruning"]) == lessons.select([str(part[0].part_number)]) == part
-    assert [lesson.name for lesson in lessons.select(["measuring"])] == ["measuring"]

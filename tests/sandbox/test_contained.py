@@ -1,7 +1,6 @@
 """A hostile answer costs its own row and earns nothing; what is beside it goes on."""
 
 import os
-import pickle
 import subprocess
 import sys
 import time
@@ -128,16 +127,6 @@ def test_nothing_is_left_of_an_answer():
     while left() and time.monotonic() < until:
         time.sleep(0.1)
     assert not left()
-
-
-def test_a_process_that_is_asked_after_its_end_says_that_it_is_gone():
-    job = {"pieces": [("cell", 1, "import os\nos._exit(3)")], "name": "f", "judge": None, "imports": (), "watch": ()}
-    with contained.process(LIMITS) as process:
-        process.send(pickle.dumps(job))
-        for _ in range(2):
-            with pytest.raises(contained.Gone):
-                process.receive(30)
-    assert process.fate == "crashed" and "exit status 3" in process.detail
 
 
 @pytest.mark.parametrize(

@@ -93,19 +93,6 @@ def test_speed_is_judged_by_the_bench_only(scorecard, monkeypatch):
         card.show()
 
 
-def test_a_quick_run_judges_nothing(scorecard, monkeypatch, capsys):
-    monkeypatch.setenv("COURSE_STRICT", "1")
-    monkeypatch.setenv("COURSE_QUICK", "1")
-    card = scorecard()
-    with pytest.raises(claims.ClaimFailed, match="nothing was recorded"):  # that is no question of its value
-        card.show()
-    card.record("size", 99)
-    card.show()
-    assert "not judged" in capsys.readouterr().out
-    with pytest.raises(KeyError, match="it has size"):
-        card.record("sise", 1)
-
-
 @pytest.mark.parametrize(("fast", "raises"), [(True, True), (False, False)])
 def test_a_claim_about_other_machines_is_not_made_here(scorecard, monkeypatch, fast, raises):
     monkeypatch.setattr(runtime, "has_fast_bf16", lambda device: fast)
@@ -124,8 +111,6 @@ def test_a_claim_about_other_machines_is_not_made_here(scorecard, monkeypatch, f
     ("bound", "value", "shown"),
     [
         ("min = 2", 736.566, "737×"),
-        ("max = 1", -0.0399991, "-0.0400×"),
-        ("max = 1e-6", 7.64858e-08, "7.65×10⁻⁸×"),
         ("max = 1e6", 266_610, "266,610×"),
         ("max = 1", 1.0004, "1.0004×"),
         ("min = 1", 1.0004, "1.00×"),
@@ -171,12 +156,9 @@ if_not = "?"
 
 WRONG = {
     "min = 1, max = 2": "holds is .*, expected near with tol",
-    "near = 10": "holds is .*, expected near with tol",
     "between = [3, 1]": "low, high",
-    "between = [1]": "low, high",
     "near = 1, tol = -1": "no value would hold",
     "min = nan": "must be numbers",
-    "min = true": "must be numbers",
 }
 
 
@@ -201,15 +183,8 @@ GOOD = {
     ("change", "words"),
     [
         ({"why": " "}, "no why"),
-        ({"unit": 3}, "unit must be a text"),
         ({"kind": "guess"}, "kind is 'guess', expected one of structure, accuracy, speed"),
-        ({"where": "moon"}, "where is 'moon', expected one of any, bf16, cuda"),
-        ({"holds": 3}, "holds is 3"),
-        ({"published": "two"}, "published must be a number"),
-        ({"reason": "?"}, "reason is no field"),
         ({"evidence": "felt"}, "evidence is 'felt', expected one of counted, measured, cited"),
-        ({"above": "four"}, "above must be a number"),
-        ({"evidence": "cited", "published": 1}, "holds says how a value is judged.*kind says"),
         ({"evidence": "cited", "holds": {}, "kind": ""}, "no published value"),
     ],
 )

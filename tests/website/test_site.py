@@ -17,16 +17,6 @@ LESSONS = list(syllabus.lessons().values())
 TARGETS = site_lessons.pages(ROOT)
 
 
-def test_links_lead_to_pages_and_one_to_a_file_without_a_page_is_named():
-    text = "[a](../3_quantization/1_integers.ipynb) [b](../overview.ipynb#x) [c](https://a.b/c) [d](#here)"
-    moved = site_lessons.relinked(text, "notebooks/1_measuring/3_energy.ipynb", "lessons/energy.ipynb", TARGETS)
-    assert moved == "[a](integers.ipynb) [b](../index.md#x) [c](https://a.b/c) [d](#here)"
-    from_docs = site_lessons.relinked("[a](pictures/site.png)", "docs/instructors.md", "instructors.md", TARGETS)
-    assert from_docs == "[a](pictures/site.png)"
-    with pytest.raises(ValueError, match="docs/x.md leads to course.py, which has no page"):
-        site_lessons.relinked("[a](../course.py)", "docs/x.md", "x.md", TARGETS)
-
-
 def test_a_lesson_has_its_slides_its_notebook_and_readable_hints_and_folded_setup():
     cells = [
         nbformat.v4.new_markdown_cell("# Title"),

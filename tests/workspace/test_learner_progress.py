@@ -59,8 +59,6 @@ def test_only_the_kernel_of_a_notebook_in_the_workspace_writes(monkeypatch, tmp_
     assert progress.file() == WORKSPACE / progress.NAME
     monkeypatch.setenv("COURSE_LEDGER", str(tmp_path))  # a build, a test
     assert progress.file() is None
-    monkeypatch.setenv("COURSE_LEDGER", str(WORKSPACE / "ledger"))
-    assert progress.file() == WORKSPACE / progress.NAME
     learners_kernel(monkeypatch, ROOT / "build" / "run")
     assert progress.file() is None
     learners_kernel(monkeypatch, ROOT, __vsc_ipynb_file__=str(WORKSPACE / "a" / "b.ipynb"))

@@ -84,11 +84,6 @@ def test_a_second_start_opens_the_course_that_is_open_already(server, opened, ca
     assert open_task.main(["--no-open"]) == 0 and browsed == [address]
 
 
-def test_a_server_that_is_gone_is_no_reason_not_to_start(server, opened):
-    server[0].close()
-    assert open_task.main([]) == 0 and len(opened) == 1
-
-
 @pytest.mark.parametrize(
     ("variables", "system", "expected"),
     [
