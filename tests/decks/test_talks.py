@@ -111,17 +111,11 @@ section = { lesson = "bits", after = "As in section" }
 
 WRONG = {
     "slide 1, bits / How short?: no slide is called 'How short?' in bits": TAKE.replace("How long", "How short"),
-    "slide 1, bits / Twice: two slides are called 'Twice' in bits": TAKE.replace("How long?", "Twice"),
     "no lesson is called 'bit'": TAKE.replace("bits /", "bit /"),
-    "the lesson 'later' has no notebook yet": TAKE.replace("bits /", "later /"),
     "it has the key 'tittle'": TAKE + 'tittle = "T"\n',
-    "hide knows caption, code, figure, printed, table, not 'words'": TAKE + 'hide = ["words"]\n',
     "no number is called 'many'": TAKE + 'text = "{{many}}"\n',
     "slide 1, Mine: no minutes": f'[[slide]]\nheading = "Mine"\ntext = "T"\n{SAY}\n',
-    "it has no answer that another could replace": '[[slide]]\ntake = "bytes / Bytes"\nminutes = 1\nanswer = "A"\n',
-    "the number n: bits says [] there": '[numbers]\nn = {lesson = "bits", after = "nobody"}\n' + TAKE,
     "the number n: 0 rows of bits are called 'tiny'": '[numbers]\nn = {lesson = "bits", row = "tiny"}\n' + TAKE,
-    "'slide' is missing": "",
 }
 
 

@@ -98,14 +98,11 @@ def test_versions_are_held_against_the_pins_and_those_that_were_tested(packages)
     ("place", "name", "value", "check", "status"),
     [
         (torch.backends, "quantized", SimpleNamespace(supported_engines=["none"]), "int8", "warn"),
-        (doctor.shutil, "disk_usage", lambda path: SimpleNamespace(free=50e9), "disk", "ok"),
-        (doctor.shutil, "disk_usage", lambda path: SimpleNamespace(free=0.5e9), "disk", "warn"),
         (doctor.shutil, "disk_usage", lambda path: SimpleNamespace(free=0.1e9), "disk", "fault"),
         (doctor, "find_browser", lambda: None, "browser", "warn"),
         (data, "verify", lambda: [data.Problem("a.gz", "a.gz is truncated", "Fetch a.")], "data", "fault"),
         (doctor.os, "access", lambda path, mode: False, "folder", "fault"),
         (doctor, "ROOT", doctor.Path("/x/OneDrive - University/course"), "folder", "warn"),
-        (runtime, "has_fast_bf16", lambda: False, "bf16", "ok"),
     ],
 )
 def test_what_a_machine_lacks_is_told_with_a_remedy(monkeypatch, place, name, value, check, status):

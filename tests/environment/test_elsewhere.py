@@ -96,7 +96,6 @@ def test_each_copy_for_colab_begins_with_the_cell_that_brings_the_course(tmp_pat
     ("name", "content", "status", "said"),
     [
         ("note.txt", b"", 1, "There is no zip of the course here. Upload one"),
-        ("x.zip", b"PK half", 1, "not whole"),
         ("x.zip", None, 1, "holds no course"),
         ("course/course.py", b"", 0, "The course is here:"),
     ],

@@ -36,15 +36,6 @@ def test_points_are_for_what_passed_and_on_trust_only_when_asked():
     assert gradebook.Points(trust=True).of(ROWS[1]) == 1
 
 
-def test_points_are_read_as_they_are_typed():
-    names = ("quantize", "qparams")
-    assert gradebook.points(["2"], names) == gradebook.Points(2.0)
-    assert gradebook.points(["0.5,quantize=3"], names).named == (("quantize", 3.0),)
-    for wrong in ("x", "-1", "nan", "quantize=", "quantise=3", "1e9"):
-        with pytest.raises(SystemExit, match="--points"):
-            gradebook.points([wrong], names)
-
-
 def test_the_csv_file_is_harmless_and_complete():
     text = gradebook.to_csv(ROWS, POINTS)
     told = list(csv.DictReader(io.StringIO(text)))

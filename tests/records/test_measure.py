@@ -10,7 +10,7 @@ from course_utils.files import ROOT
 from tools import bench
 
 SLOW = ("depthwise", "language", "lottery", "qat_cnn", "quantization", "sixteen_bits")
-COMPILED = "torchao"  # minutes of a C++ compiler: asked for its options alone
+COMPILED = "torchao"  # minutes of a C++ compiler
 ELSEWHERE = {"ledger", "lottery"}  # made by `build`, and by `lottery`
 
 

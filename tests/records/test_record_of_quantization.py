@@ -11,7 +11,6 @@ from course_utils.int8_routes import compare, networks, spent, torch_compiled, t
 from course_utils.int8_routes import record as int8_record
 from course_utils.int8_routes.compare import Route
 from course_utils.int8_routes.record import EAGER, Row
-from course_utils.measure import timing
 from records.quantization import other_runtimes
 
 
@@ -66,26 +65,6 @@ def test_a_route_that_fails_becomes_a_row_that_says_why(mobile, error, part):
     rows = compare.measure(mobile, [eager_route(), Route("other", "int8", fails(error))], rounds=1)
     assert part in rows[1].why and rows[1].median_ms is None and rows[0].why is None
     assert "–" in repr(int8_record.table(rows))
-
-
-SWINGS = [0.5, 0.9, 0.9, 0.5]
-
-
-def planted_times(monkeypatch, samples):
-    """Let every comparison end in these samples (seconds) of the routes "fp32, eager", "int8, a" and "int8, b"."""
-
-    def compare_times(runs, **_):
-        comparison = timing.Comparison(dict(zip(runs, samples, strict=True)), 1, "cpu")
-        raise timing.Unsteady(comparison, [name for name in runs if comparison.samples[name] is SWINGS])
-
-    monkeypatch.setattr(timing, "compare", compare_times)
-    return [eager_route(), *(Route("torch", f"int8, {name}", torch_eager.fp32_eager) for name in "ab")]
-
-
-def test_a_noisy_route_that_is_not_the_fastest_becomes_a_row_that_says_why(mobile, monkeypatch):
-    rows = compare.measure(mobile, planted_times(monkeypatch, [[1.0] * 4, SWINGS, [0.4] * 4]))
-    assert rows[1].why == "Its times were too far apart to judge: the fastest 500 ms, the median 700 ms."
-    assert (rows[0].why, rows[2].why, rows[2].speedup_over_eager) == (None, None, 2.5)
 
 
 @pytest.mark.parametrize(("package", "runtime"), [("onnxruntime", "ONNX Runtime"), ("openvino", "OpenVINO")])

@@ -72,14 +72,12 @@ def test_a_right_answer_passes_and_a_wrong_one_gets_its_hint(around):
         ("print(3)", "not yet", "It printed something; what is asked for must stand behind `return`."),
         ("1 / 0", "not yet", "ZeroDivisionError: division by zero"),
         ("raise NotImplementedError", "not done", ""),
-        ("raise NotImplementedError('no')", "not yet", "raised NotImplementedError: no"),
         (
             "import torch; torch.set_default_dtype(torch.float64)\n"
             "    return max(2 * b * n * m / peak, (n * m + b * (n + m)) * each / band)",
             "not yet",
             "torch's default dtype",
         ),
-        ("return nothing", "not yet", "NameError"),
     ],
 )
 def test_what_an_answer_raises_prints_and_changes_reaches_the_check(body, status, said):

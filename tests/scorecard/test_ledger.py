@@ -66,17 +66,6 @@ def test_measuring_again_replaces_the_row():
     assert [(r.technique, r.accuracy) for r in ledger.rows()] == [("fp32", 0.7), ("int8", 0.6)]
 
 
-@pytest.mark.parametrize("name", ["versions", "cpu", "architecture", "system"])
-def test_rows_of_another_machine_or_other_versions_make_way_for_new_ones(head, name):
-    ledger.record(**ROW)
-    ledger.record(**{**ROW, "technique": "int8"})
-    head.update({"date": "2026-03-01", "threads": 2})
-    assert ledger.record(**{**ROW, "technique": "bf16"}) and len(ledger.rows()) == 3
-    head[name] = {"torch": "3.0"} if name == "versions" else "another"
-    new = ledger.record(**ROW)
-    assert ledger.rows() == [new]
-
-
 def test_the_head_of_this_machine_names_no_user_and_no_folder(folder, real_head):
     ledger.record(**ROW)
     head = json.loads((folder / "energy.json").read_text(encoding="utf-8"))["provenance"]

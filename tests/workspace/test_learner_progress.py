@@ -108,47 +108,6 @@ progress.keep("check", "integers", exercise="qparams", status="not yet")"""
 # The file
 
 
-class _NearlyFull:
-    """A file on a disk that has room for ten bytes more; what it cannot take it does not say at once."""
-
-    def __init__(self, file):
-        self._file = file
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._file.close()
-
-    def __getattr__(self, name):
-        return getattr(self._file, name)
-
-    def write(self, line):
-        return self._file.write(line[:10])
-
-
-@pytest.fixture
-def nearly_full(monkeypatch):
-    monkeypatch.setattr(progress, "open", lambda *args, **more: _NearlyFull(open(*args, **more)), raising=False)
-    progress._say_once.cache_clear()
-
-
-def test_a_disk_that_fills_up_leaves_the_file_as_it_was_and_it_is_said_once(kept, nearly_full, monkeypatch, capsys):
-    kept.parent.mkdir()
-    kept.write_text('{"kind": "check", "lesson": "a", "exercise": "x", "status": "passed"}\n', encoding="utf-8")
-    before = kept.read_bytes()
-    passed("qparams")
-    passed("quantize")
-    assert kept.read_bytes() == before, "no half of a line"
-    said = capsys.readouterr().err
-    assert said.count("not kept in your progress") == 1 and "No space left" in said and progress.NAME in said
-    with pytest.raises(OSError, match="No space left"):
-        progress.add(kept, {"kind": "way", "lesson": "", "way": "Short way"})
-    monkeypatch.undo()
-    progress.add(kept, {"kind": "way", "lesson": "", "way": "Short way"})
-    assert [record["kind"] for record in progress.read(kept)] == ["check", "way"]
-
-
 def test_a_damaged_line_loses_itself_alone(kept):
     passed("qparams")
     with open(kept, "ab") as file:
