@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from course_utils import browser, data, doctor, runtime
+from course_utils import browser, data, doctor
 from course_utils.doctor import Finding
 from tools import doctor as task
 

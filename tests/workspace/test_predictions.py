@@ -192,6 +192,16 @@ def test_in_a_kernel_it_stands_under_the_last_cell_of_the_answer(tmp_path):
 # Folded code
 
 
+def folded():
+    return notebook(
+        code("import math", "setup"),
+        text(ASKED),
+        code("draw()\n'40 and 41'", "hide-input"),
+        text("**What you saw.** 41."),
+        code("card.show()", "scorecard"),
+    )
+
+
 def test_code_that_is_folded_stays_so_and_the_prediction_has_a_cell_above():
     nb = workspace.for_learner(folded())
     _, mine, drawn, _ = [cell for cell in nb.cells if cell.cell_type == "code"]
