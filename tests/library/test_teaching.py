@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from course_utils.training import batches
-from lessons.distillation.teaching import Arm, teach, teach_all
+from lessons.distillation.teaching import Arm, teach
 
 STEPS, BATCH, LR = 7, 5, 0.02
 
@@ -56,19 +56,3 @@ def test_an_arm_learns_what_a_plain_loop_with_its_loss_learns(problem, T, alpha,
 
     arms = [Arm(own), Arm(soft, T, alpha, squared), Arm(soft.flip(0))]
     assert_equal(taught(arms, x, own)[1], by_hand(loss, x))
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"arms": []}, "0 arms"),
-        ({"starts": [network()] * 2, "seeds": [3, 4], "images": [15, 20], "batch": 10}, "multiples of 10"),
-        ({"starts": [torch.nn.Sequential(torch.nn.Linear(6, 3), torch.nn.BatchNorm1d(3))]}, "buffer 1.running_mean"),
-        ({"arms": [Arm(torch.ones(18, 3))]}, "18 rows"),
-    ],
-)
-def test_what_cannot_be_stacked_is_refused(problem, change, message):
-    x, own, _ = problem
-    given = {"starts": [network()], "arms": [Arm(own)], "x": x, "own": own, "seeds": [3]} | change
-    with pytest.raises(ValueError, match=message):
-        teach_all(**given, steps=STEPS)

@@ -101,19 +101,6 @@ def test_the_controls_differ_from_the_ticket_in_one_thing_each(monkeypatch):
     assert torch.equal(ticket[0][both], random[0][both])
 
 
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"densities": (0.5, 0.6)}, r"densities must fall.*\(0.5, 0.6\)"),
-        ({"rewind": 20}, r"rewind must lie in 0 … iterations - 1 \(19\), got 20"),
-        ({"batch": 0}, "batch must be 1 or more"),
-    ],
-)
-def test_no_experiment(changes, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        short(**changes)
-
-
 def test_bad_requests():
     with pytest.raises(ValueError, match="seeds is empty"):
         sweep(seeds=())

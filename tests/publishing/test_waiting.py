@@ -35,8 +35,9 @@ def test_a_learners_kernel_waits_awake_only_briefly(start, monkeypatch):
     assert STARTS[start]().items() >= waiting.BRIEFLY.items()
 
 
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("start", STARTS)
-def test_what_the_user_says_wins(start, name, monkeypatch):
-    monkeypatch.setenv(name, "0")
-    assert told(start) == {name: "0"}
+def test_what_the_user_says_wins(start, monkeypatch):
+    for name in NAMES:
+        with monkeypatch.context() as patch:
+            patch.setenv(name, "0")
+            assert told(start) == {name: "0"}
