@@ -63,12 +63,6 @@ def test_ideas_hostile_values_endless_answers_and_changes(check):
     expect_none(rules_.ideas_are_reached(check) + rules_.stops_an_endless_one(check) + rules_.puts_back(check))
 
 
-@pytest.mark.slow
-@each
-def test_hostile_values(check):
-    expect_none(rules_.withstands(check))
-
-
 # ---- right ones, however odd; and what people write ---------------------------------------------------
 
 
