@@ -20,7 +20,10 @@ LIST = "\n\n" + "\n".join(f"- A point that is long enough to be read by everybod
 @pytest.mark.parametrize("lesson", lessons.select([]), ids=lambda lesson: lesson.name)
 def test_every_slide_of_every_lesson_is_sound(page, tmp_path, lesson):
     nb = lessons.read_published(lesson.notebook)
-    assert deck.look(page, slides.write(nb, tmp_path / f"{lesson.name}.html")).faults == []
+    file = slides.write(nb, tmp_path / f"{lesson.name}.html")
+    assert deck.look(page, file).faults == []
+    text = re.sub(r"<[^>]+>", "", file.read_text(encoding="utf-8"))
+    assert not re.search(r"def \w+_solution\b", text), "a solution is on a slide"
 
 
 WIDE_TABLE = "|" + " measured_latency |" * 9 + "\n|" + "---|" * 9 + "\n|" + " 1 |" * 9
