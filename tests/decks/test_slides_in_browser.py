@@ -137,16 +137,6 @@ def test_frames_take_a_click_each_and_come_back(page, tmp_path, frames):
     assert not page.locator(".course-frames-bar button").first.is_visible()
 
 
-def test_a_slider_stays_usable_and_clicks_move_it_on(page, tmp_path, frames):
-    opened(page, tmp_path, markdown("## Bits"), code("x", frames("bits"), kind="-", tags=["hide-input"]))
-    slider = page.locator("input[type=range]")
-    slider.fill("2")
-    slider.dispatch_event("change")
-    assert shown(page) == ["bits = 2"]
-    page.keyboard.press("PageDown")
-    assert shown(page) == ["bits = 1"]
-
-
 def test_the_speakers_view_has_the_notes_and_the_pace(page, tmp_path):
     last = note("*For the lecturer, 1 min.* B")
     opened(page, tmp_path, markdown("# Title"), note(), markdown("## Next"), last)

@@ -10,7 +10,7 @@ from _decks import code, drawing, markdown, printed, table
 
 from course_utils import syllabus
 from tools import slides
-from tools.decks import arrange, deck, talk
+from tools.decks import deck, talk
 from tools.publishing import lessons as _lessons
 
 COURSE = """
@@ -86,16 +86,6 @@ def test_words_of_a_lesson_are_replaced_and_its_output_stays(made):
     (slide,) = made(TAKE + 'text = "**Predict.** Guess."\nanswer = "**Four.**"\n').slides
     assert words(slide) == ["**Predict.** Guess.", "**Four.**"]
     assert slide.fragments[0][0].outputs[0].text == "4 times as long"
-
-
-def test_what_a_script_hides_is_not_shown(made):
-    row = f'[[slide]]\ntake = "bytes / Bytes"\nminutes = 1\n{SAY}\n'
-    (cell,) = [cell for cell in made(row + 'hide = ["table", "printed"]\n').slides[0].cells if "draw" in cell.source]
-    assert ["image/svg+xml" in output.data for output in cell.outputs] == [True] and arrange.shows_code(cell)
-    (cell,) = [cell for cell in made(row + 'hide = ["code", "figure"]\n').slides[0].cells if "draw" in cell.source]
-    assert len(cell.outputs) == 2 and not arrange.shows_code(cell)
-    everything = made(row + 'hide = ["code", "figure", "table", "printed"]\n').slides[0]
-    assert [cell.cell_type for cell in everything.cells] == ["markdown"]
 
 
 def test_numbers_come_from_rows_and_from_words(made):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from course_utils import browser, data, doctor
+from course_utils import data, doctor
 from course_utils.doctor import Finding
 from tools import doctor as task
 
@@ -109,22 +109,6 @@ def test_what_a_machine_lacks_is_told_with_a_remedy(monkeypatch, place, name, va
     monkeypatch.setattr(place, name, value)
     finding = only(check, dict(doctor.EXAMINATIONS)[check])
     assert finding.status == status and bool(finding.remedy) == (status != "ok")
-
-
-def test_a_browser_is_found_where_it_was_named_on_the_path_or_installed(monkeypatch, tmp_path):
-    edge = tmp_path / "Microsoft" / "Edge" / "Application" / "msedge.exe"
-    edge.parent.mkdir(parents=True)
-    monkeypatch.setenv("COURSE_BROWSER", str(edge))
-    assert browser.find_browser() is None
-    edge.touch()
-    assert browser.find_browser() == edge
-    monkeypatch.delenv("COURSE_BROWSER")
-    monkeypatch.setattr(browser.shutil, "which", lambda name: "msedge.exe" if name == "msedge" else None)
-    assert browser.find_browser() == browser.Path("msedge.exe")
-    monkeypatch.setattr(browser.shutil, "which", lambda name: None)
-    monkeypatch.setattr(browser.sys, "platform", "win32")
-    monkeypatch.setenv("PROGRAMFILES", str(tmp_path))
-    assert browser.find_browser() == edge
 
 
 def test_the_task_prints_a_line_for_each_finding_and_the_remedy_below_or_json(monkeypatch, capsys):

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -154,32 +153,3 @@ def test_a_console_of_code_page_1252_prints_what_the_tasks_say(tmp_path, words):
     done = subprocess.run([sys.executable, str(ROOT / "course.py"), "--here", *words], env=env, capture_output=True)
     said = done.stdout.decode("cp1252") + done.stderr.decode("cp1252")
     assert "Traceback" not in said and "Encode" not in said and said.strip(), said
-
-
-@pytest.fixture
-def held(monkeypatch):
-    """Make os.replace fail as on Windows while another program holds a file of some name."""
-    replace = os.replace
-
-    def held(name):
-        def refuse(source, target):
-            if Path(target).name == name:
-                raise PermissionError(13, "Permission denied", str(target))
-            return replace(source, target)
-
-        monkeypatch.setattr(os, "replace", refuse)
-
-    return held
-
-
-def test_a_copy_that_is_held_is_named_with_what_to_do(tmp_path, monkeypatch, capsys, held):
-    monkeypatch.setattr(open_task, "NOTEBOOKS", tmp_path / "notebooks")
-    monkeypatch.setattr(open_task, "WORKSPACE", tmp_path / "workspace")
-    monkeypatch.setattr(open_task.doctor, "examine", lambda: [])
-    notebook = lessons.select(["energy"])[0].notebook
-    (tmp_path / "notebooks" / "1_part").mkdir(parents=True)
-    (tmp_path / "notebooks" / "1_part" / "3_energy.ipynb").write_bytes(notebook.read_bytes())
-    held("3_energy.ipynb")
-    assert open_task.main(["--no-open"]) == 1
-    said = capsys.readouterr().out
-    assert "Permission denied" in said and "3_energy.ipynb" in said and "What to do:" in said

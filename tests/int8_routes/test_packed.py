@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from course_utils.int8_routes import packed
-from course_utils.runtime import has_fast_int8
 
 
 @pytest.fixture
@@ -39,10 +38,3 @@ def test_where_torch_cannot_pack_the_error_says_so(without):
     assert not packed.can_pack()
     with pytest.raises(LookupError, match="oneDNN's operators"):
         packed.pack(model(), 5)
-
-
-def test_fast_int8_needs_instructions_and_an_engine(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_vnni": True})
-    assert has_fast_int8() == bool({"x86", "onednn", "fbgemm"} & set(torch.backends.quantized.supported_engines))
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True})
-    assert not has_fast_int8()

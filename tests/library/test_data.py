@@ -61,13 +61,6 @@ def test_callers_do_not_share_tensors():
     assert second[0].any() and torch.equal(again[0], second[0]) and torch.equal(again[1], second[1])
 
 
-@pytest.mark.parametrize("n, images", [(None, 200), (5, 5), (10_000, 200)])
-def test_quick_mode_gives_at_most_200_images(monkeypatch, n, images):
-    monkeypatch.setenv("COURSE_QUICK", "1")
-    assert len(data.load("mnist", "test", n=n)[0]) == images
-    assert len(data.load("mnist", "test", n=n)[1]) == images
-
-
 @pytest.mark.parametrize(
     "arguments, said",
     [

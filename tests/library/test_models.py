@@ -25,14 +25,6 @@ def test_lenet_fits_its_images(kernel, side):
     assert model.fc1.in_features == 400
 
 
-@pytest.mark.parametrize(
-    ("kernel", "shape"), [(3, (2, 1, 32, 32)), (5, (2, 1, 28, 28)), (3, (2, 784)), (3, (2, 3, 28, 28))]
-)
-def test_lenet_names_the_image_it_wants(kernel, shape):
-    with pytest.raises(ValueError, match="kernel 3 goes with 28×28 and kernel 5 with 32×32"):
-        models.LeNet(kernel)(torch.randn(shape))
-
-
 def test_lstm_reads_images_row_by_row():
     model = models.LSTMClassifier(28, 16)
     images = torch.randn(3, 1, 28, 28)

@@ -101,19 +101,6 @@ def test_the_controls_differ_from_the_ticket_in_one_thing_each(monkeypatch):
     assert torch.equal(ticket[0][both], random[0][both])
 
 
-def test_bad_requests():
-    with pytest.raises(ValueError, match="seeds is empty"):
-        sweep(seeds=())
-    with pytest.raises(ValueError, match="unknown control 'lucky'"):
-        sweep(controls={"lucky": [1]})
-    with pytest.raises(ValueError, match="random: no level 3; there are 1 to 2"):
-        sweep(controls={"random": [3]})
-    with pytest.raises(ValueError, match="leaves nothing of 60000 images"):
-        sweep(short(held_out=60_000), controls={})
-    with pytest.raises(ValueError, match="keeps no weight"):
-        sweep(short(densities=(0.5, 1e-5)), controls={})
-
-
 def test_results_show_and_keep_themselves(tmp_path):
     results = sweep(seeds=(0, 1), controls={"reinit": [2]})
     text = repr(results)

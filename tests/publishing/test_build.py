@@ -123,17 +123,6 @@ def executed(nb):
     return nb
 
 
-@pytest.mark.parametrize("spoil", ["order", "error", "not run"])
-def test_a_notebook_run_badly_is_out_of_step(lesson, spoil):
-    nb = executed(lessons.read(lesson))
-    if spoil == "error":
-        nb.cells[2].outputs = [nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])]
-    else:
-        nb.cells[2].execution_count = 7 if spoil == "order" else None
-    lessons.write(nb, lesson.notebook)
-    assert "cell 3" in "\n".join(build.faults(lesson))
-
-
 @pytest.mark.slow
 def test_a_failing_cell_is_told_with_its_source_line_and_the_old_notebook_stays(lesson, main, capsys):
     path = lesson.notebook
@@ -208,15 +197,3 @@ def test_publishing_on_a_busy_machine_is_refused(lesson, main, monkeypatch, caps
     monkeypatch.setattr(build, "_try", lambda *_: pytest.fail("it was run"))
     assert main(["--publish", "--all"]) == 1
     assert "Not begun. This machine is not at rest: a game takes" in capsys.readouterr().out
-
-
-@pytest.mark.slow
-def test_a_published_run_judges_speed_and_says_so(tmp_path):
-    text = LESSON.replace('"COURSE_QUICK")', '"COURSE_JUDGE_SPEED")')
-    lesson = _course.make_root(tmp_path, fixture=text)[0]
-    build.build(lesson, publish=True)
-    nb = lessons.read_published(lesson.notebook)
-    assert "'COURSE_JUDGE_SPEED': '1'" in nb.cells[5].outputs[0].data["text/plain"]
-    assert build.is_published(lesson)
-    build.build(lesson)
-    assert not build.is_published(lesson)

@@ -19,26 +19,6 @@ from course_utils.measure import energy
 (Path("{root}") / "records" / "kept.json").read_text()
 [path.name for path in (Path("{root}") / "records" / "machines").glob("*.json")]
 """
-CLAIMS = """\
-[[claim]]
-id = "area"
-statement = "An area that somebody measured"
-source = "a table"
-why = "a reason"
-if_not = "an excuse"
-kind = "structure"
-holds = {min = 1.0}
-"""
-CARD = """\
-# %% tags=["scorecard"]
-from pathlib import Path
-
-from course_utils.scorecard import claims
-
-card = claims.Scorecard("fixture", Path("{root}"))
-card.record("area", 2.5, (2.0, 3.0))
-card.show()
-"""
 
 
 @pytest.fixture
@@ -91,25 +71,6 @@ def test_the_modules_of_lessons_are_watched_and_their_checks_are_not(lesson):
     assert inputs.stale(known, lesson) == []
     own.write_text('"""Pictures."""\n\nWIDTH = 4\n')
     assert inputs.stale(known, lesson) == ["built with another lessons/fixture/show.py"]
-
-
-@pytest.mark.slow
-def test_the_words_of_a_claim_change_without_a_run_and_what_it_judges_does_not(tmp_path, capsys):
-    text = LESSON.split("# %%")[0] + CARD.replace("{root}", tmp_path.as_posix())
-    lesson = _course.make_root(tmp_path, fixture=text)[0]
-    table = tmp_path / "lessons" / "fixture" / "claims.toml"
-    table.write_text(CLAIMS, encoding="utf-8")
-    build.build(lesson)
-    assert build.faults(lesson) == []
-    table.write_text(CLAIMS.replace("that somebody measured", "in square metres"), encoding="utf-8")
-    assert build.faults(lesson) == ["the scorecard has other words than lessons/fixture/claims.toml"]
-    assert build.refresh(lesson) and build.faults(lesson) == []
-    cells = lessons.read_published(lesson.notebook).cells
-    shown = next(cell for cell in cells if cell.cell_type == "code").outputs[0].data
-    assert all("An area in square metres" in text and "2.50" in text for text in shown.values())
-    table.write_text(CLAIMS.replace("1.0", "2.0"), encoding="utf-8")
-    assert build.faults(lesson) == ["built with another lessons/fixture/claims.toml"]
-    assert not build.refresh(lesson)
 
 
 @pytest.mark.parametrize(

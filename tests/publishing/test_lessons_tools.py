@@ -1,6 +1,5 @@
 """The one reader of lessons: which file a name means, what a text becomes, and how a failure is told."""
 
-import os
 import textwrap
 
 import _course
@@ -137,23 +136,6 @@ def test_a_lesson_ends_with_links_to_its_neighbours(lesson):
     assert "Next: [lesson 1.2, The lesson fixture](2_fixture.ipynb)." in ends[0] and "Before" not in ends[0]
     assert "Next: [lesson 1.3," in ends[1] and "Before: [lesson 1.1," in ends[1] and "overview" in ends[1]
     assert "last lesson" in ends[2]
-
-
-@pytest.mark.slow
-def test_execute_runs_in_the_folder_with_the_environment_given(tmp_path, monkeypatch):
-    monkeypatch.setenv("COURSE_FIXTURE_GONE", "here")
-    nb = code("import os; os.getcwd()", "[os.environ.get('COURSE_FIXTURE' + end) for end in ('', '_GONE')]")
-    runs = []
-    done = lessons.execute(
-        nb, folder=tmp_path, env={"COURSE_FIXTURE": "1", "COURSE_FIXTURE_GONE": None}, on_cell=runs.append
-    )
-    first, second = (cell.outputs[0].data["text/plain"] for cell in done.cells)
-    assert os.path.samefile(first.strip("'").replace("\\\\", "\\"), tmp_path)
-    assert second == "['1', None]"
-    assert [cell.execution_count for cell in done.cells] == [1, 2]
-    assert nb.cells[0].outputs == []
-    assert [run.number for run in runs] == [1, 2]
-    assert runs[-1].peak_bytes > 10_000_000
 
 
 @pytest.mark.slow

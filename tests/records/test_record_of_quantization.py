@@ -1,8 +1,5 @@
 """The headline table of the lesson `choosing`: rows for what can be built, a sentence for what cannot; its records."""
 
-import sys
-from dataclasses import replace
-
 import pytest
 import torch
 
@@ -10,7 +7,7 @@ from course_utils import legacy_int8
 from course_utils.int8_routes import compare, networks, spent, torch_compiled, torch_eager
 from course_utils.int8_routes import record as int8_record
 from course_utils.int8_routes.compare import Route
-from course_utils.int8_routes.record import EAGER, Row
+from course_utils.int8_routes.record import EAGER
 from records.quantization import other_runtimes
 
 
@@ -67,16 +64,6 @@ def test_a_route_that_fails_becomes_a_row_that_says_why(mobile, error, part):
     assert "–" in repr(int8_record.table(rows))
 
 
-@pytest.mark.parametrize(("package", "runtime"), [("onnxruntime", "ONNX Runtime"), ("openvino", "OpenVINO")])
-def test_a_missing_package_is_named(mobile, monkeypatch, package, runtime):
-    for name in [name for name in sys.modules if name.split(".")[0] == package]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, package, None)
-    monkeypatch.setattr(other_runtimes, "export", lambda network, folder: folder / "fp32.onnx")
-    route = next(route for route in other_runtimes.routes(mobile) if route.runtime == runtime)
-    assert f"The package {package} is not installed" in compare.measure(mobile, [eager_route(), route], rounds=1)[1].why
-
-
 @pytest.mark.slow
 def test_the_other_runtimes_agree_and_shrink_the_file(mobile):
     pytest.importorskip("onnxscript")
@@ -118,16 +105,3 @@ def test_each_record_of_the_course_has_both_sides_of_every_network(name):
         and one.best("ResNet-50", "torch").speedup_over_eager > 1
     )
     assert len(int8_record.gap_table({name: one}).rows) == 3
-
-
-def test_torch_is_put_beside_the_best_peer():
-    rows = [
-        Row("ResNet-50", "torch", EAGER, 100.0, 1.0, 1.0, 0.5, "fp32, traced", 4000, 1.0),
-        Row("ResNet-50", "torch", "int8 static, x86", 20.0, 1.0, 5.0, 2.5, "fp32, traced", 1000, 0.995),
-        Row("ResNet-50", "OpenVINO", "int8", 10.0, 1.0, 10.0, None, None, 1000, 0.999),
-    ]
-    gap = int8_record.gaps(rows)["ResNet-50"]
-    assert (gap.torch.variant, gap.peer.runtime, gap.ratio) == ("int8 static, x86", "OpenVINO", 2.0)
-    rows[1] = replace(rows[1], behind=1.9)
-    assert int8_record.gaps(rows)["ResNet-50"].ratio == 1.9, "the median over rounds comes first"
-    assert not int8_record.gaps(rows[:-1]), "without a peer there is no gap"

@@ -1,7 +1,5 @@
 """The scorecard: bounds, verdicts, and what raises under which switch."""
 
-import json
-
 import pytest
 
 from course_utils import runtime
@@ -203,19 +201,3 @@ def test_a_claim_reads_its_value_from_the_notebook_when_the_scorecard_is_shown(s
     assert card.measured == {"size": 10.1} and card.spread == {"size": (4.0, 6.1)}
     card.take({"sizes": [5.0, 5.0]})  # the cell was run again
     assert card.measured == {"size": 10.0}
-
-
-def test_a_value_whose_cell_was_not_run_says_which_section_to_run(scorecard, monkeypatch):
-    card = scorecard(more=VALUE)
-    cells = [
-        {"cell_type": "markdown", "source": ["## 3. Weighing\n", "\n", "words"]},
-        {"cell_type": "code", "source": "%%time\nsizes = 1"},
-        {"cell_type": "code", "source": "for part in range(3):\n    sizes = [part]"},
-        {"cell_type": "markdown", "source": "## 4. Again"},
-        {"cell_type": "code", "source": "sizes = [1]"},
-    ]
-    card.lesson.notebook.parent.mkdir(parents=True)
-    card.lesson.notebook.write_text(json.dumps({"cells": cells}), encoding="utf-8")
-    card.take({})
-    assert card.verdict(card.claims["size"]) == "not run yet (section 3 makes `sizes`)"
-    assert card.failures() == ["size: its value wants sizes, which no cell has made"]

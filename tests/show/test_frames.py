@@ -60,14 +60,6 @@ def test_frames_are_one_output_that_every_viewer_can_show(shown):
     assert options["metadata"]["image/png"]["alt"].startswith("3 frames. 1 of 3: ")
 
 
-def test_each_frame_has_its_own_words(shown):
-    alts = [f"The point is {place} cm from the left." for place in (1, 2)]
-    plots.show(figures(2), alt=alts, caption="It moves.", slider="time, s", values=[0, 0.5])
-    html = shown[0][0]["text/html"]
-    assert Parts(html).words == ["time, s = 0", "time, s = 0.5"] and 'data-slider="time, s"' in html
-    assert [image["alt"] for image in Parts(html).images] == alts
-
-
 SAME = figures(1) * 2
 REFUSED = [
     ([], {}, "0 frames: frames are two or more"),

@@ -30,10 +30,6 @@ def drawing(bundle):
     return ElementTree.fromstring(bundle["image/svg+xml"])
 
 
-def texts(root):
-    return {" ".join("".join(node.itertext()).split()): node for node in root.iter(SVG + "text")}
-
-
 def test_the_alt_text_is_in_the_output(shown):
     plots.show(line(), alt=ALT, caption="One line.")
     (bundle, options), (caption, _) = shown
@@ -64,23 +60,6 @@ def test_no_text_of_the_style_is_too_small_for_the_back_row():
     _pictures.png(fig)  # draws it: now its ticks are there
     words = [text for text in fig.findobj(lambda artist: hasattr(artist, "get_fontsize")) if text.get_text()]
     assert len(words) > 10 and min(text.get_fontsize() * 100 / 72 for text in words) >= 22
-
-
-def labelled():
-    """A figure with every kind of text: one line, several, turned, a power of ten, signs that HTML knows."""
-    fig, axes = plots.figure()
-    axes.semilogx([1, 100], [0, 1], label="a < b & 'c'")
-    axes.set(title="two\nlines", xlabel="x, ms", ylabel="y")
-    axes.text(10, 0.5, "−5 \u00b5s", ha="right")
-    axes.legend()
-    return fig
-
-
-def test_a_text_stays_where_it_was_aligned_whatever_the_font(shown):
-    plots.show(labelled(), alt=ALT, caption="One line.")
-    placed = {words: node.get("text-anchor") for words, node in texts(drawing(shown[0][0])).items()}
-    assert {placed[words] for words in ("two", "lines", "x, ms", "y", "100")} == {"middle"}
-    assert placed["−5 µs"] == "end" and placed["a < b & 'c'"] == "start"
 
 
 def test_figures_on_one_page_share_no_id(shown):

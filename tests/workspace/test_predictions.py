@@ -67,13 +67,6 @@ def test_each_question_has_a_line_in_the_cell_below_or_above_an_answer_in_words_
     assert "once more.** How many? **A** 1, **B** 2. Write" in sources(nb, "markdown")[-1]
 
 
-def test_a_magic_of_a_cell_stays_its_first_line():
-    first = "%%time\n1"
-    nb = notebook(code("import math"), text(ASKED), code(first), text(ASKED), code("%matplotlib inline"))
-    assert sources(workspace.for_learner(nb))[1:] == [first, sources(workspace.for_learner(nb))[2]]
-    assert sources(workspace.for_learner(nb))[2].startswith("predict(1")
-
-
 def test_every_lesson_gets_its_lines_and_every_cell_still_parses():
     for one in lessons.select([]):
         published = lessons.read_published(one.notebook)
