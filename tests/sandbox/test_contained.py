@@ -14,7 +14,7 @@ from tools.grading import judge, slice
 from tools.publishing import lessons
 from tools.sandbox import contained, walls
 
-LIMITS = contained.Limits(call=3.0, seconds=30.0, memory=1 << 28)  # each start imports torch
+LIMITS = contained.Limits(call=4.0, seconds=30.0, memory=1 << 29)  # each start imports torch
 ROOFLINE = lessons.select(["roofline"])[0]
 NAME = "roof_seconds"
 AROUND = next(filter(walls.ready, ("bubblewrap", "docker", "podman")), "")
