@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from unittest import mock
 
 import _course
-import _hostile
 import _names
 import numpy as np
 import pytest
@@ -103,22 +102,6 @@ def refuses(exercise, wrong):
     with quickly():
         verdicts = [exercise.check(answer) for answer in wrong]
     return [f"wrong answer {n}: {verdict}" for n, verdict in enumerate(verdicts, 1) if verdict.status != core.NOT_YET]
-
-
-def withstands(exercise):
-    """Whatever an answer does or returns, it is refused, in a verdict."""
-    faults = []
-    with quickly(4):
-        for what, answer in _hostile.answers(exercise.solution):
-            try:
-                verdict = exercise.check(answer)
-                said = repr(verdict) + verdict._repr_html_()
-            except BaseException as error:  # a check that lets SystemExit through would end the kernel
-                faults.append(f"{what}: the check raised {type(error).__name__}: {error}")
-                continue
-            if verdict.status == core.BROKEN or "and was stopped" in said or "Traceback" in said or len(said) > 8_000:
-                faults.append(f"{what}: {said[:1_000]}")
-    return faults
 
 
 def example_failures(exercise, answer):

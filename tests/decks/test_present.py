@@ -94,17 +94,6 @@ def test_jupyter_starts_on_the_copy_the_cells_run_and_then_the_slides_open(prese
     assert NotebookNotary().check_signature(made), "drawings show before a cell is run"
 
 
-def test_it_runs_nothing_and_opens_nothing_where_that_is_wanted(presented):
-    assert present.main(["1.2", "--no-open", "--no-run"]) == 0
-    assert len(presented) == 1
-
-
-def test_a_second_lesson_is_shown_by_the_server_of_the_first(presented, monkeypatch):
-    monkeypatch.setattr(present.lab, "server_of", lambda folder: {"url": "http://127.0.0.1:8888/", "token": "abc"})
-    assert present.main(["energy"]) == 0
-    assert presented == [("run", "energy.ipynb"), ADDRESS]
-
-
 def test_a_jupyter_that_does_not_start_is_told_and_none_is_left_behind(presented, monkeypatch, capsys):
     monkeypatch.setattr(present.subprocess, "Popen", lambda words, env: Process(ends=1))
     assert present.main(["energy"]) == 1

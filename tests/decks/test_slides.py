@@ -11,7 +11,7 @@ from _decks import ALT, code, drawing, figure, markdown, note, notebook, printed
 from course import command
 from course_utils import syllabus
 from tools import slides
-from tools.decks import arrange, deck, face
+from tools.decks import arrange, face
 from tools.publishing import lessons
 
 QUESTION = "## A surprise\n\n**Predict.** How many times longer? **A** 16, **B** 4."
@@ -115,12 +115,6 @@ def test_notes_belong_to_their_slide_wherever_they_stand_and_say_its_minutes():
     assert arrange.minutes(note("Ask for 2 min.")) is None
 
 
-def test_a_split_slide_without_a_click_shows_its_code_on_the_right():
-    html = slides.render(notebook(markdown(QUESTION, layout="split"), code("x = 1", printed("4 times"), kind="-")))
-    left, _, right = html.partition('<div class="right">')
-    assert "Predict" in left and '<div class="shown">' in right and "4 times" in right
-
-
 def dressed(*cells):
     nb = notebook(*cells)
     return face.dress(arrange.slides(nb), nb)
@@ -140,12 +134,6 @@ def test_a_title_has_the_question_and_a_picture_without_words_and_the_note_has_t
     assert html.count('<span class="lesson">3.7 · Bits &amp; pieces</span>') == 1, "the title has no foot"
 
 
-@pytest.mark.parametrize("source", ["# Title\n\n**Agenda**\n\n1. One", "# Title", "## 1. A section\n\n*Why?*"])
-def test_a_first_slide_without_a_question_stays_as_it_is(source):
-    (slide,) = dressed(markdown(source))
-    assert slide.layout == "text" and not slide.panel
-
-
 def test_what_follows_what_to_remember_is_a_slide_of_its_own():
     remember = "## Remember\n\n- One.\n- Two.\n\n**Going further**: a paper.\n\n**Credits**: somebody."
     first, last = dressed(markdown(remember), note())
@@ -153,29 +141,6 @@ def test_what_follows_what_to_remember_is_a_slide_of_its_own():
     assert last.heading.source == "## Further" and last.head[0].source.startswith("**Going further**")
     assert last.notes == [] and last.seconds == 0
     assert len(dressed(markdown("## Remember\n\n- One.\n- Two."))) == 1
-
-
-def test_a_slide_says_neither_where_to_type_nor_how_long_somebody_alone_needs():
-    said = "Write your answer into the stub, run it, then the check below it. It tries inputs that you do not see here."
-    task = f"## Exercise 1\n\n{said}\n\n★★ · 12 minutes · an investigation\n\nFind it."
-    assert dressed(markdown(task), note())[0].head[0].source == "★★ · an investigation\n\nFind it."
-    alone = note("*For the lecturer, 12 min.* In pairs.")
-    assert "★★ · 12 minutes · an investigation" in dressed(markdown(task), alone)[0].head[0].source
-
-
-def test_each_part_has_a_colour_and_a_mark():
-    css = (slides.HERE / "slides_template" / "face.css").read_text(encoding="utf-8")
-    parts = {str(lesson.part_number) for lesson in syllabus.lessons().values()}
-    assert set(re.findall(r'^\[data-part="(\d)"\].*\n  --part: #\w{6};\n  --mark: url', css, re.M)) == parts
-
-
-def test_a_drawing_says_what_it_shows_once():
-    own = "<svg role='img' aria-label='Its own'><g/></svg>"
-    assert arrange.described(own, "Another") == own
-    assert (
-        arrange.described("<?xml?><svg><g/></svg>", 'a "b"')
-        == '<svg aria-label="a &quot;b&quot;" role="img"><g/></svg>'
-    )
 
 
 def test_what_cannot_be_done_is_told(tmp_path, monkeypatch, capsys):
@@ -187,27 +152,3 @@ def test_what_cannot_be_done_is_told(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(lessons, "select", lambda names: [lesson])
     assert slides.main(["energy"]) == 1
     assert command("build", "energy") in capsys.readouterr().out
-
-
-def test_the_counts_and_every_fault_of_a_deck_are_printed(tmp_path, monkeypatch, capsys):
-    from contextlib import nullcontext
-
-    seen = iter([deck.Look(["slide 1: wrong"]), deck.Look([], [24, 22], 36)])
-    monkeypatch.setattr(deck, "browser", nullcontext)
-    monkeypatch.setattr(deck, "look", lambda page, deck, shots: next(seen))
-    assert slides._report([tmp_path / "a.html"], None, ["too long"]) == 1
-    assert slides._report([tmp_path / "b.html"], None, []) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        *("a: no slide was seen", "a: too long", "a: slide 1: wrong", "1 decks, 2 faults"),
-        *("b: 2 slides; smallest text 22 px; notes 36 min", "1 decks, 0 faults"),
-    ]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("lesson", lessons.select([]), ids=lambda lesson: lesson.name)
-def test_no_solution_is_on_a_slide_and_no_note_is_lost(lesson):
-    nb = lessons.read_published(lesson.notebook)
-    html = slides.render(nb)
-    assert not re.search(r"def \w+_solution\b", text_of(html)) and 'data-layout="title"' in html
-    notes = [cell for cell in nb.cells if arrange.slide_type(cell) == "notes"]
-    assert html.count('<aside class="notes">') == len(notes) > 0

@@ -4,7 +4,7 @@ import re
 
 import nbformat
 import pytest
-from _decks import ALT, PIXEL, code, drawing, figure, markdown, note, notebook, opened, printed, result, table
+from _decks import ALT, code, drawing, figure, markdown, note, notebook, opened, printed, table
 
 from course_utils.show import plots
 from tools import slides
@@ -20,56 +20,29 @@ LIST = "\n\n" + "\n".join(f"- A point that is long enough to be read by everybod
 @pytest.mark.parametrize("lesson", lessons.select([]), ids=lambda lesson: lesson.name)
 def test_every_slide_of_every_lesson_is_sound(page, tmp_path, lesson):
     nb = lessons.read_published(lesson.notebook)
-    assert deck.look(page, slides.write(nb, tmp_path / f"{lesson.name}.html")).faults == []
-
-
-def test_a_sound_deck_has_no_fault_and_a_picture_of_each_slide(page, tmp_path):
-    formula = (
-        "## A formula\n\nThe energy is $E = \\tfrac{1}{2} C V^2$.\n\n$$\\sum_{i=1}^{n} \\frac{b_i}{8}$$\n\n"
-        "This `x` costs \\$3, `$HOME` nothing."
-    )
-    power = drawing()
-    power.data["image/svg+xml"] = power.data["image/svg+xml"].replace(
-        "batch size", '10<tspan dy="-5" font-size="11">6</tspan>'
-    )
-    long = code("x = '" + "y" * 70 + "'", printed("word " * 40 + "\n"), kind="-")
-    small = code("x", power, tags=["hide-input"])  # an exponent may be small
-    cells = markdown(formula), long, small, markdown(QUESTION), note(), markdown(ANSWER, "fragment")
-    seen = deck.look(page, slides.write(notebook(*cells), tmp_path / "3.7_bits.html"), shots=tmp_path / "shots")
-    assert seen.faults == [] and len(seen.sizes) == 3 and seen.minutes == 2
-    assert 21.5 <= min(seen.sizes) < 28 and len(list((tmp_path / "shots").glob("*.png"))) == 3
+    file = slides.write(nb, tmp_path / f"{lesson.name}.html")
+    assert deck.look(page, file).faults == []
+    text = re.sub(r"<[^>]+>", "", file.read_text(encoding="utf-8"))
+    assert not re.search(r"def \w+_solution\b", text), "a solution is on a slide"
 
 
 WIDE_TABLE = "|" + " measured_latency |" * 9 + "\n|" + "---|" * 9 + "\n|" + " 1 |" * 9
-SCROLLED = "<div style='overflow:auto;width:300px'><p style='width:900px'>wide</p></div>"
 FAULTS = {
     "wide table": ([markdown(WIDE_TABLE)], r"<t\w+> .* too wide"),
-    "hidden in a scroll box": ([code("1", result({"text/html": SCROLLED}))], r"too wide .*scroll box"),
-    "long word": ([markdown("y" * 200)], r"<p> .* too wide"),
     "tall list": ([markdown("\n".join(f"- point {n}" for n in range(25)))], r"point 24.* too tall"),
-    "tall hint": ([markdown("<details>" + "<p>step</p>" * 14 + "</details>" + "<p>below</p>" * 14)], "too tall"),
     "tall output": ([code("1", printed("line\n" * 40))], r"too tall"),
     "figure under too much code": ([code("x = 1\n" * 3, figure(height=9))], r"figure shrunk to \d\d %"),
     "remote image": ([markdown("![a picture](https://example.org/a.png)")], "network for https://example.org/a.png"),
-    "missing file": ([markdown("![a picture](nowhere.png)")], "file is missing: nowhere.png"),
     "no alt": ([code("1", figure(alt=None))], "image without alt text"),
-    "blank alt": ([markdown(f'<img src="{PIXEL}" alt=" ">')], "image without alt"),
-    "drawing without alt": ([code("x", drawing(alt=" "), tags=["hide-input"])], "image without alt"),
     "broken formula": ([markdown(r"It is $\frac{1$.")], "formula not rendered"),
-    "unknown macro": ([markdown(r"It is $\nosuchmacro$.")], "formula not rendered: .*nosuchmacro"),
-    "formula left as text": ([markdown('<p class="mathjax_ignore">It is $x^2$.</p>')], "not rendered: It is"),
     "small text": ([markdown('<p style="font-size: 20px">fine</p>')], 'text of 20 px, at least 22: "fine"'),
     "small words in a drawing": ([code("x", drawing(size=13), tags=["hide-input"])], r'1\d px.*"batch size"'),
     "many lines": ([code("a = 1\n" * 7), code("b = 1\n" * 7, kind="-")], "14 lines of code, at most 12"),
-    "wide code": ([code("x = '" + "y" * 90 + "'\n" * 9)], "9[56] columns, at most 88"),
-    "large table": ([code("x", table(8, 6), tags=["hide-input"])], "a table of 48 cells, at most 42"),
     "vote": ([markdown(QUESTION + LIST)], r"a vote \(Predict\) without an answer"),
     "open answer": (
         [markdown(QUESTION), markdown("**What you saw.** Four.", "-"), markdown("more", "fragment")],
         "an answer lies open beside its vote",
     ),
-    "empty slide": ([code("", kind="slide", jupyter={"source_hidden": True})], "nothing is on it"),
-    "script error": ([markdown("<script>nosuchfunction()</script>x")], "error of a script"),
 }
 
 
@@ -93,17 +66,6 @@ def test_text_has_one_of_three_sizes(page, tmp_path, many, size):
     assert page.evaluate(SIZE, ".body li") == size and page.evaluate(SIZE, ".top h2") == 38
 
 
-def test_few_words_a_number_and_code_have_sizes_of_their_own(page, tmp_path):
-    opened(page, tmp_path, markdown("## The bill\n\n139 times", layout="big"))
-    assert page.evaluate(SIZE, ".body p") > 100
-    opened(page, tmp_path, markdown("## Bill\n\n**139** uses\n\nThe fetch over the **4.6** pJ.", layout="number"))
-    assert page.evaluate(SIZE, ".numeral > strong") == 132 and page.evaluate(SIZE, ".numeral + p") == 30
-    opened(page, tmp_path, code("value = 1\n" * 30 + "value"))
-    assert page.evaluate(SIZE, ".body pre") == 22
-    opened(page, tmp_path, code("x = " + "y" * 80), code("hidden", table(3, 9), tags=["hide-input"]))
-    assert page.evaluate("document.querySelector('pre').clientHeight") < 60, "a line that fits is not broken"
-
-
 @pytest.mark.parametrize("answer", [None, figure(width=7.4, height=4.8), table(4, 4)], ids=["text", "figure", "table"])
 def test_question_and_answer_stand_side_by_side_and_nothing_moves_at_the_click(page, tmp_path, answer):
     shown = code("x", answer, kind="fragment", tags=["hide-input"]) if answer else markdown(ANSWER, "fragment")
@@ -115,14 +77,6 @@ def test_question_and_answer_stand_side_by_side_and_nothing_moves_at_the_click(p
     before = page.evaluate(BOXES, ".left *")
     page.keyboard.press("ArrowRight")
     assert page.locator(".fragment.visible").count() == 1 and page.evaluate(BOXES, ".left *") == before
-
-
-def test_question_and_answer_have_a_bar_each(page, tmp_path):
-    answers = [markdown(ANSWER, "fragment"), markdown("**What you saw.** It took long.")]
-    opened(page, tmp_path, markdown(f"{QUESTION}\n\n- two", layout="split"), *answers, markdown("**No.** answer"))
-    bars = page.evaluate("[...document.querySelectorAll('.predict, .answer')].map(e => e.textContent.trim())")
-    assert [bar.split(".")[0] for bar in bars] == ["Predict", "The processor was waiting", "What you saw"]
-    assert "two" in bars[0]
 
 
 def test_a_clicker_goes_through_all(page, tmp_path):
@@ -181,23 +135,6 @@ def test_frames_take_a_click_each_and_come_back(page, tmp_path, frames):
     page.keyboard.press("ArrowLeft")
     assert shown(page) == ["3 of 3"]
     assert not page.locator(".course-frames-bar button").first.is_visible()
-
-
-def test_a_slider_stays_usable_and_clicks_move_it_on(page, tmp_path, frames):
-    opened(page, tmp_path, markdown("## Bits"), code("x", frames("bits"), kind="-", tags=["hide-input"]))
-    slider = page.locator("input[type=range]")
-    slider.fill("2")
-    slider.dispatch_event("change")
-    assert shown(page) == ["bits = 2"]
-    page.keyboard.press("PageDown")
-    assert shown(page) == ["bits = 1"]
-
-
-def test_on_paper_a_slide_shows_its_answer(page, tmp_path):
-    made = slides.write(notebook(markdown(QUESTION), markdown(ANSWER, "fragment")), tmp_path / "3.7_bits.html")
-    page.goto(f"{made.as_uri()}?print-pdf")
-    page.wait_for_function("window.deckReady === true && document.querySelector('.pdf-page')")
-    assert page.locator(".pdf-page").count() == 1 and page.locator(".pdf-page .fragment").is_visible()
 
 
 def test_the_speakers_view_has_the_notes_and_the_pace(page, tmp_path):

@@ -10,7 +10,7 @@ from _decks import code, drawing, markdown, printed, table
 
 from course_utils import syllabus
 from tools import slides
-from tools.decks import arrange, deck, talk
+from tools.decks import deck, talk
 from tools.publishing import lessons as _lessons
 
 COURSE = """
@@ -88,32 +88,6 @@ def test_words_of_a_lesson_are_replaced_and_its_output_stays(made):
     assert slide.fragments[0][0].outputs[0].text == "4 times as long"
 
 
-def test_a_note_begins_with_minutes_and_what_leads_over(made):
-    given = made(TAKE.replace(SAY, "") + 'lead = "Now the clock."\nminutes = 2.5\n').slides[0]
-    assert given.notes[0].source.startswith('*For the lecturer, 2.5 min.* Lead over: "Now the clock."\n\nVote on')
-    assert arrange.minutes(given.notes[0]) == 2.5
-    assert made(TAKE).slides[0].notes[0].source.startswith("*For the lecturer, 3 min.* Say what there is")
-
-
-def test_what_a_script_hides_is_not_shown(made):
-    row = f'[[slide]]\ntake = "bytes / Bytes"\nminutes = 1\n{SAY}\n'
-    (cell,) = [cell for cell in made(row + 'hide = ["table", "printed"]\n').slides[0].cells if "draw" in cell.source]
-    assert ["image/svg+xml" in output.data for output in cell.outputs] == [True] and arrange.shows_code(cell)
-    (cell,) = [cell for cell in made(row + 'hide = ["code", "figure"]\n').slides[0].cells if "draw" in cell.source]
-    assert len(cell.outputs) == 2 and not arrange.shows_code(cell)
-    everything = made(row + 'hide = ["code", "figure", "table", "printed"]\n').slides[0]
-    assert [cell.cell_type for cell in everything.cells] == ["markdown"]
-
-
-def test_an_own_slide_shows_the_output_of_a_lesson_and_a_picture_at_a_click(made, tmp_path):
-    (tmp_path / "map.svg").write_text('<svg aria-label="A map"></svg>\n', encoding="utf-8")
-    own = f'[[slide]]\nheading = "Mine"\ntext = "Look."\noutput = "bytes / Bytes"\nminutes = 1\n{SAY}\n'
-    slide = made(own + 'picture = "map.svg"\nanswer = "**So.**"\n').slides[0]
-    assert [cell.source for cell in slide.fragments[0]] == ['<svg aria-label="A map"></svg>', "draw()", "**So.**"]
-    assert not arrange.shows_code(slide.fragments[0][1]) and "2.1 · Bytes" in slide.foot
-    assert [cell.cell_type for cell in made(own).slides[0].head] == ["markdown", "code"]
-
-
 def test_numbers_come_from_rows_and_from_words(made):
     numbers = """[numbers]
 small = { lesson = "bits", row = "small", field = "file_bytes" }
@@ -127,17 +101,11 @@ section = { lesson = "bits", after = "As in section" }
 
 WRONG = {
     "slide 1, bits / How short?: no slide is called 'How short?' in bits": TAKE.replace("How long", "How short"),
-    "slide 1, bits / Twice: two slides are called 'Twice' in bits": TAKE.replace("How long?", "Twice"),
     "no lesson is called 'bit'": TAKE.replace("bits /", "bit /"),
-    "the lesson 'later' has no notebook yet": TAKE.replace("bits /", "later /"),
     "it has the key 'tittle'": TAKE + 'tittle = "T"\n',
-    "hide knows caption, code, figure, printed, table, not 'words'": TAKE + 'hide = ["words"]\n',
     "no number is called 'many'": TAKE + 'text = "{{many}}"\n',
     "slide 1, Mine: no minutes": f'[[slide]]\nheading = "Mine"\ntext = "T"\n{SAY}\n',
-    "it has no answer that another could replace": '[[slide]]\ntake = "bytes / Bytes"\nminutes = 1\nanswer = "A"\n',
-    "the number n: bits says [] there": '[numbers]\nn = {lesson = "bits", after = "nobody"}\n' + TAKE,
     "the number n: 0 rows of bits are called 'tiny'": '[numbers]\nn = {lesson = "bits", row = "tiny"}\n' + TAKE,
-    "'slide' is missing": "",
 }
 
 
@@ -146,21 +114,6 @@ def test_a_script_that_cannot_be_followed_is_told_why(made, message):
     with pytest.raises(ValueError) as told:
         made(WRONG[message])
     assert message in str(told.value) and str(told.value).startswith("talk.toml: ")
-
-
-def test_the_task_writes_one_file_and_tells_what_is_wrong(made, tmp_path, monkeypatch, capsys):
-    found, read = made(TAKE), talk.read
-    monkeypatch.setattr(_lessons, "ROOT", tmp_path)
-    monkeypatch.setattr(slides, "SLIDES", tmp_path / "slides")
-    monkeypatch.setattr(talk, "read", lambda path: found)
-    for option, name in (["--lecture"], "lecture"), (["--talk", str(tmp_path / "mine.toml")], "mine"):
-        assert slides.main(option) == 0
-        assert capsys.readouterr().out == f"slides/{name}.html\n" and (tmp_path / "slides" / f"{name}.html").exists()
-    monkeypatch.setattr(talk, "read", read)
-    assert slides.main(["--talk", str(tmp_path / "none.toml")]) == 1
-    assert capsys.readouterr().out.startswith("Not made: ")
-    with pytest.raises(SystemExit):
-        slides.main(["--lecture", "energy"])
 
 
 TALKS = {"lecture": 60, "tutorial": 90}

@@ -10,8 +10,7 @@ import pytest
 from _front import calls, make_front, played, start
 
 import course
-from course_utils import syllabus
-from tools.environment import env, setup
+from tools.environment import env
 
 
 @pytest.fixture
@@ -41,7 +40,6 @@ def test_help_of_a_task_whose_packages_are_not_there_shows_its_options_and_insta
         ("ecko", "Did you mean echo?"),
         ("4,2", "Did you mean 4.2 (prune_traps)?"),
         ("dynamik", "Did you mean 3.3 (dynamic)"),
-        ("99", "no lesson '99'.\n"),
     ],
 )
 def test_a_word_that_is_neither_task_nor_lesson_is_told_with_those_that_come_near(front, word, said):
@@ -56,24 +54,10 @@ def test_a_lesson_without_a_task_is_opened(front):
         assert f"TASK ['{word}', '--port', '1']" in start(front, word, "--port", "1")[1]
 
 
-def test_no_lesson_and_no_part_has_the_name_of_a_task():
-    named = {word for lesson in syllabus.lessons().values() for word in (lesson.name, lesson.part)}
-    assert named & set(course.tasks()) == set()
-
-
 def test_course_py_alone_asks_for_the_rest(tmp_path):
     shutil.copy(course.ROOT / "course.py", tmp_path)
     status, said = start(tmp_path)
     assert status == 1 and "Download or clone the whole repository" in said
-
-
-def test_a_task_asks_only_for_extras_that_exist():
-    known = setup.env.PYPROJECT.read_text(encoding="utf-8")
-    for name in course.tasks():
-        for extra in course.extras_of(name, ["--peers", "--with-peers=all"]):
-            assert f"\n{extra} = [" in known
-    assert course.extras_of("bench", ["quantization", "--peers=all"]) == ("deploy",)
-    assert course.extras_of("bench", ["quantization", "--peerless"]) == ()
 
 
 # The environment of somebody else
@@ -94,38 +78,14 @@ def test_a_package_that_is_missing_is_named_with_the_remedy_for_this_environment
     assert status == 1 and "'not_there' is missing" in said and "delete the folder" in said
 
 
-def test_the_line_that_installs_is_one_for_powershell(monkeypatch):
-    monkeypatch.setattr(env.os, "name", "nt")
-    monkeypatch.setattr(env.sys, "executable", r"C:\Program Files\Python\python.exe")
-    assert env.install_line(()).startswith(r'& "C:\Program Files\Python\python.exe" -m pip install')
-    monkeypatch.setattr(env.sys, "executable", r"C:\Python\python.exe")
-    assert env.install_line(("dev",)).startswith(r"C:\Python\python.exe -m pip install")
-
-
-@pytest.mark.parametrize(
-    ("system", "argv", "expected"),
-    [
-        ("posix", ["course.py", "test"], "python3 course.py doctor"),
-        ("nt", ["course.py", "test"], "py course.py doctor"),
-        ("nt", ["course.py", "--here", "test"], "python course.py --here doctor"),
-    ],
-)
-def test_messages_name_the_command_of_this_system(monkeypatch, system, argv, expected):
-    monkeypatch.setattr(env, "os", SimpleNamespace(name=system))
-    monkeypatch.setattr(env.sys, "argv", argv)
-    assert course.command("doctor") == expected
-
-
 # The wrong Python
 
 
 @pytest.mark.parametrize(
     ("version", "name", "maxsize", "expected"),
     [
-        ((3, 8), "cpython", 2**63 - 1, "the course needs 3.11 to 3.14"),
         ((3, 15), "cpython", 2**63 - 1, "the course needs 3.11 to 3.14"),
         ((3, 11), "pypy", 2**63 - 1, "PyTorch needs a CPython of 64 bits"),
-        ((3, 11), "cpython", 2**31 - 1, "PyTorch needs a CPython of 64 bits"),
         ((3, 14), "cpython", 2**63 - 1, None),
     ],
 )
@@ -135,11 +95,6 @@ def test_what_is_said_of_each_python(monkeypatch, version, name, maxsize, expect
     monkeypatch.setattr(env, "sys", fake)
     fault = env.python_fault()
     assert fault is None if expected is None else expected in fault
-
-
-def test_a_python_that_was_compiled_without_liblzma_cannot_serve(monkeypatch):
-    monkeypatch.setitem(sys.modules, "lzma", None)
-    assert "compiled without liblzma" in env.python_fault()
 
 
 @played

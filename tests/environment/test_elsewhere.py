@@ -7,19 +7,17 @@ import re
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
 from _course import expect_none
 
-from course_utils import files
 from course_utils.files import ROOT
 from tools import copies, run
 from tools import open as open_task
 from tools.environment import env as _env
-from tools.publishing import hosted, lessons, pages, waiting
+from tools.publishing import hosted, lessons, waiting
 from tools.workspace import workspace
 
 ASK = """
@@ -81,26 +79,6 @@ def test_binder_finds_one_python_that_the_course_allows_and_makes_the_copies():
     assert link == "https://mybinder.org/v2/gh/somebody/a-course/HEAD?urlpath=lab/tree/workspace/start.md"
 
 
-@pytest.mark.parametrize(
-    ("address", "link"),
-    [
-        ("", ""),
-        ("https://github.com/a/b.git", "(https://mybinder.org/v2/gh/a/b/HEAD?"),
-        ("https://example.org/a/b", None),
-        ("https://github.com/a", None),
-    ],
-)
-def test_a_public_address_makes_the_link_and_one_of_another_form_is_refused(tmp_path, address, link):
-    (tmp_path / "lessons").mkdir()
-    (tmp_path / "lessons" / "course.toml").write_text(f'repository = "{address}"', encoding="utf-8")
-    if link is None:
-        with pytest.raises(ValueError, match="expected https://github.com/OWNER/NAME"):
-            hosted.link(tmp_path)
-    else:
-        assert link in hosted.link(tmp_path) and bool(link) == bool(hosted.link(tmp_path))
-    assert pages.BLOCK.search("<!-- hosted: made by course.py build -->\n\n<!-- end -->")
-
-
 def test_each_copy_for_colab_begins_with_the_cell_that_brings_the_course(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(copies, "COLAB", tmp_path)
     assert copies.main(["--colab"]) == 0
@@ -117,7 +95,6 @@ def test_each_copy_for_colab_begins_with_the_cell_that_brings_the_course(tmp_pat
     ("name", "content", "status", "said"),
     [
         ("note.txt", b"", 1, "There is no zip of the course here. Upload one"),
-        ("x.zip", b"PK half", 1, "not whole"),
         ("x.zip", None, 1, "holds no course"),
         ("course/course.py", b"", 0, "The course is here:"),
     ],
@@ -176,50 +153,3 @@ def test_a_console_of_code_page_1252_prints_what_the_tasks_say(tmp_path, words):
     done = subprocess.run([sys.executable, str(ROOT / "course.py"), "--here", *words], env=env, capture_output=True)
     said = done.stdout.decode("cp1252") + done.stderr.decode("cp1252")
     assert "Traceback" not in said and "Encode" not in said and said.strip(), said
-
-
-@pytest.fixture
-def held(monkeypatch):
-    """Make os.replace fail as on Windows while another program holds a file of some name."""
-    replace = os.replace
-
-    def held(name):
-        def refuse(source, target):
-            if Path(target).name == name:
-                raise PermissionError(13, "Permission denied", str(target))
-            return replace(source, target)
-
-        monkeypatch.setattr(os, "replace", refuse)
-
-    return held
-
-
-def test_a_file_that_is_held_stays_whole_and_nothing_is_left_beside_it(tmp_path, held):
-    (tmp_path / "a.json").write_text("old", encoding="utf-8")
-    held("a.json")
-    with pytest.raises(PermissionError):
-        files.write_whole(tmp_path / "a.json", "new")
-    assert [path.read_text(encoding="utf-8") for path in tmp_path.iterdir()] == ["old"]
-
-
-def test_a_copy_that_is_held_is_named_with_what_to_do(tmp_path, monkeypatch, capsys, held):
-    monkeypatch.setattr(open_task, "NOTEBOOKS", tmp_path / "notebooks")
-    monkeypatch.setattr(open_task, "WORKSPACE", tmp_path / "workspace")
-    monkeypatch.setattr(open_task.doctor, "examine", lambda: [])
-    notebook = lessons.select(["energy"])[0].notebook
-    (tmp_path / "notebooks" / "1_part").mkdir(parents=True)
-    (tmp_path / "notebooks" / "1_part" / "3_energy.ipynb").write_bytes(notebook.read_bytes())
-    held("3_energy.ipynb")
-    assert open_task.main(["--no-open"]) == 1
-    said = capsys.readouterr().out
-    assert "Permission denied" in said and "3_energy.ipynb" in said and "What to do:" in said
-
-
-def test_a_result_that_is_held_is_told_and_the_run_goes_on(tmp_path, monkeypatch, capsys, held):
-    monkeypatch.setattr(run, "RESULTS", tmp_path / "build")
-    monkeypatch.setattr(run, "WORKSPACE", tmp_path / "workspace")
-    monkeypatch.setattr(lessons, "execute", lambda nb, **options: nb)
-    held("3_energy.ipynb")
-    assert run.main(["energy", "baseline"]) == 1
-    said = capsys.readouterr().out
-    assert "The result was not kept" in said and "Close what holds it." in said and "2_baseline.ipynb" in said

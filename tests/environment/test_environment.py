@@ -18,8 +18,12 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 LINES = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
 PINS = [Requirement(line) for line in LINES if not line.startswith("#")]
-SYSTEMS = ["x86_64-pc-windows-msvc", "aarch64-apple-darwin", "x86_64-manylinux_2_28", "aarch64-manylinux_2_35"]
-OF_TORCH = ("nvidia-", "cuda-", "triton==")  # each build of PyTorch names its own versions of these
+SYSTEMS = {  # each with the oldest or the newest Python
+    "x86_64-pc-windows-msvc": "3.11.0",
+    "aarch64-apple-darwin": "3.14",
+    "x86_64-manylinux_2_28": "3.14",
+    "aarch64-manylinux_2_35": "3.11.0",
+}
 FROM_SOURCE = "llama-cpp-python"  # no wheel on the index: a compiler makes it, at `bench language --with-peers` alone
 
 
@@ -37,15 +41,9 @@ def test_every_dependency_has_versions_that_pyproject_allows():
         assert found and all(map(wanted.specifier.contains, found)), f"{line}: make constraints.txt anew"
 
 
-def test_constraints_are_exact_name_no_index_and_leave_to_pytorch_what_differs_from_build_to_build():
-    assert not any("://" in line or line.startswith(("-", *OF_TORCH)) for line in LINES)
-    assert all(re.fullmatch(r"==[\w.]+", str(pin.specifier)) for pin in PINS)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("python", ["3.11.0", "3.14"])
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_the_course_can_be_installed_on_every_system_with_every_python(tmp_path, monkeypatch, system, python):
+@pytest.mark.parametrize(("system", "python"), SYSTEMS.items())
+def test_the_course_can_be_installed_on_every_system(tmp_path, monkeypatch, system, python):
     """As on the oldest macOS that PyTorch supports; everything but what is made from source."""
     monkeypatch.setenv("MACOSX_DEPLOYMENT_TARGET", "14.0")
     wheels = [line for line in sum(EXTRAS.values(), PROJECT["dependencies"]) if not line.startswith(FROM_SOURCE)]

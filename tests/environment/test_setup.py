@@ -120,20 +120,13 @@ def test_what_is_not_the_courses_own_is_refused_before_anything_is_changed(front
     [
         ("OSError: [WinError 112] There is not enough space on the disk", "disk is full"),
         ("  cause: failed to remove file `x\\torch.dll`: Access is denied. (os error 5)", "Close JupyterLab"),
-        ("[WinError 32] The process cannot access the file: it is being used by another process", "Close JupyterLab"),
         ("failed to create directory `/x`: Read-only file system (os error 30)", "UV_CACHE_DIR"),
         ("  cause: failed to copy file: The filename or extension is too long. (os error 206)", "short path"),
-        ("/usr/bin/python3: No module named pip", "python3-pip"),
         ("OSError('Tunnel connection failed: 407 Proxy Authentication Required'))\nNo matching distribution", "PROXY="),
-        ("error sending request for url (https://x/)\n  cause: tunnel error: failed to create", "HTTPS_PROXY="),
         ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed\nNo matching distribution found", "PIP_CERT"),
-        ("error sending request for url (https://x/)\n  cause: invalid peer certificate: UnknownIssuer", "PIP_CERT"),
-        ("[Errno -3] Temporary failure in name resolution\nNo matching distribution found for torch", "connection to"),
         ("Request failed after 3 retries in 18.4s\n  cause: operation timed out", "connection to"),
         ("not satisfied (from versions: 2.2.0)\nERROR: No matching distribution found for torch", "macOS 14"),
-        ("torch==2.14.1 has no wheels with a matching platform tag (e.g., `macosx_13_0_x86_64`)", "macOS 14"),
         ("(from versions: none)\nERROR: No matching distribution found for torch==2.14.1", "mirror"),
-        ("Because x was not found in the package registry and you require x, we can conclude", "mirror"),
     ],
 )
 def test_the_words_of_pip_and_uv_are_turned_into_cause_and_remedy(said, told):
@@ -188,9 +181,7 @@ def test_pips_settings_hold_for_uv_too_behind_uvs_own(asked, monkeypatch):
     [
         ({}, "", None, ["auto", "auto"]),
         ({}, "", "auto", ["auto", None]),  # its index does not serve
-        ({"UV_TORCH_BACKEND": "cu130"}, "", None, ["cu130"]),
         ({}, f"{env.pinned('torch')}+cpu", None, [None]),  # stays, and its index is not asked
-        ({}, "1.0.0+cpu", None, ["auto", "auto"]),
     ],
 )
 def test_uv_chooses_the_build_of_pytorch_unless_it_is_there_or_chosen(asked, tmp_path, given, there, fails, builds):

@@ -3,20 +3,16 @@
 import math
 import random
 import sys
-from decimal import Decimal
 from fractions import Fraction
 
 import pytest
-import torch
 from _steps import fact, right, step_of
 from hypothesis import strategies as st
 
 from course_utils.exercises import core, search
-from course_utils.exercises.calls import run
 from course_utils.exercises.core import Mistake, Verdict, check
 from course_utils.exercises.inputs import numbers
-from course_utils.exercises.search import compare, examine
-from course_utils.exercises.values import show
+from course_utils.exercises.search import compare
 
 
 @pytest.mark.parametrize(
@@ -25,7 +21,6 @@ from course_utils.exercises.values import show
         right,
         lambda v, n: right(v, n).numpy(),
         lambda v, n: Fraction(float(v.max() - v.min())) / n,
-        lambda v, n: Decimal(float(right(v, n))),
         lambda v, n: [x for x in [right(v, n)]][0].reshape(1),
     ],
 )
@@ -47,29 +42,16 @@ def test_a_known_mistake_is_named_and_shown_where_it_shows():
     assert fact(verdict, "your call") == "values=tensor([0.0, 0.125]), steps=2"
 
 
-def test_a_copy_that_is_older_than_the_course_hears_what_to_do_about_a_check_that_is_gone():
-    from lessons.distillation import checks
-
-    with pytest.raises(AttributeError, match=r"no check 'temperature_for'.*course\.py.* reset distillation"):
-        checks.temperature_for  # noqa: B018
-    assert not hasattr(checks, "__path__") and callable(checks.what_taught)
-
-
 @pytest.mark.parametrize(
     ("answer", "message", "hint"),
     [
         (lambda v, n: None, "returned None", "reached no return statement"),
-        (lambda v, n: print(1), "returned None", "behind `return`"),
         (lambda v, n: f"{v}", "result is wrong", "Your result is a text; expected is one number."),
         (lambda v, n: right(v.add_(1), n), "changed its input", "Work on a copy"),
         (lambda v: 1, "TypeError", "with 2 arguments: values, steps. Your function does not take that many."),
-        (lambda v, n: v(n), "TypeError", "Call it yourself on that input"),
         (lambda v, n: 1 / 0, "ZeroDivisionError", "Call it yourself"),
-        (lambda v, n: input(), "EOFError", "Call it yourself"),
         (lambda v, n: sys.exit(), "SystemExit", "Call it yourself"),
         (3, "got 3", "step_of is an int now, not a function: define it again with def"),
-        ({1, 2}, "got {1, 2}", "step_of is a set now"),
-        (None, "got None", "step_of is None now"),
         (lambda v, n: math.nan, "result is wrong", "Your function returns nan, whatever your function is given."),
         (lambda v, n: right(v, n) + random.random(), "result is wrong", "by hand"),
     ],
@@ -110,46 +92,12 @@ def test_a_judge_that_raises_is_said_to_be_at_fault():
     assert verdict.status == core.BROKEN and "fault of the course" in verdict.hint and "KeyError" in verdict.message
 
 
-def test_examine_shows_the_smallest_input_whose_effect_is_wrong():
-    @check("7.10 Shorter")
-    def shorter(answer):
-        def judge(values):
-            if len(run(answer, (values,), ("values",))) >= len(values):
-                raise Mistake("The list is not shorter.", "Drop one.", (("your call", show(values)),))
-
-        examine(judge, edges=[([1, 2, 3],)], inputs=st.tuples(st.lists(st.integers(0, 9), min_size=1)))
-
-    assert shorter(lambda values: values[1:]).status == "passed"
-    verdict = shorter(lambda values: values[1:] if len(values) < 3 else values)
-    assert fact(verdict, "your call") == "[0, 0, 0]"
-
-
-@pytest.mark.parametrize("seconds", [0.0, 0.02])
-def test_on_a_slow_machine_fewer_inputs_are_tried_and_nothing_breaks(monkeypatch, seconds):
-    monkeypatch.setattr(search, "SEARCH_SECONDS", seconds)
-    assert step_of(right).status == "passed"
-    for wrong in (lambda v, n: right(v, n) + 1, lambda v, n: right(v, n) if n < 12 else 0.1):
-        verdict = step_of(wrong)
-        assert (
-            verdict.status == "not yet" and fact(verdict, "your call") and verdict.message.startswith("On this input")
-        )
-
-
-def test_the_inputs_are_the_same_every_time_and_leave_no_files(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    first, second = (search.generated(st.tuples(st.integers(0, 10**6)), 30) for _ in range(2))
-    assert first == second and len(set(first)) > 10
-    assert step_of(lambda v, n: right(v, n) + 1).status == "not yet"
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("rounded", [lambda x: round(x, 2), lambda x: torch.tensor(x).half().item()])
-def test_an_answer_that_loses_digits_is_noticed_and_shown_on_a_short_number(rounded):
+def test_an_answer_that_loses_digits_is_noticed_and_shown_on_a_short_number():
     @check("7.19 Twice")
     def twice(answer):
         compare(answer, right=lambda x: 2 * x, wrong={}, edges=[(1.0,)], inputs=st.tuples(numbers(0, 1)), names=("x",))
 
-    verdict = twice(lambda x: 2 * rounded(x))
+    verdict = twice(lambda x: 2 * round(x, 2))
     assert verdict.status == "not yet" and len(fact(verdict, "your call")) <= len("x=0.0000125")
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from course_utils.exercises.core import check
-from course_utils.exercises.investigation import MOST_RUNS, World, by_arm, investigate
+from course_utils.exercises.investigation import World, by_arm, investigate
 
 NOISE = (0.0, 0.4, -0.3, 0.1, -0.2)
 CONCLUSIONS = ("new", "old", "no difference")
@@ -77,19 +77,12 @@ FAULTS = [
     (lambda run: "new", "a conclusion without a single run", "Call the function that you are given"),
     (experiment([("new", 0), ("new", 1)], lambda results: "new"), "never runs 'old'", "needs both sides"),
     (
-        experiment([*TURNS, ("new", 5)]),
-        "seed is not the same for 'new' and 'old': only 'new' has 5.",
-        "Only one thing",
-    ),
-    (
         experiment([("new", 0), ("old", 1)]),
         "seed is not the same for 'new' and 'old': only 'new' has 0, only 'old' has 1.",
         "Only one thing",
     ),
     (experiment(TURNS[:4]), "has 2 values of seed; it needs 3", "Two runs of the same thing differ"),
-    (experiment(TURNS, lambda results: "new"), "concludes 'new' whatever it measures", "not all alike"),
     (experiment(TURNS, lambda results: "better"), "no conclusion that the card names", "'no difference'"),
-    (experiment(TURNS, lambda results: 3), "no conclusion that the card names", "'no difference'"),
     (
         experiment(TURNS, lambda results: "old" if rule(results) == "new" else "no difference"),
         "Your own runs do not say that",
@@ -103,18 +96,3 @@ FAULTS = [
 def test_each_fault_is_told(answer, message, hint):
     verdict = judged(answer)
     assert verdict.status == "not yet" and message in verdict.message and hint in verdict.hint, verdict
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (lambda run: run("newer"), "run knows 'new', 'old'; it was asked for 'newer'."),
-        (lambda run: run("new", 3, 0.1, 7), "then settings: run('new', seed=…, lr=…); not 'new', 3, 0.1, 7."),
-        (lambda run: run("new", epochs=3), "run has only seed, lr; it was given epochs."),
-        (lambda run: [run("new") for _ in range(MOST_RUNS + 1)], f"at most {MOST_RUNS:,} runs, all arms together"),
-        (lambda run: run("new") / 0, "ZeroDivisionError"),
-    ],
-)
-def test_a_wrong_use_of_the_instrument_is_told(answer, said):
-    verdict = judged(answer)
-    assert verdict.status == "not yet" and said in verdict.message, verdict

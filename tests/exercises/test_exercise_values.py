@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import torch
 
-from course_utils.exercises.values import difference, same, show
+from course_utils.exercises.values import same, show
 
 
 def test_what_counts_as_the_same():
@@ -39,21 +39,6 @@ def test_an_object_that_equals_everything_is_not_the_same():
     assert not same("a", Liar("b")) and not same({1}, [1]) and not same(None, Liar("a"))
 
 
-def test_a_text_that_lies_about_its_length_is_shown_cut():
-    class Endless(str):
-        def __len__(self):
-            return 1
-
-        def replace(self, *_):
-            return self
-
-    def answer():
-        pass
-
-    answer.__name__ = Endless("<b>" * 1000)
-    assert type(show(answer)) is str and len(show(answer)) == 500
-
-
 def test_small_values_are_shown_whole_and_large_ones_by_shape():
     assert show(torch.tensor([[0.5, -1.0]])) == "tensor([[0.5, -1.0]])"
     assert show(torch.tensor([1, 2], dtype=torch.int8)) == "tensor([1, 2], dtype=int8)"
@@ -62,9 +47,3 @@ def test_small_values_are_shown_whole_and_large_ones_by_shape():
     assert show(torch.arange(100.0)) == "a float32 tensor of shape (100,), from 0 to 99"
     assert show((1,)) == "(1,)" and show({"a": [0.1]}) == "{'a': [0.1]}" and show(2.0) == "2.0"
     assert len(show("x" * 10_000)) == 500
-
-
-def test_values_that_are_shown_alike_are_told_apart():
-    assert difference(1.0, 1.0 + 1e-12).startswith("1.0000000000")
-    assert "element 1" in difference(np.array([0.0, 0.1]), np.array([0.0, 0.1 + 1e-12]))
-    assert difference(1, 2) == ""

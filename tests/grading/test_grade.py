@@ -3,7 +3,6 @@
 import csv
 import io
 import os
-from pathlib import Path
 
 import pytest
 from _submissions import BATCH, RIGHT, notebook
@@ -37,15 +36,6 @@ def test_points_are_for_what_passed_and_on_trust_only_when_asked():
     assert gradebook.Points(trust=True).of(ROWS[1]) == 1
 
 
-def test_points_are_read_as_they_are_typed():
-    names = ("quantize", "qparams")
-    assert gradebook.points(["2"], names) == gradebook.Points(2.0)
-    assert gradebook.points(["0.5,quantize=3"], names).named == (("quantize", 3.0),)
-    for wrong in ("x", "-1", "nan", "quantize=", "quantise=3", "1e9"):
-        with pytest.raises(SystemExit, match="--points"):
-            gradebook.points([wrong], names)
-
-
 def test_the_csv_file_is_harmless_and_complete():
     text = gradebook.to_csv(ROWS, POINTS)
     told = list(csv.DictReader(io.StringIO(text)))
@@ -61,19 +51,6 @@ def test_the_page_shows_what_was_submitted_as_text():
     for wanted in ("&lt;script&gt;", "onerror=alert(1)&gt;", "Two\nlines &amp; &lt;i&gt;", "on trust", "not yet"):
         assert wanted in page
     assert "default-src 'none'" in page and page.count("<details") == page.count("</details>")
-
-
-def test_the_table_has_a_line_a_submission():
-    lines = gradebook.table(ROWS, POINTS).splitlines()
-    assert len(lines) == 4 and "2 of 2   ✓ roof_seconds" in lines[0] and "(on trust)" in lines[1]
-    assert "(unreadable)" in lines[3]
-
-
-def test_the_page_says_how_many_passed_an_exercise_and_which_hints_came():
-    rows = [_judge.Row(f"p{n}", "roofline", 1, "f", "not yet", hint="H" if n else "G") for n in range(3)]
-    rows += [_judge.Row("q", "roofline", 1, "f", status) for status in ("passed", "not done")]
-    page = grade_page.page(rows, POINTS, "so")
-    assert "<td>f</td><td>5</td><td>4</td><td>1</td><td>2 × H 1 × G</td>" in page
 
 
 def made_files(folder, *names):
@@ -94,23 +71,6 @@ def test_files_are_found_and_what_is_none_is_said(tmp_path):
             grade.found([str(tmp_path / wrong)])
 
 
-@pytest.mark.skipif(os.name != "posix", reason="making a link takes a privilege")
-def test_a_link_is_refused_with_a_row(tmp_path):
-    made_files(tmp_path, "in/c.py", "other/d.py")
-    (tmp_path / "in" / "link.py").symlink_to(tmp_path / "other" / "d.py")
-    (tmp_path / "in" / "team").symlink_to(tmp_path / "other", target_is_directory=True)
-    files, rows, _ = grade.found([str(tmp_path / "in")])
-    assert [name for name, _ in files] == ["c.py"]
-    assert {row.submission: "a link" in row.message for row in rows} == {"link.py": True, "team": True}
-    assert len(grade.found([str(tmp_path / "in" / "link.py")])[0]) == 1, "whoever names it means it"
-
-
-def test_files_of_one_name_in_several_folders_are_told_apart(tmp_path):
-    made_files(tmp_path, "monday/hw.py", "tuesday/hw.py", "tuesday/b/hw.py")
-    names = [name for name, _ in grade.found([str(tmp_path / "monday"), str(tmp_path / "tuesday")])[0]]
-    assert sorted(names) == ["monday/hw.py", "tuesday/b/hw.py", "tuesday/hw.py"]
-
-
 def test_what_is_not_read_is_in_the_table_and_the_csv_file(tmp_path, monkeypatch, capsys):
     made_files(tmp_path, "in/a.py", "in/b.zip", "in/c.txt")
     monkeypatch.setattr(walls, "best", lambda: "")
@@ -120,15 +80,6 @@ def test_what_is_not_read_is_in_the_table_and_the_csv_file(tmp_path, monkeypatch
     assert [(row["submission"], row["status"]) for row in told] == [("a.py", "passed"), ("b.zip", "unreadable")]
     printed = capsys.readouterr().out
     assert "b.zip: It is an archive" in printed and "Left out: 1 that" in printed and "No walls" in printed
-
-
-@pytest.mark.skipif(os.name != "posix", reason="elsewhere every name is text")
-def test_a_name_that_is_no_text_is_told_as_one(tmp_path):
-    for name in (b"/Jos\xe9.py", b"/Jos\xe8.py"):
-        os.close(os.open(os.fsencode(tmp_path) + name, os.O_CREAT))
-    files = grade.found([str(tmp_path)])[0]
-    assert sorted(label for label, _ in files) == ["Jos\\xe8.py", "Jos\\xe9.py"]
-    assert all(Path(path).is_file() for _, path in files)
 
 
 def test_a_wrong_call_says_what_is_wrong_before_anything_runs(tmp_path):
@@ -174,19 +125,6 @@ def test_a_folder_is_graded(tmp_path, capsys):
     assert "round" in told["wrong.py", "break_even_batch"]["hint"]
     assert "n_macs * mac_pj" in files[1].read_text(encoding="utf-8")
     assert "2 of 3" in capsys.readouterr().out
-
-
-def test_a_fault_of_the_grader_costs_one_exercise(monkeypatch, tmp_path):
-    def judge(lesson, name, part, *, submission, walls):
-        if name == "roof_seconds":
-            raise OSError("no more processes")
-        return _judge.Row(submission, lesson.name, 2, name, "passed")
-
-    monkeypatch.setattr(_judge, "judge", judge)
-    (tmp_path / "a.py").write_text(RIGHT + BATCH, encoding="utf-8")
-    rows = grade.graded("a.py", tmp_path / "a.py", ["roofline"])
-    assert [row.status for row in rows] == ["check failed", "passed", "passed"]
-    assert "no more processes" in rows[0].message
 
 
 class _Dies:

@@ -1,6 +1,5 @@
 """Of a submission runs the last definition of the function and what that uses or is changed by, and no more."""
 
-import json
 import time
 
 import pytest
@@ -43,17 +42,15 @@ def test_what_it_uses_comes_with_it_and_the_rest_does_not():
 @pytest.mark.parametrize(
     "broken",
     [
-        *("def g(:", "%matplotlib inline\n!ls", "%%bash\nls", "x = ?", "(" * 500, "é = \0", "f(" * 3000, "return 1"),
-        "from __future__ import braces",
+        *("def g(:", "%matplotlib inline\n!ls", "%%bash\nls", "é = \0", "f(" * 3000, "return 1"),
     ],
 )
 def test_an_error_elsewhere_does_not_matter(broken):
     assert value(part(broken, "k = 4", "%time\ndef f():\n    return k", broken)) == 4
 
 
-@pytest.mark.parametrize("magic", ["%%time", "%%capture said", "%%prun"])
-def test_a_cell_under_a_magic_that_runs_python_counts(magic):
-    assert value(part("def f():\n    raise NotImplementedError", f"{magic}\ndef f():\n    return 4")) == 4
+def test_a_cell_under_a_magic_that_runs_python_counts():
+    assert value(part("def f():\n    raise NotImplementedError", "%%time\ndef f():\n    return 4")) == 4
 
 
 def test_a_later_definition_that_is_no_python_is_told():
@@ -68,13 +65,8 @@ def test_a_later_definition_that_is_no_python_is_told():
         ["f = lambda: 7"],
         ["def f():\n    return 6", "g = f", "def deco(x):\n    return lambda: x() + 1", "f = deco(f)"],
         ["import functools", "@functools.cache\ndef f():\n    return 7"],
-        ["if True:\n    def f():\n        return 7"],
-        ["from math import *", "def f():\n    return floor(7.5)"],
-        ["class A:\n    n = 7", "def f():\n    return A.n"],
         ["for n in range(8):\n    pass", "def f():\n    return [n for _ in 'x'][0]"],
         ["a, (b, *c) = 1, (7, 8)", "def f():\n    return b"],
-        ["def f(n=3):\n    return 7 if not n else f(n - 1)"],
-        ["x = 1; y = 7", "def f(): return y"],
     ],
 )
 def test_functions_of_every_form(cells):
@@ -90,21 +82,12 @@ FIRST = "def f():\n    return x[0]"
     [
         ["x = []", "x.append(1)\nx.append(2)\nx.append(3)", LENGTH],
         ["x = {'a': 1}\nx.update(b=2)\nx.setdefault('c', []).append(3)", LENGTH],
-        ["x = [0] * 4\ndel x[0]", LENGTH],
         ["x = [0]\nx[0] = 3", FIRST],
-        ["x = [0]\nx[0] += 3", FIRST],
         ["x = [1, 2, 3, 4]\nlast = x.pop()", LENGTH],
-        ["x = []\n_ = [x.append(n) for n in range(3)]", LENGTH],
         ["import torch\nx = torch.zeros(2)\ny = x.fill_(3)", FIRST],
-        ["import torch\nx = torch.zeros(2)\ntorch.nn.init.constant_(x, 3)", FIRST],
         ["class A:\n    n = 0", "A.n = 3", "def f():\n    return A.n"],
         ["x = []\nfor n in range(3):\n    if n < 5:\n        x.append(n)", LENGTH],
-        ["x = []\nwhile len(x) < 3:\n    x.append(0)", LENGTH],
-        ["import contextlib\nx = []\nwith contextlib.suppress(KeyError):\n    x.extend('abc')", LENGTH],
-        ["x = []\ntry:\n    x += [1, 2, 3]\nfinally:\n    pass", LENGTH],
-        ["x = [[], []]\nfor row in x:\n    row.append(3)", "def f():\n    return x[1][0]"],
         ["import random\nx = [3, 3]\nrandom.shuffle(x)", FIRST],
-        ["x = iter([1, 2, 3])\nnext(x)\ntwo = next(x)", "def f():\n    return next(x)"],
         ["def fill(y, n):\n    y.append(n)", "x = []\nfill(x, 3)", FIRST],
         ["step = 3", "def g():\n    return step", "x = []\nx.append(g())", FIRST],
     ],
@@ -119,7 +102,6 @@ def test_what_changes_it_at_the_top_comes_with_it(cells):
         *("print(x)", "print(len(x), x.count(1))", "plt.bar(range(1), x)", "check.f(f)", "result = train(x)"),
         *("torch.manual_seed(0)", "for n in x:\n    print(n)", "y = []\ny.append(x)", "print(f())"),
         "for n in range(3):\n    y = [n]\n    y.append(slow())",
-        "def never():\n    x.append(slow())",
         "never = lambda: x.append(slow())",
     ],
 )
@@ -128,13 +110,6 @@ def test_what_only_looks_at_it_stays_out(other):
     uses_torch = "def f():\n    return torch.tensor(x)"
     found = part(imports, "x = [1]", other, uses_torch).pieces
     assert [source for *_, source in found] == ["import torch, plt", "x = [1]", uses_torch]
-
-
-def test_lines_keep_their_numbers_for_what_an_exception_says():
-    found = part("x = 1\n\n\ndef f():\n    return 1 / 0")
-    with pytest.raises(ZeroDivisionError) as caught:
-        value(found)
-    assert caught.traceback[-1].lineno + 1 == 5
 
 
 def test_code_that_is_nested_too_deep_is_told_and_costs_its_exercise_alone():
@@ -166,12 +141,6 @@ def test_hostile_code_does_not_keep_the_grader_busy(line):
     assert part(text, "def f():\n    return x, a0").pieces and time.process_time() - began < 10
 
 
-def test_a_file_of_python_with_cells_may_have_a_broken_one(tmp_path):
-    file = tmp_path / "a.py"
-    file.write_text("# %%\ndef g(:\n# %% [markdown]\n# é\n# %%\ndef f():\n    return 7\n", encoding="utf-8")
-    assert value(slice.needed(slice.read(file), "f")) == 7
-
-
 MACS, BITS = "def bill():\n    pass", "def save_int8():\n    pass"
 
 
@@ -190,12 +159,6 @@ def test_which_lesson_it_is(tmp_path, cells, course, wanted):
     path.write_text(notebook(*cells, course=course), encoding="utf-8")
     found = judge.lesson_of(slice.read(path), _lessons.select([]))
     assert (found and found.name) == wanted
-
-
-def test_metadata_of_any_form_are_no_harm(tmp_path):
-    path = tmp_path / "bad.ipynb"
-    path.write_text(json.dumps({"cells": [], "metadata": {"course": ["x"]}}), encoding="utf-8")
-    assert slice.read(path).course == ""
 
 
 def test_every_exercise_has_its_check_and_few_are_judged_on_trust():

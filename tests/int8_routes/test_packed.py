@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.int8_routes import compare, networks, packed, torch_eager
+from course_utils.int8_routes import packed
 
 
 @pytest.fixture
@@ -38,21 +38,3 @@ def test_where_torch_cannot_pack_the_error_says_so(without):
     assert not packed.can_pack()
     with pytest.raises(LookupError, match="oneDNN's operators"):
         packed.pack(model(), 5)
-
-
-@pytest.mark.slow
-def test_where_torch_cannot_pack_the_row_says_so(without):
-    bert = networks.bert(tiny=True)
-    routes = torch_eager.routes(bert, live=True)
-    assert "fp32, packed" in [route.variant for route in routes]
-    rows = {row.variant: row for row in compare.measure(bert, routes, rounds=1)}
-    assert rows["fp32, packed"].why == packed.NOT_HERE
-    assert all(row.why is None for name, row in rows.items() if name != "fp32, packed")
-
-
-@pytest.mark.parametrize("lesson", ["choosing"])
-def test_the_lessons_ask_before_they_pack(lesson):
-    from course_utils.files import ROOT
-
-    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "lessons" / lesson).glob("*.py"))
-    assert "if packed.can_pack():" in text and "packed.NOT_HERE" in text

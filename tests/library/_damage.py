@@ -27,11 +27,6 @@ def flip_a_pixel(path):
     path.write_bytes(lzma.compress(raw, preset=0) if path.suffix == ".xz" else gzip.compress(raw, 1))
 
 
-def be_a_folder(path):
-    path.unlink()
-    path.mkdir()
-
-
 def hold(name, file):
     return lambda path: shutil.copy(data.FOLDER / name / file, path)
 

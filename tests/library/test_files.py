@@ -23,10 +23,3 @@ def test_what_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path, monkeypa
     with pytest.raises(OSError, match="disk full"):
         write_whole(path, "new")
     assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
-def test_others_may_read_it_as_they_may_read_any_new_file(tmp_path):
-    write_whole(tmp_path / "a.txt", "")
-    (tmp_path / "b.txt").touch()
-    assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "b.txt").stat().st_mode

@@ -38,16 +38,6 @@ def test_a_missing_module_is_named_and_the_others_are_read(tmp_path):
         language.source(["none", "nil"], folder=tmp_path)
 
 
-def test_encoding_and_back():
-    ids = language.encode(ALPHABET)
-    assert ids.dtype == torch.int64
-    assert ids.tolist() == list(range(96))
-    assert language.decode(ids) == ALPHABET
-    assert language.encode("").shape == (0,)
-    with pytest.raises(ValueError, match="the model never saw '\\\\t', 'é': it knows"):
-        language.encode("té\t")
-
-
 def test_rotation_keeps_lengths_and_makes_products_depend_on_the_distance():
     q, k = torch.randn(2, 1, 1, 1, 8).double().unbind()
     turned = [(language.rotate(q, a) * language.rotate(k, b)).sum().item() for a, b in ((0, 3), (100, 103), (0, 4))]
@@ -67,26 +57,6 @@ def test_an_answer_does_not_depend_on_what_comes_later(small):
     assert torch.allclose(small(ids)[:, :10], small(other)[:, :10], atol=1e-5)
 
 
-@pytest.mark.parametrize("steps", [0, 25])
-def test_too_few_or_too_many_characters_are_refused(small, steps):
-    with pytest.raises(ValueError, match=f"from 1 to 24 characters, got {steps}"):
-        small(torch.zeros(1, steps, dtype=torch.int64))
-
-
-def test_pieces_are_neighbouring_characters_and_follow_the_seed():
-    ids = torch.arange(1000)
-    pieces = language.batches(ids, steps=50, batch_size=3, length=10)
-    assert pieces.shape == (50, 3, 11)
-    assert (pieces.diff(dim=-1) == 1).all()
-    state = torch.get_rng_state()
-    assert torch.equal(pieces, language.batches(ids, steps=50, batch_size=3, length=10))
-    assert not torch.equal(pieces, language.batches(ids, steps=50, batch_size=3, length=10, seed=1))
-    assert torch.equal(state, torch.get_rng_state())
-    assert language.batches(torch.arange(12), steps=1, length=10).shape == (1, 2, 11)
-    with pytest.raises(ValueError, match="11 characters has no room for pieces of 11"):
-        language.batches(torch.arange(11), steps=1, length=10)
-
-
 def test_a_fit_learns_the_same_twice_and_leaves_the_model_ready(text):
     ids, runs = language.encode(text), []
     for _ in range(2):
@@ -99,11 +69,6 @@ def test_a_fit_learns_the_same_twice_and_leaves_the_model_ready(text):
     assert sum(runs[0][-10:]) / 10 < 3.2
     assert not model.training
     assert all(p.grad is None for p in model.parameters())
-
-
-def test_a_quick_fit_is_short(monkeypatch, small, text):
-    monkeypatch.setenv("COURSE_QUICK", "1")
-    assert len(language.fit(small, language.encode(text), steps=100, length=24)) == 5
 
 
 def knowing(share):
@@ -120,20 +85,6 @@ def knowing(share):
 def test_perplexity_is_among_how_many_characters_a_model_hesitates(share, expected):
     ids = torch.arange(2000) % 96
     assert language.perplexity(knowing(share), ids, length=32) == pytest.approx(expected, rel=1e-3)
-
-
-def test_perplexity_uses_the_pieces_asked_for_and_no_more():
-    ids = torch.cat([torch.arange(3 * 33) % 96, torch.zeros(500, dtype=torch.int64)])
-    seen = []
-
-    def model(ids):
-        seen.append(ids.shape)
-        return knowing(0.5)(ids)
-
-    assert language.perplexity(model, ids, length=32, pieces=3) == pytest.approx(2.0, rel=1e-3)
-    assert seen == [(3, 32)]
-    with pytest.raises(ValueError, match="a text of 32 characters is shorter than one piece of 33"):
-        language.perplexity(model, ids[:32], length=32)
 
 
 @pytest.mark.slow

@@ -29,15 +29,6 @@ def test_quiet_holds_back_nothing_else():
         warnings.warn("another matter", stacklevel=1)
 
 
-def test_ignored_deprecations_leave_remarks_unless_asked():
-    with warnings.catch_warnings():
-        legacy_int8.ignore_deprecations()
-        with pytest.raises(UserWarning, match="must run observer"):
-            old_int8()
-        legacy_int8.ignore_deprecations(remarks=True)
-        assert type(old_int8()[1]).__name__ == "Linear"
-
-
 def test_a_pytorch_without_it_says_which_one_has_it(monkeypatch):
     monkeypatch.delattr(torch.ao, "quantization")
     monkeypatch.setitem(sys.modules, "torch.ao.quantization", None)

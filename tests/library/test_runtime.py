@@ -14,19 +14,6 @@ import course_utils
 from course_utils import runtime
 
 
-def test_flags_are_off_unless_set(monkeypatch):
-    for name, read in (
-        ("COURSE_QUICK", runtime.quick),
-        ("COURSE_STRICT", runtime.strict),
-        ("COURSE_JUDGE_SPEED", runtime.judge_speed),
-    ):
-        for value, expected in ((None, False), ("", False), ("0", False), ("1", True)):
-            monkeypatch.delenv(name, raising=False)
-            if value is not None:
-                monkeypatch.setenv(name, value)
-            assert read() is expected, (name, value)
-
-
 def test_training_threads_are_bounded(monkeypatch):
     monkeypatch.setattr(runtime, "physical_cores", lambda: 8)
     monkeypatch.delenv("COURSE_THREADS", raising=False)
@@ -41,13 +28,6 @@ def test_a_chip_has_one_name_everywhere(monkeypatch):
     assert runtime.chip("cpu") == runtime.provenance()["cpu"] and runtime.chip("cpu") in runtime.describe("cpu")
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device.index}")
     assert runtime.chip("cuda:1") == "GPU 1" and "(GPU 1)" in runtime.describe("cuda:1")
-
-
-def test_bf16_is_read_from_the_capabilities(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
-    assert runtime.has_fast_bf16("cpu")
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": False})
-    assert not runtime.has_fast_bf16("cpu")
 
 
 def test_provenance_is_plain_and_cheap():

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from course_utils.training import batches
-from lessons.distillation.teaching import Arm, teach, teach_all
+from lessons.distillation.teaching import Arm, teach
 
 STEPS, BATCH, LR = 7, 5, 0.02
 
@@ -56,58 +56,3 @@ def test_an_arm_learns_what_a_plain_loop_with_its_loss_learns(problem, T, alpha,
 
     arms = [Arm(own), Arm(soft, T, alpha, squared), Arm(soft.flip(0))]
     assert_equal(taught(arms, x, own)[1], by_hand(loss, x))
-
-
-def test_a_network_computes_with_the_weights_that_used_gives(problem):
-    x, own, soft = problem
-    nets = taught([Arm(own), Arm(soft)], x, own, used=lambda weights: {n: w * (w > 0) for n, w in weights.items()})
-    assert all((p >= 0).all() for net in nets for p in net.parameters())
-
-
-def test_watch_sees_every_step_and_all_arms(problem, monkeypatch):
-    x, own, soft = problem
-    seen = []
-    taught([Arm(own), Arm(soft)], x, own, watch=lambda step, steps, f: seen.append((step, steps, tuple(f(x).shape))))
-    assert seen == [(step, STEPS, (1, 2, 20, 3)) for step in range(1, STEPS + 1)]
-    monkeypatch.setenv("COURSE_QUICK", "1")
-    seen.clear()
-    taught([Arm(own)], x, own, watch=lambda step, steps, f: seen.append(steps))
-    assert seen == [5] * 5
-
-
-def test_watch_gives_the_logits_of_each_start_and_arm(problem):
-    x, own, soft = problem
-    found, arms = [], [Arm(own), Arm(soft, 4.0, 0.3), Arm(soft)]
-    starts, options = [network(), network()], {"steps": STEPS, "batch": BATCH, "lr": LR}
-    nets = teach_all(starts, arms, x, own, seeds=[3, 4], watch=lambda *now: found.append(now[2](x).detach()), **options)
-    torch.testing.assert_close(found[-1], torch.stack([torch.stack([net(x) for net in of_one]) for of_one in nets]))
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"starts": []}, "0 starts"),
-        ({"arms": []}, "0 arms"),
-        ({"seeds": [3, 4]}, "2 seeds for 1 starts"),
-        ({"images": [20, 20]}, "for 1 starts"),
-        ({"images": [21]}, "20 inputs"),
-        ({"starts": [network()] * 2, "seeds": [3, 4], "images": [15, 20], "batch": 10}, "multiples of 10"),
-        ({"starts": [torch.nn.Sequential(torch.nn.Linear(6, 3), torch.nn.BatchNorm1d(3))]}, "buffer 1.running_mean"),
-        ({"own": torch.ones(19, 3)}, "19 rows"),
-        ({"arms": [Arm(torch.ones(18, 3))]}, "18 rows"),
-    ],
-)
-def test_what_cannot_be_stacked_is_refused(problem, change, message):
-    x, own, _ = problem
-    given = {"starts": [network()], "arms": [Arm(own)], "x": x, "own": own, "seeds": [3]} | change
-    with pytest.raises(ValueError, match=message):
-        teach_all(**given, steps=STEPS)
-
-
-def test_starts_in_one_stack_may_learn_from_fewer_inputs(problem):
-    x, own, soft = problem
-    arms, options = [Arm(own), Arm(soft, 4.0, 0.3)], {"steps": STEPS, "batch": BATCH, "lr": LR}
-    together = teach_all([network()] * 2, arms, x, own, seeds=[3, 4], images=[10, 20], **options)
-    for n, seed, nets in zip((10, 20), (3, 4), together, strict=True):
-        for net, alone in zip(nets, teach(network(), arms, x[:n], own, seed=seed, **options), strict=True):
-            assert_equal(net, alone.state_dict())

@@ -1,6 +1,5 @@
 """What a sweep has finished is kept and not trained again, and records are written as the lesson reads them."""
 
-import json
 from dataclasses import asdict
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from course_utils import lottery
 from course_utils.lottery import engine, experiment
 from course_utils.lottery.results import Results
-from records.lottery import measure
 from tools import lottery as tool
 
 RUN = experiment.run
@@ -58,15 +56,6 @@ def test_a_stopped_sweep_goes_on_with_the_seeds_that_are_missing(tmp_path, monke
     assert len(trained) == 7 and len(Results.load(file)[0].records) == 21  # nothing trained, nothing lost
 
 
-def test_a_seed_without_a_control_that_is_wanted_is_trained_again(tmp_path, monkeypatch):
-    file = tmp_path / "sweep.json"
-    lottery.sweep(SHORT, (0, 1), controls={}, file=file, progress=False)
-    trained = watch(monkeypatch)
-    results = lottery.sweep(SHORT, (0,), controls={"reinit": [1]}, file=file, progress=False)
-    assert trained == [0] * 4 and len(results.records) == 4
-    assert len(Results.load(file)[0].records) == 4 + 3
-
-
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -100,14 +89,3 @@ def test_the_task_can_be_stopped_and_goes_on_and_writes_a_record(tmp_path, monke
     results, about = Results.load(tmp_path / "records" / "paper-mnist.json")
     assert about["command"] == "python course.py lottery --paper --seeds 2 --workers 1"
     assert about["runs"] == 42 == len(results.records)
-
-
-@pytest.mark.parametrize(("words", "name", "runs"), [([], "rates", 26), (["--unit-length"], "unit-length", 1)])
-def test_a_control_is_kept_as_the_lesson_reads_it(tmp_path, monkeypatch, words, name, runs):
-    monkeypatch.setattr(measure, "BUDGETS", (10,))
-    monkeypatch.setattr(measure, "RATES", (0.001, 0.01))  # each: dense, and three arms at two levels under two searches
-    assert measure.main([*words, "--quick", "--seeds", "1", "--to", str(tmp_path / "record.json")]) == 0
-    content = json.loads((tmp_path / "record.json").read_text(encoding="utf-8"))
-    known = json.loads((measure.FOLDER / f"{name}-mnist.json").read_text(encoding="utf-8"))
-    assert content.keys() == known.keys() and content["runs"][0].keys() == known["runs"][0].keys()
-    assert len({tuple(run.values())[:6] for run in content["runs"]}) == runs == len(content["runs"])

@@ -1,7 +1,6 @@
 """What is under Deeper is complete and out of the way: folded, not counted, not in the deck."""
 
 import _course
-import nbformat
 import pytest
 
 from tools.decks import arrange
@@ -72,22 +71,6 @@ def test_words_code_running_time_and_exercises_make_the_minutes_of_the_core(text
     folded = coded.replace("# %%\nx", '# %% tags=["hide-input"]\nx')
     assert course.clock(folded, seconds=60).minutes == 4 + 1 + 8
     assert course.clock(text, seconds=60, shown=5).minutes == 4 + 1 + 8 + 2
-
-
-def test_figures_of_the_published_core_count(tmp_path, text):
-    lesson = _course.make_root(tmp_path, fixture=text)[0]
-    nb = lessons.read(lesson)
-    for cell in nb.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [nbformat.v4.new_output("display_data", {"image/png": "x"})]
-    nb.cells.insert(1, nbformat.v4.new_code_cell(outputs=cell_outputs(5)))
-    lessons.write(nb, lesson.notebook)
-    assert course.shown(lesson) == 5  # and not the one under Deeper
-    assert course.front_matter(lesson)["minutes"] == 15
-
-
-def cell_outputs(count):
-    return [nbformat.v4.new_output("display_data", {"image/png": "x"}) for _ in range(count)]
 
 
 def test_jupyterlab_folds_it_in_the_notebook_and_in_the_learners_copy(tmp_path, text):

@@ -19,26 +19,6 @@ from course_utils.measure import energy
 (Path("{root}") / "records" / "kept.json").read_text()
 [path.name for path in (Path("{root}") / "records" / "machines").glob("*.json")]
 """
-CLAIMS = """\
-[[claim]]
-id = "area"
-statement = "An area that somebody measured"
-source = "a table"
-why = "a reason"
-if_not = "an excuse"
-kind = "structure"
-holds = {min = 1.0}
-"""
-CARD = """\
-# %% tags=["scorecard"]
-from pathlib import Path
-
-from course_utils.scorecard import claims
-
-card = claims.Scorecard("fixture", Path("{root}"))
-card.record("area", 2.5, (2.0, 3.0))
-card.show()
-"""
 
 
 @pytest.fixture
@@ -93,30 +73,10 @@ def test_the_modules_of_lessons_are_watched_and_their_checks_are_not(lesson):
     assert inputs.stale(known, lesson) == ["built with another lessons/fixture/show.py"]
 
 
-@pytest.mark.slow
-def test_the_words_of_a_claim_change_without_a_run_and_what_it_judges_does_not(tmp_path, capsys):
-    text = LESSON.split("# %%")[0] + CARD.replace("{root}", tmp_path.as_posix())
-    lesson = _course.make_root(tmp_path, fixture=text)[0]
-    table = tmp_path / "lessons" / "fixture" / "claims.toml"
-    table.write_text(CLAIMS, encoding="utf-8")
-    build.build(lesson)
-    assert build.faults(lesson) == []
-    table.write_text(CLAIMS.replace("that somebody measured", "in square metres"), encoding="utf-8")
-    assert build.faults(lesson) == ["the scorecard has other words than lessons/fixture/claims.toml"]
-    assert build.refresh(lesson) and build.faults(lesson) == []
-    cells = lessons.read_published(lesson.notebook).cells
-    shown = next(cell for cell in cells if cell.cell_type == "code").outputs[0].data
-    assert all("An area in square metres" in text and "2.50" in text for text in shown.values())
-    table.write_text(CLAIMS.replace("1.0", "2.0"), encoding="utf-8")
-    assert build.faults(lesson) == ["built with another lessons/fixture/claims.toml"]
-    assert not build.refresh(lesson)
-
-
 @pytest.mark.parametrize(
     ("change", "same"),
     [
         (('"""Area of a square."""', '"""The area, as lesson 9.9 has it."""'), True),
-        (("def area", "# a word\ndef area"), True),
         (("side * side", "side ** 2"), False),
         (("return side", "print(area.__doc__)\n    return side"), False),
     ],
@@ -128,19 +88,6 @@ def test_a_comment_or_a_docstring_of_a_cell_needs_no_run(lesson, change, same):
     assert (step._programs(cells[0]) == step._programs(cells[1])) is same
 
 
-def test_a_checkpoint_is_watched_by_its_own_bytes_and_not_by_those_of_its_neighbours(lesson):
-    folder = lesson.root / "data" / "checkpoints"
-    folder.mkdir(parents=True)
-    for name in ("small.pt", "catalogue.json"):
-        (folder / name).write_text("1")
-    files = {f"data/checkpoints/{name}": inputs.digest(folder / name) for name in ("small.pt", "catalogue.json")}
-    known = {"torch": inputs.torch_version(), "files": files}
-    (folder / "catalogue.json").write_text("another checkpoint came")
-    assert inputs.stale(known, lesson) == []
-    (folder / "small.pt").write_text("2")
-    assert inputs.stale(known, lesson) == ["built with another data/checkpoints/small.pt"]
-
-
 def test_a_notebook_of_another_torch_or_without_a_word_on_its_inputs_is_out_of_step(lesson):
     nb = executed(lessons.read(lesson))
     nb.metadata[inputs.KEY]["torch"] = "1.0"
@@ -150,23 +97,3 @@ def test_a_notebook_of_another_torch_or_without_a_word_on_its_inputs_is_out_of_s
     lessons.write(nb, lesson.notebook)
     assert "does not say with which library" in "\n".join(build.faults(lesson))
     assert not build.refresh(lesson)
-
-
-@pytest.mark.slow
-def test_a_run_reads_shipped_rows_and_keeps_its_own_only(tmp_path):
-    row = '[{"lesson": "%s", "task": "t", "model": "m", "technique": "%s"}]'
-    write = """
-import os
-from pathlib import Path
-folder = Path(os.environ["COURSE_LEDGER"])
-folder.mkdir(exist_ok=True)
-(folder / "fixture.json").write_text("mine")
-(folder / "other.json").write_text("not mine")
-"""
-    lesson = _course.make_root(tmp_path, fixture=LESSON.split("# %%")[0] + "# %%" + write)[0]
-    shipped = tmp_path / "records" / "ledger"
-    shipped.mkdir(parents=True)
-    (shipped / "other.json").write_text(row % ("other", "fp32"))
-    build.build(lesson)
-    assert (shipped / "fixture.json").read_text() == "mine"
-    assert (shipped / "other.json").read_text() == row % ("other", "fp32")

@@ -8,11 +8,9 @@ from _course import expect_none
 
 from course_utils import syllabus
 from course_utils.files import ROOT
-from tools import new
 from tools.publishing import course as course
 from tools.publishing import lessons, pages
 
-EVENING = 180
 PAGES = ("README.md", "docs/instructors.md", "docs/glossary.md", "docs/symptoms.md")
 
 
@@ -73,46 +71,38 @@ def test_the_glossary_has_the_terms_of_every_lesson_and_no_others():
     expect_none(term_faults(ROOT))
 
 
-def test_readme_and_overview_name_every_lesson_with_number_link_promise_and_minutes(root):
+def test_readme_has_the_day_and_the_overview_every_lesson(root):
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    day = course.ways(root)[0].lessons
     for lesson in syllabus.lessons(root).values():
         said = course.front_matter(lesson)
         row = f"| {said['promise']} | {said['minutes']} min |"
-        readme = (root / "README.md").read_text(encoding="utf-8")
-        assert f"| {lesson.number} | [{lesson.title}](notebooks/{lesson.place}) {row}" in readme
         assert f"| {lesson.number} | [{lesson.title}]({lesson.place}) {row}" in overview(root)
-        assert f"### {lesson.part_number} · {lesson.part_title}" in readme
+        assert (f"| {lesson.number} | [{lesson.title}](notebooks/{lesson.place}) {row}" in readme) == (lesson in day)
 
 
 @pytest.mark.parametrize("way", course.ways(), ids=lambda way: way.title)
 def test_a_way_has_all_that_its_lessons_need_and_its_minutes_add_up(way):
     names = {lesson.name for lesson in way.lessons}
-    lacking = {lesson.name: set(course.needed(lesson)) - names for lesson in way.lessons}
+    rewritten = [lesson for lesson in way.lessons if lesson.name not in course.old_form()]
+    lacking = {lesson.name: set(course.needed(lesson)) - names for lesson in rewritten}
     assert not any(lacking.values()), lacking
     assert way.minutes == sum(course.front_matter(lesson)["minutes"] for lesson in way.lessons)
     assert list(way.lessons) == [lesson for lesson in _course.LESSONS if lesson in way.lessons]
 
 
-def test_one_evening_is_three_hours_at_most_and_takes_a_technique_along():
-    evening, *_, whole = course.ways()
-    assert evening.title == "One evening" and evening.minutes <= EVENING
-    assert {lesson.part for lesson in evening.lessons} > {"measuring"}
+def test_every_lesson_is_on_a_way_beside_that_of_the_whole_course():
+    *ways, whole = course.ways()
     assert list(whole.lessons) == _course.LESSONS
+    expect_none({lesson.name for lesson in whole.lessons} - {lesson.name for way in ways for lesson in way.lessons})
 
 
-def test_an_evening_leaves_out_a_wish_that_passes_its_minutes_and_takes_the_next(tmp_path):
-    text = "# ---\n# jupyter:\n#   course: {{promise: P, minutes: {}, seconds: 1, needs: [{}], goals: [G]}}\n# ---\n"
-    _course.make_root(
-        tmp_path,
-        base=text.format(50, ""),
-        long=text.format(120, "base"),
-        needy=text.format(20, "long"),
-        last=text.format(40, "base"),
-    )
+def test_a_way_that_names_no_lesson_is_refused(tmp_path):
+    _course.make_root(tmp_path, fixture="")
     with (tmp_path / "lessons" / "course.toml").open("a") as file:
-        file.write('[[way]]\ntitle = "W"\nminutes = 100\nwishes = ["needy", "last"]\n')
-    way, whole = course.ways(tmp_path)
-    assert [lesson.name for lesson in way.lessons] == ["base", "last"] and way.minutes == 90
-    assert whole.minutes == 230
+        file.write('[[way]]\ntitle = "W"\nwishes = ["ghost"]\n')
+    with pytest.raises(ValueError, match="'W' names 'ghost'"):
+        course.ways(tmp_path)
 
 
 def test_a_changed_promise_is_a_fault_of_the_pages_that_show_it_and_is_mended(root):
@@ -132,20 +122,3 @@ def test_the_page_of_symptoms_takes_the_name_of_a_lesson_and_keeps_its_links_rig
     edit(page, link, "[[no_lesson]]")
     with pytest.raises(LookupError, match="no_lesson"):
         pages.refresh(root)
-
-
-def test_a_new_lesson_is_missed_by_the_pages_and_by_the_glossary(root):
-    made = new.make("sparse_attention", "Sparse attention", part="pruning", root=root)
-    assert set(stale(root)) >= {"README.md", "docs/instructors.md"}
-    assert term_faults(root) == []
-    edit(made.source, "terms: []", "terms: [attention head]")
-    assert term_faults(root) == ["sparse_attention: the term 'attention head' is not in docs/glossary.md"]
-    pages.refresh(root)
-    assert f"| {made.number} | [Sparse attention]" in (root / "README.md").read_text(encoding="utf-8")
-    assert stale(root) == []
-
-
-def test_a_lesson_that_has_no_promise_yet_can_be_built(tmp_path):
-    _course.make_root(tmp_path, bare="# ---\n# jupyter:\n#   course: {seconds: 2}\n# ---\n")
-    pages.refresh(tmp_path)
-    assert "| 1.1 | [The lesson bare](1_first/1_bare.ipynb) |" in overview(tmp_path)

@@ -1,7 +1,6 @@
 """A hostile answer costs its own row and earns nothing; what is beside it goes on."""
 
 import os
-import pickle
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from tools.grading import judge, slice
 from tools.publishing import lessons
 from tools.sandbox import contained, walls
 
-LIMITS = contained.Limits(call=5.0, seconds=60.0, memory=1 << 30)  # each start imports torch
+LIMITS = contained.Limits(call=4.0, seconds=30.0, memory=1 << 29)  # each start imports torch
 ROOFLINE = lessons.select(["roofline"])[0]
 NAME = "roof_seconds"
 AROUND = next(filter(walls.ready, ("bubblewrap", "docker", "podman")), "")
@@ -73,14 +72,12 @@ def test_a_right_answer_passes_and_a_wrong_one_gets_its_hint(around):
         ("print(3)", "not yet", "It printed something; what is asked for must stand behind `return`."),
         ("1 / 0", "not yet", "ZeroDivisionError: division by zero"),
         ("raise NotImplementedError", "not done", ""),
-        ("raise NotImplementedError('no')", "not yet", "raised NotImplementedError: no"),
         (
             "import torch; torch.set_default_dtype(torch.float64)\n"
             "    return max(2 * b * n * m / peak, (n * m + b * (n + m)) * each / band)",
             "not yet",
             "torch's default dtype",
         ),
-        ("return nothing", "not yet", "NameError"),
     ],
 )
 def test_what_an_answer_raises_prints_and_changes_reaches_the_check(body, status, said):
@@ -130,16 +127,6 @@ def test_nothing_is_left_of_an_answer():
     assert not left()
 
 
-def test_a_process_that_is_asked_after_its_end_says_that_it_is_gone():
-    job = {"pieces": [("cell", 1, "import os\nos._exit(3)")], "name": "f", "judge": None}
-    with contained.process(LIMITS) as process:
-        process.send(pickle.dumps(job))
-        for _ in range(2):
-            with pytest.raises(contained.Gone):
-                process.receive(30)
-    assert process.fate == "crashed" and "exit status 3" in process.detail
-
-
 @pytest.mark.parametrize(
     ("code", "limits", "said"),
     [
@@ -159,11 +146,6 @@ def test_every_limit_ends_it(code, limits, said):
         while True:
             assert process.receive() is None
     assert said in process.detail and time.monotonic() - began < 25 and popen.returncode is not None
-
-
-def test_it_is_said_what_there_are_no_walls_against(monkeypatch):
-    monkeypatch.setattr(walls, "_works", lambda command: False)
-    assert walls.best() == "" and all(word in walls.said("") for word in ("No walls", "network", "solutions"))
 
 
 def test_docker_builds_its_image_once_and_shows_what_may_be_read_and_nothing_else(monkeypatch):

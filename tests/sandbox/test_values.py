@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections import OrderedDict, namedtuple
 from fractions import Fraction
 
 import numpy as np
@@ -14,7 +13,6 @@ from hypothesis import strategies as st
 from course_utils.exercises.values import same
 from tools.sandbox import tell, values
 
-Pair = namedtuple("Pair", "a b")
 VALUES = [
     *(None, True, 0, -1, 2**53, -(10**300), 1.5, -0.0, math.inf, math.nan, "é"),
     *([1, [2.0, "x"]], (1,), {1: "a", (2, 3): {4}}, {1, 2}, range(2, 9, 3)),
@@ -38,20 +36,6 @@ def test_a_value_comes_back_as_it_was(value):
         assert back.dtype == value.dtype and back.shape == value.shape
 
 
-def test_what_only_resembles_a_kind_becomes_that_kind():
-    class Float(float):
-        __eq__ = __repr__ = None
-
-    class Tensor(torch.Tensor):
-        pass
-
-    assert type(there_and_back(Float(2.0))) is float
-    assert type(there_and_back(torch.ones(2).as_subclass(Tensor))) is torch.Tensor
-    assert there_and_back(Pair(1, 2)) == (1, 2) and there_and_back(OrderedDict(a=1)) == {"a": 1}
-    assert there_and_back(torch.Size([2])) == (2,)
-    assert same(torch.eye(2), there_and_back(torch.eye(2).to_sparse()))
-
-
 def test_an_object_becomes_a_name_without_behaviour():
     class Liar:
         __eq__ = __float__ = __bool__ = lambda *_: True
@@ -59,13 +43,6 @@ def test_an_object_becomes_a_name_without_behaviour():
     back = there_and_back([Liar(), object])
     assert [type(part) for part in back] == [values.Foreign] * 2
     assert repr(back[0]) == "an object of type Liar" and not same(1.0, back[0]) and not callable(back[0])
-
-
-def test_an_argument_that_comes_back_is_the_same_one():
-    given = [[1.0], torch.ones(2)]
-    told = values.from_bytes(tell.to_bytes(tell.encode(given[::-1], given)))
-    back = values.decode(told, given)
-    assert back[0] is given[1] and back[1] is given[0]
 
 
 TENSOR = {"t": "tensor", "d": "torch.float32", "s": [1], "g": False, "v": "AACAPw=="}
@@ -91,15 +68,6 @@ TENSOR = {"t": "tensor", "d": "torch.float32", "s": [1], "g": False, "v": "AACAP
 def test_bytes_that_are_no_value_are_refused(raw):
     with pytest.raises(values.Garbage):
         values.decode(values.from_bytes(raw))
-
-
-@settings(max_examples=300, deadline=None, database=None)
-@given(st.binary(max_size=200))
-def test_any_bytes_are_a_value_or_refused(raw):
-    try:
-        values.decode(values.from_bytes(raw))
-    except values.Garbage:
-        pass
 
 
 JSON = st.recursive(
@@ -130,15 +98,3 @@ def test_what_would_grow_when_it_is_used_is_not_taken():
         with pytest.raises(values.Garbage, match="rows"):
             there_and_back(empty)
     assert there_and_back(torch.zeros(0, 10**9)).tolist() == []
-
-
-@pytest.mark.parametrize("kind", [set, frozenset, dict.fromkeys])
-def test_keys_that_are_slow_to_tell_apart_are_not_taken(kind):
-    alike = [number * (2**61 - 1) for number in range(1, 200)]  # Python's hash of all of these is 0
-    with pytest.raises(values.Garbage, match="hash"):
-        there_and_back(kind(alike))
-    assert there_and_back(kind(alike[:50])) == kind(alike[:50])
-
-
-def test_half_a_character_can_be_written_to_a_file():
-    there_and_back("a\ud800b").encode("utf-8")

@@ -1,7 +1,5 @@
 """The scorecard: bounds, verdicts, and what raises under which switch."""
 
-import json
-
 import pytest
 
 from course_utils import runtime
@@ -93,19 +91,6 @@ def test_speed_is_judged_by_the_bench_only(scorecard, monkeypatch):
         card.show()
 
 
-def test_a_quick_run_judges_nothing(scorecard, monkeypatch, capsys):
-    monkeypatch.setenv("COURSE_STRICT", "1")
-    monkeypatch.setenv("COURSE_QUICK", "1")
-    card = scorecard()
-    with pytest.raises(claims.ClaimFailed, match="nothing was recorded"):  # that is no question of its value
-        card.show()
-    card.record("size", 99)
-    card.show()
-    assert "not judged" in capsys.readouterr().out
-    with pytest.raises(KeyError, match="it has size"):
-        card.record("sise", 1)
-
-
 @pytest.mark.parametrize(("fast", "raises"), [(True, True), (False, False)])
 def test_a_claim_about_other_machines_is_not_made_here(scorecard, monkeypatch, fast, raises):
     monkeypatch.setattr(runtime, "has_fast_bf16", lambda device: fast)
@@ -124,8 +109,6 @@ def test_a_claim_about_other_machines_is_not_made_here(scorecard, monkeypatch, f
     ("bound", "value", "shown"),
     [
         ("min = 2", 736.566, "737×"),
-        ("max = 1", -0.0399991, "-0.0400×"),
-        ("max = 1e-6", 7.64858e-08, "7.65×10⁻⁸×"),
         ("max = 1e6", 266_610, "266,610×"),
         ("max = 1", 1.0004, "1.0004×"),
         ("min = 1", 1.0004, "1.00×"),
@@ -169,23 +152,11 @@ if_not = "?"
         card.record("chip", 1)
 
 
-def test_a_value_beyond_what_the_sources_saw_holds_and_is_doubted(scorecard):
-    card = scorecard("min = 1.5", kind="speed", more="above = 4")
-    card.record("size", 3.9, (3.5, 4.2))
-    assert claims.BEYOND not in repr(card) and "this run 3.90 (3.50 to 4.20), must be" in repr(card)
-    card.record("size", 14.8, (9.74, 18.69))
-    assert "more than the source saw" in repr(card) and "size: other programs" in card._repr_html_()
-    assert not card.failures()
-
-
 WRONG = {
     "min = 1, max = 2": "holds is .*, expected near with tol",
-    "near = 10": "holds is .*, expected near with tol",
     "between = [3, 1]": "low, high",
-    "between = [1]": "low, high",
     "near = 1, tol = -1": "no value would hold",
     "min = nan": "must be numbers",
-    "min = true": "must be numbers",
 }
 
 
@@ -210,15 +181,8 @@ GOOD = {
     ("change", "words"),
     [
         ({"why": " "}, "no why"),
-        ({"unit": 3}, "unit must be a text"),
         ({"kind": "guess"}, "kind is 'guess', expected one of structure, accuracy, speed"),
-        ({"where": "moon"}, "where is 'moon', expected one of any, bf16, cuda"),
-        ({"holds": 3}, "holds is 3"),
-        ({"published": "two"}, "published must be a number"),
-        ({"reason": "?"}, "reason is no field"),
         ({"evidence": "felt"}, "evidence is 'felt', expected one of counted, measured, cited"),
-        ({"above": "four"}, "above must be a number"),
-        ({"evidence": "cited", "published": 1}, "holds says how a value is judged.*kind says"),
         ({"evidence": "cited", "holds": {}, "kind": ""}, "no published value"),
     ],
 )
@@ -237,19 +201,3 @@ def test_a_claim_reads_its_value_from_the_notebook_when_the_scorecard_is_shown(s
     assert card.measured == {"size": 10.1} and card.spread == {"size": (4.0, 6.1)}
     card.take({"sizes": [5.0, 5.0]})  # the cell was run again
     assert card.measured == {"size": 10.0}
-
-
-def test_a_value_whose_cell_was_not_run_says_which_section_to_run(scorecard, monkeypatch):
-    card = scorecard(more=VALUE)
-    cells = [
-        {"cell_type": "markdown", "source": ["## 3. Weighing\n", "\n", "words"]},
-        {"cell_type": "code", "source": "%%time\nsizes = 1"},
-        {"cell_type": "code", "source": "for part in range(3):\n    sizes = [part]"},
-        {"cell_type": "markdown", "source": "## 4. Again"},
-        {"cell_type": "code", "source": "sizes = [1]"},
-    ]
-    card.lesson.notebook.parent.mkdir(parents=True)
-    card.lesson.notebook.write_text(json.dumps({"cells": cells}), encoding="utf-8")
-    card.take({})
-    assert card.verdict(card.claims["size"]) == "not run yet (section 3 makes `sizes`)"
-    assert card.failures() == ["size: its value wants sizes, which no cell has made"]

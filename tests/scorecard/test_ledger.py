@@ -66,30 +66,6 @@ def test_measuring_again_replaces_the_row():
     assert [(r.technique, r.accuracy) for r in ledger.rows()] == [("fp32", 0.7), ("int8", 0.6)]
 
 
-def test_own_rows_stand_before_shipped_ones(tmp_path):
-    ship(tmp_path, "energy", {"accuracy": 0.1}, {"model": "B"})
-    ledger.record(**ROW, accuracy=0.9)
-    assert {(r.model, r.accuracy) for r in ledger.rows()} == {("LeNet", 0.9), ("B", None)}
-
-
-def test_every_file_says_when_where_and_with_what_its_rows_were_measured(folder):
-    ledger.record(**ROW, accuracy=0.9)
-    content = json.loads((folder / "energy.json").read_text(encoding="utf-8"))
-    assert list(content) == ["provenance", "rows"] and content["provenance"] == HEAD
-    assert [row["accuracy"] for row in content["rows"]] == [0.9]
-
-
-@pytest.mark.parametrize("name", ["versions", "cpu", "architecture", "system"])
-def test_rows_of_another_machine_or_other_versions_make_way_for_new_ones(head, name):
-    ledger.record(**ROW)
-    ledger.record(**{**ROW, "technique": "int8"})
-    head.update({"date": "2026-03-01", "threads": 2})
-    assert ledger.record(**{**ROW, "technique": "bf16"}) and len(ledger.rows()) == 3
-    head[name] = {"torch": "3.0"} if name == "versions" else "another"
-    new = ledger.record(**ROW)
-    assert ledger.rows() == [new]
-
-
 def test_the_head_of_this_machine_names_no_user_and_no_folder(folder, real_head):
     ledger.record(**ROW)
     head = json.loads((folder / "energy.json").read_text(encoding="utf-8"))["provenance"]
@@ -98,15 +74,6 @@ def test_the_head_of_this_machine_names_no_user_and_no_folder(folder, real_head)
     assert not [text for text in texts if "/" in text or "\\" in text]
     assert not {getpass.getuser().lower(), platform.node().lower()} & {word for text in texts for word in text.split()}
     assert str(Path.home()) not in json.dumps(head)
-
-
-def test_rows_of_a_lesson_that_is_gone_are_left_out(tmp_path, folder, capsys):
-    ship(tmp_path, "energy", {"accuracy": 0.1})
-    ship(tmp_path, "gone", {"accuracy": 0.2})
-    folder.mkdir()
-    (tmp_path / "shipped" / "gone.json").rename(folder / "gone.json")
-    assert [(row.lesson, row.accuracy) for row in ledger.rows()] == [("energy", 0.1)]
-    assert ledger.table() and capsys.readouterr().out == ""
 
 
 def test_in_a_strict_run_other_lessons_are_read_as_they_were_shipped(tmp_path, folder, monkeypatch):

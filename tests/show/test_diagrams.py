@@ -47,11 +47,7 @@ def test_a_drawing_with_one_of_everything_is_readable():
         (lambda c: c.text(5, 300, "cut off"), "'cut off' leaves the frame"),
         (lambda c: (c.text(300, 300, "one"), c.text(310, 305, "two")), "'one' lies on 'two'"),
         (lambda c: (c.box(60, 60), c.box(100, 100)), "overlap"),
-        (lambda c: c.box(1150, 60), "a box at (1150, 60) leaves the frame"),
-        (lambda c: (c.box(60, 60), c.text(100, 100, "stray")), "'stray' lies on a box that is not its own"),
         (lambda c: diagrams.number_line(c, 0, 1, y=100, ticks={}).point(1.2, above=50), "a point at (1356, 50) leaves"),
-        (lambda c: diagrams.grid(c, torch.tensor([1e9]), 60, 60), "leaves its box"),
-        (lambda c: diagrams.number_line(c, 0, 1, y=100, ticks={0: "0", 0.01: "0.01"}), "lies on"),
     ],
 )
 def test_what_a_room_could_not_read_is_refused(draw, fault):
@@ -65,13 +61,6 @@ def test_what_a_room_could_not_read_is_refused(draw, fault):
 def test_a_number_line_puts_values_to_scale():
     line = diagrams.number_line(Canvas(), -2, 2, y=100, ticks={}, x=100, width=800)
     assert [line.place(v) for v in (-2, 0, 2)] == [100, 500, 900]
-
-
-def test_bars_are_to_one_linear_scale():
-    canvas = Canvas()
-    diagrams.bars(canvas, {"a": 1, "b": 139}, x=200, y=60, width=695)
-    widths = [patch.get_width() for patch in canvas.axes.patches]
-    assert widths == pytest.approx([5, 695])
 
 
 def test_wires_are_as_thick_as_their_bytes():

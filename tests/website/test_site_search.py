@@ -64,17 +64,6 @@ def sections_of(name, text):
     return site_search.sections(name, tree)
 
 
-def test_the_entries_of_the_glossary_are_known():
-    text = "# Glossary\n\nWords.\n\n**zero point**: an integer.\n\n**LoRA**: a **bypass**.\n"
-    anchored = site_search.anchored(text)
-    assert anchored.count("<span id=") == 2 and '<span id="term-zero-point"></span>**zero point**' in anchored
-    entries = sections_of("glossary", anchored)
-    assert [(entry["title"], entry["to"]) for entry in entries] == [
-        ("zero point", "glossary.html#term-zero-point"),
-        ("LoRA", "glossary.html#term-lora"),
-    ]
-
-
 def test_what_is_closed_on_the_page_is_kept_apart(found):
     closed, shown = found[1]["closed"], json.dumps([{**section, "closed": ""} for section in found])
     assert "It saves less than half a per cent. The fetch is dear." in closed and "Multiply by seven." in closed

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import nbformat
@@ -61,8 +59,6 @@ def test_only_the_kernel_of_a_notebook_in_the_workspace_writes(monkeypatch, tmp_
     assert progress.file() == WORKSPACE / progress.NAME
     monkeypatch.setenv("COURSE_LEDGER", str(tmp_path))  # a build, a test
     assert progress.file() is None
-    monkeypatch.setenv("COURSE_LEDGER", str(WORKSPACE / "ledger"))
-    assert progress.file() == WORKSPACE / progress.NAME
     learners_kernel(monkeypatch, ROOT / "build" / "run")
     assert progress.file() is None
     learners_kernel(monkeypatch, ROOT, __vsc_ipynb_file__=str(WORKSPACE / "a" / "b.ipynb"))
@@ -110,61 +106,6 @@ progress.keep("check", "integers", exercise="save_int8", status="not yet")"""
 
 
 # The file
-
-
-class _NearlyFull:
-    """A file on a disk that has room for ten bytes more; what it cannot take it does not say at once."""
-
-    def __init__(self, file):
-        self._file = file
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._file.close()
-
-    def __getattr__(self, name):
-        return getattr(self._file, name)
-
-    def write(self, line):
-        return self._file.write(line[:10])
-
-
-@pytest.fixture
-def nearly_full(monkeypatch):
-    monkeypatch.setattr(progress, "open", lambda *args, **more: _NearlyFull(open(*args, **more)), raising=False)
-    progress._say_once.cache_clear()
-
-
-def test_a_disk_that_fills_up_leaves_the_file_as_it_was_and_it_is_said_once(kept, nearly_full, monkeypatch, capsys):
-    kept.parent.mkdir()
-    kept.write_text('{"kind": "check", "lesson": "a", "exercise": "x", "status": "passed"}\n', encoding="utf-8")
-    before = kept.read_bytes()
-    passed("save_int8")
-    passed("quantize")
-    assert kept.read_bytes() == before, "no half of a line"
-    said = capsys.readouterr().err
-    assert said.count("not kept in your progress") == 1 and "No space left" in said and progress.NAME in said
-    with pytest.raises(OSError, match="No space left"):
-        progress.add(kept, {"kind": "way", "lesson": "", "way": "Short way"})
-    monkeypatch.undo()
-    progress.add(kept, {"kind": "way", "lesson": "", "way": "Short way"})
-    assert [record["kind"] for record in progress.read(kept)] == ["check", "way"]
-
-
-def test_two_processes_write_at_once_and_nothing_is_lost(kept):
-    code = f"""
-import sys
-from pathlib import Path
-from course_utils.exercises import progress
-for n in range(60):
-    progress.add(Path({str(kept)!r}), {{"kind": "check", "lesson": sys.argv[1], "exercise": str(n)}})
-"""
-    started = [subprocess.Popen([sys.executable, "-c", code, name], cwd=ROOT) for name in ("a", "b")]
-    assert [process.wait() for process in started] == [0, 0]
-    found = {(record["lesson"], record["exercise"]) for record in lines(kept)}
-    assert len(found) == 120
 
 
 def test_a_damaged_line_loses_itself_alone(kept):
@@ -230,23 +171,6 @@ def test_a_reset_takes_away_what_stands_before_it_of_that_lesson_alone(course, k
     assert [exercise.passed for exercise in found["a"].exercises] == [False, True] and found["b"].passed == 1
 
 
-def test_what_passed_and_is_not_counted_any_more_is_shown_all_the_same(course, kept):
-    source = syllabus.lessons(course)["a"].source
-    source.write_text(source.read_text(encoding="utf-8") + "\n# ## Deeper\n\ndef time(x):\n    ...\n", encoding="utf-8")
-    _progress.exercises_of.cache_clear()
-    for exercise, status in {"size": "passed", "time": "passed", "gone": "passed", "gone_too": "not yet"}.items():
-        passed(exercise, "a", status=status)
-    found = standing(course)
-    assert found.standings["a"].count == "1 of 1" and found.standings["a"].finished
-    assert [exercise.title for exercise in found.standings["a"].also] == [
-        "Exercise 2, Time (Deeper)",
-        "gone (of an earlier version)",
-    ]
-    assert found.also.startswith("2 that are not counted") and standing(course).standings["b"].also == ()
-    said = task.in_full(found.standings["a"])
-    assert "✓ gone (of an earlier version): passed" in said and "gone_too" not in said
-
-
 def test_every_exercise_of_a_core_is_counted_and_none_under_deeper():
     for lesson in lessons.select([]):
         cells = lessons.read_published(lesson.notebook).cells
@@ -277,11 +201,3 @@ def test_the_task_prints_the_way_and_a_lesson_in_full(learner, kept, capsys):
     said = capsys.readouterr().out
     assert "✓ A byte a weight: passed; the last check said: not yet" in said
     assert "- How many?\n      two\n      at the end: three" in said
-
-
-def test_a_way_is_chosen_by_a_part_of_its_title(learner, kept, capsys):
-    assert learner.main(["--way", "evening"]) == 0 and "Your way, One evening: 0 of " in capsys.readouterr().out
-    with pytest.raises(SystemExit, match="No way is called 'nowhere'. There are: One evening;"):
-        learner.main(["--way", "nowhere"])
-    with pytest.raises(SystemExit, match="No way is called ''"):
-        learner.main(["--way", ""])

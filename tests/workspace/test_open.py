@@ -84,21 +84,13 @@ def test_a_second_start_opens_the_course_that_is_open_already(server, opened, ca
     assert open_task.main(["--no-open"]) == 0 and browsed == [address]
 
 
-def test_a_server_that_is_gone_is_no_reason_not_to_start(server, opened):
-    server[0].close()
-    assert open_task.main([]) == 0 and len(opened) == 1
-
-
 @pytest.mark.parametrize(
     ("variables", "system", "expected"),
     [
         ({}, "linux", False),
         ({"DISPLAY": ":0"}, "linux", True),
-        ({"WAYLAND_DISPLAY": "wayland-0"}, "linux", True),
         ({"DISPLAY": ":0", "SSH_CONNECTION": "x"}, "linux", False),
-        ({"DISPLAY": ":0", "CI": "true"}, "linux", False),
         ({}, "darwin", True),
-        ({"SSH_TTY": "/dev/pts/0"}, "darwin", False),
         ({}, "win32", True),
     ],
 )
@@ -116,12 +108,3 @@ def test_a_fatal_fault_stops_the_start_and_another_one_is_only_told(opened, monk
     torch = Finding("PyTorch", "fault", "cannot be used.", "Start again.")
     monkeypatch.setattr(open_task.doctor, "examine", lambda: [data, torch])
     assert open_task.main(["--no-open"]) == 1 and len(opened) == 1
-
-
-def test_a_workspace_that_cannot_be_written_is_told(opened, monkeypatch, capsys):
-    def refuse(*args):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(open_task.workspace, "fill", refuse)
-    assert open_task.main(["--no-open"]) == 1
-    assert "cannot be filled: Permission denied" in capsys.readouterr().out

@@ -105,11 +105,6 @@ def test_a_notebook_that_was_only_opened_is_not_unsaved(page):
     assert page.evaluate(STATE) == {"dirty": False, "kernel": "idle"}
 
 
-def test_a_kernel_that_starts_writes_no_warning_into_the_terminal(lab, page):
-    page.wait_for_function(f"({STATE})().kernel == 'idle'", timeout=60_000)
-    assert "WARNING" not in lab.log.read_text(encoding="utf-8")
-
-
 def test_a_learner_sees_no_cell_for_the_lecturer_and_no_news(page):
     sources = page.evaluate(
         "[...window.jupyterapp.shell.currentWidget.content.model.cells].map(c => c.sharedModel.source)"

@@ -12,7 +12,6 @@ import pytest
 
 from course_utils import syllabus
 from course_utils.doctor import START
-from course_utils.exercises import progress
 from course_utils.exercises.core import Verdict
 from tools import run
 from tools.publishing import lessons
@@ -105,20 +104,6 @@ def test_the_summary_counts_verdicts_and_shows_the_scorecard():
         "claim  holds",
         "Exercises in this file: 1 passed, 1 not done yet, 1 not yet",
     ]
-
-
-def test_after_a_reset_it_says_what_is_counted_as_passed_as_progress_does(root, without_kernel, capsys):
-    checks = root / "lessons" / "size" / "checks.py"
-    checks.parent.mkdir()
-    checks.write_text("".join(f'@check("Exercise {n}")\ndef task{n}(): ...\n' for n in (1, 2)), encoding="utf-8")
-    for name in ("task1", "task2"):
-        record = {"kind": "check", "lesson": "size", "exercise": name, "status": "passed"}
-        progress.add(root / "workspace" / progress.NAME, record)
-    lessons.write(notebook("✎ Not done yet: Exercise 1.", tags=["check"]), root / OWN)
-    run.main(["size"])
-    said = capsys.readouterr().out
-    assert "Exercises in this file: 0 passed, 1 not done yet, 0 not yet\n" in said
-    assert f"Passed so far: 2 of 2 ({START} progress 1.1)\n" in said
 
 
 @pytest.mark.slow

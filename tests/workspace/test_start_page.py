@@ -4,7 +4,7 @@ import datetime
 
 import nbformat
 import pytest
-from test_workspace import NAME, Course, notebook
+from test_workspace import Course
 
 from course_utils.exercises import progress
 from tools import reset as task
@@ -118,13 +118,6 @@ def broken(*_):
     raise OSError(28, "No space left on device")
 
 
-def test_a_reset_brings_the_newer_version_into_its_place(lesson):
-    lesson.write("a = 1", "mine = 1")
-    lesson.publish("a = 10", "b = 2").fill()
-    assert task.main(["topic"]) == 0
-    assert lesson.code() == ["a = 10", "b = 2"] and lesson.names() == [NAME, "2_part/1_topic.old.ipynb"]
-
-
 def test_what_was_passed_is_forgotten_only_when_that_is_asked(lesson):
     keep(lesson.workspace, "x", lesson="topic")
     task.main(["topic"])
@@ -134,23 +127,3 @@ def test_what_was_passed_is_forgotten_only_when_that_is_asked(lesson):
 
 
 # An update of what is put in for the learner is none of the lesson
-
-
-def with_a_question(*sources):
-    nb = notebook(*sources)
-    nb.cells.insert(2, nbformat.v4.new_code_cell("setup = 1", id="setup"))
-    nb.cells.insert(3, nbformat.v4.new_markdown_cell("**Predict.** How?", id="question"))
-    return nb
-
-
-def test_other_words_around_a_prediction_put_no_newer_version_beside_what_was_typed(tmp_path, monkeypatch):
-    made = Course(tmp_path)
-    path = made.notebooks / NAME
-    path.parent.mkdir()
-    lessons.write(with_a_question("a = 1", "b = 2"), path)
-    made.fill()
-    copy = made.read()
-    copy.cells[3].source = copy.cells[3].source.replace('""', '"B"')
-    lessons.write(copy, made.workspace / NAME)
-    monkeypatch.setattr(_workspace.predict, "FIRST", 'predict({}, "")  # other words')
-    assert made.fill() == [] and made.names() == [NAME] and 'predict(1, "B")' in made.code()[1]

@@ -110,19 +110,6 @@ def test_a_copy_is_written_as_jupyterlab_would_write_it(lesson):
     assert metadata["course"]["name"] == "topic"
 
 
-def test_the_overview_is_renewed_where_older_copies_lead_to_it_and_made_nowhere(lesson):
-    overview = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Overview")])
-    (lesson.notebooks / "overview.ipynb").write_text(nbformat.v4.writes(overview), encoding="utf-8")
-    lesson.fill()
-    assert lesson.names() == [NAME]
-    (lesson.workspace / "overview.ipynb").write_text(nbformat.v4.writes(overview), encoding="utf-8")
-    lesson.fill()
-    overview.cells[0].source = "# New"
-    (lesson.notebooks / "overview.ipynb").write_text(nbformat.v4.writes(overview), encoding="utf-8")
-    lesson.fill()
-    assert lesson.read("overview.ipynb").cells[0].source == "# New"
-
-
 def test_an_unchanged_copy_follows_a_newer_lesson_and_that_outputs_went_with_it_is_said(lesson):
     assert lesson.publish("a = 10", "b = 2").fill() == []
     assert lesson.code() == ["a = 10", "b = 2"] and lesson.names() == [NAME]
@@ -152,17 +139,6 @@ def test_a_third_version_replaces_the_one_beside_where_nobody_worked_in_it(lesso
     assert "1_topic.new2.ipynb" in lesson.publish("a = 1000", "b = 2").fill()[0]
     assert lesson.code(BESIDE) == ["a = 100", "mine = 4"]
     assert lesson.code("2_part/1_topic.new2.ipynb") == ["a = 1000", "b = 2"]
-
-
-def test_a_copy_that_was_put_back_to_the_lesson_is_renewed_again_and_a_removed_one_comes_back(lesson):
-    lesson.write("a = 1", "mine = 3")
-    lesson.fill()
-    lesson.write("a = 1", "b = 2")
-    lesson.publish("a = 10", "b = 2").fill()
-    assert lesson.code() == ["a = 10", "b = 2"]
-    (lesson.workspace / NAME).unlink()
-    lesson.fill()
-    assert lesson.code() == ["a = 10", "b = 2"]
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"cells": [{}]}', b"\xff\xfe"])
@@ -195,35 +171,6 @@ def test_a_write_that_fails_leaves_the_old_copy_and_no_draft(lesson, monkeypatch
     assert sorted(path.name for path in (lesson.workspace / NAME).parent.iterdir()) == ["1_topic.ipynb"]
 
 
-def test_a_disk_that_fills_up_while_copies_are_made_costs_nothing_that_was_handed_out_before(tmp_path, monkeypatch):
-    """The second lesson finds no room: the first one stays known, and its newer version is put beside it once."""
-    lesson = Course(tmp_path).publish("a = 1", "b = 2")
-    more = lesson.notebooks / "2_part" / "2_more.ipynb"
-    more.write_text(nbformat.v4.writes(notebook("c = 3", course={"name": "more", "number": "2.2"})), encoding="utf-8")
-    write = workspace.lessons.write
-
-    def first_alone(nb, path):
-        if "more" in path.name:
-            raise OSError(28, "No space left on device", str(path))
-        write(nb, path)
-
-    def fill_up():
-        with monkeypatch.context() as patch:
-            patch.setattr(workspace.lessons, "write", first_alone)
-            with pytest.raises(OSError, match="No space"):
-                lesson.fill()
-
-    fill_up()
-    lesson.write("a = 1", "mine = 2")
-    fill_up()
-    assert lesson.names() == [NAME], "what the learner wrote is of the version that there is"
-    lesson.publish("a = 10", "b = 2")
-    fill_up()
-    fill_up()
-    assert lesson.names() == [NAME, BESIDE]
-    assert lesson.fill() == [] and lesson.names()[-1] == "2_part/2_more.ipynb"
-
-
 def cut_off(lesson):
     """What JupyterLab leaves when it is killed while it saves: half a notebook, and the one before, hidden."""
     copy = lesson.workspace / NAME
@@ -252,14 +199,6 @@ def test_a_copy_that_is_being_saved_is_left_alone(lesson, monkeypatch):
 
     monkeypatch.setattr(workspace.time, "sleep", saved)
     assert lesson.fill() == [] and lesson.code() == ["a = 1", "mine = 3"]
-
-
-def test_what_a_killed_program_left_among_the_notebooks_is_no_lesson(lesson):
-    left = lesson.notebooks / "2_part" / ".new-abc" / "1_topic.ipynb"
-    left.parent.mkdir()
-    left.write_bytes((lesson.notebooks / NAME).read_bytes())
-    lesson.fill()
-    assert lesson.names() == [NAME]
 
 
 def test_a_lesson_that_got_another_number_moves_with_what_was_written_in_it_and_beside_it(lesson):
