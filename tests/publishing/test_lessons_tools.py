@@ -133,9 +133,9 @@ def test_names_in_brackets_become_numbers_titles_and_links(lesson):
 def test_a_lesson_ends_with_links_to_its_neighbours(lesson):
     first, _, third = lessons.select([], root=lesson.root)
     ends = [lessons.read(one).cells[-1].source for one in (first, lesson, third)]
-    assert "Next: [lesson 1.2, The lesson fixture](2_fixture.ipynb)." in ends[0] and "Before" not in ends[0]
-    assert "Next: [lesson 1.3," in ends[1] and "Before: [lesson 1.1," in ends[1] and "overview" in ends[1]
-    assert "last lesson" in ends[2]
+    assert "Next in the whole course: [lesson 1.2, The lesson fixture](2_fixture.ipynb)." in ends[0]
+    assert "[lesson 1.3," in ends[1] and "overview" in ends[1]
+    assert "Next" not in ends[2]
 
 
 @pytest.mark.slow

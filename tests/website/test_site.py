@@ -44,7 +44,15 @@ def test_a_picture_keeps_its_alt_text(kind, tag):
 
 def test_the_first_page_begins_with_the_course_and_a_result_and_says_what_each_lesson_brings_and_builds_on():
     front = site_pages.front(LESSONS)
-    order = [pages.introduction(course.ways(ROOT)), "smaller.png", "(errata.md)", "## Ways", "scorecard.png", "## 1 · "]
+    order = [
+        pages.introduction(course.ways(ROOT)),
+        "smaller.png",
+        "(errata.md)",
+        "## The course in a day",
+        "## Electives",
+        "scorecard.png",
+        "## 1 · ",
+    ]
     places = [front.find(words) for words in order]
     assert places == sorted(places) and places[0] == 0, places
     for alt, file in re.findall(r"!\[([^\]]*)\]\(([^)]*)\)", front):

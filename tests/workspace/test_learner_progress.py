@@ -123,7 +123,7 @@ def test_a_damaged_line_loses_itself_alone(kept):
 def course(tmp_path):
     """Three lessons, two exercises each: the second needs the first, the third nothing."""
     text = '[[part]]\nname = "first"\ntitle = "First"\n[part.lessons]\na = "A"\nb = "B"\nc = "C"\n'
-    text += '[[way]]\ntitle = "Short way"\nwishes = ["c"]\n'
+    text += '[[way]]\ntitle = "The day"\nlessons = ["a", "b"]\n[[way]]\ntitle = "Short way"\nwishes = ["c"]\n'
     (tmp_path / "lessons").mkdir()
     (tmp_path / "lessons" / "course.toml").write_text(text, encoding="utf-8")
     for lesson in syllabus.lessons(tmp_path).values():
@@ -148,7 +148,7 @@ def test_passed_stays_passed_and_the_latest_stands_beside_it(course, kept):
     assert standing(course).standings["a"].count == "1 of 2"
 
 
-def test_next_is_the_first_lesson_on_the_way_whose_needs_are_finished(course, kept):
+def test_next_is_the_first_lesson_on_the_way_that_is_not_finished_and_the_day_is_the_first_way(course, kept):
     assert standing(course).next.lesson.name == "a"
     for exercise in ("size", "time"):
         passed(exercise, "a")
@@ -189,10 +189,11 @@ def learner(kept, monkeypatch):
 
 def test_the_task_prints_the_way_and_a_lesson_in_full(learner, kept, capsys):
     passed("save_int8")
-    assert learner.main(["--way", "evening"]) == 0 and (kept.parent / "start.md").exists()
+    passed("typical_speedup", lesson="measuring")
+    assert learner.main(["--way", "day"]) == 0 and (kept.parent / "start.md").exists()
     said = capsys.readouterr().out
-    evening = [lesson.number for lesson in _course.ways()[0].lessons]
-    assert re.findall(r"^  [ ✓…] (\d\.\d+) ", said, re.M) == sorted([*evening, "3.1"]), "and what was begun beside it"
+    day = [lesson.number for lesson in _course.ways()[0].lessons]
+    assert re.findall(r"^  [ ✓…] (\d\.\d+) ", said, re.M) == sorted([*day, "1.1"]), "and what was begun beside it"
     assert "Next: 1.3 " in said and "progress --all" in said
     passed("save_int8", status="not yet")
     progress.keep("prediction", "integers", number=2, question="How\nmany?", prediction="two")

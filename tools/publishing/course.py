@@ -207,13 +207,12 @@ def ways(root=ROOT):
 
 def following(lesson):
     """(title of the way, lesson) of what comes next: in the day, where the lesson is of it, and in the whole course."""
-    day, *_, whole = ways(lesson.root)
-    told = [(way.title, way.lessons[at + 1 : at + 2]) for way in (day, whole) for at in _places(lesson, way)]
-    return [(title, next_one[0]) for title, next_one in told if next_one]
-
-
-def _places(lesson, way):
-    return [at for at, other in enumerate(way.lessons) if other == lesson]
+    every = ways(lesson.root)
+    told = []
+    for way in dict.fromkeys((every[0], every[-1])):
+        at = way.lessons.index(lesson) + 1 if lesson in way.lessons else len(way.lessons)
+        told += [(way.title, other) for other in way.lessons[at : at + 1]]
+    return told
 
 
 def in_class(root=ROOT, kind="session"):

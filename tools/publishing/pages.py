@@ -71,8 +71,8 @@ def day_table(root, link):
 
 def electives_table(root, link):
     """The other ways: what each brings, and which lessons it has beside the day."""
-    day, *electives, whole = _course.ways(root)
-    told = _told(root)
+    every, told = _course.ways(root), _told(root)
+    day, electives, whole = every[0], every[1:-1], every[-1]
     rows = []
     for way in electives:
         beside = [lesson for lesson in way.lessons if lesson not in day.lessons]
