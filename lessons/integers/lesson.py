@@ -40,7 +40,7 @@ legacy_int8.ignore_deprecations()
 #
 # LeNet is trained. We allow each weight $b$ bits, which makes $2^b$ values, evenly spaced: 256 with 8 bits, 4 with 2. Every weight moves to the nearest one.
 #
-# **Predict.** With how many bits has LeNet first lost more than ten points of accuracy: **A** 8, **B** 4, **C** 3, **D** 2?
+# **Predict.** At how many bits does LeNet first lose more than ten points of accuracy: **A** 8, **B** 4, **C** 3, **D** 2?
 #
 # <!-- page -->
 #
@@ -102,7 +102,7 @@ for bits, percent in right.items():
 #
 # <!-- page -->
 #
-# The same accuracies, and above each of them four filters of the first layer. With 8 and 6 bits you will hardly see a difference. With 2 bits, squares that differed have the same grey.
+# Above each accuracy stand four filters of the first layer. With 8 and 6 bits you will hardly see a difference. With 2 bits, squares that differed have the same grey.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* In which picture does a filter first look different, and where does the accuracy fall? The eye is earlier. Eight bits are a quarter of the bytes, for nothing; then there is a cliff.
@@ -156,7 +156,7 @@ show.cliff(right, {n: rounded(conv1, full_step(conv1, n), n) if n < 32 else conv
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. The map: scale and zero point
 #
-# Weights lie on both sides of 0. What comes out of a ReLU does not. Let the numbers −1 to 3 go to the integers 0 to 7.
+# Weights lie about evenly on both sides of 0. Other numbers may not: say, −1 to 3. Let them go to the integers 0 to 7.
 #
 # 1. *Scale:* the range is 4 wide and has seven steps: 4 / 7 = 0.57.
 # 2. *Zero point:* from −1 to 0 it is 1 / 0.57 = 1.75 steps. Rounded, the integer 2 stands for 0.
@@ -164,14 +164,14 @@ show.cliff(right, {n: rounded(conv1, full_step(conv1, n), n) if n < 32 else conv
 #
 # <!-- page -->
 #
-# The numbers between the layers, the *activations*, often lie mostly above 0. So a map needs a second number, which shifts the integers to where the numbers are. The **zero point** is the integer that stands for 0. The **range** is the interval that the integers shall cover. To multiply and shift is called an **affine map**.
+# The numbers between the layers, the *activations*, often lie mostly above 0. So a map needs a second number, which shifts the integers to where the numbers are. The **zero point** is the integer that stands for 0. The **range** is the interval to cover. To multiply and shift is called an **affine map**.
 #
-# Take the number 1. It is 1.75 steps, rounded 2, and 2 + 2 = 4. The integer 4 stands for (4 − 2) · 0.57 = 1.14.
+# Take the number 2.2. It is 3.85 steps, rounded 4, and 4 + 2 = 6. The integer 6 stands for (6 − 2) · 4 / 7 = 2.29.
 #
 # The zero point was rounded, so all levels have moved a little: they run from (0 − 2) · 0.57 = −1.14 to (7 − 2) · 0.57 = 2.86. In exchange 0 comes back as exactly 0. That matters, since a ReLU gives many zeros, and so does the padding around an image.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Do the three lines on the board, and let the room find the integer of 1: 1.75 steps, rounded 2, plus 2 is 4. Ask why 0 must come back as exactly 0: a ReLU and the padding give very many zeros. The levels run from −1.14 to 2.86.
+# *For the lecturer, 2.5 min.* Do the three lines on the board, and let the room find the integer of 2.2: 3.85 steps, rounded 4, plus 2 is 6. Ask why 0 must come back as exactly 0: a ReLU and the padding give very many zeros. The levels run from −1.14 to 2.86.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Rounded or clipped
@@ -220,7 +220,7 @@ print("back:      ", q.dequantize())
 #
 # <details><summary>What others found</summary>
 #
-# PyTorch refuses, because the zero point would be −128, and the integers begin at 0. No integer would stand for 0. Therefore a range is always widened until it holds 0: here, to 0 to 3.
+# PyTorch refuses, because the zero point would be −128, and the integers begin at 0. No integer would stand for 0. Therefore PyTorch's observers widen a range until it holds 0: here, to 0 to 3.
 #
 # </details>
 
@@ -259,12 +259,12 @@ zeros = (rounded(fc1, full_step(fc1, 2), 2) == 0).sum().item()
 print(f"{zeros:,} of the {fc1.numel():,} weights of fc1 become 0")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# It is. **The largest weight sets the step, and nearly all others are smaller than half of it.**
+# It is. **The largest weight sets the step, and nearly all others are below half a step.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same 2 bits, a shorter step
 #
-# Now the step is σ, the standard deviation of the layer's weights. In `fc1` it is about a sixth as long. Thousands of large weights are clipped.
+# Let us try a shorter step: σ, the standard deviation of the layer's weights. In `fc1` it is about a sixth as long. Thousands of large weights are clipped.
 #
 # **Predict.** Is LeNet with 2 bits then **A** worse than before, **B** about as good, **C** much better?
 #
@@ -402,7 +402,7 @@ def save_int8_solution(model, file):
 # ## Remember
 #
 # - Quantization stores small integers, a scale and a zero point: divide, round, shift. Inside the range the error is at most half a step, and outside of it a number is clipped.
-# - The largest weight sets the step for all others. With 8 bits that does no harm; with 2 bits it makes nearly all weights 0, and a shorter step wins most of the accuracy back.
+# - The largest weight sets the step for all others. With 8 bits that did LeNet no harm; with 2 bits it makes nearly all weights 0, and a shorter step wins most of the accuracy back.
 # - A file of 8-bit integers is nearly four times smaller, and the network is not faster until it computes with the integers.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -427,8 +427,9 @@ claims.show("integers")
 
 # %% slideshow={"slide_type": "skip"}
 inputs = []
-lenet.fc1.register_forward_hook(lambda layer, given, output: inputs.append(given[0]))
+hook = lenet.fc1.register_forward_hook(lambda layer, given, output: inputs.append(given[0]))
 accuracy(lenet)
+hook.remove()
 inputs = torch.cat(inputs)
 
 
@@ -441,7 +442,7 @@ shuffled = fc1.flatten()[torch.randperm(fc1.numel(), generator=torch.Generator()
 print(f"error of the outputs: {relative_error(fc1):.1f} %, with shuffled weights {relative_error(shuffled):.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With shuffled weights the relative error is more than twice as large. So it is the order that training gave to the weights which makes the sums large beside their errors.
+# With shuffled weights the relative error is more than twice as large. So the order that training gave to the weights matters.
 #
 # ### Half-way between two integers
 #

@@ -80,7 +80,7 @@ def two_combs(weight, steps, right, whole):
         told.append(f"{name}: levels at {', '.join(f'{level:.2f}' for level in levels)}, {accuracy:.0f} % right")
     largest = weight.flatten()[weight.abs().argmax()].item()
     ax.annotate(
-        "the largest weight",
+        "the largest magnitude",
         (largest, 0.02 * tallest),
         (largest - 0.05, 0.42 * tallest),
         ha="center",
