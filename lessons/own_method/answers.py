@@ -13,7 +13,9 @@ def by_sorting_twice(n, m):
 
         def compute_mask(self, t, default_mask):
             there = default_mask.bool().view(-1, self.M)
-            ranks = t.reshape(-1, self.M).where(there, torch.tensor(float("-inf"))).argsort(1, descending=True).argsort(1)
+            ranks = (
+                t.reshape(-1, self.M).where(there, torch.tensor(float("-inf"))).argsort(1, descending=True).argsort(1)
+            )
             return ((ranks < self.N) & there).view_as(default_mask).to(default_mask)
 
     return Method

@@ -13,7 +13,7 @@ def _n_of_m(n, m):
         PRUNING_TYPE = "global"
 
         def compute_mask(self, t, default_mask):
-            ranked = t.masked_fill(default_mask == 0, -torch.inf)  #: the scores, those of what is gone behind all others
+            ranked = t.masked_fill(default_mask == 0, -torch.inf)  #: the scores, what is gone behind all
             groups = ranked.reshape(-1, m)  #: the groups
             highest = groups.topk(n).indices  #: the positions of the highest scores
             mask = torch.zeros_like(groups).scatter(1, highest, 1)
@@ -27,18 +27,18 @@ def _n_of_m(n, m):
     "n of m",
     of=[_n_of_m],
     trust="it gives a class",
-    why="The type leaves each weight in its position, the rank takes no place for what is gone, and the product with "
+    why="The type leaves each weight in its position. What is gone ranks behind all others, and the product with "
     "`default_mask` lets none of it return.",
 )
-def n_of_m(answer, n, m, scores, old):
+def n_of_m(answer, n, m, scores, earlier_mask):
     layer = effects.linear(torch.ones_like(scores))
-    if not old.all():
-        prune.custom_from_mask(layer, "weight", old)
+    if not earlier_mask.all():
+        prune.custom_from_mask(layer, "weight", earlier_mask)
     answer(n, m).apply(layer, "weight", importance_scores=scores)
     return layer
 
 
-def _seen(layer, n, m, scores, old):
+def _seen(layer, n, m, scores, earlier_mask):
     with torch.no_grad():
         layer(torch.ones(1, scores.shape[1]))
     kept = (layer.weight != 0).float()
@@ -46,9 +46,12 @@ def _seen(layer, n, m, scores, old):
     torch.optim.SGD(layer.parameters(), lr=0.5).step()
     layer(torch.ones(1, scores.shape[1]))
     return {
-        "how many come back": int((kept > old).sum()),
+        "how many come back": int((kept > earlier_mask).sum()),
         "how many stay in each group": kept.view(-1, m).sum(1),
-        "the scores that stay in each group, highest first": (scores * kept).view(-1, m).sort(descending=True).values,
+        "the scores that stay in each group, 0 for none": (scores * kept + 0.0)
+        .view(-1, m)
+        .sort(descending=True)
+        .values,
         "how many zeros are left after a training step": int((layer.weight == 0).sum()),
     }
 
@@ -63,8 +66,8 @@ def _calls(draw):
     return draw(st.integers(1, m - 1)), m, torch.tensor(scores).view(rows, -1), old.view(rows, -1)
 
 
-def _case(n, scores, old):
-    return n, len(scores), torch.tensor([scores]), torch.tensor([old])
+def _case(n, scores, earlier_mask):
+    return n, len(scores), torch.tensor([scores]), torch.tensor([earlier_mask])
 
 
 _fc1 = load("lenet_mnist").fc1.weight.detach().abs()
@@ -86,7 +89,7 @@ n_of_m.ideas(
     {
         'PRUNING_TYPE = "unstructured"': "An unstructured method is handed a list of what is left, and its groups are not "
         "those of the layer. Which type leaves each weight in its position?",
-        "ranked = t": "What is gone still takes a place: rank it behind all others.",
+        "ranked = t": "What is gone still counts among the n: rank it behind all others.",
         "ranked = t * default_mask": "A score of 0 is not behind all others: scores can be negative.",
         "mask = mask.view_as(t)": "What is gone comes back where fewer than n are left: multiply by `default_mask`.",
         "ranked = t.abs().masked_fill(default_mask == 0, -torch.inf)": "The scores have signs: −5 is lower than 1.",

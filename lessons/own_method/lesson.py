@@ -59,7 +59,7 @@ from torch.nn.utils import prune
 scores = torch.tensor([[-5.0, 0.1, 0.2, 3.0]])
 layer = nn.Linear(4, 1)
 prune.l1_unstructured(layer, "weight", amount=0.5, importance_scores=scores)
-print("stays:", layer.weight_mask.tolist())
+print("mask:", layer.weight_mask.tolist())
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The first and the last weight stay (B), because the L1 in the name is the absolute value, and it is taken of your scores, too.**
@@ -86,7 +86,7 @@ print("stays:", layer.weight_mask.tolist())
 # What comes back is the new mask. `default_mask` is only to be read, so we work on a copy. The **pruning type** matters when a layer is pruned a second time, and section 4 is about that.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read the class line by line with the four scores: k is 2, `argsort` gives the positions from the lowest score on, 0, 1, 2, 3, and the first two become 0. The last two weights stay.
+# *For the lecturer, 1.5 min.* Read the class line by line with the four scores: k is 2, `argsort` gives the positions from the lowest score on, 0, 1, 2, 3, and the first two become 0. The last two weights stay.
 
 
 # %% slideshow={"slide_type": "-"}
@@ -109,7 +109,7 @@ class Lowest(prune.BasePruningMethod):
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 layer = nn.Linear(4, 1)
 Lowest.apply(layer, "weight", amount=0.5, importance_scores=scores)
-print("stays:", layer.weight_mask.tolist())
+print("mask:", layer.weight_mask.tolist())
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Now the weight with −5 goes. With the right scores the same class also does what `l1_unstructured` does. We try it on `fc1`, the largest layer of LeNet, which was trained on handwritten digits.
@@ -148,16 +148,18 @@ print(f"whole {accuracy(lenet)} % right, without half of fc1 {accuracy(net)} %")
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Two of four
 #
-# In **2:4 sparsity** every four neighbours in a row keep two. Which two of each four stay here?
+# In **2:4 sparsity** every four neighbours in a row keep two. Which two of each four stay here, by magnitude?
+#
+# `0.9 −0.7 0.6 0.1 | 0.4 0.2 −0.3 0.05`
 #
 # <!-- page -->
 #
 # Half of `fc1` is zero, and LeNet is no faster. A machine that would skip the zeros must first find them: of one group of four all may be gone, and of the next none. So hardware asks for a pattern. With two weights in every group, it knows where the next group begins, and each takes two multiplications.
 #
-# We rank by magnitude. Of 0.9, −0.7, 0.6 and 0.1 the first two stay. Of 0.4, 0.2, −0.3 and 0.05 the 0.4 and the −0.3 stay. Without the pattern we would have kept 0.6 in place of −0.3. That is its price.
+# Of the first four, 0.9 and −0.7 stay. Of the other four, 0.4 and −0.3 stay. Without the pattern we would have kept 0.6 in place of −0.3. That is its price.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask for the two of each group before you show the drawing. Which weight would stay without the pattern? 0.6 in place of −0.3. What does the machine gain? It knows where each group begins, and that it takes two multiplications.
+# *For the lecturer, 1.5 min.* Ask for the two of each group before you show the drawing. Which weight would stay without the pattern? 0.6 in place of −0.3. What does the machine gain? It knows where each group begins, and that it takes two multiplications.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws eight weights, the two of each four that stay, and what is stored of them.
@@ -177,7 +179,7 @@ show.two_of_four()
 # **56 % (B), because the positions take bits as well.** One of four takes 2 bits, so a group takes 2 · 16 + 2 · 2 = 36 bits in place of 64.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# No function of PyTorch prunes by this rule, so we write it. The weights of each group become a row, and `topk` finds the positions of the two highest scores.
+# No pruning function of PyTorch follows this rule, so we write it. The scores of each group become a row, and `topk` finds the positions of the two highest. Like `Lowest`, it ranks scores with their signs, so we hand over the magnitudes.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -205,27 +207,25 @@ print(f"2:4 in fc1: {accuracy(net)} % right")
 #
 # LeNet hardly notices the pattern. The units are described by [Mishra et al., 2021](https://arxiv.org/abs/2104.08378), and `torch.sparse.to_sparse_semi_structured(weight)` packs a matrix for them.
 #
-# Even there a whole network gains less than a factor of two: in PyTorch's tutorial a BERT became [1.3 times as fast](https://github.com/pytorch/tutorials/blob/065c9d23d25d18f003d986a5fbb1c7fd25270f1e/advanced_source/semi_structured_sparse.py). And where a model waits for its weights, bytes decide: weights of 4 bits leave 25 % of them, need no mask, and usually win. In 2026 the library torchao took its 2:4 out, "due to lack of widespread usage" ([pytorch/ao #4728](https://github.com/pytorch/ao/pull/4728)).
+# Even there a whole network gains less than a factor of two: in PyTorch's tutorial a BERT became [1.3 times as fast](https://github.com/pytorch/tutorials/blob/065c9d23d25d18f003d986a5fbb1c7fd25270f1e/advanced_source/semi_structured_sparse.py). And where a model waits for its weights, bytes decide: weights of 4 bits leave about a quarter of them, and need no mask. In 2026 the library torchao took its 2:4 out, "due to lack of widespread usage" ([pytorch/ao #4728](https://github.com/pytorch/ao/pull/4728)).
 #
 # We keep 2:4 all the same. It is the plainest rule about *neighbours*, and such a rule is easily broken without a sound.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* A whole network gains less than the units: BERT 1.3 times, in PyTorch's tutorial. Where bytes decide, 4-bit weights leave 25 % and need no mask. In 2026 torchao took 2:4 out. Why do we teach it? It is the plainest rule about neighbours, and those are easily broken.
+# *For the lecturer, 1.5 min.* A whole network gains less than the units: BERT 1.3 times, in PyTorch's tutorial. Where bytes decide, 4-bit weights leave 25 % and need no mask. In 2026 torchao took 2:4 out. Why do we teach it? It is the plainest rule about neighbours, and those are easily broken.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. The second cut
 #
-# Of twelve weights four are gone: the 9 of the first group, and 4, 6 and 2 of the third.
+# Of twelve scores four are gone: `1 ✗ 2 3 | 9 8 7 1 | 5 ✗ ✗ ✗`
 #
-# `1 ✗ 2 3 | 9 8 7 1 | 5 ✗ ✗ ✗`
-#
-# A second, *unstructured* method is handed a list of those that are left: 1, 2, 3, 9, 8, 7, 1, 5.
+# A second, *unstructured* method is handed a list of what is left: 1, 2, 3, 9, 8, 7, 1, 5.
 #
 # **Predict.** This method is `TwoOfFour`. How many weights does it keep in each of the three groups?
 #
 # <!-- page -->
 #
-# Pruning often comes in rounds, and a second method may follow another rule: first single weights, then 2:4. PyTorch keeps the methods of a layer in a `PruningContainer`. It calls the new one, and joins its mask to the old. What is gone it hides from the new method. That is meant well: nothing can come back, and an amount of one half means half of what is *left*.
+# Pruning often comes in rounds, and each may follow another rule: single weights first, then 2:4 or whole rows. PyTorch keeps the methods of a layer in a `PruningContainer`. It calls the new one, and joins its mask to the old. What is gone it hides from an unstructured method. That is meant well: nothing can come back, and an amount of one half means half of what is left. The documentation calls these the *currently unpruned* units.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Pencils. Which four does the method take for a group? 1 2 3 9, then 8 7 1 5. It keeps 9 and 3, then 8 and 7. Back in their positions: one, three, none. Point at the middle group: 9 8 7, and a unit has room for two.
@@ -243,7 +243,7 @@ kept_in_groups = show.shifted_groups(TwoOfFour)
 # `fc1` has lost its smallest tenth before. Now it gets 2:4. Zeros, accuracy, groups: which of the three looks wrong?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Zeros: a tenth, and half of the rest, 55 %. Accuracy: as before. One group in seven has three or four weights. So the two numbers that everybody reports are fine.
+# *For the lecturer, 1.5 min.* Zeros: a tenth, and half of the rest, 55 %. Accuracy: as before. One group in seven has three or four weights. So the two numbers that everybody reports are fine.
 
 # %% slideshow={"slide_type": "-"}
 net = copy.deepcopy(lenet)
@@ -271,7 +271,7 @@ print(f"groups with more than two weights: {too_full:.0%}")
 # In a first cut every type is handed the whole tensor, so a wrong type cannot show there. 2:4 is about neighbours, and needs `"global"`. The function `global_unstructured` only shares the word: it ranks several layers in one list, and therefore takes unstructured methods alone.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Take the rules on the board: which type does each need? Sizes and scores: unstructured. Neighbours: global. The function `global_unstructured` shares only the word.
+# *For the lecturer, 1 min.* Take the rules on the board: which type does each need? Sizes and scores: unstructured. Neighbours: global. The function `global_unstructured` shares only the word.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Is the type all?
@@ -281,7 +281,7 @@ print(f"groups with more than two weights: {too_full:.0%}")
 # **Predict.** In the third group only the 5 is left, and `t` is (5, 4, 6, 2). Which weights does this group have afterwards: **A** the 5, **B** 5 and 6, **C** 5 and 4?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* B: the 6 comes back, with its old value, which `weight_orig` has kept. Then the first group, 1 9 2 3: is it enough to multiply by `default_mask`? No: the 9 goes again, but it has taken the position of the 2.
+# *For the lecturer, 2 min.* B: the 6 comes back, with its old value, which `weight_orig` has kept. Then the first group, 1 9 2 3: is it enough to multiply by `default_mask`? No: the 9 goes again, but it has counted among the two, and the 2 is lost.
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
@@ -291,13 +291,13 @@ class Whole(TwoOfFour):
 
 layer = prune.custom_from_mask(nn.Linear(4, 1), "weight", torch.tensor([[1, 0, 0, 0]]))
 Whole.apply(layer, "weight", importance_scores=torch.tensor([[5.0, 4, 6, 2]]))
-print(layer.weight_mask.tolist())
+print("mask:", layer.weight_mask.tolist())
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **5 and 6 (B): a global method is handed what is gone, and revives it unless it looks at `default_mask`.**
+# **5 and 6 (B), because a global method is handed what is gone, too, and this one does not look at `default_mask`.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The 6 is back, with the value that `weight_orig` has kept for it, and the network is denser than you report. Is it enough to multiply by `default_mask` at the end? In the first group, 1, 9, 2 and 3, the method chooses 9 and 3. The 9 is gone, so only the 3 would stay, and the 2 would go for nothing. **What is gone may neither come back nor take a place.** In the exercise you will see to that.
+# The 6 is back, with the value that `weight_orig` has kept for it, and the network is denser than you report. Is it enough to multiply by `default_mask` at the end? In the first group, 1, 9, 2 and 3, the method chooses 9 and 3. The 9 is gone, so only the 3 would stay, and the 2 would go for nothing. **What is gone may neither come back nor count among the two.** In the exercise you will see to that.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 5. A test that would have noticed
@@ -310,10 +310,10 @@ print(layer.weight_mask.tolist())
 #
 # <!-- page -->
 #
-# Accuracy and the count of zeros told us nothing. A test can, if it knows the promise. The small layers of this one are random, and so are their scores and earlier masks. `draw` makes the scores, and `gone` says how many of the 16 weights were pruned before.
+# Accuracy and the count of zeros told us nothing. A test can tell, if it knows the promises. This one makes small layers with random scores: `draw` draws them. `gone` says how many of the 16 weights were pruned before, at random positions. `best_old` are the two highest scores that each group has before the cut, `best_new` those that it has afterwards.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Which of the three does each fault break? Shifted groups: the second. The revived 6: the first. The −5 of the hook: the third. A promise that is not written down is not tested.
+# *For the lecturer, 1.5 min.* Which of the three does each fault break? Shifted groups: the second. The revived 6: the first. The −5 of the hook: the third. A promise that is not written down is not tested.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -347,20 +347,20 @@ print("with earlier cuts:", broken(TwoOfFour, torch.rand, gone=4))
 # Two faults are those of section 4. One method takes the absolute value of the scores, as in section 1. And one keeps all that reach the second highest score. Of 5, 1, 1 and 0 it keeps three, since two are equal: that is a *tie*. Weights of a trained layer are hardly ever equal. Scores that are counts often are.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Before the click: which kind of case finds which fault? Then read the first column: random weights on a fresh layer, as most tests have them, find nothing at all.
+# *For the lecturer, 1.5 min.* Before the click: which kind of case finds which fault? Then read the first column: random weights on a fresh layer, as most tests have them, find nothing at all.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Makes two more wrong methods, runs broken() for each kind of case, and draws what it finds.
 found = show.what_finds_what(broken, TwoOfFour, Whole)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each ingredient finds another fault, and the plain case in the first column finds none. So a test needs all of them: scores of either sign, ties, and earlier masks. Passing is no proof. But put `assert broken(YourMethod, torch.randn, gone=4) == 0` into a file `test_pruning.py`, and `pytest` will ask again after each change.
+# Each ingredient finds another fault, and the plain cases in the first column find none. So a test needs all of them: scores of either sign, ties, and earlier masks. Passing is no proof. But lines such as `assert broken(YourMethod, torch.randn, gone=4) == 0`, in a file `test_pruning.py`, are asked again by `pytest` after each change.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## Exercise · n of m
 # ★★ · 10 minutes
 #
-# Write `n_of_m(n, m)`. It returns a pruning method, a class: of every `m` neighbours in a row the `n` with the highest scores stay, sign and all. What earlier cuts have removed neither comes back nor takes a place.
+# Write `n_of_m(n, m)`. It returns a pruning method, a class: of every `m` neighbours in a row the `n` with the highest scores stay, sign and all. What earlier cuts have removed neither comes back nor counts among the `n`.
 #
 # On paper: scores 4, 9, 2, 3, the 9 is gone. Which stay in 2:4?
 #
@@ -377,7 +377,7 @@ found = show.what_finds_what(broken, TwoOfFour, Whole)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* In pairs, on paper: 4 and 3 stay. What must the method do with the 9, so that it neither comes back nor takes the place of the 3? Rank it behind all others, and multiply by `default_mask`. Each does half.
+# *For the lecturer, 2 min.* In pairs, on paper: 4 and 3 stay. What must the method do with the 9, so that it neither comes back nor pushes out the 3? Rank it behind all others, and multiply by `default_mask`. Each does half.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}

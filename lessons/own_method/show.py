@@ -37,22 +37,22 @@ def two_of_four():
     """Draw eight weights, the two of each four that stay, and what is stored of them."""
     kept = EIGHT.abs().view(2, 4).topk(2).indices.sort().values
     mask = torch.zeros(2, 4).scatter(1, kept, 1).flatten()
-    canvas = diagrams.Canvas(height=370)
-    for top, words in ((55, "eight weights"), (165, "2:4"), (285, "stored")):
+    canvas = diagrams.Canvas(height=415)
+    for top, words in ((65, "eight weights"), (190, "2:4"), (320, "stored")):
         canvas.text(20, top, words, align="left")
-    _row(canvas, EIGHT, torch.ones(8), ["fp32"] * 8, top=15, left=230, cell=84)
-    _row(canvas, EIGHT, mask, ["fp32"] * 8, top=125, left=230, cell=84)
+    _row(canvas, EIGHT, torch.ones(8), ["fp32"] * 8, top=15, left=230, cell=100)
+    _row(canvas, EIGHT, mask, ["fp32"] * 8, top=140, left=230, cell=100)
     for n in range(2):
-        left = 230 + 364 * n
-        _row(canvas, EIGHT.view(2, 4)[n][kept[n]], torch.ones(2), ["fp32"] * 2, top=250, left=left, cell=72)
-        _row(canvas, kept[n].float(), torch.ones(2), ["int8"] * 2, top=250, left=left + 180, cell=72)
-        canvas.text(left + 72, 348, "16 bits each")
-        canvas.text(left + 252, 348, "2 bits each")
+        left = 230 + 428 * n
+        _row(canvas, EIGHT.view(2, 4)[n][kept[n]], torch.ones(2), ["fp32"] * 2, top=275, left=left, cell=90)
+        _row(canvas, kept[n].float(), torch.ones(2), ["int8"] * 2, top=275, left=left + 210, cell=90)
+        canvas.text(left + 90, 392, "values")
+        canvas.text(left + 300, 392, "positions")
     plots.show(
         canvas.figure(),
         alt="Two groups of four weights: 0.9, -0.7, 0.6, 0.1 and 0.4, 0.2, -0.3, 0.05. Below, in each group two are crossed out. "
         "Below, what is stored: the values 0.9 and -0.7 with the positions 0 and 1, and 0.4 and -0.3 with the positions 0 and 2.",
-        caption="A line marks what goes. Stored are the values, in orange, and their positions, in blue.",
+        caption="A line marks what goes. A position is counted from 0.",
     )
 
 
@@ -135,7 +135,9 @@ def what_finds_what(broken, unstructured, whole):
         for column, count in enumerate(counts):
             colour = plots.COLOURS["orange"] if count else "#eeeeee"
             ax.add_patch(_cell(column, row, colour, 0.35 + 0.65 * count / 100 if count else 1))
-            ax.text(column, row, str(count), ha="center", va="center", fontsize=20, fontweight="bold" if count else None)
+            ax.text(
+                column, row, str(count), ha="center", va="center", fontsize=20, fontweight="bold" if count else None
+            )
     ax.set(xlim=(-0.5, len(CASES) - 0.5), ylim=(len(found) - 0.5, -0.5))
     ax.set_xticks(range(len(CASES)), list(CASES), fontsize=18)
     ax.set_yticks(range(len(found)), list(found), fontsize=18)
