@@ -156,7 +156,7 @@ print(f"whole {accuracy(lenet)} % right, without half of fc1 {accuracy(net)} %")
 #
 # Half of `fc1` is zero, and LeNet is no faster. A machine that would skip the zeros must first find them: of one group of four all may be gone, and of the next none. So hardware asks for a pattern. With two weights in every group, it knows where the next group begins, and each takes two multiplications.
 #
-# Of the first four, 0.9 and −0.7 stay. Of the other four, 0.4 and −0.3 stay. Without the pattern we would have kept 0.6 in place of −0.3. That is its price.
+# Of the first four, 0.9 and −0.7 stay. Of the other four, 0.4 and −0.3 stay. Without the pattern we would have kept 0.6 in place of −0.3. That is what it costs.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Ask for the two of each group before you show the drawing. Which weight would stay without the pattern? 0.6 in place of −0.3. What does the machine gain? It knows where each group begins, and that it takes two multiplications.
@@ -198,6 +198,9 @@ net = copy.deepcopy(lenet)
 TwoOfFour.apply(net.fc1, "weight", importance_scores=size)
 print(f"2:4 in fc1: {accuracy(net)} % right")
 
+# %% [markdown] slideshow={"slide_type": "skip"}
+# LeNet hardly notices the pattern. What is gained by it?
+
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "big"}
 # ### Who can use it?
 #
@@ -205,7 +208,7 @@ print(f"2:4 in fc1: {accuracy(net)} % right")
 #
 # <!-- page -->
 #
-# LeNet hardly notices the pattern. The units are described by [Mishra et al., 2021](https://arxiv.org/abs/2104.08378), and `torch.sparse.to_sparse_semi_structured(weight)` packs a matrix for them.
+# The units are described by [Mishra et al., 2021](https://arxiv.org/abs/2104.08378), and `torch.sparse.to_sparse_semi_structured(weight)` packs a matrix for them.
 #
 # Even there a whole network gains less than a factor of two: in PyTorch's tutorial a BERT became [1.3 times as fast](https://github.com/pytorch/tutorials/blob/065c9d23d25d18f003d986a5fbb1c7fd25270f1e/advanced_source/semi_structured_sparse.py). And where a model waits for its weights, bytes decide: weights of 4 bits leave about a quarter of them, and need no mask. In 2026 the library torchao took its 2:4 out, "due to lack of widespread usage" ([pytorch/ao #4728](https://github.com/pytorch/ao/pull/4728)).
 #
@@ -217,15 +220,16 @@ print(f"2:4 in fc1: {accuracy(net)} % right")
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. The second cut
 #
-# Of twelve scores four are gone: `1 ✗ 2 3 | 9 8 7 1 | 5 ✗ ✗ ✗`
-#
-# A second, *unstructured* method is handed a list of what is left: 1, 2, 3, 9, 8, 7, 1, 5.
-#
-# **Predict.** This method is `TwoOfFour`. How many weights does it keep in each of the three groups?
+# A layer that was pruned is pruned again. A second, *unstructured* method is handed a list of what is left.
 #
 # <!-- page -->
 #
 # Pruning often comes in rounds, and each may follow another rule: single weights first, then 2:4 or whole rows. PyTorch keeps the methods of a layer in a `PruningContainer`. It calls the new one, and joins its mask to the old. What is gone it hides from an unstructured method. That is meant well: nothing can come back, and an amount of one half means half of what is left. The documentation calls these the *currently unpruned* units.
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# Of twelve scores four are gone: `1 ✗ 2 3 | 9 8 7 1 | 5 ✗ ✗ ✗`. The list is 1, 2, 3, 9, 8, 7, 1, 5.
+#
+# **Predict.** The second method is `TwoOfFour`. How many weights does it keep in each of the three groups?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Pencils. Which four does the method take for a group? 1 2 3 9, then 8 7 1 5. It keeps 9 and 3, then 8 and 7. Back in their positions: one, three, none. Point at the middle group: 9 8 7, and a unit has room for two.
@@ -278,7 +282,7 @@ print(f"groups with more than two weights: {too_full:.0%}")
 #
 # Now the type is `"global"`, and `compute_mask` is as it was. It does not look at `default_mask`.
 #
-# **Predict.** In the third group only the 5 is left, and `t` is (5, 4, 6, 2). Which weights does this group have afterwards: **A** the 5, **B** 5 and 6, **C** 5 and 4?
+# **Predict.** You hand over scores for all weights, gone or not. So in the third group `t` is (5, 4, 6, 2), and only the 5 is left. Which weights does this group have afterwards: **A** the 5, **B** 5 and 6, **C** 5 and 4?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* B: the 6 comes back, with its old value, which `weight_orig` has kept. Then the first group, 1 9 2 3: is it enough to multiply by `default_mask`? No: the 9 goes again, but it has counted among the two, and the 2 is lost.
@@ -354,7 +358,7 @@ print("with earlier cuts:", broken(TwoOfFour, torch.rand, gone=4))
 found = show.what_finds_what(broken, TwoOfFour, Whole)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each ingredient finds another fault, and the plain cases in the first column find none. So a test needs all of them: scores of either sign, ties, and earlier masks. Passing is no proof. But lines such as `assert broken(YourMethod, torch.randn, gone=4) == 0`, in a file `test_pruning.py`, are asked again by `pytest` after each change.
+# Each ingredient finds another fault, and the plain cases in the first column find none. So a test needs all of them: scores of either sign, ties, and earlier masks. Passing is no proof. But put lines such as `assert broken(YourMethod, torch.randn, gone=4) == 0` into a file `test_pruning.py`, and `pytest` checks them after each change.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## Exercise · n of m
@@ -428,7 +432,7 @@ claims.show("own_method")
 #
 # ### What 2:4 costs a CNN
 #
-# `fc1` has weights to spare. The convolutions of a small ResNet have fewer. The course pruned SmallResNet, trained on Fashion-MNIST, in three ways, without any further training. Half of the weights anywhere in each layer left 88.5 % of the test images right, and 2:4 only 74.6 %. That looks like a price of 14 points.
+# `fc1` has weights to spare. The convolutions of a small ResNet have fewer. The course pruned SmallResNet, trained on Fashion-MNIST, in two ways, without any further training. Half of the weights anywhere in each layer left 88.5 % of the test images right, and 2:4 only 74.6 %. That looks like a price of 14 points.
 #
 # It was mostly not the pattern. A batch norm still subtracts the mean that its sums had before the cut. When these means and variances were estimated anew, from 2,000 images and without a single gradient, 2:4 was less than 2 points behind, and 12 of the 14 points were gone. After 150 steps of training with the masks held, the rest was 0.4 points. So before you blame a pattern, bring the batch norms up to date ([[structured]] has the call), and train a little with the mask on. The makers of 2:4 repeat the whole training, and report that accuracy is kept ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)).
 #
