@@ -1,314 +1,161 @@
-"""Tables and drawings of the lesson own_method, which stand beside what the lesson explains."""
+"""Drawings of the lesson own_method, and the wrong methods behind one of them."""
 
 import torch
-from hypothesis import HealthCheck, settings
 from torch import nn
 from torch.nn.utils import prune
 
-from course_utils import training
 from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table
 
-TYPES = ("unstructured", "structured", "global")
-EARLIER = torch.tensor([[0.0, 0, 0, 0], [1, 1, 0, 1], [1, 1, 1, 1]])  # a mask of earlier pruning: 5 of 12 are gone
-MANY = settings(
-    max_examples=100,
-    deadline=None,
-    derandomize=True,  # the same examples in every run
-    database=None,
-    report_multiple_bugs=False,
-    suppress_health_check=list(HealthCheck),
-)
+EIGHT = torch.tensor([0.9, -0.7, 0.6, 0.1, 0.4, 0.2, -0.3, 0.05])
+TWELVE = torch.tensor([1.0, 9, 2, 3, 9, 8, 7, 1, 5, 4, 6, 2])
+LEFT = torch.tensor([1.0, 0, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0])
+CASES = {  # kind -> scores, and how many of 16 weights were pruned before
+    "scores\nabove 0": (torch.rand, 0),
+    "of either\nsign": (torch.randn, 0),
+    "with\nties": (lambda *shape: torch.randint(0, 3, shape).float(), 0),
+    "with an\nearlier mask": (torch.rand, 4),
+}
 
 
-def small_layer():
-    """Twelve weights, 3 by 4, whose values are the same each time."""
-    layer = nn.Linear(4, 3, bias=False)
-    values = [[0.1, -0.9, 0.4, 0.0], [0.3, 0.2, -0.1, 0.7], [-0.6, 0.5, 0.2, 0.05]]
-    layer.weight.data = torch.tensor(values)
-    return layer
+GROUPS = ("fp32", "int8", "gradient")  # colours of the three groups
 
 
-def pruned_layer():
-    """The same layer with the mask `EARLIER`."""
-    return prune.custom_from_mask(small_layer(), "weight", EARLIER)
+def _row(canvas, values, there, colours, *, top, left, cell=68):
+    """Draw cells with their values, four to a group; one that is masked is crossed out. The places of the cells."""
+    places = []
+    for n, (value, stays, colour) in enumerate(zip(values.tolist(), there.tolist(), colours, strict=True)):
+        x = left + n * cell + n // 4 * 28
+        mask = torch.tensor([stays])
+        box = diagrams.grid(canvas, torch.ones(1), x, top, cell=cell, mask=mask, text="", meaning=colour)
+        if stays:
+            canvas.text(x + cell / 2, top + cell / 2, f"{value:g}".replace("-", "−"), size=26, inside=box)
+        places.append(x + cell / 2)
+    return places
 
 
-def attempt(what):
-    """The result of `what()`, or the error that it raised, as text."""
-    try:
-        return what()
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-
-
-def four_weights(scores, layers):
-    """Four weights with their scores, and which of them each method keeps.
-
-    Args:
-        scores: float (1, 4); its sign says whether training moves a weight towards 0 or away.
-        layers: name of the method -> pruned layer of four weights.
-    """
-    canvas = diagrams.Canvas(height=360)
-    canvas.axes.plot([250, 1150], [150, 150], color="black", linewidth=2)
-    canvas.text(235, 150, "0", align="right", size=26)
-    for column, score in enumerate(scores[0].tolist()):
-        x = 385 + 210 * column
-        canvas.text(x + 25, 80, f"{score:.2g}", align="left", size=26)
-        if abs(score) > 1:
-            canvas.wire((x, 80), (x, 80 - 14 * score), meaning="gradient", thick=5)
-        canvas.axes.plot(x, 80, "o", color=diagrams.MEANING["fp32"], markersize=13, zorder=5)
-    canvas.text(235, 80, "weight, score", align="right")
-    kept = {name: layer.weight_mask for name, layer in layers.items()}
-    for row, (name, mask) in enumerate(kept.items()):
-        canvas.text(265, 220 + 95 * row, name, align="right")
-        for column, score in enumerate(scores[0]):
-            place = (350 + 210 * column, 185 + 95 * row)
-            diagrams.grid(canvas, score[None], *place, cell=70, mask=mask[0, column][None], size=26)
+def two_of_four():
+    """Draw eight weights, the two of each four that stay, and what is stored of them."""
+    kept = EIGHT.abs().view(2, 4).topk(2).indices.sort().values
+    mask = torch.zeros(2, 4).scatter(1, kept, 1).flatten()
+    canvas = diagrams.Canvas(height=415)
+    for top, words in ((65, "eight weights"), (190, "2:4"), (320, "stored")):
+        canvas.text(20, top, words, align="left")
+    _row(canvas, EIGHT, torch.ones(8), ["fp32"] * 8, top=15, left=230, cell=100)
+    _row(canvas, EIGHT, mask, ["fp32"] * 8, top=140, left=230, cell=100)
+    for n in range(2):
+        left = 230 + 428 * n
+        _row(canvas, EIGHT.view(2, 4)[n][kept[n]], torch.ones(2), ["fp32"] * 2, top=275, left=left, cell=90)
+        _row(canvas, kept[n].float(), torch.ones(2), ["int8"] * 2, top=275, left=left + 210, cell=90)
+        canvas.text(left + 90, 392, "values")
+        canvas.text(left + 300, 392, "positions")
     plots.show(
         canvas.figure(),
-        alt="Four weights above 0 with arrows: the first points down to 0, the next two have none, the last points up. Under "
-        "them their scores in boxes, crossed out where the weight is removed: "
-        + ", ".join(f"{name} keeps {mask.int().tolist()[0]}" for name, mask in kept.items())
-        + ".",
-        caption="An arrow shows where training moves a weight; without an arrow it hardly moves. A crossed box is a removed weight.",
+        alt="Two groups of four weights: 0.9, -0.7, 0.6, 0.1 and 0.4, 0.2, -0.3, 0.05. Below, in each group two are crossed out. "
+        "Below, what is stored: the values 0.9 and -0.7 with the positions 0 and 1, and 0.4 and -0.3 with the positions 0 and 2.",
+        caption="A line marks what goes. A position is counted from 0.",
     )
-
-
-def _handed_over(pruning_type, given):
-    canvas = diagrams.Canvas(height=330)
-    canvas.text(190, 30, "the layer, masked", size=26)
-    diagrams.grid(canvas, small_layer().weight, 50, 70, cell=72, mask=EARLIER, size=26)
-    if given:
-        t, mask = given
-        cell = 72 if t.dim() > 1 else 80
-        canvas.wire((355, 178), (480, 178), thick=5)
-        canvas.text(520 + cell * t.shape[-1] / 2, 30, f'"{pruning_type}": shape {tuple(t.shape)}', size=26)
-        diagrams.grid(canvas, t, 520, 178 - cell * (len(t) if t.dim() > 1 else 1) / 2, cell=cell, mask=mask, size=26)
-    return canvas.figure()
-
-
-def handed_over(given_to):
-    """What `compute_mask` is given, by type: four frames.
-
-    Args:
-        given_to: type -> (t, default_mask).
-    """
-    plots.show(
-        [_handed_over(None, None), *(_handed_over(name, given) for name, given in given_to.items())],
-        alt=[
-            "A grid of 3 rows and 4 columns; row 0 and one cell of row 1 are crossed out.",
-            *(
-                f"The same grid, and what a method of the type {name} is given: {tuple(t.shape)}, of which "
-                f"{int((mask == 0).sum())} are marked as pruned."
-                for name, (t, mask) in given_to.items()
-            ),
-        ],
-        caption="Crossed out: pruned before. On the right what `compute_mask` is given as `t`; crossed where `default_mask` is 0.",
-    )
-
-
-def taken_by_global(methods):
-    """A table: what `global_unstructured` does with each method on two layers of 12 weights.
-
-    Args:
-        methods: class -> its arguments.
-    """
-
-    def left(method, arguments):
-        pair = [small_layer(), small_layer()]
-        prune.global_unstructured([(layer, "weight") for layer in pair], method, **arguments)
-        return f"{int(sum(layer.weight_mask.sum() for layer in pair))} of 24 weights are left"
-
-    return Table(
-        ["method", "PRUNING_TYPE", "global_unstructured"],
-        [
-            [method.__name__, method.PRUNING_TYPE, attempt(lambda m=method, a=a: left(m, a)).split(":")[0]]
-            for method, a in methods.items()
-        ],
-    )
-
-
-def too_full_table(broken):
-    """A table of the groups that keep more than two.
-
-    Args:
-        broken: (type, share pruned before) -> percent.
-    """
-    return Table(
-        ["2:4 declared", "pruned before", "groups with 3 or 4 left, %"],
-        [[name, f"{before:.0%}", f"{share:.1f}"] for (name, before), share in broken.items()],
-    )
-
-
-def _groups(canvas, top, values, mask, words):
-    canvas.text(20, top + 36, words, align="left")
-    for group in range(3):
-        part = slice(4 * group, 4 * group + 4)
-        diagrams.grid(canvas, values[part], 300 + 300 * group, top, cell=68, mask=mask[part], size=26)
 
 
 def shifted_groups(method):
-    """Three frames: twelve weights with four holes, the list of what is left in fours, and the mask that comes back.
+    """Draw twelve weights with four holes, the list that is handed over in fours, and what comes back.
 
-    Args:
-        method: a 2:4 method that was declared unstructured.
+    Returns:
+        How many weights each of the three groups keeps.
     """
-    values = torch.tensor([1.0, 9, 2, 3, 9, 8, 7, 1, 5, 4, 6, 2])
-    old = torch.tensor([1.0, 0, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0])
     layer = nn.Linear(12, 1, bias=False)
-    layer.weight.data = values[None].clone()
-    prune.custom_from_mask(layer, "weight", old[None])
-    method.apply(layer, "weight")
-    new, left = layer.weight_mask[0], values[old == 1]
-    frames = []
-    for stage in range(3):
-        canvas = diagrams.Canvas(height=330)
-        _groups(canvas, 30, values, old, "masked before")
-        if stage:
-            canvas.text(20, 166, "handed over", align="left")
-            for group in range(2):
-                diagrams.grid(canvas, left[4 * group : 4 * group + 4], 450 + 300 * group, 130, cell=68, size=26)
-        if stage > 1:
-            _groups(canvas, 230, values, new, "comes back")
-        frames.append(canvas.figure())
-    kept = [int(new[4 * group : 4 * group + 4].sum()) for group in range(3)]
-    before = [int(old[4 * group : 4 * group + 4].sum()) for group in range(3)]
-    shown = f"Three groups of four weights, of which {before} are left."
-    handed = f"Below them the eight that are left, in two groups of four: {left.int().tolist()}."
+    prune.custom_from_mask(layer, "weight", LEFT[None])
+    method.apply(layer, "weight", importance_scores=TWELVE[None])
+    new, there = layer.weight_mask[0], LEFT.nonzero().flatten().tolist()
+    kept = [int(group.sum()) for group in new.view(3, 4)]
+    colours = [GROUPS[n // 4] for n in range(12)]
+    canvas = diagrams.Canvas(height=430)
+    for top, words in ((15, "the layer"), (165, "the list"), (305, "comes back")):
+        canvas.text(20, top + 34, words, align="left")
+    above = _row(canvas, TWELVE, LEFT, colours, top=15, left=260)
+    below = _row(canvas, TWELVE[there], torch.ones(8), [colours[n] for n in there], top=165, left=396)
+    _row(canvas, TWELVE, new, colours, top=305, left=260)
+    for n, place in zip(there, below, strict=True):
+        canvas.wire((above[n], 86), (place, 162), meaning=colours[n])
+        if new[n]:
+            canvas.wire((place, 236), (above[n], 302), meaning=colours[n])
+    for n, count in enumerate(kept):
+        words = f"{count} left" + (", and a unit has room for 2" if count > 2 else "")
+        canvas.text(above[4 * n] + 102, 408, words, size=26 if count < 3 else 24, bold=count > 2)
     plots.show(
-        frames,
-        alt=[shown, f"{shown} {handed}", f"{shown} {handed} Below, the groups after the method: {kept} are left."],
-        caption="The container leaves the holes out, so the fours that the method sees are others than those of the layer.",
+        canvas.figure(),
+        alt="Three groups of four weights, of which 3, 4 and 1 are left. Arrows lead from these eight to a list, where they stand "
+        "in two groups of four: 1, 2, 3, 9 and 8, 7, 1, 5. Of the first 3 and 9 are kept, of the second 8 and 7. Arrows lead "
+        f"back to the three groups, of which {kept[0]}, {kept[1]} and {kept[2]} weights are left.",
+        caption="A colour for each group of the layer. The list leaves the holes out, so its fours mix the colours.",
     )
     return kept
 
 
-def staircase(share, amounts, held):
-    """The share of zeros over the steps, and the curve that it was to follow.
+class _Right(prune.BasePruningMethod):
+    """2:4 without a fault, but for what a subclass makes of the scores and chooses of the groups."""
 
-    Args:
-        share: percent of zeros after each step.
-        amounts: step -> amount of the cut.
-        held: methods in the container of fc1.
+    PRUNING_TYPE = "global"
+
+    def compute_mask(self, t, default_mask):
+        groups = self.ranked(t).masked_fill(default_mask == 0, -torch.inf).reshape(-1, 4)
+        return self.chosen(groups).view_as(t) * default_mask
+
+    def ranked(self, t):
+        return t
+
+    def chosen(self, groups):
+        return torch.zeros_like(groups).scatter(1, groups.topk(2).indices, 1)
+
+
+class _Absolute(_Right):
+    def ranked(self, t):
+        return t.abs()
+
+
+class _Reaching(_Right):
+    def chosen(self, groups):
+        return (groups >= groups.topk(2).values[:, 1:]).float()
+
+
+def what_finds_what(broken, unstructured, whole):
+    """Draw in how many of 100 cases of each kind four wrong methods break a promise.
+
+    Returns:
+        dict of method -> list of counts, one for each kind of case.
     """
-    fig, ax = plots.figure(size=(6.4, 4.3))
-    curve = torch.arange(0, 101)
-    ax.plot(curve, 90 * (1 - (1 - curve / 100) ** 3), "--", color=plots.COLOURS["grey"], label="the curve")
-    ax.plot(range(1, len(share) + 1), share, color=plots.COLOURS["blue"], label="zeros, counted")
-    for step, amount in amounts.items():
-        ax.text(step + 2, share[step - 1] - 7, f"{amount:.2f}", fontsize=16, color=plots.COLOURS["blue"])
-    ax.set(xlabel="training step", ylabel="weights pruned, %", ylim=(-3, 100))
-    ax.legend(loc="lower right")
+    methods = {
+        "absolute value": _Absolute,
+        "all that reach the 2nd": _Reaching,
+        '"unstructured"': unstructured,
+        '"global", no look at the mask': whole,
+    }
+    found = {name: [broken(method, *case) for case in CASES.values()] for name, method in methods.items()}
+    fig, ax = plots.figure(size=(12, 4.4))
+    for row, counts in enumerate(found.values()):
+        for column, count in enumerate(counts):
+            colour = plots.COLOURS["orange"] if count else "#eeeeee"
+            ax.add_patch(_cell(column, row, colour, 0.35 + 0.65 * count / 100 if count else 1))
+            ax.text(
+                column, row, str(count), ha="center", va="center", fontsize=20, fontweight="bold" if count else None
+            )
+    ax.set(xlim=(-0.5, len(CASES) - 0.5), ylim=(len(found) - 0.5, -0.5))
+    ax.set_xticks(range(len(CASES)), list(CASES), fontsize=18)
+    ax.set_yticks(range(len(found)), list(found), fontsize=18)
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.grid(False)
+    kinds = [kind.replace("\n", " ") for kind in CASES]
+    told = "; ".join(f"{name}: " + ", ".join(map(str, counts)) for name, counts in found.items())
     plots.show(
         fig,
-        alt=f"Share of zeros over {len(share)} training steps: a staircase with a step every 20 training steps that meets a "
-        f"curve which rises ever more slowly; the amounts are {', '.join(f'{a:.2f}' for a in amounts.values())}, and "
-        f"{share[-1]:.0f} % is reached.",
-        caption=f"f = 0.9, n = 100; at each cut its `amount`. The container of fc1 lists {held} methods.",
+        alt=f"A table of four wrong methods and four kinds of cases ({', '.join(kinds)}), how many of 100 cases break a promise. {told}.",
+        caption="Of 100 random cases each: how many break a promise.",
     )
+    return found
 
 
-def costs(first_cut, all_cuts, uncut, unseen, empty):
-    """A table: what is right after the first cut and in the end, and what the first cut keeps at empty pixels.
+def _cell(column, row, colour, strength):
+    from matplotlib.patches import Rectangle
 
-    Args:
-        first_cut, all_cuts: what ranked the weights -> network.
-        uncut: a network that took the same steps without a cut.
-        unseen: (images, labels) of the test.
-        empty: bool for each pixel; True where every image that was learned from has a 0.
-    """
-
-    def right(net):
-        return f"{100 * training.evaluate(net, *unseen):.1f}"
-
-    rows = []
-    for name, net in first_cut.items():
-        cut = right(net)
-        kept = (net.fc1.weight[:, empty] != 0).float().mean()
-        rows.append([name, f"{100 * kept:.0f}", cut, right(all_cuts[name])])
-    return Table(
-        ["ranked by", "kept at empty pixels, %", "right after the first cut, %", "after all cuts, %"],
-        [*rows, ["no cut", 100, "–", right(uncut)]],
-    )
-
-
-def located(instruments, seeds=9):
-    """A table of the most breaches with one seed, on each of the three layers.
-
-    Args:
-        instruments: (name, type) -> instrument.
-        seeds: how many.
-    Returns:
-        (Table, dict of (name, type) -> [fresh, alone, container]).
-    """
-    layers = ("fresh", "alone", "container")
-    worst = {
-        key: [max(breaches(layer, seed) for seed in range(seeds)) for layer in layers]
-        for key, breaches in instruments.items()
-    }
-    table = Table(
-        ["method", "PRUNING_TYPE", *layers],
-        [[*key, *found] for key, found in worst.items()],
-        caption=f"Most breaches with one of {seeds} seeds; an error counts as 16.",
-    )
-    return table, worst
-
-
-def outcomes_table(columns, amounts):
-    """What methods make of odd amounts on a layer of which six weights are left.
-
-    Args:
-        columns: heading -> (class, function that calls its `apply`).
-        amounts: list of numbers.
-    """
-
-    def outcome(method, guard, amount):
-        layer = prune.l1_unstructured(small_layer(), "weight", amount=0.5)
-        error = attempt(lambda: guard(method.apply, layer, "weight", amount=amount))
-        said = error.split(":")[0] if isinstance(error, str) else f"{int(6 - layer.weight_mask.sum())} of 6 removed"
-        return said + ("" if prune.is_pruned(layer) else "; hook gone")
-
-    return Table(
-        ["amount", *columns],
-        [[amount, *(outcome(*how, amount) for how in columns.values())] for amount in amounts],
-        caption="Of the 6 weights that are left.",
-    )
-
-
-def unguarded(prune_it, module, name, **arguments):
-    """The call alone."""
-    return prune_it(module, name, **arguments)
-
-
-def listed(layer):
-    """The names of the methods that a layer's hooks list."""
-    hooks = list(layer._forward_pre_hooks.values())
-    methods = [m for hook in hooks for m in (hook if isinstance(hook, prune.PruningContainer) else [hook])]
-    return [type(method).__name__ for method in methods]
-
-
-def refusals(method, guards):
-    """What a refused call leaves behind, on a layer pruned once and on one pruned twice.
-
-    Args:
-        method: a class that refuses an amount of 1.5.
-        guards: name -> function that calls `apply`.
-    Returns:
-        (Table, dict of (name, earlier calls) -> how many methods are listed more than before).
-    """
-    rows, more = [], {}
-    for name, guard in guards.items():
-        for earlier in (1, 2):
-            layer = small_layer()
-            for _ in range(earlier):
-                method.apply(layer, "weight", amount=0.25)
-            hook = next(iter(layer._forward_pre_hooks.values()))
-            before, mask = listed(layer), layer.weight_mask.clone()
-            attempt(lambda guard=guard, layer=layer: guard(method.apply, layer, "weight", amount=1.5))
-            history = len(hook) if isinstance(hook, prune.PruningContainer) else 1
-            more[name, earlier] = history - len(before)
-            same = "the same" if torch.equal(mask, layer.weight_mask) else "another"
-            rows.append([name, earlier, "there" if prune.is_pruned(layer) else "gone", same, len(before), history])
-    table = Table(["call", "pruned before", "hook", "mask", "listed before", "listed after"], rows)
-    return table, more
+    return Rectangle((column - 0.47, row - 0.44), 0.94, 0.88, facecolor=colour, alpha=strength, zorder=0)
