@@ -73,11 +73,10 @@ class _Reads(TorchFunctionMode):
 
     def __init__(self, model: nn.Module, running: list[nn.Module]):
         super().__init__()
-        self.owners, self.running, self.found = {}, running, {}
-        for name, module in model.named_modules():
-            if hasattr(module, "weight_fake_quant"):
-                for tensor in (*module.parameters(), vars(module).get("weight")):  # the latter: masked
-                    self.owners.setdefault(id(tensor), []).append((name, module))
+        self.running, self.found = running, {}
+        self.rounded = [
+            (name, module) for name, module in model.named_modules() if hasattr(module, "weight_fake_quant")
+        ]
 
     def __torch_function__(self, func: Callable, types: object, args: tuple = (), kwargs: dict | None = None) -> object:
         out = func(*args, **(kwargs or {}))
@@ -86,10 +85,15 @@ class _Reads(TorchFunctionMode):
         return out
 
     def _note(self, given: torch.Tensor) -> torch.Tensor:
-        owners = self.owners.get(id(given), ())
+        owners = [(name, module) for name, module in self.rounded if any(given is own for own in _own(module))]
         if owners and not any(module in self.running for _, module in owners):
             self.found[owners[0][0]] = None
         return given
+
+
+def _own(module: nn.Module) -> list[torch.Tensor]:
+    """What a forward reads of a layer: its parameters, and in place of a masked one what its mask has left of it."""
+    return [p for name, p in module._parameters.items() if not name.endswith("_orig")] + [vars(module).get("weight")]
 
 
 @contextmanager
