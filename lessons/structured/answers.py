@@ -36,7 +36,7 @@ def by_a_boolean(chain, keep):
     small, stays = copy.deepcopy(chain), torch.zeros(len(chain[0][0].weight), dtype=torch.bool)
     stays[list(keep)] = True
     with torch.no_grad():
-        for name, tensor in [*small[0].named_parameters(), *small[0].named_buffers()]:
+        for tensor in [*small[0].parameters(), *small[0].buffers()]:
             if tensor.dim():
                 tensor.data = tensor.data[stays]
         small[1][0].weight.data = small[1][0].weight.data.transpose(0, 1)[stays].transpose(0, 1).contiguous()

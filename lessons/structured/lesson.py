@@ -41,7 +41,7 @@ torch.set_num_threads(1)
 #
 # <!-- page -->
 #
-# A laundry sorts clothes with a camera over a conveyor belt. The network is good enough, but too slow for the small processor beside the belt. Phones and sensors, and the bills of data centres, ask for the same: a smaller network that loses little.
+# A laundry sorts clothes with a camera over a conveyor belt. The network is good enough, but too slow for the small processor beside the belt. Phones, sensors and data centres ask for the same: a smaller network that loses little.
 #
 # A convolution gives a stack of maps, and each of them is a **channel**. The channels of a linear layer are its single outputs. Nothing is trained in the next cell.
 
@@ -94,7 +94,7 @@ print("after: ", small(image).shape[1], "numbers")
 #
 # <!-- page -->
 #
-# So it is not the *number* of zeros that makes a matrix smaller, but whether they fill whole rows or columns. *Unstructured* pruning takes single weights, and leaves holes. *Structured* pruning takes whole pieces: rows, which are the neurons of a linear layer; all the weights of one channel of a convolution, which are called a *filter*; parts of an attention layer; or whole layers. To save memory nobody has to remove a whole layer. One channel will do.
+# So it is not the *number* of zeros that makes a matrix smaller, but whether they fill whole rows or columns. *Unstructured* pruning takes single weights, and leaves holes. *Structured* pruning takes whole pieces: the row of a neuron, the weights of one channel of a convolution, which are called a *filter*, or whole layers. To save memory one need not remove a whole layer. One channel will do.
 #
 # Which row is the weaker one? As its size we take its length, the **L2 norm**: $\sqrt{3^2 + 4^2} = 5$ for the first row, $\sqrt{1^2 + 2^2} = 2.2$ for the second. So the second row goes.
 
@@ -108,7 +108,7 @@ print("after: ", small(image).shape[1], "numbers")
 #
 # <!-- page -->
 #
-# PyTorch's function is called `ln_structured`. The argument `n=2` asks for the L2 norm. With `dim=0` the pieces are output channels, rows in the picture below. With `dim=1` they are input channels, blocks of nine columns. `random_structured` draws the pieces by chance, and `importance_scores=…` lets `ln_structured` rank them by scores of your own.
+# PyTorch's function is called `ln_structured`, and `n=2` asks for the L2 norm. With `dim=0` the pieces are output channels, the rows of the picture below. With `dim=1` they are input channels, blocks of nine columns. `random_structured` draws the pieces by chance. With `importance_scores=…`, `ln_structured` ranks them by scores of your own.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* In which panels could a smaller dense layer take over? In the second and the third. Let somebody count: 8 rows of 54 weights, or 3 blocks of 16 times 9, are 432 zeros each, as in the first panel.
@@ -190,9 +190,9 @@ print(f"whole: {accuracy(lenet):.0f} % right   cut: {accuracy(cut_lenet):.0f} % 
 some = images[:64]
 
 
+@torch.no_grad()
 def difference(a, b):
-    with torch.no_grad():
-        return (a(some) - b(some)).abs().max().item()
+    return (a(some) - b(some)).abs().max().item()
 
 
 print(f"weights masked:         {difference(cut_lenet, masked):.6f}")
@@ -218,7 +218,7 @@ print(f"weights, biases masked: {difference(cut_lenet, masked):.6f}")
 #
 # A *batch norm* shifts and scales each channel, so it loses the numbers of that channel. A sum is harder. Let the shortcut carry the channels $(a_1, a_2)$, and the block itself give $(b_1, b_2)$. The sum is $(a_1 + b_1,\ a_2 + b_2)$. Without $a_2$ it is not defined, unless $b_2$ goes as well.
 #
-# Follow the arrows of the drawing with three questions: who reads this channel, what is added to it, and who makes that?
+# Follow the arrows of the drawing. Who reads this channel, what is added to it, and who makes that?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3.5 min.* Draw the sum first: strike out a₂, and there is nothing to add b₂ to. Show of hands. Then click through the frames, and ask before each: who reads this channel, what is added to it, who makes that? Count the boxes with a stripe: seven, C.
@@ -226,13 +226,13 @@ print(f"weights, biases masked: {difference(cut_lenet, masked):.6f}")
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 graph = tp.DependencyGraph().build_dependency(dense, example_inputs=image)
 group = graph.get_pruning_group(dense.conv, tp.prune_conv_out_channels, idxs=[5])
-names = {module: name for name, module in dense.named_modules()}
-tied = {names[step.target.module] for step, _ in group if step.target.module in names}
-print(len(tied), "layers:", *sorted(tied))
+touched = [step.target.module for step, _ in group]
+tied = [name for name, module in dense.named_modules() if module in touched]
+print(len(tied), "layers:", *tied)
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws SmallResNet, and step by step the ends of layers that lose a channel together.
-show.what_hangs_together(group, names)
+show.what_hangs_together(dense, group)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **C: seven layers, because the sum ties `conv` to `block1.conv2`, which makes the other term.**
@@ -240,7 +240,7 @@ show.what_hangs_together(group, names)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Layers that must lose a channel together are called a **group** ([Fang et al., 2023](https://arxiv.org/abs/2301.12900)). `conv`, `block1.conv2` and their two batch norms lose an output. Three convolutions read the channel, and lose an input. The second sum does not belong to the group: the convolution in its shortcut makes new channels out of all that it reads.
 #
-# torch-pruning follows the arrows for you. It also ranks a channel by its whole group: `GroupMagnitudeImportance` takes the mean of the squared norms that the channel has in the layers of the group. `RandomImportance` ranks by chance. What the package cannot know is which outputs you need. So we name the last layer in `ignored_layers`.
+# torch-pruning follows the arrows for you, and ranks a channel by its norms in all layers of its group. What it cannot know is which outputs you need. So we name the last layer in `ignored_layers`.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Cut, and measure the batch norms again
@@ -269,7 +269,7 @@ update_bn(images[:2000].split(500), cut_resnet)  # no label, no gradient; the we
 print(f"batch norms measured again: {accuracy(cut_resnet):.0f} % right")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why does that help? Let a channel add up four terms of about 1. Its batch norm has stored the mean 4, and a typical image gives $4 - 4 = 0$. Now two of the terms are cut. The batch norm still subtracts 4, so it gives $2 - 4 = -2$, and the ReLU makes 0 of it. With **statistics estimated anew** it gives $2 - 2 = 0$ again. Take this step before you compare two cuts ([Li et al., 2020](https://arxiv.org/abs/2007.02491)). It mends what the batch norms had wrong. The rest needs training.
+# Why does that help? Let a channel add up four terms of about 1. Its batch norm has stored the mean 4, and a typical image gives $4 - 4 = 0$. Now two of the terms are cut. The batch norm still subtracts 4, so it gives $2 - 4 = -2$, and the ReLU makes 0 of it. With **statistics estimated anew** it gives $2 - 2 = 0$ again. Take this step before you judge a cut ([Li et al., 2020](https://arxiv.org/abs/2007.02491)). The rest of the loss needs training.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "number"}
 # ## 5. Does it pay?
@@ -278,7 +278,7 @@ print(f"batch norms measured again: {accuracy(cut_resnet):.0f} % right")
 #
 # <!-- page -->
 #
-# The file shrinks in the same way, because a convolution has as many weights as it has products for a pixel. And the time?
+# These products are also the weights of the convolution, so the file shrinks in the same way. And the time?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Let the room work out both products. Half of the inputs times half of the outputs is a quarter. The time falls less than the work: probably because calling a layer takes some time, however small it is.
@@ -330,9 +330,9 @@ show.opponents(right)
 # **The network that was trained small ends highest, new weights end lowest, and the largest gap lies above the new weights, because a trained start is worth more than a clever choice.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The networks cut by chance have one thing that new weights lack, the trained start. It brings most of the lead. What the norm adds is the gap between *by norm* and *by chance*, a few points at most. Had we shown the cut network beside the dense one alone, you would have praised the norm for all of it.
+# The networks cut by chance have one thing that new weights lack, the trained start. It brings most of the lead. What the norm adds is the gap between *by norm* and *by chance*, a few points. Without this opponent we would have praised the norm for all of it.
 #
-# The winner was never cut. [Liu et al., 2018](https://arxiv.org/abs/1810.05270), found the same in larger networks: if you know beforehand which shape you want, train that shape. The laundry, which can train for six epochs, should do so. **A cut pays when the trained network is there, and a full training is not to be had.**
+# And the winner was never cut. [Liu et al., 2018](https://arxiv.org/abs/1810.05270), found in larger networks that a cut network is no better than one of its shape trained from new weights. So if you can train for as long as the dense network was trained, train the small one. **A cut pays when the trained network is there, and a full training is not to be had.**
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## Exercise · Cut a chain
@@ -381,7 +381,7 @@ def cut_solution(chain, keep):
 #
 # - A row here is a column there: with a channel go its bias, its batch norm's numbers, the inputs of every layer that reads it, and whatever is added to it.
 # - Compare every cut network with its masked twin before you train on, and measure the batch norms again before you judge it.
-# - Half of the channels leave about a quarter of the file and of the work; most of what such a network can do comes from the trained start, little from the clever choice, and a network trained small was better still.
+# - Half of the channels make a quarter of the work; the cut network owed most of its lead to the trained start and little to the clever choice, and a network trained small was better still.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard

@@ -30,7 +30,7 @@ WAYS = (  # from layer to layer, as the channels go
 )
 BEND = [(1095, 159), (1145, 159), (1145, 230), (30, 230), (30, 435)]  # from the first sum to the second line
 STEPS = (  # the order in which one finds them, with the question that leads there
-    ("A channel of conv goes,\nand so does its batch norm.", {"conv", "bn"}),
+    ("conv loses a channel,\nand so does its bn.", {"conv", "bn"}),
     ("Who reads this channel?\nWhat is added to it?", {"block1.conv1", "+1"}),
     ("Who makes\nwhat is added?", {"block1.bn2", "block1.conv2"}),
     ("Who reads the sum?", {"block2.conv1", "block2.shortcut.0"}),
@@ -62,13 +62,14 @@ def pieces(conv):
     )
 
 
-def what_hangs_together(group, names):
+def what_hangs_together(net, group):
     """Draw SmallResNet in a frame for each of STEPS, with a stripe where a layer loses a channel.
 
     Args:
+        net: the network.
         group: of torch-pruning, for an output channel of the first convolution.
-        names: module -> its name.
     """
+    names = {module: name for name, module in net.named_modules()}
     stripes = {(side, "+1") for side in ("inputs", "outputs")}  # a sum is no layer
     for step, _ in group:
         if step.target.module in names:
@@ -103,7 +104,7 @@ def _network(stripes, known, found, question):
             left = box.x if side == "inputs" else box.x + box.width - 13
             colour = plots.COLOURS["purple" if name in found else "black"]
             canvas.axes.add_patch(Rectangle((left, box.y + 3), 13, box.height - 6, facecolor=colour, zorder=3.5))
-    canvas.text(15, 48, question, align="left", size=26)
+    canvas.text(15, 48, question, align="left", size=25)
     return canvas.figure()
 
 
