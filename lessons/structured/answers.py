@@ -72,4 +72,4 @@ WRONG = {
         ),
     }
 }
-EQUIVALENT = {}
+EQUIVALENT = {"cut": {"variance without its sign": "a variance is never negative"}}

@@ -54,6 +54,7 @@ import copy
 import torch
 import torch_pruning as tp
 from torch import nn
+from torch.optim.swa_utils import update_bn
 
 from course_utils import data, models, training
 from course_utils.data import checkpoints
@@ -65,7 +66,7 @@ by_norm = tp.importance.GroupMagnitudeImportance(p=2)
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
 small = copy.deepcopy(dense)
-tp.pruner.BasePruner(small, image, importance=by_norm, pruning_ratio=0.5).step()
+tp.pruner.BasePruner(small, image, by_norm, pruning_ratio=0.5).step()
 print("before:", dense(image).shape[1], "numbers")
 print("after: ", small(image).shape[1], "numbers")
 
@@ -99,7 +100,7 @@ print("after: ", small(image).shape[1], "numbers")
 # Which row is the weaker one? As its size we take its length, the **L2 norm**: $\sqrt{3^2 + 4^2} = 5$ for the first row, $\sqrt{1^2 + 2^2} = 2.2$ for the second. So the second row goes.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Draw the matrix, and strike out two weights in three ways. Which of the three needs no special format and no special code? Those without holes. Then the length of each row: 5 and 2.2, so the second row goes.
+# *For the lecturer, 1.5 min.* Draw the matrix, and strike out two weights in three ways. Which of the three needs no special format and no special code? Those without holes. Then the length of each row: 5 and 2.2, so the second row goes.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### `dim` says along which axis the pieces lie
@@ -111,7 +112,7 @@ print("after: ", small(image).shape[1], "numbers")
 # PyTorch's function is called `ln_structured`, and `n=2` asks for the L2 norm. With `dim=0` the pieces are output channels, the rows of the picture below. With `dim=1` they are input channels, blocks of nine columns. `random_structured` draws the pieces by chance. With `importance_scores=…`, `ln_structured` ranks them by scores of your own.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* In which panels could a smaller dense layer take over? In the second and the third. Let somebody count: 8 rows of 54 weights, or 3 blocks of 16 times 9, are 432 zeros each, as in the first panel.
+# *For the lecturer, 1 min.* In which panels could a smaller dense layer take over? In the second and the third. Let somebody count: 8 rows of 54 weights, or 3 blocks of 16 times 9, are 432 zeros each, as in the first panel.
 
 # %% slideshow={"slide_type": "skip"}
 from torch.nn.utils import prune
@@ -144,7 +145,7 @@ show.pieces(lenet.conv2)
 # Channels of a convolution are cut in the same way. In LeNet `fc1` reads `conv2`. Between them a pooling leaves 5 × 5 pixels of each of the 16 maps, and `flatten` lays the 25 pixels of a map side by side. So each channel of `conv2` owns 25 of the 400 columns of `fc1`.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Strike out on the board what belongs to the second neuron: its row, its bias, and the 4. Then y = 6. A row here is a column there. In LeNet one channel of `conv2` owns 25 columns of `fc1`, since `flatten` lays the pixels of a map side by side.
+# *For the lecturer, 2 min.* Strike out on the board what belongs to the second neuron: its row, its bias, and the 4. Then y = 6. A row here is a column there. In LeNet one channel of `conv2` owns 25 columns of `fc1`, since `flatten` lays the pixels of a map side by side.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -184,15 +185,13 @@ print(f"whole: {accuracy(lenet):.0f} % right   cut: {accuracy(cut_lenet):.0f} % 
 # **Predict.** Are they equal, up to rounding? **A** Yes. **B** Only if the biases of these channels are masked, too. **C** Not even then.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Show of hands. What does a channel without weights still give? Its bias, so B. On the board: row masked and bias left give h₂ = 1.5 and y = 2 · 3 + 4 · 1.5 = 12; with the bias masked, 6, as after the cut. Make this test before you train: training hides the mistake.
+# *For the lecturer, 2 min.* Show of hands. What does a channel without weights still give? Its bias, so B. On the board: row masked and bias left give h₂ = 1.5 and y = 2 · 3 + 4 · 1.5 = 12; with the bias masked, 6, as after the cut. Make this test before you train: training hides the mistake.
+
 
 # %% slideshow={"slide_type": "fragment"}
-some = images[:64]
-
-
 @torch.no_grad()
 def difference(a, b):
-    return (a(some) - b(some)).abs().max().item()
+    return (a(images[:64]) - b(images[:64])).abs().max().item()
 
 
 print(f"weights masked:         {difference(cut_lenet, masked):.6f}")
@@ -221,7 +220,7 @@ print(f"weights, biases masked: {difference(cut_lenet, masked):.6f}")
 # Follow the arrows of the drawing. Who reads this channel, what is added to it, and who makes that?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Draw the sum first: strike out a₂, and there is nothing to add b₂ to. Show of hands. Then click through the frames, and ask before each: who reads this channel, what is added to it, who makes that? Count the boxes with a stripe: seven, C.
+# *For the lecturer, 3 min.* Draw the sum first: strike out a₂, and there is nothing to add b₂ to. Show of hands. Then click through the frames, and ask before each: who reads this channel, what is added to it, who makes that? Count the boxes with a stripe: seven, C.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 graph = tp.DependencyGraph().build_dependency(dense, example_inputs=image)
@@ -248,16 +247,14 @@ show.what_hangs_together(dense, group)
 # The means and deviations in the batch norms were measured on the dense network. `update_bn` measures them again.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* On the board: four terms of about 1, stored mean 4, and a typical image gives 4 − 4 = 0. Two terms are cut: 2 − 4 = −2, and the ReLU makes 0 of it. Measured again, 2 − 2 = 0. No label, no gradient, no weight changes.
+# *For the lecturer, 1.5 min.* On the board: four terms of about 1, stored mean 4, and a typical image gives 4 − 4 = 0. Two terms are cut: 2 − 4 = −2, and the ReLU makes 0 of it. Measured again, 2 − 2 = 0. No label, no gradient, no weight changes.
 
 
 # %% slideshow={"slide_type": "-"}
-from torch.optim.swa_utils import update_bn
-
-
 def half(net, importance):
     small = copy.deepcopy(net)
-    tp.pruner.BasePruner(small, image, importance=importance, pruning_ratio=0.5, ignored_layers=[small.fc]).step()
+    options = {"pruning_ratio": 0.5, "ignored_layers": [small.fc]}
+    tp.pruner.BasePruner(small, image, importance, **options).step()
     return small.eval()
 
 
@@ -265,7 +262,7 @@ def half(net, importance):
 cut_resnet = half(dense, by_norm)
 print(f"dense:                      {accuracy(dense):.0f} % right")
 print(f"just cut:                   {accuracy(cut_resnet):.0f} % right")
-update_bn(images[:2000].split(500), cut_resnet)  # no label, no gradient; the weights stay
+update_bn(images[:2000].split(500), cut_resnet)  # no label, no gradient
 print(f"batch norms measured again: {accuracy(cut_resnet):.0f} % right")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -281,11 +278,11 @@ print(f"batch norms measured again: {accuracy(cut_resnet):.0f} % right")
 # These products are also the weights of the convolution, so the file shrinks in the same way. And the time?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let the room work out both products. Half of the inputs times half of the outputs is a quarter. The time falls less than the work: probably because calling a layer takes some time, however small it is.
+# *For the lecturer, 1 min.* Let the room work out both products. Half of the inputs times half of the outputs is a quarter. The time falls less than the work: probably because calling a layer takes some time, however small it is.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Compares the files, and the time for 64 images.
-file_bytes, speed = show.bytes_and_time(dense, cut_resnet, some)
+file_bytes, speed = show.bytes_and_time(dense, cut_resnet, images[:64])
 print(f"file: {file_bytes['dense'] / file_bytes['cut']:.1f} times smaller")
 print(f"time: {speed.ratio('cut'):.1f} times as fast, with 64 images")
 
@@ -301,7 +298,7 @@ print(f"time: {speed.ratio('cut'):.1f} times as fast, with 64 images")
 # **Predict.** Which of the four ends highest, and which lowest? Where is the largest gap?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Let two people defend different orders. The network by chance shares the trained start with the cut one, but not the choice; that with new weights shares neither. Click. When would you still cut? When the trained network is there, and a full training is not to be had.
+# *For the lecturer, 3.5 min.* Let two people defend different orders. The network by chance shares the trained start with the cut one, but not the choice; that with new weights shares neither. Click. When would you still cut? When the trained network is there, and a full training is not to be had.
 
 
 # %% slideshow={"slide_type": "skip"}

@@ -83,7 +83,9 @@ def what_hangs_together(net, group):
         asked = question.replace("\n", " ")
         told.append(f"SmallResNet as boxes and arrows in two lines. {asked} New stripes: {', '.join(new)}.")
     plots.show(
-        frames, alt=told, caption="Stripe at the right: an output channel goes; at the left: an input. Pink is new."
+        frames,
+        alt=told,
+        caption="Stripe at the right: an output channel goes; at the left: an input. Pink is new; bn is a batch norm.",
     )
 
 
@@ -117,18 +119,20 @@ def bytes_and_time(dense, cut, images):
 
 def opponents(right):
     """Draw a bar for each network, in percent right; the dense one is a line."""
-    fig, ax = plots.figure(size=(9, 4.2))
+    fig, ax = plots.figure(size=(6.4, 4.6))
     rows = {name: percent for name, percent in right.items() if name != "dense"}
     colours = {"trained small": "green", "cut by norm": "blue", "new weights": "grey"}
     for row, (name, percent) in enumerate(rows.items()):
         colour = colours.get(name, "sky")
-        ax.barh(row, percent, 0.66, color=plots.COLOURS[colour])
-        text = {"va": "center", "ha": "right", "color": "black" if colour == "sky" else "white"}
-        ax.text(percent - 1, row, f"{percent:.1f}", fontsize=18, fontweight="bold", **text)
+        ax.barh(row, percent, 0.72, color=plots.COLOURS[colour])
+        text = {"va": "center", "fontsize": 18, "color": "black" if colour == "sky" else "white"}
+        ax.text(2, row, name, **text)
+        ax.text(percent - 2, row, f"{percent:.1f}", ha="right", fontweight="bold", **text)
     ax.axvline(right["dense"], color=plots.COLOURS["orange"], linestyle="--", linewidth=3)
-    ax.text(right["dense"] - 1, -0.72, f"dense {right['dense']:.1f}", ha="right", color=plots.COLOURS["orange"])
-    ax.set_yticks(range(len(rows)), list(rows))
-    ax.set(ylim=(len(rows) - 0.5, -1.05), xlim=(0, 100), xlabel="right after 150 steps, %")
+    ax.text(
+        right["dense"] - 2, -0.8, f"dense {right['dense']:.1f}", ha="right", color=plots.COLOURS["orange"], fontsize=18
+    )
+    ax.set(ylim=(len(rows) - 0.5, -1.15), xlim=(0, 100), yticks=[], xlabel="right after 150 steps, %")
     ax.grid(False)
     plots.show(
         fig,
