@@ -35,7 +35,7 @@ torch.set_num_threads(1)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Half of a network, please
 #
-# SmallResNet gives ten numbers for an image, one for each kind of clothes. The package torch-pruning shall remove half of the channels of every layer.
+# SmallResNet gives ten numbers for an image, one for each kind of clothes. We ask the package torch-pruning to remove half of the channels of every layer.
 #
 # **Predict.** How many numbers does the smaller network give: **A** ten, **B** five, **C** none, because there is an error?
 #
@@ -60,9 +60,9 @@ from course_utils import data, models, training
 from course_utils.data import checkpoints
 
 images, labels = data.load("fashion_mnist")
-image = images[:1]
+image = images[:1]  # an example, so that the package can follow the channels
 dense = checkpoints.load("small_resnet")  # comes with the course, already trained
-by_norm = tp.importance.GroupMagnitudeImportance(p=2)
+by_norm = tp.importance.GroupMagnitudeImportance(p=2)  # ranks channels by the size of their weights
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
 small = copy.deepcopy(dense)
@@ -217,7 +217,7 @@ print(f"weights, biases masked: {difference(cut_lenet, masked):.6f}")
 #
 # A *batch norm* shifts and scales each channel, so it loses the numbers of that channel. A sum is harder. Let the shortcut carry the channels $(a_1, a_2)$, and the block itself give $(b_1, b_2)$. The sum is $(a_1 + b_1,\ a_2 + b_2)$. Without $a_2$ it is not defined, unless $b_2$ goes as well.
 #
-# Follow the arrows of the drawing. Who reads this channel, what is added to it, and who makes that?
+# The next cell asks torch-pruning for everything that must go with channel 5. Follow the arrows of the drawing, too. Who reads this channel, what is added to it, and who makes that?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Draw the sum first: strike out a₂, and there is nothing to add b₂ to. Show of hands. Then click through the frames, and ask before each: who reads this channel, what is added to it, who makes that? Count the boxes with a stripe: seven, C.
@@ -266,7 +266,7 @@ update_bn(images[:2000].split(500), cut_resnet)  # no label, no gradient
 print(f"batch norms measured again: {accuracy(cut_resnet):.0f} % right")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why does that help? Let a channel add up four terms of about 1. Its batch norm has stored the mean 4, and a typical image gives $4 - 4 = 0$. Now two of the terms are cut. The batch norm still subtracts 4, so it gives $2 - 4 = -2$, and the ReLU makes 0 of it. With **statistics estimated anew** it gives $2 - 2 = 0$ again. Take this step before you judge a cut ([Li et al., 2020](https://arxiv.org/abs/2007.02491)). The rest of the loss needs training.
+# Why does that help? Take the mean. Let a channel add up four terms of about 1. Its batch norm has stored the mean 4, and a typical image gives $4 - 4 = 0$. Now two of the terms are cut. The batch norm still subtracts 4, so it gives $2 - 4 = -2$, and the ReLU makes 0 of it. With **statistics estimated anew** it gives $2 - 2 = 0$ again. Take this step before you judge a cut ([Li et al., 2020](https://arxiv.org/abs/2007.02491)). What is still missing needs training.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "number"}
 # ## 5. Does it pay?
@@ -275,10 +275,10 @@ print(f"batch norms measured again: {accuracy(cut_resnet):.0f} % right")
 #
 # <!-- page -->
 #
-# These products are also the weights of the convolution, so the file shrinks in the same way. And the time?
+# Each of these products has a weight of its own, so the file shrinks nearly as much. The time shrinks less, probably because calling a layer takes some time, however small the layer is.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Let the room work out both products. Half of the inputs times half of the outputs is a quarter. The time falls less than the work: probably because calling a layer takes some time, however small it is.
+# *For the lecturer, 1 min.* Let the room work out both products. Half of the inputs times half of the outputs is a quarter. The time falls less than the work.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Compares the files, and the time for 64 images.
@@ -413,7 +413,7 @@ claims.show("structured")
 #
 # ### The constant that a masked channel gives
 #
-# A masked channel still gives a constant, as section 3 showed: its bias, or what the batch norm makes of 0. Surgery throws this constant away. You can keep it: let the channel give the constant $c = \mathrm{ReLU}(\text{bias})$, and let the next linear layer read it with the column $w$. Then add $c \cdot w$ to the bias of that layer. The cut network now equals the twin whose biases are *not* masked. In the example $c = 1.5$ and $w = 4$, so the output gets a bias of 6, and $y = 6 + 6 = 12$. Behind a convolution with padding this is exact only inside of the map, because the padding holds zeros and not $c$.
+# A masked channel still gives a constant, as section 3 showed: its bias, or what the batch norm makes of 0. Surgery throws this constant away. You can keep it: let the channel give the constant $c = \mathrm{ReLU}(\text{bias})$, and let the next linear layer read it with the column $w$. Then add $c \cdot w$ to the bias of that layer. The cut network now equals the twin whose biases are *not* masked. In the example $c = 1.5$ and $w = 4$, so the output gets a bias of 6, and $y = 6 + 6 = 12$. If the next layer is a convolution with padding, this is exact only inside of the map, because the padding holds zeros and not $c$.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Further
