@@ -173,7 +173,7 @@ print(f"whole: {accuracy(lenet):.0f} % right   cut: {accuracy(cut_lenet):.0f} % 
 #
 # <details><summary>What others found</summary>
 #
-# There is no error, since 200 columns are 200 columns. But LeNet is now hardly better than guessing. Wrong *sizes* stop the program; a wrong *order* runs in silence.
+# There is no error, since 200 columns are 200 columns. But LeNet now gets only about a quarter of the images right. Wrong *sizes* stop the program; a wrong *order* runs in silence.
 #
 # </details>
 
