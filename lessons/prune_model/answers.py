@@ -103,4 +103,11 @@ WRONG = {
         ),
     }
 }
-EQUIVALENT = {"prune_to": {}}
+EQUIVALENT = {
+    "prune_to": {
+        "`list` left out": "a dict is as good as a list of its keys",
+        "`detach` left out": "scores with a gradient rank as those without",
+        "total without its sign": "counts are never negative",
+        "goes without its sign": "counts are never negative",
+    }
+}

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will prune a whole network, layer by layer or by one threshold, know where a threshold cuts, and judge what the cut really cost.
-#     seconds: 40
+#     seconds: 45
 #     needs: [prune_module]
 #     goals:
 #       - prune a whole model, locally or globally, and print its sparsity layer by layer;
@@ -317,23 +317,25 @@ races.dense_table()
 #
 # <!-- page -->
 #
-# By hand, with an input of 2: $\mathrm{ReLU}(2 \cdot 0.3) \cdot 0.5 = 0.3$, and $\mathrm{ReLU}(2 \cdot 3) \cdot 0.05 = 0.3$. Networks get such scales by themselves: a batch norm behind a layer divides by the spread of its outputs, so the size of its weights hardly matters.
+# By hand, with an input of 2: $\mathrm{ReLU}(2 \cdot 0.3) \cdot 0.5 = 0.3$, and $\mathrm{ReLU}(2 \cdot 3) \cdot 0.05 = 0.3$. In practice a batch norm can hide such a factor: it divides by the spread of a layer's outputs, so the weights before it may have any size.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Do the hand case: 0.3 both times. Vote. It is C: `fc2` and `fc3` are empty. Then the two sentences on the board: an empty layer gives its bias for every image, and no gradient passes it. A local cut would not have noticed the factor.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
 scaled = copy.deepcopy(dense)
 with torch.no_grad():
     scaled.fc1.weight *= 10
     scaled.fc1.bias *= 10
     scaled.fc2.weight /= 10
-print("scaled:         ", right(scaled))
+print("scaled:", right(scaled))
+
+# %% slideshow={"slide_type": "fragment"}
 net = copy.deepcopy(scaled)
 layers = [(layer, "weight") for layer in net.children()]
 prune.global_unstructured(layers, pruning_method=prune.L1Unstructured, amount=0.9)
 fine_tune(net)
-print("cut, 200 steps: ", right(net))
+print("cut, 200 steps:", right(net))
 print_sparsity(net)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
@@ -348,7 +350,7 @@ print_sparsity(net)
 # ## Exercise · One threshold, with a floor
 # ★★ · 10 minutes
 #
-# `prune_to(model, density, keep=())` returns a copy of `model`. All linear layers and convolutions share one threshold, so that the share `density` of *all* their weights is left, masks on. But layers named in `keep` stay whole, and of each other layer the largest 5 % stay in any case, rounded up to whole weights. Biases stay.
+# `prune_to(model, density, keep=())` returns a copy of `model`, masks on, with the share `density` of all weights of its linear layers and convolutions left. The smallest go, whatever their layer. But layers named in `keep` stay whole, and each other layer keeps its largest 5 %, rounded up to whole weights. No `density` is too small for that.
 #
 # On paper: [4, −3] and [0.5], density 2/3. Which weight goes?
 #
@@ -402,7 +404,7 @@ def prune_to_solution(model, density, keep=()):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - Local pruning takes the share that you name from each layer; global pruning takes the smallest weights of all, so each layer loses what its scale decides.
+# - Local pruning takes the share that you name from each layer; global pruning takes the smallest weights of all, so the size of its weights decides how much a layer loses.
 # - After a global cut look at each layer: a thin one may starve, and an empty one lets nothing through and cannot be trained back.
 # - Fine-tuning gives back much, after random cuts, too. So keep a control, and give the dense network the same steps at its best setting.
 
@@ -433,7 +435,7 @@ prune.global_unstructured(five, pruning_method=prune.L1Unstructured, amount=0.9)
 print_sparsity(trained)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The formula says that a new `fc1` would be empty. After training it is not, since some of its weights have grown beyond the threshold. So a table of sparsities tells whether a network was trained, too: the noted one of section 3 fits new networks.
+# The formula says that a new `fc1` would be empty. After training it is not, since some of its weights have grown beyond the threshold. So with a table of sparsities ask whether the network was trained. The noted one of section 3 fits new networks.
 #
 # ### One cut or several
 #
