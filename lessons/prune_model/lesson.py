@@ -350,7 +350,7 @@ print_sparsity(net)
 # ## Exercise · One threshold, with a floor
 # ★★ · 10 minutes
 #
-# `prune_to(model, density, keep=())` returns a copy of `model`, masks on, with the share `density` of all weights of its linear layers and convolutions left. The smallest go, whatever their layer. But layers named in `keep` stay whole, and each other layer keeps its largest 5 %, rounded up to whole weights. No `density` is too small for that.
+# `prune_to(model, density, keep=())` returns a copy of `model`, masks on, with the share `density` of all weights of its linear layers and convolutions left. The smallest go, whatever their layer. But layers named in `keep` stay whole, and each other layer keeps its largest 5 %, rounded up to whole weights. `density` is always large enough for that.
 #
 # On paper: [4, −3] and [0.5], density 2/3. Which weight goes?
 #
