@@ -1,473 +1,238 @@
-"""Measurements and drawings of the lesson prune_model, which stand beside what the lesson explains."""
+"""Repeated trainings and drawings of the lesson prune_model."""
 
+import copy
 import math
-import sys
 from statistics import mean
 
 import torch
-from torch import nn
 from torch.nn.utils import prune
-from tqdm import tqdm
 
 from course_utils import models, training
-from course_utils.measure.sparsity import sparsity_report
 from course_utils.show import plots
 from course_utils.show.tables import Table, mean_and_range
 
+LAYERS = ("conv1", "conv2", "fc1", "fc2", "fc3")  # of LeNet
+NOTED = (7.41, 9.49, 22.00, 12.28, 9.76)  # by a reader of PyTorch's tutorial, while its LeNet had 3 × 3 windows
 SEEDS = range(3)
-LAYERS = ["conv1", "conv2", "fc1", "fc2", "fc3"]  # of LeNet
-NOTED = dict(zip(LAYERS, (7.41, 9.49, 22.00, 12.28, 9.76), strict=True))
-"""From public notes of a reader of PyTorch's pruning tutorial, while its LeNet had 3 × 3 kernels; in all 20.00 %."""
-PARTS = 5  # of 40 steps each
-DENSITIES = (0.1, 0.05, 0.01)
+RATE = 0.0012
+NO_STEPS, CONSTANT, FALLING = "no steps", "200, constant rate", "200, falling rate"
+DENSITIES = (0.2, 0.1, 0.05, 0.01)
 
 
-def layers_of(net):
-    """The layers with weights, with the name of what to prune, as `global_unstructured` wants them."""
-    return [(m, "weight") for m in net.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+def _pairs(net):
+    return [(layer, "weight") for layer in net.children()]
 
 
-def left_in(module):
-    """How many weights of a layer are not pruned."""
-    return int(module.weight_mask.sum()) if hasattr(module, "weight_mask") else module.weight.numel()
+def _zeros(net):
+    return [100 * (layer.weight == 0).float().mean().item() for layer in net.children()]
 
 
-class Bench:
-    """Dense LeNet-300-100 of three seeds, and copies of them that are cut and fine-tuned.
-
-    Attributes:
-        bases: the dense networks, after one pass over 60,000 digits.
-        test: (images, labels), 5,000 digits.
-        tune: (images, labels), 5,000 digits, on which networks are fine-tuned.
-    """
-
-    def __init__(self, images, labels, test, device):
-        self.images, self.test, self.device = images, test, device
-        self.tune = images[:5_000], labels[:5_000]
-        dense = tqdm(SEEDS, desc="dense networks", file=sys.stdout, leave=False)
-        self.bases = [self._dense(seed, labels) for seed in dense]
-
-    def _dense(self, seed, labels):
-        net = untrained(seed).to(self.device)
-        self.train(net, self.images, labels, lr=3e-3, batch=100, seed=seed, schedule=lambda done: 1 - done)
-        return net
-
-    def train(self, net, x, y, *, lr=1.2e-3, optimizer=None, batch=25, **options):
-        """The network, after one pass with Adam over shuffled batches; `options` as in `training.fit`."""
-        optimizer = optimizer or torch.optim.Adam(net.parameters(), lr=lr, fused=True)
-        training.fit(net, x, y, batch_size=batch, optimizer=optimizer, device=self.device, progress=False, **options)
-        return net
-
-    def copy(self, seed):
-        """A copy of a dense network, to be cut."""
-        fresh = models.LeNet300100().to(self.device)
-        fresh.load_state_dict(self.bases[seed].state_dict())
-        return fresh
-
-    def right(self, net):
-        """Percent of the test digits that a network gets right."""
-        return 100 * training.evaluate(net, *self.test)
-
-    def fine_tuned(self, seed, method, plan, *, fresh=False, falling=False, look=(0,)):
-        """Percent right: before the parts in `look`, and at the end; and the share left of each layer in each part.
-
-        Args:
-            seed: of the dense network and of the batches.
-            method: ``method(net, density)``.
-            plan: the density in each of the five parts.
-            fresh: a new Adam in each part.
-            falling: the rate goes to zero.
-            look: parts before which the accuracy is taken.
-        """
-        net, optimizer, right, left = self.copy(seed), None, [], []
-        torch.manual_seed(seed)  # for a random choice
-        chunks = zip(self.tune[0].chunk(PARTS), self.tune[1].chunk(PARTS), strict=True)
-        for part, data_of_part in enumerate(chunks):
-            if part == 0 or plan[part] < plan[part - 1]:
-                with torch.no_grad():
-                    net(self.images[:1])  # computes `weight` anew: the last step has changed what it is made of
-                method(net, plan[part])
-            if part in look:
-                right.append(self.right(net))
-            if fresh or optimizer is None:
-                optimizer = torch.optim.Adam(net.parameters(), lr=1.2e-3, fused=True)
-            schedule = (lambda done, part=part: 1 - (part + done) / PARTS) if falling else None
-            self.train(net, *data_of_part, optimizer=optimizer, seed=1000 * part + seed, schedule=schedule)
-            left.append([left_in(m) / m.weight.numel() for m, _ in layers_of(net)])
-        return [*right, self.right(net)], left
-
-    def one_cut(self, methods, jobs):
-        """(name, density) -> a result of `fine_tuned` for each seed, cut once.
-
-        Args:
-            methods: name -> ``method(net, density)``.
-            jobs: list of (name, density); at 10 % left the accuracy is taken after the first part as well.
-        """
-        found = {}
-        for name, density in tqdm(jobs, desc="cut and fine-tune", file=sys.stdout, leave=False):
-            look = (0, 1) if density == 0.1 else (0,)
-            found[name, density] = [self.fine_tuned(s, methods[name], [density] * PARTS, look=look) for s in SEEDS]
-        return found
+def _fan_in(net):
+    return [layer.weight[0].numel() for layer in net.children()]
 
 
-def untrained(seed):
-    """The LeNet-300-100 that a dense network of `Bench` starts from."""
-    torch.manual_seed(seed)
-    return models.LeNet300100()
-
-
-def just_cut(runs):
-    """Percent right before fine-tuning, a number for each seed."""
-    return [right[0] for right, _ in runs]
-
-
-def tuned(runs):
-    """Percent right after fine-tuning, a number for each seed."""
-    return [right[-1] for right, _ in runs]
-
-
-def zeros_by_layer(net):
-    """Bars of zeros in percent, layer by layer, and of the whole model."""
-    report = sparsity_report(net)
-    counted = {row.name.removesuffix(".weight"): row for row in report.rows if not row.is_bias}
-    counted |= {"biases": report.biases, "all weights": report.weights}
-    fig, ax = plots.figure(size=(6.4, 3.8))
-    for y, (name, count) in enumerate(counted.items()):
-        colour = plots.COLOURS["grey" if name in ("biases", "all weights") else "orange"]
-        ax.barh(y, 100 * count.sparsity, color=colour)
-        ax.text(100 * count.sparsity + 1, y, f"{count.zeros:,} of {count.elements:,}", va="center")
-    ax.set_yticks(range(len(counted)), counted)
-    ax.invert_yaxis()
-    ax.set(xlabel="zeros, %", xlim=(0, 72))
+def five_ranges(lenet):
+    """Two panels: the range of each layer's weights, cut by five thresholds, or by one as in the pruned `lenet`."""
+    ends = [1 / math.sqrt(f) for f in _fan_in(lenet)]
+    line = max(((layer.weight_mask == 0) * layer.weight_orig.abs()).max().item() for layer in lenet.children())
+    cuts = {"local: 20 % of each layer": [0.2 * end for end in ends], "global: 20 % of all": [line] * 5}
+    shares = [[20.0] * 5, _zeros(lenet)]
+    fig, panels = plots.figure(columns=2, size=(12, 4.6))
+    for axes, (title, lines), lost in zip(panels, cuts.items(), shares, strict=True):
+        for y, (end, at, share) in enumerate(zip(ends, lines, lost, strict=True)):
+            axes.barh(y, min(end, 0.15), 0.62, color=plots.COLOURS["sky"])
+            axes.barh(y, at, 0.62, color=plots.COLOURS["orange"])
+            axes.text(0.18, y, f"{share:.0f} %", va="center", ha="right", fontsize=18)
+            if title.startswith("local"):
+                axes.plot([at, at], [y - 0.42, y + 0.42], color="black", linewidth=3)
+        if title.startswith("global"):
+            axes.axvline(line, color="black", linewidth=3)
+        axes.text(0.148, 0, "→ 0.33", va="center", ha="right")
+        axes.text(0.18, -0.7, "cut", va="center", ha="right", fontsize=18)
+        axes.set(xlim=(0, 0.183), ylim=(-1, 4.5), title=title, xlabel="size of a weight")
+        axes.set_xticks([0, 0.05, 0.1, 0.15])
+        axes.set_yticks(range(5), LAYERS if axes is panels[0] else [""] * 5)
+        axes.invert_yaxis()
+        axes.grid(False)
+        axes.spines[["top", "right"]].set_visible(False)
     plots.show(
         fig,
-        alt=f"Bars of zeros in percent: {', '.join(f'{name} {count.sparsity:.1%}' for name, count in counted.items())}.",
-        caption=f"{len(list(net.buffers()))} masks: {', '.join(name.split('.')[0] for name, _ in net.named_buffers())}.",
+        alt="Two panels with five bars each, the ranges of the weights of a new LeNet: "
+        + ", ".join(f"{name} to {end:.2f}" for name, end in zip(LAYERS, ends, strict=True))
+        + ". Left each bar has a line of its own at a fifth of its length. Right one line crosses all five, and cuts off "
+        + ", ".join(f"{share:.0f} % of {name}" for name, share in zip(LAYERS, shares[1], strict=True))
+        + ".",
+        caption="A bar is the range from which a new layer's weights are drawn; orange is cut.",
     )
 
 
-def threshold(weights, amount):
-    """The size up to which weights are cut when the smallest share `amount` of all these tensors is."""
-    sizes = torch.cat([w.detach().abs().flatten() for w in weights])
-    return sizes.kthvalue(round(amount * len(sizes))).values.item()
+def derived_drawn_noted(make):
+    """A table of what each layer loses: by the formula, in 100 new networks of ``make()``, and as somebody noted it.
 
-
-def one_line_or_five(net, amount=0.2):
-    """Two frames of histograms of an untrained LeNet: a threshold for each layer, then one for all."""
-    weights = {name: getattr(net, name).weight for name in LAYERS}
-    lines = {
-        "local": {name: threshold([w], amount) for name, w in weights.items()},
-        "global": dict.fromkeys(LAYERS, threshold(weights.values(), amount)),
-    }
-    gone = {how: {n: (weights[n].abs() <= line).float().mean() for n, line in of.items()} for how, of in lines.items()}
-    plots.show(
-        [_cut_at(net, of) for of in lines.values()],
-        alt=[
-            f"Five histograms of weights by size, one a layer, each with a line ({how}); left of it lie "
-            f"{', '.join(f'{n} {share:.1%}' for n, share in of.items())}."
-            for how, of in gone.items()
-        ],
-        caption="Untrained LeNet, seed 0, 20 % in all; orange is cut; the number at the right is its share of the layer. First "
-        "five lines, then one.",
-    )
-
-
-def _cut_at(net, lines):
-    fig, axes = plots.figure(rows=5, size=(6.4, 3.8))
-    for ax, (name, line) in zip(axes, lines.items(), strict=True):
-        width = 1.00001 * line / max(1, round(100 * line))  # bars about 0.01 wide, one of which ends at the line
-        edges = [i * width for i in range(math.ceil(0.36 / width))]
-        sizes = getattr(net, name).weight.detach().abs().flatten()
-        gone = sizes <= line
-        parts = [sizes[gone].numpy(), sizes[~gone].numpy()]
-        ax.hist(parts, edges, stacked=True, color=[plots.COLOURS["orange"], plots.COLOURS["sky"]])
-        ax.axvline(line, color="black", linewidth=2)
-        ax.set(xlim=(0, 0.42), xticks=[0, 0.1, 0.2, 0.3, 0.4] if name == "fc3" else [], yticks=[])
-        ax.set_ylabel(name, rotation=0, ha="right", va="center")
-        ax.text(0.36, 0.3, f"{100 * gone.float().mean():.1f} %", transform=ax.get_xaxis_transform())
-        ax.grid(False)
-    axes[-1].set_xlabel("|weight|")
-    return fig
-
-
-def hundred(kernel):
-    """Percent of zeros of each layer in 100 untrained LeNets after global pruning by 20 %, a row each."""
-    rows = []
+    Returns:
+        (Table, how many standard deviations of the draws the noted row is away, at its worst layer).
+    """
+    draws = []
     for seed in range(100):
         torch.manual_seed(seed)
-        net = models.LeNet(kernel)
-        prune.global_unstructured(layers_of(net), pruning_method=prune.L1Unstructured, amount=0.2)
-        rows.append([100 * (m.weight == 0).float().mean().item() for m, _ in layers_of(net)])
-    return torch.tensor(rows)
-
-
-def derived_and_drawn(fan_in, expected, draws):
-    """A table: the derived shares of five layers beside the mean of 100 draws.
-
-    Args:
-        fan_in: name -> weights that an output sums over.
-        expected: name -> derived percent.
-        draws: float (100, 5), percent of zeros.
-    """
+        net = make()
+        prune.global_unstructured(_pairs(net), pruning_method=prune.L1Unstructured, amount=0.2)
+        draws.append(_zeros(net))
+    draws = torch.tensor(draws)
+    roots, counts = [math.sqrt(f) for f in _fan_in(net)], [layer.weight.numel() for layer in net.children()]
+    line = 0.2 * sum(counts) / sum(n * root for n, root in zip(counts, roots, strict=True))
     rows = {
-        "derived, %": [f"{expected[name]:.1f}" for name in LAYERS],
-        "mean of 100 draws": [f"{v:.1f}" for v in draws.mean(0)],
+        "formula, %": [f"{100 * line * root:.1f}" for root in roots],
+        "100 new networks, mean": [f"{v:.1f}" for v in draws.mean(0)],
         "their standard deviation": [f"{v:.1f}" for v in draws.std(0)],
+        "noted from PyTorch's tutorial": [f"{v:.2f}" for v in NOTED],
     }
-    return Table(
-        ["fan-in:", *(f"{name} {f}" for name, f in fan_in.items())],
-        [[name, *row] for name, row in rows.items()],
-        caption="Zeros after global pruning by 20 %, in untrained LeNets.",
-    )
+    table = Table(["lost, %", *LAYERS], [[name, *row] for name, row in rows.items()])
+    return table, ((torch.tensor(NOTED) - draws.mean(0)) / draws.std(0)).abs().max().item()
 
 
-def somebody_elses_table(draws):
-    """A table that a reader of PyTorch's tutorial noted, and how far it lies from draws with two sizes of kernels.
+def globally(net, left):
+    prune.global_unstructured(_pairs(net), pruning_method=prune.L1Unstructured, amount=1 - left)
 
-    Args:
-        draws: kernel -> float (100, 5).
-    Returns:
-        (Table, kernel -> largest distance in standard deviations).
+
+def locally(net, left, cut=prune.l1_unstructured):
+    for layer in net.children():
+        cut(layer, "weight", amount=1 - left)
+
+
+def at_random(net, left):
+    locally(net, left, prune.random_unstructured)
+
+
+def fc3_whole(net, left):
+    """As many weights left in all as in the other ways."""
+    count = {layer: layer.weight.numel() for layer in net.children()}
+    total, spared = sum(count.values()), count[net.fc3]
+    for layer in (net.fc1, net.fc2):
+        prune.l1_unstructured(layer, "weight", amount=1 - (left * total - spared) / (total - spared))
+
+
+WAYS = {"global": globally, "local": locally, "random": at_random, "local, fc3 whole": fc3_whole}
+
+
+class Races:
+    """Three trained LeNet-300-100, and what their copies get right after a cut and 200 steps.
+
+    Attributes:
+        after: (way, density) -> percent right, a number for each network.
     """
-    noted = torch.tensor(list(NOTED.values()))
-    away = {kernel: ((noted - of.mean(0)) / of.std(0)).abs() for kernel, of in draws.items()}
-    rows = [["the reader's notes, %", *(f"{v:.2f}" for v in NOTED.values())]]
-    rows += [
-        [f"{kernel} × {kernel}: standard deviations away", *(f"{v:.1f}" for v in of)] for kernel, of in away.items()
-    ]
-    return Table(["", *LAYERS], rows), {kernel: of.max().item() for kernel, of in away.items()}
 
+    def __init__(self, images, labels, test_set):
+        self.images, self.labels, self.test_set = images, labels, test_set
+        self.dense = [self._dense(seed) for seed in SEEDS]
+        self.after = {("dense", 1.0): [self._right(net) for net in self.dense]}
+        self.fc3_left = {}
+        for way in ("global", "local", "random"):
+            for density in DENSITIES:
+                self._race(way, density)
+        self._race("local, fc3 whole", 0.05)
 
-def shares(net, amount):
-    """Percent of each layer's weights that lie below the common threshold."""
-    weights = [m.weight.detach() for m, _ in layers_of(net)]
-    line = threshold(weights, amount)
-    return [100 * (w.abs() <= line).float().mean().item() for w in weights]
+    def _dense(self, seed):
+        torch.manual_seed(seed)
+        net = models.LeNet300100()
+        adam = torch.optim.Adam(net.parameters(), lr=0.003, fused=True)
+        options = {"optimizer": adam, "schedule": lambda done: 1 - done, "seed": seed, "progress": False}
+        training.fit(net, self.images, self.labels, batch_size=100, **options)
+        return net
 
+    def _tune(self, net, seed, *, steps=200, adam=None, schedule=None):
+        adam = adam or torch.optim.Adam(net.parameters(), lr=RATE, fused=True)
+        options = {"optimizer": adam, "schedule": schedule, "seed": seed, "progress": False}
+        training.fit(net, self.images, self.labels, steps=steps, batch_size=25, **options)
 
-def before_and_after_training(bases):
-    """What one threshold cuts from each layer of LeNet-300-100, untrained and trained.
+    def _right(self, net):
+        return 100 * training.evaluate(net, *self.test_set, batch_size=1000)
 
-    Returns:
-        (Table, points that fc2 loses more at 90 % when trained).
-    """
-    of = {
-        (amount, when): [shares(make(seed), amount) for seed in SEEDS]
-        for amount in (0.2, 0.9)
-        for when, make in (("untrained", untrained), ("trained", lambda seed: bases[seed]))
-    }
-    spread = max(max(seeds) - min(seeds) for rows in of.values() for seeds in zip(*rows, strict=True))
-    table = Table(
-        ["cut, in all", "network", "fc1, %", "fc2, %", "fc3, %"],
-        [
-            [f"{amount:.0%}", when, *(f"{mean(seeds):.1f}" for seeds in zip(*rows, strict=True))]
-            for (amount, when), rows in of.items()
-        ],
-        caption=f"Zeros in each layer, mean of three seeds, which lie up to {spread:.1f} points apart",
-    )
-    return table, mean(row[1] for row in of[0.9, "trained"]) - mean(row[1] for row in of[0.9, "untrained"])
+    def _race(self, way, density):
+        self.after[way, density], self.fc3_left[way, density] = [], []
+        for seed, dense in enumerate(self.dense):
+            net = copy.deepcopy(dense)
+            torch.manual_seed(seed)  # for a random choice
+            WAYS[way](net, density)
+            self._tune(net, 100 + seed)
+            self.after[way, density].append(self._right(net))
+            self.fc3_left[way, density].append(100 - _zeros(net)[2])
 
+    def mean(self, way, density):
+        """Percent right after a cut and 200 steps, the mean of the networks; of "dense" before any step."""
+        return mean(self.after[way, density])
 
-def how_far_weights_move(base, images):
-    """Weights of fc1 after training against before.
-
-    Args:
-        base: the trained network of seed 0.
-        images: float (n, 1, 28, 28), the training digits.
-    Returns:
-        (share that did not move, median move of the kept over that of the cut).
-    """
-    start, end = untrained(0).fc1.weight.detach(), base.fc1.weight.detach().cpu()
-    line, bound = threshold([m.weight.cpu() for m, _ in layers_of(base)], 0.9), 1 / math.sqrt(784)
-    kept, moved = end.abs() > line, (end - start).abs()
-    largest_before = start.abs() > threshold([start], 1 - kept.float().mean().item())
-    some = torch.randperm(start.numel(), generator=torch.Generator().manual_seed(0))[:4000]
-    fig, ax = plots.figure(size=(6.2, 3.5))
-    for which, colour, label in ((~kept, "grey", "cut"), (kept, "blue", "kept")):
-        shown = some[which.flatten()[some]]
-        ax.plot(
-            start.flatten()[shown], end.flatten()[shown], ".", color=plots.COLOURS[colour], markersize=4, label=label
+    def draw(self):
+        """The percent right over the weights that are left."""
+        fig, axes = plots.figure(size=(10, 4.6))
+        told = []
+        for way, colour, mark in (("global", "blue", "o"), ("local", "green", "s"), ("random", "orange", "^")):
+            runs = [self.after[way, density] for density in DENSITIES]
+            x, means = [100 * density for density in DENSITIES], [mean(run) for run in runs]
+            axes.fill_between(x, [*map(min, runs)], [*map(max, runs)], color=plots.COLOURS[colour], alpha=0.2)
+            axes.plot(x, means, f"{mark}-", color=plots.COLOURS[colour], label=way, markersize=9)
+            told.append(f"{way} {', '.join(f'{v:.0f}' for v in means)} %")
+        axes.set(xscale="log", xlim=(22, 0.9), ylim=(0, 103), xlabel="weights left, %", ylabel="test digits right, %")
+        axes.set_xticks([20, 10, 5, 2, 1], ["20", "10", "5", "2", "1"])
+        axes.minorticks_off()
+        axes.legend(loc="lower left")
+        plots.show(
+            fig,
+            alt=f"Percent of test digits right with 20, 10, 5 and 1 % of the weights left: {'; '.join(told)}.",
+            caption="LeNet-300-100, cut once, then 200 steps. Mean of three networks; bands from the lowest to the highest.",
         )
-    ax.hlines([-line, line], -bound, bound, color="black", linestyle=":")
-    ax.plot([-bound, bound], [-bound, bound], color="black", linewidth=1.5)
-    ax.set(xlabel="weight before training", ylabel="after", ylim=(-0.22, 0.22))
-    ax.set_xticks([-0.03, 0, 0.03])
-    ax.legend(loc="upper left", markerscale=4, ncols=2)
-    stayed = (moved == 0).float().mean().item()
-    same = (kept & largest_before).sum().item() / max(1, kept.sum().item())
-    black = (images.amax((0, 1)) == 0).flatten().cpu()
-    plots.show(
-        fig,
-        alt=f"Weights of fc1, after training against before: {stayed:.0%} lie on the diagonal; those kept lie above and below two "
-        f"dotted lines at {line:.3f}.",
-        caption=f"4,000 weights of one network. Black line: not moved, {stayed:.1%} of all. At pixels black in all training "
-        f"digits: {black.float().mean():.1%} of all, {(kept[:, black]).sum():.0f} of them kept. Cut: between the dotted lines. Of "
-        f"the tenth that is kept, {same:.0%} were in the largest tenth before.",
-    )
-    return stayed, moved[kept].median().item() / max(1e-9, moved[~kept].median().item())
 
+    def fc3_table(self):
+        """What three ways to cut leave of fc3, and what is right."""
+        rows = [(way, 0.05) for way in ("local", "local, fc3 whole", "global")]
+        return Table(
+            ["5 % left in all", "left of fc3, %", "right after 200 steps, %"],
+            [[row[0], f"{mean(self.fc3_left[row]):.0f}", mean_and_range(self.after[row])] for row in rows],
+            caption="Mean of three networks (lowest to highest)",
+        )
 
-def _band(ax, x, runs, label, colour):
-    """The mean over seeds as a line, from the lowest to the highest seed as a band."""
-    ax.fill_between(
-        x, [min(r) for r in runs], [max(r) for r in runs], color=plots.COLOURS[colour], alpha=0.25, linewidth=0
-    )
-    ax.plot(x, [mean(r) for r in runs], "o-", color=plots.COLOURS[colour], label=label)
-
-
-def cut_and_tuned(one_cut, names):
-    """Two panels: accuracy just after the cut, and after 200 steps, over what is left.
-
-    Args:
-        one_cut: what `Bench.one_cut` gives, with ("magnitude, global", 1.0) for the dense networks.
-        names: three ways to cut.
-    """
-    fig, axes = plots.figure(columns=2, size=(11, 3.6))
-    told = []
-    for ax, (title, of_kind) in zip(axes, (("just cut", just_cut), ("cut, then fine-tuned", tuned)), strict=True):
-        for name, colour in zip(names, ("blue", "green", "orange"), strict=True):
-            points = [of_kind(one_cut["magnitude, global", 1.0]), *(of_kind(one_cut[name, d]) for d in DENSITIES)]
-            _band(ax, [100, *(100 * d for d in DENSITIES)], points, name, colour)
-            told.append(f"{title}, {name}: {', '.join(f'{mean(p):.0f}' for p in points)} %")
-        ax.set(xscale="log", xlabel="weights left, %", xlim=(120, 0.85), ylim=(0, 103), title=title)
-        ax.set_xticks([100, 50, 20, 10, 5, 2, 1], ["100", "50", "20", "10", "5", "2", "1"])
-        ax.minorticks_off()
-    axes[0].set_ylabel("test digits right, %")
-    axes[1].legend(loc="lower left")
-    plots.show(
-        fig,
-        alt=f"Two panels of accuracy with 100, 10, 5 and 1 % of the weights left. {'; '.join(told)}.",
-        caption="LeNet-300-100, cut once. Mean of three seeds; bands from the lowest to the highest.",
-    )
-
-
-def with_the_last_layer_whole(one_cut, rows, density=0.05):
-    """A table: local, local with fc3 whole, global, as many weights left in each."""
-    return Table(
-        [f"{density:.0%} left in all, fine-tuned", "left of fc3, %", "right, %"],
-        [
+    def dense_table(self):
+        """What dense and cut networks get right before and after 200 steps, at a constant and at a falling rate."""
+        found = {}
+        for density in (1.0, 0.2):
+            for kind, schedule in ((CONSTANT, None), (FALLING, lambda done: 1 - done)):
+                found[NO_STEPS, density], found[kind, density] = [], []
+                for seed, dense in enumerate(self.dense):
+                    net = copy.deepcopy(dense)
+                    globally(net, density)
+                    found[NO_STEPS, density].append(self._right(net))
+                    self._tune(net, 100 + seed, schedule=schedule)
+                    found[kind, density].append(self._right(net))
+        return Table(
+            ["test digits right, %", "dense", "20 % left"],
             [
-                name,
-                f"{100 * mean(left[-1][2] for _, left in one_cut[name, density]):.0f}",
-                mean_and_range(tuned(one_cut[name, density])),
-            ]
-            for name in rows
-        ],
-        caption="As many weights left in each row; mean of three seeds (lowest to highest)",
-    )
-
-
-def the_dense_network_too(one_cut, falling):
-    """A table: dense and 20 % left, before and after 200 steps at a constant and at a falling rate.
-
-    Args:
-        one_cut: what `Bench.one_cut` gives.
-        falling: density -> percent right after a falling rate, a number for each seed.
-    """
-    name = "magnitude, global"
-    return Table(
-        ["right, %", "dense", "20 % left"],
-        [
-            ["0 steps", *(mean_and_range(just_cut(one_cut[name, d])) for d in (1.0, 0.2))],
-            ["constant rate", *(mean_and_range(tuned(one_cut[name, d])) for d in (1.0, 0.2))],
-            ["falling rate", *(mean_and_range(falling[d]) for d in (1.0, 0.2))],
-        ],
-        caption="Before, and after 200 steps; mean of three seeds (lowest to highest)",
-    )
-
-
-def leads_over_steps(one_cut, steps=(0, 40, 200)):
-    """Accuracy of magnitude and random with a tenth left, after 0, 40 and 200 steps.
-
-    Returns:
-        list of the leads in points.
-    """
-    recovered = {name: [right for right, _ in one_cut[name, 0.1]] for name in ("magnitude, global", "random")}
-    means = {name: [mean(right[n] for right in of) for n in range(len(steps))] for name, of in recovered.items()}
-    leads = [m - r for m, r in zip(*means.values(), strict=True)]
-    fig, ax = plots.figure(size=(6.4, 3.6))
-    for (name, of), colour in zip(recovered.items(), ("blue", "orange"), strict=True):
-        _band(ax, steps, [[right[n] for right in of] for n in range(len(steps))], name, colour)
-    ax.vlines(steps, means["random"], means["magnitude, global"], color="black", linestyle=":")
-    for step, low, lead in zip(steps, means["random"], leads, strict=True):
-        ax.text(step + 4, low + lead / 2, f"{lead:.0f}", va="center")
-    ax.set(xlabel="steps of fine-tuning", ylabel="test digits right, %", xlim=(-8, 225), ylim=(0, 103))
-    ax.legend(loc="lower right")
-    told = [f"{name} {', '.join(f'{v:.1f}' for v in of)} %" for name, of in means.items()]
-    plots.show(
-        fig,
-        alt=f"Accuracy after 0, 40 and 200 steps: {'; '.join(told)}; the lead is {', '.join(f'{lead:.1f}' for lead in leads)} "
-        "points.",
-        caption="10 % left; mean of three seeds, bands from the lowest to the highest; beside the dotted lines the lead in points.",
-    )
-    return leads
-
-
-def stairs(runs, plans, sizes):
-    """Four stairs: the weights left over the 200 steps, on the way to 5 %.
-
-    Args:
-        runs: (plan, density) -> results of `Bench.fine_tuned`.
-        plans: name -> (powers, a new Adam in each part).
-        sizes: weights of each layer.
-    """
-    left = {
-        plan: [
-            100 * sum(n * s for n, s in zip(sizes, of_part, strict=True)) / sum(sizes)
-            for of_part in runs[plan, 0.05][0][1]
-        ]
-        for plan in plans
-    }
-    fig, axes = plots.figure(columns=4, size=(12, 3.9))
-    for ax, (plan, colour) in zip(axes, zip(plans, ("blue", "orange", "sky", "green"), strict=True), strict=True):
-        ax.stairs(
-            [100, *left[plan]], [-20, *range(0, 201, 40)], color=plots.COLOURS[colour], linewidth=3, baseline=None
+                [k, *(mean_and_range(found[k, density]) for density in (1.0, 0.2))]
+                for k in (NO_STEPS, CONSTANT, FALLING)
+            ],
+            caption="Mean of three networks (lowest to highest)",
         )
-        ax.axvspan(40 * plans[plan][0].index(1), 200, color=plots.COLOURS["grey"], alpha=0.2)
-        if plans[plan][1]:
-            ax.plot(range(0, 200, 40), [1.4] * 5, "v", color="black")
-        ax.set(yscale="log", ylim=(0.8, 130), xlabel="steps", title=plan.replace(", ", ",\n"))
-        ax.set_xticks([0, 100, 200])
-        ax.set_yticks([100, 30, 10, 5, 1], ["100", "30", "10", "5", "1"] if ax is axes[0] else [""] * 5)
-        ax.set_yticks([], minor=True)
-    axes[0].set_ylabel("weights left, %")
-    plots.show(
-        fig,
-        alt="Four stairs of the weights left over 200 steps, on their way to 5 %: "
-        + "; ".join(f"{plan} {', '.join(f'{share:.0f}' for share in left[plan])}" for plan in plans)
-        + " %. Five marks show where the last arm takes a new optimizer.",
-        caption="On the way to 5 %, as it ran. Grey: trained at the final density. Triangles: a new optimizer.",
-    )
 
+    def rounds_table(self):
+        """What is right with 1 % left, cut at once or in three parts, at two learning rates."""
+        plans = {"one cut": (0.01,) * 5, "three cuts": (0.01 ** (1 / 3), 0.01 ** (2 / 3), 0.01, 0.01, 0.01)}
+        rates = (RATE, 3 * RATE)
+        return Table(
+            ["1 % left; right, %", *(f"rate {rate:.4f}" for rate in rates)],
+            [[name, *(mean_and_range(self._in_parts(plan, rate)) for rate in rates)] for name, plan in plans.items()],
+            caption="200 steps in all; mean of three networks (lowest to highest)",
+        )
 
-def race_table(ended, plans):
-    """Percent right after the race, with 5 and 1 % left."""
-    return Table(
-        ["200 steps in all; right, %", "5 % left", "1 % left"],
-        [[plan, *(mean_and_range(ended[plan, d]) for d in (0.05, 0.01))] for plan in plans],
-        caption="Global magnitude; mean of three seeds (lowest to highest)",
-    )
-
-
-def cuts_and_the_last_layer(ended, spared, left_of_fc3, cuts):
-    """A table of two by two: one cut or three, global or global with fc3 whole.
-
-    Args:
-        ended: (plan, density) -> percent right of each seed.
-        spared: plan -> the same with fc3 whole, 1 % left.
-        left_of_fc3: percent of fc3 that global leaves with each of `cuts`.
-        cuts: two plans.
-    Returns:
-        (Table, gains of the second plan over the first in both columns).
-    """
-    gains = [mean(of[1]) - mean(of[0]) for of in ([ended[c, 0.01] for c in cuts], [spared[c] for c in cuts])]
-    table = Table(
-        ["1 % left in all; right, %", "global", "global, fc3 whole"],
-        [
-            *([plan, mean_and_range(ended[plan, 0.01]), mean_and_range(spared[plan])] for plan in cuts),
-            ["gain, points", *(f"{gain:+.1f}" for gain in gains)],
-        ],
-        caption=f"Mean of three seeds (lowest to highest). Global leaves {left_of_fc3[0]:.0f} % of fc3 with one cut, "
-        f"{left_of_fc3[1]:.0f} % with three.",
-    )
-    return table, gains
+    def _in_parts(self, plan, rate):
+        """Percent right after five parts of 40 steps, each with its density."""
+        right = []
+        for seed, dense in enumerate(self.dense):
+            net, before = copy.deepcopy(dense), 1.0
+            adam = torch.optim.Adam(net.parameters(), lr=rate, fused=True)
+            for part, density in enumerate(plan):
+                if density < before:
+                    self._right(net)  # a forward pass: the last step has changed what `weight` is made of
+                    globally(net, density / before)
+                    before = density
+                self._tune(net, 10 * part + seed, steps=40, adam=adam)
+            right.append(self._right(net))
+        return right

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils import data, legacy_int8, models
+from course_utils import legacy_int8
 
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
 
@@ -18,16 +18,6 @@ def shown(name, words):
     texts = [cell.source for cell in _course.text(lesson).cells if cell.cell_type == "markdown"]
     (block,) = [block for text in texts for block in BLOCK.findall(text) if words in block]
     return block
-
-
-def test_an_image_of_28_pixels_and_a_border_go_through_the_lenet_with_5_by_5_kernels():
-    names = {"nn": nn, "models": models, "test_images": data.load("mnist", "test", n=2)[0]}
-    *lines, last = shown("prune_model", "kernel=5").strip().splitlines()
-    exec("\n".join(lines), names)
-    call, _, said = last.partition("  # ")
-    assert names["digit"].shape == (1, 1, 32, 32) and str(eval(call, names)) == said
-    with pytest.raises(ValueError, match="takes images of shape"):
-        models.LeNet(kernel=5)(names["test_images"])
 
 
 @pytest.mark.slow
