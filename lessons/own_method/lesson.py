@@ -141,7 +141,7 @@ print(f"whole {accuracy(lenet)} % right, without half of fc1 {accuracy(net)} %")
 #
 # <details><summary>What others found</summary>
 #
-# LeNet reads fewer than half of the digits. The lowest weights with their signs are the negative ones, the large ones among them.
+# LeNet reads fewer than half of the digits. The lowest signed weights are negative, and many of them are large.
 #
 # </details>
 
@@ -154,7 +154,7 @@ print(f"whole {accuracy(lenet)} % right, without half of fc1 {accuracy(net)} %")
 #
 # <!-- page -->
 #
-# Half of `fc1` is zero, and LeNet is no faster. A machine that would skip the zeros must first find them: of one group of four all may be gone, and of the next none. So hardware asks for a pattern. With two weights in every group, it knows where the next group begins, and each takes two multiplications.
+# A machine that would skip the zeros of `fc1` must first find them: of one group of four all may be gone, and of the next none. So hardware asks for a pattern. With two weights in every group, it knows where the next group begins, and each takes two multiplications.
 #
 # Of the first four, 0.9 and −0.7 stay. Of the other four, 0.4 and −0.3 stay. Without the pattern we would have kept 0.6 in place of −0.3. That is what it costs.
 
@@ -176,7 +176,7 @@ show.two_of_four()
 # *For the lecturer, 1.5 min.* How many bits does a position take? Two, as there are four. So 2 · 16 + 2 · 2 = 36 bits of 64, B. Whoever says A forgot the positions.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **56 % (B), because the positions take bits as well.** One of four takes 2 bits, so a group takes 2 · 16 + 2 · 2 = 36 bits in place of 64.
+# **56 % (B), because the positions take bits as well.** A position takes 2 bits, so a group takes 2 · 16 + 2 · 2 = 36 bits in place of 64.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # No pruning function of PyTorch follows this rule, so we write it. The scores of each group become a row, and `topk` finds the positions of the two highest. Like `Lowest`, it ranks scores with their signs, so we hand over the magnitudes.
@@ -204,13 +204,13 @@ print(f"2:4 in fc1: {accuracy(net)} % right")
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "big"}
 # ### Who can use it?
 #
-# GPUs of NVIDIA since 2020 have units for 2:4, which do twice as many multiplications a second. On a CPU PyTorch refuses: "Only CUDA tensors are currently supported."
+# GPUs of NVIDIA since 2020 have units for 2:4, which take about half the time for such a product. On a CPU PyTorch refuses: "Only CUDA tensors are currently supported."
 #
 # <!-- page -->
 #
 # The units are described by [Mishra et al., 2021](https://arxiv.org/abs/2104.08378), and `torch.sparse.to_sparse_semi_structured(weight)` packs a matrix for them.
 #
-# Even there a whole network gains less than a factor of two: in PyTorch's tutorial a BERT became [1.3 times as fast](https://github.com/pytorch/tutorials/blob/065c9d23d25d18f003d986a5fbb1c7fd25270f1e/advanced_source/semi_structured_sparse.py). And where a model waits for its weights, bytes decide: weights of 4 bits leave about a quarter of them, and need no mask. In 2026 the library torchao took its 2:4 out, "due to lack of widespread usage" ([pytorch/ao #4728](https://github.com/pytorch/ao/pull/4728)).
+# Even there a whole network gains less than a factor of two: in PyTorch's tutorial a BERT became [1.3 times as fast](https://github.com/pytorch/tutorials/blob/065c9d23d25d18f003d986a5fbb1c7fd25270f1e/advanced_source/semi_structured_sparse.py). And where a model waits for its weights, bytes decide: 4-bit weights take about a quarter, without a mask. In 2026 the library torchao took its 2:4 out, "due to lack of widespread usage" ([pytorch/ao #4728](https://github.com/pytorch/ao/pull/4728)).
 #
 # We keep 2:4 all the same. It is the plainest rule about *neighbours*, and such a rule is easily broken without a sound.
 
@@ -224,7 +224,7 @@ print(f"2:4 in fc1: {accuracy(net)} % right")
 #
 # <!-- page -->
 #
-# Pruning often comes in rounds, and each may follow another rule: single weights first, then 2:4 or whole rows. PyTorch keeps the methods of a layer in a `PruningContainer`. It calls the new one, and joins its mask to the old. What is gone it hides from an unstructured method. That is meant well: nothing can come back, and an amount of one half means half of what is left. The documentation calls these the *currently unpruned* units.
+# Pruning often comes in rounds, and each may follow another rule: single weights first, then 2:4 or whole rows. PyTorch keeps the methods of a layer in a `PruningContainer`. It calls the new one, and writes its answer over the part that was handed to it. From an unstructured method it hides removed weights, and hands over the *currently unpruned* ones, as the documentation calls them. That is meant well: nothing can come back, and an amount of one half means half of what is left.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # Of twelve scores four are gone: `1 ✗ 2 3 | 9 8 7 1 | 5 ✗ ✗ ✗`. The list is 1, 2, 3, 9, 8, 7, 1, 5.
@@ -278,14 +278,14 @@ print(f"groups with more than two weights: {too_full:.0%}")
 # *For the lecturer, 1 min.* Take the rules on the board: which type does each need? Sizes and scores: unstructured. Neighbours: global. The function `global_unstructured` shares only the word.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### Is the type all?
+# ### Is that enough?
 #
 # Now the type is `"global"`, and `compute_mask` is as it was. It does not look at `default_mask`.
 #
 # **Predict.** You hand over scores for all weights, gone or not. So in the third group `t` is (5, 4, 6, 2), and only the 5 is left. Which weights does this group have afterwards: **A** the 5, **B** 5 and 6, **C** 5 and 4?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* B: the 6 comes back, with its old value, which `weight_orig` has kept. Then the first group, 1 9 2 3: is it enough to multiply by `default_mask`? No: the 9 goes again, but it has counted among the two, and the 2 is lost.
+# *For the lecturer, 2 min.* B: the 6 comes back, with its old value, which `weight_orig` has kept. Then let only the 6 be gone: is it enough to multiply by `default_mask`? No: the 6 goes again, but it has counted among the two, and the 4 is lost.
 
 
 # %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
@@ -301,7 +301,7 @@ print("mask:", layer.weight_mask.tolist())
 # **5 and 6 (B), because a global method is handed what is gone, too, and this one does not look at `default_mask`.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The 6 is back, with the value that `weight_orig` has kept for it, and the network is denser than you report. Is it enough to multiply by `default_mask` at the end? In the first group, 1, 9, 2 and 3, the method chooses 9 and 3. The 9 is gone, so only the 3 would stay, and the 2 would go for nothing. **What is gone may neither come back nor count among the two.** In the exercise you will see to that.
+# The 6 is back, with the value that `weight_orig` has kept for it, and the network is denser than you report. Is it enough to multiply by `default_mask` at the end? Let the group be (5, 4, 6, 2) again, and only the 6 be gone. The method chooses 6 and 5. The 6 is gone, so only the 5 would stay, and the 4 would go for nothing. **What is gone may neither come back nor count among the two.** In the exercise you will see to that.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 5. A test that would have noticed
@@ -314,7 +314,7 @@ print("mask:", layer.weight_mask.tolist())
 #
 # <!-- page -->
 #
-# Accuracy and the count of zeros told us nothing. A test can tell, if it knows the promises. This one makes small layers with random scores: `draw` draws them. `gone` says how many of the 16 weights were pruned before, at random positions. `best_old` are the two highest scores that each group has before the cut, `best_new` those that it has afterwards.
+# Accuracy and the count of zeros told us nothing. A test can tell, if it knows the promises. This one makes small layers with random scores, which `draw(2, 8)` returns. `gone` says how many of the 16 weights were pruned before, at random positions. `best_old` are the two highest scores that each group has before the cut, `best_new` those that it has afterwards.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Which of the three does each fault break? Shifted groups: the second. The revived 6: the first. The −5 of the hook: the third. A promise that is not written down is not tested.
@@ -348,7 +348,7 @@ print("with earlier cuts:", broken(TwoOfFour, torch.rand, gone=4))
 #
 # <!-- page -->
 #
-# Two faults are those of section 4. One method takes the absolute value of the scores, as in section 1. And one keeps all that reach the second highest score. Of 5, 1, 1 and 0 it keeps three, since two are equal: that is a *tie*. Weights of a trained layer are hardly ever equal. Scores that are counts often are.
+# Two faults are those of section 4. One method takes the absolute value of the scores, as in section 1. And one keeps all that reach the second highest score. Of 5, 1, 1 and 0 it keeps three, since two are equal: that is a *tie*. Weights of a trained layer are hardly ever equal. Counts often tie.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Before the click: which kind of case finds which fault? Then read the first column: random weights on a fresh layer, as most tests have them, find nothing at all.
@@ -358,7 +358,7 @@ print("with earlier cuts:", broken(TwoOfFour, torch.rand, gone=4))
 found = show.what_finds_what(broken, TwoOfFour, Whole)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each ingredient finds another fault, and the plain cases in the first column find none. So a test needs all of them: scores of either sign, ties, and earlier masks. Passing is no proof. But put lines such as `assert broken(YourMethod, torch.randn, gone=4) == 0` into a file `test_pruning.py`, and `pytest` checks them after each change.
+# Each ingredient finds another fault, and the plain cases in the first column find none. So a test needs all of them: scores of either sign, earlier masks, and ties, such as `lambda *size: torch.randint(3, size).float()` draws. Passing is no proof. But put lines such as `assert broken(YourMethod, torch.randn, gone=4) == 0` into a file `test_pruning.py`, and `pytest` checks them after each change.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## Exercise · n of m

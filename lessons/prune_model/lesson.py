@@ -83,10 +83,10 @@ fine_tune(net)
 print("after 200 steps:", right(net))
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Just after the cut 25 to 75 % (B), after 200 steps more than 90 % (D).** So little training repairs so much, probably because the weights that stay still compute nearly the right features, only too weakly.
+# **Just after the cut 25 to 75 % (B), after 200 steps more than 90 % (D).** The weights that stay need little training.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# To train on after a change to a trained network is called **fine-tuning**. The masks hold the zeros meanwhile ([[prune_module]]).
+# Training a changed network further is called **fine-tuning**. The masks hold the zeros meanwhile ([[prune_module]]).
 #
 # **Try it.** Change `amount=0.95` to `amount=0.99`, and run the cell again. Then change it back, and run it once more.
 #
@@ -219,15 +219,15 @@ show.five_ranges(lenet)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What looks like a judgement on the importance of layers is a consequence of how they were initialized.
 #
-# **Try it.** In the cell above the picture change `amount=0.2` to `amount=0.9`, and run that cell again. Then change it back, and run it once more.
+# **Try it.** In the cell above the picture change `amount=0.2` to `amount=0.92`, and run that cell again. Then change it back, and run it once more.
 #
 # <details><summary>What others found</summary>
 #
-# `fc1` is empty. All its weights are smaller than 0.05, and nine tenths of all weights lie below a larger threshold.
+# `fc1` is empty. All its weights are smaller than 0.05, and the threshold is larger.
 #
 # </details>
 #
-# Does the formula hold? PyTorch's own [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) makes the same cut of a new LeNet. A reader once noted what it printed, and we prune 100 new networks beside it.
+# Does the formula hold? PyTorch's own [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) makes the same cut of a new LeNet. Beside the shares that somebody once noted from it stand those of 100 new networks.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Prunes 100 new LeNets globally by 20 %, and writes their mean beside the formula and the noted row.
@@ -235,7 +235,7 @@ table, away = show.derived_drawn_noted(LeNet)
 table
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# It holds. Of `conv1` the reader lost more than the formula says, but 7.41 % are only 4 of its 54 weights, and so small a layer differs from draw to draw. After training it need not hold any more (*Deeper*).
+# It holds. The 7.41 % of `conv1` are 4 of its 54 weights, and so small a layer differs from draw to draw. After training the formula need not hold any more (*Deeper*).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Which cut is better?
@@ -255,7 +255,7 @@ races = show.Races(images, labels, test_set)
 races.draw()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With a fifth of the weights left, even random cuts come back to about 90 %. So fine-tuning alone does a great deal. Now compare random with *local*, which takes the same share of each layer. At 10 and 5 % left local is well ahead: *which* weights go matters.
+# With a fifth of the weights left, even random cuts come back to about 90 %. Now compare random with *local*, which takes the same share of each layer. At 10 % left local is well ahead: *which* weights go matters.
 #
 # At 5 % global pruning is far ahead of both. Does it know which layers matter? Look at the smallest layer, `fc3`. It has 1,000 weights, 100 for each of the ten digits. A local cut to a twentieth leaves five weights to decide on each digit. The global cut leaves `fc3` several times as many.
 
@@ -283,7 +283,7 @@ races.fc3_table()
 # **Nearly all (C): with `fc3` whole, local is about as good as global here.** So the lead of global came from one thin layer.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In other networks another layer may be the thin one. The pattern is worth trying before anything cleverer: leave the small layers at the ends whole.
+# In other networks another layer may be the thin one. Before you try anything cleverer, leave the small layers at the ends whole.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### And the dense network?
@@ -292,7 +292,7 @@ races.fc3_table()
 #
 # <!-- page -->
 #
-# Such sentences can be read in papers. But the dense network might use 200 more steps, too. And it may want another learning rate: so far the rate was constant, and here it also falls to zero over the 200 steps, for both.
+# But the dense network might use 200 more steps, too. And both may want another learning rate: so far it was constant; a second run lets it fall to zero.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Read the column of the dense network downwards: the constant rate makes it worse than it was. Whoever compares at that rate alone reports that pruning improves a network. At the falling rate the two are level.
@@ -304,14 +304,14 @@ races.dense_table()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Read the row of the constant rate: with the same steps, the pruned network is ahead. Whoever stops here reports that pruning improves a network. Now read the dense column: these steps made it *worse* than it was. With a falling rate the two are about level.
 #
-# So a fair comparison needs two things: the same steps for both, and for each the setting that suits it. Papers on pruning often lack one of them ([Blalock et al., 2020](https://arxiv.org/abs/2003.03033)).
+# So a fair comparison needs two things: the same steps for both, and a good setting for each. Papers on pruning often lack one of them ([Blalock et al., 2020](https://arxiv.org/abs/2003.03033)).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Where one threshold kills
 #
 # A threshold compares weights of different layers, as if size meant the same in each.
 #
-# Multiply `fc1` with its bias by 10, and divide the weights of `fc2` by 10. ReLU lets the factor through, so the network computes what it did before.
+# Multiply `fc1`, its bias too, by 10, and divide the weights of `fc2` by 10. ReLU lets the factor through, so the network computes what it did before.
 #
 # **Predict.** Now cut it globally to a tenth, and train for 200 steps. Is it **A** as good as without the factor, **B** some points worse, **C** guessing?
 #
@@ -366,7 +366,7 @@ print_sparsity(net)
 #
 # <details><summary>What others found on the scaled network</summary>
 #
-# After `net = prune_to(scaled, 0.1)` and `fine_tune(net)` the network reads some 80 % of the digits, and guesses no longer. With `keep=("fc3",)` it reads about 95 %, as many as without the factor.
+# After `net = prune_to(scaled, 0.1)` and `fine_tune(net)` the network reads some 80 % of the digits, and guesses no longer. With `keep=("fc3",)` it reads about as many as without the factor.
 #
 # </details>
 
@@ -435,7 +435,7 @@ prune.global_unstructured(five, pruning_method=prune.L1Unstructured, amount=0.9)
 print_sparsity(trained)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The formula says that a new `fc1` would be empty. After training it is not, since some of its weights have grown beyond the threshold. So with a table of sparsities ask whether the network was trained. The noted one of section 3 fits new networks.
+# The formula says that a new `fc1` would be nearly empty. After training it is not, since many of its weights have grown beyond the threshold. So with a table of sparsities ask whether the network was trained. The noted one of section 3 fits new networks.
 #
 # ### One cut or several
 #

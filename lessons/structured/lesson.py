@@ -43,7 +43,7 @@ torch.set_num_threads(1)
 #
 # A laundry sorts clothes with a camera over a conveyor belt. The network is good enough, but too slow for the small processor beside the belt. Phones, sensors and data centres ask for the same: a smaller network that loses little.
 #
-# A convolution gives a stack of maps, and each of them is a **channel**. The channels of a linear layer are its single outputs. Nothing is trained in the next cell.
+# A convolution gives a stack of maps, and each of them is a **channel**. The channels of a linear layer are its single outputs. We train nothing yet.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Show of hands. A channel is a map of a convolution, or an output of a linear layer. Click: five. Ask how one would notice. Here the shape of the output tells; section 3 has a mistake that no shape tells.
@@ -160,7 +160,7 @@ def surgery(net, keep):
     small = copy.deepcopy(net)
     small.conv2.weight = nn.Parameter(net.conv2.weight[keep])
     small.conv2.bias = nn.Parameter(net.conv2.bias[keep])
-    columns = net.fc1.weight.view(120, 16, 25)[:, keep]  # 16 channels of 25 pixels
+    columns = net.fc1.weight.view(120, 16, 25)[:, keep]  # 120 outputs read 16 channels of 25 pixels
     small.fc1.weight = nn.Parameter(columns.flatten(1))
     return small
 
@@ -204,7 +204,7 @@ print(f"weights, biases masked: {difference(cut_lenet, masked):.6f}")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The two neurons show it. If the row (1, −1) is zero and the bias stays, the second neuron gives 1.5 for every input, and $y = 2 \cdot 3 + 4 \cdot 1.5 = 12$. With the bias masked it gives 0, and $y = 6$, as after the cut.
 #
-# So here is a test for every cut: mask *all* that belongs to the channel, and compare the outputs on a few images. Do it before you train on. Training would repair a part of the damage, and hide the mistake.
+# So here is a test for every cut: mask *all* that makes the channel, its weights and its bias, and compare the outputs on a few images. Do it before you train on. Training would repair a part of the damage, and hide the mistake.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. What hangs together
@@ -217,7 +217,7 @@ print(f"weights, biases masked: {difference(cut_lenet, masked):.6f}")
 #
 # A *batch norm* shifts and scales each channel, so it loses the numbers of that channel. A sum is harder. Let the shortcut carry the channels $(a_1, a_2)$, and the block itself give $(b_1, b_2)$. The sum is $(a_1 + b_1,\ a_2 + b_2)$. Without $a_2$ it is not defined, unless $b_2$ goes as well.
 #
-# The next cell asks torch-pruning for everything that must go with channel 5. Follow the arrows of the drawing, too. Who reads this channel, what is added to it, and who makes that?
+# Who reads this channel, what is added to it, and who makes that? The next cell asks torch-pruning for everything that must go with channel 5.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Draw the sum first: strike out a₂, and there is nothing to add b₂ to. Show of hands. Then click through the frames, and ask before each: who reads this channel, what is added to it, who makes that? Count the boxes with a stripe: seven, C.
@@ -237,7 +237,7 @@ show.what_hangs_together(dense, group)
 # **C: seven layers, because the sum ties `conv` to `block1.conv2`, which makes the other term.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Layers that must lose a channel together are called a **group** ([Fang et al., 2023](https://arxiv.org/abs/2301.12900)). `conv`, `block1.conv2` and their two batch norms lose an output. Three convolutions read the channel, and lose an input. The second sum does not belong to the group: the convolution in its shortcut makes new channels out of all that it reads.
+# Layers that must lose a channel together are called a **group** ([Fang et al., 2023](https://arxiv.org/abs/2301.12900)). `conv`, `block1.conv2` and their two batch norms lose an output. Three convolutions read the channel, and lose an input. The second sum does not belong to the group: its shortcut convolution makes new channels.
 #
 # torch-pruning follows the arrows for you, and ranks a channel by its norms in all layers of its group. What it cannot know is which outputs you need. So we name the last layer in `ignored_layers`.
 
@@ -275,7 +275,7 @@ print(f"batch norms measured again: {accuracy(cut_resnet):.0f} % right")
 #
 # <!-- page -->
 #
-# Each of these products has a weight of its own, so the file shrinks nearly as much. The time shrinks less, probably because calling a layer takes some time, however small the layer is.
+# Each of these products has a weight of its own, so the file shrinks nearly as much. The time shrinks less.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Let the room work out both products. Half of the inputs times half of the outputs is a quarter. The time falls less than the work.
@@ -287,11 +287,11 @@ print(f"file: {file_bytes['dense'] / file_bytes['cut']:.1f} times smaller")
 print(f"time: {speed.ratio('cut'):.1f} times as fast, with 64 images")
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ### What made it good?
+# ### What does the cut itself bring?
 #
 # The cut network is trained for 150 steps. So are three opponents of its shape:
 #
-# - *by chance*: cut, channels drawn by lot
+# - *by chance*: cut, channels drawn by lot (twice)
 # - *new weights*: never trained before
 # - *trained small*: half as wide from its first day, for as many epochs as the dense network
 #
@@ -327,9 +327,9 @@ show.opponents(right)
 # **The network that was trained small ends highest, new weights end lowest, and the largest gap lies above the new weights, because a trained start is worth more than a clever choice.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The networks cut by chance have one thing that new weights lack, the trained start. It brings most of the lead. What the norm adds is the gap between *by norm* and *by chance*, a few points. Without this opponent we would have praised the norm for all of it.
+# The networks cut by chance have one thing that new weights lack, the trained start. It brings most of the lead. What the norm adds is the gap between *by norm* and *by chance*. Without this opponent we would have praised the norm for all of it.
 #
-# And the winner was never cut. [Liu et al., 2018](https://arxiv.org/abs/1810.05270), found in larger networks that a cut network is no better than one of its shape trained from new weights. So if you can train for as long as the dense network was trained, train the small one. **A cut pays when the trained network is there, and a full training is not to be had.**
+# And the winner was never cut. [Liu et al., 2018](https://arxiv.org/abs/1810.05270), found in larger networks that a cut network is no better than one trained small. So if you can train for as long as the dense network was trained, train the small one. **A cut pays when the trained network is there, and a full training is not to be had.**
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## Exercise · Cut a chain
