@@ -12,12 +12,12 @@ def _send(model, batches):
         model(batch)
 
 
-def in_one_call(model, batches):
+def in_one_call(model, batches, qconfig):
     """PyTorch's own `quantize` copies, prepares, calibrates and converts."""
     ready = tq.QuantWrapper(copy.deepcopy(model).eval())
     blocks = [name for name, m in ready.named_modules() if isinstance(m, nn.Sequential) and isinstance(m[0], nn.Conv2d)]
     ready = tq.fuse_modules(ready, [[f"{name}.0", f"{name}.1", f"{name}.2"] for name in blocks])
-    ready.qconfig = tq.get_default_qconfig(torch.backends.quantized.engine)
+    ready.qconfig = qconfig
     return tq.quantize(ready, _send, [batches])
 
 
@@ -30,14 +30,14 @@ class _Own(nn.Module):
         return self.end(self.net(self.start(x)))
 
 
-def with_stubs_of_its_own(model, batches):
+def with_stubs_of_its_own(model, batches, qconfig):
     """Fuses block after block inside the model, then puts its own stubs around it; all in place, on a copy."""
     net = copy.deepcopy(model)
     net.train(False)
     for block in net.features:
         tq.fuse_modules(block, ["0", "1", "2"], inplace=True)
     own = _Own(net).eval()
-    own.qconfig = tq.get_default_qconfig(torch.backends.quantized.engine)
+    own.qconfig = qconfig
     tq.prepare(own, inplace=True)
     with torch.no_grad():
         _send(own, batches)
@@ -45,13 +45,13 @@ def with_stubs_of_its_own(model, batches):
     return own
 
 
-def a_qconfig_for_each_module(model, batches):
+def a_qconfig_for_each_module(model, batches, qconfig):
     """Gives every module its qconfig, in place of the outermost one."""
     ready = tq.QuantWrapper(copy.deepcopy(model)).eval()
     names = [name for name, m in ready.named_modules() if isinstance(m, nn.Conv2d | nn.BatchNorm2d | nn.ReLU)]
     ready = tq.fuse_modules(ready, [names[n : n + 3] for n in range(0, len(names), 3)])
     for module in ready.modules():
-        module.qconfig = tq.get_default_qconfig(torch.backends.quantized.engine)
+        module.qconfig = qconfig
     ready = tq.prepare(ready)
     list(map(ready, batches))
     return tq.convert(ready)

@@ -74,7 +74,8 @@ def kilobytes(model):
 
 def speed(models, x):
     """Time fresh copies of the models on x, in turn: an int8 layer keeps the kernel of its first shape."""
-    jobs = {name: lambda net=copy.deepcopy(net): net(x) for name, net in models.items()}
+    fresh = copy.deepcopy(models)
+    jobs = {name: lambda net=net: net(x) for name, net in fresh.items()}
     return timing.compare(jobs, rounds=9, device="cpu")
 
 
