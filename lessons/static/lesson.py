@@ -277,11 +277,16 @@ def with_observer(observer, x):
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Min–max: 255 / 127 is 2, all good pixels become 0. Moving average: 3.5. Histogram: let the room compare 254² for one picture with 1² for 99. Click. Then ask: what if the broken picture comes first?
 
-# %% slideshow={"slide_type": "fragment"} tags=["legacy"]
-print(f"{'calibrated on':28} good  one × 255  all / 4")
-for observer in (MinMaxObserver, MovingAverageMinMaxObserver, HistogramObserver):
-    found = [accuracy(with_observer(observer, x)) for x in (good, broken, good / 4)]
-    print(f"{observer.__name__:28} {found[0]:.1f}  {found[1]:9.1f}  {found[2]:7.1f}")
+# %% slideshow={"slide_type": "skip"} tags=["legacy"]
+observers = (MinMaxObserver, MovingAverageMinMaxObserver, HistogramObserver)
+kinds = {"good": good, "one × 255": broken, "all / 4": good / 4}
+found = {(o, kind): accuracy(with_observer(o, x)) for o in observers for kind, x in kinds.items()}
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Prints the accuracy on good test pictures, by observer and by what it was calibrated on.
+print(f"{'right, %, if calibrated on':28}{''.join(f'{kind:>11}' for kind in kinds)}")
+for o in observers:
+    print(f"{o.__name__:28}{''.join(f'{found[o, kind]:11.1f}' for kind in kinds)}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The moving average alone (B), because the histogram counts squares:** 254² for the pixels of one picture outweighs 1² for those of 99.
@@ -289,7 +294,7 @@ for observer in (MinMaxObserver, MovingAverageMinMaxObserver, HistogramObserver)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So one picture can ruin a network. In 127 steps the range 0 to 255 gives the scale 2. Every pixel of an ordinary picture is at most half a step, and becomes 0. The network sees black pictures, whatever you show it.
 #
-# **Try it.** The moving average was lucky. Change `broken[50]` to `broken[0]`, and run that cell and the next one again.
+# **Try it.** The moving average was lucky. Change `broken[50]` to `broken[0]`, and run the cells from there to the output again. Then change it back.
 #
 # <details><summary>What others found</summary>
 #
@@ -307,7 +312,7 @@ for observer in (MinMaxObserver, MovingAverageMinMaxObserver, HistogramObserver)
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "legacy"]
 # Draws the upper end of the range of the pixels after each batch.
-show.led_astray(broken, (MinMaxObserver, MovingAverageMinMaxObserver, HistogramObserver))
+show.led_astray(broken, observers)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # No observer is right in all cases. Clean the images first. Then the choice matters little, as the column `good` shows.
@@ -426,7 +431,7 @@ claims.show("static")
 # y = self.add.add(a, b)  # in forward, in place of a + b
 # ```
 #
-# PyTorch has a [list of the operations with an int8 version](https://docs.pytorch.org/docs/stable/quantization-support.html). The converted model is an ordinary module: it can be traced, and its file fits into a model that was prepared and converted in the same way. Calibrate that one on nothing. The scales come from the file.
+# PyTorch has a [list of the operations with an int8 version](https://docs.pytorch.org/docs/stable/quantization-support.html). The converted model can be traced. Its file fits into a model that was prepared and converted in the same way. Calibrate that one on nothing. The scales come from the file.
 #
 # ### Other observers
 #
