@@ -10,12 +10,6 @@ from course_utils.measure import timing
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table, si
 
-NAMES = {
-    "MinMaxObserver": "min–max",
-    "MovingAverageMinMaxObserver": "moving average",
-    "HistogramObserver": "histogram",
-}
-
 
 def before_and_after(wrapped, images, qconfig):
     """Draw SmallCNN in two rows: with observers that have seen images, and converted."""
@@ -95,17 +89,19 @@ def price_and_gain(right, kilobytes, speed):
 
 
 def led_astray(x, observers):
-    """Draw the upper end of the range of the pixels after each of ten batches, for some observers."""
+    """Draw the upper end of the range of the pixels after each of ten batches, for observers by their name."""
     fig, ax = plots.figure(size=(9, 4.4))
     told = []
-    for observer, style, colour in zip(observers, ("o-", "s-", "^--"), ("orange", "blue", "green"), strict=True):
+    for (name, observer), style, colour in zip(
+        observers.items(), ("o-", "s-", "^--"), ("orange", "blue", "green"), strict=True
+    ):
         watch, ends = observer(), []
         for batch in x.split(10):
             watch(batch)
             scale, zero = watch.calculate_qparams()
             ends.append(((watch.quant_max - zero) * scale).item())
-        ax.plot(range(1, 11), ends, style, color=plots.COLOURS[colour], label=NAMES[observer.__name__])
-        told.append(f"{NAMES[observer.__name__]} {ends[-1]:.1f}")
+        ax.plot(range(1, 11), ends, style, color=plots.COLOURS[colour], label=name)
+        told.append(f"{name} {ends[-1]:.1f}")
     ax.set(yscale="log", ylim=(0.7, 400), xlabel="batch of ten pictures", ylabel="upper end of the range")
     ax.set_xticks(range(1, 11))
     ax.set_yticks([1, 10, 100], ["1", "10", "100"])
