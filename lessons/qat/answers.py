@@ -58,14 +58,12 @@ WRONG = {
         "no stubs": ("QuantWrapper(copy.deepcopy(model))", "copy.deepcopy(model)"),
         "prepared becomes int8 as well": ("convert(prepared.eval())", "convert(prepared.eval(), inplace=True)"),
         "not converted": ("convert(prepared.eval())", "prepared.eval()"),
-        "the model itself is trained": (
-            "QuantWrapper(copy.deepcopy(model)).train()\n    ready.qconfig = get_default_qat_qconfig(engine)\n"
-            "    prepared = prepare_qat(ready)",
-            "QuantWrapper(model).train()\n    ready.qconfig = get_default_qat_qconfig(engine)\n"
-            "    prepared = prepare_qat(ready, inplace=True)",
-        ),
+        "the model itself is put into training mode": ("copy.deepcopy(model)", "model"),
         "the two in the other order": ("prepared, convert(prepared.eval())", "convert(prepared.eval()), prepared"),
+        "the static qconfig": ("get_default_qat_qconfig", "torch.ao.quantization.get_default_qconfig"),
         "never in training mode": (".train()\n", "\n"),
     }
 }
-EQUIVALENT = {}
+EQUIVALENT = {
+    "aware_int8": {"`eval` left out of the int8 version": "no layer of these models differs in evaluation mode"}
+}

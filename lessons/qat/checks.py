@@ -55,7 +55,9 @@ def _layers(words, found):
 def _seen(back, _, train):
     prepared, int8 = back
     rounds = any(isinstance(part, FakeQuantizeBase) for part in prepared.modules())
-    found = {"what `prepared` holds": effects.Said("fake quantization" if rounds else "no fake quantization")}
+    floats = all(isinstance(part.weight, torch.Tensor) for part in prepared.modules() if hasattr(part, "weight"))
+    holds = "fake quantization" if rounds else "floats that nobody rounds" if floats else "integers"
+    found = {"what `prepared` holds": effects.Said(holds)}
     found |= _layers("`int8`:", effects.kinds(int8).values)
     found |= _layers("the weights of `prepared`:", effects.weights(prepared).values)
     if rounds:
@@ -66,7 +68,9 @@ def _seen(back, _, train):
 
 def _net(widths, training):
     torch.manual_seed(0)
-    layers = [part for n_in, n_out in zip(widths, widths[1:], strict=False) for part in (nn.Linear(n_in, n_out), nn.ReLU())]
+    layers = [
+        part for n_in, n_out in zip(widths, widths[1:], strict=False) for part in (nn.Linear(n_in, n_out), nn.ReLU())
+    ]
     return nn.Sequential(*layers[:-1]).train(training)
 
 
@@ -76,20 +80,18 @@ aware_int8.tries(_calls, also=[(_net((2, 1), False), Steps(1)), (load("lenet_mni
 aware_int8.looks({"": _seen, "the outputs of `int8`": lambda back, *given: effects.outputs(_inputs)(back[1], *given)})
 
 
-def _first(model, train):
-    ready = train(QuantWrapper(copy.deepcopy(model)).train())
-    ready.qconfig = get_default_qat_qconfig(torch.backends.quantized.engine)
-    prepared = prepare_qat(ready)
-    prepared(_inputs(model))
-    return prepared, convert(prepared.eval())
+def _too_early(model, train):
+    trained = train(QuantWrapper(copy.deepcopy(model)).train()).module
+    prepared, _ = aware_int8.references[0].made()(trained, lambda net: net(_inputs(net)))
+    return prepared, convert(prepared)
 
 
 aware_int8.ideas(
     {
-        _first: "You trained before `prepare_qat`: the network did not meet the rounding.",
-        "train = lambda net: net": "Nothing was trained, and no range was seen: train what `prepare_qat` gives back.",
-        "int8 = convert(prepared.eval(), inplace=True)": "`inplace=True` turns `prepared` itself into integers, which "
-        "cannot be trained.",
+        _too_early: "You trained before `prepare_qat`: the network did not meet the rounding.",
+        "train = (lambda t: lambda net: t(ready))(train)": "Nothing was trained, and no range was seen: train what `prepare_qat` gives back.",
+        "int8 = convert(prepared.eval(), inplace=True)": "`prepared` comes first, and keeps its fake quantization. "
+        "`inplace=True` would turn it into integers, which cannot be trained.",
         "ready = copy.deepcopy(model).train()": "Without stubs nothing turns the floats into integers: `QuantWrapper`.",
         "int8 = prepared": "`int8` still computes in float: `convert` makes the integers.",
     }

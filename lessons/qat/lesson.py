@@ -54,8 +54,7 @@ digits, labels = data.load("mnist")
 test = data.load("mnist", "test")
 
 
-def fit(net, n, epochs, lr):
-    """Train the network on the first n digits with Adam, and give it back."""
+def fit(net, n, epochs, lr):  # on the first n digits, with Adam
     training.fit(net, digits[:n], labels[:n], epochs=epochs, batch_size=128, lr=lr, device="cpu", progress=False)
     return net
 
@@ -66,6 +65,7 @@ def accuracy(net, images=test):
 
 torch.manual_seed(0)
 lenet = fit(models.LeNet300100(), 30_000, epochs=3, lr=3e-3)
+
 
 # %% slideshow={"slide_type": "skip"}
 def full_step(weight, bits):
@@ -82,6 +82,7 @@ def round_all(net, bits, step_of=full_step):
     for layer in net.children():
         layer.weight.copy_(rounded(layer.weight, step_of(layer.weight, bits), bits))
     return net
+
 
 # %% slideshow={"slide_type": "-"}
 plain = {bits: accuracy(round_all(lenet, bits)) for bits in (8, 4, 3, 2)}
@@ -106,10 +107,11 @@ for bits, percent in plain.items():
 
 # %% slideshow={"slide_type": "fragment"}
 weight = lenet.fc1.weight
-use = {"fc1.weight": rounded(weight, full_step(weight, 8), 8)}  # the rounded weight in place of the float one
+use = {"fc1.weight": rounded(weight, full_step(weight, 8), 8)}  # in place of the float one
 outputs = torch.func.functional_call(lenet, use, digits[:256])
-(gradient,) = torch.autograd.grad(nn.functional.cross_entropy(outputs, labels[:256]), weight)
-print(f"weights with a gradient: {(gradient != 0).sum().item()} of {gradient.numel():,}")
+loss = nn.functional.cross_entropy(outputs, labels[:256])
+(gradient,) = torch.autograd.grad(loss, weight)
+print("weights with a gradient:", (gradient != 0).sum().item(), f"of {gradient.numel():,}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **One single weight (C), because a small change of a weight does not change what it is rounded to.** The one is the largest weight: it sets the step.
@@ -144,11 +146,13 @@ show.staircase()
 #
 # In PyTorch this takes two lines. `.detach()` gives the same number, but autograd, which computes the gradients, takes it for a constant. So on the way forward `inside` cancels, and on the way back only `inside` counts.
 
+
 # %% slideshow={"slide_type": "skip"}
 def straight_through(x, step, bits):
     half = 2 ** (bits - 1)
-    inside = x.clamp((-half - 0.5) * step, (half - 0.5) * step)  # up to half a step beyond the last levels
+    inside = x.clamp((-half - 0.5) * step, (half - 0.5) * step)  # to half a step beyond the last levels
     return inside + (rounded(x, step, bits) - inside).detach()
+
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Two values by hand
@@ -167,8 +171,7 @@ def straight_through(x, step, bits):
 x = torch.tensor([0.9, 2.7], requires_grad=True)
 y = straight_through(x, step=0.5, bits=3)
 ((y - 2) ** 2).sum().backward()
-print("rounded: ", y.tolist())
-print("gradient:", x.grad.tolist())
+print("rounded:", y.tolist(), "  gradient:", x.grad.tolist())
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **−2 comes back to 0.9, and 0 to 2.7, because it is clipped.** At 1.0 the slope of the loss is −2, and it goes straight through. At 1.5 it is −1, and is stopped.
@@ -238,19 +241,22 @@ show.walk(straight_through)
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Which of the two weights does the optimizer see? The float one. With which does the layer multiply? The rounded one. Then the number: 59 small steps, and some sixty points. Let the room write the headline, and leave it on the board.
 
+
 # %% slideshow={"slide_type": "-"}
-from torch.nn.utils import parametrize
-
-
 class OnGrid(nn.Module):
     def __init__(self, bits, step_of):
         super().__init__()
         self.bits, self.step_of = bits, step_of
 
     def forward(self, weight):
-        return straight_through(weight, self.step_of(weight.detach(), self.bits), self.bits)
+        step = self.step_of(weight.detach(), self.bits)
+        return straight_through(weight, step, self.bits)
+
 
 # %% slideshow={"slide_type": "skip"}
+from torch.nn.utils import parametrize
+
+
 def on_grid(net, bits, step_of=full_step):
     net = copy.deepcopy(net)
     for layer in net.children():
@@ -261,10 +267,10 @@ def on_grid(net, bits, step_of=full_step):
 def train_on(net):
     return fit(net, 7_500, epochs=1, lr=1e-3)  # 59 steps
 
+
 # %% slideshow={"slide_type": "fragment"}
 qat = train_on(on_grid(lenet, bits=2))
-print(f"2 bits, rounded at once: {plain[2]:.1f} % right")
-print(f"2 bits, after training:  {accuracy(qat):.1f} % right")
+print(f"2 bits: rounded at once {plain[2]:.1f} % right, after training {accuracy(qat):.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # To train with fake quantization is called **quantization-aware training**, QAT. Mostly one trains on a network that was trained in float, as here. A few seconds of it were worth some sixty points.
@@ -294,7 +300,10 @@ aware = {name: train_on(on_grid(lenet, 2, step_of)) for name, step_of in steps.i
 
 # %% tags=["hide-input"] slideshow={"slide_type": "fragment"}
 # Draws the accuracy at 2 bits over the step: of the opponent, and of QAT.
-right = {"opponent": {n: accuracy(net) for n, net in opponent.items()}, "QAT": {n: accuracy(net) for n, net in aware.items()}}
+right = {
+    "opponent": {n: accuracy(net) for n, net in opponent.items()},
+    "QAT": {n: accuracy(net) for n, net in aware.items()},
+}
 show.over_steps(right, accuracy(longer))
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
@@ -323,7 +332,7 @@ for name, nets in {"opponent": opponent, "QAT": aware}.items():
 #
 # <!-- page -->
 #
-# So far only weights were rounded, and all was computed in floats. For int8 the activations must be rounded, too. You know the recipe from [[static]]: stubs, a qconfig, prepare, convert. For QAT two names change, and training takes the place of the calibration.
+# So far only weights were rounded, and all was computed in floats. For int8 the activations must be rounded, too. You know the recipe from [[static]]: stubs, a qconfig, `prepare`, calibration, `convert`. For QAT two names change, and training takes the place of the calibration.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Which two names are new? And what has taken the place of the calibration? Training: the ranges are found on the way. Then the output: float32 while training, qint8 after convert.
@@ -331,17 +340,15 @@ for name, nets in {"opponent": opponent, "QAT": aware}.items():
 # %% tags=["legacy"] slideshow={"slide_type": "-"}
 from torch.ao.quantization import QuantWrapper, convert, get_default_qat_qconfig, prepare_qat
 
-engine = torch.backends.quantized.engine
 ready = QuantWrapper(copy.deepcopy(lenet)).train()
-ready.qconfig = get_default_qat_qconfig(engine)
+ready.qconfig = get_default_qat_qconfig(torch.backends.quantized.engine)
 prepared = prepare_qat(ready)
 train_on(prepared)
 int8 = convert(prepared.eval())
 
 # %% tags=["legacy"] slideshow={"slide_type": "fragment"}
-layer, layer_int8 = prepared.module.fc3, int8.module.fc3
-print("in training:", layer.weight.dtype, [name for name, _ in layer.named_children()])
-print("converted:  ", layer_int8.weight().dtype)
+print("in training:", prepared.module.fc3.weight.dtype)
+print("converted:  ", int8.module.fc3.weight().dtype)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # `prepare_qat` gave each layer two modules that watch and round: `weight_fake_quant` for its weights, and `activation_post_process` for its outputs. They watch the range as an observer does, round by it, and let the gradient straight through. As in [[static]], a qconfig of your own names others.
@@ -381,7 +388,7 @@ for name, percent in eight.items():
 #
 # Write `aware_int8(model, train)`. It returns two networks, `prepared, int8`:
 #
-# - `prepared`: a copy of `model` with stubs and fake quantization, by `get_default_qat_qconfig(engine)`, trained by one call of `train(prepared)`;
+# - `prepared`: a copy of `model` with stubs and fake quantization, by the default QAT qconfig, trained by one call of `train(prepared)`;
 # - `int8`: its converted copy.
 #
 # `model` stays as it is, and `prepared` can be trained on afterwards. `model` may be in evaluation mode, where `prepare_qat` refuses.
@@ -413,7 +420,7 @@ check.aware_int8(aware_int8)
 # %% tags=["solution", "hide-cell", "legacy"] slideshow={"slide_type": "skip"}
 def aware_int8_solution(model, train):
     ready = QuantWrapper(copy.deepcopy(model)).train()
-    ready.qconfig = get_default_qat_qconfig(engine)
+    ready.qconfig = get_default_qat_qconfig(torch.backends.quantized.engine)
     prepared = prepare_qat(ready)
     train(prepared)
     return prepared, convert(prepared.eval())

@@ -50,39 +50,32 @@ def _descent(rounding):
 
 
 def walk(rounding):
-    """The way of two float weights over the cells of four rounded ones, and enlarged at the border.
+    """The way of two float weights at the border between two choices of the rounded ones.
 
     Args:
         rounding: ``(x, step, bits)`` -> the rounded values, with a gradient.
     """
     path = _descent(rounding)
-    cells = {(a, b): _loss((a, b)) for a in (0, 1) for b in (0, 1)}
     crossings = int((path[1:].round() != path[:-1].round()).any(1).sum())
-    fig, (left, right) = plots.figure(columns=2, size=(12, 4.4))
-    for (a, b), loss in cells.items():
-        tint = plots.COLOURS["green" if loss == min(cells.values()) else "grey"]
-        left.fill_between([a - 0.5, a + 0.5], b - 0.5, b + 0.5, color=tint, alpha=0.15 + 0.2 * ((a + b) % 2))
-        left.text(a, b + 0.18 * (2 * b - 1), f"({a}, {b})\nloss {loss:.2f}", ha="center", va="center")
-    left.set(xlabel="first weight", ylabel="second weight", xlim=(-0.5, 1.5), ylim=(-0.5, 1.5))
-    left.set(xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
-    low, high = path.min(0).values - 0.012, path.max(0).values + 0.012
-    for border, tint in ((low[1].item(), "grey"), (high[1].item(), "green")):
-        right.axhspan(min(border, 0.5), max(border, 0.5), color=plots.COLOURS[tint], alpha=0.15 if tint == "grey" else 0.35)
-    for axes, size in ((left, 4), (right, 9)):
-        axes.plot(*path.T, ".-", color=plots.COLOURS["orange"], linewidth=1.5, markersize=size)
-        axes.grid(visible=False)
-    right.annotate("start", path[0], (10, -2), textcoords="offset points")
-    right.text(high[0] - 0.004, high[1] - 0.003, "rounded to (0, 1)", ha="right", va="top")
-    right.text(high[0] - 0.004, low[1] + 0.003, "rounded to (0, 0)", ha="right", va="bottom")
-    right.axhline(0.5, color=plots.COLOURS["blue"], linestyle=":")
-    right.set(xlabel="first weight", xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-    right.set_title(f"enlarged: {crossings} crossings in {len(path) - 1} steps")
+    fig, ax = plots.figure(size=(6.6, 4.8))
+    low, high = path.min(0).values.numpy() - 0.012, path.max(0).values.numpy() + 0.012
+    ax.axhspan(0.5, high[1], color=plots.COLOURS["green"], alpha=0.35)
+    ax.axhspan(low[1], 0.5, color=plots.COLOURS["grey"], alpha=0.15)
+    ax.axhline(0.5, color=plots.COLOURS["blue"], linestyle=":")
+    ax.plot(*path.T, ".-", color=plots.COLOURS["orange"], linewidth=1.5, markersize=10)
+    ax.annotate("start", path[0], (10, -2), textcoords="offset points")
+    place = {"ha": "right", "x": high[0] - 0.004}
+    ax.text(y=high[1] - 0.002, s=f"rounded to (0, 1): loss {_loss((0, 1)):.2f}", va="top", **place)
+    ax.text(y=low[1] + 0.002, s=f"rounded to (0, 0): loss {_loss((0, 0)):.2f}", va="bottom", **place)
+    ax.grid(visible=False)
+    ax.set(xlabel="first weight", ylabel="second weight", xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+    ax.set(xticks=[0.3, 0.35, 0.4], yticks=[0.46, 0.48, 0.5, 0.52])
     plots.show(
         fig,
-        alt="Left: four cells with their losses, 0.54 for (0, 0), 0.10 for (0, 1), 0.13 for (1, 0) and 1.49 for (1, 1), and "
-        f"a short path that begins in the cell (0, 0). Right, enlarged: the path crosses the border to (0, 1) {crossings} "
-        f"times in {len(path) - 1} steps, in a zigzag.",
-        caption="Orange: the float weights. Each cell is rounded to its middle. Green: the lowest loss.",
+        alt="A path of dots. It begins at (0.30, 0.45) in the grey area, where the weights are rounded to (0, 0) with a loss "
+        f"of 0.54, and crosses the border at 0.5 to the green area, (0, 1) with a loss of 0.10, {crossings} times in "
+        f"{len(path) - 1} steps, in a zigzag.",
+        caption=f"The float weights: {crossings} crossings in {len(path) - 1} steps.",
     )
 
 
