@@ -111,7 +111,7 @@ use = {"fc1.weight": rounded(weight, full_step(weight, 8), 8)}  # in place of th
 outputs = torch.func.functional_call(lenet, use, digits[:256])
 loss = nn.functional.cross_entropy(outputs, labels[:256])
 (gradient,) = torch.autograd.grad(loss, weight)
-print("weights with a gradient:", (gradient != 0).sum().item(), f"of {gradient.numel():,}")
+print("with a gradient:", (gradient != 0).sum().item(), f"of {gradient.numel():,}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **One single weight (C), because a small change of a weight does not change what it is rounded to.** The one is the largest weight: it sets the step.
@@ -270,7 +270,7 @@ def train_on(net):
 
 # %% slideshow={"slide_type": "fragment"}
 qat = train_on(on_grid(lenet, bits=2))
-print(f"2 bits: rounded at once {plain[2]:.1f} % right, after training {accuracy(qat):.1f} %")
+print(f"2 bits: {plain[2]:.1f} % right at once, {accuracy(qat):.1f} % after training")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # To train with fake quantization is called **quantization-aware training**, QAT. Mostly one trains on a network that was trained in float, as here. A few seconds of it were worth some sixty points.
@@ -337,9 +337,10 @@ for name, nets in {"opponent": opponent, "QAT": aware}.items():
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Which two names are new? And what has taken the place of the calibration? Training: the ranges are found on the way. Then the output: float32 while training, qint8 after convert.
 
-# %% tags=["legacy"] slideshow={"slide_type": "-"}
+# %% tags=["legacy"] slideshow={"slide_type": "skip"}
 from torch.ao.quantization import QuantWrapper, convert, get_default_qat_qconfig, prepare_qat
 
+# %% tags=["legacy"] slideshow={"slide_type": "-"}
 ready = QuantWrapper(copy.deepcopy(lenet)).train()
 ready.qconfig = get_default_qat_qconfig(torch.backends.quantized.engine)
 prepared = prepare_qat(ready)
