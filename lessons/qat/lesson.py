@@ -107,7 +107,7 @@ for bits, percent in plain.items():
 
 # %% slideshow={"slide_type": "fragment"}
 weight = lenet.fc1.weight
-use = {"fc1.weight": rounded(weight, full_step(weight, 8), 8)}  # in place of the float one
+use = {"fc1.weight": rounded(weight, full_step(weight, 8), 8)}  # in its place
 outputs = torch.func.functional_call(lenet, use, digits[:256])
 loss = nn.functional.cross_entropy(outputs, labels[:256])
 (gradient,) = torch.autograd.grad(loss, weight)
@@ -200,12 +200,12 @@ print("rounded:", y.tolist(), "  gradient:", x.grad.tolist())
 # | (1, 1) | 0.70, 0.55 | 1.49 |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Why is the nearest not the best? Two weights that are both too small add their errors up. One too small and one too large: they nearly cancel, since the inputs are nearly alike. Let the room work out the second row: 0.09 + 0.30 − 0.30.
+# *For the lecturer, 2 min.* Why is the nearest not the best? Two weights that are both too small add their errors up. One too small and one too large: they nearly cancel, since the inputs are nearly alike. Let the room work out the second row: 0.090 + 0.303 − 0.297.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Why should training find anything better than rounding to the nearest? The nearest level is best for each weight *alone*, and a network uses sums. Take $y = w_1 x_1 + w_2 x_2$, where the inputs are nearly alike, as two neighbouring pixels are. If both weights are too small, their errors add up. If one is too small and the other too large, they nearly cancel.
 #
-# With inputs of mean square 1 and correlation 0.9, the loss is $e_1^2 + e_2^2 + 1.8\, e_1 e_2$, where $e_1$ and $e_2$ are the errors of the weights. For (0, 1) this is 0.09 + 0.30 − 0.30, which is 0.10 before rounding the terms. So rounding to the nearest is the third best of four. Will gradient descent find the best?
+# With inputs of mean square 1 and correlation 0.9, the loss is $e_1^2 + e_2^2 + 1.8\, e_1 e_2$, where $e_1$ and $e_2$ are the errors of the weights. For (0, 1) this is 0.090 + 0.303 − 0.297 = 0.10. So rounding to the nearest is the third best of four. Will gradient descent find the best?
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Thirty small steps
