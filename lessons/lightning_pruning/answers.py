@@ -54,7 +54,10 @@ WRONG = {
         "biases are pruned": ('        parameter_names=["weight"],\n', ""),
         "rewinds, by default": ("        use_lottery_ticket_hypothesis=False,\n", ""),
         "prunes after every epoch": ("amount=lambda epoch: amount if epoch in epochs else None", "amount=amount"),
-        "each layer by itself": ('parameter_names=["weight"]', 'parameter_names=["weight"], use_global_unstructured=False'),
+        "each layer by itself": (
+            'parameter_names=["weight"]',
+            'parameter_names=["weight"], use_global_unstructured=False',
+        ),
         "the masks stay on": ('parameter_names=["weight"]', 'parameter_names=["weight"], make_pruning_permanent=False'),
         "epochs from 1": ("if epoch in epochs", "if epoch + 1 in epochs"),
         "the last epoch is forgotten": ("if epoch in epochs", "if epoch in epochs[:-1]"),

@@ -29,7 +29,9 @@ class _Small(LightningModule):
         super().__init__()
         first = torch.tensor([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6], [0.7, 1.6]])
         second = torch.tensor([[0.8, 0.9, 1.0, 1.1], [1.2, 1.3, 1.4, 1.5]])
-        self.net = nn.Sequential(effects.linear(first, torch.full((4,), 0.05)), effects.linear(second, torch.full((2,), 0.05)))
+        self.net = nn.Sequential(
+            effects.linear(first, torch.full((4,), 0.05)), effects.linear(second, torch.full((2,), 0.05))
+        )
 
     def training_step(self, batch, index):
         return 0 * self.net(batch).sum() - sum(layer.weight.sum() for layer in self.net)
@@ -60,7 +62,7 @@ def even_pruning(answer, epochs, sparsity):
         run = Trainer(max_epochs=max(epochs) + 2, callbacks=[callback, watch], accelerator="cpu", **quiet)
         run.fit(model, DataLoader(torch.ones(1, 1, 2), batch_size=None))
     found = {f"the zeros among all weights after epoch {n}": sum(zeros) for n, zeros in enumerate(watch.zeros)}
-    found |= {"the zeros of each layer": watch.zeros[-1], "masks after the fit": prune.is_pruned(model)}
+    found |= {"the zeros of each layer": watch.zeros[-1], "whether masks are on after the fit": prune.is_pruned(model)}
     found["zeros among the biases"] = sum(int((layer.bias == 0).sum()) for layer in model.net)
     return found | {f"weights of layer {n} after the fit": layer.weight.detach() for n, layer in enumerate(model.net)}
 
