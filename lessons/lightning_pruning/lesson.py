@@ -26,10 +26,12 @@
 import course_utils  # noqa: F401  first, since it holds back what packages say of themselves when they are imported
 
 # isort: split
+import tempfile
+
 import torch
 
 from course_utils import legacy_int8
-from course_utils.callbacks import ignore_advice
+from course_utils.callbacks import garments, ignore_advice
 from course_utils.scorecard import claims
 from lessons.lightning_pruning import checks as check
 from lessons.lightning_pruning import show
@@ -76,10 +78,9 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint, ModelPruning
 from torch import nn
 
-from course_utils.callbacks import garments
-
 batches = garments.batches(*garments.load("train", 1024))  # 8 batches of 128 pictures
 held_x, held_y = garments.load("test", 2000)
+held = garments.batches(held_x, held_y, size=2000)
 
 
 class Garments(LightningModule):
@@ -94,13 +95,15 @@ class Garments(LightningModule):
     def training_step(self, batch, index):
         return nn.functional.mse_loss(self(batch[0]), batch[1])
 
+    def validation_step(self, batch, index):
+        self.log("error", garments.mape(self(batch[0]), batch[1]))
+
     def configure_optimizers(self):
         return torch.optim.Adam(self.parameters(), lr=1e-3)
 
 
 def gone(model):
-    numbers = nn.utils.parameters_to_vector(model.parameters())
-    return (numbers == 0).float().mean().item()
+    return (nn.utils.parameters_to_vector(model.parameters()) == 0).float().mean().item()
 
 
 # %% slideshow={"slide_type": "fragment"}
@@ -192,28 +195,31 @@ print(f"gone: {gone(model):.1%}")
 #
 # The callback keeps a copy of the first weights: `src` is that copy, and `dst` is the weight. On one device `.to` copies nothing.
 #
-# In [[ticket]] you rewound by hand: keep a copy, train, prune, put the first values back under the mask. The setting has a long name, and it is on. But a setting proves nothing, so we look at the weights. A `LambdaCallback` calls our function `look` after each epoch. It stands behind the callback that prunes, since the Trainer calls callbacks in the order of the list. Of the second layer `look` takes `weight_orig`, the numbers under the mask.
+# In [[ticket]] you rewound by hand: keep a copy, train, prune, put the first values back under the mask. The setting has a long name, and it is on. But a setting proves nothing, so we look at the weights. A `LambdaCallback` calls a function of ours after each epoch. It stands behind the callback that prunes, since the Trainer calls callbacks in the order of the list. We ask for `weight_orig`, the numbers under the mask, of the second layer.
 #
-# `garments.fit` hides only the arguments that keep a Trainer quiet: it makes a `Trainer` with these callbacks, and calls its `fit`.
+# `garments.fit` makes a quiet `Trainer` with these callbacks, and calls its `fit`.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Remind them of two names for one memory. Let them read the line aloud: does it copy numbers? Vote, click. Is 0.008 much? Adam moves a weight by about 0.001 a step, and an epoch has eight steps: nothing at all was taken back.
 
 
 # %% slideshow={"slide_type": "skip"}
-def how_far(pruning):
-    model, away = Garments(), []
-    first = model.net[2].weight.detach().clone()
+def after_each_epoch(ask, pruning, epochs=100):
+    answers = []
+    look = LambdaCallback(on_train_epoch_end=lambda trainer, model: answers.append(ask(model)))
+    garments.fit(Garments(), batches, pruning, look, epochs=epochs)
+    return answers
 
-    def look(trainer, model):
-        away.append((model.net[2].weight_orig - first).abs().max().item())
 
-    garments.fit(model, batches, pruning, LambdaCallback(on_train_epoch_end=look), epochs=4)
-    return [round(distance, 4) for distance in away]
+first = Garments().net[2].weight.detach()
+
+
+def how_far(model):
+    return round((model.net[2].weight_orig - first).abs().max().item(), 4)
 
 
 # %% slideshow={"slide_type": "fragment"}
-away = how_far(ModelPruning("l1_unstructured", amount=0.3))
+away = after_each_epoch(how_far, ModelPruning("l1_unstructured", amount=0.3), epochs=4)
 print(away)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
@@ -248,7 +254,7 @@ class Mended(ModelPruning):
         getattr(new, f"{name}_orig").data.copy_(getattr(old, name).data)
 
 
-away_mended = how_far(Mended("l1_unstructured", amount=0.3))
+away_mended = after_each_epoch(how_far, Mended("l1_unstructured", amount=0.3), epochs=4)
 print(away_mended)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -274,22 +280,15 @@ def error(model):
     return garments.mape(model(held_x), held_y)
 
 
-def errors(pruning):
-    found = []
-    look = LambdaCallback(on_train_epoch_end=lambda trainer, model: found.append(error(model)))
-    garments.fit(Garments(), batches, look, pruning, epochs=100)  # it looks before the cut
-    return found
-
-
 earlier = {10: 0.5, 15: 0.25} | {epoch: 0.01 for epoch in range(16, 39)}
 curves = {
-    "ModelPruning": errors(ModelPruning("l1_unstructured", amount=compute_amount)),
-    "Mended": errors(Mended("l1_unstructured", amount=compute_amount)),
-    "Mended, cuts earlier": errors(Mended("l1_unstructured", amount=earlier.get)),
+    "ModelPruning": after_each_epoch(error, ModelPruning("l1_unstructured", amount=compute_amount)),
+    "Mended": after_each_epoch(error, Mended("l1_unstructured", amount=compute_amount)),
+    "Mended, cuts earlier": after_each_epoch(error, Mended("l1_unstructured", amount=earlier.get)),
 }
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Draws the error after each epoch.
+# Draws the error after each epoch, cut and rewind included.
 show.errors_over_epochs(curves)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
@@ -313,39 +312,25 @@ show.errors_over_epochs(curves)
 #
 # <!-- page -->
 #
-# When the fit ends, `ModelPruning` calls `prune.remove`: masks are gone, the zeros stay, and the file is no smaller ([[prune_module]]). But often one does not ship the network of the last epoch. A `ModelCheckpoint` with `monitor="error"` keeps the file of the epoch with the best score. With each epoch the error of our network falls, so the best score is that of the last one.
+# When the fit ends, `ModelPruning` calls `prune.remove`: masks are gone, the zeros stay, and the file is no smaller ([[prune_module]]). But often one does not ship the network of the last epoch. A `ModelCheckpoint` with `monitor="error"` keeps the file of the epoch with the best score, here the error that `validation_step` logs. With each epoch the error of our network falls, so the best score is that of the last one.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let somebody say the order of the three steps again: which network was measured, and which one is in the file? Click. In the second line the file is written before the cut: its score is true, and nothing is pruned. Ask which of the two they would ship. Neither.
 
 
 # %% slideshow={"slide_type": "skip"}
-import tempfile
-
-held = garments.batches(held_x, held_y, size=2000)
-
-
-class Validated(Garments):
-    def validation_step(self, batch, index):
-        x, y = batch
-        self.log("error", garments.mape(self(x), y))
-
-
 def best_file(**when):
     pruning = ModelPruning("l1_unstructured", amount={9: 0.8}.get, use_lottery_ticket_hypothesis=False)
     best = ModelCheckpoint(tempfile.mkdtemp(), monitor="error", **when)
-    model = Validated()
-    garments.fit(model, batches, pruning, best, epochs=10, validate=held, enable_checkpointing=True)
+    model = garments.fit(Garments(), batches, pruning, best, epochs=10, validate=held, enable_checkpointing=True)
     model.load_state_dict(torch.load(best.best_model_path)["state_dict"])
-    return {"score": best.best_model_score.item(), "loaded again": error(model), "gone": 100 * gone(model)}
+    print(f"score {best.best_model_score:.0f} %   loaded again {error(model):.0f} %   gone {gone(model):.0%}")
+    return error(model) / best.best_model_score.item()
 
-
-after_the_cut = best_file()
-before_the_cut = best_file(save_on_train_epoch_end=False)  # the file is written after validation
 
 # %% slideshow={"slide_type": "fragment"}
-for found in (after_the_cut, before_the_cut):
-    print("   ".join(f"{what}: {percent:.0f} %" for what, percent in found.items()))
+times = best_file()
+times_before = best_file(save_on_train_epoch_end=False)  # written after validation, before the cut
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **Several times as large (B), because the score is from before the cut, and the weights are from after it.** In the second line the file is written before the cut, and score and file agree.
