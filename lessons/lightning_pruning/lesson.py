@@ -106,12 +106,14 @@ def gone(model):
     return (nn.utils.parameters_to_vector(model.parameters()) == 0).float().mean().item()
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
 model = Garments()
 quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
 quiet["accelerator"] = "cpu"
 trainer = Trainer(callbacks=[ModelPruning("l1_unstructured", amount=compute_amount)], max_epochs=100, **quiet)
 trainer.fit(model, batches)
+
+# %% slideshow={"slide_type": "fragment"}
 print(f"gone: {gone(model):.1%}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
@@ -160,7 +162,7 @@ print(f"gone: {gone(model):.1%}")
 #
 # The documentation's shortest example is `Trainer(callbacks=[ModelPruning("l1_unstructured", amount=0.5)])`. It looks as if it removed a half.
 #
-# **Try it.** In the last cell of section 1 change `amount=compute_amount` to `amount=0.5`, and run the cell again. Then change it back.
+# **Try it.** In the call of `Trainer` in section 1 change `amount=compute_amount` to `amount=0.5`, and run that cell and the next one again. Then change it back.
 #
 # <details><summary>What others found</summary>
 #
@@ -330,13 +332,13 @@ def best_file(**when):
 
 # %% slideshow={"slide_type": "fragment"}
 times = best_file()
-times_before = best_file(save_on_train_epoch_end=False)  # written after validation, before the cut
+times_before = best_file(save_on_train_epoch_end=False)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Several times as large (B), because the score is from before the cut, and the weights are from after it.** In the second line the file is written before the cut, and score and file agree.
+# **Several times as large (B), because the score is from before the cut, and the weights are from after it.** In the second line the file is written before the cut, and the two agree.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the second line the score is true, and nothing is pruned: the best checkpoint is the *whole* network. A score knows nothing of zeros, so a cut that costs accuracy makes an older file look better. **Before you ship a file, load it, count its zeros, and measure it again.** And let some epochs of training follow the last cut.
+# With `save_on_train_epoch_end=False` the file is written right after the validation. Then the score is true, and nothing is pruned: the best checkpoint is the *whole* network. A score knows nothing of zeros, so a cut that costs accuracy makes an older file look better. **Before you ship a file, load it, count its zeros, and measure it again.** And let some epochs of training follow the last cut.
 #
 # One more thing about these files: by default they hold no masks. A fit that goes on from one of them begins with zeros that learn again.
 #

@@ -38,11 +38,11 @@ def errors_over_epochs(curves):
     Args:
         curves: name -> error after each epoch, in %.
     """
-    fig, ax = plots.figure(size=(12, 5))
+    fig, ax = plots.figure(size=(7.6, 5.2))
     for (name, curve), colour in zip(curves.items(), ("blue", "orange", "green"), strict=True):
-        ax.plot(curve, label=f"{name}:\n{curve[-1]:.0f} %", color=plots.COLOURS[colour])
+        ax.plot(curve, label=f"{name}: {curve[-1]:.0f} % in the end", color=plots.COLOURS[colour])
     ax.set(xlabel="epoch", ylabel="error, %", ylim=(0, 119), xlim=(0, 99))
-    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), title="after the last epoch", labelspacing=1)
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1))
     told = "; ".join(f"{name} {curve[-1]:.0f} %" for name, curve in curves.items())
     plots.show(
         fig,
