@@ -265,7 +265,7 @@ print(away_mended)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. What the fault has hidden
 #
-# The error of a network: by how many per cent of the truth its answers are off, on average. In section 1, where rewinds were on and wrong, it ends below 10 %.
+# The *error*: by how many per cent of the truth the answers are off, on average. In section 1, with wrong rewinds, it ends below 10 %.
 #
 # **Predict.** The same schedule with `Mended`. Is the error after 100 epochs **A** smaller, **B** about the same, **C** several times as large?
 #
@@ -351,6 +351,8 @@ times_before = best_file(save_on_train_epoch_end=False)
 # Write `even_pruning(epochs, sparsity)`. It returns a callback for a `Trainer`. After each of the `epochs` it prunes the smallest weights of all layers together, each time the same share of what is left. After the last cut the share `sparsity` of the weights is gone. Biases stay, nothing is rewound, and the fit leaves no masks.
 #
 # On paper: which amount, for 75 % in two prunings?
+#
+# <!-- page -->
 #
 # Then try it: `garments.fit(Garments(), batches, even_pruning([10, 20, 30, 40, 50], 0.9), epochs=60)`.
 #
