@@ -63,4 +63,10 @@ WRONG = {
         "the last epoch is forgotten": ("if epoch in epochs", "if epoch in epochs[:-1]"),
     }
 }
-EQUIVALENT = {}
+EQUIVALENT = {
+    "even_pruning": {
+        "stays rounded to 2 digits": "among sixteen weights it cuts the same ones",
+        "amount rounded to 2 digits": "among sixteen weights it cuts the same ones",
+        "* without its sign": "never negative",
+    }
+}
