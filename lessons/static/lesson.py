@@ -167,14 +167,14 @@ show.before_and_after(QuantWrapper(cnn), images, default)
 #
 # <!-- page -->
 #
-# An output is a sum of many such products. The layer adds them up in 32 bits, since 3,000 does not fit into 8. The next layer wants 8 bits. Which scale shall they have? If it is known, as here, the layer rounds each sum at once. All three scales are fixed, so their quotient is one number, 0.01 · 0.005 / 0.04 = 0.00125, and 3,000 · 0.00125 gives the 3.75 directly.
+# An output is a sum of many such products. The layer adds them up in 32 bits. The next layer wants 8 bits, in which scale? If it is known, as here, the layer rounds each sum at once. All three scales are fixed, so their quotient is one number, 0.01 · 0.005 / 0.04 = 0.00125, and 3,000 · 0.00125 gives the 3.75 directly.
 #
-# If it is *not* known, the layer must first compute all its outputs, and look for the largest. That is dynamic quantization, and it hands on floats.
+# If it is *not* known, the layer hands on floats, and the next one searches their range: that is dynamic quantization.
 #
 # Why 127 steps, and not 255? On many x86 processors PyTorch leaves one bit free; *Deeper* says why. Elsewhere there are 255.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Do the three lines on the board. Ask: where did 0.04 come from? From the calibration. Without it, the layer would have to compute everything before it knew the largest: that is dynamic.
+# *For the lecturer, 2.5 min.* Do the three lines on the board. Ask: where did 0.04 come from? From the calibration. Without it, the layer would hand on floats, and the next one would search their range: that is dynamic.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Fusion: three operations become one
@@ -232,7 +232,7 @@ speed = {n: show.speed(four, test_images[:n]) for n in (1, 64)}
 show.price_and_gain(right, kilobytes, speed)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Int8 costs about a point of accuracy or less. The file is between three and four times smaller: biases stay in fp32, and each channel of the weights has a scale of its own. With 64 images at once the fused int8 network is the fastest wherever the processor has fast instructions for int8. Fusion hardly helps fp32, and a lot int8. On a processor or an engine without them int8 can be slower than float.
+# Int8 costs about a point of accuracy or less. The file is between three and four times smaller: biases stay in fp32, and each channel of the weights has a scale of its own. With 64 images at once the fused int8 network is the fastest wherever the processor has fast instructions for int8. Fusion helps int8 more than fp32. Without such instructions int8 can be slower than float.
 #
 # The speed is that over eager fp32, and a better fp32 leaves less to gain ([[choosing]]).
 
@@ -242,12 +242,12 @@ show.price_and_gain(right, kilobytes, speed)
 # | observer | its range |
 # |---|---|
 # | min–max | the lowest and the highest value that it saw |
-# | moving average | goes 1 % of the way to that of each new batch |
+# | moving average | moves 1 % towards the range of each new batch |
 # | histogram | the one with the least squared error |
 #
 # <!-- page -->
 #
-# A range is set once, so a fault in the calibration stays for good. The simplest observer divides the span of all values that it saw into levels: *min–max*. One strange value is enough to stretch it. Two other observers are more careful.
+# A range is set once, so a fault in the calibration stays for good. The simplest observer divides the span of all values that it saw into levels: *min–max*. One strange value is enough to stretch it. Two other observers work differently.
 #
 # The *moving average* starts at the range of the first batch. Let that end at 1. Now comes a batch that reaches to 255. The end goes 1 % of the way, to 1 + 0.01 · 254 = 3.54, and each later batch brings it 1 % of the way back.
 #
@@ -332,7 +332,7 @@ show.led_astray(broken, observers)
 #
 # At work the light is half as bright, and int8 loses points.
 #
-# **Predict.** The range of the pixels ends at 1, and now they end at 0.5. Is that enough to blame the calibration: would calibrating anew on such pictures bring the points back? **A** Yes, **B** no.
+# **Predict.** The range of the pixels ends at 1, and now they end at 0.5. Would calibrating anew on such pictures bring the points back? **A** Yes, **B** no.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Half of the levels stand empty, so 64 are left: is that few? Ask what one must measure before one blames int8. The float network, on the same pictures. Click.
@@ -366,7 +366,7 @@ print(f"int8, anew {accuracy(anew, dark):.1f} %")
 #
 # <details><summary>Hint</summary>
 #
-# Copy, wrap, `eval()`, fuse; `calibrated` does the rest. How many blocks are there? `len(model.features)`.
+# Copy, wrap, `eval()`, fuse; the rest is as in `calibrated`. How many blocks are there? `len(model.features)`.
 #
 # </details>
 

@@ -4,7 +4,7 @@ import copy
 import io
 
 import torch
-from torch.ao.quantization import convert, prepare
+from torch.ao.quantization import convert, fuse_modules, prepare
 
 from course_utils.measure import timing
 from course_utils.show import diagrams, plots
@@ -12,24 +12,25 @@ from course_utils.show.tables import Table, si
 
 
 def before_and_after(wrapped, images, qconfig):
-    """Draw SmallCNN in two rows: with observers that have seen images, and converted."""
-    model = copy.deepcopy(wrapped)
+    """Draw SmallCNN, each block fused, in two rows: with observers that have seen images, and converted."""
+    blocks = range(len(wrapped.module.features))
+    model = fuse_modules(wrapped, [[f"module.features.{block}.{part}" for part in (0, 1, 2)] for block in blocks])
     model.qconfig = qconfig
     prepare(model, inplace=True)
-    flow = []  # numbers of one image that leave the entrance, each block, and the linear layer
-    places = [model.quant, *model.module.features, model.module.fc]
-    hooks = [m.register_forward_hook(lambda m, given, out: flow.append(out[0].numel())) for m in places]
+    flow = []  # numbers of one image that go into each block, into the linear layer, and out of it
+    places = [*model.module.features, model.module.fc, model.dequant]
+    hooks = [m.register_forward_hook(lambda m, given, out: flow.append(given[0][0].numel())) for m in places]
     model(images[:1])
     for hook in hooks:
         hook.remove()
     for batch in images.split(32):
         model(batch)
-    watching = [model.quant, *(block[1] for block in model.module.features), model.module.fc]
+    watching = [model.quant, *(block[0] for block in model.module.features), model.module.fc]
     found = [[x.item() for x in m.activation_post_process.calculate_qparams()] for m in watching]
     top = watching[0].activation_post_process.quant_max
     ranges = [(-zero * scale, (top - zero) * scale) for scale, zero in found]
     int8 = convert(model)
-    scales = [float(m.scale) for m in (int8.quant, *(block[1] for block in int8.module.features), int8.module.fc)]
+    scales = [float(m.scale) for m in (int8.quant, *(block[0] for block in int8.module.features), int8.module.fc)]
 
     canvas = diagrams.Canvas(height=500)
     for row, words in enumerate(("prepared: float, observers watch", "converted: integers from stub to stub")):
