@@ -185,8 +185,8 @@ print(net.layer_0, net.layer_1, net.layer_end, f"int8: off by {error(net):.0f} %
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 def moving(constant):
-    observer = {"observer": tq.MovingAverageMinMaxObserver, "averaging_constant": constant}
-    return tq.QConfig(tq.FakeQuantize.with_args(**observer, quant_max=127), tq.default_weight_fake_quant)
+    how = dict(observer=tq.MovingAverageMinMaxObserver, averaging_constant=constant, quant_min=0, quant_max=127)
+    return tq.QConfig(tq.FakeQuantize.with_args(**how), tq.default_weight_fake_quant)
 
 
 errors, ranges = {}, {}
@@ -247,7 +247,7 @@ show.ranges({constant: ranges[constant] for constant in (0.01, 0.3)}, errors, te
 for factor in (1, 100):
     too_large = batches(factor * test_pixels[:256], test_share[:256])  # two batches
     net = fit(WithStubs(), TwoHooks(moving(0.3)), validate=too_large)
-    print(f"validated × {factor}: range to {127 * net.quant.scale:.0f}, off by {error(net):.0f} %")  # of 127 steps
+    print(f"validated × {factor}: range to {127 * net.quant.scale.item():.0f}, off by {error(net):.0f} %")
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **Near 50 (C), because the first batch moves the end to 0.7 · 1 + 0.3 · 100 = 30.7, and the second to 0.7 · 30.7 + 0.3 · 100 = 51.5.**
