@@ -108,14 +108,16 @@ print(f"float: off by {float_error:.0f} %")
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Rounding in, int8 out
 
-
-# %% slideshow={"slide_type": "-"} tags=["legacy"]
+# %% slideshow={"slide_type": "skip"}
 from torch.ao import quantization as tq
 
+engine = torch.backends.quantized.engine  # the library that computes in int8 on this processor
 
+
+# %% slideshow={"slide_type": "-"} tags=["legacy"]
 class TwoHooks(pl.Callback):
     def __init__(self, qconfig=None):
-        self.qconfig = qconfig or tq.get_default_qat_qconfig(torch.backends.quantized.engine)
+        self.qconfig = qconfig or tq.get_default_qat_qconfig(engine)
 
     def on_fit_start(self, trainer, model):
         model.qconfig = self.qconfig
@@ -135,15 +137,21 @@ class WithStubs(RegressionModel):
         return self.dequant(super().forward(self.quant(x)))
 
 
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "big"}
+# ### Three layers in int8
+#
+# In float the network is off by about 14 %. With 8 bits one expects nearly the same.
+
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room say what each hook does, and what 8 bits usually cost: next to nothing. The float network is off by some 14 %. Take bets for int8, then click. It is about twice as much, and nothing has complained.
+# *For the lecturer, 2 min.* Let the room say what each hook does, and what 8 bits usually cost: next to nothing. The float network is off by some 14 %. Take bets for int8, then click. It is nearly twice as much, and nothing has complained.
 
 # %% slideshow={"slide_type": "fragment"}
 net = fit(WithStubs(), TwoHooks())
-print(net.layer_0, net.layer_1, net.layer_end, f"int8: off by {error(net):.0f} %", sep="\n")
+print(*(type(layer) for layer in (net.layer_0, net.layer_1, net.layer_end)), sep="\n")
+print(f"int8: off by {error(net):.0f} %")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# All three layers are int8, and there was no error and no warning. Yet the network is off by about twice as much. Many people would stop here and report that int8 costs too much on this task. In about [[minutes]] minutes you will know better, and be able to
+# All three layers are int8, and there was no error and no warning. Yet the network is off by nearly twice as much. Many people would stop here and report that int8 costs too much on this task. In about [[minutes]] minutes you will know better, and be able to
 #
 # [[abilities]]
 #
@@ -153,7 +161,7 @@ print(net.layer_0, net.layer_1, net.layer_end, f"int8: off by {error(net):.0f} %
 #
 # <details><summary>What others found</summary>
 #
-# Now int8 is at least as good as the float network of two epochs. So int8 can do this task, and so can these two hooks. The fault shows only where training begins with random weights.
+# Now the int8 network is better than the float one, which has trained for two epochs only. So int8 can do this task, and so can these two hooks. The fault shows where training begins with random weights.
 #
 # </details>
 
@@ -180,7 +188,7 @@ print(net.layer_0, net.layer_1, net.layer_end, f"int8: off by {error(net):.0f} %
 # **39 % (C), because 93 more batches each leave 0.99 of it, and $0.99^{93} = 0.39$.** With the constant 0.3 nothing is left: $0.7^{93}$ is practically 0.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first batch meets an untrained network, whose outputs are close to 0. The true shares reach 0.9. Is that the fault? We train with four constants, and change nothing else. A *qconfig* says how numbers are observed and rounded, and `show.RangeOfOutput` is a callback that writes down where the range of the last layer ends.
+# The first batch meets an untrained network, whose outputs are close to 0. The true shares reach 0.9. Is that the fault? We train with `TwoHooks(moving(constant))` for four constants, and change nothing else. A *qconfig* says how numbers are observed and rounded. Another callback writes down where the range of the last layer ends.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -189,11 +197,6 @@ def moving(constant):
     return tq.QConfig(tq.FakeQuantize.with_args(**how), tq.default_weight_fake_quant)
 
 
-errors, ranges = {}, {}
-for constant in (0.01, 0.1, 0.3, 1.0):
-    ranges[constant] = show.RangeOfOutput()
-    errors[constant] = error(fit(WithStubs(), TwoHooks(moving(constant)), ranges[constant]))
-
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Two ranges
 
@@ -201,7 +204,11 @@ for constant in (0.01, 0.1, 0.3, 1.0):
 # *For the lecturer, 2 min.* Follow the orange line: it begins near 0 and has not arrived after 94 batches. The network should say numbers up to the dotted line. How can it, with this range? What lies above is cut off. Then the four errors: only the slow one is bad.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
-# Draws where the range of the output ends, batch by batch, for two constants.
+# Trains with four constants, and draws for two of them where the range of the output ends, batch by batch.
+errors, ranges = {}, {}
+for constant in (0.01, 0.1, 0.3, 1.0):
+    ranges[constant] = show.RangeOfOutput()
+    errors[constant] = error(fit(WithStubs(), TwoHooks(moving(constant)), ranges[constant]))
 show.ranges({constant: ranges[constant] for constant in (0.01, 0.3)}, errors, test_share.max().item())
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -209,7 +216,7 @@ show.ranges({constant: ranges[constant] for constant in (0.01, 0.3)}, errors, te
 #
 # The three larger constants are about as good as float. They differ from the first in nothing else, so **it was the constant that ruined the network, and not the 8 bits.** The constant 1 is no average at all: it keeps the range of the last batch alone, and one strange batch at the end would spoil it.
 #
-# Why does hardly anybody notice? Mostly one begins with a trained network. Its outputs are large from the first batch on, so even the slow range starts in the right place. That is what you saw when you trained in float first.
+# Why does hardly anybody notice? Mostly one begins with a trained network. Its outputs are large from the first batch on, so even the slow range starts in the right place. That is what you saw when you trained in float first. From random weights one can also round later: Jacob et al. ([2017](https://arxiv.org/abs/1712.05877)) let the ranges settle for 50,000 steps and more before they switch the rounding of the outputs on.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 3. Who may move the ranges?
@@ -247,7 +254,8 @@ show.ranges({constant: ranges[constant] for constant in (0.01, 0.3)}, errors, te
 for factor in (1, 100):
     too_large = batches(factor * test_pixels[:256], test_share[:256])  # two batches
     net = fit(WithStubs(), TwoHooks(moving(0.3)), validate=too_large)
-    print(f"validated × {factor}: range to {127 * net.quant.scale.item():.0f}, off by {error(net):.0f} %")
+    end = 127 * net.quant.scale.item()  # 127 steps
+    print(f"× {factor}: range to {end:.0f}, off by {error(net):.0f} %")
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **Near 50 (C), because the first batch moves the end to 0.7 · 1 + 0.3 · 100 = 30.7, and the second to 0.7 · 30.7 + 0.3 · 100 = 51.5.**
@@ -278,7 +286,8 @@ pairs = [(f"layer_{i}", f"layer_{i}a") for i in range(2)]
 qat = QuantizationAwareTraining(observer_type="histogram", modules_to_fuse=pairs, input_compatible=False)
 qmodel = fit(RegressionModel(), qat, validate=too_large)
 answers = qmodel(qmodel.quant(test_pixels))
-print(f"without arguments: off by {error(simple):.0f} %; with: {mape(answers, test_share):.0f} %")
+print(f"without arguments: off by {error(simple):.0f} %")
+print(f"with arguments: off by {mape(answers, test_share):.0f} %")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Both are about as good as float, and the absurd validation has done no harm. What do the three arguments say?
@@ -388,7 +397,7 @@ except Exception as error_of_export:
 #
 # ### Switching between models
 #
-# A service for speech has one model for each of many languages, and too little memory to keep them all. So it loads one when somebody speaks. Smaller files are said to load faster. Here are four layers of 2,048 × 2,048; the file lies in the computer's memory, so no disk has to be waited for.
+# A service for speech has one model for each of many languages, and too little memory to keep them all. So it loads one when somebody speaks. Smaller files are said to load faster. Here are four layers of 2,048 × 2,048; the file has just been written, so no disk has to be waited for.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes how long it takes to read the file and to load it into a model, in float and in int8.
@@ -396,7 +405,7 @@ switching = show.Switching()
 switching.table()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# *Reading* is faster in int8, since there is a quarter of the bytes. *Loading* is slower: `load_state_dict` has to **pack** the weights, that is to put them into the order in which the int8 functions read them, and the caption says how long packing alone takes. From a slow disk int8 is faster in all. From a fast one it is slower, and "int8 loads faster" is wrong. Often there is a better use for the quarter: keep four models in memory in place of one, and do not load at all.
+# *Reading* is faster in int8: there is a quarter of the bytes. *Loading* is slower: `load_state_dict` has to **pack** the weights, that is to put them into the order in which the int8 functions read them, and the caption says how long packing alone takes. From a slow disk int8 is faster in all. From a fast one it is slower, and "int8 loads faster" is wrong. Often there is a better use for the quarter: keep four models in memory in place of one, and do not load at all.
 #
 # ### A checkpoint, or a file to ship?
 #
@@ -405,7 +414,7 @@ switching.table()
 # Is the file four times smaller? Not for this network. It has some 5,000 weights, and the scales, the names and the places of the tensors in the file weigh as much as its integers. In a wide network they no longer count.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **Sources.** B. Jacob et al., *Quantization and training of neural networks for efficient integer-arithmetic-only inference*, 2017, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877), which trains with moving ranges, too, and begins to quantize only after many steps.
+# **Sources.** B. Jacob et al., *Quantization and training of neural networks for efficient integer-arithmetic-only inference*, 2017, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877).
 #
 # **Going further.** Lightning on [callbacks](https://lightning.ai/docs/pytorch/stable/extensions/callbacks.html) and on the [Trainer](https://lightning.ai/docs/pytorch/stable/common/trainer.html); its [post on version 1.2](https://medium.com/pytorch/pytorch-lightning-v1-2-0-43a032ade82b), which brought the callback. A project: give the callback `collect_quantization`, a function that lets the observers look in the last epoch only, and compare.
 #
