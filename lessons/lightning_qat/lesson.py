@@ -56,24 +56,22 @@ torch.backends.quantized.engine = legacy_int8.best()
 
 # %% slideshow={"slide_type": "skip"}
 import lightning.pytorch as pl
-import torch
-from torch import nn
 
 
 class RegressionModel(pl.LightningModule):
     def __init__(self):
         super().__init__()
         torch.manual_seed(0)  # the same first weights each time
-        self.layer_0, self.layer_0a = nn.Linear(16, 64), nn.ReLU()
-        self.layer_1, self.layer_1a = nn.Linear(64, 64), nn.ReLU()
-        self.layer_end = nn.Linear(64, 1)
+        self.layer_0, self.layer_0a = torch.nn.Linear(16, 64), torch.nn.ReLU()
+        self.layer_1, self.layer_1a = torch.nn.Linear(64, 64), torch.nn.ReLU()
+        self.layer_end = torch.nn.Linear(64, 1)
 
     def forward(self, x):
         x = self.layer_0a(self.layer_0(x))
         return self.layer_end(self.layer_1a(self.layer_1(x)))
 
     def training_step(self, batch, index):
-        return nn.functional.mse_loss(self(batch[0]), batch[1])
+        return torch.nn.functional.mse_loss(self(batch[0]), batch[1])
 
     validation_step = training_step
 
@@ -147,11 +145,10 @@ class WithStubs(RegressionModel):
 
 # %% slideshow={"slide_type": "fragment"}
 net = fit(WithStubs(), TwoHooks())
-print(*(type(layer) for layer in (net.layer_0, net.layer_1, net.layer_end)), sep="\n")
-print(f"int8: off by {error(net):.0f} %")
+print(*map(type, net.children()), f"int8: off by {error(net):.0f} %", sep="\n")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# All three layers are int8, and there was no error and no warning. Yet the network is off by nearly twice as much. Many people would stop here and report that int8 costs too much on this task. In about [[minutes]] minutes you will know better, and be able to
+# All three linear layers are int8, and there was no error and no warning. Yet the network is off by nearly twice as much. Many people would stop here and report that int8 costs too much on this task. In about [[minutes]] minutes you will know better, and be able to
 #
 # [[abilities]]
 #
@@ -179,7 +176,7 @@ print(f"int8: off by {error(net):.0f} %")
 # - With the constant 0.01 the new end is 0.99 · 0.10 + 0.01 · 0.60 = 0.105.
 # - With the constant 0.3 it is 0.7 · 0.10 + 0.3 · 0.60 = 0.25.
 #
-# So of what was there, 0.99 is left after one batch, 0.99 · 0.99 after two, and so on. A small constant has a reason: one odd batch does little harm. It was made for trainings of many thousand batches.
+# So of what was there, 0.99 is left after one batch, 0.99 · 0.99 after two, and so on. A small constant has a reason: one odd batch does little harm. It suits trainings of many thousand batches.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* On the board: a range ends at 0.10, the next batch reaches 0.60. With 0.01 the new end is 0.105, with 0.3 it is 0.25. After one batch 0.99 of the old end is left, after two 0.99 · 0.99. Who has a phone? 0.99 to the power of 93 is 0.39. Vote, then click.
@@ -188,7 +185,7 @@ print(f"int8: off by {error(net):.0f} %")
 # **39 % (C), because 93 more batches each leave 0.99 of it, and $0.99^{93} = 0.39$.** With the constant 0.3 nothing is left: $0.7^{93}$ is practically 0.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first batch meets an untrained network, whose outputs are close to 0. The true shares reach 0.9. Is that the fault? We train with `TwoHooks(moving(constant))` for four constants, and change nothing else. A *qconfig* says how numbers are observed and rounded. Another callback writes down where the range of the last layer ends.
+# The first batch meets an untrained network, whose outputs lie near 0. The true shares reach nearly 0.9. Is that the fault? We train with `TwoHooks(moving(constant))` for four constants, and change nothing else. A *qconfig* says how numbers are observed and rounded. Another callback writes down where the range of the last layer ends.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
@@ -282,8 +279,11 @@ for factor in (1, 100):
 from course_utils.callbacks import QuantizationAwareTraining
 
 simple = fit(RegressionModel(), QuantizationAwareTraining(), validate=too_large)
-pairs = [(f"layer_{i}", f"layer_{i}a") for i in range(2)]
-qat = QuantizationAwareTraining(observer_type="histogram", modules_to_fuse=pairs, input_compatible=False)
+qat = QuantizationAwareTraining(
+    observer_type="histogram",
+    modules_to_fuse=[(f"layer_{i}", f"layer_{i}a") for i in range(2)],
+    input_compatible=False,
+)
 qmodel = fit(RegressionModel(), qat, validate=too_large)
 answers = qmodel(qmodel.quant(test_pixels))
 print(f"without arguments: off by {error(simple):.0f} %")
