@@ -237,7 +237,7 @@ show.ranges({constant: ranges[constant] for constant in (0.01, 0.3)}, errors, te
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let somebody point at the lines where data pass through the model: three places, and only one of them is training. Ask how one would find out whether validation moves a range. Ordinary data cannot tell.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### A test that can fail
 #
 # After training, the range of the *input* ends at about 1. Then two validation batches pass, which reach about 100. The constant is 0.3.
@@ -296,7 +296,7 @@ print(f"with arguments: off by {mape(answers, test_share):.0f} %")
 # - `modules_to_fuse` joins each layer with its ReLU, so that no range is spent on numbers that the ReLU throws away ([[static]]). The names of the pairs come from a loop.
 # - By default you call the model as before, `qmodel(x)`. With `input_compatible=False` it takes integers: `qmodel(qmodel.quant(x))`. This is for a program that holds 8-bit integers already. Plain floats raise an error there.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Ship it
 #
 # A new `RegressionModel()` has float layers, and the file has int8 ones. `rebuild` gives a new model the int8 parts, and the file fills them.
