@@ -16,6 +16,16 @@ from torch.utils.data import DataLoader
 
 from course_utils import data
 
+QUIET = dict(
+    logger=False,
+    enable_progress_bar=False,
+    enable_model_summary=False,
+    enable_checkpointing=False,
+    default_root_dir=tempfile.gettempdir(),
+    accelerator="cpu",
+    devices=1,
+)  # a Trainer with these prints and writes nothing
+
 
 def load(split: str, n: int) -> tuple[Tensor, Tensor]:
     """(N, 16) mean brightnesses of blocks of 7 × 7 pixels; (N, 1) share of the pixels brighter than a tenth."""
@@ -68,16 +78,7 @@ def batches(x: Tensor, y: Tensor, size: int = 128, order: int | None = None) -> 
 
 def trainer(*callbacks: Callback, epochs: int = 6, **options) -> Trainer:
     """A Trainer that prints and writes nothing, on the CPU, where the same fit gives the same bits."""
-    quiet = dict(
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        enable_checkpointing=False,
-        default_root_dir=tempfile.gettempdir(),
-        accelerator="cpu",
-        devices=1,
-    )
-    return Trainer(max_epochs=epochs, callbacks=list(callbacks), **(quiet | options))
+    return Trainer(max_epochs=epochs, callbacks=list(callbacks), **(QUIET | options))
 
 
 def fit(

@@ -174,7 +174,6 @@ def test_every_exercise_has_its_check_and_few_are_judged_on_trust():
         ("audit", "verdicts"),
         ("depthwise", "residual_block"),
         ("distillation", "distillation_loss"),
-        ("lightning_qat", "export"),
         ("prune_traps", "load_pruned"),
         ("qat_cnn", "qat_loop"),
         ("static", "static_int8"),

@@ -4,10 +4,13 @@ import re
 
 import _course
 import pytest
-import torch
 from torch import nn
 
+<<<<<<< HEAD
 from course_utils import legacy_int8
+=======
+from course_utils import data, models
+>>>>>>> w_lightning_qat
 
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
 
@@ -20,6 +23,7 @@ def shown(name, words):
     return block
 
 
+<<<<<<< HEAD
 @pytest.mark.slow
 def test_the_two_layers_of_the_documentation_are_fused_by_a_loop_and_run_in_int8(tmp_path, monkeypatch, request):
     import lightning
@@ -46,3 +50,13 @@ def test_the_two_layers_of_the_documentation_are_fused_by_a_loop_and_run_in_int8
     qmodel = names["qmodel"].eval()
     assert int8_audit.audit(qmodel, rows[:2]).count("int8") == 3
     assert isinstance(qmodel.layer_0a, nn.Identity) and isinstance(qmodel.layer_1a, nn.Identity)
+=======
+def test_an_image_of_28_pixels_and_a_border_go_through_the_lenet_with_5_by_5_kernels():
+    names = {"nn": nn, "models": models, "test_images": data.load("mnist", "test", n=2)[0]}
+    *lines, last = shown("prune_model", "kernel=5").strip().splitlines()
+    exec("\n".join(lines), names)
+    call, _, said = last.partition("  # ")
+    assert names["digit"].shape == (1, 1, 32, 32) and str(eval(call, names)) == said
+    with pytest.raises(ValueError, match="takes images of shape"):
+        models.LeNet(kernel=5)(names["test_images"])
+>>>>>>> w_lightning_qat
