@@ -9,7 +9,7 @@
 #       - Say how batch norm can make such a copy useless, and what repairs it.
 #       - Judge quantization-aware training by opponents that need no training, and know when to do without it.
 #       - Find out by an experiment why a quantization-aware training failed.
-#     terms: [averaging constant, dead channel, transfer learning]
+#     terms: [dead channel, transfer learning]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
