@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will prune by a schedule inside of a Trainer, know beforehand what it leaves, and find a fault of a well-known callback by looking at weights.
-#     seconds: 40
+#     seconds: 25
 #     needs: [prune_module, ticket]
 #     goals:
 #       - compute what a pruning schedule leaves, before the fit;

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will let a Trainer train a network for int8, find out why a callback without an error gives a wrong network, and ship what comes out.
-#     seconds: 30
+#     seconds: 33
 #     needs: [qat]
 #     goals:
 #       - put `prepare_qat` and `convert` into two hooks of a callback;

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will turn a trained CNN into one that computes in int8 from end to end, and notice when its ranges were set on the wrong images.
-#     seconds: 40
+#     seconds: 30
 #     needs: [integers, dynamic]
 #     goals:
 #       - prepare, calibrate and convert a CNN, with stubs and fusion;
