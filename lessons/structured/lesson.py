@@ -41,7 +41,7 @@ torch.set_num_threads(1)
 #
 # <!-- page -->
 #
-# A laundry sorts clothes with a camera over a conveyor belt. The network is good enough, but too slow for the small processor beside the belt. Phones, sensors and data centres ask for the same: a smaller network that loses little.
+# A laundry sorts clothes with a camera over a conveyor belt. The network is good enough, but too slow for the small processor beside the belt. Phones, devices at the edge and servers in the cloud ask for the same: a smaller network that loses little.
 #
 # A convolution gives a stack of maps, and each of them is a **channel**. The channels of a linear layer are its single outputs. We train nothing yet.
 

@@ -19,6 +19,7 @@ NO_WORDS = re.compile(r"<[^>]+>|\$\$?[^$]*\$\$?|\]\([^)]*\)")  # tags, formulas,
 DRAWN = {"text/html", "image/png", "image/svg+xml"}
 PREDICT = "**Predict"
 EXERCISE = re.compile(r"^★+ · (\d+) minutes\b", re.M)
+THE_WHOLE = "The whole course"
 WHOLE = "choose between all of these for a network of your own, and say how sure the choice is"
 SPOKEN = re.compile(r"^# \*For the lecturer, (\d+(?:\.\d+)?) min\.\*", re.M)
 DEEPER = "## Deeper"  # what follows this heading, up to the next of its rank, is no part of a lesson's core
@@ -192,9 +193,8 @@ def ways(root=ROOT):
         ValueError: a way names what is no lesson.
     """
     known = syllabus.lessons(root)
-    wanted = tomllib.loads((root / "lessons" / "course.toml").read_text(encoding="utf-8")).get("way", [])
     found = []
-    for way in [*wanted, {"title": "The whole course", "brings": WHOLE, "lessons": list(known)}]:
+    for way in [*_wanted(root), {"title": THE_WHOLE, "brings": WHOLE, "lessons": list(known)}]:
         named = way.get("lessons", way.get("wishes", []))
         if strange := [name for name in named if name not in known]:
             raise ValueError(f"course.toml: the way {way['title']!r} names {strange[0]!r}, which is no lesson")
@@ -207,12 +207,17 @@ def ways(root=ROOT):
 
 def following(lesson):
     """(title of the way, lesson) of what comes next: in the day, where the lesson is of it, and in the whole course."""
-    every = ways(lesson.root)
+    known = syllabus.lessons(lesson.root)
+    paths = [(way["title"], way["lessons"]) for way in _wanted(lesson.root)[:1] if "lessons" in way]
     told = []
-    for way in dict.fromkeys((every[0], every[-1])):
-        at = way.lessons.index(lesson) + 1 if lesson in way.lessons else len(way.lessons)
-        told += [(way.title, other) for other in way.lessons[at : at + 1]]
+    for title, names in [*paths, (THE_WHOLE, list(known))]:
+        at = names.index(lesson.name) + 1 if lesson.name in names else len(names)
+        told += [(title, known[name]) for name in names[at : at + 1]]
     return told
+
+
+def _wanted(root):
+    return tomllib.loads((root / "lessons" / "course.toml").read_text(encoding="utf-8")).get("way", [])
 
 
 def in_class(root=ROOT, kind="session"):
