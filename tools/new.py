@@ -19,7 +19,7 @@ PLACEHOLDER = "new_lesson"
 TO_WRITE = "TO WRITE"
 NAME = re.compile(r"[a-z][a-z0-9_]{1,29}")
 # [[title]] and the like mean something else in a lesson's text.
-SHOWN = ("title", "promise", "goals", "abilities", "minutes", "builds_on", "agenda", "ways")
+SHOWN = ("title", "promise", "goals", "abilities", "minutes", "builds_on", "agenda")
 STEPS = """\
 What is left to do (the skeleton says "TO WRITE" at each place; docs/contributing.md says more):
   lesson.py     promise, seconds, goals, needs, and as `terms` the words that this lesson explains; then the lesson

@@ -21,7 +21,7 @@ def main(argv):
         + " It is kept in workspace/.progress.jsonl, by the checks and predictions of your notebooks.",
     )
     parser.add_argument("lessons", nargs="*", metavar="NAME", help="lessons to show in full, for example energy or 1.2")
-    parser.add_argument("--way", metavar="TITLE", help='the way to follow, or a part of its title: "evening"')
+    parser.add_argument("--way", metavar="TITLE", help='the way to follow, or a part of its title: "CNN"')
     parser.add_argument("--all", action="store_true", help="every lesson of the course, not those of your way alone")
     args = parser.parse_args(argv)
     wanted = lessons.select(args.lessons) if args.lessons else []
