@@ -152,13 +152,13 @@ print(f"gone: {gone(model):.1%}")
 # | argument | what it says |
 # |---|---|
 # | `"l1_unstructured"` | the method, a name from `torch.nn.utils.prune`, or a class |
-# | `amount=0.5` | prune a half after *every* epoch |
+# | `amount=0.5` | prune half of what is left after *every* epoch |
 # | `amount=function` | ask the function after every epoch; `None` prunes nothing |
 # | `parameter_names=["weight"]` | prune weights and no biases |
 #
 # <!-- page -->
 #
-# Other names are `"random_unstructured"`, `"ln_structured"` and `"random_structured"`. An integer as amount is a count. The weights of all layers are ranked together; with `use_global_unstructured=False` each layer loses its own share. The two structured methods need that setting, and `pruning_dim`.
+# Other names are `"random_unstructured"`, `"ln_structured"` and `"random_structured"`. An integer as amount is a count. The weights of all layers are ranked together; with `use_global_unstructured=False` each layer loses its own share. The two structured methods need that setting, `pruning_dim`, and `parameter_names=["weight"]`, since biases are pruned by default; `"ln_structured"` also needs `pruning_norm`.
 #
 # The documentation's shortest example is `Trainer(callbacks=[ModelPruning("l1_unstructured", amount=0.5)])`. It looks as if it removed a half.
 #
@@ -185,19 +185,19 @@ print(f"gone: {gone(model):.1%}")
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Does the rewind rewind?
 #
-# `ModelPruning(..., use_lottery_ticket_hypothesis=True)`, which is the default, is to go back to the first weights after each cut. It does so with one line:
+# `ModelPruning(..., use_lottery_ticket_hypothesis=True)`, which is the default, should restore the first weights after each cut. It does so with one line:
 #
 # ```python
 # dst.data = src.data.to(dst.device)
 # ```
 #
-# **Predict.** Four epochs, four cuts. How far is a weight from its first value after each cut: **A** 0, 0, 0, 0; **B** 0, then farther and farther; **C** farther and farther from the start?
+# **Predict.** Four epochs, four cuts. How far is a weight from its first value after each cut: **A** 0, 0, 0, 0; **B** 0, then farther and farther; **C** more and more, from the first cut on?
 #
 # <!-- page -->
 #
 # The callback keeps a copy of the first weights: `src` is that copy, and `dst` is the weight. On one device `.to` copies nothing.
 #
-# In [[ticket]] you rewound by hand: keep a copy, train, prune, put the first values back under the mask. The setting has a long name, and it is on. But a setting proves nothing, so we look at the weights. A `LambdaCallback` calls a function of ours after each epoch. It stands behind the callback that prunes, since the Trainer calls callbacks in the order of the list. We ask for `weight_orig`, the numbers under the mask, of the second layer.
+# In [[ticket]] you rewound by hand: keep a copy, train, prune, put the first values back under the mask. The setting has a long name, and it is on. But a setting proves nothing, so we look at the weights. A `LambdaCallback` calls a function of ours after each epoch. It comes after the pruning callback, so it sees the cut. We ask for `weight_orig`, the numbers under the mask, of the second layer.
 #
 # `garments.fit` makes a quiet `Trainer` with these callbacks, and calls its `fit`.
 
@@ -244,7 +244,7 @@ show.one_memory()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The next epoch trains the shared number to 0.31, so the "copy" is 0.31 as well. The second rewind replaces 0.31 by 0.31.
 #
-# The distance in the output looks small. But an epoch here has eight steps, and Adam moves a weight by about 0.001 a step. So 0.008 is all that an epoch can do, and nothing was taken back.
+# The distance in the output looks small. But an epoch here has eight steps, and Adam moves a weight by about 0.001 a step. So a distance near 0.01 is about what an epoch can do, and nothing was taken back.
 #
 # Is it really this line? We change it, and nothing else.
 
@@ -294,12 +294,12 @@ curves = {
 show.errors_over_epochs(curves)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Several times as large (C), because the last cut comes after epoch 98, and a single epoch of training follows.** With the same cuts earlier the error is less than half of it.
+# **Several times as large (C), because the last cut comes after epoch 98, and a single epoch of training follows.** With the same cuts earlier the error is far smaller.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The third line is the control. It has the same 25 amounts and the same true rewinds, but the last cut comes after epoch 38. So it is the time behind the last cut that was missing. **A rewind needs a whole training behind the last cut.** The documentation's schedule is a good one for pruning, and useless for tickets.
 #
-# Why did nobody see it? With the faulty rewind the network keeps its training, and the error is fine. No message appears. Whoever judges by the accuracy is pleased, and reports a ticket that never was one. If you want no rewind, say so: `use_lottery_ticket_hypothesis=False`. If you want one, test it as in section 3.
+# Why is it easily overlooked? With the faulty rewind the network keeps its training, and the error is fine. No message appears. Whoever judges by the accuracy is pleased, and reports a ticket that never was one. If you want no rewind, say so: `use_lottery_ticket_hypothesis=False`. If you want one, test it as in section 3.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Which network is in the file?
@@ -338,11 +338,11 @@ times_before = best_file(save_on_train_epoch_end=False)
 # **Several times as large (B), because the score is from before the cut, and the weights are from after it.** In the second line the file is written before the cut, and the two agree.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With `save_on_train_epoch_end=False` the file is written right after the validation. Then the score is true, and nothing is pruned: the best checkpoint is the *whole* network. A score knows nothing of zeros, so a cut that costs accuracy makes an older file look better. **Before you ship a file, load it, count its zeros, and measure it again.** And let some epochs of training follow the last cut.
+# With `save_on_train_epoch_end=False` the file is written right after the validation. Then the score is true, and here nothing is pruned: the best checkpoint is the *whole* network. A score knows nothing of zeros, so a cut that costs accuracy makes an older file look better. **Before you ship a file, load it, count its zeros, and measure it again.** And let some epochs of training follow the last cut.
 #
-# One more thing about these files: by default they hold no masks. A fit that goes on from one of them begins with zeros that learn again.
+# One more thing about these files: by default they hold no masks. A fit that goes on from one of them trains the zeros again.
 #
-# The course has a callback for daily use, `PruningSchedule`, which is tested for all this. It takes the same method and amount, copies values when it rewinds (`rewind_to=0`), waits with the cut until a file with a score is written, and goes on from a checkpoint to the same bits.
+# The course has a callback for daily use, `PruningSchedule`, which is tested for all this. It takes the same method and amount, copies values when it rewinds (`rewind_to=0`), waits with the cut until a file with a score is written, and resumes from a checkpoint bit for bit.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Ninety percent in five prunings
@@ -394,7 +394,7 @@ def even_pruning_solution(epochs, sparsity):
 # ## Remember
 #
 # - An amount counts from what is left, and a number alone prunes after every epoch: multiply the shares that stay, before you train.
-# - A rewind throws the training away, so it needs a whole training behind the last cut; the one of `ModelPruning` hands back trained weights, since weight and copy become one memory.
+# - A rewind throws the training away, so it needs a whole training behind the last cut; on a CPU that of `ModelPruning` hands back trained weights, since weight and copy become one memory.
 # - A setting proves nothing: count zeros, compare with the first weights, and measure the file that you ship.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]

@@ -101,7 +101,7 @@ print(f"float: off by {float_error:.0f} %")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The error is the **MAPE**, the mean absolute percentage error: a network that says 0.55 where the truth is 0.5 is off by 10 %.
 #
-# Now the same in int8. At fixed moments the Trainer calls its **callbacks**: objects with methods of fixed names, the *hooks*. It hands them the model. So `prepare_qat`, which puts the rounding in, goes into the hook before the first step, and `convert` into the one after the last.
+# Now the same in int8. At fixed moments the Trainer calls its **callbacks**: objects with methods of fixed names, the *hooks*. It hands them the model. So `prepare_qat`, which puts the rounding in, goes into the hook before the fit begins, and `convert` into the one after its end.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Rounding in, int8 out
@@ -158,16 +158,16 @@ print(*map(type, net.children()), f"int8: off by {error(net):.0f} %", sep="\n")
 #
 # <details><summary>What others found</summary>
 #
-# Now the int8 network is better than the float one, which has trained for two epochs only. So int8 can do this task, and so can these two hooks. The fault shows where training begins with random weights.
+# Now the int8 network is better than the float one of before, which trained for half as long. So int8 can do this task, and so can these two hooks. The fault shows where training begins with random weights.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. A range that comes too late
 #
-# An observer follows the largest output of each layer. After each batch the end of its range moves a part of the way to what it saw. This part is its **averaging constant**; PyTorch takes 0.01.
+# An observer follows the largest and the smallest output of each layer. After each batch each end of its range moves a part of the way to what it saw. This part is its **averaging constant**; PyTorch takes 0.01.
 #
-# **Predict.** Our two epochs are 94 batches. Which part of the last range still comes from the *first* batch: **A** nothing, **B** 6 %, **C** 39 %?
+# **Predict.** Our two epochs are 94 batches. How much of the last range still comes from the *first* batch: **A** nothing, **B** 6 %, **C** 39 %?
 #
 # <!-- page -->
 #
@@ -211,7 +211,7 @@ show.ranges({constant: ranges[constant] for constant in (0.01, 0.3)}, errors, te
 # %% [markdown] slideshow={"slide_type": "skip"}
 # With 0.01 the range is still far too low when training ends. Every output above its end is cut off. And what was cut off gets no gradient ([[qat]]), so probably the loss can hardly push the outputs up, and the range has little to follow.
 #
-# The three larger constants are about as good as float. They differ from the first in nothing else, so **it was the constant that ruined the network, and not the 8 bits.** The constant 1 is no average at all: it keeps the range of the last batch alone, and one strange batch at the end would spoil it.
+# The three larger constants are about as good as float. They differ from the first in nothing else, so **it was the constant that ruined the network, and not the integers.** The constant 1 is no average at all: it keeps the range of the last batch alone, and one strange batch at the end would spoil it.
 #
 # Why does hardly anybody notice? Mostly one begins with a trained network. Its outputs are large from the first batch on, so even the slow range starts in the right place. That is what you saw when you trained in float first. From random weights one can also round later: Jacob et al. ([2017](https://arxiv.org/abs/1712.05877)) let the ranges settle for 50,000 steps and more before they switch the rounding of the outputs on.
 
@@ -232,7 +232,7 @@ show.ranges({constant: ranges[constant] for constant in (0.01, 0.3)}, errors, te
 #
 # This is the Trainer's loop with some of its hooks. It passes more data through the model than those of training. `on_validation_start` and `on_validation_end` are called around the sanity check, too.
 #
-# An observer looks at whatever passes. So in `TwoHooks` the validation data move the ranges, and change the very model that they shall judge. How would you notice? With ordinary validation data you would not, since they reach as far as the training data. So we need data with which the mistake *shows*: pixels a hundred times too large.
+# An observer looks at whatever passes, in evaluation mode, too. So in `TwoHooks` the validation data move the ranges, and change the very model that they shall judge. How would you notice? With ordinary validation data you would not, since they reach as far as the training data. So we need data with which the mistake *shows*: pixels a hundred times too large.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let somebody point at the lines where data pass through the model: three places, and only one of them is training. Ask how one would find out whether validation moves a range. Ordinary data cannot tell.
@@ -270,7 +270,7 @@ for factor in (1, 100):
 # Lightning had a callback for all this. It was *beta*, and version 2.0 removed it. `course_utils` has one with the same arguments.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Beta meant that it might change, and it went. Ours adds the stubs itself, lets only training move the ranges, and has an averaging constant of 0.3. In a fit it refuses layers that cannot become int8. So the network is the one of section 1 again, without stubs, and it is validated on the pixels that are too large.
+# Ours adds the stubs itself, lets only training move the ranges, and has an averaging constant of 0.3. It refuses layers that cannot become int8. So the network is the one of section 1 again, without stubs, and it is validated on the pixels that are too large.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* The first two lines are all that most people need. Then go through the three arguments. What does fusing save? A range for the negative numbers that the ReLU throws away. Who calls a network with integers? A program that has nothing else, such as a camera's.
@@ -314,7 +314,7 @@ print("equal:", torch.equal(shipped(shipped.quant(test_pixels)), answers))
 # ## Exercise · Only training may look
 # ★★ · 10 minutes
 #
-# Write `training_only()`. It returns a callback that stands *beside* `TwoHooks`, and sees to it that only training batches move the ranges: neither validation nor the sanity check, and also where validation comes in the middle of an epoch.
+# Write `training_only()`. It returns a callback that stands *beside* `TwoHooks`, and lets only training batches move the ranges: no validation, even when it interrupts an epoch, and no sanity check.
 #
 # Then try it: `fit(WithStubs(), TwoHooks(moving(0.3)), training_only(), validate=too_large)`. The error should be near that of float.
 #
@@ -405,11 +405,11 @@ switching = show.Switching()
 switching.table()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# *Reading* is faster in int8: there is a quarter of the bytes. *Loading* is slower: `load_state_dict` has to **pack** the weights, that is to put them into the order in which the int8 functions read them, and the caption says how long packing alone takes. From a slow disk int8 is faster in all. From a fast one it is slower, and "int8 loads faster" is wrong. Often there is a better use for the quarter: keep four models in memory in place of one, and do not load at all.
+# *Reading* is faster in int8: there is a quarter of the bytes. *Loading* is slower: `load_state_dict` has to **pack** the weights, that is to put them into the order in which the int8 functions read them, and the caption says how long packing alone takes. From a fast disk int8 is slower in all, and "int8 loads faster" is wrong. Often there is a better use for the quarter: keep four models in memory in place of one, and do not load at all.
 #
 # ### A checkpoint, or a file to ship?
 #
-# A **checkpoint** that the Trainer writes during the training holds all that is needed to train on: the float weights, two averages of Adam for each of them, and the ranges. `fit(ckpt_path=...)` with the same callback resumes from it. The state after the fit, which we shipped above, holds integers and scales, and nobody can train on with it. So keep the checkpoint if you may want to.
+# A **checkpoint** that the Trainer writes during the training holds all that is needed to train on: the float weights, two averages of Adam for each of them, and the ranges. `fit(ckpt_path=...)` with `QuantizationAwareTraining` resumes from it. The state after the fit, which we shipped above, holds integers and scales, and nobody can train on with it. So keep the checkpoint if you may want to.
 #
 # Is the file four times smaller? Not for this network. It has some 5,000 weights, and the scales, the names and the places of the tensors in the file weigh as much as its integers. In a wide network they no longer count.
 

@@ -177,7 +177,7 @@ print("rounded:", y.tolist(), "  gradient:", x.grad.tolist())
 # **−2 comes back to 0.9, and 0 to 2.7, because it is clipped.** At 1.0 the slope of the loss is −2, and it goes straight through. At 1.5 it is −1, and is stopped.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Gradient descent will increase 0.9, and it should: $y$ is too small. The price is at 2.7: no gradient will bring a clipped weight back.
+# Gradient descent will increase 0.9, and it should: $y$ is too small. But 2.7 is stuck: its gradient is 0.
 #
 # **Try it.** Change `2.7` to `1.7`, which also lies beyond the last level, and run the cell again.
 #
@@ -190,7 +190,7 @@ print("rounded:", y.tolist(), "  gradient:", x.grad.tolist())
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. What the float weights are for
 #
-# The best weights of a small sum are 0.30 and 0.45, and only *whole* numbers are allowed. The two inputs are nearly alike.
+# A small sum is $y = w_1 x_1 + w_2 x_2$, and its two inputs are nearly alike. The best weights are 0.30 and 0.45, and only *whole* numbers are allowed.
 #
 # | rounded | errors | loss |
 # |---|---|---|
@@ -203,9 +203,9 @@ print("rounded:", y.tolist(), "  gradient:", x.grad.tolist())
 # *For the lecturer, 2 min.* Why is the nearest not the best? Two weights that are both too small add their errors up. One too small and one too large: they nearly cancel, since the inputs are nearly alike. Let the room work out the second row: 0.090 + 0.303 − 0.297.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why should training find anything better than rounding to the nearest? The nearest level is best for each weight *alone*, and a network uses sums. Take $y = w_1 x_1 + w_2 x_2$, where the inputs are nearly alike, as two neighbouring pixels are. If both weights are too small, their errors add up. If one is too small and the other too large, they nearly cancel.
+# Why should training find anything better than rounding to the nearest? The nearest level is best for each weight *alone*, and a network uses sums. Two inputs that are nearly alike are, for example, two neighbouring pixels. If both weights are too small, their errors add up. If one is too small and the other too large, they nearly cancel.
 #
-# With inputs of mean square 1 and correlation 0.9, the loss is $e_1^2 + e_2^2 + 1.8\, e_1 e_2$, where $e_1$ and $e_2$ are the errors of the weights. For (0, 1) this is 0.090 + 0.303 − 0.297 = 0.10. So rounding to the nearest is the third best of four. Will gradient descent find the best?
+# With inputs of mean square 1 and correlation 0.9, the loss is $e_1^2 + e_2^2 + 1.8\, e_1 e_2$, where $e_1$ and $e_2$ are the errors of the weights. For (0, 1) this is 0.090 + 0.303 − 0.297 = 0.10. So rounding to the nearest is the third best of four.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Thirty small steps
@@ -215,19 +215,19 @@ print("rounded:", y.tolist(), "  gradient:", x.grad.tolist())
 # **Predict.** Now it is rounded to 1, the best choice. Will it stay there? At (0, 1) the gradient of the second weight is $2 \cdot (0.55 - 0.9 \cdot 0.30)$.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Where is the second weight after two steps? 0.507, beyond the border. What is the sign of the gradient there? Positive: 1 is more than 0.45. So where does it go? Back. Click. Each dot is one step.
+# *For the lecturer, 2.5 min.* Where is the second weight after two steps? 0.507, beyond the border. What is the sign of the gradient there? Positive: beside a 0 the best second weight is 0.72, less than 1. So where does it go? Back. Click. Each dot is one step.
 
 # %% tags=["hide-input", "title-figure"] slideshow={"slide_type": "fragment"}
 # Takes thirty steps of gradient descent through `straight_through`, and draws the way of the two float weights.
 show.walk(straight_through)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **No: it goes back over the border, because at (0, 1) its gradient is positive.** The weight is used as 1, and should be 0.45. So it zigzags at the border.
+# **No: it goes back over the border, because at (0, 1) its gradient is positive.** Beside a 0 the best second weight is 0.72, less than 1. So it zigzags at the border.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **This is what the float weights are for: they add up steps that are far smaller than the distance of two levels.** If only the rounded weights were kept, 0.029 would be rounded away each time, and nothing would ever move.
+# **This is what the float weights are for: they add up steps that are far smaller than the distance of two levels.** If only the rounded weights were kept, such steps would be rounded away, and nothing would ever move.
 #
-# The zigzag is a weakness. The rounded network changes from step to step, and its last state need not be its best. Nagel et al. ([2022](https://arxiv.org/abs/2203.11086)) found such weights in MobileNets, where they cost accuracy. A learning rate that falls towards the end makes the steps smaller.
+# The zigzag is a weakness. The rounded network changes from step to step, and its last state need not be its best. Nagel et al. ([2022](https://arxiv.org/abs/2203.11086)) found such weights in MobileNets, where they cost accuracy.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 4. Whose sixty points?
@@ -236,7 +236,7 @@ show.walk(straight_through)
 #
 # <!-- page -->
 #
-# Now to the real network. In each layer there must be two weights: the float one, which the optimizer changes, and the rounded one, with which the layer computes. PyTorch keeps both. From then on `layer.weight` is computed from the float weight whenever somebody reads it. The training loop stays as it is.
+# Now to the real network. In each layer there must be two weights: the float one, which the optimizer changes, and the rounded one, with which the layer computes. PyTorch keeps both. It computes `layer.weight` from the float weight whenever somebody reads it. The training loop stays as it is.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Which of the two weights does the optimizer see? The float one. With which does the layer multiply? The rounded one. Then the number: 59 small steps, and some sixty points. Let the room write the headline, and leave it on the board.
@@ -273,7 +273,7 @@ qat = train_on(on_grid(lenet, bits=2))
 print(f"2 bits: {plain[2]:.1f} % right at once, {accuracy(qat):.1f} % after training")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# To train with fake quantization is called **quantization-aware training**, QAT. Mostly one trains on a network that was trained in float, as here. A few seconds of it were worth some sixty points.
+# The weights are rounded, and yet they are floats: this is *fake quantization*. To train with it is called **quantization-aware training**, QAT. Mostly one trains on a network that was trained in float, as here. A few seconds of it were worth some sixty points.
 #
 # Or were they? QAT did two things: it rounded, and it trained on. And it was compared with a network whose step we know to be bad: in [[integers]] a shorter step alone won most of the lost accuracy back. A fair opponent has all that QAT has, but for the rounding while training:
 #
@@ -307,7 +307,7 @@ right = {
 show.over_steps(right, accuracy(longer))
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **A few points at most (B), because most of the sixty points were a loss of the opponent.** With a good step it loses little, and little is left to win.
+# **A few points at most (B), because most of the sixty points came from the bad step.** With a good step it loses little, and little is left to win.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "skip"}
 # Chooses the best step of each on images that no network was trained on, and reports on the test images.
@@ -321,7 +321,7 @@ for name, nets in {"opponent": opponent, "QAT": aware}.items():
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The step is chosen on held-out images, so that the test images can report. About one point is left for the rounding itself. The rest was the opponent's bad step.
 #
-# The figure shows something else. The curve of QAT is nearly flat, probably because its weights learn to suit the step that they get. And rounding with a good step beats QAT with a bad one.
+# The figure shows something else: rounding with a good step beats QAT with a bad one.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 5. PyTorch's way to int8
@@ -359,7 +359,7 @@ print("converted:  ", int8.module.fc3.weight().dtype)
 # What did it win? The fair opponent at 8 bits is `longer`, made int8 by static quantization.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
-# ### When is it worth a training?
+# ### When is QAT worth it?
 #
 # | network | method | because |
 # |---|---|---|
