@@ -19,7 +19,7 @@
 # *How few bits does a weight need?*
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask how many different values a weight must be able to take, so that the network still works. Write three guesses on the board; people say thousands. The last slide comes back to them.
+# *For the lecturer, 1 min.* Ask how many different values a weight must be able to take, so that the network still works. Write three guesses on the board. The last slide comes back to them.
 
 # %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
 # Sets one thread, imports the drawings and the scorecard, and hides the warnings of PyTorch's older integers.
@@ -47,7 +47,7 @@ legacy_int8.ignore_deprecations()
 # LeNet comes with the course, and names pictures of clothes. A *point* is one per cent of the 10,000 test pictures. Nothing is trained after the rounding. The code is explained in section 2.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* All weights of a layer share one grid, and nothing is trained afterwards. Show of hands; most say B or C. Click: it is D. "What can be wrong with four values?" Leave it open until section 4.
+# *For the lecturer, 2 min.* All weights of a layer share one grid, and nothing is trained afterwards. Show of hands. Click: it is D. "What can be wrong with four values?" Leave it open until section 4.
 
 # %% slideshow={"slide_type": "skip"}
 import copy
@@ -140,7 +140,7 @@ show.cliff(right, {n: rounded(conv1, full_step(conv1, n), n) if n < 32 else conv
 #
 # To store numbers as small integers with a common scale is called **quantization**. Our `rounded` gives the levels back as floats. This is **fake quantization**: it shows what rounding does to the accuracy, but saves no bytes. Section 5 stores real integers.
 #
-# Why do 8 bits cost so little? Half a step is then 255 times smaller than the largest weight. Each output of a layer is a sum of many products, and in a sum errors of either sign partly cancel. For many networks 8 bits cost little accuracy ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342)).
+# Why do 8 bits cost so little? Half a step is then 255 times smaller than the largest weight. Each output of a layer is a sum of many products, and in a sum the errors cancel more than the products do. For many networks 8 bits cost little accuracy ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342)).
 #
 # **Try it.** Which layer breaks? In section 1, change `weight.dim() > 1` to `weight.shape == (120, 400)`, so that the layer `fc1` alone is rounded. Run the cells of section 1 again. Then change it back, and run them once more.
 #
@@ -246,7 +246,7 @@ print("back:      ", q.dequantize())
 #
 # <!-- page -->
 #
-# With 8 bits the step would be 1.2 / 255 = 0.005. A weight of 0.1 is then 21 steps, and the one large weight does no harm.
+# With 8 bits the step would be 1.2 / 255 = 0.0047. A weight of 0.1 is then 21 steps, and the one large weight does no harm.
 #
 # Is a real layer like this? We ask the largest one of LeNet, `fc1`.
 
@@ -273,7 +273,7 @@ print(f"{zeros:,} of the {fc1.numel():,} weights of fc1 become 0")
 # The integers are still −2 to 1, and nothing else has changed. Try the hundred weights with a step of 0.1 first.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Show of hands; people fear the clipping. Click. The hill is the weights, the marks are the levels: above, all but one lie where hardly a weight is. Hundred weights with a step of 0.1: ninety-nine come back exactly, one is off by 0.5. Only the step changed.
+# *For the lecturer, 3 min.* Show of hands. Click. The hill is the weights, the marks are the levels: above, all but one lie where hardly a weight is. Hundred weights with a step of 0.1: ninety-nine come back exactly, one is off by 0.5. Only the step changed.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -293,7 +293,7 @@ show.two_combs(fc1, {"step ⅔ m": full_step(fc1, 2), "step σ": fc1.std()}, [ri
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Most of the lost accuracy is back. The bits are the same and nothing was trained, so it was the step. In the layer of a hundred weights the step 0.1 gives ninety-nine of them back exactly. The one large weight is clipped to 0.1, and is off by 0.5.
 #
-# So there is a trade: a shorter step rounds more finely, and clips more. With 8 bits there are levels enough for the many small weights and for the few large ones. With 2 bits one must choose. "2 bits break a network" is therefore half of the truth: what breaks ours is 2 bits *and* a step that the largest weight has set. Some points stay lost, and [[qat]] gets more of them back by training.
+# So there is a trade: a shorter step rounds more finely, and clips more. With 8 bits there are levels enough for the many small weights and for the few large ones. With 2 bits one must choose. "2 bits break a network" is therefore half of the truth: what breaks ours is 2 bits *and* a step that the largest weight has set. Some points stay lost; [[qat]] trains with the rounding.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. A file of integers
@@ -308,7 +308,7 @@ show.two_combs(fc1, {"step ⅔ m": full_step(fc1, 2), "step σ": fc1.std()}, [ri
 #
 # <!-- page -->
 #
-# The promises are PyTorch's own ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)). Floats of 16 bits would halve the file. We store each integer in one byte, as `torch.int8`, and beside it the scale and the zero point of its tensor.
+# The promises are PyTorch's own ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)). Floats of 16 bits would nearly halve the file. We store each integer in one byte, as `torch.int8`, and beside it the scale and the zero point of its tensor.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Which of the three promises can you rely on before you measure? The first, nearly. Let somebody list what is in the file besides integers: names, shapes, scales. After the click: is the network faster now? No: on loading, the integers become floats again.
@@ -351,7 +351,7 @@ print("computed in", loaded.fc1.weight.dtype)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # This code has rounded the biases, too, and the network still answers as well as before. The size counts only because the file loads again: a file from which nobody can restore the network may have any size.
 #
-# What about the other two promises? Look at the last line of the output. `load_int8` has turned the integers back into floats, so in memory each weight takes four bytes again, and the products are those of floats. **The file is smaller, and the network is not faster.** To be faster, a layer must compute *with* the integers, and that is what [[dynamic]] does.
+# What about the other two promises? Look at the last line of the output. `load_int8` has turned the integers back into floats, so in memory each weight takes four bytes again, and the products are those of floats. **The file is smaller, and the network is not faster.** One way to be faster is to compute *with* the integers, and that is what [[dynamic]] does.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · A byte a weight
@@ -403,7 +403,7 @@ def save_int8_solution(model, file):
 #
 # - Quantization stores small integers, a scale and a zero point: divide, round, shift. Inside the range the error is at most half a step, and outside of it a number is clipped.
 # - The largest weight sets the step for all others. With 8 bits that did LeNet no harm; with 2 bits it makes nearly all weights 0, and a shorter step wins most of the accuracy back.
-# - A file of 8-bit integers is nearly four times smaller, and the network is not faster until it computes with the integers.
+# - A file of 8-bit integers is nearly four times smaller, and the network is not faster if they become floats on loading.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Back to the guesses on the board: how many values does a weight need? Sixteen cost our LeNet two points, and four well-placed ones eight. No network was trained with the rounding yet, and no integer was multiplied. That comes next.
@@ -446,7 +446,7 @@ print(f"error of the outputs: {relative_error(fc1):.1f} %, with shuffled weights
 #
 # ### Half-way between two integers
 #
-# `torch.round` sends a number that lies exactly half-way to the *even* neighbour: 0.5 becomes 0, and 1.5 becomes 2. Your program and PyTorch may disagree on such numbers, because PyTorch multiplies by 1 / scale where we divided by the scale, and at a half-way number the last digit decides. For the accuracy this does not matter. It matters when you look for a bug by comparing integers one by one.
+# `torch.round` sends a number that lies exactly half-way to the *even* neighbour: 0.5 becomes 0, and 1.5 becomes 2. Your program and PyTorch may disagree on such numbers, because PyTorch multiplies by 1 / scale where we divided by the scale, and at a half-way number the last digit decides. This matters when you look for a bug by comparing integers one by one.
 #
 # ### Three levels
 #

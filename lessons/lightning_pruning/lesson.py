@@ -19,7 +19,7 @@
 # *Does a callback do what its setting says?*
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask: "How would you notice that a library prunes in another way than you think?" Write the answers on the board. Somebody says "the accuracy drops". Keep that one above all: today it never does.
+# *For the lecturer, 1 min.* Ask: "How would you notice that a library prunes in another way than you think?" Write the answers on the board. Somebody says "the accuracy drops". Keep that one above all:
 
 # %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
 # Holds back Lightning's advice for large trainings, sets one thread, and imports the drawings and the scorecard.
@@ -297,9 +297,9 @@ show.errors_over_epochs(curves)
 # **Several times as large (C), because the last cut comes after epoch 98, and a single epoch of training follows.** With the same cuts earlier the error is far smaller.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The third line is the control. It has the same 25 amounts and the same true rewinds, but the last cut comes after epoch 38. So it is the time behind the last cut that was missing. **A rewind needs a whole training behind the last cut.** The documentation's schedule is a good one for pruning, and useless for tickets.
+# The third line is the control. It has the same 25 amounts and the same true rewinds, but the last cut comes after epoch 38. So it is the time behind the last cut that was missing. **A rewind needs a whole training behind the last cut.** The documentation's schedule is useless for tickets, and useless for tickets.
 #
-# Why is it easily overlooked? With the faulty rewind the network keeps its training, and the error is fine. No message appears. Whoever judges by the accuracy is pleased, and reports a ticket that never was one. If you want no rewind, say so: `use_lottery_ticket_hypothesis=False`. If you want one, test it as in section 3.
+# The accuracy does not show it. From the second cut on the network keeps its training, and the error is fine. No message appears. Whoever judges by the accuracy is pleased, and reports a ticket that never was one. If you want no rewind, say so: `use_lottery_ticket_hypothesis=False`. If you want one, test it as in section 3.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Which network is in the file?
@@ -314,7 +314,7 @@ show.errors_over_epochs(curves)
 #
 # <!-- page -->
 #
-# When the fit ends, `ModelPruning` calls `prune.remove`: masks are gone, the zeros stay, and the file is no smaller ([[prune_module]]). But often one does not ship the network of the last epoch. A `ModelCheckpoint` with `monitor="error"` keeps the file of the epoch with the best score, here the error that `validation_step` logs. With each epoch the error of our network falls, so the best score is that of the last one.
+# When the fit ends, `ModelPruning` calls `prune.remove`: masks are gone, the zeros stay, and the file is no smaller ([[prune_module]]). But often one does not ship the network of the last epoch. A `ModelCheckpoint` with `monitor="error"` keeps the file of the epoch with the best score, here the error that `validation_step` logs. Here the best score is that of the last epoch.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let somebody say the order of the three steps again: which network was measured, and which one is in the file? Click. In the second line the file is written before the cut: its score is true, and nothing is pruned. Ask which of the two they would ship. Neither.
@@ -394,7 +394,7 @@ def even_pruning_solution(epochs, sparsity):
 # ## Remember
 #
 # - An amount counts from what is left, and a number alone prunes after every epoch: multiply the shares that stay, before you train.
-# - A rewind throws the training away, so it needs a whole training behind the last cut; on a CPU that of `ModelPruning` hands back trained weights, since weight and copy become one memory.
+# - A rewind throws the training away, so it needs training behind the last cut; on a CPU that of `ModelPruning` hands back trained weights, since weight and copy become one memory.
 # - A setting proves nothing: count zeros, compare with the first weights, and measure the file that you ship.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -438,7 +438,7 @@ integers = torch.cat([layer.weight().int_repr().flatten() for layer in both.net 
 print(f"integers that are 0: {(integers == 0).float().mean().item():.0%}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# They do. Weights are quantized with a symmetric map, in which the integer is the weight divided by the scale, and 0 divided by any scale is 0. In an asymmetric map it would be the zero point, which stands for exactly 0 as well ([[integers]]). So 80 % stay zero, and a few small weights join them.
+# They do. Weights are quantized with a symmetric map, in which the integer is the weight divided by the scale, and 0 divided by any scale is 0. In an asymmetric map it would be the zero point, which stands for exactly 0 as well ([[integers]]). So 80 % stay zero.
 #
 # The order in the list does not matter here. The pruning callback removes its masks when training ends, and the other one converts when the fit ends, which is later.
 #

@@ -141,14 +141,14 @@ class WithStubs(RegressionModel):
 # In float the network is off by about 14 %. With 8 bits one expects nearly the same.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room say what each hook does, and what 8 bits usually cost: next to nothing. The float network is off by some 14 %. Take bets for int8, then click. It is nearly twice as much, and nothing has complained.
+# *For the lecturer, 2 min.* Let the room say what each hook does, and what 8 bits usually cost: next to nothing. The float network is off by some 14 %. Take bets for int8, then click. It is nearly twice as much.
 
 # %% slideshow={"slide_type": "fragment"}
 net = fit(WithStubs(), TwoHooks())
 print(*map(type, net.children()), f"int8: off by {error(net):.0f} %", sep="\n")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# All three linear layers are int8, and there was no error and no warning. Yet the network is off by nearly twice as much. Many people would stop here and report that int8 costs too much on this task. In about [[minutes]] minutes you will know better, and be able to
+# All three linear layers are int8, and there was no error. Yet the network is off by nearly twice as much. Many people would stop here and report that int8 costs too much on this task. In about [[minutes]] minutes you will know better, and be able to
 #
 # [[abilities]]
 #
@@ -213,7 +213,7 @@ show.ranges({constant: ranges[constant] for constant in (0.01, 0.3)}, errors, te
 #
 # The three larger constants are about as good as float. They differ from the first in nothing else, so **it was the constant that ruined the network, and not the integers.** The constant 1 is no average at all: it keeps the range of the last batch alone, and one strange batch at the end would spoil it.
 #
-# Why does hardly anybody notice? Mostly one begins with a trained network. Its outputs are large from the first batch on, so even the slow range starts in the right place. That is what you saw when you trained in float first. From random weights one can also round later: Jacob et al. ([2017](https://arxiv.org/abs/1712.05877)) let the ranges settle for 50,000 steps and more before they switch the rounding of the outputs on.
+# Why is it easily overlooked? The outputs of a trained network are large from the first batch on, so even the slow range starts in the right place. That is what you saw when you trained in float first. From random weights one can also round later: Jacob et al. ([2017](https://arxiv.org/abs/1712.05877)) let the ranges settle for 50,000 steps and more before they switch the rounding of the outputs on.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 3. Who may move the ranges?
@@ -393,7 +393,7 @@ except Exception as error_of_export:
     print("int8: refused by", type(error_of_export).__name__)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# It takes the float model. It does not take our int8 layers, which hold their weights in packed objects that it does not know. So today the order is turned round: export the *float* model first, and quantize the graph, as [[torchao]] does.
+# It takes the float model. It does not take the int8 one. So today the order is turned round: export the *float* model first, and quantize the graph, as [[torchao]] does.
 #
 # ### Switching between models
 #
@@ -405,13 +405,13 @@ switching = show.Switching()
 switching.table()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# *Reading* is faster in int8: there is a quarter of the bytes. *Loading* is slower: `load_state_dict` has to **pack** the weights, that is to put them into the order in which the int8 functions read them, and the caption says how long packing alone takes. From a fast disk int8 is slower in all, and "int8 loads faster" is wrong. Often there is a better use for the quarter: keep four models in memory in place of one, and do not load at all.
+# *Reading* is faster in int8: there is a quarter of the bytes. Here *loading* is slower: `load_state_dict` has to **pack** the weights, that is to put them into the order in which the int8 functions read them, and the caption says how long packing alone takes. So "int8 loads faster" is wrong here. Often there is a better use for the quarter: keep four models in memory in place of one, and do not load at all.
 #
 # ### A checkpoint, or a file to ship?
 #
 # A **checkpoint** that the Trainer writes during the training holds all that is needed to train on: the float weights, two averages of Adam for each of them, and the ranges. `fit(ckpt_path=...)` with `QuantizationAwareTraining` resumes from it. The state after the fit, which we shipped above, holds integers and scales, and nobody can train on with it. So keep the checkpoint if you may want to.
 #
-# Is the file four times smaller? Not for this network. It has some 5,000 weights, and the scales, the names and the places of the tensors in the file weigh as much as its integers. In a wide network they no longer count.
+# Is the file four times smaller? Not for this network. It has some 5,000 weights, and the scales, the names and the places of the tensors in the file count as well. In a wide network they no longer do.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** B. Jacob et al., *Quantization and training of neural networks for efficient integer-arithmetic-only inference*, 2017, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877).

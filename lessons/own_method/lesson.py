@@ -65,7 +65,7 @@ print("mask:", layer.weight_mask.tolist())
 # **The first and the last weight stay (B), because the L1 in the name is the absolute value, and it is taken of your scores, too.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The weight that does most harm was kept as the most important one. There was no error and no warning: two weights went, as was asked. You need a method of your own. In about [[minutes]] minutes you will be able to
+# The weight that does most harm was kept as the most important one. There was no error and no warning: two weights went, as was asked. So we write a method that takes scores with their signs. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -74,7 +74,7 @@ print("mask:", layer.weight_mask.tolist())
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 2. A method is one function
 #
-# A subclass of `BasePruningMethod` says two things: its `PRUNING_TYPE`, and in `compute_mask` which weights stay. All else is inherited.
+# A subclass of `BasePruningMethod` says two things: its `PRUNING_TYPE`, and in `compute_mask` which weights stay. All else can be inherited.
 #
 # <!-- page -->
 #
@@ -179,7 +179,7 @@ show.two_of_four()
 # **56 % (B), because the positions take bits as well.** A position takes 2 bits, so a group takes 2 · 16 + 2 · 2 = 36 bits in place of 64.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# No pruning function of PyTorch follows this rule, so we write it. The scores of each group become a row, and `topk` finds the positions of the two highest. Like `Lowest`, it ranks scores with their signs, so we hand over the magnitudes.
+# `torch.nn.utils.prune` has no function for this rule, so we write it. The scores of each group become a row, and `topk` finds the positions of the two highest. Like `Lowest`, it ranks scores with their signs, so we hand over the magnitudes.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -272,7 +272,7 @@ print(f"groups with more than two weights: {too_full:.0%}")
 #
 # <!-- page -->
 #
-# In a first cut every type is handed the whole tensor, so a wrong type cannot show there. 2:4 is about neighbours, and needs `"global"`. The function `global_unstructured` only shares the word: it ranks several layers in one list, and therefore takes unstructured methods alone.
+# In a first cut every type is handed the whole tensor, so a wrong type cannot show there. 2:4 is about neighbours, so we take `"global"`. The function `global_unstructured` only shares the word: it ranks several layers in one list, and therefore takes unstructured methods alone.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Take the rules on the board: which type does each need? Sizes and scores: unstructured. Neighbours: global. The function `global_unstructured` shares only the word.
@@ -413,8 +413,8 @@ def n_of_m_solution(n, m):
 # ## Remember
 #
 # - A pruning method is a subclass of `BasePruningMethod`: `compute_mask` says which weights stay, and `PRUNING_TYPE` what it is handed in a second cut.
-# - 2:4 keeps two of every four neighbours, stores 56 % of the bytes at 16 bits, and saves time only on hardware that has units for it.
-# - A wrong method raises no error: count, accuracy and a fresh layer look right, so test its promises with signs, ties and earlier masks.
+# - 2:4 keeps two of every four neighbours, stores 56 % of the bytes at 16 bits, and saves time on hardware that has units for it.
+# - A wrong method may raise no error: count, accuracy and a fresh layer look right, so test its promises with signs, ties and earlier masks.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Back to the rules on the board: for each, what is `t`, which type, and what would you promise in a test?
@@ -438,7 +438,7 @@ claims.show("own_method")
 #
 # ### Prune by threshold
 #
-# The commonest custom method has no amount. It removes whatever lies below a threshold, and so says itself how many weights go:
+# A common custom method has no amount. It removes whatever lies below a threshold, and so says itself how many weights go:
 #
 # ```python
 # class Below(prune.BasePruningMethod):

@@ -184,7 +184,7 @@ print_sparsity(lenet)
 #
 # PyTorch draws a new layer's weights evenly between $-1/\sqrt{f}$ and $1/\sqrt{f}$. The **fan-in** $f$ is how many weights each output sums over: 9 in `conv1`, 400 in `fc1`.
 #
-# Global pruning of a new LeNet by 20 % removes all weights smaller than about 0.011.
+# Global pruning of a new LeNet by 20 % removes all weights nearer to 0 than about 0.011.
 #
 # **Predict.** Which share does `fc1` lose: **A** 5 %, **B** 22 %, **C** 44 %? And does `conv1` lose more or less?
 #
@@ -227,7 +227,7 @@ show.five_ranges(lenet)
 #
 # </details>
 #
-# Does the formula hold? PyTorch's own [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) makes the same cut of a new LeNet. Beside the shares that somebody once noted from it stand those of 100 new networks.
+# Does the formula hold? PyTorch's own [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) makes such a cut of a new LeNet. Beside the shares that somebody once noted from it stand those of 100 new networks.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Prunes 100 new LeNets globally by 20 %, and writes their mean beside the formula and the noted row.
@@ -257,12 +257,12 @@ races.draw()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # With a fifth of the weights left, even random cuts come back to about 90 %. Now compare random with *local*, which takes the same share of each layer. At 10 % left local is well ahead: *which* weights go matters.
 #
-# At 5 % global pruning is far ahead of both. Does it know which layers matter? Look at the smallest layer, `fc3`. It has 1,000 weights, 100 for each of the ten digits. A local cut to a twentieth leaves five weights to decide on each digit. The global cut leaves `fc3` several times as many.
+# At 5 % global pruning is far ahead of both. Does it know which layers matter? Look at the smallest layer, `fc3`. It has 1,000 weights, 100 for each of the ten digits. A local cut to a twentieth leaves five weights on average to decide on each digit. The global cut leaves `fc3` several times as many.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Why does local fall behind?
 #
-# Local leaves five weights for each output of `fc3`. Global leaves several times as many.
+# Local leaves five weights on average for each output of `fc3`. Global leaves several times as many.
 #
 # So spare `fc3`: cut `fc1` and `fc2` locally, a little more, with as many weights left in all.
 #
@@ -283,16 +283,16 @@ races.fc3_table()
 # **Nearly all (C): with `fc3` whole, local is about as good as global here.** So the lead of global came from one thin layer.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In other networks another layer may be the thin one. Before you try anything cleverer, leave the small layers at the ends whole.
+# In other networks another layer may be the thin one. Before you try anything cleverer, leave a small last layer whole.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### And the dense network?
 #
-# "Cut to 20 %, trained for 200 steps, and better than the dense network!" Give the dense one the same steps.
+# Is the cut network, trained for 200 steps, better than the dense one? Give the dense one the same steps.
 #
 # <!-- page -->
 #
-# But the dense network might use 200 more steps, too. And both may want another learning rate: so far it was constant; a second run lets it fall to zero.
+# Both may want another learning rate: so far it was constant; a second run lets it fall to zero.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Read the column of the dense network downwards: the constant rate makes it worse than it was. Whoever compares at that rate alone reports that pruning improves a network. At the falling rate the two are level.
@@ -304,7 +304,7 @@ races.dense_table()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Read the row of the constant rate: with the same steps, the pruned network is ahead. Whoever stops here reports that pruning improves a network. Now read the dense column: these steps made it *worse* than it was. With a falling rate the two are about level.
 #
-# So a fair comparison needs two things: the same steps for both, and a good setting for each. Papers on pruning often lack one of them ([Blalock et al., 2020](https://arxiv.org/abs/2003.03033)).
+# So a fair comparison needs two things: the same steps for both, and a good setting for each. Results of papers on pruning can rarely be compared ([Blalock et al., 2020](https://arxiv.org/abs/2003.03033)).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Where one threshold kills
@@ -435,7 +435,7 @@ prune.global_unstructured(five, pruning_method=prune.L1Unstructured, amount=0.9)
 print_sparsity(trained)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The formula says that a new `fc1` would be nearly empty. After training it is not, since many of its weights have grown beyond the threshold. So with a table of sparsities ask whether the network was trained. The noted one of section 3 fits new networks.
+# The formula says that a new `fc1` would be nearly empty. After training it is not, since its weights no longer fill one even range. So with a table of sparsities ask whether the network was trained. The noted one of section 3 fits new networks.
 #
 # ### One cut or several
 #
@@ -448,7 +448,7 @@ print_sparsity(trained)
 races.rounds_table()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# At the smaller rate three cuts are far ahead of one. At the larger rate both do better, and the lead shrinks to a third or so. So rounds do help here, but most of what they seem to gain at the first rate is a matter of the learning rate.
+# At the smaller rate three cuts are far ahead of one. At the larger rate both do better, and the lead shrinks to a third or so. So rounds help here, at the larger rate by a third as much.
 #
 # ### The other LeNet
 #

@@ -144,7 +144,7 @@ show.staircase()
 #
 # There is one exception: the levels end somewhere. A value far beyond the last level is clipped to it, and however it moves out there, the result stays the same. There the slope is 0, from afar as well.
 #
-# In PyTorch this takes two lines. `.detach()` gives the same number, but autograd, which computes the gradients, takes it for a constant. So on the way forward `inside` cancels, and on the way back only `inside` counts.
+# In PyTorch this takes three lines. `.detach()` gives the same number, but autograd, which computes the gradients, takes it for a constant. So on the way forward `inside` cancels, and on the way back only `inside` counts.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -177,7 +177,7 @@ print("rounded:", y.tolist(), "  gradient:", x.grad.tolist())
 # **−2 comes back to 0.9, and 0 to 2.7, because it is clipped.** At 1.0 the slope of the loss is −2, and it goes straight through. At 1.5 it is −1, and is stopped.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Gradient descent will increase 0.9, and it should: $y$ is too small. But 2.7 is stuck: its gradient is 0.
+# Gradient descent will increase 0.9, and it should: $y$ is too small. But 2.7 gets no gradient, as long as it is clipped.
 #
 # **Try it.** Change `2.7` to `1.7`, which also lies beyond the last level, and run the cell again.
 #
@@ -210,12 +210,12 @@ print("rounded:", y.tolist(), "  gradient:", x.grad.tolist())
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Thirty small steps
 #
-# We start at (0.30, 0.45), which is rounded to (0, 0). There the gradient is −1.41 and −1.44. A step is 0.02 times that, so the second weight goes from 0.45 to 0.479, and then to 0.507.
+# We start at (0.30, 0.45), which is rounded to (0, 0). There the gradient is −1.41 and −1.44. A step is 0.02 times that, so the second weight goes from 0.45 to 0.479, and then to 0.508.
 #
 # **Predict.** Now it is rounded to 1, the best choice. Will it stay there? At (0, 1) the gradient of the second weight is $2 \cdot (0.55 - 0.9 \cdot 0.30)$.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Where is the second weight after two steps? 0.507, beyond the border. What is the sign of the gradient there? Positive: beside a 0 the best second weight is 0.72, less than 1. So where does it go? Back. Click. Each dot is one step.
+# *For the lecturer, 2.5 min.* Where is the second weight after two steps? 0.508, beyond the border. What is the sign of the gradient there? Positive: beside a 0 the best second weight is 0.72, less than 1. So where does it go? Back. Click. Each dot is one step.
 
 # %% tags=["hide-input", "title-figure"] slideshow={"slide_type": "fragment"}
 # Takes thirty steps of gradient descent through `straight_through`, and draws the way of the two float weights.
@@ -296,7 +296,7 @@ aware = {name: train_on(on_grid(lenet, 2, step_of)) for name, step_of in steps.i
 # **Predict.** At 2 bits, each at its best step: how far is QAT ahead: **A** tens of points, **B** a few points at most, **C** not at all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* First ask what a fair opponent must share with QAT. Then the hands, then the click. At the right end is the headline on the board. At the tops of the two curves is the answer: cross the headline out. Why is the orange curve so flat?
+# *For the lecturer, 3 min.* First ask what a fair opponent must share with QAT. Then the hands, then the click. At the right end is the headline on the board. At the tops of the two curves is the answer: cross the headline out.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "fragment"}
 # Draws the accuracy at 2 bits over the step: of the opponent, and of QAT.

@@ -103,8 +103,7 @@ def over_steps(right, in_float):
     told = "; ".join(f"{arm} " + ", ".join(f"{p:.1f} with {n}" for n, p in by.items()) for arm, by in right.items())
     plots.show(
         fig,
-        alt=f"Accuracy in per cent over the step: {told}. In float: {in_float:.1f}. The curve of QAT is nearly flat; that of "
-        "the opponent is a hill.",
+        alt=f"Accuracy in per cent over the step: {told}. In float: {in_float:.1f}.",
         caption="2 bits, test images. A triangle that points down: far below.",
     )
 

@@ -154,12 +154,12 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(int8):.1f} %")
 show.before_and_after(QuantWrapper(cnn), images, default)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the lower row no float lies between the stubs: integers travel all the way. And they take a quarter of the bytes.
+# In the lower row every wire between the stubs carries integers. They take a quarter of the bytes.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### One number by hand
 #
-# A pixel is 0.60, a weight is 0.25. Calibration has found the ranges 0 to 1.27 for the input and 0 to 5.08 for the output, each in 127 steps: scales 0.01 and 0.04. The scale of the weight is 0.005.
+# An input is 0.60, a weight is 0.25. Calibration has found the ranges 0 to 1.27 for the input and 0 to 5.08 for the output, each in 127 steps: scales 0.01 and 0.04. The scale of the weight is 0.005.
 #
 # 1. *Round:* 0.60 / 0.01 = 60, and 0.25 / 0.005 = 50.
 # 2. *Multiply:* 60 · 50 = 3,000. It stands for 3,000 · 0.01 · 0.005 = 0.15.
@@ -171,7 +171,7 @@ show.before_and_after(QuantWrapper(cnn), images, default)
 #
 # If it is *not* known, the layer hands on floats, and the next one searches their range: that is dynamic quantization.
 #
-# Why 127 steps, and not 255? On many x86 processors PyTorch leaves one bit free; *Deeper* says why. Elsewhere there are 255.
+# Why 127 steps, and not 255? With the engine x86 PyTorch leaves one bit free; *Deeper* says why. Elsewhere there are 255.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Do the three lines on the board. Ask: where did 0.04 come from? From the calibration. Without it, the layer would hand on floats, and the next one would search their range: that is dynamic.
@@ -232,7 +232,7 @@ speed = {n: show.speed(four, test_images[:n]) for n in (1, 64)}
 show.price_and_gain(right, kilobytes, speed)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Int8 costs about a point of accuracy or less. The file is between three and four times smaller: biases stay in fp32, and each channel of the weights has a scale of its own. With 64 images at once the fused int8 network is the fastest wherever the processor has fast instructions for int8. Fusion helps int8 more than fp32. Without such instructions int8 can be slower than float.
+# Int8 costs about a point of accuracy. The file is between three and four times smaller: it also holds names, scales, and biases in fp32. With 64 images at once the fused int8 network is the fastest where the engine uses fast instructions for int8. Fusion helps int8 more than fp32. Without such instructions int8 can be slower than float.
 #
 # The speed is that over eager fp32, and a better fp32 leaves less to gain ([[choosing]]).
 
@@ -243,7 +243,7 @@ show.price_and_gain(right, kilobytes, speed)
 # |---|---|
 # | min–max | the lowest and the highest value that it saw |
 # | moving average | moves 1 % towards the range of each new batch |
-# | histogram | the one with the least squared error |
+# | histogram | one with a small squared error |
 #
 # <!-- page -->
 #
@@ -251,7 +251,7 @@ show.price_and_gain(right, kilobytes, speed)
 #
 # The *moving average* starts at the range of the first batch. Let that end at 1. Now comes a batch that reaches to 255. The end goes 1 % of the way, to 1 + 0.01 · 254 = 3.54, and each later batch brings it 1 % of the way back.
 #
-# The *histogram* counts how often each value occurs, and compares ranges: a wide one rounds everything coarsely, a narrow one clips a few values. It takes the range with the smallest sum of squared errors. It is the default of PyTorch's engines.
+# The *histogram* counts how often each value occurs, and compares ranges: a wide one rounds everything coarsely, a narrow one clips a few values. It looks for a range with a small sum of squared errors. It is the default of PyTorch's engines.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 from torch.ao.quantization import HistogramObserver, MinMaxObserver, MovingAverageMinMaxObserver, QConfig
@@ -270,7 +270,7 @@ def with_observer(observer, x):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### One picture in a hundred
 #
-# One of 100 pictures was not divided by 255. If its pixels are clipped to 1, they are off by up to 254. If they are not, the step is 2, and the pixels of all others are off by up to 1.
+# One of 100 pictures was not divided by 255. If its pixels are clipped to 1, they are off by up to 254. If they are not, the step is 1 or 2, and the pixels of all others are off by up to half of it.
 #
 # **Predict.** Which observers still give a network that works: **A** moving average and histogram, **B** the moving average alone, **C** none?
 
@@ -297,7 +297,7 @@ for name in observers:
     print(f"{name:14}{''.join(f'{found[name, kind]:10.1f}' for kind in kinds)}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The moving average alone (B), because the histogram counts squares:** 254² for the pixels of one picture outweighs 1² for those of 99.
+# **The moving average alone (B), because the histogram counts squares:** 254² for the pixels of one picture outweighs 1² or less for those of 99.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So one picture can ruin a network. In 127 steps the range 0 to 255 gives the scale 2. Every pixel of an ordinary picture is at most half a step, and becomes 0. The network sees black pictures, whatever you show it.
@@ -347,7 +347,7 @@ print(f"int8       {accuracy(int8_fused, dark):.1f} %")
 print(f"int8, anew {accuracy(anew, dark):.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **No (B), because the float network loses as much on these pictures.** Nothing is clipped, and half of the levels are still enough.
+# **No (B), because the float network loses as much on these pictures.** No pixel is clipped, and half of the levels are still enough.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So before you blame int8, **ask the float network about the same images**. If it answers well, look at the ranges. If it does not, the images are the problem, and no calibration helps.

@@ -17,9 +17,9 @@ def before_and_after(wrapped, images, qconfig):
     model = fuse_modules(wrapped, [[f"module.features.{block}.{part}" for part in (0, 1, 2)] for block in blocks])
     model.qconfig = qconfig
     prepare(model, inplace=True)
-    flow = []  # numbers of one image that go into each block, into the linear layer, and out of it
-    places = [*model.module.features, model.module.fc, model.dequant]
-    hooks = [m.register_forward_hook(lambda m, given, out: flow.append(given[0][0].numel())) for m in places]
+    flow = []  # numbers of one image that leave the entrance, each block, and the linear layer
+    places = [model.quant, *model.module.features, model.module.fc]
+    hooks = [m.register_forward_hook(lambda m, given, out: flow.append(out[0].numel())) for m in places]
     model(images[:1])
     for hook in hooks:
         hook.remove()
@@ -36,7 +36,7 @@ def before_and_after(wrapped, images, qconfig):
     for row, words in enumerate(("prepared: float, observers watch", "converted: integers from stub to stub")):
         y, end = 120 + 250 * row, (8, 120 + 250 * row)
         canvas.text(10, y - 97, words, size=24, bold=True, align="left")
-        for place, name in enumerate(("quant", "block 1", "block 2", "block 3", "linear", "dequant")):
+        for place, name in enumerate(("quant", "block 1", "block 2", "block 3", "mean,\nlinear", "dequant")):
             here, kind = 75 + 195 * place, "int8" if row and place else "fp32"
             n_bytes = flow[max(place - 1, 0)] * (1 if kind == "int8" else 4)
             canvas.wire(end, (here, y), meaning=kind, thick=diagrams.thickness(n_bytes, 4 * max(flow)), arrow=False)
@@ -54,7 +54,7 @@ def before_and_after(wrapped, images, qconfig):
     plots.show(
         canvas.figure(),
         alt="The network twice as a chain of boxes: quant, three blocks, linear, dequant. Above, with observers, all wires are "
-        "orange floats. Below, converted, the wires between the stubs are blue integers and a quarter as thick. "
+        "orange floats. Below, converted, the wires between the stubs are blue integers. "
         f"Ranges: {'; '.join(told)}.",
         caption="Orange: float. Blue: int8. Circles: observers, with their ranges above. Below each wire: bytes of one image.",
     )

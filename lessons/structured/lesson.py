@@ -105,11 +105,11 @@ print("after: ", small(image).shape[1], "numbers")
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### `dim` says along which axis the pieces lie
 #
-# `conv2` of LeNet: 16 output channels, 6 input channels, filters of 3 × 3.
+# `conv2` of LeNet: 16 output channels, 6 input channels, windows of 3 × 3.
 #
 # <!-- page -->
 #
-# PyTorch's function is called `ln_structured`, and `n=2` asks for the L2 norm. With `dim=0` the pieces are output channels, the rows of the picture below. With `dim=1` they are input channels, blocks of nine columns. `random_structured` draws the pieces by chance. With `importance_scores=…`, `ln_structured` ranks them by scores of your own.
+# PyTorch's function is called `ln_structured`, and `n=2` asks for the L2 norm. With `dim=0` the pieces are output channels, the rows of the picture below. With `dim=1` they are input channels, blocks of nine columns. `random_structured` draws the pieces by chance. With `importance_scores=…`, `ln_structured` ranks them by the norm of scores of your own.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* In which panels could a smaller dense layer take over? In the second and the third. Let somebody count: 8 rows of 54 weights, or 3 blocks of 16 times 9, are 432 zeros each, as in the first panel.
@@ -127,7 +127,7 @@ keep = masked.conv2.weight_mask[:, 0, 0, 0].nonzero().flatten()  # the numbers o
 show.pieces(lenet.conv2)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The masked layer is as large and as slow as before ([[prune_module]]). The mask has only *said* which channels are not needed. To take them out of the tensors is called **surgery**.
+# The masked layer is no smaller and no faster ([[prune_module]]). The mask has only *said* which channels are not needed. To take them out of the tensors is called **surgery**.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. Surgery
@@ -204,7 +204,7 @@ print(f"weights, biases masked: {difference(cut_lenet, masked):.6f}")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The two neurons show it. If the row (1, −1) is zero and the bias stays, the second neuron gives 1.5 for every input, and $y = 2 \cdot 3 + 4 \cdot 1.5 = 12$. With the bias masked it gives 0, and $y = 6$, as after the cut.
 #
-# So here is a test for every cut: mask *all* that makes the channel, its weights and its bias, and compare the outputs on a few images. Do it before you train on. Training would repair a part of the damage, and hide the mistake.
+# So here is a test for every cut: mask *all* that makes the channel, here its weights and its bias, and compare the outputs on a few images. Do it before you train on. Training would repair a part of the damage, and hide the mistake.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. What hangs together
@@ -220,7 +220,7 @@ print(f"weights, biases masked: {difference(cut_lenet, masked):.6f}")
 # Who reads this channel, what is added to it, and who makes that? The next cell asks torch-pruning for everything that must go with channel 5.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Draw the sum first: strike out a₂, and there is nothing to add b₂ to. Show of hands. Then click through the frames, and ask before each: who reads this channel, what is added to it, who makes that? Count the boxes with a stripe: seven, C.
+# *For the lecturer, 3 min.* Draw the sum first: strike out a₂, and there is nothing to add b₂ to. Show of hands. Then click through the frames, and ask before each: who reads this channel, what is added to it, who makes that? Count the layers with a stripe: seven, C.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 graph = tp.DependencyGraph().build_dependency(dense, example_inputs=image)
@@ -244,7 +244,7 @@ show.what_hangs_together(dense, group)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Cut, and measure the batch norms again
 #
-# The means and deviations in the batch norms were measured on the dense network. `update_bn` measures them again.
+# The means and variances in the batch norms were measured on the dense network. `update_bn` measures them again.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* On the board: four terms of about 1, stored mean 4, and a typical image gives 4 − 4 = 0. Two terms are cut: 2 − 4 = −2, and the ReLU makes 0 of it. Measured again, 2 − 2 = 0. No label, no gradient, no weight changes.
@@ -275,7 +275,7 @@ print(f"batch norms measured again: {accuracy(cut_resnet):.0f} % right")
 #
 # <!-- page -->
 #
-# Each of these products has a weight of its own, so the file shrinks nearly as much. The time shrinks less.
+# Each of these products has a weight of its own, so the file shrinks nearly as much. How much the time shrinks, your computer says.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Let the room work out both products. Half of the inputs times half of the outputs is a quarter. The time falls less than the work.
@@ -327,9 +327,9 @@ show.opponents(right)
 # **The network that was trained small ends highest, new weights end lowest, and the largest gap lies above the new weights, because a trained start is worth more than a clever choice.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The networks cut by chance have one thing that new weights lack, the trained start. It brings most of the lead. What the norm adds is the gap between *by norm* and *by chance*. Without this opponent we would have praised the norm for all of it.
+# The networks cut by chance have one thing that new weights lack, the trained start. It brings most of the lead. What the norm adds is at most the gap between *by norm* and *by chance*. Without this opponent we would have praised the norm for all of it.
 #
-# And the winner was never cut. [Liu et al., 2018](https://arxiv.org/abs/1810.05270), found in larger networks that a cut network is no better than one trained small. So if you can train for as long as the dense network was trained, train the small one. **A cut pays when the trained network is there, and a full training is not to be had.**
+# And the winner was never cut. [Liu et al., 2018](https://arxiv.org/abs/1810.05270) found in larger networks that a cut network is no better than one trained small. So if you can train for as long as the dense network was trained, train the small one. **A cut pays when the trained network is there, and a full training is not to be had.**
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## Exercise · Cut a chain
@@ -377,7 +377,7 @@ def cut_solution(chain, keep):
 # ## Remember
 #
 # - A row here is a column there: with a channel go its bias, its batch norm's numbers, the inputs of every layer that reads it, and whatever is added to it.
-# - Compare every cut network with its masked twin before you train on, and measure the batch norms again before you judge it.
+# - Compare a cut network with its masked twin before you train on, and measure the batch norms again before you judge it.
 # - Half of the channels make a quarter of the work; the cut network owed most of its lead to the trained start and little to the clever choice, and a network trained small was better still.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -403,7 +403,7 @@ claims.show("structured")
 # | two whole layers, and units | 100, 100 | 97.0 | 96.4 |
 # | three whole layers, and units | 113 | 96.6 | 96.0 |
 #
-# The figure is right that one layer alone is a poor place to cut: everything about an image must pass through 8 units. But narrower layers alone came as far as narrower and fewer ones. The last column shows once more that the *shape* decides most of it.
+# Cut this far, one layer alone is a poor place to cut: everything about an image must pass through 8 units. But narrower layers alone came as far as narrower and fewer ones.
 #
 # ### Keep the cut network in a file
 #
