@@ -158,7 +158,7 @@ print(f"gone: {gone(model):.1%}")
 #
 # <!-- page -->
 #
-# Other names are `"random_unstructured"`, `"ln_structured"` and `"random_structured"`. An integer as amount is a count. The weights of all layers are ranked together; with `use_global_unstructured=False` each layer loses its own share. The two structured methods need that setting, `pruning_dim`, and `parameter_names=["weight"]`, since biases are pruned by default; `"ln_structured"` also needs `pruning_norm`.
+# Other names are `"random_unstructured"`, `"ln_structured"` and `"random_structured"`. An integer as amount is a count. All cuts come at the end of a training epoch, unless `prune_on_train_epoch_end=False`, and are made permanent when the fit ends, unless `make_pruning_permanent=False`. All layers are ranked together; with `use_global_unstructured=False` each layer loses its own share. The two structured methods need that setting, `pruning_dim`, and `parameter_names=["weight"]`, since biases are pruned by default; `"ln_structured"` also needs `pruning_norm`.
 #
 # The documentation's shortest example is `Trainer(callbacks=[ModelPruning("l1_unstructured", amount=0.5)])`. It looks as if it removed a half.
 #

@@ -86,7 +86,7 @@ print("after 200 steps:", right(net))
 # **Just after the cut 25 to 75 % (B), after 200 steps more than 90 % (D).** The weights that stay need little training.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Training a changed network further is called **fine-tuning**. The masks hold the zeros meanwhile ([[prune_module]]).
+# `global_unstructured` takes a list of pairs, a layer and the name of its tensor, and one amount for all of them. Training a changed network further is called **fine-tuning**. The masks hold the zeros meanwhile ([[prune_module]]).
 #
 # **Try it.** Change `amount=0.95` to `amount=0.99`, and run the cell again. Then change it back, and run it once more.
 #
@@ -342,7 +342,7 @@ print_sparsity(net)
 # **Guessing (C), because the threshold has removed every weight of `fc2` and of `fc3`.** The factor made those of `fc1` larger than all others, although the network computed the same.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why do the 200 steps not help? An empty layer gives its bias, whatever comes in. Then the output is the same for every image. And on the way back a gradient is multiplied by the weights of the layer, which are all 0. So nothing reaches the layers before it. This is called **layer collapse** ([Tanaka et al., 2020](https://arxiv.org/abs/2006.05467)).
+# Why do the 200 steps not help? An empty layer gives its bias, whatever comes in. Then the output is the same for every image. And on the way back a gradient is multiplied by the weights of the layer, which are all 0. So nothing reaches the layers before it, and its own weights stay under their masks. This is called **layer collapse** ([Tanaka et al., 2020](https://arxiv.org/abs/2006.05467)).
 #
 # A local cut does not notice a common factor: it does not change the order within a layer. So after a global cut print the sparsity of *each* layer, and leave a part of each layer in any case. The exercise does this.
 
