@@ -48,6 +48,13 @@ def test_extras_are_added_when_a_task_asks_and_stay_when_the_course_changes(fron
     assert sum(words[0] == "venv" for words in calls(front)) == 1
 
 
+def test_an_extra_that_the_course_no_longer_has_is_forgotten(front):
+    start(front, "choosy", "--peers")
+    text = (front / "pyproject.toml").read_text(encoding="utf-8")
+    (front / "pyproject.toml").write_text(text.replace("\ndeploy = [", "\nships = ["), encoding="utf-8")
+    assert "TASK" in start(front, "echo")[1] and "--extra=deploy" not in calls(front)[-1]
+
+
 def test_a_moved_folder_keeps_its_environment_and_one_that_does_not_run_is_made_anew(front):
     start(front, "echo")
     moved = front.rename(front.with_name("moved"))

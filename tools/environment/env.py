@@ -75,6 +75,12 @@ def allowed():
     return int(low), int(past) - 1
 
 
+def extras():
+    """Names of the extras that pyproject.toml has."""
+    _, _, text = PYPROJECT.read_text(encoding="utf-8").partition("\n[project.optional-dependencies]\n")
+    return re.findall(r"^([\w-]+) = \[", text.partition("\n[")[0], re.MULTILINE)
+
+
 def install_python():
     """The sentence that says which Python to install."""
     where = "https://www.python.org/downloads/ (64 bit; on Linux from your package manager)"

@@ -51,7 +51,8 @@ def prepare(extras):
     try:
         with closing(_lock()):
             if not env.is_ready(extras):
-                _prepare(sorted({*extras, *env.read_stamp().get("extras", [])}))
+                there = set(env.read_stamp().get("extras", [])) & set(env.extras())  # an older course had others
+                _prepare(sorted({*extras, *there}))
     except OSError as error:
         raise causes.explain(str(error), f"Writing into {ROOT}") from error
 
