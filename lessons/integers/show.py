@@ -88,7 +88,7 @@ def two_combs(weight, steps, right, whole):
         color=plots.COLOURS["orange"],
         arrowprops={"arrowstyle": "->", "color": plots.COLOURS["orange"], "linewidth": 2},
     )
-    ax.set(yticks=[], xlabel="weights of fc1", xlim=(-1.7 * far, 1.5 * far), ylim=(-1.38 * tallest, 1.05 * tallest))
+    ax.set(yticks=[], xlabel="weights of fc1", xlim=(-1.7 * far, 1.7 * far), ylim=(-1.38 * tallest, 1.05 * tallest))
     ax.grid(False)
     ax.spines["left"].set_visible(False)
     plots.show(
