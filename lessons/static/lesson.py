@@ -427,7 +427,7 @@ claims.show("static")
 #
 # M is still a float. A chip that has none multiplies by an integer and shifts: 0.4 is nearly 13,107 / 2¹⁵, and 26 · 13,107 / 32,768 = 10.4 ([Jacob et al., 2018](https://arxiv.org/abs/1712.05877)).
 #
-# How wide must the sum be? The largest product is 127 · 128 = 16,256. In 16 bits, which end at 32,767, there is room for two of them. So sums have 32 bits. Many x86 processors add *two* products in 16 bits first. Two products of 255 · 128 would not fit, and two of 127 · 128 do. That is why PyTorch's `reduce_range` leaves activations 127 steps there.
+# How wide must the sum be? The largest product is 127 · 128 = 16,256. In 16 bits, which end at 32,767, there is room for two of them. So sums have 32 bits. Many x86 processors add *two* products in 16 bits first. Two products of 255 · 128 would not fit, and two of 127 · 128 do. That is why PyTorch's `reduce_range` leaves activations 127 steps.
 #
 # ### Stubs in a model of your own
 #
