@@ -31,6 +31,8 @@ def main(argv):
     parser.add_argument("--check", action="store_true", help="open every deck in a browser, list its faults")
     parser.add_argument("--shots", action="store_true", help="save pictures in build/slides/shots")
     args = parser.parse_args(argv)
+    if args.one and not args.lessons:
+        parser.error("--one joins the decks of the lessons that you name")
     if args.talk and args.lessons:
         parser.error("a talk takes its lessons from its script; name no lessons beside it")
     lessons = [] if args.talk else _lessons.select(args.lessons)

@@ -1,4 +1,4 @@
-"""The task of the lessons on Lightning: how large is a garment, seen with 16 pixels? A network, and a quiet Trainer.
+"""The task of the lessons on Lightning: how large is a garment, seen with 16 pixels? And a quiet Trainer.
 
 Input: 4 × 4 mean brightnesses of an image of Fashion-MNIST. Output: the share of its 784 pixels that are not black. A
 fit of six epochs takes seconds.
@@ -31,30 +31,6 @@ def load(split: str, n: int) -> tuple[Tensor, Tensor]:
     """(N, 16) mean brightnesses of blocks of 7 × 7 pixels; (N, 1) share of the pixels brighter than a tenth."""
     images, _ = data.load("fashion_mnist", split, n=n)
     return nn.functional.avg_pool2d(images, 7).flatten(1), (images > 0.1).float().mean((1, 2, 3))[:, None]
-
-
-class Layers(LightningModule):
-    """A network for the task, not yet one that a Trainer can train: the lessons add the loss and the optimizer.
-
-    Input: (N, 16) brightnesses. Output: (N, 1) shares. The layers are layer_0, layer_1, layer_2, each with its ReLU,
-    layer_0a and so on, and layer_end.
-
-    Args:
-        width: units of each of the three hidden layers.
-        seed: of the first weights.
-    """
-
-    def __init__(self, width: int = 64, seed: int = 0):
-        super().__init__()
-        torch.manual_seed(seed)
-        self.layer_0, self.layer_0a = nn.Linear(16, width), nn.ReLU()
-        self.layer_1, self.layer_1a = nn.Linear(width, width), nn.ReLU()
-        self.layer_2, self.layer_2a = nn.Linear(width, width), nn.ReLU()
-        self.layer_end = nn.Linear(width, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.layer_1a(self.layer_1(self.layer_0a(self.layer_0(x))))
-        return self.layer_end(self.layer_2a(self.layer_2(x)))
 
 
 def mape(predicted: Tensor, expected: Tensor) -> float:

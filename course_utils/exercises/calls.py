@@ -16,7 +16,7 @@ import torch
 
 from course_utils.exercises import isolation
 from course_utils.exercises.mistake import Mistake
-from course_utils.exercises.values import ARRAYS, SEQUENCES, is_number, same, show
+from course_utils.exercises.values import same, show
 
 SAID_BY_TORCH = {  # what its exceptions say -> what they mean
     "support the deepcopy protocol": "A pruned layer computes its `weight`, and cannot be copied: copy it first.",
@@ -112,22 +112,6 @@ def _state(model: torch.nn.Module, strict: bool) -> dict[str, object]:
         hooks = [len(value) for key, value in vars(module).items() if key.endswith("_hooks")]
         found |= {f"the hooks{of[name]}": hooks, f"the training mode{of[name]}": module.training}
     return found
-
-
-def two_numbers(value: object, wanted: str) -> tuple[float, float]:
-    """The two numbers that an answer gave back.
-
-    Args:
-        value: what came back: two real numbers in a sequence or an array.
-        wanted: what the card asks for, for the message.
-    Raises:
-        Mistake: it is something else.
-    """
-    with contextlib.suppress(Exception):  # whatever it is, it is told below
-        first, second = value if isinstance(value, (*ARRAYS, *SEQUENCES)) else ()
-        if is_number(first) and is_number(second):
-            return float(first), float(second)
-    raise Mistake("Your function did not return two numbers.", f"Return {wanted}.")
 
 
 def attempt(

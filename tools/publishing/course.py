@@ -194,7 +194,7 @@ def ways(root=ROOT):
     """
     known = syllabus.lessons(root)
     found = []
-    for way in [*_wanted(root), {"title": THE_WHOLE, "brings": WHOLE, "lessons": list(known)}]:
+    for way in [*_listed(root, "way"), {"title": THE_WHOLE, "brings": WHOLE, "lessons": list(known)}]:
         named = way.get("lessons", way.get("wishes", []))
         if strange := [name for name in named if name not in known]:
             raise ValueError(f"course.toml: the way {way['title']!r} names {strange[0]!r}, which is no lesson")
@@ -208,7 +208,7 @@ def ways(root=ROOT):
 def following(lesson):
     """(title of the way, lesson) of what comes next: in the day, where the lesson is of it, and in the whole course."""
     known = syllabus.lessons(lesson.root)
-    paths = [(way["title"], way["lessons"]) for way in _wanted(lesson.root)[:1] if "lessons" in way]
+    paths = [(way["title"], way["lessons"]) for way in _listed(lesson.root, "way")[:1] if "lessons" in way]
     told = []
     for title, names in [*paths, (THE_WHOLE, list(known))]:
         at = names.index(lesson.name) + 1 if lesson.name in names else len(names)
@@ -216,8 +216,9 @@ def following(lesson):
     return told
 
 
-def _wanted(root):
-    return tomllib.loads((root / "lessons" / "course.toml").read_text(encoding="utf-8")).get("way", [])
+def _listed(root, kind):
+    """The tables of one kind in lessons/course.toml: "way", "session", "week"."""
+    return tomllib.loads((root / "lessons" / "course.toml").read_text(encoding="utf-8")).get(kind, [])
 
 
 def in_class(root=ROOT, kind="session"):
@@ -231,7 +232,6 @@ def in_class(root=ROOT, kind="session"):
         LookupError: a name that is no lesson.
     """
     known = syllabus.lessons(root)
-    told = tomllib.loads((root / "lessons" / "course.toml").read_text(encoding="utf-8")).get(kind, [])
     return [
         {
             "title": one.get("title", ""),
@@ -239,7 +239,7 @@ def in_class(root=ROOT, kind="session"):
             "pairs": known[one["pairs"]] if "pairs" in one else None,
             "homework": [known[name] for name in one["homework"]],
         }
-        for one in told
+        for one in _listed(root, kind)
     ]
 
 
