@@ -216,6 +216,12 @@ def following(lesson):
     return told
 
 
+def ends_the_day(lesson):
+    """Whether it is the last lesson of the first way, where that lists its lessons."""
+    day = next(iter(_listed(lesson.root, "way")), {})
+    return day.get("lessons", [""])[-1] == lesson.name
+
+
 def _listed(root, kind):
     """The tables of one kind in lessons/course.toml: "way", "session", "week"."""
     return tomllib.loads((root / "lessons" / "course.toml").read_text(encoding="utf-8")).get(kind, [])
