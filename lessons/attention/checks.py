@@ -13,7 +13,8 @@ from course_utils.checks import exercise
     "results are those of all five blocks of the trained model, so the model would predict the same characters with them.",
 )
 def attend(q, k, v):
-    scores = q @ k.mT / q.shape[-1] ** 0.5  #: the scores, divided by the root
+    d = q.shape[-1]  #: the number of features of a query
+    scores = q @ k.mT / d**0.5  #: the divided scores
     allowed = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()  #: what may be seen
     visible = torch.where(allowed, scores, -torch.inf)  #: the scores under the mask
     shares = visible.softmax(-1)  #: the shares
@@ -44,17 +45,19 @@ _tokens = torch.tensor([[1.0], [2.0], [0.0]])
 _wide = torch.tensor([[0.0, 2.0, 0.0, 0.0], [2.0, 0.0, 0.0, 2.0]])
 _also = [(_tokens, _tokens, 10 * _tokens), (_wide, _wide, torch.tensor([[1.0], [5.0]])), (_wide[:1],) * 3]
 attend.tries(_calls(), also=[*_also, *_of_the_blocks("import os")], rtol=1e-4, atol=1e-5)
+_mask = "allowed = torch.ones(scores.shape[-2:], dtype=torch.bool)"
+_number = ("d = 1", "d = q.shape[-1] ** 2", "d = q.shape[-2]", "d = v.shape[-1]")
 attend.ideas(
     {
         "visible = torch.where(allowed, scores, 0.0)": "A score of 0 hides nothing, as *e* to the power of 0 is 1. What is "
         "hidden needs the score `-torch.inf`.",
         "shares = torch.where(allowed, scores.softmax(-1), 0.0)": "The shares that are left no longer add up to 1: the mask "
         "belongs before the softmax.",
-        "allowed = torch.ones(scores.shape[-2:], dtype=torch.bool).triu()": "The mask is the wrong way round: a token sees "
-        "itself and what came before, which is the diagonal and below.",
-        "allowed = torch.ones(scores.shape[-2:], dtype=torch.bool).tril(-1)": "A token sees itself, too. Here the first one "
-        "sees nothing, and a softmax of nothing is `nan`.",
+        (_mask + ".triu()", _mask + ".tril(-1)"): "A token sees itself and what came before: the mask is True on the "
+        "diagonal and below.",
         "shares = visible.softmax(-2)": "Each row belongs to the token that asks, and gets a softmax of its own: over the "
         "last dimension.",
+        _number: "The scores are divided by the root of the number of features of a query, which is the size of its last "
+        "dimension.",
     }
 )

@@ -1,11 +1,12 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will be able to say what attention computes, work it out by hand, and build a Transformer block from linear layers.
+#     promise: You will work attention out by hand, and build a Transformer block from linear layers.
 #     seconds: 25
+#     needs: []
 #     goals:
 #       - compute by hand what attention finds for one query;
-#       - say what the mask and the positions are for, and what goes wrong without them;
+#       - say what the mask and the positions are for;
 #       - name the parts of a Transformer block, and build it from linear layers.
 #     terms: [attention, "attention mask", embedding, induction head, "query, key, value", residual connection, rotary position embedding, softmax,
 #       Transformer block]
@@ -47,7 +48,7 @@ torch.set_num_threads(1)
 #
 # <!-- page -->
 #
-# The network reads the six entries and the question side by side, as one long vector. It has 16,106 weights, and each of the weights that read the entries belongs to one position in the list. A blind guess is right in one case of ten.
+# The network reads the entries side by side, as one long vector, so each of its first weights belongs to one position. A blind guess is right in one case of ten.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Let the room answer the example aloud, then ask how they did it: they *looked for* the name. Vote A to C; expect A. After the table: "It has twelve times as many weights as the winner. What does the winner have?" Do not say it yet.
@@ -71,7 +72,7 @@ Table(
 # **Less than half (C), probably because what it learns about a name in one position helps it nowhere else.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Think about what a linear layer has to do. One of its weights stands for "Ada is third", and another one for "Ada is fourth". It multiplies each by what stands in that position, and adds up the products. But the digit has to come from the third position if Ada stands there, and from the fourth if she stands *there*.
+# In a linear layer one weight stands for "Ada is third", and another one for "Ada is fourth". But the digit has to come from the third position only if Ada stands there.
 #
 # You did something else. You compared the name that was asked for with every name in the book, and read the digit beside the one that fits. **Attention** is this procedure, made of multiplications, so that a network can learn it. None of its weights belongs to a position. In about [[minutes]] minutes you will be able to
 #
@@ -96,7 +97,7 @@ Table(
 #
 # <!-- page -->
 #
-# What is asked for is the **query**. Each entry has a **key**, with which the query is compared, and a **value**, which is handed over. Query and key are vectors, and two vectors fit well if their dot product is large: the query (2, 0) and the key (1, 0) have the score 2 · 1 + 0 · 0 = 2. Step 2 is called **softmax**. It makes shares that are positive and add up to 1, and the higher the score, the larger the share.
+# What is asked for is the **query**. Each entry has a **key**, with which the query is compared, and a **value**, which is handed over. Query and key are vectors, which fit well if their dot product is large: (2, 0) and (1, 0) have the score 2 · 1 + 0 · 0 = 2. Step 2 is called **softmax**. It makes shares that are positive and add up to 1, and the higher the score, the larger the share.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Everybody works out the three dot products on paper: 2, 0, 2. Take guesses for the result. Then on the board: e² = 7.39, 1, 7.39; divide by 15.78; shares 0.468, 0.063, 0.468. What happens with the query (20, 0)? The second entry vanishes, and the result is 35.
@@ -113,7 +114,7 @@ Table(
 # | together | | 15.78 | 1 | **34.0** |
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A dictionary in Python hands over the value of the *one* key that is equal. Attention hands over a mean of all values, in which the best keys count most. That is less exact, and just what training needs: if the query changes a little, the result changes a little. So there is a gradient, and a network can learn its queries and keys.
+# A dictionary in Python hands over the value of the *one* key that is equal. Attention hands over a mean of all values, in which the best keys count most. That is less exact, and just what training needs: if the query changes a little, the result changes a little. So a network can learn its queries and keys by gradients.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 import torch
@@ -131,24 +132,24 @@ v = torch.tensor([[10.0], [20.0], [60.0]])
 print(f"{attention(q, k, v).item():.1f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **Try it.** Change `q` to `[[20.0, 0.0]]` and run the cell again. And with `[[0.0, 0.0]]`?
+# **Try it.** Change `q` to `[[20.0, 0.0]]` and run the cell again.
 #
 # <details><summary>What others found</summary>
 #
-# With (20, 0) the scores are 20, 0 and 20. The second entry's share is next to nothing, and the result is 35.0: large scores make attention a dictionary. With (0, 0) all scores are 0, each entry gets a third, and the result is the plain mean, 30.0.
+# With (20, 0) the scores are 20, 0 and 20. The second share is next to nothing, and the result is 35.0.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Who makes queries, keys and values?
 #
-# Three linear layers make them. At first their weights are random. The network has been trained on phone books and digits; nobody told it to compare names.
+# Three linear layers make them. They begin at random, and are trained on phone books and right digits. Nobody tells them to compare names.
 #
 # <!-- page -->
 #
-# We follow one book through the small network of section 1: `Eva 6 · Ida 9 · Jan 8 · Tom 6 · Uwe 6 · Nia 8 · Jan?` A name is not a vector yet. So the network has an **embedding**: a table with a row of 16 numbers for each name, which are learned like weights. A second one has a row for each digit. An entry is the sum of its two rows.
+# We follow one book through the small network of section 1: `Eva 6 · Ida 9 · Jan 8 · Tom 6 · Uwe 6 · Nia 8 · Jan?` An **embedding** turns each name into a vector: it is a table with a row of 16 numbers for each name, which are learned like weights. There is another one for the digits, and an entry is the sum of its two rows.
 #
-# How can a linear layer take the name out of a sum? With small numbers: let Ada be (1, 0, 0, 0), the digit 7 (0, 0, 1, 0), and "Ada 7" their sum, (1, 0, 1, 0). A layer that keeps the first two numbers makes the *key* (1, 0), which is Ada. A layer that keeps the last two makes the *value* (1, 0), which is 7.
+# How can a linear layer take the name out of a sum? Let Ada be (1, 0, 0, 0) and the digit 7 be (0, 0, 1, 0). Then "Ada 7" is (1, 0, 1, 0). A layer that keeps the first two numbers makes the *key* (1, 0), which is Ada. One that keeps the last two makes the *value* (1, 0), which is 7.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* What must the keys carry? The name. And the values? The digit. Read the six entries aloud, ask for the name, and let the room point before you show the bars. "It was told digits only."
@@ -167,9 +168,9 @@ shares = (q @ k.mT / 16**0.5).softmax(-1)
 show.one_lookup(book, shares)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# One entry gets nearly all: the one with the name that was asked for. The other entry with an 8 gets hardly anything: its digit is right, but it has another name.
+# One entry gets nearly all: the one with the name that was asked for. The other entry with an 8 gets hardly anything.
 #
-# One thing is new in the code. The scores are divided by √*d*, where *d* is the number of features of a query, here 16. A dot product adds up *d* products, and the more random numbers you add, the further the sum scatters: √*d* times as far as one of them. With 64 features the scores would scatter by about 8. As *e*⁸ is 2,981, one entry would take nearly all before anything has been learned, and a share close to 1 or 0 has hardly any gradient. Divided by √64 the scores scatter by about 1 again. PyTorch's own function, `F.scaled_dot_product_attention(q, k, v)`, does all of this.
+# One thing is new in the code. The scores are divided by √*d*, where *d* is the number of features of a query. A dot product adds up *d* products, and a sum of random numbers scatters √*d* times as far as one of them. With 64 features scores would scatter by about 8. As *e*⁸ is 2,981, one entry would take nearly all before anything is learned, and such shares have hardly any gradient. Divided by √64 the scores scatter by about 1.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Every token asks
@@ -184,9 +185,9 @@ show.one_lookup(book, shares)
 #
 # <!-- page -->
 #
-# Each row has a softmax of its own, and √*d* is 1 here. This is called *self-attention*. The weights of the three layers are the same for every text. The shares are computed anew for each: they are what a linear layer cannot have.
+# Each row has a softmax of its own, and √*d* is 1 here. The weights of the three layers are learned, and are the same for every text. The shares are computed anew for each text.
 #
-# Why three layers, and not the vector itself three times? Let an adjective be (1, 0) and a noun (0, 1). The dot product of each with itself is 1, and with the other one 0, so each would look for itself. A query layer of its own can turn the adjective's query into (0, 1), which is the noun's key. Now the adjective finds the noun. The noun's query may become (0, 0): it looks for nothing in particular.
+# Query and key are the same number here, so token 2 mostly finds itself. That is why they get a layer each. Let an adjective be (1, 0) and a noun (0, 1). If the query layer turns the adjective into (0, 1), it finds the noun, and no longer itself.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Cover the table, and let the room work out the second row: scores 2, 4, 0; powers 7.4, 54.6, 1; together 63. From which token does most come? From itself. Then: which numbers are learned, and which are computed anew for each text?
@@ -204,7 +205,7 @@ show.one_lookup(book, shares)
 #
 # <!-- page -->
 #
-# In this way a short line gives many examples. But the answer for each position stands in plain sight, one position further on. Does that matter? We train two small language models on the source code of Python's library. They differ only in where a token may look; a token always sees itself. All else is an embedding, the block of section 5, and a linear layer that gives a score for each of 96 characters. "When it writes" means that nothing stands behind the last character yet.
+# So a short line gives many examples. But each answer stands in plain sight, one position further on. We train both on the source code of Python's library. Each is an embedding, the block of section 5, and a linear layer that gives a score for each of 96 characters. When a model writes, nothing stands behind the last character yet.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Write "import" on the board, and draw the table of scores above it. What may the position under "i" look at? Vote twice. After the table: "What has the second model learned?" Be ready for "that is worse than knowing nothing": yes, it is sure and wrong.
@@ -229,7 +230,7 @@ Table(
 # **The one that sees everything is far better while the line is visible, and far worse when it writes, because what it had learned to read is no longer there.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The numbers are **perplexities**: *e* to the power of the mean loss, which is the number of equally likely characters among which the model hesitates. A perfect model has 1, and one that knows nothing has 96. It can be worse than 96. A model that is sure and wrong gives the right character perhaps 1/1,000, and that is a perplexity of 1,000 at this position. For the model with the mask both columns agree, since it never saw what comes later.
+# The numbers are **perplexities**: *e* to the power of the mean loss, which is the number of equally likely characters among which the model hesitates. A perfect model has 1, one that knows nothing has 96, and one that is sure and wrong may have more. For the model with the mask both columns agree, since it never saw what comes later.
 #
 # A measurement that is too good usually sees the answer somewhere. Measure a model as it will be used.
 
@@ -246,7 +247,7 @@ Table(
 #
 # <!-- page -->
 #
-# These are the tokens of section 3 again. The shares that are left still add up to 1; they would not if we set shares to 0 *after* the softmax. And why not a score of 0 in place of −∞? Because *e*⁰ is 1, and the later token would still be heard.
+# These are the tokens of section 3 again. The shares that are left add up to 1; they would not if we set shares to 0 *after* the softmax. A score of 0 in place of −∞ would hide nothing, as *e*⁰ is 1.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Compare with the table before: which results change? Only those of the first two tokens. Why not a score of 0 for what is hidden? Because e to the power of 0 is 1.
@@ -260,7 +261,7 @@ found = F.scaled_dot_product_attention(x, x, 10 * x, attn_mask=allowed)
 print([round(one, 1) for one in found.flatten().tolist()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In this function, and in this course, True means *may be seen*; `nn.MultiheadAttention` has it the other way round. This mask is called **causal**, and `is_causal=True` is short for it. A model that only reads, such as BERT, has none.
+# PyTorch's function divides by the root, too. Here, and in this course, True means *may be seen*; `nn.MultiheadAttention` has it the other way round. This mask is called **causal**, and `is_causal=True` is short for it.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Positions, heads, and a block
@@ -271,9 +272,9 @@ print([round(one, 1) for one in found.flatten().tolist()])
 #
 # <!-- page -->
 #
-# Shuffle the entries of a phone book, and attention gives the same answer: a sum does not depend on the order of its terms. For a phone book this is just right. For a text it is a disaster. Without a mask, "dog" would get the same result in "dog bites man" and in "man bites dog". The causal mask hides what comes later, but a token would still see the words before it as a heap.
+# Shuffle the entries of a phone book, and attention gives the same answer: a sum does not depend on the order of its terms. But in "dog bites man" and in "man bites dog" the word "dog" must not get the same result.
 #
-# So many of today's models turn each query and each key by an angle that depends on its position ([Su et al., 2021](https://arxiv.org/abs/2104.09864)). Before they are turned, both hands of our example have length 1 and point to 12 o'clock. For such hands the dot product is the cosine of the angle between them.
+# So many of today's models turn queries and keys by their position ([Su et al., 2021](https://arxiv.org/abs/2104.09864)). Before that, both hands of our example point to 12 o'clock. They have length 1, so their dot product is the cosine of the angle between them.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* "Dog bites man, man bites dog": what would attention say without positions? The same. Then hold two pencils like the hands of a clock, 30° apart, and turn both: what stays? Ask for a key three positions back: 90°, and the product is 0.
@@ -286,15 +287,7 @@ show.clock_hands()
 # **It is 0.87 again, because turning both hands by the same angle leaves the angle between them as it was.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So the score depends on how far two tokens are *apart*, and not on where they stand, and a layer can learn to look one token back. One hand alone would take 12 positions back for the same position. Therefore a query has many hands, and each turns at a speed of its own. The function `language.rotate` turns them. With a single hand it turns by one radian, 57°, for each position:
-
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
-from course_utils import language
-
-hand = torch.tensor([1.0, 0.0]).expand(1, 1, 20, 2)  # one text, one head, 20 positions, one hand
-turned = language.rotate(hand)[0, 0]
-products = turned @ turned.mT
-print(f"positions 2 and 1: {products[2, 1]:.3f}; 12 and 11: {products[12, 11]:.3f}; 12 and 9: {products[12, 9]:.3f}")
+# So the score depends on how far two tokens are *apart*, and not on where they stand, and a layer can learn to look one token back. One hand alone would take 12 positions back for no distance at all. Therefore a query has many hands, and each turns at a speed of its own. The function `language.rotate` turns them.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Heads
@@ -305,7 +298,7 @@ print(f"positions 2 and 1: {products[2, 1]:.3f}; 12 and 11: {products[12, 11]:.3
 #
 # <!-- page -->
 #
-# Heads cost no weights: four heads of 32 features are cut from the same 128 features as one head of 128. Afterwards their results stand side by side again.
+# Heads cost no weights: four heads of 32 features are cut from the same 128 features as one head of 128.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* A token wants to know two characters, the one before it and one further back. What does one mean tell it? Then vote: do two heads in place of one need more weights? No, they divide the same features.
@@ -325,15 +318,17 @@ show.block()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # | part | what it does | what for |
 # |---|---|---|
-# | norm | divides each vector by its root mean square: (3, 4) and (300, 400) both become (0.85, 1.13) | the scores stay of one size, however deep the stack |
+# | norm | divides each vector by its root mean square: (3, 4) and (300, 400) both become (0.85, 1.13) | keeps the scores of one size in a deep stack |
 # | q, k, v; attention | three linear layers, then the heads | the only place where tokens meet |
 # | out | a linear layer | mixes what the heads found |
-# | up, GELU, down | four times as wide, a bend like ReLU's, and back | without a bend, it could add what the heads found, but not say "*a* if *b* is positive" |
-# | + | adds the half's result to what came in, a **residual connection** | the token keeps what it was; the half learns what to change |
+# | up, GELU, down | four times as wide, a bend like ReLU's, and back | without a bend it could only add: never "*a* if *b* is positive" |
+# | + | a **residual connection**: adds what came in | the token keeps what it was; the half learns what to change |
 
 
 # %% slideshow={"slide_type": "skip"}
 from torch import nn
+
+from course_utils import language
 
 
 class Block(nn.Module):
@@ -357,7 +352,7 @@ class Block(nn.Module):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Is this a real one? The course has a small language model that was trained on Python's source code: an embedding, five blocks, and a linear layer that gives a score for every next character. We put our blocks in place of its own, with its weights.
+# Is this a real one? The course has a trained language model of five such blocks. We put ours in place of its own, with its weights.
 
 # %% slideshow={"slide_type": "skip"}
 model, x = language.trained(), language.encode("import os\nimport sys\n")[None]
@@ -370,19 +365,19 @@ apart = (model(x) - before).abs().max().item()
 print(f"largest difference of the scores: {apart:.0e}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The scores agree to within rounding. So these lines are all that a block computes.
+# The scores agree to within rounding.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Attention of your own
 # ★★ · 10 minutes
 #
-# Write `attend`: causal attention from a product, a mask, a softmax and a product, without PyTorch's function. The last two dimensions of `q`, `k` and `v` are tokens and features; others may stand in front. Divide the scores by the root of the number of features of a query. Return the result of each token. The check also puts in what the five blocks of the trained model compute.
+# Write `attend`: causal attention without PyTorch's function. The last two dimensions of `q`, `k` and `v` are tokens and features; others may stand in front. Divide the scores by the root of the number of features of a query. Return the result of each token. The check also puts in what the five blocks of the trained model compute.
 #
 # <!-- page -->
 #
 # <details><summary>Hint</summary>
 #
-# Begin with `attention` of section 2. `torch.where(allowed, scores, -torch.inf)` keeps the scores where `allowed` is True. How many tokens are there? `q.shape[-2]`.
+# Begin with `attention` of section 2. `torch.where(allowed, scores, -torch.inf)` keeps the scores where `allowed` is True.
 #
 # </details>
 
@@ -421,7 +416,7 @@ def attend_solution(q, k, v):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
 #
-# What can be computed exactly, and what your run measured.
+# What your run measured.
 
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 claims.show("attention")

@@ -153,17 +153,18 @@ def clock_hands():
         turn = torch.linspace(0, 2 * math.pi, 200)
         ax.plot(turn.cos(), turn.sin(), color=plots.COLOURS["grey"], linewidth=1.5)
         for hour in range(1, 13):
-            ax.text(*_at(hour, 1.17), str(hour), ha="center", va="center", fontsize=17, color="black")
+            colour = {key: plots.COLOURS["blue"], query: plots.COLOURS["orange"]}.get(hour, "black")
+            ax.text(*_at(hour, 1.17), str(hour), ha="center", va="center", fontsize=17, color=colour)
         arc = [_at(hour, 0.42) for hour in torch.linspace(key, query, 40).tolist()]
         ax.plot(*zip(*arc, strict=True), color="black", linewidth=1.5)
-        middle = _at((query + key) / 2, 0.62)
+        middle = _at((query + key) / 2, 0.8 if query - key == 1 else 0.66)
         ax.text(*middle, f"{30 * (query - key)}°", ha="center", va="center", fontsize=17)
         for at, colour in ((key, "blue"), (query, "orange")):
             arrow = {"arrowstyle": "-|>", "color": plots.COLOURS[colour], "linewidth": 4, "shrinkA": 0, "shrinkB": 0}
             ax.annotate("", _at(at, 1), (0, 0), arrowprops=arrow)
         product = math.cos(math.radians(30 * (query - key)))
-        ax.text(0, -1.6, f"query at {query}", ha="center", fontsize=18, color=plots.COLOURS["orange"])
-        ax.text(0, -1.9, f"key at {key}", ha="center", fontsize=18, color=plots.COLOURS["blue"])
+        ax.text(0, -1.6, f"query at position {query}", ha="center", fontsize=18, color=plots.COLOURS["orange"])
+        ax.text(0, -1.9, f"key at position {key}", ha="center", fontsize=18, color=plots.COLOURS["blue"])
         ax.text(0, -2.25, f"dot product {product:.2f}", ha="center", fontsize=18, fontweight="bold")
         ax.set(xlim=(-1.4, 1.4), ylim=(-2.35, 1.35), aspect="equal")
         ax.set_axis_off()
