@@ -100,7 +100,7 @@ Table(
 # What is asked for is the **query**. Each entry has a **key**, with which the query is compared, and a **value**, which is handed over. Query and key are vectors, which fit well if their dot product is large: (2, 0) and (1, 0) have the score 2 · 1 + 0 · 0 = 2. Step 2 is called **softmax**. It makes shares that are positive and add up to 1, and the higher the score, the larger the share.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Everybody works out the three dot products on paper: 2, 0, 2. Take guesses for the result. Then on the board: e² = 7.39, 1, 7.39; divide by 15.78; shares 0.468, 0.063, 0.468. What happens with the query (20, 0)? The second entry vanishes, and the result is 35.
+# *For the lecturer, 3.5 min.* Everybody works out the three dot products on paper: 2, 0, 2. Take guesses for the result. Then on the board: e² = 7.39, 1, 7.39; divide by 15.78; shares 0.468, 0.063, 0.468. What happens with the query (20, 0)? The second entry vanishes, and the result is 35.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **It is 34.0, nearest to 35, because the first and the third entry fit equally well, and the second one hardly counts.**
@@ -152,7 +152,7 @@ print(f"{attention(q, k, v).item():.1f}")
 # How can a linear layer take the name out of a sum? Let Ada be (1, 0, 0, 0) and the digit 7 be (0, 0, 1, 0). Then "Ada 7" is (1, 0, 1, 0). A layer that keeps the first two numbers makes the *key* (1, 0), which is Ada. One that keeps the last two makes the *value* (1, 0), which is 7.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* What must the keys carry? The name. And the values? The digit. Read the six entries aloud, ask for the name, and let the room point before you show the bars. "It was told digits only."
+# *For the lecturer, 2 min.* What must the keys carry? The name. And the values? The digit. Read the six entries aloud, ask for the name, and let the room point before you show the bars. "It was told digits only."
 
 # %% slideshow={"slide_type": "skip"}
 book = show.phone_book()
@@ -170,7 +170,7 @@ show.one_lookup(book, shares)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # One entry gets nearly all: the one with the name that was asked for. The other entry with an 8 gets hardly anything.
 #
-# One thing is new in the code. The scores are divided by √*d*, where *d* is the number of features of a query. A dot product adds up *d* products, and a sum of random numbers scatters √*d* times as far as one of them. With 64 features scores would scatter by about 8. As *e*⁸ is 2,981, one entry would take nearly all before anything is learned, and such shares have hardly any gradient. Divided by √64 the scores scatter by about 1.
+# One thing is new in the code. The scores are divided by √*d*, where *d* is the number of features of a query. A dot product adds up *d* products, and a sum of *d* random numbers scatters √*d* times as far as one of them. With 64 features scores would scatter by about 8. As *e*⁸ is 2,981, one entry would take most before anything is learned, and shares close to 1 have hardly any gradient. Divided by √64 the scores scatter by about 1.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Every token asks
@@ -190,14 +190,14 @@ show.one_lookup(book, shares)
 # Query and key are the same number here, so token 2 mostly finds itself. That is why they get a layer each. Let an adjective be (1, 0) and a noun (0, 1). If the query layer turns the adjective into (0, 1), it finds the noun, and no longer itself.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Cover the table, and let the room work out the second row: scores 2, 4, 0; powers 7.4, 54.6, 1; together 63. From which token does most come? From itself. Then: which numbers are learned, and which are computed anew for each text?
+# *For the lecturer, 2.5 min.* Cover the table, and let the room work out the second row: scores 2, 4, 0; powers 7.4, 54.6, 1; together 63. From which token does most come? From itself. Then: which numbers are learned, and which are computed anew for each text?
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. The mask
 #
 # | reads | `i` | `m` | `p` | `o` | `r` |
 # |---|---|---|---|---|---|
-# | shall say | `m` | `p` | `o` | `r` | `t` |
+# | is to say | `m` | `p` | `o` | `r` | `t` |
 #
 # A language model predicts the next character at every position at once. One model may look only at what came **before**, the other at the whole line.
 #
@@ -208,7 +208,7 @@ show.one_lookup(book, shares)
 # So a short line gives many examples. But each answer stands in plain sight, one position further on. We train both on the source code of Python's library. Each is an embedding, the block of section 5, and a linear layer that gives a score for each of 96 characters. When a model writes, nothing stands behind the last character yet.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Write "import" on the board, and draw the table of scores above it. What may the position under "i" look at? Vote twice. After the table: "What has the second model learned?" Be ready for "that is worse than knowing nothing": yes, it is sure and wrong.
+# *For the lecturer, 2.5 min.* Write "import" on the board, and draw the table of scores above it. What may the position under "i" look at? Vote twice. After the table: "What has the second model learned?" Be ready for "that is worse than knowing nothing": yes, it is sure and wrong.
 
 # %% slideshow={"slide_type": "skip"}
 with_mask = show.small_model(causal=True)
@@ -230,7 +230,7 @@ Table(
 # **The one that sees everything is far better while the line is visible, and far worse when it writes, because what it had learned to read is no longer there.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The numbers are **perplexities**: *e* to the power of the mean loss, which is the number of equally likely characters among which the model hesitates. A perfect model has 1, one that knows nothing has 96, and one that is sure and wrong may have more. For the model with the mask both columns agree, since it never saw what comes later.
+# The numbers are **perplexities**, from `language.perplexity`: *e* to the power of the mean loss, which is the number of equally likely characters among which the model hesitates. A perfect model has 1, one that knows nothing has 96, and one that is sure and wrong may have more. For the model with the mask both columns agree, since it never saw what comes later.
 #
 # A measurement that is too good usually sees the answer somewhere. Measure a model as it will be used.
 
@@ -277,7 +277,7 @@ print([round(one, 1) for one in found.flatten().tolist()])
 # So many of today's models turn queries and keys by their position ([Su et al., 2021](https://arxiv.org/abs/2104.09864)). Before that, both hands of our example point to 12 o'clock. They have length 1, so their dot product is the cosine of the angle between them.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* "Dog bites man, man bites dog": what would attention say without positions? The same. Then hold two pencils like the hands of a clock, 30° apart, and turn both: what stays? Ask for a key three positions back: 90°, and the product is 0.
+# *For the lecturer, 2.5 min.* "Dog bites man, man bites dog": what would attention say without positions? The same. Then hold two pencils like the hands of a clock, 30° apart, and turn both: what stays? Ask for a key three positions back: 90°, and the product is 0.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws the hands of a query and a key at three pairs of positions.
@@ -292,7 +292,7 @@ show.clock_hands()
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Heads
 #
-# A mean answers one question. Of the values 10 and 60, half and half, it makes 35; of 30 and 40 also.
+# A mean answers one question. Half and half, the values 10 and 60 make 35, and so do 30 and 40.
 #
 # So the features are divided among **heads**, each with a softmax of its own. Two heads find (10, 60) and (30, 40).
 #
@@ -301,7 +301,7 @@ show.clock_hands()
 # Heads cost no weights: four heads of 32 features are cut from the same 128 features as one head of 128.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* A token wants to know two characters, the one before it and one further back. What does one mean tell it? Then vote: do two heads in place of one need more weights? No, they divide the same features.
+# *For the lecturer, 1 min.* A token wants to know two characters, the one before it and one further back. What does one mean tell it? Then vote: do two heads in place of one need more weights? No, they divide the same features.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The block
@@ -309,7 +309,7 @@ show.clock_hands()
 # A **Transformer block** has two halves. In the first the tokens look at each other; in the second each works for itself.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Follow the arrows with the finger. In which box do tokens learn of each other? In attention alone. Why is each half *added*? The token keeps what it was, and the half only learns what to change.
+# *For the lecturer, 2 min.* Follow the arrows with the finger. In which box do tokens learn of each other? In attention alone. Why is each half *added*? The token keeps what it was, and the half only learns what to change.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the block.

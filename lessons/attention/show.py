@@ -147,33 +147,31 @@ def perplexities(model):
 
 def clock_hands():
     """The hands of a query and of a key at three pairs of positions, on dials with an hour for each position."""
-    fig, axes = plots.figure(columns=3, size=(12, 4.8))
+    fig, axes = plots.figure(columns=3, size=(12, 5.2))
     pairs = ((2, 1), (12, 11), (5, 2))
     for ax, (query, key) in zip(axes, pairs, strict=True):
         turn = torch.linspace(0, 2 * math.pi, 200)
         ax.plot(turn.cos(), turn.sin(), color=plots.COLOURS["grey"], linewidth=1.5)
         for hour in range(1, 13):
             colour = {key: plots.COLOURS["blue"], query: plots.COLOURS["orange"]}.get(hour, "black")
-            ax.text(*_at(hour, 1.17), str(hour), ha="center", va="center", fontsize=17, color=colour)
+            ax.text(*_at(hour, 1.2), str(hour), ha="center", va="center", fontsize=24, color=colour)
         arc = [_at(hour, 0.42) for hour in torch.linspace(key, query, 40).tolist()]
         ax.plot(*zip(*arc, strict=True), color="black", linewidth=1.5)
-        middle = _at((query + key) / 2, 0.8 if query - key == 1 else 0.66)
-        ax.text(*middle, f"{30 * (query - key)}°", ha="center", va="center", fontsize=17)
         for at, colour in ((key, "blue"), (query, "orange")):
             arrow = {"arrowstyle": "-|>", "color": plots.COLOURS[colour], "linewidth": 4, "shrinkA": 0, "shrinkB": 0}
             ax.annotate("", _at(at, 1), (0, 0), arrowprops=arrow)
         product = math.cos(math.radians(30 * (query - key)))
-        ax.text(0, -1.6, f"query at position {query}", ha="center", fontsize=18, color=plots.COLOURS["orange"])
-        ax.text(0, -1.9, f"key at position {key}", ha="center", fontsize=18, color=plots.COLOURS["blue"])
-        ax.text(0, -2.25, f"dot product {product:.2f}", ha="center", fontsize=18, fontweight="bold")
-        ax.set(xlim=(-1.4, 1.4), ylim=(-2.35, 1.35), aspect="equal")
+        ax.text(0, -1.65, f"query at position {query}", ha="center", fontsize=22, color=plots.COLOURS["orange"])
+        ax.text(0, -2.0, f"key at position {key}", ha="center", fontsize=22, color=plots.COLOURS["blue"])
+        ax.text(0, -2.38, f"{30 * (query - key)}° apart: {product:.2f}", ha="center", fontsize=22, fontweight="bold")
+        ax.set(xlim=(-1.4, 1.4), ylim=(-2.45, 1.38), aspect="equal")
         ax.set_axis_off()
     plots.show(
         fig,
         alt="Three dials of a clock with an arrow for the query and one for the key. Query at position 2 and key at 1: 30 "
         "degrees between them, dot product 0.87. Query at 12 and key at 11: 30 degrees, 0.87. Query at 5 and key at 2: 90 "
         "degrees, 0.",
-        caption="The same query and the same key, turned by 30° for each position, as an hour hand is.",
+        caption="The same query and the same key, turned by 30° for each position like an hour hand; bold, their dot product.",
     )
 
 
