@@ -51,4 +51,10 @@ WRONG = {
         "a softmax down the columns": ("softmax(-1)", "softmax(-2)"),
     }
 }
-EQUIVALENT = {}
+EQUIVALENT = {
+    "attend": {
+        "shares without its sign": "shares are never negative",
+        "d without its sign": "a number of features is never negative",
+        "`k` in place of `q`, in the number of features of a query": "queries and keys have as many features",
+    }
+}

@@ -5,17 +5,18 @@ from hypothesis import strategies as st
 
 from course_utils import language
 from course_utils.checks import exercise
+from lessons.attention.show import queries_keys_values
 
 
 @exercise(
     "Attention of your own",
-    why="What is hidden gets a score of minus infinity before the softmax, so the shares of the rest add up to 1. Your "
-    "results are those of all five blocks of the trained model, so the model would predict the same characters with them.",
+    why="What is hidden scores minus infinity before the softmax, so the other shares add up to 1. In all five blocks of "
+    "the trained model your results are the model's own.",
 )
 def attend(q, k, v):
     d = q.shape[-1]  #: the number of features of a query
     scores = q @ k.mT / d**0.5  #: the divided scores
-    allowed = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()  #: what may be seen
+    allowed = torch.ones_like(scores, dtype=torch.bool).tril()  #: what may be seen
     visible = torch.where(allowed, scores, -torch.inf)  #: the scores under the mask
     shares = visible.softmax(-1)  #: the shares
     return shares @ v
@@ -34,30 +35,27 @@ def _of_the_blocks(text):
     model, calls = language.trained(), []
     x = model.tokens(language.encode(text)[None])
     for block in model.blocks:
-        parts = block.qkv(block.norm1(x)).chunk(3, dim=-1)
-        q, k, v = (part.unflatten(-1, (block.n_heads, -1)).transpose(1, 2) for part in parts)
-        calls.append((language.rotate(q), language.rotate(k), v))
+        calls.append(queries_keys_values(block, x))
         x = block(x)
     return calls
 
 
-_tokens = torch.tensor([[1.0], [2.0], [0.0]])
-_wide = torch.tensor([[0.0, 2.0, 0.0, 0.0], [2.0, 0.0, 0.0, 2.0]])
+_tokens, _wide = torch.tensor([[1.0], [2.0], [0.0]]), torch.tensor([[0.0, 2.0, 0.0, 0.0], [2.0, 0.0, 0.0, 2.0]])
 _also = [(_tokens, _tokens, 10 * _tokens), (_wide, _wide, torch.tensor([[1.0], [5.0]])), (_wide[:1],) * 3]
 attend.tries(_calls(), also=[*_also, *_of_the_blocks("import os")], rtol=1e-4, atol=1e-5)
-_mask = "allowed = torch.ones(scores.shape[-2:], dtype=torch.bool)"
+_mask = "allowed = torch.ones_like(scores, dtype=torch.bool)"
 _number = ("d = 1", "d = q.shape[-1] ** 2", "d = q.shape[-2]", "d = v.shape[-1]")
 attend.ideas(
     {
-        "visible = torch.where(allowed, scores, 0.0)": "A score of 0 hides nothing, as *e* to the power of 0 is 1. What is "
-        "hidden needs the score `-torch.inf`.",
+        "visible = torch.where(allowed, scores, 0.0)": "*e* to the power of 0 is 1: a score of 0 hides nothing. It takes "
+        "`-torch.inf`.",
         "shares = torch.where(allowed, scores.softmax(-1), 0.0)": "The shares that are left no longer add up to 1: the mask "
         "belongs before the softmax.",
-        (_mask + ".triu()", _mask + ".tril(-1)"): "A token sees itself and what came before: the mask is True on the "
-        "diagonal and below.",
-        "shares = visible.softmax(-2)": "Each row belongs to the token that asks, and gets a softmax of its own: over the "
-        "last dimension.",
-        _number: "The scores are divided by the root of the number of features of a query, which is the size of its last "
-        "dimension.",
+        (
+            _mask + ".triu()",
+            _mask + ".tril(-1)",
+        ): "A token sees itself and what came before: True on the diagonal and below.",
+        "shares = visible.softmax(-2)": "Each token that asks is a row, with a softmax of its own: over the last dimension.",
+        _number: "The scores are divided by the root of the number of features of a query, its last dimension.",
     }
 )

@@ -93,11 +93,12 @@ Table(
 # | 2 | (0, 1) | 20 |
 # | 3 | (1, 1) | 60 |
 #
-# **Predict.** The query is (2, 0). Take a pencil: is the result nearest to 10, 20, 35 or 60?
-#
 # <!-- page -->
 #
 # What is asked for is the **query**. Each entry has a **key**, with which the query is compared, and a **value**, which is handed over. Query and key are vectors, which fit well if their dot product is large: (2, 0) and (1, 0) have the score 2 · 1 + 0 · 0 = 2. Step 2 is called **softmax**. It makes shares that are positive and add up to 1, and the higher the score, the larger the share.
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# **Predict.** The query is (2, 0). Take a pencil: is the result nearest to 10, 20, 35 or 60?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3.5 min.* Everybody works out the three dot products on paper: 2, 0, 2. Take guesses for the result. Then on the board: e² = 7.39, 1, 7.39; divide by 15.78; shares 0.468, 0.063, 0.468. What happens with the query (20, 0)? The second entry vanishes, and the result is 35.
@@ -114,7 +115,7 @@ Table(
 # | together | | 15.78 | 1 | **34.0** |
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A dictionary in Python hands over the value of the *one* key that is equal. Attention hands over a mean of all values, in which the best keys count most. That is less exact, and just what training needs: if the query changes a little, the result changes a little. So a network can learn its queries and keys by gradients.
+# A dictionary hands over the value of the *one* key that is equal. Attention hands over a mean of all values, in which the best keys count most. That is less exact, and just what training needs: if the query changes a little, the result changes a little. So a network can learn its queries and keys by gradients.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 import torch
@@ -147,7 +148,7 @@ print(f"{attention(q, k, v).item():.1f}")
 #
 # <!-- page -->
 #
-# We follow one book through the small network of section 1: `Eva 6 · Ida 9 · Jan 8 · Tom 6 · Uwe 6 · Nia 8 · Jan?` An **embedding** turns each name into a vector: it is a table with a row of 16 numbers for each name, which are learned like weights. There is another one for the digits, and an entry is the sum of its two rows.
+# We follow one book through the small network of section 1: `Eva 6 · Ida 9 · Jan 8 · Tom 6 · Uwe 6 · Nia 8 · Jan?` An **embedding** turns names into vectors: it is a table with a row of 16 numbers for each name, learned like weights. Another one does so for digits, and an entry is the sum of its two rows.
 #
 # How can a linear layer take the name out of a sum? Let Ada be (1, 0, 0, 0) and the digit 7 be (0, 0, 1, 0). Then "Ada 7" is (1, 0, 1, 0). A layer that keeps the first two numbers makes the *key* (1, 0), which is Ada. One that keeps the last two makes the *value* (1, 0), which is 7.
 
@@ -199,13 +200,14 @@ show.one_lookup(book, shares)
 # |---|---|---|---|---|---|
 # | is to say | `m` | `p` | `o` | `r` | `t` |
 #
-# A language model predicts the next character at every position at once. One model may look only at what came **before**, the other at the whole line.
-#
-# **Predict.** Which one is better while the whole line is visible, and which one when it writes?
+# A language model predicts the next character at every position at once. In one model each token sees itself and what came **before**, in the other the whole line.
 #
 # <!-- page -->
 #
 # So a short line gives many examples. But each answer stands in plain sight, one position further on. We train both on the source code of Python's library. Each is an embedding, the block of section 5, and a linear layer that gives a score for each of 96 characters. When a model writes, nothing stands behind the last character yet.
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# **Predict.** Which one is better while the whole line is visible, and which one when it writes?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Write "import" on the board, and draw the table of scores above it. What may the position under "i" look at? Vote twice. After the table: "What has the second model learned?" Be ready for "that is worse than knowing nothing": yes, it is sure and wrong.
@@ -247,7 +249,7 @@ Table(
 #
 # <!-- page -->
 #
-# These are the tokens of section 3 again. The shares that are left add up to 1; they would not if we set shares to 0 *after* the softmax. A score of 0 in place of −∞ would hide nothing, as *e*⁰ is 1.
+# These are the tokens of section 3, and their shares still add up to 1; they would not if we set shares to 0 *after* the softmax. A score of 0 in place of −∞ would hide nothing, as *e*⁰ is 1.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Compare with the table before: which results change? Only those of the first two tokens. Why not a score of 0 for what is hidden? Because e to the power of 0 is 1.
@@ -266,15 +268,19 @@ print([round(one, 1) for one in found.flatten().tolist()])
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Positions, heads, and a block
 #
-# Two features are the hand of a clock. **Rotary position embedding** (RoPE) turns it by 30° for each position. At position 2 the query stands at 60°, and at position 1 the key at 30°. Their dot product is cos 30° = 0.87.
+# <!-- page -->
 #
-# **Predict.** The same query at position 12, the same key at position 11: what is their dot product?
+# Shuffle the entries of a phone book, and attention gives the same answer: a sum does not depend on the order of its terms. But in "dog bites man" and in "man bites dog" the word "dog" must not get the same result. So many of today's models turn queries and keys by their position ([Su et al., 2021](https://arxiv.org/abs/2104.09864)).
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# Take two features as the hand of a clock. **Rotary position embedding** (RoPE) turns it by an angle for each position, here by 30°. At position 2 the query stands at 60°, and at position 1 the key at 30°. Their dot product is cos 30° = 0.87.
 #
 # <!-- page -->
 #
-# Shuffle the entries of a phone book, and attention gives the same answer: a sum does not depend on the order of its terms. But in "dog bites man" and in "man bites dog" the word "dog" must not get the same result.
-#
-# So many of today's models turn queries and keys by their position ([Su et al., 2021](https://arxiv.org/abs/2104.09864)). Before that, both hands of our example point to 12 o'clock. They have length 1, so their dot product is the cosine of the angle between them.
+# Before they are turned, both hands point to 12 o'clock. They have length 1, so their dot product is the cosine of the angle between them.
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# **Predict.** The same query at position 12, the same key at position 11: what is their dot product?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* "Dog bites man, man bites dog": what would attention say without positions? The same. Then hold two pencils like the hands of a clock, 30° apart, and turn both: what stays? Ask for a key three positions back: 90°, and the product is 0.
@@ -371,7 +377,7 @@ print(f"largest difference of the scores: {apart:.0e}")
 # ## Exercise · Attention of your own
 # ★★ · 10 minutes
 #
-# Write `attend`: causal attention without PyTorch's function. The last two dimensions of `q`, `k` and `v` are tokens and features; others may stand in front. Divide the scores by the root of the number of features of a query. Return the result of each token. The check also puts in what the five blocks of the trained model compute.
+# Write `attend`: causal attention without PyTorch's function. The last two dimensions of `q`, `k` and `v` are tokens and features; others may stand in front. Divide the scores by the root of the number of features of a query. Return the result of each token. The check also hands over the queries, keys and values of the trained model's blocks.
 #
 # <!-- page -->
 #
@@ -398,7 +404,7 @@ check.attend(attend)
 # %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
 def attend_solution(q, k, v):
     scores = q @ k.mT / q.shape[-1] ** 0.5
-    allowed = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
+    allowed = torch.ones_like(scores, dtype=torch.bool).tril()
     shares = torch.where(allowed, scores, -torch.inf).softmax(-1)
     return shares @ v
 

@@ -101,16 +101,20 @@ def one_lookup(book, shares):
     )
 
 
+def queries_keys_values(block, x):
+    """(queries, keys, values) that a `language.Block` makes of x, turned by their positions: (texts, heads, tokens, …)."""
+    parts = block.qkv(block.norm1(x)).chunk(3, dim=-1)
+    q, k, v = (part.unflatten(-1, (block.n_heads, -1)).transpose(1, 2) for part in parts)
+    return language.rotate(q), language.rotate(k), v
+
+
 class _Block(language.Block):
     """A block that may look at what came before, or at the whole line."""
 
     causal = True
 
     def forward(self, x: Tensor) -> Tensor:
-        parts = self.qkv(self.norm1(x)).chunk(3, dim=-1)
-        q, k, v = (part.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in parts)
-        q, k = language.rotate(q), language.rotate(k)
-        found = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
+        found = F.scaled_dot_product_attention(*queries_keys_values(self, x), is_causal=self.causal)
         x = x + self.out(found.transpose(1, 2).flatten(2))
         return x + self.down(F.gelu(self.up(self.norm2(x))))
 
@@ -218,9 +222,8 @@ def shares_of_head(model, line, block, head):
         x = model.tokens(language.encode(line)[None])
         for earlier in model.blocks[: block - 1]:
             x = earlier(x)
-        own = model.blocks[block - 1]
-        q, k, _ = (part.unflatten(-1, (own.n_heads, -1)).transpose(1, 2) for part in own.qkv(own.norm1(x)).chunk(3, -1))
-        scores = (language.rotate(q) @ language.rotate(k).mT)[0, head - 1] / q.shape[-1] ** 0.5
+        q, k, _ = queries_keys_values(model.blocks[block - 1], x)
+        scores = (q @ k.mT)[0, head - 1] / q.shape[-1] ** 0.5
         allowed = torch.ones(scores.shape, dtype=torch.bool).tril()
         return torch.where(allowed, scores, -torch.inf).softmax(-1)
 
