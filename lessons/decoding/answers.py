@@ -39,4 +39,4 @@ WRONG = {
         "all that the prompt gives is appended": ("logits[:, -1:].argmax(-1)", "logits.argmax(-1)"),
     }
 }
-EQUIVALENT = {}
+EQUIVALENT = {"write": {"the result without its sign": "positions in the alphabet are never negative"}}

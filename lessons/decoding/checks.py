@@ -37,8 +37,8 @@ def write(answer, prompt, n):
     return {
         "how many tokens went in at each call": [len(new[0]) for new in given],
         "what went in": effects.Said(" | ".join(language.decode(new[0]) for new in given)),
-        "what was written": effects.Said(language.decode(ids[0])),
         "the shape of what comes back": effects.Said(str(tuple(ids.shape))),
+        "what was written": effects.Said(language.decode(ids.flatten())),
     }
 
 

@@ -126,7 +126,7 @@ show.changed_table(changed)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Go from block to block. In the first one the key of `s` is computed from `s` alone. Attention lets `s` look at itself, `e` at two characters, and `l` at three. None of them sees `f`, so the first block gives out the same three vectors as before. The second block starts from these vectors, so its keys are the same again, and so on. The values stay for the same reason.
 #
-# The second row of the table is the control: the same model without the mask. Now `s` looks at `f`, so the first block gives out another vector for `s`, and from the second block on its key is another one. **It is the mask that lets us keep anything.**
+# The second row of the table is the control: the same model without the mask. Now `s` looks at `f`, so the first block gives out another vector for `s`, and from the second block on its key is another one. **It is the mask that lets us keep what we have computed.**
 #
 # What does the new character need of the old ones? Its own query is compared with all keys, and the answer is a weighted mean of all values. Nobody asks for the old queries any more. So we keep the keys and values of all tokens so far, in every block. This is the **KV cache**.
 
@@ -158,7 +158,8 @@ show.keys_of_a_word(model, prompt, page)
 # %% slideshow={"slide_type": "-"}
 class Cache:
     def __init__(self):
-        self.kept, self.length = {}, 0  # block: its keys and values; how many tokens they are of
+        self.kept = {}  # for each block its keys and values
+        self.length = 0  # of how many tokens
 
     def add(self, block, k, v):
         if block in self.kept:
@@ -169,7 +170,7 @@ class Cache:
 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* `dim=2` is the dimension of the tokens. What `add` gives back are the keys and values of *all* tokens so far. Engines reserve room beforehand instead of copying; the idea is the same.
+# *For the lecturer, 1.5 min.* `dim=2` is the dimension of the tokens. What `add` gives back are the keys and values of *all* tokens so far. Many engines reserve room beforehand instead of copying; the idea is the same.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Attention with a cache
@@ -213,7 +214,7 @@ def step(model, cache, ids):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# All else is the model as it was: `step` goes through its blocks, and gives the logits after each *new* token.
+# For the table above, the mask is `torch.ones(2, 5).tril(3)`. All else is the model as it was: `step` goes through its blocks, and gives the logits after each *new* token.
 #
 # A cache must not change what the model says. So we test it: the page goes in token by token, then in pieces of 100, then at once, and we compare the logits with those of a plain pass. One token at a time is not enough as a test: a single new token may look at everything, so a wrong mask would not show.
 
@@ -240,8 +241,9 @@ from torch.utils.benchmark import Timer
 text = language.encode(language.source(language.HELD_OUT)[0])[None, :480]
 cache = Cache()
 step(model, cache, text[:, :479])
+last = text[:, 479:]
 without = Timer("model(text)", globals=globals()).timeit(20).mean
-with_cache = Timer("step(model, cache, text[:, 479:])", globals=globals()).timeit(20).mean
+with_cache = Timer("step(model, cache, last)", globals=globals()).timeit(20).mean
 print(f"With a cache the step is {without / with_cache:.0f} times as fast")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -252,11 +254,11 @@ print(f"With a cache the step is {without / with_cache:.0f} times as fast")
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## 4. What a step reads
 #
-# LLaMA-7B has 6.7 billion weights of 2 bytes: **13.5 GB**. A step needs every one of them, once.
+# LLaMA-7B has 6.74 billion weights of 2 bytes: **13.5 GB**. A step reads nearly all of them, each once.
 #
 # <!-- page -->
 #
-# Your computer reads perhaps 50 GB a second from its memory. Then a token takes at least 13.5 / 50 = 0.27 seconds, however fast it computes. The cache does not help against this: with it the step computes less, but it still multiplies by every weight. In prefill the same 13.5 GB serve all tokens of the prompt. That is the second reason why reading is fast: **reading uses a weight for many tokens, and writing for one.**
+# Your computer reads perhaps 50 GB a second from its memory. Then a token takes at least 13.5 / 50 = 0.27 seconds, however fast it computes. The cache does not help against this: with it a step computes fewer rows, but each row still meets nearly every weight. In prefill the same 13.5 GB serve all tokens of the prompt. That is the second reason why reading is fast: **reading uses a weight for many tokens, and writing for one.**
 #
 # A step reads something else, too: the cache. How large is it? In each block a token leaves a key and a value:
 #
@@ -272,7 +274,7 @@ print(f"With a cache the step is {without / with_cache:.0f} times as fast")
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* On the board: 13.5 GB over 50 GB a second is 0.27 seconds a token, with a cache or without. Then the cache: 2 · 32 · 4,096 · 2 bytes; times 2,048 tokens, 1.07 GB. "Small beside the weights. For one text."
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Sixteen texts at once
 #
 # LLaMA-7B writes 16 texts at once, each of 2,048 tokens so far. Weights: 13.5 GB. Cache: 1.07 GB a text.
@@ -290,7 +292,7 @@ show.bytes_of_a_token(weights=13.5, cache=1.07)
 # **1.9 GB (B), because all texts share one reading of the weights, but each has a cache of its own:** 13.5 / 16 + 1.07 = 1.9.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each text attends to its own keys and values, which are of no use to another text. So a larger batch makes the weights cheaper for each token, and the cache not at all. With many or long texts the cache becomes what limits a server ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
+# The weights are the same for every text. But a text attends to the keys and values of its own tokens, and nobody else needs those. So a larger batch makes the weights cheaper for each token, and the cache not at all: thirteen such texts have more bytes of cache than the model has of weights. With many or long texts the cache can become what limits a server ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Does sharing pay?
@@ -305,8 +307,10 @@ layers = [torch.nn.Linear(4096, 4096, bias=False) for _ in range(4)]
 taken = {}
 for texts in (1, 4, 16, 64):
     x = torch.randn(texts, 4096)
-    taken[texts] = Timer("for layer in layers: layer(x)", globals=globals()).timeit(3).mean
-    print(f"{texts:2} texts: each needs {taken[texts] / texts / taken[1]:.2f} of the time of a text alone")
+    job = Timer("for layer in layers: layer(x)", globals=globals())
+    taken[texts] = job.timeit(3).mean
+    each = taken[texts] / texts / taken[1]
+    print(f"{texts:2} texts: each needs {each:.2f} of the time of one alone")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # With 64 texts each one takes a small part of the time that it takes alone. It does not fall to 1/64: **reading is shared, arithmetic is not.** Every text needs multiplications of its own, and in large batches they decide.
@@ -314,12 +318,14 @@ for texts in (1, 4, 16, 64):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Fewer keys to keep
 #
-# SmolLM2-135M has 30 blocks. In each, nine heads of queries share **three** heads of keys and values, with 64 numbers a head.
+# SmolLM2-135M has 30 blocks. In each, nine heads of queries share **three** heads of keys and values, with 64 numbers a head. How many bytes does a token leave?
 
-# %% [markdown] slideshow={"slide_type": "-"}
-# - A key has 3 · 64 = 192 numbers, not 576.
-# - For each token: 2 · 30 · 192 = 11,520 numbers.
-# - In float32 **46 kB**, in 16 bits **23 kB**.
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# Draws nine heads of queries over three heads of keys and values.
+show.shared_heads()
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# A key has 3 · 64 = 192 numbers, not 576. For each token the cache has 2 · 30 · 192 = 11,520 numbers: in float32 **46 kB**, in 16 bits **23 kB**.
 #
 # <!-- page -->
 #
@@ -334,17 +340,19 @@ for texts in (1, 4, 16, 64):
 # ## Exercise · Write with the cache
 # ★★ · 10 minutes
 #
-# Write `write(step, prompt, n)`. Here `step(ids)` is a cached step such as `partial(step, model, Cache())`: it takes *new* tokens, of shape (1, tokens), and gives the logits after each. Its cache begins empty. `prompt` has shape (1, tokens), with one token or more; `n` is 1 or more. Return the prompt, followed by the `n` likeliest tokens, in `n` calls of `step`.
+# Write `write(step, prompt, n)`. `step(ids)` is a cached step whose cache begins empty: it takes the *new* tokens, of shape (1, tokens), and gives the logits after each. `prompt` has this shape, too, with one token or more. Return the prompt, followed by the `n` likeliest tokens, in `n` calls of `step`; `n` is 1 or more.
 #
 # <details><summary>Hint</summary>
 #
-# What goes in at the first call, and what at all later ones? Which of the logits says what comes next?
+# What goes in at the first call, and what at all later ones? Which of the logits say what comes next?
 #
 # </details>
 #
+# <!-- page -->
+#
 # <details><summary>What others found</summary>
 #
-# With `from functools import partial`, `write(partial(step, model, Cache()), prompt, 224)` gives the page of section 1, to the letter, in a fraction of its time.
+# `functools.partial(step, model, Cache())` is such a step: `partial` fills in the first two arguments. With it, `write(…, prompt, 224)` gives the page of section 1, to the letter, in a fraction of its time.
 #
 # </details>
 
@@ -376,7 +384,7 @@ def write_solution(step, prompt, n):
 # ## Remember
 #
 # - Writing is a chain of passes; under the causal mask old keys and values never change, so a KV cache keeps them, and a step computes one row in place of all.
-# - Each step still reads every weight, for one token; a batch shares this reading, but each text has its own cache.
+# - Each step still reads nearly all weights, for one token; a batch shares this reading, but each text has its own cache.
 # - A token leaves 2 · blocks · key-value heads · head size numbers in the cache, so fewer heads of keys and values make it smaller.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -395,7 +403,7 @@ claims.show("decoding")
 #
 # ### A cache in 8 and in 2 bits
 #
-# The cache can be rounded as the weights were in [[integers]]. In 8 bits, with a scale for each token and head, our model's perplexity changes by less than a thousandth. A head has 32 numbers here, so 128 bytes become 32 and a scale of 4: 3.6 times smaller. A cache of 16 bits gets at most half as large.
+# The cache can be rounded as the weights were in [[integers]]. In 8 bits, with a scale for each token and head, our model's perplexity changes by less than a thousandth. A head has 32 numbers here, so 128 bytes become 32 and a scale of 4: 3.6 times smaller. A cache of 16 bits gets at best 2 times smaller.
 #
 # With few levels it matters which numbers share a scale. In keys one feature is often large for all tokens. Take three keys whose first feature is 8, and only three levels: −1, 0 and 1 times the scale.
 
@@ -414,9 +422,9 @@ show.two_ways_to_share()
 #
 # ### Prompt and answer are two machines
 #
-# Count the operations for each byte that is read. A weight of 2 bytes makes one multiplication and one addition for each token. A decoding step makes 2 operations for 2 bytes, a prefill of 1,000 tokens 2,000. So prefill waits for arithmetic, and decoding for memory ([[roofline]] draws the line between them). Large services run them on different machines.
+# Count the operations for each byte that is read. A weight of 2 bytes makes one multiplication and one addition for each token. A decoding step makes 2 operations for 2 bytes, a prefill of 1,000 tokens 2,000. So a long prefill waits for arithmetic, and decoding a few texts waits for memory ([[roofline]] draws the line between them). Some services run the two on different machines ([Zhong et al., 2024](https://arxiv.org/abs/2401.09670)).
 #
-# The texts of a batch end at different times; an engine lets the next one in at once (*continuous batching*). It keeps the cache in pages, so that no room is reserved for text that never comes. Where many texts begin with the same prompt, its pages are shared: this part of the cache, a batch can share after all.
+# The texts of a batch end at different times; an engine lets the next one in at once (*continuous batching*). It keeps the cache in pages, so that little room is reserved for text that never comes. Where many texts begin with the same prompt, they can even share its pages.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** R. Pope et al., *Efficiently scaling transformer inference*, 2022, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102), counts the bytes of weights and cache.

@@ -82,12 +82,12 @@ def changed_keys(model, before, after):
 def changed_table(changed):
     """By how much the keys of earlier tokens change, in per cent of the largest key, with the mask and without."""
     return Table(
-        ["each position", *(f"block {n + 1}" for n in range(len(changed[True])))],
+        ["block:", *(f"{n + 1}" for n in range(len(changed[True])))],
         [
             [name, *("0" if share < 1e-6 else f"{100 * share:.1f} %" for share in changed[causal])]
-            for causal, name in ((True, "looks back only"), (False, "looks at everything"))
+            for causal, name in ((True, "with the mask"), (False, "without it"))
         ],
-        caption="Largest change of the keys of s, e and l when f is added, in parts of the largest key.",
+        caption="Largest change of the keys of s, e and l, over the largest key.",
     )
 
 
@@ -178,6 +178,24 @@ def bytes_of_a_token(weights, cache):
     )
 
 
+def shared_heads():
+    """Nine heads of queries above, and the three heads of keys and values that they share below."""
+    canvas = diagrams.Canvas(height=290)
+    canvas.text(20, 60, "queries", align="left")
+    canvas.text(20, 225, "keys, values", align="left")
+    for group in range(3):
+        kept = canvas.box(245 + 315 * group, 190, "kept", width=200, height=70, fill="int8")
+        for head in range(3):
+            asks = canvas.box(205 + 315 * group + 97 * head, 25, f"{3 * group + head + 1}", width=80, height=70)
+            canvas.wire(asks.bottom, kept.top, arrow=False)
+    plots.show(
+        canvas.figure(),
+        alt="Nine boxes of query heads in a row, three boxes of keys and values below. Each three query heads are joined to "
+        "one box below, and only those below are kept.",
+        caption="SmolLM2-135M, one block: nine heads of queries share three of keys and values.",
+    )
+
+
 def two_ways_to_share():
     """Three made-up keys with a scale for each token and with one for each feature, and what is left, in two frames."""
     keys = torch.tensor([[8.0, 1, 1], [8, -1, 1], [8, 1, -1]])
@@ -198,7 +216,7 @@ def _shared_scales(keys, along):
     canvas.text(760, 30, "after rounding", align="left", bold=True)
     for row in range(3):
         canvas.text(60, 100 + 80 * row, f"token {row}", align="left")
-    for left, table in ((190, keys), (760, torch.round(keys / scales) * scales)):
+    for left, table in ((190, keys), (760, torch.round(keys / scales) * scales + 0.0)):
         diagrams.grid(canvas, table, left, 60, cell=80, meaning="int8", text="{:g}")
     for n, value in enumerate(scales.flatten().tolist()):
         canvas.text(*((490, 100 + 80 * n) if along else (230 + 80 * n, 330)), f"{value:g}", colour="fp32", bold=True)
