@@ -1,0 +1,102 @@
+"""A model on few levels, for the lesson adapters: its layers, and what is done with a whole model."""
+
+import copy
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from course_utils import language
+
+
+class LowBits(nn.Module):
+    """A linear layer on levels: packed codes, and for each row a lowest value and a step in 16 bits."""
+
+    def __init__(self, layer, bits):
+        super().__init__()
+        weight, self.bits = layer.weight.detach(), bits
+        low, high = weight.aminmax(dim=1, keepdim=True)
+        self.register_buffer("low", low.half())
+        self.register_buffer("step", ((high - low) / (2**bits - 1)).clamp(min=1e-6).half())
+        self.register_buffer("packed", None)
+        self.register_buffer("weight", None, persistent=False)  # the numbers that the codes stand for; not in the file
+        self.write(weight)
+
+    def write(self, weight):
+        """Put each weight on the nearest level of its row."""
+        codes = ((weight - self.low.float()) / self.step.float()).round().clamp(0, 2**self.bits - 1)
+        digits = np.unpackbits(codes.byte().numpy()[..., None], axis=-1)[..., -self.bits :]
+        self.packed = torch.from_numpy(np.packbits(digits))
+        self.weight = codes * self.step.float() + self.low.float()
+
+    def forward(self, x):
+        return F.linear(x, self.weight)
+
+
+class LoRA(nn.Module):
+    """The class that section 2 explains."""
+
+    def __init__(self, layer, rank=4, alpha=8):
+        super().__init__()
+        rows, columns = layer.weight.shape
+        self.layer, self.scale = layer, alpha / rank
+        self.a = nn.Parameter(torch.randn(rank, columns) / columns**0.5)
+        self.b = nn.Parameter(torch.zeros(rows, rank))
+
+    def forward(self, x):
+        return self.layer(x) + self.scale * (x @ self.a.T @ self.b.T)
+
+
+def matrices(model):
+    """The names of the linear layers in the blocks: blocks.0.qkv, …"""
+    return [f"blocks.{n}.{name}" for n in range(len(model.blocks)) for name in ("qkv", "out", "up", "down")]
+
+
+def _changed(model, change):
+    model = copy.deepcopy(model).requires_grad_(False)
+    for name in matrices(model):
+        model.set_submodule(name, change(model.get_submodule(name)))
+    return model
+
+
+def on_levels(model, bits):
+    """A frozen copy whose matrices in the blocks stand on 2^bits levels a row."""
+    return _changed(model, lambda layer: LowBits(layer, bits))
+
+
+def attach(model, adapter=LoRA):
+    """A frozen copy with an adapter beside each matrix in the blocks."""
+    torch.manual_seed(0)
+    return _changed(model, adapter)
+
+
+def repair(model, text):
+    """A copy with trained adapters; section 4 shows this loop."""
+    repaired = attach(model)
+    optimizer = torch.optim.AdamW([p for p in repaired.parameters() if p.requires_grad], lr=0.001)
+    for piece in language.batches(text, steps=32, length=128):
+        logits = repaired(piece[:, :-1])
+        loss = F.cross_entropy(logits.flatten(0, 1), piece[:, 1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return repaired
+
+
+@torch.no_grad()
+def into_codes(model):
+    """A copy in which each adapter is added to its weights, and each sum goes to the nearest level of its row."""
+
+    def merge(lora):
+        layer = copy.deepcopy(lora.layer)
+        layer.write(lora.layer.weight + lora.scale * lora.b @ lora.a)
+        return layer
+
+    return _changed(model, merge)
+
+
+def moved(new, old):
+    """How many weights in the blocks have another level than before, and of how many."""
+    pairs = [(new.get_submodule(name).weight, old.get_submodule(name).weight) for name in matrices(old)]
+    return sum((a != b).sum().item() for a, b in pairs), sum(b.numel() for _, b in pairs)
