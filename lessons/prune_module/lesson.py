@@ -363,7 +363,7 @@ show.four_files(files)
 # ## Exercise · Cut to a budget
 # ★★ · 10 minutes
 #
-# The file takes 4 bytes for each parameter left, biases too, and ⅛ for each position of the pruned layer. A network that fits into `budget` bytes whole is not cut, and stores no positions.
+# The file takes 4 bytes for each parameter left, biases too, and ⅛ for each position of the pruned layer. What fits into `budget` bytes whole is not cut, and stores no positions.
 #
 # On paper: weights (−3, 1), one bias. What goes for 9 bytes, for 12?
 #
