@@ -27,14 +27,18 @@ def _n_of_m(n, m):
     "n of m",
     of=[_n_of_m],
     trust="it gives a class",
-    why="The type leaves each weight in its position. What is gone ranks behind all others, and the product with "
-    "`default_mask` lets none of it return.",
+    why="The type leaves each weight in its position. What is gone ranks behind all others, and none of it returns.",
 )
 def n_of_m(answer, n, m, scores, earlier_mask):
     layer = effects.linear(torch.ones_like(scores))
     if not earlier_mask.all():
         prune.custom_from_mask(layer, "weight", earlier_mask)
-    answer(n, m).apply(layer, "weight", importance_scores=scores)
+    try:
+        answer(n, m).apply(layer, "weight", importance_scores=scores)
+    except AttributeError as error:
+        if str(error) not in [f"'NoneType' object has no attribute '{name}'" for name in ("apply", "to")]:
+            raise
+        raise TypeError("a return is missing. n_of_m returns the class, compute_mask the mask") from None
     return layer
 
 

@@ -42,11 +42,12 @@ torch.set_num_threads(1)
 #
 # The two with the lowest scores shall go.
 #
-# **Predict.** `l1_unstructured` gets these scores. Which two weights stay: **A** those with 0.2 and 3, **B** those with −5 and 3, **C** none, there is an error?
-#
 # <!-- page -->
 #
-# You know this function from [[prune_module]]. It ranks by any numbers that you hand over as `importance_scores`; without them it takes the weights. Remember what L1 stands for.
+# You know `l1_unstructured` from [[prune_module]]. It ranks by any numbers that you hand over as `importance_scores`; without them it takes the weights. Remember what L1 stands for.
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# **Predict.** `l1_unstructured` gets these scores. Which two weights stay: **A** those with 0.2 and 3, **B** those with −5 and 3, **C** none, there is an error?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Which weight would you remove first? The one with −5. Then vote; most say A. It is B: the L1 in the name is the absolute value. No error, no warning. Who would have noticed?
@@ -148,20 +149,20 @@ print(f"whole {accuracy(lenet)} % right, without half of fc1 {accuracy(net)} %")
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Two of four
 #
-# In **2:4 sparsity** every four neighbours in a row keep two. Which two of each four stay here, by magnitude?
+# In **2:4 sparsity** every four neighbours in a row keep two. GPUs of NVIDIA since 2020 have units for it, which take about half the time for such a product ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)). Which two of each four stay here, by magnitude?
 #
 # `0.9 −0.7 0.6 0.1 | 0.4 0.2 −0.3 0.05`
 #
 # <!-- page -->
 #
-# A machine that would skip the zeros of `fc1` must first find them: of one group of four all may be gone, and of the next none. So hardware asks for a pattern. With two weights in every group, it knows where the next group begins, and each takes two multiplications.
+# Why a pattern? A machine that would skip the zeros of `fc1` must first find them: of one group of four all may be gone, and of the next none. With two weights in every group, it knows where the next group begins, and each takes two multiplications.
 #
 # Of the first four, 0.9 and −0.7 stay. Of the other four, 0.4 and −0.3 stay. Without the pattern we would have kept 0.6 in place of −0.3. That is what it costs.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Ask for the two of each group before you show the drawing. Which weight would stay without the pattern? 0.6 in place of −0.3. What does the machine gain? It knows where each group begins, and that it takes two multiplications.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws eight weights, the two of each four that stay, and what is stored of them.
 show.two_of_four()
 
@@ -199,23 +200,7 @@ TwoOfFour.apply(net.fc1, "weight", importance_scores=size)
 print(f"2:4 in fc1: {accuracy(net)} % right")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# LeNet hardly notices the pattern. What is gained by it?
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "big"}
-# ### Who can use it?
-#
-# GPUs of NVIDIA since 2020 have units for 2:4, which take about half the time for such a product. On a CPU PyTorch refuses: "Only CUDA tensors are currently supported."
-#
-# <!-- page -->
-#
-# The units are described by [Mishra et al., 2021](https://arxiv.org/abs/2104.08378), and `torch.sparse.to_sparse_semi_structured(weight)` packs a matrix for them.
-#
-# Even there a whole network gains less than a factor of two: in PyTorch's tutorial a BERT became [1.3 times as fast](https://github.com/pytorch/tutorials/blob/065c9d23d25d18f003d986a5fbb1c7fd25270f1e/advanced_source/semi_structured_sparse.py). And where a model waits for its weights, bytes decide: 4-bit weights take about a quarter, without a mask. In 2026 the library torchao took its 2:4 out, "due to lack of widespread usage" ([pytorch/ao #4728](https://github.com/pytorch/ao/pull/4728)).
-#
-# We keep 2:4 all the same. It is the plainest rule about *neighbours*, and such a rule is easily broken without a sound.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* A whole network gains less than the units: BERT 1.3 times, in PyTorch's tutorial. Where bytes decide, 4-bit weights leave 25 % and need no mask. In 2026 torchao took 2:4 out. Why do we teach it? It is the plainest rule about neighbours, and those are easily broken.
+# LeNet hardly notices the pattern. But 2:4 is a rule about *neighbours*, and such a rule is easily broken without a sound.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. The second cut
@@ -229,12 +214,12 @@ print(f"2:4 in fc1: {accuracy(net)} % right")
 # %% [markdown] slideshow={"slide_type": "-"}
 # Of twelve scores four are gone: `1 ✗ 2 3 | 9 8 7 1 | 5 ✗ ✗ ✗`. The list is 1, 2, 3, 9, 8, 7, 1, 5.
 #
-# **Predict.** The second method is `TwoOfFour`. How many weights does it keep in each of the three groups?
+# **Predict.** The second method, `TwoOfFour`, keeps the two highest of every four. How many in each group?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Pencils. Which four does the method take for a group? 1 2 3 9, then 8 7 1 5. It keeps 9 and 3, then 8 and 7. Back in their positions: one, three, none. Point at the middle group: 9 8 7, and a unit has room for two.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the twelve weights, the list that is handed over, and what TwoOfFour keeps.
 kept_in_groups = show.shifted_groups(TwoOfFour)
 
@@ -249,12 +234,14 @@ kept_in_groups = show.shifted_groups(TwoOfFour)
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Zeros: a tenth, and half of the rest, 55 %. Accuracy: as before. One group in seven has three or four weights. So the two numbers that everybody reports are fine.
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "skip"}
 net = copy.deepcopy(lenet)
 prune.l1_unstructured(net.fc1, "weight", amount=0.1)
 TwoOfFour.apply(net.fc1, "weight", importance_scores=size)
 mask = net.fc1.weight_mask
 too_full = (mask.view(-1, 4).sum(1) > 2).float().mean().item()
+
+# %% slideshow={"slide_type": "fragment"}
 print(f"zeros: {(mask == 0).float().mean():.0%}   right: {accuracy(net)} %")
 print(f"groups with more than two weights: {too_full:.0%}")
 
@@ -267,15 +254,15 @@ print(f"groups with more than two weights: {too_full:.0%}")
 # | `PRUNING_TYPE` | for rules about | `t` in a second cut |
 # |---|---|---|
 # | `"unstructured"` | single weights | a list of the weights that are left |
-# | `"structured"` | whole rows or channels, along `dim` | those that are not gone as a whole |
+# | `"structured"` | whole rows or channels, along `dim` | the rows or channels of which something is left |
 # | `"global"` | weights in their positions | the whole tensor, with what is gone |
 #
 # <!-- page -->
 #
-# In a first cut every type is handed the whole tensor, so a wrong type cannot show there. 2:4 is about neighbours, so we take `"global"`. The function `global_unstructured` only shares the word: it ranks several layers in one list, and therefore takes unstructured methods alone.
+# In a first cut every type is handed the whole tensor, so a wrong type cannot show there. 2:4 is about neighbours, so we take `"global"`.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Take the rules on the board: which type does each need? Sizes and scores: unstructured. Neighbours: global. The function `global_unstructured` shares only the word.
+# *For the lecturer, 1 min.* Take the rules on the board: which type does each need? Sizes and scores: unstructured. Neighbours: global.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Is that enough?
@@ -285,10 +272,10 @@ print(f"groups with more than two weights: {too_full:.0%}")
 # **Predict.** You hand over scores for all weights, gone or not. So in the third group `t` is (5, 4, 6, 2), and only the 5 is left. Which weights does this group have afterwards: **A** the 5, **B** 5 and 6, **C** 5 and 4?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* B: the 6 comes back, with its old value, which `weight_orig` has kept. Then let only the 6 be gone: is it enough to multiply by `default_mask`? No: the 6 goes again, but it has counted among the two, and the 4 is lost.
+# *For the lecturer, 2 min.* B: the 6 comes back, with its old value, which `weight_orig` has kept. Then let only the 6 be gone, and ask: is it enough to multiply by `default_mask`? Click.
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
+# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 class Whole(TwoOfFour):
     PRUNING_TYPE = "global"
 
@@ -297,11 +284,14 @@ layer = prune.custom_from_mask(nn.Linear(4, 1), "weight", torch.tensor([[1, 0, 0
 Whole.apply(layer, "weight", importance_scores=torch.tensor([[5.0, 4, 6, 2]]))
 print("mask:", layer.weight_mask.tolist())
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **5 and 6 (B), because a global method is handed what is gone, too, and this one does not look at `default_mask`.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The 6 is back, with the value that `weight_orig` has kept for it, and the network is denser than you report. Is it enough to multiply by `default_mask` at the end? Let the group be (5, 4, 6, 2) again, and only the 6 be gone. The method chooses 6 and 5. The 6 is gone, so only the 5 would stay, and the 4 would go for nothing. **What is gone may neither come back nor count among the two.** In the exercise you will see to that.
+# The 6 is back, with the value that `weight_orig` has kept for it, and the network is denser than you report.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Is it enough to multiply by `default_mask` at the end? Let the group be (5, 4, 6, 2) again, and only the 6 be gone. The method chooses 6 and 5. The 6 is gone, so only the 5 would stay, and the 4 would go for nothing. **What is gone may neither come back nor count among the two.**
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 5. A test that would have noticed
@@ -317,7 +307,7 @@ print("mask:", layer.weight_mask.tolist())
 # Accuracy and the count of zeros told us nothing. A test can tell, if it knows the promises. This one makes small layers with random scores, which `draw(2, 8)` returns. `gone` says how many of the 16 weights were pruned before, at random positions. `best_old` are the two highest scores that each group has before the cut, `best_new` those that it has afterwards.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Which of the three does each fault break? Shifted groups: the second. The revived 6: the first. The −5 of the hook: the third. A promise that is not written down is not tested.
+# *For the lecturer, 1.5 min.* Which of the three does each fault break? Shifted groups: the second. The revived 6: the first. The −5 of slide 2: the third. A promise that is not written down is not tested.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -338,8 +328,8 @@ def broken(method, draw, gone):
 
 
 # %% slideshow={"slide_type": "-"} tags=["nbval-check-output"]
-print("fresh layers:     ", broken(TwoOfFour, torch.rand, gone=0))
-print("with earlier cuts:", broken(TwoOfFour, torch.rand, gone=4))
+print("broken, of 100 fresh layers:", broken(TwoOfFour, torch.rand, gone=0))
+print("broken, of 100 cut earlier: ", broken(TwoOfFour, torch.rand, gone=4))
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What each ingredient finds
@@ -351,7 +341,7 @@ print("with earlier cuts:", broken(TwoOfFour, torch.rand, gone=4))
 # Two faults are those of section 4. One method takes the absolute value of the scores, as in section 1. And one keeps all that reach the second highest score. Of 5, 1, 1 and 0 it keeps three, since two are equal: that is a *tie*. Weights of a trained layer are hardly ever equal. Counts often tie.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Before the click: which kind of case finds which fault? Then read the first column: random weights on a fresh layer, as most tests have them, find nothing at all.
+# *For the lecturer, 1.5 min.* Before the click: which kind of case finds which fault? Of 5, 1, 1, 0 the second method keeps three. Then read the first column: random weights on a fresh layer, as most tests have them, find nothing at all.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Makes two more wrong methods, runs broken() for each kind of case, and draws what it finds.
@@ -360,7 +350,7 @@ found = show.what_finds_what(broken, TwoOfFour, Whole)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Each ingredient finds another fault, and the plain cases in the first column find none. So a test needs all of them: scores of either sign, earlier masks, and ties, such as `lambda *size: torch.randint(3, size).float()` draws. Passing is no proof. But put lines such as `assert broken(YourMethod, torch.randn, gone=4) == 0` into a file `test_pruning.py`, and `pytest` checks them after each change.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · n of m
 # ★★ · 10 minutes
 #
@@ -458,7 +448,7 @@ claims.show("own_method")
 #
 # The function is only for comfort; PyTorch's own ones are written in the same way. A threshold needs no care in a second cut, because a weight's fate depends on no other weight. But the same threshold means something else in each layer, since layers differ in the size of their weights. Print the sparsity of each layer before you trust it.
 #
-# **Sources.** [`torch/nn/utils/prune.py`](https://github.com/pytorch/pytorch/blob/main/torch/nn/utils/prune.py) is short and readable: `PruningContainer.compute_mask` has the three types. [`torch.sparse`](https://docs.pytorch.org/docs/stable/sparse.html#sparse-semi-structured-tensors) describes 2:4, and which GPUs have it.
+# **Sources.** [`torch/nn/utils/prune.py`](https://github.com/pytorch/pytorch/blob/main/torch/nn/utils/prune.py) is short and readable: `PruningContainer.compute_mask` has the three types. [`torch.sparse`](https://docs.pytorch.org/docs/stable/sparse.html#sparse-semi-structured-tensors) describes 2:4, which GPUs have it, and how a matrix is packed for them; PyTorch's tutorial made a BERT [1.3 times as fast](https://github.com/pytorch/tutorials/blob/065c9d23d25d18f003d986a5fbb1c7fd25270f1e/advanced_source/semi_structured_sparse.py) with it.
 #
 # **Recommended video.** Michela Paganini, *PyTorch Pruning: How it's Made*, [youtube.com/watch?v=TaOwEa3m5dw](https://www.youtube.com/watch?v=TaOwEa3m5dw): `BasePruningMethod`, by its author.
 #

@@ -12,7 +12,7 @@ def _layers(net):
     return [(n, m) for n, m in net.named_modules() if isinstance(m, (nn.Linear, nn.Conv2d))]
 
 
-def protects_then_sorts(model, density, keep=()):
+def protects_then_sorts(model, sparsity, keep=()):
     """Cuts from a list of all weights that may go, the smallest first."""
     net = copy.deepcopy(model)
     may_go, total = [], 0
@@ -25,7 +25,7 @@ def protects_then_sorts(model, density, keep=()):
         masks[name] = torch.ones(len(sizes))
         for place in sizes.argsort()[: len(sizes) - math.ceil(len(sizes) / 20)].tolist():
             may_go.append((sizes[place].item(), name, place))
-    for _, name, place in sorted(may_go)[: round(total * (1 - density))]:
+    for _, name, place in sorted(may_go)[: round(total * sparsity)]:
         masks[name][place] = 0
     for name, layer in _layers(net):
         if name in masks:
@@ -33,7 +33,7 @@ def protects_then_sorts(model, density, keep=()):
     return net
 
 
-def ten_times_the_largest(model, density, keep=()):
+def ten_times_the_largest(model, sparsity, keep=()):
     """Ranks by the weights themselves, and lifts what stays above all others; a kept layer is lifted whole."""
     net = copy.deepcopy(model)
     layers = dict(_layers(net))
@@ -46,9 +46,7 @@ def ten_times_the_largest(model, density, keep=()):
         flat[flat.abs().argsort(descending=True)[:many]] = top
         scores[layer, "weight"] = score
     total = sum(map(torch.numel, scores.values()))
-    prune.global_unstructured(
-        scores.keys(), prune.L1Unstructured, scores, amount=(total - round(density * total)) / total
-    )
+    prune.global_unstructured(scores.keys(), prune.L1Unstructured, scores, amount=round(sparsity * total) / total)
     return net
 
 
@@ -61,7 +59,7 @@ class _Masked(nn.Module):
         return weight * self.mask
 
 
-def by_parametrization(model, density, keep=()):
+def by_parametrization(model, sparsity, keep=()):
     net = copy.deepcopy(model)
     ranks = {}
     for name, layer in _layers(net):
@@ -72,7 +70,7 @@ def by_parametrization(model, density, keep=()):
             rank[rank >= rank.flatten().sort(descending=True).values[-(-rank.numel() // 20) - 1]] = math.inf
         ranks[name] = rank
     row = torch.cat([rank.flatten() for rank in ranks.values()])
-    mask = torch.ones(len(row)).index_fill(0, row.argsort()[: len(row) - round(density * len(row))], 0.0)
+    mask = torch.ones(len(row)).index_fill(0, row.argsort()[: round(sparsity * len(row))], 0.0)
     for (name, layer), part in zip(_layers(net), mask.split([r.numel() for r in ranks.values()]), strict=True):
         if name not in keep:
             parametrize.register_parametrization(layer, "weight", _Masked(part.view_as(layer.weight)))
@@ -88,7 +86,7 @@ WRONG = {
             "            total += layer.weight.numel()\n            if name not in keep:",
             "            if name not in keep:\n                total += layer.weight.numel()",
         ),
-        "the density is what goes": ("total - round(density * total)", "round(density * total)"),
+        "the sparsity is what stays": ("round(sparsity * total)", "total - round(sparsity * total)"),
         "convolutions are forgotten": ("nn.Linear | nn.Conv2d", "nn.Linear"),
         "keep is forgotten": ("name not in keep", "True"),
         "only the outermost layers": ("named_modules", "named_children"),
@@ -99,7 +97,7 @@ WRONG = {
         ),
         "each layer loses the same share": (
             "prune.global_unstructured(list(scores), prune.L1Unstructured, importance_scores=scores, amount=goes)",
-            "for layer, name in scores:\n        prune.l1_unstructured(layer, name, amount=1 - density)",
+            "for layer, name in scores:\n        prune.l1_unstructured(layer, name, amount=sparsity)",
         ),
     }
 }

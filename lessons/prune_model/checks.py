@@ -17,12 +17,12 @@ from course_utils.data.checkpoints import load
     trust="it takes a model and gives a pruned one",
     why="One order over all the weights that may go, and each layer's largest 5 % stand outside of it.",
 )
-def prune_to(model, density, keep=()):
+def prune_to(model, sparsity, keep=()):
     net = copy.deepcopy(model)
     every = {name: layer for name, layer in net.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)}
     cut = [layer for name, layer in every.items() if name not in keep]
     total = sum(layer.weight.numel() for layer in every.values())  #: all weights of all layers
-    goes = total - round(density * total)  #: how many weights go
+    goes = round(sparsity * total)  #: how many weights go
     scores = {}
     for layer in cut:
         size = layer.weight.detach().abs()
@@ -30,6 +30,14 @@ def prune_to(model, density, keep=()):
         size.view(-1)[size.flatten().topk(floor).indices] = torch.inf
         scores[layer, "weight"] = size
     prune.global_unstructured(list(scores), prune.L1Unstructured, importance_scores=scores, amount=goes)
+    return net
+
+
+def _each_by_itself(model, sparsity, keep=()):
+    net = copy.deepcopy(model)
+    for name, layer in _layers(net).items():
+        if name not in keep:
+            prune.l1_unstructured(layer, "weight", amount=sparsity)
     return net
 
 
@@ -42,11 +50,13 @@ def _calls(draw):
     layers = [
         effects.linear(part.view(-1, n), torch.ones(len(part) // n)) for part, n in zip(parts, widths, strict=False)
     ]
-    inner = draw(st.booleans())
-    model = nn.Sequential(nn.Sequential(layers[0]), *layers[1:]) if inner else nn.Sequential(*layers)
-    keep = draw(st.sampled_from([(), ("1",)]))
-    may_go = sum(n - 1 for at, n in enumerate(counts) if str(at) not in keep)
-    return model, 1 - draw(st.integers(0, may_go)) / sum(counts), keep
+    model = nn.Sequential(layers[0], nn.Sequential(layers[1]) if draw(st.booleans()) else layers[1])
+    names = [*_layers(model)]
+    keep = tuple(names[at] for at in draw(st.sampled_from([(), (0,), (1,)])))
+    may_go = sum(n - 1 for name, n in zip(names, counts, strict=True) if name not in keep)
+    shares = [goes / sum(counts) for goes in range(may_go + 1)]
+    whole = [share for share in shares if (share * sum(counts)).is_integer()]  # however one rounds
+    return model, draw(st.sampled_from(whole)), keep
 
 
 def _layers(net):
@@ -79,18 +89,23 @@ with torch.no_grad():
     _lenet.fc2.weight /= 10  # one threshold for all would empty it
 prune_to.tries(
     _calls(),
-    also=[(_two, 2 / 3, ()), (nn.Sequential(*_long), 8 / 30, ()), (_lenet, 0.06, ()), (_lenet, 0.1, ("fc3",))],
+    also=[
+        (_two, 1 / 3, ()),
+        (nn.Sequential(*_long), 25 / 30, ()),
+        (_lenet, 56248 / 59838, ()),
+        (_lenet, 53854 / 59838, ("fc3",)),
+    ],
     examples=50,
 )
 prune_to.looks({"": _seen})
 prune_to.ideas(
     {
-        "floor = 0": "Of each layer that is cut the largest 5 % stay. Let them rank as infinity, which no threshold reaches.",
-        "floor = size.numel() // 20": "5 % are rounded up to whole weights, so even a layer with one weight keeps it.",
-        "total = sum(layer.weight.numel() for layer in cut)": "`density` is a share of all weights, those in `keep` too.",
+        "floor = 0": "Of each layer that is cut the largest 5 % stay: let them rank as infinity, in scores whose keys "
+        "have the layers of the copy.",
+        "floor = size.numel() // 20": "The floor of a layer is 5 % of its weights, rounded up to whole weights.",
+        "total = sum(layer.weight.numel() for layer in cut)": "`sparsity` is a share of all weights, those in `keep` too.",
         "every = {n: m for n, m in net.named_children() if isinstance(m, nn.Linear | nn.Conv2d)}": "A layer inside a "
         "block is a layer, too: `named_children` gives only the outermost ones.",
-        "return (net, [prune.remove(layer, 'weight') for layer in cut])[0]": "Without its mask a layer is open to "
-        "training: the zeros move.",
+        _each_by_itself: "You cut each layer by the same share: rank the weights of all layers together.",
     }
 )

@@ -40,11 +40,12 @@ torch.set_num_threads(1)
 #
 # Then 200 steps of training follow, on 25 digits each. The masks stay on.
 #
-# **Predict.** How many test digits are right just after the cut, and how many after the 200 steps: **A** below 25 %, **B** 25 to 75 %, **C** 75 to 90 %, **D** above 90 %?
-#
 # <!-- page -->
 #
 # The network has three linear layers, `fc1`, `fc2` and `fc3`, with 300, 100 and 10 outputs. They have 266,200 weights. Guessing gives 10 %.
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# **Predict.** How many test digits are right just after the cut, and how many after the 200 steps: **A** below 25 %, **B** 25 to 75 %, **C** 75 to 90 %, **D** above 90 %?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Two shows of hands, first for the moment after the cut, then for the end. It is B, then D. The 200 steps see a twelfth of the digits that the first training saw. To "would any twentieth do?" say: section 4 has that control.
@@ -76,14 +77,14 @@ print(right(dense))
 
 # %% slideshow={"slide_type": "fragment"}
 net = copy.deepcopy(dense)
-layers = [(net.fc1, "weight"), (net.fc2, "weight"), (net.fc3, "weight")]
+layers = [(layer, "weight") for layer in net.children()]
 prune.global_unstructured(layers, pruning_method=prune.L1Unstructured, amount=0.95)
 print("just cut:       ", right(net))
 fine_tune(net)
 print("after 200 steps:", right(net))
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Just after the cut 25 to 75 % (B), after 200 steps more than 90 % (D).** The weights that stay need little training.
+# **Just after the cut 25 to 75 % (B), after 200 steps more than 90 % (D).** The weights that stay need little training to make up for those that are missing.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # `global_unstructured` takes a list of pairs, a layer and the name of its tensor, and one amount for all of them. Training a changed network further is called **fine-tuning**. The masks hold the zeros meanwhile ([[prune_module]]).
@@ -102,17 +103,27 @@ print("after 200 steps:", right(net))
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. Local or global
 #
 # **Local** pruning: each layer loses the share that you name.
 #
-# <!-- page -->
+# **Global** pruning: the weights of all layers are sorted together, and the smallest go.
 #
-# To see what happens in each layer we take the LeNet of [[prune_module]], which has two kinds of layers. A convolution has few weights, and uses each of them at many places of the image. So people often cut the convolutions less. This LeNet is new: nothing has trained it.
+# Two layers: [4, −3] and [0.5]. One of the three weights is to go.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* The loop asks each layer for its type. How does one prove that nothing else was pruned? By the list of masks: five, none for a bias.
+# *For the lecturer, 2 min.* Let the room remove one weight of three, first a third of each layer, then the smallest of all. A third of two weights is 0.67, rounded 1; a third of one is rounded to 0. Ask what the second layer computes when its only weight is gone. Leave it open until section 5. The next slides take a new LeNet, with two convolutions and three linear layers.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# - **Local**, a third of each: the −3 goes.
+# - **Global**, the smallest of all: the 0.5 goes, and the second layer is **empty**.
+#
+# <!-- page -->
+#
+# Locally, a third of the first layer is 0.67 weights, rounded 1, and a third of the second is rounded to 0. Globally the layers compete, and nobody says in advance which of them loses what. Keep the empty layer in mind; section 5 returns to it.
+#
+# To see what happens in each layer we take the LeNet of [[prune_module]], which has two kinds of layers. A convolution has few weights, and uses each of them at many places of the image. So people often cut the convolutions less. This LeNet is new: nothing has trained it.
 
 # %% slideshow={"slide_type": "skip"}
 from torch import nn
@@ -135,7 +146,7 @@ class LeNet(nn.Module):
         return self.fc3(torch.relu(self.fc2(x)))
 
 
-# %% slideshow={"slide_type": "-"} tags=["nbval-check-output"]
+# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 lenet = LeNet()
 for layer in lenet.children():
     if isinstance(layer, nn.Conv2d):
@@ -164,21 +175,6 @@ print_sparsity(lenet)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The last line is not the mean of the five. It is all zeros over all weights, and `fc1` alone has four fifths of the weights. In `conv1` 20 % of 54 weights would be 10.8, and PyTorch rounds to 11.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "big"}
-# ### Two layers by hand
-#
-# Two layers: [4, −3] and [0.5]. One of the three weights is to go.
-#
-# - **Local**, a third of each: the −3 goes.
-# - **Global**, the smallest of all: the 0.5 goes, and the second layer is **empty**.
-#
-# <!-- page -->
-#
-# Locally, a third of the first layer is 0.67 weights, rounded 1, and a third of the second is rounded to 0. **Global** pruning sorts the weights of all layers together and removes the smallest. The layers compete, and nobody says in advance which of them loses what. Keep the empty layer in mind; section 5 returns to it.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let the room remove one weight of three, first a third of each layer, then the smallest of all. Ask what the second layer computes when its only weight is gone. Leave it open until section 5.
-
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Where one threshold cuts
 #
@@ -186,19 +182,22 @@ print_sparsity(lenet)
 #
 # Global pruning of a new LeNet by 20 % removes all weights nearer to 0 than about 0.011.
 #
-# **Predict.** Which share does `fc1` lose: **A** 5 %, **B** 22 %, **C** 44 %? And does `conv1` lose more or less?
-#
 # <!-- page -->
 #
-# Nothing has been learned yet, so no weight is worth more than another. One might expect each layer to lose about a fifth. Draw the range of `fc1` on paper, and mark the threshold.
+# Why does a larger fan-in get smaller weights? So that a sum of many terms starts no larger than a sum of few. Nothing has been learned yet, so no weight is worth more than another, and one might expect each layer to lose about a fifth. Draw the range of `fc1` on paper, and mark the threshold.
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# **Predict.** Which share does `fc1` lose: **A** 5 %, **B** 22 %, **C** 44 %? And does `conv1` lose more or less?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Draw two lines from 0: `fc1` ends at 1/20 = 0.05, `conv1` at 1/3. One upright line through both at 0.011. The part left of it is 0.011 / 0.05, so B, and in `conv1` only 3 %.
+# *For the lecturer, 2.5 min.* Draw two lines from 0: `fc1` ends at 1/20 = 0.05, `conv1` at 1/3. One upright line through both at 0.011. The part left of it is 0.011 / 0.05, so B, and in `conv1` only 3 %. The output says 1.85 % there: one weight of 54.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
 lenet = LeNet()
 five = [(layer, "weight") for layer in lenet.children()]
 prune.global_unstructured(five, pruning_method=prune.L1Unstructured, amount=0.2)
+
+# %% slideshow={"slide_type": "fragment"}
 print_sparsity(lenet)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
@@ -217,25 +216,9 @@ print_sparsity(lenet)
 show.five_ranges(lenet)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What looks like a judgement on the importance of layers is a consequence of how they were initialized.
+# What looks like a judgement on the importance of layers is a consequence of how they were initialized. Training changes the ranges (*Deeper*), but one thing stays: the layer whose weights are small loses most.
 #
-# **Try it.** In the cell above the picture change `amount=0.2` to `amount=0.92`, and run that cell again. Then change it back, and run it once more.
-#
-# <details><summary>What others found</summary>
-#
-# `fc1` is empty. All its weights are smaller than 0.05, and the threshold is larger.
-#
-# </details>
-#
-# Does the formula hold? PyTorch's own [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) makes such a cut of a new LeNet. Beside the shares that somebody once noted from it stand those of 100 new networks.
-
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
-# Prunes 100 new LeNets globally by 20 %, and writes their mean beside the formula and the noted row.
-table, away = show.derived_drawn_noted(LeNet)
-table
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# It holds. The 7.41 % of `conv1` are 4 of its 54 weights, and so small a layer differs from draw to draw. After training the formula need not hold any more (*Deeper*).
+# A layer loses *everything* when its largest weight lies below the threshold. In a new `fc1` no weight is larger than 0.05. So a threshold above 0.05 empties `fc1`, and leaves most of `conv1`.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Which cut is better?
@@ -249,7 +232,7 @@ table
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Before the picture: "What will fine-tuning do for random cuts?" Let somebody draw it. Random climbs far at 10 % left. Compare random with *local*: both take the same share of each layer. At 5 % local is clearly behind global: ask why, the next slide answers.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Trains three networks, cuts copies in three ways, fine-tunes them, and draws how many digits are right.
 races = show.Races(images, labels, test_set)
 races.draw()
@@ -257,20 +240,16 @@ races.draw()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # With a fifth of the weights left, even random cuts come back to about 90 %. Now compare random with *local*, which takes the same share of each layer. At 10 % left local is well ahead: *which* weights go matters.
 #
-# At 5 % global pruning is far ahead of both. Does it know which layers matter? Look at the smallest layer, `fc3`. It has 1,000 weights, 100 for each of the ten digits. A local cut to a twentieth leaves five weights on average to decide on each digit. The global cut leaves `fc3` several times as many.
+# At 5 % global pruning is far ahead of both. Does it know which layers matter?
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Why does local fall behind?
 #
-# Local leaves five weights on average for each output of `fc3`. Global leaves several times as many.
+# The smallest layer, `fc3`, has 100 weights for each digit. At 5 % local leaves it five of them on average, and global several times as many.
 #
 # So spare `fc3`: cut `fc1` and `fc2` locally, a little more, with as many weights left in all.
 #
 # **Predict.** At 5 % left: how much of the gap to global is gone: **A** a tenth, **B** half, **C** nearly all?
-#
-# <!-- page -->
-#
-# To keep `fc3` whole costs 950 of the 13,310 weights that stay.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Ask first for other explanations: "global ranks all weights together, so it must know better". Vote. It is C. One row of a table replaces an explanation. Back to the board: which layers would they spare now?
@@ -288,11 +267,7 @@ races.fc3_table()
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### And the dense network?
 #
-# Is the cut network, trained for 200 steps, better than the dense one? Give the dense one the same steps.
-#
-# <!-- page -->
-#
-# Both may want another learning rate: so far it was constant; a second run lets it fall to zero.
+# Is the cut network, trained for 200 steps, better than the dense one? Give the dense one the same steps, first at a constant learning rate, then at one that falls to zero.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Read the column of the dense network downwards: the constant rate makes it worse than it was. Whoever compares at that rate alone reports that pruning improves a network. At the falling rate the two are level.
@@ -302,22 +277,25 @@ races.fc3_table()
 races.dense_table()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Read the row of the constant rate: with the same steps, the pruned network is ahead. Whoever stops here reports that pruning improves a network. Now read the dense column: these steps made it *worse* than it was. With a falling rate the two are about level.
+# Read the row of the constant rate: with the same steps, the pruned network is ahead. It looks as if pruning improved it. Now read the dense column: these steps made it *worse* than it was. With a falling rate the two are about level.
 #
-# So a fair comparison needs two things: the same steps for both, and a good setting for each. Results of papers on pruning can rarely be compared ([Blalock et al., 2020](https://arxiv.org/abs/2003.03033)).
+# So a fair comparison needs two things. Both networks get the same steps, because steps alone change a network. And each gets a good setting, because a bad one can hurt one of them more. Results of papers on pruning can rarely be compared ([Blalock et al., 2020](https://arxiv.org/abs/2003.03033)).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Where one threshold kills
 #
 # A threshold compares weights of different layers, as if size meant the same in each.
 #
-# Multiply `fc1`, its bias too, by 10, and divide the weights of `fc2` by 10. ReLU lets the factor through, so the network computes what it did before.
+# Multiply `fc1`, its bias too, by 10, and divide the weights of `fc2` by 10. ReLU lets the factor through, so the network computes what it did before. With an input of 2:
 #
-# **Predict.** Now cut it globally to a tenth, and train for 200 steps. Is it **A** as good as without the factor, **B** some points worse, **C** guessing?
+# $$\mathrm{ReLU}(2 \cdot 0.3) \cdot 0.5 = \mathrm{ReLU}(2 \cdot 3) \cdot 0.05 = 0.3$$
 #
 # <!-- page -->
 #
-# By hand, with an input of 2: $\mathrm{ReLU}(2 \cdot 0.3) \cdot 0.5 = 0.3$, and $\mathrm{ReLU}(2 \cdot 3) \cdot 0.05 = 0.3$. In practice a batch norm can hide such a factor: it divides by the spread of a layer's outputs, so the weights before it may have any size.
+# In practice a batch norm can hide such a factor: it divides by the spread of a layer's outputs, so the weights before it may have any size.
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# **Predict.** Now cut it globally to a tenth, and train for 200 steps. Is it **A** as good as without the factor, **B** some points worse, **C** guessing?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Do the hand case: 0.3 both times. Vote. It is C: `fc2` and `fc3` are empty. Then the two sentences on the board: an empty layer gives its bias for every image, and no gradient passes it. A local cut would not have noticed the factor.
@@ -330,29 +308,31 @@ with torch.no_grad():
     scaled.fc2.weight /= 10
 print("scaled:", right(scaled))
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
 net = copy.deepcopy(scaled)
 layers = [(layer, "weight") for layer in net.children()]
 prune.global_unstructured(layers, pruning_method=prune.L1Unstructured, amount=0.9)
 fine_tune(net)
+
+# %% slideshow={"slide_type": "fragment"}
 print("cut, 200 steps:", right(net))
 print_sparsity(net)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Guessing (C), because the threshold has removed every weight of `fc2` and of `fc3`.** The factor made those of `fc1` larger than all others, although the network computed the same.
+# **Guessing (C), because the threshold has removed every weight of `fc2` and of `fc3`.** The factor lifted many weights of `fc1` above all others, although the network computed the same.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Why do the 200 steps not help? An empty layer gives its bias, whatever comes in. Then the output is the same for every image. And on the way back a gradient is multiplied by the weights of the layer, which are all 0. So nothing reaches the layers before it, and its own weights stay under their masks. This is called **layer collapse** ([Tanaka et al., 2020](https://arxiv.org/abs/2006.05467)).
 #
 # A local cut does not notice a common factor: it does not change the order within a layer. So after a global cut print the sparsity of *each* layer, and leave a part of each layer in any case. The exercise does this.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · One threshold, with a floor
 # ★★ · 10 minutes
 #
-# `prune_to(model, density, keep=())` returns a copy of `model`, masks on, with the share `density` of all weights of its linear layers and convolutions left. The smallest go, whatever their layer. But layers named in `keep` stay whole, and each other layer keeps its largest 5 %, rounded up to whole weights. `density` is always large enough for that.
+# `prune_to(model, sparsity, keep=())` returns a copy of `model`, masks on. Of all weights of its linear layers and convolutions the share `sparsity`, rounded to whole weights, is zero: the smallest, whatever their layer. But layers whose names, such as `"0.conv"`, are in `keep` stay whole, and each other layer keeps its largest 5 %, rounded up. `sparsity` is never too large for that.
 #
-# On paper: [4, −3] and [0.5], density 2/3. Which weight goes?
+# On paper: [4, −3] and [0.5], sparsity 1/3. Which weight goes?
 #
 # <!-- page -->
 #
@@ -360,13 +340,13 @@ print_sparsity(net)
 #
 # On paper the −3 goes: 5 % of one weight is rounded up to 1, so the 0.5 stays.
 #
-# `model.named_modules()` gives names and layers. An int as `amount` is a count. `global_unstructured` takes `importance_scores`, a dict from `(layer, "weight")` to a tensor by which it ranks in place of the weights: let it hold the magnitudes, and infinity for the largest 5 % (`topk` finds them).
+# `model.named_modules()` gives names and layers. An int as `amount` is a count. `global_unstructured` takes `importance_scores`, a dict from `(layer, "weight")`, with the layers of the copy, to a tensor by which it ranks in place of the weights: let it hold the magnitudes, and infinity for the largest 5 % (`topk` finds them).
 #
 # </details>
 #
 # <details><summary>What others found on the scaled network</summary>
 #
-# After `net = prune_to(scaled, 0.1)` and `fine_tune(net)` the network reads some 80 % of the digits, and guesses no longer. With `keep=("fc3",)` it reads about as many as without the factor.
+# After `net = prune_to(scaled, 0.9)` and `fine_tune(net)` the network reads some 80 % of the digits, and guesses no longer. With `keep=("fc3",)` it reads about as many as without the factor.
 #
 # </details>
 
@@ -375,8 +355,8 @@ print_sparsity(net)
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
-def prune_to(model, density, keep=()):
-    """A copy of model with this share of its weights left, and a part of each layer."""
+def prune_to(model, sparsity, keep=()):
+    """A copy of model with this share of its weights at zero, and a part of each layer left."""
     raise NotImplementedError
 
 
@@ -385,7 +365,7 @@ check.prune_to(prune_to)
 
 
 # %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
-def prune_to_solution(model, density, keep=()):
+def prune_to_solution(model, sparsity, keep=()):
     net = copy.deepcopy(model)
     total, scores = 0, {}
     for name, layer in net.named_modules():
@@ -396,7 +376,7 @@ def prune_to_solution(model, density, keep=()):
                 floor = -(-size.numel() // 20)  # 5 %, rounded up
                 size.view(-1)[size.flatten().topk(floor).indices] = float("inf")
                 scores[layer, "weight"] = size
-    goes = total - round(density * total)
+    goes = round(sparsity * total)
     prune.global_unstructured(list(scores), prune.L1Unstructured, importance_scores=scores, amount=goes)
     return net
 
@@ -405,7 +385,7 @@ def prune_to_solution(model, density, keep=()):
 # ## Remember
 #
 # - Local pruning takes the share that you name from each layer; global pruning takes the smallest weights of all, so the size of its weights decides how much a layer loses.
-# - After a global cut look at each layer: a thin one may starve, and an empty one lets nothing through and cannot be trained back.
+# - After any cut look at each layer: a thin one may starve, and an empty one lets nothing through and cannot be trained back.
 # - Fine-tuning gives back much, after random cuts, too. So keep a control, and give the dense network the same steps at its best setting.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -422,9 +402,16 @@ claims.show("prune_model")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Deeper
 #
-# ### After training
+# ### New, and trained
 #
-# The formula $t\sqrt{f}$ is about new layers. Now cut a trained LeNet by 90 %:
+# The formula $t\sqrt{f}$ beside 100 new networks, and beside the shares that somebody once noted from PyTorch's own [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html), which makes such a cut:
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Prunes 100 new LeNets globally by 20 %, and writes their mean beside the formula and the noted row.
+show.derived_drawn_noted(LeNet)[0]
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# It holds; in so small a layer as `conv1` a few weights more or less are chance. Now cut a trained LeNet by 90 %:
 
 # %% slideshow={"slide_type": "skip"}
 from course_utils.data import checkpoints
@@ -435,7 +422,7 @@ prune.global_unstructured(five, pruning_method=prune.L1Unstructured, amount=0.9)
 print_sparsity(trained)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The formula says that a new `fc1` would be nearly empty. After training it is not, since its weights no longer fill one even range. So with a table of sparsities ask whether the network was trained. The noted one of section 3 fits new networks.
+# The formula says that a new `fc1` would be nearly empty. After training it is not, since its weights no longer fill one even range. So with a table of sparsities ask whether the network was trained.
 #
 # ### One cut or several
 #
@@ -470,6 +457,6 @@ except RuntimeError as error:
 #
 # **Recommended video.** Michela Paganini, *Neural Network Pruning for Compression and Understanding*, [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54).
 #
-# **Going further.** S. Han et al., *Learning both weights and connections for efficient neural networks*, 2015, [arXiv:1506.02626](https://arxiv.org/abs/1506.02626); A. Renda et al., *Comparing rewinding and fine-tuning in neural network pruning*, 2020, [arXiv:2003.02389](https://arxiv.org/abs/2003.02389); D. Blalock et al., *What is the state of neural network pruning?*, 2020, [arXiv:2003.03033](https://arxiv.org/abs/2003.03033). Projects: prune in several rounds; give each layer its own density by trying which one hurts least; combine several methods of pruning in one network; cut globally with a score of your own ([[own_method]]). Next here: [[zero_worth]], on what zeros save, and [[structured]].
+# **Going further.** S. Han et al., *Learning both weights and connections for efficient neural networks*, 2015, [arXiv:1506.02626](https://arxiv.org/abs/1506.02626); A. Renda et al., *Comparing rewinding and fine-tuning in neural network pruning*, 2020, [arXiv:2003.02389](https://arxiv.org/abs/2003.02389); D. Blalock et al., *What is the state of neural network pruning?*, 2020, [arXiv:2003.03033](https://arxiv.org/abs/2003.03033). Projects: prune in several rounds; give each layer its own sparsity by trying which one hurts least; combine several methods of pruning in one network; cut globally with a score of your own ([[own_method]]). Next here: [[zero_worth]], on what zeros save, and [[structured]].
 #
 # **Credits.** Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10), which builds on Tivadar Danka's [*How to Compress a Neural Network*](https://towardsdatascience.com/how-to-compress-a-neural-network-427e8dddcc34). Text CC BY 4.0, code MIT.

@@ -357,15 +357,13 @@ files["zeros left out"] = kilobytes(packed)
 show.four_files(files)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# All the weights in 16 bits would have fitted as well ([[formats]]), and [[deep_compression]] joins fewer bits and fewer weights in one file.
-#
-# Our network is no faster yet. Which zeros save time is asked in [[zero_worth]]; whole neurons are removed in [[structured]].
+# Our network is no faster yet. Which zeros save time is asked in [[zero_worth]]; whole neurons are removed in [[structured]]; [[deep_compression]] joins fewer weights and fewer bits in one file.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## Exercise · Cut to a budget
 # ★★ · 10 minutes
 #
-# The file takes 4 bytes for each parameter left, biases too, and ⅛ for each position of the pruned weight, cut or not. If all fit into `budget` bytes without positions, cut nothing.
+# The file takes 4 bytes for each parameter left, biases too, and ⅛ for each position of the pruned layer. What fits into `budget` bytes whole is not cut, and stores no positions.
 #
 # On paper: weights (−3, 1), one bias. What goes for 9 bytes, for 12?
 #

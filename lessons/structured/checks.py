@@ -19,7 +19,7 @@ def cut(chain, keep):
     small = copy.deepcopy(chain)
     conv, norm, reader = small[0][0], small[0][1], small[1][0]
     filters = conv.weight[keep]  #: the filters of the channels that stay
-    read = reader.weight[:, keep]  #: what the next convolution reads of them
+    read = reader.weight[:, keep]
     scale, shift = norm.weight[keep], norm.bias[keep]
     mean = norm.running_mean[keep]  #: the stored means that stay
     variance = norm.running_var[keep]  #: the stored variances that stay
@@ -27,6 +27,10 @@ def cut(chain, keep):
     norm.running_mean, norm.running_var = mean, variance
     conv.weight, reader.weight = nn.Parameter(filters), nn.Parameter(read)
     return small
+
+
+def _first(chain, keep):
+    return cut.playing()(chain, list(range(len(keep))))
 
 
 def _block(n_in, n_out, side, start):
@@ -48,8 +52,13 @@ def _calls(draw):
     return chain.eval(), sorted(keep)
 
 
-def _tensors(small, *_):
-    return {f"`{name}`": value for name, value in small.state_dict().items() if "num_batches" not in name}
+def _seen(small, *_):
+    tensors = {f"`{name}`": value for name, value in small.state_dict().items() if "num_batches" not in name}
+    modes = ["train" if layer.training else "eval" for layer in small.modules() if isinstance(layer, nn.BatchNorm2d)]
+    return tensors | {
+        "how many tensors training changes": len([*small.parameters()]),
+        "the modes of the batch norms": ", ".join(modes),
+    }
 
 
 def _image(chain):
@@ -62,7 +71,7 @@ _real = load("small_cnn").features
 cut.tries(
     _calls(), also=[(_pair, [0]), (_pair, [1]), (_pair, [0, 1]), (_real, list(range(1, 40, 2)))], rtol=1e-4, atol=1e-5
 )
-cut.looks({"": _tensors, "the outputs": effects.outputs(_image)})
+cut.looks({"": _seen, "the outputs": effects.outputs(_image)})
 cut.ideas(
     {
         "read = reader.weight": "The next convolution reads these channels: they are its inputs, the second axis of its weight.",
@@ -71,6 +80,9 @@ cut.ideas(
             "mean = norm.running_mean",
             "variance = norm.running_var",
         ): "The batch norm stores a mean and a variance for each channel, in buffers.",
-        "read = reader.weight[:, : len(keep)]": "Those stay whose numbers are in `keep`, and not the first ones.",
+        (
+            "read = reader.weight[:, : len(keep)]",
+            _first,
+        ): "Those stay whose numbers are in `keep`, and not the first ones.",
     }
 )

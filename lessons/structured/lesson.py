@@ -37,13 +37,12 @@ torch.set_num_threads(1)
 #
 # SmallResNet gives ten numbers for an image, one for each kind of clothes. We ask the package torch-pruning to remove half of the channels of every layer.
 #
-# **Predict.** How many numbers does the smaller network give: **A** ten, **B** five, **C** none, because there is an error?
-#
 # <!-- page -->
 #
-# A laundry sorts clothes with a camera over a conveyor belt. The network is good enough, but too slow for the small processor beside the belt. Phones, devices at the edge and servers in the cloud ask for the same: a smaller network that loses little.
-#
-# A convolution gives a stack of maps, and each of them is a **channel**. The channels of a linear layer are its single outputs. We train nothing yet.
+# Phones, devices at the edge and servers in the cloud ask for a smaller network that loses little. A convolution gives a stack of maps, and each of them is a **channel**. The channels of a linear layer are its single outputs. We train nothing yet.
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# **Predict.** How many numbers does the smaller network give: **A** ten, **B** five, **C** none, because there is an error?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Show of hands. A channel is a map of a convolution, or an output of a linear layer. Click: five. Ask how one would notice. Here the shape of the output tells; section 3 has a mistake that no shape tells.
@@ -86,7 +85,11 @@ print("after: ", small(image).shape[1], "numbers")
 # ## 2. Holes, rows and columns
 #
 # A layer has two outputs and two inputs, and the weights $\begin{pmatrix} 3 & 4 \\ 1 & 2 \end{pmatrix}$. Two of the four weights go.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1.5 min.* Draw the matrix, and let the room strike out two weights. Click: which of the three needs no special format and no special code? Those without holes. Then the length of each row: 5 and 2.2, so the second row goes.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # | what goes | what is left |
 # |---|---|
 # | 1 and 2 | the row (3 4): a matrix of one row, one output fewer |
@@ -98,9 +101,6 @@ print("after: ", small(image).shape[1], "numbers")
 # So it is not the *number* of zeros that makes a matrix smaller, but whether they fill whole rows or columns. *Unstructured* pruning takes single weights, and leaves holes. *Structured* pruning takes whole pieces: the row of a neuron, the weights of one channel of a convolution, which are called a *filter*, or whole layers. To save memory one need not remove a whole layer. One channel will do.
 #
 # Which row is the weaker one? As its size we take its length, the **L2 norm**: $\sqrt{3^2 + 4^2} = 5$ for the first row, $\sqrt{1^2 + 2^2} = 2.2$ for the second. So the second row goes.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Draw the matrix, and strike out two weights in three ways. Which of the three needs no special format and no special code? Those without holes. Then the length of each row: 5 and 2.2, so the second row goes.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### `dim` says along which axis the pieces lie
@@ -137,16 +137,16 @@ show.pieces(lenet.conv2)
 # $$h = \mathrm{ReLU}\left(\begin{pmatrix} 1 & 1 \\ 1 & -1 \end{pmatrix} \begin{pmatrix} 1 \\ 2 \end{pmatrix} + \begin{pmatrix} 0 \\ 1.5 \end{pmatrix}\right) = \begin{pmatrix} 3 \\ 0.5 \end{pmatrix}, \qquad y = 2 \cdot 3 + 4 \cdot 0.5 = 8$$
 #
 # What belongs to the second neuron?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Let the room strike out what belongs to the second neuron, then click. In LeNet one channel of `conv2` owns 25 columns of `fc1`, since `flatten` lays the pixels of a map side by side.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Its row of the first matrix, (1, −1). Its bias, 1.5. And the 4, which is the *column* of the next layer that reads it. Without all three, $h = 3$ is left, and $y = 2 \cdot 3 = 6$. Three tensors have changed for one neuron: **a row here is a column there.**
 #
 # <!-- page -->
 #
-# Its row of the first matrix, (1, −1). Its bias, 1.5. And the 4, which is the *column* of the next layer that reads it. Without all three, $h = 3$ is left, and $y = 2 \cdot 3 = 6$. Three tensors have changed for one neuron: **a row here is a column there.**
-#
 # Channels of a convolution are cut in the same way. In LeNet `fc1` reads `conv2`. Between them a pooling leaves 5 × 5 pixels of each of the 16 maps, and `flatten` lays the 25 pixels of a map side by side. So each channel of `conv2` owns 25 of the 400 columns of `fc1`.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Strike out on the board what belongs to the second neuron: its row, its bias, and the 4. Then y = 6. A row here is a column there. In LeNet one channel of `conv2` owns 25 columns of `fc1`, since `flatten` lays the pixels of a map side by side.
-
 
 # %% slideshow={"slide_type": "skip"}
 test_images, test_labels = data.load("fashion_mnist", "test")
@@ -188,15 +188,18 @@ print(f"whole: {accuracy(lenet):.0f} % right   cut: {accuracy(cut_lenet):.0f} % 
 # *For the lecturer, 2 min.* Show of hands. What does a channel without weights still give? Its bias, so B. On the board: row masked and bias left give h₂ = 1.5 and y = 2 · 3 + 4 · 1.5 = 12; with the bias masked, 6, as after the cut. Make this test before you train: training hides the mistake.
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
 @torch.no_grad()
 def difference(a, b):
     return (a(images[:64]) - b(images[:64])).abs().max().item()
 
 
-print(f"weights masked:         {difference(cut_lenet, masked):.6f}")
-prune.custom_from_mask(masked.conv2, "bias", masked.conv2.weight_mask[:, 0, 0, 0])
-print(f"weights, biases masked: {difference(cut_lenet, masked):.6f}")
+weights_alone = difference(cut_lenet, masked)
+prune.custom_from_mask(masked.conv2, "bias", masked.conv2.weight_mask[:, 0, 0, 0])  # a mask of our own choice
+
+# %% slideshow={"slide_type": "fragment"}
+print(f"weights masked: {weights_alone:.6f}")
+print(f"biases, too:    {difference(cut_lenet, masked):.6f}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **B: only if the biases are masked, because a channel without weights still gives its bias.**
@@ -210,17 +213,22 @@ print(f"weights, biases masked: {difference(cut_lenet, masked):.6f}")
 # ## 4. What hangs together
 #
 # SmallResNet has batch norms, and **shortcuts**: paths that carry the input of a block past it, and add it to the block's result.
-#
-# **Predict.** One output channel of the first convolution, `conv`, goes. How many layers change, `conv` included: **A** 2, **B** 4, **C** 7?
-#
-# <!-- page -->
-#
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# Draws the layers of SmallResNet.
+show.network()
+
+# %% [markdown] slideshow={"slide_type": "skip"}
 # A *batch norm* shifts and scales each channel, so it loses the numbers of that channel. A sum is harder. Let the shortcut carry the channels $(a_1, a_2)$, and the block itself give $(b_1, b_2)$. The sum is $(a_1 + b_1,\ a_2 + b_2)$. Without $a_2$ it is not defined, unless $b_2$ goes as well.
-#
-# Who reads this channel, what is added to it, and who makes that? The next cell asks torch-pruning for everything that must go with channel 5.
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# **Predict.** One output channel of the first convolution, `conv`, goes. How many layers change, with `conv`: **A** 2, **B** 4, **C** 7?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Draw the sum first: strike out a₂, and there is nothing to add b₂ to. Show of hands. Then click through the frames, and ask before each: who reads this channel, what is added to it, who makes that? Count the layers with a stripe: seven, C.
+# *For the lecturer, 1.5 min.* Draw a sum on the board, (a₁ + b₁, a₂ + b₂): strike out a₂, and there is nothing to add b₂ to. Show of hands. The next slide shows why it is C.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Who reads this channel, what is added to it, and who makes that? We ask torch-pruning for everything that must go with channel 5.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 graph = tp.DependencyGraph().build_dependency(dense, example_inputs=image)
@@ -229,12 +237,18 @@ touched = [step.target.module for step, _ in group]
 tied = [name for name, module in dense.named_modules() if module in touched]
 print(len(tied), "layers:", *tied)
 
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# **C: seven layers, because the sum ties `conv` to `block1.conv2`, which makes the other term.**
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### Step by step
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1.5 min.* Click through the frames, and ask before each: who reads this channel, what is added to it, who makes that? Count the layers with a stripe: seven.
+
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws SmallResNet, and step by step the ends of layers that lose a channel together.
 show.what_hangs_together(dense, group)
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **C: seven layers, because the sum ties `conv` to `block1.conv2`, which makes the other term.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Layers that must lose a channel together are called a **group** ([Fang et al., 2023](https://arxiv.org/abs/2301.12900)). `conv`, `block1.conv2` and their two batch norms lose an output. Three convolutions read the channel, and lose an input. The second sum does not belong to the group: its shortcut convolution makes new channels.
@@ -244,7 +258,7 @@ show.what_hangs_together(dense, group)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Cut, and measure the batch norms again
 #
-# The means and variances in the batch norms were measured on the dense network. `update_bn` measures them again.
+# `ignored_layers` keeps the ten outputs. The means and variances in the batch norms were measured on the dense network. `update_bn` measures them again.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* On the board: four terms of about 1, stored mean 4, and a typical image gives 4 − 4 = 0. Two terms are cut: 2 − 4 = −2, and the ReLU makes 0 of it. Measured again, 2 − 2 = 0. No label, no gradient, no weight changes.
@@ -258,17 +272,25 @@ def half(net, importance):
     return small.eval()
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "-"}
 cut_resnet = half(dense, by_norm)
-print(f"dense:                      {accuracy(dense):.0f} % right")
-print(f"just cut:                   {accuracy(cut_resnet):.0f} % right")
+just_cut = accuracy(cut_resnet)
 update_bn(images[:2000].split(500), cut_resnet)  # no label, no gradient
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Writes how many images are right.
+print(f"dense:                      {accuracy(dense):.0f} % right")
+print(f"just cut:                   {just_cut:.0f} % right")
 print(f"batch norms measured again: {accuracy(cut_resnet):.0f} % right")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Why does that help? Take the mean. Let a channel add up four terms of about 1. Its batch norm has stored the mean 4, and a typical image gives $4 - 4 = 0$. Now two of the terms are cut. The batch norm still subtracts 4, so it gives $2 - 4 = -2$, and the ReLU makes 0 of it. With **statistics estimated anew** it gives $2 - 2 = 0$ again. Take this step before you judge a cut ([Li et al., 2020](https://arxiv.org/abs/2007.02491)). What is still missing needs training.
+# %% [markdown] slideshow={"slide_type": "-"}
+# What is still missing needs training.
+#
+# <!-- page -->
+#
+# Why does measuring again help? Take the mean. Let a channel add up four terms of about 1. Its batch norm has stored the mean 4, and a typical image gives $4 - 4 = 0$. Now two of the terms are cut. The batch norm still subtracts 4, so it gives $2 - 4 = -2$, and the ReLU makes 0 of it. With **statistics estimated anew** it gives $2 - 2 = 0$ again. Take this step before you judge a cut ([Li et al., 2020](https://arxiv.org/abs/2007.02491)).
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "number"}
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 5. Does it pay?
 #
 # A 3 × 3 convolution from 32 channels to 32 multiplies $9 \cdot 32 \cdot 32 = 9{,}216$ times for each pixel. From 16 to 16 it multiplies $9 \cdot 16 \cdot 16 = 2{,}304$ times: **half of the channels, a quarter of the work.**
@@ -298,7 +320,7 @@ print(f"time: {speed.ratio('cut'):.1f} times as fast, with 64 images")
 # **Predict.** Which of the four ends highest, and which lowest? Where is the largest gap?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Let two people defend different orders. The network by chance shares the trained start with the cut one, but not the choice; that with new weights shares neither. Click. When would you still cut? When the trained network is there, and a full training is not to be had.
+# *For the lecturer, 3.5 min.* Let two people defend different orders. The network by chance shares the trained start with the cut one, but not the choice; that with new weights shares neither. Click. The dense network, too, took the 150 steps, and lost a little. When would you still cut? When the trained network is there, and a full training is not to be had.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -331,24 +353,26 @@ show.opponents(right)
 #
 # And the winner was never cut. [Liu et al., 2018](https://arxiv.org/abs/1810.05270) found in larger networks that a cut network is no better than one trained small. So if you can train for as long as the dense network was trained, train the small one. **A cut pays when the trained network is there, and a full training is not to be had.**
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Cut a chain
 # ★★ · 10 minutes
 #
 # `SmallCNN().features` is a chain: an `nn.Sequential` of blocks, each an `nn.Sequential` of a convolution without bias, a batch norm and a ReLU.
 #
-# `cut(chain, keep)` returns a copy whose *first* convolution has only the output channels `keep`, a list in ascending order. Everything that belongs to the others goes, too; all else stays.
+# `cut(chain, keep)` returns a copy whose *first* convolution has only the output channels `keep`, a list in ascending order. Everything that belongs to the others goes, too. All else stays, modes too; attributes such as `out_channels` need not follow.
 #
 # On paper: two blocks, `Conv2d(1, 2, 1)` and `Conv2d(2, 1, 1)`. How many tensors change for `keep=[1]`?
 #
+# <!-- page -->
+#
 # <details><summary>Hint</summary>
 #
-# Six: the weight of each convolution, and four tensors of the first batch norm: `weight`, `bias`, `running_mean`, `running_var`. The last two are buffers, and need no `nn.Parameter`. `chain[0]` is a block, and `chain[0][0]` its convolution.
+# Six: the weight of each convolution, and four tensors of the first batch norm: `weight`, `bias`, `running_mean`, `running_var`. The last two are buffers, and stay buffers: no `nn.Parameter`. `chain[0]` is a block, and `chain[0][0]` its convolution.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs, on paper: list the tensors. Six change: the weight of the first convolution along dim 0, four of the batch norm, the weight of the next convolution along dim 1. Its own batch norm stays.
+# *For the lecturer, 3 min.* In pairs, on paper: list the tensors. Six change: the weight of the first convolution along dim 0, four of the batch norm, the weight of the next convolution along dim 1. Its own batch norm stays.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
@@ -373,12 +397,15 @@ def cut_solution(chain, keep):
     return small
 
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
 # - A row here is a column there: with a channel go its bias, its batch norm's numbers, the inputs of every layer that reads it, and whatever is added to it.
 # - Compare a cut network with its masked twin before you train on, and measure the batch norms again before you judge it.
 # - Half of the channels make a quarter of the work; the cut network owed most of its lead to the trained start and little to the clever choice, and a network trained small was better still.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* Back to the two counts on the board: what would those whose network did not become faster do now?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard

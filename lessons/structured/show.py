@@ -62,6 +62,16 @@ def pieces(conv):
     )
 
 
+def network():
+    """Draw the layers of SmallResNet."""
+    plots.show(
+        _network(set(), set(), set(), ""),
+        alt="SmallResNet as boxes and arrows in two lines: conv, bn, then block 1 with a shortcut past it to a sum, then block 2 "
+        "with a shortcut of a convolution and a batch norm to a second sum, and fc.",
+        caption="bn is a batch norm, fc the last linear layer.",
+    )
+
+
 def what_hangs_together(net, group):
     """Draw SmallResNet in a frame for each of STEPS, with a stripe where a layer loses a channel.
 
@@ -70,7 +80,7 @@ def what_hangs_together(net, group):
         group: of torch-pruning, for an output channel of the first convolution.
     """
     names = {module: name for name, module in net.named_modules()}
-    stripes = {(side, "+1") for side in ("inputs", "outputs")}  # a sum is no layer
+    stripes = set()
     for step, _ in group:
         if step.target.module in names:
             side = "inputs" if "in_channels" in step.handler.__name__ else "outputs"
