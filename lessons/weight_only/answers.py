@@ -42,4 +42,6 @@ WRONG = {
         "the high halves are not moved down": ("packed >> 4", "packed & 240"),
     }
 }
-EQUIVALENT = {}
+EQUIVALENT = {
+    "read_group": {f"{part} without its sign": "codes are never negative" for part in ("low", "high", "codes")}
+}

@@ -384,7 +384,7 @@ def read_group_solution(group):
 # ## Remember
 #
 # - A group of weights shares a step and a minimum; count them in: 4 bits in groups of 32 are 5 bits a weight.
-# - Weights that somebody has rounded lie on levels, and another grid moves them once more: round once, from the original weights.
+# - Weights that somebody has rounded lie on levels, and most other grids move them once more: round once, from the original weights.
 # - Few bits make writing faster if a kernel unpacks them inside the processor and few inputs come at once; unpacked first they are slower than floats.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
