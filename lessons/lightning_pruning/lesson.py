@@ -349,7 +349,7 @@ times_before = best_file(save_on_train_epoch_end=False)
 # ## Exercise · Ninety percent in five prunings
 # ★★ · 10 minutes
 #
-# Write `even_pruning(epochs, sparsity)`. It returns a callback for a `Trainer`. After each of the `epochs`, which count from 0, it prunes the smallest weights of all layers together, each time the same share of what is left. After the last cut the share `sparsity` of the weights is gone. Biases stay, nothing is rewound, and the fit leaves no masks.
+# Write `even_pruning(epochs, sparsity)`. It returns a callback for a `Trainer`. After each of the `epochs`, which count from 0, it prunes the smallest weights of all layers together, each time the same share of what is left. In the end the share `sparsity` is gone. Biases stay, nothing is rewound, and the fit leaves no masks.
 #
 # On paper: which amount, for 75 % in two prunings?
 #
