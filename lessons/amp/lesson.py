@@ -40,7 +40,7 @@ torch.set_num_threads(1)
 #
 # <!-- page -->
 #
-# We take the network of PyTorch's recipe, three linear layers with ReLU between them. There they are 4,096 wide and read 512 inputs at once; ours fit a laptop. The *peak*, which `timing.peak_bytes` counts, is the most memory that a forward and a backward pass hold at any moment, beside the weights.
+# This is lever 1 of [[energy]]. We take the network of PyTorch's recipe, three linear layers with ReLU between them. There they are 4,096 wide and read 512 inputs at once; ours fit a laptop. The *peak*, which `timing.peak_bytes` counts, is the most memory that a forward and a backward pass hold at any moment, beside the weights.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Three layers of 256 · 256 weights read 32 inputs. Is the peak of memory with AMP **A** about half of what fp32 needs, **B** about three quarters, or **C** more than fp32 needs?
@@ -78,7 +78,7 @@ ratio = peak(32, 3, autocast=True) / peak(32, 3, autocast=False)
 print(f"peak under autocast over that in fp32: {ratio:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **More than fp32 needs (C), because the fp32 gradients of the weights fill the memory here, and one passes through 16 bits as well.**
+# **More than fp32 needs (C), because most of the memory goes to the gradients of the weights, which stay in fp32, and 16-bit copies come on top.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Each of the three gradients has 256 · 256 numbers of 4 bytes, 262 kB. An activation of 32 inputs has only 33 kB, so halving it saves next to nothing.
@@ -141,7 +141,7 @@ print(output.dtype, loss.dtype, net[0].weight.grad.dtype)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A gradient is stored in the type of its weight. `net.half()` would convert the weights as well, and then steps are swallowed.
 #
-# Autocast works on CPUs as well, though older pages call it a matter for GPUs. There it takes bfloat16 unless you ask for fp16. We do, to see the scaler at work, though most CPUs are slow in fp16. Older code also says `torch.cuda.amp.autocast()` and `torch.cuda.amp.GradScaler()`. These names are deprecated: today both are in `torch.amp`, and take the device.
+# Autocast works on CPUs as well. There it takes bfloat16 unless you ask for fp16. We do, to see the scaler at work, though most CPUs are slow in fp16. Older code says `torch.cuda.amp.autocast()` and `torch.cuda.amp.GradScaler()`; today both are in `torch.amp`, and take the device.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Point at the printed types: output, loss, gradient. The gradient is stored in the type of its weight.
@@ -318,14 +318,6 @@ print(f"{weight.grad[0]:.5f}, {weight.grad[1]:.5f}")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In the wrong order nearly every step is clipped, since the limit is compared with scaled gradients. With SGD and a scale of 65,536 the training stands still, and nothing tells you why.
 #
-# **Try it.** Let `clip_grad_norm_` and `scaler.unscale_` change places and run both cells again.
-#
-# <details><summary>What others found</summary>
-#
-# Now the gradients are 0.06 and 0.08, as they should be.
-#
-# </details>
-#
 # Is the gradient divided once more in `scaler.step`? No, the scaler remembers.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -334,9 +326,11 @@ print(f"{weight.grad[0]:.5f}, {weight.grad[1]:.5f}")
 # - **A product of large matrices** uses each number hundreds of times. Arithmetic sets its pace. So it gains where the chip has *16-bit units*, which multiply several 16-bit pairs in the time of one fp32 pair.
 # - **An addition of long vectors** in 16 bits uses each number once. Memory sets its pace, and half the bytes can bring a factor of two.
 #
+# The table has your machine, and records of three others. A number below 1 says that 16 bits are slower. The large step, with scaler, has layers 1,024 wide, on a GPU 4,096, and the small one 128.
+#
 # <!-- page -->
 #
-# NVIDIA's *tensor cores* (2017) are such units. The table has your machine, and records of three others.
+# NVIDIA's *tensor cores* (2017) are such units.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* After the click read the table row by row: what does each chip gain? The addition wins in all three records, since half the bytes move. The large step wins only with units, the small one nowhere. The GPU's large step is larger. Then go back to the hopes on the board.
@@ -356,7 +350,7 @@ show.side_by_side(times, device)
 #
 # For the backward pass a layer of width $n$ keeps an *activation* of $B \cdot n$ numbers, where $B$ is the batch. That pass replaces it by a gradient of $n \cdot n$ numbers. Whichever is larger sets the peak. Autocast halves the activations, adds a 16-bit copy of the weights, and leaves the gradients in fp32.
 #
-# **Predict.** From which batch on do twelve such layers need less memory than in fp32: **A** from $B = 2$, **B** from about $n/4$, **C** from about $n$?
+# **Predict.** From which batch on do twelve such layers need less memory than in fp32: **A** from $B = 2$, **B** from about $n/4$, **C** only above $n$?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Two lines on the board: activation B · n numbers, gradient n · n numbers. Equal at B = n. Below it the gradients set the peak, and they do not shrink (batch 64: 1.04). So C.
@@ -373,7 +367,7 @@ for batch, times_fp32 in peaks.items():
     print(f"batch {batch}: {times_fp32:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **From about $n$ (C), because up to there the gradients set the peak, and autocast does not halve them.**
+# **Only above $n$ (C), because up to there the gradients set the peak, and autocast does not halve them.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The network also holds an input copy and an fp32 loss. So these layers save only from a batch clearly larger than the width. The weights and the optimizer's numbers do not shrink at all.

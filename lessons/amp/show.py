@@ -90,5 +90,4 @@ def side_by_side(found, device):
     return Table(
         ["times as fast as fp32", "addition", "large step", "small step"],
         rows,
-        caption="below 1: slower; large, with scaler: layers 1,024 wide, on a GPU 4,096; small: 128 wide",
     )

@@ -59,6 +59,11 @@ WRONG = {
             'parameter_names=["weight"], use_global_unstructured=False',
         ),
         "the masks stay on": ('parameter_names=["weight"]', 'parameter_names=["weight"], make_pruning_permanent=False'),
+        "waits for a validation": (
+            'parameter_names=["weight"]',
+            'parameter_names=["weight"], prune_on_train_epoch_end=False',
+        ),
+        "no callback comes back": ("return ModelPruning(", "ModelPruning("),
         "epochs from 1": ("if epoch in epochs", "if epoch + 1 in epochs"),
         "the last epoch is forgotten": ("if epoch in epochs", "if epoch in epochs[:-1]"),
     }

@@ -19,19 +19,17 @@
 # *Does a callback do what its setting says?*
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask: "How would you notice that a library prunes in another way than you think?" Write the answers on the board. Somebody says "the accuracy drops". Keep that one above all:
+# *For the lecturer, 1 min.* Ask: "How would you notice that a library prunes in another way than you think?" Write the answers on the board. Somebody says "the accuracy drops". Keep that one above all.
 
 # %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
 # Holds back Lightning's advice for large trainings, sets one thread, and imports the drawings and the scorecard.
 import course_utils  # noqa: F401  first, since it holds back what packages say of themselves when they are imported
 
 # isort: split
-import tempfile
-
 import torch
 
 from course_utils import legacy_int8
-from course_utils.callbacks import garments, ignore_advice
+from course_utils.callbacks import ignore_advice
 from course_utils.scorecard import claims
 from lessons.lightning_pruning import checks as check
 from lessons.lightning_pruning import show
@@ -44,11 +42,11 @@ torch.set_num_threads(1)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 1. The sum is 0.98
 #
+# From [Lightning's own documentation](https://lightning.ai/docs/pytorch/stable/advanced/pruning_quantization.html), comment included:
+#
 # <!-- page -->
 #
-# A `Trainer` of the library Lightning runs your training loop. At fixed moments, such as the end of each epoch, it calls **callbacks**: objects that may change the model. One of them is `ModelPruning`. It prunes with PyTorch's own `prune`, and asks a function how much.
-#
-# The following function, comment included, stands in [Lightning's documentation](https://lightning.ai/docs/pytorch/stable/advanced/pruning_quantization.html).
+# This function goes into `ModelPruning`, a *callback*: at the end of each epoch Lightning's `Trainer` calls it ([[lightning_qat]]). It asks the function how much, and prunes with PyTorch's own `prune`. Epochs count from 0.
 
 
 # %% slideshow={"slide_type": "-"}
@@ -77,6 +75,8 @@ def compute_amount(epoch):
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint, ModelPruning
 from torch import nn
+
+from course_utils.callbacks import garments
 
 batches = garments.batches(*garments.load("train", 1024))  # 8 batches of 128 pictures
 held_x, held_y = garments.load("test", 2000)
@@ -108,9 +108,7 @@ def gone(model):
 
 # %% slideshow={"slide_type": "skip"}
 model = Garments()
-quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
-quiet["accelerator"] = "cpu"
-trainer = Trainer(callbacks=[ModelPruning("l1_unstructured", amount=compute_amount)], max_epochs=100, **quiet)
+trainer = Trainer(callbacks=[ModelPruning("l1_unstructured", amount=compute_amount)], max_epochs=100, **garments.QUIET)
 trainer.fit(model, batches)
 
 # %% slideshow={"slide_type": "fragment"}
@@ -151,18 +149,17 @@ print(f"gone: {gone(model):.1%}")
 #
 # | argument | what it says |
 # |---|---|
-# | `"l1_unstructured"` | the method, a name from `torch.nn.utils.prune`, or a class |
 # | `amount=0.5` | prune half of what is left after *every* epoch |
 # | `amount=function` | ask the function after every epoch; `None` prunes nothing |
 # | `parameter_names=["weight"]` | prune weights and no biases |
 #
 # <!-- page -->
 #
-# Other names are `"random_unstructured"`, `"ln_structured"` and `"random_structured"`. An integer as amount is a count. All cuts come at the end of a training epoch, unless `prune_on_train_epoch_end=False`, and are made permanent when the fit ends, unless `make_pruning_permanent=False`. All layers are ranked together; with `use_global_unstructured=False` each layer loses its own share. The two structured methods need that setting, `pruning_dim`, and `parameter_names=["weight"]`, since biases are pruned by default; `"ln_structured"` also needs `pruning_norm`.
+# The first argument is the method: a name from `torch.nn.utils.prune`, or a class. All layers are ranked together, so that the least important weights of the whole network go; with `use_global_unstructured=False` each layer loses its own share. Biases are pruned by default. They are few, and each serves a whole neuron, so one usually spares them. When the fit ends, `prune.remove` makes the cuts permanent, since masks would make the file larger ([[prune_module]]).
 #
 # The documentation's shortest example is `Trainer(callbacks=[ModelPruning("l1_unstructured", amount=0.5)])`. It looks as if it removed a half.
 #
-# **Try it.** In the call of `Trainer` in section 1 change `amount=compute_amount` to `amount=0.5`, and run that cell and the next one again. Then change it back.
+# **Try it.** In section 1 change `amount=compute_amount` to `amount=0.5`, and run that cell and the next one again. Then change it back.
 #
 # <details><summary>What others found</summary>
 #
@@ -191,11 +188,11 @@ print(f"gone: {gone(model):.1%}")
 # dst.data = src.data.to(dst.device)
 # ```
 #
+# `src` is the kept copy of the first weights, and `dst` is the weight. On one device `.to` copies nothing.
+#
 # **Predict.** Four epochs, four cuts. How far is a weight from its first value after each cut: **A** 0, 0, 0, 0; **B** 0, then farther and farther; **C** more and more, from the first cut on?
 #
 # <!-- page -->
-#
-# The callback keeps a copy of the first weights: `src` is that copy, and `dst` is the weight. On one device `.to` copies nothing.
 #
 # In [[ticket]] you rewound by hand: keep a copy, train, prune, put the first values back under the mask. The setting has a long name, and it is on. But a setting proves nothing, so we look at the weights. A `LambdaCallback` calls a function of ours after each epoch. It comes after the pruning callback, so it sees the cut. We ask for `weight_orig`, the numbers under the mask, of the second layer.
 #
@@ -256,6 +253,7 @@ class Mended(ModelPruning):
         getattr(new, f"{name}_orig").data.copy_(getattr(old, name).data)
 
 
+# %% slideshow={"slide_type": "fragment"}
 away_mended = after_each_epoch(how_far, Mended("l1_unstructured", amount=0.3), epochs=4)
 print(away_mended)
 
@@ -267,11 +265,13 @@ print(away_mended)
 #
 # The *error*: by how many per cent of the truth the answers are off, on average. In section 1, with wrong rewinds, it ends below 10 %.
 #
+# A true rewind, as that of `Mended`, throws away all that the training has done to the numbers.
+#
 # **Predict.** The same schedule with `Mended`. Is the error after 100 epochs **A** smaller, **B** about the same, **C** several times as large?
 #
 # <!-- page -->
 #
-# Look at the epochs of the schedule before you answer. A true rewind throws away all that the training has done to the numbers.
+# Look at the epochs of the schedule before you answer.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* After which epoch is the last cut? After 98: one epoch is left to train. Vote, click. Each jump of the orange line follows a rewind. The green line has the same 25 amounts, only earlier. Say: "Who looked at the accuracy alone was pleased with the wrong callback."
@@ -297,30 +297,33 @@ show.errors_over_epochs(curves)
 # **Several times as large (C), because the last cut comes after epoch 98, and a single epoch of training follows.** With the same cuts earlier the error is far smaller.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The third line is the control. It has the same 25 amounts and the same true rewinds, but the last cut comes after epoch 38. So it is the time behind the last cut that was missing. **A rewind needs a whole training behind the last cut.** The documentation's schedule is useless for tickets, and useless for tickets.
+# The third line is the control. It has the same 25 amounts and the same true rewinds, but the last cut comes after epoch 38. So it is the time behind the last cut that was missing. **A rewind needs a whole training behind the last cut.** The documentation's schedule is useless for tickets.
 #
 # The accuracy does not show it. From the second cut on the network keeps its training, and the error is fine. No message appears. Whoever judges by the accuracy is pleased, and reports a ticket that never was one. If you want no rewind, say so: `use_lottery_ticket_hypothesis=False`. If you want one, test it as in section 3.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Which network is in the file?
 #
-# At the end of an epoch the Trainer
+# A `ModelCheckpoint` keeps the file of the epoch with the best score. At the end of an epoch the Trainer
 #
 # 1. validates: the score;
 # 2. calls `ModelPruning`: the cut;
-# 3. calls `ModelCheckpoint`, which writes the file of the best score.
+# 3. calls `ModelCheckpoint`, which writes the file.
 #
 # **Predict.** After the last of ten epochs 80 % go. You load the file of the best score, and measure again. Is the error **A** the score, **B** several times as large?
 #
 # <!-- page -->
 #
-# When the fit ends, `ModelPruning` calls `prune.remove`: masks are gone, the zeros stay, and the file is no smaller ([[prune_module]]). But often one does not ship the network of the last epoch. A `ModelCheckpoint` with `monitor="error"` keeps the file of the epoch with the best score, here the error that `validation_step` logs. Here the best score is that of the last epoch.
+# Often one ships the network of the best epoch, and not that of the last. `monitor="error"` names the score, here the error that `validation_step` logs. Here the best score is that of the last epoch.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let somebody say the order of the three steps again: which network was measured, and which one is in the file? Click. In the second line the file is written before the cut: its score is true, and nothing is pruned. Ask which of the two they would ship. Neither.
 
 
 # %% slideshow={"slide_type": "skip"}
+import tempfile
+
+
 def best_file(**when):
     pruning = ModelPruning("l1_unstructured", amount={9: 0.8}.get, use_lottery_ticket_hypothesis=False)
     best = ModelCheckpoint(tempfile.mkdtemp(), monitor="error", **when)
@@ -340,15 +343,13 @@ times_before = best_file(save_on_train_epoch_end=False)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # With `save_on_train_epoch_end=False` the file is written right after the validation. Then the score is true, and here nothing is pruned: the best checkpoint is the *whole* network. A score knows nothing of zeros, so a cut that costs accuracy makes an older file look better. **Before you ship a file, load it, count its zeros, and measure it again.** And let some epochs of training follow the last cut.
 #
-# One more thing about these files: by default they hold no masks. A fit that goes on from one of them trains the zeros again.
-#
-# The course has a callback for daily use, `PruningSchedule`, which is tested for all this. It takes the same method and amount, copies values when it rewinds (`rewind_to=0`), waits with the cut until a file with a score is written, and resumes from a checkpoint bit for bit.
+# The course has a callback for daily use, `PruningSchedule`, which is tested for all this. It takes the same method and amount, copies values when it rewinds (`rewind_to=0`), and waits with the cut until a file with a score is written.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Ninety percent in five prunings
 # ★★ · 10 minutes
 #
-# Write `even_pruning(epochs, sparsity)`. It returns a callback for a `Trainer`. After each of the `epochs` it prunes the smallest weights of all layers together, each time the same share of what is left. After the last cut the share `sparsity` of the weights is gone. Biases stay, nothing is rewound, and the fit leaves no masks.
+# Write `even_pruning(epochs, sparsity)`. It returns a callback for a `Trainer`. After each of the `epochs`, which count from 0, it prunes the smallest weights of all layers together, each time the same share of what is left. In the end the share `sparsity` is gone. Biases stay, nothing is rewound, and the fit leaves no masks.
 #
 # On paper: which amount, for 75 % in two prunings?
 #
@@ -394,7 +395,7 @@ def even_pruning_solution(epochs, sparsity):
 # ## Remember
 #
 # - An amount counts from what is left, and a number alone prunes after every epoch: multiply the shares that stay, before you train.
-# - A rewind throws the training away, so it needs training behind the last cut; on a CPU that of `ModelPruning` hands back trained weights, since weight and copy become one memory.
+# - A rewind throws the training away, so it needs training behind the last cut; `ModelPruning` hands back trained weights, since weight and copy become one memory.
 # - A setting proves nothing: count zeros, compare with the first weights, and measure the file that you ship.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]

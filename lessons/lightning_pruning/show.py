@@ -9,7 +9,7 @@ def one_memory():
     columns = {
         "before the first rewind": ("0.31", "0.30", False),
         "rewind by ModelPruning": ("", "0.30", True),
-        "rewind that copies values": ("0.30", "0.30", False),
+        "rewind by Mended: copy_": ("0.30", "0.30", False),
     }
     for column, (title, (trained, kept, one)) in enumerate(columns.items()):
         x = 20 + 400 * column
@@ -26,26 +26,29 @@ def one_memory():
     plots.show(
         canvas.figure(),
         alt="A weight and its copy, each with an arrow to a box of memory. Before the first rewind: two boxes, 0.31 and 0.30. "
-        "After the rewind by ModelPruning both arrows end at one box, 0.30. After a rewind that copies values: two boxes, "
+        "After the rewind by ModelPruning both arrows end at one box, 0.30. After a rewind by Mended, which copies values: two boxes, "
         "0.30 and 0.30.",
         caption="Orange: memory. What is trained next is the box at which the arrow of the weight ends.",
     )
 
 
 def errors_over_epochs(curves):
-    """Draw the error after each epoch.
+    """Draw the error after each epoch, from epoch 40 on.
 
     Args:
         curves: name -> error after each epoch, in %.
     """
     fig, ax = plots.figure(size=(7.6, 4.3))
-    for (name, curve), colour in zip(curves.items(), ("blue", "orange", "green"), strict=True):
-        ax.plot(curve, label=f"{name}: {curve[-1]:.0f} % in the end", color=plots.COLOURS[colour])
-    ax.set(xlabel="epoch", ylabel="error, %", ylim=(0, 119), xlim=(0, 99))
+    for (name, curve), colour, dashes in zip(
+        curves.items(), ("blue", "orange", "green"), ("-", "-", "--"), strict=True
+    ):
+        label = f"{name}: {curve[-1]:.0f} % in the end"
+        ax.plot(range(40, 100), curve[40:], linestyle=dashes, label=label, color=plots.COLOURS[colour])
+    ax.set(xlabel="epoch", ylabel="error, %", ylim=(0, 119), xlim=(40, 99))
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1))
     told = "; ".join(f"{name} {curve[-1]:.0f} %" for name, curve in curves.items())
     plots.show(
         fig,
-        alt=f"Error over 100 epochs, three lines. After the last epoch: {told}.",
+        alt=f"Error over the epochs 40 to 99, three lines. After the last epoch: {told}.",
         caption="After each epoch, cut and rewind included; 25 cuts to 30 %.",
     )

@@ -27,10 +27,10 @@ def by_lambdas():
 
 def puts_the_ranges_back():
     class Remembers(Callback):
-        def on_validation_epoch_start(self, trainer, model):
+        def on_validation_start(self, trainer, model):
             self.kept = {name: value.clone() for name, value in model.state_dict().items()}
 
-        def on_validation_epoch_end(self, trainer, model):
+        def on_validation_end(self, trainer, model):
             model.load_state_dict(self.kept)
 
     return Remembers()
@@ -65,6 +65,9 @@ WRONG = {
             "model.apply(tq.enable_observer if trainer.sanity_checking else tq.disable_observer)",
         ),
         "the rounding in place of the observers": ("tq.disable_observer", "tq.disable_fake_quant"),
+        "the input's observer alone": ("model.apply(tq.disable_observer)", "model.quant.apply(tq.disable_observer)"),
+        "the rounding is off for good": ("tq.disable_observer)", "tq.disable_observer).apply(tq.disable_fake_quant)"),
+        "no validation": ("model.apply(tq.disable_observer)", "trainer.limit_val_batches = 0"),
         "the class, and not a callback": ("return TrainingOnly()", "return TrainingOnly"),
         "nothing comes back": ("return TrainingOnly()", "TrainingOnly()"),
     }

@@ -48,7 +48,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # <!-- page -->
 #
-# In [[qat]] you wrote that loop yourself. The network is the one of Lightning's own documentation.
+# The network is the one of Lightning's own documentation.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* The network is 16, 64, 64 and 1 units wide; its code is on the page. Ask what is missing in such a class: both loops, `zero_grad`, `backward`, `step`. The Trainer has them, and so you cannot put a line between them.
@@ -101,10 +101,19 @@ print(f"float: off by {float_error:.0f} %")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The error is the **MAPE**, the mean absolute percentage error: a network that says 0.55 where the truth is 0.5 is off by 10 %.
 #
-# Now the same in int8. At fixed moments the Trainer calls its **callbacks**: objects with methods of fixed names, the *hooks*. It hands them the model. So `prepare_qat`, which puts the rounding in, goes into the hook before the fit begins, and `convert` into the one after its end.
+# Now the same in int8. The loop is the Trainer's, so you cannot put a line into it.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Rounding in, int8 out
+#
+# At fixed moments the Trainer calls its **callbacks**: objects with methods of fixed names, the *hooks*.
+#
+# <!-- page -->
+#
+# It hands them the model. `prepare_qat` puts the rounding in. It belongs before the first step, so that the weights learn to live with the rounding. `convert` makes integers of the weights. An integer has no gradient, so this comes after the last step.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* Let the room say what each hook does, and why not the other way round: integers cannot be trained.
 
 # %% slideshow={"slide_type": "skip"}
 from torch.ao import quantization as tq
@@ -138,14 +147,17 @@ class WithStubs(RegressionModel):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "big"}
 # ### Three layers in int8
 #
-# In float the network is off by about 14 %. With 8 bits one expects nearly the same.
+# In float the answers are off by about 14 % of the truth, on average. With 8 bits one expects nearly the same.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room say what each hook does, and what 8 bits usually cost: next to nothing. The float network is off by some 14 %. Take bets for int8, then click. It is nearly twice as much.
+# *For the lecturer, 1.5 min.* What do 8 bits usually cost? Next to nothing. All three linear layers are int8. Take bets, then click. It is nearly twice as much.
+
+# %% slideshow={"slide_type": "skip"}
+net = fit(WithStubs(), TwoHooks())
+print(net)
 
 # %% slideshow={"slide_type": "fragment"}
-net = fit(WithStubs(), TwoHooks())
-print(*map(type, net.children()), f"int8: off by {error(net):.0f} %", sep="\n")
+print(f"int8: off by {error(net):.0f} %")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # All three linear layers are int8, and there was no error. Yet the network is off by nearly twice as much. Many people would stop here and report that int8 costs too much on this task. In about [[minutes]] minutes you will know better, and be able to
@@ -154,7 +166,7 @@ print(*map(type, net.children()), f"int8: off by {error(net):.0f} %", sep="\n")
 #
 # [[builds_on]]
 #
-# **Try it.** Give the callback a network that was trained before: change `fit(WithStubs(), TwoHooks())` to `fit(fit(WithStubs()), TwoHooks())` and run the cell again. Then change it back, and run it once more.
+# **Try it.** Give the callback a network that was trained before: change `fit(WithStubs(), TwoHooks())` to `fit(fit(WithStubs()), TwoHooks())` and run that cell and the next one again. Then change it back, and run both once more.
 #
 # <details><summary>What others found</summary>
 #
@@ -165,7 +177,7 @@ print(*map(type, net.children()), f"int8: off by {error(net):.0f} %", sep="\n")
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. A range that comes too late
 #
-# An observer follows the largest and the smallest output of each layer. After each batch each end of its range moves a part of the way to what it saw. This part is its **averaging constant**; PyTorch takes 0.01.
+# An observer follows the largest and the smallest output of each layer, by the *moving average* of [[static]]: after each batch each end of its range moves a part of the way to what it saw. This part is its **averaging constant**; PyTorch takes 0.01.
 #
 # **Predict.** Our two epochs are 94 batches. How much of the last range still comes from the *first* batch: **A** nothing, **B** 6 %, **C** 39 %?
 #
@@ -176,7 +188,7 @@ print(*map(type, net.children()), f"int8: off by {error(net):.0f} %", sep="\n")
 # - With the constant 0.01 the new end is 0.99 · 0.10 + 0.01 · 0.60 = 0.105.
 # - With the constant 0.3 it is 0.7 · 0.10 + 0.3 · 0.60 = 0.25.
 #
-# So of what was there, 0.99 is left after one batch, 0.99 · 0.99 after two, and so on. A small constant has a reason: one odd batch does little harm. It suits trainings of many thousand batches.
+# So of what was there, 0.99 is left after one batch, 0.99 · 0.99 after two, and so on. A small constant has a reason: one odd batch does little harm. There it saved a network. It suits trainings of many thousand batches.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* On the board: a range ends at 0.10, the next batch reaches 0.60. With 0.01 the new end is 0.105, with 0.3 it is 0.25. After one batch 0.99 of the old end is left, after two 0.99 · 0.99. Who has a phone? 0.99 to the power of 93 is 0.39. Vote, then click.
@@ -185,27 +197,20 @@ print(*map(type, net.children()), f"int8: off by {error(net):.0f} %", sep="\n")
 # **39 % (C), because 93 more batches each leave 0.99 of it, and $0.99^{93} = 0.39$.** With the constant 0.3 nothing is left: $0.7^{93}$ is practically 0.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first batch meets an untrained network, whose outputs lie near 0. The true shares reach nearly 0.9. Is that the fault? We train with `TwoHooks(moving(constant))` for four constants, and change nothing else. A *qconfig* says how numbers are observed and rounded. Another callback writes down where the range of the last layer ends.
-
-
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
-def moving(constant):
-    how = dict(observer=tq.MovingAverageMinMaxObserver, averaging_constant=constant, quant_min=0, quant_max=127)
-    return tq.QConfig(tq.FakeQuantize.with_args(**how), tq.default_weight_fake_quant)
-
+# The first batch meets an untrained network, whose outputs lie near 0. The true shares reach nearly 0.9. Is that the fault? We train with `TwoHooks(show.moving(constant))` for four constants, and change nothing else. A second callback writes down where the range of the last layer ends.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Two ranges
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Follow the orange line: it begins near 0 and has not arrived after 94 batches. The network should say numbers up to the dotted line. How can it, with this range? What lies above is cut off. Then the four errors: only the slow one is bad.
+# *For the lecturer, 2 min.* Follow the orange line: it begins near 0 and has not arrived after 94 batches. The network should say numbers up to the dotted line. How can it, with this range? What lies above is cut off. Then the four errors: only the slow one is bad. Its error is not quite that of two slides before, since the qconfig is another one.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Trains with four constants, and draws for two of them where the range of the output ends, batch by batch.
 errors, ranges = {}, {}
 for constant in (0.01, 0.1, 0.3, 1.0):
     ranges[constant] = show.RangeOfOutput()
-    errors[constant] = error(fit(WithStubs(), TwoHooks(moving(constant)), ranges[constant]))
+    errors[constant] = error(fit(WithStubs(), TwoHooks(show.moving(constant)), ranges[constant]))
 show.ranges({constant: ranges[constant] for constant in (0.01, 0.3)}, errors, test_share.max().item())
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -213,7 +218,7 @@ show.ranges({constant: ranges[constant] for constant in (0.01, 0.3)}, errors, te
 #
 # The three larger constants are about as good as float. They differ from the first in nothing else, so **it was the constant that ruined the network, and not the integers.** The constant 1 is no average at all: it keeps the range of the last batch alone, and one strange batch at the end would spoil it.
 #
-# Why is it easily overlooked? The outputs of a trained network are large from the first batch on, so even the slow range starts in the right place. That is what you saw when you trained in float first. From random weights one can also round later: Jacob et al. ([2017](https://arxiv.org/abs/1712.05877)) let the ranges settle for 50,000 steps and more before they switch the rounding of the outputs on.
+# A network that was trained before has large outputs from the first batch on, so even the slow range starts in the right place. That is what you saw when you trained in float first.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 3. Who may move the ranges?
@@ -228,11 +233,13 @@ show.ranges({constant: ranges[constant] for constant in (0.01, 0.3)}, errors, te
 # ...                    # on_train_end
 # ```
 #
+# An observer looks at whatever passes through the model, in validation, too.
+#
 # <!-- page -->
 #
-# This is the Trainer's loop with some of its hooks. It passes more data through the model than those of training. `on_validation_start` and `on_validation_end` are called around the sanity check, too.
+# This is the Trainer's loop with some of its hooks. `on_validation_start` and `on_validation_end` are called around the sanity check, too.
 #
-# An observer looks at whatever passes, in evaluation mode, too. So in `TwoHooks` the validation data move the ranges, and change the very model that they shall judge. How would you notice? With ordinary validation data you would not, since they reach as far as the training data. So we need data with which the mistake *shows*: pixels a hundred times too large.
+# For validation the Trainer calls `model.eval()`. That switches dropout and batch norm, and not the observers. So in `TwoHooks` the validation data move the ranges, and change the very model that they shall judge. How would you notice? With ordinary validation data you would not, since they reach as far as the training data. So we need data with which the mistake *shows*: pixels a hundred times too large.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let somebody point at the lines where data pass through the model: three places, and only one of them is training. Ask how one would find out whether validation moves a range. Ordinary data cannot tell.
@@ -250,7 +257,7 @@ show.ranges({constant: ranges[constant] for constant in (0.01, 0.3)}, errors, te
 # %% slideshow={"slide_type": "fragment"}
 for factor in (1, 100):
     too_large = batches(factor * test_pixels[:256], test_share[:256])  # two batches
-    net = fit(WithStubs(), TwoHooks(moving(0.3)), validate=too_large)
+    net = fit(WithStubs(), TwoHooks(show.moving(0.3)), validate=too_large)
     end = 127 * net.quant.scale.item()  # 127 steps
     print(f"× {factor}: range to {end:.0f}, off by {error(net):.0f} %")
 
@@ -262,39 +269,30 @@ for factor in (1, 100):
 #
 # Compare the two rows. The first is a test that cannot fail: the range ends at 1 whether validation moves it or not. **A promise is tested only by a case in which a broken promise shows.**
 #
-# Two functions switch all observers of a model. After `model.apply(tq.disable_observer)` the rounding goes on with the ranges found so far. `model.apply(tq.enable_observer)` lets them look again. Into which hooks these belong is the exercise.
+# After `model.apply(tq.disable_observer)` the rounding goes on with the ranges found so far. `model.apply(tq.enable_observer)` lets the observers look again. Into which hooks these belong is the exercise.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 4. For daily use
 #
 # Lightning had a callback for all this. It was *beta*, and version 2.0 removed it. `course_utils` has one with the same arguments.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+#
+# <!-- page -->
+#
 # Ours adds the stubs itself, lets only training move the ranges, and has an averaging constant of 0.3. It refuses layers that cannot become int8. So the network is the one of section 1 again, without stubs, and it is validated on the pixels that are too large.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* The first two lines are all that most people need. Then go through the three arguments. What does fusing save? A range for the negative numbers that the ReLU throws away. Who calls a network with integers? A program that has nothing else, such as a camera's.
+# *For the lecturer, 1.5 min.* These two lines are all that most people need. Ask what the callback has to do in them: stubs, both hooks, the constant, and the observers off in validation.
 
 # %% slideshow={"slide_type": "-"} tags=["legacy"]
 from course_utils.callbacks import QuantizationAwareTraining
 
-simple = fit(RegressionModel(), QuantizationAwareTraining(), validate=too_large)
-qat = QuantizationAwareTraining(
-    observer_type="histogram",
-    modules_to_fuse=[(f"layer_{i}", f"layer_{i}a") for i in range(2)],
-    input_compatible=False,
-)
+qat = QuantizationAwareTraining()
 qmodel = fit(RegressionModel(), qat, validate=too_large)
-answers = qmodel(qmodel.quant(test_pixels))
-print(f"without arguments: off by {error(simple):.0f} %")
-print(f"with arguments: off by {mape(answers, test_share):.0f} %")
+answers = qmodel(test_pixels)
+print(f"int8: off by {mape(answers, test_share):.0f} %")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Both are about as good as float, and the absurd validation has done no harm. What do the three arguments say?
-#
-# - The `"histogram"` observer counts how often each value occurs. It leaves rare large ones out where that makes the rounding error smaller. It is slower than the moving average, the default.
-# - `modules_to_fuse` joins each layer with its ReLU, so that no range is spent on numbers that the ReLU throws away ([[static]]). The names of the pairs come from a loop.
-# - By default you call the model as before, `qmodel(x)`. With `input_compatible=False` it takes integers: `qmodel(qmodel.quant(x))`. This is for a program that holds 8-bit integers already. Plain floats raise an error there.
+# It is about as good as float, and the absurd validation has done no harm.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Ship it
@@ -308,17 +306,22 @@ print(f"with arguments: off by {mape(answers, test_share):.0f} %")
 torch.save(qmodel.state_dict(), "regression_int8.pt")
 shipped = qat.rebuild(RegressionModel())
 shipped.load_state_dict(torch.load("regression_int8.pt"))
-print("equal:", torch.equal(shipped(shipped.quant(test_pixels)), answers))
+print("equal:", torch.equal(shipped(test_pixels), answers))
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# This file holds integers and scales, and nobody can train on with it. For that keep a **checkpoint**, which the Trainer writes during the training: it holds the float weights, two averages of Adam for each of them, and the ranges. `fit(ckpt_path=...)` resumes from it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Only training may look
 # ★★ · 10 minutes
 #
-# Write `training_only()`. It returns a callback that stands *beside* `TwoHooks`, and lets only training batches move the ranges: no validation, even when it interrupts an epoch, and no sanity check.
+# Write `training_only()`. It returns a callback that stands *beside* `TwoHooks` in any network. Only training batches may move the ranges: no validation, even when it interrupts an epoch, and no sanity check. The rounding stays on.
 #
-# Then try it: `fit(WithStubs(), TwoHooks(moving(0.3)), training_only(), validate=too_large)`. The error should be near that of float.
+# `model.apply(tq.disable_observer)` switches all observers of a model off, and `model.apply(tq.enable_observer)` on again.
 #
 # <!-- page -->
+#
+# Then try it: `fit(WithStubs(), TwoHooks(show.moving(0.3)), training_only(), validate=too_large)`. The error should be near that of float.
 #
 # <details><summary>Hint</summary>
 #
@@ -373,13 +376,27 @@ claims.show("lightning_qat")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Deeper
 #
+# ### The arguments of the callback
+
+# %% slideshow={"slide_type": "skip"} tags=["legacy"]
+with_arguments = QuantizationAwareTraining(
+    observer_type="histogram",
+    modules_to_fuse=[(f"layer_{i}", f"layer_{i}a") for i in range(2)],
+    input_compatible=False,
+)
+camera = fit(RegressionModel(), with_arguments, validate=too_large)
+print(f"int8: off by {mape(camera(camera.quant(test_pixels)), test_share):.0f} %")
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# `"histogram"` is the observer of [[static]]; it is slower than the moving average, the default. `modules_to_fuse` joins each layer with its ReLU, so that no range is spent on numbers that the ReLU throws away. By default you call the model as before, `qmodel(x)`. With `input_compatible=False` it takes integers, `qmodel(qmodel.quant(x))`, for a program that holds 8-bit integers already. Plain floats raise an error there.
+#
 # ### TorchScript, and what follows it
 #
 # For a long time one exported such a model with TorchScript, to run it without its Python code.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 scripted = qmodel.to_torchscript()
-print("equal:", torch.equal(scripted(scripted.quant(test_pixels)), answers))
+print("equal:", torch.equal(scripted(test_pixels), answers))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The outputs are equal, because the script calls the same int8 functions. But do not build on this: PyTorch has deprecated TorchScript, and Lightning gives `to_torchscript` up with it. The successor is `torch.export`.
@@ -388,7 +405,7 @@ print("equal:", torch.equal(scripted(scripted.quant(test_pixels)), answers))
 torch.export.export(RegressionModel(), (test_pixels,))
 print("float: exported")
 try:
-    torch.export.export(qmodel, (qmodel.quant(test_pixels),))
+    torch.export.export(qmodel, (test_pixels,))
 except Exception as error_of_export:
     print("int8: refused by", type(error_of_export).__name__)
 
@@ -406,15 +423,9 @@ switching.table()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # *Reading* is faster in int8: there is a quarter of the bytes. Here *loading* is slower: `load_state_dict` has to **pack** the weights, that is to put them into the order in which the int8 functions read them, and the caption says how long packing alone takes. So "int8 loads faster" is wrong here. Often there is a better use for the quarter: keep four models in memory in place of one, and do not load at all.
-#
-# ### A checkpoint, or a file to ship?
-#
-# A **checkpoint** that the Trainer writes during the training holds all that is needed to train on: the float weights, two averages of Adam for each of them, and the ranges. `fit(ckpt_path=...)` with `QuantizationAwareTraining` resumes from it. The state after the fit, which we shipped above, holds integers and scales, and nobody can train on with it. So keep the checkpoint if you may want to.
-#
-# Is the file four times smaller? Not for this network. It has some 5,000 weights, and the scales, the names and the places of the tensors in the file count as well. In a wide network they no longer do.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **Sources.** B. Jacob et al., *Quantization and training of neural networks for efficient integer-arithmetic-only inference*, 2017, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877).
+# **Sources.** B. Jacob et al., *Quantization and training of neural networks for efficient integer-arithmetic-only inference*, 2018, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877).
 #
 # **Going further.** Lightning on [callbacks](https://lightning.ai/docs/pytorch/stable/extensions/callbacks.html) and on the [Trainer](https://lightning.ai/docs/pytorch/stable/common/trainer.html); its [post on version 1.2](https://medium.com/pytorch/pytorch-lightning-v1-2-0-43a032ade82b), which brought the callback. A project: give the callback `collect_quantization`, a function that lets the observers look in the last epoch only, and compare.
 #

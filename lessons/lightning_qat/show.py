@@ -9,11 +9,18 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import Callback
 from torch import nn
+from torch.ao import quantization as tq
 
 from course_utils.callbacks import QuantizationAwareTraining
 from course_utils.runtime import quick
 from course_utils.show import plots
 from course_utils.show.tables import Table, si
+
+
+def moving(constant):
+    """The qconfig of a moving average with this averaging constant."""
+    how = dict(observer=tq.MovingAverageMinMaxObserver, averaging_constant=constant, quant_min=0, quant_max=127)
+    return tq.QConfig(tq.FakeQuantize.with_args(**how), tq.default_weight_fake_quant)
 
 
 class RangeOfOutput(Callback):
@@ -54,13 +61,15 @@ def ranges(watched, errors, largest):
         )
     ax.axhline(largest, color=plots.COLOURS["black"], linestyle=":")
     ax.text(94, largest + 0.02, "the largest true share", fontsize=18, ha="right", va="bottom")
-    every = ", ".join(f"{error:.0f} % with {constant}" for constant, error in errors.items())
+    others = ", ".join(
+        f"{error:.0f} % with {constant}" for constant, error in errors.items() if constant not in watched
+    )
     ax.set(xlabel="batches", ylabel="the range ends at", ylim=(-0.1, 1.1))
     plots.show(
         fig,
         alt=f"The end of the output's range over the batches, and a dotted line at the largest share, {largest:.2f}: "
         f"{'; '.join(told)}.",
-        caption=f"Where the range of the output ends, for two averaging constants. The int8 networks are off by {every}.",
+        caption=f"Where the range of the output ends, for two averaging constants. Two others: off by {others}.",
     )
 
 

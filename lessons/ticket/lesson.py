@@ -186,7 +186,7 @@ untrained_right = show.what_is_kept(make, train, put_on, test_set)
 #
 # Why a lottery? A large network contains very many small ones, as a crowd holds very many tickets. Some small network may have drawn lucky numbers.
 #
-# This is a hypothesis. The paper supports it with experiments, and proves nothing. So we make the experiment, and ask what would speak against it.
+# This is a hypothesis: the paper's experiments support it, and prove nothing. So we make the experiment.
 #
 # The paper looks for its tickets in rounds, because these find smaller winning tickets than one cut. Each round trains the network, and then removes a part of its weights.
 
@@ -272,7 +272,7 @@ first, masks = search(rewind)
 #
 # `weight = start` copies no number. It gives the same memory a second name, and whoever trains one of them trains both. `net.state_dict()` hands out the network's own memory in the same way. `deepcopy`, `clone` and `copy_` copy numbers.
 #
-# Here is another rewind. It looks correct, and one like it stands in a well-known library ([[lightning_pruning]]).
+# Here is another rewind. It looks correct.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -378,7 +378,7 @@ all_right = show.three_networks(search, rewind, arms, train, test_set)
 # ## Exercise · Find a ticket
 # ★★ · 10 minutes
 #
-# Write `find_ticket(make, train, rounds)`. Each call `make()` draws a new network, whose children are all `nn.Linear`, some without a bias; `train(net)` trains it; in the check it ends with a forward pass. In each round every layer, the last one too, loses *half* of the weights that it has left. Return `masks`, a list of lists, and `ticket`: `masks[round][layer]` is a mask; `ticket` is the first network, untrained, with the last masks on.
+# Write `find_ticket(make, train, rounds)`. Each call `make()` draws a new network, whose children are all `nn.Linear`, some without a bias; `train(net)` trains it. In each round every layer, the last one too, loses *half* of the weights that it has left. Return `masks`, a list of lists, and `ticket`: `masks[round][layer]` is a mask; `ticket` is the first network, untrained, with the last masks on.
 #
 # <details><summary>Hint</summary>
 #
