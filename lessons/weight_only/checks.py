@@ -8,8 +8,8 @@ from course_utils.checks import effects, exercise
 
 @exercise(
     "Read a group",
-    why="Step and minimum are floats of 16 bits. A byte holds two codes: its low half belongs to the first sixteen "
-    "weights, its high half to the other sixteen.",
+    why="Step and minimum are floats of 16 bits. Of the sixteen bytes, byte n holds the code of weight n in its "
+    "low half, and that of weight n + 16 in its high half.",
 )
 def read_group(group):
     step, minimum = group[:4].view(torch.float16).float()

