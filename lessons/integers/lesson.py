@@ -355,7 +355,7 @@ print("computed in", loaded.fc1.weight.dtype)
 # ## Exercise · A byte a weight
 # ★★ · 10 minutes
 #
-# Write `save_int8(model, file)`. For each tensor of `model.state_dict()`, buffers as well, it saves `integers, scale, zero_point` under its name, so that `load_int8` can read it. An integer takes one byte.
+# Write `save_int8(model, file)`. For each tensor of `model.state_dict()`, buffers as well, it saves `integers, scale, zero_point` under its name, for `load_int8`. An integer takes one byte.
 #
 # The map is asymmetric: its range goes from the tensor's lowest to its highest number, widened until it holds 0. No number is off by more than half a step, and a 0 comes back as exactly 0.
 #
