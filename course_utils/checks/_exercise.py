@@ -7,15 +7,18 @@ import copy
 import functools
 import inspect
 import itertools
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import torch
 from hypothesis import strategies as st
 
 from course_utils.checks.effects import ENTRIES, NOT_LOOKED_AT, Look, seen
 from course_utils.checks.explain import LEAST, Case, explained, way_to, where_raised
 from course_utils.checks.reference import Reference
 from course_utils.exercises import isolation
+from course_utils.exercises.calls import meaning
 from course_utils.exercises.core import NOT_YET, Verdict, check
 from course_utils.exercises.inputs import NONE_FOUND, Clock, Strategy, smallest
 from course_utils.exercises.kinds import first_difference, unlike
@@ -27,6 +30,8 @@ from course_utils.exercises.values import difference, same
 EXAMPLES, LEAST_EXAMPLES, AGAIN = 80, 10, 8  # generated; tried however slow the answer is; tried a second time
 SHRINKS, MOST_IDEAS = 120, 5  # further inputs on which a smaller one is looked for; sentences
 BRAKE = 20.0  # seconds of processor time for all inputs, which only an answer meets that takes a quarter of one a call
+SLOW = 3.0  # the same of a wrong answer, after which no more is looked for than what is known
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # in what torch says to a terminal
 
 
 def exercise(title: str, *, why: str = "", of: Sequence[Callable] = (), trust: str = "") -> Callable:
@@ -129,23 +134,26 @@ class Exercise:
 
     def tried(self, trial: Trial) -> Iterator[Tried]:
         """What came of each input, the edges first; always the same inputs."""
-        clock = Clock(BRAKE)
+        clock, failed = Clock(BRAKE), 0
         for number, (args, _) in enumerate(list(self.given.values())):
-            if number >= len(self.also) + LEAST_EXAMPLES and clock.over():
+            if number >= len(self.also) + LEAST_EXAMPLES and clock.over() or failed >= LEAST and self.slow.over():
                 break
-            yield trial.on(args)
+            one = trial.on(args)
+            failed += not one.good
+            yield one
 
     def _judge(self, answer: functools.partial) -> None:
         """Raise the `Mistake` for the smallest input that was found on which the answer is wrong."""
-        self.judged = answer
+        self.judged, self.slow = answer, Clock(SLOW)
         with tempfile.TemporaryDirectory() as self.folder:
             self._compare(self.trial(answer))
 
     def _compare(self, trial: Trial) -> None:
         tried = sorted(self.tried(trial), key=lambda one: bulk(one.args))
         failed = [one for one in tried if not one.good]
-        for one in failed[:LEAST] or tried[:AGAIN]:
-            trial.gives_the_same_again(one)
+        for number, one in enumerate(failed[:LEAST] or tried[:AGAIN]):
+            if not (number and failed and self.slow.over()):
+                trial.gives_the_same_again(one)
         if not failed:
             return
         lost = 2 * sum(one.got.lost for one in failed) > len(failed)  # what most failures are; the others wait
@@ -157,7 +165,11 @@ class Exercise:
         shown = [one.args for one in failed if shows(one)]
         finding = finding if shown else Case()  # what came back is no longer what it was
         known = min(shown or (one.args for one in failed), key=lambda args: bulk(args) * (1 + 2 * bare(args)))
-        found = self._search(lambda args: bare(args) <= bare(known) and shows(trial.on(args)))
+        found = (
+            NONE_FOUND
+            if self.slow.over()
+            else self._search(lambda args: bare(args) <= bare(known) and shows(trial.on(args)))
+        )
         least = known if found is NONE_FOUND or bulk(known) < bulk(found) else found
         raise self._mistake(trial.on(least), finding)
 
@@ -171,7 +183,8 @@ class Exercise:
         elif fault:
             message, text = fault.message, text or fault.hint
             if self.scene is not _called and where_raised(self, fault) is None:
-                message, text = message.replace("Your function raised", "What your function makes cannot be used:"), ""
+                message = message.replace("Your function raised", "What your function makes cannot be used:")
+                text = finding.text
             facts |= {"expected": show(expected)} if own and not self.looked_at else {}
             facts |= {label: what for label, what in fault.facts if label == "changed"}
         elif message := unlike(one.expected.shown, one.got.shown)[1] if own else "":
@@ -183,7 +196,11 @@ class Exercise:
             part, expected, got = first_difference(expected, got, self.agree, asked if worded else None)
             message = f"This is not as asked: {part}." if part else "On this input the result is wrong."
             types = [type(value.shown).__name__ for value in (one.got, one.expected)]
-            if type(got) is Said and got.startswith(NOT_LOOKED_AT) and types[0] != types[1]:
+            unseen = type(got) is Said and got.startswith(NOT_LOOKED_AT)
+            if unseen and isinstance(expected, Mapping) and isinstance(one.got.shown, torch.nn.Module):
+                text = text or meaning(got)
+                message, got = f"What you return cannot be used: {got.removeprefix(NOT_LOOKED_AT).strip()}", None
+            elif unseen and types[0] != types[1]:
                 message, finding = "Your result is of the type {}; expected is the type {}.".format(*types), Case()
             else:
                 facts |= {"yours" if part else "returned": show(got), "expected": show(expected)}
@@ -191,7 +208,7 @@ class Exercise:
                 facts["that is"] = apart
         on_the_way, said, own = way_to(self, one.args, finding)
         facts |= (on_the_way if self.refused else {}) | ({"your variables": own} if own else {})
-        return Mistake(message, text or said, tuple(facts.items()))
+        return Mistake(COLOUR.sub("", message), text or said, tuple(facts.items()))
 
 
 def _called(answer: Callable, *args: object) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import dis
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from course_utils.checks.edits import edits, spoken
 from course_utils.checks.reference import Reference
 from course_utils.exercises import amounts
-from course_utils.exercises.calls import codes_of, heard, lines_of, meaning, never_called, takes
+from course_utils.exercises.calls import code_of, codes_of, heard, lines_of, meaning, never_called, takes
 from course_utils.exercises.kinds import first_difference, holds, unlike
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.models import show, variables
@@ -40,23 +41,43 @@ def explained(exercise, trial: Trial, tried: Sequence[Tried], lost: bool) -> Cas
     only = only_with(failed, right, exercise.names)
     wrong = [one for one in failed if one.got.lost == lost]
     if lost:
+        idle = unread(exercise.judged, exercise.references)
         raised = wrong[0].got.fault.__cause__ and where_raised(exercise, wrong[0].got.fault)
-        return Case(f"{only} {raised}".strip() if raised else "", right=_variables(exercise, wrong, right)[0])
+        return Case(f"{only} {raised}".strip() if raised else idle, right=_variables(exercise, wrong, right)[0])
     if all(map(trial.turned, wrong)):
         return Case("Both are right, in the other order.", trial.turned, whole=True)
     never = [never_called(exercise.playing(), exercise.judged, one.args) for one in wrong[:ENOUGH]]
     if silent := set.intersection(*never):
         return Case(f"`{exercise.names[min(silent)]}` was never called.")
+    idle = unread(exercise.judged, exercise.references)
     for said, function, at in itertools.islice(_versions(exercise), MOST_VERSIONS):
-        if at is not None and len(wrong) < LEAST:  # on few inputs an edit is right by chance
+        if at is not None and (len(wrong) < LEAST or idle or exercise.slow.over()):  # on few an edit is right by chance
             break
         alike = functools.partial(trial.alike, function, whole=at is not None)
         if all(map(alike, [*wrong, *right])):
             return Case(said if at is None else _of_theirs(exercise, trial, [*wrong, *right], at, said), alike)
+    if idle:
+        return Case(idle)
     holding, off = _variables(exercise, wrong, right)
     with contextlib.suppress(Exception):  # what came back may raise when it is looked at
         return Case(_numbers(exercise, wrong, right) or ("" if off else only), right=holding, off=off)
     return Case(right=holding, off=off)
+
+
+def unread(judged: functools.partial, references: Sequence[Reference]) -> str:
+    """A sentence on the first argument of an answer that none of its lines reads; "" where each is read."""
+    for answer, reference in zip(judged.args, references, strict=False):
+        with contextlib.suppress(Exception):  # no Python function
+            read: set[str] = set()
+            for code in codes_of(answer):
+                for one in dis.get_instructions(code):
+                    if "STORE" not in one.opname or "LOAD" in one.opname:
+                        read |= set(one.argval) if type(one.argval) is tuple else {one.argval}
+            own = code_of(answer).co_varnames[: len(reference.arguments)]
+            for name in own:
+                if name not in (*read, "self") and not name.startswith("_"):
+                    return f"You do not use `{name}`."
+    return ""
 
 
 def _versions(exercise) -> Iterator[tuple[str, Callable, int | None]]:
@@ -122,7 +143,11 @@ def way_to(exercise, args: tuple, finding: Case) -> tuple[dict[str, str], str, s
 def _variables(exercise, wrong: Sequence[Tried], right: Sequence[Tried]) -> tuple[dict[str, str], dict[str, str]]:
     """Part -> the learner's one variable that holds it on every input; and, of the others, only where it is right."""
     bad, good = (
-        [(parts(exercise, one.args), overheard(exercise, exercise.judged, one.args)) for one in group[:ENOUGH]]
+        [
+            (parts(exercise, one.args), overheard(exercise, exercise.judged, one.args))
+            for n, one in enumerate(group[:ENOUGH])
+            if n == 0 or not exercise.slow.over()
+        ]
         for group in (wrong, right)
     )
     holding, off = {}, {}
@@ -148,7 +173,10 @@ def _so_far(labels: dict, known: dict, held: dict, right: dict, off: dict) -> st
     for name, value in known.items():
         apart = name in held and not holds(value, held[name]) and unlike(value, held[name])[0] in ("", "shape")
         if apart and name not in (*right, *right.values()):
-            told = f"it should be {show(value, MOST_LETTERS)} on this input, and it is {show(held[name], MOST_LETTERS)}"
+            texts = show(value, MOST_LETTERS), show(held[name], MOST_LETTERS)
+            if texts[0] == texts[1]:  # cut off before they differ
+                continue
+            told = "it should be {} on this input, and it is {}".format(*texts)
             return f"{said}If your `{name}` is meant to be {labels[name]}: {told}."
     for name, value in list(known.items())[max(map(list(known).index, right), default=-1) + 1 :] if right else ():
         if type(value) is not bool and len(show(value)) <= MOST_LETTERS:

@@ -19,6 +19,7 @@ from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.values import same, show
 
 SAID_BY_TORCH = {  # what its exceptions say -> what they mean
+    "with arguments from the 'CPU' backend": "An int8 layer got floats: a stub is missing, or has no qconfig.",
     "support the deepcopy protocol": "A pruned layer computes its `weight`, and cannot be copied: copy it first.",
     "is not an nn.Parameter": "A pruned layer has no parameter `weight`, but `weight_orig`: was it copied before?",
     "being called after step()": "`scaler.update()` must end each step, after `scaler.step`.",
@@ -111,6 +112,7 @@ def _state(model: torch.nn.Module, strict: bool) -> dict[str, object]:
     for name, module in model.named_modules():
         hooks = [len(value) for key, value in vars(module).items() if key.endswith("_hooks")]
         found |= {f"the hooks{of[name]}": hooks, f"the training mode{of[name]}": module.training}
+        found |= {f"the qconfig{of[name]}": getattr(module, "qconfig", None) is not None}
     return found
 
 

@@ -66,7 +66,7 @@ from course_utils.measure import timing
 
 
 def race(fp32, int8, x):
-    """Time two models in turn, as in [[measuring]]; ratio("int8") is the time of fp32 over that of int8."""
+    """Time two models in turn; ratio("int8") is the time of fp32 over that of int8."""
     return timing.compare({"fp32": lambda: fp32(x), "int8": lambda: int8(x)}, rounds=9, device="cpu")
 
 
@@ -80,7 +80,7 @@ print(f"{bert_race.ratio('int8'):.1f} times as fast as plain fp32, one thread")
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same line, an old friend
 #
-# Now the line meets the trained LeNet of [[integers]]. What int8 makes faster is the product of weights and inputs. The linear layers of BERT have 85 million weights, those of LeNet 59 thousand.
+# Now the line meets the trained LeNet of [[integers]]. What int8 makes faster is the product of weights and inputs alone, and nothing around it. The linear layers of BERT have 85 million weights, those of LeNet 59 thousand.
 #
 # **Predict.** One picture, the same line. With int8 LeNet is **A** several times as fast, too, **B** faster, but by less, **C** slower?
 
@@ -134,7 +134,7 @@ show.way_of_a_call()
 #
 # <!-- page -->
 #
-# To keep the numbers small we allow only three steps, so that the integers of the input go from 0 to 3. The one that stands for 0 is called the *zero point*. To round a number, we divide it by the scale, round, and add the zero point.
+# To keep the numbers small we allow only three steps, so that the integers of the input go from 0 to 3.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Four steps on the board. Range: −1 to 2 in three steps, so the scale is 1; the zero point lies one step above the lowest, at 1. Round: 0, 1, 3. Multiply: −1 · 4 + 0 · (−2) + 2 · 5 = 6. Back: 6 · 1 · 0.1 = 0.6. Ask for the result in floats, then click.
@@ -271,7 +271,7 @@ only_fc1 = quantize_dynamic(lenet, {"fc1"}, dtype=torch.qint8)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A layer that loses time still saves bytes, so know which of the two you need.
 #
-# The line replaces what the set names, and nothing else. Convolutions, embeddings, norms, the softmax and the products inside attention stay float.
+# The line replaces what the set names, and nothing else. Convolutions, embeddings, norms, the softmax and the products inside attention stay float. The int8 layers run on the CPU alone.
 #
 # What stays float bounds the gain. Suppose that the linear layers of a model take 80 of its 100 ms, and that they become four times as fast. Then 20 + 20 = 40 ms remain, and the model is only 2.5 times as fast.
 
@@ -355,17 +355,6 @@ print(f"fp32, one picture × 255: {(answers(lenet, 255) == before).float().mean(
 # By hand: let one number of a call be 100, and let all others lie between −1 and 1. The range is 101 long, so one of 127 steps is 101 / 127 = 0.8 long. All other numbers become −1, 0 or 1 step, and most of their detail is gone.
 #
 # The first row is the test that you came for: a few answers in a thousand changed, so the accuracy cannot have fallen by more. The row for × 255 is a warning: in int8 an answer can depend on the rest of its batch. Check the inputs before they reach the model, and test it on batches like those that you will serve.
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### When to leave it out
-#
-# Leave the line out for small layers that Python calls with few rows, for speed in CNNs, and on a GPU.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Read the three cases, and let the room give the reasons. Then click.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# The fixed price is larger than the gain. The line skips convolutions, and [[static]] shows what helps them. And these int8 layers run on the CPU.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Shrink what pays

@@ -31,7 +31,7 @@ def from_minus_128(model, file):
     torch.save(small, file)
 
 
-def by_parameters_and_aminmax(model, file):
+def by_aminmax(model, file):
     def packed(weight):
         low, high = (end.item() for end in torch.cat([weight.flatten(), torch.zeros(1)]).aminmax())
         scale = max(high - low, 1e-30) / 255
@@ -39,10 +39,10 @@ def by_parameters_and_aminmax(model, file):
         return (weight.double() / scale + zero).round().clamp(0, 255).byte(), scale, zero
 
     with torch.no_grad(), open(file, "wb") as opened:
-        torch.save({name: packed(weight) for name, weight in model.named_parameters()}, opened)
+        torch.save({name: packed(weight) for name, weight in model.state_dict().items()}, opened)
 
 
-ODD = {"save_int8": [by_pytorch, from_minus_128, by_parameters_and_aminmax]}
+ODD = {"save_int8": [by_pytorch, from_minus_128, by_aminmax]}
 WRONG = {
     "save_int8": {
         "the range need not hold 0": ("min(weight.min().item(), 0)", "weight.min().item()"),
@@ -58,6 +58,8 @@ WRONG = {
             "low = min(weight.min().item(), 0)\n        high = max(weight.max().item(), 0)",
             "high = weight.abs().max().item()\n        low = -high",
         ),
+        "buffers are left out": ("model.state_dict()", "dict(model.named_parameters())"),
+        "the zero point is cut off": ("round(-low / scale)", "int(-low / scale)"),
         "the zero point is no integer": ("round(-low / scale)", "-low / scale"),
     }
 }

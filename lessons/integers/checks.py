@@ -9,6 +9,7 @@ from torch import nn
 
 from course_utils.checks import effects, exercise
 from course_utils.data.checkpoints import load
+from course_utils.exercises.mistake import Mistake
 
 
 def _save(model, file):
@@ -43,10 +44,14 @@ def save_int8(save, model):
             ends = (torch.finfo if integers.is_floating_point() else torch.iinfo)(integers.dtype)
             stands_for_0[name] = ends.min <= zero <= ends.max and round(float(zero)) == zero
 
-    back = effects.through_file(save, loads, model)
+    fresh = effects.filled(model, 9.0)
     with tempfile.TemporaryDirectory() as folder:
-        save(model, Path(folder, "again.bin"))  # the last call is the one whose variables are told
-    return back, stands_for_0
+        file = Path(folder, "small.bin")
+        save(model, file)
+        if any(integers.is_quantized for integers, _, _ in torch.load(file).values()):
+            raise Mistake("The file holds quantized tensors.", "Save the plain integers: `q.int_repr()`.")
+        loads(fresh, file)
+        return effects.Reloaded(fresh.state_dict(), file.stat().st_size), stands_for_0
 
 
 def _half_a_step(weight):
@@ -62,10 +67,13 @@ def _most(model):
 _value = st.sampled_from([-2.0, -1.0, 0.0, 0.25, 0.5, 1.0, 3.0])
 _rows = [[-0.75, 0.75], [0.0, 0.0], [1.0, 3.0], [-3.0, -1.0], [0.0, 0.001], [0.3, 0.0, -0.7], [-1.0, 0.0, 3.0]]
 _models = [effects.linear(torch.tensor([row])) for row in _rows]
+_buffered = effects.linear(torch.tensor([[1.0, 3.0]]))
+_buffered.register_buffer("mean", torch.tensor([-1.0]))
 _models += [effects.linear(torch.tensor([[-1.0, 3.0]]), torch.tensor([0.01])), load("lenet_fashion_0")]
 _models += [
     effects.linear(torch.linspace(-1, 3, 20_000).view(100, 200)),
     nn.Sequential(effects.filled(nn.Conv2d(1, 2, 3), 0.5)),
+    _buffered,
 ]
 _drawn = st.lists(_value, min_size=2, max_size=3).map(lambda row: (effects.linear(torch.tensor([row])),))
 save_int8.tries(_drawn, also=[(model,) for model in _models], examples=40)
@@ -73,17 +81,31 @@ _file, _near = effects.file(_most), effects.near(_half_a_step)
 save_int8.looks(
     {
         "the file": lambda back, model: _file(back[0], model),
-        "the numbers that come back": lambda back, model: _near(back[0], model),
+        "the numbers that come back, within half a step": lambda back, model: _near(back[0], model),
         "whether an integer stands for 0": lambda back, _: {n: bool(there) for n, there in back[1].items()},
     }
 )
-_NARROW = ("low = weight.min().item()", "high = weight.max().item()")
+
+
+def _as_in_section_5(model, file):
+    small = {}
+    for name, weight in model.state_dict().items():
+        step = 2 * weight.abs().max() / 255
+        small[name] = torch.round(weight / step).clamp(-128, 127).to(torch.int8), step.item(), 0
+    torch.save(small, file)
+
+
+_SYMMETRIC = ("low = -weight.abs().max().item(); high = weight.abs().max().item()", _as_in_section_5)
+_LOW, _HIGH = "low = weight.min().item()", "high = weight.max().item()"
 save_int8.ideas(
     {
-        _NARROW: "In a range without 0 no integer stands for 0, however well these numbers fit. Widen it until it holds 0.",
+        (
+            _LOW,
+            _HIGH,
+            f"{_LOW}; {_HIGH}",
+        ): "In a range without 0 no integer stands for 0, however well these numbers fit. Widen it until it holds 0.",
         "integers = torch.round(weight / scale) + zero_point": "Clamp before you convert: a byte has no 256, it becomes 0.",
-        "zero_point = -low / scale": "The zero point is an integer that stands for 0. Rounded, it gives 0 back exactly.",
-        "low = -weight.abs().max().item(); high = weight.abs().max().item()": "A symmetric range is too wide for numbers that lie "
-        "mostly on one side of 0.",
+        ("zero_point = -low / scale", "zero_point = int(-low / scale)"): "Round the zero point to the nearest integer.",
+        _SYMMETRIC: "A symmetric range is too wide for numbers that lie mostly on one side of 0.",
     }
 )

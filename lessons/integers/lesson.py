@@ -90,7 +90,8 @@ right = {32: accuracy(lenet)}
 for bits in (8, 6, 4, 3, 2):
     right[bits] = accuracy(rounded_lenet(bits))
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Prints the accuracy for each number of bits.
 for bits, percent in right.items():
     print(f"{bits:2} bits: {percent:.1f} % right")
 
@@ -122,8 +123,12 @@ show.cliff(right, {n: rounded(conv1, full_step(conv1, n), n) if n < 32 else conv
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. Three weights on a grid
 #
-# What did the code do? A layer has three weights, and each gets 3 bits. These tell eight integers apart: −4 to 3. All weights of the layer share one factor, the **scale**, here 0.2.
-#
+# What did the code do? A layer has three weights, 0.7, −0.31 and 0.07, and each gets 3 bits. These tell eight integers apart: −4 to 3. All weights of the layer share one factor, the **scale**, here 1.4 / 7 = 0.2.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Let the room do −0.31: −0.31 / 0.2 = −1.55, so −2, so −0.4. Click. The first row lies half-way, and there is no 4. Ask for the largest error: 0.1, half a step. One bit less about doubles the step.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # | weight | weight / 0.2 | integer | stands for |
 # |---|---|---|---|
 # | 0.7 | 3.5 | 3 | 0.6 |
@@ -140,7 +145,7 @@ show.cliff(right, {n: rounded(conv1, full_step(conv1, n), n) if n < 32 else conv
 #
 # To store numbers as small integers with a common scale is called **quantization**. Our `rounded` gives the levels back as floats. This is **fake quantization**: it shows what rounding does to the accuracy, but saves no bytes. Section 5 stores real integers.
 #
-# Why do 8 bits cost so little? Half a step is then 255 times smaller than the largest weight. Each output of a layer is a sum of many products, and in a sum the errors cancel more than the products do. For many networks 8 bits cost little accuracy ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342)).
+# Why do 8 bits cost so little? Half a step is then 255 times smaller than the largest weight. For many networks 8 bits cost little accuracy ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342)).
 #
 # **Try it.** Which layer breaks? In section 1, change `weight.dim() > 1` to `weight.shape == (120, 400)`, so that the layer `fc1` alone is rounded. Run the cells of section 1 again. Then change it back, and run them once more.
 #
@@ -150,13 +155,10 @@ show.cliff(right, {n: rounded(conv1, full_step(conv1, n), n) if n < 32 else conv
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room do the second row: −0.31 / 0.2 = −1.55, so −2, so −0.4. The first row lies half-way, and there is no 4. Ask for the largest error: 0.1, half a step. One bit less about doubles the step.
-
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. The map: scale and zero point
 #
-# Weights lie about evenly on both sides of 0. Other numbers may not: say, −1 to 3. Let them go to the integers 0 to 7.
+# Weights lie about evenly on both sides of 0. Other numbers may not: say, −1 to 3. Let them go to the integers 0 to 7. The **range** is the interval to cover, and the **zero point** is the integer that stands for 0.
 #
 # 1. *Scale:* the range is 4 wide and has seven steps: 4 / 7 = 0.57.
 # 2. *Zero point:* from −1 to 0 it is 1 / 0.57 = 1.75 steps. Rounded, the integer 2 stands for 0.
@@ -164,7 +166,7 @@ show.cliff(right, {n: rounded(conv1, full_step(conv1, n), n) if n < 32 else conv
 #
 # <!-- page -->
 #
-# The numbers between the layers, the *activations*, often lie mostly above 0. So a map needs a second number, which shifts the integers to where the numbers are. The **zero point** is the integer that stands for 0. The **range** is the interval to cover. To multiply and shift is called an **affine map**.
+# The numbers between the layers, the *activations*, often lie mostly above 0. So a map needs a second number, which shifts the integers to where the numbers are. To multiply and shift is called an **affine map**.
 #
 # Take the number 2.2. It is 3.85 steps, rounded 4, and 4 + 2 = 6. The integer 6 stands for (6 − 2) · 4 / 7 = 2.29.
 #
@@ -176,10 +178,10 @@ show.cliff(right, {n: rounded(conv1, full_step(conv1, n), n) if n < 32 else conv
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Rounded or clipped
 #
-# Numbers fall onto the eight levels. What happens to 4?
+# Numbers fall onto the eight levels.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* How far an arrow moves a number sideways is its error. Ask which arrow could be made as long as you like: the green one. All others are shorter than half a step.
+# *For the lecturer, 1.5 min.* How far an arrow moves a number sideways is its error. Ask which arrow could be made as long as you like: the green one. All others are shorter than half a step. Behind a ReLU a *symmetric* grid, from −m to m, never uses half of its integers, and one bit is lost.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws numbers that fall onto the eight levels for the range -1 to 3.
@@ -204,54 +206,50 @@ low, high = -1.0, 3.0
 scale = (high - low) / 255
 zero = round(-low / scale)
 q = torch.quantize_per_tensor(x, scale, zero, torch.quint8)
-by_hand = torch.round(x / scale) + zero
 print("zero point:", zero)
-print("PyTorch's: ", q.int_repr().tolist())
-print("by hand:   ", by_hand.clamp(0, 255).int().tolist())
-print("back:      ", q.dequantize())
+print("integers:", q.int_repr().tolist())
+print("back:", q.dequantize())
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **64 stands for 0, and 4 comes back as a little less than 3 (C), because it is clipped to 255.** From −1 to 0 it is 63.75 steps, rounded to 64. The last level is (255 − 64) · 4 / 255.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So there is no secret in PyTorch's integers. A *quantized tensor* holds them with their scale and zero point. `quint8` goes from 0 to 255, and `qint8` from −128 to 127. Newer code keeps plain integer tensors beside their scales, as we do in section 5.
+# A *quantized tensor* holds integers with their scale and zero point. `quint8` goes from 0 to 255, and `qint8` from −128 to 127. Newer code keeps plain integer tensors beside their scales, as we do in section 5.
 #
 # **Try it.** Suppose that all numbers lie between 1 and 3. Change `low` to `1.0`, and run the cell again.
 #
 # <details><summary>What others found</summary>
 #
-# PyTorch refuses, because the zero point would be −128, and the integers begin at 0. No integer would stand for 0. Therefore PyTorch's observers widen a range until it holds 0: here, to 0 to 3.
+# PyTorch refuses, because the zero point would be −128, and the integers begin at 0. No integer would stand for 0. Therefore PyTorch widens a range until it holds 0: here, to 0 to 3.
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### Symmetric or asymmetric?
 #
 # - **Symmetric:** zero point 0, and the range is −m to m. Usual for weights.
 # - **Asymmetric:** the range of the data. Usual for activations.
 #
-# <!-- page -->
-#
 # The grid of section 2 was symmetric. Behind a ReLU a symmetric grid wastes half of its integers, since no number is negative. Its range −m to m is twice as wide as 0 to m. So its steps are twice as long, which costs one bit. Weights mostly lie on both sides of 0, and a symmetric grid suits them.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* What does a symmetric grid do behind a ReLU? Half of its integers are never used, the steps are twice as long, and one bit is lost.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. Is it the bits that break it?
 #
 # With 2 bits the integers are −2 to 1, and the step is two thirds of the largest weight.
 #
-# *A hundred weights by hand:* fifty are 0.1, forty-nine are −0.1, and one is 0.6. The step is 0.4, and 0.1 / 0.4 = 0.25 is rounded to 0. **Ninety-nine weights disappear for the sake of one.**
+# *A hundred weights by hand:* fifty are 0.1, forty-nine are −0.1, and one is 0.6.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Let the room find the step, 2 · 0.6 / 3 = 0.4, and what becomes of 0.1. Click. Then the same with 8 bits: a step of 0.005, no harm done. "Is a real layer like this?" Click.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The step is 0.4, and 0.1 / 0.4 = 0.25 is rounded to 0. **Ninety-nine weights disappear for the sake of one.**
 #
 # <!-- page -->
 #
 # With 8 bits the step would be 1.2 / 255 = 0.0047. A weight of 0.1 is then 21 steps, and the one large weight does no harm.
 #
 # Is a real layer like this? We ask the largest one of LeNet, `fc1`.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room find the step, 2 · 0.6 / 3 = 0.4, and what becomes of 0.1. Then the same with 8 bits: a step of 0.005, no harm done. "Is a real layer like this?" Click.
 
 # %% slideshow={"slide_type": "fragment"}
 fc1 = lenet.fc1.weight.detach()
@@ -298,10 +296,9 @@ show.two_combs(fc1, {"step ⅔ m": full_step(fc1, 2), "step σ": fc1.std()}, [ri
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. A file of integers
 #
-# | int8 against fp32 | promised |
+# | int8 against fp32 | PyTorch promised |
 # |---|---|
 # | size of the model | 4 times smaller |
-# | memory traffic | 2 to 4 times less |
 # | answers | 2 to 4 times as fast |
 #
 # **Predict.** We save LeNet with 8-bit integers in place of floats. Is the file **A** exactly 4 times smaller, **B** a little less than 4 times, **C** a little more?
@@ -311,7 +308,7 @@ show.two_combs(fc1, {"step ⅔ m": full_step(fc1, 2), "step σ": fc1.std()}, [ri
 # The promises are PyTorch's own ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)). Floats of 16 bits would nearly halve the file. We store each integer in one byte, as `torch.int8`, and beside it the scale and the zero point of its tensor.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Which of the three promises can you rely on before you measure? The first, nearly. Let somebody list what is in the file besides integers: names, shapes, scales. After the click: is the network faster now? No: on loading, the integers become floats again.
+# *For the lecturer, 2.5 min.* Which of the two promises can you rely on before you measure? The first, nearly. Let somebody list what is in the file besides integers: names, shapes, scales. After the click: is the network faster now? No: on loading, the integers become floats again.
 
 # %% slideshow={"slide_type": "skip"}
 small = {}
@@ -341,7 +338,8 @@ times = Path("lenet_fp32.pt").stat().st_size / Path("lenet_int8.pt").stat().st_s
 loaded = models.LeNet()
 load_int8(loaded, "lenet_int8.pt")
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Prints the size, the accuracy, and what LeNet computes in.
 print(f"{times:.1f} times smaller, {accuracy(loaded):.1f} % right")
 print("computed in", loaded.fc1.weight.dtype)
 
@@ -351,15 +349,15 @@ print("computed in", loaded.fc1.weight.dtype)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # This code has rounded the biases, too, and the network still answers as well as before. The size counts only because the file loads again: a file from which nobody can restore the network may have any size.
 #
-# What about the other two promises? Look at the last line of the output. `load_int8` has turned the integers back into floats, so in memory each weight takes four bytes again, and the products are those of floats. **The file is smaller, and the network is not faster.** One way to be faster is to compute *with* the integers, and that is what [[dynamic]] does.
+# What about the other promise? Look at the last line of the output. `load_int8` has turned the integers back into floats, so in memory each weight takes four bytes again, and the products are those of floats. **The file is smaller, and the network is not faster.** One way to be faster is to compute *with* the integers, and that is what [[dynamic]] does.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · A byte a weight
 # ★★ · 10 minutes
 #
-# Write `save_int8(model, file)`. For each tensor of `model.state_dict()` it saves `integers, scale, zero_point` under its name, so that `load_int8` can read it. An integer takes one byte.
+# Write `save_int8(model, file)`. For each tensor of `model.state_dict()`, buffers as well, it saves `integers, scale, zero_point` under its name, for `load_int8`. An integer takes one byte.
 #
-# The map is asymmetric: its range goes from the tensor's lowest to its highest number, widened until it holds 0. A 0 comes back as exactly 0.
+# The map is asymmetric: its range goes from the tensor's lowest to its highest number, widened until it holds 0. No number is off by more than half a step, and a 0 comes back as exactly 0.
 #
 # Then try it: `save_int8(lenet, "mine.pt")`, load the file, and compare size and accuracy.
 #
@@ -372,7 +370,7 @@ print("computed in", loaded.fc1.weight.dtype)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* In the room ask only for the plan: range with 0 in it, scale, zero point, round, clamp, one byte. And a tensor of nothing but zeros?
+# *For the lecturer, 1 min.* In the room ask only for the plan: range with 0 in it, scale, zero point, round, clamp, one byte. `load_int8` gives back (integer − zero point) · scale. And a tensor of nothing but zeros?
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
@@ -421,7 +419,7 @@ claims.show("integers")
 #
 # ### Why the errors of a sum partly cancel
 #
-# Take two errors of size 1, each as often positive as negative. Their sum is −2, 0, 0 or 2, so the mean of its square is (4 + 0 + 0 + 4) / 4 = 2, and not 4. Each further error adds 1 to this mean square. So 400 errors add up to about √400 = 20, as long as no sign depends on the others.
+# An output of `fc1` is a sum of 400 products, and each has an error. Take two errors of size 1, each as often positive as negative. Their sum is −2, 0, 0 or 2, so the mean of its square is (4 + 0 + 0 + 4) / 4 = 2, and not 4. Each further error adds 1 to this mean square. So 400 errors add up to about √400 = 20, as long as no sign depends on the others.
 #
 # The products themselves cancel less, probably because training has made many of them pull in the same direction. A control tests this: it puts the same weights of `fc1` into random order. If the order did not matter, the relative error of the outputs would stay the same.
 

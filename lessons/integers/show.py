@@ -79,6 +79,7 @@ def two_combs(weight, steps, right, whole):
         ax.text(0, at - 0.29 * tallest, f"{name}: {accuracy:.0f} % right", va="center", ha="center", fontsize=17)
         told.append(f"{name}: levels at {', '.join(f'{level:.2f}' for level in levels)}, {accuracy:.0f} % right")
     largest = weight.flatten()[weight.abs().argmax()].item()
+    ax.plot([largest], [0], "o", color=plots.COLOURS["orange"], clip_on=False)  # a bar of one weight is not seen
     ax.annotate(
         "the largest magnitude",
         (largest, 0.02 * tallest),

@@ -52,12 +52,20 @@ def _layers(words, found):
     return {f"{words} layer {n}": each for n, each in enumerate(found(), 1)}
 
 
+def _holds(prepared, rounds):
+    if rounds:
+        return "fake quantization"
+    if any("nn.quantized" in type(part).__module__ for part in prepared.modules()):
+        return "integers"
+    if any(isinstance(part, FakeQuantizeBase) for part in prepared.modules()):
+        return "float weights: `prepare` does not round them"
+    return "float weights that nothing rounds: was there a qconfig for QAT?"
+
+
 def _seen(back, _, train):
     prepared, int8 = back
-    rounds = any(isinstance(part, FakeQuantizeBase) for part in prepared.modules())
-    floats = all(isinstance(part.weight, torch.Tensor) for part in prepared.modules() if hasattr(part, "weight"))
-    holds = "fake quantization" if rounds else "floats that nobody rounds" if floats else "integers"
-    found = {"what `prepared` holds": effects.Said(holds)}
+    rounds = any(isinstance(getattr(part, "weight_fake_quant", 0), FakeQuantizeBase) for part in prepared.modules())
+    found = {"what `prepared` holds": effects.Said(_holds(prepared, rounds))}
     found |= _layers("`int8`:", effects.kinds(int8).values)
     found |= _layers("the weights of `prepared`:", effects.weights(prepared).values)
     if rounds:
@@ -88,11 +96,11 @@ def _too_early(model, train):
 
 aware_int8.ideas(
     {
-        _too_early: "You trained before `prepare_qat`: the network did not meet the rounding.",
-        "train = (lambda t: lambda net: t(ready))(train)": "Nothing was trained, and no range was seen: train what `prepare_qat` gives back.",
+        _too_early: "The training did not meet the rounding: it comes after `prepare_qat`, with fake quantization on.",
+        "train = (lambda t: lambda net: t(ready))(train)": "What you return as `prepared` was not trained, and saw no range: train what `prepare_qat` gives back, and keep it.",
         "int8 = convert(prepared.eval(), inplace=True)": "`prepared` comes first, and keeps its fake quantization. "
         "`inplace=True` would turn it into integers, which cannot be trained.",
-        "ready = copy.deepcopy(model).train()": "Without stubs nothing turns the floats into integers: `QuantWrapper`.",
-        "int8 = prepared": "`int8` still computes in float: `convert` makes the integers.",
+        "ready = copy.deepcopy(model).train()": "No stub turns the floats into integers: use `QuantWrapper`, and set the qconfig on the whole.",
+        "int8 = prepared": "`int8` still computes in float: `convert` makes integers of what `prepare_qat` gave back.",
     }
 )

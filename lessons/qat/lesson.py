@@ -40,7 +40,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 # LeNet-300-100 learns the digits of MNIST. Then its weights are rounded, as in [[integers]]: $b$ bits, and the largest weight of a layer sets the step.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Three linear layers. Nothing is trained after the rounding, and MNIST is easy. Where does the accuracy fall? Between 3 and 2 bits. In the first lesson on quantization another step was the cure. Today it is training.
+# *For the lecturer, 1.5 min.* Three linear layers. Nothing is trained after the rounding, and MNIST is easy. Where does the accuracy fall? Between 3 and 2 bits.
 
 # %% slideshow={"slide_type": "skip"}
 import copy
@@ -64,7 +64,7 @@ def accuracy(net, images=test):
 
 
 torch.manual_seed(0)
-lenet = fit(models.LeNet300100(), 30_000, epochs=3, lr=3e-3)
+net300 = fit(models.LeNet300100(), 30_000, epochs=3, lr=3e-3)
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -84,9 +84,11 @@ def round_all(net, bits, step_of=full_step):
     return net
 
 
-# %% slideshow={"slide_type": "-"}
-plain = {bits: accuracy(round_all(lenet, bits)) for bits in (8, 4, 3, 2)}
-print(f"fp32: {accuracy(lenet):.1f} % right")
+plain = {bits: accuracy(round_all(net300, bits)) for bits in (8, 4, 3, 2)}
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# Prints the accuracy in fp32, and rounded to so many bits.
+print(f"fp32: {accuracy(net300):.1f} % right")
 for bits, percent in plain.items():
     print(f"{bits} bits: {percent:.1f} % right")
 
@@ -105,12 +107,15 @@ for bits, percent in plain.items():
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Draw a staircase on the board, and ask for its slope. Then the hands, then the click. Who is the one weight? The largest: it sets the step, and with the step all levels move.
 
-# %% slideshow={"slide_type": "fragment"}
-weight = lenet.fc1.weight
+# %% slideshow={"slide_type": "skip"}
+weight = net300.fc1.weight
 use = {"fc1.weight": rounded(weight, full_step(weight, 8), 8)}  # in its place
-outputs = torch.func.functional_call(lenet, use, digits[:256])
+outputs = torch.func.functional_call(net300, use, digits[:256])
 loss = nn.functional.cross_entropy(outputs, labels[:256])
 (gradient,) = torch.autograd.grad(loss, weight)
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Prints how many weights have a gradient.
 print("with a gradient:", (gradient != 0).sum().item(), f"of {gradient.numel():,}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
@@ -135,7 +140,7 @@ print("with a gradient:", (gradient != 0).sum().item(), f"of {gradient.numel():,
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Left: look at the staircase from afar. Right: the true slope is 0, and the estimator's is 1, up to half a step beyond the last level. Why does it end there? However far a clipped value moves out there, the result stays.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "-"}
+# %% tags=["hide-input", "title-figure"] slideshow={"slide_type": "-"}
 # Draws the staircase of 3 bits with the step 0.5, its true slope, and the slope that the estimator takes.
 show.staircase()
 
@@ -190,7 +195,7 @@ print("rounded:", y.tolist(), "  gradient:", x.grad.tolist())
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. What the float weights are for
 #
-# A small sum is $y = w_1 x_1 + w_2 x_2$, and its two inputs are nearly alike. The best weights are 0.30 and 0.45, and only *whole* numbers are allowed.
+# A small sum is $y = w_1 x_1 + w_2 x_2$, and its two inputs are nearly alike. The best weights are 0.30 and 0.45, and only *whole* numbers are allowed. With the errors $e_1$ and $e_2$ of the two weights, the loss is $e_1^2 + e_2^2 + 1.8\, e_1 e_2$.
 #
 # | rounded | errors | loss |
 # |---|---|---|
@@ -200,12 +205,12 @@ print("rounded:", y.tolist(), "  gradient:", x.grad.tolist())
 # | (1, 1) | 0.70, 0.55 | 1.49 |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Why is the nearest not the best? Two weights that are both too small add their errors up. One too small and one too large: they nearly cancel, since the inputs are nearly alike. Let the room work out the second row: 0.090 + 0.303 − 0.297.
+# *For the lecturer, 2 min.* Why is the nearest not the best? Two weights that are both too small add their errors up. One too small and one too large: they nearly cancel, since the inputs are nearly alike. Follow the second row: 0.090 + 0.303 − 0.297.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Why should training find anything better than rounding to the nearest? The nearest level is best for each weight *alone*, and a network uses sums. Two inputs that are nearly alike are, for example, two neighbouring pixels. If both weights are too small, their errors add up. If one is too small and the other too large, they nearly cancel.
 #
-# With inputs of mean square 1 and correlation 0.9, the loss is $e_1^2 + e_2^2 + 1.8\, e_1 e_2$, where $e_1$ and $e_2$ are the errors of the weights. For (0, 1) this is 0.090 + 0.303 − 0.297 = 0.10. So rounding to the nearest is the third best of four.
+# The loss is that of inputs with mean square 1 and correlation 0.9. For (0, 1) it is 0.090 + 0.303 − 0.297 = 0.10. So rounding to the nearest is the third best of four.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Thirty small steps
@@ -215,19 +220,21 @@ print("rounded:", y.tolist(), "  gradient:", x.grad.tolist())
 # **Predict.** Now it is rounded to 1, the best choice. Will it stay there? At (0, 1) the gradient of the second weight is $2 \cdot (0.55 - 0.9 \cdot 0.30)$.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Where is the second weight after two steps? 0.508, beyond the border. What is the sign of the gradient there? Positive: beside a 0 the best second weight is 0.72, less than 1. So where does it go? Back. Click. Each dot is one step.
+# *For the lecturer, 2.5 min.* Where is the second weight after two steps? 0.508, beyond the border. What is the sign of the gradient there? Positive. So where does it go? Back. Click. Each dot is one step.
 
-# %% tags=["hide-input", "title-figure"] slideshow={"slide_type": "fragment"}
+# %% tags=["hide-input"] slideshow={"slide_type": "fragment"}
 # Takes thirty steps of gradient descent through `straight_through`, and draws the way of the two float weights.
 show.walk(straight_through)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **No: it goes back over the border, because at (0, 1) its gradient is positive.** Beside a 0 the best second weight is 0.72, less than 1. So it zigzags at the border.
+# **No: it goes back over the border, because at (0, 1) its gradient is positive.** So it zigzags at the border.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# **This is what the float weights are for: they add up steps that are far smaller than the distance of two levels.** If only the rounded weights were kept, such steps would be rounded away, and nothing would ever move.
+# %% [markdown] slideshow={"slide_type": "-"}
+# **This is what the float weights are for: they add up small steps.**
 #
-# The zigzag is a weakness. The rounded network changes from step to step, and its last state need not be its best. Nagel et al. ([2022](https://arxiv.org/abs/2203.11086)) found such weights in MobileNets, where they cost accuracy.
+# <!-- page -->
+#
+# The steps are far smaller than the distance of two levels. If only the rounded weights were kept, such steps would be rounded away, and nothing would ever move.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 4. Whose sixty points?
@@ -239,10 +246,10 @@ show.walk(straight_through)
 # Now to the real network. In each layer there must be two weights: the float one, which the optimizer changes, and the rounded one, with which the layer computes. PyTorch keeps both. It computes `layer.weight` from the float weight whenever somebody reads it. The training loop stays as it is.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Which of the two weights does the optimizer see? The float one. With which does the layer multiply? The rounded one. Then the number: 59 small steps, and some sixty points. Let the room write the headline, and leave it on the board.
+# *For the lecturer, 2 min.* Which of the two weights does the optimizer see? The float one. With which does the layer multiply? The rounded one. Then the number: some sixty points. Let the room write the headline, and leave it on the board.
 
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "skip"}
 class OnGrid(nn.Module):
     def __init__(self, bits, step_of):
         super().__init__()
@@ -265,28 +272,30 @@ def on_grid(net, bits, step_of=full_step):
 
 
 def train_on(net):
-    return fit(net, 7_500, epochs=1, lr=1e-3)  # 59 steps
+    return fit(net, 7_500, epochs=1, lr=1e-3)  # 59 training steps
 
 
-# %% slideshow={"slide_type": "fragment"}
-qat = train_on(on_grid(lenet, bits=2))
-print(f"2 bits: {plain[2]:.1f} % right at once, {accuracy(qat):.1f} % after training")
+qat = train_on(on_grid(net300, bits=2))
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Prints the accuracy at 2 bits, before and after.
+print(f"2 bits: {plain[2]:.1f} % right at once, {accuracy(qat):.1f} % after 59 training steps")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The weights are rounded, and yet they are floats: this is *fake quantization*. To train with it is called **quantization-aware training**, QAT. Mostly one trains on a network that was trained in float, as here. A few seconds of it were worth some sixty points.
 #
-# Or were they? QAT did two things: it rounded, and it trained on. And it was compared with a network whose step we know to be bad: in [[integers]] a shorter step alone won most of the lost accuracy back. A fair opponent has all that QAT has, but for the rounding while training:
+# Or were they? QAT did two things: it rounded, and it trained on. And it was compared with a network whose *step*, the distance of two levels, we know to be bad: in [[integers]] a shorter one alone won most of another network's lost accuracy back. A fair opponent has all that QAT has, but for the rounding while training:
 #
 # - it starts from the same network;
-# - it trains on with the same images, for as many steps, in float;
+# - it trains on with the same images, for as long, in float;
 # - then it is rounded with the step that suits it best.
 
 # %% slideshow={"slide_type": "skip"}
-longer = train_on(copy.deepcopy(lenet))
+longer = train_on(copy.deepcopy(net300))
 steps = {f"{k:g} σ": lambda weight, bits, k=k: k * weight.std() for k in (1, 1.5, 2, 2.5)}
 steps["largest weight"] = full_step
 opponent = {name: round_all(longer, 2, step_of) for name, step_of in steps.items()}
-aware = {name: train_on(on_grid(lenet, 2, step_of)) for name, step_of in steps.items()}
+aware = {name: train_on(on_grid(net300, 2, step_of)) for name, step_of in steps.items()}
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A fair opponent
@@ -296,7 +305,7 @@ aware = {name: train_on(on_grid(lenet, 2, step_of)) for name, step_of in steps.i
 # **Predict.** At 2 bits, each at its best step: how far is QAT ahead: **A** tens of points, **B** a few points at most, **C** not at all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* First ask what a fair opponent must share with QAT. Then the hands, then the click. At the right end is the headline on the board. At the tops of the two curves is the answer: cross the headline out.
+# *For the lecturer, 3 min.* First ask what a fair opponent must share with QAT. It trained on, so at the largest weight it is not quite where it was on slide 2. Then the hands, then the click. At the right end is the headline on the board. At the tops of the two curves is the answer: cross the headline out.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "fragment"}
 # Draws the accuracy at 2 bits over the step: of the opponent, and of QAT.
@@ -320,8 +329,6 @@ for name, nets in {"opponent": opponent, "QAT": aware}.items():
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The step is chosen on held-out images, so that the test images can report. About one point is left for the rounding itself. The rest was the opponent's bad step.
-#
-# The figure shows something else: rounding with a good step beats QAT with a bad one.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 5. PyTorch's way to int8
@@ -341,7 +348,7 @@ for name, nets in {"opponent": opponent, "QAT": aware}.items():
 from torch.ao.quantization import QuantWrapper, convert, get_default_qat_qconfig, prepare_qat
 
 # %% tags=["legacy"] slideshow={"slide_type": "-"}
-ready = QuantWrapper(copy.deepcopy(lenet)).train()
+ready = QuantWrapper(copy.deepcopy(net300)).train()
 ready.qconfig = get_default_qat_qconfig(torch.backends.quantized.engine)
 prepared = prepare_qat(ready)
 train_on(prepared)
@@ -361,7 +368,7 @@ print("converted:  ", int8.module.fc3.weight().dtype)
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### When is QAT worth it?
 #
-# | network | method | because |
+# | network | PyTorch's advice | because |
 # |---|---|---|
 # | LSTM | dynamic | reading its weights takes the time |
 # | Transformer | dynamic | the same |
@@ -369,12 +376,13 @@ print("converted:  ", int8.module.fc3.weight().dtype)
 # | CNN that loses too much with static | QAT | training wins accuracy back |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Click for the three numbers: at 8 bits there is nothing to win here. The table is PyTorch's advice. Ask which row needs labels and a training: the last one only. So QAT comes last.
+# *For the lecturer, 2 min.* Click for the three numbers: at 8 bits there is nothing to win here. Ask which row needs labels and a training: the last one only. So QAT comes last.
 
 # %% tags=["hide-input", "legacy"] slideshow={"slide_type": "fragment"}
 # Makes the opponent int8 by static quantization, calibrated on 500 images, and compares.
 eight = {"float": longer, "static int8": show.static_int8(longer, digits[:500]), "QAT, int8": int8}
 eight = {name: accuracy(net) for name, net in eight.items()}
+print("At 8 bits:")
 for name, percent in eight.items():
     print(f"{name:12} {percent:.1f} % right")
 
@@ -389,12 +397,12 @@ for name, percent in eight.items():
 #
 # Write `aware_int8(model, train)`. It returns two networks, `prepared, int8`:
 #
-# - `prepared`: a copy of `model` with stubs and fake quantization, by the default QAT qconfig, trained by one call of `train(prepared)`;
+# - `prepared`: a copy of `model` with stubs and fake quantization, by the default QAT qconfig of `torch.backends.quantized.engine`, trained by one call of `train(prepared)`;
 # - `int8`: its converted copy.
 #
 # `model` stays as it is, and `prepared` can be trained on afterwards. `model` may be in evaluation mode, where `prepare_qat` refuses.
 #
-# Then try it: `accuracy(aware_int8(lenet, train_on)[1])`.
+# Then try it: `accuracy(aware_int8(net300, train_on)[1])`.
 #
 # <!-- page -->
 #

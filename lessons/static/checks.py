@@ -24,7 +24,7 @@ from lessons.static.small import By, image, net
 )
 def to_int8(model, batches, qconfig):
     ready = QuantWrapper(copy.deepcopy(model)).eval()
-    names = [[f"module.features.{n}.{part}" for part in (0, 1, 2)] for n in range(len(model.features))]  #: the names
+    names = [[f"module.features.{n}.{part}" for part in (0, 1, 2)] for n in range(len(model.features))]
     ready = fuse_modules(ready, names)
     ready.qconfig = qconfig
     observed = prepare(ready)
@@ -61,8 +61,12 @@ to_int8.tries(
 to_int8.looks({"": _seen})
 to_int8.ideas(
     {
-        "observed = ready": "`convert` needs what `prepare` returns: the copy with the observers.",
+        "observed = ready": "Nothing became int8. `convert` takes the copy that `prepare` returned, and returns a copy, too.",
         "batches = []": "A scale that saw nothing is 1. Send the batches through what `prepare` returned, then convert.",
+        (
+            "ready = ready; observed = fuse_modules(prepare(ready), names)",
+            "ready = ready; return convert(fuse_modules(observed, names))",
+        ): "Fuse before `prepare`: an observer must stand behind the ReLU.",
         "ready = ready": "The blocks are not fused. `fuse_modules` returns a copy: keep it.",
         "batches = batches[:1]": "Only the first batch was shown to the observers. They need all of them.",
     }

@@ -47,7 +47,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 # As they are copied, the lines do not run. They ask for `get_default_config`, and PyTorch never had a function of this name; it is `get_default_qconfig`. And nothing says where in the network the integers begin. `QuantWrapper` marks that. We have mended both.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read the lines aloud. Does it work? Click: no error, the layers are int8, and the accuracy is gone. "Which of your tests would have caught this?" A measured accuracy would.
+# *For the lecturer, 2 min.* Read the lines aloud: `QuantWrapper` puts the stubs in, and the three famous ones follow. Does it work? Click: no error, the layers are int8, and the accuracy is gone. "Which of your tests would have caught this?" A measured accuracy would.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 import copy
@@ -147,11 +147,11 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(int8):.1f} %")
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Upper row: the model still computes in float, and the observers look on. Lower row: each range has become a scale. Let the room work out the first one, 1 / 127. Only bytes move between the blocks. How many images does it take here? One nearly suffices.
+# *For the lecturer, 2.5 min.* Upper row: the model still computes in float, and the observers look on. Lower row: each range has become a scale. The first one is 1 / 127. Only bytes move between the blocks. How many images does it take here? One nearly suffices.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure", "legacy"]
 # Draws the network twice: with observers, calibrated, and converted.
-show.before_and_after(QuantWrapper(cnn), images, default)
+show.before_and_after(QuantWrapper(cnn), images, default, accuracy(int8))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In the lower row every wire between the stubs carries integers. They take a quarter of the bytes.
@@ -174,7 +174,7 @@ show.before_and_after(QuantWrapper(cnn), images, default)
 # Why 127 steps, and not 255? With the engine x86 PyTorch leaves one bit free; *Deeper* says why. Elsewhere there are 255.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Do the three lines on the board. Ask: where did 0.04 come from? From the calibration. Without it, the layer would hand on floats, and the next one would search their range: that is dynamic.
+# *For the lecturer, 2.5 min.* Do the three lines on the board. The engine x86 leaves one bit free, hence 127 steps. Ask: where did 0.04 come from? From the calibration. Without it, the layer would hand on floats, and the next one would search their range: that is dynamic.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Fusion: three operations become one
@@ -195,7 +195,7 @@ show.before_and_after(QuantWrapper(cnn), images, default)
 # **Predict.** Now the ReLU. Our layer of section 2 gets −3.75 in place of 3.75. Its range begins at 0, so its integers go from 0 to 127. Which integer does it store without any ReLU: **A** −4, **B** 0, **C** 4?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room collect the factors: 3x − 1. Then the ReLU: −3.75 is rounded to −4, and there is no −4. So the clamp is the ReLU. Why does fusing refuse in training mode? Because there the mean changes with every batch.
+# *For the lecturer, 2 min.* Follow the factors to 3x − 1. Then the ReLU: −3.75 is rounded to −4, and there is no −4. So the clamp is the ReLU.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **0 (B), because −4 is clipped to the lowest integer. The clipping *is* the ReLU.**
@@ -234,7 +234,7 @@ show.price_and_gain(right, kilobytes, speed)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Int8 costs about a point of accuracy. The file is between three and four times smaller: it also holds names, scales, and biases in fp32. With 64 images at once the fused int8 network is the fastest where the engine uses fast instructions for int8. Fusion helps int8 more than fp32. Without such instructions int8 can be slower than float.
 #
-# The speed is that over eager fp32, and a better fp32 leaves less to gain ([[choosing]]).
+# The speed is that over plain fp32, and a better fp32 leaves less to gain ([[choosing]]).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 4. Calibrated on what?
@@ -253,6 +253,9 @@ show.price_and_gain(right, kilobytes, speed)
 #
 # The *histogram* counts how often each value occurs, and compares ranges: a wide one rounds everything coarsely, a narrow one clips a few values. It looks for a range with a small sum of squared errors. It is the default of PyTorch's engines.
 
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* Min–max: one strange value stretches it. Moving average: it begins at the range of the first batch. Histogram: a wide range rounds all, a narrow one clips a few.
+
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 from torch.ao.quantization import HistogramObserver, MinMaxObserver, MovingAverageMinMaxObserver, QConfig
 
@@ -263,7 +266,7 @@ broken[50] *= 255  # somebody forgot to divide this picture by 255
 
 def with_observer(observer, x):
     """Calibrate the fused network by one observer, in ten batches."""
-    watch = observer.with_args(**default.activation.p.keywords)  # as many levels as the default has
+    watch = observer.with_args(reduce_range=True)  # 127 steps
     return calibrated(fused, x.split(10), QConfig(activation=watch, weight=default.weight))
 
 
@@ -275,7 +278,7 @@ def with_observer(observer, x):
 # **Predict.** Which observers still give a network that works: **A** moving average and histogram, **B** the moving average alone, **C** none?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Min–max: 255 / 127 is 2, all good pixels become 0. Moving average: 3.5. Histogram: let the room compare 254² for one picture with 1² for 99. Click. Then ask: what if the broken picture comes first?
+# *For the lecturer, 3 min.* Min–max: 255 / 127 is 2, all good pixels become 0. Moving average: 3.5. Histogram: let the room compare 254² for one picture with 1² for 99. Click. In the column `all / 4` every picture was a quarter as bright: each brighter pixel is clipped. What if the broken picture comes first?
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 observers = {
@@ -341,7 +344,8 @@ show.led_astray(broken, observers)
 dark = test_images / 2
 anew = calibrated(fused, (images / 2).split(32))
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "legacy"]
+# Prints the accuracy in half the light: float, int8, and int8 calibrated anew.
 print(f"float      {accuracy(cnn, dark):.1f} % right")
 print(f"int8       {accuracy(int8_fused, dark):.1f} %")
 print(f"int8, anew {accuracy(anew, dark):.1f} %")
@@ -358,7 +362,7 @@ print(f"int8, anew {accuracy(anew, dark):.1f} %")
 #
 # Write `to_int8(model, batches, qconfig)`. `model` is built like SmallCNN: `model.features` holds one or more blocks of convolution, batch norm and ReLU. It may be in training mode.
 #
-# Return a static int8 copy: every block fused, calibrated on all `batches` by the observers of `qconfig`. `model` stays as it is.
+# Return a static int8 copy: every block fused, calibrated on all `batches` by the observers of `qconfig`. Set `qconfig` on the whole wrapper. `model` stays as it is.
 #
 # Then try it: `accuracy(to_int8(cnn, images.split(32), default))`.
 #
