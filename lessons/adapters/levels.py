@@ -74,7 +74,7 @@ def attach(model, adapter=LoRA):
 def repair(model, text):
     """A copy with trained adapters; section 4 shows this loop."""
     repaired = attach(model)
-    optimizer = torch.optim.AdamW([p for p in repaired.parameters() if p.requires_grad], lr=0.001)
+    optimizer = torch.optim.AdamW([p for p in repaired.parameters() if p.requires_grad], lr=0.003)
     for piece in language.batches(text, steps=32, length=128):
         logits = repaired(piece[:, :-1])
         loss = F.cross_entropy(logits.flatten(0, 1), piece[:, 1:].flatten())
@@ -94,6 +94,15 @@ def into_codes(model):
         return layer
 
     return _changed(model, merge)
+
+
+def manual():
+    """(most pages of Python's own manual, the others), encoded; a character that the model does not know becomes ?"""
+    from pydoc_data.topics import topics
+
+    pages = [page.encode("ascii", "replace").decode() for _, page in sorted(topics.items())]
+    first = len(pages) * 4 // 5
+    return [language.encode("\n".join(part)) for part in (pages[:first], pages[first:])]
 
 
 def moved(new, old):

@@ -9,7 +9,7 @@
 #       - say what the mask and the positions are for;
 #       - name the parts of a Transformer block, and build it from linear layers.
 #     terms: [attention, "attention mask", embedding, induction head, perplexity, "query, key, value", residual connection, rotary position embedding, softmax,
-#       Transformer block]
+#       token, Transformer block]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
@@ -72,9 +72,9 @@ Table(
 # **Less than half (C), probably because what it learns about a name in one position helps it nowhere else.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In a linear layer one weight stands for "Ada is third", and another one for "Ada is fourth". But the digit has to come from the third position only if Ada stands there.
+# In a linear layer one weight stands for "Ada is third", and another one for "Ada is fourth". But the third digit is right only if Ada stands third.
 #
-# You did something else. You compared the name that was asked for with every name in the book, and read the digit beside the one that fits. **Attention** is this procedure, made of multiplications, so that a network can learn it. None of its weights belongs to a position. In about [[minutes]] minutes you will be able to
+# You compared the name that was asked for with every name in the book, and read the digit beside the one that fits. **Attention** is this procedure, made of multiplications, so that a network can learn it. None of its weights belongs to a position. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -95,24 +95,24 @@ Table(
 #
 # <!-- page -->
 #
-# What is asked for is the **query**. Each entry has a **key**, with which the query is compared, and a **value**, which is handed over. Query and key are vectors, which fit well if their dot product is large: (2, 0) and (1, 0) have the score 2 · 1 + 0 · 0 = 2. Step 2 is called **softmax**. It makes shares that are positive and add up to 1, and the higher the score, the larger the share.
+# What is asked for is the **query**. Each entry has a **key**, with which the query is compared, and a **value**, which is handed over. Query and key are vectors, which fit well if their dot product is large: (2, 0) and (1, 0) have the score 2 · 1 + 0 · 0 = 2. Step 2 is called **softmax**. It makes shares that are positive and add up to 1, and the higher the score, the larger the share. Others call the shares *attention weights*.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** The query is (2, 0). Take a pencil: is the result nearest to 10, 20, 35 or 60?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Everybody works out the three dot products on paper: 2, 0, 2. Take guesses for the result. Then on the board: e² = 7.39, 1, 7.39; divide by 15.78; shares 0.468, 0.063, 0.468. What happens with the query (20, 0)? The second entry vanishes, and the result is 35.
+# *For the lecturer, 3.5 min.* Everybody works out the three dot products on paper: 2, 0, 2. Take guesses for the result. Then on the board: e² = 7.39, 1, 7.39; divide by 15.78; shares 0.4683, 0.0634, 0.4683. What happens with the query (20, 0)? The second entry vanishes, and the result is 35.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **It is 34.0, nearest to 35, because the first and the third entry fit equally well, and the second one hardly counts.**
+# **It is 34.05, nearest to 35, because the first and the third entry fit equally well, and the second one hardly counts.**
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # | entry | score | power | share | share · value |
 # |---|---|---|---|---|
-# | 1 | 2 | 7.39 | 0.468 | 4.7 |
-# | 2 | 0 | 1 | 0.063 | 1.3 |
-# | 3 | 2 | 7.39 | 0.468 | 28.1 |
-# | together | | 15.78 | 1 | **34.0** |
+# | 1 | 2 | 7.39 | 0.4683 | 4.68 |
+# | 2 | 0 | 1 | 0.0634 | 1.27 |
+# | 3 | 2 | 7.39 | 0.4683 | 28.10 |
+# | together | | 15.78 | 1 | **34.05** |
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A dictionary hands over the value of the *one* key that is equal. Attention hands over a mean of all values, in which the best keys count most. That is less exact, and just what training needs: if the query changes a little, the result changes a little. So a network can learn its queries and keys by gradients.
@@ -130,14 +130,14 @@ def attention(q, k, v):
 q = torch.tensor([[2.0, 0.0]])
 k = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 v = torch.tensor([[10.0], [20.0], [60.0]])
-print(f"{attention(q, k, v).item():.1f}")
+print(f"{attention(q, k, v).item():.2f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Try it.** Change `q` to `[[20.0, 0.0]]` and run the cell again.
 #
 # <details><summary>What others found</summary>
 #
-# With (20, 0) the scores are 20, 0 and 20. The second share is next to nothing, and the result is 35.0.
+# With (20, 0) the scores are 20, 0 and 20. The second share is next to nothing, and the result is 35.00.
 #
 # </details>
 
@@ -163,20 +163,22 @@ entries = lookup.name(names) + lookup.digit(digits)  # (6, 16): six entries, 16 
 q = lookup.query(lookup.name(asked))  # (1, 16)
 k, v = lookup.key(entries), lookup.value(entries)  # (6, 16) each
 shares = (q @ k.mT / 16**0.5).softmax(-1)
+digit = lookup.answer(shares @ v).argmax().item()  # a linear layer with ten outputs; the largest is at the digit
+print("the digit:", digit)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the shares that the entries of this phone book get.
 show.one_lookup(book, shares)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# One entry gets nearly all: the one with the name that was asked for. The other entry with an 8 gets hardly anything.
+# One entry gets nearly all: the one with the name that was asked for.
 #
 # One thing is new in the code. The scores are divided by √*d*, where *d* is the number of features of a query. A dot product adds up *d* products, and a sum of *d* random numbers scatters √*d* times as far as one of them. With 64 features scores would scatter by about 8. As *e*⁸ is 2,981, one entry would take most before anything is learned, and shares close to 1 have hardly any gradient. Divided by √64 the scores scatter by about 1.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Every token asks
 #
-# A text is cut into pieces, its **tokens**; here each character is one. *Every* token makes a query, a key and a value. Let three tokens be the numbers 1, 2 and 0, their queries and keys the numbers themselves, and the values ten times as large:
+# A text is cut into pieces, its **tokens**; here each character is one. *Every* token makes a query, a key and a value: this is *self-attention*. Let three tokens be the numbers 1, 2 and 0, their queries and keys the numbers themselves, and the values ten times as large:
 #
 # | token | query · keys | shares | result |
 # |---|---|---|---|
@@ -204,7 +206,7 @@ show.one_lookup(book, shares)
 #
 # <!-- page -->
 #
-# So a short line gives many examples. But each answer stands in plain sight, one position further on. We train both on the source code of Python's library. Each is an embedding, the block of section 5, and a linear layer that gives a score for each of 96 characters. When a model writes, nothing stands behind the last character yet.
+# So a short line gives many examples. But each answer stands in plain sight, one position further on. We train both on the source code of Python's library. Each is an embedding, the block of section 5, and a linear layer that gives a number, a *logit*, for each of 96 characters. When a model writes, nothing stands behind the last character yet.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Which one is better while the whole line is visible, and which one when it writes?
@@ -229,7 +231,7 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The one that sees everything is far better while the line is visible, and far worse when it writes, because what it had learned to read is no longer there.**
+# **The one that sees everything is far better while the line is visible, and far worse when it writes, because the answer that it read is gone.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The numbers are **perplexities**, from `language.perplexity`: *e* to the power of the mean loss, which is the number of equally likely characters among which the model hesitates. A perfect model has 1, one that knows nothing has 96, and one that is sure and wrong may have more. For the model with the mask both columns agree, since it never saw what comes later.
@@ -263,14 +265,14 @@ found = F.scaled_dot_product_attention(x, x, 10 * x, attn_mask=allowed)
 print([round(one, 1) for one in found.flatten().tolist()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# PyTorch's function divides by the root, too. Here, and in this course, True means *may be seen*; `nn.MultiheadAttention` has it the other way round. This mask is called **causal**, and `is_causal=True` is short for it.
+# PyTorch's function divides by the root, too. Its True means *may be seen*; `nn.MultiheadAttention` has it the other way round. This mask is called **causal**, and `is_causal=True` is short for it.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Positions, heads, and a block
 #
 # <!-- page -->
 #
-# Shuffle the entries of a phone book, and attention gives the same answer: a sum does not depend on the order of its terms. But in "dog bites man" and in "man bites dog" the word "dog" must not get the same result. So many of today's models turn queries and keys by their position ([Su et al., 2021](https://arxiv.org/abs/2104.09864)).
+# Shuffle the entries of a phone book, and attention gives the same answer: a sum does not depend on the order of its terms. So without a mask "dog" gets the same result in "dog bites man" and in "man bites dog". Therefore many of today's models turn queries and keys by their position ([Su et al., 2021](https://arxiv.org/abs/2104.09864)).
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # Take two features as the hand of a clock. **Rotary position embedding** (RoPE) turns it by an angle for each position, here by 30°. At position 2 the query stands at 60°, and at position 1 the key at 30°. Their dot product is cos 30° = 0.87.
@@ -283,7 +285,7 @@ print([round(one, 1) for one in found.flatten().tolist()])
 # **Predict.** The same query at position 12, the same key at position 11: what is their dot product?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* "Dog bites man, man bites dog": what would attention say without positions? The same. Then hold two pencils like the hands of a clock, 30° apart, and turn both: what stays? Ask for a key three positions back: 90°, and the product is 0.
+# *For the lecturer, 2.5 min.* "Dog bites man, man bites dog": what would attention say without positions and without a mask? The same. Then hold two pencils like the hands of a clock, 30° apart, and turn both: what stays? Ask for a key three positions back: 90°, and the product is 0.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws the hands of a query and a key at three pairs of positions.
@@ -293,18 +295,24 @@ show.clock_hands()
 # **It is 0.87 again, because turning both hands by the same angle leaves the angle between them as it was.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So the score depends on how far two tokens are *apart*, and not on where they stand, and a layer can learn to look one token back. One hand alone would take 12 positions back for no distance at all. Therefore a query has many hands, and each turns at a speed of its own. The function `language.rotate` turns them.
+# So the score depends on how far two tokens are *apart*, and not on where they stand, and a layer can learn to look one token back. For one hand alone, 12 positions apart look like none. Therefore a query has many hands, and each turns at a speed of its own. The function `language.rotate` turns them.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Heads
 #
-# A mean answers one question. Half and half, the values 10 and 60 make 35, and so do 30 and 40.
+# One mean forgets its parts: 10 and 60 make 35, and so do 30 and 40.
 #
-# So the features are divided among **heads**, each with a softmax of its own. Two heads find (10, 60) and (30, 40).
+# So the features are divided among **heads**, each with a softmax of its own. Two heads keep both: (10, 60).
+#
+# | | whole | head 1 | head 2 |
+# |---|---|---|---|
+# | query | (2, 0, 0, 1) | (2, 0) | (0, 1) |
+# | key | (1, 0, 0, 3) | (1, 0) | (0, 3) |
+# | score | 5 | 2 | 3 |
 #
 # <!-- page -->
 #
-# Heads cost no weights: four heads of 32 features are cut from the same 128 features as one head of 128.
+# Values are cut in the same way, and what the heads find stands side by side again. Heads cost no weights.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* A token wants to know two characters, the one before it and one further back. What does one mean tell it? Then vote: do two heads in place of one need more weights? No, they divide the same features.
@@ -327,7 +335,7 @@ show.block()
 # | norm | divides each vector by its root mean square: (3, 4) and (300, 400) both become (0.85, 1.13) | keeps the scores of one size in a deep stack |
 # | q, k, v; attention | three linear layers, then the heads | the only place where tokens meet |
 # | out | a linear layer | mixes what the heads found |
-# | up, GELU, down | four times as wide, a bend like ReLU's, and back | without a bend it could only add: never "*a* if *b* is positive" |
+# | up, GELU, down | four times as wide, a bend like ReLU's, and back: the *feed-forward* part, or MLP | without a bend, two linear layers are one |
 # | + | a **residual connection**: adds what came in | the token keeps what it was; the half learns what to change |
 
 
@@ -358,7 +366,7 @@ class Block(nn.Module):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Is this a real one? The course has a trained language model of five such blocks. We put ours in place of its own, with its weights.
+# The course has a trained language model of five such blocks. We put ours in place of its own, with its weights.
 
 # %% slideshow={"slide_type": "skip"}
 model, x = language.trained(), language.encode("import os\nimport sys\n")[None]
@@ -368,10 +376,7 @@ for n, theirs in enumerate(model.blocks):
     ours.load_state_dict(theirs.state_dict())
     model.blocks[n] = ours
 apart = (model(x) - before).abs().max().item()
-print(f"largest difference of the scores: {apart:.0e}")
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# The scores agree to within rounding.
+print(f"largest difference of the logits: {apart:.0e}")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Attention of your own

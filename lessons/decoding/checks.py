@@ -9,10 +9,10 @@ from course_utils.checks import effects, exercise
 _model = language.trained()
 
 
-def _write(step, prompt, n):
+def _write(cached_step, prompt, n):
     ids, new = prompt, prompt
     for _ in range(n):
-        logits = step(new)
+        logits = cached_step(new)
         new = logits[:, -1:].argmax(-1)
         ids = torch.cat([ids, new], dim=1)
     return ids
@@ -27,13 +27,13 @@ def _write(step, prompt, n):
 def write(answer, prompt, n):
     given = []
 
-    def step(ids):
+    def cached_step(ids):
         """What a cached step gives: the logits after the new tokens, which follow all that were given before."""
         given.append(ids.clone())
         with torch.no_grad():
             return _model(torch.cat(given, dim=1))[:, -ids.shape[1] :]
 
-    ids = answer(step, language.encode(prompt)[None], n)
+    ids = answer(cached_step, language.encode(prompt)[None], n)
     return {
         "how many tokens went in at each call": [len(new[0]) for new in given],
         "what went in": effects.Said(" | ".join(language.decode(new[0]) for new in given)),
@@ -51,7 +51,7 @@ write.tries(
 write.looks({"": lambda seen, *_: seen})
 write.ideas(
     {
-        "logits = step(ids)": "The tokens before are in the cache: only those that are new go in.",
+        "logits = cached_step(ids)": "The tokens before are in the cache: only those that are new go in.",
         "ids, new = prompt, prompt[:, -1:]": "The model has not read the whole prompt. The first step takes all of it.",
         "new = logits[:, :1].argmax(-1)": "There are logits after each new token; the last ones say what comes next.",
         "ids, new = prompt[:, :0], prompt": "What comes back begins with the prompt.",

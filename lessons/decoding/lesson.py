@@ -8,7 +8,7 @@
 #       - write with a key-value cache, and test it;
 #       - count the bytes that a model reads for each token that it writes;
 #       - say what a batch of texts shares, and what it does not.
-#     terms: [context, decoding, draft, grouped-query attention, KV cache, prefill, speculative decoding, token]
+#     terms: [context, decoding, draft, grouped-query attention, KV cache, prefill, speculative decoding]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
@@ -43,7 +43,7 @@ torch.set_num_threads(1)
 #
 # <!-- page -->
 #
-# It is the small Transformer of [[attention]], which has learned the source code of Python's own library. A text is cut into **tokens**, the pieces that a model takes in and puts out. Here a token is a single character. After each token the model gives *logits*, a score for every character that may come next.
+# It is the small Transformer of [[attention]], which has learned the source code of Python's own library. Its tokens are single characters. After each token the model gives *logits*, a score for every character that may come next.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote; ask one of each letter why. It is C. Click, and let the room read the drawing from above: the thin line is the reading, each line below it is a pass of the writing. "Which part of this work is done twice?" Wait until somebody says it: the beginning goes through the network again and again.
@@ -73,7 +73,7 @@ writing = time.perf_counter() - start
 start = time.perf_counter()
 model(page)
 reading = time.perf_counter() - start
-print(language.decode(page[0]))
+print(f"{language.decode(page[0])}\nThis took {writing:.1f} seconds.")
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the passes of reading and of writing to one scale.
@@ -89,15 +89,15 @@ show.reading_and_writing(page, prompt, writing / reading)
 #
 # [[builds_on]]
 #
-# Count the characters that go through the network. To read, 256. To write, 32 for the first new character, 33 for the second, and so on up to 255: together 32,144, or 126 times as many.
+# Count the characters that go through the network. To read, 256. To write, 32 for the first new character, 33 for the second, and so on up to 255: together 32,144, or 126 times as many. The time need not grow by exactly this, since each pass has a fixed cost as well.
 #
 # Why does reading take only one pass? All characters are there from the beginning, and the causal mask lets each position look only at those before it. So all positions are worked out side by side. When the model writes, the 101st character is the *result* of the pass over the first 100. The next pass cannot begin before this one has ended. Writing is a chain of passes.
 #
-# **Try it.** Change `224` to `112` and run the cell again, and the drawing below it. Does the writing take half of the time?
+# **Try it.** Change `224` to `112` and run the cell again. Does the writing take half of the time?
 #
 # <details><summary>What others found</summary>
 #
-# It takes about a third. The passes that you left out were the longest ones. (Change it back, and run both cells once more.)
+# It takes less than half, since the passes that you left out were the longest ones. Change it back, and run the cell once more.
 #
 # </details>
 
@@ -110,7 +110,7 @@ show.reading_and_writing(page, prompt, writing / reading)
 #
 # <!-- page -->
 #
-# To write the 100th character, the model runs over 99. A moment before, it ran over the first 98 of them. If nothing has changed for those 98, we need not compute them again.
+# What has not changed need not be computed again.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote, then draw s, e, l, f in two rows (block 1, block 2), with arrows to the left only. "The key of *s* in block 1 comes from *s* alone. What block 1 gives out for *s* has looked at *s* alone, so block 2 finds the same." Then draw arrows to the right: without the mask *s* sees *f*.
@@ -128,7 +128,7 @@ show.changed_table(changed)
 #
 # The second row of the table is the control: the same model without the mask. Now `s` looks at `f`, so the first block gives out another vector for `s`, and from the second block on its key is another one. **It is the mask that lets us keep what we have computed.**
 #
-# What does the new character need of the old ones? Its own query is compared with all keys, and the answer is a weighted mean of all values. Nobody asks for the old queries any more. So we keep the keys and values of all tokens so far, in every block. This is the **KV cache**.
+# What does the new character need of the old ones? Its own query is compared with all keys, and the answer is a weighted mean of all values. Nobody asks for the old queries any more. So the keys and values are all that we need to keep.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Rows to compute
@@ -184,7 +184,7 @@ class Cache:
 #
 # <!-- page -->
 #
-# Attention changes in three ways. The keys and values come from the cache. The mask has a row for each *new* token, and a column for every token so far. And the positions go on where the cache ends: [[attention]] turned queries and keys like the hands of a clock, and `language.rotate` must begin with position 3 here, and not with 0.
+# Attention changes in three ways; all other lines are those of the block of [[attention]]. First, the positions go on where the cache ends: `language.rotate` must begin with position 3 here, and not with 0. Second, the keys and values come from the cache. Third, the mask has a row for each *new* token, and a column for every token so far.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Go through the table. "A wrong position, or no mask at all: which would you find late?" The mask: with one new token its row is all "yes", so the mistake shows only when several come at once. So test with one token, and with several.
@@ -195,26 +195,26 @@ from torch.nn import functional as F
 
 
 def attend(block, x, cache):
-    qkv = block.qkv(block.norm1(x)).unflatten(-1, (3, block.n_heads, -1))
-    q, k, v = qkv.permute(2, 0, 3, 1, 4)  # queries, keys, values, each (batch, heads, tokens, features)
-    q, k = language.rotate(q, cache.length), language.rotate(k, cache.length)  # positions go on
-    k, v = cache.add(block, k, v)  # from now on those of all tokens
-    mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril(cache.length)
-    mixed = F.scaled_dot_product_attention(q, k, v, mask)
-    return block.out(mixed.transpose(1, 2).flatten(2))
+    parts = block.qkv(block.norm1(x)).chunk(3, dim=-1)
+    q, k, v = (part.unflatten(-1, (block.n_heads, -1)).transpose(1, 2) for part in parts)
+    q, k = language.rotate(q, cache.length), language.rotate(k, cache.length)  # 1: positions go on
+    k, v = cache.add(block, k, v)  # 2: from now on those of all tokens
+    mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril(cache.length)  # 3: a row for each new token
+    found = F.scaled_dot_product_attention(q, k, v, mask)
+    return block.out(found.transpose(1, 2).flatten(2))
 
 
 def step(model, cache, ids):
-    x = model.tokens(ids)
+    x = model.tokens(ids)  # the embedding
     for block in model.blocks:
         x = x + attend(block, x, cache)
         x = x + block.down(F.gelu(block.up(block.norm2(x))))
-    cache.length += ids.shape[1]
-    return model.head(model.norm(x))
+    cache.length += ids.shape[1]  # only now: all blocks begin at the same position
+    return model.head(model.norm(x))  # a last norm, and the layer that gives the logits
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For the table above, the mask is `torch.ones(2, 5).tril(3)`. All else is the model as it was: `step` goes through its blocks, and gives the logits after each *new* token.
+# For the table above, the mask is `torch.ones(2, 5).tril(3)`. The function `step` gives the logits after each *new* token.
 #
 # A cache must not change what the model says. So we test it: the page goes in token by token, then in pieces of 100, then at once, and we compare the logits with those of a plain pass. One token at a time is not enough as a test: a single new token may look at everything, so a wrong mask would not show.
 
@@ -230,7 +230,7 @@ for size in (1, 100, 256):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Is it faster?
 #
-# The model has 479 characters, and the next one goes in. Without a cache all 480 go through the network, with one a single character does. The logits agree up to rounding.
+# The model has 479 characters, and the next one goes in. Without a cache all 480 go through the network, with one a single character does.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let them guess: 480 times? Click. "What does a step cost that does not grow with its characters?" In this small model, the calls of Python. In a large one, something else: the next section.
@@ -241,13 +241,13 @@ from torch.utils.benchmark import Timer
 text = language.encode(language.source(language.HELD_OUT)[0])[None, :480]
 cache = Cache()
 step(model, cache, text[:, :479])
-last = text[:, 479:]
+last = text[:, 479:]  # each repeat below adds it once more
 without = Timer("model(text)", globals=globals()).timeit(20).mean
 with_cache = Timer("step(model, cache, last)", globals=globals()).timeit(20).mean
 print(f"With a cache the step is {without / with_cache:.0f} times as fast")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# It is several times as fast, but far from 480 times. So something in a step does not shrink with its tokens. In our small model it is probably the calls from Python, which are as many for one character as for 480. In a large model it is something else.
+# It is several times as fast, but far from 480 times. So part of a step has a fixed cost. In our small model it is probably the calls from Python, which are as many for one character as for 480. In a large model it is something else.
 #
 # In practice the beginning of the text, the *prompt*, goes in with a single step, which fills the cache for all its tokens. This is called **prefill**. Then the tokens follow one by one. The most tokens that a model takes, prompt and answer together, are its **context**; ours takes 512.
 
@@ -258,14 +258,12 @@ print(f"With a cache the step is {without / with_cache:.0f} times as fast")
 #
 # <!-- page -->
 #
-# Your computer reads perhaps 50 GB a second from its memory. Then a token takes at least 13.5 / 50 = 0.27 seconds, however fast it computes. The cache does not help against this: with it a step computes fewer rows, but each row still meets nearly every weight. In prefill the same 13.5 GB serve all tokens of the prompt. That is the second reason why reading is fast: **reading uses a weight for many tokens, and writing for one.**
+# Your computer reads perhaps 50 GB a second from its memory. Then a token takes at least 13.5 / 50 = 0.27 seconds, however fast it computes. The cache does not help against this: with it a step computes one row, and still reads nearly every weight. In prefill the same 13.5 GB serve all tokens of the prompt. That is the second reason why reading is fast: **reading uses a weight for many tokens, and writing for one.** So smaller weights make a step faster: this is the subject of [[weight_only]].
 #
-# A step reads something else, too: the cache. How large is it? In each block a token leaves a key and a value:
-#
-# bytes for a token = 2 · blocks · numbers in a key · bytes of a number
+# A step reads something else, too: the cache. How large is it? In each block a token leaves a key and a value.
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Its cache, for each token: a key and a value in 32 blocks, 4,096 numbers each, of 2 bytes. 2 · 32 · 4,096 · 2 = **524 kB**.
+# Its cache, for each token: 2 · blocks · numbers in a key · bytes of a number = 2 · 32 · 4,096 · 2 = **524 kB**.
 #
 # <!-- page -->
 #
@@ -292,7 +290,7 @@ show.bytes_of_a_token(weights=13.5, cache=1.07)
 # **1.9 GB (B), because all texts share one reading of the weights, but each has a cache of its own:** 13.5 / 16 + 1.07 = 1.9.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The weights are the same for every text. But a text attends to the keys and values of its own tokens, and nobody else needs those. So a larger batch makes the weights cheaper for each token, and the cache not at all: thirteen such texts have more bytes of cache than the model has of weights. With many or long texts the cache can become what limits a server ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
+# The weights are the same for every text. But a text attends to the keys and values of its own tokens, and nobody else needs those. So a larger batch makes the weights cheaper for each token, and the cache not at all: the caches of thirteen such texts are larger than the model. With many or long texts the cache can become what limits a server ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Does sharing pay?
@@ -340,7 +338,7 @@ show.shared_heads()
 # ## Exercise · Write with the cache
 # ★★ · 10 minutes
 #
-# Write `write(step, prompt, n)`. `step(ids)` is a cached step whose cache begins empty: it takes the *new* tokens, of shape (1, tokens), and gives the logits after each. `prompt` has this shape, too, with one token or more. Return the prompt, followed by the `n` likeliest tokens, in `n` calls of `step`; `n` is 1 or more.
+# Write `write(cached_step, prompt, n)`. `cached_step(ids)` is a step with an empty cache, as `functools.partial(step, model, Cache())` makes it: it takes the *new* tokens, of shape (1, tokens), and gives the logits after each. `prompt` has this shape, too, with one token or more. Return the prompt, followed by the `n` likeliest tokens, in `n` calls of `cached_step`; `n` is 1 or more.
 #
 # <details><summary>Hint</summary>
 #
@@ -352,7 +350,7 @@ show.shared_heads()
 #
 # <details><summary>What others found</summary>
 #
-# `functools.partial(step, model, Cache())` is such a step: `partial` fills in the first two arguments. With it, `write(…, prompt, 224)` gives the page of section 1, to the letter, in a fraction of its time.
+# `partial` fills in the first two arguments. With such a step, `write(…, prompt, 224)` gives the page of section 1, to the letter, in a fraction of its time.
 #
 # </details>
 
@@ -361,7 +359,7 @@ show.shared_heads()
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
-def write(step, prompt, n):
+def write(cached_step, prompt, n):
     """The prompt and the n likeliest tokens that follow it, (1, tokens), in n cached steps."""
     raise NotImplementedError
 
@@ -371,10 +369,10 @@ check.write(write)
 
 
 # %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
-def write_solution(step, prompt, n):
+def write_solution(cached_step, prompt, n):
     ids, new = prompt, prompt
     for _ in range(n):
-        logits = step(new)
+        logits = cached_step(new)
         new = logits[:, -1:].argmax(-1)
         ids = torch.cat([ids, new], dim=1)
     return ids
@@ -423,8 +421,6 @@ show.two_ways_to_share()
 # ### Prompt and answer are two machines
 #
 # Count the operations for each byte that is read. A weight of 2 bytes makes one multiplication and one addition for each token. A decoding step makes 2 operations for 2 bytes, a prefill of 1,000 tokens 2,000. So a long prefill waits for arithmetic, and decoding a few texts waits for memory ([[roofline]] draws the line between them). Some services run the two on different machines ([Zhong et al., 2024](https://arxiv.org/abs/2401.09670)).
-#
-# The texts of a batch end at different times; an engine lets the next one in at once (*continuous batching*). It keeps the cache in pages, so that little room is reserved for text that never comes. Where many texts begin with the same prompt, they can even share its pages.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** R. Pope et al., *Efficiently scaling transformer inference*, 2022, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102), counts the bytes of weights and cache.
