@@ -8,7 +8,7 @@
 #       - compute by hand what attention finds for one query;
 #       - say what the mask and the positions are for;
 #       - name the parts of a Transformer block, and build it from linear layers.
-#     terms: [attention, "attention mask", embedding, induction head, perplexity, "query, key, value", residual connection, rotary position embedding, softmax,
+#     terms: [attention, "attention mask", embedding, head, induction head, perplexity, "query, key, value", residual connection, rotary position embedding, softmax,
 #       token, Transformer block]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}

@@ -3,7 +3,7 @@
 #   course:
 #     promise: You will share a budget of bits out over the layers of a network, write the file, and say when the choice is not to be trusted.
 #     seconds: 35
-#     needs: [integers, observers, distillation, weight_only, qat_cnn, deep_compression]
+#     needs: [integers, static, distillation, weight_only, qat_cnn, deep_compression]
 #     goals:
 #       - Measure how sensitive each layer is to fewer bits, without a label.
 #       - Share out a budget by what a bit saves and what it costs, and compare with one width for all and with a simple rule in as many bytes.

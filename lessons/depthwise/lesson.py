@@ -3,14 +3,14 @@
 #   course:
 #     promise: You will find out where an int8 network loses its accuracy, repair it, and test whether the architecture is to blame, the training, or only both together.
 #     seconds: 50
-#     needs: [measuring, energy, integers, observers, static]
+#     needs: [measuring, energy, integers, static]
 #     goals:
 #       - Say what a depthwise convolution is, and what one scale for a whole layer may do to it.
 #       - Find out where in a network accuracy is lost, by rounding one layer at a time, in both directions.
 #       - Say what folding a batch norm does to the ranges of the weights, and test whether the channel that sets the scale is needed.
 #       - Choose among three repairs by what each of them costs.
 #       - Separate two causes by a crossed experiment.
-#     terms: [crossed experiment, depthwise convolution, TorchScript]
+#     terms: [crossed experiment, "decibel, dB", depthwise convolution, "per-channel, per-tensor", SQNR, TorchScript]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
@@ -31,7 +31,7 @@
 # [[goals]]
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Remind the room of [[static]]: an ordinary CNN lost less than a point in int8. An int8 weight is an integer from −128 to 127 times a scale, and the scale belongs to a whole layer or to one channel ([[observers]]). Announce a detective story in four steps: how much is lost, in which layer, in which channel, and last, who made that channel what it is. The figure comes back on the next slide; do not explain it here.
+# *For the lecturer, 1 min.* Remind the room of [[static]]: an ordinary CNN lost less than a point in int8. An int8 weight is an integer from −128 to 127 times a scale, and the scale belongs to a whole layer (*per tensor*) or to one channel (*per channel*). Announce a detective story in four steps: how much is lost, in which layer, in which channel, and last, who made that channel what it is. The figure comes back on the next slide; do not explain it here.
 
 # %% tags=["setup", "legacy"] slideshow={"slide_type": "skip"}
 import copy
@@ -82,7 +82,7 @@ def percent_right(model, x=some, y=some_labels):
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Let the room count the weights from 32 to 64 channels. Ordinary: 32 · 64 · 9 = 18,432. Depthwise and 1×1: 32 · 9 + 32 · 64 = 288 + 2,048 = 2,336, an eighth.
 #
-# Draw the two filters of [[observers]] once more, (1.0, −0.8) and (0.10, 0.06), with its 3 bits: one scale for both, and the small one is gone; a scale for each, and it stays.
+# Draw two filters, (1.0, −0.8) and (0.10, 0.06), with 3 bits: one scale for both, and the small one is gone; a scale for each, and it stays.
 #
 # Ask: "How many other weights can make up for an error in one of the nine?" The other eight at most; in an ordinary layer there are hundreds. Write "depthwise layers suffer because their sums are short?" on the board, with the question mark. It is a guess, and section 5 comes back to it. (For you: it will not be confirmed.)
 
@@ -95,7 +95,7 @@ show.two_convolutions()
 #
 # **By hand: what it saves.** An ordinary 3×3 convolution from 32 to 64 channels has 32 · 64 · 9 = 18,432 weights. The depthwise convolution of 32 channels has 32 · 9 = 288, and the 1×1 convolution from 32 to 64 channels has 32 · 64 = 2,048. Together that is 2,336, about an eighth.
 #
-# **What it risks.** [[observers]] worked out by hand what one scale for a whole layer (*per tensor*) does to a filter whose weights are small beside the largest one: few levels or none are left for it, where a scale for each output channel (*per channel*) would leave it all of them. In an ordinary convolution the result of such a filter is a sum over many input channels, and one might hope that the errors of its terms cancel. In a depthwise layer its nine weights are all that it has. Is this the reason why a network with such layers may suffer? Take it for a guess: section 5 comes back to it.
+# **What it risks.** Take the filters (1.0, −0.8) and (0.10, 0.06) in 3 bits. One scale for the whole layer (*per tensor*) is 1.0 / 3.5 = 0.286, so 0.10 and 0.06 both become 0. With a scale for each output channel (*per channel*) the second filter has 0.10 / 3.5 = 0.029, and comes back as (0.086, 0.057). In an ordinary convolution the result of such a filter is a sum over many input channels, and one might hope that the errors of its terms cancel. In a depthwise layer its nine weights are all that it has. Is this the reason why a network with such layers may suffer? Take it for a guess: section 5 comes back to it.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Eight bits, twice
@@ -753,7 +753,7 @@ side_by_side.table()
 #
 # Block 0's output is stored with one scale for all its channels, and some of these channels are much narrower than others. Block 1 looks at each of them alone. So it is the story of section 3 again, in the activations. The last two rows are the control: if only this one tensor is rounded, the fall is there, and with a scale for each channel of it, the fall is gone.
 #
-# Why does PyTorch not store activations with a scale for each channel? In an ordinary convolution an output sums over input channels. With a scale for each of these, the integers of the sum would mean different amounts, so the sum could not be taken in integers ([[observers]] has the hand calculation). In a depthwise convolution it would be possible, but the kernels do not offer it.
+# Why does PyTorch not store activations with a scale for each channel? In an ordinary convolution an output sums over input channels. With a scale for each of these, the integers of the sum would mean different amounts, so the sum could not be taken in integers. In a depthwise convolution it would be possible, but the kernels do not offer it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### The first blocks in float

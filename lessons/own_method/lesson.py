@@ -8,7 +8,7 @@
 #       - write a pruning method, its `compute_mask` and its `PRUNING_TYPE`;
 #       - say what 2:4 sparsity keeps, stores and needs;
 #       - test a method with random scores, ties and earlier masks.
-#     terms: [importance scores, pruning type]
+#     terms: ["2:4 sparsity", importance scores, pruning type]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
@@ -422,7 +422,7 @@ claims.show("own_method")
 #
 # ### What 2:4 costs a CNN
 #
-# `fc1` has weights to spare. The convolutions of a small ResNet have fewer. [[patterns]] pruned SmallResNet, trained on Fashion-MNIST, in two ways, without any further training. Half of the weights anywhere in each layer left 88.5 % of the test images right, and 2:4 only 74.6 %. That looks like a price of 14 points.
+# `fc1` has weights to spare. The convolutions of a small ResNet have fewer. We pruned SmallResNet, trained on Fashion-MNIST, in two ways, without any further training. Half of the weights anywhere in each layer left 88.5 % of the test images right, and 2:4 only 74.6 %. That looks like a price of 14 points.
 #
 # It was mostly not the pattern. A batch norm still subtracts the mean that its sums had before the cut. When these means and variances were estimated anew, from 2,000 images and without a single gradient, 2:4 was less than 2 points behind, and 12 of the 14 points were gone. After 150 steps of training with the masks held, the rest was 0.4 points. So before you blame a pattern, bring the batch norms up to date ([[structured]] has the call), and train a little with the mask on. The makers of 2:4 repeat the whole training, and report that accuracy is kept ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)).
 #

@@ -3,7 +3,7 @@
 #   course:
 #     promise: You will take a CNN through quantization-aware training to int8 kernels, and know what to try before you train.
 #     seconds: 60
-#     needs: [measuring, energy, integers, observers, static, depthwise, qat]
+#     needs: [measuring, energy, integers, static, depthwise, qat]
 #     goals:
 #       - Train a CNN with the rounding of its weights and activations in the loop, and convert int8 copies of it.
 #       - Say how batch norm can make such a copy useless, and what repairs it.
@@ -520,7 +520,7 @@ show.in_percent(from_random, "int8, digits", "one network, 5,000 test images")
 #
 # "QAT cannot be done from random weights" would be one conclusion. But several things differ: weights and activations are rounded, the observers find their ranges *while* the network changes, and the statistics are frozen before the last 16 steps.
 #
-# One suspect can be worked out by hand. PyTorch's observers for QAT are moving averages ([[observers]]). Their **averaging constant** is 0.01: in each step a range goes one hundredth of the way to what the present batch shows. Suppose that a range should grow from 1 to 5 in the first steps. After one step it is $1 + 0.01 \cdot 4 = 1.04$. After $n$ steps $0.99^n$ of the distance is left: after 48 steps, 62 %. So it has come to 2.5, and everything between 2.5 and 5 is clipped. With the constant 0.2 there is nothing left of the distance after 48 steps.
+# One suspect can be worked out by hand. PyTorch's observers for QAT are moving averages ([[static]]). Their **averaging constant** is 0.01: in each step a range goes one hundredth of the way to what the present batch shows. Suppose that a range should grow from 1 to 5 in the first steps. After one step it is $1 + 0.01 \cdot 4 = 1.04$. After $n$ steps $0.99^n$ of the distance is left: after 48 steps, 62 %. So it has come to 2.5, and everything between 2.5 and 5 is clipped. With the constant 0.2 there is nothing left of the distance after 48 steps.
 #
 # But is it the cause here? And whose observer, that of weights or of activations? Exercise 2 asks.
 
@@ -778,7 +778,7 @@ print("accuracy after each pass, in %: " + ", ".join(f"{value:.1f}" for value in
 # Now the measurement: simulation and kernels get the *same* integers into a block, and we count the outputs that differ. Two things could set them apart.
 #
 # - The **step** of the weights. In training the step is the larger of (negative end) / 128 and (positive end) / 127. `convert` computes it anew: the larger end, divided by 127.5. By hand: with weights from −1 to 1 the simulation has the step $1/127 = 0.007874$ and the kernel $1/127.5 = 0.007843$, 0.4 % less. (Where the negative end is the larger one, $1/128$ becomes $1/127.5$, 0.4 % more.) A weight of 0.5 is 63.5 steps in the one and 63.75 in the other.
-# - The **clip**. On x86 the training clips activations at the integer 127 ([[observers]] says why), and the kernel clips at 255.
+# - The **clip**. On x86 the training clips activations at the integer 127, and the kernel clips at 255.
 #
 # **Predict.** How many outputs of a block differ: **A** none, **B** a few in a hundred, by one level, **C** a few in a hundred, some by ten levels or more? And why?
 

@@ -735,7 +735,7 @@ for name, percent in differ.items():
 #
 # ### D5. Half of the weights in a pattern
 #
-# [[patterns]] keeps two of each four neighbours (2:4), because some processors can skip the other two. What does the pattern cost, against half of the weights anywhere in the row, in a network without batch norm?
+# [[own_method]] keeps two of each four neighbours (2:4), because some processors can skip the other two. What does the pattern cost, against half of the weights anywhere in the row, in a network without batch norm?
 
 # %% slideshow={"slide_type": "skip"}
 pattern = show.in_the_pattern(bench, by_size)

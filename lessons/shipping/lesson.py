@@ -3,7 +3,7 @@
 #   course:
 #     promise: You will choose a model by fronts, twins and budgets, say how sure the choice is, and put a network of your own through the course.
 #     seconds: 25
-#     needs: [measuring, baseline, energy, amp, dynamic, audit, static, depthwise, observers, qat, qat_cnn, choosing, prune_module, prune_model, zero_worth,
+#     needs: [measuring, baseline, energy, amp, dynamic, audit, static, depthwise, qat, qat_cnn, choosing, prune_module, prune_model, zero_worth,
 #       structured, scores, ticket_full, students, lightning_qat, lightning_pruning, decoding, weight_only, adapters, deep_compression, bit_budget, real_model]
 #     goals:
 #       - Draw the Pareto front of measured models, and separate what a technique gained from what its network had before.
@@ -407,7 +407,7 @@ STEPS = {
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How far is a copy from its original?
 #
-# *Decibels* need no labels. They say how many times larger the signal is than the error ([[observers]]).
+# *Decibels* need no labels. They say how many times larger the signal is than the error.
 #
 # SmallCNN, half of the weights set to 0, nothing trained after it: one copy of the *trained* network, three of networks with *random* weights.
 #
@@ -419,7 +419,7 @@ STEPS = {
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Two numbers compare a copy with its original and need no labels. The **top-1 agreement** is the share of inputs to which both give the same class; we come back to it below. The other one is measured in decibels.
 #
-# The signal-to-noise ratio of [[observers]] divides the mean square of the float outputs by the mean square of the error, and takes ten times the logarithm of it: 10 dB means that the signal has ten times the power of the error, 20 dB a hundred times. Is it a good ruler for a classifier?
+# The signal-to-noise ratio ([[depthwise]]) divides the mean square of the float outputs by the mean square of the error, and takes ten times the logarithm of it: 10 dB means that the signal has ten times the power of the error, 20 dB a hundred times. Is it a good ruler for a classifier?
 #
 # Take two images and two classes. The float network answers (10, 0.1) to the first image and (10, −0.1) to the second. A copy answers (10, 0) to both. The copy has lost everything by which the two images could be told apart. Compute the decibels. The mean square of the signal is $(100 + 0.01)/2$, that of the error is $0.01/2$, so the ratio is 10,001, and that is 40 dB: excellent, by this ruler. The ruler is wrong, because the constant 10 counts as signal although it says nothing about the images.
 #
@@ -854,7 +854,7 @@ claims.show("shipping")
 #
 # 1. Measure in turn, on one thread, beside a baseline: [[measuring]].
 # 2. Know what a layer waits for, arithmetic or bytes ([[roofline]]), and in training what memory holds: [[training_memory]].
-# 3. An integer needs a scale, and a scale needs a range: [[observers]].
+# 3. An integer needs a scale, and a scale needs a range: [[static]].
 # 4. Look which layers really run in int8: [[audit]].
 # 5. A zero is worth nothing until something leaves it out: [[zero_worth]].
 # 6. Compare scores at the same budget, each at its best, and with chance ([[scores]]); a Trainer's callback does what its code does, so test it: [[lightning_pruning]].

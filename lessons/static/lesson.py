@@ -8,7 +8,7 @@
 #       - prepare, calibrate and convert a CNN, with stubs and fusion;
 #       - follow one number through an int8 layer by hand;
 #       - choose images and range for the calibration, and notice when they were wrong.
-#     terms: [batch norm, "fold, fuse", qconfig, static quantization, stub]
+#     terms: [batch norm, calibration, cross term, engine, "fold, fuse", observer, qconfig, requantize, static quantization, stub]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---

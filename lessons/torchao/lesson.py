@@ -3,7 +3,7 @@
 #   course:
 #     promise: You will quantize with today's interface, and say of each config how it rounds a group of weights, what it stores and what runs then.
 #     seconds: 35
-#     needs: [integers, observers, dynamic, static]
+#     needs: [integers, dynamic, static]
 #     goals:
 #       - Choose layers with a filter, quantize them with a config, and say what the file holds and what it takes to load it.
 #       - Round a group of weights by hand in the three ways of torchao's configs, and find out by an experiment which difference between two configs made an error smaller.
@@ -63,7 +63,7 @@ runtime.describe(torch.device("cpu"))
 # Show of hands; expect A, and B from those who think of the scales. To both say that they answered another question well: with packing, the weights would take 50,176 bytes in place of 200,704, and with the scales and the rest of the network the file would have about two fifths of its size. Let the surprise stand, and ask: "How would you have noticed without looking at the file?" The accuracy tells nobody. The type of what is stored does: `weight.qdata.dtype` is int8 with 2 bits, too. If somebody asks how 2 bits can cost no accuracy: in a trial half of the error was one factor for all ten outputs, and such a factor does not change which of them is the largest. Transition: "Which interface is this?"
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In [[integers]] you replaced each weight by an integer $q$ and stored one scale $s$ for a whole layer; the integer stands for $s \cdot q$. In [[observers]] each channel (each row of a weight matrix) got a scale of its own, so that one large weight no longer makes the levels of *all* rows coarse. **torchao**, PyTorch's current package for quantization, can go one step further. It cuts each row into **groups** of neighbouring weights, and each group has a scale of its own.
+# In [[integers]] you replaced each weight by an integer $q$ and stored one scale $s$ for a whole layer; the integer stands for $s \cdot q$. In [[static]] each channel (each row of a weight matrix) got a scale of its own, so that one large weight no longer makes the levels of *all* rows coarse. **torchao**, PyTorch's current package for quantization, can go one step further. It cuts each row into **groups** of neighbouring weights, and each group has a scale of its own.
 #
 # What is that good for? **By hand, with 4 bits.** One weight of a row is 1.5, and all its others are at most 0.06 in size. With one scale for the row, the rule of [[integers]] ($s = 2m / (2^b - 1)$, where $m$ is the largest magnitude) makes a step of 2 · 1.5 / 15 = 0.2. Then 0.06 is 0.3 steps, and all weights but one become 0. With groups of 32 only the group of the large weight has this step. In a group whose largest weight is 0.06, a step is 2 · 0.06 / 15 = 0.008: a weight of 0.04 is 5 steps, and comes back exactly. So one large weight spoils the 31 neighbours in its group, and no longer the whole row. The price is one scale for every 32 weights. In fp32 a scale has 32 bits, so each weight costs one bit more. That is little beside 8 bits, and half as much again beside 2.
 #
@@ -278,7 +278,7 @@ show.rulers(comes_back)
 #
 # **Symmetric, not clipped** (`SYMMETRIC_NO_CLIPPING_ERR`). The scale is the smallest with which both ends fit: 0.75 / 7 = 0.107 for the positive end, 0.42 / 8 = 0.0525 for the negative one, and the larger of the two is taken. Now 0.75 is 7 steps and comes back as 0.75. The steps are wider, by 7 %, so the others can be a little worse: −0.30 is 2.8 steps and comes back as −3 · 0.107 = −0.321.
 #
-# **With a zero point** (`ASYMMETRIC`). The sixteen levels are spread over the interval from −0.42 to 0.75 that the group really uses. It is 1.17 long and has 15 steps, so the scale is 1.17 / 15 = 0.078. From −0.42 to 0 it is 0.42 / 0.078 = 5.4 steps, rounded to 5; so 0 is the integer −8 + 5 = −3, and this is the zero point. 0.75 is 9.6 steps, rounded to 10, and −3 + 10 = 7 is the last integer: it comes back as 10 · 0.078 = 0.78. The steps are the smallest of the three. But a zero point has to be stored for each group (this format has a place for it in any case, with a 0 in it for the other two maps), and a kernel that multiplies the integers has to subtract it ([[observers]] has the extra term).
+# **With a zero point** (`ASYMMETRIC`). The sixteen levels are spread over the interval from −0.42 to 0.75 that the group really uses. It is 1.17 long and has 15 steps, so the scale is 1.17 / 15 = 0.078. From −0.42 to 0 it is 0.42 / 0.078 = 5.4 steps, rounded to 5; so 0 is the integer −8 + 5 = −3, and this is the zero point. 0.75 is 9.6 steps, rounded to 10, and −3 + 10 = 7 is the last integer: it comes back as 10 · 0.078 = 0.78. The steps are the smallest of the three. But a zero point has to be stored for each group (this format has a place for it in any case, with a 0 in it for the other two maps), and a kernel that multiplies the integers has to subtract it.
 #
 # Which one is best? In this group the second: the squared errors of the four weights add up to 0.0029 with the first map, to 0.0006 with the second and to 0.0024 with the third. One group says nothing about a layer, so you will let an experiment decide, in Exercise 1.
 

@@ -405,7 +405,7 @@ show.columns_without_weights(fc1, used, dark, apart)
 #
 # Most of these pixels are 0 in each training digit; the caption has the count. The gradient of a weight is its input times what comes back from the output. Where the input is always 0, so is the gradient. Such a weight keeps the small value that it began with, while others grow, and magnitude pruning takes the small ones.
 #
-# The smaller layer gives the same outputs up to rounding. (A shorter sum is probably added up in another order.) These columns were found and not chosen. The gain is small: most of the layer stays. Whoever wants many empty columns has to choose whole columns, which [[structured]] does. Between single zeros and whole columns lie patterns that some hardware has kernels for ([[patterns]]).
+# The smaller layer gives the same outputs up to rounding. (A shorter sum is probably added up in another order.) These columns were found and not chosen. The gain is small: most of the layer stays. Whoever wants many empty columns has to choose whole columns, which [[structured]] does. Between single zeros and whole columns lie patterns that some hardware has kernels for ([[own_method]]).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### And whole neurons?
