@@ -326,7 +326,7 @@ print(f"{weight.grad[0]:.5f}, {weight.grad[1]:.5f}")
 # - **A product of large matrices** uses each number hundreds of times. Arithmetic sets its pace. So it gains where the chip has *16-bit units*, which multiply several 16-bit pairs in the time of one fp32 pair.
 # - **An addition of long vectors** in 16 bits uses each number once. Memory sets its pace, and half the bytes can bring a factor of two.
 #
-# The table has your machine, and records of three others. A number below 1 says that 16 bits are slower. The large step, with scaler, has layers 1,024 wide, on a GPU 4,096, and the small one 128.
+# The table has your machine, and records of three others. A number below 1 says that 16 bits are slower. The large step has layers 1,024 wide (on a GPU 4,096) and a scaler, the small one layers 128 wide.
 #
 # <!-- page -->
 #
@@ -348,7 +348,7 @@ show.side_by_side(times, device)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### And memory?
 #
-# For the backward pass a layer of width $n$ keeps an *activation* of $B \cdot n$ numbers, where $B$ is the batch. That pass replaces it by a gradient of $n \cdot n$ numbers. Whichever is larger sets the peak. Autocast halves the activations, adds a 16-bit copy of the weights, and leaves the gradients in fp32.
+# For the backward pass a layer of width $n$ keeps an *activation* of $B \cdot n$ numbers, where $B$ is the batch. That pass frees it, and makes a gradient of $n \cdot n$ numbers. Whichever is larger sets the peak. Autocast halves the activations, adds a 16-bit copy of the weights, and leaves the gradients in fp32.
 #
 # **Predict.** From which batch on do twelve such layers need less memory than in fp32: **A** from $B = 2$, **B** from about $n/4$, **C** only above $n$?
 

@@ -43,7 +43,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # <!-- page -->
 #
-# In [[integers]] you rounded the weights of a network to 8 bits, and the file became nearly four times smaller. The network did not become faster: it turned the integers back into floats before it computed. PyTorch has one line that also *computes* with the integers. You name the type of layer to replace, and it returns a copy.
+# In [[integers]] you rounded the weights of a network to 8 bits, and the file became nearly four times smaller. The network did not become faster: it turned the integers back into floats before it computed. PyTorch has one line that also *computes* with the integers. You name the type of layer to replace, and it returns a copy. This is lever 3 of [[energy]].
 #
 # We try it on a Transformer with the shape of BERT-base ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)): 12 layers, 768 wide, and it reads 128 tokens, which are words or their parts. Its weights are random, which changes neither the bytes nor the time.
 

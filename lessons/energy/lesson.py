@@ -203,7 +203,7 @@ print(f"together {sum(macs):,}, by the course's estimate {energy.estimate(lenet,
 # `energy.estimate` asks PyTorch's own counter, finds the same, and multiplies by the prices. Now it writes the bill of three networks. The third, ResNet-50, recognises photographs.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### Two networks
+# ### LeNet or ResNet-50?
 #
 # | | weights | MACs for one image |
 # |---|---|---|
@@ -315,9 +315,9 @@ Table(["saved by", "each weight used once", "used 140 times"], rows)
 #
 # <!-- page -->
 #
-# A removed weight that is still stored as a zero saves no fetch.
+# A removed weight that is still stored as a zero saves nothing.
 #
-# You will meet lever 1 in [[amp]], 2 in [[weight_only]], 3 in [[dynamic]] and 4 in [[prune_module]] and [[structured]].
+# You will meet lever 1 in [[amp]], 2 in [[integers]], 3 in [[dynamic]] and 4 in [[prune_module]] and [[structured]].
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Let the room compare the first two rows, then ask: "Which lever saves most in the right column?" int8, by 84 %.

@@ -299,7 +299,7 @@ show.errors_over_epochs(curves)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The third line is the control. It has the same 25 amounts and the same true rewinds, but the last cut comes after epoch 38. So it is the time behind the last cut that was missing. **A rewind needs a whole training behind the last cut.** The documentation's schedule is useless for tickets.
 #
-# The accuracy does not show it. From the second cut on the network keeps its training, and the error is fine. No message appears. Whoever judges by the accuracy is pleased, and reports a ticket that never was one. If you want no rewind, say so: `use_lottery_ticket_hypothesis=False`. If you want one, test it as in section 3.
+# The error does not show it. From the second cut on the network keeps its training, and the error is fine. No message appears. Whoever judges by the error is pleased, and reports a ticket that never was one. If you want no rewind, say so: `use_lottery_ticket_hypothesis=False`. If you want one, test it as in section 3.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Which network is in the file?

@@ -359,7 +359,7 @@ def training_only_solution():
 # ## Remember
 #
 # - Two hooks make an int8 network of a Trainer's training: `prepare_qat` before the first step, `convert` after the last.
-# - A moving range needs time. With the constant 0.01 a short training from random weights ends before the range has arrived, and int8 gets the blame.
+# - A moving range needs time. With the constant 0.01 a short training from random weights ends before the range has arrived, and int8 gets the blame. Train in float first, or take a larger constant.
 # - Only training may move the ranges, and only data with which a mistake would show can test that.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]

@@ -149,7 +149,7 @@ print(f"whole {accuracy(lenet)} % right, without half of fc1 {accuracy(net)} %")
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Two of four
 #
-# In **2:4 sparsity** every four neighbours in a row keep two. GPUs of NVIDIA since 2020 have units for it, which take about half the time for such a product ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)). Which two of each four stay here, by magnitude?
+# In **2:4 sparsity** every four neighbours in a row keep two. GPUs of NVIDIA since 2020 have units for it, with up to twice as many multiplications a second ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)). Which two of each four stay here, by magnitude?
 #
 # `0.9 −0.7 0.6 0.1 | 0.4 0.2 −0.3 0.05`
 #
@@ -259,7 +259,7 @@ print(f"groups with more than two weights: {too_full:.0%}")
 #
 # <!-- page -->
 #
-# In a first cut every type is handed the whole tensor, so a wrong type cannot show there. 2:4 is about neighbours, so we take `"global"`.
+# In a first cut every type is handed the whole tensor, so a wrong type cannot show there. 2:4 is about neighbours, so we take `"global"`. This has nothing to do with the global cut of [[prune_model]].
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Take the rules on the board: which type does each need? Sizes and scores: unstructured. Neighbours: global.

@@ -43,7 +43,7 @@ torch.set_num_threads(1)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ### Half of a layer goes
 #
-# Most of LeNet sits in one layer, `fc1`. Its 120 neurons with 400 inputs each have 48,000 weights. We take the half of them that is closest to zero, and set it to zero. Nothing is trained afterwards.
+# Most of LeNet sits in one layer, `fc1`. Its 120 neurons with 400 inputs each have 48,000 weights. We take the half of them that is closest to zero, and set it to zero. Nothing is trained afterwards. Fewer weights are lever 4 of [[energy]].
 #
 # **Predict.** The whole LeNet reads 97.1 % of 10,000 digits correctly. With half of `fc1` at zero, does it read **A** about 50 %, **B** about 90 %, or **C** about 97 %? Think of what a small weight can add to a sum.
 
@@ -162,7 +162,7 @@ print(f"zeros before: {before:,}   after: {(net.fc1.weight == 0).sum().item():,}
 #
 # You choose the function, the module, its parameter's name, and the amount. A float is a fraction, an int is a count.
 #
-# The function for magnitude pruning is called `l1_unstructured`: *L1*, because for a single weight the L1 norm is the magnitude, and *unstructured*, because it removes single weights, wherever they are.
+# The function for magnitude pruning is called `l1_unstructured`: *L1*, because for a single weight the L1 norm is the magnitude, and *unstructured*, because it removes single weights, wherever they are. With `importance_scores=…` it ranks by other numbers that you hand over, one for each weight.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Name what one chooses: the function; the module and the name; the amount, where a float is a fraction and an int a count. A *hook* is called by PyTorch itself, before every forward pass.

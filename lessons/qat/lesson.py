@@ -109,7 +109,7 @@ for bits, percent in plain.items():
 
 # %% slideshow={"slide_type": "skip"}
 weight = net300.fc1.weight
-use = {"fc1.weight": rounded(weight, full_step(weight, 8), 8)}  # in its place
+use = {"fc1.weight": rounded(weight, full_step(weight, 8), 8)}  # what the network gives with this weight in place of its own
 outputs = torch.func.functional_call(net300, use, digits[:256])
 loss = nn.functional.cross_entropy(outputs, labels[:256])
 (gradient,) = torch.autograd.grad(loss, weight)
@@ -227,10 +227,10 @@ print("rounded:", y.tolist(), "  gradient:", x.grad.tolist())
 show.walk(straight_through)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **No: it goes back over the border, because at (0, 1) its gradient is positive.** So it zigzags at the border.
+# **No: it goes back over the border, because at (0, 1) its gradient is positive.**
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **This is what the float weights are for: they add up small steps.**
+# **This is what the float weights are for: they add up small steps, on either side of the border.**
 #
 # <!-- page -->
 #
@@ -328,7 +328,7 @@ for name, nets in {"opponent": opponent, "QAT": aware}.items():
     print(f"{name} with the step {step}: {best_of[name]:.1f} % right")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The step is chosen on held-out images, so that the test images can report. About one point is left for the rounding itself. The rest was the opponent's bad step.
+# The step is chosen on held-out images, so that the test images can report. About one point is left for training with the rounding. Nearly all the rest was the bad step.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 5. PyTorch's way to int8
@@ -389,7 +389,7 @@ for name, percent in eight.items():
 # %% [markdown] slideshow={"slide_type": "skip"}
 # PyTorch's introduction says that QAT typically has the highest accuracy of the three methods. Here nothing is left to win at 8 bits, since rounding costs next to nothing. QAT needs labels, a training, and its price in time. So it comes last: try it where a good static quantization has lost more than you can bear.
 #
-# The table is PyTorch's advice ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), and [[choosing]] puts it to the test. A CNN has batch norm as well, and there QAT can fail in a way of its own: [[qat_cnn]].
+# The table is PyTorch's advice ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), and [[choosing]] puts it to the test. A CNN has batch norm as well, and there one fuses first, in training mode: [[qat_cnn]].
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Aware of int8

@@ -171,7 +171,7 @@ show.before_and_after(QuantWrapper(cnn), images, default, accuracy(int8))
 #
 # If it is *not* known, the layer hands on floats, and the next one searches their range: that is dynamic quantization.
 #
-# Why 127 steps, and not 255? With the engine x86 PyTorch leaves one bit free; *Deeper* says why. Elsewhere there are 255.
+# Why 127 steps, and not 255? With the engine x86 PyTorch leaves one bit free; many x86 processors add two products in 16 bits first, and with 255 steps that sum would not fit. Elsewhere there are 255.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Do the three lines on the board. The engine x86 leaves one bit free, hence 127 steps. Ask: where did 0.04 come from? From the calibration. Without it, the layer would hand on floats, and the next one would search their range: that is dynamic.

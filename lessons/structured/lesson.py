@@ -98,7 +98,7 @@ print("after: ", small(image).shape[1], "numbers")
 #
 # <!-- page -->
 #
-# So it is not the *number* of zeros that makes a matrix smaller, but whether they fill whole rows or columns. *Unstructured* pruning takes single weights, and leaves holes. *Structured* pruning takes whole pieces: the row of a neuron, the weights of one channel of a convolution, which are called a *filter*, or whole layers. To save memory one need not remove a whole layer. One channel will do.
+# So it is not the *number* of zeros that makes a matrix smaller, but whether they fill whole rows or columns. *Unstructured* pruning takes single weights, and leaves holes. *Structured* pruning takes whole pieces: the row of a neuron, the weights of one channel of a convolution, which are called a *filter*, or whole layers.
 #
 # Which row is the weaker one? As its size we take its length, the **L2 norm**: $\sqrt{3^2 + 4^2} = 5$ for the first row, $\sqrt{1^2 + 2^2} = 2.2$ for the second. So the second row goes.
 
@@ -349,7 +349,7 @@ show.opponents(right)
 # **The network that was trained small ends highest, new weights end lowest, and the largest gap lies above the new weights, because a trained start is worth more than a clever choice.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The networks cut by chance have one thing that new weights lack, the trained start. It brings most of the lead. What the norm adds is at most the gap between *by norm* and *by chance*. Without this opponent we would have praised the norm for all of it.
+# The networks cut by chance have one thing that new weights lack, the trained start. It brings most of the lead. What the norm adds is the gap between *by norm* and *by chance*. Without this opponent we would have praised the norm for all of it.
 #
 # And the winner was never cut. [Liu et al., 2018](https://arxiv.org/abs/1810.05270) found in larger networks that a cut network is no better than one trained small. So if you can train for as long as the dense network was trained, train the small one. **A cut pays when the trained network is there, and a full training is not to be had.**
 

@@ -378,7 +378,7 @@ all_right = show.three_networks(search, rewind, arms, train, test_set)
 # ## Exercise · Find a ticket
 # ★★ · 10 minutes
 #
-# Write `find_ticket(make, train, rounds)`. Each call `make()` draws a new network, whose children are all `nn.Linear`, some without a bias; `train(net)` trains it. In each round every layer, the last one too, loses *half* of the weights that it has left. Return `masks`, a list of lists, and `ticket`: `masks[round][layer]` is a mask; `ticket` is the first network, untrained, with the last masks on.
+# Write `find_ticket(make, train, rounds)`. Each call `make()` draws a new network, whose children are all `nn.Linear`, some without a bias; `train(net)` trains it, and ends with a forward pass. In each round every layer, the last one too, loses *half* of the weights that it has left. Return `masks`, a list of lists, and `ticket`: `masks[round][layer]` is a mask; `ticket` is the first network, untrained, with the last masks on.
 #
 # <details><summary>Hint</summary>
 #
