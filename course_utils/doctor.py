@@ -219,6 +219,29 @@ def check_data() -> Iterable[Finding]:
         yield Finding("data", "ok", "every file is there, with the right checksum")
 
 
+def check_models() -> Iterable[Finding]:
+    """The real models of some lessons, against their checksums; without one its lessons take a stand-in."""
+    from course_utils.real_models import fetching
+
+    missing = []
+    for name, model in fetching.MODELS.items():
+        if not fetching.available(name):
+            missing.append(f"{model.title} ({round(model.size / 1e6)} MB)")
+        elif fetching.damaged(name):
+            yield Finding(
+                "models",
+                "fault",
+                f"{model.title} is damaged: its checksum differs.",
+                f"Delete data/models/{name}, then: {command('fetch')}",
+            )
+            return
+    if missing:
+        detail = f"not there: {' and '.join(missing)}; lessons take stand-ins. To fetch: {command('fetch')}"
+        yield Finding("models", "ok", detail)
+    else:
+        yield Finding("models", "ok", "both real models are there, with the right checksum")
+
+
 def check_browser() -> Iterable[Finding]:
     """A browser that can be driven without a window; only the tests of the slides need it."""
     found = find_browser()
@@ -301,6 +324,7 @@ EXAMINATIONS: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
     ("disk", check_disk),
     ("folder", check_folder),
     ("data", check_data),
+    ("models", check_models),
     ("browser", check_browser),
 ]
-NEED_TORCH = ("int8", "bf16", "data")  # without it they only repeat that it is broken
+NEED_TORCH = ("int8", "bf16", "data", "models")  # without it they only repeat that it is broken

@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SWITCHES = ("COURSE_QUICK", "COURSE_STRICT", "COURSE_JUDGE_SPEED", "COURSE_PROGRESS", "COURSE_WORKSPACE")
+SWITCHES = (
+    "COURSE_QUICK",
+    "COURSE_STRICT",
+    "COURSE_JUDGE_SPEED",
+    "COURSE_PROGRESS",
+    "COURSE_WORKSPACE",
+    "COURSE_MODELS",
+)
 
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))

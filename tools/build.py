@@ -106,6 +106,7 @@ def environment(ledger, publish=False):
         "OMP_NUM_THREADS": "1",
         "COURSE_LEDGER": str(ledger),
         "COURSE_QUICK": None,
+        "COURSE_MODELS": "fetch",  # a page shows the real models, never a stand-in
         "COURSE_JUDGE_SPEED": "1" if publish else None,
         "MPLBACKEND": None,
         "TQDM_BAR_FORMAT": BAR_WITHOUT_RATE,

@@ -9,6 +9,8 @@ test -x                 any option of pytest: stop at the first test that fails
 A smoke run suffices from day to day: a published notebook was run in full, by `build --publish`, with the very files
 that it reads, and a test says when one of them has changed since. Full runs find what another machine or other packages
 do to it: before a release, and before a move to a new torch.
+
+The two real models are fetched first (110 MB, once); COURSE_MODELS=stand-in in the environment tests without them.
 """
 
 import os
@@ -20,6 +22,7 @@ import tempfile
 from pathlib import Path
 
 from course import ROOT, command, say
+from course_utils.real_models import fetching
 
 REQUIRES = ("dev", "deploy", "llm", "cluster", "live", "setup", "site")
 
@@ -34,10 +37,20 @@ def main(argv: list[str]) -> int:
         say(f"{command('test')} [--full] [options of pytest] [paths]\n\n{__doc__}")
         return 0
     _copy_notebooks()
+    _fetch_models()
     with tempfile.TemporaryDirectory(prefix="course-tests-", ignore_cleanup_errors=True) as folder:
         words = [*_options(), *_arguments([word for word in argv if word != "--full"])]
         environment = _environment(Path(folder)) | ({"COURSE_FULL": "1"} if "--full" in argv else {})
         return subprocess.run([sys.executable, "-m", "pytest", *words], cwd=ROOT, env=environment).returncode
+
+
+def _fetch_models():
+    """Fetch the real models that are missing, if they can be had: without them their tests are skipped."""
+    for name in fetching.MODELS if os.environ.get("COURSE_MODELS") != "stand-in" else ():
+        try:
+            fetching.fetch(name)
+        except fetching.FetchError as error:
+            return say(f"The tests of the real models will be skipped. {error}")
 
 
 def _copy_notebooks():

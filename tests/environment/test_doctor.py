@@ -38,7 +38,9 @@ def packages(monkeypatch, tmp_path):
 
 def test_here_every_point_is_examined_and_each_fault_has_a_remedy():
     findings = doctor.examine()
-    names = "Python torch torchvision versions PyTorch threads JupyterLab int8 bf16 memory disk folder data browser"
+    names = (
+        "Python torch torchvision versions PyTorch threads JupyterLab int8 bf16 memory disk folder data models browser"
+    )
     assert set(names.split()) <= {finding.name for finding in findings}
     assert all(finding.status in ("ok", "warn", "fault") and finding.detail for finding in findings)
     assert all(finding.remedy for finding in findings if finding.status != "ok")

@@ -21,7 +21,7 @@ def front(tmp_path):
 def test_help_lists_the_learners_tasks_first_from_any_folder_and_makes_nothing(front, tmp_path):
     status, said = start(course.ROOT, "--help", cwd=tmp_path)
     assert status == 0
-    order = ["To learn", "open", "copies", "run", "progress", "reset", "doctor", "To teach", "slides", "grade"]
+    order = ["To learn", "open", "copies", "run", "progress", "reset", "fetch", "doctor", "To teach", "slides", "grade"]
     places = [said.index(f"\n{name}" if name[:2] == "To" else f"\n  {name} ") for name in order]
     assert places == sorted(places) and said.index("\n  build ") > places[-1]
     assert {name for group in course.GROUPS.values() for name in group} <= set(course.tasks())

@@ -1,0 +1,125 @@
+"""The two real models, where they could be fetched, and the stand-ins that let every cell of a lesson run."""
+
+import gguf
+import numpy as np
+import pytest
+import torch
+
+from course_utils import real_models
+from course_utils.files import ROOT
+from course_utils.real_models import fetching
+from tools.publishing.execute import execute
+from tools.publishing.lessons import read_published
+
+NOTEBOOKS = [p for p in sorted((ROOT / "notebooks").rglob("*.ipynb")) if "real_models" in p.read_text("utf-8")]
+
+
+@pytest.fixture
+def stand_ins(monkeypatch):
+    monkeypatch.setenv("COURSE_MODELS", "stand-in")
+
+
+def needs(name):
+    model = fetching.MODELS[name]
+    return pytest.mark.skipif(
+        not fetching.available(name), reason=f"{model.title} is not there: no package index could be reached"
+    )
+
+
+def answer(model, tokenizer, question, n):
+    chat = [{"role": "user", "content": question}]
+    ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+    out = model.generate(**ids, max_new_tokens=n, do_sample=False)
+    return tokenizer.decode(out[0, ids["input_ids"].shape[1] :], skip_special_tokens=True)
+
+
+def rounded(weight, bits=4, group=32):
+    """As lesson 7.6 rounds: groups of neighbours, even levels between the smallest and the largest."""
+    part = weight.reshape(-1, group)
+    low, high = part.amin(1, keepdim=True), part.amax(1, keepdim=True)
+    step = (high - low) / (2**bits - 1)
+    return (torch.round((part - low) / step) * step + low).reshape(weight.shape)
+
+
+def is_as_a_lesson_wants_it(model):
+    assert not model.training and {p.dtype for p in model.parameters()} == {torch.float32}
+    assert not any(p.requires_grad for p in model.parameters())
+    assert model.lm_head.weight is model.model.embed_tokens.weight
+    matrix = model.model.layers[1].mlp.down_proj.weight
+    torch.testing.assert_close(rounded(matrix), matrix, rtol=0, atol=1e-6)
+    return matrix
+
+
+def test_the_stand_in_for_smollm2_reads_writes_and_lies_in_a_file_of_the_same_formats(stand_ins, capsys):
+    model, tokenizer = real_models.smollm2()
+    is_as_a_lesson_wants_it(model)
+    text = "Grüße, the 12 cats\n\tsat."
+    assert tokenizer.decode(tokenizer(text).input_ids) == text
+    assert isinstance(answer(model, tokenizer, "Why?", 5), str)
+    assert model(torch.arange(40)[None]).logits.shape == (1, 40, len(tokenizer))
+    ours, theirs = real_models.read_gguf(real_models.smollm2_file()), gguf.GGUFReader(real_models.smollm2_file())
+    assert {name: field.contents() for name, field in theirs.fields.items() if name[:5] != "GGUF."} == ours[0]
+    assert {name: kind for name, (kind, _) in ours[1].items()} == {t.name: t.tensor_type.name for t in theirs.tensors}
+    assert all(np.array_equal(ours[1][t.name][1], t.data.view(np.uint8)) for t in theirs.tensors)
+
+
+@pytest.mark.slow
+def test_openvino_opens_the_file_of_the_stand_in(stand_ins):
+    genai = pytest.importorskip("openvino_genai")
+    said = genai.LLMPipeline(str(real_models.smollm2_file()), "CPU").generate("Why?", max_new_tokens=4)
+    assert isinstance(str(said), str)
+
+
+def test_another_file_is_no_gguf_file():
+    with pytest.raises(ValueError, match="no GGUF file"):
+        real_models.read_gguf(__file__)
+
+
+def test_a_missing_package_is_one_sentence(stand_ins, monkeypatch):
+    for name in ("transformers", "gguf"):
+        with monkeypatch.context() as without, pytest.raises(real_models.Missing) as caught:
+            without.setitem(__import__("sys").modules, name, None)
+            real_models.smollm2()
+        assert f"{name} is not installed" in str(caught.value)
+        assert caught.value._render_traceback_() == [str(caught.value)]
+
+
+@torch.no_grad()
+def test_the_stand_in_for_efficientnet_has_its_size_and_is_sure_of_something(stand_ins):
+    before = torch.get_rng_state()
+    model, images = real_models.efficientnet_lite0(), real_models.crops(3)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert sum(p.numel() for p in model.parameters()) == 4_652_008 and not model.training
+    assert images.shape == (3, 3, 224, 224) and images.dtype == torch.float32 and images.abs().max() < 1.1
+    assert (model(images).softmax(1).amax(1) > 0.5).all()
+    assert torch.equal(real_models.crops(2), images[:2]) and len(real_models.categories()) == 1000
+    with pytest.raises(ValueError, match="sure"):
+        real_models.crops(10_000, sure=True)
+
+
+@pytest.mark.slow
+@needs("smollm2")
+def test_smollm2_knows_a_capital_and_was_rounded_before():
+    model, tokenizer = real_models.smollm2()
+    matrix = is_as_a_lesson_wants_it(model)
+    assert torch.equal(rounded(matrix), matrix)
+    assert sum(p.numel() for p in model.parameters()) == 134_515_008
+    assert answer(model, tokenizer, "What is the capital of France?", 8) == "The capital of France is Paris."
+    tensors = real_models.read_gguf(real_models.smollm2_file())[1]
+    assert sum(packed.nbytes for kind, packed in tensors.values() if kind == "Q4_1") == 66_355_200
+
+
+@pytest.mark.slow
+@needs("efficientnet_lite0")
+@torch.no_grad()
+def test_efficientnet_knows_a_uniform_and_is_sure_of_the_sure_crops():
+    model, photo = real_models.efficientnet_lite0(), real_models.photos()["grace_hopper"]
+    first = model(real_models.prepared(photo)[None]).argmax()
+    assert real_models.categories()[first] == "military uniform"
+    assert (model(real_models.crops(8, sure=True)).softmax(1).amax(1) > 0.5).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_lesson_runs_without_its_model(notebook, tmp_path):
+    execute(read_published(notebook), folder=tmp_path, env={"COURSE_QUICK": "1", "COURSE_MODELS": "stand-in"})

