@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from course_utils.checks import exercise
 
 SMALL = {"vocab_size": 3, "hidden_size": 4, "intermediate_size": 2, "num_attention_heads": 2, "head_dim": 2}
-SMOLLM2 = {"vocab_size": 49_152, "hidden_size": 576, "intermediate_size": 1536, "num_attention_heads": 9, "head_dim": 64}
+SMOLLM2 = {
+    "vocab_size": 49_152,
+    "hidden_size": 576,
+    "intermediate_size": 1536,
+    "num_attention_heads": 9,
+    "head_dim": 64,
+}
 
 
 @functools.cache

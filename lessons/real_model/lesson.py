@@ -70,10 +70,11 @@ def write(net, n):
 
 
 # %% slideshow={"slide_type": "fragment"}
-took = {}
+every = []
 for word, seconds in write(model, 12):
     print(f"{seconds:.3f}  {word}")
-    took["float32"] = min(seconds, took.get("float32", seconds))
+    every.append(seconds)
+took = {"float32": min(every)}
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Run it live: the words come one by one. "The first takes longest. What happens there?" The model reads the whole question. "And why do the others all take about the same?" Leave that open: it is the lesson.
@@ -238,21 +239,38 @@ else:
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws the seconds of a token in each way, and the part of them that the floor of its bytes explains.
-show.floors(took, {"float32": in_float32, "bfloat16": in_float32 / 2, "int8": in_float32 / 4, "OpenVINO": in_file}, bandwidth)
+show.floors(
+    took, {"float32": in_float32, "bfloat16": in_float32 / 2, "int8": in_float32 / 4, "OpenVINO": in_file}, bandwidth
+)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Slower (C), because each token makes floats of all codes before it multiplies.** The line under the cell shows what this alone takes.
+# **Slower (C), because at every token each layer makes floats of all its codes before it multiplies.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Look at the dark parts of the bars. They shrink from top to bottom, as the bytes do. The light parts tell who makes use of it.
 #
 # - **bfloat16** has half of the bytes. How much that brings depends on your processor: some multiply 16-bit floats directly, others turn them into float32 first.
-# - **int8** has a quarter of the bytes, and loses to float32. A compiler can join the two steps of a layer into one, so that no matrix of floats is written. [[torchao]] does that.
-# - **OpenVINO** has the fewest bytes, and uses them.
+# - **int8** has a quarter of the bytes, and loses to float32. Look at what the cell printed: to make floats of all codes, without multiplying anything, takes a large part of its time. `torch.compile` can join the two steps, so that no matrix of floats is written; it needs a C++ compiler on your machine.
+# - **OpenVINO** has the fewest bytes, and makes use of them.
 #
 # The floor is also a detective. OpenVINO needs less time for a token than float32 needs for its reading alone. So it cannot have read 32 bits for each weight, and you know this without having seen its code. **A small file is a promise, and the engine has to keep it.**
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Why other words?
 #
-# Compare what OpenVINO writes with section 1: the words differ. Its reader cannot keep the minimum of each group as it is, and rounds it to a whole number of steps, from 0 to 15. So all levels of a group move by up to half a step: a second rounding, as in [[weight_only]], and *Deeper* tells what it costs.
+# OpenVINO does not write what PyTorch wrote in section 1. When it opens the file, it stores the minimum of each group as a whole number of steps, from 0 to 15.
+#
+# The first group of a layer has the step 0.0497 and the minimum −0.490:
+#
+# - −0.490 / 0.0497 = −9.86 steps, stored as **−10**.
+# - So each of its 32 weights moves by 0.14 steps: 0.14 · 0.0497 = **0.007**.
+#
+# <!-- page -->
+#
+# This is a second rounding, as in [[weight_only]]: the levels of a group move by up to half a step. *Deeper* tells what it costs, and how to avoid it. You find such a thing by asking an engine your own questions, beside an engine that you trust.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Read both sentences aloud, PyTorch's and OpenVINO's. Same file, same question. Let somebody divide: 0.490 by 0.0497. "How far can a group move at most?" Half a step.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What to ask of an engine
@@ -315,8 +333,8 @@ def token_bytes_solution(model, positions):
 # ## Remember
 #
 # - A token reads all weights, but only one row of a table that serves for looking up alone, and the cache on top.
-# - Bytes over bandwidth is the memory floor: compute it before you download, since no engine gets below it.
-# - Fewer bits make a model write faster only in an engine that keeps them packed until they are inside the processor.
+# - Bytes over bandwidth is the memory floor: compute it before you download, since no engine that reads these bytes gets below it.
+# - Fewer bits make a model write faster in an engine that keeps them packed until they are inside the processor; one that makes whole matrices of floats first can be slower than without them.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Back to the board: gigabytes, and tokens a second. Divide a bandwidth by each size. "Whose engine is near its floor?" For those the next step is fewer bytes; for the others another engine.
@@ -334,9 +352,9 @@ claims.show("real_model")
 #
 # ### Another file for the engine
 #
-# What does the reader's rounding cost? We let OpenVINO foretell 1,000 tokens of Python's manual. Opened from the file with 4 bits, its perplexity is about a quarter higher than PyTorch's with the same file. Then we wrote the same weights into a second file, in the form Q8_0: 8 bits for each weight, a step for each group, and no minimum that could be rounded. From this file of 145 MB, the perplexity is within about one per cent.
+# What does that second rounding cost? We let OpenVINO foretell 1,000 tokens of Python's manual. Opened from the file with 4 bits, its perplexity is about a quarter higher than PyTorch's with the same file. Then we wrote the same weights into a second file, in the form Q8_0: 8 bits for each weight, a step for each group, and no minimum that could be rounded. From this file of 145 MB, the perplexity is within about one per cent.
 #
-# So for this engine a file in Q8_0 is the safer one. Its floor is higher by a half: 143 MB in place of 97. Many models are published in both forms. If you can choose, take the larger one first, ask both the same questions, and see whether the smaller is as good *in your engine*. The name of a form does not tell what a reader makes of it.
+# So for this engine a file in Q8_0 is the safer one. Its floor is higher by a half, 144 MB in place of 97, and still far below that of float32. OpenVINO's own tool, nncf, gave the same picture: the weights rounded to 4 bits with a zero point lost about as much, and to 8 bits next to nothing. Many models are published in both forms. If you can choose, take the larger one first, ask both the same questions, and see whether the smaller is as good *in your engine*. The name of a form does not tell what a reader makes of it.
 #
 # ### A tied head is untied by rounding
 #
