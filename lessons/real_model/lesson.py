@@ -124,7 +124,7 @@ in_float32 = sum(weight.nbytes for weight in model.parameters())  # a tied matri
 print(f"{in_float32 / 1e6:.1f} MB in float32, {in_file / 1e6:.1f} MB in the file")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why is all this read again for every token? A processor computes with numbers that lie in its caches, and these have room for some tens of megabytes. So the weights of the last blocks push out those of the first. When the next token comes, the first blocks must be fetched from the memory once more, and so must all others.
+# Why is all this read again for every token? A processor computes with numbers that lie in its caches, and in most processors these have room for some tens of megabytes. So the weights of the last blocks push out those of the first. When the next token comes, the first blocks must be fetched from the memory once more, and so must all others.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Untied
@@ -173,9 +173,9 @@ print(f"measured: {took['float32']:.3f} s")
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Seven billion
 #
-# A model has 7 billion weights, with 5 bits each. The memory of a laptop delivers 20 GB a second.
+# A model has 7 billion weights, with 5 bits each. It writes one token after the other, on a laptop whose memory delivers 20 GB a second.
 #
-# **Predict.** Somebody promises ten tokens a second on it, with the right engine. Is that: **A** easy, **B** just possible, **C** impossible?
+# **Predict.** Somebody promises ten tokens a second, with the right engine. Is that: **A** easy, **B** just possible, **C** impossible?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Give them a minute with a pencil. 7 billion times 5 bits, over 8: 4.4 GB. At 20 GB a second, 0.22 seconds. "What would have to change?" Fewer bytes, or another memory. Not another engine.
@@ -198,7 +198,7 @@ print(f"measured: {took['float32']:.3f} s")
 #
 # <!-- page -->
 #
-# How do the last two compute? torchao keeps a code of 8 bits for each weight. As we call it here, without a compiler, each layer first makes a matrix of floats of all its codes, and then multiplies with it, at every token. OpenVINO keeps the weights packed. It makes floats of a few codes inside the processor, uses them, and forgets them.
+# How do the last two compute? torchao keeps a code of 8 bits for each weight. As we call it here, without a compiler, each layer first makes a matrix of floats of all its codes, and then multiplies with it, at every token. OpenVINO keeps the weights packed. It unpacks a few codes inside the processor, uses them, and forgets them.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A quarter of the bytes
@@ -253,7 +253,7 @@ show.floors(
 # - **int8** has a quarter of the bytes, and loses to float32. Look at what the cell printed: to make floats of all codes, without multiplying anything, takes a large part of its time. `torch.compile` can join the two steps, so that no matrix of floats is written; it needs a C++ compiler on your machine.
 # - **OpenVINO** has the fewest bytes, and makes use of them.
 #
-# The floor is also a detective. OpenVINO needs less time for a token than float32 needs for its reading alone. So it cannot have read 32 bits for each weight, and you know this without having seen its code. **A small file is a promise, and the engine has to keep it.**
+# The floor is also a detective. Does the bar of OpenVINO end before the dark part of float32 does? Then it needs less time for a whole token than reading 32 bits for each weight would take. So it reads fewer, and you know this without having seen its code. **A small file is a promise, and the engine has to keep it.**
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Why other words?
@@ -280,7 +280,7 @@ show.floors(
 # - Does it write what it should? Ask it your own questions.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Back to the bars with these questions. Point at int8: smallest floor of PyTorch's three, longest bar. Point at OpenVINO: it ends before the dark part of float32 does. What does that prove? It did not read 32 bits.
+# *For the lecturer, 2.5 min.* Back to the bars with these questions. Point at int8: smallest floor of PyTorch's three, longest bar. Point at OpenVINO: does it end before the dark part of float32 does? What does that prove? It did not read 32 bits.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercise · The bytes of a token
@@ -366,7 +366,7 @@ claims.show("real_model")
 #
 # A prompt is another matter. Its tokens go through the model together, so the weights are read once for all of them, and arithmetic decides how long it takes.
 #
-# Weights from strangers come in several kinds of files. A file in the form **safetensors** has a table of names, types and shapes, and then numbers; GGUF is of the same kind. Nothing in them runs. A file that ends in `.bin`, `.pt` or `.ckpt` is mostly a *pickle*: instructions for building Python objects, which may call any function when the file is opened. Take the other form, or open it with `torch.load(file, weights_only=True)`. And leave `trust_remote_code` off, which would run Python code that comes with a model.
+# Weights from strangers come in several kinds of files. A file in the form **safetensors** has a table of names, types and shapes, and then numbers; GGUF is of a similar kind. Opening such a file runs no code from it. A file that ends in `.bin`, `.pt` or `.ckpt` is mostly a *pickle*: instructions for building Python objects, which may call any function when the file is opened. Take the other form, or open it with `torch.load(file, weights_only=True)`. And leave `trust_remote_code` off, which would run Python code that comes with a model.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** L. Ben Allal et al., *SmolLM2*, 2025, [arXiv:2502.02737](https://arxiv.org/abs/2502.02737); R. Pope et al., *Efficiently scaling transformer inference*, 2022, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102), counts what a token reads.
