@@ -258,11 +258,11 @@ show.floors(
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Why other words?
 #
-# OpenVINO does not write what PyTorch wrote in section 1. When it opens the file, it stores the minimum of each group as a whole number of steps, from 0 to 15.
+# OpenVINO does not write what PyTorch wrote in section 1. When it opens the file, it stores how far below 0 the minimum of each group lies, as a whole number of steps from 0 to 15.
 #
 # The first group of a layer has the step 0.0497 and the minimum −0.490:
 #
-# - −0.490 / 0.0497 = −9.86 steps, stored as **−10**.
+# - 0.490 / 0.0497 = 9.86 steps below 0, stored as **10**.
 # - So each of its 32 weights moves by 0.14 steps: 0.14 · 0.0497 = **0.007**.
 #
 # <!-- page -->
@@ -352,7 +352,7 @@ claims.show("real_model")
 #
 # ### Another file for the engine
 #
-# What does that second rounding cost? We let OpenVINO foretell 1,000 tokens of Python's manual. Opened from the file with 4 bits, its perplexity is about a quarter higher than PyTorch's with the same file. Then we wrote the same weights into a second file, in the form Q8_0: 8 bits for each weight, a step for each group, and no minimum that could be rounded. From this file of 145 MB, the perplexity is within about one per cent.
+# What does that second rounding cost? We let OpenVINO foretell 1,000 tokens of Python's manual. Opened from the file with 4 bits, its perplexity is about a quarter higher than PyTorch's with the same file. Then we wrote the same weights into a second file, in the form Q8_0: 8 bits for each weight, a step for each group, and no minimum that could be rounded. From this file of 145 MB, the perplexity is within about one per cent. And from a file with 16-bit floats, OpenVINO wrote PyTorch's sentence on the sky, word for word.
 #
 # So for this engine a file in Q8_0 is the safer one. Its floor is higher by a half, 144 MB in place of 97, and still far below that of float32. OpenVINO's own tool, nncf, gave the same picture: the weights rounded to 4 bits with a zero point lost about as much, and to 8 bits next to nothing. Many models are published in both forms. If you can choose, take the larger one first, ask both the same questions, and see whether the smaller is as good *in your engine*. The name of a form does not tell what a reader makes of it.
 #
