@@ -48,8 +48,8 @@ def _token_bytes(model, positions):
 @exercise(
     "The bytes of a token",
     of=[_token_bytes],
-    why="All weights are read, but only one row of a table that serves for looking up alone; and every position in the "
-    "cache has a key and a value in each block.",
+    why="All weights are read, but only one row of a table used just for look-up; and every position in the cache has a key "
+    "and a value in each block.",
 )
 def token_bytes(answer, shape, blocks, kv_heads, tied, dtype, positions):
     model = _built(shape, blocks, kv_heads, tied, dtype)
@@ -73,7 +73,7 @@ token_bytes.tries(
 )
 token_bytes.ideas(
     {
-        "left_out = 0": "The table of this model serves for looking up alone: of it a token reads one row.",
+        "left_out = 0": "The table of this model is used just for look-up: of it a token reads one row.",
         "left_out = table.nbytes - table[0].nbytes": "In a tied model the table is the head, which is read whole.",
         "numbers = config.num_hidden_layers * config.num_key_value_heads * config.head_dim": "Each position has a key "
         "*and* a value.",

@@ -44,7 +44,7 @@ torch.set_num_threads(1)
 #
 # <!-- page -->
 #
-# The model comes from [Allal et al., 2025](https://arxiv.org/abs/2502.02737), and its file has 98 MB. We write with a cache, as in [[decoding]], on one thread of your processor.
+# The model comes from [Allal et al., 2025](https://arxiv.org/abs/2502.02737), and its file has 98 MB, tokenizer included. We write with a cache, as in [[decoding]], on one thread of your processor.
 
 # %% slideshow={"slide_type": "skip"}
 import time
@@ -86,7 +86,7 @@ took = {"float32": min(every)}
 #
 # [[builds_on]]
 #
-# The first token takes longest, because the model reads the question before it. All others take about the same time, whatever the word is. Could you have told that time without running the model?
+# The first token takes longest: the model reads the question before it. All others take about the same time, whatever the word is. Could you have told that time without running the model?
 #
 # **Try it.** Change `question` to one of your own, and run both cells again. Which of the two changes, the words or the seconds?
 #
@@ -108,7 +108,7 @@ took = {"float32": min(every)}
 #
 # <!-- page -->
 #
-# A token begins as a row of a table: 49,152 tokens, each with 576 numbers, make 28.3 million. Then come the 30 blocks. Of what attention needs, queries and output have 576 · 576 weights each, keys and values 576 · 192, together 0.88 million. The feed-forward layers have 3 · 576 · 1,536, which is 2.65 million. So a block has 3.54 million weights, and 30 of them have 106.2 million.
+# A token begins as a row of a table: 49,152 tokens, each with 576 numbers, make 28.3 million. Then come the 30 blocks. In attention, queries and output have 576 · 576 weights each, keys and values 576 · 192, together 0.88 million. The feed-forward layers have 3 · 576 · 1,536, which is 2.65 million. So a block has 3.54 million weights, and 30 of them have 106.2 million.
 #
 # At the end stands the **head**. It compares the result with a row of 576 numbers for each of the 49,152 tokens, and gives a score to each. That is a matrix of the same shape as the table. In SmolLM2 it *is* the table, used a second time and stored once: a **tied head** ([Press and Wolf, 2017](https://arxiv.org/abs/1608.05859)).
 #
@@ -140,14 +140,14 @@ print(f"{in_float32 / 1e6:.1f} MB in float32, {in_file / 1e6:.1f} MB in the file
 # **576 (B), because looking a token up reads one row, and the head is read whole in both models.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# To look up a token is to take its row and leave all others alone. The head cannot do that: any token may be the next one, so it needs a score for each. A tied model reads its one matrix whole, as the head, and the row that it looked up is among what is read.
+# Any token may be the next one, so the head needs a score for each. A tied model reads its one matrix whole, as the head, and the row that it looked up is among what is read.
 #
-# So this is the rule: **a token reads all weights, but only one row of a table that serves for looking up alone.** On top comes the cache of the text so far. [[decoding]] counted it for SmolLM2: a token leaves 2 · 30 · 192 = 11,520 numbers. After 1,000 tokens these are 46 MB in float32, little beside 538 MB.
+# So this is the rule: **a token reads all weights, but only one row of a table used just for look-up.** On top comes the cache of the text so far. [[decoding]] counted it for SmolLM2: a token leaves 2 · 30 · 192 = 11,520 numbers. After 1,000 tokens these are 46 MB in float32, little beside 538 MB.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## 3. The memory floor
 #
-# The memory delivers, say, 10 GB a second. 538 MB take 538 / 10,000 = **0.054 seconds**. So in float32 SmolLM2 writes at most 19 tokens a second.
+# The memory delivers, say, 10 GB (10,000 MB) a second. 538 MB take 538 / 10,000 = **0.054 seconds**. So in float32 SmolLM2 writes at most 19 tokens a second.
 #
 # <!-- page -->
 #
@@ -160,8 +160,9 @@ from timeit import repeat
 
 numbers = torch.ones(2**26)  # 268 MB
 bandwidth = numbers.nbytes / min(repeat(numbers.sum, number=1, repeat=9))
+del numbers
 floor = in_float32 / bandwidth
-print(f"{bandwidth / 1e9:.0f} GB a second, so a token takes at least {floor:.3f} s")
+print(f"{bandwidth / 1e9:.0f} GB a second, so the floor is about {floor:.3f} s")
 print(f"measured: {took['float32']:.3f} s")
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -184,7 +185,7 @@ print(f"measured: {took['float32']:.3f} s")
 # **Impossible (C), because 7 billion · 5 / 8 = 4.4 GB take 4.4 / 20 = 0.22 seconds.** That makes fewer than five tokens a second at best.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# No engine helps against a floor. What helps is fewer bytes, in fewer weights or fewer bits, or a faster memory. That of a graphics card delivers hundreds of gigabytes a second. Or let one reading of the weights serve several tokens, as a batch or a draft does in [[decoding]].
+# What helps is fewer bytes, in fewer weights or fewer bits, or a faster memory. That of a graphics card delivers hundreds of gigabytes a second. Or let one reading of the weights serve several tokens, as a batch or a draft does in [[decoding]].
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. Who keeps the promise?
@@ -194,16 +195,12 @@ print(f"measured: {took['float32']:.3f} s")
 # - PyTorch in **float32**: 538 MB a token.
 # - PyTorch in **bfloat16**, 16 bits: 269 MB.
 # - PyTorch with **int8** weights, by torchao: 135 MB.
-# - **OpenVINO**, an engine for inference, with the 4 bits of the file: 97 MB.
-#
-# <!-- page -->
-#
-# How do the last two compute? torchao keeps a code of 8 bits for each weight. As we call it here, without a compiler, each layer first makes a matrix of floats of all its codes, and then multiplies with it, at every token. OpenVINO keeps the weights packed. It unpacks a few codes inside the processor, uses them, and forgets them.
+# - **OpenVINO**, an engine for inference, on the file with 4 bits: 97 MB in the file.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A quarter of the bytes
 #
-# The int8 weights have a quarter of the bytes of float32. Each layer makes floats of all its codes, and then multiplies.
+# The int8 weights have a quarter of the bytes of float32.
 #
 # **Predict.** Against float32, is PyTorch's int8 model: **A** nearly four times as fast, **B** a little faster, **C** slower?
 
@@ -222,7 +219,14 @@ took["bfloat16"] = min(seconds for _, seconds in write(bfloat16, 12))
 took["int8"] = min(seconds for _, seconds in write(int8, 12))
 
 codes = [layer.weight.qdata for layer in int8.modules() if isinstance(layer, torch.nn.Linear)]
-to_floats = min(repeat(lambda: [code.float() for code in codes], number=1, repeat=5))
+
+
+def make_floats():
+    for code in codes:
+        code.float()
+
+
+to_floats = min(repeat(make_floats, number=1, repeat=5))
 print(f"int8: {took['int8']:.3f} s a token; to make floats of all codes takes {to_floats:.3f} s")
 
 # %% slideshow={"slide_type": "skip"}
@@ -233,7 +237,7 @@ except ImportError:
 else:
     engine = openvino_genai.LLMPipeline(str(real_models.smollm2_file()), "CPU", INFERENCE_NUM_THREADS=1)
     said = engine.generate([question], max_new_tokens=24, ignore_eos=True, do_sample=False)
-    in_openvino = min(said.perf_metrics.raw_metrics.m_durations) / 1e6  # from microseconds
+    in_openvino = min(said.perf_metrics.raw_metrics.m_durations) / 1e6  # microseconds of each later token
     took["OpenVINO"] = in_openvino
     print(said.texts[0])
 
@@ -247,18 +251,18 @@ show.floors(
 # **Slower (C), because at every token each layer makes floats of all its codes before it multiplies.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Look at the dark parts of the bars. They shrink from top to bottom, as the bytes do. The light parts tell who makes use of it.
+# Look at the dark parts of the bars. They shrink from top to bottom, as the bytes do. The light parts tell who profits.
 #
 # - **bfloat16** has half of the bytes. How much that brings depends on your processor: some multiply 16-bit floats directly, others turn them into float32 first.
-# - **int8** has a quarter of the bytes, and loses to float32. Look at what the cell printed: to make floats of all codes, without multiplying anything, takes a large part of its time. `torch.compile` can join the two steps, so that no matrix of floats is written; it needs a C++ compiler on your machine.
-# - **OpenVINO** has the fewest bytes, and makes use of them.
+# - **int8** has a quarter of the bytes, and loses to float32. Look at what the cell printed: to make floats of all codes, without multiplying anything, takes a large part of its time.
+# - **OpenVINO** has the fewest bytes, and makes use of them. It keeps the weights packed, unpacks a few codes inside the processor, uses them, and forgets them.
 #
 # The floor is also a detective. Does the bar of OpenVINO end before the dark part of float32 does? Then it needs less time for a whole token than reading 32 bits for each weight would take. So it reads fewer, and you know this without having seen its code. **A small file is a promise, and the engine has to keep it.**
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Why other words?
 #
-# OpenVINO does not write what PyTorch wrote in section 1. When it opens the file, it stores how far below 0 the minimum of each group lies, as a whole number of steps from 0 to 15.
+# Asked about the sky, PyTorch begins with *The answer to this question*, and OpenVINO with *The sky blue phenomenon*. One cause: when it opens the file, OpenVINO stores how far below 0 the minimum of each group lies, as a whole number of steps.
 #
 # The first group of a layer has the step 0.0497 and the minimum −0.490:
 #
@@ -276,7 +280,7 @@ show.floors(
 # ### What to ask of an engine
 #
 # - Which **bytes** does a token read, and what is their floor here?
-# - How far above the floor is it? Near it: fewer bytes help. Far above: another engine, or a compiler.
+# - How far above the floor is it? Two or three times: fewer bytes help. Twenty times: another engine.
 # - Does it write what it should? Ask it your own questions.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -286,13 +290,13 @@ show.floors(
 # ## Exercise · The bytes of a token
 # ★★ · 10 minutes
 #
-# Write `token_bytes(model, positions)`: the bytes that a model like SmolLM2 must read for one token, a whole number. `positions` tokens are in its cache, whose numbers have the type of the weights, and all weights have one type. It may be tied or untied.
+# Write `token_bytes(model, positions)`: the bytes that a model like SmolLM2 must read for one token, a whole number. Its cache holds `positions` tokens. Weights and cache have one type. The model may be tied or untied.
 #
 # The table is `model.model.embed_tokens.weight`, the head `model.lm_head.weight`. In `model.config` stand `num_hidden_layers` (blocks), `num_key_value_heads` and `head_dim`.
 #
 # <details><summary>Hint</summary>
 #
-# `head is table` is true if they are one tensor. Every tensor has `nbytes`, and so has one row of it.
+# `head is table` is true if they are one tensor. Every tensor has `nbytes`, and so has one row of it. One number has `element_size()` bytes.
 #
 # </details>
 #
@@ -332,12 +336,12 @@ def token_bytes_solution(model, positions):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - A token reads all weights, but only one row of a table that serves for looking up alone, and the cache on top.
+# - A token reads all weights, but only one row of a table used just for look-up, and the cache on top.
 # - Bytes over bandwidth is the memory floor: compute it before you download, since no engine that reads these bytes gets below it.
-# - Fewer bits make a model write faster in an engine that keeps them packed until they are inside the processor; one that makes whole matrices of floats first can be slower than without them.
+# - Fewer bits make a model write faster in an engine that keeps them packed until they are inside the processor; one that first makes whole float matrices can be slower than float32.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Back to the board: gigabytes, and tokens a second. Divide a bandwidth by each size. "Whose engine is near its floor?" For those the next step is fewer bytes; for the others another engine.
+# *For the lecturer, 1.5 min.* Back to the board: gigabytes, and tokens a second. Divide a bandwidth by each size. "Whose engine takes two or three times its floor, and whose twenty?" For the first the next step is fewer bytes; for the second another engine.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
@@ -352,9 +356,9 @@ claims.show("real_model")
 #
 # ### Another file for the engine
 #
-# What does that second rounding cost? We let OpenVINO foretell 1,000 tokens of Python's manual. Opened from the file with 4 bits, its perplexity is about a quarter higher than PyTorch's with the same file. Then we wrote the same weights into a second file, in the form Q8_0: 8 bits for each weight, a step for each group, and no minimum that could be rounded. From this file of 145 MB, the perplexity is within about one per cent. And from a file with 16-bit floats, OpenVINO wrote PyTorch's sentence on the sky, word for word.
+# What does that second rounding cost? Simulated in PyTorch, the perplexity on Python's manual rises by about a quarter.
 #
-# So for this engine a file in Q8_0 is the safer one. Its floor is higher by a half, 144 MB in place of 97, and still far below that of float32. OpenVINO's own tool, nncf, gave the same picture: the weights rounded to 4 bits with a zero point lost about as much, and to 8 bits next to nothing. Many models are published in both forms. If you can choose, take the larger one first, ask both the same questions, and see whether the smaller is as good *in your engine*. The name of a form does not tell what a reader makes of it.
+# Another form of file is Q8_0: 8 bits for each weight, a step for each group, and no minimum that could be rounded. So for this engine it is the safer one. Its floor is higher by a half, 143 MB in place of 97, and still far below that of float32. Many models are published in both forms. If you can choose, take the larger one first, ask both the same questions, and see whether the smaller is as good *in your engine*. The name of a form does not tell what a reader makes of it.
 #
 # ### A tied head is untied by rounding
 #
@@ -364,7 +368,7 @@ claims.show("real_model")
 #
 # A model needs room for its weights, for the cache of the longest text, and for what the system and other programs take. 7 billion weights have 14 GB in 16 bits and 4.4 GB in 5: the second fits into a laptop with 8 GB. If they do not fit, some of the weights come from the disk at every token, and for these the bandwidth is that of the disk.
 #
-# A prompt is another matter. Its tokens go through the model together, so the weights are read once for all of them, and arithmetic decides how long it takes.
+# A long prompt is another matter. Its tokens go through the model together, so the weights are read once for all of them, and arithmetic decides how long it takes.
 #
 # Weights from strangers come in several kinds of files. A file in the form **safetensors** has a table of names, types and shapes, and then numbers; GGUF is of a similar kind. Opening such a file runs no code from it. A file that ends in `.bin`, `.pt` or `.ckpt` is mostly a *pickle*: instructions for building Python objects, which may call any function when the file is opened. Take the other form, or open it with `torch.load(file, weights_only=True)`. And leave `trust_remote_code` off, which would run Python code that comes with a model.
 
