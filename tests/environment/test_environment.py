@@ -31,7 +31,7 @@ def test_conda_fetches_python_and_pip_alone_and_pip_installs_what_both_commands_
     conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     pip = ["-c constraints.txt", f"-e .[{','.join(test.REQUIRES)}]"]
     assert conda["dependencies"] == [f"python {PROJECT['requires-python']}", "pip", {"pip": pip}]
-    assert f"conda activate {conda['name']}`" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"conda activate {conda['name']}`" in (ROOT / "docs" / "elsewhere.md").read_text(encoding="utf-8")
 
 
 def test_every_dependency_has_versions_that_pyproject_allows():
