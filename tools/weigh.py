@@ -9,7 +9,7 @@ my_model.py holds a function that returns the model and some batches, each batch
     def yours():
         return model, [image[None] for image in images]
 
-A third value may be the labels. Functions `train(model)` and `answer(output)` in the file are used where they are there.
+A third value may be the labels. Functions `train(model)` and `answer(output)` in the file are used where there are any.
 """
 
 import argparse

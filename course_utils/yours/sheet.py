@@ -1,4 +1,4 @@
-"""What a model of your own is, weighs and takes: a copy of it, its batches in two halves, bytes, time and MACs by layer."""
+"""What a model of your own is, weighs and takes: a copy, its batches in two halves, bytes, time and MACs by layer."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class Sheet:
         int8_already: whether the model computes in int8 as it is.
         doubt: why agreement says little here; "" where it says something.
         rows: what was measured, the model as it is first.
-        ends: time (of `time.perf_counter`) at which no further step begins.
+        ends: time (of `time.perf_counter`) at which no further step begins; step: seconds that one may take.
     """
 
     one: One
@@ -187,15 +187,17 @@ class Sheet:
     doubt: str = ""
     rows: list[Row] = field(default_factory=list)
     ends: float = float("inf")
+    step: float = STEP_S
 
     @property
     def example(self) -> tuple[Tensor, ...]:
         """The batch that is timed."""
         return self.judging[0]
 
-    def seconds(self, most: float = STEP_S) -> float:
-        """How long the next step may take, in seconds."""
-        return min(most, self.ends - time.perf_counter())
+    @property
+    def seconds(self) -> float:
+        """How long the next step may take; 0 or less when the time for all is over."""
+        return min(self.step, self.ends - time.perf_counter())
 
     def copy(self) -> One:
         """A copy of the model for a step that changes it."""
@@ -228,9 +230,9 @@ def look(
 
     Args:
         model: any module; the copy is put into evaluation mode, float32 and on the CPU.
-        batches: at least one; each is one call as you would serve it: a tensor, a tuple of arguments, or a dict of them;
-            pairs (inputs, labels) of a DataLoader too, where the model takes one argument. The first half calibrates,
-            the second one judges. All must have the shapes of the first.
+        batches: at least one; each is one call as you would serve it: a tensor, a tuple of arguments, or a dict of
+            them; pairs (inputs, labels) of a DataLoader too, where the model takes one argument. The first half
+            calibrates, the second one judges. Those of another shape than the first are not used.
         labels: right answers, a list with one tensor a batch, or one tensor for all; None = none.
         train: trains a model in place for a while (it is called with copies); None = nothing is trained.
         answer: output tensor -> answers; None = the best class (`best_class`).

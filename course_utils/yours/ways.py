@@ -24,7 +24,7 @@ from course_utils.measure import timing
 from course_utils.measure._kernels import is_int8
 from course_utils.measure.int8_audit import audit
 from course_utils.measure.sizes import size_report
-from course_utils.runtime import physical_cores
+from course_utils.runtime import physical_cores, quick, threads
 from course_utils.yours.sheet import One, OutOfTime, Row, Sheet, agreement, sentence, shown, within
 
 FLOAT, HALF = "float, as it is", "16 bits (bfloat16)"
@@ -37,7 +37,7 @@ NOTHING = "nothing happened: bit for bit the same outputs"
 UNTRAINED = "not trained after the cut"
 LOST = 0.02  # a route that answers this share differently has lost answers
 RECURRENT = (nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
-ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.Hardtanh, nn.GELU, nn.SiLU, nn.Hardswish)
+ACTIVATIONS = ("ReLU", "ReLU6", "Hardtanh", "GELU", "SiLU", "Hardswish")
 PRODUCTS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _FOLDER = tempfile.TemporaryDirectory(prefix="yours-", ignore_cleanup_errors=True)  # goes when this process ends
 
@@ -52,6 +52,7 @@ class Built:
         module: what computes, where that is a module; call_all: `call` where all cores need another one.
         path: a file that stands alone, where there is one already.
         in_int8: words for the table, where the module cannot tell.
+        one_thread: whether it was made for one thread; more would have to compile it anew.
     """
 
     call: Callable[[tuple[Tensor, ...]], Tensor]
@@ -60,6 +61,7 @@ class Built:
     call_all: Callable[[tuple[Tensor, ...]], Tensor] | None = None
     path: Path | None = None
     in_int8: str = ""
+    one_thread: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,12 @@ class Way:
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Hold back what these packages print about their own progress; errors still raise."""
     level = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with legacy_int8.quiet(), capture_output(stderr=False):
+        with legacy_int8.quiet(), capture_output():
             for message in (*EXPECTED_WARNINGS, ".*treespec", "# 'axis'", ".*weights_only", ".*default_engine"):
                 warnings.filterwarnings("ignore", message)
             yield
@@ -94,7 +96,7 @@ def _quietly() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _as_int8_needs() -> Iterator[None]:
+def as_int8_needs() -> Iterator[None]:
     """The best engine, and no fused attention, which would read float weights where there are none any more."""
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
@@ -108,7 +110,7 @@ def _as_int8_needs() -> Iterator[None]:
 
 def _eager(one: One, *, int8: bool = False) -> Built:
     def call(xs: tuple[Tensor, ...]) -> Tensor:
-        with _as_int8_needs() if int8 else contextlib.nullcontext():
+        with as_int8_needs() if int8 else contextlib.nullcontext():
             return one(*xs)
 
     return Built(call, size_report(one.model, loads=1).file_bytes, one)
@@ -129,13 +131,13 @@ def _dynamic(sheet: Sheet, keep: frozenset[str]) -> Built:
     tq, one = legacy_int8.tq, sheet.copy()
     kinds = (nn.Linear, *RECURRENT)
     names = [name for name, m in one.named_modules() if type(m) in kinds and name not in keep]
-    with _quietly(), _as_int8_needs():
+    with quietly(), as_int8_needs():
         tq.quantize_dynamic(one, dict.fromkeys(names, tq.default_dynamic_qconfig), inplace=True)
         return _eager(one, int8=True)
 
 
 def _torchao(sheet: Sheet, keep: frozenset[str], *, weights_only: bool = False) -> Built:
-    with _quietly():
+    with quietly():
         from torchao.quantization import Int8DynamicActivationInt8WeightConfig, Int8WeightOnlyConfig, quantize_
 
         one = sheet.copy()
@@ -145,7 +147,7 @@ def _torchao(sheet: Sheet, keep: frozenset[str], *, weights_only: bool = False) 
 
 
 def _static(sheet: Sheet, keep: frozenset[str], *, compile: bool = False) -> Built:
-    with _quietly(), torch.no_grad():
+    with quietly(), torch.no_grad():
         graph = _converted(sheet, keep)
         program = torch.export.export(graph, sheet.example)
         program.example_inputs = None  # else the file holds the input too
@@ -154,7 +156,8 @@ def _static(sheet: Sheet, keep: frozenset[str], *, compile: bool = False) -> Bui
         loaded = torch.export.load(path).module()
     if compile:
         built = _compile(loaded, sheet)
-        return Built(built.call, path.stat().st_size, None, None, path, _kernels(built.call, sheet))
+        built.file_bytes, built.path, built.in_int8 = path.stat().st_size, path, _kernels(built.call, sheet)
+        return built
     return Built(lambda xs: loaded(*xs), path.stat().st_size, None, None, path, NOT_INT8_YET)
 
 
@@ -175,10 +178,10 @@ def _converted(sheet: Sheet, keep: frozenset[str]) -> torch.fx.GraphModule:
     for name in keep:
         quantizer.set_module_name_qconfig(name, None)
     graph = torch.export.export(sheet.one, sheet.example).module()
-    for node in graph.graph.nodes:  # the quantizer takes an activation that is used twice for one, and refuses it
-        stack = node.meta.get("source_fn_stack", [])
-        if stack and stack[-1][1] in ACTIVATIONS:
-            node.meta["source_fn_stack"] = [*stack[:-1], (node.name, stack[-1][1])]
+    for node in graph.graph.nodes:  # an activation called twice would count as one, which the quantizer refuses
+        kind = str([("", ""), *node.meta.get("nn_module_stack", {}).values()][-1][1]).rpartition(".")[2]
+        if node.op == "call_function" and kind in ACTIVATIONS:
+            node.meta["source_fn_stack"] = [(node.name, getattr(nn, kind))]
     graph = prepare_pt2e(graph, quantizer)
     for xs in sheet.calibrating:
         graph(*xs)
@@ -202,12 +205,12 @@ class _Together(nn.Module):
 
 
 def _compile(module: nn.Module, sheet: Sheet) -> Built:
-    fast = compiled(_Together(module), sheet.example)
-    return Built(fast, 0)
+    with threads(1):
+        return Built(compiled(_Together(module), sheet.example), 0, one_thread=True)
 
 
 def _compiled(sheet: Sheet, keep: frozenset[str]) -> Built:
-    with _quietly():
+    with quietly():
         built = _compile(sheet.copy(), sheet)
     built.file_bytes = size_report(sheet.one.model, loads=1).file_bytes
     return built
@@ -229,7 +232,7 @@ def _onnx(sheet: Sheet, keep: frozenset[str], *, int8: bool = False) -> Built:
     import onnxruntime
 
     path = sheet.__dict__.get("onnx")
-    with _quietly():
+    with quietly():
         if path is None:
             import onnxscript  # noqa: F401  torch's exporter needs it, and this says so before the export begins
 
@@ -325,6 +328,8 @@ def routes(sheet: Sheet) -> list[Way]:
 
 
 def _no_compiler() -> str:
+    if quick():
+        return "Left out in a smoke run."
     try:
         from torch._inductor.cpp_builder import get_cpp_compiler
 
@@ -358,12 +363,12 @@ def run(sheet: Sheet, *, ways: list[Way] | None = None, clock: bool = True, say:
 
 def measured(sheet: Sheet, way: Way, keep: frozenset[str] = frozenset(), name: str | None = None) -> Row:
     """The row of one way; where it cannot be made, its remark says why."""
-    row, seconds = Row(name or way.name), sheet.seconds()
+    row, seconds = Row(name or way.name), sheet.seconds
     if seconds <= 0 and way.name != FLOAT:
         row.remark = "Left out: the time for the whole sheet was over (weigh with more minutes)."
         return row
     try:
-        with within(seconds), torch.no_grad():
+        with within(seconds), threads(1), torch.no_grad():
             built = way.make(sheet, keep)
             _judge(sheet, row, built, way.rounds)
     except (Exception, OutOfTime) as error:  # packages raise what they like; the other rows must still be measured
@@ -389,7 +394,7 @@ def _judge(sheet: Sheet, row: Row, built: Built, rounds: bool) -> None:
 
 def _share(sheet: Sheet, module: nn.Module) -> str:
     """Which part of the MACs a module computed in int8, by the kernels that it called; of its layers, without MACs."""
-    with _as_int8_needs():
+    with as_int8_needs():
         found = [row for row in audit(module, *sheet.example).rows]
     names = {row.name for row in found if row.runs_in == "int8"}
     macs = {name: n for name, (_, n) in sheet.layers.items()}
@@ -405,24 +410,24 @@ def clocked(sheet: Sheet, rows: list[Row]) -> None:
     running = {row.name: row for row in ([base] if base else []) + rows if row.built is not None}
     xs = sheet.example
     for n_threads, slot in ((1, "ms"), (physical_cores(), "ms_all")):
-        if n_threads == 1 and slot == "ms_all":
-            for row in running.values():
-                row.ms_all = row.ms
-            continue
-        calls = {
-            name: partial(row.built.call_all or row.built.call if slot == "ms_all" else row.built.call, xs)
-            for name, row in running.items()
-        }
+        if slot == "ms":
+            calls = {name: partial(row.built.call, xs) for name, row in running.items()}
+        else:
+            calls = {
+                name: partial(row.built.call_all or row.built.call, xs)
+                for name, row in running.items()
+                if n_threads == 1 or not row.built.one_thread
+            }
         try:
-            with within(sheet.seconds(2 * 60)), torch.no_grad(), _quietly():
+            with within(max(sheet.seconds, sheet.step)), torch.no_grad(), quietly():
                 took = timing.compare(
                     calls, rounds=7, rounds_if_long=3, sample_seconds=0.02, n_threads=n_threads, device="cpu"
                 )
         except (Exception, OutOfTime) as error:
             sheet.facts[f"time on {n_threads} threads"] = sentence(error)
             continue
-        for name, row in running.items():
-            setattr(row, slot, took.median_ms(name))
+        for name in calls:
+            setattr(running[name], slot, took.median_ms(name))
 
 
 def blame(sheet: Sheet, *, clock: bool = True) -> list[Row]:
@@ -440,7 +445,7 @@ def blame(sheet: Sheet, *, clock: bool = True) -> list[Row]:
         return []
     row = order[0]
     try:
-        with within(sheet.seconds()), torch.no_grad():
+        with within(sheet.seconds), torch.no_grad():
             guilty = _guilty(sheet, static=row.name == STATIC)
     except (Exception, OutOfTime) as error:
         row.remark = f"Which layer is to blame is not known: {sentence(error)}"
@@ -539,7 +544,7 @@ def _channels(sheet: Sheet, keep: frozenset[str]) -> Built:
     import torch_pruning as tp
 
     one, before = sheet.copy(), sum(p.numel() for p in sheet.one.parameters())
-    with _quietly(), torch.enable_grad():
+    with quietly(), torch.enable_grad():
         one.requires_grad_(True)
         last = _last_product(one, sheet)
         importance = tp.importance.GroupMagnitudeImportance(p=2)
