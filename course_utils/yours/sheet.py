@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 import signal
 import threading
 import time
@@ -26,6 +27,7 @@ from course_utils.runtime import quick, threads
 from course_utils.show.tables import Table, si
 
 STEP_S = 60.0  # after which a step gives up
+LARGE = 100e6  # bytes from which on gzip takes longer than a step may
 JUDGE_S = 6.0  # of float calls, which bound how many batches are used
 INSIDE = "model."  # the name of the model in its wrapper; readers see names without it
 
@@ -55,7 +57,15 @@ def within(seconds: float) -> Iterator[None]:
 
 def sentence(error: BaseException) -> str:
     """One sentence that says why a step could not be done."""
-    return str(error) if isinstance(error, OutOfTime) else explain(error)
+    causes = [error]
+    while causes[-1].__cause__ is not None:
+        causes.append(causes[-1].__cause__)
+    if isinstance(error, OutOfTime):
+        return str(error)
+    if any("data-dependent" in str(cause) or "DataDependent" in type(cause).__name__ for cause in causes):
+        return "torch.export cannot follow the model: which way it goes depends on the numbers that it is given."
+    said = explain(causes[-1] if type(error).__name__ == "TorchExportError" else error)
+    return re.sub(r"\x1b\[[0-9;]*m", "", said)
 
 
 class One(nn.Module):
@@ -368,10 +378,12 @@ def bytes_of(sheet: Sheet) -> Table:
     total = sum(held.values()) or 1
     rows = [[kind, si(n, "B"), f"{n / total:.0%}"] for kind, n in held.most_common() if n]
     try:
-        report = size_report(sheet.one.model, compressed=True)
+        with within(sheet.seconds):
+            report = size_report(sheet.one.model, loads=1, compressed=total < LARGE)
         rows.append(["the file, loaded again", si(report.file_bytes, "B"), ""])
-        rows.append(["the same under gzip", si(report.compressed_bytes, "B"), ""])
-    except Exception as error:
+        if report.compressed_bytes is not None:
+            rows.append(["the same under gzip", si(report.compressed_bytes, "B"), ""])
+    except (Exception, OutOfTime) as error:
         rows.append([f"the file: {sentence(error)}", "", ""])
     return Table(["kind of layer", "bytes", "share"], rows)
 
@@ -416,9 +428,9 @@ def layers_of(sheet: Sheet, *, calls: int = 5, largest: int = 10) -> Table:
     rows.append(_line("between the layers", "", max(0.0, whole - sum(best.values())), whole, None))
     rows.append(_line("all", "", whole, whole, macs.get("", 0) or None))
     try:
-        with torch.no_grad():
+        with within(sheet.seconds), torch.no_grad():
             peak = si(timing.peak_bytes(lambda: sheet.one(*xs), device="cpu"), "B")
-    except Exception as error:
+    except (Exception, OutOfTime) as error:
         peak = sentence(error)
     return Table(["layer", "kind", "ms", "share", "MACs"], rows, caption=f"Peak of a call, weights left out: {peak}")
 
