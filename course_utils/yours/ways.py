@@ -22,8 +22,7 @@ from torch.nn.utils import prune
 from course_utils import legacy_int8
 from course_utils.int8_routes.torch_compiled import EXPECTED_WARNINGS, compiled
 from course_utils.measure import timing
-from course_utils.measure._kernels import is_int8
-from course_utils.measure.int8_audit import audit
+from course_utils.measure.int8_audit import audit, is_int8
 from course_utils.measure.sizes import size_report
 from course_utils.runtime import physical_cores, quick, threads
 from course_utils.yours.sheet import LARGE, One, OutOfTime, Row, Sheet, agreement, sentence, shown, within
