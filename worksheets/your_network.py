@@ -66,14 +66,16 @@ yours.run(sheet)
 yours.table(sheet, clock=False)
 
 # %%
-yours.blame(sheet) or "No route lost answers for which one layer could be blamed."
+again = yours.blame(sheet)
+again[0].name if again else "No route lost answers for which one layer could be blamed."
 
 # %%
 yours.cut(sheet)
 yours.table(sheet, clock=False)
 
 # %%
-yours.cut_then_int8(sheet) or "There is no cut network, or no int8 that keeps the answers, to put together."
+both = yours.cut_then_int8(sheet)
+both[0].name if both else "There is no cut network, or no int8 that keeps the answers, to put together."
 
 # %%
 yours.figure(sheet)

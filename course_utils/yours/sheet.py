@@ -38,7 +38,13 @@ class OutOfTime(BaseException):
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """A block that is ended by `OutOfTime` after so many seconds, where the system can do that (not on Windows)."""
+    """A block that is ended by `OutOfTime` after so many seconds, where the system can do that (not on Windows).
+
+    Raises:
+        OutOfTime: also at once, where no seconds are left.
+    """
+    if seconds <= 0:
+        raise OutOfTime("Left out: the time for the whole sheet was over (weigh with more minutes).")
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -47,7 +53,7 @@ def within(seconds: float) -> Iterator[None]:
         raise OutOfTime(f"It was not done after {seconds:.0f} s, and was left out.")
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.01))
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:

@@ -366,17 +366,13 @@ def run(sheet: Sheet, *, ways: list[Way] | None = None, clock: bool = True, say:
 
 def measured(sheet: Sheet, way: Way, keep: frozenset[str] = frozenset(), name: str | None = None) -> Row:
     """The row of one way; where it cannot be made, its remark says why."""
-    row, seconds = Row(name or way.name), sheet.seconds
-    if seconds <= 0 and way.name != FLOAT:
-        row.remark = "Left out: the time for the whole sheet was over (weigh with more minutes)."
-        return row
+    row = Row(name or way.name)
     try:
-        with within(seconds), threads(1), torch.no_grad():
+        with within(sheet.step if way.name == FLOAT else sheet.seconds), threads(1), torch.no_grad():
             built = way.make(sheet, keep)
             _judge(sheet, row, built, way.rounds)
     except (Exception, OutOfTime) as error:  # packages raise what they like; the other rows must still be measured
         row.remark = sentence(error)
-        return row
     return row
 
 
