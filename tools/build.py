@@ -10,7 +10,7 @@ import psutil
 from tqdm import tqdm
 
 from course_utils.files import write_whole
-from tools.publishing import compact, inputs, pages, waiting
+from tools.publishing import compact, inputs, pages, waiting, worksheets
 from tools.publishing import lessons as _lessons
 from tools.publishing.step import faults, is_published, refresh
 
@@ -32,19 +32,43 @@ def main(argv):
         help="for what is committed: alone on the machine, claims of speed judged, steady timings only",
     )
     args = parser.parse_args(argv)
-    lessons = _lessons.select(args.lessons)
+    named = [name for name in args.lessons if name not in worksheets.ALL]
+    lessons = [] if args.lessons and not named else _lessons.select(named)
+    sheets = _sheets(args, lessons)
     for name in pages.refresh(lessons[0].root) if lessons else []:
         print(f"{name} brought up to date")
     if not (args.all or args.lessons):
         lessons = [lesson for lesson in lessons if not refresh(lesson) or (args.publish and not is_published(lesson))]
-    if not lessons:
+    if not lessons and not sheets:
         print("Every notebook is in step with its lesson; nothing to run.")
         return 0
     if args.publish and psutil.cpu_percent(interval=2.0) * psutil.cpu_count() > BUSY_PERCENT:
         print("Not begun: another program is busy on this machine, and timings taken now would not hold.")
         return 1
-    failed = _build_all(lessons, args.publish)
+    failed = [sheet for sheet in sheets if not _try_sheet(sheet, args.publish)]
+    failed += _build_all(lessons, args.publish) if lessons else []
     return 1 if failed else 0
+
+
+def _sheets(args, lessons):
+    """The worksheets to run: those that are named, all of them, or where nothing is named what is out of step."""
+    if args.lessons:
+        return [worksheets.ALL[name] for name in args.lessons if name in worksheets.ALL]
+    ours = [sheet for sheet in worksheets.ALL.values() if lessons and sheet.root == lessons[0].root]
+    return [sheet for sheet in ours if args.all or worksheets.faults(sheet)]
+
+
+def _try_sheet(sheet, publish):
+    """Build one worksheet for `main`, and say what came of it; True = it went well."""
+    start = time.perf_counter()
+    try:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            worksheets.build(sheet, env=environment(folder, False), publish=publish)
+    except _lessons.CellFailed as failed:
+        print(f"worksheets/{sheet.name}.py, cell {failed.number}: {failed.error}")
+        return False
+    print(f"{sheet.name}: {time.perf_counter() - start:.0f} s")
+    return True
 
 
 def _build_all(lessons, publish):

@@ -9,7 +9,7 @@ from course import command
 from course_utils.files import ROOT
 from course_utils.scorecard import claims
 from tools import build, new
-from tools.publishing import lessons
+from tools.publishing import lessons, worksheets
 
 each_lesson = pytest.mark.parametrize("lesson", _course.LESSONS, ids=_course.IDS)
 of_the_form = pytest.mark.parametrize(
@@ -49,6 +49,7 @@ def test_every_folder_of_a_lesson_is_in_the_course_and_whole():
 
 def test_no_notebook_without_a_lesson():
     wanted = {lesson.notebook for lesson in _course.LESSONS} | {lessons.NOTEBOOKS / "overview.ipynb"}
+    wanted |= {sheet.notebook for sheet in worksheets.ALL.values()}
     assert set(lessons.NOTEBOOKS.rglob("*.ipynb")) <= wanted
 
 

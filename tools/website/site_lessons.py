@@ -9,6 +9,7 @@ import nbformat
 from course_utils import syllabus
 from tools.decks.arrange import described
 from tools.publishing import lessons as _lessons
+from tools.publishing import worksheets
 
 DOCUMENTS = {  # file of the repository -> its page, and what the contents call it
     "docs/symptoms.md": ("symptoms.md", "You see this"),
@@ -36,12 +37,16 @@ def write(lessons, folder):
     for lesson in lessons:
         nb = page(_lessons.read_published(lesson.notebook), lesson, targets)
         nbformat.write(nb, folder / f"{lesson.name}.ipynb")
+    for sheet in worksheets.ALL.values():
+        nb = _moved(_lessons.read_published(sheet.notebook), sheet, targets)
+        nbformat.write(nb, folder / f"{sheet.name}.ipynb")
 
 
 def pages(root):
     """The page of the site that a file of the repository becomes, by its path from the root."""
     found = {f"notebooks/{lesson.place}": f"lessons/{lesson.name}.ipynb" for lesson in syllabus.lessons(root).values()}
     documents = {file: page for file, (page, _) in DOCUMENTS.items()}
+    found |= {f"notebooks/{sheet.place}": f"lessons/{name}.ipynb" for name, sheet in worksheets.ALL.items()}
     return {**found, **documents, f"notebooks/{_lessons.OVERVIEW}": "index.md", "README.md": "index.md"}
 
 
@@ -78,8 +83,20 @@ def page(nb, lesson, targets):
         lesson: its `syllabus.Lesson`.
         targets: of `pages`.
     """
-    file, own = f"notebooks/{lesson.place}", f"lessons/{lesson.name}.ipynb"
     nb.cells = nb.cells[:-1]  # leads to the neighbours, as the theme does
+    nb = _moved(nb, lesson, targets)
+    name = f"{lesson.number}_{lesson.name}"
+    ways = (
+        f'<p class="course-ways"><a href="../slides/{name}.html">Slides</a> · '
+        f'<a href="../notebooks/{name}.ipynb" download>Notebook</a></p>'
+    )
+    nb.cells.insert(1, nbformat.v4.new_markdown_cell(ways, id="ways"))
+    return nb
+
+
+def _moved(nb, lesson, targets):
+    """The notebook of a lesson or a worksheet with links that lead to pages, pictures with alt texts, folded set-up."""
+    file, own = f"notebooks/{lesson.place}", f"lessons/{lesson.name}.ipynb"
     for cell in nb.cells:
         if cell.cell_type == "markdown":
             cell.source = readable(relinked(cell.source, file, own, targets))
@@ -88,12 +105,6 @@ def page(nb, lesson, targets):
             tags = cell.metadata.get("tags", [])
             if "setup" in tags and "hide-input" not in tags:
                 cell.metadata["tags"] = [*tags, "hide-input"]
-    name = f"{lesson.number}_{lesson.name}"
-    ways = (
-        f'<p class="course-ways"><a href="../slides/{name}.html">Slides</a> · '
-        f'<a href="../notebooks/{name}.ipynb" download>Notebook</a></p>'
-    )
-    nb.cells.insert(1, nbformat.v4.new_markdown_cell(ways, id="ways"))
     return nb
 
 

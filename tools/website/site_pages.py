@@ -52,6 +52,7 @@ def front(lessons):
             pages.introduction(course.ways(_lessons.ROOT)),
             _picture("smaller"),
             CAPTION,
+            "[Your network: quantize my model; my model is too slow, or too large](lessons/your_network.ipynb) · "
             "[You see this: errors, and what to do](symptoms.md) · [What older tutorials get wrong](errata.md) · "
             "[Famous claims, and what was measured here](claims.md)",
             f"## {course.ways(_lessons.ROOT)[0].title}",
@@ -91,7 +92,7 @@ def _contents(lessons):
     for lesson in lessons:
         trees.setdefault(f"{lesson.part_number} · {lesson.part_title}", []).append(f"lessons/{lesson.name}")
     documents = [f"{title} <{page.removesuffix('.md')}>" for page, title in site_lessons.DOCUMENTS.values()]
-    trees["Across the course"] = ["Famous claims, measured <claims>", *documents]
+    trees["Across the course"] = ["Your network <lessons/your_network>", "Famous claims, measured <claims>", *documents]
     trees["The library"] = ["course_utils <api/index>"]
     return [
         "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *names, "```"])

@@ -6,11 +6,14 @@ import os
 
 from course_utils.door import command
 from course_utils.files import ROOT, write_whole
-from tools.publishing import course, pages
+from tools.publishing import course, pages, worksheets
 from tools.workspace import progress
 from tools.workspace.copies import read_state, write_state
 from tools.workspace.workspace import START_PAGE
 
+YOURS = """\
+**Do you have a model of your own that is too slow or too large?** [{sheet.title}]({sheet.place}) weighs it, tries what
+fits, and says what to ship."""
 KEY = "start page"  # in the workspace's record of what was handed out
 WAYS = """\
 `{progress} --way NAME` makes one of these yours, by its title or a part of it. This page and `{progress}` then
@@ -84,6 +87,7 @@ def text(found, root=ROOT, now=None):
             f"Finished: {found.finished} of {len(found.standings)} lessons. Passed: {passed} of {total} exercises"
             f"{f', and {found.also}' if found.also else ''}. "
             f"*As of {now:%Y-%m-%d %H:%M}; this page is made anew at each start, and by* `{commands['progress']}`.",
+            YOURS.format(sheet=worksheets.YOURS),
             f"## Your way: {found.way.title}",
             _way(found),
             "## Other ways",

@@ -1,0 +1,469 @@
+"""What a model of your own is, weighs and takes: a copy, its batches in two halves, bytes, time and MACs by layer."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import re
+import signal
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._pytree import tree_flatten, tree_unflatten
+from torch.utils.flop_counter import FlopCounterMode
+
+from course_utils.int8_routes.compare import explain
+from course_utils.measure import timing
+from course_utils.measure.int8_audit import audit
+from course_utils.measure.sizes import size_report
+from course_utils.runtime import quick, threads
+from course_utils.show.tables import Table, si
+
+STEP_S = 60.0  # after which a step gives up
+LARGE = 100e6  # bytes from which on gzip takes longer than a step may
+JUDGE_S = 6.0  # of float calls, which bound how many batches are used
+INSIDE = "model."  # the name of the model in its wrapper; readers see names without it
+
+
+class OutOfTime(BaseException):
+    """A step took too long. No Exception, so that no library takes it for a failure of its own and goes on."""
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """A block that is ended by `OutOfTime` after so many seconds, where the system can do that (not on Windows).
+
+    Raises:
+        OutOfTime: also at once, where no seconds are left.
+    """
+    if seconds <= 0:
+        raise OutOfTime("Left out: the time for the whole sheet was over (weigh with more minutes).")
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise OutOfTime(f"It was not done after {seconds:.0f} s, and was left out.")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def sentence(error: BaseException) -> str:
+    """One sentence that says why a step could not be done."""
+    causes = [error]
+    while causes[-1].__cause__ is not None:
+        causes.append(causes[-1].__cause__)
+    if isinstance(error, OutOfTime):
+        return str(error)
+    if any("data-dependent" in str(cause) or "DataDependent" in type(cause).__name__ for cause in causes):
+        return "torch.export cannot follow the model: which way it goes depends on the numbers that it is given."
+    said = explain(causes[-1] if type(error).__name__ == "TorchExportError" else error)
+    return re.sub(r"\x1b\[[0-9;]*m", "", said)
+
+
+class One(nn.Module):
+    """A model that takes tensors and returns one tensor, whatever the model inside takes and returns.
+
+    `forward(*tensors)` gives the tensor of the model's output: itself, its `logits` or `out`, or the first one in it.
+    """
+
+    def __init__(self, model: nn.Module, batch: object):
+        super().__init__()
+        self.model = model
+        leaves, self.form = tree_flatten(arguments(batch))
+        self.others = [None if isinstance(leaf, Tensor) else (leaf,) for leaf in leaves]
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        given = iter(tensors)
+        args, named = tree_unflatten([next(given) if held is None else held[0] for held in self.others], self.form)
+        return tensor_of(self.model(*args, **named))
+
+
+def arguments(batch: object) -> tuple[tuple, dict]:
+    """What a model is called with: a tensor; a tuple or list of arguments; a mapping of arguments with names."""
+    if isinstance(batch, Mapping):
+        return (), dict(batch)
+    return (tuple(batch), {}) if isinstance(batch, tuple | list) else ((batch,), {})
+
+
+def tensor_of(out: object) -> Tensor:
+    """The tensor of an output that answers are read from.
+
+    Raises:
+        TypeError: there is none.
+    """
+    named = out if isinstance(out, Mapping) else vars(out) if hasattr(out, "logits") else {}
+    for name in ("logits", "out"):
+        if isinstance(named.get(name), Tensor):
+            return named[name]
+    parts = out.values() if isinstance(out, Mapping) else out if isinstance(out, tuple | list) else [out]
+    for part in parts:
+        if isinstance(part, Tensor):
+            return part
+    raise TypeError(
+        f"the model returned {type(out).__name__}, and a tensor was expected, a tuple or a dict with one, or an output "
+        "with logits: put the model into a small module whose forward returns the tensor that matters"
+    )
+
+
+def best_class(out: Tensor) -> Tensor:
+    """The answers in an output: the best class of (…, classes); of (N, classes, height, width) that of each pixel.
+
+    An output of one number for each input is its own answer.
+    """
+    if out.dim() == 4:
+        return out.argmax(1)
+    return out.argmax(-1) if out.dim() > 1 and out.shape[-1] > 1 else out
+
+
+def agreement(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
+    """Share of answers that are the same, 0 to 1.
+
+    Args:
+        ours, theirs: answers batch by batch, of the same shapes. Numbers with fractions are the same where they differ
+            by less than a twentieth of the standard deviation of `theirs`.
+    """
+    a, b = (torch.cat([part.flatten() for part in parts]) for parts in (ours, theirs))
+    if b.is_floating_point():
+        near = 0.05 * b.double().std(correction=0).clamp_min(1e-12)
+        return ((a - b).abs() <= near).double().mean().item()
+    return (a == b).double().mean().item()
+
+
+@dataclass
+class Row:
+    """One form of the model, measured.
+
+    Attributes:
+        name: what was done.
+        file_bytes: of its file, which was loaded again; None where it could not be made or weighed.
+        ms: milliseconds a call on one thread; ms_all: on all physical cores. None = not timed.
+        in_int8: which part of its products it computed in int8, in words; "" where nobody asked for int8.
+        agreement: share of the judging half on which it answers as the model does, 0 to 1.
+        accuracy: share of right answers there; None without labels.
+        remark: what else there is to know, or why it could not be made.
+        front: whether no other row is at least as good in bytes, time and answers and better in one.
+        built: what runs; None where it could not be made.
+    """
+
+    name: str
+    file_bytes: int | None = None
+    ms: float | None = None
+    ms_all: float | None = None
+    in_int8: str = ""
+    agreement: float | None = None
+    accuracy: float | None = None
+    remark: str = ""
+    front: bool = False
+    built: object = field(default=None, repr=False)
+
+
+@dataclass(eq=False)
+class Sheet:
+    """A copy of a model, its batches, and the rows that were measured; `look` makes it.
+
+    Attributes:
+        one: the copy, in evaluation mode, on the CPU, in a `One`.
+        calibrating, judging: batches, each a tuple of tensors.
+        expected: the model's answers on the judging half, batch by batch.
+        labels: right answers for the judging half, batch by batch, or None.
+        answer: output tensor -> answers.
+        train: trains a model in place, or None.
+        facts: what was found, name -> text.
+        layers: by name: seconds of a call, MACs; filled by `layers_of`.
+        int8_already: whether the model computes in int8 as it is.
+        doubt: why agreement says little here; "" where it says something.
+        rows: what was measured, the model as it is first.
+        ends: time (of `time.perf_counter`) at which no further step begins; step: seconds that one may take.
+    """
+
+    one: One
+    calibrating: list[tuple[Tensor, ...]]
+    judging: list[tuple[Tensor, ...]]
+    expected: list[Tensor]
+    labels: list[Tensor] | None
+    answer: Callable[[Tensor], Tensor]
+    train: Callable[[nn.Module], object] | None
+    facts: dict[str, str]
+    layers: dict[str, tuple[float, int]] = field(default_factory=dict)
+    int8_already: bool = False
+    doubt: str = ""
+    rows: list[Row] = field(default_factory=list)
+    ends: float = float("inf")
+    step: float = STEP_S
+
+    @property
+    def example(self) -> tuple[Tensor, ...]:
+        """The batch that is timed."""
+        return self.judging[0]
+
+    @property
+    def seconds(self) -> float:
+        """How long the next step may take; 0 or less when the time for all is over."""
+        return min(self.step, self.ends - time.perf_counter())
+
+    def copy(self) -> One:
+        """A copy of the model for a step that changes it."""
+        return copy.deepcopy(self.one)
+
+    def answers(self, call: Callable[[tuple[Tensor, ...]], Tensor]) -> list[Tensor]:
+        """The answers of a function on the judging half, batch by batch."""
+        with torch.no_grad():
+            return [self.answer(call(xs)) for xs in self.judging]
+
+    def _table(self) -> Table:
+        return Table(["", "what was found"], list(self.facts.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._table())
+
+    def _repr_html_(self) -> str:
+        return self._table()._repr_html_()
+
+
+def look(
+    model: nn.Module,
+    batches: Sequence[object],
+    *,
+    labels: object = None,
+    train: Callable[[nn.Module], object] | None = None,
+    answer: Callable[[Tensor], Tensor] | None = None,
+) -> Sheet:
+    """Take a copy of a model, run it, and say what it is. The model itself is not changed.
+
+    Args:
+        model: any module; the copy is put into evaluation mode, float32 and on the CPU.
+        batches: at least one; each is one call as you would serve it: a tensor, a tuple of arguments, or a dict of
+            them; pairs (inputs, labels) of a DataLoader too, where the model takes one argument. The first half
+            calibrates, the second one judges. Those of another shape than the first are not used.
+        labels: right answers, a list with one tensor a batch, or one tensor for all; None = none.
+        train: trains a model in place for a while (it is called with copies); None = nothing is trained.
+        answer: output tensor -> answers; None = the best class (`best_class`).
+    Raises:
+        TypeError: no module, or an output without a tensor.
+        ValueError: no batches. What the model raises on the first batch comes as it is.
+    """
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"the model is a {type(model).__name__}, and a torch.nn.Module was expected")
+    calls, own_labels = _calls(model, batches)
+    places = sorted({str(p.device) for p in model.parameters()})
+    kinds = Counter(str(p.dtype).removeprefix("torch.") for p in model.parameters())
+    one = One(_copied(model), calls[0]).eval()
+    shapes = [[t.shape for t in _tensors(call)] for call in calls]
+    calls = [_tensors(call) for call, shape in zip(calls, shapes, strict=True) if shape == shapes[0]]
+    start = time.perf_counter()
+    with torch.no_grad():
+        first = one(*calls[0])
+        took = time.perf_counter() - start
+        start = time.perf_counter()
+        same = torch.equal(torch.nan_to_num(first), torch.nan_to_num(one(*calls[0])))
+        usual = time.perf_counter() - start
+        used = calls[: max(2, 4 if quick() else int(JUDGE_S / max(usual, 1e-4)))]
+        half = len(used) // 2
+        answer = answer or best_class
+        outs = [one(*xs) for xs in used]
+    expected = [answer(out) for out in outs]
+    labels = _labels(labels if labels is not None else own_labels, expected)
+    sheet = Sheet(one, used[:half] or used, used[half:], expected[half:], labels and labels[half:], answer, train, {})
+    try:
+        sheet.int8_already = audit(one, *calls[0]).count() > 0
+    except Exception:  # a model that cannot be audited is taken as it looks
+        sheet.int8_already = False
+    sheet.doubt = _doubt(outs, expected)
+    n = sum(p.numel() for p in one.parameters())
+    sheet.facts |= {
+        "model": f"{type(model).__name__}, {n:,} parameters ({', '.join(kinds) or 'none'})",
+        "where and how": f"on {', '.join(places) or 'no device'}, in {'training' if model.training else 'evaluation'} "
+        "mode; the copy is on the CPU, in evaluation mode",
+        "a call": f"{', '.join(_shape(x) for x in calls[0])} → {_shape(first)}",
+        "batches": f"{len(sheet.calibrating)} calibrate, {len(sheet.judging)} judge"
+        + (" (the same one: give more than one batch)" if half == 0 else "")
+        + (f"; {len(shapes) - len(used)} are not used" if len(shapes) > len(used) else ""),
+        "twice the same": "yes" if same else "no: it draws random numbers, and no row can agree fully",
+        "first call": f"{1e3 * took:.0f} ms, the next one {1e3 * usual:.3g} ms",
+        "int8 already": "yes: nothing is left to round" if sheet.int8_already else "no",
+        "answers": sheet.doubt or f"{expected[0].numel()} a call",
+    }
+    return sheet
+
+
+def _calls(model: nn.Module, batches: Sequence[object]) -> tuple[list, list | None]:
+    """The batches as the model takes them, and the labels that stand beside the inputs of a DataLoader."""
+    batches = [batch for batch, _ in zip(batches, range(1000), strict=False)]
+    if not batches:
+        raise ValueError("there are no batches; expected a list with at least one, better 20 or more")
+    needed = [
+        p
+        for p in inspect.signature(model.forward).parameters.values()
+        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
+    pair = isinstance(batches[0], tuple | list) and len(batches[0]) == 2 and len(needed) == 1
+    if pair:
+        return [x for x, _ in batches], [torch.as_tensor(y) for _, y in batches]
+    return batches, None
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    """A copy to work on; a model in 16 bits becomes float32, for what is compared with it rounds floats."""
+    model = copy.deepcopy(model).cpu().eval().requires_grad_(False)
+    if any(p.dtype in (torch.float16, torch.bfloat16) for p in model.parameters()):
+        model = model.float()
+    if getattr(getattr(model, "config", None), "use_cache", False) is True:
+        model.config.use_cache = False  # a cache is an output that nobody reads here
+    return model
+
+
+def _tensors(batch: object) -> tuple[Tensor, ...]:
+    leaves, _ = tree_flatten(arguments(batch))
+    found = (leaf.detach().cpu() for leaf in leaves if isinstance(leaf, Tensor))
+    return tuple(x.float() if x.dtype in (torch.float16, torch.bfloat16) else x for x in found)
+
+
+def _labels(labels: object, expected: list[Tensor]) -> list[Tensor] | None:
+    """Right answers batch by batch.
+
+    Raises:
+        ValueError: their number is another one than that of the answers.
+    """
+    if labels is None:
+        return None
+    if isinstance(labels, Tensor):
+        sizes = [len(answers) for answers in expected]
+        labels = list(labels[: sum(sizes)].split(sizes)) if len(labels) >= sum(sizes) else [labels]
+    labels = [torch.as_tensor(part).cpu() for part in labels][: len(expected)]
+    for part, answers in zip(labels, expected, strict=False):
+        if part.shape != answers.shape:
+            raise ValueError(
+                f"labels of shape {tuple(part.shape)} stand beside answers of shape {tuple(answers.shape)}, and the "
+                "same shape was expected: give one label for each answer, or a function `answer` that fits the labels"
+            )
+    if len(labels) < len(expected):
+        raise ValueError(f"labels for {len(labels)} batches were given, and {len(expected)} batches are judged")
+    return labels
+
+
+def _doubt(outs: list[Tensor], expected: list[Tensor]) -> str:
+    """Why agreement says little: all answers are the same one, or the model hardly prefers what it answers."""
+    out, answers = torch.cat([o.flatten(0, -2) for o in outs if o.dim() > 1] or outs), torch.cat(expected)
+    if answers.is_floating_point() or out.dim() != 2 or out.shape[1] < 2:
+        return ""
+    if len(answers) > 3 and (answers == answers.flatten()[0]).all():
+        return "the same one to every input, as of random weights: agreement then says little"
+    sure = out.float().softmax(-1).amax(-1).median().item()
+    if sure < 1.5 / out.shape[1] or sure < 0.02:
+        return "the model hardly prefers any, as with random weights: agreement then says little"
+    return ""
+
+
+def _shape(x: Tensor) -> str:
+    return f"({', '.join(map(str, x.shape))}) {str(x.dtype).removeprefix('torch.')}"
+
+
+def bytes_of(sheet: Sheet) -> Table:
+    """Bytes of the model by kind of layer, of its buffers, and of its file, which is saved, loaded and compared."""
+    held, seen = Counter(), set()
+    for module in sheet.one.modules():
+        for tensor in module.parameters(recurse=False):
+            if tensor.data_ptr() not in seen:
+                seen.add(tensor.data_ptr())
+                held[type(module).__name__] += tensor.numel() * tensor.element_size()
+    held["buffers"] = sum(b.numel() * b.element_size() for b in sheet.one.buffers())
+    total = sum(held.values()) or 1
+    rows = [[kind, si(n, "B"), f"{n / total:.0%}"] for kind, n in held.most_common() if n]
+    try:
+        with within(sheet.seconds):
+            report = size_report(sheet.one.model, loads=1, compressed=total < LARGE)
+        rows.append(["the file, loaded again", si(report.file_bytes, "B"), ""])
+        if report.compressed_bytes is not None:
+            rows.append(["the same under gzip", si(report.compressed_bytes, "B"), ""])
+    except (Exception, OutOfTime) as error:
+        rows.append([f"the file: {sentence(error)}", "", ""])
+    return Table(["kind of layer", "bytes", "share"], rows)
+
+
+def layers_of(sheet: Sheet, *, calls: int = 5, largest: int = 10) -> Table:
+    """Time of a call on one thread, layer by layer, with the MACs beside it; the rest, and the peak of memory.
+
+    Args:
+        sheet: of `look`; `sheet.layers` is filled.
+        calls: how often the model is called; the fastest call counts.
+        largest: rows.
+    """
+    xs, leaves = sheet.example, {m: n for n, m in sheet.one.named_modules() if not list(m.children())}
+    best, whole, began = {}, float("inf"), {}
+
+    def enter(module: nn.Module, _inputs: object) -> None:
+        began[module] = time.perf_counter()
+
+    def leave(module: nn.Module, _inputs: object, _output: object) -> None:
+        spent[leaves[module]] += time.perf_counter() - began[module]
+
+    hooks = [h for m in leaves for h in (m.register_forward_pre_hook(enter), m.register_forward_hook(leave))]
+    try:
+        with threads(1), torch.no_grad():
+            for _ in range(1 if quick() else calls):
+                spent: dict[str, float] = defaultdict(float)
+                start = time.perf_counter()
+                sheet.one(*xs)
+                if (took := time.perf_counter() - start) < whole:
+                    best, whole = spent, took
+    finally:
+        for hook in hooks:
+            hook.remove()
+    macs = _macs(sheet)
+    sheet.layers = {name: (seconds, macs.get(name, 0)) for name, seconds in best.items()}
+    kinds = {name: type(module).__name__ for module, name in leaves.items()}
+    order = sorted(best, key=best.get, reverse=True)
+    rows = [_line(shown(n), kinds[n], best[n], whole, macs.get(n)) for n in order[:largest]]
+    if order[largest:]:
+        others = sum(best[n] for n in order[largest:]), sum(macs.get(n, 0) for n in order[largest:])
+        rows.append(_line(f"{len(order[largest:])} other layers", "", others[0], whole, others[1]))
+    rows.append(_line("between the layers", "", max(0.0, whole - sum(best.values())), whole, None))
+    rows.append(_line("all", "", whole, whole, macs.get("", 0) or None))
+    try:
+        with within(sheet.seconds), torch.no_grad():
+            peak = si(timing.peak_bytes(lambda: sheet.one(*xs), device="cpu"), "B")
+    except (Exception, OutOfTime) as error:
+        peak = sentence(error)
+    return Table(["layer", "kind", "ms", "share", "MACs"], rows, caption=f"Peak of a call, weights left out: {peak}")
+
+
+def _line(name: str, kind: str, seconds: float, whole: float, macs: int | None) -> list[str]:
+    return [name, kind, f"{1e3 * seconds:.3g}", f"{seconds / whole:.0%}", si(macs, "") if macs else "–"]
+
+
+def _macs(sheet: Sheet) -> dict[str, int]:
+    """Multiply-accumulates by layer, "" for all; {} where PyTorch's counter cannot run the model.
+
+    Fused kernels that the counter knows nothing of (attention, LSTM) are taken apart for it.
+    """
+    counter, before = FlopCounterMode(display=False), torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False, allow_tf32=None):
+            with counter:
+                sheet.one(*sheet.example)
+        found = {name: sum(ops.values()) // 2 for name, ops in counter.get_flop_counts().items()}
+    except Exception:
+        return {}
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+    return {name.partition(".")[2]: n for name, n in found.items() if "." in name} | {"": found.get("Global", 0)}
+
+
+def shown(name: str) -> str:
+    """The name of a layer as its owner knows it."""
+    return name.removeprefix(INSIDE) if name != "model" else "(the model)"

@@ -1,0 +1,609 @@
+"""The ways to make a model smaller or faster, each on a copy, each measured or answered with a sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import platform
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import torch
+from IPython.utils.capture import capture_output
+from torch import Tensor, nn
+from torch.nn.utils import prune
+
+from course_utils import legacy_int8
+from course_utils.int8_routes.torch_compiled import EXPECTED_WARNINGS, compiled
+from course_utils.measure import timing
+from course_utils.measure.int8_audit import audit, is_int8
+from course_utils.measure.sizes import size_report
+from course_utils.runtime import physical_cores, quick, threads
+from course_utils.yours.sheet import LARGE, One, OutOfTime, Row, Sheet, agreement, sentence, shown, within
+
+FLOAT, HALF = "float, as it is", "16 bits (bfloat16)"
+DYNAMIC, TORCHAO, TORCHAO_WEIGHTS = "int8 dynamic", "int8 dynamic (torchao)", "int8 weights (torchao)"
+STATIC, STATIC_COMPILED, COMPILED = "int8 static (PT2E)", "int8 static (PT2E), compiled", "float, compiled"
+ORT, ORT_INT8 = "ONNX Runtime, float", "ONNX Runtime, int8"
+MASKED, CUT, TRAINED = "half of the weights zero, gzip", "half of the channels", "float, the same training"
+NOT_INT8_YET = "computes in float until it is compiled"
+NOTHING = "nothing happened: bit for bit the same outputs"
+UNTRAINED = "not trained after the cut"
+LOST = 0.02  # a route that answers this share differently has lost answers
+RECURRENT = (nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
+ACTIVATIONS = ("ReLU", "ReLU6", "Hardtanh", "GELU", "SiLU", "Hardswish")
+PRODUCTS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_FOLDER = tempfile.TemporaryDirectory(prefix="yours-", ignore_cleanup_errors=True)  # goes when this process ends
+
+
+@dataclass
+class Built:
+    """A form of the model that runs.
+
+    Attributes:
+        call: tensors of one batch -> output tensor.
+        file_bytes: of a file that was loaded again.
+        module: what computes, where that is a module; call_all: `call` where all cores need another one.
+        path: a file that stands alone, where there is one already.
+        in_int8: words for the table, where the module cannot tell.
+        one_thread: whether it was made for one thread; more would have to compile it anew.
+    """
+
+    call: Callable[[tuple[Tensor, ...]], Tensor]
+    file_bytes: int
+    module: nn.Module | None = None
+    call_all: Callable[[tuple[Tensor, ...]], Tensor] | None = None
+    path: Path | None = None
+    in_int8: str = ""
+    one_thread: bool = False
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way that fits, or a sentence why not.
+
+    Attributes:
+        name: of its row.
+        make: (sheet, layers that stay float) -> `Built`; it may raise.
+        why_not: "" where it fits.
+        rounds: whether it changes numbers, so that bit-equal outputs mean that it did nothing.
+    """
+
+    name: str
+    make: Callable[[Sheet, frozenset[str]], Built] = field(repr=False)
+    why_not: str = ""
+    rounds: bool = True
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Hold back what these packages print about their own progress; errors still raise."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with legacy_int8.quiet(), capture_output():
+            for message in (*EXPECTED_WARNINGS, ".*treespec", "# 'axis'", ".*weights_only", ".*default_engine"):
+                warnings.filterwarnings("ignore", message)
+            yield
+    finally:
+        logging.disable(level)
+
+
+@contextlib.contextmanager
+def as_int8_needs() -> Iterator[None]:
+    """The best engine, and no fused attention, which would read float weights where there are none any more."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    engines = legacy_int8.available()
+    try:
+        with legacy_int8.use(engines[0]) if engines else contextlib.nullcontext():
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+def _eager(one: One, *, int8: bool = False) -> Built:
+    def call(xs: tuple[Tensor, ...]) -> Tensor:
+        with as_int8_needs() if int8 else contextlib.nullcontext():
+            return one(*xs)
+
+    return Built(call, size_report(one.model, loads=1).file_bytes, one)
+
+
+def _float(sheet: Sheet, keep: frozenset[str]) -> Built:
+    return _eager(sheet.one)
+
+
+def _half(sheet: Sheet, keep: frozenset[str]) -> Built:
+    one = sheet.copy().bfloat16()
+    built = _eager(one)
+    built.call = lambda xs: one(*(x.bfloat16() if x.is_floating_point() else x for x in xs)).float()
+    return built
+
+
+def _dynamic(sheet: Sheet, keep: frozenset[str]) -> Built:
+    tq, one = legacy_int8.tq, sheet.copy()
+    kinds = (nn.Linear, *RECURRENT)
+    names = [name for name, m in one.named_modules() if type(m) in kinds and name not in keep]
+    with quietly(), as_int8_needs():
+        tq.quantize_dynamic(one, dict.fromkeys(names, tq.default_dynamic_qconfig), inplace=True)
+        return _eager(one, int8=True)
+
+
+def _torchao(sheet: Sheet, keep: frozenset[str], *, weights_only: bool = False) -> Built:
+    with quietly():
+        from torchao.quantization import Int8DynamicActivationInt8WeightConfig, Int8WeightOnlyConfig, quantize_
+
+        one = sheet.copy()
+        config = Int8WeightOnlyConfig() if weights_only else Int8DynamicActivationInt8WeightConfig()
+        quantize_(one, config, filter_fn=lambda module, name: type(module) is nn.Linear and name not in keep)
+        return _eager(one, int8=True)
+
+
+def _static(sheet: Sheet, keep: frozenset[str], *, compile: bool = False) -> Built:
+    with quietly(), torch.no_grad():
+        graph = _converted(sheet, keep)
+        program = torch.export.export(graph, sheet.example)
+        program.example_inputs = None  # else the file holds the input too
+        path = Path(tempfile.mkdtemp(dir=_FOLDER.name), "static.pt2")
+        torch.export.save(program, path)
+        loaded = torch.export.load(path).module()
+    if compile:
+        built = _compile(loaded, sheet)
+        built.file_bytes, built.path, built.in_int8 = path.stat().st_size, path, _kernels(built.call, sheet)
+        return built
+    return Built(lambda xs: loaded(*xs), path.stat().st_size, None, None, path, NOT_INT8_YET)
+
+
+def _converted(sheet: Sheet, keep: frozenset[str]) -> torch.fx.GraphModule:
+    """Exported, calibrated on the first half of the batches and converted; `keep` names layers that stay float."""
+    from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+
+    if platform.machine().lower() in ("arm64", "aarch64"):
+        from torchao.quantization.pt2e.quantizer import arm_inductor_quantizer as here
+
+        quantizer = here.ArmInductorQuantizer()
+        quantizer.set_global(here.get_default_arm_inductor_quantization_config())
+    else:
+        from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as here
+
+        quantizer = here.X86InductorQuantizer()
+        quantizer.set_global(here.get_default_x86_inductor_quantization_config())
+    for name in keep:
+        quantizer.set_module_name_qconfig(name, None)
+    graph = torch.export.export(sheet.one, sheet.example).module()
+    for node in graph.graph.nodes:  # an activation called twice would count as one, which the quantizer refuses
+        kind = str([("", ""), *node.meta.get("nn_module_stack", {}).values()][-1][1]).rpartition(".")[2]
+        if node.op == "call_function" and kind in ACTIVATIONS:
+            node.meta["source_fn_stack"] = [(node.name, getattr(nn, kind))]
+    graph = prepare_pt2e(graph, quantizer)
+    for xs in sheet.calibrating:
+        graph(*xs)
+    graph = convert_pt2e(graph)
+    read = {node.target for node in graph.graph.nodes if node.op == "get_attr"}
+    for name in [name for name, _ in graph.named_parameters() if name not in read]:
+        owner, _, leaf = name.rpartition(".")
+        delattr(graph.get_submodule(owner), leaf)  # float weights that the conversion left behind
+    return graph
+
+
+class _Together(nn.Module):
+    """A module that takes its tensors as one tuple."""
+
+    def __init__(self, inside: nn.Module):
+        super().__init__()
+        self.inside = inside
+
+    def forward(self, xs: tuple[Tensor, ...]) -> Tensor:
+        return self.inside(*xs)
+
+
+def _compile(module: nn.Module, sheet: Sheet) -> Built:
+    with threads(1):
+        return Built(compiled(_Together(module), sheet.example), 0, one_thread=True)
+
+
+def _compiled(sheet: Sheet, keep: frozenset[str]) -> Built:
+    with quietly():
+        built = _compile(sheet.copy(), sheet)
+    built.file_bytes = size_report(sheet.one.model, loads=1).file_bytes
+    return built
+
+
+def _kernels(call: Callable, sheet: Sheet) -> str:
+    """How many products a call made by int8 kernels, as PyTorch's profiler saw them."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as trace, torch.no_grad():
+        call(sheet.example)
+    names = [event.name.replace("::", ".") for event in trace.events()]
+    int8 = sum(map(is_int8, names))
+    floats = sum(
+        name.startswith(("mkldnn._linear", "mkldnn._conv", "aten.addmm", "aten.bmm", "aten.mm")) for name in names
+    )
+    return f"{int8} of {int8 + floats} products"
+
+
+def _onnx(sheet: Sheet, keep: frozenset[str], *, int8: bool = False) -> Built:
+    import onnxruntime
+
+    path = sheet.__dict__.get("onnx")
+    with quietly():
+        if path is None:
+            import onnxscript  # noqa: F401  torch's exporter needs it, and this says so before the export begins
+
+            path = Path(tempfile.mkdtemp(dir=_FOLDER.name), "float.onnx")
+            names = [f"x{i}" for i in range(len(sheet.example))]
+            program = torch.onnx.export(sheet.one, sheet.example, dynamo=True, verbose=False, input_names=names)
+            program.save(str(path), external_data=False)
+            sheet.__dict__["onnx"] = path
+        if int8:
+            path = _onnx_int8(path, sheet)
+    names = [given.name for given in onnxruntime.InferenceSession(str(path), _options(1)).get_inputs()]
+
+    def session(n_threads: int, kept: Path | None = None) -> Callable[[tuple[Tensor, ...]], Tensor]:
+        made = onnxruntime.InferenceSession(str(path), _options(n_threads, kept), providers=["CPUExecutionProvider"])
+        return lambda xs: torch.from_numpy(made.run(None, {n: x.numpy() for n, x in zip(names, xs, strict=True)})[0])
+
+    kept = path.with_name(f"ran_{path.name}") if int8 else None
+    built = Built(session(1, kept), path.stat().st_size, None, session(physical_cores()), path)
+    if int8:
+        built.in_int8 = _onnx_kernels(kept)
+    return built
+
+
+def _options(n_threads: int, kept: Path | None = None) -> object:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = n_threads, 1
+    options.log_severity_level = 3  # errors
+    if kept:
+        options.optimized_model_filepath = str(kept)
+    return options
+
+
+def _onnx_int8(path: Path, sheet: Sheet) -> Path:
+    """A file in int8: static where there are convolutions, else the matrix products alone, dynamically."""
+    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_dynamic, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Reader(CalibrationDataReader):
+        def __init__(self):
+            self.inputs = iter([{f"x{i}": x.numpy() for i, x in enumerate(xs)} for xs in sheet.calibrating])
+
+        def get_next(self) -> dict | None:
+            return next(self.inputs, None)
+
+    folded, made = path.with_name("folded.onnx"), path.with_name("int8.onnx")
+    try:
+        quant_pre_process(str(path), str(folded), skip_symbolic_shape=True)
+    except Exception:  # it tidies up, and no more
+        folded = path
+    options = {"per_channel": True, "weight_type": QuantType.QInt8}
+    if any(isinstance(m, PRODUCTS[1:]) for m in sheet.one.modules()):
+        quantize_static(str(folded), str(made), Reader(), activation_type=QuantType.QUInt8, **options)
+    else:
+        quantize_dynamic(str(folded), str(made), op_types_to_quantize=["MatMul", "Gemm", "LSTM"], **options)
+    return made
+
+
+def _onnx_kernels(path: Path) -> str:
+    """How many products of the graph that ONNX Runtime made of a file are in int8."""
+    import onnx
+
+    ops = Counter(node.op_type for node in onnx.load(str(path), load_external_data=False).graph.node)
+    int8 = sum(n for op, n in ops.items() if op.startswith(("QLinear", "QGemm", "MatMulInteger", "ConvInteger",
+        "DynamicQuantize")) and any(word in op for word in ("Conv", "MatMul", "Gemm", "LSTM")))  # fmt: skip
+    floats = sum(ops[op] for op in ("Conv", "FusedConv", "MatMul", "FusedMatMul", "Gemm", "FusedGemm", "LSTM", "GRU"))
+    return f"{int8} of {int8 + floats} products"
+
+
+def routes(sheet: Sheet) -> list[Way]:
+    """The ways that there are: each fits, or says why not.
+
+    Args:
+        sheet: of `look`.
+    Returns:
+        The model as it is first; in the order in which `run` tries them.
+    """
+    kinds = {type(module) for module in sheet.one.modules()}
+    linear = "" if nn.Linear in kinds else "The model has no linear layer."
+    some = "" if kinds & {nn.Linear, *RECURRENT} else "The model has no linear and no recurrent layer."
+    done = "The model computes in int8 already." if sheet.int8_already else ""
+    compiler = _no_compiler()
+    return [
+        Way(FLOAT, _float, rounds=False),
+        Way(HALF, _half, done),
+        Way(DYNAMIC, _dynamic, done or some),
+        Way(TORCHAO_WEIGHTS, partial(_torchao, weights_only=True), done or linear),
+        Way(TORCHAO, _torchao, done or linear),
+        Way(STATIC, _static, done),
+        Way(ORT, _onnx, rounds=False),
+        Way(ORT_INT8, partial(_onnx, int8=True), done),
+        Way(STATIC_COMPILED, partial(_static, compile=True), done or compiler),
+        Way(COMPILED, _compiled, compiler, rounds=False),
+    ]
+
+
+def _no_compiler() -> str:
+    if quick():
+        return "Left out in a smoke run."
+    try:
+        from torch._inductor.cpp_builder import get_cpp_compiler
+
+        get_cpp_compiler()
+    except Exception as error:
+        return sentence(error)
+    return ""
+
+
+def run(sheet: Sheet, *, ways: list[Way] | None = None, clock: bool = True, say: Callable = print) -> list[Row]:
+    """Make every way that fits, and measure it; the rows are added to the sheet.
+
+    Args:
+        sheet: of `look`.
+        ways: of `routes`; None = all of them.
+        clock: time them too, in turn.
+        say: is told the name of each way that begins.
+    Returns:
+        One row a way, in their order.
+    """
+    rows = []
+    for way in routes(sheet) if ways is None else ways:
+        if not way.why_not:
+            say(f"… {way.name}")
+        rows.append(Row(way.name, remark=way.why_not) if way.why_not else measured(sheet, way))
+    sheet.rows += rows
+    if clock:
+        clocked(sheet, rows)
+    return rows
+
+
+def measured(sheet: Sheet, way: Way, keep: frozenset[str] = frozenset(), name: str | None = None) -> Row:
+    """The row of one way; where it cannot be made, its remark says why."""
+    row = Row(name or way.name)
+    try:
+        with within(sheet.step if way.name == FLOAT else sheet.seconds), threads(1), torch.no_grad():
+            built = way.make(sheet, keep)
+            _judge(sheet, row, built, way.rounds)
+    except (Exception, OutOfTime) as error:  # packages raise what they like; the other rows must still be measured
+        row.remark = sentence(error)
+    return row
+
+
+def _judge(sheet: Sheet, row: Row, built: Built, rounds: bool) -> None:
+    """Fill a row: bytes, answers, int8."""
+    outs = [built.call(xs) for xs in sheet.judging]
+    answers = [sheet.answer(out) for out in outs]
+    row.file_bytes = built.file_bytes
+    row.agreement = agreement(answers, sheet.expected)
+    row.accuracy = agreement(answers, sheet.labels) if sheet.labels else None
+    if rounds and all(torch.equal(out, sheet.one(*xs)) for out, xs in zip(outs, sheet.judging, strict=True)):
+        row.remark = NOTHING
+    row.in_int8 = built.in_int8
+    if built.module is not None and "int8" in row.name:
+        row.in_int8 = _share(sheet, built.module)
+    row.built = built
+
+
+def _share(sheet: Sheet, module: nn.Module) -> str:
+    """Which part of the MACs a module computed in int8, by the kernels that it called; of its layers, without MACs."""
+    with as_int8_needs():
+        found = [row for row in audit(module, *sheet.example).rows]
+    names = {row.name for row in found if row.runs_in == "int8"}
+    macs = {name: n for name, (_, n) in sheet.layers.items()}
+    if total := sum(macs.values()):
+        part = sum(n for name, n in macs.items() if name in names) / total
+        return f"{part:.0%} of the MACs" if not 0 < part < 0.01 else "below 1% of the MACs"
+    return f"{len(names)} of {len(found)} layers"
+
+
+def clocked(sheet: Sheet, rows: list[Row]) -> None:
+    """Time rows in turn, with the model as it is; fills milliseconds a call on one thread, and on all cores."""
+    base = next((row for row in sheet.rows if row.built is not None), None)
+    running = {row.name: row for row in ([base] if base else []) + rows if row.built is not None}
+    xs = sheet.example
+    for n_threads, slot in ((1, "ms"), (physical_cores(), "ms_all")):
+        if slot == "ms":
+            calls = {name: partial(row.built.call, xs) for name, row in running.items()}
+        else:
+            calls = {
+                name: partial(row.built.call_all or row.built.call, xs)
+                for name, row in running.items()
+                if n_threads == 1 or not row.built.one_thread
+            }
+        budget = 0.75 * sheet.step if slot == "ms" else 0.4 * sheet.step
+        try:
+            with within(2 * budget), torch.no_grad(), quietly():
+                once = _once(calls, n_threads)
+                for name, seconds in once.items():
+                    setattr(running[name], slot, 1e3 * seconds)
+                rounds = min(7, int(budget / sum(once.values())) - 2)  # two calls of each warm up
+                if rounds > 0:
+                    took = timing.compare(calls, rounds=rounds, sample_seconds=0.02, n_threads=n_threads, device="cpu")
+                    for name in calls:
+                        setattr(running[name], slot, took.median_ms(name))
+        except (Exception, OutOfTime) as error:
+            sheet.facts[f"time with {n_threads} threads"] = f"one call each: {sentence(error)}"
+
+
+def _once(calls: dict[str, Callable[[], Tensor]], n_threads: int) -> dict[str, float]:
+    """Seconds of one call each, which is all that there is of a model whose calls are long."""
+    found = {}
+    with threads(n_threads):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            found[name] = time.perf_counter() - start
+    return found
+
+
+def blame(sheet: Sheet, *, clock: bool = True) -> list[Row]:
+    """Where int8 lost answers: name the layer that is to blame, and try the route again with that layer in float.
+
+    The layers are tried in a simulation, one at a time: its weights and inputs alone are rounded to 8 bits.
+
+    Returns:
+        The new row, or none: where no route lost answers, or no layer can be told.
+    """
+    lost = [row for row in sheet.rows if row.built and row.agreement is not None and _has_lost(sheet, row)]
+    ways = {way.name: way for way in routes(sheet)}
+    order = [row for name in (STATIC, DYNAMIC, TORCHAO) for row in lost if row.name == name]
+    if not order:
+        return []
+    row = order[0]
+    try:
+        with within(sheet.seconds), torch.no_grad():
+            guilty = _guilty(sheet, static=row.name == STATIC)
+    except (Exception, OutOfTime) as error:
+        row.remark = f"Which layer is to blame is not known: {sentence(error)}"
+        return []
+    if not guilty:
+        return []
+    made = measured(sheet, ways[row.name], frozenset({guilty}), f"{row.name}, {shown(guilty)} in float")
+    row.remark = f"loses answers; alone, {shown(guilty)} loses most"
+    made.remark = made.remark or "the layer that lost most stays float"
+    sheet.rows.append(made)
+    if clock:
+        clocked(sheet, [made])
+    return [made]
+
+
+def _has_lost(sheet: Sheet, row: Row) -> bool:
+    count = sum(answers.numel() for answers in sheet.expected)
+    return "int8" in row.name and row.agreement < 1 - LOST and (1 - row.agreement) * count >= 2
+
+
+def _guilty(sheet: Sheet, *, static: bool) -> str:
+    """The layer that moves the outputs most when it alone is rounded; "" where there is none."""
+    kinds = PRODUCTS if static else (nn.Linear,)
+    layers = {name: module for name, module in sheet.copy().named_modules() if isinstance(module, kinds)}
+    errors, xs = {}, sheet.judging[: 2 if len(layers) > 30 else 4]
+    right = [sheet.one(*x) for x in xs]
+    for name in layers:
+        one = sheet.copy() if sum(p.numel() for p in sheet.one.parameters()) < 3e7 else None
+        if one is None:
+            return ""
+        layer = one.get_submodule(name)
+        layer.weight.copy_(_rounded(layer.weight, per_row=True))
+        layer.register_forward_pre_hook(lambda _, given: (_rounded(given[0]), *given[1:]))
+        errors[name] = sum(((one(*x) - r).norm() / r.norm()).item() for x, r in zip(xs, right, strict=True))
+    return max(errors, key=errors.get, default="")
+
+
+def _rounded(x: Tensor, *, per_row: bool = False) -> Tensor:
+    """Numbers on a grid of 8 bits from the lowest to the highest; weights with a symmetric grid a row."""
+    if per_row:
+        step = x.abs().flatten(1).amax(1).clamp_min(1e-12).view(-1, *[1] * (x.dim() - 1)) / 127.5
+        return (x / step).round().clamp(-128, 127) * step
+    low, high = x.amin().clamp_max(0), x.amax().clamp_min(0)
+    step = ((high - low) / 255).clamp_min(1e-12)
+    return ((x - low) / step).round() * step + low
+
+
+def cut(sheet: Sheet, *, clock: bool = True, say: Callable = print) -> list[Row]:
+    """Half of the weights set to zero (which helps a packed file alone), and half of the channels cut out.
+
+    With `train`, both cuts and the dense network get the same training; without it the rows are marked.
+
+    Returns:
+        The rows, also added to the sheet.
+    """
+    done = "The model computes in int8 already." if sheet.int8_already else ""
+    ways = [Way(MASKED, _masked, done), Way(CUT, _channels, done)]
+    if sheet.train and not done:
+        ways.insert(0, Way(TRAINED, _trained, rounds=False))
+    rows = run(sheet, ways=ways, clock=clock, say=say)
+    for row in rows:
+        if row.built and not sheet.train:
+            row.remark = row.remark or UNTRAINED
+    return rows
+
+
+def _trained(sheet: Sheet, keep: frozenset[str]) -> Built:
+    return _eager(_after_training(sheet.copy(), sheet))
+
+
+def _after_training(one: One, sheet: Sheet) -> One:
+    """The model after the reader's training, with gradients inside it; nothing happens without one."""
+    if sheet.train:
+        with torch.enable_grad():
+            one.requires_grad_(True).train()
+            sheet.train(one.model)
+    return one.requires_grad_(False).eval().cpu()
+
+
+def _masked(sheet: Sheet, keep: frozenset[str]) -> Built:
+    one = sheet.copy()
+    weights = [(m, "weight") for m in one.modules() if isinstance(m, PRODUCTS)]
+    if not weights:
+        raise ValueError("the model has no linear layer and no convolution to prune")
+    if sum(p.numel() * p.element_size() for p in one.parameters()) > LARGE:
+        raise ValueError("zeros save bytes in a packed file alone, and to pack one of this size takes minutes")
+    prune.global_unstructured(weights, prune.L1Unstructured, amount=0.5)
+    _after_training(one, sheet)
+    for module, name in weights:
+        prune.remove(module, name)
+    built = _eager(one)
+    built.file_bytes = size_report(one.model, loads=1, compressed=True).compressed_bytes
+    return built
+
+
+def _channels(sheet: Sheet, keep: frozenset[str]) -> Built:
+    """Half of the channels of every layer but the last, with all that depends on them, by torch-pruning."""
+    import torch_pruning as tp
+
+    one, before = sheet.copy(), sum(p.numel() for p in sheet.one.parameters())
+    with quietly(), torch.enable_grad():
+        one.requires_grad_(True)
+        last = _last_product(one, sheet)
+        importance = tp.importance.GroupMagnitudeImportance(p=2)
+        options = {"pruning_ratio": 0.5, "ignored_layers": [last] if last is not None else []}
+        try:
+            tp.pruner.BasePruner(one, sheet.example, importance, **options).step()
+            one.requires_grad_(False).eval()(*sheet.example)
+        except Exception as error:
+            raise ValueError(f"torch-pruning cannot follow this network ({type(error).__name__})") from error
+    if sum(p.numel() for p in one.parameters()) == before:
+        raise ValueError("torch-pruning found no channels that can be cut")
+    if one(*sheet.example).shape != sheet.one(*sheet.example).shape:
+        raise ValueError("after the cut the output has another shape")
+    return _eager(_after_training(one, sheet))
+
+
+def _last_product(one: One, sheet: Sheet) -> nn.Module | None:
+    """The layer that gives the outputs, which must keep its channels: the last one that is called."""
+    called: list[nn.Module] = []
+    hooks = [m.register_forward_hook(lambda m, *_: called.append(m)) for m in one.modules() if isinstance(m, PRODUCTS)]
+    with torch.no_grad():
+        one(*sheet.example)
+    for hook in hooks:
+        hook.remove()
+    return called[-1] if called else None
+
+
+def cut_then_int8(sheet: Sheet, *, clock: bool = True) -> list[Row]:
+    """The cut network with fewer channels, in the int8 that did best; none where one of the two is not there."""
+    small = next((row for row in sheet.rows if row.name == CUT and row.built), None)
+    good = [row for row in sheet.rows if row.built and row.remark != NOTHING and not _has_lost(sheet, row)]
+    good = [row for row in good if row.name in (DYNAMIC, TORCHAO, STATIC, STATIC_COMPILED, ORT_INT8) and row.ms]
+    if small is None or not good:
+        return []
+    best = min(good, key=lambda row: row.ms * row.file_bytes)
+    way = next(way for way in routes(sheet) if way.name == best.name)
+    twin = Sheet(**{**_fields(sheet), "one": small.built.module, "layers": {}, "rows": []})
+    made = measured(twin, way, name=f"{CUT}, then {best.name}")
+    made.remark = made.remark or ("" if sheet.train else UNTRAINED)
+    sheet.rows.append(made)
+    if clock:
+        clocked(sheet, [made])
+    return [made]
+
+
+def _fields(sheet: Sheet) -> dict:
+    return {name: getattr(sheet, name) for name in sheet.__dataclass_fields__}

@@ -1,0 +1,105 @@
+"""Weigh a model of your own: its bytes, its time, and which way to make it smaller or faster fits it.
+
+    weigh my_model.py                       the table, report.json and the recommended file, in the folder yours
+    weigh my_model.py --limits mb=5 ms=20   for a device that takes 5 MB, and 20 ms a call on one thread
+    weigh my_model.py --minutes 10          on a slow machine, or for a large model
+
+my_model.py holds a function that returns the model and some batches, each batch one call as you would serve it:
+
+    def yours():
+        return model, [image[None] for image in images]
+
+A third value may be the labels. Functions `train(model)` and `answer(output)` in the file are used where there are any.
+"""
+
+import argparse
+import inspect
+import runpy
+import sys
+from pathlib import Path
+
+from course import command, say
+
+NAME = "yours"
+TO_WRITE = f"def {NAME}():\n    return model, batches  # a torch.nn.Module, and a list of inputs"
+
+
+class Wrong(Exception):
+    """The file is not what was expected; says what was wrong, what is expected, and what to do."""
+
+
+def main(argv):
+    """Weigh the model of a file; returns 1 when that is not possible, else 0."""
+    parser = argparse.ArgumentParser(
+        prog="course.py weigh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("file", metavar="FILE", help="a Python file with a function that returns (model, batches)")
+    parser.add_argument("--function", metavar="NAME", help=f"which function; default: {NAME}, or the only one there is")
+    parser.add_argument("--limits", nargs="+", default=[], metavar="NAME=NUMBER", help="mb, ms, agreement, accuracy")
+    parser.add_argument("--minutes", type=float, default=5.0, help="after which no further way is begun; default 5")
+    parser.add_argument("--to", default="yours", metavar="FOLDER", help="where the two files go; default: yours")
+    options = parser.parse_args(argv)
+    try:
+        limits = _limits(options.limits)
+        found = _run(Path(options.file))
+        given, names = _given(found, options.function, options.file)
+        from course_utils import yours
+
+        _, report = yours.weigh(*given, **names, limits=limits, folder=options.to, minutes=options.minutes, say=say)
+    except Wrong as error:
+        say(str(error))
+        return 1
+    except (TypeError, ValueError) as error:
+        say(f"{options.file} cannot be weighed: {error}")
+        return 1
+    say(f"{options.to}/report.json" + (f" and {options.to}/{report['file']}" if report["file"] else ""))
+    return 0
+
+
+def _limits(words):
+    """["mb=5"] -> {"mb": 5.0}."""
+    try:
+        return {name: float(number) for name, number in (word.split("=") for word in words)}
+    except ValueError:
+        raise Wrong(f"--limits {' '.join(words)}: expected NAME=NUMBER, for example --limits mb=5 ms=20") from None
+
+
+def _run(path):
+    """Name -> what a Python file defines."""
+    if not path.is_file():
+        raise Wrong(f"There is no file {path}. Expected: a Python file with a function,\n\n{TO_WRITE}")
+    sys.path.insert(0, str(path.resolve().parent))  # what lies beside the file can be imported
+    try:
+        return runpy.run_path(str(path), run_name=path.stem)
+    except Exception as error:
+        raise Wrong(
+            f"{path} failed while it was run: {type(error).__name__}: {error}. Expected: it runs by itself, as with "
+            f"python {path}. Mend that first"
+        ) from error
+
+
+def _given(found, name, file):
+    """What the function returns, as positions and names of `yours.weigh`."""
+    own = {key: value for key, value in found.items() if inspect.isfunction(value)}
+    own = {key: value for key, value in own.items() if value.__globals__.get("__file__") == found["__file__"]}
+    free = [key for key, value in own.items() if not _needs(value) and key[0] != "_"]
+    name = name or (NAME if NAME in own else free[0] if len(free) == 1 else None)
+    if name not in own or _needs(own[name]):
+        there = f"it has {', '.join(own)}" if own else "it has none"
+        raise Wrong(
+            f"{file} has no function {name or NAME} without arguments ({there}). Expected:\n\n{TO_WRITE}\n\n"
+            f"or name yours: {command('weigh', str(file), '--function', 'NAME')}"
+        )
+    given = own[name]()
+    if not isinstance(given, tuple) or len(given) not in (2, 3):
+        raise Wrong(
+            f"{name}() in {file} returned {type(given).__name__}, and (model, batches) was expected, or (model, "
+            "batches, labels): let it return these"
+        )
+    names = {key: own[key] for key in ("train", "answer") if key in own}
+    return given[:2], names | ({"labels": given[2]} if len(given) == 3 else {})
+
+
+def _needs(function):
+    """Whether a function cannot be called without arguments."""
+    return any(p.default is p.empty for p in inspect.signature(function).parameters.values())
