@@ -1,23 +1,11 @@
-"""Measurements and drawings of the lesson decoding, which stand beside what the lesson explains."""
-
-import copy
-import math
-import tempfile
-from pathlib import Path
+"""The drawings and the table of the lesson decoding."""
 
 import torch
-from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_utils import language
-from course_utils.measure.sizes import size_report
-from course_utils.runtime import quick
-from course_utils.scorecard import ledger
 from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table, si
-
-PIECES = 12  # of 512 characters of the unseen modules, for each perplexity
-SQUARE = 1024  # side of the matrices whose product shows how fast the chip computes
+from course_utils.show.tables import Table
 
 
 def reading_and_writing(page, opening, slower):
@@ -69,20 +57,12 @@ def _edge(ends):
     return [(ends[0], 0), *((ends[n], n + 0.5) for n in bends), (ends[-1], last + 1)]
 
 
-@torch.no_grad()
 def keys_of_blocks(model, text, causal=True):
-    """The keys of a text in every block of a `language.CharTransformer`, with or without the mask.
-
-    Args:
-        model: the network.
-        text: str.
-        causal: False: every place sees all others.
-    Returns:
-        list of float (1, heads, steps, features), one a block; not rotated yet.
-    """
+    """The keys of a text in every block, (1, heads, tokens, features), not rotated yet; with the mask or without."""
     x, found = model.tokens(language.encode(text)[None]), []
     for block in model.blocks:
-        q, k, v = _split(block, block.norm1(x))
+        qkv = block.qkv(block.norm1(x)).unflatten(-1, (3, block.n_heads, -1))
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
         found.append(k)
         mixed = F.scaled_dot_product_attention(language.rotate(q), language.rotate(k), v, is_causal=causal)
         x = x + block.out(mixed.transpose(1, 2).flatten(2))
@@ -90,29 +70,24 @@ def keys_of_blocks(model, text, causal=True):
     return found
 
 
-def _split(block, x):
-    """Q, K, V of a layer, each (batch, heads, steps, features); K and V may have fewer heads than Q."""
-    size = block.out.in_features // block.n_heads
-    every = block.qkv(x).unflatten(-1, (-1, size)).transpose(1, 2)
-    n_kv = (every.shape[1] - block.n_heads) // 2
-    return every[:, : block.n_heads], every[:, block.n_heads : -n_kv], every[:, -n_kv:]
+def changed_keys(model, before, after):
+    """The largest change of the keys of `before` when it becomes `after`: causal or not -> a share for each block."""
+    changed = {}
+    for causal in (True, False):
+        pairs = zip(keys_of_blocks(model, before, causal), keys_of_blocks(model, after, causal), strict=True)
+        changed[causal] = [((b[:, :, : len(before)] - a).abs().max() / a.abs().max()).item() for a, b in pairs]
+    return changed
 
 
 def changed_table(changed):
-    """By how much the keys of earlier tokens changed.
-
-    Args:
-        changed: what each place sees -> a share for each block.
-    """
-    n_layers = len(next(iter(changed.values())))
-    rows = [
-        [name, *("0" if share < 1e-6 else f"{100 * share:.1f} %" for share in shares)]
-        for name, shares in changed.items()
-    ]
+    """By how much the keys of earlier tokens change, in per cent of the largest key, with the mask and without."""
     return Table(
-        ["each place", *(f"block {n + 1}" for n in range(n_layers))],
-        rows,
-        caption="Largest change of the keys of s, e and l when f is added, in parts of the largest key. 0: less than one millionth, which is rounding.",
+        ["block:", *(f"{n + 1}" for n in range(len(changed[True])))],
+        [
+            [name, *("0" if share < 1e-6 else f"{100 * share:.1f} %" for share in changed[causal])]
+            for causal, name in ((True, "with the mask"), (False, "without it"))
+        ],
+        caption="Largest change of the keys of s, e and l, over the largest key.",
     )
 
 
@@ -173,606 +148,77 @@ def _rows_after(keys, word, count):
     return canvas.figure()
 
 
-def cache_race(race, contexts, sooner):
-    """Time of the next token against the text so far.
+def bytes_of_a_token(weights, cache):
+    """Draw what is read for a token with 1, 4, 16 and 64 texts: its part of the weights, and the cache of its text.
 
     Args:
-        race: `timing.Comparison` of the jobs ("without", n) and ("with", n).
-        contexts: the n.
-        sooner: the median ratio at the longest.
+        weights, cache: GB, of the model and of one text.
     """
-    fig, ax = plots.figure(size=(6.8, 4.2))
-    unit = race.median_ms(("with", contexts[-1]))
-    for name, colour in (("without", "orange"), ("with", "blue")):
-        times = [race.median_ms((name, n)) / unit for n in contexts]
-        ax.plot(contexts, times, "o-", color=plots.COLOURS[colour], label=f"{name} cache")
-    ax.set(xlabel="characters so far", ylabel="time of a token", ylim=(0, None))
-    ax.legend(loc="upper left")
+    fig, ax = plots.figure(size=(9, 4))
+    many, told = [1, 4, 16, 64], []
+    for row, texts in enumerate(many):
+        ax.barh(
+            row, weights / texts, color=plots.COLOURS["orange"], label="its part of the weights" if not row else None
+        )
+        ax.barh(
+            row, cache, left=weights / texts, color=plots.COLOURS["blue"], label="its own cache" if not row else None
+        )
+        ax.text(weights / texts + cache + 0.2, row, f"{weights / texts + cache:.1f} GB", va="center", fontsize=18)
+        told.append(f"{texts}: {weights / texts:.2f} and {cache}")
+    ax.set_yticks(range(len(many)), [f"{texts} text{'s' * (texts > 1)}" for texts in many])
+    ax.set(xlabel="GB read for each token", xlim=(0, 1.15 * (weights + cache)))
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    ax.legend(loc="lower right")
     plots.show(
         fig,
-        alt=f"Time of one character against the text so far: without a cache it grows, with one it hardly does. At {contexts[-1]} characters the ratio is {sooner:.0f}.",
-        caption=f"All times are divided by the time with a cache at {contexts[-1]} characters. There, the step without a cache takes {sooner:.0f} times as long (median).",
+        alt=f"Bars of the GB read for a token, by texts at once; its part of the weights and its own cache: {'; '.join(told)}. "
+        "The part of the weights shrinks, the cache stays.",
+        caption="LLaMA-7B in 16 bits, each text with 2,048 tokens so far.",
     )
 
 
-def reads(model, context=480):
-    """What one step must bring to the layers, in frames: wires as thick as their bytes."""
-    row = model.tokens.weight[0].nbytes
-    layer = sum(weight.nbytes for weight in model.blocks[0].parameters())
-    kept = 2 * model.tokens.embedding_dim * 4 * context
-    n_layers = len(model.blocks)
-    frames = ((0, 0), (1, 0), (n_layers, 0), (n_layers, 1))
-    total = {frame: si(row + frame[0] * (layer + frame[1] * kept), "B") for frame in frames}
-    weights = f"weights of {si(layer, 'B')}, in a wire as thick as its bytes"
+def shared_heads():
+    """Nine heads of queries above, and the three heads of keys and values that they share below."""
+    canvas = diagrams.Canvas(height=290)
+    canvas.text(20, 60, "queries", align="left")
+    canvas.text(20, 225, "keys, values", align="left")
+    for group in range(3):
+        kept = canvas.box(245 + 315 * group, 190, "kept", width=200, height=70, fill="int8")
+        for head in range(3):
+            asks = canvas.box(205 + 315 * group + 97 * head, 25, f"{3 * group + head + 1}", width=80, height=70)
+            canvas.wire(asks.bottom, kept.top, arrow=False)
     plots.show(
-        [_read(*frame, n_layers, row, layer, kept, context) for frame in frames],
-        alt=[
-            f"One character, before {n_layers} blocks. Read so far: {total[frames[0]]}, its row of the embedding.",
-            f"It has gone through block 1, to which {weights}, came from above. Read so far: {total[frames[1]]}.",
-            f"It has gone through all {n_layers} blocks; each got {weights}. Read so far: {total[frames[2]]}.",
-            f"The same, and from below a thinner wire brings each block the keys and values of {context} characters, {si(kept, 'B')}. Read for one character: {total[frames[3]]}.",
-        ],
-        caption=f"Bytes of our model. The row of the embedding: {row} B; the last layer, which gives the logits ({si(model.head.weight.nbytes, 'B')}), is left out.",
-    )
-
-
-def _read(layers, cached, n_layers, row, layer, kept, context):
-    canvas = diagrams.Canvas(height=420)
-    above = canvas.box(20, 150, "one\ncharacter", width=150, height=90, fill="activations")
-    for n in range(n_layers):
-        fill = "activations" if n < layers else "white"
-        box = canvas.box(270 + 170 * n, 150, f"block {n + 1}", width=110, height=90, fill=fill)
-        canvas.wire(above.right, box.left)
-        if n < layers:
-            canvas.wire((box.top[0], 60), box.top, meaning="fp32", thick=60, arrow=False)
-        if n < layers and cached:
-            canvas.wire((box.x + 55, 330), box.bottom, meaning="int8", thick=60 * kept / layer, arrow=False)
-        above = box
-    canvas.text(270, 28, f"weights: {si(layer, 'B')} a block", align="left", colour="fp32")
-    if cached:
-        canvas.text(270, 360, f"keys and values of {context}: {si(kept, 'B')} a block", align="left", colour="int8")
-    total = si(row + layers * (layer + cached * kept), "B")
-    canvas.text(600, 400, f"read so far for one character: {total}", bold=True)
-    return canvas.figure()
-
-
-def products(model):
-    """A job: a vector times each weight matrix of a model, and nothing else."""
-    weights = [layer.weight for layer in model.modules() if isinstance(layer, nn.Linear)]
-    inputs = {n: torch.randn(1, 1, n) for n in {weight.shape[1] for weight in weights}}
-
-    @torch.no_grad()
-    def job():
-        for weight in weights:
-            F.linear(inputs[weight.shape[1]], weight)
-
-    return job
-
-
-def products_kept(model):
-    """A job: as many multiplications as in `products`, with one square matrix of 4 MB again and again."""
-    numbers = sum(layer.weight.numel() for layer in model.modules() if isinstance(layer, nn.Linear))
-    matrix, x = torch.randn(SQUARE, SQUARE), torch.randn(1, 1, SQUARE)
-    times = max(1, round(numbers / matrix.numel()))
-
-    @torch.no_grad()
-    def job():
-        for _ in range(times):
-            F.linear(x, matrix)
-
-    return job
-
-
-@torch.no_grad()
-def attention_alone(model, context):
-    """A job: one query a head against so many keys, and the mean of as many values, in each block, and nothing else."""
-    block = model.blocks[0]
-    size = block.out.in_features // block.n_heads
-    q = torch.randn(1, block.n_heads, 1, size)
-    pairs = torch.randn(len(model.blocks), 2, 1, block.n_heads, context, size)
-
-    def job():
-        for k, v in pairs:
-            F.scaled_dot_product_attention(q, k, v)
-
-    return job
-
-
-def limits(numbers):
-    """Jobs that show the two limits of the chip: one reads `numbers` once, one multiplies two square matrices.
-
-    The reading is one long product with a vector: of a dozen ways (sums, dot products, maxima) none was clearly faster.
-    """
-    square, long, x = torch.randn(SQUARE, SQUARE), numbers.view(-1, SQUARE), torch.randn(SQUARE)
-    return {"read": lambda: long @ x, "compute": lambda: square @ square}
-
-
-def median_ratio(comparison, slow, fast, factor=1.0):
-    """Median, and quartiles, of the ratios of two jobs round by round.
-
-    Args:
-        comparison: `timing.Comparison`.
-        slow, fast: names of jobs.
-        factor: what the ratio is multiplied with.
-    Returns:
-        (float, (float, float))
-    """
-    ratios = [factor * a / b for a, b in zip(comparison.samples[slow], comparison.samples[fast], strict=True)]
-    low, middle, high = torch.tensor(ratios).quantile(torch.tensor([0.25, 0.5, 0.75])).tolist()
-    return middle, (low, high)
-
-
-def parts_table(parts, numbers, models):
-    """What a cached step spends its time on, and what the two limits of the chip would be.
-
-    Args:
-        parts: `timing.Comparison` of (model, "step"), (model, "attention"), (model, "products"), (model, "calls"), "kept" and
-            `limits`; "kept" belongs to the last model.
-        numbers: what `limits` read.
-        models: name -> network.
-    """
-    rows = {
-        "the products with all weights": lambda m, w: parts.median_ms((m, "products")),
-        "attention to 480 characters": lambda m, w: parts.median_ms((m, "attention")),
-        "the calls (8 features, as many blocks)": lambda m, w: parts.median_ms((m, "calls")),
-        "limit: read each weight once": lambda m, w: parts.median_ms("read") * w / numbers.numel(),
-        "limit: arithmetic at its peak": lambda m, w: parts.median_ms("compute") * w / SQUARE**3,
-    }
-    weights = {name: sum(p.numel() for p in model.parameters()) for name, model in models.items()}
-    last = list(models)[-1]
-    kept = f"{parts.median_ms('kept') / parts.median_ms((last, 'step')):.3f}"
-    control = ["control: products with one kept matrix", *("–" for _ in list(models)[1:]), kept]
-    return Table(
-        ["share of a cached step", *(f"{name}, {si(4 * weights[name], 'B')}" for name in models)],
-        [
-            [row, *(f"{time(name, weights[name]) / parts.median_ms((name, 'step')):.3f}" for name in models)]
-            for row, time in rows.items()
-        ]
-        + [control],
-        caption="The 480th character, one thread. The rows are measured one by one and do not add up to 1.",
-    )
-
-
-def batch_curves(taken, layers):
-    """Time of a token against the texts at once, with the two limits.
-
-    Args:
-        taken: `timing.Comparison` of the batches 1, 4, … and `limits`.
-        layers: float (n, out, in), what `limits` read.
-    """
-    many = [name for name in taken.samples if isinstance(name, int)]
-    a_token = {batch: taken.median_ms(batch) / batch for batch in many}
-    by_bytes = taken.median_ms("read") / len(layers)  # to read one layer once
-    by_arithmetic = taken.median_ms("compute") * layers[0].numel() / SQUARE**3  # one layer, for one token
-    curves = {
-        "bytes alone": ("--", "orange", [by_bytes / batch for batch in many]),
-        "arithmetic alone": (":", "green", [by_arithmetic] * len(many)),
-        "measured": ("o-", "blue", list(a_token.values())),
-    }
-    fig, ax = plots.figure(size=(6.8, 4.1))
-    last, height = many[-1], a_token[many[-1]] / a_token[1]
-    for name, (style, colour, times) in curves.items():
-        ax.plot(many, [time / a_token[1] for time in times], style, color=plots.COLOURS[colour], label=name)
-    ax.annotate(f"{height:.2f}", (last, height), xytext=(0, 14), textcoords="offset points", ha="center")
-    ax.set(xscale="log", yscale="log", xlabel="texts at once", ylabel="time of a token", ylim=(4e-3, 2.5))
-    ax.set_xticks(many, [str(batch) for batch in many])
-    ax.set_yticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
-    ax.legend(loc="lower left")
-    plots.show(
-        fig,
-        alt=f"Time of a token against texts at once, on logarithmic axes: 1 for one text, {height:.2f} for {last}. A dashed line falls in proportion, a dotted one is flat.",
-        caption="A single text is 1. Dashed: the time to read the layer once, shared. Dotted: the arithmetic at its measured peak.",
-    )
-
-
-def bytes_of_cases(weight_bytes, token_bytes, cases=((128, 1), (512, 1), (512, 4), (512, 16))):
-    """Weights and cache as bars, in frames, all to the scale of the largest cache.
-
-    Args:
-        weight_bytes: of the model.
-        token_bytes: of the cache, a token of one text.
-        cases: (characters, texts).
-    """
-    most = max(steps * batch for steps, batch in cases) * token_bytes
-    plots.show(
-        [_bytes_of(steps, batch, weight_bytes, token_bytes, most) for steps, batch in cases],
-        alt=[
-            f"Two bars: weights {weight_bytes / 1e6:.1f} MB, cache of {n} characters of {b} text(s) {n * b * token_bytes / 1e6:.1f} MB."
-            for n, b in cases
-        ],
-        caption=f"{token_bytes:,} bytes for each character of each text.",
-    )
-
-
-def _bytes_of(steps, batch, weight_bytes, token_bytes, most):
-    canvas = diagrams.Canvas(height=300)
-    canvas.text(40, 40, f"{steps} characters, {batch} text{'s' * (batch > 1)}", align="left", bold=True)
-    sizes = {"weights": weight_bytes / 1e6, "KV cache": steps * batch * token_bytes / 1e6}
-    diagrams.bars(
-        canvas,
-        sizes,
-        x=190,
-        y=90,
-        width=700 * max(sizes.values()) / (most / 1e6),
-        text="{:.1f} MB",
-        meaning={"weights": "fp32", "KV cache": "int8"},
-    )
-    if steps == 512:
-        as_many = weight_bytes / token_bytes / batch
-        canvas.text(40, 270, f"as many bytes at {as_many:.0f} characters a text", align="left")
-    return canvas.figure()
-
-
-def shared_heads(token_bytes):
-    """Four heads of queries with four, two and one head of keys and values, in frames."""
-    plots.show(
-        [_shared(n_kv, token_bytes) for n_kv in (4, 2, 1)],
-        alt=[
-            f"Four heads of queries above, {heads} of keys and values below: {token_bytes * n_kv // 4:,} B a character."
-            for n_kv, heads in (
-                (4, "each joined to its own head"),
-                (2, "each two joined to one head"),
-                (1, "all joined to one head"),
-            )
-        ],
-        caption="Four heads of K and V, two (grouped-query), one (multi-query).",
-    )
-
-
-def _shared(n_kv, token_bytes):
-    canvas = diagrams.Canvas(height=330)
-    canvas.text(30, 80, "Q", align="left", bold=True)
-    canvas.text(30, 230, "K, V", align="left", bold=True)
-    places = [300 + 220 * n for n in range(4)]
-    below = [sum(places[n * 4 // n_kv : (n + 1) * 4 // n_kv]) * n_kv / 4 for n in range(n_kv)]
-    kept = [canvas.box(x - 60, 195, "kept", width=120, height=70, fill="int8") for x in below]
-    for n, x in enumerate(places):
-        box = canvas.box(x - 60, 45, f"head {n + 1}", width=120, height=70, fill="activations")
-        canvas.wire(kept[n * n_kv // 4].top, box.bottom)
-    canvas.text(630, 305, f"{token_bytes * n_kv // 4:,} B a character")
-    return canvas.figure()
-
-
-def file_bytes(*tensors):
-    """Bytes of a file with tensors, which was loaded again and compared."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "cache.pt"
-        torch.save(list(tensors), path)
-        if not all(map(torch.equal, torch.load(path), tensors)):
-            raise ValueError("the file does not give the tensors back")
-        return path.stat().st_size
-
-
-def int8_table(sizes, perplexities):
-    """Bytes and perplexities of caches.
-
-    Args:
-        sizes, perplexities: name -> bytes, name -> perplexity.
-    """
-    plain = perplexities["fp32"]
-    return Table(
-        ["cache", "file, 512 characters", "perplexity", "rise, %"],
-        [
-            [name, si(sizes[name], "B"), f"{value:.3f}", f"{round(100 * (value / plain - 1), 2) + 0.0:.2f}"]
-            for name, value in perplexities.items()
-        ],
-        caption="Files, loaded again; the scales are in them. Perplexity on the first 6,144 characters of modules that the model never saw.",
-    )
-
-
-SHARED = ("token", "channel")  # which numbers of a head share a scale, by `channels`
-
-
-def to_levels(x, channels=0, scale=1.0, group=None, between=False, levels=3):
-    """Round to a few levels, as float; numbers beyond the outermost levels are clipped to them.
-
-    Args:
-        x: float (batch, heads, steps, features).
-        channels: 0 = the features of a token share their levels, 1 = the steps of a feature do.
-        scale: the outermost levels, in parts of the largest magnitude (or, `between`, of half the range).
-        group: with `channels` 1, how many steps share their levels; None = all.
-        between: levels from the smallest number to the largest, and not around 0.
-        levels: how many.
-    """
-    shape, along = x.shape, -2 if channels else -1
-    if group and shape[-2] % group == 0:
-        x = x.unflatten(-2, (-1, group))
-    if between:
-        low, high = x.amin(along, keepdim=True), x.amax(along, keepdim=True)
-    else:
-        high = x.abs().amax(along, keepdim=True)
-        low = -high
-    middle, half = (low + high) / 2, scale * (high - low) / 2
-    apart = (2 * half).clamp(min=1e-12) / (levels - 1)
-    return (torch.round((x - middle + half) / apart).clamp(0, levels - 1) * apart + middle - half).reshape(shape)
-
-
-def rounded_perplexity(model, ids, tensor, before=False, **how):
-    """Perplexity with rounded keys or values; all later characters read the rounded ones.
-
-    Args:
-        model: `language.CharTransformer`.
-        ids: int64 (n,).
-        tensor: "keys" or "values".
-        before: round the keys before they are rotated.
-        how: of `to_levels`.
-    """
-
-    def logits(pieces):
-        x = model.tokens(pieces)
-        for block in model.blocks:
-            q, k, v = _split(block, block.norm1(x))
-            if tensor == "keys" and before:
-                k = to_levels(k, **how)
-            q, k = language.rotate(q), language.rotate(k)
-            if tensor == "keys" and not before:
-                k = to_levels(k, **how)
-            if tensor == "values":
-                v = to_levels(v, **how)
-            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-            x = x + block.out(mixed.transpose(1, 2).flatten(2))
-            x = x + block.down(F.gelu(block.up(block.norm2(x))))
-        return model.head(model.norm(x))
-
-    return language.perplexity(logits, ids, pieces=PIECES)
-
-
-def rises_table(rises):
-    """Rises of the perplexity, name -> per cent."""
-    return Table(
-        ["what is rounded to 2 bits", "rise of the perplexity, %"], [[k, f"{v:.1f}"] for k, v in rises.items()]
+        canvas.figure(),
+        alt="Nine boxes of query heads in a row, three boxes of keys and values below. Each three query heads are joined to "
+        "one box below, and only those below are kept.",
+        caption="SmolLM2-135M, one block: nine heads of queries share three of keys and values.",
     )
 
 
 def two_ways_to_share():
-    """Three made-up keys with a scale for each token and with one for each channel, and what is left, in two frames."""
+    """Three made-up keys with a scale for each token and with one for each feature, and what is left, in two frames."""
     keys = torch.tensor([[8.0, 1, 1], [8, -1, 1], [8, 1, -1]])
     plots.show(
-        [_shared_scales(keys, channels) for channels in (0, 1)],
+        [_shared_scales(keys, along) for along in (1, 0)],
         alt=[
-            "Three keys with the features 8, 1, 1; 8, −1, 1; 8, 1, −1. A scale of 8 stands beside each row; rounded, only the eights are left.",
+            "Three keys with the features 8, 1, 1; 8, −1, 1; 8, 1, −1. A scale of 8 stands beside each row; rounded, only "
+            "the eights are left.",
             "The same keys. The scales 8, 1 and 1 stand under the columns; rounded, nothing has changed.",
         ],
         caption="Three made-up keys: rows are tokens, columns are features. Each number becomes −1, 0 or 1 times its scale.",
     )
 
 
-def _shared_scales(keys, channels):
-    canvas = diagrams.Canvas(height=400)
-    scales = keys.abs().amax(0 if channels else 1)
-    canvas.text(60, 30, f"a scale for each {SHARED[channels]}", align="left", bold=True)
+def _shared_scales(keys, along):
+    canvas, scales = diagrams.Canvas(height=400), keys.abs().amax(along, keepdim=True)
+    canvas.text(60, 30, f"a scale for each {'token' if along else 'feature'}", align="left", bold=True)
     canvas.text(760, 30, "after rounding", align="left", bold=True)
-    for row, name in enumerate(("token 0", "token 1", "token 2")):
-        canvas.text(60, 100 + 80 * row, name, align="left")
-    for left, table in ((190, keys), (760, to_levels(keys[None, None], channels)[0, 0])):
+    for row in range(3):
+        canvas.text(60, 100 + 80 * row, f"token {row}", align="left")
+    for left, table in ((190, keys), (760, torch.round(keys / scales) * scales + 0.0)):
         diagrams.grid(canvas, table, left, 60, cell=80, meaning="int8", text="{:g}")
-    for n, value in enumerate(scales.tolist()):
-        place = (230 + 80 * n, 330) if channels else (490, 100 + 80 * n)
-        canvas.text(*place, f"{value:g}", colour="fp32", bold=True)
-    canvas.text(*((490, 330) if channels else (490, 330)), "scales", colour="fp32")
+    for n, value in enumerate(scales.flatten().tolist()):
+        canvas.text(*((490, 100 + 80 * n) if along else (230 + 80 * n, 330)), f"{value:g}", colour="fp32", bold=True)
+    canvas.text(490, 330, "scales", colour="fp32")
     return canvas.figure()
-
-
-def scales_table(by_scale, scales):
-    """Rises of the perplexity with several scales.
-
-    Args:
-        by_scale: (tensor, channels) -> a rise in per cent for each scale.
-        scales: in parts of the largest number.
-    """
-    heads = ["the largest number" if scale == 1 else f"{scale:g} of it" for scale in scales]
-    return Table(
-        ["scale:", *heads, "best"],
-        [
-            [f"{tensor}, each {SHARED[channels]}", *(f"{rise:.1f}" for rise in (*rises, min(rises)))]
-            for (tensor, channels), rises in by_scale.items()
-        ],
-        caption="Rise of the perplexity, %. Three levels around 0, keys after RoPE.",
-    )
-
-
-def chain_table(best):
-    """The best rises for keys and values, name of the change -> (keys, values)."""
-    return Table(
-        ["each line changes one thing more", "keys", "values", "keys / values"],
-        [[name, f"{keys:.1f}", f"{values:.1f}", f"{keys / values:.1f}"] for name, (keys, values) in best.items()],
-        caption="Rise of the perplexity, %, at the best of three scales.",
-    )
-
-
-def likeliest(model, endings):
-    """The four likeliest next characters after beginnings of lines, as bars.
-
-    Args:
-        model: `language.CharTransformer`.
-        endings: two beginnings -> the character that is taken as true.
-    Returns:
-        dict: beginning -> 1 / the probability of the true one.
-    """
-    canvas, one_in, bars = diagrams.Canvas(height=370), {}, []
-    for left, (beginning, true) in zip((110, 710), endings.items(), strict=True):
-        with torch.no_grad():
-            chances = model(language.encode(beginning)[None])[0, -1].softmax(-1)
-        best = chances.topk(4)
-        one_in[beginning] = 1 / chances[language.encode(true)].item()
-        shown = {
-            repr(language.ALPHABET[i]): p for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)
-        }
-        canvas.text(left, 25, f"after {beginning!r}", align="left", bold=True)
-        width = 440 * max(shown.values())
-        diagrams.bars(canvas, shown, x=left, y=60, width=width, text="{:.2f}", meaning="activations")
-        bars.append(f"after {beginning!r} " + ", ".join(f"{letter} {chance:.2f}" for letter, chance in shown.items()))
-    named = " and ".join(f"{number:.1f} after `{name}`" for name, number in one_in.items())
-    plots.show(
-        canvas.figure(),
-        alt=f"Two sets of four bars, the probabilities of the likeliest next characters: {'; '.join(bars)}.",
-        caption=f"The four likeliest next characters. With {' and '.join(endings.values())} as the true ones, 1/p is {named}.",
-    )
-    return one_in
-
-
-class GroupedBlock(language.Block):
-    """A block in which several heads of Q share one of K and V: the mean of those that it had."""
-
-    def __init__(self, block, n_kv):
-        width = block.out.in_features
-        super().__init__(width, block.n_heads)
-        self.load_state_dict(block.state_dict())
-        q, *kv = block.qkv.weight.detach().chunk(3)
-        kv = [weight.view(n_kv, -1, width // block.n_heads, width).mean(1).flatten(0, 1) for weight in kv]
-        self.qkv = nn.Linear(width, len(q) + 2 * len(kv[0]), bias=False)
-        self.qkv.weight = nn.Parameter(torch.cat([q, *kv]))
-
-    def forward(self, x: Tensor) -> Tensor:
-        q, k, v = _split(self, self.norm1(x))
-        mixed = F.scaled_dot_product_attention(
-            language.rotate(q), language.rotate(k), v, is_causal=True, enable_gqa=True
-        )
-        x = x + self.out(mixed.transpose(1, 2).flatten(2))
-        return x + self.down(F.gelu(self.up(self.norm2(x))))
-
-
-def grouped(model, n_kv):
-    """A copy of a model with `n_kv` heads of K and V in each layer."""
-    network = copy.deepcopy(model)
-    network.blocks = nn.ModuleList(GroupedBlock(block, n_kv) for block in model.blocks)
-    return network
-
-
-def grouped_table(at_start, after_steps, token_bytes):
-    """Perplexities with fewer heads of K and V.
-
-    Args:
-        at_start, after_steps: heads -> perplexity before and after training; four heads are the control.
-        token_bytes: of the cache with four heads.
-    """
-    return Table(
-        ["heads of K, V", "cache, B a character", "at once", "after 30 steps"],
-        [[n, f"{token_bytes * n // 4:,}", f"{at_start[n]:.2f}", f"{after_steps[n]:.2f}"] for n in at_start],
-        caption="Perplexity on the first 6,144 characters of modules that the model never saw; one seed. Of the loss (nats) above the control, won back: "
-        + ", ".join(f"{won_back(at_start, after_steps, n):.0%} with {n} head{'s' * (n > 1)}" for n in at_start if n < 4)
-        + ".",
-    )
-
-
-def won_back(at_start, after_steps, n_kv):
-    """Share of the loss above the control that training wins back, in nats.
-
-    Args:
-        at_start, after_steps: as in `grouped_table`.
-        n_kv: heads of K and V.
-    """
-    return math.log(at_start[n_kv] / after_steps[n_kv]) / math.log(at_start[n_kv] / after_steps[4])
-
-
-def record_rows(networks, ids):
-    """Write a row of the ledger for each network, and show them.
-
-    Args:
-        networks: technique -> network.
-        ids: int64 (n,), unseen characters.
-    """
-    rows = []
-    for technique, network in networks.items():
-        size = size_report(network)
-        rows.append(
-            ledger.record(
-                lesson="decoding",
-                task="python_source",
-                model="CharTransformer",
-                technique=technique,
-                accuracy=_share_right(network, ids),
-                file_bytes=size.file_bytes,
-                load_ms=size.load_ms,
-            )
-        )
-    return ledger.table(rows)
-
-
-@torch.no_grad()
-def _share_right(network, ids):
-    """Share of the characters that are the model's first choice, in the pieces of the perplexity."""
-    right = total = 0
-    for piece in ids[: len(ids) // 513 * 513].view(-1, 513)[:PIECES].split(8):
-        right += (network(piece[:, :-1]).argmax(-1) == piece[:, 1:]).sum().item()
-        total += piece[:, 1:].numel()
-    return right / total
-
-
-def speculate(run, beginning, count, drafted, log=None):
-    """Greedy decoding in which something cheap proposes what may come next.
-
-    Args:
-        run: a function that begins a text: `run()` gives (step, forget); `step(text)` gives the model's own choice after
-            each character of it, as a text; `forget(n)` takes the last n characters out of the cache.
-        beginning: the prompt.
-        count: characters to write.
-        drafted: ``drafted(text so far, longest)`` -> at most `longest` characters.
-        log: a list that is given (draft, own choices, accepted) of each pass.
-    Returns:
-        (text, passes)
-    """
-    count = min(count, 16) if quick() else count
-    step, forget = run()
-    line, passes = beginning + step(beginning)[-1], 1
-    while len(line) < len(beginning) + count:
-        draft = drafted(line, len(beginning) + count - len(line) - 1)
-        own = step(line[-1] + draft)
-        good = next((n for n, (a, b) in enumerate(zip(draft, own, strict=False)) if a != b), len(draft))
-        forget(len(draft) - good)
-        if log is not None:
-            log.append((draft, own, good))
-        line, passes = line + own[: good + 1], passes + 1
-    return line[len(beginning) :], passes
-
-
-def checked_draft(log):
-    """A pass that was seen, in frames: the draft, the model's own choices, and what is kept of it."""
-    draft, own, good = max(log, key=lambda seen: (1 < seen[2] < len(seen[0]), len(seen[0]), seen[2]))
-    plots.show(
-        [_checked(draft, own, good, frame) for frame in range(3)],
-        alt=[
-            f"Boxes with the characters of a draft: {draft!r}.",
-            f"The draft {draft!r}; below it the model's own choices, {own!r}. The first {good} agree.",
-            f"The draft {draft!r} and the model's own choices {own!r}; below both what is kept: {own[: good + 1]!r}, {good} of the draft and one of the model's own.",
-        ],
-        caption="One pass, as it was seen. Blue: kept; grey: thrown away.",
-    )
-
-
-def _checked(draft, own, good, frame):
-    canvas = diagrams.Canvas(height=380)
-    rows = {"draft": draft, "model's own": own, "kept": own[: good + 1]}
-    for row, (name, letters) in list(enumerate(rows.items()))[: frame + 1]:
-        canvas.text(300, 75 + 110 * row, name, align="right")
-        for n, letter in enumerate(letters.replace("\n", "↵").replace(" ", "␣")):
-            right = n < good or (n == good and row > 0)
-            fill = "white" if frame < 2 else "activations" if right else "plain"
-            canvas.box(330 + 110 * n, 35 + 110 * row, letter, width=90, height=80, fill=fill, size=32)
-    return canvas.figure()
-
-
-def drafts_table(outcomes, cost, length):
-    """Characters a pass with each draft.
-
-    Args:
-        outcomes: name -> [(text, passes)] of several beginnings; the first draft is none.
-        cost: time of a pass over 9 characters over that of one over 1.
-        length: characters that were written after each beginning.
-    Returns:
-        (Table, mean characters a pass by name, same texts by name)
-    """
-    plain = [page for page, _ in next(iter(outcomes.values()))]
-    mean = {name: len(pages) * length / sum(passes for _, passes in pages) for name, pages in outcomes.items()}
-    same = {name: sum(a == b for (a, _), b in zip(pages, plain, strict=True)) for name, pages in outcomes.items()}
-    rows = []
-    for name, pages in outcomes.items():
-        each = [length / passes for _, passes in pages]
-        spread = f"{mean[name]:.2f} ({min(each):.1f} to {max(each):.1f})"
-        rows.append([name, spread, "1.00" if name == "none" else f"{cost:.2f}", f"{same[name]} of {len(pages)}"])
-    table = Table(
-        ["draft", "characters a pass", "a full pass costs", "same text"],
-        rows,
-        caption="Over several texts (least to most). Cost: time of a pass over 9 characters, over one with 1.",
-    )
-    return table, mean, same
