@@ -12,7 +12,7 @@ from lessons.gptq import rounding
 from records import writing
 
 BITS, GROUP, DAMP = 3, 32, 0.01
-PIECES, LENGTH = 32, 512  # of the calibration text, in tokens
+PIECES, LENGTH = 32, 256  # of the calibration text, in tokens; as long as the exam
 EXAM = 256  # tokens on which the perplexity is measured
 CHAPTER = "execmodel"  # of Python's manual, as help("EXECUTION") prints it; the other chapters calibrate
 QUESTIONS = ("What is the capital of France?", "Why is the sky blue?")
@@ -21,7 +21,7 @@ SHARED = {"k_proj": "q_proj", "v_proj": "q_proj", "up_proj": "gate_proj"}  # lay
 
 @torch.no_grad()
 def main(arguments):
-    """Round the model in each way, and write the record: a quarter of an hour on one thread."""
+    """Round the model in each way, and write the record: ten minutes on one thread."""
     path = ROOT / "records" / "gptq" / "three_bits.json"
     args = writing.options("gptq", __doc__, path).parse_args(arguments)
     if not runtime.quick() and not real_models.available("smollm2"):
@@ -62,7 +62,11 @@ def measured(model, tokenizer, n_blocks, n_pieces, length):
         "rounded": {"blocks": len(blocks), "weights": sum(w.numel() for own in stored for w in own.values())},
         "bits": BITS,
         "group": GROUP,
-        "calibrated": {"tokens": pieces.numel(), "text": f"all chapters of pydoc_data.topics but {CHAPTER}"},
+        "calibrated": {
+            "pieces": len(pieces),
+            "tokens": pieces.numel(),
+            "text": f"all chapters of pydoc_data.topics but {CHAPTER}",
+        },
         "exam": {"tokens": exam.numel(), "text": f"the beginning of the chapter {CHAPTER}"},
         "arms": arms,
     }
