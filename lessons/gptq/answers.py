@@ -55,4 +55,11 @@ WRONG = {
         ),
     }
 }
-EQUIVALENT = {"round_layer": {}}
+EQUIVALENT = {
+    "round_layer": {
+        "inverse -= torch.outer(inverse[:, j], inverse[j]) / inverse[j, j]: torch.outer(inverse[:, j], inverse[j]): "
+        "arguments swapped": "the inverse of H is symmetric",
+        "code rounded to 2 digits": "a code is a whole number",
+        "code without its sign": "no code is negative",
+    }
+}

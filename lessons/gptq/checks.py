@@ -48,7 +48,7 @@ def _layer(rows, columns, seed):
 
 
 _two = torch.tensor([[0.4, 0.4]]), _products([1.0, 1.0], 0.75), -torch.ones(1, 2), torch.ones(1, 2)
-round_layer.tries(_calls(), also=[_two, _layer(3, 8, 0), _layer(2, 24, 1)], rtol=1e-3, atol=1e-3)
+round_layer.tries(_calls(), also=[_two, _layer(3, 8, 0), _layer(6, 48, 1)], rtol=1e-3, atol=1e-3)
 round_layer.ideas(
     {
         "code = ((weight[:, j] - low[:, j]) / step[:, j]).round().clamp(0, 7)": "This is round-to-nearest. Round "
