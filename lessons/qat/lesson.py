@@ -109,7 +109,7 @@ for bits, percent in plain.items():
 
 # %% slideshow={"slide_type": "skip"}
 weight = net300.fc1.weight
-use = {"fc1.weight": rounded(weight, full_step(weight, 8), 8)}  # what the network gives with this weight in place of its own
+use = {"fc1.weight": rounded(weight, full_step(weight, 8), 8)}  # used in place of its own weight
 outputs = torch.func.functional_call(net300, use, digits[:256])
 loss = nn.functional.cross_entropy(outputs, labels[:256])
 (gradient,) = torch.autograd.grad(loss, weight)
