@@ -271,10 +271,10 @@ for name in ("2 bits", "float"):
 show.repairs(after, {name: perplexities[name] for name in ("2 bits", "float")})
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Nothing (C), probably because the float model had finished learning this text.** At both rates the 2-bit model gains, and its twin does not.
+# **Nothing at these rates (C), probably because the float model had finished learning this text.** At both rates the 2-bit model gains, and its twin does not.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So the gain on 2 bits is a repair. Where a base has *not* finished learning, its twin gains as well, and the repair is the difference.
+# So at these rates the gain on 2 bits is a repair. Where a base has *not* finished learning, its twin gains as well, and the repair is the difference.
 #
 # How can 41 thousand numbers mend almost a million wrong weights? They need not undo each error. The loss sees only the outputs of the model, and an output is a sum over many inputs. The training looks for changes that help these sums.
 
@@ -351,7 +351,7 @@ ship = {
 show.files({name: models[name] for name in ("float", "2 bits", "3 bits")}, repaired, ship)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The third bit (B), because its steps are less than half as long.** So it removes most of the loss, and the adapter won back only a part.
+# **The third bit (B), because its steps are less than half as long.** So it removes most of the loss, and in 32 steps the adapter won back only a part.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### A new task
@@ -359,7 +359,7 @@ show.files({name: models[name] for name in ("float", "2 bits", "3 bits")}, repai
 # Python's own manual is new to our model. An adapter beside the 3 bits learns from some of its pages, and is tried on others.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Which model reads the manual best? The small one with its adapter. And the old task, while it is in use? It suffers.
+# *For the lecturer, 1 min.* Which model reads the manual best? Of these three, the one that learned from it. And the old task, while it is in use? It suffers.
 
 # %% slideshow={"slide_type": "skip"}
 from lessons.adapters.levels import manual
@@ -374,7 +374,7 @@ for name in ("float", "3 bits", "3 bits, adapter"):
     print(f"{name:15}  manual {found[0]:.2f}, Python {found[1]:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With its adapter the rounded model reads the manual better than the float model does. It has forgotten some Python, but the base is frozen: take the adapter out, and the old model is back. So ten tasks are ten small files beside one base.
+# With its adapter the rounded model reads the manual better than before. It has forgotten some Python, but the base is frozen: take the adapter out, and the old model is back. So ten tasks are ten small files beside one base.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What to ship
@@ -406,7 +406,7 @@ for name in ("float", "3 bits", "3 bits, adapter"):
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Ask for the order of the steps: copy, freeze, attach, train, save. What happens if one freezes after attaching? Nothing is left to train. If one forgets to freeze? The file is small, but it fits no base any more.
+# *For the lecturer, 1.5 min.* Ask for the order of the steps: copy, freeze, attach, train, save. What happens if one freezes after attaching? Nothing is left to train. If one forgets to freeze? Then the base is trained and saved, too.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
@@ -435,7 +435,7 @@ def adapt_solution(model, names, train, path):
 #
 # - An adapter of low rank stands beside a frozen layer and begins as nothing, because one of its two matrices begins as zeros.
 # - Gradients and averages are kept for the adapters alone, so the frozen base may be rounded (QLoRA); the activations stay.
-# - A merge is exact in float; rounded to codes, changes of less than half a step are gone, so ship base and adapter as two files.
+# - A merge in float loses only the last digits; rounded to codes, changes of less than half a step are gone, so ship base and adapter as two files.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Let somebody retell the lesson in three sentences. Then: what would you measure after every merge?
@@ -453,7 +453,7 @@ claims.show("adapters")
 #
 # ### What is forgotten
 #
-# The course also trained the *float* model on the manual, with adapters and as a whole, each at its best learning rate. At the same gain on the manual both ways had forgotten about the same amount of code. So an adapter does not protect what the model knew *while it is in use*. But a model that was trained as a whole has no way back, unless somebody kept a copy of all its weights.
+# In section 5 the adapter did not protect what the model knew *while it is in use*. But a model that was trained as a whole has no way back, unless somebody kept a copy of all its weights.
 #
 # ### QLoRA in practice
 #
@@ -478,7 +478,7 @@ claims.show("adapters")
 #
 # Numbers, bytes and the two small products grow in proportion to the rank. What a rank costs depends on the width. Rank 4 beside a square layer of 128 has $4 \cdot 256$ numbers of 16 bits for 16,384 weights, a whole bit a weight. In a layer of 4,096 it is three hundredths of a bit. So in a wide model the comparison with a third bit may end otherwise.
 #
-# Begin small, double the rank, and stop when held-out text gains no more. Choose the learning rate anew each time. In the course's repair of 2 bits, rank 16 won back about as much as rank 4.
+# Begin small, double the rank, and stop when held-out text gains no more. Choose the learning rate anew each time. 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** E. Hu et al., *LoRA*, 2021, [arXiv:2106.09685](https://arxiv.org/abs/2106.09685); T. Dettmers et al., *QLoRA*, 2023, [arXiv:2305.14314](https://arxiv.org/abs/2305.14314).

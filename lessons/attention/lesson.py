@@ -20,7 +20,7 @@
 # *How does a network look something up?*
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "Every layer that we have used so far looks at fixed positions. Today we build one that looks things up." Go straight on to the phone book.
+# *For the lecturer, 1 min.* "A linear layer looks at fixed positions. Today we build one that looks things up." Go straight on to the phone book.
 
 # %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
 # Sets a seed and one thread, and imports what this lesson draws and trains, its check and the scorecard.
@@ -72,7 +72,7 @@ Table(
 # **Less than half (C), probably because what it learns about a name in one position helps it nowhere else.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In a linear layer one weight stands for "Ada is third", and another one for "Ada is fourth". But the third digit is right only if Ada stands third.
+# In the first layer some weights read the third entry, and others the fourth. But the third digit is right only if Ada stands third.
 #
 # You compared the name that was asked for with every name in the book, and read the digit beside the one that fits. **Attention** is this procedure, made of multiplications, so that a network can learn it. None of its weights belongs to a position. In about [[minutes]] minutes you will be able to
 #
@@ -173,7 +173,7 @@ show.one_lookup(book, shares)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # One entry gets nearly all: the one with the name that was asked for.
 #
-# One thing is new in the code. The scores are divided by √*d*, where *d* is the number of features of a query. A dot product adds up *d* products, and a sum of *d* random numbers scatters √*d* times as far as one of them. With 64 features scores would scatter by about 8. As *e*⁸ is 2,981, one entry would take most before anything is learned, and shares close to 1 have hardly any gradient. Divided by √64 the scores scatter by about 1.
+# One thing is new in the code. The scores are divided by √*d*, where *d* is the number of features of a query. A dot product adds up *d* products, and a sum of *d* random numbers scatters √*d* times as far as one of them. With 64 features that scatter by 1, scores would scatter by about 8. As *e*⁸ is 2,981, one entry would take most, and shares close to 1 have hardly any gradient. Divided by √64 the scores scatter by about 1.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Every token asks
@@ -206,7 +206,7 @@ show.one_lookup(book, shares)
 #
 # <!-- page -->
 #
-# So a short line gives many examples. But each answer stands in plain sight, one position further on. We train both on the source code of Python's library. Each is an embedding, the block of section 5, and a linear layer that gives a number, a *logit*, for each of 96 characters. When a model writes, nothing stands behind the last character yet.
+# So a short line gives many examples. But each answer stands in plain sight, one position further on. We train both on the source code of Python's library. Each is an embedding, the block of section 5, a norm, and a linear layer that gives a number, a *logit*, for each of 96 characters. When a model writes, nothing stands behind the last character yet.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Which one is better while the whole line is visible, and which one when it writes?
@@ -227,7 +227,7 @@ Table(
         [name, *(f"{one:.1f}" for one in row)]
         for name, row in zip(("what came before", "the whole line"), perplexities, strict=True)
     ],
-    caption="Perplexity: among how many characters the model hesitates. Files that neither has learned.",
+    caption="Perplexity: among how many characters the model hesitates. The beginning of a file that neither has learned.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
@@ -236,7 +236,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The numbers are **perplexities**, from `language.perplexity`: *e* to the power of the mean loss, which is the number of equally likely characters among which the model hesitates. A perfect model has 1, one that knows nothing has 96, and one that is sure and wrong may have more. For the model with the mask both columns agree, since it never saw what comes later.
 #
-# A measurement that is too good usually sees the answer somewhere. Measure a model as it will be used.
+# A measurement that is too good may see the answer somewhere. Measure a model as it will be used.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### How it is done
@@ -332,7 +332,7 @@ show.block()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # | part | what it does | what for |
 # |---|---|---|
-# | norm | divides each vector by its root mean square: (3, 4) and (300, 400) both become (0.85, 1.13) | keeps the scores of one size in a deep stack |
+# | norm | divides each vector by its root mean square: (3, 4) and (300, 400) both become (0.85, 1.13) | gives each half inputs of one size |
 # | q, k, v; attention | three linear layers, then the heads | the only place where tokens meet |
 # | out | a linear layer | mixes what the heads found |
 # | up, GELU, down | four times as wide, a bend like ReLU's, and back: the *feed-forward* part, or MLP | without a bend, two linear layers are one |
@@ -422,7 +422,7 @@ def attend_solution(q, k, v):
 # - A block is attention in several heads and two linear layers with a bend, each half behind a norm and added to what came in.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* The first question again: why could the linear layers not read the phone book? Next time a model writes, token after token. What must it read for each?
+# *For the lecturer, 1 min.* The first question again: why did the linear layers not read the phone book? Next time a model writes, token after token. What must it read for each?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
@@ -448,7 +448,7 @@ head = show.shares_of_head(language.trained(), line, block=5, head=1)
 show.one_head(line, head)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The frames mark what followed the same character in the first name. In about half of the rows the largest share lies in the frame: the `l` looks at the `u` that followed an `l` last time. Such a head finds where the same text has occurred, and what came next there. It is called an *induction head* ([Olsson et al., 2022](https://arxiv.org/abs/2209.11895)).
+# The frames mark what followed the same character in the first name. In about half of the rows the largest share lies in the frame: the `l` looks at the `u` that followed an `l` last time. A head that finds where the same text has occurred, and what came next there, is called an *induction head* ([Olsson et al., 2022](https://arxiv.org/abs/2209.11895)).
 #
 # A picture shows where a head looks, and not what the model does with it. To find that out, switch a head off, so that what it found becomes 0, and measure:
 

@@ -91,7 +91,7 @@ show.reading_and_writing(page, prompt, writing / reading)
 #
 # Count the characters that go through the network. To read, 256. To write, 32 for the first new character, 33 for the second, and so on up to 255: together 32,144, or 126 times as many. The time need not grow by exactly this, since each pass has a fixed cost as well.
 #
-# Why does reading take only one pass? All characters are there from the beginning, and the causal mask lets each position look only at those before it. So all positions are worked out side by side. When the model writes, the 101st character is the *result* of the pass over the first 100. The next pass cannot begin before this one has ended. Writing is a chain of passes.
+# Why does reading take only one pass? All characters are there from the beginning, so all positions are worked out side by side. When the model writes, the 101st character is the *result* of the pass over the first 100. The next pass cannot begin before this one has ended. Writing is a chain of passes.
 #
 # **Try it.** Change `224` to `112` and run the cell again. Does the writing take half of the time?
 #
@@ -216,7 +216,7 @@ def step(model, cache, ids):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # For the table above, the mask is `torch.ones(2, 5).tril(3)`. The function `step` gives the logits after each *new* token.
 #
-# A cache must not change what the model says. So we test it: the page goes in token by token, then in pieces of 100, then at once, and we compare the logits with those of a plain pass. One token at a time is not enough as a test: a single new token may look at everything, so a wrong mask would not show.
+# A cache must not change what the model says. So we test it: the page goes in token by token, then in pieces of 100, then at once, and we compare the logits with those of a plain pass. One token at a time is not enough as a test: a single new token may look at everything, so a missing mask would not show.
 
 # %% slideshow={"slide_type": "skip"}
 plain = model(page)
@@ -258,7 +258,7 @@ print(f"With a cache the step is {without / with_cache:.0f} times as fast")
 #
 # <!-- page -->
 #
-# Your computer reads perhaps 50 GB a second from its memory. Then a token takes at least 13.5 / 50 = 0.27 seconds, however fast it computes. The cache does not help against this: with it a step computes one row, and still reads nearly every weight. In prefill the same 13.5 GB serve all tokens of the prompt. That is the second reason why reading is fast: **reading uses a weight for many tokens, and writing for one.** So smaller weights make a step faster: this is the subject of [[weight_only]].
+# Your computer reads perhaps 50 GB a second from its memory. Then a token takes at least 13.5 / 50 = 0.27 seconds, however fast it computes. The cache does not help against this: with it a step computes one row, and still reads nearly every weight. In prefill the same 13.5 GB serve all tokens of the prompt. That is the second reason why reading is fast: **reading uses a weight for many tokens, and writing for one.** So smaller weights can make a step faster: this is the subject of [[weight_only]].
 #
 # A step reads something else, too: the cache. How large is it? In each block a token leaves a key and a value.
 
@@ -267,7 +267,7 @@ print(f"With a cache the step is {without / with_cache:.0f} times as fast")
 #
 # <!-- page -->
 #
-# The numbers are those of [Touvron et al., 2023](https://arxiv.org/abs/2302.13971), in 16 bits. A text of 2,048 tokens has a cache of 2,048 · 524 kB = 1.07 GB. For a single text this is little beside the weights. But a server writes many texts at once, as a *batch*. It reads each weight once, and uses it for all of them.
+# The 32 blocks and 4,096 numbers are those of [Touvron et al., 2023](https://arxiv.org/abs/2302.13971), in 16 bits. A text of 2,048 tokens has a cache of 2,048 · 524 kB = 1.07 GB. For a single text this is little beside the weights. But a server writes many texts at once, as a *batch*. It reads each weight once, and uses it for all of them.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* On the board: 13.5 GB over 50 GB a second is 0.27 seconds a token, with a cache or without. Then the cache: 2 · 32 · 4,096 · 2 bytes; times 2,048 tokens, 1.07 GB. "Small beside the weights. For one text."
@@ -298,7 +298,7 @@ show.bytes_of_a_token(weights=13.5, cache=1.07)
 # Four layers with 16.8 million weights each, for 1 to 64 tokens: the next tokens of so many texts.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Read downwards: the time for each text falls. It does not fall to 1/64, since each text needs its own multiplications. Reading is shared, arithmetic is not.
+# *For the lecturer, 1.5 min.* Read downwards: the time for each text falls. It does not fall to 1/64, probably since each text needs its own multiplications. Reading is shared, arithmetic is not.
 
 # %% slideshow={"slide_type": "fragment"}
 layers = [torch.nn.Linear(4096, 4096, bias=False) for _ in range(4)]
@@ -311,7 +311,7 @@ for texts in (1, 4, 16, 64):
     print(f"{texts:2} texts: each needs {each:.2f} of the time of one alone")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With 64 texts each one takes a small part of the time that it takes alone. It does not fall to 1/64: **reading is shared, arithmetic is not.** Every text needs multiplications of its own, and in large batches they decide.
+# With 64 texts each one takes a small part of the time that it takes alone. It does not fall to 1/64, probably because every text needs multiplications of its own: **reading is shared, arithmetic is not.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Fewer keys to keep
@@ -391,7 +391,7 @@ def write_solution(cached_step, prompt, n):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
 #
-# What your run measured, beside what was published.
+# What your run measured.
 
 # %% tags=["scorecard"] slideshow={"slide_type": "skip"}
 claims.show("decoding")
@@ -401,7 +401,7 @@ claims.show("decoding")
 #
 # ### A cache in 8 and in 2 bits
 #
-# The cache can be rounded as the weights were in [[integers]]. In 8 bits, with a scale for each token and head, our model's perplexity changes by less than a thousandth. A head has 32 numbers here, so 128 bytes become 32 and a scale of 4: 3.6 times smaller. A cache of 16 bits gets at best 2 times smaller.
+# The cache can be rounded as the weights were in [[integers]]. With 8 bits and a scale for each token and head, the 128 bytes of a head's 32 numbers become 32 and a scale of 4: 3.6 times smaller. A cache of 16 bits gets at best 2 times smaller.
 #
 # With few levels it matters which numbers share a scale. In keys one feature is often large for all tokens. Take three keys whose first feature is 8, and only three levels: −1, 0 and 1 times the scale.
 

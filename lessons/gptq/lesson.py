@@ -46,7 +46,7 @@ torch.set_num_threads(1)
 # In [[weight_only]] each weight moved to the level nearest to it. That makes every single error as small as it can be. Try it here with paper and pencil: write $x$ for both inputs, and compare each pair with $0.8\,x$.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote; most rooms say A, since 0.4 is nearer to 0. Write 0.8 x on the board, and under it 0, x and 2x. Click. To those who said A: "Each of your errors is as small as it can be. Which signs do they have?"
+# *For the lecturer, 2 min.* Vote; many will say A, since 0.4 is nearer to 0. Write 0.8 x on the board, and under it 0, x and 2x. Click. To those who said A: "Each of your errors is as small as it can be. Which signs do they have?"
 
 # %% slideshow={"slide_type": "fragment"}
 import torch
@@ -93,7 +93,7 @@ show.two_arrows()
 #
 # <!-- page -->
 #
-# Real inputs are seldom equal. If ρ is 1, they are: the second weight can take over the whole error. If ρ is 0, then $x_2$ says nothing about $x_1$, and a change of the second weight would only add an error of its own. In between it takes over the part ρ.
+# Real inputs are seldom equal. If ρ is 1, they are: the second weight can take over the whole error. If ρ is 0, then no multiple of $x_2$ follows $x_1$, and a change of the second weight would only add an error of its own. In between it takes over the part ρ.
 #
 # Then the second weight is rounded, too. With the final errors $e_1$ and $e_2$ the mean square of the output's error is $e_1^2 + e_2^2 + 2\rho\,e_1 e_2$. Check the middle row: to the nearest it is 0.16 + 0.16 + 0.24 = 0.56, and one after the other 0.16 + 0.36 − 0.36 = 0.16.
 
@@ -108,24 +108,24 @@ show.two_arrows()
 # *For the lecturer, 3 min.* Let the room do the middle row: 0.4 + 0.75 · 0.4 = 0.7, rounded 1. Errors −0.4 and 0.6. Then the last two columns, 0.56 and 0.16. "And what if we had rounded to 0 and 1 where ρ is 0?" 0.16 + 0.36 = 0.52, worse than 0.32. Keep this number on the board: section 4 needs it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What if we had chosen 0 and 1 although ρ is 0? Then the error would be 0.16 + 0.36 = 0.52, and not 0.32. So a repair helps where inputs move together, and does harm where they do not.
+# What if we had chosen 0 and 1 although ρ is 0? Then the error would be 0.16 + 0.36 = 0.52, and not 0.32. So *this* repair helps where inputs move together, and does harm where they do not.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Many weights
 #
-# The output is wrong by $e_1 x_1 + e_2 x_2 + \dots$. In the mean of its square the inputs appear only as means of products of two of them. All these means are
+# The output is wrong by $e_1 x_1 + e_2 x_2 + \dots$. Its mean square needs only mean products of two inputs. All these means are
 #
 # $$H = X^\top X / n$$
 #
 # with a row of $X$ for each of $n$ tokens. For our two inputs $H = \begin{pmatrix} 1 & \rho \\ \rho & 1 \end{pmatrix}$.
 #
-# **One rounding changes weight j by c. The best change of weight i, which is still free, is c · (H⁻¹)ⱼᵢ / (H⁻¹)ⱼⱼ.**
+# Let $H$ hold the weights that are not yet final. **One rounding changes weight j by c. The best change of weight i, which is still free, is c · (H⁻¹)ⱼᵢ / (H⁻¹)ⱼⱼ.**
 #
 # <!-- page -->
 #
 # For two inputs the first row of the inverse is $(1, -\rho)$ times a number, which the quotient removes. A change of −0.4 of the first weight therefore brings +0.4 ρ to the second: our step by hand.
 #
-# Why the inverse? The mean squared error is $e^\top H e$, and its slope along each weight is an entry of $2 H e$. At the best repair the slope along every *free* weight is 0, else one could still gain by moving it. So $H e$ is zero in all places but $j$, and such an $e$ is column $j$ of the inverse, times a number. Dividing by $(H^{-1})_{jj}$ and multiplying by $c$ makes its own entry $c$.
+# Why the inverse? The mean squared error is $e^\top H e$, and its slope along each weight is an entry of $2 H e$. At the best repair the slope along every *free* weight is 0. So $H e$ is zero in all places but $j$, and such an $e$ is column $j$ of the inverse, times a number. Dividing by $(H^{-1})_{jj}$ and multiplying by $c$ makes its own entry $c$.
 #
 # A layer with 576 inputs has an $H$ of 576 × 576 numbers. We get them by running the model on some text and looking at what enters the layer: **calibration**. It needs no labels and no training. All rows of a weight matrix have the same inputs, and share one $H$.
 
@@ -186,7 +186,7 @@ show.column_by_column()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Each rounding moves all the weights to its right. Nothing repairs the error of the last one, since no weight stands behind it.
 #
-# Now a layer of SmolLM2. It comes with 4 bits a weight, and we round it again, to 3. Its rows share the loop: `gptq` does what `round_row` does, for all rows at once.
+# Now a layer of SmolLM2. It comes with codes of 4 bits, and we round it again, to 3. Its rows share the loop: `gptq` does what `round_row` does, for all rows at once.
 
 # %% slideshow={"slide_type": "skip"}
 from pydoc_data.topics import topics  # chapters of Python's manual, as help() prints them
@@ -221,7 +221,7 @@ rounded = {"to the nearest": nearest(layer.weight, low, step), "GPTQ": gptq(laye
 # **Predict.** GPTQ in place of round-to-nearest: **A** both errors fall, **B** only that of the outputs, **C** only that of the weights?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote, click: B. "Can any way have a smaller error of the weights than to the nearest?" No. The outputs are judged on another chapter than the one that H came from; on its own chapter GPTQ looks better than it is.
+# *For the lecturer, 2 min.* Vote, click: B. "Can any way have a smaller error of the weights than to the nearest?" No. The outputs are judged on another chapter than the one that H came from; on its own chapter GPTQ may look better than it is.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -243,12 +243,12 @@ for way, (of_weights, of_outputs) in off.items():
 # **Only that of the outputs (B): on given levels no way can be nearer to the weights than the nearest.** GPTQ gives up some of that, and gains in the output.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The outputs were judged on a chapter that did not calibrate. On the chapter of $H$ the gain looks larger than it is, since the repairs were made for just those tokens. So judge on another text than you calibrate on, and calibrate on text of the kind that the model will meet.
+# The outputs were judged on a chapter that did not calibrate. On the chapter of $H$ the gain may look larger than it is, since the repairs were made for just those tokens. So judge on another text than you calibrate on, and calibrate on text of the kind that the model will meet.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Does it pay, and why?
 #
-# A whole model at 2 bits: the small Transformer of [[decoding]], four levels, groups of 32. Both ways get the same levels.
+# All blocks of a model at 2 bits: the small Transformer of [[decoding]], four levels, groups of 32. Both ways get the same levels.
 #
 # Then a **control**: GPTQ gets an $H$ with the right sizes of the inputs, but each ρ belongs to another pair.
 #
@@ -287,9 +287,9 @@ record = show.record()
 show.record_table(record)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# It takes minutes, so this is a record; `records/gptq/measure.py` makes it. The perplexity is that of 256 tokens of one chapter of Python's manual, and pieces of the other chapters calibrated. Both rounded models would take 4 bits a weight, step and minimum counted, and be read equally fast.
+# It takes minutes, so this is a record; `records/gptq/measure.py` makes it. The perplexity is that of 256 tokens of one chapter of Python's manual, and pieces of the other chapters calibrated. Both rounded models would take 4 bits a weight in place of 5, step and minimum counted, and be read equally fast.
 #
-# GPTQ takes away a large part of the rise, for nothing but some minutes of work. How large it is depends on the calibration text: this is the best of four that we tried, and with the worst one GPTQ did no better than the nearest level. It does not work wonders: 3 bits are few for so small a model, whose weights had been rounded once *before* we downloaded it.
+# GPTQ takes away a large part of the rise, for nothing but some minutes of work. How large it is depends on the calibration text: this is the best of four that we tried, and with the worst one GPTQ did no better than the nearest level. It does not work wonders, and the answer is still wrong: 3 bits are few for so small a model, whose weights had been rounded once *before* we downloaded it.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercise · A whole layer
@@ -339,7 +339,7 @@ def round_layer_solution(weight, H, low, step):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - The next layer sees sums, not weights: errors of two weights cancel where their inputs move together, so the nearest level need not be the best.
+# - The next layer sees sums, not weights: errors of two weights can cancel where their inputs move together, so the nearest level need not be the best.
 # - GPTQ rounds column by column, and lets the columns that are still free repair each error; all that it needs of the inputs is H, their mean products on some text.
 # - A control says why it works: with the pairs of H exchanged the same method does harm, and without pairs it is round-to-nearest.
 
@@ -359,7 +359,7 @@ claims.show("gptq")
 #
 # ### AWQ: scale before you round
 #
-# A weight of 0.4 has an input of 8. In its group stands one more weight, 0.9, with an input of 1, and the largest weight of the group is three steps: a step is 0.3. Multiply the first weight by $s$, and divide its input by $s$. In float nothing changes. Rounded, a weight is off by at most half a step, and this error meets a smaller input.
+# A weight of 0.4 has an input of 8. In its group stands one more weight, 0.9, with an input of 1, and the levels go from 0 to the largest weight in three steps: a step is 0.3. Multiply the first weight by $s$, and divide its input by $s$. In float nothing changes. Rounded, a weight is off by at most half a step, and this error meets a smaller input.
 #
 # | $s$ | weights | step | worst error from the first | from the second |
 # |---|---|---|---|---|
@@ -367,7 +367,7 @@ claims.show("gptq")
 # | 2 | 0.8, 0.9 | 0.30 | 0.15 · 4 = 0.6 | 0.15 |
 # | 4 | 1.6, 0.9 | 0.53 | 0.27 · 2 = 0.53 | 0.27 |
 #
-# With $s = 2$ the first gains and nobody loses. With $s = 4$ it is the largest of the group, and its neighbour pays. **AWQ** ([Lin et al., 2023](https://arxiv.org/abs/2306.00978)) takes for $s$ a power of each input's mean size, and searches the power for each layer. Who divides the inputs? Often the norm in front of the layer, whose factors are divided once, so it costs nothing when the model runs. AWQ needs one number for each input, and GPTQ one for each pair.
+# With $s = 2$ the first gains and nobody loses. With $s = 4$ it is the largest of the group, and its neighbour pays. **AWQ** ([Lin et al., 2023](https://arxiv.org/abs/2306.00978)) takes for $s$ a power of each input's mean size, and searches the power for each layer. Who divides the inputs? Often the norm in front of the layer, whose factors are divided once, so it costs nothing when the model runs. AWQ's scales need one number for each input, and GPTQ one for each pair.
 #
 # ### A rotation
 #
@@ -381,7 +381,7 @@ claims.show("gptq")
 #
 # Our loop changes the whole inverse after each column. Row $j$ of the upper Cholesky factor of $H^{-1}$ is, up to a factor, the row that the loop finds there. So real programs factorize once, and change later columns block by block, as `rounding.gptq` does. They often call $H$ the *Hessian*. When one says that it is *not positive-definite*, there was too little calibration text, or an input is always 0: damp more.
 #
-# Where a whole model is rounded, the blocks are done one after the other. Each is calibrated with the inputs that it really gets, from the blocks before it, which are rounded already. Our record was made in this way.
+# In large models the blocks are rounded one after the other. Each is calibrated with the inputs that it really gets, from the blocks before it, which are rounded already. Our record was made in this way.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** E. Frantar et al., *GPTQ*, 2022, [arXiv:2210.17323](https://arxiv.org/abs/2210.17323). SmolLM2: L. B. Allal et al., 2025, [arXiv:2502.02737](https://arxiv.org/abs/2502.02737).
