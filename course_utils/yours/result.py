@@ -120,7 +120,7 @@ def _share(value: float | None) -> str:
 
 
 def figure(sheet: Sheet) -> None:
-    """Show bytes against time, a point a row; those of the front are full and joined."""
+    """Show bytes against time, a point a row; the front is full and joined; it and the first have names."""
     best = sorted(front(sheet.rows), key=lambda row: row.file_bytes)
     rows = [row for row in sheet.rows if row.built and row.ms]
     fig, ax = plots.figure(size=(12, 6))
@@ -128,15 +128,17 @@ def figure(sheet: Sheet) -> None:
     for row in rows:
         colour = plots.COLOURS["orange" if row.agreement < KEEPS else "blue"]
         at = row.file_bytes / 1e6, row.ms
-        ax.scatter(*at, s=120, color=colour, facecolor=colour if row.front else "white", linewidth=2, zorder=2)
-        ax.annotate(row.name, at, xytext=(10, 4), textcoords="offset points", fontsize=16)
+        ax.scatter(*at, s=120, color=colour, facecolor=colour if row in best else "white", linewidth=2, zorder=2)
+        if row in best or row is rows[0]:
+            ax.annotate(row.name, at, xytext=(10, 4), textcoords="offset points", fontsize=16)
     ax.set(xscale="log", yscale="log", xlabel="file, MB", ylabel="ms a call, one thread")
     ax.margins(x=0.3, y=0.15)
     kept = ", ".join(row.name for row in best)
     plots.show(
         fig,
         alt=f"Bytes of the file against milliseconds a call for {len(rows)} forms of one model. On the front: {kept}.",
-        caption="Left and down is better. Full points are on the front; orange ones lose more than 2 % of the answers.",
+        caption="Left and down is better. Full points are on the front; orange ones lose more than 2 % of the answers. "
+        "The table names the others.",
     )
 
 

@@ -155,7 +155,7 @@ print(f"whole {accuracy(lenet)} % right, without half of fc1 {accuracy(net)} %")
 #
 # <!-- page -->
 #
-# Why a pattern? A machine that would skip the zeros of `fc1` must first find them: of one group of four all may be gone, and of the next none. With two weights in every group, it knows where the next group begins, and each takes two multiplications.
+# Why a pattern? A machine that skips zeros must first find them: one group of four may be empty, the next full. With two weights in every group, it knows where the next one begins.
 #
 # Of the first four, 0.9 and −0.7 stay. Of the other four, 0.4 and −0.3 stay. Without the pattern we would have kept 0.6 in place of −0.3. That is what it costs.
 
@@ -180,7 +180,7 @@ show.two_of_four()
 # **56 % (B), because the positions take bits as well.** A position takes 2 bits, so a group takes 2 · 16 + 2 · 2 = 36 bits in place of 64.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `torch.nn.utils.prune` has no function for this rule, so we write it. The scores of each group become a row, and `topk` finds the positions of the two highest. Like `Lowest`, it ranks scores with their signs, so we hand over the magnitudes.
+# `torch.nn.utils.prune` has no function for this rule, so we write it. Its mask alone saves nothing; the matrix must still be packed. The scores of each group become a row, and `topk` finds the positions of the two highest. Like `Lowest`, it ranks scores with their signs, so we hand over the magnitudes.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -209,7 +209,7 @@ print(f"2:4 in fc1: {accuracy(net)} % right")
 #
 # <!-- page -->
 #
-# Pruning often comes in rounds, and each may follow another rule: single weights first, then 2:4 or whole rows. PyTorch keeps the methods of a layer in a `PruningContainer`. It calls the new one, and writes its answer over the part that was handed to it. From an unstructured method it hides removed weights, and hands over the *currently unpruned* ones, as the documentation calls them. That is meant well: nothing can come back, and an amount of one half means half of what is left.
+# Pruning often comes in rounds, and each may follow another rule: single weights first, then 2:4 or whole rows. PyTorch keeps the methods of a layer in a `PruningContainer`. It calls only the new one, and changes only what it handed over. From an unstructured method it hides removed weights, and hands over the *currently unpruned* ones, as the documentation calls them. That is meant well: nothing can come back, and an amount of one half means half of what is left.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # Of twelve scores four are gone: `1 ✗ 2 3 | 9 8 7 1 | 5 ✗ ✗ ✗`. The list is 1, 2, 3, 9, 8, 7, 1, 5.
@@ -304,7 +304,7 @@ print("mask:", layer.weight_mask.tolist())
 #
 # <!-- page -->
 #
-# Accuracy and the count of zeros told us nothing. A test can tell, if it knows the promises. This one makes small layers with random scores, which `draw(2, 8)` returns. `gone` says how many of the 16 weights were pruned before, at random positions. `best_old` are the two highest scores that each group has before the cut, `best_new` those that it has afterwards.
+# Accuracy and the count of zeros told us nothing. A test can tell, if it knows the promises. This one makes small layers with random scores, which `draw(2, 8)` returns. `gone` says how many of the 16 weights were pruned before, at random positions. `best_old` are the two highest scores that each group has before the cut, `best_new` those that it has afterwards. `masked_fill` gives what is gone the score −99, so that it ranks last.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Which of the three does each fault break? Shifted groups: the second. The revived 6: the first. The −5 of slide 2: the third. A promise that is not written down is not tested.

@@ -121,7 +121,7 @@ print("after 200 steps:", right(net))
 #
 # <!-- page -->
 #
-# Locally, a third of the first layer is 0.67 weights, rounded 1, and a third of the second is rounded to 0. Globally the layers compete, and nobody says in advance which of them loses what. Keep the empty layer in mind; section 5 returns to it.
+# Locally, a third of the first layer is 0.67 weights, rounded 1, and a third of the second is rounded to 0. Globally the layers compete, and nobody says in advance which of them loses what.
 #
 # To see what happens in each layer we take the LeNet of [[prune_module]], which has two kinds of layers. A convolution has few weights, and uses each of them at many places of the image. So people often cut the convolutions less. This LeNet is new: nothing has trained it.
 
@@ -259,7 +259,7 @@ races.draw()
 races.fc3_table()
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Nearly all (C): with `fc3` whole, local is about as good as global here.** So the lead of global came from one thin layer.
+# **Nearly all (C): with `fc3` whole, local is about as good as global here.** So the lead of global came from one thin layer here.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In other networks another layer may be the thin one. Before you try anything cleverer, leave a small last layer whole.
@@ -279,7 +279,7 @@ races.dense_table()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Read the row of the constant rate: with the same steps, the pruned network is ahead. It looks as if pruning improved it. Now read the dense column: these steps made it *worse* than it was. With a falling rate the two are about level.
 #
-# So a fair comparison needs two things. Both networks get the same steps, because steps alone change a network. And each gets a good setting, because a bad one can hurt one of them more. Results of papers on pruning can rarely be compared ([Blalock et al., 2020](https://arxiv.org/abs/2003.03033)).
+# So a fair comparison needs two things. Both networks get the same steps, because steps alone change a network. And each gets a good learning rate: a bad one can hurt one more. Results of papers on pruning can rarely be compared ([Blalock et al., 2020](https://arxiv.org/abs/2003.03033)).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Where one threshold kills
@@ -330,7 +330,7 @@ print_sparsity(net)
 # ## Exercise · One threshold, with a floor
 # ★★ · 10 minutes
 #
-# `prune_to(model, sparsity, keep=())` returns a copy of `model`, masks on. Of all weights of its linear layers and convolutions the share `sparsity`, rounded to whole weights, is zero: the smallest, whatever their layer. But layers whose names, such as `"0.conv"`, are in `keep` stay whole, and each other layer keeps its largest 5 %, rounded up. `sparsity` is never too large for that.
+# `prune_to(model, sparsity, keep=())` returns a copy of `model`, masks on. The share `sparsity` of all linear and convolution weights, rounded to whole weights, is zero: the smallest. But layers whose names, such as `"0.conv"`, are in `keep` stay whole, and each other layer keeps its largest 5 %, rounded up. `sparsity` is never too large for that.
 #
 # On paper: [4, −3] and [0.5], sparsity 1/3. Which weight goes?
 #
@@ -340,7 +340,7 @@ print_sparsity(net)
 #
 # On paper the −3 goes: 5 % of one weight is rounded up to 1, so the 0.5 stays.
 #
-# `model.named_modules()` gives names and layers. An int as `amount` is a count. `global_unstructured` takes `importance_scores`, a dict from `(layer, "weight")`, with the layers of the copy, to a tensor by which it ranks in place of the weights: let it hold the magnitudes, and infinity for the largest 5 % (`topk` finds them).
+# `model.named_modules()` gives names and layers. An int as `amount` is a count. In `global_unstructured`, `importance_scores`, a dict from `(layer, "weight")` of the copy to a tensor, replaces the weights in the ranking: use magnitudes, and infinity for the largest 5 % (`topk` finds them). The total counts all layers, those of `keep` too.
 #
 # </details>
 #
@@ -435,7 +435,7 @@ print_sparsity(trained)
 races.rounds_table()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# At the smaller rate three cuts are far ahead of one. At the larger rate both do better, and the lead shrinks to a third or so. So rounds help here, at the larger rate by a third as much.
+# At the smaller rate three cuts are far ahead of one. At the larger rate both do better, and the lead shrinks to a third or so.
 #
 # ### The other LeNet
 #

@@ -227,7 +227,7 @@ print("rounded:", y.tolist(), "  gradient:", x.grad.tolist())
 show.walk(straight_through)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **No: it goes back over the border, because at (0, 1) its gradient is positive.**
+# **No: it goes back over the border, because at (0, 1) its gradient is positive.** But it is soon driven up again: most of the thirty steps end at (0, 1).
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **This is what the float weights are for: they add up small steps, on either side of the border.**
@@ -284,7 +284,7 @@ print(f"2 bits: {plain[2]:.1f} % right at once, {accuracy(qat):.1f} % after 59 t
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The weights are rounded, and yet they are floats: this is *fake quantization*. To train with it is called **quantization-aware training**, QAT. Mostly one trains on a network that was trained in float, as here. A few seconds of it were worth some sixty points.
 #
-# Or were they? QAT did two things: it rounded, and it trained on. And it was compared with a network whose *step*, the distance of two levels, we know to be bad: in [[integers]] a shorter one alone won most of another network's lost accuracy back. A fair opponent has all that QAT has, but for the rounding while training:
+# Or were they? QAT did two things: it rounded, and it trained on. And it was compared with a network whose *step*, the distance of two levels, we know to be bad: in [[integers]] a shorter one alone won most of another network's lost accuracy back. A fair opponent lacks only the rounding while training:
 #
 # - it starts from the same network;
 # - it trains on with the same images, for as long, in float;
@@ -316,7 +316,7 @@ right = {
 show.over_steps(right, accuracy(longer))
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **A few points at most (B), because most of the sixty points came from the bad step.** With a good step it loses little, and little is left to win.
+# **A few points at most (B), because most of the sixty points only repaired a bad step.** With a good step it loses little, and little is left to win.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "skip"}
 # Chooses the best step of each on images that no network was trained on, and reports on the test images.
@@ -328,7 +328,7 @@ for name, nets in {"opponent": opponent, "QAT": aware}.items():
     print(f"{name} with the step {step}: {best_of[name]:.1f} % right")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The step is chosen on held-out images, so that the test images can report. About one point is left for training with the rounding. Nearly all the rest was the bad step.
+# The step is chosen on held-out images, so that the test images can report. About one point is left for training with the rounding. A better step alone brings nearly all the rest.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 5. PyTorch's way to int8

@@ -159,7 +159,7 @@ show.before_and_after(QuantWrapper(cnn), images, default, accuracy(int8))
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### One number by hand
 #
-# An input is 0.60, a weight is 0.25. Calibration has found the ranges 0 to 1.27 for the input and 0 to 5.08 for the output, each in 127 steps: scales 0.01 and 0.04. The scale of the weight is 0.005.
+# An input is 0.60, a weight is 0.25. Calibration has found the ranges 0 to 1.27 for the input and 0 to 5.08 for the output, each in 127 steps: scales 0.01 and 0.04. The scale of the weight is 0.005. All zero points are 0; *Deeper* has others.
 #
 # 1. *Round:* 0.60 / 0.01 = 60, and 0.25 / 0.005 = 50.
 # 2. *Multiply:* 60 · 50 = 3,000. It stands for 3,000 · 0.01 · 0.005 = 0.15.
@@ -167,9 +167,9 @@ show.before_and_after(QuantWrapper(cnn), images, default, accuracy(int8))
 #
 # <!-- page -->
 #
-# An output is a sum of many such products. The layer adds them up in 32 bits. The next layer wants 8 bits, in which scale? If it is known, as here, the layer rounds each sum at once. All three scales are fixed, so their quotient is one number, 0.01 · 0.005 / 0.04 = 0.00125, and 3,000 · 0.00125 gives the 3.75 directly.
+# An output is a sum of many such products. The layer adds them up in 32 bits. The next layer wants 8 bits. Their scale is known, so the layer rounds each sum at once. All three scales are fixed, so their quotient is one number, 0.01 · 0.005 / 0.04 = 0.00125, and 3,000 · 0.00125 gives the 3.75 directly.
 #
-# If it is *not* known, the layer hands on floats, and the next one searches their range: that is dynamic quantization.
+# If it were *not* known, the layer would hand on floats, and the next one would search their range: that is dynamic quantization.
 #
 # Why 127 steps, and not 255? With the engine x86 PyTorch leaves one bit free; many x86 processors add two products in 16 bits first, and with 255 steps that sum would not fit. Elsewhere there are 255.
 
@@ -232,7 +232,7 @@ speed = {n: show.speed(four, test_images[:n]) for n in (1, 64)}
 show.price_and_gain(right, kilobytes, speed)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Int8 costs about a point of accuracy. The file is between three and four times smaller: it also holds names, scales, and biases in fp32. With 64 images at once the fused int8 network is the fastest where the engine uses fast instructions for int8. Fusion helps int8 more than fp32. Without such instructions int8 can be slower than float.
+# Int8 costs a point of accuracy or less. The file is between three and four times smaller: it also holds names, scales, and biases in fp32. With 64 images at once the fused int8 network is the fastest where the engine uses fast instructions for int8. Fusion helps int8 more than fp32. Without such instructions int8 can be slower than float.
 #
 # The speed is that over plain fp32, and a better fp32 leaves less to gain ([[choosing]]).
 
@@ -273,7 +273,7 @@ def with_observer(observer, x):
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### One picture in a hundred
 #
-# One of 100 pictures was not divided by 255. If its pixels are clipped to 1, they are off by up to 254. If they are not, the step is 1 or 2, and the pixels of all others are off by up to half of it.
+# One of 100 pictures was not divided by 255. If its pixels are clipped to 1, they are off by up to 254. If they are not, the step is 2, and all other pixels are off by up to 1.
 #
 # **Predict.** Which observers still give a network that works: **A** moving average and histogram, **B** the moving average alone, **C** none?
 

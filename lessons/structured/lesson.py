@@ -109,7 +109,7 @@ print("after: ", small(image).shape[1], "numbers")
 #
 # <!-- page -->
 #
-# PyTorch's function is called `ln_structured`, and `n=2` asks for the L2 norm. With `dim=0` the pieces are output channels, the rows of the picture below. With `dim=1` they are input channels, blocks of nine columns. `random_structured` draws the pieces by chance. With `importance_scores=…`, `ln_structured` ranks them by the norm of scores of your own.
+# PyTorch's function is called `ln_structured`, and `n=2` asks for the L2 norm. With `dim=0` the pieces are output channels, the rows of the picture below. With `dim=1` they are input channels, blocks of nine columns. `random_structured` draws the pieces by chance. With `importance_scores=…`, `ln_structured` takes the norm of your scores.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* In which panels could a smaller dense layer take over? In the second and the third. Let somebody count: 8 rows of 54 weights, or 3 blocks of 16 times 9, are 432 zeros each, as in the first panel.
@@ -219,7 +219,7 @@ print(f"biases, too:    {difference(cut_lenet, masked):.6f}")
 show.network()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A *batch norm* shifts and scales each channel, so it loses the numbers of that channel. A sum is harder. Let the shortcut carry the channels $(a_1, a_2)$, and the block itself give $(b_1, b_2)$. The sum is $(a_1 + b_1,\ a_2 + b_2)$. Without $a_2$ it is not defined, unless $b_2$ goes as well.
+# A *batch norm* shifts and scales each channel, so it loses the numbers of that channel. In a masked twin its weight and bias for that channel are zero. A sum is harder. Let the shortcut carry the channels $(a_1, a_2)$, and the block itself give $(b_1, b_2)$. The sum is $(a_1 + b_1,\ a_2 + b_2)$. Without $a_2$ it is not defined, unless $b_2$ goes as well.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** One output channel of the first convolution, `conv`, goes. How many layers change, with `conv`: **A** 2, **B** 4, **C** 7?
@@ -251,7 +251,7 @@ print(len(tied), "layers:", *tied)
 show.what_hangs_together(dense, group)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Layers that must lose a channel together are called a **group** ([Fang et al., 2023](https://arxiv.org/abs/2301.12900)). `conv`, `block1.conv2` and their two batch norms lose an output. Three convolutions read the channel, and lose an input. The second sum does not belong to the group: its shortcut convolution makes new channels.
+# Layers that must lose a channel together are called a **group** ([Fang et al., 2023](https://arxiv.org/abs/2301.12900)). `conv`, `block1.conv2` and their two batch norms lose an output. Three convolutions read the channel, and lose an input. The second sum stays out: both its terms are new channels.
 #
 # torch-pruning follows the arrows for you, and ranks a channel by its norms in all layers of its group. What it cannot know is which outputs you need. So we name the last layer in `ignored_layers`.
 
@@ -349,7 +349,7 @@ show.opponents(right)
 # **The network that was trained small ends highest, new weights end lowest, and the largest gap lies above the new weights, because a trained start is worth more than a clever choice.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The networks cut by chance have one thing that new weights lack, the trained start. It brings most of the lead. What the norm adds is the gap between *by norm* and *by chance*. Without this opponent we would have praised the norm for all of it.
+# The networks cut by chance have one thing that new weights lack, the trained start. It brings most of the lead. What the norm adds is small: the two draws by chance differ nearly as much. Without this opponent we would have praised the norm for all of it.
 #
 # And the winner was never cut. [Liu et al., 2018](https://arxiv.org/abs/1810.05270) found in larger networks that a cut network is no better than one trained small. So if you can train for as long as the dense network was trained, train the small one. **A cut pays when the trained network is there, and a full training is not to be had.**
 
