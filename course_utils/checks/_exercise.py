@@ -197,7 +197,7 @@ class Exercise:
             message = f"This is not as asked: {part}." if part else "On this input the result is wrong."
             types = [type(value.shown).__name__ for value in (one.got, one.expected)]
             unseen = type(got) is Said and got.startswith(NOT_LOOKED_AT)
-            if unseen and isinstance(expected, Mapping) and isinstance(one.got.shown, torch.nn.Module):
+            if unseen and isinstance(expected, Mapping) and issubclass(type(one.got.shown), torch.nn.Module):
                 text = text or meaning(got)
                 message, got = f"What you return cannot be used: {got.removeprefix(NOT_LOOKED_AT).strip()}", None
             elif unseen and types[0] != types[1]:

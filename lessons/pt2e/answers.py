@@ -60,4 +60,6 @@ WRONG = {
         "it returns the exported program": ("return graph", "return torch.export.export(graph, (batches[0],))"),
     }
 }
-EQUIVALENT = {}
+EQUIVALENT = {
+    "to_int8": {"graph = torch.export.export(model, (batches[0],)).module(): 0 -> -1": "all batches have one shape"}
+}

@@ -70,7 +70,6 @@ to_int8.looks({"": _seen})
 to_int8.ideas(
     {
         "int8 = observed": "Nothing is rounded. Does the quantizer have a configuration, and is what was prepared converted?",
-        "observed = graph": "Show the batches to what `prepare_pt2e` returns, and convert that.",
         "for batch in []:\n    observed(batch)": "A range that saw no batch is none. Show the batches, then convert.",
         "for batch in batches[:1]:\n    observed(batch)": "Only the first batch was shown. The observers need all of them.",
         "idle = []": "The float weights are still in the graph. Delete each parameter whose name no node has as target.",

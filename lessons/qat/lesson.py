@@ -227,14 +227,14 @@ print("rounded:", y.tolist(), "  gradient:", x.grad.tolist())
 show.walk(straight_through)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **No: it goes back over the border, because at (0, 1) its gradient is positive.** But it is soon driven up again: most of the thirty steps end at (0, 1).
+# **No: it goes back over the border, because at (0, 1) its gradient is positive.**
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **This is what the float weights are for: they add up small steps, on either side of the border.**
+# **This is what the float weights are for: they add up small steps.**
 #
 # <!-- page -->
 #
-# The steps are far smaller than the distance of two levels. If only the rounded weights were kept, such steps would be rounded away, and nothing would ever move.
+# The weight is soon driven up again, so most of the thirty steps end at (0, 1). The steps are far smaller than the distance of two levels. If only the rounded weights were kept, such steps would be rounded away, and nothing would ever move.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 4. Whose sixty points?

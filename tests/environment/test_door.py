@@ -39,7 +39,7 @@ def test_help_of_a_task_whose_packages_are_not_there_shows_its_options_and_insta
     [
         ("ecko", "Did you mean echo?"),
         ("4,2", "Did you mean 4.2 (prune_traps)?"),
-        ("dynamik", "Did you mean 3.3 (dynamic)"),
+        ("dynamik", "Did you mean 3.2 (dynamic)"),
     ],
 )
 def test_a_word_that_is_neither_task_nor_lesson_is_told_with_those_that_come_near(front, word, said):

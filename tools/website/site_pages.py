@@ -61,7 +61,7 @@ def front(lessons):
             pages.ELECTIVES,
             pages.electives_table(_lessons.ROOT, lambda lesson: f"[{lesson.number}](lessons/{lesson.name}.ipynb)"),
             "## What a lesson looks like",
-            *map(_picture, ("check", "scorecard", "lesson")),
+            *map(_picture, ("check", "lesson")),
             *_promises(lessons),
             *_contents(lessons),
         ]
