@@ -1,6 +1,7 @@
 """The other pages of the site: the first one, famous claims, the library's interface, and the documents."""
 
 import html
+import importlib
 import re
 import shutil
 
@@ -139,7 +140,13 @@ def public_modules():
     paths = [path.relative_to(_lessons.ROOT) for path in sorted((_lessons.ROOT / "course_utils").rglob("*.py"))]
     public = [p for p in paths if not any(part.startswith("_") and part != "__init__.py" for part in p.parts)]
     names = [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in public]
-    return [name for name in names if name != "course_utils"]
+    return [name for name in names if name != "course_utils" and not _is_called_like_its_function(name)]
+
+
+def _is_called_like_its_function(name):
+    """Whether a module's package offers a function of the same name; the package's page has both."""
+    package, _, leaf = name.rpartition(".")
+    return callable(getattr(importlib.import_module(package), leaf, None))
 
 
 def api_index(modules):
