@@ -38,7 +38,7 @@ function found(query) {
 function rank(section, query) {
   if (section.kind == "entry" && plain(section.title) == query) return 0;
   if (section.kind == "entry" && plain(section.title).includes(query)) return 2;
-  if (section.kind == "library") return 5;
+  if (section.kind == "library") return 15;  // after what holds some of the words: an error text leads to its page
   return plain(section.title).includes(query) ? 3 : plain(section.text).includes(query) ? 4 : 5;
 }
 
