@@ -12,11 +12,11 @@ from course_utils.data import checkpoints
 from course_utils.yours import ways
 from course_utils.yours.result import choose
 from course_utils.yours.sheet import OutOfTime, within
+from tools import weigh
+from tools.publishing import worksheets
 
 # Said by torch where an int8 layer is copied or saved; a learner sees it as a warning.
 pytestmark = pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
-from tools import weigh
-from tools.publishing import worksheets
 
 
 @pytest.fixture(autouse=True)
