@@ -90,7 +90,7 @@ def pt2e(network: Network, folder: Path, *, static: bool = False, ahead: bool = 
         graph = prepare_pt2e(torch.export.export(model, (network.example,)).module(), quantizer)
         for x in network.calibration.split(1):
             graph(x)
-        program = torch.export.export(_without_unread(convert_pt2e(graph)), (network.example,))
+        program = torch.export.export(without_unread(convert_pt2e(graph)), (network.example,))
         if ahead:
             return _packaged(program, network, folder / "package.pt2")
         path = folder / "graph.pt2"
@@ -110,7 +110,7 @@ def _packaged(program: torch.export.ExportedProgram, network: Network, path: Pat
     return Candidate(lambda: package(network.example), path.stat().st_size)
 
 
-def _without_unread(graph: torch.fx.GraphModule) -> torch.fx.GraphModule:
+def without_unread(graph: torch.fx.GraphModule) -> torch.fx.GraphModule:
     """Drop the float weights that the conversion left behind and no operation reads."""
     read = {node.target for node in graph.graph.nodes if node.op == "get_attr"}
     for name in [name for name, _ in graph.named_parameters() if name not in read]:

@@ -91,7 +91,7 @@ def count_macs(model: nn.Module, x: torch.Tensor) -> int:
     """
     need_values(model, meta=not x.is_meta)
     counter = FlopCounterMode(display=False, custom_mapping=VECTORS)
-    with as_it_was(model, training=None), _unfused(), counter, watch(model) as seen:
+    with as_it_was(model, training=None), unfused(), counter, watch(model) as seen:
         model(x)
     for name, calls in seen.called.items():
         for operator, _ in calls.products:
@@ -104,7 +104,8 @@ def count_macs(model: nn.Module, x: torch.Tensor) -> int:
 
 
 @contextmanager
-def _unfused() -> Iterator[None]:
+def unfused() -> Iterator[None]:
+    """Attention, LSTMs and others as the products that they are made of, which PyTorch's counter knows."""
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     mkldnn = torch.backends.mkldnn.flags(enabled=False, allow_tf32=None)  # None: as it is

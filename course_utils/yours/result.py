@@ -120,15 +120,14 @@ def _share(value: float | None) -> str:
 
 
 def figure(sheet: Sheet) -> None:
-    """Show bytes against time, a point a row; the front is full and joined; it and the first have names."""
+    """Show bytes against time, a point a row; the front is full; it and the first have names."""
     best = sorted(front(sheet.rows), key=lambda row: row.file_bytes)
     rows = [row for row in sheet.rows if row.built and row.ms]
     fig, ax = plots.figure(size=(12, 6))
-    ax.plot([r.file_bytes / 1e6 for r in best], [r.ms for r in best], color=plots.COLOURS["grey"], zorder=1)
     for row in rows:
         colour = plots.COLOURS["orange" if row.agreement < KEEPS else "blue"]
         at = row.file_bytes / 1e6, row.ms
-        ax.scatter(*at, s=120, color=colour, facecolor=colour if row in best else "white", linewidth=2, zorder=2)
+        ax.scatter(*at, s=120, color=colour, facecolor=colour if row in best else "white", linewidth=2)
         if row in best or row is rows[0]:
             ax.annotate(row.name, at, xytext=(10, 4), textcoords="offset points", fontsize=16)
     ax.set(xscale="log", yscale="log", xlabel="file, MB", ylabel="ms a call, one thread")

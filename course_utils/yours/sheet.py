@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.flop_counter import FlopCounterMode
 
 from course_utils.int8_routes.compare import explain
 from course_utils.measure import timing
+from course_utils.measure.energy import unfused
 from course_utils.measure.int8_audit import audit
 from course_utils.measure.sizes import size_report
 from course_utils.runtime import quick, threads
@@ -446,21 +446,14 @@ def _line(name: str, kind: str, seconds: float, whole: float, macs: int | None) 
 
 
 def _macs(sheet: Sheet) -> dict[str, int]:
-    """Multiply-accumulates by layer, "" for all; {} where PyTorch's counter cannot run the model.
-
-    Fused kernels that the counter knows nothing of (attention, LSTM) are taken apart for it.
-    """
-    counter, before = FlopCounterMode(display=False), torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
+    """Multiply-accumulates by layer, "" for all; {} where PyTorch's counter cannot run the model."""
+    counter = FlopCounterMode(display=False)
     try:
-        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False, allow_tf32=None):
-            with counter:
-                sheet.one(*sheet.example)
-        found = {name: sum(ops.values()) // 2 for name, ops in counter.get_flop_counts().items()}
+        with torch.no_grad(), unfused(), counter:
+            sheet.one(*sheet.example)
     except Exception:
         return {}
-    finally:
-        torch.backends.mha.set_fastpath_enabled(before)
+    found = {name: sum(ops.values()) // 2 for name, ops in counter.get_flop_counts().items()}
     return {name.partition(".")[2]: n for name, n in found.items() if "." in name} | {"": found.get("Global", 0)}
 
 

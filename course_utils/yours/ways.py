@@ -10,7 +10,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from course_utils import legacy_int8
-from course_utils.int8_routes.torch_compiled import EXPECTED_WARNINGS, compiled
+from course_utils.int8_routes.torch_compiled import EXPECTED_WARNINGS, compiled, without_unread
 from course_utils.measure import timing
 from course_utils.measure.int8_audit import audit, is_int8
 from course_utils.measure.sizes import size_report
@@ -185,12 +185,7 @@ def _converted(sheet: Sheet, keep: frozenset[str]) -> torch.fx.GraphModule:
     graph = prepare_pt2e(graph, quantizer)
     for xs in sheet.calibrating:
         graph(*xs)
-    graph = convert_pt2e(graph)
-    read = {node.target for node in graph.graph.nodes if node.op == "get_attr"}
-    for name in [name for name, _ in graph.named_parameters() if name not in read]:
-        owner, _, leaf = name.rpartition(".")
-        delattr(graph.get_submodule(owner), leaf)  # float weights that the conversion left behind
-    return graph
+    return without_unread(convert_pt2e(graph))
 
 
 class _Together(nn.Module):
@@ -394,7 +389,7 @@ def _judge(sheet: Sheet, row: Row, built: Built, rounds: bool) -> None:
 def _share(sheet: Sheet, module: nn.Module) -> str:
     """Which part of the MACs a module computed in int8, by the kernels that it called; of its layers, without MACs."""
     with as_int8_needs():
-        found = [row for row in audit(module, *sheet.example).rows]
+        found = audit(module, *sheet.example).rows
     names = {row.name for row in found if row.runs_in == "int8"}
     macs = {name: n for name, (_, n) in sheet.layers.items()}
     if total := sum(macs.values()):
@@ -409,14 +404,11 @@ def clocked(sheet: Sheet, rows: list[Row]) -> None:
     running = {row.name: row for row in ([base] if base else []) + rows if row.built is not None}
     xs = sheet.example
     for n_threads, slot in ((1, "ms"), (physical_cores(), "ms_all")):
-        if slot == "ms":
-            calls = {name: partial(row.built.call, xs) for name, row in running.items()}
-        else:
-            calls = {
-                name: partial(row.built.call_all or row.built.call, xs)
-                for name, row in running.items()
-                if n_threads == 1 or not row.built.one_thread
-            }
+        calls = {
+            name: partial(row.built.call if slot == "ms" else row.built.call_all or row.built.call, xs)
+            for name, row in running.items()
+            if slot == "ms" or n_threads == 1 or not row.built.one_thread
+        }
         budget = 0.75 * sheet.step if slot == "ms" else 0.4 * sheet.step
         try:
             with within(2 * budget), torch.no_grad(), quietly():
@@ -482,17 +474,19 @@ def _has_lost(sheet: Sheet, row: Row) -> bool:
 def _guilty(sheet: Sheet, *, static: bool) -> str:
     """The layer that moves the outputs most when it alone is rounded; "" where there is none."""
     kinds = PRODUCTS if static else (nn.Linear,)
-    layers = {name: module for name, module in sheet.copy().named_modules() if isinstance(module, kinds)}
+    if sum(p.numel() for p in sheet.one.parameters()) >= 3e7:  # a pass for each layer would take too long
+        return ""
+    one = sheet.copy()
+    layers = {name: module for name, module in one.named_modules() if isinstance(module, kinds)}
     errors, xs = {}, sheet.judging[: 2 if len(layers) > 30 else 4]
     right = [sheet.one(*x) for x in xs]
-    for name in layers:
-        one = sheet.copy() if sum(p.numel() for p in sheet.one.parameters()) < 3e7 else None
-        if one is None:
-            return ""
-        layer = one.get_submodule(name)
-        layer.weight.copy_(_rounded(layer.weight, per_row=True))
-        layer.register_forward_pre_hook(lambda _, given: (_rounded(given[0]), *given[1:]))
+    for name, layer in layers.items():
+        weight = layer.weight.clone()
+        layer.weight.copy_(_rounded(weight, per_row=True))
+        hook = layer.register_forward_pre_hook(lambda _, given: (_rounded(given[0]), *given[1:]))
         errors[name] = sum(((one(*x) - r).norm() / r.norm()).item() for x, r in zip(xs, right, strict=True))
+        layer.weight.copy_(weight)
+        hook.remove()
     return max(errors, key=errors.get, default="")
 
 
@@ -596,14 +590,10 @@ def cut_then_int8(sheet: Sheet, *, clock: bool = True) -> list[Row]:
         return []
     best = min(good, key=lambda row: row.ms * row.file_bytes)
     way = next(way for way in routes(sheet) if way.name == best.name)
-    twin = Sheet(**{**_fields(sheet), "one": small.built.module, "layers": {}, "rows": []})
+    twin = replace(sheet, one=small.built.module, layers={}, rows=[])
     made = measured(twin, way, name=f"{CUT}, then {best.name}")
     made.remark = made.remark or ("" if sheet.train else UNTRAINED)
     sheet.rows.append(made)
     if clock:
         clocked(sheet, [made])
     return [made]
-
-
-def _fields(sheet: Sheet) -> dict:
-    return {name: getattr(sheet, name) for name in sheet.__dataclass_fields__}
