@@ -54,8 +54,8 @@ yours.layers_of(sheet)
 # A layer with few MACs and much time probably waits for memory ([[roofline]]).
 #
 # **How to read what follows.** *In int8* is what really ran: a way may give a smaller file and compute in float all the same.
-# *Answers kept* is the share of the judging half on which this form answers as your model does. Where nothing changed, not by
-# one bit, the remark says so: then the way found nothing to do.
+# *Answers kept* is the share of the judging half on which this form answers as your model does. Outputs that are the same bit for
+# bit have a remark: then the way probably found nothing to do.
 
 # %%
 for way in yours.routes(sheet):

@@ -36,6 +36,10 @@ class OutOfTime(BaseException):
     """A step took too long. No Exception, so that no library takes it for a failure of its own and goes on."""
 
 
+class Refused(ValueError):
+    """A step that a model does not allow; the message is the sentence that a reader sees."""
+
+
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
     """A block that is ended by `OutOfTime` after so many seconds, where the system can do that (not on Windows).
@@ -66,7 +70,7 @@ def sentence(error: BaseException) -> str:
     causes = [error]
     while causes[-1].__cause__ is not None:
         causes.append(causes[-1].__cause__)
-    if isinstance(error, OutOfTime):
+    if isinstance(error, OutOfTime | Refused):
         return str(error)
     if any("data-dependent" in str(cause) or "DataDependent" in type(cause).__name__ for cause in causes):
         return "torch.export cannot follow the model: which way it goes depends on the numbers that it is given."
@@ -183,7 +187,7 @@ class Sheet:
         answer: output tensor -> answers.
         train: trains a model in place, or None.
         facts: what was found, name -> text.
-        layers: by name: seconds of a call, MACs; filled by `layers_of`.
+        layers: by name, "" for all: seconds of a call, MACs; filled by `layers_of`.
         int8_already: whether the model computes in int8 as it is.
         doubt: why agreement says little here; "" where it says something.
         rows: what was measured, the model as it is first.
@@ -424,7 +428,9 @@ def layers_of(sheet: Sheet, *, calls: int = 5, largest: int = 10) -> Table:
         for hook in hooks:
             hook.remove()
     macs = _macs(sheet)
-    sheet.layers = {name: (seconds, macs.get(name, 0)) for name, seconds in best.items()}
+    sheet.layers = {name: (seconds, macs.get(name, 0)) for name, seconds in best.items()} | {
+        "": (whole, macs.get("", 0))
+    }
     kinds = {name: type(module).__name__ for module, name in leaves.items()}
     order = sorted(best, key=best.get, reverse=True)
     rows = [_line(shown(n), kinds[n], best[n], whole, macs.get(n)) for n in order[:largest]]

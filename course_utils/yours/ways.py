@@ -25,7 +25,7 @@ from course_utils.measure import timing
 from course_utils.measure.int8_audit import audit, is_int8
 from course_utils.measure.sizes import size_report
 from course_utils.runtime import physical_cores, quick, threads
-from course_utils.yours.sheet import LARGE, One, OutOfTime, Row, Sheet, agreement, sentence, shown, within
+from course_utils.yours.sheet import LARGE, One, OutOfTime, Refused, Row, Sheet, agreement, sentence, shown, within
 
 FLOAT, HALF = "float, as it is", "16 bits (bfloat16)"
 DYNAMIC, TORCHAO, TORCHAO_WEIGHTS = "int8 dynamic", "int8 dynamic (torchao)", "int8 weights (torchao)"
@@ -33,7 +33,7 @@ STATIC, STATIC_COMPILED, COMPILED = "int8 static (PT2E)", "int8 static (PT2E), c
 ORT, ORT_INT8 = "ONNX Runtime, float", "ONNX Runtime, int8"
 MASKED, CUT, TRAINED = "half of the weights zero, gzip", "half of the channels", "float, the same training"
 NOT_INT8_YET = "computes in float until it is compiled"
-NOTHING = "nothing happened: bit for bit the same outputs"
+NOTHING = "bit for bit the same outputs"
 UNTRAINED = "not trained after the cut"
 LOST = 0.02  # a route that answers this share differently has lost answers
 RECURRENT = (nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
@@ -130,7 +130,8 @@ def _half(sheet: Sheet, keep: frozenset[str]) -> Built:
 def _dynamic(sheet: Sheet, keep: frozenset[str]) -> Built:
     tq, one = legacy_int8.tq, sheet.copy()
     kinds = (nn.Linear, *RECURRENT)
-    names = [name for name, m in one.named_modules() if type(m) in kinds and name not in keep]
+    called = _called(one, sheet, kinds)  # a layer whose weight is read without a call must stay as it is
+    names = [name for name, m in one.named_modules() if type(m) in kinds and name not in keep and m in called]
     with quietly(), as_int8_needs():
         tq.quantize_dynamic(one, dict.fromkeys(names, tq.default_dynamic_qconfig), inplace=True)
         return _eager(one, int8=True)
@@ -264,6 +265,7 @@ def _options(n_threads: int, kept: Path | None = None) -> object:
 
 def _onnx_int8(path: Path, sheet: Sheet) -> Path:
     """A file in int8: static where there are convolutions, else the matrix products alone, dynamically."""
+    import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_dynamic, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -279,6 +281,9 @@ def _onnx_int8(path: Path, sheet: Sheet) -> Path:
         quant_pre_process(str(path), str(folded), skip_symbolic_shape=True)
     except Exception:  # it tidies up, and no more
         folded = path
+    graph = onnx.load(folded)
+    del graph.graph.value_info[:]  # shapes between the nodes, which the exporter sometimes writes wrongly
+    onnx.save(graph, folded)
     options = {"per_channel": True, "weight_type": QuantType.QInt8}
     if any(isinstance(m, PRODUCTS[1:]) for m in sheet.one.modules()):
         quantize_static(str(folded), str(made), Reader(), activation_type=QuantType.QUInt8, **options)
@@ -392,7 +397,7 @@ def _share(sheet: Sheet, module: nn.Module) -> str:
         found = audit(module, *sheet.example).rows
     names = {row.name for row in found if row.runs_in == "int8"}
     macs = {name: n for name, (_, n) in sheet.layers.items()}
-    if total := sum(macs.values()):
+    if total := macs.get("", 0):
         part = sum(n for name, n in macs.items() if name in names) / total
         return f"{part:.0%} of the MACs" if not 0 < part < 0.01 else "below 1% of the MACs"
     return f"{len(names)} of {len(found)} layers"
@@ -474,11 +479,9 @@ def _has_lost(sheet: Sheet, row: Row) -> bool:
 def _guilty(sheet: Sheet, *, static: bool) -> str:
     """The layer that moves the outputs most when it alone is rounded; "" where there is none."""
     kinds = PRODUCTS if static else (nn.Linear,)
-    if sum(p.numel() for p in sheet.one.parameters()) >= 3e7:  # a pass for each layer would take too long
-        return ""
     one = sheet.copy()
     layers = {name: module for name, module in one.named_modules() if isinstance(module, kinds)}
-    errors, xs = {}, sheet.judging[: 2 if len(layers) > 30 else 4]
+    errors, xs = {}, sheet.judging[: 1 if len(layers) > 60 else 2 if len(layers) > 30 else 4]
     right = [sheet.one(*x) for x in xs]
     for name, layer in layers.items():
         weight = layer.weight.clone()
@@ -536,9 +539,9 @@ def _masked(sheet: Sheet, keep: frozenset[str]) -> Built:
     one = sheet.copy()
     weights = [(m, "weight") for m in one.modules() if isinstance(m, PRODUCTS)]
     if not weights:
-        raise ValueError("the model has no linear layer and no convolution to prune")
+        raise Refused("The model has no linear layer and no convolution to prune.")
     if sum(p.numel() * p.element_size() for p in one.parameters()) > LARGE:
-        raise ValueError("zeros save bytes in a packed file alone, and to pack one of this size takes minutes")
+        raise Refused("Zeros save bytes in a packed file alone, and to pack one of this size takes minutes.")
     prune.global_unstructured(weights, prune.L1Unstructured, amount=0.5)
     _after_training(one, sheet)
     for module, name in weights:
@@ -562,23 +565,29 @@ def _channels(sheet: Sheet, keep: frozenset[str]) -> Built:
             tp.pruner.BasePruner(one, sheet.example, importance, **options).step()
             one.requires_grad_(False).eval()(*sheet.example)
         except Exception as error:
-            raise ValueError(f"torch-pruning cannot follow this network ({type(error).__name__})") from error
+            raise Refused(f"torch-pruning cannot follow this network ({type(error).__name__}).") from error
     if sum(p.numel() for p in one.parameters()) == before:
-        raise ValueError("torch-pruning found no channels that can be cut")
+        raise Refused("torch-pruning found no channels that can be cut.")
     if one(*sheet.example).shape != sheet.one(*sheet.example).shape:
-        raise ValueError("after the cut the output has another shape")
+        raise Refused("After the cut the output would have another shape.")
     return _eager(_after_training(one, sheet))
 
 
 def _last_product(one: One, sheet: Sheet) -> nn.Module | None:
     """The layer that gives the outputs, which must keep its channels: the last one that is called."""
+    called = _called(one, sheet, PRODUCTS)
+    return called[-1] if called else None
+
+
+def _called(one: One, sheet: Sheet, kinds: tuple[type, ...]) -> list[nn.Module]:
+    """The modules of some kinds that a call of the model calls, in that order."""
     called: list[nn.Module] = []
-    hooks = [m.register_forward_hook(lambda m, *_: called.append(m)) for m in one.modules() if isinstance(m, PRODUCTS)]
+    hooks = [m.register_forward_hook(lambda m, *_: called.append(m)) for m in one.modules() if isinstance(m, kinds)]
     with torch.no_grad():
         one(*sheet.example)
     for hook in hooks:
         hook.remove()
-    return called[-1] if called else None
+    return called
 
 
 def cut_then_int8(sheet: Sheet, *, clock: bool = True) -> list[Row]:

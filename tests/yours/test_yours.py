@@ -58,7 +58,19 @@ def floats(*shape):
     return [torch.randn(shape) for _ in range(4)]
 
 
+class Reading(nn.Module):
+    """Uses the weight of a layer without calling it, as the attention of a Swin Transformer does."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.read = nn.Linear(16, 64), nn.Linear(64, 10)
+
+    def forward(self, x):
+        return nn.functional.linear(self.first(x).relu(), self.read.weight, self.read.bias)
+
+
 KINDS = {
+    "reading": lambda: (Reading(), floats(8, 16)),
     "mlp": lambda: (mlp(), floats(8, 16)),
     "lstm": lambda: (Texts(), [torch.randint(50, (8, 12)) for _ in range(4)]),
     "encoder": lambda: (models.Encoder(1, 32, 2, 50, 16, 5), [torch.randint(50, (8, 12)) for _ in range(4)]),
@@ -111,6 +123,10 @@ def test_what_int8_touches_is_told_by_what_ran(rows):
     assert rows("encoder")[ways.TORCHAO].in_int8.endswith("% of the MACs")
 
 
+def test_a_layer_whose_weight_is_read_stays_float(rows):
+    assert rows("reading")[ways.DYNAMIC].in_int8 == "62% of the MACs"
+
+
 def test_a_resnet_goes_through_pt2e_though_it_uses_an_activation_twice(rows):
     static, dense = rows("resnet")[ways.STATIC], rows("resnet")[ways.FLOAT]
     assert static.file_bytes < 0.6 * dense.file_bytes and static.agreement > 0.9
@@ -133,7 +149,7 @@ def test_random_weights_are_told():
     assert "agreement then says little" in yours.look(models.SmallResNet(), floats(4, 1, 28, 28)).facts["answers"]
 
 
-def test_a_way_that_finds_nothing_says_that_nothing_happened():
+def test_a_way_that_finds_nothing_says_that_the_outputs_are_the_same():
     sheet = sheet_of("mlp")
     same = ways.Way("int8 of nothing", lambda sheet, keep: ways._eager(sheet.copy()))
     assert yours.run(sheet, ways=[same], clock=False, say=str)[0].remark == ways.NOTHING
