@@ -64,4 +64,15 @@ WRONG = {
         ),
     }
 }
-EQUIVALENT = {}
+LINE = "return [seconds(one) / seconds(other) for _ in range(40)][10:]: "
+ROUNDS = "how many rounds there are, and how many of them warm up, is free"
+EQUIVALENT = {
+    "typical_speedup": {
+        **{LINE + one: ROUNDS for one in ("40 -> 41", "40 -> 39", "10 -> 11", "10 -> 9")},
+        **{f"{n} in place of 40 in the result": ROUNDS for n in (39, 41)},
+        **{f"{n} in place of 10 in the result": ROUNDS for n in (0, 5, 9, 11)},
+        **{f"{n} doubled in the result": ROUNDS for n in (10, 40)},
+        "`[10:]` left out of the result": ROUNDS,
+        "the result doubled": "a list that is there twice has the same quartiles",
+    }
+}

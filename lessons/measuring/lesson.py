@@ -43,7 +43,7 @@ torch.set_num_threads(1)
 #
 # <!-- page -->
 #
-# In **evaluation mode** (`eval()`) a network answers as it will at work: layers that behave differently while it learns, such as dropout, are quiet. Notes are taken in this mode, too.
+# In **evaluation mode** (`eval()`) layers such as dropout do what they do at work, and not what they do in training. Notes are taken in this mode, too.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* `seconds(call)` looks at the clock, makes one call, and looks again. Show the number, and let the room be pleased. "Shall we write that into the report?" Somebody will smell it. Do not explain: the next slide asks the same network again.
@@ -89,7 +89,6 @@ print(f"speed-up: {as_it_is / quiet:.1f} times")
 # %% slideshow={"slide_type": "fragment"}
 quiet_again = seconds(without_notes)
 as_it_is_again = seconds(lambda: net(photo))
-print(f"without notes {1e3 * quiet_again:.1f} ms, as it is {1e3 * as_it_is_again:.1f} ms")
 print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
@@ -111,7 +110,7 @@ print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
 #
 # <!-- page -->
 #
-# The very first call pays for much that is never needed again: "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)", that is, prepared only when somebody asks for them.
+# The very first call pays for things that are done once: "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)", that is, prepared only when somebody asks for them.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Two things in one picture. The line falls from the left: that is the warm-up. Single dots far above it: those are disturbed calls, and they lead to the median. The usual explanation of the first is caches; do not sell it as proved. The median by hand goes on the board.
@@ -127,7 +126,7 @@ for _ in range(9):
 show.after_rests(rests)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The picture shows two things. The first call after a rest is usually slower than those that follow. While the network rests, other programs use the processor, and fill its *caches*, the small memories for what was used last. Then the network's instructions and weights probably have to be fetched anew.
+# The picture shows two things. The first call after a rest is usually slower than those that follow. While the network rests, other programs use the processor, and fill its *caches*, the small memories for what was used last. Then what the network needs probably has to be fetched anew.
 #
 # And here and there a dot lies far above its neighbours. In the middle of such a call another program probably got the processor.
 #
@@ -163,9 +162,9 @@ print(f"mean {mean(calls)}, median {median(calls)}, quartiles and median {quanti
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Take turns
 #
-# A laptop that gets warm may lower its clock rate for minutes. We simulate this: each of 60 calls takes a little longer than the one before, and the last takes 30 % longer than the first. A and B are *the same function*.
+# A laptop gets warm and slows down: the last of 60 calls takes 30 % longer than the first. A and B are *the same function*.
 #
-# **Predict.** First A runs 30 times, then B runs 30 times. By the medians, B takes **A** as long as A, **B** about 15 % longer, **C** about 30 % longer?
+# **Predict.** A runs 30 times, then B 30 times. Is B's median **A** that of A, **B** 15 % above, **C** 30 % above?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Take a number from three people. Then the picture: in blocks half of the drift lies between the dashed lines. "In the other order, doing nothing would have looked like progress. Would ten times as many calls help?" They would not. Then the four calls on the board.
@@ -174,7 +173,7 @@ print(f"mean {mean(calls)}, median {median(calls)}, quartiles and median {quanti
 import numpy as np
 
 n = 60
-times = np.linspace(1.0, 1.3, n)  # seconds of call 0, 1, 2, …
+times = np.linspace(1.0, 1.3, n)  # simulated: the seconds of call 0, 1, 2, …
 in_blocks = median(times[n // 2 :]) / median(times[: n // 2])
 in_turn = median(times[1::2] / times[::2])
 print(f"B takes {in_blocks:.3f} times as long as A in blocks, and {in_turn:.3f} times in turn")
@@ -184,10 +183,10 @@ print(f"B takes {in_blocks:.3f} times as long as A in blocks, and {in_turn:.3f} 
 show.drift()
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **B: about 15 %, because half of the drift lies between the middle of A's calls and the middle of B's.** Had B run first, it would have looked faster by about as much.
+# **B: about 15 % above, because half of the drift lies between the middle of A's calls and the middle of B's.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# If A and B take turns, A B A B …, hardly anything of this is left.
+# Had B run first, it would have looked faster by about as much. If A and B take turns, A B A B …, hardly anything of this is left.
 #
 # **Try it.** Can one measure the bias away? Change `n = 60` to `n = 6000`, and run the cell again.
 #
@@ -265,7 +264,7 @@ show.rounds(versus)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The scatter of the A/A test is the **noise floor** of a machine. In a single round, a smaller gain cannot be told from none. In many rounds it can: the dots scatter as before, but their median becomes surer. So the colleague needs more rounds, and an A/A test with as many. If the median of *A again* comes out as far from 1 as that of B, nothing has been shown.
 #
-# Look at your table. Is *A again* near 1? If not, close other programs, plug in the charger, and run the cell again. And what do the notes cost? For one photo some per cent of the time, and not a multiple of it.
+# Look at your table. Is *A again* near 1? If not, close other programs, plug in the charger, and run the cell again. And what do the notes cost? Usually some per cent of the time, for one photo.
 #
 # ### PyTorch's own timer
 #
@@ -372,7 +371,7 @@ def typical_speedup_solution(a, b, seconds):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - Warm up, take turns, divide within each round, and report the median of the ratios: more calls help against chance, and never against a bias.
+# - Warm up, take turns, divide within each round, and report the median of the ratios: more calls help against chance, and not against a bias.
 # - Race a function against itself first. What this A/A test shows is noise, and a gain of the same size shows nothing.
 # - A speed-up belongs to a machine, to its inputs and to a number of threads: name them, and how you measured.
 
@@ -396,20 +395,27 @@ claims.show("measuring")
 #
 # The **wall time** passes until the result is there. The **CPU time** is how long the threads were busy, added up over all of them.
 
+
 # %% slideshow={"slide_type": "skip"}
+def wall_and_cpu(call, calls):
+    for _ in range(calls // 4):  # the warm-up
+        call()
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(calls):
+        call()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
 matrix = torch.randn(768, 768)
 for name, call, calls in (("product", lambda: matrix @ matrix, 40), ("SmallCNN", lambda: net(photo), 200)):
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        [call() for _ in range(calls // 4)]  # warms up
-        wall, cpu = time.perf_counter(), time.process_time()
-        [call() for _ in range(calls)]
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        print(f"{name}, {threads} threads: wall {1e3 * wall / calls:.2f} ms, CPU {1e3 * cpu / calls:.2f} ms")
+        wall, cpu = (1e3 * s / calls for s in wall_and_cpu(call, calls))
+        print(f"{name:8}  threads: {threads}  wall time {wall:5.2f} ms  CPU time {cpu:5.2f} ms")
 torch.set_num_threads(1)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# On a machine with two free cores, the large product takes little more than half of the wall time with two threads, for somewhat more CPU time. The small network gains less: its steps are short, and for each of them the threads have to meet. A thread that waits may also keep its core busy, since it asks again and again whether there is work. Then the CPU time grows, and the answer comes no sooner. So a time without its number of threads says little. This course measures with one.
+# On a machine with two free cores, the large product usually needs half to two thirds of the wall time with two threads, for somewhat more CPU time. The small network gains less, probably because its steps are short, and the threads have to agree on each of them. A thread that waits may also keep its core busy: it asks again and again whether there is work. Then the CPU time grows, and the answer comes no sooner. So a time without its number of threads says little. This course measures with one.
 #
 # ### A GPU call comes back early
 #

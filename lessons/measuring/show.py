@@ -34,19 +34,19 @@ def drift():
     """Two plans for the calls of a machine that gets slower: in blocks, and in turn."""
     calls, times = np.arange(60), np.linspace(1.0, 1.3, 60)
     plans = {"in blocks: B seems 14 % slower": calls >= 30, "in turn: hardly a difference": calls % 2 == 1}
-    fig, axes = plots.figure(columns=2, size=(13, 4.6))
+    fig, axes = plots.figure(columns=2, size=(12, 3.6))
     for ax, (title, of_b) in zip(axes, plans.items(), strict=True):
         for name, mine, colour, mark in (("A", ~of_b, "blue", "o"), ("B", of_b, "orange", "s")):
             ax.plot(calls[mine], times[mine], mark, color=plots.COLOURS[colour], label=name)
             ax.axhline(median(times[mine]), color=plots.COLOURS[colour], linestyle="--")
-        ax.set(title=title, xlabel="call", ylim=(0.97, 1.36))
+        ax.set(title=title, xlabel="call", ylim=(0.97, 1.36), yticks=[1.0, 1.1, 1.2, 1.3])
     axes[0].set_ylabel("time, s")
     axes[0].legend(loc="upper left")
     plots.show(
         fig,
         alt="Twice the same rising line of 60 calls. Left the first 30 are those of A and the others those of B, and the dashed medians "
         "lie far apart, at 1.07 and 1.23. Right A and B alternate, and the dashed medians nearly coincide.",
-        caption="A and B are the same function, on a simulated machine that gets slower. Dashed: their medians.",
+        caption="Simulated. A and B are the same function; dashed: their medians.",
     )
 
 
