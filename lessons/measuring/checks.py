@@ -49,7 +49,7 @@ def _typical_speedup(a, b, seconds):
     of=[_typical_speedup],
     trust="it is handed functions, and calls them",
     why="In a round both calls meet the same machine, so what drifts cancels. A disturbed round is an extreme ratio, and "
-    "extremes move neither a median nor the middle half.",
+    "how extreme it is moves neither a median nor the middle half.",
 )
 def typical_speedup(answer, machine):
     calls, shown = [], []

@@ -33,7 +33,7 @@ def after_rests(rests):
 def drift():
     """Two plans for the calls of a machine that gets slower: in blocks, and in turn."""
     calls, times = np.arange(60), np.linspace(1.0, 1.3, 60)
-    plans = {"in blocks: B seems 14 % slower": calls >= 30, "in turn: hardly a difference": calls % 2 == 1}
+    plans = {"in blocks: B seems slower": calls >= 30, "in turn: hardly a difference": calls % 2 == 1}
     fig, axes = plots.figure(columns=2, size=(12, 3.6))
     for ax, (title, of_b) in zip(axes, plans.items(), strict=True):
         for name, mine, colour, mark in (("A", ~of_b, "blue", "o"), ("B", of_b, "orange", "s")):
@@ -63,5 +63,5 @@ def rounds(versus):
         fig,
         alt=f"Speed-up over A in each round. The grey dots of A again scatter around their median, {versus.ratio('A again'):.2f}. "
         f"The orange squares of B have their median at {versus.ratio('B'):.2f}.",
-        caption="One dot a round; the lines are medians. The scatter of the grey dots is the noise of this machine.",
+        caption="One dot a round; the lines are medians. The scatter of the grey dots is the noise of this measurement.",
     )
