@@ -6,7 +6,7 @@
 #     needs: []
 #     goals:
 #       - time two functions so that the ratio of their times can be trusted;
-#       - find the noise of your machine by racing a function against itself;
+#       - find the noise of your measurement by racing a function against itself;
 #       - say what a report of a speed-up must name.
 #     terms: [A/A test, claim, "CPU time, wall time", evaluation mode, interleaved, IQR, noise floor,
 #       "ratio, speed-up", scorecard, spread]
@@ -17,7 +17,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
-# *A change made the code several times as fast. Did it?*
+# *A change made the code faster. Did it?*
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* "Four times as fast. As fast as what? Measured how?" Who has read such a sentence this week? Go straight on: we make one ourselves.
@@ -81,10 +81,10 @@ print(f"speed-up: {as_it_is / quiet:.1f} times")
 #
 # Will you write this into your report? Before you do, ask what else was different between the two calls.
 #
-# **Predict.** We make both calls again, now in the other order. Without notes the network is **A** again several times as fast, **B** about as fast as with notes, or even slower?
+# **Predict.** We make both calls again, now in the other order. Without notes the network is **A** faster by as much again, **B** about as fast as with notes, or even slower?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let somebody name the other difference: one call came first. After the output: "One more line of code, and the discovery is gone. How many reports have you read that made this control?"
+# *For the lecturer, 2 min.* Let somebody name the other difference: one call came first. After the output: "Two more calls, and the discovery is gone. How many reports have you read that made this control?"
 
 # %% slideshow={"slide_type": "fragment"}
 quiet_again = seconds(without_notes)
@@ -92,10 +92,12 @@ as_it_is_again = seconds(lambda: net(photo))
 print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **B: the large factor is gone, so the notes were not its reason.** They would cost as much in either order. The slow call was slow because it came first.
+# **B: the gain is gone, so the notes were not its reason.** They would cost as much in either order. The slow call was slow because it was the very first.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The second measurement is a *control*: it keeps the notes, and changes what else might be the reason. Has your factor stayed large all the same? Then another program probably disturbed one of the calls. So little can single calls be trusted.
+# The very first call pays for things that are done once: "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)", that is, prepared only when somebody asks for them.
+#
+# The second measurement is a *control*: it keeps the notes, and changes what else might be the reason. Has your gain stayed all the same? Then another program probably disturbed one of the calls.
 #
 # What do the notes really cost? In about [[minutes]] minutes you will be able to
 #
@@ -107,10 +109,6 @@ print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
 # ## 2. The first calls
 #
 # The network has been called four times. Does each call now take the same time? We let it rest, call it eight times, and do this nine times over.
-#
-# <!-- page -->
-#
-# The very first call pays for things that are done once: "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)", that is, prepared only when somebody asks for them.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Two things in one picture. The line falls from the left: that is the warm-up. Single dots far above it: those are disturbed calls, and they lead to the median. The usual explanation of the first is caches; do not sell it as proved. The median by hand goes on the board.
@@ -126,7 +124,7 @@ for _ in range(9):
 show.after_rests(rests)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The picture shows two things. The first call after a rest is usually slower than those that follow. While the network rests, other programs use the processor, and fill its *caches*, the small memories for what was used last. Then what the network needs probably has to be fetched anew.
+# The picture shows two things. The first call after a rest is usually slower than those that follow. Probably other code has meanwhile filled the *caches*, the small memories for what was used last.
 #
 # And here and there a dot lies far above its neighbours. In the middle of such a call another program probably got the processor.
 #
@@ -151,7 +149,7 @@ show.after_rests(rests)
 #
 # <!-- page -->
 #
-# One bad call has doubled the mean. If it had taken 900 µs, the median would still be 11. The two ends of the middle half are called *quartiles*, and the IQR measures the **spread**: how far apart the calls lie. One bad call does not move it either.
+# One bad call has doubled the mean. If it had taken 900 µs, the median and the IQR would be the same. The two ends of the middle half are called *quartiles*, and the IQR measures the **spread**: how far apart the calls lie.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 from statistics import mean, median, quantiles
@@ -162,9 +160,9 @@ print(f"mean {mean(calls)}, median {median(calls)}, quartiles and median {quanti
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Take turns
 #
-# A laptop gets warm and slows down: the last of 60 calls takes 30 % longer than the first. A and B are *the same function*.
+# A laptop gets warm and slows down. In this *drift* the last of 60 calls takes 30 % longer than the first. A and B are *the same function*.
 #
-# **Predict.** A runs 30 times, then B 30 times. Is B's median **A** that of A, **B** 15 % above, **C** 30 % above?
+# **Predict.** A runs 30 times, then B 30 times. How far is B's median above that of A: not at all, about 15 %, or 30 %?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Take a number from three people. Then the picture: in blocks half of the drift lies between the dashed lines. "In the other order, doing nothing would have looked like progress. Would ten times as many calls help?" They would not. Then the four calls on the board.
@@ -183,31 +181,31 @@ print(f"B takes {in_blocks:.3f} times as long as A in blocks, and {in_turn:.3f} 
 show.drift()
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **B: about 15 % above, because half of the drift lies between the middle of A's calls and the middle of B's.**
+# **About 15 %, because half of the drift lies between the middle of A's calls and the middle of B's.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Had B run first, it would have looked faster by about as much. If A and B take turns, A B A B …, hardly anything of this is left.
 #
-# **Try it.** Can one measure the bias away? Change `n = 60` to `n = 6000`, and run the cell again.
+# **Try it.** Can more calls remove this error, the *bias*? Change `n = 60` to `n = 6000`, and run the cell again.
 #
 # <details><summary>What others found</summary>
 #
-# In blocks the same 14 % are left. More calls reduce the effect of chance, and not a bias: still half of the drift lies between the two middles. In turn, B comes closer to A, as less drift fits between two neighbours.
+# In blocks B looks as slow as before. More calls reduce the effect of chance, and not a bias: still half of the drift lies between the two middles. In turn, B comes closer to A, as less drift fits between two neighbours.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Four calls by hand
 #
-# The calls take 1.0, 1.1, 1.2 and 1.3 seconds, whatever runs in them.
+# The calls take 1.0, 1.1, 1.2 and 1.3 seconds, whatever runs in them. One call of each function is a *round*.
 #
-# - *In blocks*, A A B B: A takes 1.05 on average, and B 1.25. B / A = **1.19**.
-# - *In turn*, A B A B: the first round gives 1.1 / 1.0 = **1.10**, the second 1.3 / 1.2 = **1.08**.
-# - *Changing places*, A B B A: 1.1 / 1.0 = **1.10**, and 1.2 / 1.3 = **0.92**.
+# - *In blocks*, A A B B: A takes 1.05 on average, and B 1.25. A / B = **0.84**.
+# - *In turn*, A B A B: the first round gives 1.0 / 1.1 = **0.91**, the second 1.2 / 1.3 = **0.92**.
+# - *Changing places*, A B B A: 1.0 / 1.1 = **0.91**, and 1.3 / 1.2 = **1.08**.
 #
 # <!-- page -->
 #
-# A *round* is one call of each. Within a round the two calls are neighbours, so only the drift from one call to the next is left in its ratio. If A and B change places, this rest makes one ratio too large and the next one too small. Over many rounds the two kinds cancel. A measurement in turn is called **interleaved**.
+# Within a round the two calls are neighbours, so only the drift from one call to the next is left in its ratio. If A and B change places, what is left makes one ratio too small and the next one too large. The middle lies close to 1. A measurement in turn is called **interleaved**.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Divide first
@@ -227,9 +225,6 @@ show.drift()
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **The median of the ratios 2, 0.67 and 2, which is 2, because each ratio compares neighbours in time.** The medians are 20, from round 2, and 15, from round 3. Their ratio, 1.33, occurs in no round.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# So divide within each round, and take the median afterwards.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. A function against itself
@@ -251,7 +246,7 @@ versus
 show.rounds(versus)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each dot is the ratio of one round. *A again* is A, so whatever the grey dots do is noise. To compare a function with itself is an **A/A test**. The column *quartiles* says how far the ratios scatter: half of them lie between these two numbers.
+# Each dot is the ratio of one round. Looking at the clock takes time, too, so here a round times some 20 ms of calls of each. *A again* is A, so whatever the grey dots do is noise. To compare a function with itself is an **A/A test**. The column *IQR* is of the times, and *quartiles* of the ratios: half of these lie between the two numbers.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Three per cent
@@ -259,12 +254,12 @@ show.rounds(versus)
 # **Predict.** A colleague has called his old and his new function once each. The new one was 3 % faster. On his machine the quartiles of an A/A test are 0.95 and 1.06. Has he shown that it is faster: **A** yes, by 3 %, **B** yes, but by less, **C** no?
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **C: no, because a ratio of 1.03 is quite usual for a function and itself: half of all rounds lie even outside of 0.95 to 1.06.** His 3 % may well be noise.
+# **C: no, because a ratio of 1.03 is quite usual for a function and itself: half of its rounds lie outside of 0.95 to 1.06.** His 3 % may well be noise.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The scatter of the A/A test is the **noise floor** of a machine. In a single round, a smaller gain cannot be told from none. In many rounds it can: the dots scatter as before, but their median becomes surer. So the colleague needs more rounds, and an A/A test with as many. If the median of *A again* comes out as far from 1 as that of B, nothing has been shown.
+# The scatter of the A/A test is the **noise floor** of this measurement. In a single round, a smaller gain cannot be told from none. In many rounds it can: the dots scatter as before, but their median becomes surer. So the colleague needs more rounds, and an A/A test with as many. Then repeat the race a few times: a gain counts if B beats *A again* every time.
 #
-# Look at your table. Is *A again* near 1? If not, close other programs, plug in the charger, and run the cell again. And what do the notes cost? Usually some per cent of the time, for one photo.
+# Look at your table. Is *A again* near 1? If not, close other programs, plug in the charger, and run the cell again. And what do the notes cost?
 #
 # ### PyTorch's own timer
 #
@@ -282,9 +277,9 @@ def fastest_ms(call):
 print(f"as it is {fastest_ms(lambda: net(photo)):.2f} ms, without notes {fastest_ms(without_notes):.2f} ms")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `Timer` warms up, uses one thread, and reads the clock only before and after a *block* of many calls. We take the *fastest* block. Disturbances add time and never take any away, so this block comes nearest to what the code takes when nothing is in its way.
+# `benchmark.Timer` warms up, uses one thread, and reads the clock only before and after a *block* of many calls. We take the *fastest* block. Disturbances by other programs only add time, so this block comes nearest to what the code takes when nothing is in its way.
 #
-# But `Timer` measures one function after the other, in blocks, and a drift fools it. So this course takes the fastest block where two functions differ by more than about 1.3 times. For less they take turns.
+# But it measures one function after the other, in blocks, and a drift fools it. So this course takes the fastest block where two functions differ by more than about 1.3 times. For less they take turns.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. What a report must name
@@ -296,7 +291,7 @@ print(f"as it is {fastest_ms(lambda: net(photo)):.2f} ms, without notes {fastest
 #
 # <!-- page -->
 #
-# The same change is worth 6 % to one user, and nothing to another. A speed-up belongs to its inputs, and just as much to its machine and to its number of threads. So a report names them. It names more, and each line of this table has come up above:
+# The same change is worth 6 % to one user, and nothing to another. A speed-up belongs to its inputs, to its machine and to its number of threads. So a report names them, and more:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Let the room compute the second ratio before you show it. Then the table: for each row, ask who has seen a report without it. The last but one row is the most entertaining: 2.2 times as fast as oneself.
@@ -310,12 +305,12 @@ print(f"as it is {fastest_ms(lambda: net(photo)):.2f} ms, without notes {fastest
 # | machine, threads, inputs | the ratio may be another there |
 # | the warm-up | the one that came first looks slow |
 # | turns, and how many rounds | a drift helps one of the two |
-# | one summary for both | the mean of A over the fastest of B flatters B |
+# | one summary for both | A's mean over B's fastest call flatters B |
 # | the A/A test | the gain may be noise |
 #
 # <!-- page -->
 #
-# The fifth line by hand: with the seven calls of section 2, the mean over the fastest call is 22 / 10. So a function would be 2.2 times as fast as itself.
+# For the first line compare the answers before you race: `torch.allclose(net(photo), without_notes())`. For the second: a call on a GPU comes back before the work is done, so wait for it, as *Deeper* shows. The fifth by hand: with the seven calls of section 2, the mean over the fastest call is 22 / 10. So a function would be 2.2 times as fast as itself.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Your own stopwatch
@@ -330,11 +325,13 @@ print(f"as it is {fastest_ms(lambda: net(photo)):.2f} ms, without notes {fastest
 # typical_speedup(lambda: net(photo), lambda: lenet(photo), seconds)
 # ```
 #
+# Is the gain larger than the noise?
+#
 # <!-- page -->
 #
 # <details><summary>Hint</summary>
 #
-# A helper `race(one, other)` can return the ratios of some thirty rounds, without the first ten. You need it twice: for `a` and `b`, and for `a` and `a`. `statistics.quantiles(ratios, n=4)` gives the lower quartile, the median and the upper quartile.
+# A helper `race(one, other)` can return the ratios of forty rounds, less the first ten. You need it twice: for `a` and `b`, and for `a` and `a`. `statistics.quantiles(ratios, n=4)` gives the lower quartile, the median and the upper quartile.
 #
 # </details>
 
@@ -372,7 +369,7 @@ def typical_speedup_solution(a, b, seconds):
 # ## Remember
 #
 # - Warm up, take turns, divide within each round, and report the median of the ratios: more calls help against chance, and not against a bias.
-# - Race a function against itself first. What this A/A test shows is noise, and a gain of the same size shows nothing.
+# - Race a function against itself first. What this A/A test shows is noise. Repeat the race: a gain counts if B beats *A again* every time.
 # - A speed-up belongs to a machine, to its inputs and to a number of threads: name them, and how you measured.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -421,7 +418,7 @@ torch.set_num_threads(1)
 #
 # A GPU takes its work from a queue. A call hands the work over, and Python goes on at once. It is like ordering a pizza by telephone: the call takes a minute, and the pizza does not. If you stop the clock when the call comes back, you have timed the handing over. So wait for the GPU with `torch.cuda.synchronize()` before each look at the clock. `benchmark.Timer` and `timing.compare` do this by themselves.
 #
-# PyTorch's recipe on mixed precision has two helpers for it, `start_timer` and `end_timer_and_print`. In this course they have become one:
+# PyTorch's recipe on mixed precision has two helpers for it, `start_timer` and `end_timer_and_print`. In this course they have become one, another `Timer` than PyTorch's:
 #
 # ```python
 # with timing.Timer() as watch:
@@ -431,7 +428,7 @@ torch.set_num_threads(1)
 #
 # ### Four rounds to one
 #
-# B was faster in four of five rounds. May it be luck? Suppose that B is no faster. Then each round is the throw of a coin. Five throws have 2⁵ = 32 equally likely outcomes. One has five heads, five have four, and the same holds for tails: together 12 of 32, or 38 %, are as one-sided as four to one. What chance does so often shows nothing. With ten wins in ten rounds it would be 2 of 1,024. This is the *sign test*, and it is why many rounds make a verdict surer.
+# B was faster in four of five rounds. May it be luck? Suppose that B is no faster. Then each round is the throw of a coin. Five throws have 2⁵ = 32 equally likely outcomes. One has five heads, five have four, and the same holds for tails: together 12 of 32, or 38 %, are at least as one-sided as four to one. What chance does so often shows nothing. With ten wins in ten rounds it would be 2 of 1,024. This is the *sign test*, and it is why many rounds make a verdict surer.
 #
 # **Sources.** T. Mytkowicz et al., *Producing wrong data without doing anything obviously wrong!*, 2009, [doi:10.1145/1508244.1508275](https://doi.org/10.1145/1508244.1508275). [Benchmark utils](https://docs.pytorch.org/docs/stable/benchmark_utils.html), PyTorch.
 #
