@@ -46,17 +46,14 @@ def with_tensors(a, b, images, labels):
 ODD = {"compare": [image_by_image, by_numpy, with_tensors]}
 WRONG = {
     "compare": {
-        "parameters alone": (
-            "n_bytes(a), n_bytes(b)",
-            "sum(p.nbytes for p in a.parameters()), sum(p.nbytes for p in b.parameters())",
-        ),
+        "parameters alone": ("*model.parameters(), *model.buffers()", "*model.parameters()"),
         "only a lead of the new one counts": ("abs(won - lost)", "won - lost"),
         "coins for all images": ("(won + lost) ** 0.5", "len(labels) ** 0.5"),
         "one root, not two": ("> 2 * (won", "> (won"),
         "a lead of just two roots counts": ("> 2", ">= 2"),
         "the images keep their type": ("images.to(next(model.parameters()).dtype)", "images"),
         "the network is converted": ("images.to(next(model.parameters()).dtype)", "images * bool(model.float())"),
-        "won and lost change places": ("n_bytes(b), won, lost", "n_bytes(b), lost, won"),
+        "won and lost change places": ("size(b), won, lost", "size(b), lost, won"),
     }
 }
 EQUIVALENT = {}

@@ -140,7 +140,8 @@ def n_bytes(model):
 
 
 print(f"batch norm: {n_bytes(nn.BatchNorm2d(8))} bytes")
-for name, model in {"network": net, "copy, stored": stored, "copy, computing": small}.items():
+copies = {"network": net, "copy, stored": stored, "copy, computing": small}
+for name, model in copies.items():
     print(f"{name}: {n_bytes(model):,} bytes")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -210,17 +211,18 @@ for name, model in {"before": resnet, "loaded": loaded}.items():
 # %% slideshow={"slide_type": "fragment"}
 p = right(net).float().mean()
 parts = right(net)[torch.randperm(10_000)].view(20, 500).float().mean(1)
-print(f"20 parts: from {parts.min():.1%} to {parts.max():.1%}, their scatter {100 * parts.std():.2f} points")
-print(f"standard error by the formula: {100 * (p * (1 - p) / 500) ** 0.5:.2f} points")
+scatter, formula = 100 * parts.std(), 100 * (p * (1 - p) / 500) ** 0.5
+print(f"20 parts: from {parts.min():.1%} to {parts.max():.1%}")
+print(f"they scatter by {scatter:.2f} points; the formula says {formula:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The same network, and its best and its worst part lie some points apart. The formula foresees their scatter, which we took as the standard deviation of the 20 shares.
+# It is the same network, and its best and its worst part lie some points apart. The scatter is the standard deviation of the 20 shares, and the formula foresees about as much.
 #
 # For all 10,000 images it gives $\sqrt{0.98 \cdot 0.02 / 10{,}000}$ = 0.0014, or 14 images. About 95 of 100 samples lie within two standard errors of the truth. So 98 % means 97.7 to 98.3 %, and a second digit after the point means nothing.
 #
 # Now another network is tested on 10,000 *other* images. Both results scatter by 14. Their difference scatters by more, but not by 28, because the two errors partly cancel: by $\sqrt{14^2 + 14^2}$ = 20 images. A lead counts from two standard errors on, so here it takes **40 images**. That is a coarse test. A better one costs nothing.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. The same images
 #
 # In a **paired comparison** both networks see the *same* images. An image that is hard for both then lowers both accuracies, and drops out of the difference.
@@ -279,20 +281,23 @@ by_copy = duel(net, small)
 show.squares(right(net), {"sibling": right(sibling), "copy": right(small)})
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Now we can answer the question of this lesson, and "the lead does not count" is not the answer. A test with five images never finds a lead that counts, and proves nothing. Say instead **how much worse the network could be**.
+# Now we can answer the question of this lesson, and "the lead does not count" is not the answer. A test with four images never finds a lead that counts, and proves nothing. Say instead **how much worse the network could be**.
 #
-# Suppose that a sibling won 50 images and lost 55. It is behind by 5, and luck makes $2 \sqrt{105}$ = 20. So it may be worse by 25 images, a quarter of a point. Suppose that a copy won 3 and lost 4. It is behind by 1, and $2 \sqrt 7$ = 5, so it is worse by at most 6 images, 0.06 points. Such a copy you may call as good. Of the sibling the same 10,000 images cannot tell it so closely, and on other images luck alone makes 0.4 points.
+# Suppose that a sibling won 50 images and lost 55. It is behind by 5, and luck makes $2 \sqrt{105}$ = 20. So it may be worse by 25 images, a quarter of a point. Suppose that a copy won 3 and lost 4. It is behind by 1, and $2 \sqrt 7$ = 5. As far as these images tell, it is worse by at most 6, or 0.06 points. Such a copy you may call as good. Of the sibling these images do not tell as much, and on *other* images luck alone makes 0.4 points.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 5. Better than what?
 #
 # A colleague stores the network in one byte *before* its last pass. Then she trains that pass, and stores it in one byte again. Her copy wins: "One byte is *better* than four!"
 
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* Is it luck? No, the lead is far larger than it takes. Who would put that into the title of a paper?
+
 # %% [markdown] slideshow={"slide_type": "skip"}
-# This is our `early`, after two passes.
+# Before its last pass the network is our `early`, after two passes.
 
 
-# %% slideshow={"slide_type": "skip"}
+# %% slideshow={"slide_type": "-"}
 def in_one_byte(model):
     return copy.deepcopy(model).to(torch.float8_e4m3fn).float()
 
@@ -302,25 +307,27 @@ hers = in_one_byte(train(in_one_byte(early), 1, 0.0002, 100))
 # %% slideshow={"slide_type": "fragment"}
 her_claim = duel(early, hers)
 
-# %% [markdown] slideshow={"slide_type": "-"}
-# The lead counts, by far. So luck is not the reason.
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### What did the byte do?
+#
+# The lead counts, by far, so luck does not explain it.
 #
 # **Predict.** Which comparison tells what the *byte* has brought: **A** her copy with the network before its last pass, **B** her copy with the network after the same last pass?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let the room find what differs between the two networks of her claim: the byte, and a pass of training. Which of the two won? Only an opponent with the pass and without the byte can tell. We have one since the first slide. Then the two lines.
+# *For the lecturer, 2 min.* Let the room find what differs between the two networks of her claim: the byte, and a pass of training. Which of the two won? Only an opponent with the pass and without the byte can tell. We have one since the first slide. Then the two lines.
 
 # %% slideshow={"slide_type": "fragment"}
-the_pass = duel(early, net)  # what the last pass brings to four bytes
-the_byte = duel(net, hers)  # what the byte brings, where both had the pass
+the_pass = duel(early, net)  # the pass, without the byte
+the_byte = duel(net, hers)  # the byte; both had the pass
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **B, because then the two networks differ in nothing but the byte.** In A they differ in a pass of training as well.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first line is the control: the pass without the byte. It brings nearly all of her gain. In the second line the gain is gone, and what is left is some disagreements, as between any network and its copy.
+# The first line is the control: the pass without the byte. It brings about as much as she gained. In the second line the gain is gone, and what is left are a few disagreements, as between the network and its copy.
 #
-# What a gain is measured against is called the **baseline**. It is fair if it got all that the new network got, but for the one thing under test: the same images, the same training, the same care in choosing the learning rate. A poor baseline makes any method look good. The same holds for speed ([[choosing]]). Whenever you read *better*, *smaller* or *faster*, ask: *than what?*
+# What a gain is measured against is called the **baseline**. It is fair if it got all that the new network got, but for the one thing under test: the same images, the same training, the same care in choosing the learning rate. A poor baseline makes a method look good, and that holds for speed as well ([[choosing]]). Whenever you read *better*, *smaller* or *faster*, ask: *than what?*
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Is it as good?
@@ -354,6 +361,9 @@ check.compare(compare)
 
 # %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
 def compare_solution(a, b, images, labels):
+    def size(model):
+        return sum(t.nbytes for t in [*model.parameters(), *model.buffers()])
+
     def answers_rightly(model):
         x = images.to(next(model.parameters()).dtype)
         with torch.no_grad():
@@ -363,7 +373,7 @@ def compare_solution(a, b, images, labels):
     won = (right_b & ~right_a).sum().item()
     lost = (right_a & ~right_b).sum().item()
     counts = abs(won - lost) > 2 * (won + lost) ** 0.5
-    return n_bytes(a), n_bytes(b), won, lost, counts
+    return size(a), size(b), won, lost, counts
 
 
 # %% [markdown] slideshow={"slide_type": "slide"}
