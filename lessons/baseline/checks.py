@@ -76,6 +76,6 @@ compare.ideas(
         "lead = max(0, won - lost)": "A lead of `a` counts as well: take it without its sign.",
         "held = [[*model.float().parameters(), *model.float().buffers()] for model in (a, b)]": "These are the bytes after a "
         "conversion to float32. Convert the images, and leave the network as it is.",
-        "luck = (won + lost) ** 0.5": "One root is what luck typically makes. A lead counts from two of them on.",
+        "luck = (won + lost) ** 0.5": "One root is what luck typically makes. A lead counts beyond two of them.",
     }
 )

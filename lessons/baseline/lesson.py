@@ -69,7 +69,7 @@ early, net = new_network(0)  # after two passes, and after three
 _, sibling = new_network(1)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The copy is stored as `float8_e4m3fn`, a float of one byte. LeNet cannot compute in it here, so `.float()` brings the rounded numbers back into four bytes. What the rounding has lost stays lost.
+# The copy is stored as `float8_e4m3fn`, a float of one byte. PyTorch has no ReLU for this type on the CPU, so `.float()` brings the rounded numbers back into four bytes. What the rounding has lost stays lost.
 
 # %% slideshow={"slide_type": "-"}
 stored = copy.deepcopy(net).to(torch.float8_e4m3fn)  # one byte a number
@@ -89,17 +89,17 @@ for name, model in {"network": net, "sibling": sibling, "copy": small}.items():
 #
 # By their accuracy all three are alike. We say that two networks *disagree* on an image when exactly one of them is right.
 #
-# **Predict.** Each fails on about 200 of the 10,000 images. On how many do the network and its sibling disagree: **A** fewer than 10, **B** 50 to 400, **C** more than 400?
+# **Predict.** Each fails on about 200 of the 10,000 images. On how many do the network and its sibling disagree: **A** fewer than 10, **B** 50 to 500, **C** more than 500?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* What is the least possible, and what is the most? None, if both fail on the same images; 400, if they never fail together. Vote, then click. Whoever says A has believed the accuracy.
+# *For the lecturer, 2 min.* What is the least possible, and what is the most? None, if both fail on the same images; about 400, if they never fail together. Vote, then click. Whoever says A has believed the accuracy.
 
 # %% slideshow={"slide_type": "fragment"}
 for name, model in {"sibling": sibling, "copy": small}.items():
     print(f"network and {name} disagree on {(right(net) != right(model)).sum()} images")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **B, because both networks fail on the hardest images, and each fails on some of its own.** More than 400 is impossible, since each disagreement is a failure of one of the two.
+# **B, because both networks fail on the hardest images, and each fails on some of its own.** More than 500 is impossible, since each disagreement is a failure of one of the two.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The copy disagrees on a handful. So one accuracy hides two cases: the copy is nearly the same network, and the sibling is another one. Which of them is as good? In about [[minutes]] minutes you will be able to
@@ -108,11 +108,11 @@ for name, model in {"sibling": sibling, "copy": small}.items():
 #
 # [[builds_on]]
 #
-# **Try it.** In the cell that makes the copy, change `torch.float8_e4m3fn` to `torch.bfloat16`, a float of two bytes. Run it and the last cell again, then change it back.
+# **Try it.** In the cell that makes the copy, change `torch.float8_e4m3fn` to `torch.bfloat16`, a float of two bytes. Run it and the last cell again. Then change it back, and run both again.
 #
 # <details><summary>What others found</summary>
 #
-# Nearly all disagreements are gone: none, one or two are left. With two bytes a number is rounded by less. [[formats]] shows what such a float can say.
+# Nearly all disagreements are gone. With two bytes a number is rounded by less. [[formats]] shows what such a float can say.
 #
 # </details>
 
@@ -126,7 +126,7 @@ for name, model in {"sibling": sibling, "copy": small}.items():
 #
 # *By hand.* The first layer of LeNet has 784 · 300 = 235,200 weights and 300 biases. A float32, **fp32** for short, takes 4 bytes, so the layer takes 942,000 bytes.
 #
-# A *batch norm* over 8 channels learns a factor and a shift for each. These are 16 parameters, 64 bytes. While it trains, it subtracts the mean of the batch and divides by its spread. But a user may send a single image, which has no batch. So the layer keeps a running mean and a running variance of each channel for later: 16 more numbers. A counter of batches takes 8 bytes. That makes 72 bytes of buffers: more than half of this layer.
+# A *batch norm* over 8 channels learns a factor and a shift for each. These are 16 parameters, 64 bytes. In training the layer subtracts the mean of the batch and divides by its spread. But a user may send a single image, which has no batch. So the layer keeps a running mean and a running variance of each channel for later: 16 more numbers. A counter of batches takes 8 bytes. That makes 72 bytes of buffers: more than half of this layer.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Pencils: the bytes of the first layer, then those of a batch norm over 8 channels. Who forgot the running mean? Read the second output slowly: the copy that computes is as large as the network. The gain is in the file.
@@ -159,17 +159,17 @@ same = torch.equal(again(test_images), small(test_images))
 print(f"{Path('copy.pt').stat().st_size:,} bytes; the same outputs: {same}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The file is a little larger than the tensors, since it also says what each of them is called, its type and its shape. Why load it again before you quote its size?
+# The file is a little larger than the tensors, since it also says what each of them is called, its type and its shape.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### A smaller file
+# ### Parameters alone
 #
-# SmallResNet names pieces of clothing, and has batch norms. Somebody saves its *parameters* alone. He loads them into a new network with `strict=False`, which accepts a file that lacks something.
+# SmallResNet, a trained network of the course, names pieces of clothing, and has batch norms. We save its *parameters* alone, and load them into a new network with `strict=False`, which accepts a file that lacks something.
 #
 # **Predict.** How many pieces does the loaded network name rightly: **A** as many as before, **B** a little fewer, **C** about as many as by guessing?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* What do the batch norms of a new network hold as mean and variance? 0 and 1. Then hands, and click. No error, no warning, and a file that is smaller. Ask for the one line that would have noticed.
+# *For the lecturer, 2 min.* What do the batch norms of a new network hold as mean and variance? 0 and 1. Then hands, and click. No error, no warning. Ask for the one line that would have noticed.
 
 # %% slideshow={"slide_type": "skip"}
 from course_utils.data import checkpoints
@@ -188,7 +188,7 @@ for name, model in {"before": resnet, "loaded": loaded}.items():
 # **About as many as by guessing (C), because the new batch norms still have the mean 0 and the variance 1 of an untrained network.** The file lacks the buffers.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Without `strict=False`, PyTorch lists the missing names. But a file can be complete and hold wrong numbers. So compare the *outputs* after loading. **A file that does not give the network back has no size worth quoting.**
+# Without `strict=False`, PyTorch refuses, and lists the missing names. But a file can be complete and hold wrong numbers. So compare the *outputs* after loading. **A file that does not give the network back has no size worth quoting.**
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. How sure is 98 %?
@@ -197,7 +197,7 @@ for name, model in {"before": resnet, "loaded": loaded}.items():
 #
 # $$\sqrt{p\,(1-p)\,/\,n} = \sqrt{0.9 \cdot 0.1 / 100} = 0.03$$
 #
-# So 90 % of 100 images are 90 ± 3 %.
+# So this accuracy is 90 %, give or take 3 points.
 #
 # <!-- page -->
 #
@@ -218,9 +218,9 @@ print(f"they scatter by {scatter:.2f} points; the formula says {formula:.2f}")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # It is the same network, and its best and its worst part lie some points apart. The scatter is the standard deviation of the 20 shares, and the formula foresees about as much.
 #
-# For all 10,000 images it gives $\sqrt{0.98 \cdot 0.02 / 10{,}000}$ = 0.0014, or 14 images. About 95 of 100 samples lie within two standard errors of the truth. So 98 % means 97.7 to 98.3 %, and a second digit after the point means nothing.
+# For all 10,000 images it gives $\sqrt{0.98 \cdot 0.02 / 10{,}000}$ = 0.0014, or 14 images. About 95 of 100 samples lie within two standard errors of the truth. So 98 % means 97.7 to 98.3 %, and the second digit after the point of a single accuracy means nothing.
 #
-# Now another network is tested on 10,000 *other* images. Both results scatter by 14. Their difference scatters by more, but not by 28, because the two errors partly cancel: by $\sqrt{14^2 + 14^2}$ = 20 images. A lead counts from two standard errors on, so here it takes **40 images**. That is a coarse test. A better one costs nothing.
+# Now another network is tested on 10,000 *other* images. The two errors partly cancel, so the difference scatters by $\sqrt{14^2 + 14^2}$ = 20 images. A lead counts beyond two standard errors: here beyond **40 images**. That is a coarse test.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. The same images
@@ -234,7 +234,7 @@ print(f"they scatter by {scatter:.2f} points; the formula says {formula:.2f}")
 #
 # <!-- page -->
 #
-# How large a lead do coins give? Take 18 disagreements. By the formula of section 3 the share of heads scatters by $\sqrt{0.5 \cdot 0.5 / 18}$ = 0.118, which is 2.1 of 18 coins. One more head is also one tail fewer, so the lead scatters by twice as much, 4.2. That is $\sqrt{18}$. For $d$ disagreements it is $\sqrt d$, and we ask for two of these, as before: **a lead counts if it is larger than $2 \sqrt d$.** For 18 that is 8.5. So 14 : 4, a lead of ten, counts.
+# How large a lead do coins give? Take 18 disagreements. By the formula of section 3 the share of heads scatters by $\sqrt{0.5 \cdot 0.5 / 18}$ = 0.118, which is 2.1 of 18 coins. One more head is also one tail fewer, so the lead scatters by twice as much, 4.2. That is $\sqrt{18}$.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3.5 min.* Do the ten images on the board. Then 18 coins: nine heads, give or take 2.1; the lead scatters by 4.2, the root of 18. A lead of ten is more than twice that. Turn to the next slide, and let the room work before it votes.
@@ -242,7 +242,7 @@ print(f"they scatter by {scatter:.2f} points; the formula says {formula:.2f}")
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Ahead by ten
 #
-# With $d$ disagreements a lead counts if it is larger than $2 \sqrt d$. Won 14, lost 4: ten ahead of 18, and $2 \sqrt{18}$ = 8.5. It counts.
+# With $d$ disagreements luck makes a lead of about $\sqrt d$. We ask for more than two of these, as before: **a lead counts if it is larger than $2 \sqrt d$.** For 18 that is 8.5. So 14 : 4, a lead of ten, counts.
 #
 # **Predict.** Two other networks disagree on 100 images, 55 : 45. Ten ahead again. Does this lead count?
 
@@ -253,7 +253,11 @@ print(f"they scatter by {scatter:.2f} points; the formula says {formula:.2f}")
 # **No, because a hundred fair coins often lead by ten:** $\sqrt{100}$ = 10, and it takes more than 20.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# *The fewer images two networks disagree on, the smaller is the lead that counts.* Here are the sibling and the copy:
+# *The fewer images two networks disagree on, the smaller is the lead that counts.*
+#
+# Now we can answer the question of this lesson, and "the lead does not count" is not the answer. A test with four images never finds a lead that counts, and proves nothing. Say instead **how much worse the network could be**.
+#
+# *By hand.* Won 50, lost 55: behind by 5, and luck makes $2 \sqrt{105}$ = 20. So this network may be worse by about 25 images, a quarter of a point. No disagreement at all still allows about 3. Say *before* the test how much worse you would accept. We accept ten images, a tenth of a point.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -261,7 +265,9 @@ def duel(a, b):
     """Images that b wins from a, and images that it loses."""
     won = (right(b) & ~right(a)).sum().item()
     lost = (right(a) & ~right(b)).sum().item()
-    print(f"won {won}, lost {lost}, lead {won - lost}; it counts beyond {2 * (won + lost) ** 0.5:.1f}")
+    luck = 2 * (won + lost) ** 0.5
+    worse = max(0, lost - won + luck)
+    print(f"won {won}, lost {lost}, lead {won - lost}; it counts beyond {luck:.1f}; may be worse by {worse:.0f}")
     return won, lost
 
 
@@ -271,24 +277,22 @@ by_copy = duel(net, small)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Ten thousand images
 #
-# Each square is one test image.
+# Each square is one test image, in the order of the file.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Grey: both are right, or both wrong. Which of the two is the same network? Then the sum on the board: 50 won, 55 lost. Behind by 5, and coins make 20 of it: at most 25 worse, a quarter of a point. The copy: won 3, lost 4; behind by 1, coins make 5: at most 6 worse.
+# *For the lecturer, 2 min.* Grey: both are right, or both wrong. Which of the two is the same network? Then the sum on the board, with the numbers above the squares: how far behind, and what do coins add? The sibling may be worse by some tenths of a point, the copy by less than one. Who would have accepted that?
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws a square for each test image, coloured where the two networks disagree.
 show.squares(right(net), {"sibling": right(sibling), "copy": right(small)})
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Now we can answer the question of this lesson, and "the lead does not count" is not the answer. A test with four images never finds a lead that counts, and proves nothing. Say instead **how much worse the network could be**.
-#
-# Suppose that a sibling won 50 images and lost 55. It is behind by 5, and luck makes $2 \sqrt{105}$ = 20. So it may be worse by 25 images, a quarter of a point. Suppose that a copy won 3 and lost 4. It is behind by 1, and $2 \sqrt 7$ = 5. As far as these images tell, it is worse by at most 6, or 0.06 points. Such a copy you may call as good. Of the sibling these images do not tell as much, and on *other* images luck alone makes 0.4 points.
+# The copy may be worse by less than the ten images that we accept: it is as good. The sibling may be worse by more. All this is luck of the images; another seed is luck again, as *Deeper* shows.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 5. Better than what?
 #
-# A colleague stores the network in one byte *before* its last pass. Then she trains that pass, and stores it in one byte again. Her copy wins: "One byte is *better* than four!"
+# A colleague stores the network in one byte *before* its last pass. Then she trains that pass, and stores it in one byte again. Her copy wins against the network before that pass: "One byte is *better* than four!"
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Is it luck? No, the lead is far larger than it takes. Who would put that into the title of a paper?
@@ -312,20 +316,20 @@ her_claim = duel(early, hers)
 #
 # The lead counts, by far, so luck does not explain it.
 #
-# **Predict.** Which comparison tells what the *byte* has brought: **A** her copy with the network before its last pass, **B** her copy with the network after the same last pass?
+# **Predict.** Now her copy meets the network *after* the same last pass. How large is its lead: **A** as large as before, **B** about half, **C** about 0?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room find what differs between the two networks of her claim: the byte, and a pass of training. Which of the two won? Only an opponent with the pass and without the byte can tell. We have one since the first slide. Then the two lines.
+# *For the lecturer, 2 min.* Let the room find what differs between the two networks of her claim: the byte, and a pass of training. Only an opponent with the pass and without the byte can tell what the byte did. We have one since the first slide. Vote, then the two lines.
 
 # %% slideshow={"slide_type": "fragment"}
 the_pass = duel(early, net)  # the pass, without the byte
 the_byte = duel(net, hers)  # the byte; both had the pass
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **B, because then the two networks differ in nothing but the byte.** In A they differ in a pass of training as well.
+# **About 0 (C), because now the two networks differ in nothing but the byte.** In her claim they differed in a pass of training as well.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first line is the control: the pass without the byte. It brings about as much as she gained. In the second line the gain is gone, and what is left are a few disagreements, as between the network and its copy.
+# The first line is the control: the pass without the byte. It brings about as much as she gained.
 #
 # What a gain is measured against is called the **baseline**. It is fair if it got all that the new network got, but for the one thing under test: the same images, the same training, the same care in choosing the learning rate. A poor baseline makes a method look good, and that holds for speed as well ([[choosing]]). Whenever you read *better*, *smaller* or *faster*, ask: *than what?*
 
@@ -333,7 +337,7 @@ the_byte = duel(net, hers)  # the byte; both had the pass
 # ## Exercise · Is it as good?
 # ★★ · 10 minutes
 #
-# Write `compare(a, b, images, labels)`. `a` is the network that you have, `b` the new one, both in evaluation mode. Either may have been stored in another type than the images: give it the images in its own type.
+# Write `compare(a, b, images, labels)`. `a` is the network that you have, `b` the new one, both in evaluation mode. Either may be stored in another type that it computes in, such as float16: give it the images in that type.
 #
 # Return five values: the bytes of `a`, the bytes of `b`, how many images `b` won, how many it lost, and whether the lead counts (True or False), whoever is ahead. Then try `compare(net, sibling, test_images, test_labels)`.
 #
@@ -399,7 +403,7 @@ claims.show("baseline")
 #
 # ### Two networks, or two methods?
 #
-# Won and lost on images speak of *two networks*: on other images of this kind, this one would probably win again. They do not say that the *method* behind it is the better one. Train both once more, and the order may change, as between the network and its sibling. To compare methods, train each with several seeds, and let both have the same seeds and the same number of steps, each at its best learning rate.
+# Won and lost on images speak of *two networks*: on other images of this kind, the one whose lead counts would probably win again. They do not say that the *method* behind it is the better one. Train both once more, and the order may change. To compare methods, train each with several seeds, and let both have the same seeds and the same number of steps, each at its best learning rate.
 #
 # Then a seed takes the place of an image: is the new method ahead with this seed, or behind? The **sign test** asks how often coins fall at least as one-sidedly, to one side or the other. Five coins fall in 2⁵ = 32 ways. All heads or all tails are 2 of them, so luck alone gives 5 : 0 or 0 : 5 in 6 of 100 cases. Six of six are 2 of 64, 3 of 100. So three seeds that agree are a hint, and six are evidence. The rule $2 \sqrt d$ is an approximation of this test. `scipy.stats.binomtest(won, won + lost)` counts exactly; for two networks it is also called the exact McNemar test.
 #
@@ -420,7 +424,7 @@ for name, row in {"slice": weight[:1], "its clone": weight[:1].clone()}.items():
 #
 # ### Why not save the network itself?
 #
-# `torch.save(net)` writes a Python object. Such a file can be read only where the class of the network is found at the same place. And to load it may run code that somebody has hidden in it. So `torch.load` reads tensors and plain values alone, unless you say `weights_only=False`. Do that for a file that you trust, and ship a `state_dict`.
+# `torch.save(net)` writes a Python object. Such a file can be read only where the class of the network is found at the same place. Loading it may run code that somebody has hidden in it. So `torch.load` reads tensors and plain values alone, unless you say `weights_only=False`. Do that for a file that you trust, and ship a `state_dict`.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** S. Han, H. Mao and W. J. Dally, *Deep compression*, 2016, [arXiv:1510.00149](https://arxiv.org/abs/1510.00149): table 1 has this network, its error and its bytes. T. G. Dietterich, *Approximate statistical tests for comparing supervised classification learning algorithms*, 1998, [doi:10.1162/089976698300017197](https://doi.org/10.1162/089976698300017197).

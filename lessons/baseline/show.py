@@ -24,13 +24,13 @@ def squares(base, others):
         ax.imshow(picture, cmap=ListedColormap(list(COLOURS.values())), vmin=0, vmax=2, interpolation="nearest")
         ax.set_axis_off()
         ax.set_title(f"{name}: won {won.sum()}, lost {lost.sum()}", fontsize=24)
-        told.append(f"the {name} won {won.sum()} and lost {lost.sum()}")
+        told.append(f"The {name} won {won.sum()} and lost {lost.sum()}.")
     keys = [Patch(facecolor=colour, label=words) for words, colour in COLOURS.items()]
     fig.legend(handles=keys, loc="lower center", ncols=3, fontsize=20, frameon=False)
     fig.get_layout_engine().set(rect=(0, 0.1, 1, 0.9))
     plots.show(
         fig,
         alt=f"Two large squares of {len(base):,} small ones, one for each test image; grey where the network and the other one are both "
-        f"right or both wrong. {'; '.join(told)}.",
+        f"right or both wrong. {' '.join(told)}",
         caption=f"{len(base):,} test images, a square each. Coloured: exactly one of the two networks is right.",
     )
