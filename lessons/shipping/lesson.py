@@ -10,7 +10,7 @@
 #       - Say how sure a front is, and what choosing a winner does to the winner's own figure.
 #       - Choose a model for a budget that was written down first, and say so when none fits.
 #       - Put a network of your own through files, audit, int8 and pruning, with a ruler that notices when a comparison says nothing.
-#     terms: [dominate, Pareto front, top-1 agreement, twin]
+#     terms: [dominate, ledger, Pareto front, top-1 agreement, twin]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
