@@ -42,7 +42,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # <!-- page -->
 #
-# In [[static]] an ordinary CNN lost about a point in int8. Now a network comes that was built for phones, with few weights. Both times it has the same 8 bits, the same calibration images, and the same ranges of what flows through it.
+# In [[static]] an ordinary CNN lost about a point in int8. Now comes one of the kind that is built for phones, with few weights. Both times it has the same 8 bits, the same calibration images, and the same ranges of what flows through it.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let the room guess before the click. Then: same bits, same images, only the scales of the weights differ. So what can be to blame? The weights. Say that the size of the loss is luck, and that the danger is not.
