@@ -39,15 +39,16 @@ def two_convolutions():
 
 
 def by_layer(reference, alone, all_but):
-    """A table of the accuracy with one layer rounded, and with all but that one; first with none, and with all."""
-    rows = [["none, all", "", *(f"{right:.1f}" for right in reference)]]
+    """A table of the accuracy with one layer rounded, and with all but that one; above it with none, and with all."""
+    rows = []
     for number, kind in enumerate(KINDS):
         name = f"block {number}" if number < 7 else "fc"
         rows.append([name, kind, f"{alone[number]:.1f}", f"{all_but[number]:.1f}"])
     return Table(
         ["rounded", "kind", "this one alone", "all but this one"],
         rows,
-        caption="Float network with these weights rounded: right, %, of 2,000 images. First row: nothing, then all eight",
+        caption="Float network with these weights rounded: right, %, of 2,000 images. "
+        f"Nothing rounded: {reference[0]:.1f}. All eight layers: {reference[1]:.1f}",
     )
 
 
@@ -73,7 +74,7 @@ def trained_and_folded(trained, folded):
     plots.show(
         fig,
         alt="Two panels with a bar for each of 32 channels, sorted by height. As trained, the bars rise slowly, and channel 28 is "
-        "one of many. Folded, channel 28 stands far above all others, and most bars are very low. An average channel, "
+        "one of many. Folded, channel 28 stands far above all others, and most bars are very low. The median channel, "
         + "; ".join(told),
         caption=f"Block 1, in steps of its one scale; the widest channel has 127.5. The median channel, {'; '.join(told)}.",
     )
@@ -144,6 +145,6 @@ def in_the_world():
             ["a scale per channel", alike(True)],
         ],
         caption=f"{sum(int(channels.sum()) for channels in dead.values())} depthwise filters are given 0 by all of "
-        f"{len(photos) + len(more)} photos, and {widest} of them are the widest of their layer. Answers: of {len(photos)} parts of photos, "
-        "of which float is sure",
+        f"{len(photos) + len(more)} parts of photos, and {widest} of them are the widest of their layer. Answers: of the "
+        f"{len(photos)} parts of which float is sure",
     )
