@@ -419,7 +419,7 @@ STEPS = {
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Two numbers compare a copy with its original and need no labels. The **top-1 agreement** is the share of inputs to which both give the same class; we come back to it below. The other one is measured in decibels.
 #
-# The signal-to-noise ratio ([[depthwise]]) divides the mean square of the float outputs by the mean square of the error, and takes ten times the logarithm of it: 10 dB means that the signal has ten times the power of the error, 20 dB a hundred times. Is it a good ruler for a classifier?
+# The signal-to-noise ratio divides the mean square of the float outputs by the mean square of the error, and takes ten times the logarithm of it: 10 dB means that the signal has ten times the power of the error, 20 dB a hundred times. Is it a good ruler for a classifier?
 #
 # Take two images and two classes. The float network answers (10, 0.1) to the first image and (10, −0.1) to the second. A copy answers (10, 0) to both. The copy has lost everything by which the two images could be told apart. Compute the decibels. The mean square of the signal is $(100 + 0.01)/2$, that of the error is $0.01/2$, so the ratio is 10,001, and that is 40 dB: excellent, by this ruler. The ruler is wrong, because the constant 10 counts as signal although it says nothing about the images.
 #

@@ -172,7 +172,6 @@ def test_every_exercise_has_its_check_and_few_are_judged_on_trust():
     assert {place for place, check in checks.items() if check.trust} - speaking == {
         ("audit", "did_nothing"),
         ("audit", "verdicts"),
-        ("depthwise", "residual_block"),
         ("distillation", "distillation_loss"),
         ("prune_traps", "load_pruned"),
         ("qat_cnn", "qat_loop"),
