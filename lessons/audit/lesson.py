@@ -245,7 +245,7 @@ except AttributeError as error:
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In evaluation mode this layer takes a *fast path*. It does not call its linear layers. It reads their weights, and hands them to one operator for everything. In an int8 layer `weight` is no tensor, but a method. With one switch the layer calls its children again.
 #
-# The course has an audit, too. It watches as `Watch` does, knows by name which operators multiply in int8, and adds in how many bits each weight is stored.
+# The course's library has an `audit`. Its core is `Watch`. It knows by name which operators multiply in int8, and adds in how many bits each weight is stored.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 from course_utils.measure.int8_audit import audit
@@ -349,7 +349,7 @@ def milliseconds(model, x):
 spent = show.parts(milliseconds, ours, ours_int8, (128, 1024))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The orange part is as long after the line as before, within the noise, and the blue part shrinks where the processor has fast int8 products. With the longer text more is orange, and the limit is lower. So one audit, four layers in int8, is good news for short texts and less so for long ones. **Count what stayed float, then weigh it with the inputs that you will have.**
+# The orange part is as long after the line as before, within the noise, and the linear layers take less where the processor has fast int8 products. With the longer text more is orange, and the limit is lower. So one audit, four layers in int8, is good news for short texts and less so for long ones. **Count what stayed float, then weigh it with the inputs that you will have.**
 #
 # Sometimes float is what one wants. LLM.int8() keeps a few columns of its products in 16 bits on purpose, because single numbers in them are far larger than all others ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)). An audit does not ask for int8 everywhere. It asks whether you know what ran.
 
@@ -419,7 +419,7 @@ claims.show("audit")
 #
 # ### Why is a narrow LSTM slower?
 #
-# In [[dynamic]] an LSTM of 128 units became slower in int8, although the audit says that all of it runs in int8. Does it cost so much to search a range in each of its 28 steps? Look at the other side of the comparison first. On many processors PyTorch computes an fp32 LSTM in *one* operator, a routine that takes all steps at once. The int8 LSTM is a loop of small operators. So the two differ in two things, and a **control** differs from each of them in one: fp32, forced into a loop.
+# In [[dynamic]] an LSTM of 128 units became slower in int8, although the audit says that all of it runs in int8. Does it cost so much to search a range in each of its 28 steps? Look at the other side of the comparison first. On many processors PyTorch computes an fp32 LSTM in *one* operator, a routine that takes all steps at once. The int8 LSTM is a loop of small operators. So the two differ in more than their bits. A **control** stands between them: fp32, forced into a loop.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 from course_utils.measure import timing
@@ -461,13 +461,13 @@ for name, net, state in (("fp32", lenet, lenet.state_dict()), ("16 bits", twin, 
     print(f"{name:8} {file.tell() / 1000:.0f} kB, {right:.1%} right")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Half of the bytes, the same accuracy, and the same operators as before. int8 halves the bytes once more, and may save time.
+# Half of the bytes, about the same accuracy, and the same operators as before. int8 saves one more byte for each weight that it reaches, and may save time.
 #
 # ### Which package, and which device?
 #
 # The package of a class tells its kind. Modules of `torch.ao.nn.quantized.dynamic` take and give floats. Linear layers and convolutions of `torch.ao.nn.quantized` are static: they take and give integers ([[static]]). Older code says `torch.nn.quantized`; these are the same classes under their first name.
 #
-# "Quantized models run on the CPU only" is true of these two packages, and no longer of int8: torchao's layers run on a GPU as well ([[torchao]]). What the line left in float is ordinary PyTorch, and could be moved to a GPU. But then the numbers cross over at each border between a float and an int8 module, and each time they are copied.
+# "Quantized models run on the CPU only" is largely true of these two packages, and no longer of int8: torchao's layers run on a GPU as well ([[torchao]]). What the line left in float is ordinary PyTorch, and could be moved to a GPU. But then the numbers cross over at each border between a float and an int8 module, and each time they are copied.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** PyTorch's [list of types and their int8 classes](https://github.com/pytorch/pytorch/blob/main/torch/ao/quantization/quantization_mappings.py); A. Vaswani et al., *Attention is all you need*, 2017, [arXiv:1706.03762](https://arxiv.org/abs/1706.03762).
