@@ -22,7 +22,7 @@
 # *For the lecturer, 1 min.* Ask: "After the line of the last lesson, how did you know that it had worked?" Most say: the file got smaller. Keep that answer on the board.
 
 # %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
-# Sets a seed, one thread and the int8 engine, switches gradients off, and hides the warnings of the older interface.
+# Sets a seed, one thread and PyTorch's library of int8 operators, switches gradients off, and hides the warnings of the older interface.
 import warnings
 
 import torch
@@ -117,7 +117,7 @@ print(quantize_dynamic(tree))
 # *For the lecturer, 1.5 min.* Vote, then let somebody say where the layer stands in the tree: it is the root. What would make it a child? A `Sequential` around it.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **Nobody (C), because a linear layer has no children.** Itself it is the root of the tree, and nobody's child.
+# **Nobody (C), because a linear layer has no children.** It is the root, and nobody's child.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The same holds for the LSTM. And in the CNN the line did replace something: the last layer, which holds about one in a hundred of the weights. Convolutions are not on the list.
@@ -162,15 +162,15 @@ class Watch(TorchDispatchMode):
         self.inside.pop()
 
     def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
-        self.called.append((self.inside[-1], str(operator)))
+        self.called.append((self.inside[-1], str(operator)))  # "" is the model itself
         return operator(*args, **(kwargs or {}))
 
 
 # Runs the model once, and gives back pairs: the name of a module, and an operator that it called.
 def operators(model, x):
     watch = Watch(model)
-    begins, ends = register_module_forward_pre_hook(watch.begin), register_module_forward_hook(watch.end)
-    with begins, ends, watch:
+    # Where `with` ends, both hooks are removed.
+    with register_module_forward_pre_hook(watch.begin), register_module_forward_hook(watch.end), watch:
         model(x)
     return watch.called
 
@@ -216,13 +216,13 @@ print([operator for _, operator in operators(stored, row)])
 # This layer *stores* int8 and *computes* float. The signs that need no run can all mislead:
 #
 # - The **file** tells what is stored. It shrinks here as with the line.
-# - The **class** is printed as `Linear` here, and as `DynamicQuantizedLinear` where 16-bit floats are multiplied.
+# - The **class** is printed as `Linear`, with an `Int8Tensor`, here, and as `DynamicQuantizedLinear` where the weights are 16-bit floats.
 # - The **parameters**: torchao's int8 weights call themselves `float32`. The line's layers have none at all, so such a model reports 0 parameters.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 4. Why did it stay float?
 #
-# PyTorch's own Transformer layer: attention, and two linear layers. The line, then one run.
+# PyTorch's own Transformer layer: attention, and two linear layers.
 #
 # <!-- page -->
 #
@@ -243,18 +243,22 @@ except AttributeError as error:
     print("AttributeError:", error)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In evaluation mode this layer takes a *fast path*. It does not call its linear layers. It reads their weights, and hands them to one operator for everything. In an int8 layer `weight` is no tensor, but a method. With one switch the layer calls its children again.
+# In evaluation mode this layer takes a *fast path*. It does not call its linear layers. It reads their weights, and hands them to one operator for everything. In an int8 layer `weight` is no tensor, but a method. With one switch the layer calls its linear layers again.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# ### The audit
 #
-# The course's library has an `audit`. Its core is `Watch`. It knows by name which operators multiply in int8, and adds in how many bits each weight is stored.
+# The course's library has an `audit`. Its core is `Watch`. It knows by name which operators multiply in int8, and lists the bits of each weight.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 from course_utils.measure.int8_audit import audit
 
 torch.backends.mha.set_fastpath_enabled(False)  # no fast path
-audit(theirs_int8, text)
+for row in audit(theirs_int8, text).rows:
+    print(f"{row.name:18}  {row.runs_in:7}  {row.weight_bits} bits")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# An **audit** has a row for each module that holds weights. An int8 layer of which it saw no operator, because it did not run, would be `unknown`. Here two rows say int8, and the whole attention is float. `out_proj` is not even called as a module: the attention reads its weights, too. Other models read weights in this way, such as torchvision's Swin Transformer. No hook of such a layer runs, so pruning masks, fake quantizers and adapters can fail there, too.
+# An **audit** has a row for each module that holds weights. An int8 layer of which it saw no operator, because it did not run, would be `unknown`. Here two rows say int8, and the whole attention is float. Float rows without an operator are read off the module, such as `out_proj`: the attention does not call it, but reads its weights.
 #
 # ### The repair
 #
@@ -267,7 +271,7 @@ audit(theirs_int8, text)
 # x = self.norm1(x + self.out(attended))
 # ```
 #
-# The trained weights move in under their new names. Then come three checks, in this order: in float both compute the same, the audit sees int8, and the int8 output is close to float. Without the first, a weight in the wrong place looks like rounding. Without the second, the third succeeds best where nothing was quantized.
+# The trained weights move in under their new names. Then come three checks, in this order: in float both compute the same, the audit sees int8, and the int8 output is close to float. Without the first, a weight in the wrong place looks like rounding. A copy that was never quantized passes the third check best.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 new_names = {"self_attn.in_proj_": "qkv.", "self_attn.out_proj": "out", "linear1": "up", "linear2": "down"}
@@ -277,7 +281,6 @@ for old, new in new_names.items():
 ours = EncoderLayer(768, 12, 3072).eval()
 ours.load_state_dict(state)
 ours_int8 = quantize_dynamic(ours, {nn.Linear})
-
 
 print(f"1. in float the largest difference is {(ours(text) - theirs(text)).abs().max():.7f}")
 print(f"2. layers in int8: {audit(ours_int8, text).count('int8')} of 4")
@@ -301,35 +304,33 @@ show.products({"PyTorch's layer": operators(theirs_int8, text), "repaired": oper
 # **Those inside the attention (B), because neither factor is a weight.** Queries, keys and values differ with each text, so nothing can be rounded beforehand, and no module holds this product.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The product has no row in the audit. It has no weights. Only the operators show it. So a part stays float for one of three reasons:
+# The audit has no row for this product: only the operators show it. Three reasons explain most of what stays float:
 #
 # | reason | examples | remedy |
 # |---|---|---|
 # | it is nobody's child | a layer alone; a parameter that `forward` multiplies with | a `Sequential`; an `nn.Linear` for it |
-# | its type is not on the list | a convolution; a class derived from `Linear` | another method ([[static]]); the plain class |
+# | its type is not on the list | a convolution; a class derived from `Linear` | another method ([[static]]); the plain class, if it is called |
 # | it has no weights | queries times keys | none by the line |
-#
-# You can name other types in the line's set. But for each type the line needs an int8 class to put in its place, and it looks for one in a dictionary. There is no entry for `nn.Conv2d`. If you ask for it, nothing happens, and the line again says nothing.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. What does the float part cost?
 #
 # A layer takes 10 ms: 8 in linear layers, 2 in the attention's products. The line makes the linear layers four times as fast: 2 + 2 = 4 ms. So the layer is 10 / 4 = 2.5 times as fast.
 #
-# **Predict.** In a longer text both parts take 8 ms. How many times as fast does the same line make the layer now: **A** 4, **B** 2.5, **C** 1.6?
+# **Predict.** In a text four times as long each part takes 32 ms. How many times as fast does the same line make the layer now: **A** 4, **B** 2.5, **C** 1.6?
 #
 # <!-- page -->
 #
 # The linear layers do the same work for each token. The attention compares each token with all others, so it does more for each if there are more of them.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Both calculations on the board. Then ask for the limit: linear layers that take no time at all. 10 / 2 = 5, and 16 / 8 = 2. Click, and follow the orange part: it does not shrink, so its share grows.
+# *For the lecturer, 3 min.* Both calculations on the board. Then ask for the limit: linear layers that take no time at all. 10 / 2 = 5, and 64 / 32 = 2. Click, and follow the orange part: it does not shrink, so its share grows.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **1.6 times (C), because 16 ms become 2 + 8 = 10 ms.** The float part has not changed, and it is now most of the time.
+# **1.6 times (C), because 64 ms become 8 + 32 = 40 ms.** The float part has not changed, and it is now most of the time.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Even linear layers that take no time at all would leave the 8 ms. So 16 / 8 = 2 is the most that *any* int8 linear layer can bring here: **the whole time over the float part**. This is *Amdahl's law*, and you can work it out before you quantize anything. All that you need is the time of the float part. PyTorch's profiler gives the time of each operator:
+# Even linear layers that take no time at all would leave the 32 ms. So 64 / 32 = 2 is the most that *any* int8 linear layer can bring here: **the whole time over the float part**. This is *Amdahl's law*, and you can work it out before you quantize anything. All that you need is the time of the float part. PyTorch's profiler gives the time of each operator:
 
 # %% slideshow={"slide_type": "skip"}
 from torch.profiler import ProfilerActivity, profile
@@ -345,11 +346,11 @@ def milliseconds(model, x):
 # ### The same layer, two texts
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
-# Draws the time of the parts for 128 and 1,024 tokens, before and after the line, and prints the gain and its limit.
+# Draws the time of the parts for 128 and 1,024 tokens, before and after the line, and prints the limit of the gain.
 spent = show.parts(milliseconds, ours, ours_int8, (128, 1024))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The orange part is as long after the line as before, within the noise, and the linear layers take less where the processor has fast int8 products. With the longer text more is orange, and the limit is lower. So one audit, four layers in int8, is good news for short texts and less so for long ones. **Count what stayed float, then weigh it with the inputs that you will have.**
+# Norms and GELU stay float as well: the grey part. With the longer text more is orange, and the limit is lower. Four layers in int8 help short texts more than long ones. **Count what stayed float, then weigh it with the inputs that you will have.**
 #
 # Sometimes float is what one wants. LLM.int8() keeps a few columns of its products in 16 bits on purpose, because single numbers in them are far larger than all others ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)). An audit does not ask for int8 everywhere. It asks whether you know what ran.
 
@@ -463,7 +464,9 @@ for name, net, state in (("fp32", lenet, lenet.state_dict()), ("16 bits", twin, 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Half of the bytes, about the same accuracy, and the same operators as before. int8 saves one more byte for each weight that it reaches, and may save time.
 #
-# ### Which package, and which device?
+# ### Which types, which package, which device?
+#
+# You can name other types in the line's set. But for each type the line needs an int8 class to put in its place, and it looks for one in a dictionary. There is no entry for `nn.Conv2d`. If you ask for it, nothing happens, and the line again says nothing.
 #
 # The package of a class tells its kind. Modules of `torch.ao.nn.quantized.dynamic` take and give floats. Linear layers and convolutions of `torch.ao.nn.quantized` are static: they take and give integers ([[static]]). Older code says `torch.nn.quantized`; these are the same classes under their first name.
 #

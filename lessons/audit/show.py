@@ -21,7 +21,7 @@ PARTS = ("queries, keys,\nvalues", "attention", "output", "first linear\nlayer",
 
 
 def products(called):
-    """Draw the products of encoder layers in the order of their calls, int8 blue and float orange.
+    """Draw the operators that multiply in encoder layers in the order of their calls, int8 blue and float orange.
 
     Args:
         called: name of a layer -> pairs of module and operator, from one run.
@@ -39,11 +39,11 @@ def products(called):
             box = canvas.box(left, top, short, width=170, height=90, fill=kind, size=22)
             canvas.wire(before, box.left, meaning="fp32", arrow=False)
             before = box.right
-            told.append(f"{name}, {short}: {kind}".replace("\n", ""))
+            told.append(f"{name}, {short}: {'int8' if kind == 'int8' else 'float'}".replace("\n", ""))
     plots.show(
         canvas.figure(),
-        alt=f"Two rows of boxes, one box for each product of an encoder layer after the line. {'; '.join(told)}.",
-        caption="Each box is a product, with its operator. Blue: int8. Orange: float.",
+        alt=f"Two rows of boxes, one box for each operator that multiplies, in an encoder layer after the line. {'; '.join(told)}.",
+        caption="Each box is an operator that multiplies. Blue: int8. Orange: float.",
     )
 
 
@@ -60,7 +60,7 @@ def _times(milliseconds, layer, x):
 
 
 def parts(milliseconds, fp32, int8, lengths):
-    """Draw the time of an encoder layer by parts, before and after the line; print the gain and its limit.
+    """Draw the time of an encoder layer by parts, before and after the line; print the limit of the gain.
 
     Args:
         milliseconds: (model, input) -> operator -> milliseconds.
@@ -88,7 +88,7 @@ def parts(milliseconds, fp32, int8, lengths):
     ax.set_yticks([0, 1, 2.4, 3.4], [f"{n:,} tokens, {kind}" for n, kind in spent])
     ax.invert_yaxis()
     ax.set(xlabel="time, % of the same layer in fp32")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.4, 1.4), ncols=2, frameon=False)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=2, frameon=False)
     ax.grid(False)
     plots.show(
         fig,
@@ -96,7 +96,6 @@ def parts(milliseconds, fp32, int8, lengths):
         caption="One encoder layer, one thread, by PyTorch's profiler. Attention is float in all four.",
     )
     for n in lengths:
-        before, after = (sum(spent[n, kind].values()) for kind in ("fp32", "int8"))
-        limit = before / (before - spent[n, "fp32"][LINEAR])
-        print(f"{n:5,} tokens: {before / after:.1f} times as fast, {limit:.1f} is the limit")
+        whole = sum(spent[n, "fp32"].values())
+        print(f"{n:5,} tokens: at most {whole / (whole - spent[n, 'fp32'][LINEAR]):.1f} times as fast")
     return spent
