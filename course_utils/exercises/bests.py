@@ -49,21 +49,6 @@ def summaries(one: str, *, best: Callable = max) -> dict[str, Callable]:
     }
 
 
-def summaries_of_times(few: int) -> dict[str, Callable]:
-    """What people put in place of the least of several times; with the mean of so `few` least ones, two or three."""
-    number = {2: "two", 3: "three"}[few]
-    return {
-        "if the mean stands in place of the least time": fmean,
-        "if the median stands in place of the least time": median,
-        "if the longest time is taken": max,
-        "if the second least time is taken": lambda times: sorted(times)[1 % len(times)],
-        f"if the {number} least times are averaged": lambda times: fmean(sorted(times)[:few]),
-        "if the least and the longest time are left out": trimmed,
-        "if the middle between the least and the longest time is taken": midrange,
-        **_read_alone("time"),
-    }
-
-
 def _read_alone(one: str) -> dict[str, Callable]:
     return {
         f"if only the first {one} is read": lambda own: own[0],

@@ -170,8 +170,6 @@ def test_every_exercise_has_its_check_and_few_are_judged_on_trust():
     }
     speaking = {place for place, check in checks.items() if isinstance(check, Exercise)}
     assert {place for place, check in checks.items() if check.trust} - speaking == {
-        ("audit", "did_nothing"),
-        ("audit", "verdicts"),
         ("distillation", "distillation_loss"),
         ("prune_traps", "load_pruned"),
         ("qat_cnn", "qat_loop"),
