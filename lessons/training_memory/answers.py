@@ -73,4 +73,10 @@ WRONG = {
         "without the embedding": ("nn.Sequential(*model)", "nn.Sequential(*model[-2:])"),
     }
 }
-EQUIVALENT = {"fit_in": {}}
+EQUIVALENT = {
+    "fit_in": {
+        "if needs(light) <= most:: needs(light) <= most: LtE -> Lt": "no peak is exactly `most`",
+        "`<` in place of `<=`": "no peak is exactly `most`",
+        "blocks doubled": "it fits before the second round begins",
+    }
+}

@@ -48,14 +48,14 @@ from torch import nn
 from course_utils import data, models
 
 images, labels = data.load("fashion_mnist", n=64)
-rows = images.squeeze(1)  # 64 images, 28 rows, 28 pixels
 
 
 def block():
     return nn.Sequential(nn.Linear(64, 256), nn.GELU(), nn.Linear(256, 64), nn.GELU())
 
 
-reader = nn.Sequential(nn.Linear(28, 64), *(block() for _ in range(6)), nn.Flatten(), nn.Linear(28 * 64, 10))
+blocks = [block() for _ in range(6)]
+reader = nn.Sequential(nn.Flatten(1, 2), nn.Linear(28, 64), *blocks, nn.Flatten(), nn.Linear(28 * 64, 10))
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # It trains with AdamW. Whoever knows AdamW expects four times the weights: a weight, its gradient, and two averages.
@@ -70,7 +70,7 @@ from course_utils.measure import timing
 
 
 def step(model, optimizer):
-    loss = F.cross_entropy(model(rows), labels)
+    loss = F.cross_entropy(model(images), labels)
     loss.backward()
     optimizer.step()
     optimizer.zero_grad()
@@ -88,7 +88,7 @@ def needs(model, kind=torch.optim.AdamW):
 # %% slideshow={"slide_type": "fragment"}
 weights = sum(p.nbytes for p in reader.parameters()) / 1e6
 plain = needs(reader)
-print(f"weights {weights:.2f} MB, a step {plain:.1f} MB, that is {plain / weights:.0f} times as much")
+print(f"weights {weights:.2f} MB, a step {plain:.1f} MB: {plain / weights:.0f} times")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # More than thirty times the weights! So most of this memory is something else. In about [[minutes]] minutes you will be able to
@@ -99,7 +99,7 @@ print(f"weights {weights:.2f} MB, a step {plain:.1f} MB, that is {plain / weight
 #
 # `timing.peak_bytes` asks PyTorch's profiler how far the memory rises. On a GPU, `torch.cuda.max_memory_allocated()` tells the whole peak.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. Who took it?
 #
 # **What belongs to a weight:**
@@ -119,7 +119,7 @@ print(f"weights {weights:.2f} MB, a step {plain:.1f} MB, that is {plain / weight
 #
 # **What belongs to the batch.** Take a layer with a single weight, $y = w \cdot x$. If $y$ rises by 1, let the loss rise by 2. If $w$ rises by 1, then $y$ rises by $x$, and the loss by $2 \cdot x$. So the gradient of $w$ is made of the *input* $x$.
 #
-# The backward pass comes to this layer much later than the forward pass did, and somebody has to keep $x$ until then. This is *autograd*, PyTorch's machinery for gradients. In the forward pass each operation hands it the tensors that its own derivative will need: the **saved tensors**. When people count memory, they call them *activations*. Under `torch.no_grad()` no backward pass can follow, and nothing is saved. That is why a network that only answers needs so little.
+# The backward pass comes to this layer much later than the forward pass did, and somebody has to keep $x$ until then. This is *autograd*, PyTorch's machinery for gradients. In the forward pass each operation hands it the tensors that its own derivative will need: the **saved tensors**. When people count memory, they call them *activations*. Under `torch.no_grad()` no backward pass can follow, and nothing is saved. So a network that only answers needs far less.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Compute 16 bytes together, then ask for the 7 billion. On the board: y = w · x, one weight. What is its gradient made of? Of x. Who keeps x until the backward pass comes? That is the missing part.
@@ -164,7 +164,7 @@ units = [n / h.nbytes for address, n in kept.items() if address not in own]
 print("units:", units, "together", sum(units))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **Try it.** In the first line of the cell above, write `nn.ReLU()` in place of both `nn.GELU()`, and run the two cells again. Then change it back.
+# **Try it.** In the line `one = …`, write `nn.ReLU()` in place of both `nn.GELU()`, and run the two cells again. Then change it back.
 #
 # <details><summary>What others found</summary>
 #
@@ -184,7 +184,7 @@ print("units:", units, "together", sum(units))
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Counts what a step has in memory, for three settings, and draws it.
-show.stacks(reader, rows, labels)
+show.stacks(reader, images, labels)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **With 8 images (B), because only the activations shrink with the batch.** An image has 28 / 64 = 0.44 MB of them, and 3.5 / 0.44 is 8.
@@ -227,7 +227,7 @@ wide = nn.Sequential(nn.Flatten(), nn.Linear(784, 1024), nn.ReLU(), *hidden, nn.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws the level of memory during the second step of each network.
-phases = show.two_steps({"reader": reader, "wide": wide}, rows, labels)
+phases = show.two_steps({"reader": reader, "wide": wide}, images, labels)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **At the turn for the reader, in the optimizer's step for the wide network (B), because each is full where its larger part is complete.** These are the activations here, the gradients there.
@@ -267,7 +267,6 @@ show.block_lives()
 
 # %% slideshow={"slide_type": "skip"}
 from torch.utils.checkpoint import checkpoint
-from torch.utils.flop_counter import FlopCounterMode
 
 
 class Checkpointed(nn.Sequential):
@@ -279,28 +278,26 @@ def with_checkpoints(model):  # the same weights, and a checkpoint for each bloc
     return nn.Sequential(*(Checkpointed(*part) if isinstance(part, nn.Sequential) else part for part in model))
 
 
-# %% slideshow={"slide_type": "fragment"}
-light, flops, gradients = with_checkpoints(reader), [], []
+# %% slideshow={"slide_type": "skip"}
+light, gradients = with_checkpoints(reader), []
 for model in (reader, light):
-    with FlopCounterMode(display=False) as counter:
-        F.cross_entropy(model(rows), labels).backward()
-    flops.append(counter.get_total_flops())
+    F.cross_entropy(model(images), labels).backward()
     gradients.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
     model.zero_grad()
-print(f"{flops[1] / flops[0]:.2f} times the operations; gradients equal in every bit: {torch.equal(*gradients)}")
+
+# %% slideshow={"slide_type": "fragment"}
 print(f"peak: {needs(reader):.1f} MB, with checkpoints {needs(light):.1f} MB")
+print("the same gradients, in every bit:", torch.equal(*gradients))
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **15 units (C), because the six inputs stay, and one block at a time has its other nine.** That is a quarter of 60.
+# **15 units (C), because the six inputs stay, and one block at a time has its other nine.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The whole peak falls by less, to about a third, since weights, gradients and states are in it as well.
+# That is a quarter of 60. The peak falls to about a third, since weights, gradients and states are in it as well.
 #
-# What does it cost? A linear layer has one matrix product in its forward pass. In its backward pass it has two of the same size: one makes the gradient of the weight, the other that of the input, which the layer before needs. So a step is 1 + 2 = 3, and with a second forward pass it is 4, a third more. The gradients are the same, because the same numbers go through the same operations twice. Dropout keeps to this, since `checkpoint` restores the state of the random generator. A batch norm updates its averages twice.
+# What does it cost? A linear layer has one matrix product in its forward pass. In its backward pass it has two of the same size: one makes the gradient of the weight, the other that of the input, which the layer before needs. So a step is 1 + 2 = 3, and with a second forward pass it is 4, a third more. The gradients stay the same, because the same numbers go through the same operations. That holds for dropout, too: `checkpoint` restores the state of the random generator.
 #
-# In a long network one gives a checkpoint to every few layers, because the inputs take memory, too. A network of 1,000 layers needed 7 GB in place of 48 in this way, for 30 % more time ([Chen et al., 2016](https://arxiv.org/abs/1604.06174)).
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. A batch in parts
 #
 # **Gradient accumulation**: feed a batch of 64 in eight parts, add up the gradients, and take one step.
@@ -309,16 +306,16 @@ print(f"peak: {needs(reader):.1f} MB, with checkpoints {needs(light):.1f} MB")
 #
 # <!-- page -->
 #
-# A smaller batch needs less memory, but its gradients are noisier. Parts need as little, and keep the large batch. `backward()` *adds* to the gradient that is there already. So two calls leave 2 + 6 = 8, twice too much. We divide each loss by the number of parts, and get 2/2 + 6/2 = 4. The saved tensors of the first part are released before the second part begins, so only one part is in memory at a time.
+# A smaller batch needs less memory, but has noisier gradients. Parts need as little. `backward()` *adds* to the gradient that is there already. So two calls leave 2 + 6 = 8, twice too much. We divide each loss by the number of parts, and get 2/2 + 6/2 = 4. The saved tensors of the first part are released before the second part begins, so only one part is in memory at a time.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* The sum with 2 and 6 on the board, without the division and with it. Who has forgotten that line before?
 
 
 # %% slideshow={"slide_type": "skip"}
-def gradient(model, x, parts):
+def gradient(model, parts):
     model.zero_grad()
-    for some, answers in zip(x.chunk(parts), labels.chunk(parts), strict=True):
+    for some, answers in zip(images.chunk(parts), labels.chunk(parts), strict=True):
         loss = F.cross_entropy(model(some), answers) / parts
         loss.backward()
     return torch.cat([p.grad.flatten() for p in model.parameters()])
@@ -334,19 +331,21 @@ def gradient(model, x, parts):
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Two images with the values 1 and 3 in a channel: batch norm makes −1 and 1 of them. One at a time: 0 and 0. Vote. What does the last line of the output prove?
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
 cnn, apart = models.SmallCNN(), {}
-for name, model, x in (("reader", reader, rows), ("SmallCNN", cnn, images), ("SmallCNN, eval", cnn, images)):
+for name, model in {"reader": reader, "SmallCNN": cnn, "SmallCNN, eval": cnn}.items():
     model.train("eval" not in name)
-    whole, in_parts = gradient(model, x, 1), gradient(model, x, 8)
+    whole, in_parts = gradient(model, 1), gradient(model, 8)
     apart[name] = ((whole - in_parts).norm() / whole.norm()).item()
-    print(f"{name}: {apart[name]:.1e} apart")
+
+# %% slideshow={"slide_type": "fragment"}
+print(*(f"{name}: {difference:.1e}" for name, difference in apart.items()), sep="\n")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **For the reader alone (B), because batch norm lets the images of a batch depend on each other.** Two images with 1 and 3 in a channel become −1 and 1; each alone becomes 0.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The reader's gradients differ by rounding, since the same numbers are added in another order. SmallCNN has computed another function. The last line is the control: in evaluation mode batch norm uses fixed averages, all else is as before, and the difference is gone.
+# The reader's gradients differ by rounding, since the same numbers are added in another order. The last line is the control: in evaluation mode batch norm uses fixed averages, all else is as before, and the difference is gone.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ### What to try first
@@ -357,13 +356,14 @@ for name, model, x in (("reader", reader, rows), ("SmallCNN", cnn, images), ("Sm
 # *For the lecturer, 1.5 min.* Go back to the answers on the board, and look for each in the table: what does it make smaller, at which price? Which line would you take for the wide network?
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
-# Measures the peak of both networks with each remedy, and puts it into a table.
-from lessons.training_memory.checks import Checkpointed  # noqa: E402, F811  as section 4 writes it
+# Measures the peak of both networks with each remedy, and counts the operations of the reader.
+from lessons.training_memory.checks import Checkpointed  # as section 4 writes it
 
-show.remedies({"reader": reader, "wide": wide}, rows, labels, with_checkpoints)
+table, operations = show.remedies({"reader": reader, "wide": wide}, images, labels, with_checkpoints)
+table
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Checkpoints and parts cure the reader, and leave the wide network as it is. SGD does the reverse, but with it the training is another one. *Deeper* shows states in fewer bits. Mixed precision ([[amp]]) shrinks activations, and frozen weights have neither gradients nor states ([[adapters]]).
+# Parts need no more operations, so try them first. Checkpoints are for a network in which even one image is too much, or in which batch norm forbids parts. Neither helps the wide network. SGD does, but with it the training is another one. *Deeper* shows states in fewer bits. Mixed precision ([[amp]]) shrinks activations, and frozen weights have neither gradients nor states ([[adapters]]).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · As few checkpoints as fit
@@ -427,9 +427,9 @@ claims.show("training_memory")
 #
 # ### What 16 bits save
 #
-# Under `autocast` ([[amp]]) the products of the reader are computed in bf16, and it then saves about half as many bytes of activations. Where a network has layers that autocast leaves in fp32, such as layer norms in many Transformers, less is saved.
+# Under `autocast` ([[amp]]) the products of the reader are computed in bf16, and it then saves about half as many bytes of activations. Layers whose inputs stay in fp32, such as the layer norms of many Transformers, save as much as before.
 #
-# The 16 bytes a weight stay. Weights, gradients and averages are fp32, as before. Others store the network in 16 bits altogether. Then small updates would be rounded away ([[formats]]), so the optimizer works on a copy in fp32, the **master weights**. That makes 2 bytes for the weight, 2 for its gradient, 4 for the master weight and 8 for the two averages: 16 again. A GPT-2 with 1.5 billion weights, 3 GB in 16 bits, so needs at least 24 GB to train ([Rajbhandari et al., 2019](https://arxiv.org/abs/1910.02054)). Their *ZeRO* shares these bytes out among several GPUs.
+# The 16 bytes a weight stay. Weights, gradients and averages are fp32, as before. Others store the network in 16 bits altogether. Then small updates would be rounded away ([[formats]]), so the optimizer works on a copy in fp32, the **master weights**. That makes 2 bytes for the weight, 2 for its gradient, 4 for the master weight and 8 for the two averages: 16 again. A GPT-2 with 1.5 billion weights, 3 GB in 16 bits, so needs at least 24 GB before the first activation ([Rajbhandari et al., 2019](https://arxiv.org/abs/1910.02054)). Their *ZeRO* shares these bytes out among several GPUs.
 #
 # ### Optimizer states in 8 bits
 #
@@ -439,9 +439,9 @@ claims.show("training_memory")
 # optimizer = AdamW8bit(model.parameters(), lr=0.001)
 # ```
 #
-# It keeps both averages in 8 bits, with one scale for each block of 256 numbers. By hand: 256 bytes and a scale of 4 bytes take the place of 1,024 bytes, about a quarter. [Dettmers et al., 2021](https://arxiv.org/abs/2110.02861), had the idea, and report the accuracy of 32-bit states.
+# It keeps both averages in 8 bits, with one scale for each block of 256 numbers. By hand: 256 bytes and a scale of 4 bytes take the place of 1,024 bytes, about a quarter. [Dettmers et al., 2021](https://arxiv.org/abs/2110.02861), had the idea, and report the performance of 32-bit states.
 #
-# Count what you get, because nothing warns you. Only a tensor of at least 4,096 numbers is quantized, and only if blocks of 256 divide it. LeNet-300-100 has matrices of 784 · 300 and 300 · 100 numbers. Neither is a multiple of 256, and all states stay in fp32. And the *peak* is another question than the states. In its step the optimizer turns the states of a tensor back into fp32. torchao compiles this step to need little memory for it, which takes a C++ compiler. Without one, as on many laptops with Windows, large temporary tensors can eat up what the states have saved. Measure the second step.
+# Count what you get, because nothing warns you. Only a tensor of at least 4,096 numbers is quantized, and only if blocks of 256 divide it. LeNet-300-100 has matrices of 784 · 300 and 300 · 100 numbers. Neither is a multiple of 256, and all states stay in fp32. And the *peak* is another question than the states. In its step the optimizer turns the states of a tensor back into fp32. torchao compiles this step to need little memory for it. On a CPU this takes a C++ compiler. Without one, as on many laptops with Windows, write `torch.compiler.set_stance("force_eager")` first; then large temporary tensors can eat up what the states have saved. Measure the second step.
 #
 # ### Who holds the memory?
 #
@@ -456,7 +456,7 @@ claims.show("training_memory")
 #
 # In training `backward()` releases the saved tensors, so a loss in a list holds little. Outputs in a list stay whole. Run the validation under `torch.no_grad()`, and store `item()` or `detach().cpu()`. A name from the last step counts as well: `del output, loss` before the next forward pass, or let them be local to a function, as in `step`.
 #
-# **Sources.** [`torch.utils.checkpoint`](https://docs.pytorch.org/docs/stable/checkpoint.html); T. Chen et al., *Training deep nets with sublinear memory cost*, 2016, [arXiv:1604.06174](https://arxiv.org/abs/1604.06174).
+# **Sources.** [`torch.utils.checkpoint`](https://docs.pytorch.org/docs/stable/checkpoint.html); T. Chen et al., *Training deep nets with sublinear memory cost*, 2016, [arXiv:1604.06174](https://arxiv.org/abs/1604.06174): with a checkpoint for every few layers a network of 1,000 needed 7 GB in place of 48, for 30 % more time.
 #
 # **Going further.** PyTorch's [*Understanding CUDA memory usage*](https://docs.pytorch.org/docs/stable/torch_cuda_memory.html) draws every tensor over time. S. Rajbhandari et al., *ZeRO*, 2019, [arXiv:1910.02054](https://arxiv.org/abs/1910.02054). Projects: find the batch at which the activations of a network of yours overtake its states; give a checkpoint to every second block, and explain the peak.
 #

@@ -4,6 +4,7 @@ import copy
 
 import torch
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from course_utils.measure import timing
 from course_utils.show import diagrams, plots
@@ -178,22 +179,39 @@ def _peak(network, x, y, kind=torch.optim.AdamW, parts=1):
     return sum(_kept(model, optimizer)) + timing.peak_bytes(step, device="cpu")
 
 
+def _operations(network, x, y, kind=None, parts=1):
+    """Floating-point operations of the matrix products and convolutions in a step."""
+    with FlopCounterMode(display=False) as counter:
+        for some, answers in zip(x.chunk(parts), y.chunk(parts), strict=True):
+            _loss(copy.deepcopy(network), some, answers).backward()
+    return counter.get_total_flops()
+
+
 def remedies(networks, x, y, with_checkpoints):
-    """A table: the peak of each network as it is and with each remedy, and what the remedy costs.
+    """The peak of each network as it is and with each remedy, and the operations of a step of the first.
 
     Args:
         networks: name -> network; they are copied.
         x, y: the batch.
         with_checkpoints: makes a network with a checkpoint for each block.
+
+    Returns:
+        (a table, remedy -> operations over those of the network as it is).
     """
-    kinds = {
+    ways = {
         "as it is": ({}, ""),
         "8 parts": ({"parts": 8}, "batch norm sees the parts"),
-        "checkpoints": (None, "a third more operations"),
+        "checkpoints": ({}, "the operations"),
         "SGD": ({"kind": torch.optim.SGD}, "another training"),
     }
-    rows = []
-    for name, (how, price) in kinds.items():
-        treated = [with_checkpoints(network) if how is None else network for network in networks.values()]
-        rows.append([name, *(f"{_peak(network, x, y, **how or {}) / MB:.1f}" for network in treated), price])
-    return Table(["", *(f"{name}, MB" for name in networks), "price"], rows, caption="peak of a step, 64 images")
+    rows, operations = [], {}
+    for name, (how, price) in ways.items():
+        treated = [with_checkpoints(net) if name == "checkpoints" else net for net in networks.values()]
+        operations[name] = _operations(treated[0], x, y, **how) / operations.get("as it is", 1)
+        peaks = [f"{_peak(net, x, y, **how) / MB:.1f}" for net in treated]
+        rows.append([name, *peaks, price])
+    operations["as it is"] = 1.0
+    for row in rows:
+        row.insert(-1, f"{operations[row[0]]:.2f} times")
+    head = ["", *(f"{name}, MB" for name in networks), "operations", "price"]
+    return Table(head, rows, caption="peak of a step with 64 images; operations of the reader"), operations
