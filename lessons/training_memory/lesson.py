@@ -345,7 +345,7 @@ print(*(f"{name}: {difference:.1e}" for name, difference in apart.items()), sep=
 # **For the reader alone (B), because batch norm lets the images of a batch depend on each other.** Two images with 1 and 3 in a channel become −1 and 1; each alone becomes 0.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The reader's gradients differ by rounding, since the same numbers are added in another order. The last line is the control: in evaluation mode batch norm uses fixed averages, all else is as before, and the difference is gone.
+# The output tells how far the two gradients are apart, compared with their length. The reader's differ by rounding, since the same numbers are added in another order. The last line is the control: in evaluation mode batch norm uses fixed averages, all else is as before, and the difference is gone.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ### What to try first
