@@ -39,7 +39,7 @@ torch.set_num_threads(1)
 #
 # <!-- page -->
 #
-# We take a network that is small enough to count everything. It reads a picture of Fashion-MNIST row by row. The first layer makes 64 numbers of each of the 28 rows. Six equal blocks follow: two linear layers, and behind each a GELU, a smooth relative of ReLU. The last layer chooses among ten classes.
+# Our network is small enough to count everything. It reads a picture of Fashion-MNIST row by row. The first layer makes 64 numbers of each of the 28 rows. Six equal blocks follow: two linear layers, and behind each a GELU, a smooth relative of ReLU. The last layer chooses among ten classes.
 
 # %% slideshow={"slide_type": "skip"}
 import torch
@@ -115,7 +115,7 @@ print(f"weights {weights:.2f} MB, a step {plain:.1f} MB: {plain / weights:.0f} t
 #
 # <!-- page -->
 #
-# AdamW keeps two averages for each weight from step to step, one of the gradients and one of their squares. What an optimizer keeps is called **optimizer state**. Our network has 218,000 weights, if we count biases as well. Times 16 that makes 3.5 MB, about a tenth of what we measured.
+# AdamW keeps two averages for each weight from step to step, one of the gradients and one of their squares. What an optimizer keeps is called **optimizer state**. Our network has 218,000 weights and biases. Times 16 that makes 3.5 MB, about a tenth of what we measured.
 #
 # **What belongs to the batch.** Take a layer with a single weight, $y = w \cdot x$. If $y$ rises by 1, let the loss rise by 2. If $w$ rises by 1, then $y$ rises by $x$, and the loss by $2 \cdot x$. So the gradient of $w$ is made of the *input* $x$.
 #
@@ -230,7 +230,7 @@ wide = nn.Sequential(nn.Flatten(), nn.Linear(784, 1024), nn.ReLU(), *hidden, nn.
 phases = show.two_steps({"reader": reader, "wide": wide}, images, labels)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **At the turn for the reader, in the optimizer's step for the wide network (B), because each is full where its larger part is complete.** These are the activations here, the gradients there.
+# **At the turn for the reader, in the optimizer's step for the wide network (B), because each is full where its larger part is complete.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Both curves begin at three times the weights: the weights and two averages for each. The gradients of the step before are gone, since `zero_grad()` releases them.
@@ -293,7 +293,7 @@ print("the same gradients, in every bit:", torch.equal(*gradients))
 # **15 units (C), because the six inputs stay, and one block at a time has its other nine.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# That is a quarter of 60. The peak falls to about a third, since weights, gradients and states are in it as well.
+# The peak falls to about a third, and not to a quarter, since weights, gradients and states are in it as well.
 #
 # What does it cost? A linear layer has one matrix product in its forward pass. In its backward pass it has two of the same size: one makes the gradient of the weight, the other that of the input, which the layer before needs. So a step is 1 + 2 = 3, and with a second forward pass it is 4, a third more. The gradients stay the same, because the same numbers go through the same operations. That holds for dropout, too: `checkpoint` restores the state of the random generator.
 #
