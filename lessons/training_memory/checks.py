@@ -29,14 +29,15 @@ class Checkpointed(nn.Sequential):
     """A block that keeps its input alone, as section 4 writes it."""
 
     def forward(self, x):
-        return checkpoint(super().forward, x, use_reentrant=False)
+        plain = super().forward
+        return checkpoint(plain, x, use_reentrant=False)
 
 
 @exercise(
     "As few checkpoints as fit",
     trust="it takes a model and a function, and gives a model",
-    why="A block's inside waits from its forward to its backward pass. The first blocks wait longest; the last one has its "
-    "turn at the fullest moment, so a checkpoint there saves nothing.",
+    why="A block's inside waits from its forward to its backward pass. The first blocks wait longest; the last one "
+    "computes its own again at the fullest moment, so a checkpoint there saves nothing.",
 )
 def fit_in(model, needs, most):
     light = nn.Sequential(*model)
@@ -79,8 +80,8 @@ fit_in.tries(
 fit_in.looks({"": _seen})
 fit_in.ideas(
     {
-        "blocks = [n for n, part in enumerate(model) if isinstance(part, nn.Sequential)][::-1]": "The last block has its turn "
-        "at the fullest moment, and gets its inside back at once. Begin with the first, whose inside waits longest.",
+        "blocks = [n for n, part in enumerate(model) if isinstance(part, nn.Sequential)][::-1]": "The last block computes "
+        "its inside again at the fullest moment, so nothing is saved. Begin with the first, whose inside waits longest.",
         "blocks = range(len(model))": "A linear layer keeps only its input, and so does a checkpoint: nothing is saved there.",
         "needs = (lambda ask, given: lambda light: ask(given))(needs, model)": "Ask about the model that you have built so far, "
         "and not about the one that was given.",

@@ -39,7 +39,7 @@ torch.set_num_threads(1)
 #
 # <!-- page -->
 #
-# Our network is small enough to count everything. It reads a picture of Fashion-MNIST row by row. The first layer makes 64 numbers of each of the 28 rows. Six equal blocks follow: two linear layers, and behind each a GELU, a smooth relative of ReLU. The last layer chooses among ten classes.
+# Our network is small enough to count everything. The first layer makes 64 numbers of each of the 28 rows of a Fashion-MNIST picture. Six equal blocks follow, which treat each row alike: two linear layers, and behind each a GELU, a smooth relative of ReLU. The last layer chooses among ten classes.
 
 # %% slideshow={"slide_type": "skip"}
 import torch
@@ -58,7 +58,7 @@ blocks = [block() for _ in range(6)]
 reader = nn.Sequential(nn.Flatten(1, 2), nn.Linear(28, 64), *blocks, nn.Flatten(), nn.Linear(28 * 64, 10))
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# It trains with AdamW. Whoever knows AdamW expects four times the weights: a weight, its gradient, and two averages.
+# It trains with AdamW, so one expects four times the weights: weight, gradient, two averages.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Show of hands before the number: 2, 4, 10 or 40 times the weights? After it: "Four of these we can name at once. Who are the others?"
@@ -76,9 +76,9 @@ def step(model, optimizer):
     optimizer.zero_grad()
 
 
-def needs(model, kind=torch.optim.AdamW):
-    """MB in use at the highest moment of a step of training, the second one."""
-    optimizer = kind(model.parameters(), lr=0.001)
+def needs(model):
+    """MB in use at the highest moment of the second step; section 3 says why the second."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.001)
     step(model, optimizer)
     there = [*model.parameters(), *(t for state in optimizer.state.values() for t in state.values())]
     on_top = timing.peak_bytes(lambda: step(model, optimizer), device="cpu")
@@ -96,8 +96,6 @@ print(f"weights {weights:.2f} MB, a step {plain:.1f} MB: {plain / weights:.0f} t
 # [[abilities]]
 #
 # [[builds_on]]
-#
-# `timing.peak_bytes` asks PyTorch's profiler how far the memory rises. On a GPU, `torch.cuda.max_memory_allocated()` tells the whole peak.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. Who took it?
@@ -119,7 +117,7 @@ print(f"weights {weights:.2f} MB, a step {plain:.1f} MB: {plain / weights:.0f} t
 #
 # **What belongs to the batch.** Take a layer with a single weight, $y = w \cdot x$. If $y$ rises by 1, let the loss rise by 2. If $w$ rises by 1, then $y$ rises by $x$, and the loss by $2 \cdot x$. So the gradient of $w$ is made of the *input* $x$.
 #
-# The backward pass comes to this layer much later than the forward pass did, and somebody has to keep $x$ until then. This is *autograd*, PyTorch's machinery for gradients. In the forward pass each operation hands it the tensors that its own derivative will need: the **saved tensors**. When people count memory, they call them *activations*. Under `torch.no_grad()` no backward pass can follow, and nothing is saved. So a network that only answers needs far less.
+# The backward pass comes to this layer much later than the forward pass did, and somebody has to keep $x$ until then. This is *autograd*, PyTorch's machinery for gradients. In the forward pass each layer hands it the tensors that its own derivative will need: the **saved tensors**. When people count memory, they call them *activations*. Under `torch.no_grad()` no backward pass can follow, and nothing is saved.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Compute 16 bytes together, then ask for the 7 billion. On the board: y = w · x, one weight. What is its gradient made of? Of x. Who keeps x until the backward pass comes? That is the missing part.
@@ -127,7 +125,7 @@ print(f"weights {weights:.2f} MB, a step {plain:.1f} MB: {plain / weights:.0f} t
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A block by hand
 #
-# | operation | its gradient needs | units |
+# | layer | its gradient needs | units |
 # |---|---|---|
 # | linear, 64 → 256 | its input | 1 |
 # | GELU | its input, 4 times as wide | 4 |
@@ -137,15 +135,15 @@ print(f"weights {weights:.2f} MB, a step {plain:.1f} MB: {plain / weights:.0f} t
 #
 # <!-- page -->
 #
-# Our unit is the input of the block: 64 images of 28 rows of 64 numbers, 4 bytes each, which is 0.46 MB. A block keeps ten such units, and six blocks keep 27.5 MB. The last layer keeps its input as well, one more unit. So there are 28 MB of activations and 3.5 MB of everything else. Together 31.5 MB, and nearly all of the peak is found.
+# Our unit is the input of the block: 64 images of 28 rows of 64 numbers, 4 bytes each, which is 0.46 MB. A block keeps ten such units, and six blocks keep 27.5 MB. The last layer keeps its input as well, one more unit. So there are 28 MB of activations and 3.5 MB of everything else. Together 31.5 MB, close to the peak.
 #
-# PyTorch lets us look. `saved_tensors_hooks` takes a function that is called with each saved tensor. We count each piece of memory once, since two operations may keep the same tensor, and leave out the weights.
+# PyTorch lets us look. `saved_tensors_hooks` takes a function that is called with each saved tensor. We count each piece of memory once, since two layers may keep the same tensor, and leave out the weights.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Row by row: what does the derivative need? Ask for the sum before you show it. Then: with ReLU in place of GELU? Its derivative is 0 or 1, and its result tells which; the next linear layer keeps that result anyway. Six units.
 
 # %% slideshow={"slide_type": "skip"}
-one = nn.Sequential(nn.Linear(64, 256), nn.GELU(), nn.Linear(256, 64), nn.GELU())
+one = block()
 h = torch.randn(64, 28, 64, requires_grad=True)  # the input of a block
 kept = {}  # address of a piece of memory -> its bytes
 
@@ -164,7 +162,7 @@ units = [n / h.nbytes for address, n in kept.items() if address not in own]
 print("units:", units, "together", sum(units))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **Try it.** In the line `one = …`, write `nn.ReLU()` in place of both `nn.GELU()`, and run the two cells again. Then change it back.
+# **Try it.** Below `one = block()`, write the lines `one[1] = nn.ReLU()` and `one[3] = nn.ReLU()`, and run the two cells again.
 #
 # <details><summary>What others found</summary>
 #
@@ -195,7 +193,7 @@ show.stacks(reader, images, labels)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. When is the memory full?
 #
-# Three layers; each has weights of some bytes, and saves some. What is in memory, above weights and states?
+# Three layers; each has weights of some bytes, and saves some. Bytes beside weights and states:
 #
 # | after | F1 | F2 | F3 | B3 | B2 | B1 |
 # |---|---|---|---|---|---|---|
@@ -206,7 +204,7 @@ show.stacks(reader, images, labels)
 #
 # We have added up four numbers. But a sum is a peak only if all of it is in memory at the same time. Is it? While the backward pass makes gradients, it releases activations.
 #
-# In the table F1 is the forward pass of layer 1, and B3 the backward pass of layer 3. Take the first row. After F3 all saved tensors are there, 30 bytes. After B3 the 10 bytes of layer 3 are released, and its gradient has come: 30 − 10 + 1 = 21. So the memory is fullest at the *turn*, where the forward pass ends and the backward pass begins. In the second row it rises to the end, when all gradients are there, and the optimizer comes.
+# In the table F1 is the forward pass of layer 1, and B3 the backward pass of layer 3. Take the first row. After F3 all saved tensors are there, 30 bytes. After B3 the 10 bytes of layer 3 are released, and its gradient has come: 30 − 10 + 1 = 21. So the memory is fullest at the *turn*, where the forward pass ends and the backward pass begins. The gradients in our sum are not there yet. In the second row it rises to the end, when all gradients are there, and the optimizer comes.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let the room fill the two rows on the board, column by column. Where is the highest number of each row? At the turn, and at the end.
@@ -230,23 +228,23 @@ wide = nn.Sequential(nn.Flatten(), nn.Linear(784, 1024), nn.ReLU(), *hidden, nn.
 phases = show.two_steps({"reader": reader, "wide": wide}, images, labels)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **At the turn for the reader, in the optimizer's step for the wide network (B), because each is full where its larger part is complete.**
+# **At the turn for the reader, in the optimizer's step for the wide network (B), because activations are complete at the turn, gradients at the end.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Both curves begin at three times the weights: the weights and two averages for each. The gradients of the step before are gone, since `zero_grad()` releases them.
 #
-# The reader is a mountain. The wide network is a staircase, with one stair for each gradient, and AdamW adds some working memory on top. So a smaller batch lowers the first peak, and hardly touches the second. **What is not in memory at the fullest moment is not worth shrinking.**
+# The reader is a mountain. The wide network is a staircase, with one stair for each large layer, and AdamW adds some working memory on top. So a smaller batch lowers the first peak, and hardly touches the second. **What is not in memory at the fullest moment is not worth shrinking.**
 #
-# We measured the *second* step, for a reason. AdamW makes its averages at the end of the first one. So a training can survive its first step, and run out of memory in the second.
+# We measured the *second* step, for a reason. AdamW makes its averages at the end of the first one. So a network like the reader can survive its first step, and run out of memory in the second.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Forget, and compute again
 #
-# The saved tensors were *computed*, from the input of their block. So keep this input, and forget what is inside. When the backward pass comes to the block, run it forward once more.
+# The saved tensors were *computed*, from the input of their block. So keep this input, and forget the rest, the block's *inside*. When the backward pass comes to the block, run it forward once more.
 #
 # <!-- page -->
 #
-# If you forget the working of a sum but remember where it began, you can do it again. It takes time, and it needs the paper only while you do it. This is **activation checkpointing**. The input that is kept is called a *checkpoint*.
+# This is **activation checkpointing**. The input that is kept is called a *checkpoint*.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* First frame: read upwards at the turn, three insides. Second frame: grey is the input, small; blue the inside, large. How many blue ones in one column? How many steps more? Three.
@@ -260,7 +258,7 @@ show.block_lives()
 #
 # `checkpoint(block, x, use_reentrant=False)` in place of `block(x)`.
 #
-# **Predict.** Six blocks of ten units kept 60. Now a block keeps its input, one unit, and gets the other nine back when its turn comes. How many units are there at the fullest moment: **A** 6, **B** 10, **C** 15?
+# **Predict.** Six blocks of ten units kept 60. Now a block keeps its input, one unit, and computes the other nine again in its backward pass. How many units are there at the fullest moment: **A** 6, **B** 10, **C** 15?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Six inputs, and one inside: C. Then ask for the operations: a linear layer has one matrix product forward, and two backward. And what would dropout do to the gradients?
@@ -271,15 +269,18 @@ from torch.utils.checkpoint import checkpoint
 
 class Checkpointed(nn.Sequential):
     def forward(self, x):
-        return checkpoint(super().forward, x, use_reentrant=False)
+        plain = super().forward
+        return checkpoint(plain, x, use_reentrant=False)
 
 
 def with_checkpoints(model):  # the same weights, and a checkpoint for each block
-    return nn.Sequential(*(Checkpointed(*part) if isinstance(part, nn.Sequential) else part for part in model))
+    parts = [Checkpointed(part) if isinstance(part, nn.Sequential) else part for part in model]
+    return nn.Sequential(*parts)
 
 
 # %% slideshow={"slide_type": "skip"}
-light, gradients = with_checkpoints(reader), []
+light = with_checkpoints(reader)
+gradients = []
 for model in (reader, light):
     F.cross_entropy(model(images), labels).backward()
     gradients.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
@@ -287,20 +288,20 @@ for model in (reader, light):
 
 # %% slideshow={"slide_type": "fragment"}
 print(f"peak: {needs(reader):.1f} MB, with checkpoints {needs(light):.1f} MB")
-print("the same gradients, in every bit:", torch.equal(*gradients))
+print("the same gradients, in every bit:", torch.equal(gradients[0], gradients[1]))
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **15 units (C), because the six inputs stay, and one block at a time has its other nine.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The peak falls to about a third, and not to a quarter, since weights, gradients and states are in it as well.
+# The peak falls to about a third, and not to a quarter, since weights, states and working memory are in it as well.
 #
-# What does it cost? A linear layer has one matrix product in its forward pass. In its backward pass it has two of the same size: one makes the gradient of the weight, the other that of the input, which the layer before needs. So a step is 1 + 2 = 3, and with a second forward pass it is 4, a third more. The gradients stay the same, because the same numbers go through the same operations. That holds for dropout, too: `checkpoint` restores the state of the random generator.
+# What does it cost? A linear layer has one matrix product in its forward pass. In its backward pass it has two of the same size: one makes the gradient of the weight, the other that of the input, which the layer before needs. So a step is 1 + 2 = 3, and with a second forward pass it is 4, a third more operations. The gradients stay the same, because the same is computed again. That holds for dropout, too: `checkpoint` restores the state of the random generator.
 #
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. A batch in parts
 #
-# **Gradient accumulation**: feed a batch of 64 in eight parts, add up the gradients, and take one step.
+# **Gradient accumulation**: feed a batch of 64 in eight equal parts, add up the gradients, and take one step.
 #
 # Two images, with the gradients 2 and 6. The loss is a mean, so the batch has (2 + 6) / 2 = 4. In two parts?
 #
@@ -331,18 +332,21 @@ def gradient(model, parts):
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Two images with the values 1 and 3 in a channel: batch norm makes −1 and 1 of them. One at a time: 0 and 0. Vote. What does the last line of the output prove?
 
+
 # %% slideshow={"slide_type": "skip"}
-cnn, apart = models.SmallCNN(), {}
-for name, model in {"reader": reader, "SmallCNN": cnn, "SmallCNN, eval": cnn}.items():
-    model.train("eval" not in name)
+def apart(model):
     whole, in_parts = gradient(model, 1), gradient(model, 8)
-    apart[name] = ((whole - in_parts).norm() / whole.norm()).item()
+    return ((whole - in_parts).norm() / whole.norm()).item()
+
 
 # %% slideshow={"slide_type": "fragment"}
-print(*(f"{name}: {difference:.1e}" for name, difference in apart.items()), sep="\n")
+cnn = models.SmallCNN()
+print(f"reader: {apart(reader):.1e}")
+print(f"SmallCNN: {apart(cnn):.1e}")
+print(f"SmallCNN, eval: {apart(cnn.eval()):.1e}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **For the reader alone (B), because batch norm lets the images of a batch depend on each other.** Two images with 1 and 3 in a channel become −1 and 1; each alone becomes 0.
+# **For the reader alone (B), because batch norm lets the images of a batch depend on each other.** Two images with 1 and 3 in a channel become −1 and 1; each by itself would become 0.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The output tells how far the two gradients are apart, compared with their length. The reader's differ by rounding, since the same numbers are added in another order. The last line is the control: in evaluation mode batch norm uses fixed averages, all else is as before, and the difference is gone.
@@ -363,13 +367,13 @@ table, operations = show.remedies({"reader": reader, "wide": wide}, images, labe
 table
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Parts need no more operations, so try them first. Checkpoints are for a network in which even one image is too much, or in which batch norm forbids parts. Neither helps the wide network. SGD does, but with it the training is another one. *Deeper* shows states in fewer bits. Mixed precision ([[amp]]) shrinks activations, and frozen weights have neither gradients nor states ([[adapters]]).
+# Parts need no more operations. Checkpoints help even where one image is too much. Neither helps the wide network. SGD does, but with it the training is another one. States in 8 bits take a quarter of their bytes, see *Deeper*. Mixed precision ([[amp]]) shrinks activations, and frozen weights have neither gradients nor states ([[adapters]]).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · As few checkpoints as fit
 # ★★ · 10 minutes
 #
-# Write `fit_in`. It returns a `Sequential` of the parts of `model` in which as few blocks as possible have a checkpoint, so that `needs(…)` of it is at most `most` MB. The blocks are the `nn.Sequential`s among the parts, and all alike. `model` itself stays as it is.
+# Write `fit_in`. It returns a `Sequential` of the parts of `model` in which as few blocks as possible have a checkpoint, so that `needs(…)` of it is at most `most` MB. The blocks are the `nn.Sequential`s among the parts, and all alike. The parts of `model` are not replaced.
 #
 # On paper: of two blocks one gets a checkpoint. Which?
 #
@@ -377,7 +381,7 @@ table
 #
 # <details><summary>Hint</summary>
 #
-# The first. The last block's turn comes at the fullest moment, when its inside comes back. `light = nn.Sequential(*model)` has the same parts, and `light[n] = …` replaces one of them.
+# The first. The last block computes its inside again at the fullest moment. `light = nn.Sequential(*model)` has the same parts, and `light[n] = …` replaces one of them.
 #
 # </details>
 
@@ -400,7 +404,7 @@ def fit_in_solution(model, needs, most):
     light = nn.Sequential(*model)
     for n, part in enumerate(model):
         if isinstance(part, nn.Sequential) and needs(light) > most:
-            light[n] = Checkpointed(*part)
+            light[n] = Checkpointed(part)
     return light
 
 
@@ -427,7 +431,7 @@ claims.show("training_memory")
 #
 # ### What 16 bits save
 #
-# Under `autocast` ([[amp]]) the products of the reader are computed in bf16, and it then saves about half as many bytes of activations. Layers whose inputs stay in fp32, such as the layer norms of many Transformers, save as much as before.
+# Under `autocast` ([[amp]]) the products of the reader are computed in bf16. What is saved in bf16 makes half as many bytes of activations. Layers whose inputs stay in fp32, such as the layer norms of many Transformers, save as much as before.
 #
 # The 16 bytes a weight stay. Weights, gradients and averages are fp32, as before. Others store the network in 16 bits altogether. Then small updates would be rounded away ([[formats]]), so the optimizer works on a copy in fp32, the **master weights**. That makes 2 bytes for the weight, 2 for its gradient, 4 for the master weight and 8 for the two averages: 16 again. A GPT-2 with 1.5 billion weights, 3 GB in 16 bits, so needs at least 24 GB before the first activation ([Rajbhandari et al., 2019](https://arxiv.org/abs/1910.02054)). Their *ZeRO* shares these bytes out among several GPUs.
 #
@@ -445,7 +449,7 @@ claims.show("training_memory")
 #
 # ### Who holds the memory?
 #
-# On a GPU, print `torch.cuda.memory_allocated()` after the forward pass, after `backward()` and after `step()`. The three numbers show mountain or staircase. `nvidia-smi` reports more than they do, because PyTorch keeps released memory for its next tensors ([notes on CUDA](https://docs.pytorch.org/docs/stable/notes/cuda.html#memory-management)).
+# On a GPU, `torch.cuda.max_memory_allocated()` tells the peak. Print `torch.cuda.memory_allocated()` after the forward pass, after `backward()` and after `step()`. The three numbers show mountain or staircase. `nvidia-smi` reports more than they do, because PyTorch keeps released memory for its next tensors ([notes on CUDA](https://docs.pytorch.org/docs/stable/notes/cuda.html#memory-management)).
 #
 # If the memory grows from step to step, some name keeps a tensor alive, and a tensor with a graph keeps all that was saved for it. A common case is a list of losses from validation:
 #

@@ -79,7 +79,7 @@ def stacks(network, x, y):
         canvas.figure(),
         alt="Three bars to one scale, each of weights, gradients, states and activations. "
         + " ".join(f"{n}: {', '.join(f'{k} {v / MB:.2f}' for k, v in p.items())} MB." for n, p in settings.items()),
-        caption="What one step has in memory, counted tensor by tensor; to one scale.",
+        caption="What one step puts into memory, counted tensor by tensor; to one scale.",
     )
 
 
@@ -132,7 +132,7 @@ def two_steps(networks, x, y):
     plots.show(
         fig,
         alt="Two panels, the memory in use during one step in three phases, in bytes of the weights. " + " ".join(told),
-        caption="Memory in use over that of the weights. Dashed: the peak. Time counts what comes and goes, and each phase is equally wide.",
+        caption="Memory in use over that of the weights, on two scales. Dashed: the peak. Time is not to scale.",
     )
     return highest
 
