@@ -204,7 +204,7 @@ kept = {dtype: numbers.to(dtype).tolist() for dtype in formats}
 # %% tags=["hide-input"] slideshow={"slide_type": "fragment"}
 # Prints the three numbers as each format keeps them.
 for dtype, values in kept.items():
-    print(f"{str(dtype)[6:]:8}", *(f"{value:9.6g}" for value in values))
+    print(f"{str(dtype)[6:]}:", ", ".join(f"{value:.5g}" for value in values))
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **fp16 keeps 1.001 alone, and bf16 all three, because bf16 has the range of fp32 and is wrong by at most 0.4 %, half a gap.**
@@ -313,8 +313,12 @@ print("become 0 in fp16")
 for scale, share in lost.items():
     print(f"loss · {scale:,}: {share:.1f} %")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# With the loss as it is, fp16 loses a good part of these gradients, and with the factor 65,536 hardly any. One takes a power of two, since it changes the exponent and no digit of the mantissa.
+# %% [markdown] slideshow={"slide_type": "-"}
+# With the loss as it is, fp16 loses a good part of these gradients, and with the factor 65,536 hardly any.
+#
+# <!-- page -->
+#
+# One takes a power of two, since it changes the exponent and no digit of the mantissa.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The hill
@@ -405,7 +409,7 @@ claims.show("formats")
 show.nine_trainings()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each format has its own remedy. In fp16 the loss scale repairs nearly everything, and fp32 weights alone repair nothing: what never arrives cannot be added. In bf16 it is the other way round. Its gradients arrive, and the weights swallow the steps. For other networks and learning rates the damage is smaller, or none. But this is why mixed precision takes both parts in fp16, and leaves out the scale in bf16.
+# Each format has its own remedy. In fp16 the loss scale repairs nearly everything, and fp32 weights alone hardly anything: what never arrives cannot be added. In bf16 it is the other way round. Its gradients arrive, and the weights swallow the steps. For other networks and learning rates the damage can be smaller, or none. But this is why mixed precision takes both parts in fp16, and leaves out the scale in bf16.
 #
 # ### Why softmax subtracts the maximum
 #
