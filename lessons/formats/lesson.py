@@ -104,7 +104,7 @@ for dtype, end in reached.items():
 #
 # In 5.5 there is one 4, no 2, one 1 and one half. We move the point two places to the left, and remember the 2. A point that moves, a *float*, works for every size of number.
 #
-# The exponent is stored with 15 added to it, so that it can also be negative. The first digit is always a 1, and is not stored. With the ten stored digits it makes eleven, the **significand**.
+# 15 is added to the exponent, so that negative ones can be stored too. The first digit is always a 1, and is not stored. With the ten stored digits it makes eleven, the **significand**.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Take 5.5 apart on the board, then let the room do 6.5 (110.1, so 1.101 and exponent 2). Ask what the first binary digit of a number can be, and whether one must store it.
@@ -125,17 +125,17 @@ for dtype, end in reached.items():
 # | 01 | 1, 1.25, 1.5, 1.75 | ¼ |
 # | 00 | 0, 0.25, 0.5, 0.75 | ¼ |
 #
-# The last row makes an exception. With a 1 in front there would be no 0. So the stored exponent 00 means that the first digit is 0, and the gap stays that of the row above. Such numbers are called **subnormal**. They fill the hole between 0 and the least normal number.
+# The last row makes an exception. With a 1 in front there would be no 0. So the stored exponent 00 means that the first digit is 0, and the gap stays that of the row above. Its numbers above 0 are called **subnormal**. They fill the hole between 0 and the least normal number.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 # Draws all numbers of the toy from 0 up.
 show.toy()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So **the gaps grow with the numbers**. Between one power of two and the next there are always equally many numbers, and the next stretch is twice as long. With $M$ bits of mantissa the gap behind $2^e$ is $2^{e-M}$. In the toy it is $2^{2-2} = 1$ behind 4. In fp16 it is $2^{11-10} = 2$ behind 2,048, and there the count stopped.
+# So **the gaps grow with the numbers**. Between one power of two and the next there are always equally many numbers, and the next stretch is twice as long. With $M$ bits of mantissa the gap from $2^e$ to $2^{e+1}$ is $2^{e-M}$. In the toy it is $2^{2-2} = 1$ from 4 on. In fp16 it is $2^{11-10} = 2$ from 2,048 on, and there the count stopped.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Count the marks of each colour: eight, four, four. The gap behind $2^e$ is $2^{e-M}$, here with M = 2. Where would a third bit of mantissa put new marks? Half-way between the old ones.
+# *For the lecturer, 1.5 min.* Count the marks of each colour: eight, four, four. The gap from $2^e$ to $2^{e+1}$ is $2^{e-M}$, here with M = 2. Where would a third bit of mantissa put new marks? Half-way between the old ones.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Three numbers for the toy
@@ -157,45 +157,38 @@ show.toy({0.1: 0.0, 3.3: 3.5, 4.5: 4.0})
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The first number is *rounded*, by at most half a gap. The second is too small and becomes 0, an **underflow**. The third is a sum that has *swallowed* its small term.
 #
-# There is a fourth accident. 9 lies beyond the largest number, and this is an **overflow**. Real formats reserve the highest stored exponent for it: it means `inf`, infinity, or NaN, "not a number", the result of $\infty - \infty$ or 0 / 0.
+# There is a fourth accident. 9 lies beyond the largest number, and this is an **overflow**. fp32, fp16 and bf16 reserve the highest stored exponent for it: it means `inf`, infinity, or NaN, "not a number", the result of $\infty - \infty$ or 0 / 0.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Range or digits?
 #
-# A bit more in the exponent doubles the range of exponents. A bit more in the mantissa halves the gaps.
+# Each bit goes either to the exponent, for more range, or to the mantissa, where it halves the gaps.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Which two rows have equally many orange cells? fp32 and bf16, hence the same range. Which have equally many blue ones? tf32 and fp16. Work out 65,504 on the board: exponent 15, all mantissa bits 1. Nothing is ever stored in tf32.
+# *For the lecturer, 2.5 min.* Which two rows have equally many orange cells? fp32 and bf16, hence the same range. Who has most of the blue ones, of the two with 16 bits? Work out 65,504 on the board: exponent 15, all mantissa bits 1.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
-# Draws the bits of four formats, their largest number and their gap at 1.
-show.four_formats()
+# Draws the bits of three formats, their largest number and their gap at 1.
+show.three_formats()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **fp16 by hand.** The five bits of its exponent count from 0 to 31, and both ends are reserved. So 1 to 30 stand for the exponents −14 to 15.
 #
 # - The *largest number* has the exponent 15 and a mantissa of ones: $(2 - 2^{-10}) \cdot 2^{15} = 65{,}504$.
 # - The *gap at 1* is $2^{0-10}$, about 0.001.
-# - The *least number above 0* is one gap of the lowest exponent: $2^{-14-10} = 2^{-24}$, about $6 \cdot 10^{-8}$. Half of it, or less, becomes 0.
+# - The *least number above 0* is one gap of the lowest exponent: $2^{-14-10} = 2^{-24}$, about $6 \cdot 10^{-8}$. What is at most half of that becomes 0.
 #
-# **bf16** is simply the first half of the bits of fp32. It keeps the range and gives up digits: a gap is up to 0.8 % of the number. **tf32** has the range of fp32 and the digits of fp16, and no tensor is stored in it. Some GPUs round the inputs of an fp32 product to it, if you allow it with `torch.set_float32_matmul_precision("high")`.
+# **bf16** is simply the first half of the bits of fp32. It keeps the range and gives up digits: a gap is up to 0.8 % of the number.
 #
-# PyTorch knows the formats, too:
-
-# %% slideshow={"slide_type": "skip"}
-for dtype in formats:
-    info = torch.finfo(dtype)
-    print(f"{dtype}: largest {info.max:.5g}, gap at 1 {info.eps:.2g}, least normal {info.smallest_normal:.2g}")
+# `torch.finfo(torch.float16)` tells such numbers.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Three numbers, two formats
 #
-# fp16 ends at 65,504, and its least number above 0 is $6 \cdot 10^{-8}$. bf16 has the range of fp32, and 7 bits of mantissa.
-#
 # **Predict.** Store 70,000, 1.001 and $2 \cdot 10^{-8}$. Which of them does fp16 keep to within one per cent, and which bf16?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two columns on the board; the room fills them. After the click: overflow, underflow, and the 1.001 that became 1. Which of the three would you notice during a training?
+# *For the lecturer, 2 min.* Two columns on the board, and above that of fp16 its least number above 0, 6 · 10⁻⁸; the room fills them. After the click: overflow, underflow, and the 1.001 that became 1. Which of the three would you notice during a training?
 
 # %% slideshow={"slide_type": "skip"}
 numbers = torch.tensor([70_000, 1.001, 2e-8])
@@ -215,9 +208,9 @@ for dtype, values in kept.items():
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. What a sum swallows
 #
-# A sum swallows a term that is **smaller than half the gap** of the total.
+# A sum swallows a term that is **smaller than half the gap** of the total. At exactly half, a tie decides.
 #
-# In fp16 a weight is 1, and a step of 0.0001 is added. The gap behind 1 is 0.00098, half of it is 0.00049. The step is smaller, so the weight is 1 again.
+# In fp16 a weight is 1, and a step of 0.0001 is added. The gap from 1 to 2 is 0.00098, half of it is 0.00049. The step is smaller, so the weight is 1 again.
 #
 # <!-- page -->
 #
@@ -228,10 +221,10 @@ for dtype, values in kept.items():
 # - less than one part in sixteen million in fp32.
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **Predict.** A typical weight of a trained LeNet is 0.05, and lies behind $2^{-5}$. A typical step of SGD is 0.00001. If the weights are stored in bf16, how many stay as they are in a step: **A** fewer than one in ten, **B** about a third, **C** most?
+# **Predict.** LeNet is a small network for images. A typical weight of it is 0.05, between $2^{-5}$ and $2^{-4}$. A typical step of SGD is 0.00001. Of the weights whose gradient is not 0, how many stay as they are in a step, if they are stored in bf16: **A** fewer than one in ten, **B** about a third, **C** most?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Do 1 + 0.0001 on the board. Then the room works out the gap of bf16 behind 2 to the −5: 2 to the −12, or 0.00024. Half of it is twelve times the step. Show of hands, click.
+# *For the lecturer, 3 min.* Do 1 + 0.0001 on the board. Then the room works out the gap of bf16 from 2 to the −5 on: 2 to the −12, or 0.00024. Half of it is twelve times the step. Show of hands, click.
 
 # %% slideshow={"slide_type": "skip"}
 from torch.nn import functional as F
@@ -244,7 +237,7 @@ lenet = checkpoints.load("lenet_fashion_0")  # trained on Fashion-MNIST, picture
 images, labels = data.load("fashion_mnist", n=512)
 
 F.cross_entropy(lenet(images[:64]), labels[:64]).backward()
-weights = parameters_to_vector(lenet.parameters())
+weights = parameters_to_vector(lenet.parameters())  # all weights, one after another
 step = 0.01 * parameters_to_vector(p.grad for p in lenet.parameters())  # SGD at a rate of 0.01
 weights, step = weights[step != 0], step[step != 0]
 
@@ -255,24 +248,24 @@ for dtype in formats:
     swallowed[dtype] = 100 * same.float().mean().item()
 
 # %% tags=["hide-input"] slideshow={"slide_type": "fragment"}
-# Prints for each format how many weights stay as they are.
-print("weights that stay as they are")
+# Prints for each format how many of these weights stay as they are.
+print("stay as they are, of the weights whose gradient is not 0")
 for dtype, share in swallowed.items():
     print(f"{str(dtype)[6:]}: {share:.0f} %")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Most (C), because half a gap of bf16 is 0.00012 there, and a typical step is less than a tenth of it.**
+# **Most (C), because half a gap of bf16 is 0.00012 there, and a typical step is about a tenth of it.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In fp16 it is about half of the weights, in fp32 hardly any. The weights, the images and the step are the same in the three lines. Only the format differs in which the weight is stored.
+# In fp16 it is about half of these weights, in fp32 hardly any. The weights, the images and the step are the same in the three lines. Only the weight's format differs.
 #
 # A weight is a sum of thousands of small steps, so **weights stay in fp32**. Products may read a 16-bit *copy* of them. The copy is rounded as well, but it is made anew from the fp32 weight in each step, so nothing is lost for good.
 #
-# A layer adds up, too: each of its outputs is a sum of many products. Two factors of eleven digits make a product of at most 22, and fp32, with its 24, holds it exactly. Chips and libraries usually keep this total in fp32, and round it once at the end. So do the sums of PyTorch:
+# A layer adds up, too: each of its outputs is a sum of many products. Chips and libraries usually keep this total in fp32, and round it once at the end. So does PyTorch's `cumsum`, which adds one term after another:
 
 # %% slideshow={"slide_type": "skip"}
 ones = torch.ones(10_000, dtype=torch.float16)
-print(ones.sum().item())
+print(ones.cumsum(0)[-1].item())
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # That is the count of section 1, and now it is right. **Products in 16 bits, sums in fp32** is the idea of mixed precision.
@@ -300,7 +293,8 @@ print(ones.sum().item())
 # %% slideshow={"slide_type": "skip"}
 outputs = lenet(images)
 loss = F.cross_entropy(outputs, labels)
-(gradients,) = torch.autograd.grad(loss, outputs)
+gradients, *of_weights = torch.autograd.grad(loss, (outputs, *lenet.parameters()))
+all_gradients = parameters_to_vector((gradients, *of_weights))  # for the exercise
 
 lost = {}
 for scale in (1, 256, 65_536):
@@ -311,10 +305,10 @@ for scale in (1, 256, 65_536):
 # Prints for each factor how many gradients become 0.
 print("become 0 in fp16")
 for scale, share in lost.items():
-    print(f"loss · {scale:,}: {share:.1f} %")
+    print(f"factor {scale:,}: {share:.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# With the loss as it is, fp16 loses a good part of these gradients, and with the factor 65,536 hardly any.
+# Without a factor, fp16 loses a good part of these gradients, and with 65,536 hardly any.
 #
 # <!-- page -->
 #
@@ -326,16 +320,16 @@ for scale, share in lost.items():
 # The factor moves the whole hill of gradients to the right, and fp16 stays where it is.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* First frame: grey is gone, yellow is coarse, and on the right is room that nobody uses. Before the click: where will the hill lie with 256? That is 2 to the 8th, so 8 to the right. Last frame: how far may one go? The dotted line on the right is 65,504.
+# *For the lecturer, 2.5 min.* First frame: grey is gone, yellow is coarse. Before the click: where will the hill lie with 256? That is 2 to the 8th, so 8 to the right. Last frame: how far may one go? The dotted line on the right is 65,504.
 
 # %% tags=["hide-input", "title-figure"] slideshow={"slide_type": "-"}
 # Draws the hill of gradients over the range of fp16, for three loss scales.
 show.hill(gradients)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The axis counts powers of two. The factor 256 is $2^8$, so the hill moves by 8, and keeps its shape. Grey gradients become 0. In the yellow stripe they are subnormal, with fewer digits than eleven. The factor lifts them out of it, too.
+# The axis counts powers of two. The factor 256 is $2^8$, so the hill moves by 8, and keeps its shape. Grey gradients are at most $2^{-25}$, half of fp16's least number, and become 0. In the yellow stripe they are subnormal, with fewer digits than eleven. The factor lifts them out of it, too.
 #
-# How large may the factor be? At the dotted line on the right fp16 ends. A gradient that crosses it becomes `inf`, and a step with an infinite gradient is lost altogether. So a good loss scale is **as large as the largest gradient allows**. The loss itself is in fp32, and may be larger than 65,504.
+# How large may the factor be? At the dotted line on the right fp16 ends. A gradient that crosses it becomes `inf`, which would ruin the weights, so such a step is left out, and the factor made smaller. A good loss scale is **as large as the largest gradient of all layers allows**. The loss itself is in fp32, and may be larger than 65,504.
 #
 # bf16 needs no such factor, since it has the exponents of fp32. So it is the simpler choice, and you pay for it in digits. In [[amp]] PyTorch looks for the factor during the training.
 
@@ -345,10 +339,10 @@ show.hill(gradients)
 #
 # Write `loss_scale(gradients)`, for an fp32 tensor in which not all is 0. It returns two numbers:
 #
-# - `scale`, the largest power of two at which no gradient is larger in size than 65,504. It is below 1 where a gradient is larger;
+# - `scale`, the largest power of two at which no gradient is larger than 65,504 in absolute value. It can be below 1;
 # - `saved`, how many gradients this scale saves: in fp16 they are 0 without it, and not 0 with it.
 #
-# Then try it on `gradients`, those of LeNet.
+# Then try it on `all_gradients`, those of LeNet's outputs and of its weights.
 #
 # <details><summary>Hint</summary>
 #
@@ -402,14 +396,14 @@ claims.show("formats")
 #
 # ### Training in pure fp16 and bf16
 #
-# Do swallowed steps and lost gradients harm a training? We train a network that paints its input again through 32 numbers, with Adam. On purpose we make its gradients tiny: we divide the loss by 1,000. All values pass through 16 bits wherever they would be stored. Then we keep the weights in fp32, or use a loss scale, or both. The error is in per cent of that of always guessing the mean picture.
+# Do swallowed steps and lost gradients harm a training? We train a network that paints its input again through 32 numbers, with Adam. On purpose we make its gradients tiny: we divide the loss by 1,000. All values but the loss and Adam's averages pass through 16 bits wherever they would be stored. Then we keep the weights in fp32, or use a loss scale, or both. The error is in per cent of that of always guessing the mean picture.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "skip"}
 # Trains the network nine times, and shows the error that is left.
 show.nine_trainings()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each format has its own remedy. In fp16 the loss scale repairs nearly everything, and fp32 weights alone hardly anything: what never arrives cannot be added. In bf16 it is the other way round. Its gradients arrive, and the weights swallow the steps. For other networks and learning rates the damage can be smaller, or none. But this is why mixed precision takes both parts in fp16, and leaves out the scale in bf16.
+# Each format has its own remedy. In fp16 the loss scale repairs nearly everything, and fp32 weights alone hardly anything: what never arrives cannot be added. In bf16 it is the other way round. Its gradients arrive, and the weights swallow the steps. For other networks and learning rates the damage can be smaller, or none. Mixed precision takes both parts in fp16, and leaves out the scale in bf16.
 #
 # ### Why softmax subtracts the maximum
 #
@@ -423,7 +417,7 @@ print("softmax()", logits.softmax(0).tolist())
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The first is ∞ / ∞, which is NaN. The remedy is to subtract the maximum first. The logits 0 and −2 have the same softmax, because $e^{12}$ cancels above and below the line. Now the largest term is 1, and nothing can overflow. Very small terms may become 0, which does no harm beside a 1. PyTorch's softmax subtracts the maximum, and computes in fp32 inside. Do so in your own code, and where you write a loss, use `F.cross_entropy` on the logits, and not `softmax` and `log`.
 #
-# ### Floats of 8 bits
+# ### Floats of 8 bits, and of 19
 
 # %% tags=["hide-input"] slideshow={"slide_type": "skip"}
 # Draws all positive numbers of two formats of 8 bits.
@@ -431,6 +425,8 @@ show.eight_bits()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Eight bits are too few for all purposes, so there are two formats. [Micikevicius et al. (2022)](https://arxiv.org/abs/2209.05433) recommend e4m3 for weights and activations, and e5m2, which has the exponents of fp16, for gradients. In PyTorch they are `torch.float8_e4m3fn` and `torch.float8_e5m2`. With the short range of e4m3 one factor for the whole network is not enough: each tensor, or each block of numbers, gets a scale of its own. [[torchao]] does that.
+#
+# **tf32** has the exponent of fp32 and the mantissa of fp16, and no tensor is stored in it. Some GPUs round the inputs of a convolution in fp32 to it. With `torch.set_float32_matmul_precision("high")` they do so in an fp32 matrix product, too.
 #
 # **Sources.** P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740), has fp32 weights and loss scaling; D. Kalamkar et al., *A study of BFLOAT16 for deep learning training*, 2019, [arXiv:1905.12322](https://arxiv.org/abs/1905.12322); PyTorch's notes on [numerical accuracy](https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html) say in which type products are summed.
 #

@@ -15,7 +15,6 @@ TOY = {  # colour -> the numbers with one gap, and the gap
 }
 FORMATS = {  # name -> bits of exponent and mantissa, largest number, gap at 1
     "fp32": (8, 23, r"$3.4 \cdot 10^{38}$", "0.00000012"),
-    "tf32": (8, 10, r"$3.4 \cdot 10^{38}$", "0.00098"),
     "fp16": (5, 10, "65,504", "0.00098"),
     "bf16": (8, 7, r"$3.4 \cdot 10^{38}$", "0.0078"),
 }
@@ -50,9 +49,9 @@ def toy(stored=None):
     )
 
 
-def four_formats():
-    """Draw the bits of four formats as cells, with their largest number and their gap at 1 beside them."""
-    fig, ax = plots.figure(size=(12, 3.6))
+def three_formats():
+    """Draw the bits of three formats as cells, with their largest number and their gap at 1 beside them."""
+    fig, ax = plots.figure(size=(12, 3))
     for y, (name, (exponent, mantissa, largest, gap)) in enumerate(reversed(FORMATS.items())):
         for start, width, colour in ((0, 1, "grey"), (1, exponent, "orange"), (1 + exponent, mantissa, "blue")):
             for bit in range(start, start + width):
@@ -62,8 +61,8 @@ def four_formats():
         ax.text(51, y, gap, ha="right", va="center")
     heads = ((5, "exponent", "orange"), (16, "mantissa", "blue"), (41, "largest", "black"), (51, "gap at 1", "black"))
     for x, words, colour in heads:
-        ax.text(x, 3.75, words, ha="right" if x > 40 else "center", va="center", color=plots.COLOURS[colour])
-    ax.set(xlim=(-5, 51.5), ylim=(-0.5, 4.1))
+        ax.text(x, 2.75, words, ha="right" if x > 40 else "center", va="center", color=plots.COLOURS[colour])
+    ax.set(xlim=(-5, 51.5), ylim=(-0.5, 3.1))
     ax.axis("off")
     told = "; ".join(
         f"{name} {e} and {m}, up to {'65,504' if name == 'fp16' else '3.4e38'}, gap {gap}"
@@ -157,10 +156,10 @@ def nine_trainings():
     plain = f"{_error_left(pixels, unseen, full, full, 1):.0f} %"
     rows = [["fp32 throughout", plain, plain]]
     for name, keep, scale in (
-        ("16 bits throughout", False, 1),
-        ("… with a loss scale of 65,536", False, 2**16),
-        ("… with fp32 weights", True, 1),
-        ("… with both", True, 2**16),
+        ("16-bit weights", False, 1),
+        ("… and a loss scale of 65,536", False, 2**16),
+        ("fp32 weights", True, 1),
+        ("… and a loss scale of 65,536", True, 2**16),
     ):
         errors = [_error_left(pixels, unseen, dtype, full if keep else dtype, scale) for dtype in shorter]
         rows.append([name, *(f"{error:.0f} %" for error in errors)])
