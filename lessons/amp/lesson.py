@@ -8,7 +8,7 @@
 #       - write the training loop with `autocast`, `GradScaler` and clipping, with one switch, `enabled=`;
 #       - work out the scale of the loss step by step, and say why clipping comes after `unscale_`;
 #       - say when mixed precision saves time, and when it saves memory.
-#     terms: [gradient scaler]
+#     terms: [autocast, gradient scaler]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
