@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will be able to say of a layer whether it waits for memory or for arithmetic, and which change then makes it faster.
-#     seconds: 20
+#     seconds: 25
 #     needs: [energy]
 #     goals:
 #       - work out the least time of a layer from its operations and its bytes;
@@ -41,7 +41,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 # - *Product:* two matrices of 512 × 512 numbers are multiplied.
 # - *Network:* eight linear layers of 4,096 × 4,096 weights read **one** input.
 #
-# Both make 134 million multiplications: 512 · 512 · 512 = 8 · 4,096 · 4,096. Both make as many additions, with the same fp32 numbers on the same processor.
+# Both make 134 million multiplications: 512 · 512 · 512 = 8 · 4,096 · 4,096. Both make as many additions, in fp32, on the same processor.
 #
 # **Predict.** How many times as long as the product does the network take: **A** about as long, **B** about twice, **C** more than five times?
 
@@ -109,7 +109,7 @@ show.two_times()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Sixteen times the work, in 3.2 times the time: the first inputs that joined filled the time in which the cook had nothing to do.
 #
-# **Try it.** In the first cell, change `torch.randn(1, 4096)` to `torch.randn(64, 4096)`, and run it and the line below again. Does 64 times the work take 64 times as long? Then change it back, and run both once more.
+# **Try it.** In the first cell of section 1, change `torch.randn(1, 4096)` to `torch.randn(64, 4096)`, and run it and the line below again. Does 64 times the work take 64 times as long? Then change it back, and run both once more.
 #
 # <details><summary>What others found</summary>
 #
@@ -121,7 +121,7 @@ show.two_times()
 #
 # $$\text{least time} = \max\left(\frac{\text{operations}}{\text{peak}},\; \frac{\text{bytes}}{\text{bandwidth}}\right)$$
 #
-# This is the **roofline** of [Williams et al., 2009](https://doi.org/10.1145/1498765.1498785). What is longer than the other, the layer *waits for*.
+# This is the **roofline** of [Williams et al., 2009](https://doi.org/10.1145/1498765.1498785). The layer *waits for* the part that takes longer.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Two numbers of your machine
@@ -131,7 +131,7 @@ show.two_times()
 #
 # <!-- page -->
 #
-# Measure each number with a job that is held back by nothing else. The vector takes 268 MB, more than the caches of most processors can hold, so it comes from the main memory.
+# Measure each number with a job that is held back by nothing else, here on one core of your processor. The vector takes 268 MB, more than the caches of most processors can hold, so it comes from the main memory.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Ask for each of the two: what would go wrong with a small product, or with a short vector? A small product spends its time on the call. A short vector stays in a cache.
@@ -145,7 +145,8 @@ peak = 2 * 1024**3 / (machine.median_ms("multiply") / 1e3)  # operations a secon
 bandwidth = long.nbytes / (machine.median_ms("read") / 1e3)  # bytes a second
 
 # %% slideshow={"slide_type": "fragment"}
-print(f"{peak / 1e9:.0f} billion operations and {bandwidth / 1e9:.0f} billion bytes a second")
+print(f"peak {peak / 1e9:.0f} billion operations a second")
+print(f"bandwidth {bandwidth / 1e9:.0f} billion bytes a second")
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The guess, tested
@@ -156,11 +157,13 @@ print(f"{peak / 1e9:.0f} billion operations and {bandwidth / 1e9:.0f} billion by
 # *For the lecturer, 1.5 min.* "What would have refuted us?" A network that is as fast as its arithmetic, or far slower than both. Then read the two lines: the same arithmetic, and another memory time.
 
 # %% slideshow={"slide_type": "-"}
+operations = 2 * 512**3  # of both jobs
 weights = sum(layer.weight.nbytes for layer in network)
-work = {"product": (2 * 512**3, 3 * square.nbytes), "network": (2 * 8 * 4096**2, weights)}
-for job, (operations, n_bytes) in work.items():
-    arithmetic_ms, memory_ms = 1e3 * operations / peak, 1e3 * n_bytes / bandwidth
-    print(f"{job}: arithmetic {arithmetic_ms:.1f}, memory {memory_ms:.1f}, measured {race.median_ms(job):.1f} ms")
+moved = {"product": 3 * square.nbytes, "network": weights}
+for job, n_bytes in moved.items():
+    arithmetic, memory = 1e3 * operations / peak, 1e3 * n_bytes / bandwidth
+    print(f"{job}: arithmetic {arithmetic:.1f} ms, memory {memory:.1f} ms")
+    print(f"         measured {race.median_ms(job):.1f} ms")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The arithmetic of both is the same. The product takes about as long as its arithmetic, the network about as long as its bytes. Nothing else had to be known about them. The measured time can lie a little below the longer one, since our two jobs need not reach all that the machine can do.
@@ -292,7 +295,7 @@ fewer = timing.compare(jobs, rounds=5, device="cpu")
 print(f"one input: int8 is {fewer.ratio('int8'):.1f} times as fast")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# On our processors this came near the four that the bytes allow. PyTorch's [page on quantization](https://docs.pytorch.org/docs/1.13/quantization.html) makes two promises for int8: a "4x reduction in memory bandwidth requirements", and arithmetic that is "typically 2 to 4 times faster compared to FP32 compute". Now you know which is for whom. The first is for layers left of the ridge, and you have just measured it. The second is a higher *peak*, for layers right of it, where a processor has instructions for int8.
+# Of the four that the bytes allow, our processors reached three or more. PyTorch's [page on quantization](https://docs.pytorch.org/docs/1.13/quantization.html) makes two promises for int8: a "4x reduction in memory bandwidth requirements", and arithmetic that is "typically 2 to 4 times faster compared to FP32 compute". Now you know which is for whom. The first is for layers left of the ridge, and you have just measured it. The second is a higher *peak*, for layers right of it, where a processor has instructions for int8.
 #
 # What can you do for a layer of your own?
 #
@@ -326,7 +329,7 @@ print(f"one input: int8 is {fewer.ratio('int8'):.1f} times as fast")
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
 def waits_for(model, x, peak, bandwidth):
-    """name -> ("memory" or "arithmetic", least seconds), for each Linear and Conv2d of the model."""
+    """name -> ("memory" or "arithmetic", least seconds), for Linear and Conv2d."""
     raise NotImplementedError
 
 

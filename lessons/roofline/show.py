@@ -2,6 +2,8 @@
 
 from course_utils.show import diagrams, plots
 
+WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind a name
+
 
 def two_times():
     """Two bars for one input and for 16: the arithmetic and the memory of the toy machine; the longer one is coloured."""
@@ -34,14 +36,14 @@ def under_the_roof(peak, bandwidth, points):
     ridge, top = peak / bandwidth, peak / 1e9
     fig, ax = plots.figure(size=(9, 4.8))
     axis = [0.2, ridge, 1000]
-    ax.plot(axis, [min(peak, i * bandwidth) / 1e9 for i in axis], color="black")
+    ax.plot(axis, [min(peak, i * bandwidth) / 1e9 for i in axis], color="black", zorder=4)
     ax.axvline(ridge, color=plots.COLOURS["grey"], linestyle=":")
     ax.text(ridge * 1.1, 0.13 * bandwidth / 1e9, f"ridge {ridge:.1f}")
     ax.text(ridge / 1.3, 0.9 * top, "waits for memory", ha="right", va="bottom")
     ax.text(1.4 * ridge, 1.25 * top, "waits for arithmetic", va="bottom")
     ax.plot(*zip(*((x, y / 1e9) for x, y in points.values()), strict=True), "o-", color=plots.COLOURS["orange"], lw=1)
     for batch, (x, y) in points.items():
-        ax.annotate(f"batch {batch}", (x, y / 1e9), xytext=(12, -16), textcoords="offset points")
+        ax.annotate(f"batch {batch}", (x, y / 1e9), xytext=(12, -24), textcoords="offset points", bbox=WHITE)
     ax.set(xscale="log", yscale="log", xlabel="operations a byte", ylabel="billion operations\na second")
     ax.set_xticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
     ax.set_yticks([10**n for n in range(5)], [f"{10**n:,}" for n in range(5)])
