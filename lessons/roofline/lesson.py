@@ -91,7 +91,7 @@ print(f"The network takes {race.ratio('product'):.0f} times as long.")
 #
 # An *operation* is a multiplication or an addition, so a MAC of [[energy]] is two operations.
 #
-# Why at the same time? Think of a kitchen. The cook chops what is on the table while somebody carries the next vegetables through the door. In the same way a processor asks for the next weights while it multiplies the last ones. Dinner is not ready before the slower of the two is done. Here the door is slower: for 1.6 of the 2 seconds the cook has nothing to do.
+# Why at the same time? Think of a kitchen. The cook chops what is on the table while somebody carries the next vegetables through the door. In the same way a processor asks for the next weights while it multiplies the last ones. Dinner is not ready before the slower of the two is done. Here the door is slower, and the cook mostly has nothing to do.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Now 16 inputs come at once. The weights are fetched once for all of them. What is the least time: **A** 32 s, **B** 8.4 s, **C** 6.4 s, **D** 2 s?
@@ -166,7 +166,7 @@ for job, n_bytes in moved.items():
     print(f"         measured {race.median_ms(job):.1f} ms")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The arithmetic of both is the same. The product takes about as long as its arithmetic, the network about as long as its bytes. Nothing else had to be known about them. The measured time can lie a little below the longer one, since our two jobs need not reach all that the machine can do.
+# The arithmetic of both is the same. The product takes about as long as its arithmetic, the network about as long as its bytes. The measured time can lie a little below the longer one, since our two jobs need not reach all that the machine can do.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. Operations a byte
@@ -212,7 +212,7 @@ print(f"ridge of this machine {peak / bandwidth:.1f} operations a byte")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # On an H100 GPU the course measured a ridge of 18 in fp32. In bf16, floats of 16 bits, its data sheet promises 989 trillion operations and 3.35 trillion bytes a second, which is a ridge of 295. With faster arithmetic on the same memory, more layers wait for memory.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What does a larger batch change?
 #
 # Divide the operations by the least time, and you get the highest speed. Drawn over the intensity it looks like a roof.
@@ -231,8 +231,12 @@ speed = {n: 4 * 2 * n * 4096**2 / (climb.median_ms(n) / 1e3) for n in batches}  
 # Draws the roof, and the four batches under it.
 show.under_the_roof(peak, bandwidth, {n: (intensity(network[0], x), speed[n]) for n, x in batches.items()})
 
-# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
-# **Twice the ridge (C), because the intensity is half of the batch.** With a ridge of 10 that is a batch of 20. Inputs and outputs are bytes, too, so it is a little more.
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# **Twice the ridge (C), because the intensity is half of the batch.**
+#
+# <!-- page -->
+#
+# With a ridge of 10 that is a batch of 20. Inputs and outputs are bytes, too, so it is a little more.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Both axes are logarithmic. On the slope, twice the intensity allows twice the speed, because each byte brings work for twice as many operations. Right of the ridge the roof is flat: the arithmetic is busy all the time.

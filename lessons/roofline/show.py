@@ -34,7 +34,7 @@ def under_the_roof(peak, bandwidth, points):
         points: batch -> (operations a byte, operations a second).
     """
     ridge, top = peak / bandwidth, peak / 1e9
-    fig, ax = plots.figure(size=(9, 4.8))
+    fig, ax = plots.figure(size=(6.8, 4.6))
     axis = [0.2, ridge, 1000]
     ax.plot(axis, [min(peak, i * bandwidth) / 1e9 for i in axis], color="black", zorder=4)
     ax.axvline(ridge, color=plots.COLOURS["grey"], linestyle=":")
