@@ -85,4 +85,19 @@ WRONG = {
         "only the outermost layers": ("model.named_modules()", "model.named_children()"),
     }
 }
-EQUIVALENT = {}
+ALIKE = "all outputs of a layer have equally many weights"
+TIE = "the card leaves open what equal times are, and no input has them"
+SIGNS = "counts and times are never negative"
+EQUIVALENT = {
+    "waits_for": {
+        "operations = 2 * out.numel() * layer.weight[0].numel(): 0 -> -1": ALIKE,
+        "-1 in place of 0 in the operations of a layer": ALIKE,
+        "waits = 'arithmetic' if arithmetic > memory else 'memory': arithmetic > memory: Gt -> GtE": TIE,
+        "`>=` in place of `>` in what a layer waits for": TIE,
+        "found[name] = (waits, max(arithmetic, memory)): max(arithmetic, memory): arguments swapped": "a maximum",
+        "operations without its sign": SIGNS,
+        "moved without its sign": SIGNS,
+        "arithmetic without its sign": SIGNS,
+        "memory without its sign": SIGNS,
+    }
+}
