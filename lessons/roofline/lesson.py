@@ -57,9 +57,9 @@ from course_utils.measure import timing
 torch.set_grad_enabled(False)  # we only run networks here
 network = nn.Sequential(*(nn.Linear(4096, 4096, bias=False) for _ in range(8)))
 one = torch.randn(1, 4096)  # one input
-square = torch.randn(512, 512)
+left, right = torch.randn(2, 512, 512)
 
-jobs = {"network": lambda: network(one), "product": lambda: square @ square}
+jobs = {"network": lambda: network(one), "product": lambda: left @ right}
 race = timing.compare(jobs, rounds=5, device="cpu")  # takes turns
 
 # %% slideshow={"slide_type": "fragment"}
@@ -80,7 +80,7 @@ print(f"The network takes {race.ratio('product'):.0f} times as long.")
 #
 # A toy machine does **100 operations** a second, and its memory delivers **10 bytes** a second.
 #
-# A layer has 20 weights of one byte. One input takes 20 multiplications and 20 additions.
+# A layer has 20 weights of one byte; its inputs and outputs stay in the processor. One input takes 20 multiplications and 20 additions.
 #
 # - *Arithmetic:* 40 / 100 = 0.4 s
 # - *Memory:* 20 / 10 = 2 s
@@ -107,9 +107,9 @@ show.two_times()
 # **6.4 s (C), because the arithmetic is now the longer part.** It takes 16 · 0.4 s. The weights still arrive in 2 s, and memory waits for the arithmetic.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Sixteen times the work, in 3.2 times the time: the first inputs that joined filled the time in which the cook had nothing to do.
+# Sixteen times the work, in 3.2 times the time. Up to five inputs even cost no extra time: 5 · 0.4 = 2 s.
 #
-# **Try it.** In the first cell of section 1, change `torch.randn(1, 4096)` to `torch.randn(64, 4096)`, and run it and the line below again. Does 64 times the work take 64 times as long? Then change it back, and run both once more.
+# **Try it.** In the first cell of section 1, change `torch.randn(1, 4096)` to `torch.randn(64, 4096)`, and run it and the line below again. Does 64 times the work take 64 times as long? Divide the new number by the old one. Then change it back, and run both once more.
 #
 # <details><summary>What others found</summary>
 #
@@ -127,7 +127,7 @@ show.two_times()
 # ### Two numbers of your machine
 #
 # - **Peak:** a large product uses each number 1,024 times, so it hardly waits for memory.
-# - **Bandwidth:** a dot product uses each number once, so it does little but read.
+# - **Bandwidth:** a dot product does one MAC for each number it reads, so it does little but read.
 #
 # <!-- page -->
 #
@@ -139,10 +139,11 @@ show.two_times()
 # %% slideshow={"slide_type": "-"}
 large, long = torch.randn(1024, 1024), torch.randn(2**26)
 jobs = {"multiply": lambda: large @ large, "read": lambda: torch.dot(long, long)}
-machine = timing.compare(jobs, rounds=9, device="cpu")
+machine = timing.compare(jobs, rounds=15, device="cpu")
+fastest = {job: min(times) for job, times in machine.samples.items()}  # noise only adds
 
-peak = 2 * 1024**3 / (machine.median_ms("multiply") / 1e3)  # operations a second
-bandwidth = long.nbytes / (machine.median_ms("read") / 1e3)  # bytes a second
+peak = 2 * 1024**3 / fastest["multiply"]  # operations a second
+bandwidth = long.nbytes / fastest["read"]  # bytes a second
 
 # %% slideshow={"slide_type": "fragment"}
 print(f"peak {peak / 1e9:.0f} billion operations a second")
@@ -154,19 +155,19 @@ print(f"bandwidth {bandwidth / 1e9:.0f} billion bytes a second")
 # Two times can be foreseen for each job of section 1. If the guess is right, the network takes about as long as its bytes.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* "What would have refuted us?" A network that is as fast as its arithmetic, or far slower than both. Then read the two lines: the same arithmetic, and another memory time.
+# *For the lecturer, 1.5 min.* "What would have refuted us?" A network that is as fast as its arithmetic, or far slower than both. Then read the four lines: the same arithmetic, and another memory time.
 
 # %% slideshow={"slide_type": "-"}
 operations = 2 * 512**3  # of both jobs
 weights = sum(layer.weight.nbytes for layer in network)
-moved = {"product": 3 * square.nbytes, "network": weights}
+moved = {"product": 3 * left.nbytes, "network": weights}
 for job, n_bytes in moved.items():
     arithmetic, memory = 1e3 * operations / peak, 1e3 * n_bytes / bandwidth
     print(f"{job}: arithmetic {arithmetic:.1f} ms, memory {memory:.1f} ms")
     print(f"         measured {race.median_ms(job):.1f} ms")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The arithmetic of both is the same. The product takes about as long as its arithmetic, the network about as long as its bytes. The measured time can lie a little below the longer one, since our two jobs need not reach all that the machine can do.
+# The product takes about as long as its arithmetic, the network about as long as its bytes. A measured time can lie below the longer one, since our two jobs need not reach all that the machine can do.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. Operations a byte
@@ -180,11 +181,11 @@ for job, n_bytes in moved.items():
 #
 # <!-- page -->
 #
-# A layer with an intensity below the ridge has done its operations before the next byte is there. Above the ridge, the bytes are there before it is ready for them.
+# Below the ridge a layer waits for memory, above it for arithmetic.
 #
-# **A linear layer** in fp32 has weights of 4 bytes, and each makes 2 operations for each input of the batch. With $B$ inputs that is $2B/4$, so its intensity is about **half of the batch**. One input has an intensity of 0.5, whatever the size of the layer.
+# **A linear layer** in fp32 has weights of 4 bytes, and each makes 2 operations for each input of the batch. With $B$ inputs that is $2B/4$, so its intensity is about **half of the batch**. A large layer with one input has about 0.5.
 #
-# **A convolution** uses each weight at every position of the image, as you saw in [[energy]]. With 14 × 14 = 196 positions a weight makes 392 operations for one image, so there are 98 for each of its 4 bytes.
+# **A convolution** uses each weight at every position of the image, as you saw in [[energy]]. With 7 × 7 = 49 positions a weight makes 98 operations for one image, 24.5 for each of its 4 bytes.
 #
 # But inputs and outputs are bytes, too. The first convolution of the course's SmallCNN has 9 weights for each of 32 channels, and an image of 28 × 28:
 #
@@ -215,7 +216,7 @@ print(f"ridge of this machine {peak / bandwidth:.1f} operations a byte")
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What does a larger batch change?
 #
-# Divide the operations by the least time, and you get the highest speed. Drawn over the intensity it looks like a roof.
+# The highest speed is **min(peak, intensity · bandwidth)**. Drawn over the intensity it looks like a roof.
 #
 # **Predict.** From which batch on does a linear layer in fp32 wait for arithmetic: **A** half of the ridge, **B** the ridge, **C** twice the ridge?
 
@@ -223,7 +224,7 @@ print(f"ridge of this machine {peak / bandwidth:.1f} operations a byte")
 # *For the lecturer, 3 min.* Wanted: twice the ridge, since the intensity is half of the batch. Before the click let somebody place batch 1 under the roof. Then: on the slope the processor waits for bytes, under the flat roof for arithmetic. Batch 16 lies below its roof: a bound is no promise.
 
 # %% slideshow={"slide_type": "skip"}
-batches = {n: torch.randn(n, 4096) for n in (1, 16, 64, 256)}
+batches = {n: torch.randn(n, 4096) for n in (1, 16, 64, 256)}  # four layers: less time, still too large for caches
 climb = timing.compare({n: lambda x=x: network[:4](x) for n, x in batches.items()}, rounds=3, device="cpu")
 speed = {n: 4 * 2 * n * 4096**2 / (climb.median_ms(n) / 1e3) for n in batches}  # operations a second
 
@@ -239,11 +240,11 @@ show.under_the_roof(peak, bandwidth, {n: (intensity(network[0], x), speed[n]) fo
 # With a ridge of 10 that is a batch of 20. Inputs and outputs are bytes, too, so it is a little more.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Both axes are logarithmic. On the slope, twice the intensity allows twice the speed, because each byte brings work for twice as many operations. Right of the ridge the roof is flat: the arithmetic is busy all the time.
+# Both axes are logarithmic. On the slope, twice the intensity allows twice the speed, because each byte brings work for twice as many operations. Right of the ridge the roof is flat: at the roof, the arithmetic is busy all the time.
 #
 # A larger batch moves the layer to the right, and the points climb. That shortens the time *for each input*. Whoever has just one input still waits for all the weights.
 #
-# A roof is a bound and no promise. Where a point lies far below it, the layer waits for something that the roofline does not count. *Deeper* says what it can be.
+# Where a point lies far below the roof, the layer waits for something that the roofline does not count. For a small layer that is often the cost of the call. *Deeper* says what else it can be.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Which change helps?
@@ -253,7 +254,7 @@ show.under_the_roof(peak, bandwidth, {n: (intensity(network[0], x), speed[n]) fo
 # - a processor with twice the peak
 # - a memory with twice the bandwidth
 # - weights of half the bytes
-# - half of the weights removed
+# - half of the weights removed, not just set to zero
 #
 # **Predict.** Which of them make the layer faster with **one** input: **A** all four, **B** all but the processor, **C** the memory alone?
 
@@ -264,11 +265,11 @@ show.under_the_roof(peak, bandwidth, {n: (intensity(network[0], x), speed[n]) fo
 # **All but the processor (B), because one input waits for its bytes.** The other three bring the 2 s of the memory down to 1 s.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Here are all least times, by hand. With one input arithmetic and memory take 0.4 and 2 s, with 16 inputs 6.4 and 2 s.
+# Here are all least times, by hand: max(arithmetic, memory).
 #
 # | change | one input | 16 inputs |
 # |---|---|---|
-# | none | 2 s | 6.4 s |
+# | none | max(0.4, 2) = 2 s | max(6.4, 2) = 6.4 s |
 # | twice the peak | max(0.2, 2) = 2 s | max(3.2, 2) = **3.2 s** |
 # | twice the bandwidth | max(0.4, 1) = **1 s** | max(6.4, 1) = 6.4 s |
 # | half the bytes a weight | max(0.4, 1) = **1 s** | max(6.4, 1) = 6.4 s |
@@ -299,23 +300,23 @@ fewer = timing.compare(jobs, rounds=5, device="cpu")
 print(f"one input: int8 is {fewer.ratio('int8'):.1f} times as fast")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Of the four that the bytes allow, our processors reached three or more. PyTorch's [page on quantization](https://docs.pytorch.org/docs/1.13/quantization.html) makes two promises for int8: a "4x reduction in memory bandwidth requirements", and arithmetic that is "typically 2 to 4 times faster compared to FP32 compute". Now you know which is for whom. The first is for layers left of the ridge, and you have just measured it. The second is a higher *peak*, for layers right of it, where a processor has instructions for int8.
+# The bytes allow four times; we measured about three. PyTorch's [page on quantization](https://docs.pytorch.org/docs/1.13/quantization.html) makes two promises for int8: a "4x reduction in memory bandwidth requirements", and arithmetic that is "typically 2 to 4 times faster compared to FP32 compute". The first is for layers left of the ridge, and you have just measured its effect. The second is a higher *peak*, for layers right of it, where a processor has instructions for int8.
 #
 # What can you do for a layer of your own?
 #
 # | it waits for | what can help |
 # |---|---|
-# | memory | fewer bits; fewer weights; a larger batch, if you have more inputs; a ReLU that works on the outputs before they go back to memory |
+# | memory | fewer bits; fewer weights; a larger batch, if you have more inputs; *fusion*: a ReLU that works on the outputs before they go back to memory |
 # | arithmetic | fewer operations, as in [[structured]]; operations with fewer bits, if the processor is faster with them |
 # | neither: far slower than both | a profiler; for a tiny layer, fewer calls |
 #
-# The ReLU shows how much traffic can be saved. On its own it reads 4 bytes and writes 4 for a single operation. Right after the layer, its numbers are still in the processor.
+# The ReLU shows how much traffic can be saved. On its own it reads 4 bytes and writes 4 for a single operation. So removing that operation would save nothing. Fused with the layer, it finds its numbers still in the processor.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercise · What does each layer wait for?
 # ★★ · 10 minutes
 #
-# Write `waits_for`. It runs `model(x)` and returns a dict: for each `Linear` and `Conv2d`, under its name, `"memory"` or `"arithmetic"` and the least seconds. A layer moves its weights, input and output once, with the bytes that they have. Biases cost nothing. `nn.Sequential(nn.Linear(1, 1))`, `torch.ones(1, 1)`, 10 and 6 give `{"0": ("memory", 2.0)}`.
+# Write `waits_for`. It runs `model(x)` and returns a dict: for each `Linear` and `Conv2d`, under its name, `"memory"` or `"arithmetic"` and the least seconds. A layer moves its weights, input and output once, with the bytes that they have. Biases cost nothing. `nn.Sequential(nn.Linear(1, 1))`, `torch.ones(1, 1)`, peak 10, bandwidth 6 give `{"0": ("memory", 2.0)}`.
 #
 # <!-- page -->
 #
@@ -329,7 +330,7 @@ print(f"one input: int8 is {fewer.ratio('int8'):.1f} times as fast")
 #
 # <details><summary>What others found</summary>
 #
-# With a ridge of 10, the first convolution of SmallCNN and its last, linear layer wait for memory, and the two convolutions between them for arithmetic.
+# By the roofline, with a ridge of 10, the first convolution of SmallCNN and its last, linear layer wait for memory, and the two convolutions between them for arithmetic.
 #
 # </details>
 
@@ -392,7 +393,7 @@ for tokens in texts:
 # ## Remember
 #
 # - A layer takes at least the longer of two times: operations / peak, and bytes / bandwidth.
-# - Its operations a byte, compared with the ridge of the machine, say which one that is; a larger batch raises them, and a linear layer in fp32 has half of its batch.
+# - Its operations a byte, compared with the ridge of the machine, say which one that is; for a linear layer in fp32 they are about half of the batch.
 # - Left of the ridge fewer bytes help, right of it fewer or cheaper operations; whatever shortens the other time changes nothing.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -429,11 +430,11 @@ print(f"again and again it is {again.ratio('one layer, 256 times'):.1f} times as
 #
 # Suppose that a layer is far slower than both of its times. Go through what the roofline leaves out:
 #
-# - *The call.* Each call costs some microseconds before anything is computed. For a layer of a few thousand weights that is nearly all of its time. It shows when twice the inputs take just as long, and half the bytes do so, too.
+# - *The call.* Each call costs some microseconds before anything is computed. For a layer of a few thousand weights that is nearly all of its time. Then neither more inputs nor fewer bytes change the time.
 # - *No overlap.* Where memory and arithmetic take turns, their times add up. That explains at most a factor of two.
-# - *The library.* For large batches it has a routine that arranges the weights in the order in which its fastest instructions want them. For one input it has another one. For a few inputs neither may fit well, and arranging takes time at every call. On two AMD processors the course gave a batch of 16 to another library, with weights that were arranged beforehand. This removed half of the time above the roof on one of them, and about nine tenths on the other.
+# - *The library.* For large batches it has a routine that arranges the weights in the order in which its fastest instructions want them. For one input it has another one. For a few inputs neither may fit well.
 #
-# Our peak and our bandwidth are what two jobs of PyTorch reach, with one thread. The chip itself may do more, so a point can also lie a little above our roof.
+# Our peak and our bandwidth are what two jobs of PyTorch reach, with one thread. The chip itself may do more, so a point can also lie above our roof.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** S. Williams, A. Waterman, D. Patterson, *Roofline: an insightful visual performance model for multicore architectures*, 2009, [doi.org/10.1145/1498765.1498785](https://doi.org/10.1145/1498765.1498785). The numbers of the H100 are from NVIDIA's [data sheet](https://www.nvidia.com/en-us/data-center/h100/), without sparsity.

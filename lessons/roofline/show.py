@@ -39,11 +39,13 @@ def under_the_roof(peak, bandwidth, points):
     ax.plot(axis, [min(peak, i * bandwidth) / 1e9 for i in axis], color="black", zorder=4)
     ax.axvline(ridge, color=plots.COLOURS["grey"], linestyle=":")
     ax.text(ridge * 1.1, 0.13 * bandwidth / 1e9, f"ridge {ridge:.1f}")
-    ax.text(ridge / 1.3, 0.9 * top, "waits for memory", ha="right", va="bottom")
-    ax.text(1.4 * ridge, 1.25 * top, "waits for arithmetic", va="bottom")
+    ax.text(ridge / 1.3, 0.9 * top, "memory limits", ha="right", va="bottom")
+    ax.text(1.4 * ridge, 1.25 * top, "arithmetic limits", va="bottom")
     ax.plot(*zip(*((x, y / 1e9) for x, y in points.values()), strict=True), "o-", color=plots.COLOURS["orange"], lw=1)
     for batch, (x, y) in points.items():
-        ax.annotate(f"batch {batch}", (x, y / 1e9), xytext=(12, -24), textcoords="offset points", bbox=WHITE)
+        name = f"batch {batch}" if batch == min(points) else f"{batch}"
+        away, side = (0, "right") if ridge / 4 < x < ridge else (12, "left")  # no name across the ridge from its dot
+        ax.annotate(name, (x, y / 1e9), xytext=(away, -24), textcoords="offset points", bbox=WHITE, ha=side)
     ax.set(xscale="log", yscale="log", xlabel="operations a byte", ylabel="billion operations\na second")
     ax.set_xticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
     ax.set_yticks([10**n for n in range(5)], [f"{10**n:,}" for n in range(5)])
@@ -52,7 +54,7 @@ def under_the_roof(peak, bandwidth, points):
     plots.show(
         fig,
         alt=f"A roof on logarithmic axes: it rises up to the ridge, at {ridge:.1f} operations a byte, and is flat from there at "
-        f"{top:.0f} billion operations a second. Below it "
+        f"{top:.0f} billion operations a second. Four dots: "
         + ", ".join(f"batch {batch} at {y / 1e9:.0f} billion" for batch, (_, y) in points.items())
         + ".",
         caption=f"Four layers of 4,096 × 4,096 in turn. Right of the ridge from batch {first} on.",
