@@ -4,14 +4,17 @@ import json
 from pathlib import Path
 
 RIGHT = """\
-def roof_seconds(n_in, n_out, batch, bytes_each, peak, bandwidth):
-    moved = n_in * n_out + batch * (n_in + n_out)
-    return max(2 * batch * n_in * n_out / peak, moved * bytes_each / bandwidth)
+import torch
+
+def read_group(group):
+    step, minimum = group[:4].view(torch.float16).float()
+    codes = torch.cat([group[4:] & 15, group[4:] >> 4])
+    return codes * step + minimum
 """
-BATCH = """\
-def break_even_batch(n_weights, n_macs, mac_pj, bits):
-    one = n_macs * mac_pj
-    return max(1, -int(-(n_weights * 640 * bits / 32) // one))
+WRONG = RIGHT.replace("step, minimum =", "minimum, step =")
+OTHER = """\
+def attend(q, k, v):
+    return v
 """
 # Bodies of functions, each under a line "# %% what it does"; `args` are the arguments.
 TEXT = (Path(__file__).parent / "fixtures" / "hostile_answers.txt").read_text(encoding="utf-8")
@@ -31,10 +34,10 @@ ONLY_CONTAINED = {
 def hostile(name):
     """The source of a function that does what a name of `HOSTILE` says."""
     body = HOSTILE[name].replace("\n", "\n    ")
-    return f"def roof_seconds(*args):\n    {body}\n"
+    return f"def read_group(*args):\n    {body}\n"
 
 
-def notebook(*cells, course="roofline"):
+def notebook(*cells, course="weight_only"):
     """The text of a notebook with these code cells."""
     made = [
         {"cell_type": "code", "source": cell, "metadata": {}, "outputs": [], "execution_count": None} for cell in cells

@@ -116,7 +116,7 @@ def test_colabs_first_cell_says_what_to_do_and_once_installed_does_nothing(tmp_p
 PAGES = [ROOT / "README.md", *(p for name in ("docs", "data", "records") for p in (ROOT / name).rglob("*.md"))]
 NOT_POWERSHELL = re.compile(r"&&|\|\||^(export|source|chmod|sudo) |^[A-Z_]+=\S* +\S|\\$|/tmp\b|/dev/null|^\./|^\"")
 RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10))}
-ASCII = {"lessons/roofline/hardware.py", "lessons/deep_compression/lesson.py"}
+ASCII = {"lessons/deep_compression/lesson.py"}
 
 
 def test_the_commands_of_a_page_are_lines_that_powershell_takes():

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
-from _submissions import RIGHT
+from _submissions import RIGHT, WRONG
 
 from tools import assignment
 from tools.grading import judge
@@ -96,16 +96,16 @@ class _TestCase:
 def test_a_test_for_otter_is_of_its_form_and_fails_with_the_hint(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "otter", SimpleNamespace())
     monkeypatch.setitem(sys.modules, "otter.test_files", SimpleNamespace(test_case=_TestCase))
-    assert assignment.main(["roofline", "--blank", "--otter", "--to", str(tmp_path)]) == 0
-    files = sorted((tmp_path / "otter" / "roofline" / "tests").iterdir())
-    assert [file.stem for file in files] == sorted(judge.exercises(lessons.select(["roofline"])[0]))
+    assert assignment.main(["weight_only", "--blank", "--otter", "--to", str(tmp_path)]) == 0
+    files = sorted((tmp_path / "otter" / "weight_only" / "tests").iterdir())
+    assert [file.stem for file in files] == sorted(judge.exercises(lessons.select(["weight_only"])[0]))
     space = {}
     exec(
-        compile(files[1].read_text(encoding="utf-8"), str(files[1]), "exec"), space
+        compile(files[0].read_text(encoding="utf-8"), str(files[0]), "exec"), space
     )  # as otter does: no module, no __file__
-    assert (space["OK_FORMAT"], space["name"], space["points"]) == (False, files[1].stem, 1)
+    assert (space["OK_FORMAT"], space["name"], space["points"]) == (False, files[0].stem, 1)
     [case] = [value for value in space.values() if isinstance(value, _TestCase)]
-    for answer, said in ((RIGHT, None), (RIGHT.replace("max(", "min("), "the faster of the two")):
+    for answer, said in ((RIGHT, None), (WRONG, "step comes first")):
         env = {}
         exec(answer, env)
         with pytest.raises(AssertionError, match=said) if said else nullcontext():

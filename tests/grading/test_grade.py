@@ -5,7 +5,7 @@ import io
 import os
 
 import pytest
-from _submissions import BATCH, RIGHT, notebook
+from _submissions import RIGHT, WRONG, notebook
 
 from tools import grade
 from tools.grading import grade_page, gradebook
@@ -13,13 +13,13 @@ from tools.grading import judge as _judge
 from tools.sandbox import walls
 
 ROWS = [
-    _judge.Row("ann.ipynb", "roofline", 1, "roof_seconds", "passed", code="def f(): return '<script>'"),
+    _judge.Row("ann.ipynb", "weight_only", 1, "read_group", "passed", code="def f(): return '<script>'"),
     _judge.Row("ann.ipynb", "amp", 1, "train_step", "passed", trust="it is watched"),
     _judge.Row(
         '=cmd()|"ö<b>".ipynb',
-        "roofline",
+        "weight_only",
         1,
-        "roof_seconds",
+        "read_group",
         "not yet",
         message="</td><script>alert(1)</script>",
         hint="Two\nlines & <i>",
@@ -74,7 +74,7 @@ def test_files_are_found_and_what_is_none_is_said(tmp_path):
 def test_what_is_not_read_is_in_the_table_and_the_csv_file(tmp_path, monkeypatch, capsys):
     made_files(tmp_path, "in/a.py", "in/b.zip", "in/c.txt")
     monkeypatch.setattr(walls, "best", lambda: "")
-    monkeypatch.setattr(grade, "run", lambda jobs: [_judge.Row(jobs[0][0], "roofline", 1, "f", "passed")])
+    monkeypatch.setattr(grade, "run", lambda jobs: [_judge.Row(jobs[0][0], "weight_only", 1, "f", "passed")])
     assert grade.main([str(tmp_path / "in"), "--csv", str(tmp_path / "g.csv")]) == 1
     told = list(csv.DictReader(io.StringIO((tmp_path / "g.csv").read_text(encoding="utf-8"))))
     assert [(row["submission"], row["status"]) for row in told] == [("a.py", "passed"), ("b.zip", "unreadable")]
@@ -104,8 +104,9 @@ def test_where_there_are_no_walls_the_option_stops(monkeypatch, tmp_path):
 def test_a_folder_is_graded(tmp_path, capsys):
     folder = tmp_path / "sub missions ö"
     folder.mkdir()
-    (folder / "right.ipynb").write_text(notebook(RIGHT, BATCH), encoding="utf-8")
-    (folder / "wrong.py").write_text(BATCH.replace("max(1, -int(-(", "max(1, int((") + RIGHT, encoding="utf-8")
+    (folder / "right.ipynb").write_text(notebook(RIGHT), encoding="utf-8")
+    (folder / "wrong.py").write_text(WRONG, encoding="utf-8")
+    (folder / "stub.py").write_text("def read_group(group):\n    raise NotImplementedError\n", encoding="utf-8")
     (folder / "bad.ipynb").write_bytes(b"\xff")
     files = tmp_path / "g.csv", tmp_path / "g.html"
     assert grade.main([str(folder), "--csv", str(files[0]), "--html", str(files[1])]) == 1
@@ -115,16 +116,13 @@ def test_a_folder_is_graded(tmp_path, capsys):
     }
     assert {key: row["status"] for key, row in told.items()} == {
         ("bad.ipynb", ""): "unreadable",
-        ("right.ipynb", "roof_seconds"): "passed",
-        ("right.ipynb", "waits_for"): "not done",
-        ("right.ipynb", "break_even_batch"): "passed",
-        ("wrong.py", "roof_seconds"): "passed",
-        ("wrong.py", "waits_for"): "not done",
-        ("wrong.py", "break_even_batch"): "not yet",
+        ("right.ipynb", "read_group"): "passed",
+        ("stub.py", "read_group"): "not done",
+        ("wrong.py", "read_group"): "not yet",
     }
-    assert "round" in told["wrong.py", "break_even_batch"]["hint"]
-    assert "n_macs * mac_pj" in files[1].read_text(encoding="utf-8")
-    assert "2 of 3" in capsys.readouterr().out
+    assert "step comes first" in told["wrong.py", "read_group"]["hint"]
+    assert "minimum, step =" in files[1].read_text(encoding="utf-8")
+    assert "1 of 1" in capsys.readouterr().out
 
 
 class _Dies:
@@ -135,5 +133,5 @@ class _Dies:
 @pytest.mark.parametrize(("seconds", "status"), [(900, "crashed"), (0.1, "timed out")])
 def test_a_process_that_dies_or_takes_too_long_costs_one_file(monkeypatch, seconds, status):
     monkeypatch.setattr(grade, "FILE_SECONDS", seconds)
-    [row] = grade.run([("a.py", _Dies(), ["roofline"], "")])
+    [row] = grade.run([("a.py", _Dies(), ["weight_only"], "")])
     assert (row.submission, row.status) == ("a.py", status)

@@ -26,15 +26,15 @@ def test_every_check_cell_imports_its_checks():
 
 @pytest.mark.slow
 def test_a_check_cell_alone_in_a_fresh_kernel_says_which_cell_to_run(tmp_path):
-    nb = _lessons.read(_lessons.select(["roofline"])[0])
+    nb = _lessons.read(_lessons.select(["weight_only"])[0])
     cell = next(cell for cell in nb.cells if "check" in cell.metadata.get("tags", []))
     failed = fail(tmp_path, cell.source)
-    assert failed.error == "NameError: name 'roof_seconds' is not defined"
-    assert lessons.REMEDY.format(name="roof_seconds") in " ".join(failed.traceback.split())
+    assert failed.error == "NameError: name 'read_group' is not defined"
+    assert lessons.REMEDY.format(name="read_group") in " ".join(failed.traceback.split())
     # with its function it judges
     done = _lessons.execute(
         nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell("def roof_seconds(*a):\n    raise NotImplementedError"), cell]
+            cells=[nbformat.v4.new_code_cell("def read_group(*a):\n    raise NotImplementedError"), cell]
         ),
         folder=tmp_path,
     )

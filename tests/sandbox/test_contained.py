@@ -8,15 +8,15 @@ from dataclasses import replace
 
 import psutil
 import pytest
-from _submissions import BATCH, HOSTILE, ONLY_CONTAINED, RIGHT, hostile
+from _submissions import HOSTILE, ONLY_CONTAINED, OTHER, RIGHT, WRONG, hostile
 
 from tools.grading import judge, slice
 from tools.publishing import lessons
 from tools.sandbox import contained, walls
 
 LIMITS = contained.Limits(call=4.0, seconds=30.0, memory=1 << 29)  # each start imports torch
-ROOFLINE = lessons.select(["roofline"])[0]
-NAME = "roof_seconds"
+LESSON = lessons.select(["weight_only"])[0]
+NAME = "read_group"
 AROUND = next(filter(walls.ready, ("bubblewrap", "docker", "podman")), "")
 behind_walls = pytest.mark.skipif(not AROUND, reason="not run: there are no walls on this machine")
 TOLD = {  # what must be seen of some; of the others only that they do not pass
@@ -39,8 +39,8 @@ TOLD = {  # what must be seen of some; of the others only that they do not pass
 
 
 def judged(source, name=NAME, around=AROUND, limits=LIMITS):
-    part = slice.needed(slice.Submission([("cell 1", source), ("cell 2", BATCH)]), name)
-    return judge.judge(ROOFLINE, name, part, walls=around, limits=limits)
+    part = slice.needed(slice.Submission([("cell 1", source), ("cell 2", OTHER)]), name)
+    return judge.judge(LESSON, name, part, walls=around, limits=limits)
 
 
 @pytest.mark.slow
@@ -61,9 +61,9 @@ def test_without_walls_the_verdict_is_out_of_reach_all_the_same(name):
 @pytest.mark.parametrize("around", sorted({"", AROUND}))
 def test_a_right_answer_passes_and_a_wrong_one_gets_its_hint(around):
     assert judged(RIGHT, around=around).status == "passed"
-    row = judged(RIGHT.replace("max(", "min("), around=around)
-    assert row.status == "not yet" and "slower one" in row.hint and "your call" in dict(row.facts)
-    assert row.code.startswith("def roof_seconds")
+    row = judged(WRONG, around=around)
+    assert row.status == "not yet" and "step comes first" in row.hint and "your call" in dict(row.facts)
+    assert "def read_group" in row.code
 
 
 @pytest.mark.parametrize(
@@ -74,21 +74,22 @@ def test_a_right_answer_passes_and_a_wrong_one_gets_its_hint(around):
         ("raise NotImplementedError", "not done", ""),
         (
             "import torch; torch.set_default_dtype(torch.float64)\n"
-            "    return max(2 * b * n * m / peak, (n * m + b * (n + m)) * each / band)",
+            "    step, least = group[:4].view(torch.float16).float()\n"
+            "    return torch.cat([group[4:] & 15, group[4:] >> 4]) * step + least",
             "not yet",
             "torch's default dtype",
         ),
     ],
 )
 def test_what_an_answer_raises_prints_and_changes_reaches_the_check(body, status, said):
-    row = judged(f"def roof_seconds(n, m, b, each, peak, band):\n    {body}")
+    row = judged(f"def read_group(group):\n    {body}")
     assert row.status == status and said in f"{row.message} {row.hint}"
 
 
 def test_an_answer_has_few_variables_and_an_empty_folder(monkeypatch):
     monkeypatch.setenv("A_TOKEN", "secret")
     look = "' '.join(os.environ), os.listdir('.'), os.getcwd()"
-    message = judged(f"import os\ndef roof_seconds(*a):\n    raise ValueError({look})").message
+    message = judged(f"import os\ndef read_group(*a):\n    raise ValueError({look})").message
     assert "[], '" in message and str(lessons.ROOT) not in message
     assert not {"A_TOKEN", "PYTEST_CURRENT_TEST", "VIRTUAL_ENV", "USER"} & set(message.split("'")[1].split())
 
@@ -97,9 +98,9 @@ def test_an_answer_has_few_variables_and_an_empty_folder(monkeypatch):
 def test_an_answer_sees_no_file_but_those_it_may_read():
     root = "import course_utils, pathlib\nroot = pathlib.Path(course_utils.__file__).parent.parent\n"
     looked = "[(root / n).exists() for n in ('lessons', 'notebooks', 'tests', '.git', 'data', 'course_utils')]"
-    row = judged(f"{root}def roof_seconds(*a):\n    raise ValueError({looked})")
+    row = judged(f"{root}def read_group(*a):\n    raise ValueError({looked})")
     assert "[False, False, False, False, True, True]" in row.message
-    assert "Read-only" in judged(f"{root}def roof_seconds(*a):\n    (root / 'data' / 'x').touch()").message
+    assert "Read-only" in judged(f"{root}def read_group(*a):\n    (root / 'data' / 'x').touch()").message
 
 
 @behind_walls
