@@ -140,22 +140,22 @@ for part in (weight.qdata, weight.scale, weight.zero_point):
 #
 # <!-- page -->
 #
-# What the file has beyond that are names and structure. **The 2 appears nowhere in this sum.** A byte is the smallest piece of memory that has an address. Smaller numbers must be packed, several into one byte, and somebody must unpack them before each use. This config leaves that to others, so it runs on any machine.
+# What the file has beyond that are names and structure. **The 2 appears nowhere in this sum.** A byte is the smallest piece of memory that has an address. Smaller numbers must be packed, several into one byte, and somebody must unpack them before each use. This config leaves that to others, and so needs no routine of its own.
 #
 # Why groups? A scale reaches as far as the largest weight that it serves, so one large weight makes the steps long. In a group only its 39 neighbours suffer, and not the whole row. The price is a scale for each group.
 #
-# **Try it.** In section 1, change `PerGroup(40)` to `PerGroup(400)`, and run the two cells again. By how many bytes do the files shrink? Work it out first.
+# **Try it.** By how many bytes would the files shrink with one group for each row? Work it out. Then change `PerGroup(40)` in section 1 to `PerGroup(400)`, run that cell and the next again, and change it back.
 #
 # <details><summary>What others found</summary>
 #
-# Now each row is one group: 120 scales and zero points in place of 1,200. That is 1,080 · 5 = 5,400 bytes less. With `PerGroup(32)` the call stops, because 400 is no multiple of 32. Other configs, such as `Int4WeightOnlyConfig`, leave such a layer in float, and say nothing. Look at the file.
+# Now each row is one group: 120 scales and zero points in place of 1,200. That is 1,080 · 5 = 5,400 bytes less, give or take some padding of the file. With `PerGroup(32)` the call stops, because 400 is no multiple of 32. `Int4WeightOnlyConfig` leaves such a layer in float, without an error or a warning. Look at the file.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Values: which numbers are left?
 #
-# A group of weights, 4 bits: the integers go from −8 to 7. For this config the scale is the largest weight over 7.5.
+# A group of weights, 4 bits: the integers go from −8 to 7. The scale is the largest magnitude over 7.5.
 #
 # | weight | 0.75 | −0.30 | 0.10 | −0.42 |
 # |---|---|---|---|---|
@@ -177,23 +177,23 @@ show.ruler(back)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Why 7.5? There is one negative integer more than there are positive ones. With the middle of 7 and 8 the marks reach as far down as up, give or take half a step. It is the rule of [[integers]].
 #
-# The same group in 2 bits: the integers are −2, −1, 0 and 1, and the scale is 0.75 / 1.5 = 0.5. The four weights are 1.5, −0.6, 0.2 and −0.84 steps, and come back as 0.5, −0.5, 0 and −0.5. Two different weights have become one.
+# The same group in 2 bits: the integers are −2, −1, 0 and 1, and the scale is 0.75 / 1.5 = 0.5. The four weights are 1.5, −0.6, 0.2 and −0.84 steps, and come back as 0.5, −0.5, 0 and −0.5. Now −0.30 and −0.42 are the same number.
 #
 # A name such as "4 bits" tells how many marks a ruler has. It does not tell where they lie. Other configs put them elsewhere: from the lowest weight of a group to its highest, or close together around zero. So two configs of 4 bits can err differently, and only their outputs tell.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Bytes: what stands in the file?
 #
-# Five configs, on one wide layer:
+# Five configs, on a layer of 2,048 inputs and outputs.
 #
 # <!-- page -->
 #
 # The last of them is a *prototype*: its name may change with the next version. It packs two integers into a byte, in groups of 32.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read the five names, and ask for each: how many bytes for a weight? After the table: why has the packed one 0.75, and not 0.5? 32 weights are 16 bytes, and two floats go with them.
+# *For the lecturer, 2 min.* Read the five names, and ask for each: how many bytes would you expect for a weight? Then: why has the packed one 0.75, and not 0.5? 32 weights are 16 bytes, and two floats go with them.
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "skip"}
 from torch import nn
 from torchao.prototype.quantization.int4 import PrototypeInt4WeightOnlyConfig
 from torchao.quantization import Int8WeightOnlyConfig
@@ -211,7 +211,7 @@ for name, config in configs.items():
     layers[name] = copy.deepcopy(wide)
     quantize_(layers[name], config)
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Counts the bytes of a weight, and of the file.
 show.stored(layers)
 
@@ -239,7 +239,8 @@ except RuntimeError as error:
     print("stopped:", str(error).splitlines()[1].split(",")[0].strip())
 
 fresh.load_state_dict(torch.load("lenet_int4.pt"), assign=True)
-print("with assign=True the same outputs:", torch.equal(fresh(images), networks[torch.int4](images)))
+same = torch.equal(fresh(images), networks[torch.int4](images))
+print("with assign=True the same outputs:", same)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **An error (C), because `load_state_dict` copies numbers into the tensors that are there, and a float tensor cannot take integers with scales.** `assign=True` puts the tensors of the file in their place.
@@ -265,7 +266,7 @@ print("with assign=True the same outputs:", torch.equal(fresh(images), networks[
 #
 # The first is called **weight-only quantization**: the weights are *stored* in few bits, and the layer computes in float. An input that stays float can be multiplied by a float only. In the second way the inputs of each row get a scale at each call, as in [[dynamic]]. Only this way can use the int8 units of a processor.
 #
-# Which of the two does a config take? The result does not tell. The name of the routine that multiplies does, and the profiler lists it. On most processors these names have `mm` in them, for matrix times matrix:
+# Which of the two does a config take? The result hardly tells. The name of the routine that multiplies does, and the profiler lists it. On most processors these names have `mm` in them, for matrix times matrix:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Both ways on the board, to 0.42. "How will you ever know which one ran?" Not by the result. Then the list: which name says int? Point at `_int_mm`, and at its absence in the other rows.
@@ -309,7 +310,7 @@ show.times(races, shares)
 # **Slower (C), because it makes floats of all weights anew at each call.** The last column shows it: the product is the smaller part of the call.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Fewer bytes save time when two things come together. A routine unpacks the weights *while* it multiplies, so that no float matrix is written. And the layer mostly waits for its weights, as with one row of input. The packed int4 has such a routine. It takes bfloat16, so compare it with the row of bfloat16.
+# Fewer bytes save time when two things come together. A routine unpacks the weights *while* it multiplies, so that no float matrix is written. And the layer mostly waits for its weights, as with one row of input. The packed int4 has such a routine. We gave it inputs in bfloat16, so compare it with the row of bfloat16.
 #
 # int8 × int8 does multiply integers, but here the product is a small part of its call, too. Around it the inputs are rounded, numbers are copied and sums are taken. `torch.compile` can merge such steps, where there is a C++ compiler. *Deeper* has a record: compiled, int8 × int8 overtook float in three cases of four, and int8 weights in none.
 
@@ -328,10 +329,10 @@ show.three_questions(layers, ran)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In the first column every name keeps its word. Only one row is blue throughout. Whether you mind depends on what you want:
 #
-# - *a smaller file, on any machine:* int8 weights. They cost time;
+# - *a smaller file, on any machine:* int8 weights. Expect no gain of time;
 # - *a much smaller file:* a config that packs, on a machine that has its routine;
 # - *time:* int8 × int8, compiled, or packed weights where few rows meet a wide layer;
-# - *to know how few bits a network bears:* int4 or int2 weights. They run anywhere, and save no more than int8.
+# - *to know how few bits a network bears:* int4 or int2 weights. They need no routine of their own, and save no more than int8.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Ship the wide layers
@@ -418,7 +419,7 @@ claims.show("torchao")
 # quantize_(model, QATConfig(config, step="convert"), filter_fn=only_fc1)
 # ```
 #
-# `config` is the one that you will ship, so the levels of the training are those of the file. In torchao 0.18 `IntxWeightOnlyConfig` can stand there. `Int8WeightOnlyConfig` and `Int8DynamicActivationInt8WeightConfig` are refused, so ask before you plan.
+# `config` is the one that you will ship, so the levels of the training are those of the file. In torchao 0.18 `IntxWeightOnlyConfig` can stand there. `Int8WeightOnlyConfig` and `Int8DynamicActivationInt8WeightConfig` are refused with *Unexpected base config*.
 #
 # ### Floats of 8 and 4 bits
 #
@@ -430,11 +431,11 @@ claims.show("torchao")
 # | **MXFP4** | 4 bits | 32 | a power of two, 8 bits | 4 + 8/32 = 4.25 |
 # | **NVFP4** | 4 bits | 16 | fp8, 8 bits | 4 + 8/16 = 4.5 |
 #
-# MXFP4 is an open standard, NVFP4 is NVIDIA's; it has one float for the whole tensor besides. Why the finer scale? The largest mark of these 4 bits is 6. Let the largest weight of a block be 0.95. MXFP4 takes the power of two 0.125. Then 0.95 is 7.6 steps, beyond the last mark, and comes back as 6 · 0.125 = 0.75. A scale of 0.15625, which fp8 has, brings it back as 6 · 0.15625 = 0.9375.
+# MXFP4 is an open standard, NVFP4 is NVIDIA's; it has one float for the whole tensor besides. Why the finer scale? The largest mark of these 4 bits is 6. Let the largest weight of a block be 0.95. By its rule MXFP4 takes the power of two 0.125. Then 0.95 is 7.6 steps, beyond the last mark, and comes back as 6 · 0.125 = 0.75. A scale of 0.15625, which fp8 has, brings it back as 6 · 0.15625 = 0.9375.
 #
 # ### What runs where
 #
-# "Quantized models only run on the CPU" was true of PyTorch's older interface. torchao is made for GPUs as well, and most of its fast routines are for them. Its own [table](https://docs.pytorch.org/ao/stable/workflows/index.html) names, among others:
+# "Quantized models only run on the CPU" is true of what PyTorch's older interface converts. torchao is made for GPUs as well, and most of its fast routines are for them. Its own [table](https://docs.pytorch.org/ao/stable/workflows/index.html) names, among others:
 #
 # | weights × inputs | hardware | state |
 # |---|---|---|
