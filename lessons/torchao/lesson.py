@@ -71,7 +71,7 @@ for dtype in (torch.int8, torch.int4, torch.int2):
     networks[dtype] = small
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **Predict.** `fc1` has 48,000 weights, and with 8 bits each of them takes a byte. How large is the file with 2 bits, beside that with 8: **A** about half, **B** a little smaller, **C** the same?
+# **Predict.** `fc1` has 48,000 weights, and with 8 bits each of them takes a byte. Beside the file with 8 bits, how large is the one with 2: **A** about half, **B** a little smaller, **C** the same?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Vote; expect A. After the table: "How would you have noticed?" The accuracy tells nobody. Let the surprise stand until the sum on the next slides.
@@ -99,7 +99,9 @@ show.first_table(networks, images, labels)
 #
 # <!-- page -->
 #
-# `quantize_(model, config, filter_fn)` walks through the modules, and where the filter says yes it quantizes the layer. PyTorch names it as the successor of the line of [[dynamic]]: `torch.ao.quantization` is deprecated, and torchao goes on. Without a filter `quantize_` takes all linear layers. We try it with a config that rounds the weights once and the inputs at each call, to int8:
+# `quantize_(model, config, filter_fn)` walks through the modules, and where the filter says yes it quantizes the layer. PyTorch names it as the successor of the line of [[dynamic]]: `torch.ao.quantization` is deprecated, and torchao goes on. Without a filter `quantize_` takes all linear layers. A filter of your own takes the place of this rule. It is asked about convolutions and norms as well, so most filters begin with `isinstance(module, nn.Linear)`.
+#
+# We call it without a filter, and with a config that rounds the weights once and the inputs at each call, to int8:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Before the click: which layers will be printed differently, and will they still be called Linear? Then the sum on the board, aloud. "Where does the 2 occur?" Nowhere.
@@ -112,7 +114,7 @@ quantize_(int8, Int8DynamicActivationInt8WeightConfig())
 print(int8)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The convolutions are left alone, without a word. And the other layers are still called `Linear`: only their *weight* has another class.
+# The convolutions are left alone, and nothing says so. The other layers are still called `Linear`: only their *weight* has another class.
 #
 # How can an ordinary `Linear` compute in int8? It calls `F.linear(x, weight)`, as always. Before PyTorch computes, it asks the class of the weight whether it has a way of its own to do this. `Int8Tensor` has one. So neither the layer nor your code needs to know.
 #
@@ -307,7 +309,7 @@ races, shares = show.race(wide, configs)
 show.times(races, shares)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Slower (C), because it makes floats of all weights anew at each call.** The last column shows it: the product is the smaller part of the call.
+# **Slower (C), because it makes floats of all weights anew at each call.** The last column tells how much of the call is left for the product.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Fewer bytes save time when two things come together. A routine unpacks the weights *while* it multiplies, so that no float matrix is written. And the layer mostly waits for its weights, as with one row of input. The packed int4 has such a routine. We gave it inputs in bfloat16, so compare it with the row of bfloat16.
