@@ -57,4 +57,9 @@ WRONG = {
         "returns what it quantized": ("return loaded", "return quantized.eval()"),
     }
 }
-EQUIVALENT = {}
+EQUIVALENT = {
+    "ship": {
+        "the result without its sign": "the filter is asked for yes or no, and 1 is a yes",
+        "the result doubled": "the filter is asked for yes or no, and 2 is a yes",
+    }
+}

@@ -79,6 +79,5 @@ ship.ideas(
         "return isinstance(module, nn.Linear) and module.in_features > least": "At least `least` includes `least` itself.",
         "return isinstance(module, nn.Linear) and module.out_features >= least": "Asked are the inputs, `in_features`.",
         "config = Int8WeightOnlyConfig()": "Only the weights are rounded. The config of the card rounds the inputs as well.",
-        "loaded = quantized": "Return the network into which you loaded the file, and not the one that you quantized.",
     }
 )
