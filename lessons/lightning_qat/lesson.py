@@ -410,7 +410,7 @@ except Exception as error_of_export:
     print("int8: refused by", type(error_of_export).__name__)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# It takes the float model. It does not take the int8 one. So today the order is turned round: export the *float* model first, and quantize the graph, as [[torchao]] does.
+# It takes the float model. It does not take the int8 one. So today the order is turned round: export the *float* model first, and quantize the graph, as [[pt2e]] does.
 #
 # ### Switching between models
 #

@@ -8,7 +8,7 @@
 #       - export a network and read its graph;
 #       - calibrate the graph and convert it with a quantizer;
 #       - run it where int8 is really computed, and show that it answers alike.
-#     terms: [exported graph, freezing, quantizer]
+#     terms: [AOTInductor, exported graph, freezing, PT2E, quantizer]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---

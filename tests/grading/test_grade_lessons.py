@@ -16,8 +16,7 @@ pytestmark = [pytest.mark.slow, *_legacy.KNOWN, *_legacy.ignoring(".*must run ob
 each_exercise = pytest.mark.parametrize(("lesson", "name"), _check_rules.EXERCISES + _check_rules.SPEAKING)
 PATIENT = contained.Limits(call=60.0, seconds=200.0)
 AROUND = next(filter(walls.ready, ("bubblewrap", "docker", "podman")), "")
-# Callbacks, shared memory, classes of a check, modules, int8, texts: one lesson for each way to carry.
-COMPARED = ("distillation", "torchao", "choosing", "decoding")
+COMPARED = ("distillation",)  # of the old form
 
 
 def graded(lesson, name, cells):
