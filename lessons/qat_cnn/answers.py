@@ -78,4 +78,9 @@ WRONG = {
         "the model itself is prepared": ("tq.prepare_qat(model)", "tq.prepare_qat(model, inplace=True)"),
     }
 }
-EQUIVALENT = {"qat_loop": {}}
+EQUIVALENT = {
+    "qat_loop": {
+        "`eval` left out": "no int8 layer of these models differs in evaluation mode",
+        "`deepcopy` left out": "`convert` makes a copy by itself, and `train_epoch` calls `train()`",
+    }
+}

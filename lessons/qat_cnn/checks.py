@@ -10,6 +10,7 @@ from torch.ao.quantization import (
     QuantWrapper,
     convert,
     disable_observer,
+    enable_observer,
     fuse_modules_qat,
     get_default_qat_qconfig,
     prepare_qat,
@@ -26,13 +27,14 @@ from course_utils.data.checkpoints import load
 )
 def qat_loop(model, train_epoch, epochs):
     prepared = prepare_qat(model)
-    prepared.apply(freeze_bn_stats)
+    still = prepared.apply(freeze_bn_stats)
     copies = []
     for epoch in range(epochs):
-        if epoch == epochs - 1:
-            prepared.apply(disable_observer)
+        watched = epoch < epochs - 1
+        still.apply(enable_observer if watched else disable_observer)
         train_epoch(prepared)
-        copies.append(convert(copy.deepcopy(prepared).eval()))
+        int8 = convert(copy.deepcopy(prepared).eval())
+        copies.append(int8)
     return prepared, copies
 
 
@@ -42,16 +44,15 @@ def _inputs(net, *_):
 
 
 def train_epoch(net):
-    """Two steps of SGD, always on the same inputs; notes on the network what stands still."""
+    """A step of SGD, always on the same inputs; notes on the network what stands still."""
     net.train()
     norms = [part for part in net.modules() if isinstance(part, nn.BatchNorm2d)]
     watches = [part.observer_enabled[0].item() for part in net.modules() if hasattr(part, "observer_enabled")]
     state = "trains" if any(norm.training for norm in norms) else "is frozen", "on" if any(watches) else "off"
     net.noted = [*getattr(net, "noted", []), state if watches else ("is there", "missing: it was not prepared")]
-    for _ in range(2):
-        net.zero_grad()
-        (net(_inputs(net)) - 1).square().mean().backward()
-        torch.optim.SGD(net.parameters(), lr=0.1).step()
+    net.zero_grad()
+    (net(_inputs(net)) - 1).square().mean().backward()
+    torch.optim.SGD(net.parameters(), lr=0.1).step()
 
 
 def _seen(back, *_):
@@ -89,18 +90,14 @@ def _small(blocks):
 qat_loop.tries(
     st.tuples(st.integers(1, 2).map(_small), st.just(train_epoch), st.integers(2, 3)),
     also=[(_small(1), train_epoch, 2), (_fused(load("depthwise_cnn"), 7), train_epoch, 2)],
-    examples=8,
+    examples=6,
 )
 qat_loop.looks({"": _seen})
 qat_loop.ideas(
     {
-        "prepared.apply(lambda part: part.eval() if isinstance(part, nn.BatchNorm2d) else None)": "`train_epoch` calls "
-        "`train()`, and that thaws batch norms in evaluation mode. `freeze_bn_stats` holds.",
-        "prepared.apply(freeze_bn_stats) if epochs < 0 else None": "Batch norm follows the batches: freeze it on what "
-        "`prepare_qat` gave back, before the first epoch.",
-        "train_epoch(prepared)\nif epoch == epochs - 1:\n    prepared.apply(disable_observer)": "The observers are "
-        "switched off when the last epoch is over. They belong off before it begins.",
-        "copies.append(copy.deepcopy(prepared).eval())": "Your copies still compute in float: convert them.",
-        "copies = [convert(copy.deepcopy(prepared).eval())]": "Only the last copy is left: collect one after each epoch.",
+        "still = prepared": "Batch norm follows the batches. Freeze it by `freeze_bn_stats` on what `prepare_qat` gave back, "
+        "before the first epoch. `.eval()` does not last: `train()` thaws it.",
+        "watched = epoch < epochs": "The observers still watch in the last epoch: switch them off before it begins.",
+        "int8 = copy.deepcopy(prepared).eval()": "Your copies still compute in float: convert them.",
     }
 )

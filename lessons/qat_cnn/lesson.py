@@ -229,7 +229,7 @@ show.two_by_two(accuracy(net), unrounded, accuracy(int8_copy(untrained)), copies
 # **It is good (B), because a small step of training changes the mean of a channel only a little.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Moving weights alone do no harm, and neither does rounding alone: it takes both. Probably this is why: a rounded weight stays where it is for a while, and then jumps a whole level. In a channel with few levels a jump changes mean and deviation at once, and the averages describe a network that no longer exists. [Nagel et al., 2022](https://arxiv.org/abs/2203.11086), found the same in MobileNets with few bits: weights that go to and fro between two levels spoil the statistics of batch norm. With the gentle training of your experiment fewer weights reach a border.
+# Moving weights alone do no harm, and neither does rounding alone: it takes both. Probably this is why: a rounded weight stays where it is for a while, and then jumps a whole level. In a channel with few levels a jump changes mean and deviation at once, and the averages describe a network that no longer exists. [Nagel et al., 2022](https://arxiv.org/abs/2203.11086), found it in MobileNets with few bits: weights that go to and fro between two levels spoil the statistics of batch norm. In your gentle training probably few weights reached a border.
 #
 # Now you know what the pass was. The weights were at rest, so the averages had 15 batches to catch up with them. It is called *estimating the statistics anew*. It needs images, but no labels and no gradients.
 

@@ -59,40 +59,32 @@ def copies(groups, static):
 
 
 def fold_then_round():
-    """Two rows: a fused module in training, with its weights above it, and the int8 kernel that it becomes."""
+    """Two halves: a fused module in training, with its weights above it, and the int8 kernel that it becomes."""
     canvas = diagrams.Canvas(height=500)
-    canvas.text(10, 195, "training", bold=True, align="left")
-    canvas.text(10, 420, "kernel", bold=True, align="left")
+    canvas.text(10, 155, "training", bold=True, align="left")
+    canvas.text(10, 410, "kernel", bold=True, align="left")
 
-    def row(y, names):
+    def row(y, *parts):
         boxes = [
-            canvas.box(x, y, words, width=width, height=80, fill="int8" if blue else "white")
-            for x, width, words, blue in names
+            canvas.box(x, y, words, width=width, height=80, fill="int8" if words == "round" else "white")
+            for x, width, words in parts
         ]
-        return boxes
-
-    weights = row(30, [(200, 130, "weights", False), (370, 100, "× γ / σ", False), (510, 120, "round", True)])
-    below = row(
-        155,
-        [
-            (510, 120, "conv", False),
-            (670, 100, "÷ γ / σ", False),
-            (810, 140, "batch norm", False),
-            (980, 80, "ReLU", False),
-            (1090, 100, "round", True),
-        ],
-    )
-    for boxes in (weights, below):
         for one, other in zip(boxes, boxes[1:], strict=False):
             canvas.wire(one.right, other.left, meaning="fp32", thick=5)
-    canvas.wire(weights[-1].bottom, below[0].top, meaning="int8", thick=5)
-    canvas.wire((200, 195), below[0].left, meaning="int8", thick=5)
-    canvas.text(880, 275, "statistics of the batch", colour="gradient")
-    canvas.text(420, 275, "σ: running average", colour="gradient")
-    (kernel,) = row(380, [(510, 550, "int8 conv with ReLU", True)])
-    canvas.wire((200, 420), kernel.left, meaning="int8", thick=5)
-    canvas.wire(kernel.right, (1190, 420), meaning="int8", thick=5)
-    canvas.text(785, 480, "folded with the running averages", colour="gradient")
+        return boxes
+
+    weights = row(50, (160, 130, "weights"), (335, 120, "× γ / σ"), (500, 120, "round"))
+    parts = row(180, (500, 120, "conv"), (660, 120, "÷ γ / σ"), (820, 150, "batch\nnorm"), (1005, 80, "ReLU"))
+    last = canvas.box(1105, 180, "round", width=90, height=80, fill="int8", size=24)
+    canvas.wire(parts[-1].right, last.left, meaning="fp32", thick=5)
+    canvas.wire(weights[-1].bottom, parts[0].top, meaning="int8", thick=5)
+    canvas.wire((160, 220), parts[0].left, meaning="int8", thick=5)
+    canvas.text(395, 24, "running average", colour="gradient")
+    canvas.text(895, 290, "statistics of the batch", colour="gradient")
+    kernel = canvas.box(500, 370, "int8 conv with ReLU", width=585, height=80, fill="int8")
+    canvas.wire((160, 410), kernel.left, meaning="int8", thick=5)
+    canvas.wire(kernel.right, (1195, 410), meaning="int8", thick=5)
+    canvas.text(792, 477, "folded with the running averages", colour="gradient")
     plots.show(
         canvas.figure(),
         alt="In training: the weights are multiplied by gamma over sigma, a running average, and rounded. The convolution uses "
@@ -114,7 +106,7 @@ def over_time():
     """A time line of three epochs: what learns, what stands still, and when a copy is converted."""
     canvas, ends = diagrams.Canvas(height=460), (3.0, 4.4, 5.8)
     lanes = {
-        "float": [(0, 0.75, "fuse", "plain"), (0.8, 1.55, "prepare", "plain")],
+        "once": [(0, 0.75, "fuse", "plain"), (0.8, 1.55, "prepare", "plain")],
         "weights": [(end - 1.4, end - 0.05, f"epoch {n}", "gradient") for n, end in enumerate(ends, 1)],
         "batch norm": [(1.6, 5.75, "freeze_bn_stats", "black")],
         "ranges": [(1.6, 4.35, "observers learn", "gradient"), (4.4, 5.75, "disable_observer", "black")],
@@ -131,7 +123,7 @@ def over_time():
 
 def ways(found, in_float):
     """Bars: the accuracy of each way to int8; the trained one in another colour, float as a dashed line."""
-    fig, ax = plots.figure(size=(9, 4.8))
+    fig, ax = plots.figure(size=(6.6, 4.6))
     names = list(found)[::-1]
     for at, name in enumerate(names):
         ax.barh(at, found[name], height=0.65, color=plots.COLOURS["orange" if "QAT" in name else "blue"])
