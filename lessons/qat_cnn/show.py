@@ -97,9 +97,9 @@ def fold_then_round():
 def two_by_two(at_rest, moving, rounded, rounded_moving):
     """Prints accuracies in percent: weights at rest or moving, without rounding and with it."""
     told = [", ".join(f"{percent:.0f}" for percent in found) for found in (moving, rounded_moving)]
-    print(f"accuracy, %        {'weights at rest':17}weights move")
-    print(f"without rounding   {f'{at_rest:.0f}':17}{told[0]}")
-    print(f"with rounding      {f'{rounded:.0f}':17}{told[1]}")
+    print("weights     at rest   moving")
+    print(f"in float    {f'{at_rest:.0f} %':10}{told[0]} %")
+    print(f"rounded     {f'{rounded:.0f} %':10}{told[1]} %")
 
 
 def over_time():
