@@ -72,7 +72,7 @@ one_scale = tq.QConfig(
 
 
 def fused(net, qconfig=one_scale):
-    model = tq.QuantWrapper(copy.deepcopy(net)).train()
+    model = tq.QuantWrapper(copy.deepcopy(net)).train()  # the integers begin and end here
     blocks = [[f"module.features.{block}.{part}" for part in (0, 1, 2)] for block in range(7)]
     model = tq.fuse_modules_qat(model, blocks)
     model.qconfig = qconfig
@@ -81,7 +81,7 @@ def fused(net, qconfig=one_scale):
 
 def one_epoch(model, order, lr=1e-3):
     optimizer = torch.optim.SGD(model.parameters(), lr, momentum=0.9)
-    training.fit(model, images, labels, optimizer=optimizer, seed=order, device="cpu", progress=False)
+    training.fit(model, images, labels, optimizer=optimizer, batch_size=64, seed=order, device="cpu", progress=False)
     return model
 
 
@@ -91,7 +91,7 @@ def int8_copy(prepared):
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 trained = [one_epoch(tq.prepare_qat(fused(net)), order) for order in range(3)]
-in_training = [show.in_training_mode(model, *test) for model in trained]
+in_training = [show.in_training_mode(model, *test) for model in trained]  # asks a copy
 copies = [accuracy(int8_copy(model)) for model in trained]
 
 
@@ -137,7 +137,7 @@ show.copies(
 #
 # <details><summary>What others found</summary>
 #
-# Now the copies are good at once, although the rounding is the same. So it takes weights that move far enough. Keep this for section 3.
+# Now the copies are good at once, although the rounding is the same. So it takes weights that move far enough.
 #
 # </details>
 
@@ -161,14 +161,12 @@ show.copies(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Such a network would learn to live with 1.00, and ship with 0.75. What training prepares for must be what the kernel does: **fold first, then round.**
 #
-# But in training batch norm is still needed, since $\gamma$ learns and the deviation changes. So it cannot be folded for good. `fuse_modules_qat` therefore makes one module of convolution, batch norm and ReLU that folds *anew at each call*. It asks for a network in training mode, where `fuse_modules` asks for evaluation mode.
+# But in training batch norm is still needed, since $\gamma$ learns and the deviation changes. So it cannot be folded for good. `fuse_modules_qat` therefore makes one module of convolution, batch norm and ReLU that folds *anew at each call*.
 #
 # Then `prepare_qat` puts two fake quantizations into each such module, one for the folded weights and one for the result behind the ReLU.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### One module in training, and as a kernel
-#
-# `fuse_modules_qat` makes the module. `prepare_qat` puts in what is blue.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Follow the weights in the upper half: multiplied, rounded, used. Then the result: the factor is taken out again, and batch norm works as in any training, with the mean and deviation of the batch. Now the lower half. What became of batch norm? It is in the integers, and it came from the running averages. Ask who noticed that there are two sets of statistics.
@@ -178,7 +176,7 @@ show.copies(
 show.fold_then_round()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The convolution multiplies by rounded weights that are folded already. To train batch norm, the module divides by $\gamma / \sigma$ again, and then normalizes with the statistics of the batch.
+# The convolution multiplies by rounded weights that are folded already. To train batch norm, the module divides by the same $\gamma / \sigma$ again, and then normalizes with the statistics of the batch.
 #
 # One thing goes wrong silently: with `get_default_qconfig`, without *qat*, there are observers and no rounding, so the network trains in float. Print the prepared model, and look for `FakeQuantize`.
 
@@ -187,32 +185,32 @@ show.fold_then_round()
 #
 # Batch norm has two sets of statistics:
 #
-# - mean and deviation of the *batch*: training uses them;
-# - *running averages*: after each batch they go a tenth of the way to those of the batch. The copy uses them.
+# - mean and variance of the *batch*: training uses them;
+# - *running averages* of mean and variance: after each batch they go a tenth of the way to those of the batch. The copy uses them.
 #
 # <!-- page -->
 #
-# In the copy nothing is computed from a batch. Its factors $\gamma / \sigma$ and its biases were worked out once, from the running averages. So what do the averages know?
+# In the copy nothing is computed from a batch. Its weights were multiplied by $\gamma / \sigma$, and its biases became $\beta - \gamma \cdot \text{mean} / \sigma$, once, with the running averages. So what do the averages know?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* One channel on the board: in float it has the mean 0.30 and the deviation 0.20. Its weights are now rounded to 0, so the channel is 0. With the statistics of the batch, batch norm gives 0; with the averages of before it gives −1.5. The next layer has trained with the 0. How much of the old averages is left after 15 batches? 0.9 to the power of 15: a fifth.
+# *For the lecturer, 3 min.* One channel on the board: in float it has the mean −0.30 and the deviation 0.20. Its weights are now rounded to 0, so the channel is 0. With the statistics of the batch, batch norm gives 0; with the averages of before it gives 1.5, and ReLU lets it pass. The next layer has trained with the 0. How much of the old averages is left after 15 batches? 0.9 to the power of 15: a fifth.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **By hand.** In float the results of a channel have the mean 0.30 and the deviation 0.20. The step of its layer is long, so all its weights are now rounded to 0, and the channel is 0 for every image. What does batch norm make of it, with $\gamma = 1$ and $\beta = 0$?
+# **By hand.** In float the results of a channel have the mean −0.30 and the deviation 0.20. The step of its layer is long, so all its weights are now rounded to 0, and the channel is 0 for every image. What does batch norm make of it, with $\gamma = 1$ and $\beta = 0$?
 #
-# - With the statistics of the batch, the mean is 0, and it gives 0 − 0 = 0.
-# - With the averages of before, it gives (0 − 0.30) / 0.20 = −1.5.
+# - With the statistics of the batch, the mean is 0, and it gives 0.
+# - With the averages of before, it gives (0 + 0.30) / 0.20 = 1.5.
 #
-# The weights are the same. Training hands 0 to the next layer, and the copy hands it −1.5. From now on the averages follow. After $n$ batches $0.9^n$ of the old value is left: after 15 batches, a whole epoch for us, still a fifth.
+# The weights are the same, and ReLU lets both results pass. Training hands 0 to the next layer, and the copy hands it 1.5. From now on the averages follow. After $n$ batches $0.9^n$ of the old value is left: after 15 batches, a whole epoch for us, still a fifth.
 #
-# So the averages always lag a little. Is that enough to ruin a network?
+# The copy has forgotten nothing that was learned: its averages are out of date. They always lag a little. Is that enough to ruin a network?
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same lag without rounding
 #
 # We repeat the training *without* the rounding. The averages follow by a tenth, as before.
 #
-# **Predict.** The network, in float and with its running averages, is **A** as bad as the copies, **B** good. How fast can the mean of a channel change in a step, with rounding and without?
+# **Predict.** Trained without rounding, is the network, with its running averages, **A** as bad as the copies, **B** good? How fast can the mean of a channel change in a step, with rounding and without?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* In float a small step changes the mean a little. A rounded weight stays where it is, and then jumps a whole level. Vote, click. Read the table as two questions: do the weights move, and are they rounded? Only both together do harm.
@@ -229,7 +227,7 @@ show.two_by_two(accuracy(net), unrounded, accuracy(int8_copy(untrained)), copies
 # **It is good (B), because a small step of training changes the mean of a channel only a little.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Moving weights alone do no harm, and neither does rounding alone: it takes both. Probably this is why: a rounded weight stays where it is for a while, and then jumps a whole level. In a channel with few levels a jump changes mean and deviation at once, and the averages describe a network that no longer exists. [Nagel et al., 2022](https://arxiv.org/abs/2203.11086), found it in MobileNets with few bits: weights that go to and fro between two levels spoil the statistics of batch norm. In your gentle training probably few weights reached a border.
+# Moving weights do no harm in float, and rounding does little once the averages have followed: it takes both. Probably this is why: a rounded weight stays where it is for a while, and then jumps a whole level. A channel rounded to 0 has no variance: batch norm divides by almost 0, and its next gradient can be thousands of times larger. So the channel changes at once, and the averages describe a network that no longer exists.
 #
 # Now you know what the pass was. The weights were at rest, so the averages had 15 batches to catch up with them. It is called *estimating the statistics anew*. It needs images, but no labels and no gradients.
 
@@ -246,7 +244,7 @@ show.two_by_two(accuracy(net), unrounded, accuracy(int8_copy(untrained)), copies
 show.over_time()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **Batch norm: at once.** After `model.apply(freeze_bn_stats)` training, too, normalizes with the running averages, and these stay as they are. In our channel the loss now sees the −1.5, and all weights learn to live with it. What training computes is what the copy will compute. $\gamma$ and $\beta$ go on learning. To call `.eval()` on the batch norms is not enough: the next `model.train()` thaws them.
+# **Batch norm: at once.** After `model.apply(freeze_bn_stats)` training, too, normalizes with the running averages, and these stay as they are. In our channel the loss now sees the 1.5, and all weights learn to live with it. What training computes is nearly what the copy will compute. $\gamma$ and $\beta$ go on learning. To call `.eval()` on the batch norms is not enough: the next `model.train()` thaws them.
 #
 # This is for a network that was trained before. From random weights there are no averages yet that are worth keeping, so one freezes them later.
 #
@@ -263,18 +261,15 @@ frozen = [one_epoch(tq.prepare_qat(fused(net)).apply(freeze_bn_stats), order) fo
 of_frozen = [accuracy(int8_copy(model)) for model in frozen]
 print("int8 copies, batch norm frozen:", ", ".join(f"{percent:.1f} %" for percent in of_frozen))
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# All three copies are good at once, with the same images and the same learning rate as in section 1.
-
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Was the training needed?
 #
-# QAT has won back nearly all that int8 had lost. Two opponents train nothing. Images pass through the network once, **with** rounding or **without**, and then it becomes int8.
+# QAT has won back nearly all that int8 had lost. Two opponents train nothing. Images pass through the network, **with** rounding or **without**, and then it becomes int8.
 #
 # **Predict.** Which opponent comes within five points of QAT: **A** the one without rounding, **B** the one with rounding, **C** both?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Which statistics does the copy need: those of the float network, or those of the rounded one? Vote, click. Then read the bars from the top. Only the orange one was trained. Let the room name the price of each: labels, images, a look at the weights, a kernel with more scales.
+# *For the lecturer, 3 min.* Which statistics does the copy need: those of the float network, or those of the rounded one? Vote, click. Then read the bars from the top. Only the orange one was trained. Let the room name the price of each: labels, images, a look at the variances, a kernel with more scales.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 per_channel = tq.QConfig(one_scale.activation, tq.default_fused_per_channel_wt_fake_quant)
@@ -282,9 +277,9 @@ ways = {
     "static": static,
     "pass without rounding": accuracy(static_int8(one_pass(copy.deepcopy(net)))),
     "pass with rounding": accuracy(int8_copy(untrained)),
-    "dead channels emptied": accuracy(static_int8(show.emptied(net))),
+    "dead channels emptied": accuracy(static_int8(show.emptied(net))),  # their weights are 0
     "a scale per channel": accuracy(static_int8(net, per_channel)),
-    "QAT, frozen": of_frozen[0],
+    "QAT, frozen": sum(of_frozen) / 3,
 }
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
@@ -295,9 +290,9 @@ show.ways(ways, accuracy(net))
 # **The one with rounding alone (B), because the copy computes with rounded weights, and needs the statistics that these produce.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So the points that QAT won are not what *training* is worth here. A pass brings nearly all of them back, and so does emptying the dead channels. A **dead channel** gives 0 for all images. [[depthwise]] found that one of them sets the long step, though it does nothing.
+# Training was not needed for these points. A pass brings them back, and so does emptying the dead channels. A **dead channel** gives 0 for all images. [[depthwise]] found that the filter behind one of them sets the long step, though it multiplies only zeros.
 #
-# Could QAT find that repair by itself? No. The gradient of a weight is its input times the gradient of its result. The input of this channel is always 0, and so is the gradient. Without weight decay such a weight stays where it is. QAT learns to live with the long step, and cannot remove its cause.
+# Could QAT find that repair by itself? No. The gradient of a weight is its input times the gradient of its result. The input of this filter is always 0, and so is the gradient. Without weight decay such a weight stays where it is. QAT learns to live with the long step, and cannot remove its cause.
 #
 # PyTorch's introduction says that QAT typically gives the highest accuracy ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)). It can only win back what was lost. Where a scale per channel has lost next to nothing, there is nothing to win.
 
@@ -307,7 +302,7 @@ show.ways(ways, accuracy(net))
 # | try | needs | repairs |
 # |---|---|---|
 # | a scale per channel | a kernel that has it | wide channels beside narrow ones |
-# | empty dead channels | a look at the folded weights | a dead channel that sets the step |
+# | empty dead channels | a look at the variances | a dead channel that sets the step |
 # | one pass with rounding | images | old statistics |
 # | QAT, batch norm frozen | labels, a training | what the others leave |
 
@@ -315,13 +310,13 @@ show.ways(ways, accuracy(net))
 # *For the lecturer, 1.5 min.* The order is that of the price. Ask what each row would need in the room's own project. After each row measure the copy, and stop when it is good enough.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The order is that of the price. Measure the copy after each row, and stop where it is good enough. Few bits are where the others leave most to QAT ([[qat]]).
+# The order is that of the price. Measure the copy after each row, and stop where it is good enough.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · The loop in the right order
 # ★★ · 10 minutes
 #
-# Write `qat_loop(model, train_epoch, epochs)`. `model` is fused, trained before, in training mode, and has its qconfig. It stays as it is. Return `prepared, copies`:
+# Write `qat_loop(model, train_epoch, epochs)`, `epochs` 2 or more. `model` is fused, trained before, in training mode, and has its qconfig. It stays as it is. Return `prepared, copies`:
 #
 # - `prepared`: a copy made by `prepare_qat`, trained by `epochs` calls of `train_epoch(prepared)`, batch norm frozen from the start, observers off in the last epoch;
 # - `copies`: a list of int8 copies, one after each epoch.
@@ -390,9 +385,9 @@ claims.show("qat_cnn")
 #
 # ### Does the simulation agree with the kernel?
 #
-# Nearly always both name the same class. Value by value they differ here and there, for three reasons.
+# Mostly both name the same class. Value by value they differ here and there, for three reasons.
 #
-# - *The step.* Let the weights go from −1 to 1. In training the step is 1 / 127. `convert` works it out anew, as 1 / 127.5. A weight of 0.5 is 63.5 steps in the one and 63.75 in the other. So a weight near a border may get another integer.
+# - *The step.* Let the weights go from −1 to 1. In training the step is 1 / 127. `convert` works it out anew, as 1 / 127.5. A weight of 0.499 is 63.37 steps in the one and 63.62 in the other. It becomes 63 there, and 64 here.
 # - *The clip.* With the engine x86, training clips activations at the integer 127, and the kernel at 255.
 # - *What is no module.* `prepare_qat` looks for modules. The mean over the picture in DepthwiseCNN is a plain `.mean`, so training leaves it in float, and the int8 network rounds it.
 #
@@ -408,15 +403,15 @@ claims.show("qat_cnn")
 #
 # ```python
 # carried = copy.deepcopy(net)
-# carried.fc = nn.Linear(carried.fc.in_features, 10)  # a new head
-# train_in_float(carried)  # the head, then all
+# carried.fc = torch.nn.Linear(carried.fc.in_features, 10)  # a new head
+# train_in_float(carried)  # your training: the head, then all
 # prepared = tq.prepare_qat(fused(carried))
 # prepared.apply(freeze_bn_stats)  # now its averages are those of the new task
 # ```
 #
 # Train in float first, until the network knows the new task. If batch norm is frozen before that, it keeps averages of a network that still changes fast. And compare with the obvious opponent: the network after `train_in_float`, made int8 without any further training.
 #
-# **Sources.** The steps follow *Introduction to Quantization on PyTorch* ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)) by Raghuraman Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman. The last item began from *Quantized Transfer Learning for Computer Vision*, a tutorial by Zafar Takhirov. R. Krishnamoorthi's whitepaper, 2018, [arXiv:1806.08342](https://arxiv.org/abs/1806.08342), freezes batch norm in a training of MobileNets. `torch.ao.quantization` is deprecated; [[pt2e]] has its successor for CNNs.
+# **Sources.** The steps follow *Introduction to Quantization on PyTorch* ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)) by Raghuraman Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman. The last item began from *Quantized Transfer Learning for Computer Vision*, a tutorial by Zafar Takhirov. R. Krishnamoorthi's whitepaper, 2018, [arXiv:1806.08342](https://arxiv.org/abs/1806.08342), freezes batch norm in a training of MobileNets. M. Nagel et al., 2022, [arXiv:2203.11086](https://arxiv.org/abs/2203.11086), found in MobileNets with few bits that weights which go to and fro between two levels spoil the statistics of batch norm. `torch.ao.quantization` is deprecated; [[pt2e]] has its successor for CNNs.
 #
 # **Recommended video.** Chris Gottbrath, *Deep Dive on PyTorch Quantization*, [youtube.com/watch?v=c3MT2qV5f9w](https://www.youtube.com/watch?v=c3MT2qV5f9w).
 #

@@ -74,7 +74,7 @@ def fold_then_round():
         return boxes
 
     weights = row(50, (160, 130, "weights"), (335, 120, "× γ / σ"), (500, 120, "round"))
-    parts = row(180, (500, 120, "conv"), (660, 120, "÷ γ / σ"), (820, 150, "batch\nnorm"), (1005, 80, "ReLU"))
+    parts = row(180, (500, 120, "conv"), (650, 145, "÷ (γ / σ)"), (820, 150, "batch\nnorm"), (1005, 80, "ReLU"))
     last = canvas.box(1105, 180, "round", width=90, height=80, fill="int8", size=24)
     canvas.wire(parts[-1].right, last.left, meaning="fp32", thick=5)
     canvas.wire(weights[-1].bottom, parts[0].top, meaning="int8", thick=5)
@@ -90,7 +90,7 @@ def fold_then_round():
         alt="In training: the weights are multiplied by gamma over sigma, a running average, and rounded. The convolution uses "
         "them, its result is divided by gamma over sigma, normalized by the statistics of the batch, passes a ReLU and is "
         "rounded. The kernel is one int8 convolution with ReLU, folded with the running averages.",
-        caption="Blue: rounded to the levels of int8. Green: where the statistics come from.",
+        caption="Blue: rounded to the levels of int8. Orange: float. Green: where the statistics come from.",
     )
 
 
@@ -100,6 +100,7 @@ def two_by_two(at_rest, moving, rounded, rounded_moving):
     print("weights     at rest   moving")
     print(f"in float    {f'{at_rest:.0f} %':10}{told[0]} %")
     print(f"rounded     {f'{rounded:.0f} %':10}{told[1]} %")
+    print("rounded, at rest: after a pass")
 
 
 def over_time():
@@ -110,7 +111,7 @@ def over_time():
         "weights": [(end - 1.4, end - 0.05, f"epoch {n}", "gradient") for n, end in enumerate(ends, 1)],
         "batch norm": [(1.6, 5.75, "freeze_bn_stats", "black")],
         "ranges": [(1.6, 4.35, "observers learn", "gradient"), (4.4, 5.75, "disable_observer", "black")],
-        "int8 copy": [(end - 0.75, end - 0.05, "convert", "int8") for end in ends],
+        "int8 copy": [(end, end + 0.7, "convert", "int8") for end in ends],
     }
     diagrams.time_line(canvas, lanes, x=170, y=10, width=1020, height=54, gap=34)
     plots.show(
@@ -135,5 +136,5 @@ def ways(found, in_float):
     plots.show(
         fig,
         alt="Accuracy in percent: " + "; ".join(f"{name} {percent:.1f}" for name, percent in found.items()),
-        caption=f"Blue: nothing was trained. Orange: trained. Dashed: float, {in_float:.1f} %.",
+        caption=f"Blue: nothing was trained. Orange: trained, the mean of three. Dashed: float, {in_float:.1f} %.",
     )
