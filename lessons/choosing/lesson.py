@@ -47,11 +47,13 @@ torch.backends.quantized.engine = legacy_int8.best()
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Show the second column first: about equally many numbers. "Then who pays more?" Let the room guess, and click. Do not explain it yet.
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "legacy"]
-# Times both networks in int8, converted once and converted at each layer.
+# %% slideshow={"slide_type": "skip"}
 from course_utils.int8_routes import networks
 
-mobile = networks.mobilenet_v2()
+mobile = networks.mobilenet_v2()  # the model, and an image as its example
+
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "legacy"]
+# Times both networks in int8, converted once and converted at each layer.
 shown, longer = show.converted_at_each_layer(mobile)
 shown
 
@@ -296,11 +298,12 @@ show.recorded_table()
 # ## Exercise · Which way?
 # ★★ · 10 minutes
 #
-# Write `choose(model, x, ms, lost)`. Ask the three questions, and return `"float"`, `"dynamic"`, `"static"` or `"qat"`.
+# Write `choose(rows, ms, lost)`. Ask the three questions, and return `"float"`, `"dynamic"`, `"static"` or `"qat"`.
 #
+# - `rows`: what `count` gives for a network.
 # - `ms`: milliseconds of `"int8"`, and of one or more ways whose names begin with `"fp32"`.
 # - `lost`: points that `"dynamic"` and `"static"` lose, with all remedies.
-# - Only `nn.Linear` has a dynamic kernel. The linear layers must do more than half of the MACs of `count(model, x)`, and use an input at least 400 times on average.
+# - Only `nn.Linear` has a dynamic kernel here. The linear layers must do more than half of all MACs, and use an input at least 400 times on average.
 #
 # <!-- page -->
 #
@@ -315,8 +318,8 @@ show.recorded_table()
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
-def choose(model, x, ms, lost):
-    """ "float", "dynamic", "static" or "qat" for a model that is given x."""
+def choose(rows, ms, lost):
+    """One of "float", "dynamic", "static" and "qat" for the network that was counted."""
     raise NotImplementedError
 
 
@@ -325,11 +328,10 @@ check.choose(choose)
 
 
 # %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
-def choose_solution(model, x, ms, lost):
+def choose_solution(rows, ms, lost):
     best_float = min(time for name, time in ms.items() if name.startswith("fp32"))
     if ms["int8"] >= best_float:
         return "float"
-    rows = count(model, x)
     linear = [row for row in rows if isinstance(row[0], nn.Linear)]
     all_macs = sum(macs for _, macs, _ in rows)
     macs = sum(macs for _, macs, _ in linear)
