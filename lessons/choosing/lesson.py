@@ -38,11 +38,11 @@ torch.backends.quantized.engine = legacy_int8.best()
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 1. The same work, another price
 #
-# A layer of *dynamic* int8 takes floats and gives floats: it converts its inputs at every call. In *static* int8 only the first layer of a network converts. What do the conversions cost?
+# A layer of *dynamic* int8 takes floats and gives floats: it converts its inputs at every call. In *static* int8 a network converts only at its two ends. What do the conversions cost?
 #
 # <!-- page -->
 #
-# We run two networks in int8 in both ways, with the same int8 products. One is a Transformer of BERT's shape, which reads a text of 128 tokens ([[dynamic]]). We time its linear layers. The other is MobileNet-v2, a CNN for phones, which looks at one image. So that each of its layers converts, we put a `QuantWrapper` around every one ([[static]]). Both have random weights, which changes no time.
+# We run two networks in int8 in both ways, with the same int8 products. One is a Transformer of BERT's shape, which reads a text of 128 tokens ([[dynamic]]). We time its linear layers. The other is MobileNet-v2, a CNN for phones, which looks at one image. So that each of its layers converts, we put a `QuantWrapper` around every one ([[static]]). Both have random weights.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Show the second column first: about equally many numbers. "Then who pays more?" Let the room guess, and click. Do not explain it yet.
@@ -58,7 +58,7 @@ shown, longer = show.converted_at_each_layer(mobile)
 shown
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Both convert some millions of numbers, and it is BERT that converts more of them. But it hardly notices, while MobileNet-v2 takes much longer. Whoever knows why can choose a way to int8. In about [[minutes]] minutes you will be able to
+# In both some millions of numbers are converted, and in BERT it is more of them. But it hardly notices, while MobileNet-v2 takes much longer. Whoever knows why can choose a way to int8. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -75,7 +75,7 @@ shown
 #
 # <!-- page -->
 #
-# Think of a ticket for a museum. It is dear for one visit and cheap for a hundred. A conversion is such a ticket: it is paid once for a number, and afterwards the number takes part in one product after the other. So what counts is how often an input is used.
+# A conversion is like a ticket for a museum, dear for one visit and cheap for a hundred: it is paid once for a number, and afterwards the number takes part in one product after the other. So what counts is how often an input is used.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** BERT reads 256 tokens in place of 128, and each token is a row. How often does a linear layer now use an input: **A** twice as often, **B** as often as before, **C** half as often?
@@ -137,7 +137,7 @@ print(count(nn.Linear(3, 2), torch.zeros(4, 3)))  # the layer by hand
 #
 # </details>
 #
-# On PyTorch's device `meta` a tensor has a shape and no numbers. That is enough for counting.
+# For counting, tensors without numbers are enough: PyTorch's device `meta`.
 
 # %% slideshow={"slide_type": "skip"}
 import torchvision
@@ -188,11 +188,11 @@ show.chain()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **1. Is int8 faster than the best float on your device?** Some processors lack fast int8 products, and small layers lose time in Python ([[dynamic]]). Then stay in float. If it is the file that must be smaller, 16 bits or [[weight_only]] will do.
 #
-# **2. Is dynamic int8 cheap, and does it lose at most a point?** It is cheap if there is a kernel and inputs are used often. PyTorch's line has dynamic kernels for linear layers and LSTMs, and none for convolutions ([[audit]]). They must do most of the MACs, and use an input at least 400 times on average. Why 400? At that count dynamic int8 takes about a quarter longer than static. We pay that for not having to calibrate; you may set another limit. And the accuracy must be measured: a single range for all inputs can lose points in a large Transformer, where a few channels are far larger than all others ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)).
+# **2. Is dynamic int8 cheap, and does it lose at most a point?** It is cheap if there is a kernel and inputs are used often. PyTorch's line has dynamic kernels for linear layers and LSTMs, and none for convolutions ([[audit]]). They must do most of the MACs, and use an input at least 400 times on average. Why 400? By our division dynamic int8 then takes a quarter longer than static. We pay that for not having to calibrate; you may set another limit. And the accuracy must be measured: a single range for all inputs can lose points in a large Transformer, where a few channels are far larger than all others ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)).
 #
 # **3. Does static int8 lose more than a point, with all remedies that need no training?** If not, take static. The first remedy is a scale for each channel. Only what is lost with it is a case for QAT.
 #
-# PyTorch's own advice goes by names: Transformers and RNNs dynamic, CNNs static, and QAT where static loses too much. Most networks come out alike. But a name does not count: a Transformer of width 64 uses its inputs too seldom. The advice also gives a reason for CNNs, that they wait for their activations to be moved. By our count a CNN goes static because PyTorch has no dynamic kernel for it, and because conversions at each layer would be dear.
+# PyTorch's own advice goes by names: Transformers and RNNs dynamic, CNNs static, and QAT where static loses too much. But a name does not count: a Transformer of width 64 uses its inputs too seldom. The advice also gives a reason for CNNs, that they wait for their activations to be moved. By our count a CNN goes static because PyTorch has no dynamic kernel for it, and because conversions at each layer would be dear.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Who has to be trained?
@@ -230,7 +230,7 @@ from course_utils.int8_routes import torch_eager
 from course_utils.measure import timing
 
 net, image = mobile.model, mobile.example
-int8 = torch_eager.int8_model(mobile)  # static int8, by the lines of lesson 3.4
+int8 = torch_eager.int8_model(mobile)  # static int8: fused, calibrated, converted
 
 
 def traced(model):
@@ -265,7 +265,7 @@ show.routes_table(race)
 #
 # <!-- page -->
 #
-# MobileNet-v2 seems to gain most. But its row comes from another device, and the post says of its float that it ran in Caffe2, "not optimized". So the 5.7 is a better program times 8 bits, and nobody can say how much of each. The course has measured all three alike, on two processors, once and for all:
+# MobileNet-v2 seems to gain most. But its row comes from another device, and the post says of its float that it ran in Caffe2, "not optimized". So a part of the 5.7 may be a better program, and nobody can say how large a part. The course has measured all three alike, on two processors, and recorded the times:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Which of the three would you have called the winner? Then the fine print, and the record: over the best float, MobileNet-v2 does not win on either processor. What does a good headline name? Device, threads, runtime, and the float.
@@ -287,7 +287,7 @@ show.recorded_table()
 #
 # <!-- page -->
 #
-# Each finds what the others miss. Folding and exporting must not change an output, so the first check is sharp: a difference of a hundredth is a mistake, such as pixels that are scaled twice. Rounding does change outputs, so there you ask whether the answers stay. A layer that stayed float gives right answers and no speed; only the count shows it. [[audit]] counts, and [[pt2e]] does all of it for a network that is not yours.
+# Folding and exporting must not change an output, so the first check is sharp: a difference of a hundredth is a mistake, such as pixels that are scaled twice. Rounding does change outputs, so there you ask whether the answers stay. A layer that stayed float gives right answers and no speed; the count shows it. [[audit]] counts, and [[pt2e]] does all of it for a network that is not yours.
 #
 # For a network of your own, the worksheet [Your network](../8_capstone/your_network.ipynb) tries the ways that fit, makes these checks, and says what to ship.
 
@@ -306,6 +306,13 @@ show.recorded_table()
 # - Only `nn.Linear` has a dynamic kernel here. The linear layers must do more than half of all MACs, and use an input at least 400 times on average.
 #
 # <!-- page -->
+#
+# Then try it on ResNet-50, with the times of a record:
+#
+# ```python
+# ms = {"fp32, eager": 99, "fp32, compiled": 66, "int8": 17}
+# choose(counted["ResNet-50"], ms, {"dynamic": 0, "static": 0.2})
+# ```
 #
 # <details><summary>Hint</summary>
 #
@@ -382,7 +389,7 @@ claims.show("choosing")
 show.runtimes_table()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For MobileNet-v2 the runtime in float brings as much as its 8 bits, or more. And the order of the runtimes is not that of PyTorch's routes, so try two.
+# For MobileNet-v2 the runtime in float brings as much as its 8 bits, or more. Neither runtime is the faster one for all three networks on the AMD processor, so try two.
 #
 # ### Other devices
 #
@@ -390,7 +397,7 @@ show.runtimes_table()
 # |---|---|
 # | x86, a server or a laptop | PyTorch, compiled or not; ONNX Runtime; OpenVINO |
 # | ARM, a phone | PyTorch by `qnnpack`; ExecuTorch by [XNNPACK](https://docs.pytorch.org/executorch/stable/backends-xnnpack.html); ONNX Runtime |
-# | NVIDIA's GPUs | torchao ([[torchao]]); [TensorRT](https://docs.nvidia.com/deeplearning/tensorrt/latest/inference-library/work-quantized-types.html), which calibrates a trained network or takes one with `q` and `dq` in it |
+# | NVIDIA's GPUs | torchao ([[torchao]]); [TensorRT](https://docs.nvidia.com/deeplearning/tensorrt/latest/inference-library/work-quantized-types.html), by post-training quantization (PTQ) or with a network that was trained for it |
 #
 # Kernels are made for one kind of processor. In the records `qnnpack`, which is made for ARM, runs ResNet-50 in int8 *slower* than eager float on both x86 processors. Question 1 would have caught that.
 #

@@ -91,7 +91,7 @@ def converted_at_each_layer(mobile):
     ]
     columns = [
         "int8, one thread",
-        "numbers converted",
+        "inputs of all layers",
         "in int8 throughout, ms",
         "converted at each layer, ms",
         "longer",
