@@ -137,7 +137,7 @@ print(count(nn.Linear(3, 2), torch.zeros(4, 3)))  # the layer by hand
 #
 # </details>
 #
-# For counting, tensors without numbers are enough: PyTorch's device `meta`.
+# For counting, shapes are enough. On the device `meta` a tensor has no numbers.
 
 # %% slideshow={"slide_type": "skip"}
 import torchvision
@@ -307,16 +307,14 @@ show.recorded_table()
 #
 # <!-- page -->
 #
-# Then try it on ResNet-50, with the times of a record:
+# <details><summary>Hint</summary>
+#
+# The average is the MACs of all linear layers over the inputs of all linear layers. "At most a point" includes 1. Try it on ResNet-50, with times from a record:
 #
 # ```python
 # ms = {"fp32, eager": 99, "fp32, compiled": 66, "int8": 17}
 # choose(counted["ResNet-50"], ms, {"dynamic": 0, "static": 0.2})
 # ```
-#
-# <details><summary>Hint</summary>
-#
-# The average is the MACs of all linear layers over the inputs of all linear layers. "At most a point" includes 1.
 #
 # </details>
 
