@@ -50,8 +50,8 @@ def with_speedups(rows, ms, lost):
 ODD = {"choose": [in_one_walk, by_exclusion, with_speedups]}
 WRONG = {
     "choose": {
-        "over eager float": ('min(time for name, time in ms.items() if name.startswith("fp32"))', 'ms["fp32, eager"]'),
-        "equally fast is faster": ('if ms["int8"] >= best_float:', 'if ms["int8"] > best_float:'),
+        "over eager fp32": ('min(time for name, time in ms.items() if name.startswith("fp32"))', 'ms["fp32, eager"]'),
+        "equally fast is faster": ('if ms["int8"] >= best_fp32:', 'if ms["int8"] > best_fp32:'),
         "convolutions count as linear": (" if isinstance(row[0], nn.Linear)]", "]"),
         "does not ask for uses": (" and macs >= 400 * inputs", ""),
         "does not ask what dynamic loses": (' and lost["dynamic"] <= 1', ""),

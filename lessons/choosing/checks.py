@@ -24,16 +24,16 @@ def _count(model, x):
 @exercise(
     "Which way?",
     trust="it is given layers",
-    why="Cheap ways come first: float if int8 is no faster than the best of it, dynamic if it pays, training last.",
+    why="Cheap ways come first: float if int8 is no faster than the best fp32, dynamic if it pays, training last.",
 )
 def choose(rows, ms, lost):
     linear = [row for row in rows if isinstance(row[0], nn.Linear)]
-    best = min(time for name, time in ms.items() if name.startswith("fp32"))  #: the time of the best float
+    best = min(time for name, time in ms.items() if name.startswith("fp32"))  #: the time of the best fp32
     macs = sum(macs for _, macs, _ in linear)  #: the MACs of the linear layers
     half = sum(macs for _, macs, _ in rows) / 2  #: half of all MACs
     inputs = sum(inputs for *_, inputs in linear)  #: the inputs of the linear layers
     faster = ms["int8"] < best  #: whether int8 is faster
-    kernels = macs > half  #: whether dynamic kernels do most of the work
+    kernels = macs > half  #: whether the layers that dynamic takes do most of the work
     often = macs >= 400 * inputs  #: whether inputs are used often
     pays = kernels and often and lost["dynamic"] <= 1  #: whether dynamic is the way
     return "float" if not faster else "dynamic" if pays else "qat" if lost["static"] > 1 else "static"
@@ -63,8 +63,8 @@ choose.tries(
 )
 choose.ideas(
     {
-        "best = ms['fp32, eager']": "The opponent is the *best* float: the fastest of all ways that begin with `fp32`.",
-        "kernels = True": "Convolutions have no dynamic kernel. The linear layers must do more than half of all MACs.",
+        "best = ms['fp32, eager']": "The opponent is the *best* fp32: the fastest of all ways that begin with `fp32`.",
+        "kernels = True": "Dynamic int8 takes only linear layers here. They must do more than half of all MACs.",
         "often = True": "Count how often the linear layers use an input: their MACs over their inputs, at least 400.",
         "pays = kernels and often": "Dynamic int8 rounds as well: it may lose at most a point.",
     }

@@ -42,10 +42,10 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # <!-- page -->
 #
-# We run two networks in int8 in both ways, with the same int8 products. One is a Transformer of BERT's shape, which reads a text of 128 tokens ([[dynamic]]). We time its linear layers. The other is MobileNet-v2, a CNN for phones, which looks at one image. So that each of its layers converts, we put a `QuantWrapper` around every one ([[static]]). Both have random weights.
+# We run two networks in int8 in both ways, with the same int8 products. One is a Transformer of BERT's shape, which reads a text of 128 tokens ([[dynamic]]). We time its linear layers. The other is MobileNet-v2, a CNN for phones, which looks at one image. So that each of its layers converts, we put a `QuantWrapper` around every one ([[static]]); it also turns the outputs back. Both have random weights.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show the second column first: about equally many numbers. "Then who pays more?" Let the room guess, and click. Do not explain it yet.
+# *For the lecturer, 2 min.* Show the second column first: similarly many numbers. "Then who pays more?" Let the room guess, and click. Do not explain it yet.
 
 # %% slideshow={"slide_type": "skip"}
 from course_utils.int8_routes import networks
@@ -58,7 +58,7 @@ shown, longer = show.converted_at_each_layer(mobile)
 shown
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In both some millions of numbers are converted, and in BERT it is more of them. But it hardly notices, while MobileNet-v2 takes much longer. Whoever knows why can choose a way to int8. In about [[minutes]] minutes you will be able to
+# BERT converts more numbers, and hardly notices; MobileNet-v2 takes much longer. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -99,9 +99,9 @@ price = show.price_in_macs()
 print(f"one conversion takes as long as {price:.0f} MACs in int8")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Let us say 100. A processor with instructions for int8 makes dozens of products in a single one. A conversion has to read a float, compare, divide, round and pack.
+# On x86 with instructions for int8 it is about 100, since dozens of products are made in one instruction; with slow products it is fewer. A conversion has to read a float, compare, divide, round and pack.
 #
-# So if an input is used 1,000 times, its conversion adds 100 / 1,000, a tenth of the layer's work. If it is used 9 times, the conversion costs eleven times as much as the work. **At 400 uses it adds 100 / 400, a quarter.** A small layer takes longer than its MACs at full speed, so there the clock will say less than this division. It puts networks in order. How much longer yours takes, the clock must say.
+# Take 100. If an input is used 1,000 times, its conversion adds 100 / 1,000, a tenth of the layer's work. If it is used 9 times, the conversion costs eleven times as much as the work. **At 400 uses it adds at most about 100 / 400, a quarter.** This division puts networks in order. How much longer yours takes, the clock must say.
 #
 # Now we count. A hook is called with a layer, its inputs and its output. Each number of the output is a sum with one product for each weight of its row or filter.
 
@@ -145,17 +145,17 @@ import torchvision
 from course_utils.models import Encoder
 
 with torch.device("meta"):
-    image, text = torch.zeros(1, 3, 224, 224), torch.zeros(1, 128, dtype=torch.long)
+    pixels, tokens = torch.zeros(1, 3, 224, 224), torch.zeros(1, 128, dtype=torch.long)
     counted = {
-        "BERT shape": count(Encoder(), text),
-        "ResNet-50": count(torchvision.models.resnet50(), image),
-        "MobileNet-v2": count(torchvision.models.mobilenet_v2(), image),
+        "BERT shape": count(Encoder(), tokens),
+        "ResNet-50": count(torchvision.models.resnet50(), pixels),
+        "MobileNet-v2": count(torchvision.models.mobilenet_v2(), pixels),
     }
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ### Three networks
 #
-# A conversion costs about 100 MACs. How often is a converted number used?
+# A conversion costs about 100 MACs. How often is each input used?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* First the price: reading, comparing, dividing, rounding, against products that run by the dozen. Then the dots of MobileNet-v2 on the left: 9 uses, the depthwise layers. Where does BERT's leftmost dot lie? At 768, its width.
@@ -165,7 +165,7 @@ with torch.device("meta"):
 uses = show.uses_figure(counted)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# That is the answer to the first table. BERT's linear layers have 768 outputs or more, so every ticket is used often. MobileNet-v2 saves MACs wherever it can. Its inputs are used some forty times on average, and in the depthwise layers at most nine times. ResNet-50, a CNN that saves less, lies in between.
+# That is most of the answer to the first table. BERT's linear layers have 768 outputs or more, so every ticket is used often. MobileNet-v2 saves MACs wherever it can. Its inputs are used some forty times on average, and in the depthwise layers nine times, or with stride 2 about twice. ResNet-50, a CNN that saves less, lies in between.
 #
 # What about an LSTM? With 1,024 units each input is used 4 · 1,024 times, since an LSTM computes four values for each unit.
 
@@ -176,7 +176,7 @@ uses = show.uses_figure(counted)
 #
 # <!-- page -->
 #
-# You know four ways. Each needs more than the one before: float needs nothing, dynamic int8 one line, static int8 examples of the inputs, and quantization-aware training, QAT, labels and hours ([[qat]]). So we ask for the cheap ones first.
+# You know four ways: float needs nothing, dynamic int8 one line, static int8 examples of the inputs, and quantization-aware training, QAT, labels and hours ([[qat]]).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Two students send a network through, aloud: ResNet-50, then BERT. Then one from the board. Where does the 400 come from? From a price of 100 and a quarter that we chose. Let the room choose its own.
@@ -186,35 +186,38 @@ uses = show.uses_figure(counted)
 show.chain()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **1. Is int8 faster than the best float on your device?** Some processors lack fast int8 products, and small layers lose time in Python ([[dynamic]]). Then stay in float. If it is the file that must be smaller, 16 bits or [[weight_only]] will do.
+# **1. Is int8 faster than the best fp32 on your device?** Best means the fastest that your device has: traced, compiled, or in another runtime (section 4). For int8, time a quick conversion; its speed does not need good ranges. Some processors lack fast int8 products, and small layers lose time in Python ([[dynamic]]). Then stay in float. To shrink only the file, use 16 bits or [[weight_only]].
 #
-# **2. Is dynamic int8 cheap, and does it lose at most a point?** It is cheap if there is a kernel and inputs are used often. PyTorch's line has dynamic kernels for linear layers and LSTMs, and none for convolutions ([[audit]]). They must do most of the MACs, and use an input at least 400 times on average. Why 400? By our division dynamic int8 then takes a quarter longer than static. We pay that for not having to calibrate; you may set another limit. And the accuracy must be measured: a single range for all inputs can lose points in a large Transformer, where a few channels are far larger than all others ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)).
+# **2. Is dynamic int8 cheap, and does it lose at most a point?** PyTorch's line leaves convolutions in float ([[audit]]), and takes linear layers and LSTMs. It is cheap if those layers do most of the MACs, and use an input at least 400 times on average. Why 400? By our division dynamic int8 then takes at most about a quarter longer than static. We pay that for not having to calibrate; you may set another limit. And the accuracy must be measured: a single range for all inputs can lose points in a large Transformer, where a few channels are far larger than all others ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)).
 #
-# **3. Does static int8 lose more than a point, with all remedies that need no training?** If not, take static. The first remedy is a scale for each channel. Only what is lost with it is a case for QAT.
+# **3. Does static int8 lose more than a point, with all remedies that need no training?** If not, take static. The remedies are a scale for each channel, other ranges, and a layer left in float. Only what is lost with all of them is a case for QAT.
 #
-# PyTorch's own advice goes by names: Transformers and RNNs dynamic, CNNs static, and QAT where static loses too much. But a name does not count: a Transformer of width 64 uses its inputs too seldom. The advice also gives a reason for CNNs, that they wait for their activations to be moved. By our count a CNN goes static because PyTorch has no dynamic kernel for it, and because conversions at each layer would be dear.
+# - *BERT:* int8 is faster, an input is used some 1,300 times, at most a point is lost: dynamic.
+# - *MobileNet-v2:* int8 is faster, but convolutions do the work: static, or QAT if that loses more than a point.
+#
+# PyTorch's own advice goes by names: Transformers and RNNs dynamic, CNNs static, and QAT where static loses too much. But a name does not count: a Transformer of width 64 uses an input only 110 times. CNNs, it says, wait for their activations to be moved. By our questions a CNN goes static because PyTorch's line skips its convolutions.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Who has to be trained?
 #
-# DepthwiseCNN is a CNN that is trained. In static int8 it loses 25 points with one scale for each layer, and less than a point with a scale for each channel ([[depthwise]]).
+# Take DepthwiseCNN, trained. In static int8 it loses 25 points with one scale for each layer, and less than a point with a scale for each channel ([[depthwise]]).
 #
-# **Predict.** Int8 is faster than float. Where do the questions lead: **A** to dynamic, **B** to static, **C** to QAT?
+# **Predict.** Int8 is faster than the best fp32. Where do the questions lead: **A** to dynamic, **B** to static, **C** to QAT?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Vote. Expect C, because of the 25 points. Read the third question once more: with all remedies.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **To static (B), because the third question counts what is lost with all remedies, and a scale for each channel needs no training.** Dynamic falls out for want of a kernel.
+# **To static (B), because the third question counts what is lost with all remedies, and a scale for each channel needs no training.** Dynamic falls out, since the line skips convolutions.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 4. Faster than which float?
+# ## 4. Faster than which fp32?
 #
-# The first question says *best* float. Why not simply float?
+# The first question says *best* fp32. Why not simply fp32?
 #
-# A *trace* runs the recorded calls of a network, without Python. PyTorch can also fold its batch norms and arrange its weights beforehand.
+# A *trace* runs the recorded calls of a network, without Python. PyTorch can also fold the batch norms and arrange the weights beforehand.
 #
-# **Predict.** Traced int8 is 3.6 times as fast as eager float, called from Python. Traced float is 1.6 times as fast. What have the 8 bits brought: **A** 3.6 times, **B** 2.25 times, **C** 2 times?
+# **Predict.** Traced int8 is 3.6 times as fast as eager fp32, called from Python. Traced fp32 is 1.6 times as fast. What have the 8 bits brought: **A** 3.6 times, **B** 2.25 times, **C** 2 times?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Write 3.6 = 1.6 · 2.25 on the board, "the better program" under the one factor, "the 8 bits" under the other. Those who take 2 have subtracted. Then the table. Which factor would you put into a headline? Which one is true? Both.
@@ -223,7 +226,7 @@ show.chain()
 # **2.25 times (B), because 3.6 / 1.6 = 2.25, and the 1.6 came without a single integer.** Factors are divided, not subtracted.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So a speed-up has two baselines. *Eager* float is what most people run, so the first factor says what they will notice. The **best fp32** is the fastest way to run the same network in float. The second factor says what int8 is worth. We measure both for MobileNet-v2, in static int8 throughout.
+# So a speed-up has two baselines. *Eager* fp32 is what most people run, so the first factor says what they will notice. The **best fp32** is the fastest way to run the same network in fp32. The second factor says what int8 is worth. We measure both within PyTorch, for MobileNet-v2 in static int8 throughout.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 from course_utils.int8_routes import torch_eager
@@ -250,44 +253,44 @@ race = timing.compare({name: lambda m=m: m(image) for name, m in routes.items()}
 show.routes_table(race)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Nothing was quantized in the second row, and it is far ahead of the first. So the first step to a faster network is often a better program in float: a trace, a compiler ([[pt2e]]), or another **runtime**, which is the program that runs a network. It needs no data and loses no accuracy. `torch.jit` is deprecated, and works without a C++ compiler; `torch.compile` needs one.
+# Nothing was quantized in the second row, and it is far ahead of the first. So the first step to a faster network is often a better program in float: a trace, a compiler ([[pt2e]]), or another **runtime**, which is the program that runs a network. It needs no data and loses no accuracy.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The headline table
 #
 # PyTorch published this in [2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/):
 #
-# | published | fp32, ms | int8, ms | quotient | accuracy | measured on |
+# | published | fp32, ms | int8, ms | quotient | score | measured on |
 # |---|---|---|---|---|---|
 # | BERT, dynamic | 581 | 313 | 1.9 | F1 .902 → .895 | Xeon-D2191, one thread |
-# | ResNet-50, static | 214 | 103 | 2.1 | top-1 76.1 → 75.9 | the same |
-# | MobileNet-v2, static; accuracy by QAT | 97 | 17 | 5.7 | top-1 71.9 → 71.6 | Samsung S9, a phone |
+# | ResNet-50, static | 214 | 103 | 2.1 | 76.1 → 75.9 % right | the same |
+# | MobileNet-v2, static; accuracy by QAT | 97 | 17 | 5.7 | 71.9 → 71.6 % right | Samsung S9, a phone |
 #
 # <!-- page -->
 #
-# MobileNet-v2 seems to gain most. But its row comes from another device, and the post says of its float that it ran in Caffe2, "not optimized". So a part of the 5.7 may be a better program, and nobody can say how large a part. The course has measured all three alike, on two processors, and recorded the times:
+# MobileNet-v2 seems to gain most. But its row comes from another device, and the post says of its float that it ran in Caffe2, "not optimized". So a part of the 5.7 may be a better program, and nobody can say how large a part. The course has measured all three, on two processors, and recorded the times:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Which of the three would you have called the winner? Then the fine print, and the record: over the best float, MobileNet-v2 does not win on either processor. What does a good headline name? Device, threads, runtime, and the float.
+# *For the lecturer, 2 min.* Which of the three would you have called the winner? Then the fine print, and the record: over PyTorch's best fp32, MobileNet-v2 does not win on either processor. What does a good headline name? Device, threads, runtime, and the baseline.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes what was published beside the course's records of two processors.
 show.recorded_table()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Over the best float it is ResNet-50 that gains most, on both processors. A factor needs four words beside it: over which float, on which processor, with how many threads, in which runtime.
+# Over PyTorch's best fp32 it is ResNet-50 that gains most, on both processors. A factor needs four facts beside it: over which baseline, on which processor, with how many threads, in which runtime.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. Before you ship
 #
-# 1. *In float*, before anything is rounded: the changed network gives the old outputs, to the last digits.
+# 1. *In float*, before anything is rounded: the changed network gives the old outputs, but for the last digits.
 # 2. Count the layers that **run in int8**.
 # 3. Compare the **accuracy**, on examples that you did not calibrate with.
-# 4. Time it on the device, against the best float.
+# 4. Time it on the device, against the best fp32.
 #
 # <!-- page -->
 #
-# Folding and exporting must not change an output, so the first check is sharp: a difference of a hundredth is a mistake, such as pixels that are scaled twice. Rounding does change outputs, so there you ask whether the answers stay. A layer that stayed float gives right answers and no speed; the count shows it. [[audit]] counts, and [[pt2e]] does all of it for a network that is not yours.
+# Folding and exporting must not change an output, so the first check is sharp: a difference of a hundredth is a mistake, such as pixels that are scaled twice. Rounding does change outputs, so there you ask whether the answers stay. A layer that stayed float gives right answers and no speed; the count shows it. [[audit]] counts.
 #
 # For a network of your own, the worksheet [Your network](../8_capstone/your_network.ipynb) tries the ways that fit, makes these checks, and says what to ship.
 
@@ -303,13 +306,13 @@ show.recorded_table()
 # - `rows`: what `count` gives for a network.
 # - `ms`: milliseconds of `"int8"`, and of one or more ways whose names begin with `"fp32"`.
 # - `lost`: points that `"dynamic"` and `"static"` lose, with all remedies.
-# - Only `nn.Linear` has a dynamic kernel here. The linear layers must do more than half of all MACs, and use an input at least 400 times on average.
+# - Here the line takes only `nn.Linear`. These layers must do more than half of all MACs, and use an input at least 400 times on average.
 #
 # <!-- page -->
 #
 # <details><summary>Hint</summary>
 #
-# The average is the MACs of all linear layers over the inputs of all linear layers. "At most a point" includes 1. Try it on ResNet-50, with times from a record:
+# The average is the MACs of all linear layers over the inputs of all linear layers. "At most a point" includes 1. Try it on ResNet-50, with times that the course recorded:
 #
 # ```python
 # ms = {"fp32, eager": 99, "fp32, compiled": 66, "int8": 17}
@@ -334,8 +337,8 @@ check.choose(choose)
 
 # %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
 def choose_solution(rows, ms, lost):
-    best_float = min(time for name, time in ms.items() if name.startswith("fp32"))
-    if ms["int8"] >= best_float:
+    best_fp32 = min(time for name, time in ms.items() if name.startswith("fp32"))
+    if ms["int8"] >= best_fp32:
         return "float"
     linear = [row for row in rows if isinstance(row[0], nn.Linear)]
     all_macs = sum(macs for _, macs, _ in rows)
@@ -351,12 +354,12 @@ def choose_solution(rows, ms, lost):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - A conversion costs about a hundred MACs, and pays if the number is used often; in a linear layer that is once for each output.
-# - Ask in the order of what the ways need: float if int8 is not faster, dynamic if there are kernels and wide layers, static, and training only where all remedies fail.
-# - A speed-up is a better program times fewer bits: divide by the best float, and name the device.
+# - A conversion costs about a hundred MACs on x86, and pays if the number is used often; in a linear layer that is once for each output.
+# - Ask in the order of what the ways need: float if int8 is not faster than the best fp32, dynamic if it takes the layers and they are wide, static, and training only where all remedies fail.
+# - A speed-up is a better program times fewer bits: divide by the best fp32, and name the device.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "A colleague reports five times." What do you ask? Over which float, on what, with how many threads, and how many layers ran in int8.
+# *For the lecturer, 1 min.* "A colleague reports five times." What do you ask? Over which fp32, on what, with how many threads, and how many layers ran in int8.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
@@ -371,7 +374,7 @@ claims.show("choosing")
 #
 # ### Other runtimes
 #
-# **ONNX** is a file format for networks, which other runtimes read ([onnx.ai](https://onnx.ai)). You export the *float* network, and quantize it there, with the tools of that runtime. PyTorch's older int8 layers cannot be exported. It needs the packages of the extra `deploy`.
+# **ONNX** is a file format for networks, which other runtimes read ([onnx.ai](https://onnx.ai)). You export the *float* network, and quantize it there, with the tools of that runtime. The exporter does not take PyTorch's older int8 layers. Install `onnx`, `onnxscript` and `onnxruntime` first.
 #
 # ```python
 # batch = torch.export.Dim("batch")  # else the file accepts the example's size only
@@ -397,11 +400,11 @@ show.runtimes_table()
 # | ARM, a phone | PyTorch by `qnnpack`; ExecuTorch by [XNNPACK](https://docs.pytorch.org/executorch/stable/backends-xnnpack.html); ONNX Runtime |
 # | NVIDIA's GPUs | torchao ([[torchao]]); [TensorRT](https://docs.nvidia.com/deeplearning/tensorrt/latest/inference-library/work-quantized-types.html), by post-training quantization (PTQ) or with a network that was trained for it |
 #
-# Kernels are made for one kind of processor. In the records `qnnpack`, which is made for ARM, runs ResNet-50 in int8 *slower* than eager float on both x86 processors. Question 1 would have caught that.
+# An engine is made for one kind of processor. In the records `qnnpack`, which is made for ARM, runs ResNet-50 in int8 *slower* than eager float on both x86 processors. Question 1 would have caught that.
 #
 # ### Activations with a sign
 #
-# An activation is stored without a sign (**U8**) or with one (**S8**); weights have a sign. ONNX Runtime's default is S8S8, which its [guide](https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html) calls the first choice. But in both records MobileNet-v2 and ResNet-50 run much faster as U8S8. Kernels for x86 multiply unsigned by signed bytes. So the runtime rewrites S8 to U8, but by its [source](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/core/optimizer/qdq_transformer/qdq_s8_to_u8.cc) only where a tensor has *one* reader. A shortcut is a second reader, so the convolutions around it run in float. Their answers are right. The count of int8 layers shows it, and the clock. On x86, ask for `activation_type=QuantType.QUInt8`.
+# An activation is stored without a sign (**U8**) or with one (**S8**); weights have a sign. ONNX Runtime's default is S8S8, which its [guide](https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html) calls the first choice. But in both records MobileNet-v2 and ResNet-50 run much faster as U8S8. Most kernels for x86 multiply unsigned by signed bytes. So the runtime rewrites S8 to U8, but by its [source](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/core/optimizer/qdq_transformer/qdq_s8_to_u8.cc) only where a tensor has *one* reader. A shortcut is a second reader, so the convolutions around it run in float. Their answers are right. The count of int8 layers shows it, and the clock. On x86, ask for `activation_type=QuantType.QUInt8`.
 #
 # **Sources.** R. Krishnamoorthi, J. Reed, M. Ni, C. Gottbrath, S. Weidman, [Introduction to quantization on PyTorch](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/), 2020: the table and the advice. T. Dettmers et al., *LLM.int8()*, 2022, [arXiv:2208.07339](https://arxiv.org/abs/2208.07339).
 #
