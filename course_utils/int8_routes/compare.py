@@ -2,7 +2,7 @@
 
 A network is built once, each route turns it into a callable and a file, and all callables of a network are
 timed in turn. `torch_eager` and `torch_compiled` hold the routes in torch. `course.py bench quantization` runs all of
-them, and those of other runtimes; the lesson `choosing` the few that need no compiler and no other package.
+them, and those of other runtimes; the lesson `choosing` shows what came out.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ Which route is fast depends on the instructions of the processor, so there is on
 
 - `records()` gives all of them, by processor ("AMD EPYC, AVX-512 VNNI"), each a `Recorded`: `.head` (date, versions,
   cpu, flags, …), `.rows`, `.at` (one line of provenance), `.best(network, runtime, start)`, `.gaps()`.
-- `gap_table(records())` compares, by network and processor, torch's best int8 with the best peer, in the same run.
 - `recorded()` gives (head, rows) of this machine's record if there is one, else of the first.
 """
 
@@ -146,28 +145,6 @@ def gaps(rows: Iterable[Row]) -> dict[str, Gap]:
         if own and peer:
             found[model] = Gap(own, peer, own.behind or peer.speedup_over_eager / own.speedup_over_eager)
     return found
-
-
-def gap_table(known: dict[str, Recorded]) -> Table:
-    """Torch's best int8 beside the best peer, one line a network and processor."""
-    return Table(
-        ["network", "processor", "torch's best int8", "× eager", "best peer", "× eager", "torch's time / the peer's"],
-        [
-            [
-                model,
-                name,
-                gap.torch.variant,
-                f"{gap.torch.speedup_over_eager:.1f}",
-                f"{gap.peer.runtime}, {gap.peer.variant}",
-                f"{gap.peer.speedup_over_eager:.1f}",
-                f"{gap.ratio:.2f}",
-            ]
-            for model in dict.fromkeys(row.model for one in known.values() for row in one.rows)
-            for name, one in known.items()
-            for gap in [one.gaps().get(model)]
-            if gap
-        ],
-    )
 
 
 def table(rows: Iterable[Row]) -> Table:

@@ -106,4 +106,3 @@ def test_each_record_of_the_course_has_both_sides_of_every_network(name):
         and one.head["date"] in one.at
         and one.best("ResNet-50", "torch").speedup_over_eager > 1
     )
-    assert len(int8_record.gap_table({name: one}).rows) == 3
