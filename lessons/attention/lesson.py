@@ -51,7 +51,7 @@ torch.set_num_threads(1)
 # The network reads the entries side by side, as one long vector, so each of its first weights belongs to one position. A blind guess is right in one case of ten.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let the room answer the example aloud, then ask how they did it: they *looked for* the name. Vote A to C; expect A. After the table: "It has twelve times as many weights as the winner. What does the winner have?" Do not say it yet.
+# *For the lecturer, 2.5 min.* Let the room answer the example aloud, then ask how they did it: they *looked for* the name. Vote A to C; expect A. After the table: "It has twelve times as many weights as the winner. What does the winner have?" Let them guess, then click.
 
 # %% slideshow={"slide_type": "skip"}
 from lessons.attention import show
@@ -73,8 +73,16 @@ Table(
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In the first layer some weights read the third entry, and others the fourth. But the third digit is right only if Ada stands third.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# You compared the name that was asked for, the **query**, with every name, the **keys**, and read the digit beside the one that fits, its **value**. **Attention** is this procedure.
 #
-# You compared the name that was asked for with every name in the book, and read the digit beside the one that fits. **Attention** is this procedure, made of multiplications, so that a network can learn it. None of its weights belongs to a position. In about [[minutes]] minutes you will be able to
+# <!-- page -->
+#
+# It is made of multiplications, so that a network can learn it. None of its weights belongs to a position.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -84,7 +92,7 @@ Table(
 # ## 2. Three keys with a pencil
 #
 # 1. **Score** of an entry: the dot product of *query* and *key*.
-# 2. **Share**: *e* to the power of the score, over the sum of all these powers.
+# 2. **Share**, by **softmax**: *e* to the power of the score, over the sum of all these powers.
 # 3. **Result**: the mean of the *values*, weighted by the shares.
 #
 # | entry | key | value |
@@ -95,7 +103,7 @@ Table(
 #
 # <!-- page -->
 #
-# What is asked for is the **query**. Each entry has a **key**, with which the query is compared, and a **value**, which is handed over. Query and key are vectors, which fit well if their dot product is large: (2, 0) and (1, 0) have the score 2 · 1 + 0 · 0 = 2. Step 2 is called **softmax**. It makes shares that are positive and add up to 1, and the higher the score, the larger the share. Others call the shares *attention weights*.
+# Query and key are vectors, which fit well if their dot product is large: (2, 0) and (1, 0) have the score 2 · 1 + 0 · 0 = 2. Softmax makes shares that are positive and add up to 1, and the higher the score, the larger the share. Others call the shares *attention weights*.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** The query is (2, 0). Take a pencil: is the result nearest to 10, 20, 35 or 60?
@@ -144,16 +152,18 @@ print(f"{attention(q, k, v).item():.2f}")
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Who makes queries, keys and values?
 #
-# Three linear layers make them. They begin at random, and are trained on phone books and right digits. Nobody tells them to compare names.
+# Three linear layers make them. They begin at random, and are trained on phone books and right digits. Nobody tells them to compare names. We follow one book:
+#
+# `Eva 6 · Ida 9 · Jan 8 · Tom 6 · Uwe 6 · Nia 8 · Jan?`
 #
 # <!-- page -->
 #
-# We follow one book through the small network of section 1: `Eva 6 · Ida 9 · Jan 8 · Tom 6 · Uwe 6 · Nia 8 · Jan?` An **embedding** turns names into vectors: it is a table with a row of 16 numbers for each name, learned like weights. Another one does so for digits, and an entry is the sum of its two rows.
+# An **embedding** turns names into vectors: it is a table with a row of 16 numbers for each name, learned like weights. Another one does so for digits, and an entry is the sum of its two rows.
 #
 # How can a linear layer take the name out of a sum? Let Ada be (1, 0, 0, 0) and the digit 7 be (0, 0, 1, 0). Then "Ada 7" is (1, 0, 1, 0). A layer that keeps the first two numbers makes the *key* (1, 0), which is Ada. One that keeps the last two makes the *value* (1, 0), which is 7.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* What must the keys carry? The name. And the values? The digit. Read the six entries aloud, ask for the name, and let the room point before you show the bars. "It was told digits only."
+# *For the lecturer, 2 min.* What must the keys carry? The name. And the values? The digit. Read the six entries aloud, ask for the name, and let the room point before you show the bars. "It was told digits only." The root keeps one share from taking all by chance.
 
 # %% slideshow={"slide_type": "skip"}
 book = show.phone_book()
@@ -172,14 +182,23 @@ show.one_lookup(book, shares)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # One entry gets nearly all: the one with the name that was asked for.
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# One thing is new: the scores are divided by √*d*, where *d* is the number of features of a query.
 #
-# One thing is new in the code. The scores are divided by √*d*, where *d* is the number of features of a query. A dot product adds up *d* products, and a sum of *d* random numbers scatters √*d* times as far as one of them. With 64 features that scatter by 1, scores would scatter by about 8. As *e*⁸ is 2,981, one entry would take most, and shares close to 1 have hardly any gradient. Divided by √64 the scores scatter by about 1.
+# <!-- page -->
+#
+# A dot product adds up *d* products, and a sum of *d* random numbers scatters √*d* times as far as one of them. With 64 features that scatter by 1, scores would scatter by about 8. As *e*⁸ is 2,981, one entry would take most, and shares close to 1 have hardly any gradient. Divided by √64 the scores scatter by about 1.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Every token asks
 #
-# A text is cut into pieces, its **tokens**; here each character is one. *Every* token makes a query, a key and a value: this is *self-attention*. Let three tokens be the numbers 1, 2 and 0, their queries and keys the numbers themselves, and the values ten times as large:
-#
+# A text is cut into pieces, its **tokens**; here each character is one. *Every* token makes a query, a key and a value: this is *self-attention*. Let three tokens be the numbers 1, 2 and 0, their queries and keys the numbers themselves, and the values ten times as large.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2.5 min.* Let the room work out the row of token 2: scores 2, 4, 0; powers 7.4, 54.6, 1; together 63. Click. From which token does most come? From itself. Then: which numbers are learned, and which are computed anew for each text?
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # | token | query · keys | shares | result |
 # |---|---|---|---|
 # | 1 | 1, 2, 0 | 0.245, 0.665, 0.090 | **15.8** |
@@ -192,9 +211,6 @@ show.one_lookup(book, shares)
 #
 # Query and key are the same number here, so token 2 mostly finds itself. That is why they get a layer each. Let an adjective be (1, 0) and a noun (0, 1). If the query layer turns the adjective into (0, 1), it finds the noun, and no longer itself.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Cover the table, and let the room work out the second row: scores 2, 4, 0; powers 7.4, 54.6, 1; together 63. From which token does most come? From itself. Then: which numbers are learned, and which are computed anew for each text?
-
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. The mask
 #
@@ -202,11 +218,11 @@ show.one_lookup(book, shares)
 # |---|---|---|---|---|---|
 # | is to say | `m` | `p` | `o` | `r` | `t` |
 #
-# A language model predicts the next character at every position at once. In one model each token sees itself and what came **before**, in the other the whole line.
+# A language model predicts the next character, one of 96, at every position at once. In one model each token sees itself and what came **before**, in the other the whole line.
 #
 # <!-- page -->
 #
-# So a short line gives many examples. But each answer stands in plain sight, one position further on. We train both on the source code of Python's library. Each is an embedding, the block of section 5, a norm, and a linear layer that gives a number, a *logit*, for each of 96 characters. When a model writes, nothing stands behind the last character yet.
+# So a short line gives many examples. But each answer stands in plain sight, one position further on. We train both on the source code of Python's library. Each is an embedding, the block of section 5, a norm, and a linear layer that gives a number, a *logit*, for each character. When a model writes, nothing stands behind the last character yet.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Which one is better while the whole line is visible, and which one when it writes?
@@ -241,8 +257,12 @@ Table(
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### How it is done
 #
-# The **mask** works before the softmax: it sets the scores of later tokens to −∞, so their shares are *e* to the power of −∞, which is 0.
-#
+# The **causal mask** works before the softmax: it sets the scores of later tokens to −∞, and *e* to the power of −∞ is 0.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Three tokens 1, 2, 0 as before: which results will change? Click: only those of the first two. Why not a score of 0 for what is hidden? Because e to the power of 0 is 1.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # | token | scores | shares | result |
 # |---|---|---|---|
 # | 1 | 1, −∞, −∞ | 1, 0, 0 | **10.0** |
@@ -253,9 +273,6 @@ Table(
 #
 # These are the tokens of section 3, and their shares still add up to 1; they would not if we set shares to 0 *after* the softmax. A score of 0 in place of −∞ would hide nothing, as *e*⁰ is 1.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Compare with the table before: which results change? Only those of the first two tokens. Why not a score of 0 for what is hidden? Because e to the power of 0 is 1.
-
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 from torch.nn import functional as F
 
@@ -265,21 +282,23 @@ found = F.scaled_dot_product_attention(x, x, 10 * x, attn_mask=allowed)
 print([round(one, 1) for one in found.flatten().tolist()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# PyTorch's function divides by the root, too. Its True means *may be seen*; `nn.MultiheadAttention` has it the other way round. This mask is called **causal**, and `is_causal=True` is short for it.
+# PyTorch's function divides by the root, too. Its True means *may be seen*; `nn.MultiheadAttention` has it the other way round. `is_causal=True` is short for the causal mask.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. Positions, heads, and a block
 #
+# Without a mask, attention gives "dog" the same result in "dog bites man" and in "man bites dog".
+#
 # <!-- page -->
 #
-# Shuffle the entries of a phone book, and attention gives the same answer: a sum does not depend on the order of its terms. So without a mask "dog" gets the same result in "dog bites man" and in "man bites dog". Therefore many of today's models turn queries and keys by their position ([Su et al., 2021](https://arxiv.org/abs/2104.09864)).
+# Shuffle the entries of a phone book, and the answer is the same, too: a sum does not depend on the order of its terms. Therefore many of today's models turn queries and keys by their position ([Su et al., 2021](https://arxiv.org/abs/2104.09864)).
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Take two features as the hand of a clock. **Rotary position embedding** (RoPE) turns it by an angle for each position, here by 30°. At position 2 the query stands at 60°, and at position 1 the key at 30°. Their dot product is cos 30° = 0.87.
+# Take two features as the hand of a clock that points to 12. **Rotary position embedding** (RoPE) turns it by an angle for each position, here 30°. At position 2 the query stands at 60°, at position 1 the key at 30°: dot product cos 30° = 0.87.
 #
 # <!-- page -->
 #
-# Before they are turned, both hands point to 12 o'clock. They have length 1, so their dot product is the cosine of the angle between them.
+# Both hands have length 1, so their dot product is the cosine of the angle between them.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** The same query at position 12, the same key at position 11: what is their dot product?
@@ -302,16 +321,15 @@ show.clock_hands()
 #
 # One mean forgets its parts: 10 and 60 make 35, and so do 30 and 40.
 #
-# So the features are divided among **heads**, each with a softmax of its own. Two heads keep both: (10, 60).
+# So the features are divided among **heads**, each with a softmax and a mean of its own.
 #
 # | | whole | head 1 | head 2 |
 # |---|---|---|---|
 # | query | (2, 0, 0, 1) | (2, 0) | (0, 1) |
 # | key | (1, 0, 0, 3) | (1, 0) | (0, 3) |
 # | score | 5 | 2 | 3 |
-#
-# <!-- page -->
-#
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Values are cut in the same way, and what the heads find stands side by side again. Heads cost no weights.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -323,7 +341,7 @@ show.clock_hands()
 # A **Transformer block** has two halves. In the first the tokens look at each other; in the second each works for itself.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Follow the arrows with the finger. In which box do tokens learn of each other? In attention alone. Why is each half *added*? The token keeps what it was, and the half only learns what to change.
+# *For the lecturer, 2 min.* Follow the arrows with the finger: norm brings each vector to one size, out mixes what the heads found, up makes four times as many features, GELU bends them, down brings them back. In which box do tokens learn of each other? In attention alone. Why is each half *added*? The token keeps what it was, and the half only learns what to change.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the block.

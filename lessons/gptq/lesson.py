@@ -34,7 +34,7 @@ torch.set_grad_enabled(False)  # the lesson only runs networks
 runtime.seed_all(0)
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 1. Two weights
 #
 # A layer computes $y = 0.4\,x_1 + 0.4\,x_2$. Its two inputs are always equal. Both weights must become whole numbers.
@@ -83,51 +83,61 @@ show.two_arrows()
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. How much can it take over?
 #
-# The first weight, 0.4, becomes 0. The second is still free. By how much should it change before it is rounded?
+# The first weight, 0.4, becomes 0. By how much should the second change before it is rounded?
 #
-# The inputs have mean square 1, and the mean of their product is **ρ**. With a change δ the output is off by $-0.4\,x_1 + \delta\,x_2$, in the mean square by
-#
-# $$0.16 - 2 \cdot 0.4\,\rho\,\delta + \delta^2$$
+# The inputs have mean square 1, and the mean of their product is **ρ**. With a change δ the output is off by $-0.4\,x_1 + \delta\,x_2$, in the mean square by $0.16 - 2 \cdot 0.4\,\rho\,\delta + \delta^2$.
 #
 # This is smallest at **δ = 0.4 ρ**.
 #
 # <!-- page -->
 #
 # Real inputs are seldom equal. If ρ is 1, they are: the second weight can take over the whole error. If ρ is 0, then no multiple of $x_2$ follows $x_1$, and a change of the second weight would only add an error of its own. In between it takes over the part ρ.
-#
-# Then the second weight is rounded, too. With the final errors $e_1$ and $e_2$ the mean square of the output's error is $e_1^2 + e_2^2 + 2\rho\,e_1 e_2$. Check the middle row: to the nearest it is 0.16 + 0.16 + 0.24 = 0.56, and one after the other 0.16 + 0.36 − 0.36 = 0.16.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Then it is rounded, too. With the final errors $e_1$ and $e_2$ the output is off in the mean square by $e_1^2 + e_2^2 + 2\rho\,e_1 e_2$.
+#
 # | ρ | the second weight becomes | rounded | error, each to the nearest | error, one after the other |
 # |---|---|---|---|---|
 # | 0 | 0.4 | 0 | 0.32 | 0.32 |
 # | 0.75 | 0.4 + 0.3 = 0.7 | 1 | 0.56 | **0.16** |
 # | 1 | 0.4 + 0.4 = 0.8 | 1 | 0.64 | **0.04** |
+#
+# <!-- page -->
+#
+# Check the middle row: to the nearest it is 0.16 + 0.16 + 0.24 = 0.56, and one after the other 0.16 + 0.36 − 0.36 = 0.16.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room do the middle row: 0.4 + 0.75 · 0.4 = 0.7, rounded 1. Errors −0.4 and 0.6. Then the last two columns, 0.56 and 0.16. "And what if we had rounded to 0 and 1 where ρ is 0?" 0.16 + 0.36 = 0.52, worse than 0.32. Keep this number on the board: section 4 needs it.
+# *For the lecturer, 3 min.* Before the click let the room do ρ = 0.75: 0.4 + 0.75 · 0.4 = 0.7, rounded 1. Errors −0.4 and 0.6. Then the last two columns, 0.56 and 0.16. "And what if we had rounded to 0 and 1 where ρ is 0?" Click; section 4 needs this number.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# What if we had chosen 0 and 1 although ρ is 0? Then the error would be 0.16 + 0.36 = 0.52, and not 0.32. So *this* repair helps where inputs move together, and does harm where they do not.
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# What if we had chosen 0 and 1 although ρ is 0? Then the error would be 0.16 + 0.36 = 0.52, and not 0.32.
+#
+# <!-- page -->
+#
+# So *this* repair helps where inputs move together, and does harm where they do not.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Many weights
 #
-# The output is wrong by $e_1 x_1 + e_2 x_2 + \dots$. Its mean square needs only mean products of two inputs. All these means are
+# The output is wrong by $e_1 x_1 + e_2 x_2 + \dots$. Its mean square needs only mean products of two inputs:
 #
-# $$H = X^\top X / n$$
+# $$H = X^\top X / n, \qquad \text{here } \begin{pmatrix} 1 & \rho \\ \rho & 1 \end{pmatrix}$$
 #
-# with a row of $X$ for each of $n$ tokens. For our two inputs $H = \begin{pmatrix} 1 & \rho \\ \rho & 1 \end{pmatrix}$.
+# with a row of $X$ for each of $n$ tokens on which the model runs: **calibration**.
 #
-# Let $H$ hold the weights that are not yet final. **One rounding changes weight j by c. The best change of weight i, which is still free, is c · (H⁻¹)ⱼᵢ / (H⁻¹)ⱼⱼ.**
+# One rounding changes weight *j* by *c*. **The best change of weight *i*, which is still free, is**
+#
+# $$c \cdot \frac{(H^{-1})_{ji}}{(H^{-1})_{jj}}$$
+#
+# For our two inputs, −0.4 brings +0.4 ρ.
 #
 # <!-- page -->
 #
-# For two inputs the first row of the inverse is $(1, -\rho)$ times a number, which the quotient removes. A change of −0.4 of the first weight therefore brings +0.4 ρ to the second: our step by hand.
+# This was our step by hand: the first row of the inverse is $(1, -\rho)$ times a number, which the quotient removes. In general $H$ has the inputs of all weights that are not yet final.
 #
 # Why the inverse? The mean squared error is $e^\top H e$, and its slope along each weight is an entry of $2 H e$. At the best repair the slope along every *free* weight is 0. So $H e$ is zero in all places but $j$, and such an $e$ is column $j$ of the inverse, times a number. Dividing by $(H^{-1})_{jj}$ and multiplying by $c$ makes its own entry $c$.
 #
-# A layer with 576 inputs has an $H$ of 576 × 576 numbers. We get them by running the model on some text and looking at what enters the layer: **calibration**. It needs no labels and no training. All rows of a weight matrix have the same inputs, and share one $H$.
+# A layer with 576 inputs has an $H$ of 576 × 576 numbers. To calibrate, run the model on some text and look at what enters the layer. That needs no labels and no training. All rows of a weight matrix have the same inputs, and share one $H$.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Expand the square of e₁x₁ + e₂x₂ on the board: only x₁², x₁x₂, x₂² are left. Then the rule for two: the row (1, −ρ) over 1, times −0.4. "What do we need of the text?" Only H; no labels.
@@ -136,6 +146,9 @@ show.two_arrows()
 # ## 3. A row, and a layer
 #
 # **GPTQ** ([Frantar et al., 2022](https://arxiv.org/abs/2210.17323)): from left to right, round one weight, and let those that are still free repair its error.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Only the three lines in the loop. The first: how far is weight j from its level? The second is our rule. For j itself the quotient is 1, so it lands on its level; the others take their parts. The third takes j out of the inverse: "Why?" It is final, and must not move again.
 
 
 # %% slideshow={"slide_type": "-"}
@@ -177,7 +190,7 @@ print(round_row(w, H, low=torch.zeros(2), step=torch.ones(2)))
 # Four weights, whole numbers, ρ = 0.75 between all inputs. Blue is final, orange is free.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Go down the rows. Before each ask: which squares move now, and up or down? The first weight fell, so all others rise. At the end: "Who repairs the last error?" Nobody.
+# *For the lecturer, 2 min.* Go down the rows: which squares moved, and why up? The first weight fell, so all others rise. They share the repair: 0.4 · 0.75 / (1 + 2 · 0.75) = 0.12. At the end: "Who repairs the last error?" Nobody.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws a row of four weights after each rounding, and the error that each way leaves in the output.
@@ -213,10 +226,10 @@ rounded = {"to the nearest": nearest(layer.weight, low, step), "GPTQ": gptq(laye
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Some mixtures of inputs hardly occur in the text, so $H$ can be nearly without an inverse. **Damping** adds one per cent to its diagonal.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Which error falls?
 #
-# A layer of SmolLM2, 576 × 576 weights, at 3 bits: to the nearest level, and by GPTQ, on the same levels. We measure the error of the *weights*, and the error of the *outputs*.
+# A layer of SmolLM2, 576 × 576 weights, at 3 bits: to the nearest level, and by GPTQ, on the same levels. We measure the error of the *weights*, and, on another text, that of the *outputs*.
 #
 # **Predict.** GPTQ in place of round-to-nearest: **A** both errors fall, **B** only that of the outputs, **C** only that of the weights?
 
@@ -259,7 +272,7 @@ for way, (of_weights, of_outputs) in off.items():
 # Why a control? The outputs of a layer got better, but does the *model* write better? And if it does, was it our reason, that inputs move together? Perhaps any change of the later weights would have helped. Wrong pairs keep everything, the levels, the sizes of inputs, the amount of ρ, and take away the supposed cause alone.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote, and remind them of 0.52 against 0.32 on the board. Click: C. "What would you conclude from A?" That any change helps, and our story is wrong. The row "no pairs" has zeros in H beside the diagonal: then nothing is repaired.
+# *For the lecturer, 2.5 min.* Vote, and remind them of 0.52 against 0.32. Click: C. "What would you conclude from A?" That any change helps, and our story is wrong. The row "no pairs" has zeros in H beside the diagonal: then nothing is repaired.
 
 # %% slideshow={"slide_type": "fragment"}
 rises = show.rises_at_two_bits()  # of the perplexity in float, on code held out
@@ -279,7 +292,7 @@ show.table_of(rises)
 # All 30 blocks, 106 million weights, groups of 32. *What is the capital of France?*
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read the three answers aloud. The last two have the same levels, bytes and speed. "Where does the difference come from?" From 8,192 tokens of text and some minutes.
+# *For the lecturer, 2 min.* Read the three answers aloud. The last two have the same levels, bytes and speed. "Where does the difference come from?" From 8,192 tokens of text and some minutes. Be honest: the answer is still wrong, and this is the best of four calibration texts. With the worst, GPTQ did no better than the nearest level.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Shows the record of SmolLM2, as downloaded and at 3 bits in two ways.
@@ -289,7 +302,10 @@ show.record_table(record)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # It takes minutes, so this is a record; `records/gptq/measure.py` makes it. The perplexity is that of 256 tokens of one chapter of Python's manual, and pieces of the other chapters calibrated. Both rounded models would take 4 bits a weight in place of 5, step and minimum counted, and be read equally fast.
 #
-# GPTQ takes away a large part of the rise, for nothing but some minutes of work. How large it is depends on the calibration text: this is the best of four that we tried, and with the worst one GPTQ did no better than the nearest level. It does not work wonders, and the answer is still wrong: 3 bits are few for so small a model, whose weights had been rounded once *before* we downloaded it.
+# GPTQ takes away a large part of the rise, for nothing but some minutes of work. How large it is depends on the calibration text: this is the best of four that we tried, and with the worst one GPTQ did no better than the nearest level.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# It does not work wonders, and the answer is still wrong: 3 bits are few for so small a model, whose weights had been rounded once *before* we downloaded it.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercise · A whole layer

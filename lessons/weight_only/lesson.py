@@ -37,7 +37,7 @@ torch.set_num_threads(1)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 1. Round a real model
 #
-# SmolLM2-135M-Instruct has 134.5 million weights, lies in a file of 98 MB, and answers questions.
+# SmolLM2-135M-Instruct has 134.5 million weights, lies in a file of 98 MB, and answers: *What is the capital of France?*
 #
 # <!-- page -->
 #
@@ -62,11 +62,18 @@ def ask(question, n=20):
 question = "What is the capital of France?"
 as_downloaded = ask(question)
 
-# %% slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* Remember this answer: we shall ask again. Click, and draw four dots between four lines: each goes to the nearest.
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# Prints the answer.
 print(as_downloaded)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each weight is a float of 32 bits now. Most of them stand in the matrices of 30 blocks, and these we round. Each row is cut into **groups** of 32 neighbours. Each group gets evenly spaced levels from its lowest weight to its highest: with 4 bits 16 levels, and 15 steps between them. Every weight moves to the nearest level. This is called **round-to-nearest**.
+# Each weight is a float of 32 bits now. Most of them stand in the matrices of 30 blocks, and these we round.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Each row is cut into **groups** of 32 neighbours. Each group gets evenly spaced levels from its lowest weight to its highest: with 4 bits 16 levels, and 15 steps between them. Every weight moves to the nearest level. This is called **round-to-nearest**.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -99,7 +106,7 @@ def round_blocks(bits, group=32):
 # **Predict.** How many of these 106 million weights move: **A** nearly all, **B** about a half, **C** none? The file's name ends in `Q4_1`.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Draw four dots between four lines: nearest level. Vote, then click. It is C. "What may the 4 in the name of the file mean?"
+# *For the lecturer, 1.5 min.* Vote, then click. It is C. "What may the 4 in the name of the file mean?"
 
 # %% slideshow={"slide_type": "fragment"}
 moved = {4: round_blocks(4)}
@@ -122,7 +129,7 @@ print(ask(question))
 # Five bits are twice as many levels. What does the model say now? And with three?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let them guess for five bits: better? Click. On the board 0, 1, 2, 3, which 2 bits hold. With 3 bits the step is 3/7, and 1 moves to 0.86. With 4 bits it is 0.2: nothing moves. "So what must divide what?" The new steps are a multiple of the old ones.
+# *For the lecturer, 2.5 min.* Let them guess for five bits: better? Click. Then 0, 1, 2, 3, which 2 bits hold: what do 3 bits make of the 1? Click. "So what must divide what?" The new steps are a multiple of the old ones. "And what should we have rounded?" The original weights, once.
 
 # %% slideshow={"slide_type": "fragment"}
 for bits in (5, 3):
@@ -130,11 +137,13 @@ for bits in (5, 3):
     print(f"{bits} bits: {moved[bits]:,} weights moved")
     print("  ", repr(ask(question)))
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Why do weights move at all, with *more* levels? Take a group with the weights 0, 1, 2 and 3, on four levels: 2 bits.
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Why do weights move at all, with *more* levels? Take the weights 0, 1, 2 and 3, on four levels: 2 bits.
 #
-# - With 3 bits there are seven steps of 3 / 7 = 0.43, and the levels are 0, 0.43, 0.86, 1.29, and so on. The weight 1 moves to 0.86.
-# - With 4 bits there are fifteen steps of 0.2. The weight 1 is five of them, and 2 is ten. Nothing moves.
+# - With 3 bits there are seven steps of 3 / 7 = 0.43. The weight 1 moves to 0.86, two of them.
+# - With 4 bits there are fifteen steps of 0.2. The weight 1 is five of them. Nothing moves.
+#
+# <!-- page -->
 #
 # The old levels are kept if the new number of steps is a multiple of the old one. But 15 shares no divisor with 31 or with 7, so with 5 bits and with 3 only the ends of each group stay.
 #
@@ -151,8 +160,12 @@ for bits in (5, 3):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. How few bits?
 #
-# Four fresh weights, 0.6, −0.2, 0.1 and −0.3, are one group. What becomes of −0.2?
-#
+# Four fresh weights, 0.6, −0.2, 0.1 and −0.3, are one group. The levels go from −0.3 to 0.6, so they span 0.9. What becomes of −0.2?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Before the click let the room do 2 bits: −0.3, 0, 0.3, 0.6, so −0.2 goes to −0.3. Codes 3, 0, 1, 0. Half a step is the most that a weight can move.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # | bits | steps | one step | −0.2 becomes |
 # |---|---|---|---|
 # | 8 | 255 | 0.9 / 255 = 0.0035 | −0.201 |
@@ -162,27 +175,26 @@ for bits in (5, 3):
 #
 # <!-- page -->
 #
-# The levels go from −0.3 to 0.6, so they span 0.9. The integer that is stored for a weight, its **code**, says how many steps it lies above the lowest: with 2 bits the four codes are 3, 0, 1 and 0, which stand for 0.6, −0.3, 0 and −0.3. To read a code, multiply it by the step and add the minimum. No weight moves by more than half a step, and each bit less makes the steps at least twice as long.
+# The integer that is stored for a weight, its **code**, says how many steps it lies above the lowest: with 2 bits the four codes are 3, 0, 1 and 0, which stand for 0.6, −0.3, 0 and −0.3. To read a code, multiply it by the step and add the minimum. No weight moves by more than half a step, and each bit less makes the steps at least twice as long.
 #
 # Here the levels begin at the minimum, and 0 need not be one of them. [[integers]] moved the levels so that 0 is one, by a zero point. The file of SmolLM2 has the minimum.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room fill in the last row: −0.3, 0, 0.3, 0.6, so −0.2 goes to −0.3. Codes 3, 0, 1, 0. Half a step is the most that a weight can move.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Why groups?
 #
 # In the same row, behind these four, stand 0.06, −0.02, 0.01 and −0.03. We have 2 bits.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Ask for the four new weights with one grid: all zero. Click. Then the price: "How many bits a weight, at 4 bits in groups of 32? Of 16?" Five, and six.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # - One grid for all eight: levels −0.3, 0, 0.3, 0.6. The new four become **0, 0, 0, 0**.
 # - A grid of their own: levels −0.03, 0, 0.03, 0.06. They become **0.06, −0.03, 0, −0.03**.
+# - The price of a grid: its step and its minimum are stored as well, in 16 bits each.
 #
 # <!-- page -->
 #
-# One large weight makes the steps long for all that share its grid, as in [[integers]]. With small groups it spoils few neighbours. But a grid has a price: its step and its minimum are stored as well, in 16 bits each. Groups of 32 share these 32 bits, which is one bit for each weight. So **4 bits in groups of 32 are 5 bits a weight**, and in groups of 16 they are 6. When somebody says that a model has 4 bits, ask for the group.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask for the four new weights with one grid: all zero. Then the price: 16 bits of step, 16 of minimum. "How many bits a weight, in groups of 32? Of 16?" Five, and six.
+# One large weight makes the steps long for all that share its grid, as in [[integers]]. With small groups it spoils few neighbours. But a group of 32 shares 32 bits of step and minimum, which is one bit for each weight. So **4 bits in groups of 32 are 5 bits a weight**, and in groups of 16 they are 6. When somebody says that a model has 4 bits, ask for the group.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What does the quality do? Only a model with its original weights can tell, so we take the small Transformer of [[decoding]]. **Perplexity** says among how many equally likely characters it hesitates ([[attention]]); lower is better.
@@ -210,10 +222,10 @@ for bits in (4, 3, 2):
 # - **A** 3 bits in groups of 32: 3 + 32 / 32 = 4 bits a weight.
 # - **B** 2 bits in groups of 16: 2 + 32 / 16 = 4 bits a weight.
 #
-# **Predict.** Which model has the lower perplexity? Think of the length of a step.
+# **Predict.** Which small Transformer has the lower perplexity? Think of the length of a step.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote. On the board: seven steps against three. "How much narrower is the range of 16 neighbours than that of 32?" Click; compare the two points above 4. Then the right end: with 4 bits all groups have arrived at float.
+# *For the lecturer, 2.5 min.* The model is the small Transformer now, in its original weights. Vote. On the board: seven steps against three. "How much narrower is the range of 16 neighbours than that of 32?" Click; compare the two points above 4. Then the right end: with 4 bits all groups have arrived at float. Groups of 128 do best for their bits: this model has no huge weights.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the perplexity over the bits of a weight, all counted, a line for each size of the groups.
@@ -241,7 +253,7 @@ group = torch.tensor(matrix[0, :20])
 print(kind, group.tolist())
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* From above: 20 bytes; two hold the step, two the minimum, sixteen hold two codes each. Then one weight by hand: code 8, step 0.0497, minimum −0.490, so −0.092. "Count the bits of a weight": 20 bytes, 32 weights, 5 bits.
+# *For the lecturer, 3 min.* From above: 20 bytes; two hold the step, two the minimum, sixteen hold two codes each. Then let them read the first weight by hand, and click. "Count the bits of a weight": 20 bytes, 32 weights, 5 bits.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the twenty bytes, the codes in them, and the weights that they stand for.
@@ -249,15 +261,16 @@ show.twenty_bytes(group)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # `Q4_1` is the name of this form: 4 bits, with a minimum. The first two bytes are the step, a float of 16 bits, and the next two the minimum. Sixteen bytes are left for 32 codes. So each byte holds two: byte *n* has the code of weight *n* in its low half, and that of weight *n* + 16 in its high half.
-#
-# One weight by hand: the first code is 8, the step 0.0497 and the minimum −0.490. So the weight is 8 · 0.0497 − 0.490 = **−0.092**.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# One weight by hand: the first code is 8, so the weight is 8 · 0.0497 − 0.490 = **−0.092**.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Two codes in a byte
 #
-# A code of 4 bits goes from 0 to 15, a byte from 0 to 255. The codes 8 and 11 make the byte 8 + 16 · 11 = **184**.
+# A code of 4 bits goes from 0 to 15, a byte from 0 to 255.
 #
-# In bits: `1011` and `1000` side by side, `10111000`. Back: `184 & 15` is 8, and `184 >> 4` is 11.
+# The codes 8 and 11 make the byte 8 + 16 · 11 = **184**. In bits: `1011` and `1000` side by side, `10111000`. Back: `184 & 15` is 8, and `184 >> 4` is 11.
 #
 # <!-- page -->
 #
@@ -266,7 +279,7 @@ show.twenty_bytes(group)
 # Can we make these sixteen bytes ourselves, from the floats?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let them pack 8 and 11, and unpack 184, with a pencil. Then click: from the floats in memory we make the bytes of the file again.
+# *For the lecturer, 1.5 min.* Let them pack the next two codes of the figure, 12 and 9, with a pencil: 156. Then click: from the floats in memory we make the bytes of the file again.
 
 # %% slideshow={"slide_type": "fragment"}
 part = stored["layers.0.mlp.up_proj"][0, :32]  # the same weights, as floats
@@ -281,14 +294,18 @@ print("the bytes of the file:", torch.equal(packed, group[4:]))
 # Where are the 98 MB?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "4 bits", says the name of the file. Count: 5 in the blocks, 8.5 in the table of tokens, nearly 6 over all.
+# *For the lecturer, 1 min.* "4 bits", says the name of the file. The blocks have 5, as we counted. "Why has the table of tokens 8.5?" Click.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Counts the weights and the bytes of each form in the file.
 show.all_bytes(tensors, real_models.smollm2_file().stat().st_size)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# The table of tokens has a form of its own, Q8_0: 32 codes of 8 bits and one step of 16, which is 34 bytes for 32 weights, or 8.5 bits a weight. It holds a fifth of all weights, so it pulls the mean up to nearly 6 bits. The norms stay floats; they are few.
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The table of tokens has a form of its own, Q8_0: 32 codes of 8 bits and one step of 16, which is 34 bytes for 32 weights, or 8.5 bits a weight. It holds a fifth of all weights, so it pulls the mean up to nearly 6 bits.
+#
+# <!-- page -->
+#
+# The norms stay floats; they are few.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. When is it faster?
@@ -309,10 +326,10 @@ races = show.race()
 show.race_table(races)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Only the kernel (B), because unpacked first already the bytes are more than those of float32:** 10 MB read, 34 written and 34 read again are 78.
+# **Only the kernel (B), because unpacked first more bytes move than in float32:** 10 MB read, 34 written and 34 read again are 78. And each step of unpacking writes a large matrix of its own.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Unpacked first, the layer is even slower than these 78 MB say. Each of its steps, taking the codes apart, turning them into floats, multiplying them by the step, adding the minimum, writes a large matrix of its own. The bytes in the file are the same in both rows. **A small file is fast only with a kernel that unpacks it inside the processor.**
+# The steps take the codes apart, turn them into floats, multiply them by the step, and add the minimum. So the layer is even slower than these 78 MB say. The bytes in the file are the same in both rows. **A small file is fast only with a kernel that unpacks it inside the processor.**
 #
 # [[decoding]] counted what a step of LLaMA-7B reads: 13.5 GB in 16 bits, which takes 0.27 seconds at 50 GB a second. In 5 bits a weight it is 4.2 GB, or 0.08 seconds. This is why few bits promise speed.
 #
