@@ -1,6 +1,9 @@
 """The exercise of the lesson torchao: wide layers in int8, through a file into a new network."""
 
+import contextlib
 import copy
+import io
+import tempfile
 from pathlib import Path
 
 import torch
@@ -16,17 +19,12 @@ from course_utils.checks import effects, exercise
 FILE = Path("int8.pt")
 
 
-@exercise(
-    "Ship the wide layers",
-    trust="it takes a network and gives one",
-    why="The filter chooses the layers. The file holds their integers and scales, and a new float network takes them over.",
-)
-def ship(model, make, least):
+def _ship(model, make, least):
     def is_wide(module, name):
         return isinstance(module, nn.Linear) and module.in_features >= least
 
     config = Int8DynamicActivationInt8WeightConfig()
-    quantized = copy.deepcopy(model)  #: the copy
+    quantized = copy.deepcopy(model)
     quantize_(quantized, config, filter_fn=is_wide)
     torch.save(quantized.state_dict(), FILE.name)
     loaded = make().eval()
@@ -34,13 +32,26 @@ def ship(model, make, least):
     return loaded
 
 
+@exercise(
+    "Ship the wide layers",
+    of=[_ship],
+    trust="it takes a network and gives one",
+    why="The filter chooses the layers. The file holds their integers and scales, and a new float network takes them over.",
+)
+def ship(answer, model, make, least):
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):  # a learner's own int8.pt stays
+        net = answer(model, make, least)
+        if isinstance(net, nn.Module):
+            net.file = FILE.read_bytes() if FILE.exists() else b""
+        return net
+
+
 def _kinds(tensors):
     return {name: effects.Said(type(w).__name__ if hasattr(w, "qdata") else "float") for name, w in tensors.items()}
 
 
 def _seen(net, model, *_):
-    held = torch.load(FILE) if FILE.exists() else {"nothing": torch.zeros(0)}
-    FILE.unlink(missing_ok=True)
+    held = torch.load(io.BytesIO(net.file)) if net.file else {"nothing": torch.zeros(0)}
     width = next(layer.in_features for layer in model.modules() if isinstance(layer, nn.Linear))
     dynamic = {n: getattr(w, "act_quant_kwargs", None) is not None for n, w in net.state_dict().items()}
     return {

@@ -7,7 +7,7 @@
 #     goals:
 #       - ask of any config which values it allows, how many bytes it stores, and what is multiplied;
 #       - quantize the layers that you choose, with `quantize_`, a config and a filter;
-#       - save a quantized network, and load it on another machine.
+#       - save a quantized network, and load the file into a new one.
 #     terms: [config, "fp8, e4m3", group of weights, MXFP4, NVFP4, weight-only quantization]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -71,7 +71,7 @@ for dtype in (torch.int8, torch.int4, torch.int2):
     networks[dtype] = small
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **Predict.** `fc1` has 48,000 weights, and with 8 bits each of them takes a byte. Beside the file with 8 bits, how large is the one with 2: **A** about half, **B** a little smaller, **C** the same?
+# **Predict.** `fc1` has 48,000 weights, and with 8 bits each of them takes a byte. Beside the file with 8 bits, how large is the one with 2: **A** about two thirds, **B** a little smaller, **C** the same?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Vote; expect A. After the table: "How would you have noticed?" The accuracy tells nobody. Let the surprise stand until the sum on the next slides.
@@ -99,7 +99,7 @@ show.first_table(networks, images, labels)
 #
 # <!-- page -->
 #
-# `quantize_(model, config, filter_fn)` walks through the modules, and where the filter says yes it quantizes the layer. PyTorch names it as the successor of the line of [[dynamic]]: `torch.ao.quantization` is deprecated, and torchao goes on. Without a filter `quantize_` takes all linear layers. A filter of your own takes the place of this rule. It is asked about convolutions and norms as well, so most filters begin with `isinstance(module, nn.Linear)`.
+# `quantize_(model, config, filter_fn)` walks through the modules, and where the filter says yes it quantizes the layer. It is the successor of `quantize_dynamic`, the line of [[dynamic]], which is deprecated. Without a filter `quantize_` takes the linear layers. Your own filter replaces this rule, and is asked about every module, so most filters begin with `isinstance(module, nn.Linear)`. Leave out small layers: they save few bytes, and each call costs extra.
 #
 # We call it without a filter, and with a config that rounds the weights once and the inputs at each call, to int8:
 
@@ -136,21 +136,21 @@ for part in (weight.qdata, weight.scale, weight.zero_point):
 # |---|---|---|---|
 # | integers of `fc1` | 48,000 | 1 | 48,000 |
 # | scales | 1,200 | 4 | 4,800 |
-# | zero points | 1,200 | 1 | 1,200 |
+# | zero points, all zero here | 1,200 | 1 | 1,200 |
 # | the rest of LeNet | 12,074 | 4 | 48,296 |
 # | together | | | **102,296** |
 #
 # <!-- page -->
 #
-# What the file has beyond that are names and structure. **The 2 appears nowhere in this sum.** A byte is the smallest piece of memory that has an address. Smaller numbers must be packed, several into one byte, and somebody must unpack them before each use. This config leaves that to others, and so needs no routine of its own.
+# What the file has beyond that are names and structure. **The 2 appears nowhere in this sum.** A byte is the smallest piece of memory that has an address. Smaller numbers must be packed, several into one byte, and somebody must unpack them before each use. This config does not pack, and so needs no routine of its own.
 #
 # Why groups? A scale reaches as far as the largest weight that it serves, so one large weight makes the steps long. In a group only its 39 neighbours suffer, and not the whole row. The price is a scale for each group.
 #
-# **Try it.** By how many bytes would the files shrink with one group for each row? Work it out. Then change `PerGroup(40)` in section 1 to `PerGroup(400)`, run that cell and the next again, and change it back.
+# **Try it.** By how many bytes would the files shrink with one group for each row? Work it out. Then change `PerGroup(40)` in section 1 to `PerGroup(400)`, and run that cell and the next again. Change it back, and run both again.
 #
 # <details><summary>What others found</summary>
 #
-# Now each row is one group: 120 scales and zero points in place of 1,200. That is 1,080 · 5 = 5,400 bytes less, give or take some padding of the file. With `PerGroup(32)` the call stops, because 400 is no multiple of 32. `Int4WeightOnlyConfig` leaves such a layer in float, without an error or a warning. Look at the file.
+# Now each row is one group: 120 scales and zero points in place of 1,200. That is 1,080 · 5 = 5,400 bytes less, give or take some padding of the file. With `PerGroup(32)` the call stops, because 400 is no multiple of 32. `Int4WeightOnlyConfig` leaves such a layer in float, without an error or a warning.
 #
 # </details>
 
@@ -177,11 +177,11 @@ show.ruler(back)
 # **0.70 (C), because 7.5 would be rounded to 8, and the last integer is 7.** The largest weight loses half a step. The others go to the nearest mark.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why 7.5? There is one negative integer more than there are positive ones. With the middle of 7 and 8 the marks reach as far down as up, give or take half a step. It is the rule of [[integers]].
+# Why 7.5? There is one negative integer more than there are positive ones. With 7.5 the largest weight is at most half a step beyond the last mark. It is the rule of [[integers]].
 #
 # The same group in 2 bits: the integers are −2, −1, 0 and 1, and the scale is 0.75 / 1.5 = 0.5. The four weights are 1.5, −0.6, 0.2 and −0.84 steps, and come back as 0.5, −0.5, 0 and −0.5. Now −0.30 and −0.42 are the same number.
 #
-# A name such as "4 bits" tells how many marks a ruler has. It does not tell where they lie. Other configs put them elsewhere: from the lowest weight of a group to its highest, or close together around zero. So two configs of 4 bits can err differently, and only their outputs tell.
+# A name such as "4 bits" tells how many marks a ruler has. It does not tell where they lie.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Bytes: what stands in the file?
@@ -190,7 +190,7 @@ show.ruler(back)
 #
 # <!-- page -->
 #
-# The last of them is a *prototype*: its name may change with the next version. It packs two integers into a byte, in groups of 32.
+# The last of them is a *prototype*: its name may change with the next version. It packs two integers into a byte, in groups of 32. The last two lines ask the weights of 2 bits how many different integers there are, and how many bytes each takes:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Read the five names, and ask for each: how many bytes would you expect for a weight? Then: why has the packed one 0.75, and not 0.5? 32 weights are 16 bytes, and two floats go with them.
@@ -213,15 +213,18 @@ for name, config in configs.items():
     layers[name] = copy.deepcopy(wide)
     quantize_(layers[name], config)
 
+weight = layers["int2 weights"][0].weight
+print(weight.qdata.unique().numel(), weight.qdata.nbytes / weight.numel())
+
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Counts the bytes of a weight, and of the file.
 show.stored(layers)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Only the packed one has less than a byte for a weight. By hand, for a group of 32: the integers take 32 / 2 = 16 bytes. A scale and a middle value, in 4 bytes each, make 8 more. 24 bytes for 32 weights are 0.75 bytes, or 6 bits. The name says 4.
+# Only the packed one has less than a byte for a weight. By hand, for a group of 32: the integers take 32 / 2 = 16 bytes. A scale and the value in the middle of the range, in 4 bytes each, make 8 more. 24 bytes for 32 weights are 0.75 bytes, or 6 bits. The name says 4.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
-# ### On another machine
+# ### Into a new network
 #
 # **Predict.** A colleague makes LeNet anew, in float, and calls `load_state_dict` with our file of int4 weights. **A** The network is quantized. **B** It is in float, with rounded weights. **C** An error stops the call.
 
@@ -248,27 +251,27 @@ print("with assign=True the same outputs:", same)
 # **An error (C), because `load_state_dict` copies numbers into the tensors that are there, and a float tensor cannot take integers with scales.** `assign=True` puts the tensors of the file in their place.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The file holds integers, scales, zero points, and the name of their class. It does not hold the config, and loading needs none. The other machine needs three things:
+# The file holds integers, scales, zero points, the name of their class, and whether it rounds its inputs. Whoever loads it needs three things:
 #
 # 1. the code that builds the network;
-# 2. `import torchao` before `torch.load`, which otherwise refuses a class that it does not know: *Unsupported global*;
+# 2. `import torchao`, and for a prototype its module, before `torch.load`, which otherwise refuses a class that it does not know: *Unsupported global*;
 # 3. `assign=True`.
 #
-# The float weights are gone, from the file and from the network. Keep the float file: a layer that is quantized cannot be quantized a second time.
+# The float weights are gone, from the file and from the network. Keep the float file: `quantize_` refuses a layer that is quantized already.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. Arithmetic: what is multiplied?
 #
 # A weight is stored as 7, with the scale 0.1. The input is 0.6.
 #
-# - *Int8 weights:* 7 · 0.1 = 0.7 first; then 0.7 · 0.6 = **0.42**, a product of floats.
+# - *Int8 weights:* 7 becomes the float 7.0; then 7.0 · 0.6 = 4.2, a product of floats; and 4.2 · 0.1 = **0.42**.
 # - *int8 × int8:* the input is rounded as well. With the scale 0.005 it is 120; then 7 · 120 = 840, a product of integers; and 840 · 0.1 · 0.005 = **0.42**.
 #
 # <!-- page -->
 #
-# The first is called **weight-only quantization**: the weights are *stored* in few bits, and the layer computes in float. An input that stays float can be multiplied by a float only. In the second way the inputs of each row get a scale at each call, as in [[dynamic]]. Only this way can use the int8 units of a processor.
+# The first is called **weight-only quantization**: the weights are *stored* in few bits, and the layer computes in float. An input that stays float can be multiplied by a float only. In the second way each row of inputs gets a scale of its own at each call; in [[dynamic]] one scale served the whole call. Only this way can use the int8 units of a processor.
 #
-# Which of the two does a config take? The result hardly tells. The name of the routine that multiplies does, and the profiler lists it. On most processors these names have `mm` in them, for matrix times matrix:
+# Which of the two does a config take? The name of the routine that multiplies tells, and the profiler lists it. On most processors these names have `mm` in them, for matrix times matrix:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Both ways on the board, to 0.42. "How will you ever know which one ran?" Not by the result. Then the list: which name says int? Point at `_int_mm`, and at its absence in the other rows.
@@ -294,12 +297,12 @@ for name, routines in ran.items():
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Does it save time?
 #
-# Int8 weights are a quarter of the bytes.
+# Int8 weights take a quarter of the bytes.
 #
 # **Predict.** For one row of input, and nothing compiled: is the layer with int8 weights **A** faster than float, **B** about as fast, **C** slower?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; expect A, since fewer bytes are read. Remind the room of the first line on the board: 7 · 0.1 comes first, for each weight, at each call. After the table, the last column: where the product is a small share, something else takes the time.
+# *For the lecturer, 2.5 min.* Vote; expect A, since fewer bytes are read. Remind the room of the first line on the board: each weight becomes a float, at each call. After the table, the last column: where the product is a small share, something else takes the time.
 
 # %% slideshow={"slide_type": "skip"}
 races, shares = show.race(wide, configs)
@@ -309,17 +312,17 @@ races, shares = show.race(wide, configs)
 show.times(races, shares)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Slower (C), because it makes floats of all weights anew at each call.** The last column tells how much of the call is left for the product.
+# **Slower (C), because it makes floats of all weights anew at each call.** The last column tells how much of the call is left for the matrix product.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Fewer bytes save time when two things come together. A routine unpacks the weights *while* it multiplies, so that no float matrix is written. And the layer mostly waits for its weights, as with one row of input. The packed int4 has such a routine. We gave it inputs in bfloat16, so compare it with the row of bfloat16.
 #
-# int8 × int8 does multiply integers, but here the product is a small part of its call, too. Around it the inputs are rounded, numbers are copied and sums are taken. `torch.compile` can merge such steps, where there is a C++ compiler. *Deeper* has a record: compiled, int8 × int8 overtook float in three cases of four, and int8 weights in none.
+# int8 × int8 does multiply integers, but here the product is a small part of its call, too. `torch.compile` can merge the steps around it, where there is a C++ compiler. *Deeper* has a record: compiled, on one processor, int8 × int8 overtook float in three cases of four, and int8 weights in none.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ### Three questions
 #
-# Blue: as few as the name says, or integers. Orange: not.
+# Blue: the bits of the name, or a product of integers. Orange: not.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Back to the three words on the board. Read the rows: "int4 weights" is blue once in three. Which row is blue throughout? Which row would you take if the file must be small, and which for speed?
@@ -329,7 +332,7 @@ show.times(races, shares)
 show.three_questions(layers, ran)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the first column every name keeps its word. Only one row is blue throughout. Whether you mind depends on what you want:
+# Which config is right depends on what you want:
 #
 # - *a smaller file, on any machine:* int8 weights. Expect no gain of time;
 # - *a much smaller file:* a config that packs, on a machine that has its routine;
@@ -346,10 +349,10 @@ show.three_questions(layers, ran)
 # 2. Save its state as `"int8.pt"`.
 # 3. Load this file into a new network from `make()`, and return that one, in evaluation mode.
 #
-# `model` does not change. Then try it:
+# `model` does not change. Then try it. Only layers with 512 inputs or more should show `Int8Tensor`:
 #
 # ```python
-# make = lambda: models.Encoder(n_layers=2, width=256)
+# make = lambda: models.Encoder(n_layers=2, width=192)
 # print(ship(make(), make, 512))
 # ```
 #
@@ -392,7 +395,7 @@ def ship_solution(model, make, least):
 # ## Remember
 #
 # - A config answers three questions: which values are left, in how many bytes they are stored, and what is multiplied. A name such as "int4" answers the first.
-# - `quantize_` exchanges the weights of the layers that a filter chooses; the layers keep their class. The file loads into a new network with `import torchao` and `assign=True`.
+# - `quantize_` exchanges the weights of the layers that a filter chooses; the layers keep their class. The file loads into a new network with `assign=True`, once the module of its weights' class is imported.
 # - The name of the routine that ran tells what was multiplied, and few bits save time only with a routine made for them.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -416,12 +419,13 @@ claims.show("torchao")
 # ```python
 # from torchao.quantization.qat import QATConfig
 #
+# config = IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(40))
 # quantize_(model, QATConfig(config, step="prepare"), filter_fn=only_fc1)
-# ...  # train as ever
+# ...  # train as ever, with gradients on
 # quantize_(model, QATConfig(config, step="convert"), filter_fn=only_fc1)
 # ```
 #
-# `config` is the one that you will ship, so the levels of the training are those of the file. In torchao 0.18 `IntxWeightOnlyConfig` can stand there. `Int8WeightOnlyConfig` and `Int8DynamicActivationInt8WeightConfig` are refused with *Unexpected base config*.
+# `config` is the one that you will ship, so the levels of the training are those of the file. In torchao 0.18 `Int8WeightOnlyConfig` and `Int8DynamicActivationInt8WeightConfig` are refused with *Unexpected base config*.
 #
 # ### Floats of 8 and 4 bits
 #
@@ -433,7 +437,7 @@ claims.show("torchao")
 # | **MXFP4** | 4 bits | 32 | a power of two, 8 bits | 4 + 8/32 = 4.25 |
 # | **NVFP4** | 4 bits | 16 | fp8, 8 bits | 4 + 8/16 = 4.5 |
 #
-# MXFP4 is an open standard, NVFP4 is NVIDIA's; it has one float for the whole tensor besides. Why the finer scale? The largest mark of these 4 bits is 6. Let the largest weight of a block be 0.95. By its rule MXFP4 takes the power of two 0.125. Then 0.95 is 7.6 steps, beyond the last mark, and comes back as 6 · 0.125 = 0.75. A scale of 0.15625, which fp8 has, brings it back as 6 · 0.15625 = 0.9375.
+# MXFP4 is an open standard, NVFP4 is NVIDIA's; it has one float for the whole tensor besides. With a power of two the largest weight of a block can lie far from the last mark; with a scale in fp8 it lies near.
 #
 # ### What runs where
 #
@@ -453,7 +457,7 @@ claims.show("torchao")
 show.recorded()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Compare int8 × int8, compiled, with its best rival, and not with eager float alone: with 64 rows of the wide layer bfloat16, which needs no quantization at all, comes near.
+# Compare int8 × int8, compiled, with its best rival, and not with eager float alone. With 64 rows bfloat16, for which this processor has units, is ahead on the narrow layer, and comes near on the wide one.
 #
 # **Sources.** torchao's [documentation](https://docs.pytorch.org/ao/stable/index.html); PyTorch on [the end of `torch.ao.quantization`](https://docs.pytorch.org/docs/2.13/quantization.html). B. D. Rouhani et al., *Microscaling data formats for deep learning*, 2023, [arXiv:2310.10537](https://arxiv.org/abs/2310.10537); the [MX specification 1.0](https://www.opencompute.org/documents/ocp-microscaling-formats-mx-v1-0-spec-final-pdf), 2023; [NVIDIA on NVFP4](https://developer.nvidia.com/blog/introducing-nvfp4-for-efficient-and-accurate-low-precision-inference/), 2025.
 #
