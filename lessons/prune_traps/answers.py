@@ -55,10 +55,12 @@ def written_into_the_model(make_model, state):
 ODD = {"load_pruned": [masks_by_custom_from_mask, prepared_loaded_and_multiplied, written_into_the_model]}
 WRONG = {
     "load_pruned": {
-        "weight is left as it was made": ("return refresh(model)", "return model"),
+        "weight is left as it was made": ("hook(module, None)", "pass"),
         "computed anew before the loading": (
-            "model.load_state_dict(state)\n    return refresh(model)",
-            "refresh(model)\n    model.load_state_dict(state)\n    return model",
+            "    model.load_state_dict(state)\n    with torch.no_grad():  # this is what refresh(model) does",
+            "    with torch.no_grad():\n        hooks = [(m, h) for m in model.modules() for h in m._forward_pre_hooks.values()]\n"
+            "        [hook(module, None) for module, hook in hooks]\n        model.load_state_dict(state)\n"
+            "    with torch.no_grad():\n        return model",
         ),
         "not strict, and nothing prepared": (
             "prune.identity(model.get_submodule(path), name)\n    model.load_state_dict(state)",
@@ -71,8 +73,8 @@ WRONG = {
             "            state = {**state, key: getattr(model.get_submodule(path), name + '_mask')}",
         ),
         "removed at the end": (
-            "return refresh(model)",
-            "refresh(model)\n    for key in state:\n        if key.endswith('_mask'):\n"
+            "    return model",
+            "    for key in state:\n        if key.endswith('_mask'):\n"
             "            path, _, name = key.removesuffix('_mask').rpartition('.')\n"
             "            prune.remove(model.get_submodule(path), name)\n    return model",
         ),

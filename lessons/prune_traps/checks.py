@@ -129,7 +129,5 @@ load_pruned.ideas(
         "model = model": "`weight` was computed before you loaded: compute it anew, before anybody reads it.",
         (_not_strict, _without_a_mask): "The model is to have the names of the file: prepare them, load strictly, and "
         "leave the masks on.",
-        'masked = [k.removesuffix("_mask") for k in state if k.endswith("weight_mask")]': "A bias can be pruned, too.",
-        "prune.identity(model, name)": "The path says which module it is: `model.get_submodule(path)`.",
     }
 )

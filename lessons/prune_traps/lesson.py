@@ -119,9 +119,9 @@ def load_masked():
 print(f"identity, then load: {accuracy(load_masked())} % right")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# As many digits as the colleague had: that is the test of a loading. The masks are active, too. The hook multiplies before each forward pass, so you can train on, and the zeros stay.
+# That is what the colleague's network reads, too. Compare these two numbers after each loading. The masks are active: the hook multiplies before each forward pass, so you can train on, and the zeros stay.
 #
-# Which layers must be prepared? The file says it. Each key that ends in `_mask` names a pruned tensor: `fc1.weight_mask` stands for `weight` of `fc1`.
+# Which layers must be prepared? The file says it. Two keys that differ in `_orig` and `_mask` alone belong to one pruned tensor: `fc1.weight_orig` and `fc1.weight_mask` stand for `weight` of `fc1`.
 #
 # `strict=False` is no crime if you read what the call returns. We kept it as `report`:
 
@@ -238,7 +238,11 @@ gone = show.loaded_and_cut(refresh)
 # *For the lecturer, 1.5 min.* How could you have noticed? No error, and a mask with the right number of zeros. The second row is the control: a forward pass computes `weight` and does nothing else.
 
 # %% slideshow={"slide_type": "-"}
-between = {"refresh": refresh, "a forward pass": lambda net: net(images[:1]), "nothing": lambda net: None}
+between = {
+    "refresh": refresh,
+    "a forward pass": lambda net: net(images[:1]),
+    "nothing": lambda net: None,
+}
 for name, action in between.items():
     net = load_masked()
     action(net)
@@ -286,7 +290,7 @@ show.counts_table(counts, networks)
 # **None (B), because the parameter is `weight_orig`, and it keeps a number for each removed weight.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# There are 24,000 zeros in each of the three networks, and the simple ways all miss them once. The parameters hold the removed numbers until `remove`. The masks are gone after `remove`. `weight` is random just after loading. Only the last way is right three times: compute `weight` anew, and then count what the layers compute with.
+# There are 24,000 zeros in each of the three networks, and each simple way misses them somewhere. The parameters hold the removed numbers until `remove`. The masks are gone after `remove`. `weight` is random just after loading. The last way is right in all three: compute `weight` anew, and then count the zeros among the numbers that the layers compute with.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### What to do, and when
@@ -296,7 +300,7 @@ show.counts_table(counts, networks)
 # | load and go on | `prune.identity`, load, `refresh` |
 # | prune again, count, add a penalty | `refresh` first |
 # | keep the best network so far | copy the `state_dict` |
-# | hand over for use alone | `prune.remove`, then save |
+# | hand over a finished network | `prune.remove`, then save |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Black out the screen (key B) before anybody reads, and ask from memory: "You want to prune again. What do you do first, and why?" Then show the table.
@@ -305,7 +309,7 @@ show.counts_table(counts, networks)
 # ## Exercise · Load a pruned file
 # ★★ · 10 minutes
 #
-# Write `load_pruned(make_model, state)`. `make_model()` gives a new, unpruned model; `state` is the `state_dict` of a pruned one. Return a model with these numbers and with its masks active, so that its `state_dict()` is `state` again and it can be trained, counted or pruned at once. Any tensor of any module may be pruned, biases too.
+# Write `load_pruned(make_model, state)`. `make_model()` gives a new, unpruned model; `state` is the `state_dict` of a pruned one. Return a model with these numbers and active masks: its `state_dict()` is `state` again, and it can be trained, counted or pruned at once. Any tensor of any module may be pruned, biases too.
 #
 # On paper: what does the key `0.bias_mask` ask you to prepare?
 #
@@ -341,7 +345,11 @@ def load_pruned_solution(make_model, state):
             path, _, name = key.removesuffix("_mask").rpartition(".")
             prune.identity(model.get_submodule(path), name)
     model.load_state_dict(state)
-    return refresh(model)
+    with torch.no_grad():  # this is what refresh(model) does
+        for module in model.modules():
+            for hook in module._forward_pre_hooks.values():
+                hook(module, None)
+    return model
 
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -407,7 +415,7 @@ except ValueError as error:
 print("hooks:", len(layer._forward_pre_hooks), " in the file:", list(layer.state_dict()))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# PyTorch takes the old hook off before it looks at the amount. Parameter and mask are still there, but nobody multiplies any more: `weight` stands still while `weight_orig` is to be trained. `prune.remove` refuses such a layer. Load its `state_dict` into a new one, as in section 2.
+# PyTorch takes the old hook off before it looks at the amount. Parameter and mask are still there, but nobody multiplies any more: `weight` stands still, whatever training does to `weight_orig`. `prune.remove` refuses such a layer. Load its `state_dict` into a new one, as in section 2.
 #
 # **Sources.** PyTorch's [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) by Michela Paganini shows masks in a `state_dict`; why a copy fails is told in [issue 37322](https://github.com/pytorch/pytorch/issues/37322). M. Paganini and J. Forde, *Streamlining tensor and network pruning in PyTorch*, 2020, [arXiv:2004.13770](https://arxiv.org/abs/2004.13770).
 #
