@@ -86,7 +86,7 @@ print(f"pruned {accuracy(pruned)} % right, loaded {accuracy(careless)} %")
 #
 # [[builds_on]]
 #
-# **Try it.** Change `torch.manual_seed(0)` to `torch.manual_seed(1)` and run the cell again. Then change it back, and run it once more.
+# **Try it.** In the last cell, change `torch.manual_seed(0)` to `torch.manual_seed(1)`, and run the cell again. Then change it back, and run it once more.
 #
 # <details><summary>What others found</summary>
 #
@@ -243,12 +243,13 @@ between = {
     "a forward pass": lambda net: net(images[:1]),
     "nothing": lambda net: None,
 }
+right = {}
 for name, action in between.items():
     net = load_masked()
     action(net)
     prune.l1_unstructured(net.fc1, name="weight", amount=0.8)  # of what is left
-    between[name] = accuracy(net)
-    print(f"load, {name}, prune: {between[name]} % right")
+    right[name] = accuracy(net)
+    print(f"load, {name}, prune: {right[name]} % right")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Without `refresh`, trained weights went because other, random numbers in their places were small. The second row is the control. A forward pass computes `weight` anew, and the loss is gone, so it was `weight` that was to blame.
