@@ -160,8 +160,6 @@ def up_to_date(layer):
     return torch.equal(layer.weight, layer.weight_orig * layer.weight_mask)
 
 
-print("right after pruning:", up_to_date(layer))
-
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Goes through these events with that layer, asks up_to_date() after each, and draws the answers.
 found = show.time_line(layer, x, up_to_date)
