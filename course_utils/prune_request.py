@@ -1,7 +1,7 @@
 """Look at a request to prune before anything is changed.
 
 `torch.nn.utils.prune` finds some bad requests late: it may have taken the old hook away when it raises, and it lets
-NaN weights and the loss of every weight pass. The lesson `prune_traps` shows both.
+NaN weights and the loss of every weight pass.
 """
 
 from __future__ import annotations
