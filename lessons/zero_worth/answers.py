@@ -72,4 +72,9 @@ WRONG = {
         "the larger file": ("min(", "max("),
     }
 }
-EQUIVALENT = {}
+EQUIVALENT = {
+    "cheapest": {
+        "`int` left out of the weights left in the last layer": "a tensor of one number counts and compares like that number",
+        "* without its sign": "counts and bytes are never negative",
+    }
+}

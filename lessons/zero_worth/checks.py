@@ -59,7 +59,7 @@ cheapest.tries(model=_models(), also=[(_paper,), (_full,), (nn.Sequential(nn.Seq
 cheapest.ideas(
     {
         "starts = 0": "CSR also says where each row starts: `rows + 1` indices of 4 bytes.",
-        "bits = rows * columns / 8": "Bits fill whole bytes: round up.",
+        "bits = rows * columns // 8": "Bits fill whole bytes: round up.",
         "bits = 4 * rows * columns": "A bit mask takes one bit for each position, an eighth of a byte.",
         "csr = 4 * left + starts": "In CSR each value comes with its column: 4 + 4 bytes.",
         "rows, columns = layer.weight.shape[::-1]": "A weight has `out_features` rows and `in_features` columns.",
