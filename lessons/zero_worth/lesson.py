@@ -73,7 +73,7 @@ def pruned(left, width=1024):
 def race(dense, sparse, images):
     """How many times as long the sparse product takes, each at its fastest; a column of images is one image."""
     jobs = {"dense": lambda: dense @ images, "sparse": lambda: sparse @ images}
-    seconds = timing.compare(jobs, rounds=25, sample_seconds=0.005, device="cpu").samples
+    seconds = timing.compare(jobs, device="cpu").samples
     return min(seconds["sparse"]) / min(seconds["dense"])
 
 

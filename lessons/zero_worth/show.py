@@ -98,5 +98,5 @@ def times_over_left(races):
         fig,
         alt="Time of the sparse kernel, that of the dense one being 1, over the weights left, both axes logarithmic. "
         + " ".join(told),
-        caption="The fastest of 25 turns. Dashed: the rule, a time that shrinks with the weights left.",
+        caption="The fastest of fifteen turns. Dashed: the rule, a time that shrinks with the weights left.",
     )
