@@ -192,7 +192,7 @@ print("times ones:", (back @ torch.ones(4, 1)).flatten().tolist())
 #
 # <!-- page -->
 #
-# The starts are left out, since a large matrix has few rows for its many weights. CSR pays for the weights that are left alone. The bit mask pays an eighth of a byte for every weight, and 4 bytes for those that are left.
+# The starts are left out, since a large matrix has few rows for its many weights. CSR pays only for the weights that are left. The bit mask pays an eighth of a byte for every weight, and 4 bytes for those that are left.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** PyTorch's own indices take 8 bytes. From which share of *zeros* on is CSR smaller than dense: **A** 1/3, **B** 1/2, **C** 2/3? And with 4 bytes an index?
@@ -204,7 +204,7 @@ print("times ones:", (back @ torch.ones(4, 1)).flatten().tolist())
 # **From 2/3 on (C), and with 4 bytes from 1/2 on (B), because $d\,(4 + i) = 4$ gives $d = 1/3$ and $d = 1/2$.** These shares are left, so the rest are zeros.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the same way $4\,d + 1/8 = 4$ gives $d = 31/32$. So the bit mask pays as soon as one weight in 32 is zero.
+# In the same way $4\,d + 1/8 = 4$ gives $d = 31/32$. So the bit mask pays as soon as more than one weight in 32 is zero.
 #
 # CSR with 4 bytes and the bit mask meet where $8\,d = 4\,d + 1/8$, at $d = 1/32$. With more than about 3 % of the weights left, the bit mask is the smaller file. With fewer, CSR is.
 #
@@ -223,7 +223,7 @@ def to_csr(matrix, index=torch.int32):
     return torch.sparse_csr_tensor(starts, columns, csr.values(), size=matrix.shape)
 
 
-def to_bits(matrix):
+def to_bits(matrix):  # packbits puts 8 bits into a byte
     return {"values": matrix[matrix != 0], "bits": torch.from_numpy(np.packbits(matrix != 0))}
 
 
@@ -245,12 +245,12 @@ file.seek(0)
 print("the same weights again:", torch.equal(torch.load(file).to_dense(), half))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The copies in `to_csr` have a purpose. PyTorch cuts the list of columns out of a longer one, and without a copy the file would hold all of it.
+# Why the copies in `to_csr`? PyTorch cuts the list of columns out of a longer one, and without a copy the file would hold all of it.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Real files
 #
-# The lines are the three formulas, the dots are files.
+# Four lines from three formulas, and real files.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Where does each line cross the grey one? At a third, at a half, and at 31/32. The blue one starts at an eighth, the others at 0, so far on the left CSR wins.
@@ -283,27 +283,22 @@ show.files_over_left(files, 1024 * 1024)
 # **50 (C), because the dense kernel needs 800 / 8 = 100 instructions for the row, and 100 are enough for 50 weights of two each.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So 94 % of the weights must be zero. There is a rule in this. For a row *without* zeros the sparse kernel would need 1,600 instructions, 16 times as many as the dense one, and it breaks even when a sixteenth is left. In general: let it take $k$ times as long without zeros, and let its time shrink with the weights that are left. Then it wins when less than $1/k$ of them is left. And $k$ can be measured:
+# So 94 % of the weights must be zero. There is a rule in this. For a row *without* zeros the sparse kernel would need 1,600 instructions, 16 times as many as the dense one, and it breaks even when a sixteenth is left. In general: if it takes $k$ times as long without zeros, and its time shrinks with the weights that are left, it wins when less than $1/k$ of them is left. And $k$ can be measured. We take indices of 4 bytes, with which the kernel is faster than in section 1:
 
 # %% slideshow={"slide_type": "skip"}
 images = torch.rand(1024, 64)
-whole = pruned(1.0)
-for name, x in (("1 image:  ", image), ("64 images:", images)):
-    k = race(whole, to_csr(whole), x)
-    print(
-        f"{name} without zeros the sparse kernel takes {k:.1f} times as long, so it should win below {1 / k:.0%} left"
-    )
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# On the Intel processors that we tried, $k$ is smaller with 64 images at once. The kernel can read each column once, and multiply the weight with that input of all 64 images. These lie side by side, so probably it takes several at once again.
-#
-# Does the rule hold? We measure with fewer and fewer weights.
-
-# %% slideshow={"slide_type": "skip"}
 races = {}
 for left in (0.01, 0.03, 0.1, 0.2, 0.5, 1.0):
     w = pruned(left)
     races[left] = {x.shape[1]: race(w, to_csr(w), x) for x in (image, images)}
+
+for count, k in races[1.0].items():
+    print(f"images: {count}, k = {k:.1f}, so the sparse kernel should win below {1 / k:.0%} left")
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# With 64 images the kernel can read each column once for all of them, and their inputs lie side by side. So probably it multiplies several at once again.
+#
+# Does the rule hold? The cell has also measured with fewer weights.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The crossing
@@ -311,18 +306,18 @@ for left in (0.01, 0.03, 0.1, 0.2, 0.5, 1.0):
 # A layer of 1,024 × 1,024. Below the grey line the sparse kernel wins.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Begin on the right, at 100 %: that is k. Follow the blue line to the left until it meets the grey one, then the orange one. Dashed is the rule. Ask: "At which of your networks would this help?"
+# *For the lecturer, 2 min.* Begin on the right, at 100 %: that is k, one for each line. Follow the blue line to the left until it meets the grey one, then the orange one. Dashed is the rule. Ask: "At which of your networks would this help?"
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the time of the sparse kernel over the weights left, for 1 and 64 images, beside the rule.
 show.times_over_left(races)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# On the right the dots follow the dashed lines: with half of the weights, the sparse kernel takes about half of its time. So the rule finds the crossing roughly, and for one image most of the weights have to go.
+# For one image the dots on the right follow the dashed line: with half of the weights, the sparse kernel takes about half of its time. So the rule finds the crossing roughly, and for one image most of the weights have to go.
 #
-# Where it lies depends on the processor. PyTorch's sparse kernel comes from Intel's library MKL. Where that is missing, as on Apple's processors, another one runs, and $k$ can be much larger.
+# Where it lies depends on the processor. PyTorch's sparse kernel comes from Intel's library MKL. Where that is missing, as on Apple's processors, another one runs. We used one thread. With more threads, or on a GPU, measure $k$ again.
 #
-# It also depends on the layer. On the far left the dots lie above the dashed lines, so a part of the time does not depend on the weights. How large is it? In a layer of 64 × 64 with 1 % left, the sparse kernel has 41 multiplications to make, and the dense one 4,096:
+# It also depends on the layer. On the far left the dots lie above the dashed lines, so a part of the time does not depend on the weights. Does it matter? In a layer of 64 × 64 with 1 % left, the sparse kernel has 41 multiplications to make, and the dense one 4,096:
 
 # %% slideshow={"slide_type": "skip"}
 small = pruned(0.01, width=64)
@@ -337,24 +332,26 @@ print(f"64 × 64, 1 % left: the sparse kernel takes {slower:.1f} times as long")
 #
 # | to save | take | from how many zeros on |
 # |---|---|---|
-# | bytes of a file | a bit mask | one in 32 |
+# | bytes of a file | a bit mask | more than one in 32 |
 # | memory while computing | CSR, 4 bytes an index | a half |
-# | time, with scattered zeros | a sparse kernel | 1 − 1/k: measure your layer |
+# | time, with scattered zeros | a sparse kernel | less than 1/k left: measure |
 # | time, with the dense kernel | whole rows and columns | each one counts |
 #
 # <!-- page -->
 #
-# The last row needs neither a form nor a kernel: a column full of zeros can be cut out, and the matrix is smaller ([[structured]]). Between single weights and whole rows lie patterns such as two of every four, which some GPUs have units for ([[own_method]]).
+# The last row needs neither a form nor a kernel: a column full of zeros can be cut out, and the matrix is smaller ([[structured]]).
 #
-# And a crossing is of use only if the network still answers well there. In [[prune_model]] a network with a twentieth of its weights read most digits after fine-tuning. A larger layer with a twentieth left may well gain from CSR. To use it, give a linear layer the sparse matrix:
+# And a crossing is of use only if the network still answers well there. In [[prune_model]] a network with a twentieth of its weights read most digits after fine-tuning. A larger layer with a twentieth left may well gain from CSR. A linear layer takes the sparse matrix as its weight. But it multiplies from the other side, so time the call that your network makes:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Go through the rows with the explanations on the board. A zero is worth something if somebody leaves it out.
 
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
+# %% slideshow={"slide_type": "skip"}
 layer = nn.Linear(1024, 1024)
 layer.weight = nn.Parameter(to_csr(pruned(0.05)), requires_grad=False)
-print(layer(images.T).shape)
+calls = {"sparse @ images": lambda: layer.weight @ images, "layer": lambda: layer(images.T)}
+for name, seconds in timing.compare(calls, device="cpu").samples.items():
+    print(f"{name}: {1e3 * min(seconds):.2f} ms")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · The smallest form
@@ -411,7 +408,7 @@ def cheapest_solution(model):
 # ## Remember
 #
 # - CSR keeps values, columns and the start of each row, and a kernel multiplies with it without touching a zero.
-# - A file is smaller with a bit mask from one zero in 32 on, with CSR from one half on, or from two thirds with PyTorch's 8-byte indices.
+# - A file is smaller with a bit mask as soon as more than one weight in 32 is zero, with CSR from one half on, or from two thirds with PyTorch's 8-byte indices.
 # - A sparse kernel that takes $k$ times as long without zeros wins when less than about $1/k$ of a large layer is left: measure $k$ with your layer and your number of images.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -438,7 +435,7 @@ for name, form in {"dense": tenth, "CSR": to_csr(tenth), "bit mask": to_bits(ten
     print(f"{name:9} {len(content) / 1e3:6,.0f} kB, under gzip {len(gzip.compress(content)) / 1e3:4,.0f} kB")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The plain zeros, compressed, take fewer bytes than CSR without gzip. So for a download, gzip may be all that you need. It finds the runs of zero bytes, and can do little for the weights that are left, because their digits look like chance. Remove the masks before: `weight_orig` still holds all the old numbers. And gzip helps the file alone, because the file is unpacked before use.
+# The plain zeros, compressed, take fewer bytes than CSR without gzip. Yet the bit mask is smaller even without gzip. A compressor finds the runs of zero bytes, and can do little for the weights that are left, because their digits look like chance. Remove the masks before: `weight_orig` still holds all the old numbers. And gzip helps only the file, because the file is unpacked before use.
 #
 # ### The energy of a zero
 #

@@ -86,7 +86,7 @@ def times_over_left(races):
         ax.plot(lefts, [times[-1] * left / 100 for left in lefts], "--", color=plots.COLOURS[colour], linewidth=2)
         name = f"{count} image{'s' * (count > 1)}"
         ax.plot(lefts, times, marker + "-", color=plots.COLOURS[colour], markersize=10, label=name)
-        told.append(f"With {name} it falls from {times[-1]:.1f} without zeros to {times[0]:.2f} with 1 % left.")
+        told.append(f"With {name} it is {times[-1]:.1f} without zeros and {times[0]:.2f} with 1 % left.")
     ax.text(1.05, 1.12, "sparse kernel slower", va="bottom", fontsize=18)
     ax.text(99, 0.03, "sparse kernel faster", va="bottom", ha="right", fontsize=18)
     ax.set(xscale="log", yscale="log", xlabel="weights left, %", ylabel="time, dense kernel = 1", ylim=(0.02, 20))
@@ -98,5 +98,5 @@ def times_over_left(races):
         fig,
         alt="Time of the sparse kernel, that of the dense one being 1, over the weights left, both axes logarithmic. "
         + " ".join(told),
-        caption="The fastest of fifteen turns. Dashed: the rule, a time that shrinks with the weights left.",
+        caption="One thread, the fastest of several turns. Dashed: the rule, a time that shrinks with the weights left.",
     )
