@@ -41,7 +41,7 @@ class WeightsOnly(nn.Module):
         self.weight = nn.Parameter(torch.tensor([[3, -2], [1, 4]], dtype=torch.int8), requires_grad=False)
 
     def forward(self, x):
-        return x @ (0.1 * self.weight)
+        return x @ (0.1 * self.weight).to(x.dtype)
 
 
 def _static():
@@ -60,6 +60,7 @@ with legacy_int8.quiet():
         one: ROW,
         line(one, {nn.Linear}): ROW,
         nn.Sequential(WeightsOnly()): ROW,
+        nn.Sequential(WeightsOnly(), nn.Identity()): ROW.bfloat16(),  # float has other names, too
         line(one, {nn.Linear}, dtype=torch.float16): ROW,
         line(FirstOnly(nn.Linear(2, 2), nn.Linear(2, 2)), {nn.Linear}): ROW,
         line(line(table, {nn.Linear}), {nn.Embedding}, dtype=torch.quint8): IDS,

@@ -58,4 +58,21 @@ WRONG = {
         "training whatever is lost": ('if lost["static"] > 1:', 'if lost["static"] > 0:'),
     }
 }
-EQUIVALENT = {}
+EQUIVALENT = {
+    "choose": {
+        "best rounded to 2 digits": "no time has more digits",
+        "best without its sign": "a time",
+        "macs without its sign": "a count",
+        "half rounded to 2 digits": "half of a whole number",
+        "half without its sign": "half of a count",
+        "inputs without its sign": "a count",
+        "faster without its sign": "a truth value",
+        "faster doubled": "a truth value",
+        "kernels without its sign": "a truth value",
+        "kernels doubled": "a truth value",
+        "often without its sign": "a truth value",
+        "often doubled": "a truth value",
+        "pays without its sign": "a truth value",
+        "pays doubled": "a truth value",
+    }
+}

@@ -35,7 +35,7 @@ def choose(rows, ms, lost):
     faster = ms["int8"] < best  #: whether int8 is faster
     kernels = macs > half  #: whether the layers that dynamic takes do most of the work
     often = macs >= 400 * inputs  #: whether inputs are used often
-    pays = kernels and often and lost["dynamic"] <= 1  #: whether dynamic is the way
+    pays = kernels and often and lost["dynamic"] <= 1  #: whether dynamic would pay, if int8 is faster
     return "float" if not faster else "dynamic" if pays else "qat" if lost["static"] > 1 else "static"
 
 
@@ -47,6 +47,10 @@ choose.tries(
         (WIDE, FAST, KEPT),
         ([(nn.Linear(1, 399), 399, 1)], FAST, KEPT),
         ([(nn.Linear(1, 500), 500, 1), (nn.Linear(500, 300), 150_000, 500)], FAST, KEPT),  # 300 on average
+        ([(nn.Linear(10, 4000), 40_000, 10), (nn.Linear(10, 10), 100, 10)], FAST, KEPT),  # often, on average
+        ([(nn.Linear(100, 1000), 100_000, 100), (nn.Linear(1000, 10), 10_000, 1000)], FAST, KEPT),  # seldom
+        (WIDE, FAST, {"dynamic": 0.8, "static": 0.2}),
+        (WIDE, FAST, {"dynamic": 2.0, "static": 3.0}),
         ([(nn.Conv2d(1, 500, 1), 500, 1)], FAST, {"dynamic": 0.0, "static": 1.5}),
         ([(nn.Conv2d(1, 1, 20), 400, 400), *WIDE], FAST, KEPT),  # just half
         ([(nn.Conv2d(1, 1, 10), 100, 100), *WIDE], FAST, KEPT),

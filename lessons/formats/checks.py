@@ -51,7 +51,7 @@ loss_scale.ideas(
     {
         "scale = 2.0 ** math.floor(math.log2(65536 / largest))": "fp16 ends at 65,504, a little below $2^{16}$.",
         "largest = gradients.max().item()": "A gradient can be negative: its size, `abs()`, counts.",
-        "scale = 65504 / largest": "A power of two changes no digit of a gradient: round down to one.",
+        "scale = 65504 / largest": "A power of two changes no digit of a gradient: round down to a power of two.",
         "lost = gradients.abs() < 2**-24": "Below fp16's least number, more than half of it is rounded up, not lost. Let "
         "`half()` decide.",
     }

@@ -337,7 +337,7 @@ show.hill(gradients)
 # ## Exercise · Choose a loss scale
 # ★★ · 10 minutes
 #
-# Write `loss_scale(gradients)`, for an fp32 tensor in which not all is 0. It returns two numbers:
+# Write `loss_scale(gradients)`, for an fp32 tensor of any shape in which not all is 0. It returns two numbers:
 #
 # - `scale`, the largest power of two at which no gradient is larger than 65,504 in absolute value. It can be below 1;
 # - `saved`, how many gradients this scale saves: in fp16 they are 0 without it, and not 0 with it.

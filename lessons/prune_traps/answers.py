@@ -57,7 +57,7 @@ WRONG = {
     "load_pruned": {
         "weight is left as it was made": ("hook(module, None)", "pass"),
         "computed anew before the loading": (
-            "    model.load_state_dict(state)\n    with torch.no_grad():  # this is what refresh(model) does",
+            "    model.load_state_dict(state)\n    with torch.no_grad():  # as refresh(model) does, if all hooks are pruning's",
             "    with torch.no_grad():\n        hooks = [(m, h) for m in model.modules() for h in m._forward_pre_hooks.values()]\n"
             "        [hook(module, None) for module, hook in hooks]\n        model.load_state_dict(state)\n"
             "    with torch.no_grad():\n        return model",
@@ -80,4 +80,4 @@ WRONG = {
         ),
     }
 }
-EQUIVALENT = {"load_pruned": {}}
+EQUIVALENT = {"load_pruned": {"masked doubled": "a name that is prepared twice is prepared"}}

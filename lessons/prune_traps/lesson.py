@@ -77,10 +77,10 @@ report = careless.load_state_dict(state, strict=False)
 print(f"pruned {accuracy(pruned)} % right, loaded {accuracy(careless)} %")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With random numbers (C), because nothing in the file is called `fc1.weight`.** What fits is loaded, and the rest is left out without a word.
+# **With random numbers (C), because nothing in the file is called `fc1.weight`.** What fits is loaded, and the rest is left out without an error.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# One layer of five is random, and the network is nearly worthless. Nothing told you so. Most accidents with masks are like this one: no error, only an accuracy that is too low. In about [[minutes]] minutes you will be able to
+# `fc1`, four fifths of the weights, is random, and the network is nearly worthless. No error told you so. Most accidents with masks are like this one: no error, only an accuracy that is too low. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -119,9 +119,9 @@ def load_masked():
 print(f"identity, then load: {accuracy(load_masked())} % right")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# That is what the colleague's network reads, too. Compare these two numbers after each loading. The masks are active: the hook multiplies before each forward pass, so you can train on, and the zeros stay.
+# The masks are active: the hook multiplies before each forward pass, so you can train on, and the zeros stay.
 #
-# Which layers must be prepared? The file says it. Two keys that differ in `_orig` and `_mask` alone belong to one pruned tensor: `fc1.weight_orig` and `fc1.weight_mask` stand for `weight` of `fc1`.
+# Which layers must be prepared? The file says it. A pair `X_orig`, `X_mask` is one pruned tensor `X`: here `fc1.weight`.
 #
 # `strict=False` is no crime if you read what the call returns. We kept it as `report`:
 
@@ -130,9 +130,9 @@ print("missing:   ", report.missing_keys)
 print("unexpected:", report.unexpected_keys)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A name in `_orig` among the unexpected ones is a pruned tensor that was not loaded.
+# An unexpected name that ends in `_orig`: a pruned tensor was not loaded.
 #
-# And if nobody will train or prune the network any more? Then the sender calls `prune.remove` before saving. The file has an ordinary `fc1.weight` with its zeros, and any LeNet takes it.
+# And if nobody will train or prune the network any more? Then the sender calls `prune.remove` before saving. The file has an ordinary `fc1.weight` with its zeros, and any LeNet takes it. It has no mask, so in training its zeros would grow back.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. What the hook computed last
@@ -141,10 +141,10 @@ print("unexpected:", report.unexpected_keys)
 #
 # <!-- page -->
 #
-# Take a layer of three weights. `weight_orig` is (0.9, 0.1, 0.5), the mask is (1, 1, 0), so `weight` is (0.9, 0.1, 0). A step of the optimizer changes the parameter to (0.8, 0.2, 0.5). `weight` still says (0.9, 0.1, 0). The hook will compute (0.8, 0.2, 0), but only when somebody calls the layer.
+# Take a layer of three weights. `weight_orig` is (0.9, 0.1, 0.5), the mask is (1, 1, 0), so `weight` is (0.9, 0.1, 0). A step of the optimizer changes the parameter to (0.8, 0.2, 0.5).
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **Predict.** A layer is pruned. It is called, then the optimizer takes a step, it is called again, then `load_state_dict` fills it, and it is called once more. After which of these is `weight` out of date?
+# **Predict.** A layer is pruned. It is called, then the optimizer takes a step, it is called again, then `load_state_dict` gives it older numbers, and it is called once more. After which of these is `weight` out of date?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Do (0.9, 0.1, 0.5) with the mask (1, 1, 0) on the board: a step makes 0.8, 0.2, 0.5, and `weight` still says 0.9, 0.1, 0. Then the events one by one, by a show of hands. Who changes a factor? The step and the loading. Who multiplies? Pruning, and each call.
@@ -168,7 +168,7 @@ found = show.time_line(layer, x, up_to_date)
 # **After the step and after the loading, because both change a factor, and nobody has multiplied since.** The next call mends it.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In a training loop nobody notices, since a forward pass stands before every use. It bites whoever reads `weight` *between* two calls: a report, a penalty on large weights, and `prune` itself, as section 4 shows. Moving or converting the model has the same effect: `.to()` and `.double()` change parameters and buffers, and `weight` stays behind.
+# In a training loop nobody notices, since a forward pass comes before every use. It bites whoever reads `weight` *between* two calls: a report, and `prune` itself, as section 4 shows. Moving or converting the model has the same effect: `.to()` and `.double()` change parameters and buffers, and `weight` stays behind.
 #
 # The cure is to multiply once more. A forward pass does it. If you have no input at hand, call the pruning hooks yourself:
 
@@ -180,14 +180,14 @@ def refresh(model):
         for module in model.modules():
             for hook in module._forward_pre_hooks.values():
                 if isinstance(hook, prune.BasePruningMethod):
-                    hook(module, None)
+                    hook(module, None)  # the hook ignores its input
     return model
 
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### A copy
 #
-# Early stopping keeps a copy of the best network so far. In the middle of a training, PyTorch refuses.
+# Early stopping keeps a copy of the best network so far. In the middle of a training, PyTorch refuses to copy it.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Where in your loop does the copy stand? Right after a validation without gradients it works by luck. Safe at every moment: copy the `state_dict`, which has the two factors and not the product.
@@ -204,7 +204,7 @@ twin = copy.deepcopy(refresh(layer))  # without gradients: no error
 best = copy.deepcopy(layer.state_dict())  # works at any moment
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# During training autograd records how `weight` was computed, so that gradients find their way back to `weight_orig`. PyTorch does not copy a tensor with such a record. Right after pruning the copy fails for the same reason. After a validation under `torch.no_grad()` nothing was recorded, and it works. So it may work for months, until somebody moves that line.
+# During training autograd records how `weight` was computed, so that gradients find their way back to `weight_orig`. `deepcopy` does not copy a tensor with such a record. Pruning multiplies with a record, too, so right after it the copy fails. After a validation under `torch.no_grad()` nothing was recorded, and it works. So it may work for months, until somebody moves that line.
 #
 # The `state_dict` has the two factors and not the product, so it can be copied at any moment.
 
@@ -233,7 +233,7 @@ gone = show.loaded_and_cut(refresh)
 # Four fifths of what is left of `fc1` shall go, so that a tenth stays.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* How could you have noticed? No error, and a mask with the right number of zeros. The second row is the control: a forward pass computes `weight` and does nothing else.
+# *For the lecturer, 1.5 min.* How could you have noticed? No error, and a mask with the right number of zeros. The second row is the control: a forward pass computes `weight`, and in LeNet nothing else.
 
 # %% slideshow={"slide_type": "-"}
 between = {
@@ -250,9 +250,9 @@ for name, action in between.items():
     print(f"load, {name}, prune: {right[name]} % right")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Without `refresh`, trained weights went because other, random numbers in their places were small. The second row is the control. A forward pass computes `weight` anew, and the loss is gone, so it was `weight` that was to blame.
+# Without `refresh`, trained weights went because other, random numbers in their places were small. The second row is the control. A forward pass computes `weight` anew, and the accuracy is back, so it was `weight` that was to blame.
 #
-# Nothing tells you. The mask has the right number of zeros, and the accuracy looks like the price of pruning. How much is lost is a matter of luck: with most seeds we lost two to nine points, with some next to none.
+# Nothing tells you. The mask has the right number of zeros, and the accuracy looks like the price of pruning. How much is lost is a matter of luck: with most seeds we lost two to nine points, with some none.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. How many zeros?
@@ -262,7 +262,7 @@ for name, action in between.items():
 # **Predict.** Of the 48,000 weights of `fc1` the mask has taken 24,000. Somebody counts the zeros in `net.parameters()`. Does this give **A** 24,000, **B** none, or **C** 48,000? What do the parameters hold?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* It is B: the parameter is `weight_orig`, which keeps each removed number. Then go through the table by columns: which way fails in which state? Each fails once, but the last. Let somebody explain the 0 of `weight` just after loading.
+# *For the lecturer, 3 min.* It is B: the parameter is `weight_orig`, which keeps each removed number. Then go through the table by columns: which way fails in which state? Each fails somewhere, but the last. Let somebody explain the 0 of `weight` just after loading.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -297,8 +297,8 @@ show.counts_table(counts, networks)
 # | you want to | do this |
 # |---|---|
 # | load and go on | `prune.identity`, load, `refresh` |
-# | prune again, count, add a penalty | `refresh` first |
-# | keep the best network so far | copy the `state_dict` |
+# | prune again, count | `refresh` first |
+# | keep the best network so far | copy the `state_dict`, `refresh` after loading it |
 # | hand over a finished network | `prune.remove`, then save |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -314,7 +314,7 @@ show.counts_table(counts, networks)
 #
 # <!-- page -->
 #
-# Each key that ends in `_mask` is a mask. You may use `refresh`.
+# Here each key that ends in `_mask` is a mask. You may use `refresh`.
 #
 # <details><summary>Hint</summary>
 #
@@ -344,7 +344,7 @@ def load_pruned_solution(make_model, state):
             path, _, name = key.removesuffix("_mask").rpartition(".")
             prune.identity(model.get_submodule(path), name)
     model.load_state_dict(state)
-    with torch.no_grad():  # this is what refresh(model) does
+    with torch.no_grad():  # as refresh(model) does, if all hooks are pruning's
         for module in model.modules():
             for hook in module._forward_pre_hooks.values():
                 hook(module, None)
@@ -356,7 +356,7 @@ def load_pruned_solution(make_model, state):
 #
 # - A pruned file has other names than a new model: prepare them with `prune.identity`, load strictly, then `refresh`; `strict=False` leaves a pruned layer at random.
 # - `weight` is what the hook computed last: it is out of date after an optimizer's step and after loading, until the layer is called.
-# - `prune`, a count and a copy read `weight` as it stands, so compute it anew before, or copy the `state_dict`.
+# - `prune` and a count read `weight` as it stands, so `refresh` before. To keep a copy, copy the `state_dict`.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Which of the accidents raised an error? The strict load and the copy. All others were silent.

@@ -89,7 +89,7 @@ def loaded_and_cut(refresh):
     plots.show(
         canvas.figure(),
         alt=f"weight_orig, weight_mask and weight of a layer of three weights after each step. {told}.",
-        caption="After the loading `weight` is out of date: what is pruned *at once* is chosen by the random numbers.",
+        caption="After the loading `weight` is out of date: what is pruned *at once* is chosen by the random numbers. A stroke is a 0.",
     )
     return gone
 

@@ -51,8 +51,8 @@ EQUIVALENT = {
     "token_bytes": {
         "left_out = 0 if head is table else table.nbytes - table[0].nbytes: 0 -> 1": ROWS,
         "left_out = 0 if head is table else table.nbytes - table[0].nbytes: 0 -> -1": ROWS,
-        "-1 in place of 0 in the rows of the table that are not read": ROWS,
-        "1 in place of 0 in the rows of the table that are not read": ROWS,
+        "-1 in place of 0 in the bytes of the table's rows that are not read": ROWS,
+        "1 in place of 0 in the bytes of the table's rows that are not read": ROWS,
         "weights without its sign": BYTES,
         "left_out without its sign": BYTES,
         "numbers without its sign": BYTES,

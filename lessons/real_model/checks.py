@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from course_utils.checks import exercise
 
-SHAPE = {"vocab_size": 3, "hidden_size": 4, "intermediate_size": 2, "num_attention_heads": 2, "head_dim": 2}
+SHAPE = {"vocab_size": 3, "hidden_size": 4, "intermediate_size": 2, "num_attention_heads": 2, "head_dim": 4}
 
 
 @functools.cache
@@ -25,7 +25,9 @@ def _built(blocks, kv_heads, tied, dtype):
 def _token_bytes(model, positions):
     table, head = model.model.embed_tokens.weight, model.lm_head.weight
     weights = sum(weight.nbytes for weight in model.parameters())  #: the bytes of all weights
-    left_out = 0 if head is table else table.nbytes - table[0].nbytes  #: the rows of the table that are not read
+    left_out = (
+        0 if head is table else table.nbytes - table[0].nbytes
+    )  #: the bytes of the table's rows that are not read
     config = model.config
     numbers = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim  #: the numbers of a position
     cache = positions * numbers * table.element_size()  #: the bytes of the cache

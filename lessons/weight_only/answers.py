@@ -43,5 +43,5 @@ WRONG = {
     }
 }
 EQUIVALENT = {
-    "read_group": {f"{part} without its sign": "codes are never negative" for part in ("low", "high", "codes")}
+    "read_group": {f"{part} without its sign": "codes are never negative" for part in ("first", "high", "codes")}
 }

@@ -14,9 +14,9 @@ from course_utils.checks import effects, exercise
 def read_group(group):
     step, minimum = group[:4].view(torch.float16).float()
     packed = group[4:]
-    low = packed & 15  #: the low halves of the bytes
+    first = packed & 15  #: the low halves of the bytes
     high = packed >> 4  #: the high halves of the bytes
-    codes = torch.cat([low, high])  #: the codes
+    codes = torch.cat([first, high])  #: the codes
     return codes * step + minimum
 
 
@@ -58,9 +58,9 @@ read_group.looks(
 )
 read_group.ideas(
     {
-        "codes = torch.stack([low, high], 1).flatten()": "The two codes of a byte are no neighbours: they lie sixteen "
+        "codes = torch.stack([first, high], 1).flatten()": "The two codes of a byte are no neighbours: they lie sixteen "
         "weights apart. First come all low halves, then all high ones.",
-        "codes = torch.cat([high, low])": "The first sixteen weights have the low halves.",
+        "codes = torch.cat([high, first])": "The first sixteen weights have the low halves.",
         "minimum, step = group[:4].view(torch.float16).float()": "The step comes first in the file, then the minimum.",
         "step, minimum = group[:4].view(torch.bfloat16).float()": "Step and minimum are of the type float16.",
         "return (codes - 8) * step + minimum": "The codes begin at 0, which stands for the minimum.",
