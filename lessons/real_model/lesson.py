@@ -257,7 +257,7 @@ show.floors(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Slower (C), because at every token each layer makes floats of all its codes before it multiplies:** 1 byte read, 4 written, 4 read again.
+# **Slower (C), because for every token each layer first makes floats of all its codes:** 1 byte read, 4 written, 4 read.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Look at the dark parts of the bars. They shrink from top to bottom, as the bytes do. The light parts tell who profits.
