@@ -40,14 +40,14 @@ runtime.seed_all(0)
 #
 # A small Transformer writes Python. Each weight of its 20 matrices goes to one of four levels of its row: 2 bits.
 #
-# *Repair:* train an **adapter**, a few float numbers, beside each matrix. *Merge:* add what they do to the weights, and round again.
+# *Repair:* train an **adapter**, a few float numbers, beside each matrix. *Merge:* add what they do to the weights, and round again. Of a *perplexity*, lower is better.
 #
 # <!-- page -->
 #
-# You know the model from [[attention]], and rounding from [[weight_only]]. The perplexity, on modules that the model never saw, tells what each step did.
+# You know the model from [[attention]], and rounding from [[weight_only]]. The perplexity is that of modules that the model never saw.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Tell the plan: round, repair, merge, one small file. Let the room guess the last perplexity before the click. Then point at the count below: how many codes have moved? Leave the riddle open until section 5.
+# *For the lecturer, 2 min.* Tell the plan: round, repair, merge, one small file. "Float has 3.5. What have the other three?" Let the room order them before the click. Then point at the count below: how many codes have moved? Leave the riddle open until section 5.
 
 # %% slideshow={"slide_type": "skip"}
 from course_utils import language
@@ -86,14 +86,16 @@ print("codes that the merge moved: {:,} of {:,}".format(*moved(merged, base)))
 #
 # For $x = 1$ the output is 2, and we want 3.
 #
+# The error is $e = y - 3$, the gradient of $b$ is $e \cdot a \cdot x$, that of $a$ is $e \cdot b \cdot x$. Learning rate: 1.
+#
 # <!-- page -->
 #
 # Why not train the rounded weights themselves? Training moves each number by a little, and a code, 0, 1, 2 or 3, cannot move by a little. So we leave the layer alone, and add the output of an adapter to its own. Only the adapter is trained. All else is **frozen**: used as before, and never changed.
 #
-# **By hand.** The loss is $\frac12 (y - 3)^2$, so its slope in $y$ is the error $e = y - 3$. The gradient of $b$ is then $e \cdot a \cdot x$, and that of $a$ is $e \cdot b \cdot x$. Each of the two is multiplied by the *other* number. With a learning rate of 1:
+# **By hand.** The loss is $\frac12 (y - 3)^2$, so its slope in $y$ is the error $e$. In each gradient it is multiplied by the *other* number:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* On the board: loss ½ (y − 3)², so e = y − 3; the gradient of a is e · b · x, that of b is e · a · x. "Which of the two moves first?" Compute the first row together, then click. Then the question: hands for A, B and C. Whoever says B: by what is the gradient of b multiplied?
+# *For the lecturer, 3 min.* The loss is ½ (y − 3)². "Which of the two moves first?" Compute the first row together, then click. Then the question: hands for A, B and C. Whoever says B: by what is the gradient of b multiplied?
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # | step | $a$ | $b$ | $y$ | $e$ | gradient of $a$ | gradient of $b$ |
@@ -114,38 +116,33 @@ print("codes that the merge moved: {:,} of {:,}".format(*moved(merged, base)))
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### A whole layer
 #
-# **LoRA** ([Hu et al., 2021](https://arxiv.org/abs/2106.09685)): down to $r$ numbers, the *rank*, and up again. $y = W x + \frac{\alpha}{r}\, B A\, x$
+# **LoRA** ([Hu et al., 2021](https://arxiv.org/abs/2106.09685)): down to $r = 4$ numbers, the *rank*, and up: $y = W x + \frac{\alpha}{r}\, B A\, x$, $\alpha = 8$
 #
 # <!-- page -->
 #
-# A layer has a matrix $W$ in place of one weight, so its adapter gets two matrices. $A$ takes the inputs *down* to a few numbers, here $r = 4$, and $B$ takes these *up* to the outputs. LoRA is short for low-rank adaptation: every row of $B A$ is a mixture of the four rows of $A$. So an adapter cannot make every change of $W$. Hu et al. report that on many tasks those that it can make do as well as training all weights.
+# A layer has a matrix $W$ in place of one weight, so its adapter gets two matrices. $A$ takes the inputs *down* to $r$ numbers, and $B$ takes these *up* to the outputs. LoRA is short for low-rank adaptation: every row of $B A$ is a mixture of the four rows of $A$. So an adapter cannot make every change of $W$. Hu et al. report that on many tasks those that it can make do as well as training all weights.
 #
 # How many numbers is that? $A$ has a column for each input, and $B$ a row for each output, which makes $r \cdot (\text{rows} + \text{columns})$. For 384 × 128 weights that is $4 \cdot 512 = 2{,}048$ beside 49,152, one in 24.
 #
-# The factor $\frac{\alpha}{r}$ scales the adapter. Ours is $8 / 4 = 2$.
+# The factor $\frac{\alpha}{r}$ scales the adapter.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Before the click: how many numbers have A and B together? 4 · 128 + 384 · 4. Walk along the thin wire: everything that the adapter knows of x goes through four numbers.
+# *For the lecturer, 1.5 min.* Before the click: how many numbers have A and B together? 4 · 128 + 384 · 4. Walk along the thin wire: everything that the adapter knows of x goes through four numbers. B begins as zeros.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws a layer with its adapter, and counts its numbers.
 show.layer(repaired.blocks[0].qkv)
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ### Ten lines
 #
-# <!-- page -->
-#
 # The last line multiplies the inputs first by $A$ and then by $B$, so that the large matrix $B A$ is never built.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Read the last line from left to right. Which of the two matrices begins as zeros, and why not both? "Could A be the one?" Yes, for the same reason; the paper takes B.
 
 # %% slideshow={"slide_type": "skip"}
 from torch import nn
 
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "skip"}
 class LoRA(nn.Module):
     def __init__(self, layer, rank=4, alpha=8):
         super().__init__()
@@ -186,7 +183,7 @@ print(f"size of the gradient: A {adapted.a.grad.norm():.3f}, B {adapted.b.grad.n
 # SmolLM2 has 134.5 million weights: 106.2 in 210 matrices, 28.3 in its table of tokens. Its adapters of rank 4 have 1.2: 4 · (rows + columns), summed over the matrices. In MB:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Compute the first row together: 134.5 million times 4, 4 and 8 bytes. Then click, and ask for each row what has shrunk. From the second row on the base is the largest part; rounding it is QLoRA.
+# *For the lecturer, 2 min.* Compute the first row together: 134.5 million times 4, 4 and 8 bytes. Then click, and ask for each row what has shrunk. From the second row on the base is the largest part; rounding it is QLoRA. 116 is 60 for matrices of 4.5 bits, and 57 for the table in 16.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # | what is trained | weights | gradients | averages | together |
@@ -194,7 +191,7 @@ print(f"size of the gradient: A {adapted.a.grad.norm():.3f}, B {adapted.b.grad.n
 # | all weights, in 32 bits | 538 | 538 | 1,076 | 2,152 |
 # | adapters, base in 32 bits | 538 + 5 | 5 | 10 | 558 |
 # | adapters, base in 16 bits | 269 + 5 | 5 | 10 | 289 |
-# | adapters, matrices in 4 bits | 116 + 5 | 5 | 10 | 136 |
+# | adapters, matrices in 4 bits (QLoRA) | 116 + 5 | 5 | 10 | 136 |
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The first row is 134.5 million numbers of 4 bytes, as much again for the gradients, and twice that for the averages. Each of an adapter's numbers costs these 16 bytes as well, but there are only 1.2 million. In the last row a weight of the matrices takes 4.5 bits, with its share of a 16-bit scale for 32 weights. That is 60 MB, and the table in 16 bits takes 57.
@@ -209,7 +206,7 @@ print(f"size of the gradient: A {adapted.a.grad.norm():.3f}, B {adapted.b.grad.n
 # **Predict.** Only the adapters are trained. The saved activations shrink **A** like the gradients, **B** to about half, **C** hardly at all? Look at the gradient of $a$ once more: $e \cdot b \cdot x$.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. What does the gradient of A need? The input of its layer. And how does the error get to the first layer? Through all frozen ones. Click: gradients and averages become 25 times smaller, activations stay. What helps against these is checkpointing.
+# *For the lecturer, 2 min.* Vote. What does the gradient of A need? The input of its layer. And how does the error get to the first layer? Through all frozen ones. Click; it is the small Transformer again. Gradients and averages become over twenty times smaller, activations stay. What helps against these is checkpointing.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Counts what one step keeps of the small Transformer, tensor by tensor.
@@ -271,7 +268,7 @@ for name in ("2 bits", "float"):
 show.repairs(after, {name: perplexities[name] for name in ("2 bits", "float")})
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Nothing at these rates (C), probably because the float model had finished learning this text.** At both rates the 2-bit model gains, and its twin does not.
+# **Nothing at these rates (C), probably because the float model had finished learning this text.** At both rates the 2-bit model gains, and its twin gets a little worse.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So at these rates the gain on 2 bits is a repair. Where a base has *not* finished learning, its twin gains as well, and the repair is the difference.
@@ -283,16 +280,14 @@ show.repairs(after, {name: perplexities[name] for name in ("2 bits", "float")})
 #
 # **Merging** adds the adapter to the weight, $W + \frac{\alpha}{r} B A$. Then one matrix is left, and nothing more to compute.
 #
-# In section 2 after one step: $w + b \cdot a = 2 + 0.5 \cdot 0.5 = 2.25$.
-#
-# And on the levels 0, 1, 2, 3?
+# In section 2 after one step: $w + b \cdot a = 2 + 0.5 \cdot 0.5 = 2.25$. In float a whole layer loses only the last digits.
 #
 # <!-- page -->
 #
-# An adapter adds two small products a token. It reads the same input as its layer, and both are linear, so their matrices can be added beforehand. For a whole layer:
+# An adapter adds two small products a token. It reads the same input as its layer, and both are linear, so their matrices can be added beforehand.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* In float: one weight of 2.25, the same output. On the levels 2.25 goes back to 2: gone. After the second step 2.77 goes to 3. So a code moves only if its weight moves by more than half a step.
+# *For the lecturer, 2 min.* In float: one weight of 2.25, and the same output. "And on the levels 0, 1, 2, 3?" Let the room round 2.25, and 2.77 of the second step, then click.
 
 # %% slideshow={"slide_type": "skip"}
 lora = repaired.blocks[0].qkv
@@ -302,26 +297,30 @@ one_matrix.weight.data = lora.layer.weight + change
 
 difference = (one_matrix(x) - lora(x)).abs().max()
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# Compares the merge in float with layer and adapter.
 print(f"largest difference of an output: {difference:.0e}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In float nothing is lost but the last digits. But floats are sixteen times as large as codes of 2 bits. For a small file each sum must go back to one of four levels. On the levels 0, 1, 2 and 3, 2.25 goes back to 2, and the change is gone. After the second step 2.77 goes to 3. A code moves only where its weight has moved by more than half a step.
+# But floats are sixteen times as large as codes of 2 bits. For a small file each sum must go back to one of four levels.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# On the levels 0, 1, 2, 3 the sum 2.25 goes back to 2, and the change is gone. After the second step 2.77 goes to 3. **A code moves only where its weight has moved by more than half a step.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Where did it go?
 #
-# Nine weights of one row, and where the adapter moves them.
+# Nine weights of one row, and where the adapter moves them. An output adds up many such changes; rounding sees one.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* To change its code, an orange mark must pass a dotted line. None comes near. How can such changes repair anything? An output is a sum over hundreds of inputs; rounding looks at each weight alone.
+# *For the lecturer, 1.5 min.* To change its code, an orange mark must pass a dotted line. None comes near. "How can such changes repair anything?" The line above the figure says it.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws nine weights on their levels, and where the adapter moves them.
 show.nine_weights(repaired)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A typical change is a few hundredths of a step. Added up over the inputs of a row, such changes can do much. But rounding looks at each weight alone, and takes nearly all of them back.
+# A typical change is a few hundredths of a step. Added up over the inputs of a row, such changes can do much, but rounding takes nearly all of them back.
 #
 # So we ship two files: the base in codes, and the numbers of the adapters in 16 bits.
 
@@ -368,13 +367,18 @@ pages, others = manual()
 models["3 bits, adapter"] = attach(models["3 bits"], LoRA)
 train(models["3 bits, adapter"], text=pages)
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Prints the perplexity of three models, on other pages of the manual and on Python.
 for name in ("float", "3 bits", "3 bits, adapter"):
     found = [language.perplexity(models[name], text) for text in (others, unseen)]
     print(f"{name:15}  manual {found[0]:.2f}, Python {found[1]:.2f}")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# With its adapter the rounded model reads the manual better than before. It has forgotten some Python, but the base is frozen: take the adapter out, and the old model is back. So ten tasks are ten small files beside one base.
+# %% [markdown] slideshow={"slide_type": "-"}
+# With its adapter the rounded model reads the manual better than before. It has forgotten some Python, but the base is frozen: take the adapter out, and the old model is back.
+#
+# <!-- page -->
+#
+# So ten tasks are ten small files beside one base.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What to ship
@@ -389,7 +393,7 @@ for name in ("float", "3 bits", "3 bits, adapter"):
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Back to the ten customers: one base, ten adapter files. Which row is the most dangerous? The last: it raises no error.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · A repair in a file of its own
 # ★★ · 10 minutes
 #

@@ -46,7 +46,7 @@ torch.set_num_threads(1)
 # It is the small Transformer of [[attention]], which has learned the source code of Python's own library. Its tokens are single characters. After each token the model gives *logits*, a score for every character that may come next.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; ask one of each letter why. It is C. Click, and let the room read the drawing from above: the thin line is the reading, each line below it is a pass of the writing. "Which part of this work is done twice?" Wait until somebody says it: the beginning goes through the network again and again.
+# *For the lecturer, 3 min.* Vote; ask one of each letter why. Click, and let the room read the drawing from above: the thin line is the reading, each line below it is a pass of the writing. The time grows by more than the characters, since each pass has a fixed cost. "Which part of this work is done twice?" The beginning goes through the network again and again.
 
 # %% slideshow={"slide_type": "skip"}
 import time
@@ -113,7 +113,7 @@ show.reading_and_writing(page, prompt, writing / reading)
 # What has not changed need not be computed again.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote, then draw s, e, l, f in two rows (block 1, block 2), with arrows to the left only. "The key of *s* in block 1 comes from *s* alone. What block 1 gives out for *s* has looked at *s* alone, so block 2 finds the same." Then draw arrows to the right: without the mask *s* sees *f*.
+# *For the lecturer, 2 min.* Vote; the table will be in per cent of the largest key. Then draw s, e, l, f in two rows (block 1, block 2), with arrows to the left only. "The key of *s* in block 1 comes from *s* alone. What block 1 gives out for *s* has looked at *s* alone, so block 2 finds the same." Then draw arrows to the right: without the mask *s* sees *f*.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes by how much the keys of s, e and l change in each block when f is added, with the causal mask and without it.
@@ -142,7 +142,7 @@ show.changed_table(changed)
 # Draws the keys of the four letters, step by step, and at last those of the text of section 1.
 show.keys_of_a_word(model, prompt, page)
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # Without a cache 1 + 2 + 3 + 4 = **10** rows, with one **4**. For $n$ tokens it is $n (n + 1) / 2$ against $n$.
 #
 # <!-- page -->
@@ -170,13 +170,14 @@ class Cache:
 
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* `dim=2` is the dimension of the tokens. What `add` gives back are the keys and values of *all* tokens so far. Many engines reserve room beforehand instead of copying; the idea is the same.
+# *For the lecturer, 1.5 min.* `dim=2` is the dimension of the tokens. What `add` gives back are the keys and values of *all* tokens so far. Many engines reserve room instead of copying.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Attention with a cache
 #
-# Three tokens are in the cache, at the positions 0, 1 and 2. Two new ones come, at the positions 3 and 4. Who may look at whom?
-#
+# Three tokens are in the cache, at the positions 0, 1 and 2. Two new ones come, and positions go on: 3 and 4. Who may look at whom?
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # | may look at → | 0 | 1 | 2 | 3 | 4 |
 # |---|---|---|---|---|---|
 # | new token, position 3 | yes | yes | yes | yes | no |
@@ -187,7 +188,7 @@ class Cache:
 # Attention changes in three ways; all other lines are those of the block of [[attention]]. First, the positions go on where the cache ends: `language.rotate` must begin with position 3 here, and not with 0. Second, the keys and values come from the cache. Third, the mask has a row for each *new* token, and a column for every token so far.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Go through the table. "A wrong position, or no mask at all: which would you find late?" The mask: with one new token its row is all "yes", so the mistake shows only when several come at once. So test with one token, and with several.
+# *For the lecturer, 2 min.* Let the room fill in both rows, then click. "A wrong position, or no mask at all: which would you find late?" The mask: with one new token its row is all "yes", so the mistake shows only when several come at once. Hence the pieces of 100. All differences are those of rounding.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -215,8 +216,13 @@ def step(model, cache, ids):
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # For the table above, the mask is `torch.ones(2, 5).tril(3)`. The function `step` gives the logits after each *new* token.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# **Test.** A cache must not change what the model says. So the page goes in token by token, then in pieces of 100, then at once, and we compare the logits with those of a plain pass.
 #
-# A cache must not change what the model says. So we test it: the page goes in token by token, then in pieces of 100, then at once, and we compare the logits with those of a plain pass. One token at a time is not enough as a test: a single new token may look at everything, so a missing mask would not show.
+# <!-- page -->
+#
+# One token at a time is not enough as a test: a single new token may look at everything, so a missing mask would not show.
 
 # %% slideshow={"slide_type": "skip"}
 plain = model(page)
@@ -235,7 +241,8 @@ for size in (1, 100, 256):
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let them guess: 480 times? Click. "What does a step cost that does not grow with its characters?" In this small model, the calls of Python. In a large one, something else: the next section.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Times the last step of a text of 480 characters, without the cache and with it.
 from torch.utils.benchmark import Timer
 
 text = language.encode(language.source(language.HELD_OUT)[0])[None, :480]
@@ -246,31 +253,37 @@ without = Timer("model(text)", globals=globals()).timeit(20).mean
 with_cache = Timer("step(model, cache, last)", globals=globals()).timeit(20).mean
 print(f"With a cache the step is {without / with_cache:.0f} times as fast")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# It is several times as fast, but far from 480 times. So part of a step has a fixed cost. In our small model it is probably the calls from Python, which are as many for one character as for 480. In a large model it is something else.
-#
-# In practice the beginning of the text, the *prompt*, goes in with a single step, which fills the cache for all its tokens. This is called **prefill**. Then the tokens follow one by one. The most tokens that a model takes, prompt and answer together, are its **context**; ours takes 512.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
-# ## 4. What a step reads
-#
-# LLaMA-7B has 6.74 billion weights of 2 bytes: **13.5 GB**. A step reads nearly all of them, each once.
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# It is several times as fast, but far from 480 times. So part of a step has a fixed cost.
 #
 # <!-- page -->
 #
-# Your computer reads perhaps 50 GB a second from its memory. Then a token takes at least 13.5 / 50 = 0.27 seconds, however fast it computes. The cache does not help against this: with it a step computes one row, and still reads nearly every weight. In prefill the same 13.5 GB serve all tokens of the prompt. That is the second reason why reading is fast: **reading uses a weight for many tokens, and writing for one.** So smaller weights can make a step faster: this is the subject of [[weight_only]].
+# In our small model it is probably the calls from Python, which are as many for one character as for 480. In a large model it is something else.
+#
+# In practice the beginning of the text, the *prompt*, goes in with a single step, which fills the cache for all its tokens. This is called **prefill**. Then the tokens follow one by one. The most tokens that a model takes, prompt and answer together, are its **context**; ours takes 512.
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# ## 4. What a step reads
+#
+# LLaMA-7B has 6.74 billion weights of 2 bytes: **13.5 GB**. A step reads nearly all of them, each once. From a memory of 50 GB a second, a token takes at least 13.5 / 50 = **0.27 seconds**.
+#
+# **Reading uses a weight for many tokens, and writing for one.**
+#
+# <!-- page -->
+#
+# The cache does not help against this: with it a step computes one row, and still reads nearly every weight. In prefill the same 13.5 GB serve all tokens of the prompt. That is the second reason why reading is fast. So smaller weights can make a step faster: this is the subject of [[weight_only]].
 #
 # A step reads something else, too: the cache. How large is it? In each block a token leaves a key and a value.
 
-# %% [markdown] slideshow={"slide_type": "-"}
-# Its cache, for each token: 2 · blocks · numbers in a key · bytes of a number = 2 · 32 · 4,096 · 2 = **524 kB**.
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Its cache for a token: 2 · blocks · numbers in a key · bytes of a number = 2 · 32 · 4,096 · 2 = **524 kB**.
 #
 # <!-- page -->
 #
 # The 32 blocks and 4,096 numbers are those of [Touvron et al., 2023](https://arxiv.org/abs/2302.13971), in 16 bits. A text of 2,048 tokens has a cache of 2,048 · 524 kB = 1.07 GB. For a single text this is little beside the weights. But a server writes many texts at once, as a *batch*. It reads each weight once, and uses it for all of them.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* On the board: 13.5 GB over 50 GB a second is 0.27 seconds a token, with a cache or without. Then the cache: 2 · 32 · 4,096 · 2 bytes; times 2,048 tokens, 1.07 GB. "Small beside the weights. For one text."
+# *For the lecturer, 2.5 min.* 0.27 seconds a token, with a cache or without. Back to the question of the title: a prompt of 1,000 tokens shares one reading. Click: 2 · 32 · 4,096 · 2 bytes; times 2,048 tokens, 1.07 GB. "Small beside the weights. For one text."
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Sixteen texts at once
@@ -298,9 +311,10 @@ show.bytes_of_a_token(weights=13.5, cache=1.07)
 # Four layers with 16.8 million weights each, for 1 to 64 tokens: the next tokens of so many texts.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Read downwards: the time for each text falls. It does not fall to 1/64, probably since each text needs its own multiplications. Reading is shared, arithmetic is not.
+# *For the lecturer, 1.5 min.* Read downwards: the time for each text falls. "Why does it not fall to 1/64?" The last line under the numbers says it.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Times four layers for 1, 4, 16 and 64 tokens.
 layers = [torch.nn.Linear(4096, 4096, bias=False) for _ in range(4)]
 taken = {}
 for texts in (1, 4, 16, 64):
@@ -310,7 +324,7 @@ for texts in (1, 4, 16, 64):
     each = taken[texts] / texts / taken[1]
     print(f"{texts:2} texts: each needs {each:.2f} of the time of one alone")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # With 64 texts each one takes a small part of the time that it takes alone. It does not fall to 1/64, probably because every text needs multiplications of its own: **reading is shared, arithmetic is not.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -323,11 +337,11 @@ for texts in (1, 4, 16, 64):
 show.shared_heads()
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# A key has 3 · 64 = 192 numbers, not 576. For each token the cache has 2 · 30 · 192 = 11,520 numbers: in float32 **46 kB**, in 16 bits **23 kB**.
+# This is **grouped-query attention**. A key has 3 · 64 = 192 numbers, not 9 · 64 = 576. For each token the cache has 2 · 30 · 192 = 11,520 numbers: in float32 **46 kB**, in 16 bits **23 kB**.
 #
 # <!-- page -->
 #
-# This is **grouped-query attention** ([Ainslie et al., 2023](https://arxiv.org/abs/2305.13245)): three heads of queries ask the same keys, each with a question of its own. Queries are never kept, so only the heads of keys and values count, and the cache is three times smaller than with nine of them. For 2,048 tokens in 16 bits it takes 2,048 · 23 kB = 47 MB, beside 269 MB of weights.
+# Three heads of queries ask the same keys, each with a question of its own ([Ainslie et al., 2023](https://arxiv.org/abs/2305.13245)). Queries are never kept, so only the heads of keys and values count, and the cache is three times smaller than with nine of them. For 2,048 tokens in 16 bits it takes 2,048 · 23 kB = 47 MB, beside 269 MB of weights.
 #
 # When you count for a model, look for its number of *key-value heads*. In the configuration of a model on Hugging Face it is called `num_key_value_heads`.
 
@@ -338,7 +352,7 @@ show.shared_heads()
 # ## Exercise · Write with the cache
 # ★★ · 10 minutes
 #
-# Write `write(cached_step, prompt, n)`. `cached_step(ids)` is a step with an empty cache, as `functools.partial(step, model, Cache())` makes it: it takes the *new* tokens, of shape (1, tokens), and gives the logits after each. `prompt` has this shape, too, with one token or more. Return the prompt, followed by the `n` likeliest tokens, in `n` calls of `cached_step`; `n` is 1 or more.
+# Write `write(cached_step, prompt, n)`. `cached_step(ids)` is a step with an empty cache, as `functools.partial(step, model, Cache())` makes it: it takes the *new* tokens, of shape (1, tokens), and gives the logits after each. `prompt` has this shape, too, with one token or more. Return the prompt, followed by `n` tokens, each the likeliest next, in `n` calls of `cached_step`; `n` is 1 or more.
 #
 # <details><summary>Hint</summary>
 #
@@ -360,7 +374,7 @@ show.shared_heads()
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
 def write(cached_step, prompt, n):
-    """The prompt and the n likeliest tokens that follow it, (1, tokens), in n cached steps."""
+    """The prompt and n tokens after it, each the likeliest next, (1, tokens), in n cached steps."""
     raise NotImplementedError
 
 

@@ -49,7 +49,7 @@ warnings.filterwarnings("ignore")
 # The first cell asks whether it may fetch the network, 17 MB. Without it, the cells run on a copy with random weights.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Read the seven lines aloud: export, prepare, show photos, convert. Nothing of the network is named. Then the output. "What would you have expected of the speed?" Keep the question.
+# *For the lecturer, 2.5 min.* Read the seven lines aloud: export, prepare, show photos, convert. Nothing of the network is named. Then the output: 15 of 16 answers, at a third of the speed. "What would you have expected of the speed?" Keep the question.
 
 # %% slideshow={"slide_type": "skip"}
 import torch
@@ -187,6 +187,9 @@ operations(program.graph).most_common(5)
 #
 # Observers and calibration are those of [[static]]. What is new is that the list says where they belong: in front of each layer. So nobody has to write stubs. Our quantizer is that for x86 processors and PyTorch's compiler. The converted list:
 
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1.5 min.* Tie the four points to the seven lines: 1 is the first two of them, 2 is `prepare_pt2e`, 3 the loop over photos, 4 the last line. "What has replaced the stubs?" The list: it says where a range is needed. "Why another quantizer for a phone?" Its kernels are others.
+
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 operations(int8.graph).most_common()
 
@@ -196,23 +199,30 @@ operations(int8.graph).most_common()
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### In which type?
 #
-# **Predict.** The list runs as it stands. A `conv2d` in it takes what two `dequantize` give. What does it multiply: **A** integers, **B** floats?
+# For the input of a layer the list has `quantize` → `dequantize` → `conv2d`. The weight goes through a `dequantize`, too.
+#
+# **Predict.** The list runs as it stands. What does `conv2d` multiply: **A** integers, **B** floats?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Read the chain aloud: quantize, dequantize, conv2d. What comes out of dequantize? Then the hand calculation on the board, both ways, to 0.38.
+# *For the lecturer, 1 min.* Read the chain aloud: quantize, dequantize, conv2d. What comes out of dequantize?
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **Floats (B), because `dequantize` gives floats.** They are rounded floats, so the answers are those of an int8 network. The arithmetic is not.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### One value by hand
 #
 # The input 0.75 has the scale 0.02. The weight is stored as 50, with the scale 0.01.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1.5 min.* Let the room compute before each click: the way of the list, in floats, and then that of an int8 kernel. Both end at 0.38. So what does the list lack? Not the answer: the speed.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # 1. `quantize`: 0.75 / 0.02 = 37.5, rounded 38.
 # 2. `dequantize`: 38 · 0.02 = 0.76, and for the weight 50 · 0.01 = 0.50.
 # 3. `conv2d`: 0.76 · 0.50 = **0.38**, a product of floats.
-#
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # An *int8 kernel* multiplies integers: 38 · 50 = 1,900. With both scales it is 1,900 · 0.02 · 0.01 = **0.38**.
 #
 # <!-- page -->
@@ -242,10 +252,10 @@ for conv in (nn.Conv2d(3, 8, 3), MyConv(3, 8, 3)):
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Who computes it?
 #
-# A compiler looks for the chain `dq`, `conv2d`, `relu`, `q`, and puts one int8 kernel in its place. Here `q` is `quantize`, and `dq` is `dequantize`.
+# A compiler looks for the chain `dq`, `conv2d`, `relu6`, `q`, and puts one int8 kernel in its place. Here `q` is `quantize`, and `dq` is `dequantize`.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Follow the colours: orange is float, blue is int8. First row, as exported. Second row, what convert made: blue comes in, turns orange, is multiplied in orange, and leaves blue. Third row: one kernel. "Why the detour?" Others can run the description, too. Then: what must the compiler know about the weights? That they do not change.
+# *For the lecturer, 3 min.* Follow the colours: orange is float, blue is int8. First row, as exported. Second row, what convert made: blue comes in, turns orange, is multiplied in orange, and leaves blue. Third row: one kernel. The dq of the weight is not drawn. "Why the detour?" Others can run the description, too. "What must the compiler know about the weights?" Click.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws one layer: as exported, as converted, and what the compiler makes of it.
@@ -253,8 +263,13 @@ show.chain()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Why the detour by a description? It says what to compute, and leaves open how. So others can run the description, too, and each makes of it what its processor can do. PyTorch's own compiler is called *inductor*, and you reach it by `torch.compile`.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# **Freezing**: you promise the compiler that the weights never change again.
 #
-# An int8 kernel wants its weights rearranged beforehand. The compiler may do that only if they never change again. But to PyTorch a weight is a parameter, and parameters may change. So you must promise it: this is **freezing**.
+# <!-- page -->
+#
+# An int8 kernel wants its weights rearranged beforehand. Without the promise the compiler may not do that: to PyTorch a weight is a parameter, and parameters may change.
 #
 # `torch.compile` needs a C++ compiler. Where none is found, as on most Windows laptops, the cell goes on with two rows; *Deeper* names a way without. The cell takes half a minute or more.
 
@@ -295,7 +310,7 @@ print(kernels)
 # **Predict.** Say that the int8 graph, compiled and frozen, is faster than the float network that you began with. Which comparison tells what *int8* has brought: **A** with the float network, **B** with the graph before it was compiled, **C** with the float network, compiled as well?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* What else does a compiler do? It merges operations, and arranges weights, for floats as well. So the opponent must have been compiled, too. Then the table.
+# *For the lecturer, 2.5 min.* What else does a compiler do? It merges operations, and arranges weights, for floats as well. So the opponent must have been compiled, too. Click. Let the room divide the last row by the one above it: about 1.4 here. "Why 94 % in one row and 100 % in another?" One answer of 16.
 
 # %% slideshow={"slide_type": "skip"}
 race = timing.compare({n: lambda m=m: m(photo) for n, m in models.items()}, rounds=9, device="cpu")
@@ -309,8 +324,12 @@ for name, model in models.items():
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **The compiled float network (C), because it differs in int8 alone.** A speed of 1 is that of `net`. The compiler makes float faster, too, and that part of the gain is not int8's.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Divide the last row by the one above it: that is the gain of int8. On a processor with instructions for int8 products it is clearly above 1. And it answers alike: the last column says how many of its answers are those of float.
+# %% [markdown] slideshow={"slide_type": "-"}
+# Divide the last row by the one above it: that is the gain of int8.
+#
+# <!-- page -->
+#
+# On a processor with instructions for int8 products it is clearly above 1. And it answers alike: the last column says how many of its answers are those of float.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Ship it
@@ -335,7 +354,8 @@ for name in unread:
     del int8.get_submodule(name.removesuffix(".weight")).weight
 size["without what nobody reads"] = megabytes(int8)
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Prints the size of the numbers: in float, converted, and without the weights that nobody reads.
 print(", ".join(f"{name}: {number:.1f} MB" for name, number in size.items()))
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
@@ -344,7 +364,7 @@ print(", ".join(f"{name}: {number:.1f} MB" for name, number in size.items()))
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Now the int8 weights alone are left, with scales and biases. We save the graph. `export` once more makes a program of it, which `torch.export.save` can write.
 
-# %% slideshow={"slide_type": "skip"}
+# %% slideshow={"slide_type": "fragment"}
 from pathlib import Path
 
 torch.export.save(torch.export.export(int8, (photo,)), "lite0.pt2")
@@ -394,14 +414,14 @@ images, _ = data.load("fashion_mnist", n=256)
 #
 # Return its int8 graph for x86: exported for this shape, calibrated on all batches, converted, without the parameters that no operation reads. `model` stays as it is.
 #
+# <!-- page -->
+#
 # Then try it on SmallResNet:
 #
 # ```python
 # resnet = checkpoints.load("small_resnet")
 # print(operations(to_int8(resnet, images.split(64)).graph))
 # ```
-#
-# <!-- page -->
 #
 # <details><summary>Hint</summary>
 #

@@ -40,7 +40,7 @@ torch.set_num_threads(1)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 1. Words and seconds
 #
-# SmolLM2-135M-Instruct answers a question. Beside each token stand the seconds that it took.
+# SmolLM2-135M-Instruct answers *Why is the sky blue?* Beside each token stand the seconds that it took.
 #
 # <!-- page -->
 #
@@ -77,7 +77,7 @@ for word, seconds in write(model, 12):
 took = {"float32": min(every)}
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Run it live: the words come one by one. "The first takes longest. What happens there?" The model reads the whole question. "And why do the others all take about the same?" Leave that open: it is the lesson.
+# *For the lecturer, 2 min.* In the notebook the words come one by one. "The first takes longest. What happens there?" The model reads the whole question. "And why do the others all take about the same?" Leave that open: it is the lesson.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In about [[minutes]] minutes you will be able to
@@ -101,21 +101,23 @@ took = {"float32": min(every)}
 #
 # | SmolLM2 | weights | in float32 | in the file |
 # |---|---|---|---|
-# | table of 49,152 tokens, also the head | 28.3 million | 113.2 MB | 30.1 MB |
+# | table: 49,152 tokens × 576, also the head | 28.3 million | 113.2 MB | 30.1 MB |
 # | 30 blocks | 106.2 million | 424.7 MB | 66.4 MB |
 # | norms | 0.04 million | 0.1 MB | 0.1 MB |
 # | together | 134.5 million | **538.1 MB** | **96.6 MB** |
+#
+# Each new token reads all of it.
 #
 # <!-- page -->
 #
 # A token begins as a row of a table: 49,152 tokens, each with 576 numbers, make 28.3 million. Then come the 30 blocks. In attention, queries and output have 576 · 576 weights each, keys and values 576 · 192, together 0.88 million. The feed-forward layers have 3 · 576 · 1,536, which is 2.65 million. So a block has 3.54 million weights, and 30 of them have 106.2 million.
 #
-# At the end stands the **head**. It compares the result with a row of 576 numbers for each of the 49,152 tokens, and gives a score to each. That is a matrix of the same shape as the table. In SmolLM2 it *is* the table, used a second time and stored once: a **tied head** ([Press and Wolf, 2017](https://arxiv.org/abs/1608.05859)).
+# At the end stands the **head**. It compares the result with a row of 576 numbers for each of the 49,152 tokens, and gives a score to each. In SmolLM2 that matrix *is* the table, used a second time and stored once: a **tied head** ([Press and Wolf, 2017](https://arxiv.org/abs/1608.05859)).
 #
 # In float32 each weight takes 4 bytes. In the file a weight of the blocks takes 5 bits, and one of the table 8.5: [[weight_only]] counts them.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let the room multiply the first row: 49,152 times 576. A fifth of the model is one table. "Where is it used?" At the beginning, to look a token up, and at the end, to score all tokens.
+# *For the lecturer, 2.5 min.* Let the room multiply the first row: 49,152 times 576. A fifth of the model is one table. "Where is it used?" At the beginning, to look a token up, and at the end, to score all tokens. A head that is the table is called *tied*.
 
 # %% slideshow={"slide_type": "skip"}
 _, tensors = real_models.read_gguf(real_models.smollm2_file())
@@ -141,21 +143,28 @@ print(f"{in_float32 / 1e6:.1f} MB in float32, {in_file / 1e6:.1f} MB in the file
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Any token may be the next one, so the head needs a score for each. A tied model reads its one matrix whole, as the head, and the row that it looked up is among what is read.
-#
-# So this is the rule: **a token reads all weights, but only one row of a table used just for look-up.** On top comes the cache of the text so far. [[decoding]] counted it for SmolLM2: a token leaves 2 · 30 · 192 = 11,520 numbers. After 1,000 tokens these are 46 MB in float32, little beside 538 MB.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
-# ## 3. The memory floor
-#
-# The memory delivers, say, 10 GB (10,000 MB) a second. 538 MB take 538 / 10,000 = **0.054 seconds**. So in float32 SmolLM2 writes at most 19 tokens a second.
+# %% [markdown] slideshow={"slide_type": "-"}
+# So this is the rule: **a token reads all weights, but only one row of a table used just for look-up.** On top comes the cache of the text so far: in SmolLM2 46 MB after 1,000 tokens.
 #
 # <!-- page -->
 #
-# This is its **memory floor**: bytes that must be read, over the bandwidth. No engine gets below it, as long as it reads these bytes from this memory. With the bytes of the file the floor is 97 / 10,000 = 0.0097 seconds, and at most 103 tokens are written in a second. Fewer bytes promise speed.
+# [[decoding]] counted it: a token leaves 2 · 30 · 192 = 11,520 numbers. In float32 that is little beside 538 MB.
+
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# ## 3. The memory floor
+#
+# The memory delivers, say, 10 GB (10,000 MB) a second. 538 MB take 538 / 10,000 = **0.054 seconds**. So in float32 SmolLM2 writes fewer than 19 tokens a second.
+#
+# This is its **memory floor**: bytes that must be read, over the bandwidth.
+#
+# <!-- page -->
+#
+# No engine gets below it, as long as it reads these bytes from this memory. With the bytes of the file the floor is 97 / 10,000 = 0.0097 seconds, and at most 103 tokens are written in a second. Fewer bytes promise speed.
 #
 # How much does *your* memory deliver? Read a tensor that is larger than all caches, and take the time. We read with one thread, because the model writes with one.
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "fragment"}
 from timeit import repeat
 
 numbers = torch.ones(2**26)  # 268 MB
@@ -166,7 +175,7 @@ print(f"{bandwidth / 1e9:.0f} GB a second, so the floor is about {floor:.3f} s")
 print(f"measured: {took['float32']:.3f} s")
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Division on the board, with 10 GB a second. Then run the cell: the room's own number. "Why a tensor of 268 MB?" A small one would come from a cache. "Why one thread?" Compare like with like: with all threads both numbers change.
+# *For the lecturer, 2.5 min.* Division on the board, with 10 GB a second. Then click. In the notebook everybody gets the number of their own memory. "Why a tensor of 268 MB?" A small one would come from a cache. "Why one thread?" Compare like with like: with all threads both numbers change.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A token takes longer than its floor, because it is more than reading: every number is multiplied, and many small steps lie between the matrices. The floor is the best case. What it is good for is a decision *before* you download or buy anything.
@@ -187,7 +196,7 @@ print(f"measured: {took['float32']:.3f} s")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What helps is fewer bytes, in fewer weights or fewer bits, or a faster memory. That of a graphics card delivers hundreds of gigabytes a second. Or let one reading of the weights serve several tokens, as a batch or a draft does in [[decoding]].
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown] slideshow={"slide_type": "skip"}
 # ## 4. Who keeps the promise?
 #
 # Four ways to run SmolLM2, on one thread:
@@ -197,7 +206,7 @@ print(f"measured: {took['float32']:.3f} s")
 # - PyTorch with **int8** weights, by torchao: 135 MB.
 # - **OpenVINO**, an engine for inference, on the file with 4 bits: 97 MB in the file.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ### A quarter of the bytes
 #
 # The int8 weights have a quarter of the bytes of float32.
@@ -205,7 +214,7 @@ print(f"measured: {took['float32']:.3f} s")
 # **Predict.** Against float32, is PyTorch's int8 model: **A** nearly four times as fast, **B** a little faster, **C** slower?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. Then count on the board, for one weight: float32 reads 4 bytes. int8 reads 1, writes 4, reads 4 again. The bars come on the next click, so keep the other two ways for the talk after it.
+# *For the lecturer, 2 min.* Vote. Then count on the board, for one weight: float32 reads 4 bytes. int8 reads 1, writes 4, reads 4 again. Click. OpenVINO is an engine made for inference alone, and its bar is that of the file.
 
 # %% slideshow={"slide_type": "skip"}
 import copy
@@ -248,7 +257,7 @@ show.floors(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Slower (C), because at every token each layer makes floats of all its codes before it multiplies.**
+# **Slower (C), because for every token each layer first makes floats of all its codes:** 1 byte read, 4 written, 4 read.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Look at the dark parts of the bars. They shrink from top to bottom, as the bytes do. The light parts tell who profits.
@@ -260,14 +269,23 @@ show.floors(
 # The floor is also a detective. Does the bar of OpenVINO end before the dark part of float32 does? Then it needs less time for a whole token than reading 32 bits for each weight would take. So it reads fewer, and you know this without having seen its code. **A small file is a promise, and the engine has to keep it.**
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
+# ### What to ask of an engine
+#
+# - Which **bytes** does a token read, and what is their floor here?
+# - How far above the floor is it? Two or three times: fewer bytes help. Ten times: another engine.
+# - Does it write what it should? Ask it your own questions.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2.5 min.* Back to the bars with these questions. Point at int8: smallest floor of PyTorch's three, longest bar, more than ten times its floor. Point at OpenVINO: does it end before the dark part of float32 does? What does that prove? It did not read 32 bits.
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Why other words?
 #
 # Asked about the sky, PyTorch begins with *The answer to this question*, and OpenVINO with *The sky blue phenomenon*. One cause: when it opens the file, OpenVINO stores how far below 0 the minimum of each group lies, as a whole number of steps.
 #
 # The first group of a layer has the step 0.0497 and the minimum −0.490:
 #
-# - 0.490 / 0.0497 = 9.86 steps below 0, stored as **10**.
-# - So each of its 32 weights moves by 0.14 steps: 0.14 · 0.0497 = **0.007**.
+# 0.490 / 0.0497 = 9.86 steps below 0, stored as **10**. So each of its 32 weights moves by 0.14 steps.
 #
 # <!-- page -->
 #
@@ -275,16 +293,6 @@ show.floors(
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Read both sentences aloud, PyTorch's and OpenVINO's. Same file, same question. Let somebody divide: 0.490 by 0.0497. "How far can a group move at most?" Half a step.
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### What to ask of an engine
-#
-# - Which **bytes** does a token read, and what is their floor here?
-# - How far above the floor is it? Two or three times: fewer bytes help. Twenty times: another engine.
-# - Does it write what it should? Ask it your own questions.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Back to the bars with these questions. Point at int8: smallest floor of PyTorch's three, longest bar. Point at OpenVINO: does it end before the dark part of float32 does? What does that prove? It did not read 32 bits.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercise · The bytes of a token
@@ -341,7 +349,7 @@ def token_bytes_solution(model, positions):
 # - Fewer bits make a model write faster in an engine that keeps them packed until they are inside the processor; one that first makes whole float matrices can be slower than float32.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Back to the board: gigabytes, and tokens a second. Divide a bandwidth by each size. "Whose engine takes two or three times its floor, and whose twenty?" For the first the next step is fewer bytes; for the second another engine.
+# *For the lecturer, 1.5 min.* Back to the board: gigabytes, and tokens a second. Divide a bandwidth by each size. "Whose engine takes two or three times its floor, and whose ten?" For the first the next step is fewer bytes; for the second another engine.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
