@@ -61,4 +61,16 @@ WRONG = {
         "the wrong way round": ("mine - theirs", "theirs - mine"),
     }
 }
-EQUIVALENT = {}
+SAME = "both arms are tried at the same rates"
+EQUIVALENT = {
+    "lead": {
+        "pairs = list(zip(ticket[ticket_rate], other[other_rate], strict=True)): True -> False": "as many networks in both",
+        "`list` left out": "the pairs are read once",
+        "`other` in place of `ticket`, in the rate of the ticket": SAME,
+        "`ticket` in place of `other`, in the rate of the other": SAME,
+        "`other` in place of `ticket`, in whether a rate is at the edge": SAME,
+        "`ticket` in place of `other`, in whether a rate is at the edge": SAME,
+        "ticket_rate without its sign": "rates are positive",
+        "other_rate without its sign": "rates are positive",
+    }
+}

@@ -39,7 +39,7 @@ def lead_at(runs, ticket, other):
 
 def over_rates(runs):
     """Draws the mean test accuracy of ticket, reinit and all weights over the learning rate, with each one's best."""
-    fig, ax = plots.figure(size=(9.4, 5.2))
+    fig, ax = plots.figure(size=(9.4, 4.1))
     looks = {"all weights": ("black", "s"), "ticket": ("blue", "o"), "reinit": ("orange", "^")}
     told = []
     for arm, (colour, marker) in looks.items():
