@@ -44,7 +44,7 @@ torch.set_num_threads(1)
 #
 # <!-- page -->
 #
-# Ticket and *trained on* begin as the same LeNet-300-100, and both keep 6.5 % of its weights. *Narrow* has as many weights from the start.
+# Ticket and *trained on* begin as the same LeNet-300-100, and both keep 6.5 % of its weights. *Narrow* has as many weights from the start. The functions are those of [[ticket]], with the learning rate as an argument.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote, and ask each camp for a reason. Click. Ask: "In what do the first two differ?" In the rewind alone. It throws away what three trainings have taught the weights.
@@ -129,12 +129,12 @@ for name, net in nets.items():
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. Each at its best
 #
-# At the rate 0.0012 the ticket was four points ahead of *reinit*, its mask with new values.
+# At the rate 0.0012 the ticket was about four points ahead of *reinit*, its mask with new values.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Was that fair? A ticket starts as a supermask: it reads most of the digits untrained. *Reinit* starts by guessing. In [[ticket]] both learned for 200 steps at the paper's rate, and we did not ask whether this rate suits *reinit* as well.
 #
-# The course keeps a record of three networks, each trained at four rates with 7 % of its weights. `saved` holds, for each arm of the experiment and each rate, a pair of accuracies for every network: on held-out images and on test images.
+# The course keeps a record of three networks, each trained at four rates with 7 % of its weights. `saved` holds, for each arm, such as ticket or *reinit*, and each rate a pair of accuracies for every network: on held-out images and on test images.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Now each may choose its own best of four learning rates. Does the lead **A** grow, **B** stay, **C** shrink?
