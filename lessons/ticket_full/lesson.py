@@ -230,9 +230,7 @@ whole = copy.deepcopy(first)
 train(whole, 0.0012)
 same = whole.fc1.weight.sign() == first.fc1.weight.sign()
 kept = masks[0] == 1
-print(
-    f"first sign after training: {same[kept].float().mean():.1%} of the kept, {same[~kept].float().mean():.1%} of the others"
-)
+print(f"first sign: {same[kept].float().mean():.1%} of the kept, {same[~kept].float().mean():.1%} of the others")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So the mask keeps weights whose first vote went the right way. A new size makes such a vote louder or softer. A new sign turns it round half of the time. H. Zhou et al. ([2019](https://arxiv.org/abs/1905.01067)) found the same with our network and with small convolutional ones.
