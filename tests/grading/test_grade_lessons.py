@@ -17,7 +17,7 @@ each_exercise = pytest.mark.parametrize(("lesson", "name"), _check_rules.EXERCIS
 PATIENT = contained.Limits(call=60.0, seconds=200.0)
 AROUND = next(filter(walls.ready, ("bubblewrap", "docker", "podman")), "")
 # Callbacks, shared memory, classes of a check, modules, int8, texts: one lesson for each way to carry.
-COMPARED = ("distillation", "torchao", "audit", "choosing", "decoding")
+COMPARED = ("students", "torchao", "audit", "choosing", "decoding")
 
 
 def graded(lesson, name, cells):
