@@ -40,10 +40,19 @@ WRONG = {
         "no temperature": ("logits / T", "logits"),
         "the softmax goes over the images": ("logits / T, 1)", "logits / T, 0)"),
         "times T": ("logits / T", "logits * T"),
-        "shared among all classes": ("max(1, p.shape[1] - k)", "p.shape[1]"),
+        "shared among all classes": ("(p.shape[1] - k)", "p.shape[1]"),
         "the rest is lost": ("share.expand_as(p)", "torch.zeros_like(p)"),
         "the rest is the whole batch's": ("values.sum(1, keepdim=True)", "values.sum()"),
         "the least probable are named": ("p.topk(k)", "p.topk(k, largest=False)"),
     }
 }
-EQUIVALENT = {}
+EQUIVALENT = {
+    "names": {
+        "`logits` in place of the probabilities at T, in the share of each class that is not named": "only the shape is read",
+        "`logits` in place of the probabilities at T, in the result": "only the shape is read",
+        "p without its sign": "probabilities are never negative",
+        "rest without its sign": "what is left is not negative",
+        "share without its sign": "what is left is not negative",
+        "the result without its sign": "probabilities are never negative",
+    }
+}

@@ -16,7 +16,7 @@ def names(logits, T, k):
     p = F.softmax(logits / T, 1)  #: the probabilities at T
     values, positions = p.topk(k)
     rest = 1 - values.sum(1, keepdim=True)  #: what is left of each row
-    share = rest / max(1, p.shape[1] - k)  #: the share of each class that is not named
+    share = rest / (p.shape[1] - k)  #: the share of each class that is not named
     return share.expand_as(p).scatter(1, positions, values)
 
 

@@ -136,11 +136,11 @@ show.teacher_and_students(x[twos[0]], answers[twos[0]], "2", [errors(net) for ne
 #
 # <!-- page -->
 #
-# On an image that it has learned, our teacher is nearly sure of its first choice. So at first sight its answer is hardly more than the label. What it thinks of the other nine digits stands behind the decimal point: 0.3 % for one and 0.001 % for another. That is a factor of 300, but as targets for a student both are nearly zero.
+# On an image that it has learned, our teacher is nearly sure of its first choice. What it thinks of the other nine digits stands behind the decimal point: 0.3 % for one and 0.001 % for another. That is a factor of 300, but as targets for a student both are nearly zero.
 #
-# The table shows a way out, with three classes. At $T = 1$, the usual softmax, take $e$ to the power of each logit: 403, 7.4 and 0.14. Together they make 411, and 403 / 411 = 0.982. The first logit is only 4 larger than the second, but its probability is $e^4 = 55$ times as large.
+# The table shows a way out. At $T = 1$, the usual softmax, $e$ to the power of each logit is 403, 7.4 and 0.14. Together they make 411, and 403 / 411 = 0.982.
 #
-# Now divide the logits by 4: 1.5, 0.5 and −0.5. The powers are 4.48, 1.65 and 0.61, together 6.74, and 4.48 / 6.74 = 0.67. The order is the same, and the second class can be told from the third. Temperature adds no knowledge. It works like a magnifying glass for the small numbers, at the price of the large one.
+# Now divide the logits by 4: 1.5, 0.5 and −0.5. The powers are 4.48, 1.65 and 0.61, together 6.74, and 4.48 / 6.74 = 0.67. The order is the same. Temperature adds no knowledge. It works like a magnifying glass for the small numbers, at the price of the large one.
 #
 # Such probabilities are the **soft targets** of the student. While it learns, its own logits are divided by the same $T$. When it is used, $T$ is 1 again.
 
@@ -164,15 +164,15 @@ show.teacher_and_students(x[twos[0]], answers[twos[0]], "2", [errors(net) for ne
 show.two_answers(x[twos], logits[twos], 2, 3, 7)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# At $T = 1$ both answers look like the label. At $T = 8$ the first 2 has something of a 3, and the second has something of a 7. A label cannot say that: it is the same for both.
+# At $T = 1$ both answers look like the label. At $T = 8$ the first 2 has something of a 3, and the second something of a 7. A label cannot say that.
 #
-# Which temperature is best? If it is too low, the small probabilities do not count. If it is too high, all bars are near a tenth, and only their small differences are left. In between one chooses it like a learning rate, by the errors on images that nobody trained on.
+# Which temperature is best? If it is too low, the small probabilities do not count. If it is too high, all bars are near a tenth. One chooses it like a learning rate, by the errors on images that nobody trained on.
 #
-# **Try it.** In the cell of section 1, change `T = 8` to `T = 1`, then run it and the next cell again. What does the student without labels gain now? Try 50, too. Then change it back, and run both once more.
+# **Try it.** In the cell of section 1, change `T = 8` to `T = 1`, and run it and the next cell again. Try 50, too. Then change it back, and run both once more.
 #
 # <details><summary>What others found</summary>
 #
-# At 1 the student is still ahead of the one with labels, but by clearly less. At 50 it does about as well as at 8. It is not always so: [Hinton, Vinyals and Dean](https://arxiv.org/abs/1503.02531) found 2.5 to 4 best for a student with 30 units a layer, taught with all images.
+# At 1 the student is still ahead of the one with labels, but by clearly less. At 50 it does about as well as at 8.
 #
 # </details>
 
@@ -231,7 +231,7 @@ def distillation_loss(student, teacher, labels, T, alpha):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `student` and `teacher` are the logits of a batch. `F.kl_div` wants the student's *log*-probabilities first, and then the teacher's probabilities. `detach` keeps the gradient away from the teacher, which must not move towards its student.
+# `student` and `teacher` are logits. `F.kl_div` wants the student's *log*-probabilities first, and then the teacher's probabilities. `detach` keeps the gradient away from the teacher, which must not move towards its student.
 #
 # **Why T²?** Take the logits 6, 2, −2 once more, and a student that still says a third for each class. At $T = 10$ the target is 0.472, 0.316, 0.212, and target minus answer is 0.472 − 0.333 = 0.139 for the first class. At $T = 100$ it is 0.347 − 0.333, about 0.013: **a tenth**, since all targets draw near a third. And the student's logits are divided by $T$, so moving one of them moves the answer **a tenth** as much. A tenth of a tenth is a hundredth: the gradient shrinks like $1/T^2$. The gradient of the labels does not shrink. Without $T^2$ it would be nearly alone.
 
@@ -248,7 +248,7 @@ def distillation_loss(student, teacher, labels, T, alpha):
 mixed = show.with_and_without_T2(x, y, logits, (test_images, test_labels))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Without T² most of what the teacher gives is lost. The last bar has no T² either, as our loop in section 1, and there it does no harm. Nothing stands beside the teacher's part, and Adam divides each gradient by its own usual size, so a constant factor cancels ([Kingma and Ba, 2014](https://arxiv.org/abs/1412.6980), section 2.1). So the mistake hides until labels are mixed in.
+# Without T² most of what the teacher gives is lost. The last bar has no T² either, and there it does no harm: nothing stands beside the teacher's part, and in Adam a constant factor cancels ([Kingma and Ba, 2014](https://arxiv.org/abs/1412.6980), section 2.1). So the mistake hides until labels are mixed in.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. Which part of the answer did it?
@@ -264,15 +264,11 @@ mixed = show.with_and_without_T2(x, y, logits, (test_images, test_labels))
 #
 # <!-- page -->
 #
-# Soft targets differ from labels in three ways, and each could be the reason for the gain.
+# Three things could be the reason for the gain. The targets are *softer*, and perhaps one that does not ask for certainty keeps a student from learning its 1,000 images by heart. For that no teacher is needed: **label smoothing** spreads a share of each label evenly over the other classes. We make *smoothed* as soft as the teacher's answers are on average. Or it helps to know *how sure* the teacher is: a clear 2 and a doubtful one have the same label, and not the same answer. Or *which other digits* the image resembles.
 #
-# 1. *They are softer.* Perhaps a target that does not ask for certainty keeps a student from learning its 1,000 images by heart. For that a teacher is not needed: **label smoothing** spreads a share of each label evenly over the other classes. We make *smoothed* as soft as the teacher's answers are on average.
-# 2. *They say how sure the teacher is of this image.* A clear 2 and a doubtful one have the same label, and not the same answer.
-# 3. *They say which other digits it resembles.*
+# To take away only the last, keep the highest probability of each row, and spread the rest evenly: 0.7, 0.2, 0.1 becomes 0.7, 0.15, 0.15. We call these targets *even*.
 #
-# To take away only the third, keep the highest probability of each row, and spread the rest evenly over the others: 0.7, 0.2, 0.1 becomes 0.7, 0.15, 0.15. We call these targets *even*.
-#
-# Why not shuffle the small ones? "This 2 looks like a 4" would then be *false*, and a student might learn badly from the lie. A good control takes away and puts nothing in.
+# Why not shuffle the small ones? "This 2 looks like a 4" would be *false*, and the student might suffer from the lie. A good control takes away and puts nothing in.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Go down the table: what does each row add to the one above it? By hand: 0.7, 0.2, 0.1 becomes 0.7, 0.15, 0.15. Ask for another control. If somebody says "shuffle the small ones", ask what the student is then told.
@@ -294,7 +290,7 @@ kinds = {"labels": (own, 1), "smoothed": (smoothed, T), "even": (even, T), "soft
 #
 # <!-- page -->
 #
-# Why four rates? If all kinds shared one, it could suit one of them better, and the errors would tell us about the rate. Why held-out images? Whoever chooses by the test images picks the luckiest run, and reports its luck. The students differ in their first weights and in the order of the images; the *n*th student of each kind starts alike.
+# One rate for all could suit one kind better, and the errors would tell us about the rate. And whoever chooses it by the test images picks the luckiest run, and reports its luck. The three students differ in their first weights and in the order of the images.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* What would A mean? That only the names of the others count. B: that they do not. Vote, then compare the lowest points of the lines. On the right all lines rise: this rate is too high for everybody, so the best one is not at the edge.
@@ -308,7 +304,7 @@ best = show.errors_by_rate(show.race(kinds, x, held_out, test))
 # **Clearly between the two (C), because *even* keeps one part of the answer, how sure the teacher is, and lacks the other, which digits it names.** Both count.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Read the lowest point of each line, which is marked. *Smoothed* is about as bad as *labels*, so softness alone is not it. From there to *even* a good part of the gain is won. The only thing that *even* adds is how sure the teacher is of *this* image. From *even* to *soft* comes the rest.
+# Read the ring of each line. *Smoothed* is about as bad as *labels*, so softness alone is not it. From there to *even* a good part of the gain is won. The only thing that *even* adds is how sure the teacher is of *this* image. From *even* to *soft* comes the rest.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. A teacher that saw no more
@@ -342,9 +338,9 @@ Table(
 # **Hardly any (C), because the narrow teacher has seen nothing that its students do not see.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# *Narrow* is as large as the first teacher, and its answers are softened by the same $T$. So neither size nor softness made the gain. What crossed over in section 4 is mostly what the teacher had learned from the *other* 49,000 images. It reached the student through ten numbers an image.
+# *Narrow* is as large as the first teacher, and its answers are softened by the same $T$. So what crossed over in section 4 is mostly what the teacher had learned from the *other* 49,000 images.
 #
-# Before you distil, ask what your teacher has seen that your student will not see: more labels, other images, a better network that somebody else trained. If the answer is "nothing", expect little.
+# Before you distil, ask what your teacher has seen that your student will not see. If the answer is "nothing", expect little.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercise · A teacher who names a few
@@ -356,11 +352,11 @@ Table(
 #
 # <!-- page -->
 #
-# `logits` is (images, classes); k goes from 1 to the number of classes. Ties may be cut anywhere.
+# `logits` is (images, classes); k goes from 1 to the number of classes.
 #
 # <details><summary>Hint</summary>
 #
-# On paper: 0.5, 0.3, 0.1, 0.1. `p.topk(k)` returns values and positions. What is left of a row is one minus the sum of the values, for `p.shape[1] - k` classes. Make a tensor of this share with `expand_as(p)`, and put the values in with `scatter(1, positions, values)`. If k is the number of classes, nothing is left: divide by at least 1.
+# On paper: 0.5, 0.3, 0.1, 0.1. `p.topk(k)` returns values and positions. `p.shape[1] - k` classes share what is left of a row. Make a tensor of the share with `expand_as(p)`, and put the values in with `scatter(1, positions, values)`.
 #
 # </details>
 
@@ -383,7 +379,7 @@ def names_solution(logits, T, k):
     p = F.softmax(logits / T, 1)
     values, positions = p.topk(k)
     rest = 1 - values.sum(1, keepdim=True)
-    share = rest / max(1, p.shape[1] - k)
+    share = rest / (p.shape[1] - k)
     return share.expand_as(p).scatter(1, positions, values)
 
 
@@ -392,7 +388,7 @@ def names_solution(logits, T, k):
 #
 # <details><summary>What others found</summary>
 #
-# The errors fall from k to k, and most with the first names: the second class alone brings about half of what lies between *even* and *soft*. With one student of each kind two neighbours can change places; take the mean of three seeds before you believe an order.
+# The errors fall as k grows. The second class alone brings about half of what lies between *even* and *soft*.
 #
 # </details>
 
