@@ -99,6 +99,9 @@ answers = F.softmax(logits / T, 1)
 by_labels = train(network(30, 30), x, y)
 by_answers = train(network(30, 30), x, answers, T)
 
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# **At least a fifth fewer (C), because an answer says more than a label.**
+
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Teacher and students
 #
@@ -108,9 +111,6 @@ by_answers = train(network(30, 30), x, answers, T)
 # Draws one image, the teacher, and the two students with their test errors.
 twos = show.two_of_a_class(logits, y, 2, 3, 7)
 show.teacher_and_students(x[twos[0]], answers[twos[0]], "2", [errors(net) for net in (teacher, by_answers, by_labels)])
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **At least a fifth fewer (C), because an answer says more than a label.**
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Follow one image along both ways. One number against ten. "More numbers, or better ones? And how would you prove it?" That is the lesson.
@@ -304,7 +304,7 @@ best = show.errors_by_rate(show.race(kinds, x, held_out, test))
 # **Clearly between the two (C), because *even* keeps one part of the answer, how sure the teacher is, and lacks the other, which digits it names.** Both count.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Read the ring of each line. *Smoothed* is about as bad as *labels*, so softness alone is not it. From there to *even* a good part of the gain is won. The only thing that *even* adds is how sure the teacher is of *this* image. From *even* to *soft* comes the rest.
+# Compare the rings. *Smoothed* is about as bad as *labels*, so softness alone is not it. From there to *even* a good part of the gain is won. The only thing that *even* adds is how sure the teacher is of *this* image. From *even* to *soft* comes the rest.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. A teacher that saw no more
@@ -366,7 +366,7 @@ Table(
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
 def names(logits, T, k):
-    """Soft targets (images, classes) at T; only the k most probable classes keep their probabilities."""
+    """Soft targets at T; the k most probable classes keep their probabilities."""
     raise NotImplementedError
 
 
