@@ -56,4 +56,14 @@ WRONG = {
         "won and lost change places": ("size(b), won, lost", "size(b), lost, won"),
     }
 }
-EQUIVALENT = {}
+EQUIVALENT = {
+    "compare": {
+        "`int` left out of the images that `b` won": "a tensor of one number",
+        "`int` left out of the images that `b` lost": "a tensor of one number",
+        "won without its sign": "a count",
+        "lost without its sign": "a count",
+        "lead without its sign": "only its size is compared",
+        "luck rounded to 2 digits": "two roots of whole numbers are further apart",
+        "luck without its sign": "a root",
+    }
+}

@@ -61,4 +61,10 @@ WRONG = {
         "the images stay in front": ("        x = block(x)\n", ""),
     }
 }
-EQUIVALENT = {}
+EQUIVALENT = {
+    "repair": {
+        "largest rounded to 2 digits": "only 0 counts, and no filter is given so little",
+        "largest without its sign": "a size",
+        "largest doubled": "only 0 counts",
+    }
+}

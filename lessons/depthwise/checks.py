@@ -72,7 +72,6 @@ repair.looks({"": _seen})
 repair.ideas(
     {
         "largest = block(x).amax((0, 2, 3))": "What leaves a block says little: its batch norm adds a bias. Look at what its filters are given.",
-        "x = x": "x is what a block is given: send it on through each block.",
         "largest = x[:1].abs().amax((0, 2, 3))": "A filter is dead if *all* images give it 0.",
         "largest = 1.0 * (block[1].running_var >= block[1].eps)": "The variance says what happened in training. Ask these images.",
     }

@@ -10,7 +10,7 @@ from course_utils.checks import exercise
 @exercise(
     "A teacher who names a few",
     why="What is named keeps its probability and its place; the rest is shared evenly, so that each row still sums to 1 "
-    "and says nothing false.",
+    "and says as little as it can.",
 )
 def names(logits, T, k):
     p = F.softmax(logits / T, 1)  #: the probabilities at T

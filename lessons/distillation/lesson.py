@@ -44,10 +44,10 @@ torch.set_num_threads(1)
 #
 # <!-- page -->
 #
-# Letting a large network teach a small one is called **distillation**. The large one is the **teacher**, the small one the **student**. An answer of the teacher is a row of ten probabilities, one for each digit. In the end the teacher is put aside, and only the student runs on the device.
+# Letting a large network teach a small one is called **distillation**. The large one is the **teacher**, the small one the **student**. An answer of the teacher is a row of ten probabilities, one for each digit. In the end the teacher is put aside, and only the student runs in the product.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Same small network, same thousand images, same 1,000 steps; the second student is told no truth at all. Hands for A to C, and one reason for each.
+# *For the lecturer, 2 min.* Same small network, same thousand images, same 1,000 steps; the second student sees no label. Hands for A to C, and one reason for each.
 
 # %% slideshow={"slide_type": "skip"}
 import torch
@@ -100,12 +100,12 @@ by_labels = train(network(30, 30), x, y)
 by_answers = train(network(30, 30), x, answers, T)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **At least a fifth fewer (C), because an answer says more than a label.**
+# **At least a fifth fewer (C), because this teacher's answers say more than the labels.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Teacher and students
 #
-# The same image goes two ways. Only one of the students is told something about the other nine digits.
+# The same image goes two ways.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws one image, the teacher, and the two students with their test errors.
@@ -136,11 +136,11 @@ show.teacher_and_students(x[twos[0]], answers[twos[0]], "2", [errors(net) for ne
 #
 # <!-- page -->
 #
-# On an image that it has learned, our teacher is nearly sure of its first choice. What it thinks of the other nine digits stands behind the decimal point: 0.3 % for one and 0.001 % for another. That is a factor of 300, but as targets for a student both are nearly zero.
+# On an image that it has learned, our teacher is nearly sure of its first choice. What it thinks of the other nine digits is tiny, for example 0.3 % for one, 0.001 % for another. That is a factor of 300, but as targets for a student both are nearly zero.
 #
 # The table shows a way out. At $T = 1$, the usual softmax, $e$ to the power of each logit is 403, 7.4 and 0.14. Together they make 411, and 403 / 411 = 0.982.
 #
-# Now divide the logits by 4: 1.5, 0.5 and −0.5. The powers are 4.48, 1.65 and 0.61, together 6.74, and 4.48 / 6.74 = 0.67. The order is the same. Temperature adds no knowledge. It works like a magnifying glass for the small numbers, at the price of the large one.
+# Now divide the logits by 4: 1.5, 0.5 and −0.5. The powers are 4.482, 1.649 and 0.607, together 6.737, and 4.482 / 6.737 = 0.665. The order is the same. Temperature adds no knowledge. It works like a magnifying glass for the small numbers, at the price of the large one.
 #
 # Such probabilities are the **soft targets** of the student. While it learns, its own logits are divided by the same $T$. When it is used, $T$ is 1 again.
 
@@ -154,7 +154,7 @@ show.teacher_and_students(x[twos[0]], answers[twos[0]], "2", [errors(net) for ne
 #
 # <!-- page -->
 #
-# They were picked: among the twos of which the teacher is rather sure, the one that it finds nearest to a 3, and the one nearest to a 7. The example is that of [Hinton, Vinyals and Dean, 2015](https://arxiv.org/abs/1503.02531).
+# They were picked: among the twos of which the teacher is rather sure, the one most like a 3 rather than a 7, and the reverse. The example is that of [Hinton, Vinyals and Dean, 2015](https://arxiv.org/abs/1503.02531).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Cover the right column first: what do the middle bars say? The label. Then the right one: what does each 2 look like besides?
@@ -166,13 +166,13 @@ show.two_answers(x[twos], logits[twos], 2, 3, 7)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # At $T = 1$ both answers look like the label. At $T = 8$ the first 2 has something of a 3, and the second something of a 7. A label cannot say that.
 #
-# Which temperature is best? If it is too low, the small probabilities do not count. If it is too high, all bars are near a tenth. One chooses it like a learning rate, by the errors on images that nobody trained on.
+# Which temperature is best? If it is too low, the small probabilities do not count. One chooses it like a learning rate, by the errors on images that nobody trained on.
 #
 # **Try it.** In the cell of section 1, change `T = 8` to `T = 1`, and run it and the next cell again. Try 50, too. Then change it back, and run both once more.
 #
 # <details><summary>What others found</summary>
 #
-# At 1 the student is still ahead of the one with labels, but by clearly less. At 50 it does about as well as at 8.
+# At 1 the student is still ahead of the one with labels, but by less. At 50 it did about as well as at 8.
 #
 # </details>
 
@@ -187,7 +187,7 @@ show.two_answers(x[twos], logits[twos], 2, 3, 7)
 # | teacher | 0.67 | 0.24 | 0.09 |
 # | student | 0.60 | 0.10 | 0.30 |
 #
-# A training step moves each logit by some multiple of **target − answer**.
+# The loss pushes each logit by **target − answer**, times a factor.
 #
 # **Predict.** Does the step raise or lower the student's logit of class 2: with the label as target? With the teacher's answer?
 #
@@ -213,9 +213,9 @@ for name, row in {"label": label, "teacher": target}.items():
 # **The label lowers it, and the teacher raises it, because the student says 0.10, the label asks for 0 and the teacher for 0.24.** The step follows the gradient with its sign turned: 0 − 0.10 and 0.24 − 0.10.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A label asks for every other class as low as possible, and it is never satisfied. The teacher says *how much* of each class the student should see, and the student can reach that.
+# A label asks for every other class as low as possible, and it is never satisfied. The teacher asks for a certain amount of each class, and the student can reach that.
 #
-# Even then its cross-entropy is not 0, because the teacher itself is undecided. With $q = p$ it is $0.67 \cdot 0.40 + 0.24 \cdot 1.43 + 0.09 \cdot 2.41 = 0.827$, the teacher's **entropy**. Our student has 1.003. What is above the teacher's entropy, 0.176, is the **KL divergence**: 0 when both agree. The 0.827 does not depend on the student, so both losses have the same gradient.
+# Even then its cross-entropy is not 0, because the teacher itself is undecided. With $q = p$ it is $0.67 \cdot 0.40 + 0.24 \cdot 1.43 + 0.09 \cdot 2.41 = 0.828$, the teacher's **entropy**. Our student has 1.003. The difference, about 0.175, is the **KL divergence**: 0 when both agree. The 0.828 does not depend on the student, so both losses have the same gradient.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Teacher and labels together
@@ -233,7 +233,7 @@ def distillation_loss(student, teacher, labels, T, alpha):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # `student` and `teacher` are logits. `F.kl_div` wants the student's *log*-probabilities first, and then the teacher's probabilities. `detach` keeps the gradient away from the teacher, which must not move towards its student.
 #
-# **Why T²?** Take the logits 6, 2, −2 once more, and a student that still says a third for each class. At $T = 10$ the target is 0.472, 0.316, 0.212, and target minus answer is 0.472 − 0.333 = 0.139 for the first class. At $T = 100$ it is 0.347 − 0.333, about 0.013: **a tenth**, since all targets draw near a third. And the student's logits are divided by $T$, so moving one of them moves the answer **a tenth** as much. A tenth of a tenth is a hundredth: the gradient shrinks like $1/T^2$. The gradient of the labels does not shrink. Without $T^2$ it would be nearly alone.
+# **Why T²?** Take the logits 6, 2, −2 once more, and a student that still says a third for each class. At $T = 10$ the target is 0.472, 0.316, 0.212, and target minus answer is 0.4718 − 0.3333 = 0.1385 for the first class. At $T = 100$ it is 0.3468 − 0.3333 = 0.0135: **a tenth**, since all targets draw near a third. And the student's logits are divided by $T$, so moving one of them moves the answer **a tenth** as much. A tenth of a tenth is a hundredth: the gradient shrinks like $1/T^2$. The gradient of the labels does not shrink. Without $T^2$ it would be nearly alone.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### T² forgotten
@@ -248,7 +248,7 @@ def distillation_loss(student, teacher, labels, T, alpha):
 mixed = show.with_and_without_T2(x, y, logits, (test_images, test_labels))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Without T² most of what the teacher gives is lost. The last bar has no T² either, and there it does no harm: nothing stands beside the teacher's part, and in Adam a constant factor cancels ([Kingma and Ba, 2014](https://arxiv.org/abs/1412.6980), section 2.1). So the mistake hides until labels are mixed in.
+# Without T² most of what the teacher gives is lost. The last bar has no T² either, and there it does no harm: nothing stands beside the teacher's part, and Adam ignores a constant factor ([Kingma and Ba, 2014](https://arxiv.org/abs/1412.6980), section 2.1). So the mistake hides until labels are mixed in.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. Which part of the answer did it?
@@ -264,11 +264,11 @@ mixed = show.with_and_without_T2(x, y, logits, (test_images, test_labels))
 #
 # <!-- page -->
 #
-# Three things could be the reason for the gain. The targets are *softer*, and perhaps one that does not ask for certainty keeps a student from learning its 1,000 images by heart. For that no teacher is needed: **label smoothing** spreads a share of each label evenly over the other classes. We make *smoothed* as soft as the teacher's answers are on average. Or it helps to know *how sure* the teacher is: a clear 2 and a doubtful one have the same label, and not the same answer. Or *which other digits* the image resembles.
+# Three things could be the reason for the gain. The targets are *softer*, and perhaps a softer target stops a student from learning its images by heart. For that no teacher is needed: **label smoothing** spreads a share of each label evenly over the other classes. We make *smoothed* as soft as the teacher's answers are on average. Or it helps to know *how sure* the teacher is: a clear 2 and a doubtful one have the same label, and not the same answer. Or *which other digits* the image resembles.
 #
 # To take away only the last, keep the highest probability of each row, and spread the rest evenly: 0.7, 0.2, 0.1 becomes 0.7, 0.15, 0.15. We call these targets *even*.
 #
-# Why not shuffle the small ones? "This 2 looks like a 4" would be *false*, and the student might suffer from the lie. A good control takes away and puts nothing in.
+# Why not shuffle the small ones? "This 2 looks like a 4" would be *false*, and the student might suffer from the lie. A good control takes away, and puts in as little as it can.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Go down the table: what does each row add to the one above it? By hand: 0.7, 0.2, 0.1 becomes 0.7, 0.15, 0.15. Ask for another control. If somebody says "shuffle the small ones", ask what the student is then told.
@@ -304,12 +304,12 @@ best = show.errors_by_rate(show.race(kinds, x, held_out, test))
 # **Clearly between the two (C), because *even* keeps one part of the answer, how sure the teacher is, and lacks the other, which digits it names.** Both count.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Compare the rings. *Smoothed* is about as bad as *labels*, so softness alone is not it. From there to *even* a good part of the gain is won. The only thing that *even* adds is how sure the teacher is of *this* image. From *even* to *soft* comes the rest.
+# Compare the rings. *Smoothed* is about as bad as *labels*, so softness alone is not it. From there to *even* a good part of the gain is won. What *even* adds is mostly how sure the teacher is of *this* image.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. A teacher that saw no more
 #
-# Is it enough that the teacher is *large*? A second one, *narrow*, has the same layers and the same first weights. It learned from the labels of the student's own 1,000 images.
+# Is it enough that the teacher is *large*? A second one, *narrow*, has the same layers and the same first weights. It learned from the labels of the student's own 1,000 images, in 25 passes; the first teacher made one pass.
 #
 # **Predict.** How much of the first teacher's gain over labels do the students of *narrow* get: **A** nearly all, **B** about half, **C** hardly any?
 
@@ -338,9 +338,9 @@ Table(
 # **Hardly any (C), because the narrow teacher has seen nothing that its students do not see.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# *Narrow* is as large as the first teacher, and its answers are softened by the same $T$. So what crossed over in section 4 is mostly what the teacher had learned from the *other* 49,000 images.
+# *Narrow* is as large as the first teacher, and its answers are softened by the same $T$. So what crossed over in section 4 is here mostly what the teacher had learned from the *other* 49,000 images.
 #
-# Before you distil, ask what your teacher has seen that your student will not see. If the answer is "nothing", expect little.
+# Before you distil, ask what your teacher has seen that your student will not see. If the answer is "nothing", expect less. And a larger teacher is not always a better one (see *Deeper*).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercise · A teacher who names a few
@@ -397,7 +397,7 @@ def names_solution(logits, T, k):
 #
 # - Soft targets are a teacher's probabilities at a temperature that makes the small ones count; beside labels their loss needs the factor T².
 # - A good control takes one thing away and puts nothing in: here both counted, how sure the teacher is of each image and which other classes it names.
-# - What crosses over is mostly what the teacher has seen and the student has not.
+# - Here, what crossed over was mostly what the teacher had seen and the student had not.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Take up the answers from the first slide: how sure it is, and what the image resembles. Tick what the board already has.

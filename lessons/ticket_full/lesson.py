@@ -108,7 +108,7 @@ for name, net in nets.items():
     print(f"{name}: {right[name]:.1f} % right")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The network that was simply trained on, because its weights have learned for 800 steps.** Those of the ticket were rewound three times, and have learned for 200.
+# **The network that was simply trained on: its weights kept what 800 steps taught them.** Those of the ticket were rewound three times, and have learned for 200.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So the ticket loses to its twin without a rewind, and has no clear lead over a network that was never pruned. What is it worth? In about [[minutes]] minutes you will be able to
@@ -134,7 +134,7 @@ for name, net in nets.items():
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Was that fair? A ticket starts as a supermask: it reads most of the digits untrained. *Reinit* starts by guessing. In [[ticket]] both learned for 200 steps at the paper's rate, and we did not ask whether this rate suits *reinit* as well.
 #
-# The course keeps a record of three networks, each trained at four rates with 7 % of its weights. `saved` holds, for each arm, such as ticket or *reinit*, and each rate a pair of accuracies for every network: on held-out images and on test images.
+# The course keeps a record of three networks, each trained at four rates with 7 % of its weights. The masks were found at the rate 0.0012. `saved[arm][rate]` is a list with one pair for each network: held-out %, test %.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Now each may choose its own best of four learning rates. Does the lead **A** grow, **B** stay, **C** shrink?
@@ -151,7 +151,7 @@ print(saved["ticket"][0.0012])
 show.over_rates(saved)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **It shrinks (C), to about a point, probably because *reinit* has further to go.** A higher rate moves its weights further in the same 200 steps.
+# **It shrinks (C), for these masks to about a point: *reinit* gains more from a higher rate, which moves weights further in the same 200 steps.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "big"}
 # ### A rule for a fair comparison
@@ -167,7 +167,7 @@ show.over_rates(saved)
 #
 # Why not choose by the test images? There *reinit* looks best at 0.1, with 92.5. But 90 on the held-out images suggests that a part of this is luck. Of several rates, the one with the highest test accuracy is often the luckiest one, and whoever picks it reports the luck as well. So some images choose the rate, and others report.
 #
-# The rule has a third part. In the figure two best rates are the highest of all that were tried. Perhaps the lines go on rising beyond. The black line, the whole network, has its best inside, and the ticket comes close to it. **A best rate at the edge of the grid means: widen the grid.** Until then "about a point" is what we know of this grid. The exercise has a record in which no best rate lies at the edge.
+# The rule has a third part. In the figure two best rates are the highest of all that were tried. Perhaps the lines go on rising beyond. The black line, the whole network, has its best rate inside the grid. **A best rate at the edge of the grid means: widen the grid.** And the masks were found at one rate alone: a search at another rate might find better ones. So "about a point" is what we know of these masks and this grid. The exercise has a record in which no best rate lies at the edge.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* On paper: the lead at 0.001, then each at its best. 4, then 1. "Why not 92.5 for *reinit*?" The test images would have chosen and reported. Then the edge: what would you do next? Try higher rates.
@@ -187,7 +187,7 @@ show.over_rates(saved)
 # | *own signs*: the same sizes, the ticket's signs | 0.2 | −0.5 | −0.05 |
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What do the first values know that new ones do not? A weight has a sign and a size. The sign says whether the unit votes for or against, and the size how loudly. The table takes the two apart. *New signs* is *reinit* under another name. *Own signs* has the same magnitudes and the signs of the ticket. So the last two rows differ in their signs alone.
+# What do the first values bring? A weight has a sign and a size. The sign says whether the unit votes for or against, and the size how loudly. The table takes the two apart. *New signs* is *reinit*. *Own signs* has the same sizes and the signs of the ticket. So the last two rows differ in their signs alone.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** How much of the gap between *new signs* and the ticket do the ticket's signs win back: **A** hardly any, **B** more than half?
@@ -223,7 +223,7 @@ signs = show.signs(first, redrawn, masks, put_on, train, test_set)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # At the higher rate the gap is narrower, as in section 2, and again the signs close most of it.
 #
-# How can one bit for each weight do so much? The search has chosen which bits are kept. Take two weights that start at 0.3 and −0.1, and let training add 0.2 to both. They become 0.5 and 0.1. The mask keeps the larger one, and its sign was right from the start. The other had to change its sign, so it is small, and goes. Check this in the first layer: train the whole network once, and see which weights still have their first sign.
+# How can one bit for each weight do so much? Take two weights that start at 0.3 and −0.1, and let training add 0.2 to both. They become 0.5 and 0.1. The mask keeps the larger one, and its sign was right from the start. The other had to change its sign, so it is small, and goes. Check this in the first layer: train the whole network once, and see which weights still have their first sign.
 
 # %% slideshow={"slide_type": "skip"}
 whole = copy.deepcopy(first)
@@ -233,7 +233,7 @@ kept = masks[0] == 1
 print(f"first sign: {same[kept].float().mean():.1%} of the kept, {same[~kept].float().mean():.1%} of the others")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So the mask keeps weights whose first vote went the right way. A new size makes such a vote louder or softer. A new sign turns it round half of the time. H. Zhou et al. ([2019](https://arxiv.org/abs/1905.01067)) found the same with our network and with small convolutional ones.
+# So almost no kept weight had to turn its vote. A new sign is wrong half of the time. H. Zhou et al. ([2019](https://arxiv.org/abs/1905.01067)) found the same with our network and with small convolutional ones.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. The price
@@ -258,7 +258,7 @@ for name, net in {"whole": whole, **nets}.items():
 # **As long or longer (C), because the products multiply the zeros like any number, and putting the mask on is work as well.** *Narrow* is faster: its matrices are really small.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **Trainings.** Even with a kernel that skips zeros, somebody must find the mask first. Our ticket took three trainings before its own. In the paper a round removes a fifth of what is left. Twelve rounds lead to $0.8^{12} = 0.07$, so the ticket with 7 % is the *thirteenth* training, and the first was that of the whole network. A ticket can only pay if its mask serves many trainings.
+# **Trainings.** Even with code that skips zeros, somebody must find the mask first. Our ticket took three trainings before its own. In the paper a round removes a fifth of what is left. Twelve rounds lead to $0.8^{12} = 0.07$, so the ticket with 7 % is the *thirteenth* training, and the first was that of the whole network. A ticket can only pay if its mask serves many trainings, and makes each of them cheaper. Ours does not.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "big"}
 # ### "More than 90 % compression"
@@ -275,7 +275,7 @@ for name, net in {"whole": whole, **nets}.items():
 # *For the lecturer, 2 min.* Let them add up: 3.24 of 32 bits is 10.1 %. So 93 % of the weights are gone, and 89.9 % of the bits. Is that a merit of the ticket? No, *trained on* has the same file.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **Bytes.** A good initialisation, one often hears, achieves more than 90 % compression. Of the *weights* that is true here: 93 % are gone. Of the bits 3.24 / 32 = 10.1 % are left, so 89.9 % are gone. Biases and the headers of a file take a little more: 89.3 % were gone in a file that we wrote. So the sentence is just false of the *bytes*. And the saving is no merit of the ticket: *trained on* fills a file of the same size.
+# **Bytes.** A good initialisation, one often hears, achieves more than 90 % compression. Of the *weights* that is true here: 93 % are gone. Of the bits 3.24 / 32 = 10.1 % are left, so 89.9 % are gone. So of the *bytes* fewer are gone than of the weights. And the saving is no merit of the ticket: *trained on* fills a file of the same size.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. What is contested, and what stands
@@ -285,7 +285,7 @@ for name, net in {"whole": whole, **nets}.items():
 # | Liu et al., [2018](https://arxiv.org/abs/1810.05270) | deeper, CIFAR-10 | at a well chosen rate no gain over new values |
 # | Gale et al., [2019](https://arxiv.org/abs/1902.09574) | Transformer, ResNet-50 | sparse from the start is behind pruning while training |
 # | Frankle et al., [2019](https://arxiv.org/abs/1903.01611) | deeper | tickets again, if one rewinds to an *early iteration* |
-# | Renda et al., [2020](https://arxiv.org/abs/2003.02389) | several | keeping the trained weights is as good as rewinding, or better |
+# | Renda et al., [2020](https://arxiv.org/abs/2003.02389) | several | trained weights with the learning rate rewound: as good as rewinding, or better |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Ask which of these contradict the small networks of today. They speak of other networks, rates and opponents. For each claim let the room name three things: the network, the learning rate, the control.
@@ -293,9 +293,9 @@ for name, net in {"whole": whole, **nets}.items():
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The four reports speak of larger networks than ours, or of other opponents. So a sentence about tickets needs three things beside it: which network, which learning rate, which opponent.
 #
-# What stands for small networks: after 50,000 steps the tickets of our record with 21 % of the weights are slightly ahead of the whole network, and those with 7 % still as good ([[ticket]]). A sparse network *can* learn this task, if it starts right. For large networks one rewinds to an early iteration, and the mask comes from a full training.
+# What stands for our network: after 50,000 steps the tickets of our record with 21 % of the weights are slightly ahead of the whole network, and those with 7 % still as good ([[ticket]]). A sparse network *can* learn this task, if it starts right. For large networks one rewinds to an early iteration, and the mask comes from a full training.
 #
-# What does not follow is a cheaper way to a small network. There you train on. Renda et al. keep the trained weights and begin the schedule of the learning rate anew, which they call **learning-rate rewinding**. In our 200 steps the rewind costs points; in long trainings the last training alone can teach the weights nearly everything, so the rewind probably costs little.
+# What does not follow is a cheaper way to a small network. For that, train on. Renda et al. keep the trained weights and begin the schedule of the learning rate anew, which they call **learning-rate rewinding**. In our 200 steps the rewind costs points.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # **A ticket answers a question about learning. It is no recipe for shipping a small network.**
@@ -328,8 +328,7 @@ check.lead(lead)
 
 # %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
 def lead_solution(ticket, other):
-    points, edge = [], False
-    chosen = []
+    points, edge, chosen = [], False, []
     for runs in (ticket, other):
         best = max(runs, key=lambda rate: sum(held_out for held_out, test in runs[rate]))
         edge = edge or best in (min(runs), max(runs))
@@ -351,9 +350,9 @@ def lead_solution(ticket, other):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - Compare at each one's best learning rate: held-out images choose, test images report, and a best rate at the edge asks for a wider grid. After 200 steps, most of the ticket's lead over new values was due to a shared rate.
-# - Most of what the first values bring are their signs: the mask keeps weights that voted the right way from the start.
-# - A ticket costs several trainings and saves no time a step; whoever wants a small network trains on.
+# - Compare at each one's best learning rate: held-out images choose, test images report, and a best rate at the edge asks for a wider grid. Here most of the ticket's lead over new values went when each chose its rate.
+# - Here most of what the first values bring are their signs: almost no kept weight had to change its sign.
+# - A ticket costs several trainings and saves no time a step. In our 200 steps, training on was better.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Back to the opponents on the board: which did we meet? Ask for one sentence about tickets that names network, rate and opponent.
@@ -380,7 +379,7 @@ claims.show("ticket_full")
 # | stop | end | −0.23 |
 # | end | stop | +0.40 |
 #
-# Whoever sets the stopped ticket beside the finished dense network finds it behind in all five. The reverse reading puts it ahead in all five. Both have calculated correctly, from the same ten trainings. But the last two rows contain something that has nothing to do with tickets: what a network gains between its stop and its end. The first and the third row differ in this alone, by 0.19 points.
+# Whoever sets the stopped ticket beside the finished dense network finds it behind in all five. The reverse reading puts it ahead in all five. Both have calculated correctly, from the same ten trainings. But the last two rows contain something else: what a network gains between its stop and its end. The first and the third row differ in this alone, by 0.19 points.
 #
 # Why is more right at the end, although the loss has risen? Take the probabilities that a network gives to the right one of two classes: 0.8, 0.8, 0.45, 0.4, and later 0.99, 0.99, 0.9, 0.02. Three are right in place of two. But −ln 0.02 = 3.9 alone nearly doubles the mean loss, from 0.54 to 1.01. The loss punishes one confident mistake more than it rewards several right answers.
 #

@@ -169,5 +169,6 @@ def test_every_exercise_has_its_check_and_few_are_judged_on_trust():
         for name in judge.exercises(lesson)
     }
     speaking = {place for place, check in checks.items() if isinstance(check, Exercise)}
-    assert {place for place, check in checks.items() if check.trust} - speaking == {
-    }, "an exercise that is judged on trust could be passed without being solved: the fewer the better"
+    assert {place for place, check in checks.items() if check.trust} - speaking == set(), (
+        "an exercise that is judged on trust could be passed without being solved: the fewer the better"
+    )
