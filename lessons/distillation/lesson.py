@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will let a large network teach a small one, and find out by controls what the small one learned from it.
-#     seconds: 30
+#     seconds: 60
 #     needs: []
 #     goals:
 #       - write the loss with which a student learns from a teacher, with T and T²;
