@@ -7,12 +7,10 @@ only what came out. An answer in another process uses the instrument from there:
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
 
 from course_utils.exercises import calls
 from course_utils.exercises.mistake import Mistake
@@ -248,17 +246,6 @@ def by_arm(runs: Sequence[Run]) -> dict[str, list[float]]:
     return found
 
 
-def means_said(runs: Sequence[Run]) -> str:
-    """The mean of each arm, for a verdict."""
-    return "; ".join(f"{arm!r} {fmean(own):.1f}" for arm, own in by_arm(runs).items())
-
-
-def longest_stretch(runs: Sequence[Run]) -> tuple[str, int]:
-    """The arm that is run most often without another one between, and how often that is."""
-    stretches = [(arm, len([*own])) for arm, own in itertools.groupby(run.arm for run in runs)]
-    return max(stretches, key=lambda stretch: stretch[1])
-
-
 def one_in_three(seed: float) -> bool:
     """Whether a repetition is one of those in which a made-up world is uneven."""
     return math.floor(abs(seed)) % 3 == 1
@@ -297,12 +284,6 @@ def listed(rules: Sequence[str]) -> str:
 def comes_out(got: str, rules: Sequence[str]) -> str:
     """A sentence with a space before it: by which other rules a conclusion comes out; "" where there are none."""
     return f" {got!r} comes out, for example, {listed(rules)}." if rules else ""
-
-
-def not_by_the_mean(got: str) -> str:
-    """`comes_out` for a card that asks for the mean over networks, and for a limit."""
-    summaries = "if the median, the best or the worst network stands in place of the mean"
-    return comes_out(got, ("if another limit is taken", summaries))
 
 
 def _instrument(

@@ -258,7 +258,7 @@ for row in audit(theirs_int8, text).rows:
     print(f"{row.name:18}  {row.runs_in:7}  {row.weight_bits} bits")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# An **audit** has a row for each module that holds weights. An int8 layer of which it saw no operator, because it did not run, would be `unknown`. Here two rows say int8, and the whole attention is float. Float rows without an operator are read off the module, such as `out_proj`: the attention does not call it, but reads its weights.
+# An **audit** has a row for each module that holds weights. An int8 layer of which it saw no operator, because it did not run, would be `unknown`. Here two rows say int8, and the whole attention is float. Float rows without an operator, such as `out_proj`, are read off the module: the attention does not call it, but reads its weights.
 #
 # ### The repair
 #
@@ -301,7 +301,7 @@ print(f"3. in int8 the largest difference is {(ours_int8(text) - theirs(text)).a
 show.products({"PyTorch's layer": operators(theirs_int8, text), "repaired": operators(ours_int8, text)})
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Those inside the attention (B), because neither factor is a weight.** Queries, keys and values differ with each text, so nothing can be rounded beforehand, and no module holds this product.
+# **Those inside the attention (B), because neither factor is a weight.** Queries, keys and values differ with each text, so no module holds this product.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The audit has no row for this product: only the operators show it. Three reasons explain most of what stays float:
@@ -309,13 +309,13 @@ show.products({"PyTorch's layer": operators(theirs_int8, text), "repaired": oper
 # | reason | examples | remedy |
 # |---|---|---|
 # | it is nobody's child | a layer alone; a parameter that `forward` multiplies with | a `Sequential`; an `nn.Linear` for it |
-# | its type is not on the list | a convolution; a class derived from `Linear` | another method ([[static]]); the plain class, if it is called |
+# | its type is not on the list | a convolution; a class derived from `Linear` | another method ([[static]]); the plain class |
 # | it has no weights | queries times keys | none by the line |
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. What does the float part cost?
 #
-# A layer takes 10 ms: 8 in linear layers, 2 in the attention's products. The line makes the linear layers four times as fast: 2 + 2 = 4 ms. So the layer is 10 / 4 = 2.5 times as fast.
+# A layer takes 10 ms: 8 in linear layers, 2 in the attention's products. Let the line make the linear layers four times as fast: 2 + 2 = 4 ms. So the layer is 10 / 4 = 2.5 times as fast.
 #
 # **Predict.** In a text four times as long each part takes 32 ms. How many times as fast does the same line make the layer now: **A** 4, **B** 2.5, **C** 1.6?
 #

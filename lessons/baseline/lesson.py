@@ -220,7 +220,7 @@ print(f"they scatter by {scatter:.2f} points; the formula says {formula:.2f}")
 #
 # For all 10,000 images it gives $\sqrt{0.98 \cdot 0.02 / 10{,}000}$ = 0.0014, or 14 images. About 95 of 100 samples lie within two standard errors of the truth. So 98 % means 97.7 to 98.3 %, and the second digit after the point of a single accuracy means nothing.
 #
-# Now another network is tested on 10,000 *other* images. The two errors partly cancel, so the difference scatters by $\sqrt{14^2 + 14^2}$ = 20 images. A lead counts beyond two standard errors: here beyond **40 images**. That is a coarse test.
+# Now another network is tested on 10,000 *other* images. Both errors count, but seldom fully add up, so the difference scatters by $\sqrt{14^2 + 14^2}$ = 20 images. A lead counts beyond two standard errors: here beyond **40 images**. That is a coarse test.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. The same images
@@ -257,7 +257,7 @@ print(f"they scatter by {scatter:.2f} points; the formula says {formula:.2f}")
 #
 # Now we can answer the question of this lesson, and "the lead does not count" is not the answer. A test with four images never finds a lead that counts, and proves nothing. Say instead **how much worse the network could be**.
 #
-# *By hand.* Won 50, lost 55: behind by 5, and luck makes $2 \sqrt{105}$ = 20. So this network may be worse by about 25 images, a quarter of a point. No disagreement at all still allows about 3. Say *before* the test how much worse you would accept. We accept ten images, a tenth of a point.
+# *By hand.* Won 50, lost 55: behind by 5, and luck makes $2 \sqrt{105}$ = 20. So this network may be worse by about 25 images, a quarter of a point. Say *before* the test how much worse you would accept. We accept ten images, a tenth of a point.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -287,7 +287,7 @@ by_copy = duel(net, small)
 show.squares(right(net), {"sibling": right(sibling), "copy": right(small)})
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The copy may be worse by less than the ten images that we accept: it is as good. The sibling may be worse by more. All this is luck of the images; another seed is luck again, as *Deeper* shows.
+# The copy may be worse by less than the ten images that we accept: by this measure it is as good. The sibling may be worse by more. All this is luck of the images; another seed is luck again, as *Deeper* shows.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 5. Better than what?

@@ -87,7 +87,7 @@ shown
 # **As often as before (B), because an input is used once for each output, and the outputs of a row stay the same.** There are twice as many MACs, and twice as many inputs.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In a convolution an input lies under several places of the window, and is used at each of them for every output channel. With 3 × 3 places and 64 output channels that makes up to 9 · 64 = 576 times. A *depthwise* convolution filters each channel on its own, so there it is at most 9 times. With 1 × 1 and 16 output channels it is 16 times.
+# In a convolution an input lies under several places of the window, and is used at each of them for every output channel. With 3 × 3 places and 64 output channels that makes up to 9 · 64 = 576 times. A *depthwise* convolution filters each channel on its own, so there it is at most 9 times. In an ordinary 1 × 1 convolution with 16 output channels it is 16 times.
 #
 # ### The price of a ticket
 #
@@ -101,7 +101,7 @@ print(f"one conversion takes as long as {price:.0f} MACs in int8")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # On x86 with instructions for int8 it is about 100, since dozens of products are made in one instruction; with slow products it is fewer. A conversion has to read a float, compare, divide, round and pack.
 #
-# Take 100. If an input is used 1,000 times, its conversion adds 100 / 1,000, a tenth of the layer's work. If it is used 9 times, the conversion costs eleven times as much as the work. **At 400 uses it adds at most about 100 / 400, a quarter.** This division puts networks in order. How much longer yours takes, the clock must say.
+# Take 100. If an input is used 1,000 times, its conversion adds 100 / 1,000, a tenth of the layer's work. If it is used 9 times, the conversion costs eleven times as much as the work, by this estimate. **At 400 uses it adds at most about 100 / 400, a quarter.** This division puts networks in order. How much longer yours takes, the clock must say.
 #
 # Now we count. A hook is called with a layer, its inputs and its output. Each number of the output is a sum with one product for each weight of its row or filter.
 
@@ -354,7 +354,7 @@ def choose_solution(rows, ms, lost):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - A conversion costs about a hundred MACs on x86, and pays if the number is used often; in a linear layer that is once for each output.
+# - A conversion costs about a hundred MACs on x86, and pays if the number is used often; a linear layer uses it once for each output.
 # - Ask in the order of what the ways need: float if int8 is not faster than the best fp32, dynamic if it takes the layers and they are wide, static, and training only where all remedies fail.
 # - A speed-up is a better program times fewer bits: divide by the best fp32, and name the device.
 
@@ -390,7 +390,7 @@ claims.show("choosing")
 show.runtimes_table()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For MobileNet-v2 the runtime in float brings as much as its 8 bits, or more. Neither runtime is the faster one for all three networks on the AMD processor, so try two.
+# For MobileNet-v2 the runtime in float brings as much as its 8 bits, or more. Neither runtime is the faster one for all three networks on the Intel processor, so try two.
 #
 # ### Other devices
 #

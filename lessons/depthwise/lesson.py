@@ -93,7 +93,7 @@ print(f"int8, a scale per layer    {accuracy(one_scale):.1f} %")
 print(f"int8, a scale per channel  {accuracy(many_scales):.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With one scale for each layer some 25 points are gone. The size is bad luck: with one of the scales one per cent larger, the network loses two to three points. Eight others of its kind, trained for comparison, lost between 0 and 65. The size of such a loss is hard to foresee. But where it comes from, you can find out. In about [[minutes]] minutes you will be able to
+# With one scale for each layer some 25 points are gone. The size is bad luck. Eight others of its kind, trained for comparison, lost between 0 and 65. The size of such a loss is hard to foresee. But where it comes from, you can find out. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -283,7 +283,7 @@ emptied_int8 = to_int8(fold(emptied), per_tensor)
 print(f"float {accuracy(emptied):.1f} %, int8 {accuracy(emptied_int8):.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Float has not changed, and int8 has its points back, still with one scale for each layer. Nine weights that multiply only zeros had cost them. It was the same in the six of the eight other trainings where a dead channel was the widest: each came to within half a point of float.
+# Float has not changed, and int8 has its points back, still with one scale for each layer. Nine weights that multiply only zeros had set the scale that cost them. In six of the eight other trainings a dead channel was the widest; emptied, each came to within half a point of float.
 #
 # **Try it.** Run the last two cells with channel 16 in place of 28: it is dead as well, and the second widest. Then with 22, which is alive. Then with 28 again, and `*= 1.01` in place of `= 0`.
 #
@@ -340,7 +340,7 @@ show.remedies(right, kilobytes)
 # **A scale per channel (B), because 586 · 16 bytes are 9.4 kB, a fifth of the file.** Block 1 in float has 3 bytes more for each weight, 0.9 kB. Zeros take as many bytes as other integers.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The table shows more than that, since each tensor also has a name and some bookkeeping.
+# The table shows more than 9.4 kB, since each tensor also has a name and some bookkeeping.
 #
 # Which one to choose? Where the kernels have it, a scale per channel: it also protects narrow channels from wide ones that are alive. Where there is room for one scale only, empty the dead channels, if one of them is the widest. Where neither helps, leave the layer in float. In the large layers of larger networks a channel has hundreds of weights, and 16 bytes more hardly count.
 

@@ -116,7 +116,7 @@ show.teacher_and_students(x[twos[0]], answers[twos[0]], "2", [errors(net) for ne
 # *For the lecturer, 1.5 min.* Follow one image along both ways. One number against ten. "More numbers, or better ones? And how would you prove it?" That is the lesson.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What more does it say, and which part of it helped? In about [[minutes]] minutes you will be able to
+# What more does the teacher's answer say, and which part of it helped? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -290,7 +290,7 @@ kinds = {"labels": (own, 1), "smoothed": (smoothed, T), "even": (even, T), "soft
 #
 # <!-- page -->
 #
-# One rate for all could suit one kind better, and the errors would tell us about the rate. And whoever chooses it by the test images picks the luckiest run, and reports its luck. The three students differ in their first weights and in the order of the images.
+# One rate for all could suit one kind better, and the errors would tell us about the rate. And whoever chooses it by the test images may pick a lucky run, and reports its luck. The three students differ in their first weights and in the order of the images.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* What would A mean? That only the names of the others count. B: that they do not. Vote, then compare the lowest points of the lines. On the right all lines rise: this rate is too high for everybody, so the best one is not at the edge.
@@ -335,10 +335,10 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Hardly any (C), because the narrow teacher has seen nothing that its students do not see.**
+# **Hardly any (C), probably because the narrow teacher has seen nothing that its students do not see.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# *Narrow* is as large as the first teacher, and its answers are softened by the same $T$. So what crossed over in section 4 is here mostly what the teacher had learned from the *other* 49,000 images.
+# *Narrow* is as large as the first teacher, and its answers are softened by the same $T$. So what crossed over in section 4 is here probably mostly what the teacher had learned from the *other* 49,000 images.
 #
 # Before you distil, ask what your teacher has seen that your student will not see. If the answer is "nothing", expect less. And a larger teacher is not always a better one (see *Deeper*).
 
@@ -397,7 +397,7 @@ def names_solution(logits, T, k):
 #
 # - Soft targets are a teacher's probabilities at a temperature that makes the small ones count; beside labels their loss needs the factor T².
 # - A good control takes one thing away and puts nothing in: here both counted, how sure the teacher is of each image and which other classes it names.
-# - Here, what crossed over was mostly what the teacher had seen and the student had not.
+# - Here, what crossed over was probably mostly what the teacher had seen and the student had not.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Take up the answers from the first slide: how sure it is, and what the image resembles. Tick what the board already has.
@@ -421,7 +421,7 @@ claims.show("distillation")
 #
 # ### Is a better teacher better?
 #
-# Not always. [Müller, Kornblith and Hinton, 2019](https://arxiv.org/abs/1906.02629) trained teachers with smoothed labels. The teachers were as good or better, and their students were worse. Their explanation: smoothing draws the images of a class together, and what a single image resembles is lost. That is just what two twos differed in. [Cho and Hariharan, 2019](https://arxiv.org/abs/1910.01348) found that a teacher can be too large for its student, and that one stopped early teaches better. So choose a teacher by the errors of its *students* on held-out images.
+# Not always. [Müller, Kornblith and Hinton, 2019](https://arxiv.org/abs/1906.02629) trained teachers with smoothed labels. The teachers were as good or better, and their students were worse. Their explanation: smoothing draws the images of a class together, and what a single image resembles is lost. That is just what the two twos differed in. [Cho and Hariharan, 2019](https://arxiv.org/abs/1910.01348) found that a teacher can be too large for its student, and that one stopped early teaches better. So choose a teacher by the errors of its *students* on held-out images.
 #
 # In the paper of 2015 a teacher made 67 errors on MNIST. A student with two layers of 800 units made 146 with labels, and 74 with the teacher's help. Both saw all 60,000 images, but the teacher was trained with dropout and on images shifted by up to two pixels.
 #

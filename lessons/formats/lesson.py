@@ -157,7 +157,7 @@ show.toy({0.1: 0.0, 3.3: 3.5, 4.5: 4.0})
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The first number is *rounded*, by at most half a gap. The second is too small and becomes 0, an **underflow**. The third is a sum that has *swallowed* its small term.
 #
-# There is a fourth accident. 9 lies beyond the largest number, and this is an **overflow**. fp32, fp16 and bf16 reserve the highest stored exponent for it: it means `inf`, infinity, or NaN, "not a number", the result of $\infty - \infty$ or 0 / 0.
+# There is a fourth accident. 9 lies beyond the largest number: nothing here can hold it, and this is an **overflow**. fp32, fp16 and bf16 reserve the highest stored exponent for it: it means `inf`, infinity, or NaN, "not a number", the result of $\infty - \infty$ or 0 / 0.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Range or digits?
@@ -178,7 +178,7 @@ show.three_formats()
 # - The *gap at 1* is $2^{0-10}$, about 0.001.
 # - The *least number above 0* is one gap of the lowest exponent: $2^{-14-10} = 2^{-24}$, about $6 \cdot 10^{-8}$. What is at most half of that becomes 0.
 #
-# **bf16** is simply the first half of the bits of fp32. It keeps the range and gives up digits: a gap is up to 0.8 % of the number.
+# **bf16** has the layout of the first half of fp32. It keeps the range and gives up digits: a gap is up to 0.8 % of the number.
 #
 # `torch.finfo(torch.float16)` tells such numbers.
 
@@ -273,7 +273,7 @@ print(ones.cumsum(0)[-1].item())
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Small gradients
 #
-# The gradient of an output, before the softmax, is the probability of its class, less 1 for the right one, **divided by the batch**.
+# The gradient of a logit, an output before the softmax, is its probability, less 1 for the right class, **divided by the batch**.
 #
 # LeNet sees a shoe, and is sure: it gives "bag" a probability of 0.00001. In a batch of 512 this makes
 #

@@ -246,7 +246,7 @@ versus
 show.rounds(versus)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each dot is the ratio of one round. Looking at the clock takes time, too, so here a round times some 20 ms of calls of each. *A again* is A, so whatever the grey dots do is noise. To compare a function with itself is an **A/A test**. The column *IQR* is of the times, and *quartiles* of the ratios: half of these lie between the two numbers.
+# Each dot is the ratio of one round. Looking at the clock takes time, too, so here a round holds some 20 ms of calls of each. *A again* is A, so whatever the grey dots do is noise. To compare a function with itself is an **A/A test**. The column *IQR* is of the times, and *quartiles* of the ratios: half of these lie between the two numbers.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Three per cent
@@ -257,7 +257,7 @@ show.rounds(versus)
 # **C: no, because a ratio of 1.03 is quite usual for a function and itself: half of its rounds lie outside of 0.95 to 1.06.** His 3 % may well be noise.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The scatter of the A/A test is the **noise floor** of this measurement. In a single round, a smaller gain cannot be told from none. In many rounds it can: the dots scatter as before, but their median becomes surer. So the colleague needs more rounds, and an A/A test with as many. Then repeat the race a few times: a gain counts if B beats *A again* every time.
+# The scatter of the A/A test is the **noise floor** of this measurement. In a single round, a smaller gain cannot be told from none. In many rounds it can: the dots scatter as before, but their median becomes surer. So the colleague needs more rounds, and an A/A test with as many. Then repeat the race, at least six times: a gain counts if B beats *A again* every time.
 #
 # Look at your table. Is *A again* near 1? If not, close other programs, plug in the charger, and run the cell again. And what do the notes cost?
 #
@@ -325,7 +325,7 @@ print(f"as it is {fastest_ms(lambda: net(photo)):.2f} ms, without notes {fastest
 # typical_speedup(lambda: net(photo), lambda: lenet(photo), seconds)
 # ```
 #
-# Is the gain larger than the noise?
+# Is the gain larger than the noise of one round?
 #
 # <!-- page -->
 #
@@ -369,7 +369,7 @@ def typical_speedup_solution(a, b, seconds):
 # ## Remember
 #
 # - Warm up, take turns, divide within each round, and report the median of the ratios: more calls help against chance, and not against a bias.
-# - Race a function against itself first. What this A/A test shows is noise. Repeat the race: a gain counts if B beats *A again* every time.
+# - Race a function against itself first. What this A/A test shows is noise. Repeat the race, at least six times: a gain counts if B beats *A again* every time.
 # - A speed-up belongs to a machine, to its inputs and to a number of threads: name them, and how you measured.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -412,7 +412,7 @@ for name, call, calls in (("product", lambda: matrix @ matrix, 40), ("SmallCNN",
 torch.set_num_threads(1)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# On a machine with two free cores, the large product usually needs half to two thirds of the wall time with two threads, for somewhat more CPU time. The small network gains less, probably because its steps are short, and the threads have to agree on each of them. A thread that waits may also keep its core busy: it asks again and again whether there is work. Then the CPU time grows, and the answer comes no sooner. So a time without its number of threads says little. This course measures with one.
+# On a machine with two free cores, the large product usually needs half to two thirds of the wall time with two threads, for somewhat more CPU time. The small network gains little or nothing, probably because its steps are short, and the threads have to agree on each of them. A thread that waits may also keep its core busy: it asks again and again whether there is work. Then the CPU time grows, and the answer comes no sooner. So a time without its number of threads says little. This course measures with one.
 #
 # ### A GPU call comes back early
 #

@@ -130,7 +130,7 @@ print("missing:   ", report.missing_keys)
 print("unexpected:", report.unexpected_keys)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# An unexpected name that ends in `_orig`: a pruned tensor was not loaded.
+# An unexpected name that ends in `_orig` means that a pruned tensor was not loaded.
 #
 # And if nobody will train or prune the network any more? Then the sender calls `prune.remove` before saving. The file has an ordinary `fc1.weight` with its zeros, and any LeNet takes it. It has no mask, so in training its zeros would grow back.
 
@@ -204,7 +204,7 @@ twin = copy.deepcopy(refresh(layer))  # without gradients: no error
 best = copy.deepcopy(layer.state_dict())  # works at any moment
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# During training autograd records how `weight` was computed, so that gradients find their way back to `weight_orig`. `deepcopy` does not copy a tensor with such a record. Pruning multiplies with a record, too, so right after it the copy fails. After a validation under `torch.no_grad()` nothing was recorded, and it works. So it may work for months, until somebody moves that line.
+# During training autograd records how `weight` was computed, so that gradients find their way back to `weight_orig`. `deepcopy` does not copy a tensor with such a record. Pruning multiplies with a record, too, so right after it the copy fails. After a validation under `torch.no_grad()` nothing was recorded, and it works. So it may work for months, until somebody copies before the validation.
 #
 # The `state_dict` has the two factors and not the product, so it can be copied at any moment.
 
@@ -289,7 +289,7 @@ show.counts_table(counts, networks)
 # **None (B), because the parameter is `weight_orig`, and it keeps a number for each removed weight.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# There are 24,000 zeros in each of the three networks, and each simple way misses them somewhere. The parameters hold the removed numbers until `remove`. The masks are gone after `remove`. `weight` is random just after loading. The last way is right in all three: compute `weight` anew, and then count the zeros among the numbers that the layers compute with.
+# There are 24,000 zeros in each of the three networks, and each simple way misses them somewhere. The parameters hold the removed numbers until `remove`. The masks are gone after `remove`. `weight` is random just after loading. The last way is right in all three, for this network: compute `weight` anew, and then count the zeros among the numbers that the layers compute with.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### What to do, and when

@@ -203,7 +203,7 @@ show.fold_then_round()
 #
 # The weights are the same, and ReLU lets both results pass. Training hands 0 to the next layer, and the copy hands it 1.5. From now on the averages follow. After $n$ batches $0.9^n$ of the old value is left: after 15 batches, a whole epoch for us, still a fifth.
 #
-# The copy has forgotten nothing that was learned: its averages are out of date. They always lag a little. Is that enough to ruin a network?
+# No weight is lost: the averages are out of date. They always lag a little. Is that enough to ruin a network?
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same lag without rounding
@@ -227,7 +227,7 @@ show.two_by_two(accuracy(net), unrounded, accuracy(int8_copy(untrained)), copies
 # **It is good (B), because a small step of training changes the mean of a channel only a little.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Moving weights do no harm in float, and rounding does little once the averages have followed: it takes both. Probably this is why: a rounded weight stays where it is for a while, and then jumps a whole level. A channel rounded to 0 has no variance: batch norm divides by almost 0, and its next gradient can be thousands of times larger. So the channel changes at once, and the averages describe a network that no longer exists.
+# Moving weights do no harm in float, and rounding does little once the averages have followed: it takes both. Probably this is why: a rounded weight stays where it is for a while, and then jumps a whole level. A channel rounded to 0 has no variance: batch norm divides by almost 0, and the channel's next gradient can be many times larger. So the channel changes at once, and the averages describe a network that no longer exists.
 #
 # Now you know what the pass was. The weights were at rest, so the averages had 15 batches to catch up with them. It is called *estimating the statistics anew*. It needs images, but no labels and no gradients.
 

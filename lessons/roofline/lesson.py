@@ -127,7 +127,7 @@ show.two_times()
 # ### Two numbers of your machine
 #
 # - **Peak:** a large product uses each number 1,024 times, so it hardly waits for memory.
-# - **Bandwidth:** a dot product does one MAC for each number it reads, so it does little but read.
+# - **Bandwidth:** the dot product of a vector with itself does one MAC for each number it reads, so it does little but read.
 #
 # <!-- page -->
 #
@@ -244,7 +244,7 @@ show.under_the_roof(peak, bandwidth, {n: (intensity(network[0], x), speed[n]) fo
 #
 # A larger batch moves the layer to the right, and the points climb. That shortens the time *for each input*. Whoever has just one input still waits for all the weights.
 #
-# Where a point lies far below the roof, the layer waits for something that the roofline does not count. For a small layer that is often the cost of the call. *Deeper* says what else it can be.
+# Where a point lies far below the roof, the layer waits for something that the roofline does not count. For a small layer that is often the cost of the call, for a few inputs to a large one perhaps the library. *Deeper* says what else it can be.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Which change helps?
@@ -310,7 +310,7 @@ print(f"one input: int8 is {fewer.ratio('int8'):.1f} times as fast")
 # | arithmetic | fewer operations, as in [[structured]]; operations with fewer bits, if the processor is faster with them |
 # | neither: far slower than both | a profiler; for a tiny layer, fewer calls |
 #
-# The ReLU shows how much traffic can be saved. On its own it reads 4 bytes and writes 4 for a single operation. So removing that operation would save nothing. Fused with the layer, it finds its numbers still in the processor.
+# The ReLU shows how much traffic can be saved. On its own it reads 4 bytes and writes 4 for a single operation. So a faster operation would save nothing. Fused with the layer, it finds its numbers still in the processor.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercise · What does each layer wait for?

@@ -129,10 +129,10 @@ for name, net in nets.items():
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 2. Each at its best
 #
-# At the rate 0.0012 the ticket was about four points ahead of *reinit*, its mask with new values.
+# In [[ticket]], at the rate 0.0012, the ticket was about four points ahead of *reinit*, its mask with new values.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Was that fair? A ticket starts as a supermask: it reads most of the digits untrained. *Reinit* starts by guessing. In [[ticket]] both learned for 200 steps at the paper's rate, and we did not ask whether this rate suits *reinit* as well.
+# Was that fair? A ticket starts as a supermask: it reads most of the digits untrained. *Reinit* starts by guessing. Both learned for 200 steps at the paper's rate, and we did not ask whether this rate suits *reinit* as well.
 #
 # The course keeps a record of three networks, each trained at four rates with 7 % of its weights. The masks were found at the rate 0.0012. `saved[arm][rate]` is a list with one pair for each network: held-out %, test %.
 
@@ -165,7 +165,7 @@ show.over_rates(saved)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Do it by hand once. At the shared rate 0.001 the ticket leads by 92 − 88 = 4 points. Now each may choose. Both have their best *held-out* accuracy at 0.01, and there the ticket leads on the test images by 93 − 92 = 1 point.
 #
-# Why not choose by the test images? There *reinit* looks best at 0.1, with 92.5. But 90 on the held-out images suggests that a part of this is luck. Of several rates, the one with the highest test accuracy is often the luckiest one, and whoever picks it reports the luck as well. So some images choose the rate, and others report.
+# Why not choose by the test images? There *reinit* looks best at 0.1, with 92.5. But 90 on the held-out images suggests that a part of this is luck. Of several rates, the one with the highest test accuracy may be a lucky one, and whoever picks it reports the luck as well. So some images choose the rate, and others report.
 #
 # The rule has a third part. In the figure two best rates are the highest of all that were tried. Perhaps the lines go on rising beyond. The black line, the whole network, has its best rate inside the grid. **A best rate at the edge of the grid means: widen the grid.** And the masks were found at one rate alone: a search at another rate might find better ones. So "about a point" is what we know of these masks and this grid. The exercise has a record in which no best rate lies at the edge.
 
@@ -218,7 +218,7 @@ masks = [layer.weight_mask for layer in ticket.children()]
 signs = show.signs(first, redrawn, masks, put_on, train, test_set)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **More than half (B), at both rates. It must be the signs, because the last two rows differ in nothing else.**
+# **More than half (B), at both rates. It is probably the signs, because the last two rows are meant to differ in nothing else.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # At the higher rate the gap is narrower, as in section 2, and again the signs close most of it.
@@ -233,7 +233,7 @@ kept = masks[0] == 1
 print(f"first sign: {same[kept].float().mean():.1%} of the kept, {same[~kept].float().mean():.1%} of the others")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So almost no kept weight had to turn its vote. A new sign is wrong half of the time. H. Zhou et al. ([2019](https://arxiv.org/abs/1905.01067)) found the same with our network and with small convolutional ones.
+# So almost no kept weight had to turn its vote. A new sign is wrong half of the time. H. Zhou et al. ([2019](https://arxiv.org/abs/1905.01067)) also found that signs matter, with our network and with small convolutional ones.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. The price
@@ -352,7 +352,7 @@ def lead_solution(ticket, other):
 #
 # - Compare at each one's best learning rate: held-out images choose, test images report, and a best rate at the edge asks for a wider grid. Here most of the ticket's lead over new values went when each chose its rate.
 # - Here most of what the first values bring are their signs: almost no kept weight had to change its sign.
-# - A ticket costs several trainings and saves no time a step. In our 200 steps, training on was better.
+# - A ticket costs several trainings and saves no time a step. At the rates that we tried, training on was better.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Back to the opponents on the board: which did we meet? Ask for one sentence about tickets that names network, rate and opponent.

@@ -177,7 +177,7 @@ show.ruler(back)
 # **0.70 (C), because 7.5 would be rounded to 8, and the last integer is 7.** The largest weight loses half a step. The others go to the nearest mark.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why 7.5? There is one negative integer more than there are positive ones. With 7.5 the largest weight is at most half a step beyond the last mark. It is the rule of [[integers]].
+# Why 7.5? There is one negative integer more than there are positive ones. With 7.5 the largest weight is at most half a step beyond the last mark. With 8 it could be a whole step. It is the rule of [[integers]].
 #
 # The same group in 2 bits: the integers are −2, −1, 0 and 1, and the scale is 0.75 / 1.5 = 0.5. The four weights are 1.5, −0.6, 0.2 and −0.84 steps, and come back as 0.5, −0.5, 0 and −0.5. Now −0.30 and −0.42 are the same number.
 #
@@ -221,7 +221,7 @@ print(weight.qdata.unique().numel(), weight.qdata.nbytes / weight.numel())
 show.stored(layers)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Only the packed one has less than a byte for a weight. By hand, for a group of 32: the integers take 32 / 2 = 16 bytes. A scale and the value in the middle of the range, in 4 bytes each, make 8 more. 24 bytes for 32 weights are 0.75 bytes, or 6 bits. The name says 4.
+# Only the packed one has less than a byte for a weight. By hand, for a group of 32: the integers take 32 / 2 = 16 bytes. A scale and the value in the middle of the range, in 4 bytes each, make 8 more. 24 bytes for 32 weights are 0.75 bytes each, or 6 bits. The name says 4.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Into a new network
@@ -322,7 +322,7 @@ show.times(races, shares)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ### Three questions
 #
-# Blue: the bits of the name, or a product of integers. Orange: not.
+# Blue: as the name promises, or a product of integers. Orange: not.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Back to the three words on the board. Read the rows: "int4 weights" is blue once in three. Which row is blue throughout? Which row would you take if the file must be small, and which for speed?
@@ -334,7 +334,7 @@ show.three_questions(layers, ran)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Which config is right depends on what you want:
 #
-# - *a smaller file, on any machine:* int8 weights. Expect no gain of time;
+# - *a smaller file, on any machine:* int8 weights. Expect little gain of time;
 # - *a much smaller file:* a config that packs, on a machine that has its routine;
 # - *time:* int8 × int8, compiled, or packed weights where few rows meet a wide layer;
 # - *to know how few bits a network bears:* int4 or int2 weights. They need no routine of their own, and save no more than int8.

@@ -135,7 +135,7 @@ print(f"weights {weights:.2f} MB, a step {plain:.1f} MB: {plain / weights:.0f} t
 #
 # <!-- page -->
 #
-# Our unit is the input of the block: 64 images of 28 rows of 64 numbers, 4 bytes each, which is 0.46 MB. A block keeps ten such units, and six blocks keep 27.5 MB. The last layer keeps its input as well, one more unit. So there are 28 MB of activations and 3.5 MB of everything else. Together 31.5 MB, close to the peak.
+# Our unit is the input of the block: 64 images of 28 rows of 64 numbers, 4 bytes each, which is 0.46 MB. A block keeps ten such units, and six blocks keep 27.5 MB. The last layer keeps its input as well, one more unit. So there are 28 MB of activations and 3.5 MB of everything else. Together 31.5 MB, near the peak.
 #
 # PyTorch lets us look. `saved_tensors_hooks` takes a function that is called with each saved tensor. We count each piece of memory once, since two layers may keep the same tensor, and leave out the weights.
 
@@ -193,7 +193,7 @@ show.stacks(reader, images, labels)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. When is the memory full?
 #
-# Three layers; each has weights of some bytes, and saves some. Bytes beside weights and states:
+# Three layers; each has weights of some bytes, and saves some. Bytes on top of weights and states:
 #
 # | after | F1 | F2 | F3 | B3 | B2 | B1 |
 # |---|---|---|---|---|---|---|
@@ -373,7 +373,7 @@ table
 # ## Exercise · As few checkpoints as fit
 # ★★ · 10 minutes
 #
-# Write `fit_in`. It returns a `Sequential` of the parts of `model` in which as few blocks as possible have a checkpoint, so that `needs(…)` of it is at most `most` MB. The blocks are the `nn.Sequential`s among the parts, and all alike. The parts of `model` are not replaced.
+# Write `fit_in`. It returns a `Sequential` of the parts of `model` in which as few blocks as possible have a checkpoint, so that `needs(…)` of it is at most `most` MB. The blocks are the `nn.Sequential`s among the parts, and all alike. `model` itself keeps its own parts.
 #
 # On paper: of two blocks one gets a checkpoint. Which?
 #

@@ -260,7 +260,7 @@ print("the same weights again:", torch.equal(torch.load(file).to_dense(), half))
 show.files_over_left(files, 1024 * 1024)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The dots lie on the lines. CSR takes as many bytes in memory, since a kernel computes with it as it is. The bit mask saves memory only until it is unpacked, and plain zeros save none.
+# The dots lie on the lines. CSR takes as many bytes in memory as in its file, since a kernel computes with it as it is. The bit mask saves memory only until it is unpacked, and plain zeros save none.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. From how many zeros on is a layer faster?
@@ -283,7 +283,7 @@ show.files_over_left(files, 1024 * 1024)
 # **50 (C), because the dense kernel needs 800 / 8 = 100 instructions for the row, and 100 are enough for 50 weights of two each.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So 94 % of the weights must be zero. There is a rule in this. For a row *without* zeros the sparse kernel would need 1,600 instructions, 16 times as many as the dense one, and it breaks even when a sixteenth is left. In general: if it takes $k$ times as long without zeros, and its time shrinks with the weights that are left, it wins when less than $1/k$ of them is left. And $k$ can be measured. We take indices of 4 bytes, with which the kernel is faster than in section 1:
+# So 94 % of the weights must be zero. There is a rule in this. For a row *without* zeros the sparse kernel would need 1,600 instructions, 16 times as many as the dense one, and it breaks even when a sixteenth is left. In general: if it takes $k$ times as long without zeros, and its time shrinks in proportion to the weights that are left, it wins when less than $1/k$ of them is left. And $k$ can be measured. We take indices of 4 bytes, with which the kernel is faster than in section 1:
 
 # %% slideshow={"slide_type": "skip"}
 images = torch.rand(1024, 64)
@@ -313,7 +313,7 @@ for count, k in races[1.0].items():
 show.times_over_left(races)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For one image the dots on the right follow the dashed line: with half of the weights, the sparse kernel takes about half of its time. So the rule finds the crossing roughly, and for one image most of the weights have to go.
+# On the right the dots follow the dashed lines: with half of the weights, the sparse kernel takes about half of its time. So the rule finds the crossing roughly, and most of the weights have to go.
 #
 # Where it lies depends on the processor. PyTorch's sparse kernel comes from Intel's library MKL. Where that is missing, as on Apple's processors, another one runs. We used one thread. With more threads, or on a GPU, measure $k$ again.
 #
@@ -334,14 +334,14 @@ print(f"64 × 64, 1 % left: the sparse kernel takes {slower:.1f} times as long")
 # |---|---|---|
 # | bytes of a file | a bit mask | more than one in 32 |
 # | memory while computing | CSR, 4 bytes an index | a half |
-# | time, with scattered zeros | a sparse kernel | less than 1/k left: measure |
+# | time, with scattered zeros | a sparse kernel | more than 1 − 1/k: measure |
 # | time, with the dense kernel | whole rows and columns | each one counts |
 #
 # <!-- page -->
 #
 # The last row needs neither a form nor a kernel: a column full of zeros can be cut out, and the matrix is smaller ([[structured]]).
 #
-# And a crossing is of use only if the network still answers well there. In [[prune_model]] a network with a twentieth of its weights read most digits after fine-tuning. A larger layer with a twentieth left may well gain from CSR. A linear layer takes the sparse matrix as its weight. But it multiplies from the other side, so time the call that your network makes:
+# And a crossing is of use only if the network still answers well there. In [[prune_model]] a network with a twentieth of its weights read most digits after fine-tuning. A larger layer with a twentieth left may well gain from CSR. A linear layer takes the sparse matrix as its weight. But it multiplies from the other side, and its own call may lose what the product won. So time the call that your network makes:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Go through the rows with the explanations on the board. A zero is worth something if somebody leaves it out.

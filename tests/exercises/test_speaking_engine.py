@@ -323,12 +323,6 @@ EFFECTS = {  # name -> reference, look, wrong answer, what is told
         lambda model: copy.deepcopy(model),
         ("asked: layer `0`.", "float32 Linear", "qint8 Linear"),
     ),
-    "runs": (
-        lambda model: quantize_dynamic(model, {nn.Linear}),
-        effects.runs_in_int8(torch.ones(1, 2)),
-        lambda model: copy.deepcopy(model),
-        ("what `0` computes in", "float32", "int8"),
-    ),
     "zeros": (
         lambda model: _half(model, lambda layer: prune.l1_unstructured(layer, "weight", 0.5)),
         effects.zeros_stay(_step),
