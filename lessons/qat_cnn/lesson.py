@@ -307,10 +307,10 @@ show.ways(ways, accuracy(net))
 # | QAT, batch norm frozen | labels, a training | what the others leave |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* The order is that of the price. Ask what each row would need in the room's own project. After each row measure the copy, and stop when it is good enough.
+# *For the lecturer, 1.5 min.* The order is that of the effort. Ask what each row would need in the room's own project. After each row measure the copy, and stop when it is good enough.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The order is that of the price. Measure the copy after each row, and stop where it is good enough.
+# The order is that of the effort. Measure the copy after each row, and stop where it is good enough.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · The loop in the right order
