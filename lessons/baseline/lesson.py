@@ -209,9 +209,10 @@ for name, model in {"before": resnet, "loaded": loaded}.items():
 # *For the lecturer, 2 min.* The hand calculation on the board. Then ask: one network, twenty tests of 500 images, how far apart are the best and the worst? Click: two to three points, and nothing but luck. Who has read a paper with a lead of half a point on 500 images?
 
 # %% slideshow={"slide_type": "fragment"}
-p = right(net).float().mean()
-parts = right(net)[torch.randperm(10_000)].view(20, 500).float().mean(1)
-scatter, formula = 100 * parts.std(), 100 * (p * (1 - p) / 500) ** 0.5
+answers = right(net).float()
+p, n = answers.mean(), len(answers) // 20
+parts = answers[torch.randperm(len(answers))].view(20, n).mean(1)
+scatter, formula = 100 * parts.std(), 100 * (p * (1 - p) / n) ** 0.5
 print(f"20 parts: from {parts.min():.1%} to {parts.max():.1%}")
 print(f"they scatter by {scatter:.2f} points; the formula says {formula:.2f}")
 

@@ -17,10 +17,10 @@ def squares(base, others):
         others: name -> the same of another network.
     """
     fig, axes = plots.figure(columns=len(others), size=(12, 6.4))
-    side, told = round(len(base) ** 0.5), []
+    side, told = int(len(base) ** 0.5), []
     for ax, (name, other) in zip(axes, others.items(), strict=True):
         won, lost = other & ~base, base & ~other
-        picture = torch.where(won, 1, torch.where(lost, 2, 0)).view(side, side)
+        picture = torch.where(won, 1, torch.where(lost, 2, 0))[: side * side].view(side, side)
         ax.imshow(picture, cmap=ListedColormap(list(COLOURS.values())), vmin=0, vmax=2, interpolation="nearest")
         ax.set_axis_off()
         ax.set_title(f"{name}: won {won.sum()}, lost {lost.sum()}", fontsize=24)
