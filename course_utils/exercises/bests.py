@@ -28,35 +28,6 @@ OTHERS = {  # what people put in place of the mean -> in words
 }
 
 
-def summaries(one: str, *, best: Callable = max) -> dict[str, Callable]:
-    """What people put in place of the mean over repetitions, in words that call a repetition `one`.
-
-    Args:
-        one: "network", "draw".
-        best: `max` where more is better, `min` where less is.
-    """
-    without = {max: lambda own: fmean(sorted(own)[:-1] or own), min: lambda own: fmean(sorted(own)[1:] or own)}
-    worst = min if best is max else max
-    return {
-        f"if the median {one} stands in place of the mean": median,
-        f"if the best {one} stands in place of the mean": best,
-        f"if the worst {one} stands in place of the mean": worst,
-        f"if the best and the worst {one} are left out": trimmed,
-        f"if the middle between the best and the worst {one} is taken": midrange,
-        f"if the worst {one} is left out": without[worst],
-        f"if the best {one} is left out": without[best],
-        **_read_alone(one),
-    }
-
-
-def _read_alone(one: str) -> dict[str, Callable]:
-    return {
-        f"if only the first {one} is read": lambda own: own[0],
-        f"if only the third {one} is read": lambda own: own[2 % len(own)],
-        f"if only the last {one} is read": lambda own: own[-1],
-    }
-
-
 def at_its_best(
     runs: Sequence[Run],
     setting: Callable[[Mapping[str, object]], Hashable],

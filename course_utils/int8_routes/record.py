@@ -4,7 +4,7 @@ Which route is fast depends on the instructions of the processor, so there is on
 `records/quantization/`, named after it:
 
 - `records()` gives all of them, by processor ("AMD EPYC, AVX-512 VNNI"), each a `Recorded`: `.head` (date, versions,
-  cpu, flags, …), `.rows`, `.at` (one line of provenance), `.best(network, runtime, start)`, `.gaps()`.
+  cpu, flags, …), `.rows`, `.at` (one line of provenance), `.best(network, runtime, start)`.
 - `recorded()` gives (head, rows) of this machine's record if there is one, else of the first.
 """
 
@@ -66,20 +66,6 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Gap:
-    """Torch's fastest int8 of one network beside the fastest int8 of another runtime.
-
-    Attributes:
-        ratio: torch's time over the peer's: above 1, torch is behind. The median over rounds, or, in a record that
-            lacks it, the quotient of the two speed-ups over eager fp32.
-    """
-
-    torch: Row
-    peer: Row
-    ratio: float
-
-
-@dataclass(frozen=True)
 class Recorded:
     """What the bench wrote on one processor.
 
@@ -109,10 +95,6 @@ class Recorded:
         """The fastest row of a group, as the function `best` says."""
         return best(self.rows, model, runtime, start)
 
-    def gaps(self) -> dict[str, Gap]:
-        """Network -> its `Gap`."""
-        return gaps(self.rows)
-
 
 PEERS = ("ONNX Runtime", "OpenVINO")
 
@@ -135,16 +117,6 @@ def best(
         if row.model == model and row.why is None and row.runtime in runtimes and row.variant.startswith(start)
     ]
     return max(mine, key=lambda row: row.speedup_over_eager, default=None)
-
-
-def gaps(rows: Iterable[Row]) -> dict[str, Gap]:
-    """Network -> torch's best int8 beside the best peer's; a network that lacks one of them is left out."""
-    rows, found = list(rows), {}
-    for model in dict.fromkeys(row.model for row in rows):
-        own, peer = best(rows, model, "torch"), best(rows, model, PEERS)
-        if own and peer:
-            found[model] = Gap(own, peer, own.behind or peer.speedup_over_eager / own.speedup_over_eager)
-    return found
 
 
 def table(rows: Iterable[Row]) -> Table:

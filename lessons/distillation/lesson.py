@@ -340,7 +340,7 @@ Table(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # *Narrow* is as large as the first teacher, and its answers are softened by the same $T$. So what crossed over in section 4 is here probably mostly what the teacher had learned from the *other* 49,000 images.
 #
-# Before you distil, ask what your teacher has seen that your student will not see. If the answer is "nothing", expect less. And a larger teacher is not always a better one (see *Deeper*).
+# Before you distil, ask what your teacher has seen that your student will not see. If the answer is "nothing", expect less. A larger teacher is not always a better one, as *Deeper* tells.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercise · A teacher who names a few

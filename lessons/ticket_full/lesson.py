@@ -167,7 +167,7 @@ show.over_rates(saved)
 #
 # Why not choose by the test images? There *reinit* looks best at 0.1, with 92.5. But 90 on the held-out images suggests that a part of this is luck. Of several rates, the one with the highest test accuracy may be a lucky one, and whoever picks it reports the luck as well. So some images choose the rate, and others report.
 #
-# The rule has a third part. In the figure two best rates are the highest of all that were tried. Perhaps the lines go on rising beyond. The black line, the whole network, has its best rate inside the grid. **A best rate at the edge of the grid means: widen the grid.** And the masks were found at one rate alone: a search at another rate might find better ones. So "about a point" is what we know of these masks and this grid. The exercise has a record in which no best rate lies at the edge.
+# The rule has a third part. In the figure two best rates are the highest of all that were tried. Perhaps the lines go on rising beyond. The black line, the whole network, has its best rate inside the grid. **A best rate at the edge of the grid means: widen the grid.** Until then "about a point" is what we know of these masks and this grid. The exercise has a record in which no best rate lies at the edge.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* On paper: the lead at 0.001, then each at its best. 4, then 1. "Why not 92.5 for *reinit*?" The test images would have chosen and reported. Then the edge: what would you do next? Try higher rates.

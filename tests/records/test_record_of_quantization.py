@@ -100,7 +100,12 @@ def test_the_graph_route_computes_in_int8(mobile, tmp_path, ahead):
 def test_each_record_of_the_course_has_both_sides_of_every_network(name):
     one = int8_record.records()[name]
     assert one.processor == name and one.path == int8_record.own_path(one.head)
-    assert list(one.gaps()) == list(networks.NETWORKS) == list(one.head["control_cosine"])
+    assert (
+        list(dict.fromkeys(row.model for row in one.rows))
+        == list(networks.NETWORKS)
+        == list(one.head["control_cosine"])
+    )
+    assert all(one.best(model, runtime) for model in networks.NETWORKS for runtime in ("torch", int8_record.PEERS))
     assert (
         one.head["cpu"] in one.at
         and one.head["date"] in one.at
