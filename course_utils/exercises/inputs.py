@@ -65,8 +65,7 @@ def smallest(
     fails: Callable[[tuple], object],
     *,
     count: int,
-    seconds: float = math.inf,
-    most: float = math.inf,
+    most: float,
 ) -> object:
     """The smallest input that was found for which ``fails(input)`` is true, or `NONE_FOUND`.
 
@@ -76,8 +75,7 @@ def smallest(
         inputs: a strategy.
         fails: the condition.
         count: how many inputs to try before any shrinking.
-        seconds: of this thread's processor time; then the smallest so far must do.
-        most: how many inputs to try in all; then, too.
+        most: how many inputs to try in all; then the smallest so far must do.
     """
     settings = hypothesis.settings(
         max_examples=count,
@@ -87,10 +85,10 @@ def smallest(
         phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )
-    last, clock, tried = [NONE_FOUND], Clock(seconds), itertools.count()
+    last, tried = [NONE_FOUND], itertools.count()
 
     def condition(args: tuple) -> bool:
-        if clock.over() or next(tried) >= most:
+        if next(tried) >= most:
             raise _Enough
         found = bool(fails(args))
         if found:

@@ -4,8 +4,8 @@ import copy
 import functools
 import time
 
+import _check_rules
 import _legacy
-import _speaking_rules as rules_
 import numpy as np
 import proof_checks
 import pytest
@@ -52,13 +52,15 @@ EQUIVALENT = {
 @each
 def test_each_slip_of_the_reference_is_refused(check, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    expect_none(rules_.mutants_are_refused(check, EQUIVALENT[check.__name__]))
+    expect_none(_check_rules.mutants_are_refused(check, EQUIVALENT[check.__name__]))
     assert list(tmp_path.iterdir()) == []
 
 
 @each
 def test_ideas_hostile_values_endless_answers_and_changes(check):
-    expect_none(rules_.ideas_are_reached(check) + rules_.stops_an_endless_one(check) + rules_.puts_back(check))
+    expect_none(
+        _check_rules.ideas_are_reached(check) + _check_rules.stops_an_endless_one(check) + _check_rules.puts_back(check)
+    )
 
 
 # ---- right ones, however odd; and what people write ---------------------------------------------------
