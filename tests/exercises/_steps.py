@@ -1,10 +1,10 @@
 """A small exercise that tests of the engine play: the range of some values, divided by a number of steps."""
 
 import torch
+from _inputs import tensors
 from hypothesis import strategies as st
 
 from course_utils.checks import exercise
-from course_utils.exercises.inputs import tensors
 
 
 @exercise("7.7 Range over steps")

@@ -6,13 +6,13 @@ import sys
 from fractions import Fraction
 
 import pytest
+from _inputs import numbers
 from _steps import fact, right, step_of
 from hypothesis import strategies as st
 
 from course_utils.checks import exercise
 from course_utils.exercises import core
 from course_utils.exercises.core import Mistake, Verdict, check
-from course_utils.exercises.inputs import numbers
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,6 @@ RULES = [
     rules.exercise_parts,
     rules.exercise_code,
     rules.figures,
-]
-FORM_RULES = [
     rules.order,
     rules.answers,
     rules.boxes_confirm,
@@ -51,15 +49,10 @@ def test_no_notebook_without_a_lesson():
 
 
 @each_lesson
-def test_a_lesson_keeps_the_rules(lesson):
+def test_a_lesson_is_short_enough_and_keeps_the_rules(lesson):
     nb = _course.text(lesson)
-    expect_none([fault for rule in RULES for fault in rule(nb)] + rules.front_matter(nb, known=_course.IDS))
-
-
-@each_lesson
-def test_a_lesson_is_short_enough_and_has_the_form(lesson):
-    nb = _course.text(lesson)
-    expect_none([fault for rule in FORM_RULES for fault in rule(nb)] + rules.sizes(lesson))
+    faults = [fault for rule in RULES for fault in rule(nb)]
+    expect_none(faults + rules.front_matter(nb, known=_course.IDS) + rules.sizes(lesson))
 
 
 @each_lesson
