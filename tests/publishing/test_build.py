@@ -39,7 +39,6 @@ print("third")
 
 # %%
 print(os.getcwd(), tempfile.gettempdir(), os.path.expanduser("~"), sys.prefix)
-print(os.environ["COURSE_LEDGER"])
 object()
 
 # %% tags=["solution", "hide-cell"]
@@ -94,7 +93,7 @@ def test_two_builds_give_the_same_bytes_and_hold_nothing_of_this_machine(lesson,
         ("stderr", ["100%|██████████| 30/30", "second"]),
         ("stdout", ["first", "third"]),
     ]
-    assert paths[0].text.replace("\\", "/") == ". <tmp> ~ <python>\n./ledger\n"
+    assert paths[0].text.replace("\\", "/") == ". <tmp> ~ <python>\n"
     assert paths[1].data["text/plain"] == "<object at 0x...>"
     assert settings[0].data["text/plain"] == ("{'COURSE_STRICT': '1', 'COURSE_THREADS': '1', 'COURSE_QUICK': None}")
 

@@ -6,7 +6,6 @@ heading, and numbers by where the published notebooks say them.
 
 import copy
 import html
-import json
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -24,10 +23,10 @@ KEYS = {"title", "minutes", "numbers", "slide"}
 SLIDE_KEYS = {
     "act", "take", "heading", "layout", "minutes", "lead", "note", "text", "answer", "output", "picture", "hide",
 }  # fmt: skip
-NUMBER_KEYS = {"lesson", "row", "field", "slide", "after", "before"}
+NUMBER_KEYS = {"lesson", "slide", "after", "before"}
 HIDES = {"code", "printed", "figure", "table", "caption"}
 NUMBERED = re.compile(r"^#+ (?:\d+\. )?(?:\d+\.\d+ · )?")
-PLACE = re.compile(r"\{\{(\w+)(?::([^}]*))?\}\}")
+PLACE = re.compile(r"\{\{(\w+)\}\}")
 NUMBER = re.compile(r"[−-]?\d(?:[\d,]*\d)?(?:\.\d+)?")
 NOTE_WITHOUT_TIME = re.compile(r"\A\*For the lecturer[^*]*\*\s*")
 
@@ -157,14 +156,8 @@ class _Maker:
             raise ValueError(f"{many} called {heading!r} in {name}; its slides are: {headings}")
         return self.known[name], copy.deepcopy(found[0])
 
-    def _number(self, name, lesson, row=None, field=None, slide=None, after=None, before=None):
-        """A number of a lesson: of a row of its ledger, or the one beside words of its notebook or of one slide."""
-        if row:
-            file = self.root / "records" / "ledger" / f"{lesson}.json"
-            rows = [r for r in json.loads(file.read_text(encoding="utf-8"))["rows"] if r["technique"] == row]
-            if len(rows) != 1:
-                raise ValueError(f"the number {name}: {len(rows)} rows of {lesson} are called {row!r}")
-            return rows[0][field]
+    def _number(self, name, lesson, slide=None, after=None, before=None):
+        """A number of a lesson: the one beside words of its notebook or of one slide."""
         first, last = (r"\s+".join(re.escape(word) for word in (text or "").split()) for text in (after, before))
         begins = rf"{first}\s*" if first else r"(?<![\d.,])"
         ends = rf"[\s,;:]*{last}" if last else ""
@@ -178,7 +171,7 @@ class _Maker:
         def put(match):
             if match[1] not in self.numbers:
                 raise ValueError(f"no number is called {match[1]!r}")
-            return format(self.numbers[match[1]], match[2] or "")
+            return self.numbers[match[1]]
 
         return PLACE.sub(put, text)
 
