@@ -47,7 +47,7 @@ def _with_todays_words(nb, lesson):
         for output in cell.get("outputs", []):
             told = output.get("metadata", {}).get(claims.KEY)
             if told is not None:
-                card = claims.Scorecard.of_run(lesson.name, told, lesson.root)
+                card = claims.Scorecard(lesson.name, lesson.root, told)
                 output.data |= {"text/plain": repr(card), "text/html": card._repr_html_()}
     return nb
 
