@@ -158,7 +158,6 @@ def test_a_changed_program_is_run_and_changed_text_or_tags_are_taken_over_withou
         ("plain\ntext\n", "plain\ntext\n"),
         ("\r  0%|  |\r 50%|# |\r100%|##|\n", "100%|##|\n"),
         ("windows\r\nends\r\n", "windows\nends\n"),
-        ("\router 0\n\rinner 0\rinner 9\x1b[A\router 1\n\n", "outer 1\ninner 9\n"),
     ],
 )
 def test_only_the_last_frame_of_a_bar_is_kept(text, shown):

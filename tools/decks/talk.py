@@ -16,7 +16,6 @@ from course_utils import syllabus
 from course_utils.files import ROOT
 from tools.decks import arrange
 from tools.publishing import lessons as _lessons
-from tools.publishing.words import words_of
 
 FOLDER = ROOT / "docs" / "talks"
 KEYS = {"title", "minutes", "numbers", "slide"}
@@ -24,7 +23,8 @@ SLIDE_KEYS = {
     "act", "take", "heading", "layout", "minutes", "lead", "note", "text", "answer", "output", "picture", "hide",
 }  # fmt: skip
 NUMBER_KEYS = {"lesson", "slide", "after", "before"}
-HIDES = {"code", "printed", "figure", "table", "caption"}
+HIDES = {"code", "caption"}
+DRAWN = re.compile(r"<(svg|script|style)\b.*?</\1>", re.S)
 NUMBERED = re.compile(r"^#+ (?:\d+\. )?(?:\d+\.\d+ · )?")
 PLACE = re.compile(r"\{\{(\w+)\}\}")
 NUMBER = re.compile(r"[−-]?\d(?:[\d,]*\d)?(?:\.\d+)?")
@@ -91,9 +91,9 @@ def said(nb):
 
 
 def _plain(text):
-    """The words of a piece of HTML, and the alt texts of its pictures."""
+    """The words of a piece of HTML, without its drawings, and the alt texts of its pictures."""
     alts = " ".join(re.findall(r'alt="([^"]*)"', text))
-    return f"{words_of(text)} {html.unescape(alts)}"
+    return html.unescape(f"{re.sub(r'<[^>]+>', ' ', DRAWN.sub(' ', text))} {alts}")
 
 
 def _no_other(table, known, what):
@@ -243,19 +243,11 @@ def _hide(slide, kinds):
             continue
         if "code" in kinds:
             cell.metadata["transient"] = {"remove_source": True}
-        cell.outputs = [output for output in cell.outputs if _kind(output) not in kinds]
+        if "caption" in kinds:
+            cell.outputs = [output for output in cell.outputs if "text/markdown" not in output.get("data", {})]
     empty = [c for c in slide.cells if c.cell_type == "code" and not c.outputs and not arrange.shows_code(c)]
     slide.head = [cell for cell in slide.head if cell not in empty]
     slide.fragments = [kept for group in slide.fragments if (kept := [c for c in group if c not in empty])]
-
-
-def _kind(output):
-    data = output.get("data", {})
-    if set(arrange.PICTURES) & set(data) or "<svg" in data.get("text/html", "") or "<img" in data.get("text/html", ""):
-        return "figure"
-    if "<table" in data.get("text/html", ""):
-        return "table"
-    return "caption" if "text/markdown" in data else "printed"
 
 
 def _foot(lesson, title, acts, act):

@@ -121,17 +121,17 @@ def _filled(name, root):
     return BLOCK.sub(lambda match: match[1] + makers[match[2]](root, folder) + match[3], text)
 
 
-def parts_table(root, link, *, level, needs=False):
-    """A heading and a table for each part of the course; `needs` adds what a lesson builds on."""
-    head = ["", "lesson", "what it brings you", "time", *["builds on"] * needs]
+def _parts_table(root):
+    """A heading and a table for each part of the course."""
+    head = ["", "lesson", "what it brings you", "time", "builds on"]
     texts, part = [], None
     for lesson, course in _told(root).items():
         if lesson.part != part:
             part = lesson.part
-            title = f"{level} {lesson.part_number} · {lesson.part_title}\n"
+            title = f"## {lesson.part_number} · {lesson.part_title}\n"
             texts += ["\n" * bool(texts) + title, row(*head), "|---" * len(head) + "|"]
-        cells = [lesson.number, link(lesson), course["promise"].replace("|", r"\|"), f"{course['minutes']} min"]
-        texts.append(row(*cells, *[before(lesson)] * needs))
+        title, promise = f"[{lesson.title}]({lesson.place})", course["promise"].replace("|", r"\|")
+        texts.append(row(lesson.number, title, promise, f"{course['minutes']} min", before(lesson)))
     return "\n".join(texts)
 
 
@@ -200,7 +200,6 @@ def _timetable(root, folder):
 
 def _overview(root):
     """The page that lists all lessons, as a notebook: JupyterLab shows that as text to read, and Markdown as source."""
-    parts = parts_table(root, lambda lesson: f"[{lesson.title}]({lesson.place})", level="##", needs=True)
     texts = [
         introduction(_course.ways(root)),
         f"## {_course.ways(root)[0].title}",
@@ -209,7 +208,7 @@ def _overview(root):
         "## Electives",
         ELECTIVES,
         electives_table(root, lambda lesson: f"[{lesson.number}]({lesson.place})"),
-        parts,
+        _parts_table(root),
         HELP,
     ]
     cell = nbformat.v4.new_markdown_cell("\n\n".join(texts), id="overview")
