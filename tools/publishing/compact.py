@@ -105,4 +105,4 @@ def _clean(output, places):
 def _says_something(output):
     if output.output_type == "stream":
         return bool(output.text.strip())
-    return output.output_type == "error" or bool(output.data) and WIDGET not in output.data
+    return bool(output.data) and WIDGET not in output.data

@@ -1,4 +1,4 @@
-"""Pages made from the front matter: README's tables, timetable, overview, the links of glossary and symptoms."""
+"""Pages made from the front matter: README's tables, sessions, overview, the links of glossary and symptoms."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from tools.publishing import hosted, lessons
 BLOCK = re.compile(r"(<!-- (\w+): made by course\.py build -->\n).*?(\n<!-- end -->)", re.S)
 TERM = re.compile(r"^\*\*(?P<term>[^*\n]+)\*\*(?P<text>(?:.|\n(?!\n|\Z))*)", re.M)
 INTRODUCED = re.compile(r" \((?:\[[^\]]*\]\([^)]*\)|\w*)\)\Z")
-BLOCKS = {"README.md": ("hosted", "day", "electives"), "docs/instructors.md": ("sessions", "weeks", "timetable")}
+BLOCKS = {"README.md": ("hosted", "day", "electives"), "docs/instructors.md": ("sessions", "weeks")}
 GLOSSARY = "docs/glossary.md"
 SYMPTOMS = "docs/symptoms.md"
 LESSON = re.compile(r"\[\[(\w+)\]\]|\[\d[^\]]*\]\([^)]*/\d+_(\w+)\.ipynb\)")  # by an author, and by the build
@@ -114,7 +114,6 @@ def _filled(name, root):
         "electives": lambda root, folder: electives_table(root, lambda lesson: _numbered(lesson, folder)),
         "sessions": _sessions,
         "weeks": _weeks,
-        "timetable": _timetable,
         "hosted": lambda root, folder: hosted.link(root),
     }
     text = (root / name).read_text(encoding="utf-8")
@@ -179,23 +178,6 @@ def _decks(told, folder):
     return ", ".join(
         f"{lesson.number} {_link(lesson, folder)}" if few else _numbered(lesson, folder) for lesson in told["decks"]
     )
-
-
-def _timetable(root, folder):
-    head = ["", "lesson", "for a learner alone", "running time", "builds on"]
-    rows = [
-        [
-            lesson.number,
-            _link(lesson, folder),
-            f"{course['minutes']} min",
-            f"{course['seconds']} s",
-            before(lesson),
-        ]
-        for lesson, course in _told(root).items()
-    ]
-    total = sum(course["minutes"] for course in _told(root).values())
-    rows.append(["", "all", _course.hours(total), "", ""])
-    return "\n".join([row(*head), "|---" * len(head) + "|", *(row(*cells) for cells in rows)])
 
 
 def _overview(root):
