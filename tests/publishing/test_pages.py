@@ -1,4 +1,4 @@
-"""Pages made from the front matter: README, timetable, overview and glossary are in step; a way holds its needs."""
+"""Pages made from the front matter: README, sessions, overview and glossary are in step; a way holds its needs."""
 
 import shutil
 
