@@ -127,7 +127,7 @@ show.recognised(test_images, test_labels, MISSING, {"taught by answers": student
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2. What a five says about threes
 #
 # The teacher sees a five with the lower curve of a three. Its logits: **8** for 5, **4** for 3, **0** for each of the other eight.
@@ -164,7 +164,7 @@ show.most_like(x[seen], y[seen], answers[seen][:, MISSING])
 #
 # To repeat these numbers, the student must find out what in an image raises them: a curve that opens to the left, say, or two of them. A true three has more of this than any image that the student has seen, and so it probably raises the logit of 3 further than they did. The twin has nothing to find out. For its images the right answer for *three* is always 0.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. Where do the lost threes lie?
 #
 # The **margin** of an image: its logit of 3, less the highest of its other logits. Above 0 the network says "3".
@@ -175,11 +175,9 @@ show.most_like(x[seen], y[seen], answers[seen][:, MISSING])
 # | a three | 1.0 | 6.0 | −5.0 |
 # | a five | 4.8 | 6.0 | −1.2 |
 #
-# **Predict.** The student misses some threes. Where do most of their margins lie: **A** just left of 0, **B** far left, among the other digits?
-#
 # <!-- page -->
 #
-# A three can be lost in two ways. Perhaps the student does not see the three in it. Then its margin is like that of any other digit. Or the student does see it, and says "3" a little too rarely. The margins show which of the two it is.
+# The student still misses some threes. A three can be lost in two ways. Perhaps the student does not see the three in it. Then its margin is like that of any other digit. Or the student does see it, and says "3" a little too rarely. The margins show which of the two it is.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -188,17 +186,19 @@ def margin(logits):
     return logits[:, MISSING] - others.amax(1)
 
 
-margins = {"taught by answers": margin(student(test_images)), "taught by labels": margin(twin(test_images))}
+margins = {"answers": margin(student(test_images)), "labels": margin(twin(test_images))}
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### Two hills, or one
+#
+# Right of the line at 0 a network says "3".
+#
+# **Predict.** The threes that the teacher's student misses: do most of their margins lie **A** just left of the line, or **B** far left, among the other digits?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Vote. Then the upper half first: two hills, and the line cuts the left foot of the orange one. Ask what the lower half would have to look like if the twin knew threes and only its line stood wrong.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### Two hills, or one
-#
-# Right of the line a network says "3".
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the margins of threes and of the other digits, for both students.
 shares = show.hills(margins, test_labels == MISSING)
 
@@ -210,7 +210,7 @@ shares = show.hills(margins, test_labels == MISSING)
 #
 # The lower half is the control. The twin's threes lie far from the line. They are a little higher than the other digits, but there are nine times as many of these, and they fill the same places. This is the difference between **a threshold that is off** and **knowledge that is missing**, and an accuracy alone does not show it.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. Move the line
 #
 # Add a number $b$, a **bias**, to the logit of 3 of every image. With $b = 1.5$ the margins become:
@@ -220,8 +220,6 @@ shares = show.hills(margins, test_labels == MISSING)
 # | a three | −0.9 | +0.6 | won |
 # | a three | −5.0 | −3.5 | lost, as before |
 # | a five | −1.2 | +0.3 | a **false alarm** |
-#
-# **Predict.** Each student gets the bias that suits it best. Does it make the errors of the *twin* much fewer, too?
 #
 # <!-- page -->
 #
@@ -257,22 +255,22 @@ def by_teacher(net):
     return biases[torch.stack(off).argmin()]
 
 
+# %% [markdown] slideshow={"slide_type": "subslide"}
+# ### Two students, two ways to find a bias
+#
+# **Predict.** Does a bias make the errors of the *twin* of labels much fewer, too?
+
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Look back at the two hills before you vote. Then read down: threes won, and false alarms paid. In the last row the twin says 3 as often as the teacher does, and more than half of these are no threes. Ask what is wrong with choosing b on the test images.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### Two students, two ways to find a bias
-#
-# The bias is found on held-out images; all counts are of test images.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Finds the bias in both ways for both students, and writes what it brings on the test images.
 ways = {"none": lambda net: 0.0, "held-out labels": by_labels, "as often as the teacher": by_teacher}
 found = show.count(ways, {"answers": student, "labels": twin}, says, test_images, test_labels, MISSING)
 show.bias_table(found)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Hardly, because its threes lie among the other digits, so that each three that is won brings about one false alarm with it.** The student of the teacher wins back half of its lost threes or more.
+# **Hardly, because its threes lie among the other digits, so that each three that is won brings about one false alarm with it.** The student of the teacher wins back about half of its lost threes.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Compare the two ways for the student of the teacher. The one without labels is about as good as the one with them. One number is all that had to be found, and how often a class occurs is enough for that.
@@ -301,14 +299,9 @@ third = train(network(100, 100), x[seen], exchanged[seen], T)
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* What does the exchange destroy, and what does it keep? Vote. Then the figure from above: a hill of its own, one half hidden, one that is buried. The dashed line is the bias without labels.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### Knowledge in three grades
-#
-# Dashed: the line that says "3" as often as the teacher.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the margins of all three students, with the bias of each, and the share of threes right of it.
-nets = {"taught by answers": student, "taught by exchanged answers": third, "taught by labels": twin}
+nets = {"answers": student, "exchanged answers": third, "labels": twin}
 margins = {name: margin(net(test_images)) for name, net in nets.items()}
 shares = show.hills(margins, test_labels == MISSING, [by_teacher(net) for net in nets.values()])
 
@@ -392,7 +385,7 @@ claims.show("students")
 #
 # ### When does a teacher help?
 #
-# Our student had nine digits in plenty. Suppose that no class is missing: how much does a teacher help then? The next cell teaches the small student of [[distillation]] with labels and with answers, for few images and for many, in few steps and in many. Each row is at the learning rate that the held-out images chose.
+# Our student had nine digits in plenty. Suppose that no class is missing: how much does a teacher help then? The next cell teaches the small student of [[distillation]] with labels and with answers, for few images and for many, in few steps and in many. Each kind has the learning rate that the held-out images chose.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Trains small students by labels and by answers, for two numbers of images and of steps, and writes their errors.

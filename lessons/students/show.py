@@ -9,7 +9,7 @@ from course_utils.show import plots
 from course_utils.show.tables import Table, mean_and_range
 from lessons.distillation.teaching import Arm, mlp, teach_all
 
-RATES = {100: (0.01, 0.02, 0.04, 0.08), 1000: (0.005, 0.01, 0.02, 0.04)}
+RATES = {100: (0.01, 0.02, 0.04, 0.08), 1000: (0.005, 0.01, 0.02, 0.04, 0.08)}
 SEEDS = range(2)
 
 
@@ -68,14 +68,14 @@ def hills(margins, own, lines=None):
     """Draw how the margins of a class and of the others are spread, a panel for each student.
 
     Args:
-        margins: name -> margins of all test images.
+        margins: what taught a student -> margins of all test images.
         own: which images are of the class, (n,) bool.
         lines: the bias of each student, or None.
     Returns:
         name -> per cent of the class that is recognised, with the bias if there is one.
     """
     lines = lines or [0.0] * len(margins)
-    fig, axes = plots.figure(rows=len(margins), size=(11, 1.5 + 1.7 * len(margins)))
+    fig, axes = plots.figure(rows=len(margins), size=(8, 1.2 + 1.25 * len(margins)))
     shares = {}
     for ax, (name, m), b in zip(axes, margins.items(), lines, strict=True):
         shares[name] = 100 * (m[own] > -b).float().mean().item()
@@ -88,8 +88,7 @@ def hills(margins, own, lines=None):
         if b:
             ax.axvline(-b, color="black", lw=3, ls="--")
         ax.set(ylabel="per cent", ylim=(0, 22), yticks=[0, 10, 20])
-        told = f"{name}: {shares[name]:.0f} % of the threes right of the {'dashed ' * bool(b)}line"
-        ax.set_title(told, loc="left")
+        ax.set_title(f"taught by {name}: {shares[name]:.0f} %", loc="left")
         if ax is not axes[-1]:
             ax.set_xticklabels([])
     axes[0].legend(loc="upper left")
@@ -103,8 +102,8 @@ def hills(margins, own, lines=None):
             for (name, m), b in zip(margins.items(), lines, strict=True)
         )
         + ".",
-        caption="Each hill is 100 % of its images; there are nine times as many other digits."
-        + " Full line: margin 0. Dashed: with the bias." * any(lines),
+        caption="Each hill is 100 % of its images; there are nine times as many other digits. The share is that of the threes right of "
+        + ("the dashed line, which says 3 as often as the teacher." if any(lines) else "the line."),
     )
     return shares
 
