@@ -18,15 +18,14 @@ from course_utils.checks import effects, exercise
 )
 def by_wanda(net, images, left):
     cut, x = copy.deepcopy(net), images.flatten(1)
-    with torch.no_grad():
-        for layer in (cut.fc1, cut.fc2):
-            norms = x.norm(dim=0)  #: the norms of the last layer's inputs
-            scores = layer.weight.abs() * norms  #: the last layer's scores
-            ranks = scores.argsort(dim=1).argsort(dim=1)
-            rows, columns = scores.shape
-            goes = columns - round(left * columns)  #: how many go in each of its rows
-            prune.l1_unstructured(layer, "weight", amount=rows * goes, importance_scores=ranks)
-            x = torch.relu(layer(x))
+    hidden = torch.relu(net.fc1(x))  #: the inputs of `fc2`
+    for layer, inputs in ((cut.fc1, x), (cut.fc2, hidden)):
+        norms = inputs.norm(dim=0)  #: the norms of the last layer's inputs
+        scores = (layer.weight.abs() * norms).detach()  #: the last layer's scores
+        ranks = scores.argsort(dim=1).argsort(dim=1)
+        rows, columns = scores.shape
+        goes = columns - round(left * columns)  #: how many go in each of its rows
+        prune.l1_unstructured(layer, "weight", amount=rows * goes, importance_scores=ranks)
     return cut
 
 
@@ -42,18 +41,15 @@ class Small(nn.Module):
         return self.fc3(torch.relu(self.fc2(torch.relu(self.fc1(x.flatten(1))))))
 
 
+@torch.no_grad()
 def _clear(net, images, left):
     """Whether no two scores are so close that it is open which of them stays."""
-    cut, x = by_wanda.playing()(net, images, left), images.flatten(1)
-    with torch.no_grad():
-        for name in ("fc1", "fc2"):
-            scores = net.get_submodule(name).weight.abs() * x.norm(dim=0)
-            stay = cut.get_submodule(name).weight_mask == 1
-            lowest = scores.masked_fill(~stay, torch.inf).min(dim=1).values
-            highest = scores.masked_fill(stay, -torch.inf).max(dim=1).values
-            if ((lowest - highest) <= 1e-5 * highest).any():
-                return False
-            x = torch.relu(cut.get_submodule(name)(x))
+    x = images.flatten(1)
+    for layer, inputs in ((net.fc1, x), (net.fc2, torch.relu(net.fc1(x)))):
+        scores = (layer.weight.abs() * inputs.norm(dim=0)).sort(dim=1, descending=True).values
+        stays = round(left * scores.shape[1])
+        if stays < scores.shape[1] and (scores[:, stays - 1] - scores[:, stays] <= 1e-5 * scores[:, 0]).any():
+            return False
     return True
 
 
@@ -85,41 +81,32 @@ def _seen(cut, net, images, left):
     filled = [((weights[n] == 0) & (layer.weight != 0)).any().item() for n, layer in _layers(trained).items()]
     return {
         **{f"the weights left in each row of `{n}`": (w != 0).sum(1) for n, w in weights.items()},
-        **{f"the weights of `{n}`": w for n, w in weights.items()},
+        **{f"the weights of `{n}`": w + 0.0 for n, w in weights.items()},  # no −0.0
         "the outputs": outputs,
         "whether a training step fills zeros": any(filled),
     }
 
 
-def _from_the_whole(net, images, left):
-    cut, x = copy.deepcopy(net), images.flatten(1)
-    with torch.no_grad():
-        for layer in (cut.fc1, cut.fc2):
-            after = torch.relu(layer(x))
-            ranks = (layer.weight.abs() * x.norm(dim=0)).argsort(dim=1).argsort(dim=1)
-            goes = ranks.shape[1] - round(left * ranks.shape[1])
-            prune.l1_unstructured(layer, "weight", amount=len(ranks) * goes, importance_scores=ranks)
-            x = after
-    return cut
+def _through_the_cut(net, images, left):
+    cut, whole = by_wanda.playing()(net, images, left), copy.deepcopy(net)
+    whole.fc1.weight.data = cut.fc1.weight.detach()
+    return by_wanda.playing()(whole, images, left)
 
 
 _three = torch.tensor([[0.2, 1], [0, 1], [0.2, 0]]).view(3, 1, 1, 2)
 _paper = Small(torch.tensor([[0.5, 0.3], [4, 3]]), torch.tensor([[2.0, 1.0]]))
-torch.manual_seed(1)
+torch.manual_seed(25)  # one whose scores are all far apart
 _digits = torch.rand(20, 1, 28, 28) * torch.rand(28, 28) ** 4  # each pixel with a brightness of its own
 _calls_kept = _calls().filter(lambda call: _clear(*call))
 by_wanda.tries(_calls_kept, also=[(_paper, _three, 0.5), (models.LeNet300100(), _digits, 0.05)], rtol=1e-4, examples=40)
 by_wanda.looks({"": _seen})
 by_wanda.ideas(
     {
-        "scores = layer.weight.abs()": "These are magnitudes. Multiply each by the norm of its input over all images.",
-        (
-            "norms = x.norm(dim=1)[: x.shape[1]]",
-            "norms = x.sum(dim=0)",
-        ): "A norm for each input, over the images: `x.norm(dim=0)`, the root of the sum of squares.",
+        "scores = layer.weight.abs().detach()": "These are magnitudes. Multiply each by the norm of its input over all images.",
+        "norms = inputs.sum(dim=0)": "A norm for each input, over the images: `inputs.norm(dim=0)`, the root of the sum of squares.",
         "ranks = scores.argsort(dim=1)": "`argsort` gives positions. Its `argsort` gives ranks: how many scores of the "
         "row are smaller.",
         "ranks = scores": "Here all weights of a layer compete. Hand over ranks, so that each row loses as many.",
-        _from_the_whole: "The inputs of `fc2` are what the pruned `fc1` gives: compute them after the cut.",
+        _through_the_cut: "The inputs of `fc2` are those of the whole `net`, and not what the pruned `fc1` gives.",
     }
 )

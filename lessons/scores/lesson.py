@@ -74,14 +74,14 @@ prune.l1_unstructured(cut.fc1, "weight", amount=0.2)
 
 unlit = (images.amax(0) == 0).flatten()
 kept = cut.fc1.weight_mask[:, unlit].mean().item()
-print(f"{unlit.sum()} pixels are never lit; of the weights behind them {kept:.0%} are kept")
-print(f"the network reads {training.evaluate(net, *test_set):.1%} of the test digits")
+print(f"{unlit.sum()} pixels never lit, {kept:.0%} of their weights kept")
+print(f"{training.evaluate(net, *test_set):.1%} of the test digits right")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **More than half (C), because training never moved these weights.** They still have the random values with which they began.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So the cut removed weights that had learned something, and kept most of those that had not. Other scores see more than the size of a weight. Let us be honest at once, though: a hundred steps of training after the cut will beat every score of this lesson. Scores are for those who cannot train, because the network is too large or the labels are missing. In about [[minutes]] minutes you will be able to
+# So the cut removed weights that had learned something, and kept most of those that had not. A *score* gives each weight a number, and the lowest go. This lesson has two scores that see more than size. One thing at once, though: a plain remedy, a hundred steps of training after the cut, will beat every score. Scores are for those who cannot train. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -102,9 +102,7 @@ show.untouched(net, cut, unlit)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # PyTorch draws the weights of a layer with 784 inputs evenly between $-1/\sqrt{784}$ and $1/\sqrt{784}$, which is ±0.0357 ([[prune_model]]). By hand: suppose that the cut removes all that is smaller than 0.011. Of numbers that are spread evenly from 0 to 0.0357, the part 0.011 / 0.0357 = 0.31 is smaller, and 0.69 are kept.
 #
-# A deeper cut, whose threshold lies beyond 0.0357, would remove them all. But then the question comes back for all other weights: is the size that training left a good measure of worth?
-#
-# The same blindness concerns whole units. A unit is *dead* when it gives 0 for each image. Nothing behind it can notice what its weights are, however large.
+# A deeper cut, with a threshold beyond 0.0357, would remove them all. But for all other weights the question stays: does size measure worth? Take a *dead* unit, which gives 0 for each image. Nothing behind it can notice what its weights are, however large.
 #
 # **Try it.** In the cell above, change `trained(seed=0)` to `trained(seed=0, weight_decay=1e-4)`, and run it again. How many useless weights are kept now? Then change it back, and run it once more.
 #
@@ -128,7 +126,7 @@ show.untouched(net, cut, unlit)
 # *For the lecturer, 2 min.* Draw the parabola, a dot at 0.8, and the tangent. Where does it meet the axis w = 0? Then a dot at 1: the ground is level, the guess is 0, and the truth is +1.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What do we lose without a weight? The honest way is to try: set it to 0, compute the loss again, and put it back. For each of the 266,200 weights, with 1,000 images each, the network would have to read 266 million images. So we need a guess.
+# What do we lose without a weight? We could try: set it to 0, compute the loss again, and put it back. For 266,200 weights, with 1,000 images each, the network would have to read 266 million images. So we need a guess.
 #
 # Think of the loss as a landscape in which you stand. To remove a weight of 0.8 is to walk by 0.8 until the weight is 0. You cannot see the end of the walk from where you are. But you can feel the slope under your feet, which is the gradient. Slope times distance is a first guess of how much higher or lower you will end. The distance to 0 is $-w$, so the guess is $-w \cdot g$.
 #
@@ -231,7 +229,7 @@ show.four_images(net, by_input, seen, unit=int(truth.argmax()))
 # **At the border (B), because its pixels are hardly ever lit: the norm is small there, and with it the score.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the middle the norms are nearly alike, and the two scores mostly agree. Behind a pixel that is never lit the score is 0, so Wanda removes the useless weights of section 1 first. PyTorch prunes by any score that is not negative, if you hand it over as `importance_scores`:
+# What magnitude keeps at the border, Wanda spends on smaller weights in the middle. Behind a pixel that is never lit the score is 0, so Wanda removes the useless weights of section 1 first. PyTorch prunes by any score that is not negative, if you hand it over as `importance_scores`:
 
 # %% slideshow={"slide_type": "skip"}
 cut = copy.deepcopy(net)
@@ -269,13 +267,13 @@ for numbers in (scores, ranks):
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. The race
 #
-# Three networks. `fc1` and `fc2` keep half, or 5 %, of their weights. Then all get the same 100 steps. **Control:** random scores.
+# Three networks. `fc1` and `fc2` keep half or 5 % of their weights. Then 100 steps.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For a fair race only one thing may differ between two arms: the score, or the group. So every arm keeps the same number of weights, looks at the same 2,000 images, and gets the same steps on the same digits. `fc3` stays whole. The slope is squared in each batch of 100 images before it is averaged, because at the bottom of the valley the slopes of the batches nearly cancel.
+# For a fair race only one thing may differ between two arms: the score, or the group. So every arm keeps the same number of weights, and gets the same steps on the same digits. All scores look at the same 2,000 images. Random scores are the control. `fc3` stays whole. The Taylor scores are squared in each batch of 100 images before they are averaged, because at the bottom of the valley the slopes of the batches nearly cancel.
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **Predict.** With 5 % left and just pruned, Wanda is well ahead of magnitude. What is left of this lead after 100 steps: **A** it has grown, **B** it is about the same, **C** hardly anything?
+# **Predict.** At 5 % Wanda is well ahead of magnitude, just pruned. After the steps the lead is **A** larger, **B** the same, **C** gone?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Vote; click. Left panel: half is easy, even for chance, so no score can win much. Right panel, hollow dots: the scores lie far apart. Filled dots: C. Now compare random, filled, with Wanda, hollow. Which dots do you look at if you have to ship a model?
@@ -286,14 +284,14 @@ race = show.Race([net, trained(seed=1), trained(seed=2)], images, labels, test_s
 race.draw()
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Hardly anything (C): probably the weights that are left learn the work of those that went, whichever these were.** Only random stays behind.
+# **Gone (C): probably the weights that are left learn the work of the others, whichever went.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Begin with *random* on the left. Where chance does so little harm, no score can win much. On the right the cut is hard. Just pruned, a score that sees more keeps more: Wanda is ahead of magnitude, in the same group. The slope lies between them, although it looks at the loss itself. Probably that is because it is a promise about *one* weight that is missing in a network which is otherwise whole, and here 19 of 20 are missing.
+# Begin with *random* on the left. Where chance does so little harm, no score can win much. On the right the cut is hard. Just pruned, Wanda is ahead of magnitude in the same group. The slope lies between them, although it looks at the loss itself. Probably that is because it guesses what *one* missing weight costs, and here 19 of 20 are missing.
 #
-# Now compare the same score in two groups. Over the layer is better here than in each row. In each row a dead unit gets as many weights as any other, and about a tenth of the units are dead. That is probably a part of the price.
+# Now compare the same score in two groups. Here a cut over the layer is better than one in each row. About a tenth of the units of `fc1` are dead. In each row they get as many weights as any other unit, and over the layer hardly any. That is probably a part of the price.
 #
-# And compare the filled dot of *random* with the hollow dots above it. A hundred steps after a random cut are worth more than any score without a step.
+# And compare the filled dots of *random* with the hollow dots above them. A hundred steps after a random cut are worth more than any score without a step. After the steps only *random* is still behind.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### "Wanda beats magnitude"
@@ -313,13 +311,13 @@ race.draw()
 # Two things differ, the score and the group. To know, one needs the other two cells: magnitude in each row, and Wanda over the layer.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Our race has all four cells. For this language model half was a hard cut, while our network hardly noticed it. So "which score is best?" is half a question. Add the network, the share that is left, the group, and the steps that follow.
+# Our race has all four cells. Half was a hard cut for this language model, and an easy one for our network. So "which score is best?" is half a question. Add the network, the share that is left, the group, and the steps that follow.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Wanda, in each row
 # ★★ · 10 minutes
 #
-# `by_wanda(net, images, left)` returns a copy of `net`, a LeNet-300-100, masks on. In `fc1` and `fc2` each row keeps the share `left` of its weights, rounded: those with the largest $|w| \cdot \lVert x \rVert$. The input of `fc2` is what the *pruned* `fc1` gives, after the ReLU.
+# `by_wanda(net, images, left)` returns a copy of `net`, a LeNet-300-100, masks on. In `fc1` and `fc2` each row keeps the share `left` of its weights, rounded: those with the largest $|w| \cdot \lVert x \rVert$, where $x$ is what the layer receives in the whole `net`.
 #
 # On paper: rows (0.5, 0.3) and (4, 3), inputs as in section 3, half left. Which weights stay?
 #
@@ -327,7 +325,7 @@ race.draw()
 #
 # <details><summary>Hint</summary>
 #
-# On paper the 0.3 and the 3 stay. In a loop over `(cut.fc1, cut.fc2)`: scores, ranks, `prune.l1_unstructured` with a count as `amount`, then `x = torch.relu(layer(x))`. Begin with `x = images.flatten(1)`, under `torch.no_grad()`.
+# On paper the 0.3 and the 3 stay. `fc1` receives `x = images.flatten(1)`, and `fc2` receives `torch.relu(net.fc1(x))`. For each of them: scores, ranks, then `prune.l1_unstructured` with a count as `amount`.
 #
 # </details>
 
@@ -348,14 +346,13 @@ check.by_wanda(by_wanda)
 # %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
 def by_wanda_solution(net, images, left):
     cut, x = copy.deepcopy(net), images.flatten(1)
-    with torch.no_grad():
-        for layer in (cut.fc1, cut.fc2):
-            scores = layer.weight.abs() * x.norm(dim=0)
-            ranks = scores.argsort(dim=1).argsort(dim=1)
-            rows, columns = scores.shape
-            goes = columns - round(left * columns)
-            prune.l1_unstructured(layer, "weight", amount=rows * goes, importance_scores=ranks)
-            x = torch.relu(layer(x))
+    hidden = torch.relu(net.fc1(x))
+    for layer, inputs in ((cut.fc1, x), (cut.fc2, hidden)):
+        scores = (layer.weight.abs() * inputs.norm(dim=0)).detach()
+        ranks = scores.argsort(dim=1).argsort(dim=1)
+        rows, columns = scores.shape
+        goes = columns - round(left * columns)
+        prune.l1_unstructured(layer, "weight", amount=rows * goes, importance_scores=ranks)
     return cut
 
 
@@ -364,7 +361,7 @@ def by_wanda_solution(net, images, left):
 #
 # <details><summary>What others found</summary>
 #
-# Wanda read between a half and three fifths of the digits. Magnitude in each row read a quarter to a half, fewer in two of three networks, and about as many in the third.
+# With Wanda three networks read about half of the digits, and with magnitude in each row a quarter, a third and a half.
 #
 # </details>
 
@@ -373,7 +370,7 @@ def by_wanda_solution(net, images, left):
 #
 # - Magnitude sees the weight. Wanda sees its input, too, and needs a forward pass. The slope sees the loss, and needs a backward pass.
 # - A score and its comparison group are two decisions: change one at a time, with chance beside them.
-# - Without training the score matters where the cut is hard. After a hundred steps all scores but chance were nearly level here.
+# - Without training the score matters where the cut is hard. A hundred steps of training did more here than any score.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Back to the board: size, input, gradient. For each let somebody name the score, and what one needs to compute it.

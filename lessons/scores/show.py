@@ -29,7 +29,9 @@ def untouched(net, cut, unlit):
     for side in (-1, 1):
         ax.text(side * (line + end) / 2, 1.06 * top, "kept", ha="center", va="bottom")
     ax.set(xlabel="weight", ylabel="useless weights", ylim=(0, 1.25 * top), xlim=(-1.05 * end, 1.05 * end))
-    ax.set_xticks([-end, -line, 0, line, end], [f"{x:.3f}".replace("-", "−") for x in (-end, -line, 0, line, end)])
+    ax.set_xticks(
+        [-end, -line, 0, line, end], [f"{x:.3f}".replace("-", "−") if x else "0" for x in (-end, -line, 0, line, end)]
+    )
     ax.grid(False)
     plots.show(
         fig,
@@ -148,7 +150,9 @@ class Race:
         for seed, net in enumerate(nets):
             slopes = self._slopes(net)
             for arm, left in self.right:
-                torch.manual_seed(seed)  # for random scores
+                torch.manual_seed(
+                    1000 + seed
+                )  # for random scores; the seed of a network would give its first weights again
                 self.right[arm, left].append(self._run(self._cut(net, arm, left, slopes), seed))
 
     def _slopes(self, net):
@@ -163,15 +167,16 @@ class Race:
 
     @torch.no_grad()
     def _cut(self, net, arm, left, slopes):
-        net, x, (score, rows) = copy.deepcopy(net), self.images[:2000].flatten(1), ARMS[arm]
-        for layer, slope in zip((net.fc1, net.fc2), slopes, strict=True):
+        cut, (score, rows) = copy.deepcopy(net), ARMS[arm]
+        seen = self.images[:2000].flatten(1)
+        inputs = seen, torch.relu(net.fc1(seen))
+        for layer, x, slope in zip((cut.fc1, cut.fc2), inputs, slopes, strict=True):
             scores = score(layer, x, slope)
             if rows:
                 prune.custom_from_mask(layer, "weight", in_each_row(scores, left))
             else:
                 prune.l1_unstructured(layer, "weight", amount=1 - left, importance_scores=scores)
-            x = torch.relu(layer(x))
-        return net
+        return cut
 
     def _run(self, net, seed):
         just = 100 * training.evaluate(net, *self.test_set, batch_size=1000)
@@ -186,16 +191,22 @@ class Race:
 
     def draw(self):
         """Draw a panel for each share that is left, with a row for each arm."""
-        fig, axes = plots.figure(columns=2, size=(12, 4.8))
+        fig, axes = plots.figure(columns=2, size=(12, 4))
         looks = {
             "just pruned": {"color": plots.COLOURS["orange"], "mfc": "none", "mew": 2.5},
             f"after {STEPS} steps": {"color": plots.COLOURS["blue"]},
         }
         for ax, (left, title) in zip(axes, LEFT.items(), strict=True):
-            for at, (name, look) in enumerate(looks.items()):
+            for at, (name, look) in enumerate(looks.items()):  # 0: just pruned, 1: after the steps
                 dots = [(pair[at], row) for row, arm in enumerate(ARMS) for pair in self.right[arm, left]]
                 ax.plot(*zip(*dots, strict=True), "o", markersize=10, clip_on=False, label=name, **look)
-            ax.set(title=title, xlabel="test digits right, %", xlim=(0, 101), ylim=(-0.6, len(ARMS) - 0.4))
+            ax.set(
+                title=title,
+                xlabel="test digits right, %",
+                xlim=(0, 100),
+                xticks=[0, 50, 100],
+                ylim=(-0.6, len(ARMS) - 0.4),
+            )
             ax.set_yticks(range(len(ARMS)), ARMS if ax is axes[0] else [""] * len(ARMS))
             ax.tick_params(axis="y", length=0)
         axes[0].legend(loc="center left")
