@@ -94,4 +94,18 @@ WRONG = {
         "the masks are removed": ("    return cut", '        prune.remove(layer, "weight")\n    return cut'),
     }
 }
-EQUIVALENT = {"by_wanda": {}}
+ORDER = "only the order of the scores in a row counts"
+SIZE = "norms and counts are never negative"
+EQUIVALENT = {
+    "by_wanda": {
+        "cut, x = (copy.deepcopy(net), images.flatten(1)): 1 -> 2": "a channel stays as an axis of one, which a layer leaves alone",
+        "`detach` left out of the last layer's scores": "scores with a gradient rank as those without",
+        "hidden without its sign": "after a ReLU nothing is negative",
+        "hidden doubled": ORDER,
+        "norms without its sign": SIZE,
+        "norms doubled": ORDER,
+        "scores without its sign": SIZE,
+        "scores doubled": ORDER,
+        "goes without its sign": SIZE,
+    }
+}
