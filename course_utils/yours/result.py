@@ -277,8 +277,8 @@ def ship(sheet: Sheet, limits: Mapping[str, float] | None = None, folder: Path |
             torch.save(chosen.built.module.model.state_dict(), path)
             report |= {"file": path.name, "file_bytes": path.stat().st_size}
             report["opened_elsewhere"] = (
-                f"The file holds the weights alone: build the model with your code, do “{chosen.name}” to it, then load "
-                f"them. {why}"
+                f"The file holds the weights alone: build the model with your code, do “{chosen.name}” to it, then "
+                f"load them. {why}"
             )
     (folder / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return report

@@ -108,8 +108,7 @@ again = [one_pass(copy.deepcopy(model).apply(tq.disable_observer)) for model in 
 after_a_pass = [accuracy(int8_copy(model)) for model in again]
 
 
-# %% slideshow={"slide_type": "skip"} tags=["legacy", "hide-input"]
-# Static quantization of the same network, for the dashed line: observers look at the images, and nothing is trained.
+# %% slideshow={"slide_type": "skip"} tags=["legacy"]
 @torch.no_grad()
 def static_int8(net, qconfig=one_scale):
     observed = tq.prepare_qat(fused(net, qconfig)).eval().apply(tq.disable_fake_quant)
