@@ -81,12 +81,9 @@ WRONG = {
         "the budget itself is too much": ("price <= left", "price < left"),
         "the budget is never full": ("price <= left and saved > 0", "saved > 0"),
         "the worst offer": ("best = max(", "best = min("),
-        "straight to the widest": ("wider[0]", "wider[-1]"),
+        "straight to the widest": ("if b > bits[name]]", "if b > bits[name]][-1:]"),
         "by what is left, not by what is saved": ("row[bits[name]] - row[wider[0]]", "row[bits[name]]"),
-        "stops after one step": (
-            "        bits[best] = offers[best][1]\n",
-            "        return bits | {best: offers[best][1]}\n",
-        ),
+        "stops after one step": ("bits[best] = offers[best][1]", "return bits | {best: offers[best][1]}"),
     }
 }
 EQUIVALENT = {"share_out": {}}

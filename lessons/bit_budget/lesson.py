@@ -29,8 +29,8 @@ from course_utils.scorecard import claims
 from lessons.bit_budget import checks as check
 from lessons.bit_budget import show
 
-torch.set_num_threads(1)
 torch.set_grad_enabled(False)  # the lesson only runs networks
+torch.set_num_threads(1)
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. 288 of 30,208 weights
@@ -77,9 +77,12 @@ def with_bits(bits):  # {layer: bits}
     return copied
 
 
+def outputs(model, images):
+    return torch.cat([model(batch) for batch in images.split(100)])
+
+
 def accuracy(model):
-    answers = torch.cat([model(batch).argmax(1) for batch in test_images.split(250)])
-    return 100 * (answers == labels).float().mean().item()
+    return 100 * (outputs(model, test_images).argmax(1) == labels).float().mean().item()
 
 
 # %% slideshow={"slide_type": "fragment"}
@@ -132,17 +135,12 @@ print(f"float {in_float:.1f} %, 3 bits {three:.1f} %, block 1 in 8 bits {spared:
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Rows on the board. Is the rounded network worse or better? With the label coat it is better. Does accuracy notice? No. Let the room weight the rows by 0.7, 0.2, 0.1. Then the figure: a logarithmic axis, each large division is a factor of ten. Who wants bits most? Block 1. Who could do with 2? Block 6, which has more than half of the weights.
 
-
 # %% slideshow={"slide_type": "skip"}
-def answers(model):
-    return torch.cat([model(batch) for batch in images.split(250)]).log_softmax(1)  # ln of the probabilities
-
-
-in_float_said = answers(net)
+in_float_said = outputs(net, images).log_softmax(1)  # ln of the probabilities
 
 
 def divergence(model):
-    log_p, log_q = in_float_said, answers(model)
+    log_p, log_q = in_float_said, outputs(model, images).log_softmax(1)
     return (log_p.exp() * (log_p - log_q)).sum(1).mean().item()
 
 
@@ -226,10 +224,10 @@ def greedy(bits_a_weight):
 show.steps_of_greedy(greedy(3), sizes)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* The width of a bar is the layer's share of the weights, so its area is bits of the file. Read the numbers in the order of the steps. Block 6 stays at 2: its third bit costs more than everything else together. Ask what the code believes without measuring it: that a layer saves in company what it saved alone.
+# *For the lecturer, 2 min.* The width of a bar is the layer's share of the weights, so its area is bits of the file. Read the numbers in the order of the steps. Block 6 stays at 2: its third bit would cost more than half of all that there is to give. Ask what the code believes without measuring it: that a layer saves in company what it saved alone.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The width of a bar is the number of weights, so its area is what the layer takes in the file. Block 6 stays at 2 bits. The bit that it does not get pays for all that the small layers get.
+# The width of a bar is the number of weights, so its area is what the layer takes in the file. Block 6 stays at 2 bits: one bit more for it would cost more than half of all that there is to give.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Does the choice pay?
@@ -295,7 +293,7 @@ show.ways_to_choose(anew, in_float, sizes, before=right)
 # **Nearly all (C), because most of that loss came from statistics that no longer fit the rounded weights.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So at 3 bits most of greedy's lead was the price of old statistics, and about a point of it remains. With fewer bits the choice still counts: with 2.25 bits greedy is about as good as 3 bits for all, in a file with a quarter fewer bits for the weights. First the cheap remedy, then the choice, and ship the network that had both.
+# So near 3 bits most of greedy's lead was the price of old statistics: now all three ways are within two points of each other. With fewer bits the choice still counts. At 2.25 bits greedy comes within two points of 3 bits for all, and saves a quarter of their bits, while both rivals have fallen far below. So run the cheap remedy before you praise a choice, and ship the network that had both.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. When not to trust it
@@ -320,7 +318,7 @@ show.sum_and_together(sums, together, [size_of(bits) for bits in choices], sizes
 # **More than twice as large (C), because errors of several layers can push an answer the same way.** A score that is moved by 1 and by 1 again is moved by 2, and a divergence grows about like the square: 4, where the sum says 2.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Two errors can also push in opposite directions, and cancel. That is probably what happened under **Try it**: the rounded first layer had undone a part of what block 1 broke. With small errors the sum is about right, and with large ones it is only a hint.
+# Two errors can also push in opposite directions, and cancel. That is probably what happened under **Try it**: the rounding of the first layer had undone a part of what the others broke. With small errors the sum is about right, and with large ones it is only a hint.
 #
 # So do not trust a choice by sensitivities
 #

@@ -45,7 +45,7 @@ def read(content, like):
     """The network of such a file; `like` has its architecture. Its batch norms are gone."""
     net, content = copy.deepcopy(like), io.BytesIO(content)
     layers = _layers(net)
-    for (layer, norm), b in zip(layers, content.read(len(layers)), strict=True):
+    for (layer, _), b in zip(layers, content.read(len(layers)), strict=True):
         count, channels = layer.weight.numel(), len(layer.weight)
         ones = np.unpackbits(
             np.frombuffer(content.read(-(-count * b // 8)), np.uint8), count=count * b, bitorder="little"

@@ -82,7 +82,7 @@ def ways_to_choose(right, in_float, sizes, before=None):
         right: way -> list of (bits of the file, accuracy in percent).
         before: the same with old statistics, drawn pale.
     """
-    fig, ax = plots.figure(size=(12, 4.8) if before is None else (7.4, 5.2))
+    fig, ax = plots.figure(size=(12, 4.8) if before is None else (7, 4.8))
     for way, (mark, colour) in LOOKS.items():
         if before:
             spots = [(_mean_bits(size, sizes), percent) for size, percent in before[way]]
@@ -90,7 +90,7 @@ def ways_to_choose(right, in_float, sizes, before=None):
         spots = [(_mean_bits(size, sizes), percent) for size, percent in right[way]]
         ax.plot(*zip(*spots, strict=True), mark, color=plots.COLOURS[colour], label=way, markersize=10)
     ax.axhline(in_float, color=plots.COLOURS["grey"], linestyle="--", label="float")
-    ax.set(xlabel="bits a weight", ylabel="right, %", xlim=(1.9, 4.35), ylim=(0, 100))
+    ax.set(xlabel="bits a weight", ylabel="right, %", xlim=(1.9, 4.35), ylim=(0, 100) if before is None else (60, 94))
     ax.legend(loc="lower right")
     told = [
         f"{way}: " + ", ".join(f"{_mean_bits(size, sizes):.2f} bits {percent:.1f} %" for size, percent in spots)
@@ -102,7 +102,7 @@ def ways_to_choose(right, in_float, sizes, before=None):
         caption=(
             "2,000 test images. In the bytes of 3 bits for all: "
             if before is None
-            else "Batch norms measured anew; pale: as before. At 3 bits: "
+            else "Batch norms measured anew; pale: as before. The axis begins at 60. At 3 bits: "
         )
         + f"greedy {right['greedy'][3][1]:.1f} %, one width {right['one width for all'][1][1]:.1f} %. "
         + f"Greedy with 2.25 bits: {right['greedy'][0][1]:.1f} %.",
