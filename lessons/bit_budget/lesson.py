@@ -85,10 +85,12 @@ def accuracy(model):
     return 100 * (outputs(model, test_images).argmax(1) == labels).float().mean().item()
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
 all_3 = dict.fromkeys(sizes, 3)
 in_float, three = accuracy(net), accuracy(with_bits(all_3))
 spared = accuracy(with_bits(all_3 | {"features.1.0": 8}))  # the convolution of block 1
+
+# %% slideshow={"slide_type": "fragment"}
 print(f"float {in_float:.1f} %, 3 bits {three:.1f} %, block 1 in 8 bits {spared:.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
@@ -101,7 +103,7 @@ print(f"float {in_float:.1f} %, 3 bits {three:.1f} %, block 1 in 8 bits {spared:
 #
 # [[builds_on]]
 #
-# **Try it.** In the last cell, spare another layer in place of block 1: `"features.6.0"`, which has more than half of all weights, then `"features.0.0"`, the first layer. Change it back afterwards.
+# **Try it.** In the line with `spared`, spare another layer in place of block 1: `"features.6.0"`, which has more than half of all weights, then `"features.0.0"`, the first layer. Run that cell and the next. Change it back afterwards, and run both again.
 #
 # <details><summary>What others found</summary>
 #
