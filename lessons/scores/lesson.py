@@ -75,13 +75,13 @@ prune.l1_unstructured(cut.fc1, "weight", amount=0.2)
 unlit = (images.amax(0) == 0).flatten()
 kept = cut.fc1.weight_mask[:, unlit].mean().item()
 print(f"{unlit.sum()} pixels never lit, {kept:.0%} of their weights kept")
-print(f"{training.evaluate(net, *test_set):.1%} of the test digits right")
+print(f"the whole network: {training.evaluate(net, *test_set):.1%} of the test digits right")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **More than half (C), because training never moved these weights.** They still have the random values with which they began.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So the cut removed weights that had learned something, and kept most of those that had not. A *score* gives each weight a number, and the lowest go. This lesson has two scores that see more than size. One thing at once, though: a plain remedy, a hundred steps of training after the cut, will beat every score. Scores are for those who cannot train. In about [[minutes]] minutes you will be able to
+# So the cut removed weights that had learned something, and kept most of those that had not. A *score* gives each weight a number, and the lowest go. This lesson has two scores that see more than size. One thing at once, though: where the cut is deep, a hundred steps of training will beat every score. Scores matter most to those who cannot train. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -108,7 +108,7 @@ show.untouched(net, cut, unlit)
 #
 # <details><summary>What others found</summary>
 #
-# None, and the network reads about as many digits. Weight decay adds a small pull towards 0 to every gradient, and nothing pulls these weights back. So what magnitude says about a weight depends on how the network was trained.
+# None, and the network reads about as many digits. Weight decay adds a small pull towards 0 to every gradient. Behind a black pixel there is nothing else in the gradient, and Adam makes full steps of it. So what magnitude says about a weight depends on how the network was trained.
 #
 # </details>
 
@@ -168,13 +168,13 @@ guess, truth = (of(net, images[:1000], labels[:1000]) for of in (guessed, tried)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the truth over the guess, and over the norm of each unit's row.
-units = show.clouds(net, guess, truth, images[:1000])
+units = show.clouds(net, guess, truth, images[:2000])
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **Above it (A), because the loss gets steeper on the way, as in the first row of the table.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The guess is mostly too small. For a ranking that does no harm, as long as the order is right. The **rank correlation** measures this: it is 1 where two lists have the same order, and 0 where there is no relation. The slope ranks the units nearly as the truth does. The norm, the root of the sum of a unit's squared weights, ranks them much worse. It knows neither the pixels before a unit nor the layers behind it. The gradient contains both.
+# The guess is mostly too small. For a ranking that does no harm, as long as the order is right. The **rank correlation** measures this: it is 1 where two lists have the same order, and 0 where there is no relation. The slope ranks the units much as the truth does. The norm, the root of the sum of a unit's squared weights, ranks them much worse. It knows neither the pixels before a unit nor the layers behind it. The gradient contains both.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## 3. What a weight is multiplied by
@@ -194,7 +194,7 @@ units = show.clouds(net, guess, truth, images[:1000])
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The slope needs labels, a loss and a backward pass. For a large model one often has a few texts, and just enough memory to run it forward. So let us ask for less. We no longer try to keep the *loss*, but the *outputs of each layer*.
 #
-# In the table the larger weight is the cheaper one: without it the outputs change by 0.02, without the 0.3 by nine times as much. We need not compute the changes one by one, because $0.5^2 \cdot 0.08 = 0.02$ and $0.3^2 \cdot 2 = 0.18$. The square of a weight, times the sum of the squares of its input, is what its removal costs. The root of that is the score
+# In the table the larger weight is the cheaper one: without it the outputs change by 0.02, without the 0.3 by nine times as much. We need not compute the changes one by one, because $0.5^2 \cdot 0.08 = 0.02$ and $0.3^2 \cdot 2 = 0.18$. The square of a weight, times the sum of the squares of its input, is the squared change of the outputs, summed over the samples. The root of that is the score
 #
 # $$|w| \cdot \lVert x \rVert$$
 #
@@ -213,7 +213,7 @@ by_input = wanda(net.fc1, seen)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Four images of one unit
 #
-# One unit of `fc1` may keep a fifth of its weights.
+# The unit of `fc1` with the largest truth may keep a fifth of its weights.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Where in the image does magnitude keep weights that Wanda removes: **A** in the middle, **B** at the border, **C** everywhere alike?
@@ -270,7 +270,7 @@ for numbers in (scores, ranks):
 # Three networks. `fc1` and `fc2` keep half or 5 % of their weights. Then 100 steps.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For a fair race only one thing may differ between two arms: the score, or the group. So every arm keeps the same number of weights, and gets the same steps on the same digits. All scores look at the same 2,000 images. Random scores are the control. `fc3` stays whole. The Taylor scores are squared in each batch of 100 images before they are averaged, because at the bottom of the valley the slopes of the batches nearly cancel.
+# For a fair race only one thing may differ between two arms: the score, or the group. So every arm keeps nearly the same number of weights, and gets the same steps on the same digits. Slope and Wanda look at the same 2,000 images. Random scores are the control. `fc3` stays whole. The Taylor scores are squared in each batch of 100 images, and averaged.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** At 5 % Wanda is well ahead of magnitude, just pruned. After the steps the lead is **A** larger, **B** the same, **C** gone?
@@ -287,31 +287,13 @@ race.draw()
 # **Gone (C): probably the weights that are left learn the work of the others, whichever went.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Begin with *random* on the left. Where chance does so little harm, no score can win much. On the right the cut is hard. Just pruned, Wanda is ahead of magnitude in the same group. The slope lies between them, although it looks at the loss itself. Probably that is because it guesses what *one* missing weight costs, and here 19 of 20 are missing.
+# Begin with *random* on the left. Where chance does so little harm, no score can win much. On the right the cut is hard. Just pruned, Wanda is ahead of magnitude in the same group. The slope lies between them.
 #
-# Now compare the same score in two groups. Here a cut over the layer is better than one in each row. About a tenth of the units of `fc1` are dead. In each row they get as many weights as any other unit, and over the layer hardly any. That is probably a part of the price.
+# Now compare the same score in two groups: here a cut over the layer is better than one in each row.
 #
-# And compare the filled dots of *random* with the hollow dots above them. A hundred steps after a random cut are worth more than any score without a step. After the steps only *random* is still behind.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### "Wanda beats magnitude"
+# And compare, on the right, the filled dots of *random* with the hollow dots above them. A hundred steps after a random cut are worth more there than any score without a step. After the steps only *random* is still behind.
 #
-# Half of the weights of LLaMA-2 with 7 billion are removed, without training. The [authors](https://github.com/locuslab/wanda/blob/1317b0ba3fab5cd0491961b41598138466647ebf/README.md) report the perplexity, where lower is better:
-#
-# | whole | Wanda, in each row | magnitude, over the layer |
-# |---|---|---|
-# | 5.12 | 6.42 | 14.89 |
-#
-# Whose merit is the difference?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* How many things differ between the last two columns? Two, the score and the group. Which runs would you ask for? Then: what differs from our network? Its size, the task, and that half is hard for it.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# Two things differ, the score and the group. To know, one needs the other two cells: magnitude in each row, and Wanda over the layer.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Our race has all four cells. Half was a hard cut for this language model, and an easy one for our network. So "which score is best?" is half a question. Add the network, the share that is left, the group, and the steps that follow.
+# So "which score is best?" is half a question. Add the share that is left, the group, and the steps that follow.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Wanda, in each row
@@ -357,20 +339,14 @@ def by_wanda_solution(net, images, left):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Then prune the network that you have trained: `training.evaluate(by_wanda(net, images[:2000], 0.05), *test_set)`. Write `scores = layer.weight.abs()` for a moment, and you have magnitude in each row.
-#
-# <details><summary>What others found</summary>
-#
-# With Wanda three networks read about half of the digits, and with magnitude in each row a quarter, a third and a half.
-#
-# </details>
+# Then prune the network that you have trained: `training.evaluate(by_wanda(net, images[:2000], 0.05), *test_set)`. The race has a dot for it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
 # - Magnitude sees the weight. Wanda sees its input, too, and needs a forward pass. The slope sees the loss, and needs a backward pass.
 # - A score and its comparison group are two decisions: change one at a time, with chance beside them.
-# - Without training the score matters where the cut is hard. A hundred steps of training did more here than any score.
+# - Without training the score matters where the cut is hard. There, a hundred steps of training did more than any score.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Back to the board: size, input, gradient. For each let somebody name the score, and what one needs to compute it.
@@ -401,17 +377,15 @@ print(f"alone, added up: {truth[lowest].sum():+.3f}   together: {half - whole:+.
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Together they cost many times as much. Probably units stand in for each other: each can be spared while the others are there. So a high rank correlation for single units is a good sign and no guarantee. One remedy is to remove a part at a time, and to compute the scores anew for what is left.
 #
-# ### Let the others make up for it
+# ### "Wanda beats magnitude"
 #
-# A removed weight leaves a hole, and the other weights stay as they are. Nothing forces them to. Take $0.5\,x_1 + 0.3\,x_2$, and remove the 0.3. If the two inputs are always equal, one weight of 0.8 does the work of both. In general the best new weight is $0.5 + 0.3\,r$, where $r$ is the mean of $x_1 x_2$ divided by the mean of $x_1^2$. For two neighbouring pixels in the middle of the image:
-
-# %% slideshow={"slide_type": "skip"}
-first, second = seen[:, 14 * 28 + 13], seen[:, 14 * 28 + 14]
-r = (first @ second / (first @ first)).item()
-print(f"the 0.5 becomes {0.5 + 0.3 * r:.2f}")
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Neighbours are alike, so most of the work is taken over. SparseGPT does this for a whole layer, column by column ([Frantar and Alistarh, 2023](https://arxiv.org/abs/2301.00774)). [[gptq]] explains the same idea for weights that are rounded.
+# Half of the weights of LLaMA-2 with 7 billion are removed, without training. The [authors](https://github.com/locuslab/wanda/blob/1317b0ba3fab5cd0491961b41598138466647ebf/README.md) report the perplexity, where lower is better:
+#
+# | whole | Wanda, in each row | magnitude, over the layer |
+# |---|---|---|
+# | 5.12 | 6.42 | 14.89 |
+#
+# Whose merit is the difference? Two things differ, the score and the group. To know, one needs the other two cells: magnitude in each row, and Wanda over the layer. Our race has all four, for another network, and half was a harder cut for the language model than for ours.
 #
 # ### A score that watches the training
 #

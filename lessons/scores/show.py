@@ -98,12 +98,12 @@ def four_images(net, by_input, seen, unit):
         ax.grid(False)
     edge = torch.ones(28, 28, dtype=torch.bool)
     edge[4:-4, 4:-4] = False
-    told = [f"{name} {int(mask.view(28, 28)[edge].sum())}" for name, mask in kept.items()]
+    told = [f"{int(mask.view(28, 28)[edge].sum())} by {name}" for name, mask in kept.items()]
     plots.show(
         fig,
         alt="Four images of 28 by 28 for one unit: the size of its weights, all over the image; the norm of its inputs, large in the "
         "middle and 0 at the border; the weights that magnitude keeps, many of them at the border; those that Wanda keeps, in the middle.",
-        caption=f"Yellow: large. Blue: kept. In the outer four rows and columns are kept: {', '.join(told)} weights.",
+        caption=f"Yellow: large. Blue: kept, in the outer four rows and columns {' and '.join(told)}.",
     )
 
 
