@@ -61,7 +61,6 @@ test_images, labels = (part[:2000] for part in data.load("fashion_mnist", "test"
 sizes = {name: m.weight.numel() for name, m in net.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
 
 
-# %% slideshow={"slide_type": "skip"}
 def rounded(weight, bits):
     rows = weight.flatten(1)  # a row for each channel
     half = 2 ** (bits - 1)
@@ -85,19 +84,19 @@ def accuracy(model):
     return 100 * (outputs(model, test_images).argmax(1) == labels).float().mean().item()
 
 
-# %% slideshow={"slide_type": "skip"}
 all_3 = dict.fromkeys(sizes, 3)
 in_float, three = accuracy(net), accuracy(with_bits(all_3))
 spared = accuracy(with_bits(all_3 | {"features.1.0": 8}))  # the convolution of block 1
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Prints the three accuracies.
 print(f"float {in_float:.1f} %, 3 bits {three:.1f} %, block 1 in 8 bits {spared:.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Most of it (C), because most of the loss comes from this one small layer.** The file grows by 288 · 5 = 1,440 bits, less than two per cent.
+# **Most of it (C), because the other seven layers together cost little.** The file grows by 288 · 5 = 1,440 bits, less than two per cent.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So the same number of bits for all layers is a poor way to spend them. But who tells you that it is block 1? In about [[minutes]] minutes you will be able to
+# So the same number of bits for all layers looks like a poor way to spend them. But who tells you that it is block 1? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -175,7 +174,7 @@ show.sensitivities(sensitivity, sizes)
 #
 # <!-- page -->
 #
-# To give layers different numbers of bits is called **mixed-precision quantization**. A bit more for a layer with $n$ weights costs $n$ bits of the file, and saves the difference of two sensitivities. The scales cost the same in every choice. The problem is that of a traveller with a knapsack, who packs first what is worth most *per kilogram*. The rule is **greedy**: it takes the best next step, and never looks further ahead.
+# To give layers different numbers of bits is called **mixed-precision quantization**. One more bit for each weight of a layer with $n$ weights costs $n$ bits of the file, and saves the difference of two sensitivities. The scales cost the same in every choice. The problem is that of a traveller with a knapsack, who packs first what is worth most *per kilogram*. The rule is **greedy**: it takes the best next step, and never looks further ahead.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Work it out with a pencil. How many bits does each layer have when the budget is used up?
@@ -187,16 +186,7 @@ show.sensitivities(sensitivity, sizes)
 # **A 4, B 4, C 2, because a bit is cheap in A, and C, with half of all weights, saves least for what it costs.** The divergences sum to 0.37. With 3 bits for all, in as many bits, they sum to 0.43.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What the next bit of each layer saves, for each bit that it costs:
-#
-# | step | A | B | C | who gets it | file |
-# |---|---|---|---|---|---|
-# | 1 | 0.40 / 10 = **0.0400** | 0.12 / 40 = 0.0030 | 0.03 / 50 = 0.0006 | A | 210 |
-# | 2 | 0.05 / 10 = **0.0050** | 0.0030 | 0.0006 | A | 220 |
-# | 3 | has 4 | **0.0030** | 0.0006 | B | 260 |
-# | 4 | has 4 | 0.04 / 40 = **0.0010** | 0.0006 | B | 300 |
-#
-# The same for our network, with a budget in bits for each weight:
+# Here is the rule for our network, with a budget in bits for each weight:
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -218,6 +208,16 @@ def greedy(bits_a_weight):
         steps.append(bits | {best: bits[best] + 1})
 
 
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Step by step for A, B and C: what the next bit saves, for each bit that it costs.
+#
+# | step | A | B | C | who gets it | file |
+# |---|---|---|---|---|---|
+# | 1 | 0.40 / 10 = **0.0400** | 0.12 / 40 = 0.0030 | 0.03 / 50 = 0.0006 | A | 210 |
+# | 2 | 0.05 / 10 = **0.0050** | 0.0030 | 0.0006 | A | 220 |
+# | 3 | has 4 | **0.0030** | 0.0006 | B | 260 |
+# | 4 | has 4 | 0.04 / 40 = **0.0010** | 0.0006 | B | 300 |
+
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### In the file of 3 bits
 
@@ -229,7 +229,7 @@ show.steps_of_greedy(greedy(3), sizes)
 # *For the lecturer, 2 min.* The width of a bar is the layer's share of the weights, so its area is bits of the file. Read the numbers in the order of the steps. Block 6 stays at 2: its third bit would cost more than half of all that there is to give. Ask what the code believes without measuring it: that a layer saves in company what it saved alone.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The width of a bar is the number of weights, so its area is what the layer takes in the file. Block 6 stays at 2 bits: one bit more for it would cost more than half of all that there is to give.
+# The width of a bar is the number of weights, so its area is what the layer takes in the file. Block 6 stays at 2 bits: one bit more for it would cost more than half of all that there is to give. Block 1 stops at 5: its sixth bit would save nothing.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Does the choice pay?
@@ -238,10 +238,10 @@ show.steps_of_greedy(greedy(3), sizes)
 #
 # <!-- page -->
 #
-# Many people spare the first and the last layer, without a measurement. No test image took part in any of these choices:
+# No test image took part in any of these choices:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* At 3 bits the orange line is nearly at float, the blue one far below. The habit is no better here: it spares the first layer, and the one in need is the second. In other networks it may hit.
+# *For the lecturer, 2 min.* At 3 bits the orange line is nearly at float, the blue one far below. The habit is no better here. In other networks it may hit.
 
 # %% slideshow={"slide_type": "skip"}
 ways = {
@@ -256,7 +256,7 @@ right = {way: [(size_of(bits), accuracy(with_bits(bits))) for bits in choices] f
 show.ways_to_choose(right, in_float, sizes)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the bytes of 3 bits for all, greedy comes within about two points of float, and the others lose about twenty. The habit does not help here: it spares the first layer, and the one in need is the second.
+# In the bytes of 3 bits for all, greedy comes within about two points of float, and one width loses about twenty. The habit hardly helps here: it spares the first layer, and the one in need is the second.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A remedy that needs no bit
@@ -295,14 +295,14 @@ show.ways_to_choose(anew, in_float, sizes, before=right)
 # **Nearly all (C), because most of that loss came from statistics that no longer fit the rounded weights.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So near 3 bits most of greedy's lead was the price of old statistics: now all three ways are within two points of each other. With fewer bits the choice still counts. At 2.25 bits greedy comes within two points of 3 bits for all, and saves a quarter of their bits, while both rivals have fallen far below. So run the cheap remedy before you praise a choice, and ship the network that had both.
+# So near 3 bits most of greedy's lead was the price of old statistics: now all three ways are within two points of each other. With fewer bits the choice still counts. At 2.25 bits greedy comes within two points of 3 bits for all, and saves a quarter of their bits, while the habit, in slightly more bits, has fallen far below. So run the cheap remedy before you praise a choice, and ship the network that had both.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. When not to trust it
 #
 # Greedy adds up sensitivities that were measured for one layer *alone*. In the file all layers are rounded *together*.
 #
-# **Predict.** At the smallest budget, 2.25 bits, how large is the divergence together, compared with the sum: **A** half, **B** the same, **C** more than twice as large?
+# **Predict.** With old statistics, at 2.25 bits, how large is the divergence together, compared with the sum: **A** half, **B** the same, **C** more than twice as large?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* On the board: a score is moved by 1 and by 1 again. The divergence grows like a square: 4, and not 2. Moved by 1 and by −1: 0. From which budget on do the two lines agree? Then go back to the first layer in 8 bits, which made the network worse.
@@ -325,7 +325,7 @@ show.sum_and_together(sums, together, [size_of(bits) for bits in choices], sizes
 # So do not trust a choice by sensitivities
 #
 # 1. where the layers are coarse, and sum and measurement differ;
-# 2. before the cheap remedy, since they may measure a damage that need not be there;
+# 2. where a cheap remedy follows, since they may measure a damage that it repairs;
 # 3. without a rival in as many bytes.
 #
 # One test answers all three: measure the *whole* choice, remedy included, beside one width for all, on images that did not choose.
@@ -401,7 +401,7 @@ def share_out_solution(model, sensitivity, budget):
 #
 # - Sensitivity: round one layer alone, and measure how far the answers move; the KL divergence from the float network needs no label.
 # - Give the next bit where it saves most for each bit of the file: here a small layer got many, and the largest one the fewest.
-# - Run the cheap remedy first, then measure the whole choice beside one width for all, since losses of layers need not add up.
+# - Run the cheap remedy on the whole choice, then measure it beside one width for all, since losses of layers need not add up.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Go back to the guesses on the board: first, last, largest. All three were wrong here. Who would trust a table of sensitivities without measuring the whole file?
@@ -433,7 +433,7 @@ show.two_choices(found, sensitivity, sizes, {name: accuracy(with_bits(bits)) for
 #
 # ### The file
 #
-# A file with other bits in each layer must say how to cut it: the bytes 213 and 1 are three codes of 3 bits, or four of 4. So our file begins with a *header*: one byte for each layer, its number of bits. The codes follow, their bits one after the other as in [[weight_only]]. Then each channel has a scale and a bias of 16 bits. The batch norms, measured anew, are folded into these two, as in [[static]], so they take no bytes of their own.
+# A file with other bits in each layer must say how to cut it: the bytes 213 and 1 can be three codes of 3 bits, or four of 4. So our file begins with a *header*: one byte for each layer, its number of bits. The codes follow, their bits one after the other as in [[weight_only]]. Then each channel has a scale and a bias of 16 bits. The batch norms, measured anew, are folded into these two, as in [[static]], so they take no bytes of their own.
 
 # %% slideshow={"slide_type": "skip"}
 from lessons.bit_budget import packed
@@ -448,7 +448,7 @@ for name, bits in {"3 bits for all": all_3, "greedy, 3": greedy(3)[-1], "greedy,
 show.files(net, in_float, written)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The networks were read again before they were judged. All widths need the same scales and biases. They are 2.3 kB, about a sixth of the file, so a quarter fewer bits for the weights makes the *file* smaller by a fifth. That different layers have different widths costs seven bytes, because one common width would need a byte, too.
+# The networks were read again before they were judged. All widths need the same scales and biases: 2.3 kB, about a sixth of the file. That different layers have different widths costs seven bytes, because one common width would need a byte, too.
 #
 # **Sources.** Z. Dong et al., *HAWQ*, 2019, [arXiv:1905.03696](https://arxiv.org/abs/1905.03696); K. Wang et al., *HAQ*, 2018, [arXiv:1811.08886](https://arxiv.org/abs/1811.08886); Z. Deng et al., *Mixed-precision quantization for deep vision models with integer quadratic programming*, 2023, [arXiv:2307.05657](https://arxiv.org/abs/2307.05657).
 #
