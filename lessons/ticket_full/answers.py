@@ -3,6 +3,7 @@
 from operator import itemgetter
 
 import numpy as np
+import torch
 
 
 def with_arrays(ticket, other):
@@ -44,7 +45,19 @@ def in_a_loop(ticket, other):
     return [found[0][n] - found[1][n] for n in range(len(found[0]))], edge
 
 
-ODD = {"lead": [with_arrays, by_sorting, in_a_loop]}
+def with_tensors(ticket, other):
+    """Means of tensors, which PyTorch has of floats only."""
+    read, edge = [], False
+    for runs in (ticket, other):
+        rates = sorted(runs)
+        table = torch.tensor([runs[rate] for rate in rates])
+        best = table[..., 0].mean(1).argmax().item()
+        edge = edge or best in (0, len(rates) - 1)
+        read.append(table[best, :, 1])
+    return (read[0] - read[1]).tolist(), edge
+
+
+ODD = {"lead": [with_arrays, by_sorting, in_a_loop, with_tensors]}
 WRONG = {
     "lead": {
         "the test images choose": ("sum(held_out for held_out, test", "sum(test for held_out, test"),

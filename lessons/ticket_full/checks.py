@@ -22,7 +22,7 @@ def lead(ticket, other):
     return points, edge
 
 
-RATES, MEANS = (0.001, 0.004, 0.016, 0.064), (80, 84, 88, 92)
+RATES, MEANS = (0.001, 0.004, 0.016, 0.064), (80.0, 84.0, 88.0, 92.0)
 AROUND = {1: [(0,)], 2: [(6, -6)], 3: [(10, -5, -5), (5, 5, -10)]}  # networks -> how far they are from their mean
 
 
@@ -35,7 +35,8 @@ def _calls(draw):
         means = draw(st.permutations(MEANS[:count]))
         spread = [draw(st.sampled_from(AROUND[networks]).flatmap(st.permutations)) for _ in rates]
         tests = [
-            draw(st.lists(st.sampled_from([90, 91.5, 93, 94.25]), min_size=networks, max_size=networks)) for _ in rates
+            draw(st.lists(st.sampled_from([90.0, 91.5, 93.0, 94.25]), min_size=networks, max_size=networks))
+            for _ in rates
         ]
         held_out = [[mean + off for off in offs] for mean, offs in zip(means, spread, strict=True)]
         arms.append({r: list(zip(h, t, strict=True)) for r, h, t in zip(rates, held_out, tests, strict=True)})
@@ -48,9 +49,9 @@ def _by_the_test_images(ticket, other):
     return [a[1] - b[1] for a, b in pairs], any(rate in (min(ticket), max(ticket)) for rate in best)
 
 
-_ticket = {0.001: [(91, 92)], 0.01: [(92, 93)], 0.1: [(88, 89)]}
-_other = {0.001: [(87, 88)], 0.01: [(91, 92)], 0.1: [(90, 92.5)]}
-_last = {0.001: [(91, 92)], 0.01: [(90, 93)], 0.1: [(92, 94)]}
+_ticket = {0.001: [(91.0, 92.0)], 0.01: [(92.0, 93.0)], 0.1: [(88.0, 89.0)]}
+_other = {0.001: [(87.0, 88.0)], 0.01: [(91.0, 92.0)], 0.1: [(90.0, 92.5)]}
+_last = {0.001: [(91.0, 92.0)], 0.01: [(90.0, 93.0)], 0.1: [(92.0, 94.0)]}
 lead.tries(_calls(), also=[(_ticket, _other), (_other, _ticket), (_last, _other), (_other, _last)], atol=1e-6)
 lead.ideas(
     {

@@ -51,7 +51,7 @@ def _kinds(tensors):
 
 
 def _seen(net, model, *_):
-    held = torch.load(io.BytesIO(net.file)) if net.file else {"nothing": torch.zeros(0)}
+    held = _kinds(torch.load(io.BytesIO(net.file))) if net.file else {"there is no such file": "nothing"}
     width = next(layer.in_features for layer in model.modules() if isinstance(layer, nn.Linear))
     dynamic = {n: getattr(w, "act_quant_kwargs", None) is not None for n, w in net.state_dict().items()}
     return {
@@ -60,7 +60,7 @@ def _seen(net, model, *_):
         "what is returned": effects.Said("the model, or a copy" if hasattr(net, "given") else "a network from make()"),
         "whether it is in training mode": net.training,
         "the outputs": net(torch.linspace(-1, 1, 2 * width).view(2, width)),
-        "what the file holds": effects.Said(", ".join(f"{name}: {kind}" for name, kind in _kinds(held).items())),
+        f"what `{FILE}` holds": effects.Said(", ".join(f"{name}: {kind}" for name, kind in held.items())),
     }
 
 
