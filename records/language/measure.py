@@ -10,6 +10,7 @@ import random
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from importlib import metadata
 from pathlib import Path
 from statistics import median
 
@@ -24,6 +25,12 @@ from records.gptq.measure import CHAPTER, EXAM, texts
 FILES = ROOT / "build" / "bench" / "language"  # the model in other forms, some 1.5 GB
 QUESTION = "Why is the sky blue?"
 NEW_TOKENS, WARM_TOKENS, RUNS = 32, 4, 5
+PACKAGES = {  # its name on the index -> as it is imported
+    "transformers": "transformers",
+    "openvino-genai": "openvino_genai",
+    "onnxruntime-genai": "onnxruntime_genai",
+    "llama-cpp-python": "llama_cpp",
+}
 CONTEXT = 512  # tokens that a cache of fixed length holds
 ROWS = (  # (engine, form of the weights, how)
     ("PyTorch", "float32", "eager"),
@@ -44,6 +51,9 @@ ROWS = (  # (engine, form of the weights, how)
 def main(arguments):
     """Measure, print the table, and write the record of this processor; a quarter of an hour."""
     own = runtime.provenance()
+    own["versions"] |= {
+        name: metadata.version(name) for name, module in PACKAGES.items() if importlib.util.find_spec(module)
+    }
     parser = writing.options("language", __doc__, ROOT / "records" / "language" / f"{slug(own['cpu'])}.json")
     parser.add_argument("--with-peers", action="store_true", help="install the other engines first; llama.cpp is built")
     args = parser.parse_args(arguments)
@@ -52,7 +62,8 @@ def main(arguments):
         return 1
     chosen = ROWS[:1] if runtime.quick() else ROWS
     prompt, exam = tokens()
-    prepare()
+    if not runtime.quick():
+        prepare()
     rows, missing, bandwidth = [], [], {}
     for threads in sorted({1, runtime.physical_cores()}):
         os.environ["OMP_NUM_THREADS"] = str(threads)  # of the processes that are started
@@ -372,12 +383,11 @@ def prepare():
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
             make(file, path)
-    if not runtime.quick():
-        model, tokenizer = real_models.smollm2()
-        model.save_pretrained(FILES / "hf")
-        tokenizer.save_pretrained(FILES / "hf")
-        for weights in ("int8", "int4"):
-            build_onnx(weights)
+    model, tokenizer = real_models.smollm2()
+    model.save_pretrained(FILES / "hf")
+    tokenizer.save_pretrained(FILES / "hf")
+    for weights in ("int8", "int4"):
+        build_onnx(weights)
 
 
 def link(file, path):
