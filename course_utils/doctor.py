@@ -195,12 +195,12 @@ def check_disk() -> Iterable[Finding]:
 
 
 def check_folder() -> Iterable[Finding]:
-    """The learner's ledger can be written, and nothing else keeps copying the course's files while they are written."""
-    ledger = Path(os.environ.get("COURSE_LEDGER") or ROOT / "workspace" / "ledger")
-    there = next(path for path in (ledger, *ledger.parents) if path.exists())
+    """The learner's folder can be written, and nothing else keeps copying the course's files while they are written."""
+    own = Path(os.environ.get("COURSE_WORKSPACE") or ROOT / "workspace").expanduser()
+    there = next(path for path in (own, *own.parents) if path.exists())
     drive = next((name for name in SYNCHRONISED if f"/{name}" in ROOT.as_posix()), None)
     if not os.access(there, os.W_OK):
-        yield Finding("folder", "fault", f"{ledger} cannot be written.", "Name your own: docs/elsewhere.md.")
+        yield Finding("folder", "fault", f"{own} cannot be written.", "Name your own: docs/elsewhere.md.")
     elif drive:
         remedy = "Move it out, for example to a folder beside Documents; then start again."
         yield Finding("folder", "warn", f"the course lies in {drive}, which copies and holds its files.", remedy)

@@ -7,7 +7,6 @@ Environment variables, read here and nowhere else in the library:
   not judged as well. The tests set it.
 - ``COURSE_JUDGE_SPEED=1``: claims on speed are judged too. Publishing and the bench set it, alone on the machine.
 - ``COURSE_THREADS``: upper bound for the threads of training.
-- ``COURSE_LEDGER``: the folder of the ledger.
 """
 
 from __future__ import annotations
@@ -20,12 +19,11 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import metadata
-from pathlib import Path
 
 import psutil
 import torch
 
-from course_utils.files import ROOT
+from course_utils.files import ROOT as ROOT
 
 
 def _flag(name: str) -> bool:
@@ -45,11 +43,6 @@ def strict() -> bool:
 def judge_speed() -> bool:
     """True when claims on speed are judged (``COURSE_JUDGE_SPEED``)."""
     return _flag("COURSE_JUDGE_SPEED")
-
-
-def ledger_folder() -> Path:
-    """Folder of the ledger's rows: ``COURSE_LEDGER``, else ``workspace/ledger`` of the course."""
-    return Path(os.environ.get("COURSE_LEDGER") or ROOT / "workspace" / "ledger")
 
 
 def best_device() -> torch.device:

@@ -1,19 +1,15 @@
 """The lessons that there are, read once per test process."""
 
 import importlib
-import tomllib
 from functools import cache
 
 import nbformat
 
 from course_utils import syllabus
-from course_utils.checks._exercise import Exercise
-from course_utils.files import ROOT
 from tools.publishing import lessons
 
 LESSONS = lessons.select([])
 IDS = [lesson.name for lesson in LESSONS]
-OLD_FORM = tomllib.loads((ROOT / "lessons" / "course.toml").read_text(encoding="utf-8")).get("old_form", [])
 
 
 @cache
@@ -31,11 +27,6 @@ def published(lesson):
 def answers(lesson):
     """The module with the wrong and the odd answers of a lesson."""
     return importlib.import_module(f"lessons.{lesson.name}.answers")
-
-
-def speaks(lesson, name):
-    """Whether the check of a lesson's exercise has a reference that speaks."""
-    return isinstance(getattr(importlib.import_module(f"lessons.{lesson.name}.checks"), name, None), Exercise)
 
 
 def expect_none(faults):

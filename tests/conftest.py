@@ -78,11 +78,10 @@ def _seconds(path):
 
 
 @pytest.fixture(autouse=True)
-def neutral_environment(monkeypatch, tmp_path):
-    """No switch of the course is set, the ledger is a folder of this test's own, figures need no window."""
+def neutral_environment(monkeypatch):
+    """No switch of the course is set, figures need no window."""
     for name in SWITCHES:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("COURSE_LEDGER", str(tmp_path / "ledger"))
     monkeypatch.setenv("MPLBACKEND", "Agg")
 
 

@@ -22,7 +22,7 @@ def test_a_damaged_checkpoint_and_a_missing_record_say_what_to_type(tmp_path):
         checkpoints.load("small_cnn", folder=damaged(tmp_path))
     assert f"`{door.command('checkpoints', 'small_cnn')}`" in str(caught.value)
     with pytest.raises(FileNotFoundError) as caught:
-        record.recorded(tmp_path / "headline.json")
+        record.load(tmp_path / "headline.json")
     assert door.command("bench", "quantization", "--peers") in str(caught.value)
 
 

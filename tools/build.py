@@ -4,12 +4,10 @@ import argparse
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import psutil
 from tqdm import tqdm
 
-from course_utils.files import write_whole
 from tools.publishing import compact, inputs, pages, waiting, worksheets
 from tools.publishing import lessons as _lessons
 from tools.publishing.step import faults, is_published, refresh
@@ -62,8 +60,7 @@ def _try_sheet(sheet, publish):
     """Build one worksheet for `main`, and say what came of it; True = it went well."""
     start = time.perf_counter()
     try:
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            worksheets.build(sheet, env=environment(folder, False), publish=publish)
+        worksheets.build(sheet, env=environment(), publish=publish)
     except _lessons.CellFailed as failed:
         print(f"worksheets/{sheet.name}.py, cell {failed.number}: {failed.error}")
         return False
@@ -86,18 +83,17 @@ def build(lesson, *, on_cell=None, publish=False):
     """Run one lesson and publish it; on failure the published notebook is left as it was.
 
     Args:
-        lesson: a `syllabus.Lesson`. Notebook and ledger go to the folders `notebooks` and `records/ledger` of its root.
+        lesson: a `syllabus.Lesson`; the notebook goes to the folder `notebooks` of its root.
         on_cell: called with its number after each code cell.
         publish: judge claims of speed too, and accept steady timings only.
     Raises:
-        CellFailed: a cell failed; then notebook and ledger are left as they were.
+        CellFailed: a cell failed.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        ledger = Path(folder, "ledger")
         nb = _lessons.execute(
             _lessons.read(lesson),
             folder=folder,
-            env=environment(ledger, publish),
+            env=environment(publish),
             on_cell=on_cell,
             lesson=lesson.name,
             before=inputs.WATCH,
@@ -109,26 +105,16 @@ def build(lesson, *, on_cell=None, publish=False):
             "files": inputs.used(nb.metadata["answer"], lesson),
         }
         nb = compact.compact(nb, root=lesson.root, folder=folder)
-        _keep_rows(ledger / f"{lesson.name}.json", lesson)
     _lessons.write(nb, lesson.notebook)
 
 
-def _keep_rows(rows, lesson):
-    """Put the lesson's own rows of the ledger where the shipped ones lie; those of other lessons are not touched."""
-    if rows.exists():
-        write_whole(lesson.root / "records" / "ledger" / rows.name, rows.read_text(encoding="utf-8"))
-
-
-def environment(ledger, publish=False):
-    """Give the changes to the environment for a run that is kept; None = not set.
-
-    The ledger is a folder of the run's own: what it reads of other lessons are the shipped rows.
-    """
+def environment(publish=False):
+    """Give the changes to the environment for a run that is kept; None = not set."""
     return {
         "COURSE_STRICT": "1",
         "COURSE_THREADS": "1",
         "OMP_NUM_THREADS": "1",
-        "COURSE_LEDGER": str(ledger),
+        "COURSE_PROGRESS": "0",
         "COURSE_QUICK": None,
         "COURSE_MODELS": "fetch",  # a page shows the real models, never a stand-in
         "COURSE_JUDGE_SPEED": "1" if publish else None,

@@ -2,11 +2,9 @@
 
 import argparse
 import json
-import os
 import platform
 
 from course_utils import doctor
-from tools.workspace import workspace
 
 MARKS = {"ok": "ok", "warn": "note", "fault": "FAULT"}
 
@@ -16,7 +14,6 @@ def main(argv):
     parser = argparse.ArgumentParser(prog="course.py doctor", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON for a question; it names no user")
     options = parser.parse_args(argv)
-    os.environ.update(workspace.environment())  # a folder of the learner's own is what must be written
     findings = doctor.examine()
     faults = sum(finding.status == "fault" for finding in findings)
     if options.json:

@@ -24,7 +24,6 @@ def main(argv):
     options = parser.parse_args(argv)
     browser = has_display() and not options.no_open
     lesson = lessons.select([options.lesson])[0] if options.lesson else None
-    os.environ.update(workspace.environment())
     address = running(lesson)
     if address:
         course.say(

@@ -1,4 +1,4 @@
-"""Make the site: every lesson as a page, with search, glossary and the interface of the library."""
+"""Make the site: every lesson as a page, with search and glossary."""
 
 import argparse
 import os

@@ -105,7 +105,6 @@ def _environment(folder):
             "JUPYTER_DATA_DIR",
             "JUPYTER_RUNTIME_DIR",
             "IPYTHONDIR",
-            "COURSE_LEDGER",
             "TORCH_HOME",
             "HF_HOME",
         )
@@ -118,6 +117,7 @@ def _environment(folder):
     return {
         **kept,
         **own,
+        "COURSE_PROGRESS": "0",
         "PYTHONPATH": str(ROOT / "tests" / "offline"),
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",

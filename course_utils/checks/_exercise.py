@@ -24,7 +24,7 @@ from course_utils.exercises.inputs import NONE_FOUND, Clock, Strategy, smallest
 from course_utils.exercises.kinds import first_difference, unlike
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.models import Said, bare, bulk, call, show
-from course_utils.exercises.trial import KeptTrial, Trial, Tried
+from course_utils.exercises.trial import Trial, Tried
 from course_utils.exercises.values import difference, same
 
 EXAMPLES, LEAST_EXAMPLES, AGAIN = 80, 10, 8  # generated; tried however slow the answer is; tried a second time
@@ -120,7 +120,7 @@ class Exercise:
                 return seen(self.looked_at, value, *copy.deepcopy(args)) if self.looked_at else value
 
         self.given = getattr(self, "given", None) or self._given()
-        return KeptTrial(answer, self.playing(), self.names, self.agree, view, self.given, self.folder)
+        return Trial(answer, self.playing(), self.names, self.agree, view, self.given, self.folder)
 
     def _given(self) -> dict[int, list]:
         """Each input, made once for all verdicts, with what is expected of it when that is known; by its id."""

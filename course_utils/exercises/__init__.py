@@ -1,6 +1,6 @@
-"""The engine under the checks of the exercises: what runs a learner's function and says what is wrong with it.
+"""The engine under `course_utils.checks`: what runs a learner's function, and tells values and models.
 
-A check (`core.check`) knows the right function, a generator of inputs and mistakes that people make. `search.compare`
-and `search.examine` find the smallest input on which the answer is wrong; `values` compares and shows; `isolation`
-keeps an answer from hanging, flooding or changing the process. `inputs` makes the inputs, on Hypothesis.
+`core.check` makes a verdict of what a judge raises; `isolation` keeps an answer from hanging, flooding or changing the
+process; `trial` compares it with a reference on one input; `values` and `models` compare and show; `inputs` makes
+inputs, on Hypothesis. `progress` and `predictions` keep what a learner has done.
 """

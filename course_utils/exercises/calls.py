@@ -16,6 +16,7 @@ import torch
 
 from course_utils.exercises import isolation
 from course_utils.exercises.mistake import Mistake
+from course_utils.exercises.models import call
 from course_utils.exercises.values import same, show
 
 SAID_BY_TORCH = {  # what its exceptions say -> what they mean
@@ -28,27 +29,25 @@ SAID_BY_TORCH = {  # what its exceptions say -> what they mean
 FILLED = (list, dict, set, collections.Counter, collections.defaultdict, collections.deque)
 
 
-def run(answer: Callable, args: Sequence[object], names: Sequence[str] = (), *, strict: bool = False) -> object:
-    """Call the learner's function on copies of `args`.
+def run(answer: Callable, args: Sequence[object], names: Sequence[str] = ()) -> object:
+    """Call the learner's function on copies of `args`; a model must keep its mode, its hooks and what is trained, too.
 
     Args:
         answer: the function.
         args: its positional arguments.
-        names: their names, for the message.
-        strict: a model must also keep its training mode, its hooks and what is trained.
+        names: their names; what has none may be changed.
     Returns:
         what it returned; never None.
     Raises:
-        Mistake: it raised, or changed its input, or returned None.
+        Mistake: it raised, or changed its input, or returned a model that it was given, or None.
         NotImplementedError: it is still the stub.
     """
     given = copy.deepcopy(list(args))
-    facts = (("your call", described(args, names)),)
     try:
         with (
             isolation.printed() as output,
             isolation.kept_in_thread(),
-            isolation.call_under_way(lambda: described(args, names)),
+            isolation.call_under_way(lambda: call(args, names)),
         ):
             got = answer(*given)
     except Mistake:
@@ -56,42 +55,35 @@ def run(answer: Callable, args: Sequence[object], names: Sequence[str] = (), *, 
     except (Exception, SystemExit) as error:
         if isinstance(error, NotImplementedError) and not error.args:  # with a text it comes from torch
             raise
-        raise Mistake(
-            f"Your function raised {type(error).__name__}: {show(_said(error), 300)}",
-            _mismatch(answer, given, names, error) or _where_to_see(given, error),
-            facts,
-        ) from error
+        hint = f"Call it yourself{' on that input' if given else ''} to see the line."
+        raise Mistake(f"Your function raised {type(error).__name__}: {show(_said(error), 300)}", hint) from error
     if got is None:
         hint = (
             "It printed something; what is asked for must stand behind `return`."
             if output.text().strip()
             else "It reached no return statement, or one that returns None."
         )
-        raise Mistake("Your function returned None.", hint, facts)
-    for at, (before, after) in enumerate(zip(args, given, strict=True)):
-        if what := _changed(before, after, strict):
-            told = f"{names[at] if at < len(names) else f'argument {at + 1}'}{what}"
+        raise Mistake("Your function returned None.", hint)
+    for name, before, after in zip(names, args, given, strict=False):
+        if what := _changed(before, after):
             hint = "Work on a copy: the caller still needs the original."
-            if strict and ": the hooks" in what:
+            if ": the hooks" in what:
                 hint = "Leave the hooks as they were: call `.remove()` on the handle of each of yours."
-            elif strict and isinstance(before, torch.nn.Module):
+            elif isinstance(before, torch.nn.Module):
                 hint = "Work on a deep copy, `copy.deepcopy`: the caller still needs the original."
-            raise Mistake("Your function changed its input.", hint, (*facts, ("changed", told)))
-        if strict and got is after and isinstance(got, torch.nn.Module):
-            raise Mistake(f"Your function returned `{names[at]}` itself.", "Return a copy, always.", facts)
+            raise Mistake("Your function changed its input.", hint, (("changed", f"{name}{what}"),))
+        if got is after and isinstance(got, torch.nn.Module):
+            raise Mistake(f"Your function returned `{name}` itself.", "Return a copy, always.")
     return got
 
 
-def _changed(before: object, after: object, strict: bool) -> str:
-    """What of an argument a call has changed: behind a colon, the first such thing of a model; "" for nothing.
-
-    Checks of the older kind accept a model that is left in another mode, with hooks or without gradients.
-    """
+def _changed(before: object, after: object) -> str:
+    """What of an argument a call has changed: behind a colon, the first such thing of a model; "" for nothing."""
     what = "" if same(before, after) else ": what it holds"
     if not issubclass(type(before), torch.nn.Module):
         return what
     try:
-        old, new = _state(before, strict), _state(after, strict)
+        old, new = _state(before), _state(after)
         return next((f": {key}" for key in {**old, **new} if not _alike(old.get(key), new.get(key))), what)
     except Exception:  # modules of the answer's own may raise when they are looked at
         return ": its modules"
@@ -101,62 +93,17 @@ def _alike(one: object, other: object) -> bool:
     return same(one, other) if isinstance(one, torch.Tensor) else type(one) is type(other) and one == other
 
 
-def _state(model: torch.nn.Module, strict: bool) -> dict[str, object]:
-    """All that a call may change in a model, by what it is called; not `strict`: types and numbers alone."""
+def _state(model: torch.nn.Module) -> dict[str, object]:
+    """All that a call may change in a model, by what it is called."""
     of = {name: f" of `{name}`" if name else "" for name, _ in model.named_modules()}
     found = {f"the type{of[name]}": type(module) for name, module in model.named_modules()}
     found |= {f"`{name}`": value for name, value in (*model.named_parameters(), *model.named_buffers())}
-    if not strict:
-        return found
     found |= {f"requires_grad of `{name}`": value.requires_grad for name, value in model.named_parameters()}
     for name, module in model.named_modules():
         hooks = [len(value) for key, value in vars(module).items() if key.endswith("_hooks")]
         found |= {f"the hooks{of[name]}": hooks, f"the training mode{of[name]}": module.training}
         found |= {f"the qconfig{of[name]}": getattr(module, "qconfig", None) is not None}
     return found
-
-
-def attempt(
-    what: str, work: Callable, facts: tuple, why: Callable[[str], str] = lambda said: "Try that step yourself."
-) -> object:
-    """Do a step with what a learner made, a model say, and give its result.
-
-    Args:
-        what: names the step, as the start of a sentence: "tq.convert on your block".
-        work: the step, without arguments.
-        facts: (label, text) pairs for the message.
-        why: gives the hint for what the exception said.
-    Raises:
-        Mistake: the step raised, whatever it was; or it is a `Mistake` of the step itself.
-    """
-    try:
-        return work()
-    except Mistake:
-        raise
-    except Exception as error:
-        said = str(_said(error)).split(". ")[0][:200]
-        raise Mistake(f"{what} raised {type(error).__name__}: {said}", why(said), facts) from error
-
-
-def _mismatch(answer: Callable, given: Sequence[object], names: Sequence[str], error: BaseException) -> str:
-    """A hint where the function does not take what it is called with; else "": the exception came from within it."""
-    if not isinstance(error, TypeError):
-        return ""
-    try:
-        signature = inspect.signature(answer)
-    except Exception:  # some callables do not tell
-        return ""
-    try:
-        signature.bind(*given)
-    except TypeError:
-        if not given:
-            return "The check calls it without arguments: it must need none."
-        said = f": {', '.join(names)}" if len(names) == len(given) else ""
-        many = "one argument" if len(given) == 1 else f"{len(given)} arguments"
-        return f"The check calls it with {many}{said}. Your function does not take that many."
-    except Exception:
-        return ""
-    return ""
 
 
 def takes(answer: Callable, name: str, wanted: Sequence[str]) -> str:
@@ -182,18 +129,6 @@ def meaning(error: BaseException | None) -> str:
     return "".join(means for text, means in SAID_BY_TORCH.items() if text in str(_said(error)))
 
 
-def _where_to_see(given: Sequence[object], error: BaseException) -> str:
-    """How a learner finds the line that raised: a call on the same input, where the learner can make that input."""
-    if getattr(error, "says_all", False):  # by the instrument, which says what it takes
-        return ""
-    for value in given:
-        if getattr(value, "is_instrument", False):  # the check alone has it
-            return (
-                f"To see the line, call it with an instrument of your own: def {value.__name__}(*_, **__): return 1.0"
-            )
-    return f"Call it yourself{' on that input' if given else ''} to see the line."
-
-
 def _said(error: BaseException) -> object:
     try:
         return _Plain(str(error))
@@ -206,12 +141,6 @@ class _Plain(str):
 
     def __repr__(self) -> str:
         return str(self)
-
-
-def described(args: Sequence[object], names: Sequence[str] = ()) -> str:
-    """The arguments as a learner would type them; a call may leave out the last ones."""
-    shown = [f"{name}={show(arg)}" for name, arg in zip(names, args, strict=False)]
-    return ", ".join([*shown, *map(show, args[len(shown) :])]) or "without arguments"
 
 
 def code_of(function: object) -> object:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Set
 import torch
 
 from course_utils.exercises.models import MOST_OF_ONE, Said, cut
-from course_utils.exercises.pattern import capital
 from course_utils.exercises.values import ARRAYS, SEQUENCES, as_plain, is_number, same, show
 
 NOTHING = Said("nothing of that name")
@@ -48,7 +47,7 @@ def holds(part: object, own: object) -> bool:
     return same(part, own, rtol=1e-5) and not (type(part) is int and type(own) is float)
 
 
-def unlike(expected: object, got: object, subject: str = "your result") -> tuple[str, str]:
+def unlike(expected: object, got: object) -> tuple[str, str]:
     """How two values differ in kind: (which difference it is, a sentence); two empty texts where they do not.
 
     An array differs by its shape, a tuple by how many items it has, a dict by its keys; their items are looked at, too.
@@ -57,10 +56,9 @@ def unlike(expected: object, got: object, subject: str = "your result") -> tuple
     Args:
         expected: what was wanted.
         got: what came back; a number or a sequence in any of the forms that `values.same` takes for it.
-        subject: what of the result they are.
     """
     try:
-        return _unlike(expected, got, capital(subject))
+        return _unlike(expected, got, "Your result")
     except Exception:  # an object that raises when it is looked at has no kind that could be told
         return "", ""
 

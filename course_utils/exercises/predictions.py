@@ -21,7 +21,6 @@ from course_utils import syllabus
 from course_utils.exercises import progress
 
 QUESTION = re.compile(r"^\*\*Predict\.\*\*\s*(.*?)\s*(?:^</div>|\Z)", re.M | re.S)  # to the end of its box
-OWN_PLACE = re.compile(r'^my_guess = (?P<empty>"\?"|None)  # (?P<said>.+)$', re.M)  # some lessons have one themselves
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -34,7 +33,6 @@ class Question:
         text: the question in Markdown.
         place: index of the cell that follows it.
         cells: how many code cells stand in a row there; the result is in the last. 0: the answer is text.
-        own: the lesson has a line for the prediction, and shows it, itself.
         apart: the prediction has a cell of its own above that: what follows is folded code, or text.
     """
 
@@ -42,7 +40,6 @@ class Question:
     text: str
     place: int
     cells: int
-    own: bool
     apart: bool = False
 
 
@@ -63,11 +60,10 @@ def questions(cells: Sequence[dict]) -> list[Question]:
                 break
             row.append((index, _source(follower), is_folded(follower)))
         if asked and row and not row[0][1].startswith("%%"):  # the magic of a cell must stay its first line
-            own = bool(OWN_PLACE.search(row[0][1]))
             place, _, folded = row[0]
-            found.append(Question(len(found) + 1, asked[1].strip(), place, len(row), own, folded and not own))
+            found.append(Question(len(found) + 1, asked[1].strip(), place, len(row), folded))
         elif asked and not row and at + 1 < len(kept):  # the answer is text
-            found.append(Question(len(found) + 1, asked[1].strip(), kept[at + 1][0], 0, False, True))
+            found.append(Question(len(found) + 1, asked[1].strip(), kept[at + 1][0], 0, True))
     return found
 
 
@@ -130,9 +126,8 @@ class Sheet:
             first = self._first(number, what["question"])
             late = not first and number in self._seen
             progress.keep("prediction", self.lesson, **what, **({"late": True} if late else {}))
-            if not (asked and asked.own):
-                remark = "written after the result" if late else "" if first in ("", text) else f"at first: {first}"
-                self._shown.show(number, Shown("You predicted", text, remark), cells)
+            remark = "written after the result" if late else "" if first in ("", text) else f"at first: {first}"
+            self._shown.show(number, Shown(text, remark), cells)
         return text or None
 
     def again(self, answer: object = "") -> None:
@@ -219,20 +214,19 @@ class _After:
 
 @dataclass(frozen=True)
 class Shown:
-    """A learner's words as an output: a label, the text, and a remark in brackets."""
+    """A learner's prediction as an output, and a remark in brackets."""
 
-    label: str
     text: str
     remark: str = ""
 
     def __repr__(self) -> str:
-        return f"{self.label}: {self.text}" + (f" ({self.remark})" if self.remark else "")
+        return f"You predicted: {self.text}" + (f" ({self.remark})" if self.remark else "")
 
     def _repr_html_(self) -> str:
         remark = f" ({escape(self.remark)})" if self.remark else ""
         words = f'<span class="tex2jax_ignore mathjax_ignore" style="white-space:pre-wrap">{escape(self.text)}{remark}'
         style = "border-left:6px solid #0072B2;padding:0.3em 0.8em;margin:0.3em 0"
-        return f'<div style="{style}"><b>{escape(self.label)}:</b> {words}</span></div>'
+        return f'<div style="{style}"><b>You predicted:</b> {words}</span></div>'
 
 
 class Skipped:

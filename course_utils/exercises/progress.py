@@ -5,8 +5,7 @@ alone, and what was once passed stays. Only a learner's kernel writes, one of a 
 JupyterLab or in any other program: no build, no test, no plain Python.
 
 Environment variables: ``COURSE_WORKSPACE``, the learner's folder where it is not the course's own ``workspace/``;
-``COURSE_PROGRESS``, the file to use; empty or 0: keep nothing. Where ``COURSE_LEDGER`` points out of the workspace, as
-builds and tests let it, nothing is kept either.
+``COURSE_PROGRESS``, the file to use; empty or 0, as in builds and tests: keep nothing.
 """
 
 from __future__ import annotations
@@ -46,10 +45,7 @@ def file() -> Path | None:
     named = os.environ.get("COURSE_PROGRESS")
     if named is not None:
         return Path(named) if named not in ("", "0") else None
-    ledger = os.environ.get("COURSE_LEDGER")
-    if (ledger and not Path(ledger).resolve().is_relative_to(workspace())) or not _is_a_learners():
-        return None
-    return workspace() / NAME
+    return workspace() / NAME if _is_a_learners() else None
 
 
 def shell() -> object | None:

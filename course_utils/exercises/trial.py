@@ -8,15 +8,14 @@ import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import torch
 
 from course_utils.exercises import models
-from course_utils.exercises.calls import described, outside, run
+from course_utils.exercises.calls import outside, run
 from course_utils.exercises.kinds import first_difference
 from course_utils.exercises.mistake import Mistake
-from course_utils.exercises.values import same, show
+from course_utils.exercises.values import same
 
 BY_CHANCE = 0.01  # how likely it is, at most, that all wrong inputs share what is told of them
 
@@ -65,28 +64,48 @@ def only_with(wrong: Sequence[Tried], right: Sequence[Tried], names: Sequence[st
 
 @dataclass
 class Trial:
-    """One comparison: calls each function on copies. `strict`: a model must come back in the mode in which it came."""
+    """One comparison: calls each function on copies, the references in an empty folder.
 
-    strict: ClassVar[bool] = False
+    Attributes:
+        answer, right: the scene with the learner's functions, and that with the references.
+        names: of the arguments.
+        agree: whether two values are the same.
+        view: ``view(value, *args)`` gives what is compared.
+        given: by its id, an input with what is expected of it, which is made once.
+        folder: in which the references play.
+    """
+
     answer: Callable
     right: Callable
     names: Sequence[str]
     agree: Callable[[object, object], bool]
     view: Callable
+    given: dict[int, list] = field(default_factory=dict)
+    folder: str = "."
 
     def of_answer(self, args: tuple) -> Outcome:
+        """The outcome of the learner's functions."""
         try:
-            got = run(self.answer, args, self.names, strict=self.strict)
+            got = run(self.answer, args, self.names)
         except Mistake as mistake:
             return Outcome(fault=mistake)
         try:
             return Outcome(got, self.view(got, *args))
         except Mistake as mistake:
-            facts = mistake.facts or (("your call", described(args, self.names)), ("returned", show(got)))
-            return Outcome(got, fault=Mistake(mistake.message, mistake.hint, facts))
+            return Outcome(got, fault=mistake)
 
     def of(self, function: Callable, args: tuple) -> Outcome:
         """The outcome of a function of ours; whatever it raises is an outcome, too."""
+        kept = self.given.get(id(args)) if function is self.right else None
+        if kept and kept[1]:
+            return kept[1]
+        with contextlib.chdir(self.folder):
+            outcome = self._of_ours(function, args)
+        if kept:
+            kept[1] = outcome
+        return outcome
+
+    def _of_ours(self, function: Callable, args: tuple) -> Outcome:
         try:
             got = function(*copy.deepcopy(list(args)))
             return Outcome(got, self.view(got, *args))
@@ -150,26 +169,3 @@ class Trial:
             both = type(one.expected.shown) is tuple and type(pair) in (tuple, list) and len(pair) == 2
             return both and self.agree(one.expected.value, self.view(pair[::-1], *one.args))
         return False
-
-    def name(self, at: int) -> str:
-        """What the argument at this place is called."""
-        return self.names[at] if at < len(self.names) else f"argument {at + 1}"
-
-
-@dataclass
-class KeptTrial(Trial):
-    """A trial whose references play in an empty folder; what is expected of an input that is kept is made once."""
-
-    strict: ClassVar[bool] = True
-    given: dict[int, list] = field(default_factory=dict)
-    folder: str = "."
-
-    def of(self, function: Callable, args: tuple) -> Outcome:
-        kept = self.given.get(id(args)) if function is self.right else None
-        if kept and kept[1]:
-            return kept[1]
-        with contextlib.chdir(self.folder):
-            outcome = super().of(function, args)
-        if kept:
-            kept[1] = outcome
-        return outcome

@@ -3,9 +3,8 @@
 Which route is fast depends on the instructions of the processor, so there is one record for each processor, in
 `records/quantization/`, named after it:
 
-- `records()` gives all of them, by processor ("AMD EPYC, AVX-512 VNNI"), each a `Recorded`: `.head` (date, versions,
-  cpu, flags, …), `.rows`, `.at` (one line of provenance), `.best(network, runtime, start)`.
-- `recorded()` gives (head, rows) of this machine's record if there is one, else of the first.
+`records()` gives all of them, by processor ("AMD EPYC, AVX-512 VNNI"), each a `Recorded`: `.head` (date, versions, cpu,
+flags, …), `.rows`, `.at` (one line of provenance), `.best(network, runtime, start)`.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from pathlib import Path
 from course_utils import runtime
 from course_utils.door import command
 from course_utils.files import ROOT
-from course_utils.show.tables import Table, si
 
 EAGER = "fp32, eager"
 FOLDER = ROOT / "records" / "quantization"
@@ -119,52 +117,16 @@ def best(
     return max(mine, key=lambda row: row.speedup_over_eager, default=None)
 
 
-def table(rows: Iterable[Row]) -> Table:
-    """The rows as a table; what could not be built has dashes."""
-    rows = list(rows)
-
-    def cells(row: Row) -> list[str]:
-        if row.why:
-            return [row.model, row.runtime, row.variant, *["–"] * 6]
-        best = "–" if row.speedup_over_best_fp32 is None else f"{row.speedup_over_best_fp32:.2f}× {row.best_fp32}"
-        return [
-            row.model,
-            row.runtime,
-            row.variant,
-            f"{row.median_ms:.3g}",
-            f"{row.iqr_ms:.2g}",
-            f"{row.speedup_over_eager:.2f}×",
-            best,
-            si(row.file_bytes, "B"),
-            f"{row.cosine:.4f}",
-        ]
-
-    return Table(
-        [
-            "model",
-            "runtime",
-            "variant",
-            "median, ms",
-            "IQR, ms",
-            "× eager fp32",
-            "× best fp32 of the runtime",
-            "file",
-            "cosine",
-        ],
-        [cells(row) for row in rows],
-    )
-
-
 def processor(head: dict) -> str:
     """A processor's name and strongest instructions for int8; `head` is a record's, or `runtime.provenance()`."""
     strongest = next((name for flag, name in INSTRUCTIONS.items() if flag in head["flags"]), "no int8 instructions")
     return f"{head['cpu']}, {strongest}"
 
 
-def own_path(head: dict | None = None, folder: Path = FOLDER) -> Path:
+def own_path(head: dict | None = None) -> Path:
     """The file of a processor's record, "intel-xeon-avx-512-vnni.json"; None = this machine's."""
     name = processor(head or runtime.provenance())
-    return folder / ("-".join(re.findall("[a-z0-9]+", name.lower())) + ".json")
+    return FOLDER / ("-".join(re.findall("[a-z0-9]+", name.lower())) + ".json")
 
 
 def load(path: Path) -> Recorded:
@@ -181,22 +143,22 @@ def load(path: Path) -> Recorded:
     return Recorded(path, head, [Row(**row) for row in head.pop("rows")])
 
 
-def records(folder: Path = FOLDER) -> dict[str, Recorded]:
+def records() -> dict[str, Recorded]:
     """Every record that came with the course: processor -> record, in the order of the files' names."""
-    found = [load(path) for path in sorted(folder.glob("*.json"))]
+    found = [load(path) for path in sorted(FOLDER.glob("*.json"))]
     return {one.processor: one for one in found}
 
 
-def recorded(path: Path | None = None) -> tuple[dict, list[Row]]:
-    """What `course.py bench quantization` wrote: everything but the rows, and the rows.
-
-    Args:
-        path: of a record; None = this processor's, where it has one, else the first of `records`.
-    Raises:
-        FileNotFoundError: nobody has measured yet; the message says how.
-    """
-    if path is None:
-        path = own_path()
-        path = path if path.exists() else min(FOLDER.glob("*.json"), default=path)
-    one = load(path)
-    return one.head, one.rows
+def explain(error: BaseException) -> str:
+    """One sentence that says why a route could not be built here, and what would help."""
+    text = " ".join(str(error).split())
+    if isinstance(error, ImportError) and error.name:
+        return (
+            f'The package {error.name.split(".")[0]} is not installed; it belongs to the extra "deploy" '
+            '(pip install -c constraints.txt -e ".[deploy]").'
+        )
+    if "C++ compiler" in text or "InvalidCxxCompiler" in text:
+        return "torch.compile found no C++ compiler; install one (g++, clang or Visual Studio) and run again."
+    if isinstance(error, LookupError) and error.args and str(error.args[0]).startswith(("engine", "oneDNN")):
+        return str(error.args[0])
+    return f"{type(error).__name__}: {text[:160]}".rstrip(".") + "."

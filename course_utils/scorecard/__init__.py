@@ -1,1 +1,1 @@
-"""Published figures beside measured ones: the claims of a lesson, and the ledger of all lessons."""
+"""Published figures beside measured ones: the claims of a lesson."""

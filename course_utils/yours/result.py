@@ -269,13 +269,17 @@ def ship(sheet: Sheet, limits: Mapping[str, float] | None = None, folder: Path |
         report |= {"file": path.name, "file_bytes": path.stat().st_size, "opened_elsewhere": same}
         break
     else:
-        path = folder / "your_weights.pt"
-        torch.save(chosen.built.module.model.state_dict(), path)
-        report |= {"file": path.name, "file_bytes": path.stat().st_size}
-        report["opened_elsewhere"] = (
-            f"The file holds the weights alone: build the model with your code, do “{chosen.name}” to it, then load "
-            f"them. A file that stands alone could not be made: {' '.join(said)}"
-        )
+        why = f"A file that stands alone could not be made: {' '.join(said)}"
+        if chosen.built.module is None:  # another runtime, or a program: there are no weights to load
+            report["opened_elsewhere"] = why
+        else:
+            path = folder / "your_weights.pt"
+            torch.save(chosen.built.module.model.state_dict(), path)
+            report |= {"file": path.name, "file_bytes": path.stat().st_size}
+            report["opened_elsewhere"] = (
+                f"The file holds the weights alone: build the model with your code, do “{chosen.name}” to it, then "
+                f"load them. {why}"
+            )
     (folder / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return report
 

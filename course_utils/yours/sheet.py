@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.flop_counter import FlopCounterMode
 
-from course_utils.int8_routes.compare import explain
+from course_utils.int8_routes.record import explain
 from course_utils.measure import timing
 from course_utils.measure.energy import unfused
 from course_utils.measure.int8_audit import audit

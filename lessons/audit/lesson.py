@@ -87,6 +87,12 @@ for name, model in four.items():
 #
 # A model is a tree: a module holds others, its *children*. The line asks each child: is your type on the list? If so, it is replaced; if not, the line looks inside.
 #
+# Take `Sequential(Linear, Sequential(ReLU, MultiheadAttention))`:
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2.5 min.* Draw this tree on the board; under the attention hangs `out_proj`. Let the room say at each node "replace", "look inside" or "nothing". Click. Where are the matrices for queries, keys and values? Not in the table: they are a parameter. Why does `out_proj` stay? Its type has another name.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # | child | its type | what happens |
 # |---|---|---|
 # | `0` | `Linear` | replaced |
@@ -97,12 +103,9 @@ for name, model in four.items():
 #
 # <!-- page -->
 #
-# The table walks through `Sequential(Linear, Sequential(ReLU, MultiheadAttention))`. To replace a layer means to put another module into the attribute of its parent, and this is why the line asks children.
+# To replace a layer means to put another module into the attribute of its parent, and this is why the line asks children.
 #
 # Two things in the last two rows explain the attention. Its three large matrices, for queries, keys and values, are one *parameter* of `MultiheadAttention`. A parameter is no child, so the line never meets it. And the output layer `out_proj` has a class of its own. It is derived from `Linear`, but the line asks whether the type *is* on the list, and not whether it is derived from one. So a class of your own that extends `nn.Linear`, perhaps only to log something, stays float as well.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Draw the tree on the board, and let the room say at each node "replace", "look inside" or "nothing". Where are the matrices for queries, keys and values? Not in the table: they are a parameter. Why does `out_proj` stay? Its type has another name.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy", "nbval-check-output"]
 tree = nn.Sequential(nn.Linear(8, 8), nn.Sequential(nn.ReLU(), nn.MultiheadAttention(8, 2)))
@@ -114,7 +117,7 @@ print(quantize_dynamic(tree))
 # **Predict.** The model is `nn.Linear(256, 256)`, and nothing else. Whom does the line ask: **A** the layer, **B** its weight and its bias, **C** nobody?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Vote, then let somebody say where the layer stands in the tree: it is the root. What would make it a child? A `Sequential` around it.
+# *For the lecturer, 1.5 min.* Vote, then let somebody say where the layer stands in the tree: it is the root. What would make it a child? A `Sequential` around it. Back to the four files: the LSTM is a root, too. In the CNN convolutions are not on the list; the last layer gave the 1.01.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **Nobody (C), because a linear layer has no children.** It is the root, and nobody's child.
@@ -200,7 +203,7 @@ print("int8", operators(tiny_int8, row))
 # **Predict.** With which operator does such a layer multiply: **A** integers with integers, **B** integers with floats, **C** floats with floats?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. What must be done with the weights before they meet a float input? The file is as small as with the line. "Which sign would have told you?" Only the operator.
+# *For the lecturer, 2 min.* Vote. What must be done with the weights before they meet a float input? The file is as small as with the line, the layer prints as `Linear`, its weights say float32. "Which sign would have told you?" Only the operator.
 
 # %% slideshow={"slide_type": "fragment"}
 from torchao.quantization import Int8WeightOnlyConfig, quantize_
@@ -245,12 +248,19 @@ except AttributeError as error:
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In evaluation mode this layer takes a *fast path*. It does not call its linear layers. It reads their weights, and hands them to one operator for everything. In an int8 layer `weight` is no tensor, but a method. With one switch the layer calls its linear layers again.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The audit
 #
-# The course's library has an `audit`. Its core is `Watch`. It knows by name which operators multiply in int8, and lists the bits of each weight.
+# The course's library has an `audit`. It knows by name which operators multiply in int8, and lists the bits of each weight.
+#
+# <!-- page -->
+#
+# Its core is `Watch`.
 
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1.5 min.* Fast path off: the layers are called again. Two rows say int8. The repair: attention written with two `nn.Linear`, `qkv` and `out`; the same weights move in. Then check: in float equal, the audit sees int8, the int8 output is close.
+
+# %% slideshow={"slide_type": "-"} tags=["legacy"]
 from course_utils.measure.int8_audit import audit
 
 torch.backends.mha.set_fastpath_enabled(False)  # no fast path
@@ -324,7 +334,7 @@ show.products({"PyTorch's layer": operators(theirs_int8, text), "repaired": oper
 # The linear layers do the same work for each token. The attention compares each token with all others, so it does more for each if there are more of them.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Both calculations on the board. Then ask for the limit: linear layers that take no time at all. 10 / 2 = 5, and 64 / 32 = 2. Click, and follow the orange part: it does not shrink, so its share grows.
+# *For the lecturer, 3 min.* Both calculations on the board. Then ask for the limit: linear layers that take no time at all. 10 / 2 = 5, and 64 / 32 = 2: Amdahl's law. Click. Why 8 to 32, but 2 to 32? Four times the tokens, sixteen times the pairs. Next slide: the orange part does not shrink. Printed is the limit; the bars show the gain.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **1.6 times (C), because 64 ms become 8 + 32 = 40 ms.** The float part has not changed, and it is now most of the time.
@@ -405,7 +415,7 @@ def verdicts_solution(model, x):
 # - What stays float bounds the gain: the whole time over the float part, with the inputs that you will have.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Back to the answer on the board: a smaller file. Which of today's models would it have caught? The layer alone, and neither the weights-only layer nor PyTorch's Transformer layer.
+# *For the lecturer, 1 min.* Back to the answer on the board: a smaller file. Which of today's models would it have caught? All four of the beginning, and neither the weights-only layer nor PyTorch's Transformer layer.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard

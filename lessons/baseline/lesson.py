@@ -41,7 +41,7 @@ torch.set_num_threads(1)
 # The network is LeNet-300-100: three linear layers, 784 → 300 → 100 → 10. We train it in three passes over 60,000 images, the last one at a smaller learning rate. The *seed* chooses its first weights and the order of the images.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Say what differs: the sibling has another seed, and nothing else. The copy has the network's own numbers, rounded. Start the cells before you speak, for the training takes a while. Read the three accuracies aloud: "Which of the two would you call the same network?"
+# *For the lecturer, 2 min.* Say what differs: the sibling has another seed, and nothing else. The copy has the network's own numbers, rounded. If you run it live, start the cells first. Read the three accuracies aloud: "Which of the two would you call the same network?"
 
 # %% slideshow={"slide_type": "skip"}
 import copy
@@ -92,7 +92,7 @@ for name, model in {"network": net, "sibling": sibling, "copy": small}.items():
 # **Predict.** Each fails on about 200 of the 10,000 images. On how many do the network and its sibling disagree: **A** fewer than 10, **B** 50 to 500, **C** more than 500?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* What is the least possible, and what is the most? None, if both fail on the same images; about 400, if they never fail together. Vote, then click. Whoever says A has believed the accuracy.
+# *For the lecturer, 2 min.* What is the least possible, and what is the most? None, if both fail on the same images; about 400, if they never fail together. Vote, then click. Whoever says A has believed the accuracy. It hides two cases: read the line of the copy.
 
 # %% slideshow={"slide_type": "fragment"}
 for name, model in {"sibling": sibling, "copy": small}.items():
@@ -129,9 +129,9 @@ for name, model in {"sibling": sibling, "copy": small}.items():
 # A *batch norm* over 8 channels learns a factor and a shift for each. These are 16 parameters, 64 bytes. In training the layer subtracts the mean of the batch and divides by its spread. But a user may send a single image, which has no batch. So the layer keeps a running mean and a running variance of each channel for later: 16 more numbers. A counter of batches takes 8 bytes. That makes 72 bytes of buffers: more than half of this layer.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Pencils: the bytes of the first layer, then those of a batch norm over 8 channels. Who forgot the running mean? Read the second output slowly: the copy that computes is as large as the network. The gain is in the file.
+# *For the lecturer, 2 min.* Pencils: the bytes of the first layer, (235,200 + 300) · 4 = 942,000. Then a batch norm over 8 channels, 16 · 4 + 16 · 4 + 8 = 136, and click. Who forgot the running mean? Read the last line slowly: the copy that computes is as large as the network. The gain is in the file.
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "fragment"}
 from torch import nn
 
 
@@ -169,7 +169,7 @@ print(f"{Path('copy.pt').stat().st_size:,} bytes; the same outputs: {same}")
 # **Predict.** How many pieces does the loaded network name rightly: **A** as many as before, **B** a little fewer, **C** about as many as by guessing?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* What do the batch norms of a new network hold as mean and variance? 0 and 1. Then hands, and click. No error, no warning. Ask for the one line that would have noticed.
+# *For the lecturer, 2 min.* What do the batch norms of a new network hold as mean and variance? 0 and 1. Then hands, and click. No error, no warning. Ask for the one line that would have noticed: compare the outputs, `torch.equal`.
 
 # %% slideshow={"slide_type": "skip"}
 from course_utils.data import checkpoints
@@ -206,7 +206,7 @@ for name, model in {"before": resnet, "loaded": loaded}.items():
 # Is luck really so large? We shuffle the 10,000 images, and cut them into 20 parts of 500.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* The hand calculation on the board. Then ask: one network, twenty tests of 500 images, how far apart are the best and the worst? Click: two to three points, and nothing but luck. Who has read a paper with a lead of half a point on 500 images?
+# *For the lecturer, 2 min.* The hand calculation on the board. Then ask: one network, twenty tests of 500 images, how far apart are the best and the worst? Click: two to three points, and nothing but luck. So how sure is 98 % of all 10,000? The formula gives 0.14 points. 95 of 100 samples lie within two of these: 97.7 to 98.3 %.
 
 # %% slideshow={"slide_type": "fragment"}
 answers = right(net).float()
@@ -281,7 +281,7 @@ by_copy = duel(net, small)
 # Each square is one test image, in the order of the file.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Grey: both are right, or both wrong. Which of the two is the same network? Then the sum on the board, with the numbers above the squares: how far behind, and what do coins add? The sibling may be worse by some tenths of a point, the copy by less than one. Who would have accepted that?
+# *For the lecturer, 2.5 min.* Grey: both are right, or both wrong. Then the sum on the board: how far behind, and what do coins add? Sibling: 61 − 50 + 2√111 = 32 images. Copy: 2 − 5 + 2√7 = 2. We accept ten: the copy is as good; of the sibling we cannot say it.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws a square for each test image, coloured where the two networks disagree.
@@ -296,7 +296,7 @@ show.squares(right(net), {"sibling": right(sibling), "copy": right(small)})
 # A colleague stores the network in one byte *before* its last pass. Then she trains that pass, and stores it in one byte again. Her copy wins against the network before that pass: "One byte is *better* than four!"
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Is it luck? No, the lead is far larger than it takes. Who would put that into the title of a paper?
+# *For the lecturer, 1 min.* Is it luck? No: "counts beyond" is 2√d, and the lead is far larger. Who would put that into the title of a paper?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Before its last pass the network is our `early`, after two passes.

@@ -45,7 +45,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 # We run two networks in int8 in both ways, with the same int8 products. One is a Transformer of BERT's shape, which reads a text of 128 tokens ([[dynamic]]). We time its linear layers. The other is MobileNet-v2, a CNN for phones, which looks at one image. So that each of its layers converts, we put a `QuantWrapper` around every one ([[static]]); it also turns the outputs back. Both have random weights.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show the second column first: similarly many numbers. "Then who pays more?" Let the room guess, and click. Do not explain it yet.
+# *For the lecturer, 2 min.* "A Transformer of BERT's shape converts 8 million numbers, MobileNet-v2 7 million. Who pays more?" Let the room guess, and click. Do not explain it yet.
 
 # %% slideshow={"slide_type": "skip"}
 from course_utils.int8_routes import networks
@@ -81,7 +81,7 @@ shown
 # **Predict.** BERT reads 256 tokens in place of 128, and each token is a row. How often does a linear layer now use an input: **A** twice as often, **B** as often as before, **C** half as often?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Draw the layer: three circles, two circles, six lines, and "4 rows" beside it. The room counts. Then vote. To those who say A: what is used twice as often? The weights. Each of them meets every row.
+# *For the lecturer, 2.5 min.* Before the slide, draw the layer: three circles, two circles, six lines, and "4 rows" beside it. The room counts. Then the slide, and vote. To those who say A: what is used twice as often? The weights. Each of them meets every row.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **As often as before (B), because an input is used once for each output, and the outputs of a row stay the same.** There are twice as many MACs, and twice as many inputs.
@@ -158,7 +158,7 @@ with torch.device("meta"):
 # A conversion costs about 100 MACs. How often is each input used?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* First the price: reading, comparing, dividing, rounding, against products that run by the dozen. Then the dots of MobileNet-v2 on the left: 9 uses, the depthwise layers. Where does BERT's leftmost dot lie? At 768, its width.
+# *For the lecturer, 2.5 min.* First the price: reading, comparing, dividing, rounding, against products that run by the dozen. Click. MobileNet-v2's dots on the left are depthwise: about 2 uses (stride 2), then 9. BERT's leftmost dot? At 768, its width. Back to the first table: 1,317 uses against 44, hence little and much. The division orders networks; the clock says how much.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws how often each layer uses an input.
@@ -179,7 +179,7 @@ uses = show.uses_figure(counted)
 # You know four ways: float needs nothing, dynamic int8 one line, static int8 examples of the inputs, and quantization-aware training, QAT, labels and hours ([[qat]]).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two students send a network through, aloud: ResNet-50, then BERT. Then one from the board. Where does the 400 come from? From a price of 100 and a quarter that we chose. Let the room choose its own.
+# *For the lecturer, 4 min.* *Cheap*: the line takes most of the MACs, and each input is used 400 times. Two students send a network through, aloud. ResNet-50: the line skips convolutions, so static. BERT: 1,317 uses, 0.7 points, so dynamic. Then one from the board. Where does the 400 come from? From a price of 100 and a quarter that we chose. Let the room choose its own.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws three questions and the four ways that they lead to.
@@ -220,7 +220,7 @@ show.chain()
 # **Predict.** Traced int8 is 3.6 times as fast as eager fp32, called from Python. Traced fp32 is 1.6 times as fast. What have the 8 bits brought: **A** 3.6 times, **B** 2.25 times, **C** 2 times?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Write 3.6 = 1.6 · 2.25 on the board, "the better program" under the one factor, "the 8 bits" under the other. Those who take 2 have subtracted. Then the table. Which factor would you put into a headline? Which one is true? Both.
+# *For the lecturer, 2.5 min.* Vote, click. Write 3.6 = 1.6 · 2.25 on the board, "the better program" under the one factor, "the 8 bits" under the other. Those who take 2 have subtracted. Then the table. Which factor would you put into a headline? Which one is true? Both.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **2.25 times (B), because 3.6 / 1.6 = 2.25, and the 1.6 came without a single integer.** Factors are divided, not subtracted.
@@ -271,7 +271,7 @@ show.routes_table(race)
 # MobileNet-v2 seems to gain most. But its row comes from another device, and the post says of its float that it ran in Caffe2, "not optimized". So a part of the 5.7 may be a better program, and nobody can say how large a part. The course has measured all three, on two processors, and recorded the times:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Which of the three would you have called the winner? Then the fine print, and the record: over PyTorch's best fp32, MobileNet-v2 does not win on either processor. What does a good headline name? Device, threads, runtime, and the baseline.
+# *For the lecturer, 2 min.* Which of the three would you have called the winner? Then the fine print: another device, and a float in Caffe2, "not optimized". Click; read only "over the best": MobileNet-v2 does not win on either processor. What does a good headline name? Device, threads, runtime, and the baseline.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Writes what was published beside the course's records of two processors.
@@ -295,7 +295,7 @@ show.recorded_table()
 # For a network of your own, the worksheet [Your network](../8_capstone/your_network.ipynb) tries the ways that fit, makes these checks, and says what to ship.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* For each check ask for a mistake that it alone finds. Pixels scaled twice, a layer left in float, a range that cuts off, a phone without fast products. Then the networks on the board.
+# *For the lecturer, 3 min.* For each check ask for a mistake that it alone finds. Pixels scaled twice, a layer left in float, a range that cuts off, a phone without fast products. Then the networks on the board.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Which way?
@@ -322,7 +322,7 @@ show.recorded_table()
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* In the room, on paper: LeNet. Its convolutions make more than half of the MACs. So which questions are left?
+# *For the lecturer, 1 min.* `count` gives (layer, MACs, inputs) for each layer. On paper: LeNet. Its convolutions make more than half of the MACs. So which questions are left? 1 and 3.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}

@@ -45,7 +45,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 # In [[static]] an ordinary CNN lost about a point in int8. Both times DepthwiseCNN has the same 8 bits, the same calibration images, and the same ranges of what flows through it.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room guess before the click. Then: same bits, same images, only the scales of the weights differ. So what can be to blame? The weights. Say that the size of the loss is luck, and that the danger is not.
+# *For the lecturer, 2 min.* Guess: which of the two loses the 25? Click. Same bits, same images, only the scales of the weights differ. So what can be to blame? The weights. The size is luck, eight others lost 0 to 65; the danger is not.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 import copy
@@ -109,7 +109,7 @@ print(f"int8, a scale per channel  {accuracy(many_scales):.1f} %")
 # An ordinary 3×3 convolution from 32 to 64 channels sums over all its input channels, with 32 · 64 · 9 = 18,432 weights. A depthwise one has 32 filters of nine weights: output channel 5 sees input channel 5, and nothing else. The mixing is done by a 1×1 convolution with 32 · 64 weights. Together that is 288 + 2,048 = 2,336 weights, an eighth. MobileNet is built like this ([Howard et al., 2017](https://arxiv.org/abs/1704.04861)), and so is our network.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Count the wires of both halves. Left one for each channel, right all with all. Let the room count weights: 18,432 against 2,336. Point at a box on the left: what happens behind it if it is always 0? Keep the question.
+# *For the lecturer, 2 min.* Count the wires of both halves. Left one for each channel, right all with all. Let the room count weights, from 32 to 64 channels, 3×3: 32 · 64 · 9 = 18,432 against 32 · 9 + 32 · 64 = 2,336. Point at a box on the left: what happens behind it if it is always 0? Keep the question.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws a depthwise convolution and the 1×1 convolution behind it.
@@ -119,7 +119,11 @@ show.two_convolutions()
 # ### By hand
 #
 # We round two filters to 3 bits, to integers from −4 to 3: (−0.7, 0.4) and (−0.07, 0.04). The scale is the largest weight over 3.5.
-#
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* The room rounds both, with a common scale. Click. Who set it? The wide filter. What does a filter of zeros give? The same for every image.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # | scale | first filter | second filter |
 # |---|---|---|
 # | for both: 0.7 / 3.5 = 0.2 | −4 and 2, so −0.8 and 0.4 | 0 and 0, so **0 and 0** |
@@ -128,9 +132,6 @@ show.two_convolutions()
 # <!-- page -->
 #
 # With the scale of the wide filter, 0.04 is 0.2 of a step and is rounded to 0, and so is the rest of the narrow one. With a scale of its own, the narrow filter comes back as well as the wide one. The price is a second scale to be stored. In code:
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Do both rows on the board. Who set the common scale? The wide filter. What does a filter of zeros give? The same for every image.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -177,7 +178,7 @@ print("a scale each:", rounded(filters, filters.abs().amax(1, keepdim=True), bit
 # **Predict.** A third network loses 20 points, too: P alone 20, all but P 20. You repair P. How many of the 20 points come back: **A** all, **B** half, **C** none?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Cover the right half of the table: P alone does not tell the first network from the third. Vote. Then the scan: the line at the table has nothing rounded and everything rounded. Which row is far off in both columns? Only block 1. The other two depthwise layers cost next to nothing.
+# *For the lecturer, 2 min.* Read both rows: in which network does one repair help? Vote, click. Then cover the right half of the table: P alone does not tell the first network from the third.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **None (C), because the other layers are enough for the whole loss, too.** "P alone" does not tell this network from the first one. "All but P" does, so measure both.
@@ -204,6 +205,9 @@ all_but = [right_with(everything - {number}) for number in range(8)]
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### One layer alone, and all but one
 
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* Our network. Above the table: nothing rounded, and everything. Which row is far off in both columns? Only block 1. The other two depthwise layers cost next to nothing.
+
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Puts the accuracies of both experiments into a table.
 show.by_layer(reference, alone, all_but)
@@ -228,7 +232,7 @@ show.by_layer(reference, alone, all_but)
 # As it was trained, channel 28 was the narrower one. Folded, it is 17 times as wide. It sets the scale of the layer: 22.4 / 127.5 = 0.176. So the largest weight of channel 31 is only 1.34 / 0.176 = 7.6 steps long.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room work out the factors of both channels: 3.3 and 80. Left: channel 28 is one of many. Right: it stands above all. How many steps are left for the median channel? Seven or eight.
+# *For the lecturer, 3 min.* The factor is batch norm's: γ learned, σ² the variance. Channel 31: 0.278 / √0.007075 = 3.3. Channel 28: σ² = 0, ε = 0.00001, so 0.253 / √0.00001 = 80. Left: channel 28 is one of many. Right: it stands above all. How many steps are left for the median channel? Seven or eight.
 
 # %% slideshow={"slide_type": "skip"}
 conv, norm = net.features[1][0], net.features[1][1]
@@ -272,7 +276,7 @@ print(f"only zeros: {(inputs == 0).sum()} of 32")
 # We set the nine weights of channel 28 to 0, *before* folding and rounding. All else stays.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Which other channel would you empty as a control? A dead one that does not set the scale: 16. Nothing comes back. A living one: 22. Float loses as well.
+# *For the lecturer, 2 min.* Click: float stays, int8 is back. Nine weights. Which other channel would you empty as a control? A dead one that does not set the scale: 16. Nothing comes back. A living one: 22. Float loses as well.
 
 # %% slideshow={"slide_type": "-"} tags=["legacy"]
 emptied = copy.deepcopy(net)
@@ -322,7 +326,7 @@ one_in_float = to_int8(mixed, per_tensor)
 # **Predict.** Which repair makes the file more than a tenth larger: **A** emptied channels, **B** a scale per channel, **C** block 1 in float?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room compute: 586 · 16 is 9.4 kB, 288 · 3 is 0.9 kB. Click. Which would you ship? Per channel where the kernels have it. Emptied where there is room for one scale. Float where neither helps.
+# *For the lecturer, 3 min.* Let the room compute: 586 · 16 is 9.4 kB, 288 · 3 is 0.9 kB. Click. The table adds 13: names and bookkeeping of the tensors. Which would you ship? Per channel where the kernels have it. Emptied where there is room for one scale. Float where neither helps.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts the accuracy and the file of each repair into a table.

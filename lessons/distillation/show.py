@@ -93,7 +93,7 @@ def two_answers(images, logits, shown, one, other):
 
 def _students(arms, x, own, rate):
     """For each start a list with a trained student of each arm."""
-    starts = [mlp(30, seed, "cpu") for seed in SEEDS]
+    starts = [mlp(30, seed) for seed in SEEDS]
     return teach_all(starts, arms, x, own, seeds=SEEDS, lr=rate)
 
 

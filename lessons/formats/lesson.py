@@ -107,7 +107,7 @@ for dtype, end in reached.items():
 # 15 is added to the exponent, so that negative ones can be stored too. The first digit is always a 1, and is not stored. With the ten stored digits it makes eleven, the **significand**.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Take 5.5 apart on the board, then let the room do 6.5 (110.1, so 1.101 and exponent 2). Ask what the first binary digit of a number can be, and whether one must store it.
+# *For the lecturer, 2.5 min.* Read 5.5 row by row, then let the room do 6.5 (110.1, so 1.101 and exponent 2). Ask what the first binary digit of a number can be, and whether one must store it.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### A toy of five bits
@@ -135,7 +135,7 @@ show.toy()
 # So **the gaps grow with the numbers**. Between one power of two and the next there are always equally many numbers, and the next stretch is twice as long. With $M$ bits of mantissa the gap from $2^e$ to $2^{e+1}$ is $2^{e-M}$. In the toy it is $2^{2-2} = 1$ from 4 on. In fp16 it is $2^{11-10} = 2$ from 2,048 on, and there the count stopped.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Count the marks of each colour: eight, four, four. The gap from $2^e$ to $2^{e+1}$ is $2^{e-M}$, here with M = 2. Where would a third bit of mantissa put new marks? Half-way between the old ones.
+# *For the lecturer, 1.5 min.* Count the marks of each colour: eight, four, four. Why eight? The exponent 00 gives up the leading 1, so that there is a 0. Its numbers are called *subnormal*, and their gap is that of the row above. From 2 to the e on the gap is 2 to the (e − M), here with M = 2. Where would a third bit of mantissa put new marks? Half-way between the old ones.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Three numbers for the toy
@@ -145,7 +145,7 @@ show.toy()
 # **Predict.** What does the toy make of 3.3, of 0.1 and of 4 + 0.5?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* One minute with a pencil. Ask for 4 + 0.5 last, and let somebody write the mantissas of 4 and 5: 00 and 01. Then ask for 9.
+# *For the lecturer, 2 min.* One minute with a pencil. Ask for 4 + 0.5 last, and let somebody write the mantissas of 4 and 5: 00 and 01. Then ask for 9: it lies beyond 7, an overflow, in fp16 `inf`.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "fragment"}
 # Draws what becomes of three numbers in the toy.
@@ -165,7 +165,7 @@ show.toy({0.1: 0.0, 3.3: 3.5, 4.5: 4.0})
 # Each bit goes either to the exponent, for more range, or to the mantissa, where it halves the gaps.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Which two rows have equally many orange cells? fp32 and bf16, hence the same range. Who has most of the blue ones, of the two with 16 bits? Work out 65,504 on the board: exponent 15, all mantissa bits 1.
+# *For the lecturer, 1.5 min.* Which two rows have equally many orange cells? fp32 and bf16, hence the same range. Who has most of the blue ones, of the two with 16 bits?
 
 # %% tags=["hide-input"] slideshow={"slide_type": "-"}
 # Draws the bits of three formats, their largest number and their gap at 1.
@@ -224,7 +224,7 @@ for dtype, values in kept.items():
 # **Predict.** LeNet is a small network for images. A typical weight of it is 0.05, between $2^{-5}$ and $2^{-4}$. A typical step of SGD is 0.00001. Of the weights whose gradient is not 0, how many stay as they are in a step, if they are stored in bf16: **A** fewer than one in ten, **B** about a third, **C** most?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Do 1 + 0.0001 on the board. Then the room works out the gap of bf16 from 2 to the −5 on: 2 to the −12, or 0.00024. Half of it is twelve times the step. Show of hands, click.
+# *For the lecturer, 3 min.* Do 1 + 0.0001 on the board. Then the room works out the gap of bf16 from 2 to the −5 on: 2 to the −12, or 0.00024. Half of it is twelve times the step. Show of hands, click. "How would you save the steps?" The second click says it. Totals as well: with one in fp32 the count of slide 2 reaches 10,000.
 
 # %% slideshow={"slide_type": "skip"}
 from torch.nn import functional as F
@@ -258,8 +258,13 @@ for dtype, share in swallowed.items():
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In fp16 it is about half of these weights, in fp32 hardly any. The weights, the images and the step are the same in the three lines. Only the weight's format differs.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# A weight is a sum of thousands of small steps, so **weights stay in fp32**. Products may read a 16-bit *copy* of them.
 #
-# A weight is a sum of thousands of small steps, so **weights stay in fp32**. Products may read a 16-bit *copy* of them. The copy is rounded as well, but it is made anew from the fp32 weight in each step, so nothing is lost for good.
+# <!-- page -->
+#
+# The copy is rounded as well, but it is made anew from the fp32 weight in each step, so nothing is lost for good.
 #
 # A layer adds up, too: each of its outputs is a sum of many products. Chips and libraries usually keep this total in fp32, and round it once at the end. So does PyTorch's `cumsum`, which adds one term after another:
 
@@ -288,7 +293,7 @@ print(ones.cumsum(0)[-1].item())
 # The remedy follows from the chain rule as well. If the *loss* is 256 times as large, every gradient is 256 times as large. Ours becomes $5 \cdot 10^{-6}$, which fp16 can hold. Before the step, in fp32, the gradients of the weights are divided by 256 again. The factor is called **loss scale**.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Work out the one gradient on the board. Let the room guess the share that is lost, then click. Who has an idea what to do, without a new format? Multiply the loss: the chain rule carries the factor to every gradient. Why a power of two? It changes the exponent, and no digit.
+# *For the lecturer, 2.5 min.* Work out the one gradient on the board. Let the room guess the share that is lost. Who has an idea what to do, without a new format? Multiply the loss: the chain rule carries the factor to every gradient. Then click. Before the step, in fp32, one divides by it again: the *loss scale*. Why a power of two? It changes the exponent, and no digit.
 
 # %% slideshow={"slide_type": "skip"}
 outputs = lenet(images)

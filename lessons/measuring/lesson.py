@@ -84,7 +84,7 @@ print(f"speed-up: {as_it_is / quiet:.1f} times")
 # **Predict.** We make both calls again, now in the other order. Without notes the network is **A** faster by as much again, **B** about as fast as with notes, or even slower?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let somebody name the other difference: one call came first. After the output: "Two more calls, and the discovery is gone. How many reports have you read that made this control?"
+# *For the lecturer, 2 min.* Let somebody name the other difference: one call came first. After the output: "Again the first of the two is the slow one. Two more calls, and the discovery is gone. How many reports have you read that made this control?"
 
 # %% slideshow={"slide_type": "fragment"}
 quiet_again = seconds(without_notes)
@@ -111,7 +111,7 @@ print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
 # The network has been called four times. Does each call now take the same time? We let it rest, call it eight times, and do this nine times over.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Two things in one picture. The line falls from the left: that is the warm-up. Single dots far above it: those are disturbed calls, and they lead to the median. The usual explanation of the first is caches; do not sell it as proved. The median by hand goes on the board.
+# *For the lecturer, 1.5 min.* Two things in one picture. The line falls from the left: that is the warm-up. Single dots far above it: those are disturbed calls, and they lead to the median. The usual explanation of the first is caches; do not sell it as proved.
 
 # %% slideshow={"slide_type": "skip"}
 rests = []
@@ -151,6 +151,9 @@ show.after_rests(rests)
 #
 # One bad call has doubled the mean. If it had taken 900 µs, the median and the IQR would be the same. The two ends of the middle half are called *quartiles*, and the IQR measures the **spread**: how far apart the calls lie.
 
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1.5 min.* Sort the seven on the board, and let the room find the median and the middle half. Which call took 22?
+
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 from statistics import mean, median, quantiles
 
@@ -165,7 +168,7 @@ print(f"mean {mean(calls)}, median {median(calls)}, quartiles and median {quanti
 # **Predict.** A runs 30 times, then B 30 times. How far is B's median above that of A: not at all, about 15 %, or 30 %?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Take a number from three people. Then the picture: in blocks half of the drift lies between the dashed lines. "In the other order, doing nothing would have looked like progress. Would ten times as many calls help?" They would not. Then the four calls on the board.
+# *For the lecturer, 2 min.* Take a number from three people. Then the picture: in blocks half of the drift lies between the dashed lines. "In the other order, doing nothing would have looked like progress. Would ten times as many calls help?" They would not.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 import numpy as np
@@ -207,6 +210,9 @@ show.drift()
 #
 # Within a round the two calls are neighbours, so only the drift from one call to the next is left in its ratio. If A and B change places, what is left makes one ratio too small and the next one too large. The middle lies close to 1. A measurement in turn is called **interleaved**.
 
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* The four calls on the board, in each order. Changing places leaves 0.91 and 1.08, and their middle is nearly 1.
+
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Divide first
 #
@@ -232,7 +238,7 @@ show.drift()
 # Warm up, take turns, divide in each round, take the median: `timing.compare` does all of this. We give it three candidates: the network (A), **the same again**, and the network without notes (B).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* The grey dots are the same code. Everything that they do is noise. So how wide is the grey cloud? Then the colleague with three per cent: what do you ask for? Wanted: a function against itself, and many rounds.
+# *For the lecturer, 1.5 min.* The grey dots are the same code, so all that they do is noise. This is an *A/A test*, and half of its ratios lie between the *quartiles*. And our discovery? The median of the orange squares is what the notes really cost. It was never the number of slide 2.
 
 # %% slideshow={"slide_type": "skip"}
 from course_utils.measure import timing
@@ -252,6 +258,9 @@ show.rounds(versus)
 # ### Three per cent
 #
 # **Predict.** A colleague has called his old and his new function once each. The new one was 3 % faster. On his machine the quartiles of an A/A test are 0.95 and 1.06. Has he shown that it is faster: **A** yes, by 3 %, **B** yes, but by less, **C** no?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1.5 min.* Vote, then ask what the colleague has to bring. Wanted: a function against itself, and many rounds.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **C: no, because a ratio of 1.03 is quite usual for a function and itself: half of its rounds lie outside of 0.95 to 1.06.** His 3 % may well be noise.
@@ -287,6 +296,8 @@ print(f"as it is {fastest_ms(lambda: net(photo)):.2f} ms, without notes {fastest
 # Suppose that the notes cost 0.03 ms a call, however many photos come in.
 #
 # - *One photo:* 0.52 ms with notes and 0.49 ms without. The speed-up is 0.52 / 0.49 = **1.06**.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # - *A hundred photos at once:* 30.03 ms and 30 ms. The speed-up is 30.03 / 30 = **1.001**.
 #
 # <!-- page -->
@@ -294,7 +305,7 @@ print(f"as it is {fastest_ms(lambda: net(photo)):.2f} ms, without notes {fastest
 # The same change is worth 6 % to one user, and nothing to another. A speed-up belongs to its inputs, to its machine and to its number of threads. So a report names them, and more:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let the room compute the second ratio before you show it. Then the table: for each row, ask who has seen a report without it. The last but one row is the most entertaining: 2.2 times as fast as oneself.
+# *For the lecturer, 1 min.* Let the room compute the ratio for a hundred photos, then click.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Six lines
@@ -311,6 +322,9 @@ print(f"as it is {fastest_ms(lambda: net(photo)):.2f} ms, without notes {fastest
 # <!-- page -->
 #
 # For the first line compare the answers before you race: `torch.allclose(net(photo), without_notes())`. For the second: a call on a GPU comes back before the work is done, so wait for it, as *Deeper* shows. The fifth by hand: with the seven calls of section 2, the mean over the fastest call is 22 / 10. So a function would be 2.2 times as fast as itself.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1.5 min.* For each row, ask who has seen a report without it. The last but one row is the most entertaining: 22 (the mean of slide 5) over 10 (the fastest), 2.2 times as fast as oneself.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Your own stopwatch
@@ -373,7 +387,7 @@ def typical_speedup_solution(a, b, seconds):
 # - A speed-up belongs to a machine, to its inputs and to a number of threads: name them, and how you measured.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Which published speed-up will you look at again? Next: whether a network that became smaller is still as good.
+# *For the lecturer, 1 min.* A race is all its rounds, by their median; single rounds may cross. Which published speed-up will you look at again? Next: whether a network that became smaller is still as good.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard

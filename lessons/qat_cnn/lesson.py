@@ -44,7 +44,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 # [[depthwise]] found the cause. Some chips know one scale per layer only, so let us live with it. [[qat]] had a remedy: train on, with the rounding. Two things are new here. The qconfig asks for one scale, and `fuse_modules_qat` is explained in section 2.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* First click: the trained network, still in training mode, and its int8 copies. The dashed line is int8 without training. So the training made it worse? But in training mode it is fine. Second click. Before it, say what happens: images pass through, and there is no optimizer. Not a single weight moves. What else is there in a network that can move?
+# *For the lecturer, 3 min.* On entry: the trained network, still in training mode, and its int8 copies. Dashed: int8 without training. So the training made it worse? But in training mode it is fine. Then say what happens: images pass through, there is no optimizer, not a single weight moves. Click. What else in a network can move?
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 import copy
@@ -169,7 +169,7 @@ show.copies(
 # ### One module in training, and as a kernel
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Follow the weights in the upper half: multiplied, rounded, used. Then the result: the factor is taken out again, and batch norm works as in any training, with the mean and deviation of the batch. Now the lower half. What became of batch norm? It is in the integers, and it came from the running averages. Ask who noticed that there are two sets of statistics.
+# *For the lecturer, 2.5 min.* `fuse_modules_qat` makes this module, `prepare_qat` puts in the blue "round". Upper half, the weights: multiplied, rounded, used. The result: the factor is taken out again, and batch norm works with the statistics of the batch. Lower half: what became of batch norm? It is in the integers, from the running averages. Ask who noticed that there are two sets of statistics.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws one fused module in training, and the kernel that it becomes.
@@ -193,7 +193,7 @@ show.fold_then_round()
 # In the copy nothing is computed from a batch. Its weights were multiplied by $\gamma / \sigma$, and its biases became $\beta - \gamma \cdot \text{mean} / \sigma$, once, with the running averages. So what do the averages know?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* One channel on the board: in float it has the mean −0.30 and the deviation 0.20. Its weights are now rounded to 0, so the channel is 0. With the statistics of the batch, batch norm gives 0; with the averages of before it gives 1.5, and ReLU lets it pass. The next layer has trained with the 0. How much of the old averages is left after 15 batches? 0.9 to the power of 15: a fifth.
+# *For the lecturer, 3 min.* One channel on the board: in float it has the mean −0.30 and the deviation 0.20. Its weights are now rounded to 0, so the channel is 0. With the statistics of the batch, batch norm gives 0; with the averages of before (0 + 0.30) / 0.20 = 1.5, and ReLU lets it pass. The next layer has trained with the 0. How much of the old averages is left after 15 batches, our epoch? 0.9 to the power of 15: a fifth.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **By hand.** In float the results of a channel have the mean −0.30 and the deviation 0.20. The step of its layer is long, so all its weights are now rounded to 0, and the channel is 0 for every image. What does batch norm make of it, with $\gamma = 1$ and $\beta = 0$?
@@ -213,7 +213,7 @@ show.fold_then_round()
 # **Predict.** Trained without rounding, is the network, with its running averages, **A** as bad as the copies, **B** good? How fast can the mean of a channel change in a step, with rounding and without?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* In float a small step changes the mean a little. A rounded weight stays where it is, and then jumps a whole level. Vote, click. Read the table as two questions: do the weights move, and are they rounded? Only both together do harm.
+# *For the lecturer, 3 min.* Vote, click. In float a small step changes the mean a little. A rounded weight stays where it is, and then jumps a whole level. Two questions to the table: do the weights move, are they rounded? Only both together do harm. So what was the pass? The weights rested, and the averages caught up.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 unrounded = [accuracy(one_epoch(tq.prepare_qat(fused(net)).apply(tq.disable_fake_quant), order)) for order in range(3)]
@@ -237,7 +237,7 @@ show.two_by_two(accuracy(net), unrounded, accuracy(int8_copy(untrained)), copies
 # Three calls of a training with rounding, and the moment of each.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Read the lanes from the top. Batch norm: frozen from the first step, since this network was trained before. Ranges: they learn for two epochs, and stand still in the last. Why not from the start? They have seen nothing yet. Copies: one after each epoch, and the training goes on with the other one. What would be left to train if we converted the network itself?
+# *For the lecturer, 3 min.* The lanes from the top. Batch norm: frozen from the first step, since this network was trained before. Now training meets the 1.5 as well, and learns to live with it. Ranges stand still in the last epoch. Why not from the start? They have seen nothing yet. Copies: one after each epoch. What would be left to train if we converted the network itself? Nothing: integers have no gradients. Our three copies now: about 89, the last bar of the next slide.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the training over time.
@@ -366,7 +366,7 @@ def qat_loop_solution(model, train_epoch, epochs):
 # - Training comes last: first a scale per channel, a look for dead channels, and a pass of images with the rounding on.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Back to the guesses on the board. Who suspected the weights? What would have happened if that team had simply trained for longer?
+# *For the lecturer, 1 min.* Back to the guesses on the board. Who suspected the weights? Who the averages?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard

@@ -109,15 +109,15 @@ def over_time():
     lanes = {
         "once": [(0, 0.75, "fuse", "plain"), (0.8, 1.55, "prepare", "plain")],
         "weights": [(end - 1.4, end - 0.05, f"epoch {n}", "gradient") for n, end in enumerate(ends, 1)],
-        "batch norm": [(1.6, 5.75, "freeze_bn_stats", "black")],
+        "statistics": [(1.6, 5.75, "freeze_bn_stats", "black")],
         "ranges": [(1.6, 4.35, "observers learn", "gradient"), (4.4, 5.75, "disable_observer", "black")],
         "int8 copy": [(end, end + 0.7, "convert", "int8") for end in ends],
     }
     diagrams.time_line(canvas, lanes, x=170, y=10, width=1020, height=54, gap=34)
     plots.show(
         canvas.figure(),
-        alt="A time line with five lanes: fuse and prepare; three epochs in which the weights learn; batch norm is frozen all the "
-        "time; the observers learn for two epochs and are off in the third; after each epoch a copy is converted.",
+        alt="A time line with five lanes: fuse and prepare; three epochs in which the weights learn; the statistics of batch norm are "
+        "frozen all the time; the observers learn for two epochs and are off in the third; after each epoch a copy is converted.",
         caption="Green learns, black stands still.",
     )
 

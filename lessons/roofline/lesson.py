@@ -97,7 +97,7 @@ print(f"The network takes {race.ratio('product'):.0f} times as long.")
 # **Predict.** Now 16 inputs come at once. The weights are fetched once for all of them. What is the least time: **A** 32 s, **B** 8.4 s, **C** 6.4 s, **D** 2 s?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* A minute on paper. Who says A fetches the weights 16 times. Who says B adds the two times. Who says D forgets that the cook now has more to do. Then the bars: the longer one of each pair is coloured.
+# *For the lecturer, 3 min.* A minute on paper. Who says A fetches the weights 16 times. Who says B adds the two times. Who says D forgets that the arithmetic now has more to do. Then the bars: the longer one of each pair is coloured.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the two times of the toy machine, for one input and for 16.
@@ -134,7 +134,7 @@ show.two_times()
 # Measure each number with a job that is held back by nothing else, here on one core of your processor. The vector takes 268 MB, more than the caches of most processors can hold, so it comes from the main memory.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask for each of the two: what would go wrong with a small product, or with a short vector? A small product spends its time on the call. A short vector stays in a cache.
+# *For the lecturer, 2 min.* Peak: operations a second, and a MAC is two of them. Bandwidth: bytes a second. Ask for each: what would go wrong with a small product, or with a short vector? A small product spends its time on the call. A short vector stays in a cache.
 
 # %% slideshow={"slide_type": "-"}
 large, long = torch.randn(1024, 1024), torch.randn(2**26)
@@ -155,9 +155,9 @@ print(f"bandwidth {bandwidth / 1e9:.0f} billion bytes a second")
 # Two times can be foreseen for each job of section 1. If the guess is right, the network takes about as long as its bytes.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* "What would have refuted us?" A network that is as fast as its arithmetic, or far slower than both. Then read the four lines: the same arithmetic, and another memory time.
+# *For the lecturer, 1.5 min.* "What would have refuted us?" A network that is as fast as its arithmetic, or far slower than both. Click, and read the four lines: the same arithmetic, and another memory time. Measured may lie a little below it: our dot product does not reach all that the memory can.
 
-# %% slideshow={"slide_type": "-"}
+# %% slideshow={"slide_type": "fragment"}
 operations = 2 * 512**3  # of both jobs
 weights = sum(layer.weight.nbytes for layer in network)
 moved = {"product": 3 * left.nbytes, "network": weights}
@@ -221,7 +221,7 @@ print(f"ridge of this machine {peak / bandwidth:.1f} operations a byte")
 # **Predict.** From which batch on does a linear layer in fp32 wait for arithmetic: **A** half of the ridge, **B** the ridge, **C** twice the ridge?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Wanted: twice the ridge, since the intensity is half of the batch. Before the click let somebody place batch 1 under the roof. Then: on the slope the processor waits for bytes, under the flat roof for arithmetic. Batch 16 lies below its roof: a bound is no promise.
+# *For the lecturer, 3 min.* Wanted: twice the ridge, since the intensity is half of the batch. Draw the roof on the board, rising to the ridge and flat at the peak, and let somebody place batch 1. Click: on the slope the processor waits for bytes, under the flat roof for arithmetic. Batch 1 may lie above the slope, for the reason of slide 5. Batch 16 lies below its roof: a bound is no promise.
 
 # %% slideshow={"slide_type": "skip"}
 batches = {n: torch.randn(n, 4096) for n in (1, 16, 64, 256)}  # four layers: less time, still too large for caches
@@ -259,12 +259,14 @@ show.under_the_roof(peak, bandwidth, {n: (intensity(network[0], x), speed[n]) fo
 # **Predict.** Which of them make the layer faster with **one** input: **A** all four, **B** all but the processor, **C** the memory alone?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let pairs work out one offer each, for one input and for 16. Then the table. Which offer helps on both sides? Fewer weights. Why do people buy the processor first?
+# *For the lecturer, 2.5 min.* Let pairs work out one offer each, for one input and for 16. Vote on one input, click, and collect both times on the board.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **All but the processor (B), because one input waits for its bytes.** The other three bring the 2 s of the memory down to 1 s.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### The four offers
+#
 # Here are all least times, by hand: max(arithmetic, memory).
 #
 # | change | one input | 16 inputs |
@@ -277,6 +279,9 @@ show.under_the_roof(peak, bandwidth, {n: (intensity(network[0], x), speed[n]) fo
 #
 # So first ask on which side of the ridge a layer lies. **Left of it, fewer bytes help. Right of it, fewer or cheaper operations help.** What shortens the other time changes nothing.
 
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* Which offer helps on both sides? Fewer weights. Why do people buy the processor first?
+
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### A quarter of the bytes
 #
@@ -287,7 +292,7 @@ show.under_the_roof(peak, bandwidth, {n: (intensity(network[0], x), speed[n]) fo
 # `quantize_dynamic` rounds the weights to int8; how it works is the question of [[dynamic]].
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read PyTorch's sentence: two promises, a quarter of the bandwidth, and two to four times faster arithmetic. Which is for the left of the ridge, and which for the right? Then the click.
+# *For the lecturer, 2 min.* PyTorch promises two things of int8: a "4x reduction in memory bandwidth requirements", and arithmetic that is "typically 2 to 4 times faster". Which is for the left of the ridge, and which for the right? Then the click.
 
 # %% slideshow={"slide_type": "-"} tags=["legacy"]
 from torch.ao.quantization import quantize_dynamic

@@ -104,7 +104,7 @@ show.first_table(networks, images, labels)
 # We call it without a filter, and with a config that rounds the weights once and the inputs at each call, to int8:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Before the click: which layers will be printed differently, and will they still be called Linear? Then the sum on the board, aloud. "Where does the 2 occur?" Nowhere.
+# *For the lecturer, 2 min.* We call it on LeNet, two convolutions and three linear layers, without a filter. Before the click: which will be printed differently, and will they still be called Linear? After it: convolutions left alone, silently.
 
 # %% slideshow={"slide_type": "fragment"}
 from torchao.quantization import Int8DynamicActivationInt8WeightConfig
@@ -154,6 +154,9 @@ for part in (weight.qdata, weight.scale, weight.zero_point):
 #
 # </details>
 
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* Read the sum aloud, row by row. "Where does the 2 occur?" Nowhere: each integer has a whole byte.
+
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Values: which numbers are left?
 #
@@ -186,14 +189,14 @@ show.ruler(back)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Bytes: what stands in the file?
 #
-# Five configs, on a layer of 2,048 inputs and outputs.
+# Five configs, on a layer of 2,048 inputs and outputs: int8 × int8; int8, int4 and int2 weights; int4 packed.
 #
 # <!-- page -->
 #
-# The last of them is a *prototype*: its name may change with the next version. It packs two integers into a byte, in groups of 32. The last two lines ask the weights of 2 bits how many different integers there are, and how many bytes each takes:
+# The last of them is a *prototype*: its name may change with the next version. It packs two integers into a byte, in groups of 32. The last two lines count the different integers of 2 bits, and the bytes of each:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read the five names, and ask for each: how many bytes would you expect for a weight? Then: why has the packed one 0.75, and not 0.5? 32 weights are 16 bytes, and two floats go with them.
+# *For the lecturer, 2 min.* int8 × int8 is slide 3's config; int4 and int2 weights are slide 2's. How many bytes for a weight? Vote by name, click. Why has the packed one 0.75, and not 0.5? 32 weights are 16 bytes, and two floats go with them.
 
 # %% slideshow={"slide_type": "skip"}
 from torch import nn
@@ -216,7 +219,7 @@ for name, config in configs.items():
 weight = layers["int2 weights"][0].weight
 print(weight.qdata.unique().numel(), weight.qdata.nbytes / weight.numel())
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Counts the bytes of a weight, and of the file.
 show.stored(layers)
 
@@ -229,7 +232,7 @@ show.stored(layers)
 # **Predict.** A colleague makes LeNet anew, in float, and calls `load_state_dict` with our file of int4 weights. **A** The network is quantized. **B** It is in float, with rounded weights. **C** An error stops the call.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. Then ask what `load_state_dict` does with the numbers of a file: it copies them into the tensors that are there. What are those? To B: who would multiply integers by scales on the way?
+# *For the lecturer, 2.5 min.* Vote. Then ask what `load_state_dict` does with the numbers of a file: it copies them into the tensors that are there. What are those? To B: who would multiply integers by scales on the way? The loader needs the network's code, `import torchao`, and `assign=True`.
 
 # %% slideshow={"slide_type": "skip"}
 from course_utils import models
@@ -274,7 +277,7 @@ print("with assign=True the same outputs:", same)
 # Which of the two does a config take? The name of the routine that multiplies tells, and the profiler lists it. On most processors these names have `mm` in them, for matrix times matrix:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Both ways on the board, to 0.42. "How will you ever know which one ran?" Not by the result. Then the list: which name says int? Point at `_int_mm`, and at its absence in the other rows.
+# *For the lecturer, 2.5 min.* Both ways on the board, to 0.42. The first is called weight-only. "How will you ever know which one ran?" Not by the result. Then the list: which name says int? `_int_mm`, and no other row has it. `int4pack` is the storage: it takes floats, and unpacks while it multiplies.
 
 # %% slideshow={"slide_type": "skip"}
 from torch.profiler import ProfilerActivity, profile
@@ -302,7 +305,7 @@ for name, routines in ran.items():
 # **Predict.** For one row of input, and nothing compiled: is the layer with int8 weights **A** faster than float, **B** about as fast, **C** slower?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; expect A, since fewer bytes are read. Remind the room of the first line on the board: each weight becomes a float, at each call. After the table, the last column: where the product is a small share, something else takes the time.
+# *For the lecturer, 2.5 min.* Vote; expect A, since fewer bytes are read. Remind the room of the first line on the board: each weight becomes a float, at each call. Packed int4 gets bfloat16: compare with that row. The last column: where the product is a small share, something else takes the time.
 
 # %% slideshow={"slide_type": "skip"}
 races, shares = show.race(wide, configs)
@@ -325,7 +328,7 @@ show.times(races, shares)
 # Blue: as the name promises, or a product of integers. Orange: not.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Back to the three words on the board. Read the rows: "int4 weights" is blue once in three. Which row is blue throughout? Which row would you take if the file must be small, and which for speed?
+# *For the lecturer, 2.5 min.* Back to the three words on the board. Read the rows: "int4 weights" is blue once in three; bytes are without scales. Which row is blue throughout? Which for a small file? Packed, where the routine exists. For speed? Packed for few rows, or int8 × int8, compiled.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the three answers of each config, counted on the wide layer.

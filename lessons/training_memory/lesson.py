@@ -61,7 +61,7 @@ reader = nn.Sequential(nn.Flatten(1, 2), nn.Linear(28, 64), *blocks, nn.Flatten(
 # It trains with AdamW, so one expects four times the weights: weight, gradient, two averages.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands before the number: 2, 4, 10 or 40 times the weights? After it: "Four of these we can name at once. Who are the others?"
+# *For the lecturer, 2 min.* Show of hands before the number: 2, 4, 10 or 40 times the weights? The network: six blocks, 64 → 256 → 64, on 64 pictures. After the number: "Four of these we can name at once. Who are the others?"
 
 # %% slideshow={"slide_type": "skip"}
 from torch.nn import functional as F
@@ -109,9 +109,9 @@ print(f"weights {weights:.2f} MB, a step {plain:.1f} MB: {plain / weights:.0f} t
 # | AdamW's two averages | 8 |
 # | **together** | **16** |
 #
-# A language model of 7 billion weights: 7 · 16 = 112 GB.
-#
 # <!-- page -->
+#
+# A language model of 7 billion weights: 7 · 16 = 112 GB.
 #
 # AdamW keeps two averages for each weight from step to step, one of the gradients and one of their squares. What an optimizer keeps is called **optimizer state**. Our network has 218,000 weights and biases. Times 16 that makes 3.5 MB, about a tenth of what we measured.
 #
@@ -120,7 +120,7 @@ print(f"weights {weights:.2f} MB, a step {plain:.1f} MB: {plain / weights:.0f} t
 # The backward pass comes to this layer much later than the forward pass did, and somebody has to keep $x$ until then. This is *autograd*, PyTorch's machinery for gradients. In the forward pass each layer hands it the tensors that its own derivative will need: the **saved tensors**. When people count memory, they call them *activations*. Under `torch.no_grad()` no backward pass can follow, and nothing is saved.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Compute 16 bytes together, then ask for the 7 billion. On the board: y = w · x, one weight. What is its gradient made of? Of x. Who keeps x until the backward pass comes? That is the missing part.
+# *For the lecturer, 2 min.* Compute 16 bytes together, then ask for a model of 7 billion weights: 112 GB. On the board: y = w · x, one weight. What is its gradient made of? Of x. Who keeps x until the backward pass comes? What is kept for it are the *activations*, the missing part.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A block by hand
@@ -140,7 +140,7 @@ print(f"weights {weights:.2f} MB, a step {plain:.1f} MB: {plain / weights:.0f} t
 # PyTorch lets us look. `saved_tensors_hooks` takes a function that is called with each saved tensor. We count each piece of memory once, since two layers may keep the same tensor, and leave out the weights.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Row by row: what does the derivative need? Ask for the sum before you show it. Then: with ReLU in place of GELU? Its derivative is 0 or 1, and its result tells which; the next linear layer keeps that result anyway. Six units.
+# *For the lecturer, 2 min.* Row by row: what does the derivative need? A unit is 0.46 MB. Six blocks and the last layer keep 6 · 10 + 1 of them, 28 MB; with 3.5 for the weights, near the peak of slide 2. And with ReLU in place of GELU? Its result tells its derivative, and the next linear layer keeps it anyway: six units.
 
 # %% slideshow={"slide_type": "skip"}
 one = block()
@@ -180,7 +180,7 @@ print("units:", units, "together", sum(units))
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Let the room divide: 28 by 64, then 3.5 by that. After the bars: which of the four would you shrink in the first bar, which in the second? For a language model with many weights and a short text?
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Counts what a step has in memory, for three settings, and draws it.
 show.stacks(reader, images, labels)
 
@@ -194,7 +194,8 @@ show.stacks(reader, images, labels)
 # ## 3. When is the memory full?
 #
 # Three layers; each has weights of some bytes, and saves some. Bytes on top of weights and states:
-#
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # | after | F1 | F2 | F3 | B3 | B2 | B1 |
 # |---|---|---|---|---|---|---|
 # | weights 1, saved 10 | 10 | 20 | 30 | 21 | 12 | 3 |
@@ -207,7 +208,7 @@ show.stacks(reader, images, labels)
 # In the table F1 is the forward pass of layer 1, and B3 the backward pass of layer 3. Take the first row. After F3 all saved tensors are there, 30 bytes. After B3 the 10 bytes of layer 3 are released, and its gradient has come: 30 − 10 + 1 = 21. So the memory is fullest at the *turn*, where the forward pass ends and the backward pass begins. The gradients in our sum are not there yet. In the second row it rises to the end, when all gradients are there, and the optimizer comes.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room fill the two rows on the board, column by column. Where is the highest number of each row? At the turn, and at the end.
+# *For the lecturer, 2 min.* On the board, before the click: weights 1, saved 10, then 10 and 1. F is forward, B backward; the room fills F1 F2 F3 B3 B2 B1. After B3: 30 − 10 + 1 = 21. Where is each row highest? At the turn, where backward begins, and at the end.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Two networks
@@ -217,13 +218,13 @@ show.stacks(reader, images, labels)
 # **Predict.** Where is the memory fullest: **A** at the turn for both, **B** at the turn for the reader, in the optimizer's step for the wide one, **C** in the optimizer's step for both?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote by fingers. In the figure walk along the time axis with a finger: what comes, what is released? A mountain, and a staircase. Which of the two would get lower with a smaller batch?
+# *For the lecturer, 2 min.* Vote by fingers. Walk along the time axis: what comes, what is released? A mountain, and a staircase. Which of the two would get lower with a smaller batch?
 
 # %% slideshow={"slide_type": "skip"}
 hidden = [nn.Sequential(nn.Linear(1024, 1024), nn.ReLU()) for _ in range(3)]
 wide = nn.Sequential(nn.Flatten(), nn.Linear(784, 1024), nn.ReLU(), *hidden, nn.Linear(1024, 10))
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the level of memory during the second step of each network.
 phases = show.two_steps({"reader": reader, "wide": wide}, images, labels)
 
@@ -261,7 +262,7 @@ show.block_lives()
 # **Predict.** Six blocks of ten units kept 60. Now a block keeps its input, one unit, and computes the other nine again in its backward pass. How many units are there at the fullest moment: **A** 6, **B** 10, **C** 15?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Six inputs, and one inside: C. Then ask for the operations: a linear layer has one matrix product forward, and two backward. And what would dropout do to the gradients?
+# *For the lecturer, 2 min.* Six inputs, and one inside: C. Then ask for the operations: a linear layer has one matrix product forward, two backward, so (1 + 1 + 2) / 3 = 4/3. And dropout? The same gradients: the random state is restored.
 
 # %% slideshow={"slide_type": "skip"}
 from torch.utils.checkpoint import checkpoint
@@ -310,10 +311,10 @@ print("the same gradients, in every bit:", torch.equal(gradients[0], gradients[1
 # A smaller batch needs less memory, but has noisier gradients. Parts need as little. `backward()` *adds* to the gradient that is there already. So two calls leave 2 + 6 = 8, twice too much. We divide each loss by the number of parts, and get 2/2 + 6/2 = 4. The saved tensors of the first part are released before the second part begins, so only one part is in memory at a time.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* The sum with 2 and 6 on the board, without the division and with it. Who has forgotten that line before?
+# *For the lecturer, 1.5 min.* The sum with 2 and 6 on the board, undivided and divided. Click: who has forgotten `/ parts` before?
 
 
-# %% slideshow={"slide_type": "skip"}
+# %% slideshow={"slide_type": "fragment"}
 def gradient(model, parts):
     model.zero_grad()
     for some, answers in zip(images.chunk(parts), labels.chunk(parts), strict=True):
@@ -330,7 +331,7 @@ def gradient(model, parts):
 # **Predict.** For which of them do eight parts give the gradient of the whole batch: **A** both, **B** the reader alone, **C** neither?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two images with the values 1 and 3 in a channel: batch norm makes −1 and 1 of them. One at a time: 0 and 0. Vote. What does the last line of the output prove?
+# *For the lecturer, 2 min.* Two images with the values 1 and 3 in a channel: batch norm makes −1 and 1 of them. And one at a time? Vote. The output is distance over length. What does its last line, the control, prove?
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -357,7 +358,7 @@ print(f"SmallCNN, eval: {apart(cnn.eval()):.1e}")
 # First find out what is in memory at the fullest moment. Then shrink the largest of it.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Go back to the answers on the board, and look for each in the table: what does it make smaller, at which price? Which line would you take for the wide network?
+# *For the lecturer, 1.5 min.* Go back to the answers on the board, and look for each in the table: what does it make smaller, at which price? Batch: like the parts. Number format: fewer activations. Model: not here. Which line would you take for the wide network?
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Measures the peak of both networks with each remedy, and counts the operations of the reader.
@@ -378,6 +379,8 @@ table
 # On paper: of two blocks one gets a checkpoint. Which?
 #
 # Then try `needs(fit_in(reader, needs, 20))`.
+#
+# <!-- page -->
 #
 # <details><summary>Hint</summary>
 #
@@ -416,7 +419,7 @@ def fit_in_solution(model, needs, most):
 # - Checkpoints compute activations again, for a third more operations; a batch in parts gives the same gradient, unless something like batch norm mixes its images.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* A last question for the way home: a model of 7 billion weights, trained with Adam. How many GB before the first activation? (112.)
+# *For the lecturer, 1 min.* For the way home: 7 billion weights, trained with Adam. How many GB before the first activation? (112.)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard

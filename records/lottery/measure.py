@@ -1,4 +1,4 @@
-"""Train the two controls of the lottery ticket experiment: other learning rates, and images of length 1.
+"""Train the control of the lottery ticket experiment: other learning rates.
 
 The experiment itself is made by `course.py lottery --paper`.
 """
@@ -8,12 +8,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-from torch.nn import functional as F
-
 from course_utils import lottery, runtime
 from course_utils.files import write_whole
-from course_utils.lottery import engine
 
 FOLDER = runtime.ROOT / "records" / "lottery"
 RATES = (0.0003, 0.0012, 0.0048, 0.0192)  # learning rates, each four times the one before; the second is the paper's
@@ -25,45 +21,22 @@ LEVELS = (3, 4)  # of the densities of the lesson `ticket`: 7 and 3.6 %
 def main(arguments):
     """Train all arms at all rates, half an hour on one thread, and write the record; returns 0."""
     parser = argparse.ArgumentParser(prog="course.py bench lottery", description=__doc__.partition("\n")[0])
-    parser.add_argument("--unit-length", action="store_true", help="dense networks on images of length 1 in its place")
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 0 (default: 3)")
     parser.add_argument("--to", type=Path, metavar="FILE", help="where the record goes (default: records/lottery/)")
     parser.add_argument("--quick", action="store_true", help="a smoke run: little is measured, and means nothing")
     args = parser.parse_args(arguments)
-    what, train = ("unit-length", unit_length) if args.unit_length else ("rates", rates)
     folder = runtime.ROOT / "build" / "bench" if runtime.quick() else FOLDER
-    target = args.to or folder / f"{what}-mnist.json"
-    runs, about = train(args.seeds)
-    command = "python3 course.py bench lottery" + " --unit-length" * args.unit_length
-    head = json.dumps({"command": command, **runtime.provenance(), **about}, indent=1)
+    target = args.to or folder / "rates-mnist.json"
+    runs = rates(args.seeds)
+    head = json.dumps({"command": "python3 course.py bench lottery", **runtime.provenance()}, indent=1)
     rows = ",\n".join(json.dumps(run) for run in runs)
     write_whole(target, f'{head[:-2]},\n "runs": [\n{rows}\n]\n}}\n')
     print(f"{len(runs)} runs written to {target}.")
     return 0
 
 
-def unit_length(seeds):
-    """Dense networks on images of length 1, as the paper's authors scaled them later: (runs, what to say of all).
-
-    Seeds, initial weights and batches are those of the record of the experiment, so that only the scale differs.
-    """
-    e = lottery.Experiment(iterations=20_000)
-    runs = []
-    for seed in range(seeds):
-        sets = engine.load(e.task, e.held_out, seed)
-        scaled = {name: F.normalize(getattr(sets, name), dim=1) for name in ("rows", "validation_rows", "test_rows")}
-        sets, values = sets._replace(**scaled), engine.initial(e.widths, seed)
-        with runtime.threads(1):
-            trainer = engine.Trainer(values, [torch.ones_like(w) for w in values[::2]], batch=e.batch, lr=e.lr)
-            order = engine.batches(sets.chosen, e.batch, seed)
-            found = engine.train(trainer, sets, order, 0, e.iterations, e.validate_every)
-        runs.append({"seed": seed, **{name: found[name] for name in ("early_stop", "test_accuracy")}})
-        print(runs[-1], flush=True)
-    return runs, {"iterations": e.iterations}
-
-
 def rates(seeds):
-    """Each arm at each learning rate, for three budgets and masks found at two rates: (runs, nothing more to say).
+    """Each arm at each learning rate, for three budgets and masks found at two rates: the runs.
 
     Accuracies are those after the last iteration, in per cent: a rate is to be chosen by the held-out images, and the
     test images are to be read at that rate alone.
@@ -76,7 +49,7 @@ def rates(seeds):
             for seed in range(seeds):
                 runs += of_a_seed(replace(e, lr=rate), seed, masks[seed])
             print(f"{iterations} iterations, rate {rate}: done", flush=True)
-    return runs, {}
+    return runs
 
 
 def search(plan, seed):

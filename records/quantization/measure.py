@@ -7,11 +7,11 @@ from importlib.util import find_spec
 import torch
 
 from course_utils import runtime
-from course_utils.int8_routes import compare, networks, torch_eager
+from course_utils.int8_routes import networks
 from course_utils.int8_routes import record as int8_record
 from course_utils.measure import timing
 from records import writing
-from records.quantization import other_runtimes
+from records.quantization import compare, in_torch, other_runtimes
 
 PEERS = ("onnx", "onnxscript", "onnxruntime", "openvino", "nncf")
 ROUNDS = 11  # samples of each route
@@ -33,11 +33,11 @@ def main(arguments):
     controls, rows = {}, []
     for name, make in networks.NETWORKS.items():
         network = make()
-        routes = torch_eager.routes(network, live=runtime.quick())
+        routes = in_torch.routes(network, live=runtime.quick())
         routes += other_runtimes.routes(network) if args.peers else []
         controls[name] = compare.control_cosine(network)
         rows += measured(network, routes)
-    print(int8_record.table(rows))
+    print(compare.table(rows))
     for row in rows:
         if row.why:
             print(f"Not measured: {row.model}, {row.runtime}, {row.variant}. {row.why}")

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from IPython.utils.capture import capture_output
 
-from course_utils.int8_routes.compare import Candidate, Route
 from course_utils.int8_routes.networks import Network
+from records.quantization.compare import Candidate, Route
 
 EXPECTED_WARNINGS = (
     ".*isinstance.treespec, LeafSpec.",

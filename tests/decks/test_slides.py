@@ -16,10 +16,7 @@ from tools.publishing import lessons
 
 QUESTION = "## A surprise\n\n**Predict.** How many times longer? **A** 16, **B** 4."
 ANSWER = "**The processor was waiting.** It took four times as long."
-FIRST = (
-    "# 3.7 · Bits & pieces\n\n*How many bits does it need?*\n\n**Agenda**\n\n1. One bit\n\n**Goals**\n\n"
-    "- See [lesson 3.2](../2_dynamic.ipynb)."
-)
+FIRST = "# 3.7 · Bits & pieces\n\n*How many bits does it need?*"
 SKIPPED = markdown("## Deeper\n\nFor experts."), markdown("### experts", "-"), markdown("## Next\n\nText.")
 GOOD = notebook(
     markdown("# 3.7 · Bits & pieces"),
@@ -120,7 +117,7 @@ def dressed(*cells):
     return face.dress(arrange.slides(nb), nb)
 
 
-def test_a_title_has_the_question_and_a_picture_without_words_and_the_note_has_the_rest():
+def test_a_title_has_the_question_and_a_picture_without_words():
     picture = code("x", drawing(), kind="skip", tags=[face.FIGURE])
     slide, *_ = dressed(markdown(FIRST), note(), code("y", figure(), kind="-"), picture)
     assert slide.layout == "title" and slide.heading.source == "# Bits & pieces"
@@ -128,19 +125,9 @@ def test_a_title_has_the_question_and_a_picture_without_words_and_the_note_has_t
     bare = base64.b64decode(re.search(r"base64,([^\"]+)", slide.head[1].metadata[arrange.HTML])[1]).decode()
     assert bare.startswith("<?xml") and "<text" not in bare and "batch size" not in bare
     assert len(slide.notes) == 1 and slide.seconds == 120
-    assert slide.notes[0].source.endswith("- See lesson 3.2.") and "how many bits?" in slide.notes[0].source
     assert ">3.7</b>" in slide.panel and 'data-part="3"' in slide.panel
     html = slides.render(notebook(markdown(FIRST), markdown("## Next\n\nText.")))
     assert html.count('<span class="lesson">3.7 · Bits &amp; pieces</span>') == 1, "the title has no foot"
-
-
-def test_what_follows_what_to_remember_is_a_slide_of_its_own():
-    remember = "## Remember\n\n- One.\n- Two.\n\n**Going further**: a paper.\n\n**Credits**: somebody."
-    first, last = dressed(markdown(remember), note())
-    assert first.head[0].source == "- One.\n- Two." and first.seconds == 120
-    assert last.heading.source == "## Further" and last.head[0].source.startswith("**Going further**")
-    assert last.notes == [] and last.seconds == 0
-    assert len(dressed(markdown("## Remember\n\n- One.\n- Two."))) == 1
 
 
 def test_what_cannot_be_done_is_told(tmp_path, monkeypatch, capsys):

@@ -1,6 +1,5 @@
 """Talks: slides of lessons and slides of their own, in the order of a script; and the two talks of this course."""
 
-import json
 import re
 import tomllib
 
@@ -47,10 +46,6 @@ def made(tmp_path):
     """A course of three lessons, two of them built; gives a function that reads a script."""
     (tmp_path / "lessons").mkdir()
     (tmp_path / "lessons" / "course.toml").write_text(COURSE, encoding="utf-8")
-    ledger = tmp_path / "records" / "ledger"
-    ledger.mkdir(parents=True)
-    rows = [{"technique": "small", "file_bytes": 24000}, {"technique": "large", "file_bytes": 96000}]
-    (ledger / "bits.json").write_text(json.dumps({"rows": rows}), encoding="utf-8")
     known = syllabus.lessons(tmp_path)
     for name, cells in (("bits", BITS), ("bytes", BYTES)):
         _lessons.write(nbformat.v4.new_notebook(cells=cells, metadata={"course": {"name": name}}), known[name].notebook)
@@ -88,15 +83,14 @@ def test_words_of_a_lesson_are_replaced_and_its_output_stays(made):
     assert slide.fragments[0][0].outputs[0].text == "4 times as long"
 
 
-def test_numbers_come_from_rows_and_from_words(made):
+def test_numbers_come_from_what_a_lesson_says(made):
     numbers = """[numbers]
-small = { lesson = "bits", row = "small", field = "file_bytes" }
 long = { lesson = "bits", slide = "How long?", before = "times as long" }
 section = { lesson = "bits", after = "As in section" }
 """
-    own = '[[slide]]\nheading = "{{small:,}} bytes"\ntext = "{{long}} times, {{section}}"\nminutes = 1\n' + SAY
+    own = '[[slide]]\nheading = "{{long}} times"\ntext = "{{long}}, {{section}}"\nminutes = 1\n' + SAY
     slide = made(numbers + own).slides[0]
-    assert slide.heading.source == "## 24,000 bytes" and words(slide) == ["4 times, 2"]
+    assert slide.heading.source == "## 4 times" and words(slide) == ["4, 2"]
 
 
 WRONG = {
@@ -105,7 +99,7 @@ WRONG = {
     "it has the key 'tittle'": TAKE + 'tittle = "T"\n',
     "no number is called 'many'": TAKE + 'text = "{{many}}"\n',
     "slide 1, Mine: no minutes": f'[[slide]]\nheading = "Mine"\ntext = "T"\n{SAY}\n',
-    "the number n: 0 rows of bits are called 'tiny'": '[numbers]\nn = {lesson = "bits", row = "tiny"}\n' + TAKE,
+    "the number n: bits says [] there, and not one number": '[numbers]\nn = {lesson = "bits", after = "No"}\n' + TAKE,
 }
 
 

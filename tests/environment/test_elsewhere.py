@@ -17,28 +17,24 @@ from course_utils.files import ROOT
 from tools import copies, run
 from tools import open as open_task
 from tools.environment import env as _env
-from tools.publishing import hosted, lessons, waiting
+from tools.publishing import hosted, lessons
 from tools.workspace import workspace
 
 ASK = """
 import json
 from tools import open, run, present
-from tools.workspace import lab, workspace
-print(json.dumps([str(open.WORKSPACE), str(run.WORKSPACE), str(run.RESULTS), str(present.FOLDER),
-                  lab.environment(open.WORKSPACE).get("COURSE_LEDGER"), workspace.environment()]))
+print(json.dumps([str(open.WORKSPACE), str(run.WORKSPACE), str(run.RESULTS), str(present.FOLDER)]))
 """
 
 
 @pytest.mark.parametrize("moved", [True, False])
 def test_one_variable_moves_all_that_is_the_learners(tmp_path, moved):
     own = (tmp_path / "a b").resolve() if moved else ROOT / "workspace"
-    build, ledger = own / "build" if moved else ROOT / "build", str(own / "ledger")
-    env = {name: text for name, text in os.environ.items() if name not in ("COURSE_WORKSPACE", "COURSE_LEDGER")}
+    build = own / "build" if moved else ROOT / "build"
+    env = {name: text for name, text in os.environ.items() if name != "COURSE_WORKSPACE"}
     env |= {"COURSE_WORKSPACE": str(own)} if moved else {}
     done = subprocess.run([sys.executable, "-c", ASK], cwd=ROOT, env=env, capture_output=True, check=True)
-    places = [str(path) for path in (own, own, build / "run", build / "present")]
-    rest = [ledger, {**waiting.environment(), "COURSE_LEDGER": ledger}] if moved else [None, waiting.environment()]
-    assert json.loads(done.stdout) == [*places, *rest]
+    assert json.loads(done.stdout) == [str(path) for path in (own, own, build / "run", build / "present")]
 
 
 @pytest.mark.parametrize(

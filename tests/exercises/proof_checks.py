@@ -1,13 +1,15 @@
 """Six checks of no lesson: a number, a tensor, a mask, a sequence, tensors in a dict, a file."""
 
 import copy
+import tempfile
+from pathlib import Path
 
 import torch
+from _inputs import masks, numbers, shapes, tensors
 from hypothesis import strategies as st
 from torch import nn
 
 from course_utils.checks import effects, exercise
-from course_utils.exercises.inputs import masks, numbers, shapes, tensors
 
 
 @exercise("Energy of a linear layer", why="Each kind of operation has its own count and its own price.")
@@ -195,7 +197,12 @@ def _load(model, file):
 
 @exercise("A byte a weight", of=[_save, _load], why="An integer takes one byte, and is at most half a step off.")
 def int8_file(save, load, model):
-    return effects.through_file(save, load, model)
+    with tempfile.TemporaryDirectory() as folder:
+        first, second, fresh = Path(folder, "first.bin"), Path(folder, "second.bin"), effects.filled(model, 9.0)
+        save(model, first)
+        save(effects.filled(model, 5.0), second)
+        load(fresh, first)
+        return effects.Reloaded(fresh.state_dict(), first.stat().st_size)
 
 
 int8_file.tries(

@@ -3,14 +3,13 @@
 import _check_rules
 import _course
 import _legacy
-import _speaking_rules as rules_
 import pytest
+import rules
 from _course import expect_none
 
 # An answer may call what the lessons on int8 teach about; its deprecation is not the answer's mistake.
 pytestmark = [*_legacy.KNOWN, *_legacy.ignoring(".*must run observer")]
-SPEAKING = _check_rules.SPEAKING
-each_exercise = pytest.mark.parametrize(("lesson", "name"), SPEAKING)
+each_exercise = pytest.mark.parametrize(("lesson", "name"), _check_rules.EXERCISES)
 SHARES = 4  # each check meets a quarter of the hostile answers, and all checks meet all
 
 
@@ -30,35 +29,44 @@ def answers(lesson, name):
 @each_exercise
 def test_the_stub_is_not_done_and_the_solution_and_odd_answers_pass(exercise, answers):
     expect_none(_check_rules.stub_is_not_done(exercise.check, exercise.stub))
-    expect_none(rules_.accepts(exercise.check, [exercise.solution, *answers[0]]))
+    expect_none(_check_rules.accepts(exercise.check, [exercise.solution, *answers[0]]))
     expect_none(_check_rules.example_failures(exercise, exercise.solution))
 
 
 @each_exercise
 def test_what_people_write_wrongly_is_refused(exercise, answers, name):
     patches = dict(answers[1])
-    expect_none(rules_.refuses_patched(exercise.check, exercise.source, f"{name}_solution", exercise.space, patches))
+    expect_none(
+        _check_rules.refuses_patched(exercise.check, exercise.source, f"{name}_solution", exercise.space, patches)
+    )
 
 
 @each_exercise
 def test_an_endless_answer_is_stopped_and_what_one_changes_is_put_back(exercise):
-    expect_none(rules_.stops_an_endless_one(exercise.check) + rules_.puts_back(exercise.check))
+    expect_none(_check_rules.stops_an_endless_one(exercise.check) + _check_rules.puts_back(exercise.check))
 
 
 @pytest.mark.slow
 @each_exercise
 def test_every_slip_of_the_reference_is_refused(exercise, answers):
-    expect_none(rules_.mutants_are_refused(exercise.check, dict(answers[2])))
+    expect_none(_check_rules.mutants_are_refused(exercise.check, dict(answers[2])))
 
 
 @pytest.mark.slow
 @each_exercise
 def test_every_idea_is_reached(exercise):
-    expect_none(rules_.ideas_are_reached(exercise.check))
+    expect_none(_check_rules.ideas_are_reached(exercise.check))
 
 
 @pytest.mark.slow
 @each_exercise
 def test_hostile_answers_are_refused_in_a_verdict(exercise, lesson, name):
-    share = [known.values for known in SPEAKING].index((lesson, name)) % SHARES
-    expect_none(rules_.withstands(exercise.check, SHARES, share))
+    share = [known.values for known in _check_rules.EXERCISES].index((lesson, name)) % SHARES
+    expect_none(_check_rules.withstands(exercise.check, SHARES, share))
+
+
+def test_answers_are_for_exercises_of_their_lesson():
+    for lesson in _course.LESSONS:
+        names = {exercise.name for exercise in rules.exercises(_course.text(lesson))}
+        answers = _course.answers(lesson)
+        assert set(answers.WRONG) | set(answers.ODD) | set(getattr(answers, "EQUIVALENT", {})) <= names, lesson.name

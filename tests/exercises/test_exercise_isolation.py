@@ -26,7 +26,7 @@ def test_an_answer_that_never_ends_is_stopped():
                 pass
 
     before = threading.active_count()
-    with mock.patch.object(isolation, "CALL_SECONDS", 0.3):
+    with mock.patch.multiple(isolation, CALL_SECONDS=0.3, PATIENCE=600.0):  # on a busy machine the wall is sooner
         verdict = step_of(endless)
     assert "did not end within 0.3 seconds of processor time" in verdict.message
     assert fact(verdict, "your call").startswith("values=tensor([1.0, 5.0])")

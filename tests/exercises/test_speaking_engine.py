@@ -4,21 +4,20 @@ import copy
 import functools
 import time
 
+import _check_rules
 import _legacy
-import _speaking_rules as rules_
 import numpy as np
 import proof_checks
 import pytest
 import torch
 from _course import expect_none
+from _inputs import numbers
 from hypothesis import strategies as st
 from torch import nn
 from torch.ao.quantization import quantize_dynamic
-from torch.nn.utils import prune
 
 from course_utils.checks import effects, exercise
 from course_utils.exercises import core, isolation
-from course_utils.exercises.inputs import numbers
 
 pytestmark = _legacy.KNOWN
 SIX = ("linear_energy_pj", "dynamic_linear", "magnitude_mask", "dynamic_scale", "rewound", "int8_file")
@@ -52,13 +51,15 @@ EQUIVALENT = {
 @each
 def test_each_slip_of_the_reference_is_refused(check, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    expect_none(rules_.mutants_are_refused(check, EQUIVALENT[check.__name__]))
+    expect_none(_check_rules.mutants_are_refused(check, EQUIVALENT[check.__name__]))
     assert list(tmp_path.iterdir()) == []
 
 
 @each
 def test_ideas_hostile_values_endless_answers_and_changes(check):
-    expect_none(rules_.ideas_are_reached(check) + rules_.stops_an_endless_one(check) + rules_.puts_back(check))
+    expect_none(
+        _check_rules.ideas_are_reached(check) + _check_rules.stops_an_endless_one(check) + _check_rules.puts_back(check)
+    )
 
 
 # ---- right ones, however odd; and what people write ---------------------------------------------------
@@ -295,26 +296,6 @@ def test_a_grader_and_the_learners_progress_see_the_lessons_exercise():
 # ---- effects: the smallest model that shows a fault ---------------------------------------------------
 
 
-def _step(model):
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    model(torch.ones(3, 2)).sum().backward()
-    optimizer.step()
-    model(torch.ones(3, 2))  # a mask is put on the weights when the model runs
-
-
-def _half(model, how):
-    model = copy.deepcopy(model)
-    for layer in model:
-        if isinstance(layer, nn.Linear):
-            how(layer)
-    return model
-
-
-def _forgets_the_mask(layer):
-    prune.l1_unstructured(layer, "weight", 0.5)
-    prune.remove(layer, "weight")
-
-
 LAYERS = effects.models(lambda: nn.Linear(2, 2), nn.ReLU)
 EFFECTS = {  # name -> reference, look, wrong answer, what is told
     "kinds": (
@@ -323,17 +304,11 @@ EFFECTS = {  # name -> reference, look, wrong answer, what is told
         lambda model: copy.deepcopy(model),
         ("asked: layer `0`.", "float32 Linear", "qint8 Linear"),
     ),
-    "zeros": (
-        lambda model: _half(model, lambda layer: prune.l1_unstructured(layer, "weight", 0.5)),
-        effects.zeros_stay(_step),
-        lambda model: _half(model, _forgets_the_mask),
-        ("the zeros of `0` that a training step has filled", "2", "0"),
-    ),
-    "masks": (
-        lambda model: _half(model, lambda layer: prune.l1_unstructured(layer, "weight", 0.5)),
-        effects.masks,
-        lambda model: _half(model, lambda layer: prune.l1_unstructured(layer, "bias", 0.5)),
-        ("the mask of `0.weight`", "nothing of that name; there is `0.bias`", "tensor"),
+    "a function of one's own": (
+        lambda model: copy.deepcopy(model),
+        lambda model, *_: {f"{name}.": type(part).__name__ for name, part in model.named_children()},
+        lambda model: nn.Sequential(nn.Sequential(), *model),
+        ("the answer, `0.`", "Sequential", ""),
     ),
     "outputs": (
         lambda model: nn.Sequential(*model, nn.Identity()),

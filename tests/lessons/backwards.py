@@ -41,7 +41,6 @@ def environment(folder):
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "OMP_WAIT_POLICY": "PASSIVE",  # as in tools/test.py
-        "COURSE_LEDGER": str(folder / "ledger"),
         "COURSE_WORKSPACE": str(folder / "workspace"),
         **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary)),
         "MPLBACKEND": None,

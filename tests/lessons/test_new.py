@@ -6,7 +6,7 @@ import shutil
 import pytest
 import rules
 from _course import expect_none
-from test_lessons_static import FORM_RULES, RULES
+from test_lessons_static import RULES
 
 import lessons
 from course_utils import syllabus
@@ -73,7 +73,7 @@ def test_what_cannot_be_made_is_said_in_words_and_leaves_nothing(root, name, tit
 
 def test_the_skeleton_keeps_the_rules_of_a_lesson(lesson):
     nb = _lessons.read(lesson)
-    expect_none([fault for rule in (*RULES, *FORM_RULES) for fault in rule(nb)] + rules.sizes(lesson))
+    expect_none([fault for rule in RULES for fault in rule(nb)] + rules.sizes(lesson))
     expect_none(rules.front_matter(nb, known=list(syllabus.lessons(lesson.root))))
     assert all(new.TO_WRITE in lesson.source.with_name(file).read_text(encoding="utf-8") for file in new.FILES)
     assert nb.cells[0].source.startswith(f"# {lesson.number} · Sparse attention")

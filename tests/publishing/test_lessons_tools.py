@@ -104,7 +104,7 @@ REFERENCES = """\
 # %% [markdown]
 # # [[title]]
 #
-# [[promise]]
+# About [[minutes]] minutes. [[builds_on]]
 #
 # [[first]] came before. As in [[first]], or in [[third]] and [[fixture]].
 #
@@ -121,7 +121,7 @@ def test_names_in_brackets_become_numbers_titles_and_links(lesson):
     text, source = (cell.source for cell in lessons.read(lesson).cells[:2])
     full = "[{}esson 1.1, The lesson first](1_first.ipynb)"
     assert text.splitlines()[0] == "# 1.2 · The lesson fixture"
-    assert text.splitlines()[2] == "You can. About 5 minutes. Builds on [lesson 1.1](1_first.ipynb)."
+    assert text.splitlines()[2] == "About 5 minutes. Builds on [lesson 1.1](1_first.ipynb)."
     assert text.splitlines()[4] == (
         f"{full.format('L')} came before. As in [lesson 1.1](1_first.ipynb), or in "
         "[lesson 1.3, The lesson third](3_third.ipynb) and this lesson."

@@ -1,4 +1,4 @@
-"""Pages made from the front matter: README, timetable, overview and glossary are in step; a way holds its needs."""
+"""Pages made from the front matter: README, sessions, overview and glossary are in step; a way holds its needs."""
 
 import shutil
 
@@ -84,8 +84,7 @@ def test_readme_has_the_day_and_the_overview_every_lesson(root):
 @pytest.mark.parametrize("way", course.ways(), ids=lambda way: way.title)
 def test_a_way_has_all_that_its_lessons_need_and_its_minutes_add_up(way):
     names = {lesson.name for lesson in way.lessons}
-    rewritten = [lesson for lesson in way.lessons if lesson.name not in _course.OLD_FORM]
-    lacking = {lesson.name: set(course.needed(lesson)) - names for lesson in rewritten}
+    lacking = {lesson.name: set(course.needed(lesson)) - names for lesson in way.lessons}
     assert not any(lacking.values()), lacking
     assert way.minutes == sum(course.front_matter(lesson)["minutes"] for lesson in way.lessons)
     assert list(way.lessons) == [lesson for lesson in _course.LESSONS if lesson in way.lessons]

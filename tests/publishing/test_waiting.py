@@ -10,8 +10,8 @@ from tools.workspace import lab, workspace
 
 STARTS = {
     "open, present": lambda: lab.environment(workspace.WORKSPACE),
-    "run": workspace.environment,
-    "build": lambda: build.environment("."),
+    "run": waiting.environment,
+    "build": lambda: build.environment(),
 }
 NAMES = (*waiting.BRIEFLY, *waiting.OTHERS)
 

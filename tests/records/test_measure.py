@@ -11,7 +11,7 @@ from tools import bench
 
 SLOW = ("depthwise", "gptq", "language", "lottery", "quantization", "sixteen_bits")
 COMPILED = "torchao"  # minutes of a C++ compiler
-ELSEWHERE = {"ledger", "lottery"}  # made by `build`, and by `lottery`
+ELSEWHERE = {"lottery"}  # made by the task of that name
 
 
 @pytest.fixture(autouse=True)

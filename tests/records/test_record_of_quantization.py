@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from course_utils import legacy_int8
-from course_utils.int8_routes import compare, networks, torch_compiled, torch_eager
+from course_utils.int8_routes import networks
 from course_utils.int8_routes import record as int8_record
-from course_utils.int8_routes.compare import Route
 from course_utils.int8_routes.record import EAGER
-from records.quantization import other_runtimes
+from records.quantization import compare, in_torch, other_runtimes
+from records.quantization.compare import Route
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def mobile():
 
 
 def eager_route():
-    return Route("torch", EAGER, torch_eager.fp32_eager)
+    return Route("torch", EAGER, in_torch.fp32_eager)
 
 
 def fails(error):
@@ -31,7 +31,7 @@ def fails(error):
 
 
 def test_every_route_that_needs_no_compiler_is_measured_and_agrees_with_fp32(mobile):
-    rows = compare.measure(mobile, torch_eager.routes(mobile, live=True), rounds=1)
+    rows = compare.measure(mobile, in_torch.routes(mobile, live=True), rounds=1)
     engine = legacy_int8.best()
     names = [EAGER, "fp32, traced", f"int8 static, {engine}", "int8 static, traced and frozen"]
     assert [row.variant for row in rows] == names
@@ -61,7 +61,7 @@ def test_every_route_that_needs_no_compiler_is_measured_and_agrees_with_fp32(mob
 def test_a_route_that_fails_becomes_a_row_that_says_why(mobile, error, part):
     rows = compare.measure(mobile, [eager_route(), Route("other", "int8", fails(error))], rounds=1)
     assert part in rows[1].why and rows[1].median_ms is None and rows[0].why is None
-    assert "–" in repr(int8_record.table(rows))
+    assert "–" in repr(compare.table(rows))
 
 
 @pytest.mark.slow
@@ -80,9 +80,9 @@ def test_the_graph_route_computes_in_int8(mobile, tmp_path, ahead):
     """A compiler that finds no pattern leaves the products in float, and the output still agrees."""
     with torch.no_grad():
         try:
-            candidate = torch_compiled.pt2e(mobile, tmp_path, ahead=ahead)
+            candidate = in_torch.pt2e(mobile, tmp_path, ahead=ahead)
         except Exception as error:
-            if "C++ compiler" in compare.explain(error):
+            if "C++ compiler" in int8_record.explain(error):
                 pytest.skip("no C++ compiler here")
             raise
         assert compare.cosine(candidate.run(), mobile.model(mobile.example)) > 0.99

@@ -1,7 +1,4 @@
-"""Rules for a lesson in the form of the fourth edition: a stranger finishes it.
-
-Every lesson has that form but those that lessons/course.toml lists as `old_form`, a list that only ever shrinks.
-"""
+"""Rules for the form of a lesson: a stranger finishes it."""
 
 import re
 

@@ -47,7 +47,7 @@ def passed(exercise, lesson="integers", status="passed"):
 
 def learners_kernel(monkeypatch, folder, **names):
     """Play the kernel of a notebook that lies in a folder."""
-    for name in ("COURSE_LEDGER", "COURSE_PROGRESS", "COURSE_WORKSPACE"):
+    for name in ("COURSE_PROGRESS", "COURSE_WORKSPACE"):
         monkeypatch.delenv(name, raising=False)
     shell = SimpleNamespace(kernel=object(), user_ns=names)
     monkeypatch.setattr(progress, "shell", lambda: shell)
@@ -57,8 +57,6 @@ def learners_kernel(monkeypatch, folder, **names):
 def test_only_the_kernel_of_a_notebook_in_the_workspace_writes(monkeypatch, tmp_path):
     learners_kernel(monkeypatch, WORKSPACE / "3_quantization")
     assert progress.file() == WORKSPACE / progress.NAME
-    monkeypatch.setenv("COURSE_LEDGER", str(tmp_path))  # a build, a test
-    assert progress.file() is None
     learners_kernel(monkeypatch, ROOT / "build" / "run")
     assert progress.file() is None
     learners_kernel(monkeypatch, ROOT, __vsc_ipynb_file__=str(WORKSPACE / "a" / "b.ipynb"))
@@ -67,7 +65,6 @@ def test_only_the_kernel_of_a_notebook_in_the_workspace_writes(monkeypatch, tmp_
     assert progress.file() is None
     learners_kernel(monkeypatch, tmp_path / "course" / "1_part")
     monkeypatch.setenv("COURSE_WORKSPACE", str(tmp_path / "course"))  # one copy of the course for many
-    monkeypatch.setenv("COURSE_LEDGER", str(tmp_path / "course" / "ledger"))  # as it is set there
     assert progress.file() == tmp_path / "course" / progress.NAME
     monkeypatch.setenv("COURSE_PROGRESS", "0")
     assert progress.file() is None
@@ -87,9 +84,8 @@ def test_a_lessons_check_writes_its_verdict_and_another_check_writes_none(kept):
 
 
 @pytest.mark.slow
-def test_a_kernel_in_the_workspace_writes_and_one_elsewhere_does_not(tmp_path, monkeypatch):
+def test_a_kernel_in_the_workspace_writes_and_one_elsewhere_does_not(tmp_path):
     """A real kernel; the library's workspace is a folder of this test's own."""
-    monkeypatch.delenv("COURSE_LEDGER")
     code = """
 from course_utils.exercises import progress
 progress.keep("check", "integers", exercise="save_int8", status="not yet")"""
@@ -171,11 +167,10 @@ def test_a_reset_takes_away_what_stands_before_it_of_that_lesson_alone(course, k
     assert [exercise.passed for exercise in found["a"].exercises] == [False, True] and found["b"].passed == 1
 
 
-def test_every_exercise_of_a_core_is_counted_and_none_under_deeper():
+def test_every_exercise_is_counted():
     for lesson in lessons.select([]):
         cells = lessons.read_published(lesson.notebook).cells
-        deeper = next((n for n, cell in enumerate(cells) if cell.source.startswith("## Deeper")), len(cells))
-        cells = [cell for cell in cells[:deeper] if "check" in cell.metadata.get("tags", [])]
+        cells = [cell for cell in cells if "check" in cell.metadata.get("tags", [])]
         called = [cell.source.rpartition("check.")[2].partition("(")[0] for cell in cells]
         assert sorted(called) == sorted(name for name, _ in _progress.exercises_of(lesson)), lesson.name
 

@@ -4,7 +4,6 @@ import ast
 import json
 import re
 
-import _course
 import nbformat
 import pytest
 
@@ -72,10 +71,8 @@ def test_every_lesson_gets_its_lines_and_every_cell_still_parses():
     for one in lessons.select([]):
         published = lessons.read_published(one.notebook)
         nb, found = workspace.for_learner(published), predictions.questions(published.cells)
-        assert len(found) >= (5 if one.name in _course.OLD_FORM else 2), one.name
-        calls = [
-            n for source in sources(nb) for n in re.findall(r"^(?:my_guess = )?predict\((\d+), \"\"\)", source, re.M)
-        ]
+        assert len(found) >= 2, one.name
+        calls = [n for source in sources(nb) for n in re.findall(r"^predict\((\d+), \"\"\)", source, re.M)]
         assert calls == [str(question.number) for question in found], one.name
         assert sum("predict.again" in source for source in sources(nb)) == 1
         for source in sources(nb):
@@ -168,7 +165,7 @@ def test_the_end_shows_the_first_question_and_the_other_predictions(sheet):
 
 @pytest.mark.slow
 def test_in_a_kernel_it_stands_under_the_last_cell_of_the_answer(tmp_path):
-    made = "predict = Sheet('integers', 'none'); predict._questions = {1: Question(1, 'How?', 0, 2, False)}"
+    made = "predict = Sheet('integers', 'none'); predict._questions = {1: Question(1, 'How?', 0, 2)}"
     nb = notebook(
         code(f"from course_utils.exercises.predictions import Question, Sheet\n{made}"),
         code('predict(1, "B")\nx = 1'),

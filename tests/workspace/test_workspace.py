@@ -215,8 +215,10 @@ def test_a_lesson_that_got_another_number_moves_with_what_was_written_in_it_and_
 def test_files_of_the_learners_own_stay_where_they_are(lesson):
     lesson.write("mine = 4", name="2_part/1_topic-Copy1.ipynb")
     (lesson.workspace / "2_part" / "1_other_topic.ipynb").write_text("{}", encoding="utf-8")
-    (lesson.workspace / "mine").mkdir()
+    for folder in ("mine", "ledger"):  # the ledger is of a version of before
+        (lesson.workspace / folder).mkdir()
+    (lesson.workspace / "ledger" / "topic.json").write_text("{}", encoding="utf-8")
     lesson.write("mine = 5", name="mine/1_topic.ipynb")
     lesson.publish("a = 1", "b = 2", place=NEW).fill()
     mine = ["2_part/1_other_topic.ipynb", "2_part/1_topic-Copy1.ipynb", "mine/1_topic.ipynb"]
-    assert lesson.names() == [*mine[:2], NEW, mine[2]]
+    assert lesson.names() == [*mine[:2], NEW, mine[2]] and (lesson.workspace / "ledger" / "topic.json").exists()

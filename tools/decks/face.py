@@ -1,34 +1,25 @@
-"""The face of a deck: the slide with the title, the numeral of a slide, what closes the deck.
+"""The face of a deck: the slide with the title, the question of the lesson and one picture.
 
-A lesson's first cell serves the page: title, question, agenda, promise, goals. A room sees the title, the question and
-one picture; the rest goes to the note of that slide. The colour and the mark of a part are in slides_template/face.css.
+The colour and the mark of a part are in slides_template/face.css.
 """
 
 import base64
 import html
 import re
 
-import nbformat
-
 from tools.decks import arrange
 
 FIGURE = "title-figure"  # the tag of a cell that draws: the picture of the title, without its words
 ALT = "A figure of this lesson, without its words"
 TITLE = re.compile(r"\A# (?:[\d.]+ · )?(.+)\s*\Z")
-QUESTION = re.compile(r"\A(\*(?!\*)[^\n]+(?<!\*)\*)(?:\n\n(.+))?\s*\Z", re.S)
-REMEMBER = re.compile(r"\A((?:-|1\.) .+?)\n\n(?=\*\*)(.+)\Z", re.S)
+QUESTION = re.compile(r"\A\*(?!\*)[^\n]+(?<!\*)\*\s*\Z")
 FRAME = re.compile(r'src="data:image/svg\+xml;base64,([^"]+)"')
 WORDS = re.compile(r"<text\b.*?</text>", re.S)
-STUB = re.compile(
-    r"^Write your answer into the stub, run it, then the check below it\.(?: It tries \w+ that you do not see here\.)?"
-    r"(?: Your function must leave what it is given as it is\.)?\s*",
-    re.M,
-)  # for somebody at a keyboard
 ALONE = re.compile(r"^(★+) · (\d+) minutes\b", re.M)
 
 
 def dress(slides, nb):
-    """Give the slides of a lesson their title and their end.
+    """Give the slides of a lesson their title, and its exercise the room's minutes.
 
     Args:
         slides: list of `arrange.Slide`; they are changed.
@@ -41,7 +32,7 @@ def dress(slides, nb):
         _title(slides[0], course, picture(nb))
     for slide in slides:
         _for_the_room(slide)
-    return [shown for slide in slides for shown in _remember(slide)]
+    return slides
 
 
 def picture(nb):
@@ -80,39 +71,13 @@ def _title(slide, course, drawn):
     )
     slide.foot = " "  # number and title stand above
     slide.heading.source = f"# {title[1]}"
-    slide.head[0].source = question[1]
     if drawn:
         slide.head.insert(1, arrange.tag(drawn))
-    if question[2]:
-        _say(slide, question[2])
-
-
-def _say(slide, text):
-    """Text for the end of a slide's note."""
-    if slide.notes:
-        slide.notes[-1].source += f"\n\n{text}"
-    else:
-        slide.notes.append(nbformat.v4.new_markdown_cell(text))
 
 
 def _for_the_room(slide):
-    """An exercise has the minutes of somebody who works alone, and says where to type; a room has those of the note."""
+    """An exercise has the minutes of somebody who works alone; a room has those of the note."""
     for cell in slide.cells:
         if cell.cell_type == "markdown":
-            text = STUB.sub("", cell.source)
-            cell.source = ALONE.sub(lambda line: line[0] if 60 * int(line[2]) == slide.seconds else line[1], text)
-
-
-def _remember(slide):
-    """What to remember stands alone; what follows it, films, reading, ideas, credits, is a slide of its own."""
-    heading = slide.heading.source if slide.heading else ""
-    if not heading.startswith("## Remember") or not slide.head:
-        return [slide]
-    found = REMEMBER.match(slide.head[0].source)
-    if not found:
-        return [slide]
-    further = arrange.Slide(new_stack=False, asked="text")
-    further.heading = nbformat.v4.new_markdown_cell("## Further")
-    further.head = [nbformat.v4.new_markdown_cell(found[2])]
-    slide.head[0].source = found[1]
-    return [slide, further]
+            shown = ALONE.sub(lambda line: line[0] if 60 * int(line[2]) == slide.seconds else line[1], cell.source)
+            cell.source = shown

@@ -6,7 +6,6 @@ heading, and numbers by where the published notebooks say them.
 
 import copy
 import html
-import json
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -17,17 +16,17 @@ from course_utils import syllabus
 from course_utils.files import ROOT
 from tools.decks import arrange
 from tools.publishing import lessons as _lessons
-from tools.publishing.words import words_of
 
 FOLDER = ROOT / "docs" / "talks"
 KEYS = {"title", "minutes", "numbers", "slide"}
 SLIDE_KEYS = {
     "act", "take", "heading", "layout", "minutes", "lead", "note", "text", "answer", "output", "picture", "hide",
 }  # fmt: skip
-NUMBER_KEYS = {"lesson", "row", "field", "slide", "after", "before"}
-HIDES = {"code", "printed", "figure", "table", "caption"}
+NUMBER_KEYS = {"lesson", "slide", "after", "before"}
+HIDES = {"code", "caption"}
+DRAWN = re.compile(r"<(svg|script|style)\b.*?</\1>", re.S)
 NUMBERED = re.compile(r"^#+ (?:\d+\. )?(?:\d+\.\d+ · )?")
-PLACE = re.compile(r"\{\{(\w+)(?::([^}]*))?\}\}")
+PLACE = re.compile(r"\{\{(\w+)\}\}")
 NUMBER = re.compile(r"[−-]?\d(?:[\d,]*\d)?(?:\.\d+)?")
 NOTE_WITHOUT_TIME = re.compile(r"\A\*For the lecturer[^*]*\*\s*")
 
@@ -92,9 +91,9 @@ def said(nb):
 
 
 def _plain(text):
-    """The words of a piece of HTML, and the alt texts of its pictures."""
+    """The words of a piece of HTML, without its drawings, and the alt texts of its pictures."""
     alts = " ".join(re.findall(r'alt="([^"]*)"', text))
-    return f"{words_of(text)} {html.unescape(alts)}"
+    return html.unescape(f"{re.sub(r'<[^>]+>', ' ', DRAWN.sub(' ', text))} {alts}")
 
 
 def _no_other(table, known, what):
@@ -157,14 +156,8 @@ class _Maker:
             raise ValueError(f"{many} called {heading!r} in {name}; its slides are: {headings}")
         return self.known[name], copy.deepcopy(found[0])
 
-    def _number(self, name, lesson, row=None, field=None, slide=None, after=None, before=None):
-        """A number of a lesson: of a row of its ledger, or the one beside words of its notebook or of one slide."""
-        if row:
-            file = self.root / "records" / "ledger" / f"{lesson}.json"
-            rows = [r for r in json.loads(file.read_text(encoding="utf-8"))["rows"] if r["technique"] == row]
-            if len(rows) != 1:
-                raise ValueError(f"the number {name}: {len(rows)} rows of {lesson} are called {row!r}")
-            return rows[0][field]
+    def _number(self, name, lesson, slide=None, after=None, before=None):
+        """A number of a lesson: the one beside words of its notebook or of one slide."""
         first, last = (r"\s+".join(re.escape(word) for word in (text or "").split()) for text in (after, before))
         begins = rf"{first}\s*" if first else r"(?<![\d.,])"
         ends = rf"[\s,;:]*{last}" if last else ""
@@ -178,7 +171,7 @@ class _Maker:
         def put(match):
             if match[1] not in self.numbers:
                 raise ValueError(f"no number is called {match[1]!r}")
-            return format(self.numbers[match[1]], match[2] or "")
+            return self.numbers[match[1]]
 
         return PLACE.sub(put, text)
 
@@ -250,19 +243,11 @@ def _hide(slide, kinds):
             continue
         if "code" in kinds:
             cell.metadata["transient"] = {"remove_source": True}
-        cell.outputs = [output for output in cell.outputs if _kind(output) not in kinds]
+        if "caption" in kinds:
+            cell.outputs = [output for output in cell.outputs if "text/markdown" not in output.get("data", {})]
     empty = [c for c in slide.cells if c.cell_type == "code" and not c.outputs and not arrange.shows_code(c)]
     slide.head = [cell for cell in slide.head if cell not in empty]
     slide.fragments = [kept for group in slide.fragments if (kept := [c for c in group if c not in empty])]
-
-
-def _kind(output):
-    data = output.get("data", {})
-    if set(arrange.PICTURES) & set(data) or "<svg" in data.get("text/html", "") or "<img" in data.get("text/html", ""):
-        return "figure"
-    if "<table" in data.get("text/html", ""):
-        return "table"
-    return "caption" if "text/markdown" in data else "printed"
 
 
 def _foot(lesson, title, acts, act):

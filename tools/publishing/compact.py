@@ -86,31 +86,14 @@ def _merge_streams(outputs):
 
 
 def last_frames(text):
-    """Give the text that a terminal would show at the end: what carriage returns wrote over is gone."""
-    if "\r" not in text:
-        return text
-    lines, row, column = [""], 0, 0
-    for piece in re.findall(r"\x1b\[A|[\r\n]|[^\r\n\x1b]+|\x1b(?:\[[0-9;]*[A-Za-z])?", text):
-        if piece == "\n":
-            row, column = row + 1, 0
-            lines += [""] * (row == len(lines))
-        elif piece == "\x1b[A":  # how a nested bar goes back to the bar above
-            row = max(row - 1, 0)
-        elif piece == "\r":
-            column = 0
-        else:
-            line = lines[row].ljust(column)
-            lines[row] = line[:column] + piece + line[column + len(piece) :]
-            column += len(piece)
-    return "\n".join(line.rstrip() for line in lines)
+    """Give the text without what carriage returns wrote over: of a progress bar its last frame."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join(line.rpartition("\r")[2].rstrip() if "\r" in line else line for line in lines)
 
 
 def _clean(output, places):
     if output.output_type == "stream":
         output.text = scrub(output.text, places)
-    elif output.output_type == "error":
-        output.evalue = scrub(output.evalue, places)
-        output.traceback = [scrub(line, places) for line in output.traceback]
     else:
         for kind, value in output.data.items():
             if isinstance(value, str) and (kind.startswith("text/") or kind == "image/svg+xml"):
@@ -122,4 +105,4 @@ def _clean(output, places):
 def _says_something(output):
     if output.output_type == "stream":
         return bool(output.text.strip())
-    return output.output_type == "error" or bool(output.data) and WIDGET not in output.data
+    return bool(output.data) and WIDGET not in output.data

@@ -4,7 +4,6 @@ import ast
 import functools
 import hashlib
 import json
-import re
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
@@ -68,16 +67,15 @@ def used(answer, lesson):
         more to show.
     """
     root = lesson.root.resolve()
-    own = {f"records/ledger/{lesson.name}.json"}
     found, told = {}, json.loads(answer)
     for path in {Path(text).resolve() for text in told["listed"]}:
         if path.is_dir() and any(path.is_relative_to(root / name) for name in LISTED):
-            found[f"{path.relative_to(root).as_posix()}/"] = _digest_of_names(path, own)
+            found[f"{path.relative_to(root).as_posix()}/"] = _digest_of_names(path)
     for path in {Path(text).resolve() for text in told["opened"]}:
         if not path.is_relative_to(root) or not path.is_file() or path.suffix in (".gz", ".xz", ".pyc"):
             continue
         name = path.relative_to(root).as_posix()
-        watched = name.split("/")[0] in WATCHED and name not in own and not name.startswith(LEFT_OUT)
+        watched = name.split("/")[0] in WATCHED and not name.startswith(LEFT_OUT)
         if watched or (name.startswith("lessons/") and path.suffix == ".py" and path.name not in JUDGES):
             found[name] = digest(path)
     claims = f"lessons/{lesson.name}/claims.toml"
@@ -107,17 +105,11 @@ def stale(known, lesson):
         if not path.exists():
             faults.append(f"built with {name}, which is gone")
         elif path.is_dir():
-            if _digest_of_names(path, {f"records/ledger/{lesson.name}.json"}) != was:
+            if _digest_of_names(path) != was:
                 faults.append(f"built when {name} held other files")
         elif digest(path) != was:
             faults.append(f"built with another {name}")
     return faults
-
-
-def rows_read(known):
-    """Names of the lessons whose rows of the ledger a run read."""
-    found = (re.fullmatch(r"records/ledger/(\w+)\.json", name) for name in known.get("files", {}))
-    return [match[1] for match in found if match]
 
 
 def torch_version():
@@ -141,15 +133,11 @@ def digest(path):
     return hashlib.sha256(content).hexdigest()[:12]
 
 
-def _digest_of_names(folder, without):
-    """12 hex digits for the names of the files in a folder, but for those paths below the root in `without`.
-
-    A script that makes a record (measure.py) is none.
-    """
-    left_out = {Path(name).name for name in without if Path(name).parent.name == folder.name}
+def _digest_of_names(folder):
+    """12 hex digits for the names of the files in a folder; a script that makes a record (measure.py) is none."""
     files = (path for path in folder.iterdir() if path.is_file() and path.suffix != ".py")
     names = sorted(path.name for path in files if path.name[0] != ".")
-    return hashlib.sha256("\n".join(name for name in names if name not in left_out).encode()).hexdigest()[:12]
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]
 
 
 def _judging(source):

@@ -28,16 +28,15 @@ START_PAGE = "start.md"  # in its place in a learner's workspace
 COLLAPSED = "jp-MarkdownHeadingCollapsed"  # JupyterLab folds what is under such a heading
 KEPT_METADATA = ("tags", "slideshow", "jupyter", COLLAPSED)
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
-SHOWN = re.compile(r"\[\[(title|promise|goals|abilities|minutes|builds_on|agenda)\]\]")
-SECTION = re.compile(r"^## (\d+\. .+)$", re.M)
+SHOWN = re.compile(r"\[\[(title|abilities|minutes|builds_on)\]\]")
 
 
 def read(lesson):
     """Read a lesson's text as a notebook without outputs.
 
-    Names in double square brackets become numbers, in text with title and link; ``[[title]]``, ``[[promise]]`` and
-    ``[[abilities]]`` (numbered; ``[[goals]]``: with dots) show what the front matter says, ``[[minutes]]`` what the
-    clock says, ``[[builds_on]]`` a sentence with the lessons before, ``[[agenda]]`` the sections.
+    Names in double square brackets become numbers, in text with title and link; ``[[title]]`` and ``[[abilities]]``
+    show what course.toml and the front matter say, ``[[minutes]]`` what the clock says, ``[[builds_on]]`` a sentence
+    with the lessons before.
     Questions, answers and what to remember stand in boxes. A check imports what it needs, because it is what a learner
     runs after a restart. Links to the lessons that may follow come last.
 
@@ -53,11 +52,10 @@ def read(lesson):
     course = {"name": lesson.name, "number": lesson.number, "title": lesson.title, "part": lesson.part_title}
     course |= _course.front_matter(lesson)
     raw = _cells(lesson.source.read_text(encoding="utf-8"))
-    sections = [title for cell in raw if cell.cell_type == "markdown" for title in SECTION.findall(cell.source)]
     cells, seen, link = [], Counter(), syllabus.linked(lesson)
     for cell in raw:
         key = (cell.cell_type, cell.source)
-        source = _resolved(cell, lesson, course, sections, link)
+        source = _resolved(cell, lesson, course, link)
         cells.append(_clean_cell(cell, _cell_id(lesson.name, *key, seen[key]), source))
         seen[key] += 1
     cells.append(_last_cell(lesson))
@@ -73,10 +71,10 @@ def _cells(text):
     return jupytext.reads(text, fmt="py:percent").cells
 
 
-def _resolved(cell, lesson, course, sections, link):
+def _resolved(cell, lesson, course, link):
     if cell.cell_type != "markdown":
         return check_import(cell, lesson) + syllabus.refer(cell.source, lesson.root)
-    shown = SHOWN.sub(lambda match: _show(match[1], lesson, course, sections), cell.source)
+    shown = SHOWN.sub(lambda match: _show(match[1], lesson, course), cell.source)
     return boxes.put(syllabus.refer(shown, lesson.root, link), cell.metadata.get("tags", []))
 
 
@@ -88,27 +86,21 @@ def check_import(cell, lesson):
     return f"from lessons.{lesson.name} import checks as check\n\n"
 
 
-def _show(what, lesson, course, sections):
-    """What the front matter, the sections and the other lessons say, as text for the reader."""
+def _show(what, lesson, course):
+    """What the front matter and the other lessons say, as text for the reader."""
     if what == "title":
         return f"{lesson.number} · {lesson.title}"
-    if what == "goals":
-        return "\n".join(f"- {goal}" for goal in course.get("goals", []))
     if what == "abilities":
         return "\n".join(f"{n}. {goal}" for n, goal in enumerate(course.get("goals", []), start=1))
     if what == "minutes":
         return str(course.get("minutes", "?"))
-    if what == "builds_on":
-        return _before(lesson).strip()
-    if what == "agenda":
-        return "\n".join(sections)
-    return f"{course.get('promise', '')} About {course.get('minutes', '?')} minutes.{_before(lesson)}"
+    return _before(lesson)
 
 
 def _before(lesson):
     known, link = syllabus.lessons(lesson.root), syllabus.linked(lesson)
     *most, last = [link(known[need], True) for need in _course.builds_on(lesson)] or [""]
-    return f" Builds on {', '.join(most)}{' and ' * bool(most)}{last}." if last else ""
+    return f"Builds on {', '.join(most)}{' and ' * bool(most)}{last}." if last else ""
 
 
 def _last_cell(lesson):

@@ -1,4 +1,4 @@
-"""Pages made from the front matter: README's tables, timetable, overview, the links of glossary and symptoms."""
+"""Pages made from the front matter: README's tables, sessions, overview, the links of glossary and symptoms."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from tools.publishing import hosted, lessons
 BLOCK = re.compile(r"(<!-- (\w+): made by course\.py build -->\n).*?(\n<!-- end -->)", re.S)
 TERM = re.compile(r"^\*\*(?P<term>[^*\n]+)\*\*(?P<text>(?:.|\n(?!\n|\Z))*)", re.M)
 INTRODUCED = re.compile(r" \((?:\[[^\]]*\]\([^)]*\)|\w*)\)\Z")
-BLOCKS = {"README.md": ("hosted", "day", "electives"), "docs/instructors.md": ("sessions", "weeks", "timetable")}
+BLOCKS = {"README.md": ("hosted", "day", "electives"), "docs/instructors.md": ("sessions", "weeks")}
 GLOSSARY = "docs/glossary.md"
 SYMPTOMS = "docs/symptoms.md"
 LESSON = re.compile(r"\[\[(\w+)\]\]|\[\d[^\]]*\]\([^)]*/\d+_(\w+)\.ipynb\)")  # by an author, and by the build
@@ -114,24 +114,23 @@ def _filled(name, root):
         "electives": lambda root, folder: electives_table(root, lambda lesson: _numbered(lesson, folder)),
         "sessions": _sessions,
         "weeks": _weeks,
-        "timetable": _timetable,
         "hosted": lambda root, folder: hosted.link(root),
     }
     text = (root / name).read_text(encoding="utf-8")
     return BLOCK.sub(lambda match: match[1] + makers[match[2]](root, folder) + match[3], text)
 
 
-def parts_table(root, link, *, level, needs=False):
-    """A heading and a table for each part of the course; `needs` adds what a lesson builds on."""
-    head = ["", "lesson", "what it brings you", "time", *["builds on"] * needs]
+def _parts_table(root):
+    """A heading and a table for each part of the course."""
+    head = ["", "lesson", "what it brings you", "time", "builds on"]
     texts, part = [], None
     for lesson, course in _told(root).items():
         if lesson.part != part:
             part = lesson.part
-            title = f"{level} {lesson.part_number} · {lesson.part_title}\n"
+            title = f"## {lesson.part_number} · {lesson.part_title}\n"
             texts += ["\n" * bool(texts) + title, row(*head), "|---" * len(head) + "|"]
-        cells = [lesson.number, link(lesson), course["promise"].replace("|", r"\|"), f"{course['minutes']} min"]
-        texts.append(row(*cells, *[before(lesson)] * needs))
+        title, promise = f"[{lesson.title}]({lesson.place})", course["promise"].replace("|", r"\|")
+        texts.append(row(lesson.number, title, promise, f"{course['minutes']} min", before(lesson)))
     return "\n".join(texts)
 
 
@@ -181,26 +180,8 @@ def _decks(told, folder):
     )
 
 
-def _timetable(root, folder):
-    head = ["", "lesson", "for a learner alone", "running time", "builds on"]
-    rows = [
-        [
-            lesson.number,
-            _link(lesson, folder),
-            f"{course['minutes']} min",
-            f"{course['seconds']} s",
-            before(lesson),
-        ]
-        for lesson, course in _told(root).items()
-    ]
-    total = sum(course["minutes"] for course in _told(root).values())
-    rows.append(["", "all", _course.hours(total), "", ""])
-    return "\n".join([row(*head), "|---" * len(head) + "|", *(row(*cells) for cells in rows)])
-
-
 def _overview(root):
     """The page that lists all lessons, as a notebook: JupyterLab shows that as text to read, and Markdown as source."""
-    parts = parts_table(root, lambda lesson: f"[{lesson.title}]({lesson.place})", level="##", needs=True)
     texts = [
         introduction(_course.ways(root)),
         f"## {_course.ways(root)[0].title}",
@@ -209,7 +190,7 @@ def _overview(root):
         "## Electives",
         ELECTIVES,
         electives_table(root, lambda lesson: f"[{lesson.number}]({lesson.place})"),
-        parts,
+        _parts_table(root),
         HELP,
     ]
     cell = nbformat.v4.new_markdown_cell("\n\n".join(texts), id="overview")

@@ -5,7 +5,7 @@ import copy
 import nbformat
 
 from course_utils.scorecard import claims
-from tools.publishing import course, inputs, lessons
+from tools.publishing import inputs, lessons
 
 READS_ITSELF = ("getsource", "__doc__", "doctest", "help(")
 
@@ -31,11 +31,6 @@ def faults(lesson):
     known = nb.metadata.pop(inputs.KEY, {})
     changed = inputs.stale(known, lesson)
     found = [*_not_run(nb), *changed]
-    found += [
-        f"the lesson reads the ledger's rows of {other}: put {other} into its needs"
-        for other in inputs.rows_read(known)
-        if other not in course.needed(lesson)
-    ]
     if lessons.sources(nb) != lessons.sources(wanted):
         found.append(_first_difference(lessons.sources(nb), lessons.sources(wanted)))
     elif nbformat.writes(lessons.strip(nb)) != nbformat.writes(wanted):
@@ -52,7 +47,7 @@ def _with_todays_words(nb, lesson):
         for output in cell.get("outputs", []):
             told = output.get("metadata", {}).get(claims.KEY)
             if told is not None:
-                card = claims.Scorecard.of_run(lesson.name, told, lesson.root)
+                card = claims.Scorecard(lesson.name, lesson.root, told)
                 output.data |= {"text/plain": repr(card), "text/html": card._repr_html_()}
     return nb
 

@@ -1,7 +1,6 @@
-"""The other pages of the site: the first one, famous claims, the library's interface, and the documents."""
+"""The other pages of the site: the first one, famous claims, and the documents."""
 
 import html
-import importlib
 import re
 import shutil
 
@@ -33,16 +32,10 @@ def write(lessons, folder):
         _write(folder / page, site_search.anchored(text) if page == "glossary.md" else text)
     shutil.copytree(_lessons.ROOT / "docs" / "pictures", folder / "pictures")
     _write(folder / "claims.md", famous_claims(lessons))
-    modules = public_modules()
-    for name in modules:
-        text = f"{name}\n{'=' * len(name)}\n\n.. automodule:: {name}\n   :members:\n"
-        _write(folder / "api" / f"{name}.rst", text)
-    _write(folder / "api" / "index.md", api_index(modules))
     _write(folder / "index.md", front(lessons))
 
 
 def _write(path, text):
-    path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -94,7 +87,6 @@ def _contents(lessons):
         trees.setdefault(f"{lesson.part_number} · {lesson.part_title}", []).append(f"lessons/{lesson.name}")
     documents = [f"{title} <{page.removesuffix('.md')}>" for page, title in site_lessons.DOCUMENTS.values()]
     trees["Across the course"] = ["Your network <lessons/your_network>", "Famous claims, measured <claims>", *documents]
-    trees["The library"] = ["course_utils <api/index>"]
     return [
         "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *names, "```"])
         for caption, names in trees.items()
@@ -133,26 +125,3 @@ def scorecard(nb):
 
 def _text(cell):
     return html.unescape(re.sub(r"<[^>]+>", "", cell))
-
-
-def public_modules():
-    """Names of the modules of the library that anybody may import."""
-    paths = [path.relative_to(_lessons.ROOT) for path in sorted((_lessons.ROOT / "course_utils").rglob("*.py"))]
-    public = [p for p in paths if not any(part.startswith("_") and part != "__init__.py" for part in p.parts)]
-    names = [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in public]
-    return [name for name in names if name != "course_utils" and not _is_called_like_its_function(name)]
-
-
-def _is_called_like_its_function(name):
-    """Whether a module's package offers a function of the same name; the package's page has both."""
-    package, _, leaf = name.rpartition(".")
-    return callable(getattr(importlib.import_module(package), leaf, None))
-
-
-def api_index(modules):
-    """The first page of the library's interface."""
-    tree = "\n".join(["```{toctree}", ":maxdepth: 1", "", *modules, "```"])
-    return (
-        "# The library\n\n`course_utils` holds what would distract in a lesson: timing, data, figures, reports, "
-        f"checks. What a lesson teaches stands in the lesson.\n\n{tree}\n"
-    )

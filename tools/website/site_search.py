@@ -23,12 +23,15 @@ def setup(app):
 
 
 def write(app, failed):
-    """Write the sections of all pages, lessons first and in their order, the library's interface last."""
+    """Write the sections of all pages, lessons first and in their order."""
     if failed:
         return
     lessons = [name for name in map("lessons/{}".format, syllabus.lessons()) if name in app.env.found_docs]
-    documents = sorted(app.env.found_docs - set(lessons), key=lambda name: (name.startswith("api/"), name))
-    found = [section for name in [*lessons, *documents] for section in sections(name, app.env.get_doctree(name))]
+    found = [
+        section
+        for name in [*lessons, *sorted(app.env.found_docs - set(lessons))]
+        for section in sections(name, app.env.get_doctree(name))
+    ]
     text = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
     Path(app.outdir, FILE).write_text(f"const SECTIONS = {text};\n", encoding="utf-8", newline="\n")
 
@@ -41,7 +44,7 @@ def sections(name, tree):
         tree: what Sphinx has read of it, a docutils document.
     Returns:
         list of dict: page (its title), title ("" for what stands before the first heading), to (its address), text,
-        code, closed (what <details> hides), kind ("entry" of the glossary, "library", or "").
+        code, closed (what <details> hides), kind ("entry" of the glossary, or "").
     """
     from docutils import nodes
 
@@ -57,7 +60,7 @@ def sections(name, tree):
                 "title": section.next_node(nodes.title).astext() if made else "",
                 "to": f"{name}.html" + f"#{section['ids'][0]}" * bool(made),
                 **_own(section, closed),
-                "kind": "library" if name.startswith("api/") else "",
+                "kind": "",
             }
         )
     return made

@@ -5,12 +5,11 @@ import copy
 
 import nbformat
 
-from course_utils.exercises.predictions import OWN_PLACE, asks, questions, version
+from course_utils.exercises.predictions import asks, questions, version
 from tools.publishing import boxes
 
 FIRST = 'predict({}, "")  # your prediction: write it between the quotation marks, with none inside; then run the cell'
 OTHER = 'predict({}, "")  # your prediction'
-OWN = 'my_guess = predict({}, "") or {}  # write between the quotation marks: {}'
 AGAIN = 'predict.again("")  # the first question once more: write your answer of now'
 # No kernel is told when a closed answer is opened, so the line that opens it asks for the run.
 RUN_FIRST = f"{boxes.SUMMARY}, once you have run the cells above"
@@ -57,8 +56,6 @@ def _ask_for_the_run(cells):
 
 
 def _with_line(source, question):
-    if question.own:
-        return OWN_PLACE.sub(lambda match: OWN.format(question.number, match["empty"], match["said"]), source, count=1)
     return "\n".join([_line(question), *[""] * (2 if source.startswith(("def ", "class ", "@")) else 1), source])
 
 

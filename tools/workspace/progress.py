@@ -32,7 +32,7 @@ class Exercise:
 class Standing:
     """How far a learner is in one lesson.
 
-    `also`: exercises that passed and do not count, because they stand under Deeper, or an earlier version had them.
+    `also`: exercises that passed and do not count, because an earlier version had them.
     """
 
     lesson: syllabus.Lesson
@@ -83,7 +83,7 @@ class Progress:
         """How many exercises have passed that do not count; in words, "" for none."""
         also = sum(len(standing.also) for standing in self.standings.values())
         are = "is" if also == 1 else "are"
-        return f"{also} that {are} not counted, under Deeper or of an earlier version" if also else ""
+        return f"{also} that {are} not counted, of an earlier version" if also else ""
 
     @property
     def next(self):
@@ -139,17 +139,7 @@ def _exercises(lesson, records):
 
 @cache
 def exercises_of(lesson):
-    """List (name, title) of the exercises in a lesson's core, as its checks.py defines them; empty without that file.
-
-    Whoever leaves out what is under Deeper has finished the lesson all the same.
-    """
-    text = lesson.source.read_text(encoding="utf-8") if lesson.source.exists() else ""
-    _, _, deeper = text.partition(f"\n# {course.DEEPER}\n")
-    return tuple(exercise for exercise in _checks_of(lesson) if f"\ndef {exercise[0]}(" not in deeper)
-
-
-@cache
-def _checks_of(lesson):
+    """List (name, title) of a lesson's exercises, as its checks.py defines them; empty without that file."""
     path = lesson.source.with_name("checks.py")
     if not path.exists():
         return ()
@@ -163,10 +153,10 @@ def _checks_of(lesson):
 
 
 def _also(lesson, records):
-    counted, titles = dict(exercises_of(lesson)), dict(_checks_of(lesson))
+    counted = dict(exercises_of(lesson))
     passed = [r.get("exercise") for r in records if r["kind"] == "check" and r.get("status") == PASSED]
     return tuple(
-        _standing(name, f"{titles[name]} (Deeper)" if name in titles else f"{name} (of an earlier version)", records)
+        _standing(name, f"{name} (of an earlier version)", records)
         for name in dict.fromkeys(passed)
         if name not in counted
     )

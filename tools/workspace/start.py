@@ -27,7 +27,6 @@ HELP = """\
 | end the course | Ctrl-C, in the terminal where you started it; or close that terminal |
 | start it again | `{start}`; it opens where you left |
 | begin a lesson anew | `{reset} NUMBER`: your copy is kept beside the fresh one |
-| know what the folder `ledger` is | what your lessons measured, kept for the lessons that compare; nothing to do |
 | know what is wrong when something fails | `{doctor}`; `{doctor} --json` is what to paste into a question |
 """
 

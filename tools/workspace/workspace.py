@@ -13,11 +13,11 @@ from course_utils.door import command
 from course_utils.exercises import progress
 from course_utils.exercises.predictions import is_folded, is_for_lecturer
 from course_utils.files import ROOT
-from tools.publishing import lessons, waiting
+from tools.publishing import lessons
 from tools.workspace import predict
 from tools.workspace.copies import UNREADABLE, digest, digest_of, metadata, read, read_state, was_run, write_state
 
-# Where the learner's copies, ledger and results are: in the course, unless many share one copy of it.
+# Where the learner's copies and results are: in the course, unless many share one copy of it.
 OWN, WORKSPACE = os.environ.get("COURSE_WORKSPACE"), progress.workspace()
 RESULTS = WORKSPACE / "build" if OWN else ROOT / "build"
 ELSEWHERE = (
@@ -114,12 +114,6 @@ def _fill(notebooks, workspace, state):
         )
         if what
     ]
-
-
-def environment():
-    """What a learner's kernel is told: how a thread waits, and where the ledger is if that is not in the course."""
-    ledger = {"COURSE_LEDGER": os.environ.get("COURSE_LEDGER") or str(WORKSPACE / "ledger")} if OWN else {}
-    return {**waiting.environment(), **ledger}
 
 
 def for_learner(nb):

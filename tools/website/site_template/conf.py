@@ -1,7 +1,6 @@
 """Sphinx's settings for the site of the course."""
 
 import os
-import re
 import sys
 
 sys.path.insert(0, os.environ["COURSE_SITE_ROOT"])
@@ -9,7 +8,7 @@ sys.path.insert(0, os.environ["COURSE_SITE_ROOT"])
 project = "Resource-efficient deep learning in PyTorch"
 author = "the authors of the course"
 copyright = "text CC BY 4.0, code MIT"  # as Sphinx names it
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "tools.website.site_search"]
+extensions = ["myst_nb", "tools.website.site_search"]
 exclude_patterns = ["_build"]
 html_theme = "sphinx_book_theme"
 html_title = "Resource-efficient deep learning in PyTorch"
@@ -33,22 +32,6 @@ myst_heading_anchors = 3
 myst_url_schemes = ("http", "https", "mailto")
 mathjax_path = "mathjax.js"
 mathjax3_config = {"svg": {"fontCache": "local"}}
-autodoc_member_order = "bysource"
-autodoc_typehints = "signature"
-napoleon_google_docstring = True
-napoleon_use_ivar = True
 suppress_warnings = [
     "myst.header",  # a lesson may open with a question before its first section
-    "ref.python",  # what a package gives on has two places; either will do
 ]
-
-
-def setup(app):
-    """Docstrings are written in Markdown's manner."""
-    app.connect("autodoc-process-docstring", _as_rst, priority=1)  # before the sections are read
-
-
-def _as_rst(app, what, name, obj, options, lines):
-    literal = re.compile(r"(?<!`)`([^`]+)`(?!`)(\w?)")
-    text = literal.sub(lambda m: f"``{m[1]}``" + (rf"\ {m[2]}" if m[2] else ""), "\n".join(lines))
-    lines[:] = re.sub(r":(\n\n {4,})", r"::\1", text).splitlines()

@@ -14,7 +14,6 @@ function found(query) {
       boost: {title: 4, page: 2, code: 0.5, closed: 0.7},
       prefix: word => word.length > 2,
       fuzzy: word => word.length > 5 ? 0.2 : false,
-      boostDocument: to => byAddress.get(to).kind == "library" ? 0.3 : 1,
     },
   });
   const byAddress = new Map(SECTIONS.map(section => [section.to, section]));
@@ -38,7 +37,6 @@ function found(query) {
 function rank(section, query) {
   if (section.kind == "entry" && plain(section.title) == query) return 0;
   if (section.kind == "entry" && plain(section.title).includes(query)) return 2;
-  if (section.kind == "library") return 15;  // after what holds some of the words: an error text leads to its page
   return plain(section.title).includes(query) ? 3 : plain(section.text).includes(query) ? 4 : 5;
 }
 

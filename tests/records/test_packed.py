@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils.int8_routes import packed
+from records.quantization import packed
 
 
 @pytest.fixture

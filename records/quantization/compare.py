@@ -1,8 +1,7 @@
 """The headline table of quantization: three networks, each in every route to int8, measured side by side.
 
 A network is built once, each route turns it into a callable and a file, and all callables of a network are
-timed in turn. `torch_eager` and `torch_compiled` hold the routes in torch. `course.py bench quantization` runs all of
-them, and those of other runtimes; the lesson `choosing` shows what came out.
+timed in turn. `in_torch` and `other_runtimes` hold the routes; the lesson `choosing` shows what came out.
 """
 
 from __future__ import annotations
@@ -23,9 +22,10 @@ from tqdm import tqdm
 
 from course_utils.int8_routes import record
 from course_utils.int8_routes.networks import Network
-from course_utils.int8_routes.record import EAGER, Row
+from course_utils.int8_routes.record import EAGER, Row, explain
 from course_utils.measure import timing
 from course_utils.measure.sizes import size_report
+from course_utils.show.tables import Table, si
 
 
 @dataclass(frozen=True)
@@ -163,21 +163,6 @@ def _name(runtime: str, variant: str) -> str:
     return f"{runtime}: {variant}"
 
 
-def explain(error: BaseException) -> str:
-    """One sentence that says why a route could not be built here, and what would help."""
-    text = " ".join(str(error).split())
-    if isinstance(error, ImportError) and error.name:
-        return (
-            f'The package {error.name.split(".")[0]} is not installed; it belongs to the extra "deploy" '
-            '(pip install -c constraints.txt -e ".[deploy]").'
-        )
-    if "C++ compiler" in text or "InvalidCxxCompiler" in text:
-        return "torch.compile found no C++ compiler; install one (g++, clang or Visual Studio) and run again."
-    if isinstance(error, LookupError) and error.args and str(error.args[0]).startswith(("engine", "oneDNN")):
-        return str(error.args[0])
-    return f"{type(error).__name__}: {text[:160]}".rstrip(".") + "."
-
-
 def _row(name: str, route: Route, built: dict, times: timing.Comparison, expected: Tensor) -> Row:
     candidate, own = built[route.runtime, route.variant], _name(route.runtime, route.variant)
     floats = [variant for runtime, variant in built if runtime == route.runtime and variant.startswith("fp32")]
@@ -198,4 +183,40 @@ def _row(name: str, route: Route, built: dict, times: timing.Comparison, expecte
         candidate.file_bytes,
         cosine(torch.as_tensor(candidate.run()), expected),
         behind=times.ratio(peer, over=own) if compared else None,
+    )
+
+
+def table(rows: Iterable[Row]) -> Table:
+    """The rows as a table; what could not be built has dashes."""
+    rows = list(rows)
+
+    def cells(row: Row) -> list[str]:
+        if row.why:
+            return [row.model, row.runtime, row.variant, *["–"] * 6]
+        best = "–" if row.speedup_over_best_fp32 is None else f"{row.speedup_over_best_fp32:.2f}× {row.best_fp32}"
+        return [
+            row.model,
+            row.runtime,
+            row.variant,
+            f"{row.median_ms:.3g}",
+            f"{row.iqr_ms:.2g}",
+            f"{row.speedup_over_eager:.2f}×",
+            best,
+            si(row.file_bytes, "B"),
+            f"{row.cosine:.4f}",
+        ]
+
+    return Table(
+        [
+            "model",
+            "runtime",
+            "variant",
+            "median, ms",
+            "IQR, ms",
+            "× eager fp32",
+            "× best fp32 of the runtime",
+            "file",
+            "cosine",
+        ],
+        [cells(row) for row in rows],
     )

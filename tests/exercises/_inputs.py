@@ -1,0 +1,49 @@
+"""Strategies that tests of the engine draw from: numbers that print short, tensors that shrink."""
+
+import functools
+import math
+
+import torch
+from hypothesis import strategies as st
+
+BETWEEN = 4  # digits more than those of the step, in a number with many digits
+
+# All numbers of an input are short or all have many digits: among the short ones some are equal, and sums are exact.
+_many_digits = st.shared(st.sampled_from([False, False, True]), key="course: many digits")
+
+
+@functools.cache  # inside of a composite strategy it would else be made, and validated, for each draw
+def numbers(low, high, *, step=0.125):
+    """Numbers between two ends: multiples of `step` and, in each third input, numbers with four digits more."""
+    short = st.integers(round(low / step), round(high / step)).map(lambda n: n * step)
+    if high - low < step:
+        return short
+    between = st.tuples(st.integers(round(low / step), round(high / step) - 1), st.integers(1, 10**BETWEEN - 1))
+    digits = BETWEEN + 3 - math.floor(math.log10(step))
+    long = between.map(lambda drawn: round((drawn[0] + drawn[1] / 10**BETWEEN) * step, digits))
+    return _many_digits.flatmap(lambda many: long if many else short)
+
+
+def shapes(*, dims=(1, 2), most=4):
+    """Shapes with so many dimensions, the simplest first, and extents from 1."""
+    return st.sampled_from(dims).flatmap(lambda n: st.tuples(*[st.integers(1, most)] * n))
+
+
+def tensors(shape=None, elements=None, dtype=torch.float32):
+    """Small tensors of a shape, or of a strategy of shapes, that shrink to few elements, mostly 0."""
+    elements = numbers(-4, 4) if elements is None else elements
+
+    @functools.cache  # as `numbers` is: few shapes, many draws
+    def filled(extent):
+        count = int(torch.Size(extent).numel())
+        values = st.lists(elements, min_size=count, max_size=count)
+        return values.map(lambda numbers: torch.tensor(numbers, dtype=dtype).reshape(tuple(extent)))
+
+    if isinstance(shape, st.SearchStrategy) or shape is None:
+        return (shapes() if shape is None else shape).flatmap(filled)
+    return filled(tuple(shape))
+
+
+def masks(shape=None):
+    """Tensors of 0.0 and 1.0, float32."""
+    return tensors(shape, st.sampled_from([1.0, 0.0]))
