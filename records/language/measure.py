@@ -90,7 +90,7 @@ def main(arguments):
 
 
 def tokens():
-    """(ids of the question as a chat, ids of the text whose perplexity is measured): lists, and a tensor (1, tokens)."""
+    """(ids of the question as a chat, a list; ids of the text whose perplexity is measured, (1, tokens))."""
     _, tokenizer = real_models.smollm2()
     chat = [{"role": "user", "content": QUESTION}]
     prompt = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt")["input_ids"][0]
@@ -317,7 +317,7 @@ def looked_up(folder):
 
 
 class OpenVino(Stepwise):
-    """OpenVINO GenAI's pipeline writes; the model that it makes of a file, opened by OpenVINO alone, gives the scores."""
+    """OpenVINO GenAI's pipeline writes; the model that it makes of a file gives the scores, opened by OpenVINO alone."""
 
     def __init__(self, weights, how, threads):
         import openvino
@@ -416,7 +416,7 @@ def write_q8_0(file, path):
 
 
 def build_onnx(weights):
-    """ONNX Runtime GenAI's own builder rounds the weights of saved floats; a failure is named when the row is opened."""
+    """Let ONNX Runtime GenAI's own builder round the saved floats; a failure is named when the row is opened."""
     folder = FILES / f"onnx-{weights}"
     if not (folder / "model.onnx").exists():
         try:
