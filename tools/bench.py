@@ -7,7 +7,7 @@ import sys
 
 from course_utils.files import ROOT
 
-OPTION_REQUIRES = {"--peers": ("deploy",), "--with-peers": ("bench-language",)}
+OPTION_REQUIRES = {"--peers": ("deploy",), "--with-peers": ("llm", "bench-language")}
 
 
 def main(argv):
