@@ -49,6 +49,10 @@ WRONG = {
         "parameters alone": ("*model.parameters(), *model.buffers()", "*model.parameters()"),
         "only a lead of the new one counts": ("abs(won - lost)", "won - lost"),
         "coins for all images": ("(won + lost) ** 0.5", "len(labels) ** 0.5"),
+        "another answer is a disagreement": (
+            "(won + lost) ** 0.5",
+            "(torch.stack([m(images.to(next(m.parameters()).dtype)).argmax(1) for m in (a, b)]).diff(dim=0) != 0).sum() ** 0.5",
+        ),
         "one root, not two": ("> 2 * (won", "> (won"),
         "a lead of just two roots counts": ("> 2", ">= 2"),
         "the images keep their type": ("images.to(next(model.parameters()).dtype)", "images"),

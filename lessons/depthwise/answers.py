@@ -51,6 +51,12 @@ WRONG = {
         "the model itself is changed": ("copy.deepcopy(model)", "model"),
         "by what leaves the block": ("x.abs().amax((0, 2, 3))", "block(x).abs().amax((0, 2, 3))"),
         "by the first image alone": ("x.abs()", "x[:1].abs()"),
+        "by the first 512 images": ("x.abs()", "x[:512].abs()"),
+        "by the last batch": ("x.abs()", "x.split(32)[-1].abs()"),
+        "the bias of the batch norm as well": (
+            "conv.weight[largest == 0] = 0",
+            "conv.weight[largest == 0] = block[1].bias[largest == 0] = 0",
+        ),
         "by the variance of the training": ("largest == 0", "block[1].running_var < block[1].eps"),
         "the first depthwise block alone": (
             "conv.weight[largest == 0] = 0",

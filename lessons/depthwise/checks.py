@@ -45,7 +45,7 @@ class Small(nn.Module):
 
 
 def _seen(net, model, images):
-    empty, x = {}, images
+    empty, x = {f"the bias of block {n}": block[1].bias.clone() for n, block in enumerate(net.features)}, images
     for n, block in enumerate(model.features):
         if block[0].groups > 1:
             given = [round(largest, 1) for largest in x.abs().amax((0, 2, 3)).tolist()[:3]]
@@ -64,6 +64,7 @@ repair.tries(
         (Small([-1.0, 1.0]), _image(1.0)),
         (Small([-1.0, 1.0]), _image(1.0, -1.0)),
         (Small([1.0, 1.0]), _image(1.0)),
+        (Small([-1.0, 1.0]), _image(*[1.0] * 600, -1.0, *[1.0] * 600)),  # more than a batch, before and behind
         (Small([0.0, 1.0, -1.0], 2), _image(0.5, 2.0)),
         (load("depthwise_cnn").requires_grad_(False), torch.linspace(0, 1, 2 * 784).view(2, 1, 28, 28)),
     ]

@@ -81,6 +81,14 @@ WRONG = {
             "4 * (layer.weight.numel() + inputs[0].numel() + output.numel())",
         ),
         "each weight is used once": ("output.numel() * layer.weight[0].numel()", "layer.weight.numel()"),
+        "all input channels, whatever the groups": (
+            "layer.weight[0].numel()",
+            "getattr(layer, 'groups', 1) * layer.weight[0].numel()",
+        ),
+        "a square kernel": (
+            "layer.weight[0].numel()",
+            "(layer.weight[0].numel() if layer.weight.dim() == 2 else layer.weight.shape[1] * layer.kernel_size[0] ** 2)",
+        ),
         "the faster of the two": ("if arithmetic > memory", "if arithmetic < memory"),
         "only the outermost layers": ("model.named_modules()", "model.named_children()"),
     }

@@ -48,12 +48,12 @@ _cnn, _encoder = SmallCNN().eval(), EncoderLayer(768, 12, 3072).eval()
 waits_for.tries(
     also=[
         _call(nn.Linear(1, 1), 1, 1),
-        _call(nn.Linear(1, 1), 1, 1, peak=0.5),
+        _call(nn.Linear(1, 1), 1, 1, peak=0.4),
         _call(nn.Linear(1, 2, bias=False), 3, 1),
         _call(nn.Linear(2, 1), 4, 2, peak=4.0),
         _call(nn.Linear(2, 2), 1, 2, dtype=torch.bfloat16),
-        _call(nn.Conv2d(1, 1, 2), 1, 1, 3, 3, peak=1.0),
-        _call(nn.Conv2d(2, 2, 1, groups=2), 1, 2, 1, 1),
+        _call(nn.Conv2d(1, 1, (1, 2)), 1, 1, 3, 3, peak=1.0),
+        _call(nn.Conv2d(2, 2, 1, groups=2), 1, 2, 1, 1, peak=0.4),
         _call((nn.Sequential(nn.Linear(1, 2), nn.ReLU()), nn.LayerNorm(2), nn.Linear(2, 1)), 5, 1, peak=3.0),
         (_cnn, torch.zeros(1, 1, 28, 28), 1e11, 1e10),
         (_encoder, torch.zeros(1, 1, 768), 1e11, 1e10),

@@ -64,6 +64,8 @@ ODD = {"fit_in": [by_all_choices, as_a_class_that_counts, from_all_to_few]}
 WRONG = {
     "fit_in": {
         "the last ones first": ("in enumerate(model):", "in [*enumerate(model)][::-1]:"),
+        "every other one first": ("in enumerate(model):", "in [*enumerate(model)][::2] + [*enumerate(model)][1::2]:"),
+        "less than `most`": ("needs(light) > most", "needs(light) >= most"),
         "linear layers too": ("isinstance(part, nn.Sequential) and ", ""),
         "all of them": (" and needs(light) > most", ""),
         "asks the model that was given": ("needs(light)", "needs(model)"),
@@ -75,8 +77,6 @@ WRONG = {
 }
 EQUIVALENT = {
     "fit_in": {
-        "if needs(light) <= most:: needs(light) <= most: LtE -> Lt": "no peak is exactly `most`",
-        "`<` in place of `<=`": "no peak is exactly `most`",
         "blocks doubled": "it fits before the second round begins",
     }
 }
