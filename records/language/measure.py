@@ -130,7 +130,7 @@ def measured(chosen, threads, prompt, exam, missing):
         facts = {"engine": engine, "weights": weights, "how": how, "threads": threads}
         rows[row] = facts | {"bytes_per_token": n_bytes, "perplexity": perplexity}
         print(rows[row], flush=True)
-    order = random.Random(0)
+    order, n = random.Random(0), WARM_TOKENS if runtime.quick() else NEW_TOKENS
     for _ in range(RUNS):
         for row in order.sample(list(pools), len(pools)):
             seconds[row].append(
