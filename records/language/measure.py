@@ -133,9 +133,7 @@ def measured(chosen, threads, prompt, exam, missing):
     order, n = random.Random(0), WARM_TOKENS if runtime.quick() else NEW_TOKENS
     for _ in range(RUNS):
         for row in order.sample(list(pools), len(pools)):
-            seconds[row].append(
-                pools[row].submit(write, prompt, WARM_TOKENS if runtime.quick() else NEW_TOKENS).result()
-            )
+            seconds[row].append(pools[row].submit(write, prompt, n).result())
     for row, pool in pools.items():
         pool.shutdown()
         speeds = sorted(1 / one for one in seconds[row])
