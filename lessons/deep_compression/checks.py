@@ -36,8 +36,9 @@ def _read_back(lengths, counts):
     return str(reader.symbols(words.in_words(text, lengths), lengths, len(text))[0])
 
 
-GAPS = [7101, 1803, 1213, 973, 806, 735, 680, 594, 567, 545, 500, 482, 453, 430, 424, 401]
-VALUES = [11, 63, 214, 689, 1421, 2350, 3270, 2875, 2791, 3301, 2296, 1370, 721, 275, 101, 28]
+GAPS = [8853, 1368, 1078, 764, 650, 685, 649, 602, 588, 496, 468, 426, 380, 371, 315, 345, 324, 312, 288, 284, 257, 264]
+GAPS += [217, 188, 246, 300, 385, 373, 143, 85, 72, 3355]  # how often they come in the lesson's network
+VALUES = [123, 380, 826, 1462, 2158, 2787, 2877, 1863, 1043, 2070, 2122, 1873, 1245, 628, 268, 51]
 word_lengths.tries(
     counts=st.lists(st.sampled_from([0, 1, 1, 2, 3, 5, 8]), min_size=2, max_size=6).filter(
         lambda counts: sum(count > 0 for count in counts) > 1
@@ -52,4 +53,13 @@ word_lengths.looks(
         "the text of one of each symbol, read back": _read_back,
     }
 )
-word_lengths.ideas({})
+word_lengths.ideas(
+    {
+        "groups = groups": "A joined group stands among the others with its sum: look for the two rarest anew each time.",
+        "groups = sorted(groups)[::-1]": "Join the two *rarest*. The symbols that are joined first get the longest words.",
+        "groups = [(count, [symbol]) for symbol, count in enumerate(counts)]": "A symbol that never comes gets no word, and "
+        "takes no part in the joining.",
+        "joined = rare": "A joining puts the symbols of *both* groups one step deeper.",
+        "total = more": "A group comes as often as all its symbols together: its sum is that of both.",
+    }
+)

@@ -22,7 +22,9 @@
 # *For the lecturer, 1 min.* Ask: "A megabyte of weights has to go over a slow line. What would you leave out first?" Write the answers on the board, and keep them: weights, digits, repetition.
 
 # %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
-# Sets one thread, makes a folder for the file, and imports the drawings, the check and the scorecard.
+# Sets one thread, makes a folder for the file, and imports what needs no explanation.
+import copy
+import gzip
 import struct
 import subprocess
 import sys
@@ -31,10 +33,13 @@ from pathlib import Path
 
 import torch
 
+from course_utils import models
 from course_utils.files import ROOT
 from course_utils.scorecard import claims
 from lessons.deep_compression import checks as check
 from lessons.deep_compression import show
+from lessons.deep_compression.reader import report
+from lessons.deep_compression.words import fixed
 
 torch.set_num_threads(1)
 folder = tempfile.TemporaryDirectory()
@@ -55,19 +60,13 @@ path = Path(folder.name) / "small.bin"
 # *For the lecturer, 2 min.* Vote. Who has zipped text may say B. Write 0.0317459 on the board before the click: "Which of these digits will come again?" Hardly any: A.
 
 # %% slideshow={"slide_type": "fragment"}
-import gzip
-
-import torch
-
-from course_utils import models
 from lessons.deep_compression.show import percent_right, saved, train
 
 torch.manual_seed(0)
 dense = models.LeNet300100()
 train(dense, passes=5)
 plain = saved(dense)  # the bytes that torch.save writes
-zipped = gzip.compress(plain)
-print(f"{len(plain):,} bytes, under gzip {len(zipped):,}")
+print(f"{len(plain):,} bytes, under gzip {len(gzip.compress(plain)):,}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **By a tenth or less (A), because a compressor needs something that comes again.** The digits of a trained weight such as 0.0317459 are as good as random.
@@ -85,8 +84,6 @@ print(f"{len(plain):,} bytes, under gzip {len(zipped):,}")
 # The paper keeps 8, 9 and 26 % of the weights of the three layers. We cut the smallest, as in [[prune_module]], and train the rest once more under the mask.
 
 # %% slideshow={"slide_type": "-"}
-import copy
-
 from torch.nn.utils import prune
 
 pruned = copy.deepcopy(dense)
@@ -151,10 +148,9 @@ print(gap_symbols(torch.tensor([0, 0, 0.5, 0, -0.3, 0.2, 0, 0, 0, 0.4])))
 
 # %% slideshow={"slide_type": "fragment"}
 weights = line(pruned)
-kept = weights.count_nonzero().item()
 bits = 5
-per_place = bits * len(gap_symbols(weights, bits)) / kept
-print(f"{kept:,} weights, {per_place:.2f} bits for each place")
+per_place = bits * len(gap_symbols(weights, bits)) / weights.count_nonzero()
+print(f"{weights.count_nonzero():,} weights, {per_place:.2f} bits for each place")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **Between 5 and 7 (B), because most gaps take one symbol, and a few need escapes.** At random places a gap would reach 31 zeros with a probability of $0.92^{31}$, about 8 %.
@@ -253,7 +249,7 @@ show.tree()
 #
 # But Morse needs a pause after each letter. Our words stand end to end, so the reader must see where each one ends. He does if no word begins with another word. This is a **prefix code**, and it can be drawn as a tree with the symbols at its ends. Read 0011110: from the top go left, left: a. Begin at the top again: right, right, right: e. Then c.
 #
-# **Huffman coding** finds the best such tree. Five symbols come 8, 8, 5, 4 and 3 times. The rarest should stand deepest. So join the two rarest, d and e, to a group with the sum 7. Now 5 and 7 are the two rarest, so c joins this group: 12. Then a and b make 16, and both make 28. Every joining puts all symbols in it one step deeper.
+# **Huffman coding** finds a best such tree. Five symbols come 8, 8, 5, 4 and 3 times. The rarest should stand deepest. So join the two rarest, d and e, to a group with the sum 7. Now 5 and 7 are the two rarest, so c joins this group: 12. Then a and b make 16, and both make 28. Every joining puts all symbols in it one step deeper.
 #
 # Count the bits: $(8 + 8 + 5) \cdot 2 + (4 + 3) \cdot 3 = 63$. Words of equal length need 3 bits for five symbols, and so 84 in all.
 #
@@ -273,27 +269,29 @@ gaps = gap_symbols(line(small))
 codes = line(small)[line(small) != 0].unique(return_inverse=True)[1].tolist()
 show.uneven(gaps, codes)
 
-# %% slideshow={"slide_type": "fragment"}
-from lessons.deep_compression.words import fixed, huffman, in_words, often
-
-for name, symbols, many in (("gaps", gaps, 32), ("values", codes, 16)):
-    for lengths_of in (fixed, huffman):
-        bits_each = 8 * len(in_words(symbols, lengths_of(often(symbols, many)))) / len(symbols)
-        print(f"{name}, {lengths_of.__name__}: {bits_each:.2f} bits a symbol")
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Prints the mean length of a word.
+show.mean_words(gaps, codes)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With the gaps (A), because their shares are far less even.** A gap of 0 alone, a weight right behind another, makes up more than a quarter of them.
+# **With the gaps (A), because their shares are far less even.** A gap of 0 alone, a weight right behind another, makes up about a third of them.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `often` counts the symbols, and `huffman` gives the length of each word; you will write it yourself in the exercise. `in_words` puts the words end to end. It needs only their *lengths*: short words come first, each is the one before plus 1, and a longer one gets a 0 added. The lengths 2, 2, 2, 3, 3 give 00, 01, 10, 110, 111.
+# Both end close above the entropy. What must the file say about the words? Only their *lengths*. Writer and reader make the same words from them by one rule: short words come first, each is the one before plus 1, and a longer one gets a 0 added. The lengths 2, 2, 2, 3, 3 give 00, 01, 10, 110, 111.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 5. One file, byte by byte
 #
 # What is not in the file cannot be read from it.
-
+#
+# <!-- page -->
+#
+# `often` counts the symbols. `huffman` gives the length of each word from these counts; you will write it yourself in the exercise. `in_words` puts the words end to end.
 
 # %% slideshow={"slide_type": "-"}
+from lessons.deep_compression.words import huffman, in_words, often
+
+
 def file_parts(net, lengths_of):
     weights = line(net)
     values, codes = weights[weights != 0].unique(return_inverse=True)
@@ -339,7 +337,7 @@ show.four_files(files)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # We have passed forty, with 4 bits a value where the paper has 6. Half of the file now says *where* the weights are. Sharing made a weight eight times cheaper and its place not at all.
 #
-# Two prices belong to this success. The file is small on the disk and on the line; to compute, it is unpacked into dense floats, and the network is as large and as slow as before. And forty times smaller than *what*? A small dense network of some 14 kB, with shared and coded values, is only about half a point behind (*Deeper*).
+# Two prices belong to this success. The file is small on the disk and on the line; to compute, it is unpacked into dense floats, and the network is as large and as slow as before. And forty times smaller than *what*? A small dense network of some 16 kB, with shared and coded values, is about a point behind (*Deeper*).
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Can a stranger read it?
@@ -350,13 +348,10 @@ show.four_files(files)
 # *For the lecturer, 2 min.* Why a fresh process? A variable that the file lacks would not be missed here. Why another program? An error that writer and reader share would not show. Which of the three stages lost anything? The cut and the sharing; coding loses nothing.
 
 # %% slideshow={"slide_type": "-"}
-from lessons.deep_compression.reader import report
-
 command = [sys.executable, "-m", "lessons.deep_compression.reader", str(path)]
 there = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 here = report(small)
-print(f"here:  {here}\nthere: {there}")
-print(f"{len(plain) / path.stat().st_size:.1f} times smaller than dense.pt")
+print(f"here:  {here}\nthere: {there}\n{len(plain) / path.stat().st_size:.1f} times smaller than dense.pt")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The *digest* is a fingerprint of all weights and biases: if a single bit differs, it is another one. Both are equal, so the stranger has exactly our network. Everything that was lost went in the cut and in the sharing.
@@ -450,7 +445,7 @@ for many in (64, 32, 16):
 #
 # ### The dense rival
 #
-# A ratio compares a file with a large one. The fair opponent is another small file. Take narrower layers, 784–40–30–10, without a cut. This network gets as many passes as ours had in all, then 16 values and Huffman's words. All its gaps are 0, and a symbol that is alone takes no bits.
+# A ratio compares a file with a large one. The fair opponent is another small file. Take narrower layers, 784–40–30–10, without a cut. This network gets as many passes as ours had in all, at a higher learning rate, which suits it better. Then it shares 16 or 32 values and gets Huffman's words. All its gaps are 0, and a symbol that is alone takes no bits.
 
 # %% slideshow={"slide_type": "skip"}
 from torch import nn
@@ -458,12 +453,12 @@ from torch import nn
 torch.manual_seed(0)
 narrow = models.LeNet300100()
 narrow.fc1, narrow.fc2, narrow.fc3 = nn.Linear(784, 40), nn.Linear(40, 30), nn.Linear(30, 10)
-train(narrow, passes=8)
-rival = share(narrow, 16)
-print(f"narrow: {in_file(rival)}\nours:   {in_file(small)}")
+train(narrow, passes=8, rate=0.01)
+for many in (16, 32):
+    print(f"narrow, {many} values: {in_file(share(narrow, many))}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The rival stores a value for each weight and no place at all, so its 33,000 weights take less room than the 22,000 of ours. By the ratio alone it would win clearly. It pays with some digits. One network of each kind does not decide who is better at equal bytes: widen the rival until its file is as large as ours, train several, and compare.
+# The rival stores a value for each weight and no place at all, so its 33,000 weights take less room than the 22,000 of ours. By the ratio alone it would win clearly. It pays with some digits. Who is better at equal bytes? Widen the rival until its file is as large as ours, train several, and compare.
 #
 # ### What multiplies?
 #
@@ -477,7 +472,7 @@ print(f"shared alone: {sizes['dense'] / shared_alone:.1f} times, without the gap
 print(f"both, with fixed words: {sizes['dense'] / sizes['shared']:.1f} times")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Less than half of it, because sharing shrinks only the values, and pruning has added places. Savings multiply where two methods shrink the same bytes. A student with fewer weights ([[students]]) in int8 comes close to the product: it has no places.
+# Less than half of it, because sharing shrinks only the values, and pruning has added places. Savings multiply where two methods shrink the same bytes.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** S. Han, H. Mao and W. J. Dally, *Deep compression*, 2015, [arXiv:1510.00149](https://arxiv.org/abs/1510.00149), tables 1 and 2; D. Huffman, *A method for the construction of minimum-redundancy codes*, 1952, [doi:10.1109/JRPROC.1952.273898](https://doi.org/10.1109/JRPROC.1952.273898); C. Shannon, 1948, [doi:10.1002/j.1538-7305.1948.tb01338.x](https://doi.org/10.1002/j.1538-7305.1948.tb01338.x), on the entropy.

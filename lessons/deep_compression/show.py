@@ -1,6 +1,7 @@
 """What stands beside the lesson deep_compression: the training, drawings and tables."""
 
 import io
+import math
 
 import torch
 
@@ -8,16 +9,16 @@ from course_utils import data, training
 from course_utils.scorecard import ledger
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table
-from lessons.deep_compression.words import fixed, in_words, often
+from lessons.deep_compression.words import fixed, huffman, in_words, often
 
 HUES = {"floats": "grey", "places": "blue", "codes": "orange", "biases": "green", "the rest": "black"}
 
 
-def train(net, passes):
+def train(net, passes, rate=4e-3):
     """Adam on batches of 200 digits; the learning rate falls to 0. The last twelfth of the images is held out."""
     images, labels = data.load("mnist")
     n = len(images) * 11 // 12
-    adam = torch.optim.Adam(net.parameters(), lr=4e-3, fused=True)
+    adam = torch.optim.Adam(net.parameters(), lr=rate, fused=True)
     options = {"epochs": passes, "batch_size": 200, "schedule": lambda done: 1 - done, "device": "cpu"}
     training.fit(net, images[:n], labels[:n], optimizer=adam, **options)
 
@@ -101,6 +102,15 @@ def uneven(gaps, codes):
         ax.set(xlabel=what, ylabel="share, %")
         told.append(f"{what}: the largest share is {max(shares):.0f} %, equal shares would be {100 / many:.0f} %")
     plots.show(fig, alt="Two panels of bars. " + "; ".join(told) + ".", caption="Dashed: equal shares.")
+
+
+def mean_words(gaps, codes):
+    """Print the mean length of a word, fixed and Huffman's, beside the entropy."""
+    for name, symbols, many in (("gaps", gaps, 32), ("values", codes, 16)):
+        counts = often(symbols, many)
+        old, new = (8 * len(in_words(symbols, kind(counts))) / len(symbols) for kind in (fixed, huffman))
+        entropy = -sum(count / len(symbols) * math.log2(count / len(symbols)) for count in counts if count)
+        print(f"{name}: fixed {old:.2f} bits a symbol, Huffman {new:.2f}, entropy {entropy:.2f}")
 
 
 def files_of(plain, dense, pruned, small, weights, gaps, coded, shared):
