@@ -22,7 +22,7 @@
 # *For the lecturer, 1 min.* Ask: "A megabyte of weights has to go over a slow line. What would you leave out first?" Write the answers on the board, and keep them: weights, digits, repetition.
 
 # %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
-# Sets one thread, makes a folder for the file, and imports what needs no explanation.
+# Sets one thread, and imports what needs no explanation.
 import copy
 import gzip
 import struct
@@ -42,8 +42,6 @@ from lessons.deep_compression.reader import report
 from lessons.deep_compression.words import fixed
 
 torch.set_num_threads(1)
-folder = tempfile.TemporaryDirectory()
-path = Path(folder.name) / "small.bin"
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Zip it?
@@ -66,6 +64,7 @@ torch.manual_seed(0)
 dense = models.LeNet300100()
 train(dense, passes=5)
 plain = saved(dense)  # the bytes that torch.save writes
+print(f"{percent_right(dense):.1f} % right")
 print(f"{len(plain):,} bytes, under gzip {len(gzip.compress(plain)):,}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
@@ -93,7 +92,7 @@ cut = percent_right(pruned)
 train(pruned, passes=3)
 for layer in pruned.children():
     prune.remove(layer, "weight")
-print(f"right: dense {percent_right(dense):.1f} %, cut {cut:.1f} %, trained again {percent_right(pruned):.1f} %")
+print(f"cut: {cut:.1f} % right, trained again: {percent_right(pruned):.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* A twelfth of the weights is left. "Is the file a twelfth?" No: a zero takes four bytes like any number, and without zeros one must say where the others stood. Collect ways to say it: an address, a bit mask, the way from one to the next.
@@ -144,13 +143,13 @@ print(gap_symbols(torch.tensor([0, 0, 0.5, 0, -0.3, 0.2, 0, 0, 0, 0.4])))
 # **Predict.** How many bits does a weight need for its place, on average: **A** exactly 5, **B** between 5 and 7, **C** about 10?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* On the board: 31 zeros in a row, when 92 of 100 weights are zeros: 0.92 to the power of 31 is 0.07. So some weights in a hundred need an escape: B. Ours need more, since the weights that stay lie in clumps.
+# *For the lecturer, 1.5 min.* On the board: 31 zeros in a row, when 92 of 100 weights are zeros: 0.92 to the power of 31 is 0.07. So some weights in a hundred need an escape: B. Ours need more, since the weights that stay lie in clumps.
 
 # %% slideshow={"slide_type": "fragment"}
 weights = line(pruned)
 bits = 5
-per_place = bits * len(gap_symbols(weights, bits)) / weights.count_nonzero()
-print(f"{weights.count_nonzero():,} weights, {per_place:.2f} bits for each place")
+cost = bits * len(gap_symbols(weights, bits)) / weights.count_nonzero()
+print(f"{cost:.2f} bits for each place")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **Between 5 and 7 (B), because most gaps take one symbol, and a few need escapes.** At random places a gap would reach 31 zeros with a probability of $0.92^{31}$, about 8 %.
@@ -164,7 +163,7 @@ print(f"{weights.count_nonzero():,} weights, {per_place:.2f} bits for each place
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## 3. Share values
 #
 # Five weights share two values: −1.0, −0.9, 0.2, 0.3, 1.5
@@ -176,7 +175,7 @@ print(f"{weights.count_nonzero():,} weights, {per_place:.2f} bits for each place
 # | −0.14 | −1.0, −0.9 | 0.2, 0.3, 1.5 | the same |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Draw the five dots on a line, and begin with −1.0 and 1.5. The room finds each border, half-way between the two, and says who changes sides. Stored are the numbers 0, 0, 1, 1, 1 and two floats. "Can the error grow?" No: a weight goes only to a nearer value, and the mean is the best value for its group.
+# *For the lecturer, 2.5 min.* Draw the five dots on a line, and begin with −1.0 and 1.5. The room finds each border, half-way between the two, and says who changes sides. Stored are the numbers 0, 0, 1, 1, 1 and two floats. "Can the error grow?" No: a weight goes only to a nearer value, and the mean is the best value for its group.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A place now costs about 6 bits, and the weight that stands there still 32. Most of these bits are digits that no other weight has.
@@ -188,8 +187,8 @@ print(f"{weights.count_nonzero():,} weights, {per_place:.2f} bits for each place
 
 # %% slideshow={"slide_type": "skip"}
 def nearest(values, centroids):
-    borders = (centroids[1:] + centroids[:-1]) / 2
-    return torch.bucketize(values, borders)  # counts the borders below each value
+    # bucketize counts the borders that lie below each value
+    return torch.bucketize(values, (centroids[1:] + centroids[:-1]) / 2)
 
 
 def k_means(values, many):
@@ -238,7 +237,7 @@ small = share(pruned, 16)
 # Join the two rarest, again and again.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Cover the tree, write the five counts. "Which two are the rarest?" d and e, to 7; then c and the 7, to 12; then a and b, to 16; then both. Read 0011110 aloud: a, e, c. Then count: 63 bits; fixed words of 3 bits would take 84.
+# *For the lecturer, 2.5 min.* Cover the tree, write the five counts. "Which two are the rarest?" d and e, to 7; then c and the 7, to 12; then a and b, to 16; then both. Read 0011110 aloud: a, e, c. Then count: 63 bits; fixed words of 3 bits would take 84.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the tree of five symbols.
@@ -261,7 +260,7 @@ show.tree()
 # **Predict.** Does Huffman coding save more bits **A** with the gaps or **B** with the values?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Point at the dashed lines: if all bars ended there, nothing could be saved. Vote, then the numbers. Why are the values rather even? k-means puts many values where many weights are.
+# *For the lecturer, 1.5 min.* Point at the dashed lines: if all bars ended there, nothing could be saved. Vote, then the numbers. Why are the values rather even? k-means puts many values where many weights are.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws how often each gap and each value comes.
@@ -279,16 +278,25 @@ show.mean_words(gaps, codes)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Both end close above the entropy. What must the file say about the words? Only their *lengths*. Writer and reader make the same words from them by one rule: short words come first, each is the one before plus 1, and a longer one gets a 0 added. The lengths 2, 2, 2, 3, 3 give 00, 01, 10, 110, 111.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## 5. One file, byte by byte
 #
-# What is not in the file cannot be read from it.
-#
-# <!-- page -->
-#
-# `often` counts the symbols. `huffman` gives the length of each word from these counts; you will write it yourself in the exercise. `in_words` puts the words end to end.
+# | what the file holds | bytes |
+# |---|---:|
+# | how many gap symbols, how many values | 8 |
+# | the length of each word: 32 gaps, 16 values | 48 |
+# | the codebook: 16 floats | 64 |
+# | the biases: 410 floats | 1,640 |
+# | the words of the gaps | half of the file |
+# | the words of the values | two fifths |
 
-# %% slideshow={"slide_type": "-"}
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Go through the six parts: why is each of them needed? What is missing? The shapes: as with a `state_dict`, the reader knows the class. Let the room estimate the last two rows: 22,000 weights, nearly 5 bits and nearly 4 bits each.
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# That is the whole format, because what is not in a file cannot be read from it. Only the shapes of the layers are missing: as with a `state_dict`, the reader knows the class. `often` counts the symbols. `huffman` gives the lengths of the words from these counts; you will write it yourself in the exercise. `in_words` puts the words end to end.
+
+# %% slideshow={"slide_type": "skip"}
 from lessons.deep_compression.words import huffman, in_words, often
 
 
@@ -309,14 +317,10 @@ def file_parts(net, lengths_of):
 
 
 parts = file_parts(small, huffman)
-path.write_bytes(b"".join(parts.values()))
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Prints the bytes of each part.
 print({name: len(part) for name, part in parts.items()})
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Go through the six parts: why is each of them needed? Ask for what the reader must know beforehand: the shapes of LeNet-300-100, as with a `state_dict`. Let the room count biases and codebook: 1,640 and 64 bytes.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# That is the whole format. Two numbers of 4 bytes say how many gap symbols and how many values follow. A byte for each of the 32 gaps and 16 values says how long its word is. Then come the 16 values and the 410 biases, 4 bytes each, and at last the words. The shapes of the layers are not in it: as with a `state_dict`, the reader knows the class.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The four files
@@ -342,16 +346,17 @@ show.four_files(files)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Can a stranger read it?
 #
-# The script `reader.py` knows the format. It shares no code with this notebook and no variable.
+# The script `reader.py` knows the format. It shares no code with the writer above, and no variable with this notebook.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Why a fresh process? A variable that the file lacks would not be missed here. Why another program? An error that writer and reader share would not show. Which of the three stages lost anything? The cut and the sharing; coding loses nothing.
 
 # %% slideshow={"slide_type": "-"}
+path = Path(tempfile.mkdtemp()) / "small.bin"
+path.write_bytes(b"".join(parts.values()))
 command = [sys.executable, "-m", "lessons.deep_compression.reader", str(path)]
-there = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-here = report(small)
-print(f"here:  {here}\nthere: {there}\n{len(plain) / path.stat().st_size:.1f} times smaller than dense.pt")
+there = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
+print(f"here:  {report(small)}\nthere: {there}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The *digest* is a fingerprint of all weights and biases: if a single bit differs, it is another one. Both are equal, so the stranger has exactly our network. Everything that was lost went in the cut and in the sharing.
@@ -373,7 +378,7 @@ print(f"here:  {here}\nthere: {there}\n{len(plain) / path.stat().st_size:.1f} ti
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* In the room on paper: counts 1, 1, 2, 4. Lengths 3, 3, 2, 1. Then: counts 5, 5, 5, 5? All 2: nothing to save.
+# *For the lecturer, 1 min.* In the room on paper: counts 1, 1, 2, 4. Lengths 3, 3, 2, 1. Then: counts 5, 5, 5, 5? All 2: nothing to save.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
@@ -400,7 +405,7 @@ def word_lengths_solution(counts):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Now write the file with *your* words: put `word_lengths` in place of `huffman` where `parts` is made, run that cell again, and then the cell with the stranger.
+# Now write the file with *your* words. In section 5 put `word_lengths` in place of `huffman` where `parts` is made. Run that cell again, and then the one with the stranger.
 #
 # <details><summary>What others found</summary>
 #
@@ -411,7 +416,7 @@ def word_lengths_solution(counts):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - A compressor finds nothing in trained floats. First make values come again: prune, share, and then code.
+# - A compressor finds little in trained floats. First make values come again: prune, share, and then code.
 # - Store the gap before a weight, the number of its value, and give frequent symbols short words.
 # - Count all bytes of one file that a fresh process reads, and say how small a dense rival is.
 
@@ -464,12 +469,9 @@ for many in (16, 32):
 #
 # Pruning alone makes the file about ten times smaller. Sharing alone, 4 bits for each of the 266,200 weights, makes it nearly eight times smaller. Does that make eighty times together?
 
-# %% slideshow={"slide_type": "skip"}
-sizes = {name: sum(one.values()) for name, (one, _) in files.items()}
-shared_alone = sum(len(part) for part in file_parts(share(dense, 16), fixed).values()) - 5 * 266_200 // 8
-print(f"pruned alone: {sizes['dense'] / sizes['pruned']:.1f} times smaller")
-print(f"shared alone: {sizes['dense'] / shared_alone:.1f} times, without the gaps, which are all 0")
-print(f"both, with fixed words: {sizes['dense'] / sizes['shared']:.1f} times")
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Prints how many times smaller the files are.
+show.multiplied(files, file_parts(share(dense, 16), fixed))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Less than half of it, because sharing shrinks only the values, and pruning has added places. Savings multiply where two methods shrink the same bytes.

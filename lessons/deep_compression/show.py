@@ -99,7 +99,7 @@ def uneven(gaps, codes):
         shares = [100 * count / len(symbols) for count in often(symbols, many)]
         ax.bar(range(many), shares, color=plots.COLOURS["blue" if many == 32 else "orange"])
         ax.axhline(100 / many, color=plots.COLOURS["grey"], ls="--")
-        ax.set(xlabel=what, ylabel="share, %")
+        ax.set(xlabel=what, ylabel="share, %", xticks=range(0, many, 5))
         told.append(f"{what}: the largest share is {max(shares):.0f} %, equal shares would be {100 / many:.0f} %")
     plots.show(fig, alt="Two panels of bars. " + "; ".join(told) + ".", caption="Dashed: equal shares.")
 
@@ -167,5 +167,19 @@ def four_files(files):
     plots.show(
         fig,
         alt=f"Four bars, each lower than the one before: {told}. Beside them the last two enlarged: of the coded file {shares}.",
-        caption=f"How many times smaller, and what is right of the test digits. Of the coded file: {shares}.",
+        caption=f"Times smaller, and test digits right. The last file is {total['dense'] / total['coded']:.1f} times smaller than "
+        f"dense.pt; of its bytes: {shares}.",
     )
+
+
+def multiplied(files, shared_alone):
+    """Print how many times smaller the files are: pruned, shared, and both.
+
+    Args:
+        files: name -> (what it is -> bytes, percent right).
+        shared_alone: what the file of the dense network with 16 values holds; its gaps, which are all 0, do not count.
+    """
+    sizes = {name: sum(parts.values()) for name, (parts, _) in files.items()}
+    alone = sum(len(part) for what, part in shared_alone.items() if what != "places")
+    for name, size in (("pruned alone", sizes["pruned"]), ("shared alone", alone), ("both", sizes["shared"])):
+        print(f"{name}: {sizes['dense'] / size:.1f} times smaller")
