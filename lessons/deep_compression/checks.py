@@ -1,5 +1,6 @@
 """The check of the lesson deep_compression: the lengths of Huffman's words, written and read."""
 
+import torch
 from hypothesis import strategies as st
 
 from course_utils.checks import exercise
@@ -12,25 +13,38 @@ from lessons.deep_compression import reader, words
 )
 def word_lengths(counts):
     lengths = [0] * len(counts)
-    groups = [(count, [symbol]) for symbol, count in enumerate(counts) if count]  #: the groups before the first joining
-    while len(groups) > 1:
-        groups = sorted(groups)  #: the groups, the rarest first
-        (few, rare), (more, others), *left = groups
+    start = [(count, [symbol]) for symbol, count in enumerate(counts) if count]  #: the groups at the start
+    groups = start
+    for _ in start[1:]:  # one joining less than there are groups
+        order = sorted(groups)  #: the groups, the rarest first
+        (few, rare), (more, others), *left = order
         joined = rare + others  #: the symbols of the joined group
         total = few + more  #: the sum of the joined group
         for symbol in joined:
             lengths[symbol] += 1
-        groups = [(total, joined), *left]  #: the groups after a joining
+        groups = [(total, joined), *left]
     return lengths
 
 
+def _whole(lengths, counts):
+    if not isinstance(lengths, torch.Tensor | list | tuple) or len(lengths) != len(counts):
+        raise TypeError(f"asked for is a list of {len(counts)} whole numbers, one for each symbol")
+    if any(int(length) != length or not 0 <= length <= 1000 for length in lengths):
+        raise ValueError("a length is a whole number, 0 or more, and not that large")
+    return [int(length) for length in lengths]
+
+
+def _symbols(numbers):
+    return [symbol for symbol, number in enumerate(numbers) if number]
+
+
 def _bits(lengths, counts):
-    return sum(count * length for count, length in zip(counts, lengths, strict=True))
+    return sum(count * length for count, length in zip(counts, _whole(lengths, counts), strict=True))
 
 
 def _read_back(lengths, counts):
     """What a reader makes of a short text in these words: each symbol that comes, once."""
-    text = [symbol for symbol, count in enumerate(counts) if count]
+    lengths, text = _whole(lengths, counts), _symbols(counts)
     if sum(2.0**-length for length in lengths if length) > 1:
         return "cannot be: words of these lengths begin with one another"
     return str(reader.symbols(words.in_words(text, lengths), lengths, len(text))[0])
@@ -47,17 +61,16 @@ word_lengths.tries(
 )
 word_lengths.looks(
     {
-        "how many lengths come back": lambda lengths, _: len(lengths),
-        "the symbols that get a word": lambda lengths, _: [n for n, length in enumerate(lengths) if length],
+        "the symbols that get a word": lambda lengths, counts: _symbols(_whole(lengths, counts)),
         "the bits of the whole text": _bits,
         "the text of one of each symbol, read back": _read_back,
     }
 )
 word_lengths.ideas(
     {
-        "groups = groups": "A joined group stands among the others with its sum: look for the two rarest anew each time.",
-        "groups = sorted(groups)[::-1]": "Join the two *rarest*. The symbols that are joined first get the longest words.",
-        "groups = [(count, [symbol]) for symbol, count in enumerate(counts)]": "A symbol that never comes gets no word, and "
+        "order = groups": "A joined group stands among the others with its sum: look for the two rarest anew each time.",
+        "order = sorted(groups)[::-1]": "Join the two *rarest*. The symbols that are joined first get the longest words.",
+        "start = [(count, [symbol]) for symbol, count in enumerate(counts)]": "A symbol that never comes gets no word, and "
         "takes no part in the joining.",
         "joined = rare": "A joining puts the symbols of *both* groups one step deeper.",
         "total = more": "A group comes as often as all its symbols together: its sum is that of both.",
