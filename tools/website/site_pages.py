@@ -15,7 +15,7 @@ CLAIMS = """\
 What papers, standards and tutorials say, and what the lessons measured when they were published: on one thread of a
 CPU, or counted. Every lesson judges its figures on your machine, too."""
 CAPTION = """\
-*One network in four files: as it was trained; without nine tenths of its weights; with 16 values a layer for those that
+*One network in four files: as it was trained; without nine tenths of its weights; with 16 values for those that
 are left; and with short codes for frequent values. [You write these files
 yourself.](lessons/deep_compression.ipynb)*"""
 PICTURE = r"!\[[^\]]*\]\(docs/pictures/{name}\.png\)"  # in README.md
