@@ -22,7 +22,7 @@
 # *For the lecturer, 1 min.* Ask: "A megabyte of weights has to go over a slow line. What would you leave out first?" Write the answers on the board, and keep them: weights, digits, repetition.
 
 # %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
-# Sets one thread, and imports what needs no explanation.
+# Sets one thread, and imports what the cells below use.
 import copy
 import gzip
 import struct
@@ -49,10 +49,6 @@ torch.set_num_threads(1)
 # LeNet-300-100 has learned to read digits. Its file takes a megabyte.
 #
 # **Predict.** We give the file to *gzip*. Does it shrink **A** by a tenth or less, **B** by half, **C** by nine tenths?
-#
-# <!-- page -->
-#
-# `train` goes through the digits of MNIST in batches of 200, with Adam. It leaves 5,000 of the 60,000 out; they are *held out*, so that we can choose with them later.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote. Who has zipped text may say B. Write 0.0317459 on the board before the click: "Which of these digits will come again?" Hardly any: A.
@@ -81,6 +77,10 @@ print(f"{len(plain):,} bytes, under gzip {len(gzip.compress(plain)):,}")
 # ## 2. Prune, and say where
 #
 # The paper keeps 8, 9 and 26 % of the weights of the three layers. We cut the smallest, as in [[prune_module]], and train the rest once more under the mask.
+#
+# <!-- page -->
+#
+# `train` goes through the digits of MNIST in batches of 200, with Adam. It leaves 5,000 of the 60,000 out; they are *held out*, so that we can choose with them later.
 
 # %% slideshow={"slide_type": "-"}
 from torch.nn.utils import prune
@@ -143,7 +143,7 @@ print(gap_symbols(torch.tensor([0, 0, 0.5, 0, -0.3, 0.2, 0, 0, 0, 0.4])))
 # **Predict.** How many bits does a weight need for its place, on average: **A** exactly 5, **B** between 5 and 7, **C** about 10?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* On the board: 31 zeros in a row, when 92 of 100 weights are zeros: 0.92 to the power of 31 is 0.07. So some weights in a hundred need an escape: B. Ours need more, since the weights that stay lie in clumps.
+# *For the lecturer, 1.5 min.* On the board: 31 zeros in a row, when 92 of 100 weights are zeros: 0.92 to the power of 31 is 0.075. So some weights in a hundred need an escape: B. Ours need more, since the weights that stay lie in clumps.
 
 # %% slideshow={"slide_type": "fragment"}
 weights = line(pruned)
@@ -152,7 +152,7 @@ cost = bits * len(gap_symbols(weights, bits)) / weights.count_nonzero()
 print(f"{cost:.2f} bits for each place")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Between 5 and 7 (B), because most gaps take one symbol, and a few need escapes.** At random places a gap would reach 31 zeros with a probability of $0.92^{31}$, about 8 %.
+# **Between 5 and 7 (B), because most gaps take one symbol, and a few need escapes.** At random places a gap would reach 31 zeros with a probability of $0.92^{31}$, 7 to 8 %.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Try it.** In the last cell change `bits = 5` to 3, then to 8, and run it again. Which number of bits is cheapest? Then change it back.
@@ -182,7 +182,7 @@ print(f"{cost:.2f} bits for each place")
 #
 # Suppose that all weights agree on 16 values. Then a weight stores only the *number* of its value, from 0 to 15, in 4 bits. The list of the values, the **codebook**, is stored once. This is **weight sharing**. The integers of [[integers]] share values as well, at equal distances. Here a value may lie anywhere, so that many values lie where many weights are.
 #
-# Which values? **k-means** finds them. The table shows it for five weights and two values. We begin with the least and the largest weight, −1.0 and 1.5. The border lies half-way, at 0.25. Each weight belongs to the value on its side, and each value moves to the mean of its group, so it is called a **centroid**. Then the border has moved, too, and 0.2 changes sides. We go on until nobody changes sides. The five weights are stored as 0, 0, 1, 1, 1 and the two values −0.95 and 0.67.
+# Which values? **k-means** finds them. The table shows it for five weights and two values. We begin with the least and the largest weight, −1.0 and 1.5. The border lies half-way, at 0.25. Each weight belongs to the value on its side, and each value moves to the mean of its group, so it is called a **centroid**. Then the border has moved, too, and 0.2 changes sides. In the next round nobody does. The five weights are stored as 0, 0, 1, 1, 1 and the two values −0.95 and 0.67. `k_means` makes 30 such rounds.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -276,7 +276,7 @@ show.mean_words(gaps, codes)
 # **With the gaps (A), because their shares are far less even.** A gap of 0 alone, a weight right behind another, makes up about a third of them.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Both end close above the entropy. What must the file say about the words? Only their *lengths*. Writer and reader make the same words from them by one rule: short words come first, each is the one before plus 1, and a longer one gets a 0 added. The lengths 2, 2, 2, 3, 3 give 00, 01, 10, 110, 111.
+# Both end close above the entropy. What must the file say about the words? Only their *lengths*. Writer and reader make the same words from them by one rule. Short words come first, and the first is all zeros. Each next one is the one before plus 1; where the words get longer, a 0 is appended. The lengths 2, 2, 2, 3, 3 give 00, 01, 10, 110, 111.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## 5. One file, byte by byte
@@ -284,7 +284,7 @@ show.mean_words(gaps, codes)
 # | what the file holds | bytes |
 # |---|---:|
 # | how many gap symbols, how many values | 8 |
-# | the length of each word: 32 gaps, 16 values | 48 |
+# | the length of each word: 32 gap symbols, 16 values | 48 |
 # | the codebook: 16 floats | 64 |
 # | the biases: 410 floats | 1,640 |
 # | the words of the gaps | half of the file |
@@ -346,7 +346,7 @@ show.four_files(files)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Can a stranger read it?
 #
-# The script `reader.py` knows the format. It shares no code with the writer above, and no variable with this notebook.
+# The script `reader.py` knows the format. It shares no code with the writer, and it runs in a process of its own.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Why a fresh process? A variable that the file lacks would not be missed here. Why another program? An error that writer and reader share would not show. Which of the three stages lost anything? The cut and the sharing; coding loses nothing.
@@ -373,7 +373,7 @@ print(f"here:  {report(small)}\nthere: {there}")
 #
 # <details><summary>Hint</summary>
 #
-# On paper: `[2, 2, 2, 3, 3]`. Keep a list of groups, each with its sum and the symbols in it: `(7, [3, 4])`. `groups.sort()` puts the two rarest first. Join them; each symbol in them is then one step deeper.
+# On paper: `[2, 2, 2, 3, 3]`. Keep a list of groups, each with its sum and the symbols in it: `(7, [3, 4])`. `groups.sort()` puts the two rarest first.
 #
 # </details>
 
@@ -446,7 +446,7 @@ for many in (64, 32, 16):
     print(f"{many} values: {in_file(share(pruned, many))}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With 64 values we stay below forty. The paper's table 2 gives a coded value of these layers 4.3 or 4.4 bits, and ours takes about one bit more. So its values are used less evenly than ours; why, its figures do not say.
+# With 64 values we stay below forty.
 #
 # ### The dense rival
 #
@@ -463,7 +463,7 @@ for many in (16, 32):
     print(f"narrow, {many} values: {in_file(share(narrow, many))}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The rival stores a value for each weight and no place at all, so its 33,000 weights take less room than the 22,000 of ours. By the ratio alone it would win clearly. It pays with some digits. Who is better at equal bytes? Widen the rival until its file is as large as ours, train several, and compare.
+# The rival stores a value for each weight and no place at all, so its 33,000 weights take less room than the 22,000 of ours. By the ratio alone it would win clearly. It pays with about a point. Who is better at equal bytes? Widen the rival until its file is as large as ours, train several, and compare.
 #
 # ### What multiplies?
 #
