@@ -66,11 +66,11 @@ def main(arguments):
         chosen, cores, exam = ROWS[:1], {1}, exam[:, :8]
     else:
         prepare()
-    rows, missing, bandwidth = [], [], {}
+    rows, missing, perplexity, bandwidth = [], [], {}, {}
     for threads in sorted(cores):
         os.environ["OMP_NUM_THREADS"] = str(threads)  # of the processes that are started
         bandwidth[threads] = gigabytes_a_second(threads)
-        rows += measured(chosen, threads, prompt, exam, missing)
+        rows += measured(chosen, threads, prompt, exam, perplexity, missing)
     for row in rows:
         row["floor_tokens_per_s"] = round(1e9 * bandwidth[row["threads"]] / row["bytes_per_token"], 1)
     record = {
@@ -100,7 +100,7 @@ def tokens():
     return prompt.tolist(), exam[:, :EXAM]
 
 
-def measured(chosen, threads, prompt, exam, missing):
+def measured(chosen, threads, prompt, exam, perplexity, missing):
     """Open each row in a process of its own, and let them write in turn, each round in another order.
 
     Args:
@@ -108,6 +108,7 @@ def measured(chosen, threads, prompt, exam, missing):
         threads: that every engine computes with.
         prompt: ids, a list.
         exam: ids (1, tokens), for the perplexity.
+        perplexity: (engine, form of the weights) -> perplexity, of those that are known; it is kept up.
         missing: gets what could not be measured, and why.
     Returns:
         A dict for each row that could.
@@ -116,19 +117,19 @@ def measured(chosen, threads, prompt, exam, missing):
     spawn = multiprocessing.get_context("spawn")
     for row in chosen:
         engine, weights, how = row
+        facts = {"engine": engine, "weights": weights, "how": how, "threads": threads}
         pool = ProcessPoolExecutor(1, spawn)
         try:
-            n_bytes = pool.submit(open_engine, row, threads).result()
-            perplexity = pool.submit(perplexity_of, exam[0].tolist()).result()
+            facts["bytes_per_token"] = pool.submit(open_engine, row, threads).result()
+            if (engine, weights) not in perplexity:
+                perplexity[engine, weights] = pool.submit(perplexity_of, exam[0].tolist()).result()
             pool.submit(write, prompt, WARM_TOKENS).result()
         except Exception as error:  # engines raise what they like, and the other rows must still be measured
             pool.shutdown()
-            said = {"engine": engine, "weights": weights, "how": how, "why": f"{type(error).__name__}: {error}"[:300]}
-            missing.append(said)
+            missing.append(facts | {"why": f"{type(error).__name__}: {error}"[:300]})
             continue
         pools[row], seconds[row] = pool, []
-        facts = {"engine": engine, "weights": weights, "how": how, "threads": threads}
-        rows[row] = facts | {"bytes_per_token": n_bytes, "perplexity": perplexity}
+        rows[row] = facts | {"perplexity": perplexity[engine, weights]}
         print(rows[row], flush=True)
     order, n = random.Random(0), WARM_TOKENS if runtime.quick() else NEW_TOKENS
     for _ in range(RUNS):
@@ -223,6 +224,10 @@ class Torch(Stepwise):
         self.bytes_read = sum(map(stored, read))
         self.step = torch.compile(self.forward, dynamic=False) if self.fixed else self.forward
         self.cache = None
+
+    @torch.no_grad()
+    def scores(self, ids):
+        return self.model(input_ids=torch.tensor([ids])).logits[0]
 
     def forward(self, ids, positions, cache):
         found = self.model(input_ids=ids, position_ids=positions, cache=cache, use_cache=True, logits_to_keep=1)
