@@ -9,7 +9,7 @@ import pytest
 from course_utils.files import ROOT
 from tools import bench
 
-SLOW = ("depthwise", "gptq", "language", "lottery", "quantization", "sixteen_bits")
+SLOW = ("depthwise", "gptq", "language", "lottery", "quantization", "shipping", "sixteen_bits")
 COMPILED = "torchao"  # minutes of a C++ compiler
 ELSEWHERE = {"ledger", "lottery"}  # made by `build`, and by `lottery`
 
