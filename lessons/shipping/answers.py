@@ -54,4 +54,10 @@ WRONG = {
         "the nearest in place of nobody": ('return "nobody"', 'return rows[0]["name"] if rows else "nobody"'),
     }
 }
-EQUIVALENT = {"pick": {}}
+EQUIVALENT = {
+    "pick": {
+        "measured doubled": "every row twice: the first of two equal rows wins",
+        "fit doubled": "every row twice: the first of two equal rows wins",
+        "ties doubled": "every row twice: the first of two equal rows wins",
+    }
+}

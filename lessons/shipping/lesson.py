@@ -88,6 +88,11 @@ left = show.front_figure(rows)
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Four points on the board, kB to the right and per cent upwards. The room says who dominates whom. Who would still ship S? Somebody who looks at a third number.
 
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# ### In code
+#
+# One function compares two models, and another one keeps those that nobody dominates:
+
 
 # %% slideshow={"slide_type": "-"}
 def dominates(a, b, cost):
@@ -99,6 +104,7 @@ def front(rows, cost="file_bytes"):
     return [b for b in rows if not any(dominates(a, b, cost) for a in rows)]
 
 
+# %% slideshow={"slide_type": "skip"}
 for row in sorted(front(rows), key=lambda row: row["file_bytes"]):
     print(f"{row['file_bytes'] / 1000:6.0f} kB {row['accuracy']:8.1%}  {row['name']}")
 
@@ -153,7 +159,7 @@ show.luck_table(found)
 #
 # **The remedy: some images choose, and others judge.** Our record is made that way. `accuracy` comes from the first 5,000 test images, and chooses; `others` comes from the other 5,000, and is reported. And where two models are closer than two standard errors of their difference, call it a tie, and let the bytes decide.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. Three customers
 #
 # - An **app** is downloaded: at most 200 kB.
@@ -162,14 +168,9 @@ show.luck_table(found)
 #
 # Within the limits, each wants the most accurate model.
 #
-# **Predict.** For each of them: has the winner fewer bits, fewer weights, both, or neither?
-#
 # <!-- page -->
 #
 # The front leaves several models, and each can be defended. To choose one you need something from outside: what the customer can afford, and what the customer wants most. By hand, with P (20 kB, 97 %) and Q (50 kB, 98 %): with at most 40 kB only P fits. With at most 100 kB both fit, and the wish for accuracy takes Q. With at most 10 kB none fits. Then the answer is "nobody", and not "P, which comes nearest", since 20 kB do not go into 10.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* One customer after the other: read the limits aloud, vote for this one alone. Then the picture. Who wanted to quantize at once? Who had "nobody" in mind? Say: "Write the limits down before you look at the models."
 
 # %% slideshow={"slide_type": "skip"}
 customers = {  # lowest and highest value of what is limited
@@ -177,6 +178,14 @@ customers = {  # lowest and highest value of what is limited
     "camera": {"ms": (0, 0.1)},
     "watch": {"file_bytes": (0, 20_000), "accuracy": (0.9, 1)},
 }
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### Whom does each of them get?
+#
+# **Predict.** App (200 kB), camera (0.1 ms), watch (20 kB, 90 %): has the winner fewer bits, fewer weights, both, or neither?
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* One customer after the other: read the limits aloud, vote for this one alone. Then the picture. Who wanted to quantize at once? Who had "nobody" in mind? Say: "Write the limits down before you look at the models."
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws the limits of each customer and the winner within them.
@@ -188,14 +197,19 @@ winners = show.customers_figure(rows, customers)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Why write the limits down *before* you look? Because whoever looks first finds limits under which a favourite wins.
 #
-# The accuracies in the picture chose the winners. What do we promise the customers? We look at the other images, and put the second best model beside each winner.
+# The accuracies in the picture chose the winners. So we look at the other images before we promise anything, and put the second best model beside each winner.
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# ### What do we promise?
+#
+# The two best models for each customer.
+
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Lists the two best models for each customer, on the images that chose them and on the others.
 show.promises_table(rows, customers)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The app's two best models are closer than one standard error of a difference, about half a point, and on the other images they change places. That is a tie. So the app gets int8, in a clearly smaller file. The camera's winner is ahead by more, and stays ahead.
+# The app's two best models are closer than one standard error of a difference, about half a point, and on the other images they change places. That is a tie. So the app gets int8, in a clearly smaller file. The camera's winner is ahead by about two standard errors, and stays ahead on the others.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. Where do you begin?
@@ -213,10 +227,11 @@ show.promises_table(rows, customers)
 #
 # <!-- page -->
 #
-# **Prune or quantize?** Quantize first. Int8 makes a file up to four times smaller within minutes, and it needs no labels. Half of the weights make a file at best two times smaller, only in a format that leaves zeros out ([[zero_worth]]), and the network must be trained on. Cutting *channels* is the exception: it makes any program faster. But a network that was small from the start is a hard rival ([[structured]]), so train one as well.
+# **Prune or quantize?** Quantize first. Int8 makes a file up to four times smaller within minutes, and it needs no labels. Half of the weights make a file at best two times smaller, only in a format that leaves zeros out ([[zero_worth]]), and the network must be trained on. Cutting *channels* is the exception: it leaves a smaller dense network, which needs no special format. But there a network that was small from the start is a hard rival ([[structured]]). In our record the ResNet with half of its channels has exactly the bytes of the one born half as wide, and after its short training it is some points behind.
 #
 # If you do both, prune first, train, and round last. Training in float would move the weights off their levels again. After each step compare with the model before it, on images that neither trained nor chose.
-#
+
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Before you ship
 #
 # - **Every class.** An accuracy that falls by one point may be ten points of one class in ten.
@@ -224,6 +239,10 @@ show.promises_table(rows, customers)
 # - **The peak of memory**, and not only the file.
 # - **Your real preprocessing** in front of it: another resizing, another order of colours.
 # - **A fresh process** that has none of your code opens the file, and gives the same answers.
+#
+# <!-- page -->
+#
+# **Your own network.** The worksheet [Your network](../8_capstone/your_network.ipynb) tries the same forms on any model that you bring, and writes `report.json`. Its rows are such rows as ours. Without labels they have no accuracy. Then take the *agreement*, the share of inputs on which a form answers as your model does. In a terminal, `python3 course.py weigh my_model.py` does the same (`py` in place of `python3` on Windows).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Each student names what hurts in a project of their own; the room finds the row. Then the list: for each line ask for a failure that a mean over test images would never show.
@@ -275,16 +294,12 @@ def pick_solution(rows, limits, best="accuracy"):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Now ask it: `pick(rows, customers["app"])` gives the winner of the picture. How many bytes does the watch need, so that somebody fits?
-#
-# **And your own network?** The worksheet [Your network](../8_capstone/your_network.ipynb) tries the same forms on any model that you bring, and writes `report.json`. Its rows are such rows, so your function chooses among them as well:
+# Now ask it: `pick(rows, customers["app"])` gives the winner of the picture. How many bytes does the watch need, so that somebody fits? And your own network, once you have a report?
 #
 # ```python
 # mine = json.loads(open("yours/report.json", encoding="utf-8").read())["rows"]
 # pick(mine, {"file_bytes": (0, 5_000_000), "ms": (0, 20)}, best="agreement")
 # ```
-#
-# Without labels there is no accuracy, so `best` is the *agreement* here: the share of inputs on which a form answers as your model does. In a terminal, `python3 course.py weigh my_model.py` writes the same file (`py` in place of `python3` on Windows).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
@@ -309,7 +324,7 @@ claims.show("shipping")
 #
 # ### Blame the format
 #
-# Half of the weights are zero, and gzip finds them. Still the file is less than two times smaller, since the other half is float32, whose digits gzip can hardly pack ([[deep_compression]]). Int8 on the other hand should make a file four times smaller. Here it is two to three times, because an ONNX file also holds the graph, which takes ten kilobytes or more. For a network with millions of weights that is nothing. So a front of files is a front of formats as well.
+# Half of the weights are zero, and gzip finds them. Still the file is less than two times smaller, since the other half is float32, whose digits gzip can hardly pack ([[deep_compression]]). Int8 on the other hand should make a file four times smaller. Here it is two to three times, since an ONNX file also holds the graph and the scales, which take more than ten kilobytes. In a network with millions of weights they hardly count. So a front of files is a front of formats as well.
 #
 # The colours do not say *why* a model is accurate, either. The pruned networks were trained on after the cut. Their **twin** is the row "float, the same training": the same network, treated alike but for the cut. For most networks it gained as well. So the zeros brought the bytes, and the additional training brought the points. A pruned model is compared with its twin, and not with the network from before the training.
 #

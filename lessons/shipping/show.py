@@ -54,7 +54,7 @@ def front_figure(rows):
     """The cloud of rows, and the same with its front in bytes; returns the rows on it."""
     best, drawn = sorted(_front(rows, "file_bytes"), key=lambda row: row["file_bytes"]), []
     for chosen in ([], best):
-        fig, ax = plots.figure(size=(12, 4.8))
+        fig, ax = plots.figure(size=(12, 3.9))
         _plane(ax, rows, "file_bytes", chosen)
         fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=4)
         drawn.append(fig)
@@ -125,7 +125,7 @@ def luck(correct, winner_of):
 def luck_table(found):
     """The table of `luck`."""
     return Table(
-        ["images that choose", "the winner there", "the winner on others", "mean of all thirty", "lost of its lead"],
+        ["images that choose", "the winner there", "the winner on others", "mean of all thirty", "of its lead lost"],
         [
             [f"{n:,}", f"{there:.2%}", f"{others:.2%}", f"{every:.2%}", f"{(there - others) / (there - every):.0%}"]
             for n, (there, others, every) in found.items()
@@ -148,21 +148,21 @@ def customers_figure(rows, customers):
     """
     winners = {name: next(iter(within(rows, limits)), None) for name, limits in customers.items()}
     lowest, highest = 100 * min(row["accuracy"] for row in rows) - 1, 100 * max(row["accuracy"] for row in rows) + 1
-    fig, axes = plots.figure(columns=len(customers), size=(15, 5.2))
+    fig, axes = plots.figure(columns=len(customers), size=(12.5, 4.6))
     told = []
     for ax, (name, limits) in zip(axes, customers.items(), strict=True):
         field, row = next(field for field in limits if field in AXES), winners[name]
         scale = AXES[field][1]
         _plane(ax, rows, field)
-        left = ax.get_xlim()[0]
+        left = min(ax.get_xlim()[0], 0.7 * limits[field][1] / scale)
         floor = 100 * limits.get("accuracy", (0, 1))[0]
         shade = plots.COLOURS["sky"]
         ax.fill_between([left, limits[field][1] / scale], max(floor, lowest), highest, color=shade, alpha=0.25)
         if row:
             ax.plot(row[field] / scale, 100 * row["accuracy"], "o", ms=20, mfc="none", mec="black", mew=3)
-        network, _, form = row["name"].partition(": ") if row else ("nobody", "", "no model fits")
+        network, _, form = row["name"].partition(": ") if row else ("no model fits", "", "nobody")
         ax.set(ylim=(lowest, highest), xlim=(left, None), ylabel="" if told else "images right, %")
-        ax.set_title(f"{name}:\n{network}\n{form}", loc="left", fontsize=17)
+        ax.set_title(f"{name}:\n{network}\n{form}", loc="left", fontsize=16)
         told.append(f"{name}: {row['name'] if row else 'nobody'}")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     plots.show(
