@@ -331,7 +331,7 @@ print({name: len(part) for name, part in parts.items()})
 # *For the lecturer, 2.5 min.* Vote, click, then walk from bar to bar: what did each leave out? Zeros, digits, long words of frequent symbols. On the right: what is blue? Where the weights are. Sharing did nothing for it.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
-# Draws the four files, and writes their rows of the ledger.
+# Draws the four files.
 files = show.files_of(plain, dense, pruned, small, weights, gaps, parts, file_parts(small, fixed))
 show.four_files(files)
 

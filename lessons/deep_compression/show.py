@@ -6,7 +6,6 @@ import math
 import torch
 
 from course_utils import data, training
-from course_utils.scorecard import ledger
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table
 from lessons.deep_compression.words import fixed, huffman, in_words, often
@@ -114,7 +113,7 @@ def mean_words(gaps, codes):
 
 
 def files_of(plain, dense, pruned, small, weights, gaps, coded, shared):
-    """The four files: name -> (what it is -> bytes, percent right); and their rows of the ledger.
+    """The four files: name -> (what it is -> bytes, percent right).
 
     Args:
         plain: bytes of dense.pt.
@@ -130,17 +129,7 @@ def files_of(plain, dense, pruned, small, weights, gaps, coded, shared):
         for what, part in parts.items():
             sizes[what if what in HUES else "the rest"] += len(part)
         files[name] = sizes, small
-    files = {name: (sizes, percent_right(net)) for name, (sizes, net) in files.items()}
-    for name, (sizes, right) in files.items():
-        ledger.record(
-            lesson="deep_compression",
-            task="mnist",
-            model="LeNet-300-100",
-            technique="fp32, five passes" if name == "dense" else f"deep compression: {name}",
-            accuracy=right / 100,
-            file_bytes=sum(sizes.values()),
-        )
-    return files
+    return {name: (sizes, percent_right(net)) for name, (sizes, net) in files.items()}
 
 
 def four_files(files):
