@@ -15,14 +15,14 @@ DRAWS = 300  # divisions of the test images
 
 
 def kind(row):
-    """What was done to a network, by the name of its row."""
+    """What was tried on a network, by the name of its row."""
     form = row["name"].partition(": ")[2]
     bits, weights = ("int8" in form or "16 bits" in form), "half of the" in form
     return {(0, 0): "neither", (1, 0): "fewer bits", (0, 1): "fewer weights", (1, 1): "both"}[bits, weights]
 
 
 def _plane(ax, rows, field, best=()):
-    """Rows as points, accuracy over a field; the rows of `best`, a front, under a staircase."""
+    """Rows as points, accuracy over a field; the rows of `best`, a front, ringed on a staircase."""
     words_below, scale = AXES[field]
     for name, colour in COLOURS.items():
         chosen = [(row[field] / scale, 100 * row["accuracy"]) for row in rows if kind(row) == name]
@@ -31,8 +31,9 @@ def _plane(ax, rows, field, best=()):
     stairs = sorted((row[field] / scale, 100 * row["accuracy"]) for row in best)
     if stairs:
         ax.step(*zip(*stairs, strict=True), where="post", color=plots.COLOURS["grey"], zorder=1)
+        ax.plot(*zip(*stairs, strict=True), "o", ms=15, mfc="none", mec=plots.COLOURS["black"], mew=1.5)
     ax.set(xscale="log", xlabel=words_below, ylabel="images right, %")
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_formatter("")
 
@@ -62,10 +63,10 @@ def front_figure(rows):
     plots.show(
         drawn,
         alt=[
-            f"{len(rows)} points, share of images right over bytes of the file, coloured by what was done.",
-            f"The same with a staircase through the points on the front. {corners}.",
+            f"{len(rows)} points, share of images right over bytes of the file, coloured by what was tried.",
+            f"The same with the points on the front ringed, and a staircase through them. {corners}.",
         ],
-        caption=f"On the front: {len(best)} of {len(rows)} models. The colours say what was done: fewer bits, fewer weights.",
+        caption=f"On the front: {len(best)} of {len(rows)} models. The colours say what was tried: fewer bits, fewer weights.",
     )
     return best
 
@@ -160,7 +161,7 @@ def customers_figure(rows, customers):
         ax.fill_between([left, limits[field][1] / scale], max(floor, lowest), highest, color=shade, alpha=0.25)
         if row:
             ax.plot(row[field] / scale, 100 * row["accuracy"], "o", ms=20, mfc="none", mec="black", mew=3)
-        network, _, form = row["name"].partition(": ") if row else ("no model fits", "", "nobody")
+        network, _, form = row["name"].partition(": ") if row else ("nobody", "", "")
         ax.set(ylim=(lowest, highest), xlim=(left, None), ylabel="" if told else "images right, %")
         ax.set_title(f"{name}:\n{network}\n{form}", loc="left", fontsize=16)
         told.append(f"{name}: {row['name'] if row else 'nobody'}")
