@@ -33,11 +33,3 @@ def test_a_learners_kernel_waits_awake_only_briefly(start, monkeypatch):
     for name, text in waiting.BRIEFLY.items():  # as in a process of the course that has it already
         monkeypatch.setenv(name, text)
     assert STARTS[start]().items() >= waiting.BRIEFLY.items()
-
-
-@pytest.mark.parametrize("start", STARTS)
-def test_what_the_user_says_wins(start, monkeypatch):
-    for name in NAMES:
-        with monkeypatch.context() as patch:
-            patch.setenv(name, "0")
-            assert told(start) == {name: "0"}
