@@ -30,7 +30,7 @@ FAULTS = {
     "remote image": ([markdown("![a picture](https://example.org/a.png)")], "network for https://example.org/a.png"),
     "small text": ([markdown('<p style="font-size: 20px">fine</p>')], 'text of 20 px, at least 22: "fine"'),
     "open answer": (
-        [markdown(QUESTION), markdown("**What you saw.** Four.", "-")],
+        [markdown(QUESTION), markdown("**What you saw.** Four.", "-"), markdown("more", "fragment")],
         "an answer lies open beside its vote",
     ),
 }
