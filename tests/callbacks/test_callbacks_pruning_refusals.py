@@ -6,15 +6,10 @@ import pytest
 import torch
 from _pruned_fits import (
     KNOWN,
-    WEIGHTS,
     Ask,
     Regression,
     fit,
     kept,
-    loader,
-    trained_values,
-    trainer,
-    values,
     zeros,
 )
 from lightning.pytorch import Callback
@@ -76,18 +71,6 @@ def test_weights_that_are_no_numbers_stop_the_fit_before_they_are_ranked(tmp_pat
     with pytest.raises(ValueError, match=r"weight of Linear \(3 × 12\) holds NaN"):
         fit(tmp_path, Ask(broken), PruningSchedule("l1_unstructured", {0: 0.5}, scope="local"), model=model)
     assert not prune.is_pruned(model)
-
-
-def test_a_trainer_that_goes_on_keeps_masks_and_rewind(tmp_path):
-    callback, rounds = PruningSchedule("l1_unstructured", {1: 0.5, 4: 0.5}, rewind_to=0), Ask(trained_values)
-    run, model = trainer(tmp_path, callback, rounds, epochs=3), Regression()
-    start = values(model)
-    run.fit(model, loader())
-    assert not prune.is_pruned(model)
-    run.fit_loop.max_epochs = 6
-    run.fit(model, loader())
-    assert callback.history == [(1, 0.5), (4, 0.25)] and sum(zeros(model)[name] for name in WEIGHTS) == 99
-    assert all(torch.equal(rounds.answers[4][name], start[name]) for name in start)
 
 
 def test_an_interrupted_fit_leaves_its_masks_and_a_model_that_works(tmp_path):

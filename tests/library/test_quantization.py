@@ -192,24 +192,6 @@ def test_graphs_of_fx_are_read(wrap):
         assert [row.runs_in for row in audit(reference, *example).rows] == 4 * ["float32"]
 
 
-def test_the_evidence_of_the_parts_counts_for_the_whole():
-    class Net(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.quant, self.lstm, self.dequant = tq.QuantStub(), nn.LSTM(8, 8), tq.DeQuantStub()
-            self.rest = nn.Sequential(nn.ReLU6(), nn.Dropout(), nn.BatchNorm2d(3))
-
-        def forward(self, x):
-            return self.dequant(self.rest(self.lstm(self.quant(x))[0][..., None]))
-
-    model = Net().eval()
-    model.qconfig = tq.get_default_qconfig(torch.backends.quantized.engine)
-    model, x = tq.prepare(model), torch.rand(2, 3, 8)
-    model(x)
-    rows = by_name(audit(tq.convert(model), x))
-    assert [rows[name].runs_in for name in ("lstm", "rest.0", "rest.1", "rest.2")] == 4 * ["int8"]
-
-
 def test_the_evidence_of_a_run_beats_the_class():
     model = tq.quantize_dynamic(encoder(), {nn.Linear})
     never_called = copy.deepcopy(model)
