@@ -104,29 +104,6 @@ class Smallest(prune.BasePruningMethod):
         return mask
 
 
-class Below(prune.BasePruningMethod):
-    """Takes no amount: everything below a threshold."""
-
-    PRUNING_TYPE = "unstructured"
-
-    def compute_mask(self, t, default_mask):
-        return default_mask * (t.abs() >= 0.1)
-
-
-class Columns(prune.BasePruningMethod):
-    """Whole inputs, of a type that torch cannot rank over several parameters."""
-
-    PRUNING_TYPE = "structured"
-
-    def __init__(self, amount, dim):
-        self.amount, self.dim = amount, dim
-
-    def compute_mask(self, t, default_mask):
-        mask = default_mask.clone()
-        mask.select(self.dim, 0).zero_()
-        return mask
-
-
 def trained_values(model):
     """The tensors under the masks, by plain names, and what batch norm has counted."""
     return {name.removesuffix("_orig"): tensor for name, tensor in values(model).items() if "_mask" not in name}

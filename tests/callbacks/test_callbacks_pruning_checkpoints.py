@@ -15,7 +15,6 @@ from _pruned_fits import (
     same,
     trainer,
     values,
-    zeros,
 )
 from lightning.pytorch.callbacks import ModelCheckpoint
 
@@ -61,35 +60,11 @@ def test_no_pruning_is_lost_where_the_file_is_from_before_it(tmp_path, moment):
         assert again.history == whole.history and same(values(resumed), values(model)), path.name
 
 
-def test_no_pruning_is_done_twice_in_a_fit_that_is_counted_in_steps(tmp_path):
-    steps = {"epochs": -1, "max_steps": 10}
-    whole = PruningSchedule("l1_unstructured", 0.2)
-    model = every_checkpoint(tmp_path, whole, model=Validated(), **steps)
-    assert len(whole.history) == 5
-    again = PruningSchedule("l1_unstructured", 0.2)
-    resumed = fit(tmp_path, again, model=Validated(seed=1), ckpt=tmp_path / "epoch=1.ckpt", **steps)
-    assert again.history == whole.history and same(values(resumed), values(model))
-
-
 def test_masks_are_made_permanent_where_nothing_was_left_to_train(tmp_path):
     model = every_checkpoint(tmp_path, PruningSchedule("l1_unstructured", 0.2), epochs=2)
     again, file = PruningSchedule("l1_unstructured", 0.2), tmp_path / "epoch=1.ckpt"
     resumed = fit(tmp_path, again, model=Regression(seed=1), epochs=2, ckpt=file)
     assert same(values(resumed), values(model)) and not resumed.seen
-
-
-def test_a_file_from_after_the_fit_goes_on_with_its_masks(tmp_path):
-    def callback():
-        return PruningSchedule("l1_unstructured", {1: 0.5, 4: 0.5}, rewind_to=0)
-
-    first = trainer(tmp_path, callback(), epochs=3)
-    first.fit(Regression(), loader())
-    first.save_checkpoint(tmp_path / "done.ckpt")
-    assert "net.0.weight" in torch.load(tmp_path / "done.ckpt", weights_only=True)["state_dict"]
-    again = callback()
-    resumed = fit(tmp_path, again, model=Regression(seed=1), epochs=6, ckpt=tmp_path / "done.ckpt")
-    assert again.history == [(1, 0.5), (4, 0.25)]
-    assert zeros(resumed) == zeros(fit(tmp_path, callback(), epochs=6))
 
 
 def test_a_file_loads_with_weights_only_and_outside_of_a_trainer(tmp_path):

@@ -10,7 +10,6 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from torchao.quantization import Int8WeightOnlyConfig, quantize_
 from torchvision.models import SwinTransformer, VisionTransformer
-from transformers import WavLMConfig, WavLMForSequenceClassification
 
 from course_utils.callbacks import PruningSchedule, _masks
 
@@ -45,21 +44,6 @@ class Classifier(LightningModule):
     val_dataloader = train_dataloader
 
 
-class ByHand(Classifier):
-    """Several forward and backward passes, and two steps, in one batch."""
-
-    def __init__(self, *given):
-        super().__init__(*given)
-        self.automatic_optimization = False
-
-    def training_step(self, batch, _):
-        for _ in range(2):
-            self.optimizers().zero_grad()
-            for _ in range(2):
-                self.manual_backward(super().training_step(batch, 0))
-            self.optimizers().step()
-
-
 class Direct(Classifier):
     """Reads a weight in training_step, outside of all calls."""
 
@@ -84,15 +68,6 @@ def plain():
 
 def swin():
     return SwinTransformer([2, 2], 8, [1, 1], [2, 2], [2, 2], stochastic_depth_prob=0.0, num_classes=3)
-
-
-def wavlm():
-    parts = dict(num_feat_extract_layers=1, conv_dim=(8,), conv_stride=(5,), conv_kernel=(10,), classifier_proj_size=8)
-    drops = ("hidden", "attention", "activation", "feat_proj", "final")
-    sizes = dict(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, num_labels=3)
-    position = dict(num_conv_pos_embeddings=4, num_conv_pos_embedding_groups=2, layerdrop=0.0)
-    none = {f"{name}_dropout": 0.0 for name in drops} | {"apply_spec_augment": False}
-    return WavLMForSequenceClassification(WavLMConfig(**parts, **sizes, **position, **none)).train()
 
 
 def attention():
@@ -121,10 +96,8 @@ def run(path, model, *callbacks, epochs=3, **options):
     ("kind", "net", "shape"),
     [
         (Classifier, swin, (3, 16, 16)),
-        (Classifier, wavlm, (200,)),
         (Classifier, attention, (2, 8)),
         (Classifier, Reads, (8,)),
-        (ByHand, Reads, (8,)),
         (Direct, Reads, (8,)),
     ],
 )
@@ -135,20 +108,17 @@ def test_masked_weights_that_are_read_without_a_call_of_their_layer_train_on(tmp
     before, objects = values(model), {id(p) for p in model.parameters()}
     callback = PruningSchedule("l1_unstructured", {0: 0.5})
     run(tmp_path, model, callback, limit_val_batches=0)
-    if kind is not ByHand:  # it steps twice in a batch
-        run(tmp_path, twin, Project(callback._masks))
-        assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
-    left = {name: callback._masks[name] for name in callback._masks if "gru_rel" not in name}
-    assert all(not torch.equal(model.state_dict()[name][m], before[name][m]) for name, m in left.items())
+    run(tmp_path, twin, Project(callback._masks))
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
+    assert all(not torch.equal(model.state_dict()[name][m], before[name][m]) for name, m in callback._masks.items())
     assert {id(p) for p in model.parameters()} == objects, "optimizers hold these"
     assert not any(m._forward_pre_hooks and type(m) in (type(model), type(model.net)) for m in model.modules())
 
 
-@pytest.mark.parametrize("saved", [{"monitor": "error"}, {"filename": "{epoch}-{error:.3f}"}])
-def test_a_file_that_goes_by_a_metric_holds_the_network_that_was_measured(tmp_path, saved):
+def test_a_file_that_goes_by_a_metric_holds_the_network_that_was_measured(tmp_path):
     torch.manual_seed(0)
     model, callback = Classifier(Reads()), PruningSchedule("l1_unstructured", {0: 0.3, 2: 0.4})
-    saver, seen = ModelCheckpoint(tmp_path, save_top_k=-1, **saved), {}
+    saver, seen = ModelCheckpoint(tmp_path, save_top_k=-1, monitor="error"), {}
     metric = Ask(lambda model: model.trainer.callback_metrics["error"].item())
     run(tmp_path, model, callback, metric, saver)
     for path in tmp_path.glob("*.ckpt"):
@@ -165,8 +135,7 @@ def test_a_file_that_goes_by_a_metric_holds_the_network_that_was_measured(tmp_pa
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True))
 
 
-@pytest.mark.parametrize("precision", ["16-true", "bf16-true"])
-def test_half_precision(tmp_path, precision):
+def test_half_precision(tmp_path, precision="bf16-true"):
     model, callback = Classifier(nn.Linear(300, 301, bias=False), (300,)), PruningSchedule("l1_unstructured", {0: 0.5})
     run(tmp_path, model, callback, precision=precision, limit_val_batches=0)
     assert callback.history == [(0, 0.5)] and int((model.net.weight == 0).sum()) == 45_150
@@ -174,31 +143,8 @@ def test_half_precision(tmp_path, precision):
         run(tmp_path, model, PruningSchedule("l1_unstructured", {0: 90_300}), precision=precision)
 
 
-def test_norms_of_rows_are_not_taken_in_half_precision():
-    layer = nn.Linear(70_000, 4, bias=False).half()
-    layer.weight.data[:] = torch.tensor([1.0, 2.0, 1.5, 3.0])[:, None]  # sums of 70,000 and more: infinite in float16
-    PruningSchedule("ln_structured", {0: 2}, norm=1, dim=0)._cut([(layer, "weight")], 2)
-    assert layer.weight_mask.any(1).tolist() == [False, True, False, True]
-
-
-@pytest.mark.parametrize("scope", ["global", "local"])
-def test_channels_last(tmp_path, scope):
-    nets = [nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(16, 3)) for _ in range(2)]
-    nets[1].load_state_dict(nets[0].state_dict())
-    nets[1].to(memory_format=torch.channels_last)
-    for net in nets:
-        run(tmp_path, Classifier(net, (3, 4, 4)), PruningSchedule("l1_unstructured", {0: 0.5, 1: 0.5}, scope=scope))
-    assert torch.equal(nets[0][0].weight == 0, nets[1][0].weight == 0)
-
-
 def int8():
     quantize_(net := plain(), Int8WeightOnlyConfig(), filter_fn=lambda _, name: name == "0")
-    return net
-
-
-def tied():
-    net = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 3))
-    net[1].weight = nn.Parameter(net[0].weight.data)  # two objects, one memory
     return net
 
 
@@ -206,9 +152,7 @@ def tied():
     ("net", "says"),
     [
         (lambda: torch.jit.script(plain()), "net is TorchScript.*fit the module that it was made of"),
-        (lambda: nn.Sequential(torch.jit.script(plain())), "net.0 is TorchScript"),
         (int8, r"net.0.weight cannot be masked: it is a Int8Tensor .*give targets without it"),
-        (tied, "net.0.weight and net.1.weight are one shared tensor"),
     ],
 )
 def test_what_takes_no_mask_is_named_before_anything_is_trained(tmp_path, net, says):
@@ -218,22 +162,10 @@ def test_what_takes_no_mask_is_named_before_anything_is_trained(tmp_path, net, s
     assert not _masks.masks(model)
 
 
-def test_scripted_parts_without_weights_stay(tmp_path):
-    net, callback = nn.Sequential(plain(), torch.jit.script(nn.ReLU())), PruningSchedule("l1_unstructured", {0: 0.5})
-    run(tmp_path, Classifier(net), callback, epochs=1)
-    assert callback.history == [(0, 0.5)]
-
-
-def normed(how):
-    return nn.Sequential(how(nn.Linear(8, 8)), nn.Linear(8, 3))
-
-
 @pytest.mark.filterwarnings("default:targets=None takes")
 @pytest.mark.parametrize(
     ("net", "shape", "names"),
     [
-        (lambda: normed(nn.utils.parametrizations.weight_norm), (8,), "weight.original1"),
-        (lambda: normed(nn.utils.weight_norm), (8,), "net.0.weight_g, net.0.weight_v"),
         (attention, (2, 8), "net.0.self_attn.in_proj_weight"),
     ],
 )

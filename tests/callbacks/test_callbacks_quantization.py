@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from _legacy import ignoring
 from _quantized_fits import (
     ENGINE,
     KNOWN,
@@ -28,8 +27,7 @@ from course_utils import legacy_int8
 from course_utils.legacy_int8 import tq
 from course_utils.measure.int8_audit import audit
 
-# Lightning 2.8 takes to_torchscript away, and what is said of it here with it.
-pytestmark = [*KNOWN, *ignoring(".*to_torchscript. has been deprecated")]
+pytestmark = KNOWN
 
 
 @pytest.mark.parametrize(("observer", "groups"), [("average", PAIRS), ("histogram", None)])
@@ -79,16 +77,6 @@ def test_several_inputs_share_one_range_and_structures_pass(tmp_path, compatible
     assert out["out"].dtype == out["rest"][0].dtype == torch.float32 and out["rest"][1].dtype == torch.int64
 
 
-@pytest.mark.parametrize("compatible", [True, False])
-def test_the_scripted_model_runs_and_agrees(tmp_path, compatible):
-    model, x = fit(tmp_path, qat(input_compatible=compatible), epochs=1), rows()[0]
-    expected = model(x) if compatible else model(model.quant(x))
-    scripted = model.to_torchscript()
-    torch.jit.save(scripted, tmp_path / "model.pt")
-    for ts in (scripted, torch.jit.load(tmp_path / "model.pt")):
-        assert torch.equal(ts(x) if compatible else ts(ts.quant(x)), expected)
-
-
 @pytest.mark.parametrize("observer", ["average", "histogram"])
 def test_training_really_rounds_and_int8_computes_what_was_trained(tmp_path, observer):
     callback = qat(observer_type=observer, quantize_on_fit_end=False)
@@ -132,26 +120,6 @@ def test_every_engine_of_this_machine(tmp_path, name):
     model = fit(tmp_path, qat(qconfig=name))
     assert audit(model, rows()[0]).count("int8", "Linear") == 4
     assert torch.backends.quantized.engine == ENGINE, "the engine outside is left as it was"
-
-
-def test_mixed_precision(tmp_path):
-    class Mixed(Regression):
-        def forward(self, x):
-            if self.training:
-                assert self.layer_0(x).dtype == torch.bfloat16 and self.layer_0.weight.dtype == torch.float32
-            return super().forward(x)
-
-    model = fit(tmp_path, qat(), Mixed(), precision="bf16-mixed")
-    assert audit(model, rows()[0]).count("int8", "Linear") == 4
-
-
-def test_a_qconfig_of_ones_own(tmp_path):
-    fixed = tq.FixedQParamsFakeQuantize.with_args(
-        observer=tq.FixedQParamsObserver.with_args(scale=8 / 255, zero_point=128, dtype=torch.quint8)
-    )  # no statistics: a range from -4 to 4
-    model = fit(tmp_path, qat(qconfig=tq.QConfig(activation=fixed, weight=tq.default_weight_fake_quant)))
-    assert model.layer_0.scale == model.layer_end.scale == pytest.approx(8 / 255)
-    assert model.layer_0.weight().qscheme() == torch.per_tensor_affine and audit(model).count("int8", "Linear") == 4
 
 
 class Watch(Callback):
@@ -203,20 +171,12 @@ def test_validation_and_the_sanity_check_change_no_observer_unless_enabled(tmp_p
 
 
 @pytest.mark.parametrize("enabled", [False, True])
-@pytest.mark.parametrize("stage", ["test", "predict"])
-def test_test_and_predict_change_no_observer_unless_enabled(tmp_path, stage, enabled):
-    callback = qat(quantize_on_fit_end=False, observer_enabled_stages=("train", stage) if enabled else ("train",))
+def test_predict_changes_no_observer_unless_enabled(tmp_path, enabled):
+    callback = qat(quantize_on_fit_end=False, observer_enabled_stages=("train", "predict") if enabled else ("train",))
     model = fit(tmp_path, callback, epochs=1)
     before = ranges(model)
-    getattr(trainer(tmp_path, callback), stage)(model, wide())
+    trainer(tmp_path, callback).predict(model, wide())
     assert same(before, ranges(model)) == (not enabled)
     before = ranges(model)
     model(100 * rows()[0])
     assert same(before, ranges(model)), "outside of a trainer no observer looks"
-
-
-def test_preparing_keeps_the_mode_of_each_part():
-    model = Regression()
-    model.layer_1.eval()
-    qat(modules_to_fuse=PAIRS).prepare(model)
-    assert not model.layer_1.training and model.layer_0.training and model.training

@@ -73,9 +73,8 @@ def test_a_resumed_fit_is_bit_for_bit_the_uninterrupted_one(tmp_path, step, opti
     assert torch.equal(*(qat(**options).quantize(model)(tensors[0]) for model in (whole, resumed)))
 
 
-@pytest.mark.parametrize("compatible", [True, False])
-def test_a_trainer_reads_either_checkpoint_into_a_new_model(tmp_path, compatible):
-    options, x = {"modules_to_fuse": PAIRS, "input_compatible": compatible}, rows()[0]
+def test_a_trainer_reads_either_checkpoint_into_a_new_model(tmp_path):
+    options, x = {"modules_to_fuse": PAIRS}, rows()[0]
     saver, model = ModelCheckpoint(tmp_path, filename="training"), fit_plain(tmp_path, Regression(), epochs=6)
     run = trainer(tmp_path, qat(**options), saver)
     run.fit(model, loader())
@@ -85,13 +84,13 @@ def test_a_trainer_reads_either_checkpoint_into_a_new_model(tmp_path, compatible
         (out,) = trainer(tmp_path, qat(**options)).predict(
             new, loader(batch_size=128), weights_only=True, ckpt_path=tmp_path / f"{name}.ckpt"
         )
-        assert bool(fakes(new)) == is_fake and len(new._forward_pre_hooks) == (compatible and not is_fake)
+        assert bool(fakes(new)) == is_fake and len(new._forward_pre_hooks) == (not is_fake)
         if is_fake:
             assert torch.equal(out, simulated(new, x))
             qat(**options).quantize(new)
         else:
-            assert torch.equal(out, model(x if compatible else model.quant(x)))
-        assert torch.equal(*[net(x if compatible else net.quant(x)) for net in (model, new)])
+            assert torch.equal(out, model(x))
+        assert torch.equal(model(x), new(x))
 
 
 def test_a_checkpoint_can_be_read_and_converted_without_a_trainer(tmp_path):
@@ -126,14 +125,3 @@ def test_a_checkpoint_of_other_observers_is_refused(tmp_path):
         run = trainer(tmp_path, qat(observer_type="histogram"), epochs=3)
         with pytest.raises(ValueError, match="with observer_type='average', and .* observer_type='histogram'"):
             getattr(run, stage)(Regression(), loader(), **given)
-
-
-def test_the_best_model_of_a_fit_is_tested_as_the_docstring_says(tmp_path):
-    callback, (x, y) = qat(), rows()
-    run = trainer(tmp_path, callback, ModelCheckpoint(tmp_path, monitor="val_loss"))
-    run.fit(Regression(), loader(), loader())
-    best = Regression(seed=3)
-    (fake,) = run.test(best, loader(), ckpt_path="best", weights_only=True, verbose=False)
-    assert fakes(best) and fake["test_loss"] == pytest.approx(run.checkpoint_callback.best_model_score.item(), rel=1e-3)
-    (int8,) = run.test(callback.quantize(best), loader(), verbose=False)
-    assert not fakes(best) and int8["test_loss"] == pytest.approx((best(x) - y).square().mean().item(), rel=1e-3)

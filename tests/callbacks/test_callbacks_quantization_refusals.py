@@ -4,7 +4,6 @@ import copy
 
 import pytest
 import torch
-import transformers
 from _legacy import ignoring
 from _quantized_fits import (
     ENGINE,
@@ -19,11 +18,10 @@ from _quantized_fits import (
     qat,
     rows,
     same,
-    trainer,
 )
-from lightning.pytorch import Callback, LightningModule
+from lightning.pytorch import Callback
 from torch import nn
-from torch.nn.utils import parametrizations, prune
+from torch.nn.utils import prune
 from torchvision import models
 
 from course_utils import legacy_int8
@@ -47,14 +45,6 @@ class Stop(Callback):
             raise error
 
 
-@pytest.mark.parametrize("hook", ["setup", "on_train_batch_start", "on_validation_start", "on_fit_end"])
-def test_a_fit_that_fails_leaves_no_hook(tmp_path, hook):
-    model, callback, stop = Regression(), qat(input_compatible=False), Stop(hook, OSError("planted"))
-    with pytest.raises(OSError, match="planted"):
-        trainer(tmp_path, callback, stop).fit(model, loader(), loader())
-    assert own_forward(model) and not model._forward_pre_hooks
-
-
 def test_an_interrupted_fit_can_be_taken_up_again(tmp_path):
     callback, model = qat(), Regression()
     with pytest.raises(SystemExit):  # Lightning shuts down, then leaves
@@ -74,17 +64,11 @@ def test_an_interrupted_fit_can_be_taken_up_again(tmp_path):
     ("options", "sentence"),
     [
         ({"qconfig": "tensorrt"}, rf"give an engine of this machine \(.*{ENGINE}.*\), or a QConfig"),
-        ({"qconfig": ["x86"]}, "give an engine of this machine"),
         ({"qconfig": tq.default_qconfig}, "this QConfig only observes"),
         ({"observer_type": "minmax"}, "observer_type='minmax'"),
         ({"collect_quantization": 0}, "collect_quantization=0"),
-        ({"collect_quantization": True}, "collect_quantization=True"),
-        ({"modules_to_fuse": "layer_0"}, "modules_to_fuse='layer_0'; give a list of groups"),
         ({"modules_to_fuse": ["layer_0", "layer_0a"]}, "give a list of groups"),
-        ({"modules_to_fuse": [("layer_0",)]}, "give a list of groups"),
-        ({"observer_enabled_stages": "train"}, "observer_enabled_stages='train'"),
         ({"observer_enabled_stages": ("fit",)}, r"observer_enabled_stages=\('fit',\)"),
-        ({"observer_enabled_stages": ()}, "at least one"),
     ],
 )
 def test_bad_arguments_are_refused_at_construction(options, sentence):
@@ -100,24 +84,6 @@ def test_the_default_engine_is_one_that_the_machine_has(monkeypatch):
         QuantizationAwareTraining()
 
 
-class Keywords(Steps):
-    def forward(self, *, x):
-        return x
-
-
-class NoForward(LightningModule):
-    def training_step(self, batch, index):
-        return batch[0].mean()
-
-    configure_optimizers = Steps.configure_optimizers
-
-
-class OwnStub(Regression):
-    def __init__(self):
-        super().__init__()
-        self.quant = nn.Identity()
-
-
 class Late(Regression):
     def setup(self, stage=None):
         self.layer_3 = nn.Conv1d(1, 1, 1)
@@ -126,11 +92,6 @@ class Late(Regression):
 class Past(Regression):
     def training_step(self, batch, index):
         return self.loss(self.forward(batch[0]), batch[1])
-
-
-class ByName(Regression):
-    def training_step(self, batch, index):
-        return self.loss(self(x=batch[0]), batch[1])
 
 
 def foreign():
@@ -142,12 +103,8 @@ def foreign():
 @pytest.mark.parametrize(
     ("make", "options", "error", "sentence"),
     [
-        (Keywords, {}, ValueError, "forward of Keywords takes no input by position"),
-        (NoForward, {}, ValueError, "NoForward has no forward of its own: write forward"),
-        (OwnStub, {}, ValueError, "has 'quant' of its own"),
         (Late, {}, ValueError, "layer_3 came into the model after the callback had prepared it"),
         (Past, {}, RuntimeError, r"does not call the model itself.*call self\(x\)"),
-        (ByName, {}, TypeError, r"ByName was called without an input by position, .*: call model\(x\), not"),
         (foreign, {}, ValueError, "holds fake quantization already"),
         (Regression, {"precision": "bf16-true"}, NotImplementedError, "float32, and precision='bf16-true'"),
     ],
@@ -173,31 +130,16 @@ def beside(layer):
     return Around(nn.Sequential(layer, nn.ReLU(), nn.Linear(8, 1)))
 
 
-def half_read():
-    quantized = nn.Sequential(nn.Linear(8, 8), nn.ReLU())
-    return Around(nn.Sequential(tq.quantize_dynamic(quantized, {nn.Linear}), nn.Linear(8, 1)))
-
-
 OUT = r".*get_submodule\('net{}'\).qconfig = None"
 
 
 @pytest.mark.parametrize(
     ("make", "error", "sentence"),
     [
-        (lambda: Around(models.VisionTransformer(32, 16, 1, 2, 8, 16)), ValueError, r"self_attention \(Mul.*out_proj'"),
         (lambda: Around(nn.TransformerEncoderLayer(8, 2, 16)), ValueError, r"net.self_attn" + OUT.format(".self_attn")),
         (lambda: beside(nn.GRU(8, 8)), ValueError, r"net.0 \(GRU\)" + OUT.format(".0")),
-        (lambda: beside(nn.LSTMCell(8, 8)), ValueError, r"net.0 \(LSTMCell\)" + OUT.format(".0")),
         (lambda: beside(nn.utils.weight_norm(nn.Linear(8, 8))), ValueError, "net.0.*parametrizations.weight_norm, or"),
-        (lambda: beside(nn.utils.spectral_norm(nn.Conv2d(3, 3, 3))), ValueError, "net.0.*parametrizations.spectral_n"),
         (lambda: beside(nn.Linear(8, 8).double()), NotImplementedError, r"net.0.*float64.*model.float\(\)"),
-        (lambda: beside(nn.Linear(8, 8).bfloat16()), NotImplementedError, "net.0.*bfloat16"),
-        (lambda: beside(nn.LazyLinear(8)), ValueError, "net.0.*call the model once"),
-        (lambda: beside(nn.LazyBatchNorm1d()), ValueError, "net.0.*call the model once"),
-        (lambda: beside(nn.Linear(8, 8, device="meta")), ValueError, "net.0.*to_empty"),
-        (lambda: beside(torch.jit.script(nn.Linear(8, 8))), ValueError, "net.0 .*TorchScript.*scripted from"),
-        (half_read, ValueError, "net.0.0 .*is quantized already"),
-        (lambda: beside(parametrizations.spectral_norm(nn.Conv2d(3, 3, 3))), ValueError, "net.0 .*" + OUT.format(".0")),
     ],
 )
 def test_a_layer_that_training_cannot_round_is_named_and_the_model_is_as_it_was(make, error, sentence):
@@ -211,26 +153,12 @@ def test_a_layer_that_training_cannot_round_is_named_and_the_model_is_as_it_was(
 class Reads(nn.Module):
     """Reads the weight of `a`, as a decoder with the encoder's weight does; `b` is called."""
 
-    def __init__(self, how):
+    def __init__(self):
         super().__init__()
-        self.a, self.b, self.how = nn.Linear(8, 8), nn.Linear(8, 1), how
+        self.a, self.b = nn.Linear(8, 8), nn.Linear(8, 1)
 
     def forward(self, x):
-        if self.how == "twice":
-            x = self.a(x)
-        if self.how == "joined":
-            return self.b(nn.functional.linear(x, torch.cat([self.a.weight, self.a.weight]))[:, :8])
-        return self.b(self.a.forward(x) if self.how == "forward" else nn.functional.linear(x, self.a.weight.T))
-
-
-def wavlm():
-    parts = {"conv_dim": [8], "conv_stride": [5], "conv_kernel": [10], "num_conv_pos_embeddings": 4}
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
-    more = {"num_conv_pos_embedding_groups": 2, "classifier_proj_size": 8, "do_stable_layer_norm": True}
-    config = transformers.WavLMConfig(**parts, **sizes, **more, feat_extract_norm="layer")
-    net = transformers.WavLMForSequenceClassification(config)
-    net.wavlm.encoder.pos_conv_embed.conv.qconfig = None  # a parametrized convolution
-    return net
+        return self.b(nn.functional.linear(x, self.a.weight.T))
 
 
 @pytest.mark.filterwarnings("ignore:this training does not round")
@@ -238,14 +166,10 @@ def wavlm():
     ("make", "shape", "names"),
     [
         (lambda: models.SwinTransformer([2, 2], 8, [2], [2], [4, 4]), (3, 32, 32), r"net.*1.0.attn.qkv, .*attn.proj"),
-        (wavlm, (400,), "net.wavlm.*q_proj, .*k_proj, .*v_proj, .*out_proj"),
-        (lambda: Reads("weight"), (8,), "net.a"),
-        (lambda: Reads("forward"), (8,), "net.a"),
-        (lambda: Reads("twice"), (8,), "net.a"),
-        (lambda: Reads("joined"), (8,), "net.a"),
-        (lambda: prune.l1_unstructured((net := Reads("weight")).a, "weight", 0.5) and net, (8,), "net.a"),
+        (Reads, (8,), "net.a"),
+        (lambda: prune.l1_unstructured((net := Reads()).a, "weight", 0.5) and net, (8,), "net.a"),
     ],
-    ids=["swin", "wavlm", "weight", "forward", "twice", "joined", "masked"],
+    ids=["swin", "weight", "masked"],
 )
 def test_a_weight_that_is_read_without_calling_its_layer_is_named(tmp_path, make, shape, names):
     model, train = Around(make()), loader((torch.randn(8, *shape), torch.rand(8, 1)))
@@ -256,9 +180,9 @@ def test_a_weight_that_is_read_without_calling_its_layer_is_named(tmp_path, make
 class Tokens(nn.Module):
     """A layer that is called, an embedding, and one that nothing reaches."""
 
-    def __init__(self, *behind):
+    def __init__(self):
         super().__init__()
-        self.emb, self.head, self.spare = nn.Sequential(nn.Embedding(9, 8), *behind), nn.Linear(8, 1), nn.Linear(8, 8)
+        self.emb, self.head, self.spare = nn.Embedding(9, 8), nn.Linear(8, 1), nn.Linear(8, 8)
 
     def forward(self, x):
         return self.head(self.emb(x).mean(1))
@@ -267,52 +191,10 @@ class Tokens(nn.Module):
 def test_what_training_does_not_round_is_named(tmp_path):
     train = loader((torch.randint(9, (8, 4)), torch.rand(8, 1)))
     with (
-        pytest.warns(UserWarning, match="this training does not round net.emb.0.weight"),
+        pytest.warns(UserWarning, match="this training does not round net.emb.weight"),
         pytest.warns(UserWarning, match="no batch that observers saw ran through net.spare: nothing rounds there"),
     ):
         fit(tmp_path, qat(quantize_on_fit_end=False), Around(Tokens()), train=train)
-    with (
-        pytest.warns(UserWarning, match="does not round net.emb.0.weight"),
-        pytest.raises(RuntimeError, match=r"conversion of net.emb.0 \(Embedding\).*" + OUT.format(".emb.0")),
-    ):
-        fit(tmp_path, qat(), Around(Tokens()), train=train)
-    model, whole = Around(Tokens()), Around(Tokens(tq.QuantStub()))  # by the line of the message, and what that needs
-    for net in (model, whole):
-        net.get_submodule("net.emb.0").qconfig = None
-    with pytest.raises(RuntimeError, match=r"net.head \(Linear\).*put a QuantStub"):
-        fit(tmp_path, qat(), model, train=train)
-    with pytest.warns(UserWarning, match="no batch that observers saw ran through net.spare: the range"):
-        fit(tmp_path, qat(), whole, train=train)
-    assert audit(whole, train.dataset.tensors[0]).count("int8", "Linear") == 1
-
-
-def test_conv1d_is_rounded_while_it_trains(tmp_path):
-    train = loader((torch.randn(64, 4, 8), torch.rand(64, 1)))
-    model = Around(nn.Sequential(nn.Conv1d(4, 4, 3), nn.Flatten(), nn.Linear(24, 1)))
-    callback = qat(quantize_on_fit_end=False)
-    fit(tmp_path, callback, model, train=train)
-    layer = model.net[0]
-    weight = layer.weight_fake_quant(layer.weight).detach()
-    callback.quantize(model)
-    assert torch.equal(model.net[0].weight().dequantize(), weight)
-
-
-@pytest.mark.filterwarnings("ignore:this training does not round")
-def test_attention_and_other_parts_that_are_left_out_as_the_message_says(tmp_path):
-    class Attends(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.attention, self.head = nn.MultiheadAttention(8, 2, batch_first=True), nn.Linear(8, 1)
-            self.norm = nn.Sequential(tq.DeQuantStub(), nn.RMSNorm(8), tq.QuantStub())
-            self.norm[1].qconfig = self.attention.out_proj.qconfig = None
-
-        def forward(self, x):
-            return self.head(self.norm(self.attention(x, x, x)[0])[:, 0])
-
-    x = torch.randn(64, 3, 8)
-    with pytest.warns(UserWarning, match="q_scaling_product"):  # torch makes it and never calls it
-        model = fit(tmp_path, qat(), Around(Attends()), train=loader((x, x[:, 0, :1])))
-    assert model(x).dtype == torch.float32 and model.net.attention.linear_Q.weight().dtype == torch.qint8
 
 
 BAD_GROUPS = {
@@ -375,10 +257,8 @@ class Before(Regression):
     [
         (Residual, r"Residual cannot compute in int8.* failed in its own forward: .*add.*FloatFunctional"),
         (lambda: Before(nn.BatchNorm1d(8)), r"failed in block\.1 \(BatchNorm1d\): .*modules_to_fuse.*'block.1'"),
-        (lambda: Before(nn.PReLU()), r"failed in the conversion of block\.1 \(PReLU\): .*'block.1'"),
-        (lambda: Before(tq.QuantWrapper(nn.ReLU())), r"block\.1\.quant \(Quantize\): .*nn.Identity\(\) in its place"),
     ],
-    ids=["sum", "batch norm", "conversion", "stubs"],
+    ids=["sum", "batch norm"],
 )
 def test_what_int8_cannot_compute_is_named_after_the_first_batch(tmp_path, make, sentence):
     model = make()

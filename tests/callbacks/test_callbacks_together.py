@@ -112,13 +112,6 @@ def test_a_layer_under_two_names_stays_one_layer(tmp_path, inside=True):
     assert torch.equal(new(rows()[0]), model(rows()[0]))
 
 
-def test_a_layer_that_is_fused_under_one_of_its_names_is_not_under_the_other():
-    plain = Twice()
-    expected = plain(rows()[0])
-    model = qat(modules_to_fuse=PAIRS).prepare(plain)
-    assert torch.equal(model(rows()[0]), expected), "the second name computes without the activation"
-
-
 def averages():
     """The mean of the weights after the epochs 0, 1, …"""
     return StochasticWeightAveraging(swa_lrs=0.01, swa_epoch_start=1)
@@ -138,14 +131,6 @@ def test_averaging_that_would_undo_it_is_refused(tmp_path, make, other, says):
     with pytest.raises(ValueError, match=says):
         fit(tmp_path, make(), model, others=[other()])
     assert portrait(model) == before and not model._load_state_dict_pre_hooks
-
-
-def test_averages_before_the_pruning_keep_the_zeros(tmp_path):
-    model, plain = fit(tmp_path, averages(), others=[half()], epochs=4), fit(tmp_path, half(), epochs=4)
-    for found in (model, plain):
-        weights = [getattr(found, name).weight for name in LAYERS]
-        assert sum(int((weight == 0).sum()) for weight in weights) == sum(weight.numel() for weight in weights) / 2
-    assert not torch.equal(model.layer_1.weight, plain.layer_1.weight), "these are averages"
 
 
 @pytest.mark.parametrize("make", [half, qat], ids=["pruning", "quantization"])

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from tools import slides
 
 ALT = 'Two bars, the second "thirty" times as high & wider'
-PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACw="
 
 
 def png(width=9.6, height=4.6):

@@ -105,11 +105,3 @@ def test_a_jupyter_that_does_not_start_is_told_and_none_is_left_behind(presented
     with pytest.raises(ZeroDivisionError):
         present.main(["energy"])
     assert process.ended
-
-
-def test_it_wants_one_lesson_and_one_that_was_built(presented, monkeypatch, tmp_path, capsys):
-    with pytest.raises(SystemExit, match="whole part"):
-        present.main(["1"])
-    monkeypatch.setattr(type(syllabus.lessons()["energy"]), "notebook", tmp_path / "none.ipynb")
-    assert present.main(["energy"]) == 1
-    assert "no notebook yet. Make it with:" in capsys.readouterr().out

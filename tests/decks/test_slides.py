@@ -1,22 +1,16 @@
 """Slides: what is on them and what is not, what stands where, and what a deck loads. A browser is not needed."""
 
-import base64
-import dataclasses
 import re
 
 import nbformat
 import pytest
-from _decks import ALT, code, drawing, figure, markdown, note, notebook, printed, result, table
+from _decks import ALT, code, figure, markdown, note, notebook, printed, result, table
 
-from course import command
-from course_utils import syllabus
 from tools import slides
-from tools.decks import arrange, face
-from tools.publishing import lessons
+from tools.decks import arrange
 
 QUESTION = "## A surprise\n\n**Predict.** How many times longer? **A** 16, **B** 4."
 ANSWER = "**The processor was waiting.** It took four times as long."
-FIRST = "# 3.7 · Bits & pieces\n\n*How many bits does it need?*"
 SKIPPED = markdown("## Deeper\n\nFor experts."), markdown("### experts", "-"), markdown("## Next\n\nText.")
 GOOD = notebook(
     markdown("# 3.7 · Bits & pieces"),
@@ -110,32 +104,3 @@ def test_notes_belong_to_their_slide_wherever_they_stand_and_say_its_minutes():
     assert [[cell.source for cell in fragment] for fragment in second.fragments] == [["x = 1", ANSWER]]
     assert len(second.notes) == 2 and second.seconds == 90
     assert arrange.minutes(note("Ask for 2 min.")) is None
-
-
-def dressed(*cells):
-    nb = notebook(*cells)
-    return face.dress(arrange.slides(nb), nb)
-
-
-def test_a_title_has_the_question_and_a_picture_without_words():
-    picture = code("x", drawing(), kind="skip", tags=[face.FIGURE])
-    slide, *_ = dressed(markdown(FIRST), note(), code("y", figure(), kind="-"), picture)
-    assert slide.layout == "title" and slide.heading.source == "# Bits & pieces"
-    assert slide.head[0].source == "*How many bits does it need?*"
-    bare = base64.b64decode(re.search(r"base64,([^\"]+)", slide.head[1].metadata[arrange.HTML])[1]).decode()
-    assert bare.startswith("<?xml") and "<text" not in bare and "batch size" not in bare
-    assert len(slide.notes) == 1 and slide.seconds == 120
-    assert ">3.7</b>" in slide.panel and 'data-part="3"' in slide.panel
-    html = slides.render(notebook(markdown(FIRST), markdown("## Next\n\nText.")))
-    assert html.count('<span class="lesson">3.7 · Bits &amp; pieces</span>') == 1, "the title has no foot"
-
-
-def test_what_cannot_be_done_is_told(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("COURSE_BROWSER", str(tmp_path / "none"))
-    monkeypatch.setattr(lessons, "select", lambda names: [])
-    assert slides.main(["--check"]) == 1
-    assert "Not run: no browser" in capsys.readouterr().out
-    lesson = dataclasses.replace(syllabus.lessons()["energy"], root=tmp_path)
-    monkeypatch.setattr(lessons, "select", lambda names: [lesson])
-    assert slides.main(["energy"]) == 1
-    assert command("build", "energy") in capsys.readouterr().out

@@ -1,8 +1,5 @@
 """Talks: slides of lessons and slides of their own, in the order of a script; and the two talks of this course."""
 
-import re
-import tomllib
-
 import nbformat
 import pytest
 from _decks import code, drawing, markdown, printed, table
@@ -96,9 +93,6 @@ section = { lesson = "bits", after = "As in section" }
 WRONG = {
     "slide 1, bits / How short?: no slide is called 'How short?' in bits": TAKE.replace("How long", "How short"),
     "no lesson is called 'bit'": TAKE.replace("bits /", "bit /"),
-    "it has the key 'tittle'": TAKE + 'tittle = "T"\n',
-    "no number is called 'many'": TAKE + 'text = "{{many}}"\n',
-    "slide 1, Mine: no minutes": f'[[slide]]\nheading = "Mine"\ntext = "T"\n{SAY}\n',
     "the number n: bits says [] there, and not one number": '[numbers]\nn = {lesson = "bits", after = "No"}\n' + TAKE,
 }
 
@@ -130,17 +124,6 @@ def test_a_talk_of_this_course_takes_its_time_and_the_guide_says_how_long_each_a
         if name == "tutorial" and "of 3: " in slide.heading.source:
             assert f"| {slide.heading.source.partition('of 3: ')[2]} | {at:g} |" in guide
         at += slide.seconds / 60
-
-
-@pytest.mark.parametrize("name", TALKS)
-def test_a_slide_that_a_talk_takes_is_still_called_so_in_its_lesson(name):
-    """In the lesson's source, too, which may be ahead of the published notebook that the talk is made of."""
-    script = tomllib.loads((talk.FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
-    for address in [row[key] for row in script["slide"] for key in ("take", "output") if key in row]:
-        lesson, _, heading = address.partition(" / ")
-        text = (talk.ROOT / "lessons" / lesson / "lesson.py").read_text(encoding="utf-8")
-        named = [talk.name_of(line) for line in re.findall(r"^# (#.*)", text, re.M)]
-        assert heading in named, f"{address}: renamed in lesson.py? There are: {'; '.join(named)}"
 
 
 @pytest.mark.slow

@@ -37,9 +37,7 @@ def test_one_variable_moves_all_that_is_the_learners(tmp_path, moved):
     assert json.loads(done.stdout) == [str(path) for path in (own, own, build / "run", build / "present")]
 
 
-@pytest.mark.parametrize(
-    "start", [lambda: copies.main([]), lambda: open_task.main(["--no-open"]), lambda: run.main([])]
-)
+@pytest.mark.parametrize("start", [lambda: open_task.main(["--no-open"]), lambda: run.main([])])
 def test_a_course_that_cannot_be_written_names_the_variable(tmp_path, monkeypatch, capsys, start):
     """Where its workspace would be is a file, for root cannot be kept out."""
     (tmp_path / "course").write_text("a file", encoding="utf-8")
@@ -50,14 +48,6 @@ def test_a_course_that_cannot_be_written_names_the_variable(tmp_path, monkeypatc
     assert start() == 1
     said = capsys.readouterr().out
     assert "COURSE_WORKSPACE" in said and "docs/elsewhere.md" in said
-
-
-def test_copies_are_made_and_nothing_is_started(tmp_path, monkeypatch, capsys):
-    for module in (workspace, open_task):
-        monkeypatch.setattr(module, "WORKSPACE", tmp_path / "deep" / "workspace")
-    monkeypatch.setattr(open_task.course, "hand_over", lambda *args: pytest.fail("started something"))
-    assert copies.main([]) == 0 and "Your copies of the lessons are in" in capsys.readouterr().out
-    assert (tmp_path / "deep" / "workspace" / "start.md").exists() and copies.main([]) == 0
 
 
 # Binder and Colab
@@ -112,7 +102,6 @@ def test_colabs_first_cell_says_what_to_do_and_once_installed_does_nothing(tmp_p
 PAGES = [ROOT / "README.md", *(p for name in ("docs", "data", "records") for p in (ROOT / name).rglob("*.md"))]
 NOT_POWERSHELL = re.compile(r"&&|\|\||^(export|source|chmod|sudo) |^[A-Z_]+=\S* +\S|\\$|/tmp\b|/dev/null|^\./|^\"")
 RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10))}
-ASCII = {"lessons/deep_compression/lesson.py"}
 
 
 def test_the_commands_of_a_page_are_lines_that_powershell_takes():
@@ -132,15 +121,6 @@ def test_every_name_is_one_that_windows_allows():
     expect_none([path for path in paths if {part.split(".")[0].lower() for part in path.split("/")} & RESERVED])
     expect_none([path for path in paths if re.search(r'[<>:"|?*\\\x00-\x1f]|[. ](/|$)', path) or len(path) > 120])
     assert len({path.lower() for path in paths}) == len(paths) and not any((ROOT / p).is_symlink() for p in paths if p)
-
-
-def test_every_text_is_read_and_written_in_utf_8():
-    words = ["check", "--isolated", "--no-cache", "--preview", "--select", "PLW1514", "--output-format", "concise"]
-    places = [ROOT / name for name in ("course.py", "tools", "course_utils", "lessons")]
-    done = subprocess.run([sys.executable, "-m", "ruff", *words, *places], capture_output=True, encoding="utf-8")
-    expect_none(
-        [line for line in done.stdout.splitlines() if ".py:" in line and not any(name in line for name in ASCII)]
-    )
 
 
 @pytest.mark.parametrize("words", [["copies"], ["run", "nothing"]])

@@ -6,12 +6,10 @@ import sys
 import tomllib
 
 import pytest
-import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from course_utils.files import ROOT
-from tools import test
 from tools.environment import causes, setup
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -25,13 +23,6 @@ SYSTEMS = {  # each with the oldest or the newest Python
     "aarch64-manylinux_2_35": "3.11.0",
 }
 FROM_SOURCE = "llama-cpp-python"  # no wheel on the index: a compiler makes it, at `bench language --with-peers` alone
-
-
-def test_conda_fetches_python_and_pip_alone_and_pip_installs_what_both_commands_need():
-    conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-    pip = ["-c constraints.txt", f"-e .[{','.join(test.REQUIRES)}]"]
-    assert conda["dependencies"] == [f"python {PROJECT['requires-python']}", "pip", {"pip": pip}]
-    assert f"conda activate {conda['name']}`" in (ROOT / "docs" / "elsewhere.md").read_text(encoding="utf-8")
 
 
 def test_every_dependency_has_versions_that_pyproject_allows():

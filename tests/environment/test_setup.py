@@ -48,13 +48,6 @@ def test_extras_are_added_when_a_task_asks_and_stay_when_the_course_changes(fron
     assert sum(words[0] == "venv" for words in calls(front)) == 1
 
 
-def test_an_extra_that_the_course_no_longer_has_is_forgotten(front):
-    start(front, "choosy", "--peers")
-    text = (front / "pyproject.toml").read_text(encoding="utf-8")
-    (front / "pyproject.toml").write_text(text.replace("\ndeploy = [", "\nships = ["), encoding="utf-8")
-    assert "TASK" in start(front, "echo")[1] and "--extra=deploy" not in calls(front)[-1]
-
-
 def test_a_moved_folder_keeps_its_environment_and_one_that_does_not_run_is_made_anew(front):
     start(front, "echo")
     moved = front.rename(front.with_name("moved"))
@@ -125,15 +118,11 @@ def test_what_is_not_the_courses_own_is_refused_before_anything_is_changed(front
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ("OSError: [WinError 112] There is not enough space on the disk", "disk is full"),
         ("  cause: failed to remove file `x\\torch.dll`: Access is denied. (os error 5)", "Close JupyterLab"),
-        ("failed to create directory `/x`: Read-only file system (os error 30)", "UV_CACHE_DIR"),
         ("  cause: failed to copy file: The filename or extension is too long. (os error 206)", "short path"),
         ("OSError('Tunnel connection failed: 407 Proxy Authentication Required'))\nNo matching distribution", "PROXY="),
         ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed\nNo matching distribution found", "PIP_CERT"),
-        ("Request failed after 3 retries in 18.4s\n  cause: operation timed out", "connection to"),
         ("not satisfied (from versions: 2.2.0)\nERROR: No matching distribution found for torch", "macOS 14"),
-        ("(from versions: none)\nERROR: No matching distribution found for torch==2.14.1", "mirror"),
     ],
 )
 def test_the_words_of_pip_and_uv_are_turned_into_cause_and_remedy(said, told):

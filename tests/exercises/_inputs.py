@@ -42,8 +42,3 @@ def tensors(shape=None, elements=None, dtype=torch.float32):
     if isinstance(shape, st.SearchStrategy) or shape is None:
         return (shapes() if shape is None else shape).flatmap(filled)
     return filled(tuple(shape))
-
-
-def masks(shape=None):
-    """Tensors of 0.0 and 1.0, float32."""
-    return tensors(shape, st.sampled_from([1.0, 0.0]))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import torchvision
-from _damage import flip_a_pixel, truncate
+from _damage import flip_a_pixel
 
 from course_utils import data
 from course_utils.data import files
@@ -67,9 +67,8 @@ def checksums_of_the_small_files(of):
     return {"mnist": {name: digest for name, digest in every[f"sha256_of_{of}"]["mnist"].items() if "t10k" in name}}
 
 
-@pytest.mark.parametrize("kind", [urllib.error.URLError, RuntimeError, EOFError])
-def test_without_network_the_error_says_where_and_what_to_do(folder, monkeypatch, kind):
-    fake_torchvision(monkeypatch, fails=kind("no route to host"))
+def test_without_network_the_error_says_where_and_what_to_do(folder, monkeypatch):
+    fake_torchvision(monkeypatch, fails=urllib.error.URLError("no route to host"))
     missing = folder / "mnist" / TEST_LABELS
     missing.unlink()
     with pytest.raises(data.DataError, match="is missing, .*no route to host") as caught:
@@ -79,22 +78,14 @@ def test_without_network_the_error_says_where_and_what_to_do(folder, monkeypatch
     assert [path.name for path in (folder / "mnist").iterdir()] == [TEST_IMAGES]
 
 
-@pytest.mark.parametrize(
-    "spoil, said",
-    [
-        (flip_a_pixel, "the downloaded file is damaged: the checksum"),
-        (truncate, "download failed: .*end"),
-    ],
-    ids=["changed", "truncated"],
-)
-def test_a_bad_download_is_not_put_in_place(folder, monkeypatch, spoil, said):
+def test_a_bad_download_is_not_put_in_place(folder, monkeypatch):
     shutil.copytree(folder / "mnist", folder / "source")
-    spoil(folder / "source" / TEST_LABELS)
+    flip_a_pixel(folder / "source" / TEST_LABELS)
     fake_torchvision(monkeypatch, source=folder / "source")
     (folder / "mnist" / TEST_LABELS).unlink()
     (folder / "mnist" / "train-images-idx3-ubyte.gz").write_bytes(b"there")
     (folder / "mnist" / "train-labels-idx1-ubyte.gz").write_bytes(b"there")
-    with pytest.raises(data.DataError, match=said):
+    with pytest.raises(data.DataError, match="the downloaded file is damaged: the checksum"):
         data.load("mnist", "test", n=1, folder=folder)
     assert not (folder / "mnist" / TEST_LABELS).exists()
     assert not list((folder / "mnist").glob(".download-*"))

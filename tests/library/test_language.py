@@ -38,17 +38,6 @@ def test_a_missing_module_is_named_and_the_others_are_read(tmp_path):
         language.source(["none", "nil"], folder=tmp_path)
 
 
-def test_rotation_keeps_lengths_and_makes_products_depend_on_the_distance():
-    q, k = torch.randn(2, 1, 1, 1, 8).double().unbind()
-    turned = [(language.rotate(q, a) * language.rotate(k, b)).sum().item() for a, b in ((0, 3), (100, 103), (0, 4))]
-    assert turned[0] == pytest.approx(turned[1], abs=1e-5)
-    assert turned[0] != pytest.approx(turned[2], abs=1e-3)
-    assert language.rotate(q, 7).norm().item() == pytest.approx(q.norm().item(), abs=1e-5)
-    long = torch.randn(1, 1, 5, 8)
-    assert torch.equal(language.rotate(long)[:, :, 3:], language.rotate(long[:, :, 3:], first=3))
-    assert torch.equal(language.rotate(long)[:, :, :1], long[:, :, :1])
-
-
 def test_an_answer_does_not_depend_on_what_comes_later(small):
     ids = torch.randint(96, (2, 24))
     other = ids.clone()

@@ -24,11 +24,6 @@ def test_quiet_holds_back_what_is_known_and_puts_the_filters_back():
     assert warnings.filters == before
 
 
-def test_quiet_holds_back_nothing_else():
-    with pytest.raises(UserWarning, match="another matter"), legacy_int8.quiet():
-        warnings.warn("another matter", stacklevel=1)
-
-
 def test_a_pytorch_without_it_says_which_one_has_it(monkeypatch):
     monkeypatch.delattr(torch.ao, "quantization")
     monkeypatch.setitem(sys.modules, "torch.ao.quantization", None)

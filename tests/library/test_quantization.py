@@ -95,7 +95,7 @@ def test_legacy_dynamic_lstm_by_its_kernel():
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.qint8])
-@pytest.mark.parametrize("kind", [nn.Linear, nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.RNNCell])
+@pytest.mark.parametrize("kind", [nn.Linear, nn.LSTM, nn.GRUCell])
 def test_legacy_dynamic_in_half_precision_is_storage_only(kind, dtype):
     model, x = nn.Sequential(kind(8, 8)), torch.zeros(2, 8) if "Cell" in kind.__name__ else torch.zeros(2, 3, 8)
     model = tq.quantize_dynamic(model, {kind}, dtype=dtype)
@@ -106,18 +106,6 @@ def test_legacy_dynamic_in_half_precision_is_storage_only(kind, dtype):
     assert [row.runs_in for row in audit(scripted, x).rows] == [said[0][0]]
     (row,) = audit(scripted).rows  # of one branch of the two that are in its code
     assert row.runs_in == said[0][0] or "pass an example" in row.why
-
-
-def test_what_legacy_dynamic_leaves_is_explained():
-    quantized = tq.quantize_dynamic(
-        nn.Sequential(nn.Conv2d(1, 2, 3), nn.MultiheadAttention(8, 2), nn.GRU(4, 4)), {nn.LSTM}
-    )
-    rows = by_name(audit(quantized))
-    assert "list of quantize_dynamic has no convolution" in rows["0"].why
-    assert "parameters of its own" in rows["1"].why
-    assert "outside the set" in rows["2"].why
-    bare = tq.quantize_dynamic(nn.Linear(4, 4))
-    assert audit(bare).rows[0].runs_in == "float32" and "itself the model" in audit(bare).rows[0].why
 
 
 def test_legacy_static_passes_int8_on():
@@ -162,15 +150,6 @@ def test_torchao_dynamic_and_weight_only():
         assert {row.weight_bits for row in report.rows if row.kind == "Linear"} == {8}
 
 
-def test_a_weight_of_an_unknown_kind_is_not_guessed():
-    from torchao.quantization import IntxWeightOnlyConfig
-
-    rows = [row for row in audit(torchao_quantized(IntxWeightOnlyConfig())).rows if row.kind == "Linear"]
-    assert {row.runs_in for row in rows} == {"unknown"}
-    seen = audit(torchao_quantized(IntxWeightOnlyConfig()), IDS)
-    assert {row.runs_in for row in seen.rows if row.kind == "Linear"} == {"float32"}
-
-
 def test_a_graph_of_pt2e_is_int8_only_when_it_is_compiled():
     import torchao.quantization.pt2e.quantizer.x86_inductor_quantizer as x86
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
@@ -197,22 +176,6 @@ def test_a_traced_model_is_read_from_its_graph():
             assert [row.runs_in for row in audit(inside, IMAGES).rows] == 4 * [runs_in]
 
 
-def test_a_scripted_model_is_read_inside_its_branches():
-    class Branches(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.layer = nn.Linear(4, 4)
-
-        def forward(self, x):
-            if x.sum() > 0:
-                x = self.layer(x)
-            return x
-
-    scripted = torch.jit.script(Branches())
-    assert [row.runs_in for row in audit(scripted).rows] == ["unknown"]
-    assert [row.runs_in for row in audit(scripted, torch.ones(1, 4)).rows] == ["float32"]
-
-
 @pytest.mark.parametrize("wrap", [nn.Sequential, lambda graph: graph])
 def test_graphs_of_fx_are_read(wrap):
     net = models.SmallCNN(4).eval()
@@ -227,56 +190,6 @@ def test_graphs_of_fx_are_read(wrap):
         assert [row.runs_in for row in audit(graph, *example).rows] == 4 * ["int8"]
         assert not any("QuantStub" in row.why for row in audit(graph, *example).rows)
         assert [row.runs_in for row in audit(reference, *example).rows] == 4 * ["float32"]
-
-
-def test_the_type_said_is_the_one_computed_in():
-    from torchao.quantization import Float8WeightOnlyConfig, IntxWeightOnlyConfig, quantize_
-
-    class Autocast(nn.Sequential):
-        def forward(self, x):
-            with torch.autocast("cpu", torch.bfloat16):
-                return super().forward(x)
-
-    x, said = torch.ones(2, 8).bfloat16(), []
-    for config in (IntxWeightOnlyConfig(), Float8WeightOnlyConfig()):
-        model = nn.Sequential(nn.Linear(8, 8)).bfloat16()
-        quantize_(model, config)
-        said += audit(model, x).rows
-    said += audit(Autocast(nn.Linear(8, 8)), x.float()).rows
-    exported = torch.export.export(nn.Sequential(nn.Linear(8, 8)).bfloat16(), (x,)).module()
-    said += [*audit(exported).rows, *audit(nn.Sequential(exported)).rows, *audit(exported, x).rows]
-    assert [row.runs_in for row in said] == 6 * ["bfloat16"]
-
-
-def test_the_evidence_of_the_parts_counts_for_the_whole():
-    class Net(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.quant, self.lstm, self.dequant = tq.QuantStub(), nn.LSTM(8, 8), tq.DeQuantStub()
-            self.rest = nn.Sequential(nn.ReLU6(), nn.Dropout(), nn.BatchNorm2d(3))
-
-        def forward(self, x):
-            return self.dequant(self.rest(self.lstm(self.quant(x))[0][..., None]))
-
-    model = Net().eval()
-    model.qconfig = tq.get_default_qconfig(torch.backends.quantized.engine)
-    model, x = tq.prepare(model), torch.rand(2, 3, 8)
-    model(x)
-    rows = by_name(audit(tq.convert(model), x))
-    assert [rows[name].runs_in for name in ("lstm", "rest.0", "rest.1", "rest.2")] == 4 * ["int8"]
-
-
-def test_weights_in_a_buffer_are_seen_in_a_run():
-    class Own(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.register_buffer("codes", torch.ones(32, 32, dtype=torch.int8))
-
-        def forward(self, x):
-            return torch._int_mm(x.to(torch.int8), self.codes).float()
-
-    (row,) = audit(nn.Sequential(Own()), torch.ones(32, 32)).rows
-    assert (row.name, row.runs_in, row.weight_bits) == ("0", "int8", 8)
 
 
 def test_the_evidence_of_a_run_beats_the_class():

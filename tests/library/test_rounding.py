@@ -44,15 +44,3 @@ def test_without_pairs_it_is_round_to_nearest_and_with_wrong_ones_it_is_worse(la
     assert torch.equal(rounding.gptq(weight, H.diagonal().diag(), *grid, 3), nearest)
     assert error(ahead - weight, H) < 0.7 * error(nearest - weight, H)
     assert (ahead - weight).norm() > (nearest - weight).norm()
-
-
-def test_wrong_pairs_keep_the_sizes_and_all_correlations(layer):
-    _, H = layer
-    wrong = rounding.wrong_pairs(H)
-    assert torch.allclose(wrong.diagonal(), H.diagonal(), rtol=1e-4)
-
-    def alike(products):
-        size = products.diagonal().sqrt()
-        return (products / size[:, None] / size).flatten().sort().values
-
-    assert torch.allclose(alike(wrong), alike(H), atol=1e-4) and not torch.allclose(wrong, H)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from course_utils import runtime, training
+from course_utils import training
 
 
 def two_clouds(n=200):
@@ -68,25 +68,6 @@ def test_batches_go_through_all_images_before_any_comes_again():
     assert [p.tolist() for p in training.batches(10, 4, steps=6, seed=0)] == [p.tolist() for p in parts]
 
 
-def test_fit_shows_a_bar_unless_told_not_to(capsys):
-    x, y = two_clouds()
-    training.fit(linear(), x, y, device="cpu", progress=False)
-    assert "".join(capsys.readouterr()) == ""
-    training.fit(linear(), x, y, device="cpu")
-    assert "training" in "".join(capsys.readouterr())
-
-
-def test_fit_repeats_with_a_seed_and_leaves_the_global_generator_alone():
-    x, y = two_clouds()
-    models = [linear() for _ in range(3)]
-    before = torch.get_rng_state()
-    for model, seed in zip(models, (1, 1, 2), strict=True):
-        training.fit(model, x, y, batch_size=7, seed=seed, device="cpu")
-    assert torch.equal(torch.get_rng_state(), before)
-    assert torch.equal(models[0].weight, models[1].weight)
-    assert not torch.equal(models[0].weight, models[2].weight)
-
-
 def test_a_quick_fit_takes_five_steps_however_many_passes(monkeypatch):
     monkeypatch.setenv("COURSE_QUICK", "1")
     calls = []
@@ -132,12 +113,6 @@ def test_labels_that_would_be_miscounted_are_refused(bad):
             call(linear(), x, bad(y))
 
 
-@pytest.mark.parametrize("bad", [{"epochs": 0}, {"batch_size": 0}, {"steps": 0}])
-def test_fit_refuses_nothing_to_do(bad):
-    with pytest.raises(ValueError, match="1 or more"):
-        training.fit(linear(), *two_clouds(), **bad)
-
-
 def test_evaluate_uses_evaluation_mode():
     model = torch.nn.Sequential(torch.nn.Dropout(0.99), torch.nn.Linear(2, 2, bias=False))
     with torch.no_grad():
@@ -147,32 +122,12 @@ def test_evaluate_uses_evaluation_mode():
     assert training.evaluate(model, x, y, batch_size=7) == 1.0
 
 
-def test_evaluate_works_with_the_threads_of_training_and_restores_them(monkeypatch):
-    monkeypatch.setattr(training, "training_threads", lambda: 2)
-    model, seen = linear(), []
-    model.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
-    with runtime.threads(1):
-        training.evaluate(model, *two_clouds())
-        assert torch.get_num_threads() == 1
-    assert set(seen) == {2}
-
-
 def test_evaluate_counts_by_hand():
     class FirstClass(torch.nn.Module):
         def forward(self, x):
             return torch.tensor([[1.0, 0.0]]).expand(len(x), 2)
 
     assert training.evaluate(FirstClass(), torch.zeros(4, 1), torch.tensor([0, 1, 0, 0])) == 0.75
-
-
-def test_fit_leaves_no_gradients_also_where_the_optimizer_does_not_reach_or_it_fails():
-    x, y = two_clouds()
-    model = torch.nn.Sequential(torch.nn.Linear(4, 4), linear())
-    training.fit(model, x, y.int(), optimizer=torch.optim.SGD(model[1].parameters(), lr=0.1), device="cpu")
-    assert all(p.grad is None for p in model.parameters())
-    with pytest.raises(KeyboardInterrupt):
-        training.fit(model, x, y, on_step=lambda _: (_ for _ in ()).throw(KeyboardInterrupt), device="cpu")
-    assert all(p.grad is None for p in model.parameters())
 
 
 def normed():

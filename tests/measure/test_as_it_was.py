@@ -73,20 +73,6 @@ def test_what_a_run_writes_is_written_back():
     assert len(net[2].min_val) == 2
 
 
-def test_a_module_that_merges_weights_in_train_takes_them_out_again():
-    class Adapter(nn.Linear):
-        merged = False
-
-        def train(self, mode=True):
-            self.merged = not mode
-            return super().train(mode)
-
-    net = nn.Sequential(Adapter(2, 2))
-    with as_it_was(net):
-        assert net[0].merged
-    assert not net[0].merged and net[0].training
-
-
 @pytest.mark.parametrize("name", MEASUREMENTS)
 @pytest.mark.parametrize(("net", "remedy"), [(nn.LazyConv2d(3, 3), "model.x."), (nn.Conv2d(1, 3, 3), "assign=True")])
 def test_a_tensor_without_values_is_named(name, net, remedy):

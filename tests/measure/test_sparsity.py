@@ -13,9 +13,6 @@ LEGACY = pytest.mark.filterwarnings(
 )
 
 
-OLD = nn.utils.weight_norm, nn.utils.spectral_norm
-
-
 def small():
     torch.manual_seed(0)
     return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 5))
@@ -51,19 +48,8 @@ def test_the_mask_counts_and_not_the_stale_attribute():
     assert sparsity_report(layer)["weight"].zeros == 4
 
 
-def sparsifier(layer):
-    from torch.ao.pruning import WeightNormSparsifier
-
-    one = WeightNormSparsifier(sparsity_level=0.5)
-    one.prepare(nn.Sequential(layer), [{"tensor_fqn": "0.weight"}])
-    one.step()
-
-
-@pytest.mark.parametrize(
-    "norm",
-    [sparsifier, nn.utils.parametrizations.spectral_norm, nn.utils.parametrizations.weight_norm]
-    + [pytest.param(old, marks=pytest.mark.filterwarnings("ignore:.*deprecated")) for old in OLD],
-)
+@pytest.mark.filterwarnings("ignore:.*deprecated")
+@pytest.mark.parametrize("norm", [nn.utils.parametrizations.spectral_norm, nn.utils.weight_norm])
 def test_what_a_layer_computes_with_is_counted(norm):
     layer = nn.Linear(64, 16)
     with torch.no_grad():
@@ -72,13 +58,6 @@ def test_what_a_layer_computes_with_is_counted(norm):
     report = sparsity_report(layer)
     assert [(row.name, row.state) for row in report.rows] == [("weight", "computed"), ("bias", "plain")]
     assert report["weight"].elements == 1024 and report["weight"].zeros == (layer.weight == 0).sum() >= 512
-
-
-def test_minus_zero_is_a_zero_and_nan_is_not():
-    layer = nn.Linear(3, 1, bias=False)
-    with torch.no_grad():
-        layer.weight.copy_(torch.tensor([[-0.0, float("nan"), 1.0]]))
-    assert sparsity_report(layer).total.zeros == 1
 
 
 def test_whole_rows_and_columns():
@@ -116,14 +95,6 @@ def test_dynamically_quantized_models_count_their_packed_weights():
     assert report["a.weight"].state == "quantized"
 
 
-@LEGACY
-def test_fused_static_layers_count_too():
-    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU()).eval()
-    model.qconfig = legacy_int8.tq.get_default_qconfig(legacy_int8.best())
-    model = legacy_int8.tq.convert(legacy_int8.tq.prepare(legacy_int8.tq.fuse_modules(model, ["0", "1"])))
-    assert [(row.name, row.elements) for row in sparsity_report(model).rows] == [("0.weight", 36), ("0.bias", 4)]
-
-
 def test_torchao_models_too():
     from torchao.quantization import Int8WeightOnlyConfig, quantize_
 
@@ -133,13 +104,6 @@ def test_torchao_models_too():
     quantize_(model, Int8WeightOnlyConfig())
     row = sparsity_report(model)["0.weight"]
     assert (row.state, row.zero_rows, row.elements) == ("quantized", 1, 512)
-
-
-def test_it_shows_itself_and_names_what_is_missing():
-    report = sparsity_report(small())
-    assert "0.weight" in repr(report) and "<table>" in report._repr_html_()
-    with pytest.raises(KeyError, match="no parameter 'conv'; there are: 0.weight"):
-        report["conv"]
 
 
 @LEGACY

@@ -1,8 +1,5 @@
 """Timer and compare: what they measure, what they refuse, and that the peak is that of known allocations."""
 
-import gc
-import weakref
-
 import pytest
 import torch
 
@@ -49,33 +46,6 @@ def test_timer_stops_when_the_block_raises():
         raise KeyError("inside")
     assert timer.seconds > 0 and timer.peak_bytes is not None
     timer.start().stop()  # and can be used again
-
-
-def test_a_timer_searches_new_objects_for_garbage_and_not_the_loaded_modules():
-    with timing.Timer():
-        pass
-    frozen = gc.get_freeze_count()
-    assert frozen > 10_000
-
-    class Circle:
-        pass
-
-    circle = Circle()
-    circle.itself = circle
-    there = weakref.ref(circle)
-    del circle
-    with timing.Timer():
-        assert there() is None
-    assert gc.get_freeze_count() <= frozen  # once: what is made later stays within reach of the collector
-
-
-def test_timer_refuses_the_wrong_order():
-    timer = timing.Timer(device="cpu")
-    with pytest.raises(RuntimeError, match="call start"):
-        timer.stop()
-    timer.start()
-    with pytest.raises(RuntimeError, match="call stop"):
-        timer.start()
 
 
 def test_comparison_is_paired_by_round():
@@ -125,30 +95,11 @@ def test_a_timing_that_stays_noisy_is_refused_where_speed_is_judged(monkeypatch)
         planted(monkeypatch, NOISE, NOISE, NOISE)
 
 
-def test_a_noisy_timing_is_shown_where_speed_is_not_judged(monkeypatch):
-    assert planted(monkeypatch, NOISE).samples["noisy"] == NOISE
-
-
-def test_compare_restores_threads_also_after_a_failure():
-    before = torch.get_num_threads()
-    with pytest.raises(ZeroDivisionError):
-        timing.compare({"bad": lambda: 1 / 0}, n_threads=before + 1, device="cpu")
-    assert torch.get_num_threads() == before
-
-
 def test_a_quick_run_takes_one_round(monkeypatch):
     monkeypatch.setenv("COURSE_QUICK", "1")
     comparison = timing.compare({"a": lambda: None}, rounds=9, device="cpu")
     assert len(comparison.samples["a"]) == 1
     assert comparison.iqr_ms("a") == 0
-
-
-@pytest.mark.parametrize(("judged", "rounds"), [("", 3), ("1", 9)])
-def test_a_test_takes_few_rounds_unless_it_judges_speed(monkeypatch, judged, rounds):
-    monkeypatch.setenv("COURSE_STRICT", "1")
-    monkeypatch.setenv("COURSE_JUDGE_SPEED", judged)
-    monkeypatch.setattr(timing, "STEADY", float("inf"))
-    assert len(timing.compare({"a": lambda: None}, rounds=9, device="cpu").samples["a"]) == rounds
 
 
 @pytest.mark.parametrize(("seconds", "calls"), [(1.0, 5), (0.001, 22)])

@@ -9,22 +9,10 @@ ASKED = "## 2. Bytes\n\nA model.\n\n**Predict.** How many, and why?\n\n- one\n- 
 REMEMBER = "## Remember\n\n- One.\n- Two,\n  of two lines.\n\n**Going further**\n\n- A book."
 
 
-def test_a_question_stands_in_a_box_to_the_end_of_its_cell():
-    shown = boxes.put(ASKED)
-    before, box = shown.split("<div", 1)
-    assert before == "## 2. Bytes\n\nA model.\n\n" and box.count("- two\n\n</div>") == 1
-    assert "\n\n**Predict.**" in box  # an empty line: what is inside is read as Markdown
-
-
 def test_an_answer_is_closed_and_says_what_it_is():
     shown = boxes.put("**It is three.** Because.\n\n| a |\n|---|\n| 1 |", ["answer", "lecture"])
     assert shown.startswith("<details") and "open" not in shown.split(">")[0]
     assert "<summary>Compare with your prediction</summary>\n\n**It is three.**" in shown
-
-
-def test_what_to_remember_stands_in_a_box_and_what_follows_does_not():
-    shown = boxes.put(REMEMBER)
-    assert "of two lines.\n\n</div>\n\n**Going further**" in shown and shown.startswith("## Remember\n\n<div")
 
 
 @pytest.mark.parametrize(("source", "tags"), [(ASKED, ()), (ASKED, ("answer",)), (REMEMBER, ()), ("plain\n\ntext", ())])

@@ -155,18 +155,6 @@ def test_a_changed_program_is_run_and_changed_text_or_tags_are_taken_over_withou
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("plain\ntext\n", "plain\ntext\n"),
-        ("\r  0%|  |\r 50%|# |\r100%|##|\n", "100%|##|\n"),
-        ("windows\r\nends\r\n", "windows\nends\n"),
-    ],
-)
-def test_only_the_last_frame_of_a_bar_is_kept(text, shown):
-    assert compact.last_frames(text) == shown
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
         ("File '{root}/course_utils/data.py'", "File '<course>/course_utils/data.py'"),
         ("{root}x and https://example.org{root}", "{root}x and https://example.org{root}"),
         ("{tmp}/ipykernel_12/3456.py:3: UserWarning", "<cell>:3: UserWarning"),

@@ -3,12 +3,11 @@
 import json
 
 import _course
-import nbformat
 import pytest
 from test_build import LESSON, executed
 
 from tools import build
-from tools.publishing import inputs, lessons, step
+from tools.publishing import inputs, lessons
 
 USES = """\
 # %%
@@ -71,21 +70,6 @@ def test_the_modules_of_lessons_are_watched_and_their_checks_are_not(lesson):
     assert inputs.stale(known, lesson) == []
     own.write_text('"""Pictures."""\n\nWIDTH = 4\n')
     assert inputs.stale(known, lesson) == ["built with another lessons/fixture/show.py"]
-
-
-@pytest.mark.parametrize(
-    ("change", "same"),
-    [
-        (('"""Area of a square."""', '"""The area, as lesson 9.9 has it."""'), True),
-        (("side * side", "side ** 2"), False),
-        (("return side", "print(area.__doc__)\n    return side"), False),
-    ],
-)
-def test_a_comment_or_a_docstring_of_a_cell_needs_no_run(lesson, change, same):
-    code = 'def area(side):\n    """Area of a square."""\n    return side * side\n'
-    assert code.replace(*change) != code
-    cells = [[nbformat.v4.new_code_cell(text)] for text in (code, code.replace(*change))]
-    assert (step._programs(cells[0]) == step._programs(cells[1])) is same
 
 
 def test_a_notebook_of_another_torch_or_without_a_word_on_its_inputs_is_out_of_step(lesson):

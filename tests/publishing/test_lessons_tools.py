@@ -71,9 +71,7 @@ ALL = r"All: .* progress --all"
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        *((name, ALL) for name in ("7", "", "xyz")),
-        ("1.9", ALL),
-        ("1,2", r"Did you mean 1\.2 \(fixture\)\?"),
+        ("xyz", ALL),
         ("fixtur", r"Did you mean 1\.2 \(fixture\)"),
     ],
 )
@@ -142,21 +140,14 @@ def test_a_lesson_ends_with_links_to_its_neighbours(lesson):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("source", "line", "error"),
-    [
-        ("x = 1\n\n1 / 0\n", 3, "ZeroDivisionError"),
-        ("y = 1\nraises()\n", 2, "ValueError: planted"),
-    ],
-)
-def test_a_failing_cell_is_told_with_its_number_and_line(tmp_path, source, line, error):
-    nb = code("def raises():\n    z = 1\n    z = 2\n    raise ValueError('planted')", source, "never = 1")
+def test_a_failing_cell_is_told_with_its_number_and_line(tmp_path):
+    nb = code("def raises():\n    z = 1\n    z = 2\n    raise ValueError('planted')", "y = 1\nraises()\n", "never = 1")
     nb.cells.insert(0, nbformat.v4.new_markdown_cell("# Title"))
     with pytest.raises(lessons.CellFailed) as caught:
         lessons.execute(nb, folder=tmp_path, lesson="fixture")
     failed = caught.value
-    assert (failed.lesson, failed.number, failed.line) == ("fixture", 3, line)
-    assert failed.error.startswith(error)
+    assert (failed.lesson, failed.number, failed.line) == ("fixture", 3, 2)
+    assert failed.error.startswith("ValueError: planted")
     assert "\x1b" not in failed.traceback
     assert failed.notebook.cells[2].outputs[-1].output_type == "error"
     assert failed.notebook.cells[3].execution_count is None

@@ -71,16 +71,6 @@ def test_the_glossary_has_the_terms_of_every_lesson_and_no_others():
     expect_none(term_faults(ROOT))
 
 
-def test_readme_has_the_day_and_the_overview_every_lesson(root):
-    readme = (root / "README.md").read_text(encoding="utf-8")
-    day = course.ways(root)[0].lessons
-    for lesson in syllabus.lessons(root).values():
-        said = course.front_matter(lesson)
-        row = f"| {said['promise']} | {said['minutes']} min |"
-        assert f"| {lesson.number} | [{lesson.title}]({lesson.place}) {row}" in overview(root)
-        assert (f"| {lesson.number} | [{lesson.title}](notebooks/{lesson.place}) {row}" in readme) == (lesson in day)
-
-
 @pytest.mark.parametrize("way", course.ways(), ids=lambda way: way.title)
 def test_a_way_has_all_that_its_lessons_need_and_its_minutes_add_up(way):
     names = {lesson.name for lesson in way.lessons}
@@ -94,14 +84,6 @@ def test_every_lesson_but_the_last_is_of_the_day_or_an_elective():
     *ways, whole = course.ways()
     assert list(whole.lessons) == _course.LESSONS
     assert set(whole.lessons) - {lesson for way in ways for lesson in way.lessons} == {whole.lessons[-1]}
-
-
-def test_a_way_that_names_no_lesson_is_refused(tmp_path):
-    _course.make_root(tmp_path, fixture="")
-    with (tmp_path / "lessons" / "course.toml").open("a") as file:
-        file.write('[[way]]\ntitle = "W"\nwishes = ["ghost"]\n')
-    with pytest.raises(ValueError, match="'W' names 'ghost'"):
-        course.ways(tmp_path)
 
 
 def test_a_changed_promise_is_a_fault_of_the_pages_that_show_it_and_is_mended(root):

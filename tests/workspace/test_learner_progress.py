@@ -4,7 +4,6 @@ import json
 import re
 from types import SimpleNamespace
 
-import nbformat
 import pytest
 
 from course_utils import syllabus
@@ -12,7 +11,7 @@ from course_utils.exercises import core, progress
 from course_utils.files import ROOT
 from tools import progress as task
 from tools.publishing import course as _course
-from tools.publishing import execute, lessons
+from tools.publishing import lessons
 from tools.workspace import progress as _progress
 
 WORKSPACE = ROOT / "workspace"
@@ -81,24 +80,6 @@ def test_a_lessons_check_writes_its_verdict_and_another_check_writes_none(kept):
     (record,) = lines(kept)
     assert (record["lesson"], record["exercise"], record["status"]) == ("integers", "save_int8", "passed")
     assert len(record["version"]) == 8 and record["when"][:2] == "20"
-
-
-@pytest.mark.slow
-def test_a_kernel_in_the_workspace_writes_and_one_elsewhere_does_not(tmp_path):
-    """A real kernel; the library's workspace is a folder of this test's own."""
-    code = """
-from course_utils.exercises import progress
-progress.keep("check", "integers", exercise="save_int8", status="not yet")"""
-    for folder in ("work", "elsewhere"):
-        (tmp_path / folder).mkdir()
-        cells = [nbformat.v4.new_code_cell(code)]
-        execute.execute(
-            nbformat.v4.new_notebook(cells=cells),
-            folder=tmp_path / folder,
-            env={"COURSE_WORKSPACE": str(tmp_path / "work")},
-        )
-    assert [record["status"] for record in lines(tmp_path / "work" / progress.NAME)] == ["not yet"]
-    assert not (tmp_path / "elsewhere" / progress.NAME).exists()
 
 
 # The file

@@ -84,22 +84,6 @@ def test_a_second_start_opens_the_course_that_is_open_already(server, opened, ca
     assert open_task.main(["--no-open"]) == 0 and browsed == [address]
 
 
-@pytest.mark.parametrize(
-    ("variables", "system", "expected"),
-    [
-        ({}, "linux", False),
-        ({"DISPLAY": ":0"}, "linux", True),
-        ({"DISPLAY": ":0", "SSH_CONNECTION": "x"}, "linux", False),
-        ({}, "darwin", True),
-        ({}, "win32", True),
-    ],
-)
-def test_a_browser_is_opened_only_where_somebody_sees_it(monkeypatch, variables, system, expected):
-    monkeypatch.setattr(open_task.os, "environ", variables)
-    monkeypatch.setattr(open_task.sys, "platform", system)
-    assert open_task.has_display() is expected
-
-
 def test_a_fatal_fault_stops_the_start_and_another_one_is_only_told(opened, monkeypatch, capsys):
     data = Finding("data", "fault", "train is damaged.", "Fetch it again.")
     monkeypatch.setattr(open_task.doctor, "examine", lambda: [data])

@@ -54,7 +54,6 @@ def lab(tmp_path_factory):
         for name in ("JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
             patch.setenv(name, str(folder / name.lower()))  # nothing of the user's, and nothing left behind
         workspace.fill(folder / "notebooks", folder / "workspace")
-        (folder / "workspace" / "page.md").write_text("# A page", encoding="utf-8")
         words = [*jupyter.command(folder / "workspace", open_task.page()), "--LabApp.expose_app_in_browser=True"]
         with (folder / "log").open("w", encoding="utf-8") as log:
             own = jupyter.environment(folder / "workspace")
@@ -123,18 +122,10 @@ def test_what_is_typed_is_on_disk_within_seconds(lab, page):
         time.sleep(0.2)
 
 
-def test_a_page_of_text_opens_to_be_read_and_not_to_be_edited(page):
-    open_file(page, "page.md")
-    page.wait_for_selector(".jp-MarkdownViewer h1", timeout=20_000)
-
-
-def test_a_second_start_finds_the_first(lab):
-    assert open_task.running() == lab.url
-
-
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to a console, not to a process")
 def test_ctrl_c_ends_it_without_a_question(lab):
     """Last in this file: the server is gone afterwards."""
+    assert open_task.running() == lab.url, "a second start finds the first"
     lab.process.send_signal(signal.SIGINT)
     assert lab.process.wait(timeout=20) == 0
     assert "y/[n]" not in lab.log.read_text(encoding="utf-8")

@@ -49,14 +49,6 @@ def test_it_says_what_is_passed_what_is_begun_and_what_is_next(workspace):
     assert "**Go on:** [3.1 " in text and "**Next: [2.2 " in text
 
 
-def test_it_is_made_anew_at_each_start(workspace):
-    assert start.write(workspace) == []
-    keep(workspace, "bill", lesson="energy")
-    assert start.write(workspace) == []
-    assert "✓ 1 of 1" in (workspace / "start.md").read_text(encoding="utf-8")
-    assert sorted(p.name for p in workspace.iterdir()) == [".handed_out.json", progress.NAME, "start.md"]
-
-
 def test_what_a_learner_wrote_into_it_is_kept_beside_it(workspace):
     for number, name in ((1, "start.old.md"), (2, "start.old2.md")):
         start.write(workspace)
@@ -103,28 +95,9 @@ def test_a_reset_gives_the_lesson_back_and_keeps_every_old_copy(lesson, capsys):
         assert lesson.code(f"2_part/{kept}") == ["a = 1", f"mine = {number}"]
 
 
-def test_a_reset_that_was_cut_off_goes_on_and_says_nothing_false(lesson, capsys, monkeypatch):
-    lesson.write("a = 1", "mine = 1")
-    with monkeypatch.context() as patch:
-        patch.setattr(_workspace.lessons, "write", broken)
-        assert task.main(["topic"]) == 1
-    assert "No space left on device" in capsys.readouterr().out
-    assert lesson.code("2_part/1_topic.old.ipynb") == ["a = 1", "mine = 1"]
-    assert task.main(["topic"]) == 0 and lesson.code() == ["a = 1", "b = 2"]
-    said = capsys.readouterr().out
-    assert "a fresh copy is in" in said and "You had typed nothing" not in said
-
-
-def broken(*_):
-    raise OSError(28, "No space left on device")
-
-
 def test_what_was_passed_is_forgotten_only_when_that_is_asked(lesson):
     keep(lesson.workspace, "x", lesson="topic")
     task.main(["topic"])
     assert [r["kind"] for r in progress.read(lesson.workspace / progress.NAME)] == ["check"]
     task.main(["--progress", "topic"])
     assert [r["kind"] for r in progress.read(lesson.workspace / progress.NAME)] == ["reset"]
-
-
-# An update of what is put in for the learner is none of the lesson

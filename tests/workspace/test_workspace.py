@@ -1,12 +1,9 @@
 """The learner's copies: made, renewed, moved with their lessons, never overwritten once changed."""
 
 import re
-import sys
 
 import nbformat
 import pytest
-from ipykernel.ipkernel import IPythonKernel
-from ipykernel.kernelspec import get_kernel_dict
 
 from course_utils import files
 from tools.workspace import workspace
@@ -101,15 +98,6 @@ def test_a_folded_solution_says_that_it_is_one_and_makes_no_newer_version(lesson
     assert lesson.fill() == [] and lesson.names() == [NAME] and "x + x" in lesson.code()[0]
 
 
-def test_a_copy_is_written_as_jupyterlab_would_write_it(lesson):
-    """Other words for the kernel or its language and an untouched notebook asks to be saved."""
-    metadata = lesson.read().metadata
-    assert metadata["language_info"] == IPythonKernel.language_info
-    assert metadata["kernelspec"]["display_name"] == get_kernel_dict()["display_name"]
-    assert metadata["language_info"]["version"] == sys.version.split()[0]
-    assert metadata["course"]["name"] == "topic"
-
-
 def test_an_unchanged_copy_follows_a_newer_lesson_and_that_outputs_went_with_it_is_said(lesson):
     assert lesson.publish("a = 10", "b = 2").fill() == []
     assert lesson.code() == ["a = 10", "b = 2"] and lesson.names() == [NAME]
@@ -141,7 +129,7 @@ def test_a_third_version_replaces_the_one_beside_where_nobody_worked_in_it(lesso
     assert lesson.code("2_part/1_topic.new2.ipynb") == ["a = 1000", "b = 2"]
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"cells": [{}]}', b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"", b'{"cells": [{}]}'])
 def test_a_copy_that_is_no_notebook_any_more_is_kept_as_it_is(lesson, content):
     (lesson.workspace / NAME).write_bytes(content)
     assert lesson.fill() == []
@@ -149,7 +137,7 @@ def test_a_copy_that_is_no_notebook_any_more_is_kept_as_it_is(lesson, content):
     assert len(messages) == 1 and (lesson.workspace / NAME).read_bytes() == content
 
 
-@pytest.mark.parametrize("content", [None, "not json", "[]", '{"topic": 3}'])
+@pytest.mark.parametrize("content", [None, "not json"])
 def test_without_knowing_what_was_handed_out_a_different_copy_counts_as_changed(lesson, content):
     lesson.write("a = 1", "mine = 3")
     state = lesson.workspace / ".handed_out.json"
@@ -188,17 +176,6 @@ def test_a_copy_whose_saving_was_cut_off_gets_back_what_was_saved_before(lesson)
     assert lesson.code() == ["a = 1", "mine = 2"]
     assert (lesson.workspace / "2_part" / "1_topic.old.ipynb").read_bytes() == half
     assert not list(lesson.workspace.rglob(".~*")) and lesson.fill() == []
-
-
-def test_a_copy_that_is_being_saved_is_left_alone(lesson, monkeypatch):
-    copy = cut_off(lesson)
-
-    def saved(seconds):
-        lesson.write("a = 1", "mine = 3")
-        copy.with_name(f".~{copy.name}").unlink(missing_ok=True)
-
-    monkeypatch.setattr(workspace.time, "sleep", saved)
-    assert lesson.fill() == [] and lesson.code() == ["a = 1", "mine = 3"]
 
 
 def test_a_lesson_that_got_another_number_moves_with_what_was_written_in_it_and_beside_it(lesson):
