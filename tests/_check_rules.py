@@ -11,6 +11,7 @@ from unittest import mock
 
 import _course
 import _hostile
+import _mutants
 import _names
 import numpy as np
 import pytest
@@ -150,6 +151,8 @@ def refuses_patched(check, source, name, space, patches):
 
 def versions(reference):
     """(how it differs, function) of every one-edit version of a reference, and of every one that does more."""
+    for said, text in _mutants.mutants(ast.unparse(reference.tree), reference.tree.name):
+        yield said, reference.made(ast.parse(text).body[0])
     for said, tree in edits(reference):
         with contextlib.suppress(SyntaxError, TypeError, ValueError):
             yield said, reference.made(tree)
@@ -202,14 +205,15 @@ def mutants_are_refused(check, equivalent):
         check: the exercise.
         equivalent: beginning of how it differs -> reason; "* without its sign" for all that contain these words.
     """
-    faults = []
+    faults, used = [], set()
     for at, reference in enumerate(check.references):
         for said, function in versions(reference):
-            if any(_tells(text, said) for text in equivalent) or refuses(check, check.alone(at, function)):
-                continue
-            if not hasattr(function, "noted") or function.noted.met:
+            listed = [text for text in equivalent if _tells(text, said)]
+            refused = refuses(check, check.alone(at, function))
+            if not refused and not listed and (not hasattr(function, "noted") or function.noted.met):
                 faults.append(f"this passes: {said}")
-    return faults
+            used |= set() if refused else set(listed)
+    return faults + [f"listed as equivalent, but refused or gone: {text}" for text in set(equivalent) - used]
 
 
 def _tells(text, said):

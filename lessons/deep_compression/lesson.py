@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will prune, share and code a network into one file that is about forty times smaller, and prove that a stranger can read it.
-#     seconds: 30
+#     seconds: 50
 #     needs: [prune_module, integers]
 #     goals:
 #       - write the weights of a pruned network as gaps, shared values and short words;

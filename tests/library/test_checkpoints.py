@@ -1,5 +1,8 @@
 """The shipped checkpoints are what their catalogue says, and a damaged one is named and never used."""
 
+import hashlib
+import json
+import os
 import shutil
 
 import pytest
@@ -29,6 +32,14 @@ def folder(tmp_path):
     return shutil.copytree(checkpoints.FOLDER, tmp_path / "checkpoints")
 
 
+def rewrite(folder, name, **changes):
+    """Change an entry of a catalogue."""
+    path = folder / checkpoints.CATALOGUE
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    entries[name].update(changes)
+    path.write_text(json.dumps(entries), encoding="utf-8")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_accuracy_is_the_one_in_the_catalogue(name):
@@ -52,6 +63,34 @@ def test_a_changed_byte_and_a_missing_file_are_named(folder):
     path.unlink()
     with pytest.raises(checkpoints.CheckpointError, match=r"small_cnn\.pt is missing"):
         checkpoints.load("small_cnn", folder=folder)
+
+
+@pytest.mark.parametrize("text", [None, "[]"])
+def test_a_bad_catalogue_is_named(folder, text):
+    path = folder / checkpoints.CATALOGUE
+    path.unlink() if text is None else path.write_text(text, encoding="utf-8")
+    with pytest.raises(checkpoints.CheckpointError, match=r"catalogue\.json is missing or cannot be read"):
+        checkpoints.load("small_cnn", folder=folder)
+
+
+class Trap:
+    """Something that makes a folder when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_file_that_holds_code_is_refused_and_not_run(folder):
+    """Not even for somebody who can write the catalogue as well."""
+    path = folder / "small_cnn.pt"
+    torch.save({"features": Trap(folder / "sprung")}, path)
+    rewrite(folder, "small_cnn", sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    with pytest.raises(checkpoints.CheckpointError, match="does not hold the tensors"):
+        checkpoints.load("small_cnn", folder=folder)
+    assert not (folder / "sprung").exists()
 
 
 def test_what_is_written_is_read_back(tmp_path):

@@ -1,6 +1,13 @@
 """The task that runs lessons in the terminal: which file it runs, what it says, where the results go, and Ctrl-C."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import nbformat
+import psutil
 import pytest
 
 from course_utils import syllabus
@@ -106,3 +113,41 @@ def test_it_goes_on_after_a_failure_and_says_so(root, capsys):
     said = capsys.readouterr().out
     assert "Stopped at cell 1, line 1: ZeroDivisionError" in said and "1.2 · Speed" in said
     assert lessons.read_published(root / "build/run/1_first/2_speed.ipynb").cells[0].execution_count == 1
+
+
+STARTED = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {door!r})
+from tools import run
+from tools.publishing import lessons as _lessons
+root, select = Path({root!r}), _lessons.select
+run.WORKSPACE, run.RESULTS = root / "workspace", root / "build" / "run"
+_lessons.select = lambda names: select(names, root=root)
+try:
+    run.main(["size"])
+except KeyboardInterrupt:  # as course.py does
+    print("Stopped.")
+    sys.exit(130)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to a console, not to a process")
+def test_ctrl_c_ends_a_run_with_one_line_and_leaves_no_kernel(root):
+    cell = (
+        f"import os, pathlib, time\npathlib.Path({str(root / 'pid')!r}).write_text(str(os.getpid()))\nwhile True: pass"
+    )
+    lessons.write(notebook(cell), root / OWN)
+    code = STARTED.format(door=str(run._lessons.NOTEBOOKS.parent), root=str(root))
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=root
+    )
+    while not (root / "pid").exists() or not (root / "pid").read_text():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and err == ""
+    assert [line for line in out.splitlines() if line.strip() and " cells |" not in line] == ["Stopped."]
+    assert not psutil.pid_exists(int((root / "pid").read_text()))
