@@ -320,7 +320,7 @@ show.sum_and_together(sums, together, [size_of(bits) for bits in choices], sizes
 # **More than twice as large (C), because errors of several layers can push an answer the same way.** A score that is moved by 1 and by 1 again is moved by 2, and a divergence grows about like the square: 4, where the sum says 2.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Two errors can also push in opposite directions, and cancel. That is probably what happened under **Try it**: the rounding of the first layer had undone a part of what the others broke. With small errors the sum is about right, and with large ones it is only a hint.
+# Two errors can also push in opposite directions, and cancel. That is probably what happened under **Try it**: the rounding of the first layer had undone a part of what the others broke. Here the sum is about right where the errors are small, and only a hint where they are large.
 #
 # So do not trust a choice by sensitivities
 #
@@ -358,12 +358,12 @@ show.sum_and_together(sums, together, [size_of(bits) for bits in choices], sizes
 #
 # <details><summary>What others found</summary>
 #
-# The first four layers get 8 bits, since they are small, and the large ones stay at 4. The file has 4.4 bits a weight. With old statistics it gains two or three points on 4 bits for all, and with new ones hardly anything is left to gain.
+# The first four layers get 8 bits, and the others stay at 4: what is left of the budget pays for none of them. The file has 4.4 bits a weight. With old statistics it gains two or three points on 4 bits for all, and with new ones hardly anything is left to gain.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* In the room on paper: which two lines of `greedy` change when a step goes from 4 to 8? The test of the budget, and the division. Both need the bits that the step costs.
+# *For the lecturer, 1 min.* In the room on paper: which two lines of `greedy` need the price of a step, when it goes from 4 to 8? The test of the budget, and the division.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}

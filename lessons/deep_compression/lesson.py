@@ -291,10 +291,10 @@ show.mean_words(gaps, codes)
 # | the words of the values | two fifths |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Go through the six parts: why is each of them needed? What is missing? The shapes: as with a `state_dict`, the reader knows the class. Let the room estimate the last two rows: 22,000 weights, about 4.5 and 3.7 bits each.
+# *For the lecturer, 2 min.* Go through the six parts: why is each of them needed? What is missing? The shapes: the reader knows the class. Let the room estimate the last two rows: 22,000 weights, about 4.5 and 3.7 bits each.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# That is the whole format, because what is not in a file cannot be read from it. Only the shapes of the layers are missing: as with a `state_dict`, the reader knows the class. `often` counts the symbols. `huffman` gives the lengths of the words from these counts; you will write it yourself in the exercise. `in_words` puts the words end to end.
+# That is the whole format, because what is not in a file cannot be read from it. Only the shapes of the layers are missing: the reader knows the class. `often` counts the symbols. `huffman` gives the lengths of the words from these counts; you will write it yourself in the exercise. `in_words` puts the words end to end.
 
 # %% slideshow={"slide_type": "skip"}
 from lessons.deep_compression.words import huffman, in_words, often

@@ -198,7 +198,7 @@ units = show.clouds(net, guess, truth, images[:2000])
 #
 # $$|w| \cdot \lVert x \rVert$$
 #
-# with the norm $\lVert x \rVert$ of the input over all samples. It is called **Wanda**, for *weights and activations* ([Sun et al., 2023](https://arxiv.org/abs/2306.11695)). Magnitude is Wanda's score where all inputs have the same norm.
+# with the norm $\lVert x \rVert$ of the input over all samples. It is called **Wanda**, for *weights and activations* ([Sun et al., 2023](https://arxiv.org/abs/2306.11695)). Where all inputs have the same norm, Wanda ranks as magnitude does.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -287,7 +287,7 @@ race.draw()
 # **Gone (C): probably the weights that are left learn the work of the others, whichever went.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Begin with *random* on the left. Where chance does so little harm, no score can win much. On the right the cut is hard. Just pruned, Wanda is ahead of magnitude in the same group. The slope lies between them.
+# Begin with *random* on the left. Where chance does so little harm, no score can win much. On the right the cut is hard. Just pruned, Wanda is ahead of magnitude in the same group. Over the layer, the slope lies between them.
 #
 # Now compare the same score in two groups: here a cut over the layer is better than one in each row.
 #

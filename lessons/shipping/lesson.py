@@ -118,7 +118,7 @@ for row in sorted(front(rows), key=lambda row: row["file_bytes"]):
 #
 # <details><summary>What others found</summary>
 #
-# The most accurate one is, since nothing beats it in accuracy. Several of the first front are gone: a small file need not be fast.
+# Here all of this front are. But several of the first front are gone: a small file need not be fast.
 #
 # </details>
 #
@@ -214,7 +214,7 @@ winners = show.customers_figure(rows, customers)
 show.promises_table(rows, customers)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The last column is what we promise. A lead of less than half a point, about one standard error of a difference, may well be luck. Then both models are good answers, and you may send the smaller file.
+# The last column is what we promise. A lead of less than half a point may well be luck. Then both models are good answers, and you may send the smaller file.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. Where do you begin?
@@ -224,9 +224,9 @@ show.promises_table(rows, customers)
 # | the file is too large | int8, or 16 bits: [[static]], [[weight_only]] | prune and train on, in a format without zeros: [[deep_compression]] |
 # | a CNN is too slow | a better program in float: [[choosing]] | static int8: [[pt2e]]; fewer channels: [[structured]] |
 # | a Transformer is too slow | dynamic int8: [[dynamic]] | look what stayed float: [[audit]] |
-# | a text is written too slowly | weights in 4 bits: [[weight_only]] | measure an engine: [[real_model]] |
+# | a text is written too slowly | weights in 4 bits, with a kernel that unpacks them: [[weight_only]] | measure an engine: [[real_model]] |
 # | the battery is empty | an architecture with fewer products | int8: [[energy]] |
-# | training does not fit | 16 bits: [[amp]] | see what fills the memory: [[training_memory]]; train adapters alone: [[adapters]] |
+# | training does not fit | see what fills the memory: [[training_memory]] | 16 bits, if it is the activations: [[amp]]; train adapters alone: [[adapters]] |
 # | int8 loses answers | a scale a channel, one layer in float: [[depthwise]] | train with the rounding: [[qat]] |
 # | a small network is too weak | a teacher: [[distillation]] | look at each class: [[students]] |
 #
