@@ -122,8 +122,7 @@ RECIPES = {
     "small_cnn": Recipe("SmallCNN", {"width": 40}, ((4, 3e-3), (2, 5e-4), (1, 5e-5)), 0.90, "Adam", channels_last=True),
     # Chosen to show the subject of `depthwise`: a dead channel that folding makes the widest of its layer.
     # Decay on all weights has no precedent in MobileNet, whose authors "put very little or no weight decay (l2
-    # regularization) on the depthwise filters" (Howard et al., 2017, section 3.2). Nor does it make channels wide:
-    # without any, dead ones are wider still (records/depthwise).
+    # regularization) on the depthwise filters" (Howard et al., 2017, section 3.2).
     "depthwise_cnn": Recipe(
         "DepthwiseCNN",
         {"width": 32},

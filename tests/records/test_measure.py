@@ -9,7 +9,7 @@ import pytest
 from course_utils.files import ROOT
 from tools import bench
 
-SLOW = ("depthwise", "gptq", "language", "lottery", "quantization", "shipping", "sixteen_bits")
+SLOW = ("gptq", "language", "lottery", "quantization", "shipping", "sixteen_bits")
 COMPILED = "torchao"  # minutes of a C++ compiler
 ELSEWHERE = {"lottery"}  # made by the task of that name
 
