@@ -14,8 +14,8 @@ def main(argv):
     """Run records/NAME/measure.py.
 
     Args:
-        argv: the name of a record's folder and options of its script, for example ["gptq", "--to", "mine.json"]; empty =
-            list the names.
+        argv: the name of a record's folder and options of its script, for example ["gptq", "--to", "mine.json"]; empty
+            = list the names.
     Returns:
         0; 1 when nothing could be measured; 2 when there is no such script.
     """
