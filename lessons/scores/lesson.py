@@ -75,7 +75,7 @@ prune.l1_unstructured(cut.fc1, "weight", amount=0.2)
 unlit = (images.amax(0) == 0).flatten()
 kept = cut.fc1.weight_mask[:, unlit].mean().item()
 print(f"{unlit.sum()} pixels never lit, {kept:.0%} of their weights kept")
-print(f"the whole network: {training.evaluate(net, *test_set):.1%} of the test digits right")
+print(f"whole network: {training.evaluate(net, *test_set):.1%} of test digits right")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **More than half (C), because training never moved these weights.** They still have the random values with which they began.
