@@ -134,7 +134,7 @@ print(f"float {in_float:.1f} %, 3 bits {three:.1f} %, block 1 in 8 bits {spared:
 # It is 0 if both answers are the same, and otherwise above 0, and it needs no label. The **sensitivity** of a layer at $b$ bits is the mean of this number over 1,000 images, when this layer alone is rounded.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Rows on the board. Is the rounded network worse or better? With the label coat it is better. Does accuracy notice? No. Let the room weight the rows by 0.7, 0.2, 0.1. Then the figure: a logarithmic axis, each large division is a factor of ten. Who wants bits most? Block 1. Who could do with 2? Block 6, which has more than half of the weights.
+# *For the lecturer, 3 min.* Rows on the board. Is the rounded network worse or better? With the label coat it is better. Does accuracy notice? No. Let the room weight the rows by 0.7, 0.2, 0.1. The sum is the KL divergence, which needs no label. Its mean over 1,000 images, with one layer rounded, is the sensitivity of that layer.
 
 # %% slideshow={"slide_type": "skip"}
 in_float_said = outputs(net, images).log_softmax(1)  # ln of the probabilities
@@ -155,6 +155,9 @@ sensitivity = {name: {b: divergence(with_bits({name: b})) for b in (2, 3, 4, 5, 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the sensitivity of each layer at 2 to 6 bits.
 show.sensitivities(sensitivity, sizes)
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1.5 min.* A logarithmic axis: each large division is a factor of ten. Who wants bits most? Block 1. At 3 bits, who moves the answers least? Block 6, which has more than half of the weights. So size says little.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # At 3 bits block 1 stands far above all others. The size of a layer says little: block 6 has more than half of the weights, and at 3 bits it moves the answers least of all.
@@ -226,7 +229,7 @@ def greedy(bits_a_weight):
 show.steps_of_greedy(greedy(3), sizes)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* The width of a bar is the layer's share of the weights, so its area is bits of the file. Read the numbers in the order of the steps. Block 6 stays at 2: its third bit would cost more than half of all that there is to give. Ask what the code believes without measuring it: that a layer saves in company what it saved alone.
+# *For the lecturer, 2 min.* The width of a bar is the layer's share of the weights, so its area is bits of the file. Read the numbers in the order of the steps. Block 6 stays at 2: its third bit would cost more than half of all that there is to give. Block 1 stops at 5: its sixth bit would save nothing. Ask what the code believes without measuring it: that a layer saves in company what it saved alone.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The width of a bar is the number of weights, so its area is what the layer takes in the file. Block 6 stays at 2 bits: one bit more for it would cost more than half of all that there is to give. Block 1 stops at 5: its sixth bit would save nothing.
@@ -305,7 +308,7 @@ show.ways_to_choose(anew, in_float, sizes, before=right)
 # **Predict.** With old statistics, at 2.25 bits, how large is the divergence together, compared with the sum: **A** half, **B** the same, **C** more than twice as large?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* On the board: a score is moved by 1 and by 1 again. The divergence grows like a square: 4, and not 2. Moved by 1 and by −1: 0. From which budget on do the two lines agree? Then go back to the first layer in 8 bits, which made the network worse.
+# *For the lecturer, 2.5 min.* On the board: a score is moved by 1 and by 1 again. The divergence grows like a square: 4, and not 2. Moved by 1 and by −1: 0. From which budget on do the two lines agree? Then go back to the first layer in 8 bits, which made the network worse: probably two errors had cancelled. When not to trust the choice: where layers are coarse; where a cheap remedy follows; without a rival in as many bytes. And 5 bits? Most processors have instructions for 8, some for 4: a smaller file, and no speed.
 
 # %% slideshow={"slide_type": "skip"}
 choices = ways["greedy"]

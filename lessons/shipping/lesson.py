@@ -104,6 +104,9 @@ def front(rows, cost="file_bytes"):
     return [b for b in rows if not any(dominates(a, b, cost) for a in rows)]
 
 
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1.5 min.* Let the room say each line in words: no worse in both, better in one. Then put milliseconds in the place of bytes: several models of the first front are gone. A small file need not be fast, so a front belongs to the costs that one looks at.
+
 # %% slideshow={"slide_type": "skip"}
 for row in sorted(front(rows), key=lambda row: row["file_bytes"]):
     print(f"{row['file_bytes'] / 1000:6.0f} kB {row['accuracy']:8.1%}  {row['name']}")
@@ -213,6 +216,9 @@ winners = show.customers_figure(rows, customers)
 # Lists the two best models for each customer, on the images that chose them and on the others.
 show.promises_table(rows, customers)
 
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2.5 min.* The remedy for the lucky winner: the first 5,000 test images chose, the other 5,000 are reported. Which column do we promise? The last. Compare the two models of the app: a lead of less than half a point may well be luck. Then both are good answers, and the smaller file may go.
+
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The last column is what we promise. A lead of less than half a point may well be luck. Then both models are good answers, and you may send the smaller file.
 
@@ -236,6 +242,9 @@ show.promises_table(rows, customers)
 #
 # If you do both, prune first, train, and round last. Training in float would move the weights off their levels again. After each step compare with the model before it, on images that did not train.
 
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 3 min.* Do not read the table aloud. Each student names what hurts in a project of their own; the room finds the row. Then: prune or quantize? Try int8 first: up to four times smaller, within minutes, without labels. Half of the weights make a file at best two times smaller, in a format without zeros, and after more training. If both: prune, train, and round last.
+
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Before you ship
 #
@@ -250,7 +259,7 @@ show.promises_table(rows, customers)
 # **Your own network.** The worksheet [Your network](../8_capstone/your_network.ipynb) tries the same forms on any model that you bring, and writes `report.json`. Its rows are such rows as ours. Without labels they have no accuracy. Then take the *agreement*, the share of inputs on which a form answers as your model does. In a terminal, `python3 course.py weigh my_model.py` does the same (`py` in place of `python3` on Windows).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Each student names what hurts in a project of their own; the room finds the row. Then the list: for each line ask for a failure that a mean over test images would never show.
+# *For the lecturer, 1.5 min.* For each line of the list ask for a failure that a mean over test images would never show.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercise · The model for the limits

@@ -145,7 +145,7 @@ show.recognised(test_images, test_labels, MISSING, {"taught by answers": student
 # The twin of labels is told: "a five, and certainly no three". The student of the teacher is told: "a five, and rather a three than a two."
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Write the logits on the board, and let the room work out the row T = 8 with a calculator. Then ask for each row as a sentence: what is the student told?
+# *For the lecturer, 2.5 min.* Write the logits on the board, and let the room work out the row T = 8 with a calculator. Divided by 8 they are 1, 0.5 and 0; the powers of e are 2.72, 1.65 and 1; with eight times 1 the sum is 12.37. Then ask for each row as a sentence: "a five, and certainly no three"; at T = 8 "a five, and rather a three than a two".
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Rather a three than anything else
@@ -157,7 +157,7 @@ show.recognised(test_images, test_labels, MISSING, {"taught by answers": student
 show.most_like(x[seen], y[seen], answers[seen][:, MISSING])
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* The pictures of the first slide. "What do they have in common?" Then the numbers below: an even share would be 0.1.
+# *For the lecturer, 2.5 min.* The pictures of the first slide. "What do they have in common?" Most have something of a three, such as the curve that opens to the left. Then the numbers below: an even share would be 0.1. So how does a three get in? To repeat these numbers, the student must find out what in an image raises them. True threes have most of it. The twin has nothing to find out: its answer for three is always 0.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The figure shows the extremes. Most of the 45,000 images get a number near 0.1, an even share, and each gets its own.
@@ -261,7 +261,7 @@ def by_teacher(net):
 # **Predict.** With a bias the *twin* of labels says "3" as well. Can one believe it?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Look back at the two hills before you vote. Then read down: threes won, and false alarms paid. In the last row the twin says 3 as often as the teacher does: how many of these are threes? Ask what is wrong with choosing b on the test images.
+# *For the lecturer, 4 min.* Where does b come from? With labels: the b with the fewest errors on the held-out images. Without: the teacher says 3 for about a tenth of them; take the b with which the student says it as often. Look back at the two hills before you vote. Then read down: threes won, and false alarms paid. In the last row the twin says 3 as often as the teacher does: how many of these are threes? What is wrong with choosing b on the test images? They judge the network, so they must not choose.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Finds the bias in both ways for the student of the teacher, and without labels for the twin; writes what it brings.
