@@ -95,7 +95,7 @@ for layer in pruned.children():
 print(f"cut: {cut:.1f} % right, trained again: {percent_right(pruned):.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* In their paper a network of this shape went from 1,070 KB to 27 KB with no more errors: prune, share, code. We follow. A twelfth of the weights is left. "Is the file a twelfth?" No: a zero takes four bytes like any number, and without zeros one must say where the others stood. Collect ways to say it: an address, a bit mask, the way from one to the next.
+# *For the lecturer, 2.5 min.* In their paper a network of this shape went from 1,070 KB to 27 KB with no more errors: prune, share, code. We follow. A twelfth of the weights is left. "Is the file a twelfth?" No: a zero takes four bytes like any number, and without zeros one must say where the others stood.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Of 266,200 weights a twelfth is left, and the file is as large as ever, because a zero takes four bytes like any other float. If we leave the zeros out, the file must say *where* each weight stands. One way is its address. `fc1` has 235,200 places, so an address takes 18 bits, more than half of the 32 bits of the weight.
@@ -143,7 +143,7 @@ print(gap_symbols(torch.tensor([0, 0, 0.5, 0, -0.3, 0.2, 0, 0, 0, 0.4])))
 # **Predict.** How many bits does a weight need for its place, on average: **A** exactly 5, **B** between 5 and 7, **C** about 10?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* On the board: 31 zeros in a row, when 92 of 100 weights are zeros: 0.92 to the power of 31 is 0.075. So some weights in a hundred need an escape: B. Ours need more, since the weights that stay lie in clumps.
+# *For the lecturer, 1.5 min.* On the board: 31 zeros in a row, when 92 of 100 weights are zeros: 0.92 to the power of 31 is 0.075. So some weights in a hundred need an escape: B.
 
 # %% slideshow={"slide_type": "fragment"}
 weights = line(pruned)
@@ -175,7 +175,7 @@ print(f"{cost:.2f} bits for each place")
 # | −0.14 | −1.0, −0.9 | 0.2, 0.3, 1.5 | the same |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Draw the five dots on a line, and begin with −1.0 and 1.5. The room finds each border, half-way between the two, and says who changes sides. Stored are the numbers 0, 0, 1, 1, 1 and two floats. Each float is a centroid, their list is the codebook, and the method is k-means. "Can the error grow?" No: a weight goes only to a nearer value, and the mean is the best value for its group.
+# *For the lecturer, 2.5 min.* Draw the five dots on a line, and begin with −1.0 and 1.5. The room finds each border, half-way between the two, and says who changes sides. Stored are the numbers 0, 0, 1, 1, 1 and two floats. Each float is a centroid, their list is the codebook, and the method is k-means.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A place now costs about 6 bits, and the weight that stands there still 32. Most of these bits are digits that no other weight has.
