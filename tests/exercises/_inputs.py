@@ -1,9 +1,8 @@
-"""Strategies that tests of the engine draw from: numbers that print short, tensors that shrink."""
+"""Strategies that tests of the engine draw from: numbers that print short."""
 
 import functools
 import math
 
-import torch
 from hypothesis import strategies as st
 
 BETWEEN = 4  # digits more than those of the step, in a number with many digits
@@ -22,23 +21,3 @@ def numbers(low, high, *, step=0.125):
     digits = BETWEEN + 3 - math.floor(math.log10(step))
     long = between.map(lambda drawn: round((drawn[0] + drawn[1] / 10**BETWEEN) * step, digits))
     return _many_digits.flatmap(lambda many: long if many else short)
-
-
-def shapes(*, dims=(1, 2), most=4):
-    """Shapes with so many dimensions, the simplest first, and extents from 1."""
-    return st.sampled_from(dims).flatmap(lambda n: st.tuples(*[st.integers(1, most)] * n))
-
-
-def tensors(shape=None, elements=None, dtype=torch.float32):
-    """Small tensors of a shape, or of a strategy of shapes, that shrink to few elements, mostly 0."""
-    elements = numbers(-4, 4) if elements is None else elements
-
-    @functools.cache  # as `numbers` is: few shapes, many draws
-    def filled(extent):
-        count = int(torch.Size(extent).numel())
-        values = st.lists(elements, min_size=count, max_size=count)
-        return values.map(lambda numbers: torch.tensor(numbers, dtype=dtype).reshape(tuple(extent)))
-
-    if isinstance(shape, st.SearchStrategy) or shape is None:
-        return (shapes() if shape is None else shape).flatmap(filled)
-    return filled(tuple(shape))

@@ -49,7 +49,7 @@ def write(workspace, root=ROOT, found=None):
         kept = _free(path)
         os.replace(path, kept)
         said = [f"What you wrote into {START_PAGE} is kept, in {kept.name}."]
-    made = text(found or progress.of(workspace, root), root)
+    made = text(found or progress.of(workspace, root))
     # Of the two writes the second may fail: the page that is there then is still known as ours.
     write_state(workspace, {**state, KEY: {"handed_out": _digest(made.encode()), "before": there}})
     write_whole(path, made)
@@ -68,7 +68,7 @@ def _free(path):
     return kept
 
 
-def text(found, root=ROOT, now=None):
+def text(found, now=None):
     """The start page in Markdown.
 
     Args:
