@@ -36,7 +36,10 @@ TASKS = {
     "choosy": ECHO + 'OPTION_REQUIRES = {"--peers": ("deploy",)}\n',
     "lame": '"""Lame."""\nimport not_there\n',
 }
-UV = f"""#!{sys.executable}
+# The shell starts it: behind #! the path of a Python must not have a space, and the course may lie in such a folder.
+UV = f"""#!/bin/sh
+'''exec' "{sys.executable}" "$0" "$@"
+' '''
 import json, os, pathlib, subprocess, sys, time
 here, words = pathlib.Path(__file__).parent, sys.argv[1:]
 dry = "--dry-run" in words
