@@ -199,6 +199,8 @@ def choose(rows: Sequence[Row], limits: Mapping[str, float] | None = None) -> tu
         if ("mb" in limits or row.ms < 1.1 * done[0].ms)
         and ("ms" in limits or row.file_bytes < 1.05 * done[0].file_bytes)
     ]
+    # Who was not trained after a cut comes last: random weights and easy batches may keep their answers all the same.
+    fair = [row for row in fair if row.remark != ways.UNTRAINED] or fair
     if fitting := fair or fitting:
         return min(fitting, key=lambda row: math.log(row.file_bytes) + math.log(row.ms)), ""
     nearest = min(done, key=lambda row: sum(by for _, by in short[id(row)]))

@@ -206,6 +206,9 @@ def test_one_sentence_says_what_to_ship_or_who_comes_nearest():
     assert "4 times smaller and 1.5 times slower" in yours.recommend(rows, {"mb": 5})
     assert choose(rows, {"agreement": 0.4})[0].name == ways.CUT
     assert choose(rows, {"ms": 50})[0].name == ways.FLOAT
+    rows[2].remark, rows[2].agreement = ways.UNTRAINED, 1.0
+    assert choose(rows)[0].name == ways.FLOAT, "nobody ships what was not trained after the cut"
+    assert choose(rows, {"ms": 20})[0].name == ways.CUT
     assert "misses by 1 MB" in yours.recommend(rows, {"mb": 3})
     assert "which needs labels" in yours.recommend(rows, {"accuracy": 0.9})
     assert "as it is" in yours.recommend(rows[:1])
