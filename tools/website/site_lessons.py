@@ -22,6 +22,7 @@ DOCUMENTS = {  # file of the repository -> its page, and what the contents call 
     "docs/assignments.md": ("assignments.md", "Assignments and grading"),
     "docs/conventions.md": ("conventions.md", "Conventions"),
     "docs/house.md": ("house.md", "Who is who in the repository"),
+    "docs/why.md": ("why.md", "Why it is so"),
     "docs/contributing.md": ("contributing.md", "Contributing"),
     "docs/moving_to_a_new_torch.md": ("moving_to_a_new_torch.md", "Moving to a new torch"),
     "records/README.md": ("records.md", "The records"),
