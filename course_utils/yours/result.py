@@ -165,10 +165,9 @@ def recommend(rows: Sequence[Row], limits: Mapping[str, float] | None = None) ->
     if chosen.accuracy is not None:
         cost += f", {100 * (chosen.accuracy - base.accuracy):+.1f} points of accuracy"
     marked = f" ({chosen.remark})" if chosen.remark else ""
-    gains = f"{_times(smaller, 'smaller', 'larger')} and {_times(faster, 'faster', 'slower')}"
+    gains = f"{_times(smaller, 'smaller', 'larger')} than the model as it is, {_pace(faster)}"
     return (
-        f"Ship “{chosen.name}”{marked}: {gains} than the model as it is, and {cost} on the judging half; "
-        f"{_lesson(chosen.name)} explains it."
+        f"Ship “{chosen.name}”{marked}: {gains}, and {cost} on the judging half; {_lesson(chosen.name)} explains it."
     )
 
 
@@ -176,6 +175,12 @@ def _times(ratio: float, better: str, worse: str) -> str:
     if 0.95 < ratio < 1.05:
         return f"not {better}"
     return f"{ratio:.3g} times {better}" if ratio > 1 else f"{1 / ratio:.3g} times {worse}"
+
+
+def _pace(ratio: float) -> str:
+    if 0.95 < ratio < 1.05:
+        return "as fast"
+    return f"{ratio:.3g} times as fast" if ratio > 1 else f"taking {1 / ratio:.3g} times as long"
 
 
 def choose(rows: Sequence[Row], limits: Mapping[str, float] | None = None) -> tuple[Row, str]:

@@ -40,7 +40,7 @@ torch.set_num_threads(1)
 #
 # <!-- page -->
 #
-# This is lever 1 of [[energy]]. We take the network of PyTorch's recipe, three linear layers with ReLU between them. There they are 4,096 wide and read 512 inputs at once; ours fit a laptop. The *peak*, which `timing.peak_bytes` counts, is the most memory that a forward and a backward pass hold at any moment, beside the weights.
+# This is lever 1 of [[energy]]. We take the network of PyTorch's recipe, three linear layers with ReLU between them. There they are 4,096 wide and read 512 inputs at once; ours fit a laptop. The *peak of memory*, which `timing.peak_bytes` counts, is the most that a forward and a backward pass hold at any moment, beside the weights.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Three layers of 256 · 256 weights read 32 inputs. Is the peak of memory with AMP **A** about half of what fp32 needs, **B** about three quarters, or **C** more than fp32 needs?

@@ -406,7 +406,7 @@ claims.show("baseline")
 #
 # Won and lost on images speak of *two networks*: on other images of this kind, the one whose lead counts would probably win again. They do not say that the *method* behind it is the better one. Train both once more, and the order may change. To compare methods, train each with several seeds, and let both have the same seeds and the same number of steps, each at its best learning rate.
 #
-# Then a seed takes the place of an image: is the new method ahead with this seed, or behind? The **sign test** asks how often coins fall at least as one-sidedly, to one side or the other. Five coins fall in 2⁵ = 32 ways. All heads or all tails are 2 of them, so luck alone gives 5 : 0 or 0 : 5 in 6 of 100 cases. Six of six are 2 of 64, 3 of 100. So three seeds that agree are a hint, and six are evidence. The rule $2 \sqrt d$ is an approximation of this test. `scipy.stats.binomtest(won, won + lost)` counts exactly; for two networks it is also called the exact McNemar test.
+# Then a seed takes the place of an image: is the new method ahead with this seed, or behind? The **sign test** asks how often coins fall at least as one-sidedly, to one side or the other. By [[measuring]] luck alone gives 5 : 0 or 0 : 5 in 6 of 100 cases. Six of six are 2 of 64, 3 of 100. So three seeds that agree are a hint, and six are evidence. The rule $2 \sqrt d$ is an approximation of this test. `scipy.stats.binomtest(won, won + lost)` counts exactly; for two networks it is also called the exact McNemar test.
 #
 # And choose rates on images that were kept apart from the training images. Whoever takes the best of many tries by the *test* images also takes the luckiest.
 #

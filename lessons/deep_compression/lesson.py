@@ -67,7 +67,7 @@ print(f"{len(plain):,} bytes, under gzip {len(gzip.compress(plain)):,}")
 # **By a tenth or less (A), because a compressor needs something that comes again.** The digits of a trained weight such as 0.0317459 are as good as random.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So we have to *make* values come again, without losing accuracy. In 2015 a network of this shape went from 1,070 KB to 27 KB, forty times smaller, with no more errors than before ([Han, Mao and Dally](https://arxiv.org/abs/1510.00149)). We follow its three stages: *prune, share, code*. In about [[minutes]] minutes you will be able to
+# So we have to *make* values come again, without losing accuracy. In 2015 a network of this shape went from 1,070 kB to 27 kB, forty times smaller, with no more errors than before ([Han, Mao and Dally](https://arxiv.org/abs/1510.00149)). We follow its three stages: *prune, share, code*. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -433,7 +433,7 @@ claims.show("deep_compression")
 #
 # ### The paper's six bits
 #
-# The paper has 64 values in each layer of this network, and arrives at 27 KB. Our network with 64, 32 and 16 values:
+# The paper has 64 values in each layer of this network, and arrives at 27 kB. Our network with 64, 32 and 16 values:
 
 
 # %% slideshow={"slide_type": "skip"}

@@ -93,7 +93,7 @@ print(f"int8, a scale per layer    {accuracy(one_scale):.1f} %")
 print(f"int8, a scale per channel  {accuracy(many_scales):.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With one scale for each layer some 25 points are gone. The size is bad luck. Eight others of its kind, trained for comparison, lost between 0 and 65. The size of such a loss is hard to foresee. But where it comes from, you can find out. In about [[minutes]] minutes you will be able to
+# With one scale for each layer some 25 points are gone. The size is bad luck. Eight others of its kind, trained for comparison, lost between 0 and 65 points. The size of such a loss is hard to foresee. But where it comes from, you can find out. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -316,7 +316,7 @@ mixed.module.features[1] = nn.Sequential(tq.DeQuantStub(), block, tq.QuantStub()
 one_in_float = to_int8(mixed, per_tensor)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A chip must be able to do what a repair asks for. A scale per channel needs kernels that know it. PyTorch's kernels do; a chip may have room for one scale only. The third repair needs a processor that computes in float, and time for the way to float and back. Emptying asks nothing of the chip. But a channel is dead *on the images that you showed it*. If another image wakes it, the emptied network answers differently from the old one.
+# A chip must be able to do what a repair asks for. A scale per channel needs routines that know it. PyTorch's do; a chip may have room for one scale only. The third repair needs a processor that computes in float, and time for the way to float and back. Emptying asks nothing of the chip. But a channel is dead *on the images that you showed it*. If another image wakes it, the emptied network answers differently from the old one.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What they cost
@@ -346,7 +346,7 @@ show.remedies(right, kilobytes)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The table shows more than 9.4 kB, since each tensor also has a name and some bookkeeping.
 #
-# Which one to choose? Where the kernels have it, a scale per channel: it also protects narrow channels from wide ones that are alive. Where there is room for one scale only, empty the dead channels, if one of them is the widest. Where neither helps, leave the layer in float. In the large layers of larger networks a channel has hundreds of weights, and 16 bytes more hardly count.
+# Which one to choose? Where the routines have it, a scale per channel: it also protects narrow channels from wide ones that are alive. Where there is room for one scale only, empty the dead channels, if one of them is the widest. Where neither helps, leave the layer in float. In the large layers of larger networks a channel has hundreds of weights, and 16 bytes more hardly count.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Empty what is dead

@@ -290,7 +290,7 @@ kinds = {"labels": (own, 1), "smoothed": (smoothed, T), "even": (even, T), "soft
 #
 # <!-- page -->
 #
-# One rate for all could suit one kind better, and the errors would tell us about the rate. And whoever chooses it by the test images may pick a lucky run, and reports its luck. The three students differ in their first weights and in the order of the images.
+# One rate for all could suit one kind better, and the errors would tell us about the rate. The three students differ in their first weights and in the order of the images.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* What would A mean? That only the names of the others count. B: that they do not. Vote, then compare the lowest points of the lines. On the right all lines rise: this rate is too high for everybody, so the best one is not at the edge.

@@ -440,7 +440,7 @@ claims.show("dynamic")
 #
 # Wide LSTMs win: with 1,024 units int8 was several times as fast here.
 #
-# To load such a file, `torch.load` needs `weights_only=False`. A file can then run code when it is opened, so load in this way only what you wrote yourself.
+# To load such a file, `torch.load` needs `weights_only=False`. Load in this way only what you wrote yourself ([[baseline]]).
 #
 # ### A scale for each output
 #

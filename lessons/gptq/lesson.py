@@ -72,7 +72,7 @@ for pair in ([0, 0], [0, 1], [1, 1]):
 show.two_arrows()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The next layer never sees a single weight. It sees the output, which is a sum, and in a sum errors can pile up or cancel. So the nearest level of each weight need not give the best output.
+# The next layer never sees a single weight. It sees the output, which is a sum, and in a sum errors can pile up or cancel. So the nearest level of each weight need not give the best output, as in [[qat]].
 #
 # In about [[minutes]] minutes you will be able to
 #
@@ -302,7 +302,7 @@ show.record_table(record)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # It takes minutes, so this is a record; `records/gptq/measure.py` makes it. The perplexity is that of 256 tokens of one chapter of Python's manual, and pieces of the other chapters calibrated. Both rounded models would take 4 bits a weight in place of 5, step and minimum counted, and be read equally fast.
 #
-# GPTQ takes away a large part of the rise, for nothing but some minutes of work. How large it is depends on the calibration text: this is the best of four that we tried, and with the worst one GPTQ did no better than the nearest level.
+# How much of the rise GPTQ takes away depends on the calibration text: this is the best of four that we tried, and with the worst one GPTQ did no better than the nearest level.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # It does not work wonders, and the answer is still wrong: 3 bits are few for so small a model, whose weights had been rounded once *before* we downloaded it.

@@ -229,7 +229,7 @@ print(away)
 #
 # <!-- page -->
 #
-# Its first value is 0.30, and the copy is 0.30. An epoch trains the weight to 0.31. Then comes the first rewind. `dst.data = src.data` does not move the number 0.30 to the weight. It makes the weight *use the memory of the copy*.
+# Its first value is 0.30, and the copy is 0.30. An epoch trains the weight to 0.31. Then comes the first rewind. `dst.data = src.data` does not move the number 0.30 to the weight. It makes the weight *use the memory of the copy*, as in [[ticket]].
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* The left picture: two boxes, two numbers. In the middle the arrow bends down: from here on the Trainer trains the copy. Ask what the second rewind does: it replaces 0.31 by 0.31. On the right `copy_` has moved the number, and the boxes stay two.
@@ -443,24 +443,7 @@ print(f"integers that are 0: {(integers == 0).float().mean().item():.0%}")
 #
 # The order in the list does not matter here. The pruning callback removes its masks when training ends, and the other one converts when the fit ends, which is later.
 #
-# ### A method of your own
-#
-# In place of a name you may give a subclass of `BasePruningMethod`, such as one from [[own_method]]. Its `PRUNING_TYPE` must be `"unstructured"`. This one takes no amount: all that is smaller than 0.05 goes.
-
-# %% slideshow={"slide_type": "skip"}
-from torch.nn.utils import prune
-
-
-class BelowThreshold(prune.BasePruningMethod):
-    PRUNING_TYPE = "unstructured"
-
-    def compute_mask(self, t, default_mask):
-        return default_mask * (t.abs() >= 0.05)
-
-
-pruning = ModelPruning(BelowThreshold, use_lottery_ticket_hypothesis=False)
-by_threshold = garments.fit(Garments(), batches, pruning, epochs=3)
-print(f"gone: {gone(by_threshold):.0%}")
+# In place of a name, `ModelPruning` also takes a subclass of `BasePruningMethod`, such as one from [[own_method]]. Its `PRUNING_TYPE` must be `"unstructured"`.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis*, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635); Lightning on [pruning and quantization](https://lightning.ai/docs/pytorch/stable/advanced/pruning_quantization.html) and on [`ModelPruning`](https://lightning.ai/docs/pytorch/stable/api/lightning.pytorch.callbacks.ModelPruning.html), an experimental feature; [the announcement](https://medium.com/pytorch/pytorch-lightning-v1-2-0-43a032ade82b) of version 1.2, in which the callback appeared.

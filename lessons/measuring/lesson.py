@@ -339,7 +339,7 @@ print(f"as it is {fastest_ms(lambda: net(photo)):.2f} ms, without notes {fastest
 # typical_speedup(lambda: net(photo), lambda: lenet(photo), seconds)
 # ```
 #
-# Is the gain larger than the noise?
+# Is the gain larger than the noise of one round?
 #
 # <!-- page -->
 #

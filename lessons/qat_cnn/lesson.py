@@ -144,7 +144,7 @@ show.copies(
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. Fold before you round
 #
-# A weight is 0.40. Batch norm multiplies its channel by 2. The step is 0.25. The kernel gets the folded weight: 0.80, which is 3.2 steps. It computes with 3 steps, 0.75.
+# A weight is 0.40. Batch norm multiplies its channel by 2. The step is 0.25. The *kernel*, the int8 routine, gets the folded weight: 0.80, which is 3.2 steps. It computes with 3 steps, 0.75.
 #
 # **Predict.** A training rounds first, and folds afterwards. With which weight does it practise: **A** 0.75, **B** 0.80, **C** 1.00?
 #
@@ -294,7 +294,7 @@ show.ways(ways, accuracy(net))
 #
 # Could QAT find that repair by itself? No. The gradient of a weight is its input times the gradient of its result. The input of this filter is always 0, and so is the gradient. Without weight decay such a weight stays where it is. QAT learns to live with the long step, and cannot remove its cause.
 #
-# PyTorch's introduction says that QAT typically gives the highest accuracy ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)). It can only win back what was lost. Where a scale per channel has lost next to nothing, there is nothing to win.
+# QAT can only win back what was lost. Where a scale per channel has lost next to nothing, there is nothing to win.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What to try first

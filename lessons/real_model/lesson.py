@@ -156,7 +156,7 @@ print(f"{in_float32 / 1e6:.1f} MB in float32, {in_file / 1e6:.1f} MB in the file
 #
 # The memory delivers, say, 10 GB (10,000 MB) a second. 538 MB take 538 / 10,000 = **0.054 seconds**. So in float32 SmolLM2 writes fewer than 19 tokens a second.
 #
-# This is its **memory floor**: bytes that must be read, over the bandwidth.
+# This is its **memory floor**, the memory's time in [[roofline]]: bytes that must be read, over the bandwidth.
 #
 # <!-- page -->
 #
@@ -264,7 +264,7 @@ show.floors(
 #
 # - **bfloat16** has half of the bytes. How much that brings depends on your processor: some multiply 16-bit floats directly, others turn them into float32 first.
 # - **int8** has a quarter of the bytes, and loses to float32. Look at what the cell printed: to make floats of all codes, without multiplying anything, takes a large part of its time.
-# - **OpenVINO** has the fewest bytes, and makes use of them. It keeps the weights packed, unpacks a few codes inside the processor, uses them, and forgets them.
+# - **OpenVINO** has the fewest bytes, and makes use of them. It keeps the weights packed, as the kernel of [[weight_only]] did.
 #
 # The floor is also a detective. Does the bar of OpenVINO end before the dark part of float32 does? Then it needs less time for a whole token than reading 32 bits for each weight would take. So it reads fewer, and you know this without having seen its code. **A small file is a promise, and the engine has to keep it.**
 
@@ -272,7 +272,7 @@ show.floors(
 # ### What to ask of an engine
 #
 # - Which **bytes** does a token read, and what is their floor here?
-# - How far above the floor is it? Two or three times: fewer bytes help. Ten times: another engine.
+# - How far above the floor is it? Near it, fewer bytes help; far above it, another engine.
 # - Does it write what it should? Ask it your own questions.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]

@@ -81,7 +81,7 @@ print(f"whole network: {training.evaluate(net, *test_set):.1%} of test digits ri
 # **More than half (C), because training never moved these weights.** They still have the random values with which they began.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So the cut removed weights that had learned something, and kept most of those that had not. A *score* gives each weight a number, and the lowest go. This lesson has two scores that see more than size. One thing at once, though: where the cut is deep, a hundred steps of training will beat every score. Scores matter most to those who cannot train. In about [[minutes]] minutes you will be able to
+# So the cut removed weights that had learned something, and kept most of those that had not. A *score* gives each weight a number, and the lowest go. This lesson has two scores that see more than size. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -379,7 +379,7 @@ print(f"alone, added up: {truth[lowest].sum():+.3f}   together: {half - whole:+.
 #
 # ### "Wanda beats magnitude"
 #
-# Half of the weights of LLaMA-2 with 7 billion are removed, without training. The [authors](https://github.com/locuslab/wanda/blob/1317b0ba3fab5cd0491961b41598138466647ebf/README.md) report the perplexity, where lower is better:
+# Half of the weights of LLaMA-2 with 7 billion are removed, without training. The [authors](https://github.com/locuslab/wanda/blob/1317b0ba3fab5cd0491961b41598138466647ebf/README.md) report the perplexity on WikiText, where lower is better:
 #
 # | whole | Wanda, in each row | magnitude, over the layer |
 # |---|---|---|

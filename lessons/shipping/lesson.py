@@ -121,7 +121,7 @@ for row in sorted(front(rows), key=lambda row: row["file_bytes"]):
 #
 # <details><summary>What others found</summary>
 #
-# Here all of this front are. But several of the first front are gone: a small file need not be fast.
+# Every model of this front is on the first one, too. But several of the first are gone: a small file need not be fast.
 #
 # </details>
 #
@@ -229,9 +229,9 @@ show.promises_table(rows, customers)
 # |---|---|---|
 # | the file is too large | int8, or 16 bits: [[static]], [[weight_only]] | prune and train on, in a format without zeros: [[deep_compression]] |
 # | a CNN is too slow | a better program in float: [[choosing]] | static int8: [[pt2e]]; fewer channels: [[structured]] |
-# | a Transformer is too slow | dynamic int8: [[dynamic]] | look what stayed float: [[audit]] |
+# | a Transformer is too slow | a better program in float: [[choosing]] | dynamic int8: [[dynamic]], [[audit]] |
 # | a text is written too slowly | weights in 4 bits, with a kernel that unpacks them: [[weight_only]] | measure an engine: [[real_model]] |
-# | the battery is empty | an architecture with fewer products | int8: [[energy]] |
+# | the battery is empty | int8: [[energy]] | fewer weights, really cut out: [[structured]] |
 # | training does not fit | see what fills the memory: [[training_memory]] | 16 bits, if it is the activations: [[amp]]; train adapters alone: [[adapters]] |
 # | int8 loses answers | a scale a channel, one layer in float: [[depthwise]] | train with the rounding: [[qat]] |
 # | a small network is too weak | a teacher: [[distillation]] | look at each class: [[students]] |

@@ -337,7 +337,7 @@ show.three_questions(layers, ran)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Which config is right depends on what you want:
 #
-# - *a smaller file, on any machine:* int8 weights. Expect little gain of time;
+# - *a smaller file, on any machine:* int8 weights. Expect no gain of time;
 # - *a much smaller file:* a config that packs, on a machine that has its routine;
 # - *time:* int8 × int8, compiled, or packed weights where few rows meet a wide layer;
 # - *to know how few bits a network bears:* int4 or int2 weights. They need no routine of their own, and save no more than int8.
@@ -444,7 +444,7 @@ claims.show("torchao")
 #
 # ### What runs where
 #
-# "Quantized models only run on the CPU" is true of what PyTorch's older interface converts. torchao is made for GPUs as well, and most of its fast routines are for them. Its own [table](https://docs.pytorch.org/ao/stable/workflows/index.html) names, among others:
+# torchao is made for GPUs as well ([[audit]]), and most of its fast routines are for them. Its own [table](https://docs.pytorch.org/ao/stable/workflows/index.html) names, among others:
 #
 # | weights × inputs | hardware | state |
 # |---|---|---|

@@ -197,7 +197,7 @@ for bits in (5, 3):
 # One large weight makes the steps long for all that share its grid, as in [[integers]]. With small groups it spoils few neighbours. But a group of 32 shares 32 bits of step and minimum, which is one bit for each weight. So **4 bits in groups of 32 are 5 bits a weight**, and in groups of 16 they are 6. When somebody says that a model has 4 bits, ask for the group.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What does the quality do? Only a model with its original weights can tell, so we take the small Transformer of [[decoding]]. **Perplexity** says among how many equally likely characters it hesitates ([[attention]]); lower is better.
+# How much quality is lost? Only a model with its original weights can tell, so we take the small Transformer of [[decoding]]. **Perplexity** says among how many equally likely characters it hesitates ([[attention]]); lower is better.
 
 # %% slideshow={"slide_type": "skip"}
 import copy
@@ -433,20 +433,6 @@ eight = torch.tensor([6, 2, 7, 0, 1, 5, 3, 4])
 print(pack(eight, 3).tolist(), unpack(pack(eight, 3), 3).tolist())
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# ### What torchao does with it
-#
-# `IntxWeightOnlyConfig` rounds the weights of all linear layers in groups, to any number of bits from 1 to 8, on any machine. It does not pack: each code keeps a byte of its own.
-
-# %% slideshow={"slide_type": "skip"}
-from torchao.quantization import IntxWeightOnlyConfig, PerGroup, quantize_
-
-layer = nn.Sequential(nn.Linear(1024, 1024, bias=False))
-quantize_(layer, IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(32)))
-print(layer[0].weight.qdata.dtype, layer[0].weight.qdata.nbytes)
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# These are as many bytes as with 8 bits. At each call all codes become floats first, so this config is for trying how many bits a model can bear. `Int4WeightOnlyConfig` packs two codes into a byte, for kernels of its own; by default they need a further library and a GPU. [[torchao]] asks of each config what it does to values, bytes and arithmetic.
-#
 # ### A smaller model, or fewer bits?
 #
 # A billion weights of 8 bits and two billion weights of 4 bits take the same room. [Dettmers and Zettlemoyer (2023)](https://arxiv.org/abs/2212.09720) compared language models from 19 million to 176 billion weights in this way. For the same number of bits in all, the larger model with 4 bits was nearly always the better one; with 3 bits it was not. They also found that small groups help. They asked the models questions without any example and without training them again. For your own task, try both.

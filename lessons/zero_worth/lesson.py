@@ -80,8 +80,8 @@ def race(dense, sparse, images):
 # %% slideshow={"slide_type": "fragment"}
 image = torch.rand(1024, 1)
 half = pruned(0.5)
-hook = race(half, half.to_sparse_csr(), image)
-print(f"the sparse kernel takes {hook:.1f} times as long")
+times_as_long = race(half, half.to_sparse_csr(), image)
+print(f"the sparse kernel takes {times_as_long:.1f} times as long")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **More than twice as long (C), although the sparse kernel makes only half of the multiplications.**

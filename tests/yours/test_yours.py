@@ -203,7 +203,7 @@ def test_one_sentence_says_what_to_ship_or_who_comes_nearest():
 
     rows = [row(ways.FLOAT, 16, 40, 1.0), row(ways.STATIC, 4, 60, 1.0), row(ways.CUT, 4, 10, 0.5)]
     assert "as it is: nothing" in yours.recommend(rows), "what is slower is for whoever asked for bytes"
-    assert "4 times smaller and 1.5 times slower" in yours.recommend(rows, {"mb": 5})
+    assert "4 times smaller than the model as it is, taking 1.5 times as long" in yours.recommend(rows, {"mb": 5})
     assert choose(rows, {"agreement": 0.4})[0].name == ways.CUT
     assert choose(rows, {"ms": 50})[0].name == ways.FLOAT
     rows[2].remark, rows[2].agreement = ways.UNTRAINED, 1.0
