@@ -166,9 +166,7 @@ def recommend(rows: Sequence[Row], limits: Mapping[str, float] | None = None) ->
         cost += f", {100 * (chosen.accuracy - base.accuracy):+.1f} points of accuracy"
     marked = f" ({chosen.remark})" if chosen.remark else ""
     gains = f"{_times(smaller, 'smaller', 'larger')} than the model as it is, {_pace(faster)}"
-    return (
-        f"Ship “{chosen.name}”{marked}: {gains}, and {cost} on the judging half; {_lesson(chosen.name)} explains it."
-    )
+    return f"Ship “{chosen.name}”{marked}: {gains}, and {cost} on the judging half; {_lesson(chosen.name)} explains it."
 
 
 def _times(ratio: float, better: str, worse: str) -> str:

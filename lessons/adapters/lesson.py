@@ -44,7 +44,7 @@ runtime.seed_all(0)
 #
 # <!-- page -->
 #
-# You know the model from [[attention]], and rounding from [[weight_only]]. The perplexity is that of modules that the model never saw.
+# You know the model from [[attention]], and rounding from [[weight_only]]. The perplexity is that of Python code that the model never saw.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Tell the plan: round, repair, merge, one small file. "Float has 3.5. What have the other three?" Let the room order them before the click. Then point at the count below: how many codes have moved? Leave the riddle open until section 5.
@@ -191,7 +191,7 @@ print(f"size of the gradient: A {adapted.a.grad.norm():.3f}, B {adapted.b.grad.n
 # | all weights, in 32 bits | 538 | 538 | 1,076 | 2,152 |
 # | adapters, base in 32 bits | 538 + 5 | 5 | 10 | 558 |
 # | adapters, base in 16 bits | 269 + 5 | 5 | 10 | 289 |
-# | adapters, matrices in 4 bits (QLoRA) | 116 + 5 | 5 | 10 | 136 |
+# | adapters, matrices in 4 bits | 116 + 5 | 5 | 10 | 136 |
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The first row is 134.5 million numbers of 4 bytes, as much again for the gradients, and twice that for the averages. Each of an adapter's numbers costs these 16 bytes as well, but there are only 1.2 million. In the last row a weight of the matrices takes 4.5 bits, with its share of a 16-bit scale for 32 weights. That is 60 MB, and the table in 16 bits takes 57.

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will train in 16 bits with autocast, a gradient scaler and clipping, lose no accuracy, and know when it saves time and when memory.
+#     promise: You will train in 16 bits with autocast, a gradient scaler and clipping, lose hardly any accuracy, and know when it saves time and when memory.
 #     seconds: 30
 #     needs: []
 #     goals:
@@ -16,7 +16,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # [[title]]
 #
-# *How does one train in 16 bits and lose nothing?*
+# *How does one train in 16 bits and lose next to nothing?*
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Ask what people hope for from half the bits: half the time? Half the memory? Write both on the board. The end of the lesson comes back to them.
@@ -200,7 +200,7 @@ for on, share in right.items():
     print(f"enabled={on}: {share:.1%} right")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Here mixed precision learns as well as fp32. With **bfloat16** autocast alone is enough, since its range is that of fp32.
+# Here mixed precision learns about as well as fp32. With **bfloat16** autocast alone is enough, since its range is that of fp32.
 #
 # <!-- page -->
 #

@@ -105,7 +105,7 @@ for name, model in four.items():
 #
 # To replace a layer means to put another module into the attribute of its parent, and this is why the line asks children.
 #
-# Two things in the last two rows explain the attention. Its three large matrices are one *parameter* of `MultiheadAttention`. A parameter is no child, so the line never meets it. And the output layer `out_proj` has a class of its own. It is derived from `Linear`, but the line asks whether the type *is* on the list, and not whether it is derived from one. So a class of your own that extends `nn.Linear`, perhaps only to log something, stays float as well.
+# Two things in the last two rows explain the attention. Its three large matrices, for queries, keys and values ([[attention]]), are one *parameter* of `MultiheadAttention`. A parameter is no child, so the line never meets it. And the output layer `out_proj` has a class of its own. It is derived from `Linear`, but the line asks whether the type *is* on the list, and not whether it is derived from one. So a class of your own that extends `nn.Linear`, perhaps only to log something, stays float as well.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy", "nbval-check-output"]
 tree = nn.Sequential(nn.Linear(8, 8), nn.Sequential(nn.ReLU(), nn.MultiheadAttention(8, 2)))

@@ -87,7 +87,7 @@ for name, model in {"network": net, "sibling": sibling, "copy": small}.items():
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same network?
 #
-# By their accuracy all three are alike. We say that two networks *disagree* on an image when exactly one of them is right.
+# By their accuracy all three are alike. In this lesson two networks *disagree* on an image when exactly one of them is right.
 #
 # **Predict.** Each fails on about 200 of the 10,000 images. On how many do the network and its sibling disagree: **A** fewer than 10, **B** 50 to 500, **C** more than 500?
 
@@ -406,7 +406,7 @@ claims.show("baseline")
 #
 # Won and lost on images speak of *two networks*: on other images of this kind, the one whose lead counts would probably win again. They do not say that the *method* behind it is the better one. Train both once more, and the order may change. To compare methods, train each with several seeds, and let both have the same seeds and the same number of steps, each at its best learning rate.
 #
-# Then a seed takes the place of an image: is the new method ahead with this seed, or behind? The **sign test** asks how often coins fall at least as one-sidedly, to one side or the other. By [[measuring]] luck alone gives 5 : 0 or 0 : 5 in 6 of 100 cases. Six of six are 2 of 64, 3 of 100. So three seeds that agree are a hint, and six are evidence. The rule $2 \sqrt d$ is an approximation of this test. `scipy.stats.binomtest(won, won + lost)` counts exactly; for two networks it is also called the exact McNemar test.
+# Then a seed takes the place of an image: is the new method ahead with this seed, or behind? The **sign test** asks how often coins fall at least as one-sidedly, to one side or the other. Five coins fall in 2⁵ = 32 ways. All heads or all tails are 2 of them, so luck alone gives 5 : 0 or 0 : 5 in 6 of 100 cases. Six of six are 2 of 64, 3 of 100. By their signs alone three seeds that agree are a hint, and six are evidence. The rule $2 \sqrt d$ is an approximation of this test. `scipy.stats.binomtest(won, won + lost)` counts exactly; for two networks it is also called the exact McNemar test.
 #
 # And choose rates on images that were kept apart from the training images. Whoever takes the best of many tries by the *test* images also takes the luckiest.
 #
@@ -428,7 +428,7 @@ for name, row in {"slice": weight[:1], "its clone": weight[:1].clone()}.items():
 # `torch.save(net)` writes a Python object. Such a file can be read only where the class of the network is found at the same place. Loading it may run code that somebody has hidden in it. So `torch.load` reads tensors and plain values alone, unless you say `weights_only=False`. Do that for a file that you trust, and ship a `state_dict`.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **Sources.** S. Han, H. Mao and W. J. Dally, *Deep compression*, 2016, [arXiv:1510.00149](https://arxiv.org/abs/1510.00149): table 1 has this network, its error and its bytes. T. G. Dietterich, *Approximate statistical tests for comparing supervised classification learning algorithms*, 1998, [doi:10.1162/089976698300017197](https://doi.org/10.1162/089976698300017197).
+# **Sources.** S. Han, H. Mao and W. J. Dally, *Deep compression*, 2015, [arXiv:1510.00149](https://arxiv.org/abs/1510.00149): table 1 has this network, its error and its bytes. T. G. Dietterich, *Approximate statistical tests for comparing supervised classification learning algorithms*, 1998, [doi:10.1162/089976698300017197](https://doi.org/10.1162/089976698300017197).
 #
 # **Going further.** P. Micikevicius et al., *FP8 formats for deep learning*, 2022, [arXiv:2209.05433](https://arxiv.org/abs/2209.05433). Project: take two networks from a model hub, and say on how many images they disagree.
 #

@@ -190,7 +190,7 @@ show.chain()
 #
 # **2. Is dynamic int8 cheap, and does it lose at most a point?** PyTorch's line leaves convolutions in float ([[audit]]), and takes linear layers and LSTMs. It is cheap if those layers do most of the MACs, and use an input at least 400 times on average. Why 400? By our division dynamic int8 then takes at most about a quarter longer than static. We pay that for not having to calibrate; you may set another limit. And the accuracy must be measured: a single range for all inputs can lose points in a large Transformer, where a few channels are far larger than all others ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)).
 #
-# **3. Does static int8 lose more than a point, with all remedies that need no training?** If not, take static. The remedies are a scale for each channel, other ranges, and a layer left in float. Only what is lost with all of them is a case for QAT.
+# **3. Does static int8 lose more than a point, with all remedies that need no training?** If not, take static. Such remedies are a scale for each channel, other ranges, and a layer left in float. Only what is lost with all of them is a case for QAT.
 #
 # - *BERT:* int8 is faster, an input is used some 1,300 times, at most a point is lost: dynamic.
 # - *MobileNet-v2:* int8 is faster, but convolutions do the work: static, or QAT if that loses more than a point.
@@ -354,7 +354,7 @@ def choose_solution(rows, ms, lost):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - A conversion costs about a hundred MACs on x86, and pays if the number is used often; a linear layer uses it once for each output.
+# - A conversion costs about a hundred MACs where int8 products are fast, and pays if the number is used often; a linear layer uses it once for each output.
 # - Ask in the order of what the ways need: float if int8 is not faster than the best fp32, dynamic if it takes the layers and they are wide, static, and training only where all remedies fail.
 # - A speed-up is a better program times fewer bits: divide by the best fp32, and name the device.
 

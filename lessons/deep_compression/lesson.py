@@ -95,7 +95,7 @@ for layer in pruned.children():
 print(f"cut: {cut:.1f} % right, trained again: {percent_right(pruned):.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* In their paper a network of this shape went from 1,070 KB to 27 KB with no more errors: prune, share, code. We follow. A twelfth of the weights is left. "Is the file a twelfth?" No: a zero takes four bytes like any number, and without zeros one must say where the others stood.
+# *For the lecturer, 2.5 min.* In their paper a network of this shape went from 1,070 kB to 27 kB with no more errors: prune, share, code. We follow. A twelfth of the weights is left. "Is the file a twelfth?" No: a zero takes four bytes like any number, and without zeros one must say where the others stood.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Of 266,200 weights a twelfth is left, and the file is as large as ever, because a zero takes four bytes like any other float. If we leave the zeros out, the file must say *where* each weight stands. One way is its address. `fc1` has 235,200 places, so an address takes 18 bits, more than half of the 32 bits of the weight.

@@ -431,7 +431,7 @@ show.eight_bits()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Eight bits are too few for all purposes, so there are two formats. [Micikevicius et al. (2022)](https://arxiv.org/abs/2209.05433) recommend e4m3 for weights and activations, and e5m2, which has the exponents of fp16, for gradients. In PyTorch they are `torch.float8_e4m3fn` and `torch.float8_e5m2`. With the short range of e4m3 one factor for the whole network is not enough: each tensor, or each block of numbers, gets a scale of its own. [[torchao]] does that.
 #
-# **tf32** has the exponent of fp32 and the mantissa of fp16, and no tensor is stored in it. Some GPUs round the inputs of a convolution in fp32 to it. With `torch.set_float32_matmul_precision("high")` they do so in an fp32 matrix product, too.
+# **tf32** has the exponent of fp32 and the mantissa of fp16, and no tensor is stored in it. Some GPUs round the inputs of a convolution in fp32 to it. [[amp]] switches it on for products.
 #
 # **Sources.** P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740), has fp32 weights and loss scaling; D. Kalamkar et al., *A study of BFLOAT16 for deep learning training*, 2019, [arXiv:1905.12322](https://arxiv.org/abs/1905.12322); PyTorch's notes on [numerical accuracy](https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html) say in which type products are summed.
 #

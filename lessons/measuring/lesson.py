@@ -97,7 +97,7 @@ print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The very first call pays for things that are done once: "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)", that is, prepared only when somebody asks for them.
 #
-# The second measurement is a *control*: it keeps the notes, and changes what else might be the reason. Has your gain stayed all the same? Then another program probably disturbed one of the calls.
+# The second measurement keeps the notes, and changes what else might be the reason. Has your gain stayed all the same? Then another program probably disturbed one of the calls.
 #
 # What do the notes really cost? In about [[minutes]] minutes you will be able to
 #
@@ -339,7 +339,7 @@ print(f"as it is {fastest_ms(lambda: net(photo)):.2f} ms, without notes {fastest
 # typical_speedup(lambda: net(photo), lambda: lenet(photo), seconds)
 # ```
 #
-# Is the gain larger than the noise of one round?
+# Is the gain larger than one round's noise?
 #
 # <!-- page -->
 #
@@ -439,10 +439,6 @@ torch.set_num_threads(1)
 #     net(photo)
 # print(watch.seconds)
 # ```
-#
-# ### Four rounds to one
-#
-# B was faster in four of five rounds. May it be luck? Suppose that B is no faster. Then each round is the throw of a coin. Five throws have 2⁵ = 32 equally likely outcomes. One has five heads, five have four, and the same holds for tails: together 12 of 32, or 38 %, are at least as one-sided as four to one. What chance does so often shows nothing. With ten wins in ten rounds it would be 2 of 1,024. This is the *sign test*, and it is why many rounds make a verdict surer.
 #
 # **Sources.** T. Mytkowicz et al., *Producing wrong data without doing anything obviously wrong!*, 2009, [doi:10.1145/1508244.1508275](https://doi.org/10.1145/1508244.1508275). [Benchmark utils](https://docs.pytorch.org/docs/stable/benchmark_utils.html), PyTorch.
 #

@@ -8,7 +8,7 @@
 #       - load a pruned file with its masks active;
 #       - say when `weight` of a pruned layer is out of date, and who suffers from it;
 #       - count the zeros of a network truly.
-#     terms: ["density, sparsity", tied weights]
+#     terms: [sparsity, tied weights]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
@@ -257,7 +257,7 @@ for name, action in between.items():
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. How many zeros?
 #
-# The share of weights that are zero is the **sparsity**, the share that is left the **density**. Both need a count.
+# The share of weights that are zero is the **sparsity**. It needs a count.
 #
 # **Predict.** Of the 48,000 weights of `fc1` the mask has taken 24,000. Somebody counts the zeros in `net.parameters()`. Does this give **A** 24,000, **B** none, or **C** 48,000? What do the parameters hold?
 

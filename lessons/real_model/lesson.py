@@ -345,7 +345,7 @@ def token_bytes_solution(model, positions):
 # ## Remember
 #
 # - A token reads all weights, but only one row of a table used just for look-up, and the cache on top.
-# - Bytes over bandwidth is the memory floor: compute it before you download, since no engine that reads these bytes gets below it.
+# - Bytes over bandwidth is the memory floor: compute it before you download, since no engine that reads these bytes gets far below it.
 # - Fewer bits make a model write faster in an engine that keeps them packed until they are inside the processor; one that first makes whole float matrices can be slower than float32.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]

@@ -44,7 +44,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # In [[dynamic]] a layer searched the range of its inputs at every call, and gave floats back. Now a whole CNN shall stay in integers. It is SmallCNN, trained on Fashion-MNIST: three blocks, and a linear layer.
 #
-# As they are copied, the lines do not run. They ask for `get_default_config`, and PyTorch never had a function of this name; it is `get_default_qconfig`. And nothing says where in the network the integers begin. `QuantWrapper` marks that. We have mended both.
+# As they are copied, the lines do not run. They ask for `get_default_config`, and PyTorch has no function of this name; it is `get_default_qconfig`. And nothing says where in the network the integers begin. `QuantWrapper` marks that. We have mended both.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Read the lines aloud: `QuantWrapper` puts the stubs in, and the three famous ones follow. Does it work? Click: no error, the layers are int8, and the accuracy is gone. "Which of your tests would have caught this?" A measured accuracy would.

@@ -349,7 +349,7 @@ show.opponents(right)
 # **The network that was trained small ends highest, new weights end lowest, and the largest gap lies above the new weights, because a trained start is worth more than a clever choice.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The networks cut by chance have one thing that new weights lack, the trained start. It brings most of the lead. What the norm adds is small: the two draws by chance differ nearly as much. Without this opponent we would have praised the norm for all of it.
+# The networks cut by chance have one thing that new weights lack, the trained start. It brings most of the lead. What the norm adds is small beside it. Without this opponent we would have praised the norm for all of it.
 #
 # And the winner was never cut. [Liu et al., 2018](https://arxiv.org/abs/1810.05270) found in larger networks that a cut network is no better than one trained small. So if you can train for as long as the dense network was trained, train the small one. **A cut pays when the trained network is there, and a full training is not to be had.**
 

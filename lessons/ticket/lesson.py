@@ -174,7 +174,7 @@ untrained_right = show.what_is_kept(make, train, put_on, test_set)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. The hypothesis
 #
-# J. Frankle and M. Carbin, 2018 ([arXiv:1803.03635](https://arxiv.org/abs/1803.03635), first called *Training Pruned Neural Networks*), in the words of 2019:
+# J. Frankle and M. Carbin, 2018 ([arXiv:1803.03635](https://arxiv.org/abs/1803.03635)), in the words of 2019:
 #
 # > **The Lottery Ticket Hypothesis.** A randomly-initialized, dense neural network contains a subnetwork that is initialized such that—when trained in isolation—it can match the test accuracy of the original network after training for at most the same number of iterations.
 #

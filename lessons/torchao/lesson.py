@@ -144,7 +144,7 @@ for part in (weight.qdata, weight.scale, weight.zero_point):
 #
 # What the file has beyond that are names and structure. **The 2 appears nowhere in this sum.** A byte is the smallest piece of memory that has an address. Smaller numbers must be packed, several into one byte, and somebody must unpack them before each use. This config does not pack, and so needs no routine of its own.
 #
-# Why groups? A scale reaches as far as the largest weight that it serves, so one large weight makes the steps long. In a group only its 39 neighbours suffer, and not the whole row. The price is a scale for each group.
+# Why groups? One large weight makes the steps long for all that share its scale: it broke this layer in [[integers]]. In a group only its 39 neighbours suffer, and not the whole row. The price is a scale for each group.
 #
 # **Try it.** By how many bytes would the files shrink with one group for each row? Work it out. Then change `PerGroup(40)` in section 1 to `PerGroup(400)`, and run that cell and the next again. Change it back, and run both again.
 #
@@ -444,7 +444,7 @@ claims.show("torchao")
 #
 # ### What runs where
 #
-# torchao is made for GPUs as well ([[audit]]), and most of its fast routines are for them. Its own [table](https://docs.pytorch.org/ao/stable/workflows/index.html) names, among others:
+# "Quantized models only run on the CPU" is true of what PyTorch's older interface converts. torchao is made for GPUs as well, and most of its fast routines are for them. Its own [table](https://docs.pytorch.org/ao/stable/workflows/index.html) names, among others:
 #
 # | weights × inputs | hardware | state |
 # |---|---|---|

@@ -58,7 +58,7 @@ blocks = [block() for _ in range(6)]
 reader = nn.Sequential(nn.Flatten(1, 2), nn.Linear(28, 64), *blocks, nn.Flatten(), nn.Linear(28 * 64, 10))
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# It trains with AdamW, so one expects four times the weights: weight, gradient, two averages.
+# It trains with AdamW. One expects four times the weights: weight, gradient, and two averages that AdamW keeps.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Show of hands before the number: 2, 4, 10 or 40 times the weights? The network: six blocks, 64 → 256 → 64, on 64 pictures. After the number: "Four of these we can name at once. Who are the others?"

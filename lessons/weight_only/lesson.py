@@ -333,7 +333,7 @@ show.race_table(races)
 #
 # [[decoding]] counted what a step of LLaMA-7B reads: 13.5 GB in 16 bits, which takes 0.27 seconds at 50 GB a second. In 5 bits a weight it is 4.2 GB, or 0.08 seconds. This is why few bits promise speed.
 #
-# Why only the weights? For one token, this layer reads 16.8 million weights and 4,096 inputs. To round the inputs would save nearly no bytes, and add errors. So they stay floats, and so does the arithmetic. This is **weight-only** quantization.
+# Why only the weights? For one token, this layer reads 16.8 million weights and 4,096 inputs. To round the inputs would save nearly no bytes, and add errors. So they stay floats, and so does the arithmetic. This is *weight-only* quantization ([[torchao]]).
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### When it is not faster
