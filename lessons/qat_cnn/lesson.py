@@ -44,7 +44,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 # [[depthwise]] found the cause. Some chips know one scale per layer only, so let us live with it. [[qat]] had a remedy: train on, with the rounding. Two things are new here. The qconfig asks for one scale, and `fuse_modules_qat` is explained in section 2.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* On entry: the trained network, still in training mode, and its int8 copies. Dashed: int8 without training. So the training made it worse? But in training mode it is fine. Then say what happens: images pass through, there is no optimizer, not a single weight moves. Click. What else in a network can move?
+# *For the lecturer, 2.5 min.* Left, the trained network, still in training mode; right, its int8 copies. Dashed: the float network. So the training made it worse? But in training mode it is fine, and the weights are the same. What else does a network hold? Collect guesses; section 3 tests them.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 import copy
@@ -95,39 +95,12 @@ in_training = [show.in_training_mode(model, *test) for model in trained]  # asks
 copies = [accuracy(int8_copy(model)) for model in trained]
 
 
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
-@torch.no_grad()
-def one_pass(model):
-    model.train()
-    for batch in images.split(64):
-        model(batch)  # no loss, no optimizer
-    return model
-
-
-again = [one_pass(copy.deepcopy(model).apply(tq.disable_observer)) for model in trained]  # the ranges stay
-after_a_pass = [accuracy(int8_copy(model)) for model in again]
-
-
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
-@torch.no_grad()
-def static_int8(net, qconfig=one_scale):
-    observed = tq.prepare_qat(fused(net, qconfig)).eval().apply(tq.disable_fake_quant)
-    for batch in images.split(64):
-        observed(batch)  # the observers look, and nothing is rounded
-    return int8_copy(observed)
-
-
-static = accuracy(static_int8(net))
-
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
-# Draws the accuracy of the three trained networks, of their int8 copies, and of copies made after one more pass.
-show.copies(
-    {"in training mode": in_training, "int8 copy": copies, "int8 copy\nafter one pass": after_a_pass},
-    static,
-)
+# Draws the accuracy of the three trained networks, and of their int8 copies.
+show.copies(in_training, copies, accuracy(net))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In training mode the networks answer well, with all their roundings. Their int8 copies are worse than no training at all. Then some images pass through the network, no weight moves, and the next copies are good. What had the first ones forgotten? In about [[minutes]] minutes you will be able to
+# In training mode the networks answer well, with all their roundings. Their int8 copies hold the same weights, and are useless: int8 without any training cost 25 points, and these lose far more. What had the copies forgotten? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -203,7 +176,32 @@ show.fold_then_round()
 #
 # The weights are the same, and ReLU lets both results pass. Training hands 0 to the next layer, and the copy hands it 1.5. From now on the averages follow. After $n$ batches $0.9^n$ of the old value is left: after 15 batches, a whole epoch for us, still a fifth.
 #
-# No weight is lost: the averages are out of date. They always lag a little. Is that enough to ruin a network?
+# Is this all that is wrong? A test: some images pass through the networks in training mode. There is no loss and no optimizer, so no weight moves. Only the averages follow.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# ### One pass, and no weight moves
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* Read the loop aloud: what is missing for a training? The loss and the optimizer. If the averages are the fault, what will the next copies be? Vote, then read the line below.
+
+
+# %% slideshow={"slide_type": "-"} tags=["legacy"]
+@torch.no_grad()
+def one_pass(model):
+    model.train()
+    for batch in images.split(64):
+        model(batch)  # no loss, no optimizer
+    return model
+
+
+again = [one_pass(copy.deepcopy(model).apply(tq.disable_observer)) for model in trained]  # the ranges stay
+after_a_pass = [accuracy(int8_copy(model)) for model in again]
+print("int8 copies, one pass later:", ", ".join(f"{percent:.1f} %" for percent in after_a_pass))
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# No weight was lost: the averages were out of date, and 15 batches brought them up to date. This is called *estimating the statistics anew*. It needs images, but no labels and no gradients.
+#
+# Averages always lag a little. Is that enough to ruin a network?
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same lag without rounding
@@ -213,7 +211,7 @@ show.fold_then_round()
 # **Predict.** Trained without rounding, is the network, with its running averages, **A** as bad as the copies, **B** good? How fast can the mean of a channel change in a step, with rounding and without?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote, click. In float a small step changes the mean a little. A rounded weight stays where it is, and then jumps a whole level. Two questions to the table: do the weights move, are they rounded? Only both together do harm. So what was the pass? The weights rested, and the averages caught up.
+# *For the lecturer, 3 min.* Vote, click. In float a small step changes the mean a little. A rounded weight stays where it is, and then jumps a whole level. Two questions to the table: do the weights move, are they rounded? Only both together do harm.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 unrounded = [accuracy(one_epoch(tq.prepare_qat(fused(net)).apply(tq.disable_fake_quant), order)) for order in range(3)]
@@ -228,8 +226,6 @@ show.two_by_two(accuracy(net), unrounded, accuracy(int8_copy(untrained)), copies
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Moving weights do no harm in float, and rounding does little once the averages have followed: it takes both. Probably this is why: a rounded weight stays where it is for a while, and then jumps a whole level. A channel rounded to 0 has no variance: batch norm divides by almost 0, and the channel's next gradient can be many times larger. So the channel changes at once, and the averages describe a network that no longer exists.
-#
-# Now you know what the pass was. The weights were at rest, so the averages had 15 batches to catch up with them. It is called *estimating the statistics anew*. It needs images, but no labels and no gradients.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Who stands still, and when?
@@ -264,17 +260,26 @@ print("int8 copies, batch norm frozen:", ", ".join(f"{percent:.1f} %" for percen
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Was the training needed?
 #
-# QAT has won back nearly all that int8 had lost. Two opponents train nothing. Images pass through the network, **with** rounding or **without**, and then it becomes int8.
+# QAT has won back nearly all that int8 costs. Two opponents train nothing. Images pass through the network, **with** rounding or **without**, and then it becomes int8.
 #
 # **Predict.** Which opponent comes within five points of QAT: **A** the one without rounding, **B** the one with rounding, **C** both?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Which statistics does the copy need: those of the float network, or those of the rounded one? Vote, click. Then read the bars from the top. Only the orange one was trained. Let the room name the price of each: labels, images, a look at the variances, a kernel with more scales.
 
+
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
+@torch.no_grad()
+def static_int8(net, qconfig=one_scale):
+    observed = tq.prepare_qat(fused(net, qconfig)).eval().apply(tq.disable_fake_quant)
+    for batch in images.split(64):
+        observed(batch)  # the observers look, and nothing is rounded
+    return int8_copy(observed)
+
+
 per_channel = tq.QConfig(one_scale.activation, tq.default_fused_per_channel_wt_fake_quant)
 ways = {
-    "static": static,
+    "static": accuracy(static_int8(net)),
     "pass without rounding": accuracy(static_int8(one_pass(copy.deepcopy(net)))),
     "pass with rounding": accuracy(int8_copy(untrained)),
     "dead channels emptied": accuracy(static_int8(show.emptied(net))),  # their weights are 0

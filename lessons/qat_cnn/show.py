@@ -24,37 +24,26 @@ def emptied(net):
     return net
 
 
-def copies(groups, static):
-    """Frames of bars, a bar for each order of the images; the last group comes at a click.
-
-    Args:
-        groups: name -> accuracies in percent.
-        static: that of int8 without training, a dashed line.
-    """
-
-    def frame(shown):
-        fig, ax = plots.figure(size=(12, 4.2))
-        for place, ((_, found), colour) in enumerate(zip(shown, ("green", "orange", "blue"), strict=False)):
-            for order, percent in enumerate(found):
-                x = place + 0.24 * (order - 1)
-                ax.bar(x, percent, width=0.2, color=plots.COLOURS[colour])
-                ax.text(x, percent + 2, f"{percent:.0f}", ha="center")
-        ax.axhline(static, color=plots.COLOURS["grey"], linestyle="--")
-        ax.text(2.48, static + 2, "int8, not trained", ha="left", color=plots.COLOURS["grey"])
-        ax.set(ylabel="accuracy, %", ylim=(0, 108), xlim=(-0.5, 3.2), xticks=range(len(shown)))
-        ax.set_xticklabels([name for name, _ in shown])
-        return fig
-
-    frames = [list(groups.items())[:shown] for shown in (2, 3)]
+def copies(in_training, int8, in_float):
+    """Two groups of bars, a bar for each order of the images, in percent; the float network as a dashed line."""
+    fig, ax = plots.figure(size=(10, 4.2))
+    groups = {"in training mode": (in_training, "green"), "int8 copy": (int8, "orange")}
+    for place, (found, colour) in enumerate(groups.values()):
+        for order, percent in enumerate(found):
+            x = place + 0.24 * (order - 1)
+            ax.bar(x, percent, width=0.2, color=plots.COLOURS[colour])
+            ax.text(x, percent - 3, f"{percent:.0f}", ha="center", va="top")
+    ax.axhline(in_float, color=plots.COLOURS["grey"], linestyle="--")
+    ax.text(1.48, in_float - 3, "float, before", ha="left", va="top", color=plots.COLOURS["grey"])
+    ax.set(ylabel="accuracy, %", ylim=(0, 100), xlim=(-0.5, 2.2), xticks=(0, 1))
+    ax.set_xticklabels(groups)
+    told = {name: ", ".join(f"{percent:.0f}" for percent in found) for name, (found, _) in groups.items()}
     plots.show(
-        [frame(shown) for shown in frames],
-        alt=[
-            "Three bars in each group, accuracy in percent. "
-            + "; ".join(f"{name}: {', '.join(f'{p:.0f}' for p in found)}" for name, found in shown).replace("\n", " ")
-            + f". A dashed line at {static:.0f}: int8, not trained."
-            for shown in frames
-        ],
-        caption="One training for each of three orders of the images. In the blue bars no weight has moved since.",
+        fig,
+        alt="Three bars in each group, accuracy in percent. "
+        + "; ".join(f"{name}: {found}" for name, found in told.items())
+        + f". A dashed line at {in_float:.0f}: the float network before the training.",
+        caption="One training for each of three orders of the images.",
     )
 
 
@@ -95,12 +84,11 @@ def fold_then_round():
 
 
 def two_by_two(at_rest, moving, rounded, rounded_moving):
-    """Prints accuracies in percent: weights at rest or moving, without rounding and with it."""
+    """Prints accuracies in percent: weights at rest (after a pass) or moving, without rounding and with it."""
     told = [", ".join(f"{percent:.0f}" for percent in found) for found in (moving, rounded_moving)]
     print("weights     at rest   moving")
     print(f"in float    {f'{at_rest:.0f} %':10}{told[0]} %")
     print(f"rounded     {f'{rounded:.0f} %':10}{told[1]} %")
-    print("rounded, at rest: after a pass")
 
 
 def over_time():
