@@ -142,56 +142,35 @@ print(quantize_dynamic(tree))
 #
 # The cheapest test needs no operators: `torch.equal(model(x), int8(x))`. Rounding changes nearly every output a little. If all are equal to the last bit, almost surely nothing was rounded. But if they differ, you know only that *something* happened, as with the file.
 #
-# PyTorch can tell you each operator that it is about to call. It then hands the operator to `__torch_dispatch__`, a method that you write. Ours notes the name and calls the operator. And it should know which module is at work. For this there are *hooks*, functions that PyTorch calls when a module begins and when it ends. Ours keep a list of the modules that have begun, and the last one in it is at work.
+# PyTorch's *profiler* watches a run, and notes each operator that was called.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Play `Sequential(Linear, ReLU)` on the board: the model begins, 0 begins, `addmm`, 0 ends, 1 begins, `relu`, 1 ends. At each step ask which module is at work. Then the outputs: which word tells int8?
+# *For the lecturer, 2 min.* Read the first list aloud. Operators call others, so it is longer than one expects. "Which one multiplies?" `addmm`. Then the second list: which word tells int8?
 
-# %% slideshow={"slide_type": "skip"}
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.utils._python_dispatch import TorchDispatchMode
-
-
-class Watch(TorchDispatchMode):
-    def __init__(self, model):
-        super().__init__()
-        self.names = {module: name for name, module in model.named_modules()}
-        self.inside, self.called = [], []
-
-    def begin(self, module, inputs):
-        self.inside.append(self.names[module])
-
-    def end(self, module, inputs, output):
-        self.inside.pop()
-
-    def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
-        self.called.append((self.inside[-1], str(operator)))  # "" is the model itself
-        return operator(*args, **(kwargs or {}))
+# %% slideshow={"slide_type": "-"}
+from torch.profiler import ProfilerActivity, profile
 
 
-# Runs the model once, and gives back pairs: the name of a module, and an operator that it called.
 def operators(model, x):
-    watch = Watch(model)
-    # Where `with` ends, both hooks are removed.
-    with register_module_forward_pre_hook(watch.begin), register_module_forward_hook(watch.end), watch:
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
         model(x)
-    return watch.called
+    return [event.name for event in seen.events()]
 
 
-# %% slideshow={"slide_type": "-"} tags=["legacy", "nbval-check-output"]
+# %% slideshow={"slide_type": "-"} tags=["legacy"]
 tiny, row = nn.Sequential(nn.Linear(64, 64), nn.ReLU()), torch.randn(1, 64)
 tiny_int8 = quantize_dynamic(tiny, {nn.Linear}, dtype=torch.qint8)
-print("fp32", operators(tiny, row))
-print("int8", operators(tiny_int8, row))
+print("fp32:", *operators(tiny, row))
+print("int8:", *operators(tiny_int8, row))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `aten` is PyTorch's own library. In float the layer `0` transposes its weights (`t`), and `addmm` multiplies two float matrices and adds the bias. In int8 `quantized.linear_dynamic` does all of it: it searches the range, rounds, multiplies integers, and goes back to float.
+# `aten` is PyTorch's own library. Operators call others, so the lists are long: look for the one that multiplies. In float it is `aten::addmm`, which multiplies two float matrices and adds the bias. In int8 `quantized::linear_dynamic` does all of it: it searches the range, rounds, multiplies integers, and goes back to float.
 #
 # **Try it.** Change `torch.qint8` to `torch.float16`, run the cell again, and read the names to their end. Then change it back.
 #
 # <details><summary>What others found</summary>
 #
-# The name becomes `quantized.linear_dynamic_fp16`. It begins with `quantized`, and yet this operator multiplies floats: the weights are stored in 16 bits. PyTorch prints the module as `DynamicQuantizedLinear`, as before.
+# The name becomes `quantized::linear_dynamic_fp16`. It begins with `quantized`, and yet this operator multiplies floats: the weights are stored in 16 bits. PyTorch prints the module as `DynamicQuantizedLinear`, as before.
 #
 # </details>
 
@@ -210,10 +189,10 @@ from torchao.quantization import Int8WeightOnlyConfig, quantize_
 
 stored = nn.Sequential(nn.Linear(64, 64))
 quantize_(stored, Int8WeightOnlyConfig())
-print([operator for _, operator in operators(stored, row)])
+print(*operators(stored, row))
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Floats with floats (C), because `aten.mm` multiplies two matrices of one type.** `_to_copy` has turned the integers into floats before.
+# **Floats with floats (C), because `aten::mm` multiplies two matrices of one type.** `aten::_to_copy` has turned the integers into floats before.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # This layer *stores* int8 and *computes* float. The signs that need no run can all mislead:
@@ -251,11 +230,7 @@ except AttributeError as error:
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The audit
 #
-# The course's library has an `audit`. It knows by name which operators multiply in int8, and lists the bits of each weight.
-#
-# <!-- page -->
-#
-# Its core is `Watch`.
+# The course's library has an `audit`. It knows by name which operators multiply in int8, and which module called them.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Fast path off: the layers are called again. Two rows say int8. The repair: attention written with two `nn.Linear`, `qkv` and `out`; the same weights move in. Then check: in float equal, the audit sees int8, the int8 output is close.
@@ -340,12 +315,10 @@ show.products({"PyTorch's layer": operators(theirs_int8, text), "repaired": oper
 # **1.6 times (C), because 64 ms become 8 + 32 = 40 ms.** The float part has not changed, and it is now most of the time.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Even linear layers that take no time at all would leave the 32 ms. So 64 / 32 = 2 is the most that *any* int8 linear layer can bring here: **the whole time over the float part**. This is *Amdahl's law*, and you can work it out before you quantize anything. All that you need is the time of the float part. PyTorch's profiler gives the time of each operator:
+# Even linear layers that take no time at all would leave the 32 ms. So 64 / 32 = 2 is the most that *any* int8 linear layer can bring here: **the whole time over the float part**. This is *Amdahl's law*, and you can work it out before you quantize anything. All that you need is the time of the float part. The profiler gives the time of each operator, too:
+
 
 # %% slideshow={"slide_type": "skip"}
-from torch.profiler import ProfilerActivity, profile
-
-
 def milliseconds(model, x):
     with profile(activities=[ProfilerActivity.CPU]) as seen:
         model(x)

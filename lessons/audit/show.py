@@ -12,10 +12,10 @@ LOOKS = {
     ATTENTION: ("attention's products, float", "orange"),
     REST: ("all the rest, float", "grey"),
 }
-SHORT = {  # a part of the name of an operator -> what its box says
-    "linear": "linear_\ndynamic",
-    "addmm": "addmm",
-    "scaled_dot": "scaled_dot_\nproduct",
+SHORT = {  # the operators that multiply -> what their boxes say
+    "quantized::linear_dynamic": "linear_\ndynamic",
+    "aten::addmm": "addmm",
+    "aten::scaled_dot_product_attention": "scaled_dot_\nproduct",
 }
 PARTS = ("queries, keys,\nvalues", "attention", "output", "first linear\nlayer", "second linear\nlayer")
 
@@ -24,18 +24,17 @@ def products(called):
     """Draw the operators that multiply in encoder layers in the order of their calls, int8 blue and float orange.
 
     Args:
-        called: name of a layer -> pairs of module and operator, from one run.
+        called: name of a layer -> the operators of one run.
     """
     canvas, told, places = diagrams.Canvas(height=330), [], [235 + 195 * n for n in range(5)]
     for left, words in zip(places, PARTS, strict=True):
         canvas.text(left + 85, 40, words, size=22)
     for top, (name, calls) in zip((85, 215), called.items(), strict=True):
         canvas.text(15, top + 45, name, align="left", size=22)
-        found = [operator for _, operator in calls if any(word in operator for word in SHORT)]
+        found = [operator for operator in calls if operator in SHORT]
         before = (205, top + 45)
         for left, operator in zip(places, found, strict=False):
-            kind = "int8" if operator.startswith("quantized.linear_dynamic.") else "fp32"
-            short = next(words for word, words in SHORT.items() if word in operator)
+            kind, short = "int8" if operator.startswith("quantized") else "fp32", SHORT[operator]
             box = canvas.box(left, top, short, width=170, height=90, fill=kind, size=22)
             canvas.wire(before, box.left, meaning="fp32", arrow=False)
             before = box.right
