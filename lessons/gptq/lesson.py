@@ -135,7 +135,7 @@ show.two_arrows()
 #
 # This was our step by hand: the first row of the inverse is $(1, -\rho)$ times a number, which the quotient removes. In general $H$ has the inputs of all weights that are not yet final.
 #
-# Why the inverse? The mean squared error is $e^\top H e$, and its slope along each weight is an entry of $2 H e$. At the best repair the slope along every *free* weight is 0. So $H e$ is zero in all places but $j$, and such an $e$ is column $j$ of the inverse, times a number. Dividing by $(H^{-1})_{jj}$ and multiplying by $c$ makes its own entry $c$.
+# Why the inverse? At the best repair the slope of the error along every *free* weight is 0, and a column of the inverse has this property.
 #
 # A layer with 576 inputs has an $H$ of 576 × 576 numbers. To calibrate, run the model on some text and look at what enters the layer. That needs no labels and no training. All rows of a weight matrix have the same inputs, and share one $H$.
 
