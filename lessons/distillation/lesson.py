@@ -47,7 +47,7 @@ torch.set_num_threads(1)
 # Letting a large network teach a small one is called **distillation**. The large one is the **teacher**, the small one the **student**. An answer of the teacher is a row of ten probabilities, one for each digit. In the end the teacher is put aside, and only the student runs in the product.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Same small network, same thousand images, same 1,000 steps; the second student sees no label. Hands for A to C, and one reason for each.
+# *For the lecturer, 2 min.* The large network is the *teacher*, the small ones are *students*: this is distillation. Same small network, same thousand images, same 1,000 steps; the second student sees no label. Hands for A to C, and one reason for each; then click. The next slide has the numbers.
 
 # %% slideshow={"slide_type": "skip"}
 import torch
@@ -113,7 +113,7 @@ twos = show.two_of_a_class(logits, y, 2, 3, 7)
 show.teacher_and_students(x[twos[0]], answers[twos[0]], "2", [errors(net) for net in (teacher, by_answers, by_labels)])
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Follow one image along both ways. One number against ten. "More numbers, or better ones? And how would you prove it?" That is the lesson.
+# *For the lecturer, 1.5 min.* Follow one image along both ways, then read the errors of the two students. One number against ten. "More numbers, or better ones? And how would you prove it?" That is the lesson.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What more does the teacher's answer say, and which part of it helped? In about [[minutes]] minutes you will be able to
@@ -145,7 +145,7 @@ show.teacher_and_students(x[twos[0]], answers[twos[0]], "2", [errors(net) for ne
 # Such probabilities are the **soft targets** of the student. While it learns, its own logits are divided by the same $T$. When it is used, $T$ is 1 again.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Logits on the board; let the room compute the second row with a calculator. Which can never happen as T grows? That two classes change places. What happens at T = 1,000? A third each.
+# *For the lecturer, 2.5 min.* Check the second row with a calculator: 1.5, 0.5 and −0.5 give 4.48, 1.65 and 0.61, together 6.74. Can two classes change places as T grows? Never. What happens at T = 1,000? Nearly a third each. These are the *soft targets*; the student's logits are divided by the same T while it learns.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Same label, two answers
@@ -157,7 +157,7 @@ show.teacher_and_students(x[twos[0]], answers[twos[0]], "2", [errors(net) for ne
 # They were picked: among the twos of which the teacher is rather sure, the one most like a 3 rather than a 7, and the reverse. The example is that of [Hinton, Vinyals and Dean, 2015](https://arxiv.org/abs/1503.02531).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Cover the right column first: what do the middle bars say? The label. Then the right one: what does each 2 look like besides?
+# *For the lecturer, 1.5 min.* The two were picked. What do the middle bars say? The label. Then the right ones: what does each 2 look like besides? A 3, and a 7.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws two images of one class, and the teacher's answers for them.
@@ -200,16 +200,16 @@ show.two_answers(x[twos], logits[twos], 2, 3, 7)
 # This is the **cross-entropy** of target and answer. `F.cross_entropy` takes such rows in place of labels, and so our loop could train on both.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Two votes, one for each target. Many say "lower" twice, since class 2 is wrong. Then let the room subtract: −0.10 and +0.14. When does the step become zero? With the teacher when both agree; with a label never.
+# *For the lecturer, 2.5 min.* Two votes, one for each target. For "lower" twice speaks that class 2 is wrong. Then let the room subtract: −0.10 and +0.14; click. PyTorch's gradients say the same. When does the step become zero? With the teacher when both agree; with a label never.
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
+# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 label, target, said = torch.tensor([[1.0, 0, 0], [0.67, 0.24, 0.09], [0.6, 0.1, 0.3]])
 z = said.log().requires_grad_()  # logits with which the student says 0.60, 0.10, 0.30
 for name, row in {"label": label, "teacher": target}.items():
     (gradient,) = torch.autograd.grad(F.cross_entropy(z, row), z)
     print(f"{name:8}", [f"{-g:+.2f}" for g in gradient])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **The label lowers it, and the teacher raises it, because the student says 0.10, the label asks for 0 and the teacher for 0.24.** The step follows the gradient with its sign turned: 0 − 0.10 and 0.24 − 0.10.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -221,6 +221,9 @@ for name, row in {"label": label, "teacher": target}.items():
 # ### Teacher and labels together
 #
 # Where there are labels as well, $\alpha$ says how much the teacher weighs:
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 2 min.* `kl_div` is the cross-entropy less a number that the student cannot change: same gradient, and 0 when both agree. `detach`: the teacher must not move. Why T²? With a T ten times as high, all targets draw near an even share: target minus answer is about a tenth. And the student's logits are divided by T: a tenth once more. The labels' gradient stays.
 
 
 # %% slideshow={"slide_type": "-"}
@@ -241,9 +244,9 @@ def distillation_loss(student, teacher, labels, T, alpha):
 # $T = 20$: without T² the teacher's gradient is 400 times smaller than with it. Labels and teacher weigh half each.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Before you show the bars: which of the four will be near the labels? Then the last one: also without T², and no harm. A mistake that hides as long as the teacher teaches alone.
+# *For the lecturer, 2 min.* Before you click: half labels, half teacher, T² forgotten. Will the students be near those of the labels, or better? Click: near. Then the last bar: also without T², and no harm, since Adam ignores a constant factor.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Trains three students of each kind, and draws their mean test errors.
 mixed = show.with_and_without_T2(x, y, logits, (test_images, test_labels))
 
@@ -271,7 +274,7 @@ mixed = show.with_and_without_T2(x, y, logits, (test_images, test_labels))
 # Why not shuffle the small ones? "This 2 looks like a 4" would be *false*, and the student might suffer from the lie. A good control takes away, and puts in as little as it can.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Go down the table: what does each row add to the one above it? By hand: 0.7, 0.2, 0.1 becomes 0.7, 0.15, 0.15. Ask for another control. If somebody says "shuffle the small ones", ask what the student is then told.
+# *For the lecturer, 2 min.* Go down the table: what does each row add to the one above it? By hand: 0.7, 0.2, 0.1 becomes 0.7, 0.15, 0.15. Ask for another control. If somebody says "shuffle the small ones", ask what the student is then told: something false.
 
 # %% slideshow={"slide_type": "skip"}
 own = F.one_hot(y, 10).float()
@@ -293,7 +296,7 @@ kinds = {"labels": (own, 1), "smoothed": (smoothed, T), "even": (even, T), "soft
 # One rate for all could suit one kind better, and the errors would tell us about the rate. The three students differ in their first weights and in the order of the images.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* What would A mean? That only the names of the others count. B: that they do not. Vote, then compare the lowest points of the lines. On the right all lines rise: this rate is too high for everybody, so the best one is not at the edge.
+# *For the lecturer, 2.5 min.* What would A mean? That only the names of the others count. B: that they do not. Vote, click, then compare the rings. *Smoothed* lies with the labels: softness alone is not it. On the right all lines rise: this rate is too high for everybody, so the best one is not at the edge.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Trains 48 students, and draws their test errors over the learning rate.
@@ -314,7 +317,7 @@ best = show.errors_by_rate(show.race(kinds, x, held_out, test))
 # **Predict.** How much of the first teacher's gain over labels do the students of *narrow* get: **A** nearly all, **B** about half, **C** hardly any?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote, and ask where a gain could come from. What does narrow know that the student could not read off its own labels?
+# *For the lecturer, 2 min.* Vote, and ask where a gain could come from. Click. What does *narrow* know that the student could not read off its own labels? Nothing.
 
 # %% slideshow={"slide_type": "skip"}
 narrow = train(network(300, 100), x, y, steps=500, rate=0.003)
@@ -361,7 +364,7 @@ Table(
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* On paper, in pairs: 0.5, 0.3, 0.1, 0.1. Which k is *even*? 1. Which is *soft*? 10 or 9: one class that is left gets its own share. Before anybody trains: will k = 2 be nearer to even or to soft?
+# *For the lecturer, 2 min.* On paper, in pairs: 0.5, 0.3, 0.1, 0.1. Which k is *even*? 1. Which is *soft*? 10 or 9: one class that is left gets its own share. Will k = 2 be nearer to *even* or to *soft*? About halfway, others found.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}

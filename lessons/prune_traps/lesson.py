@@ -31,7 +31,7 @@ from lessons.prune_traps import show
 
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 1. The error that went away
 #
 # A colleague has pruned half of `fc1` of LeNet, the network of [[prune_module]]. It still reads 97 % of the digits. You get the file, and PyTorch refuses to load it.
@@ -52,13 +52,18 @@ try:
 except RuntimeError as error:
     print(error)
 
-# %% [markdown] slideshow={"slide_type": "-"}
-# A search for this message finds a cure in seconds: `strict=False`. The error goes away.
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* Let the room read the message. Which name is missing, and which two are too many? Leave it on the board.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### A cure in seconds
 #
-# **Predict.** With which numbers does `fc1` compute now: **A** with all the trained ones, **B** with the trained ones, half of them 0, **C** with the random ones of a new layer? Read the message once more.
+# A search for this message finds `strict=False`. The error goes away.
+#
+# **Predict.** With which numbers does `fc1` compute now: **A** with all the trained ones, **B** with the trained ones, half of them 0, **C** with the random ones of a new layer?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Who has written `strict=False`? Vote. It is C: `fc1.weight_orig` is a name that the new model does not have, so these numbers are left out. Read the accuracy aloud: all the other layers are trained.
+# *For the lecturer, 1.5 min.* Who has written `strict=False`? Vote. It is C: `fc1.weight_orig` is a name that the new model does not have, so these numbers are left out. Read the accuracy aloud: all the other layers are trained.
 
 # %% slideshow={"slide_type": "skip"}
 images, labels = data.load("mnist", "test")
@@ -104,7 +109,7 @@ print(f"pruned {accuracy(pruned)} % right, loaded {accuracy(careless)} %")
 # Pruning is what makes the names. `prune.identity` is a pruning that removes nothing: it gives the layer a mask of ones, and with it the two names and the hook. Then the file fits, and its mask takes the place of the ones.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Ask what makes the two names: pruning. So prune the new layer by nothing, and then load, strictly. Show the two lists: whoever reads them sees the accident.
+# *For the lecturer, 1.5 min.* Ask what makes the two names: pruning. So prune the new layer by nothing, and then load, strictly. `strict=False` returns the two lists of the message: whoever reads them sees the accident.
 
 
 # %% slideshow={"slide_type": "-"}
@@ -169,11 +174,17 @@ found = show.time_line(layer, x, up_to_date)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In a training loop nobody notices, since a forward pass comes before every use. It bites whoever reads `weight` *between* two calls: a report, and `prune` itself, as section 4 shows. Moving or converting the model has the same effect: `.to()` and `.double()` change parameters and buffers, and `weight` stays behind.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# ### Multiply once more
 #
-# The cure is to multiply once more. A forward pass does it. If you have no input at hand, call the pruning hooks yourself:
+# A forward pass does it. If you have no input at hand, call the pruning hooks yourself:
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1.5 min.* Each pruned layer has a hook that multiplies the two factors before a forward pass. `refresh` finds these hooks and calls them, without an input. From here on, say "refresh" for "multiply once more".
 
 
-# %% slideshow={"slide_type": "skip"}
+# %% slideshow={"slide_type": "-"}
 def refresh(model):
     """Compute every pruned tensor anew, without gradients."""
     with torch.no_grad():
@@ -190,7 +201,7 @@ def refresh(model):
 # Early stopping keeps a copy of the best network so far. In the middle of a training, PyTorch refuses to copy it.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Where in your loop does the copy stand? Right after a validation without gradients it works by luck. Safe at every moment: copy the `state_dict`, which has the two factors and not the product.
+# *For the lecturer, 1.5 min.* Where in your loop does the copy stand? Right after a validation without gradients it works, in the middle of a training it does not. Safe at every moment: copy the `state_dict`, which has the two factors and not the product.
 
 # %% slideshow={"slide_type": "-"}
 import copy
@@ -218,7 +229,7 @@ best = copy.deepcopy(layer.state_dict())  # works at any moment
 # **Predict.** Two trained weights are left, 0.9 and 0.1. Which one goes?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* What does `prune` read? `weight`. When was that computed? By `identity`, from the random numbers. So it compares 0.02 with 0.3, and the 0.9 goes. Walk through the drawing from left to right.
+# *For the lecturer, 3 min.* What does `prune` read? `weight`. When was that computed? By `identity`, from the random numbers. The third weight is masked already. So it compares 0.02 with 0.3, and the 0.9 goes. Walk through the drawing from left to right.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "nbval-check-output"]
 # Loads the three weights into a new layer, prunes one more, and draws what each step leaves.
@@ -262,7 +273,7 @@ for name, action in between.items():
 # **Predict.** Of the 48,000 weights of `fc1` the mask has taken 24,000. Somebody counts the zeros in `net.parameters()`. Does this give **A** 24,000, **B** none, or **C** 48,000? What do the parameters hold?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* It is B: the parameter is `weight_orig`, which keeps each removed number. Then go through the table by columns: which way fails in which state? Each fails somewhere, but the last. Let somebody explain the 0 of `weight` just after loading.
+# *For the lecturer, 3 min.* It is B: the parameter is `weight_orig`, which keeps each removed number. Then go through the table by columns: which way fails in which state? Each fails somewhere, but the last. Let somebody explain the 0 of `weight` just after loading: it still holds random numbers, and none of them is 0.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -323,7 +334,7 @@ show.counts_table(counts, networks)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* In pairs, on paper: which three steps, in which order, and what goes wrong if the third is left out? Section 4.
+# *For the lecturer, 2 min.* In pairs, on paper: `prune.identity(model[0], "bias")`. Then: which three steps, in which order? `identity` for each mask, load, refresh. What goes wrong without the third? Section 4.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
@@ -359,7 +370,7 @@ def load_pruned_solution(make_model, state):
 # - `prune` and a count read `weight` as it stands, so `refresh` before. To keep a copy, copy the `state_dict`.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Which of the accidents raised an error? The strict load and the copy. All others were silent.
+# *For the lecturer, 1 min.* Back to the question of the title. Which of the accidents raised an error? The strict load and the copy. All others were silent.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard

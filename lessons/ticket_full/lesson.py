@@ -47,7 +47,7 @@ torch.set_num_threads(1)
 # Ticket and *trained on* begin as the same LeNet-300-100, and both keep 6.5 % of its weights. *Narrow* has as many weights from the start. The functions are those of [[ticket]], with the learning rate as an argument.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote, and ask each camp for a reason. Click. Ask: "In what do the first two differ?" In the rewind alone. It throws away what three trainings have taught the weights.
+# *For the lecturer, 1.5 min.* Vote, and ask each camp for a reason. Ask: "In what do the first two differ?" In the rewind alone. Click: the rewind throws away what three trainings have taught the weights.
 
 # %% slideshow={"slide_type": "skip"}
 import copy
@@ -94,7 +94,16 @@ def search(rewinding, rate):
     return first, net
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# **The network that was simply trained on: its weights kept what 800 steps taught them.** Those of the ticket were rewound three times, and have learned for 200.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# ### The three in a race
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* `search` trains and prunes three times; its first argument says whether it rewinds. Read the three numbers: *trained on* is first, and the ticket has no clear lead over *narrow*.
+
+# %% slideshow={"slide_type": "-"}
 rate = 0.0012
 first, ticket = search(True, rate)
 _, trained_on = search(False, rate)
@@ -106,9 +115,6 @@ for name, net in nets.items():
     train(net, rate, steps=800 if net is narrow else 200)
     right[name] = 100 * training.evaluate(net, *test_set)
     print(f"{name}: {right[name]:.1f} % right")
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The network that was simply trained on: its weights kept what 800 steps taught them.** Those of the ticket were rewound three times, and have learned for 200.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So the ticket loses to its twin without a rewind, and has no clear lead over a network that was never pruned. What is it worth? In about [[minutes]] minutes you will be able to
@@ -140,7 +146,7 @@ for name, net in nets.items():
 # **Predict.** Now each may choose its own best of four learning rates. Does the lead **A** grow, **B** stay, **C** shrink?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask who has further to go in 200 steps: *reinit*. What does a higher rate do? It moves a weight further in the same number of steps. Vote; click. Let the room read the two gaps off the figure, then ask: "Are we at the top of each line?" Two of the three best rates are the highest that was tried.
+# *For the lecturer, 2.5 min.* Ask who has further to go in 200 steps: *reinit*. What does a higher rate do? It moves a weight further in the same number of steps. Vote; click. Black is the whole network. Let the room read the two gaps off the figure, then ask: "Are we at the top of each line?" Two of the three best rates are the highest that was tried.
 
 # %% slideshow={"slide_type": "skip"}
 saved = show.saved(steps=200)
@@ -173,11 +179,11 @@ show.over_rates(saved)
 # *For the lecturer, 2 min.* On paper: the lead at 0.001, then each at its best. 4, then 1. "Why not 92.5 for *reinit*?" The test images would have chosen and reported. Then the edge: what would you do next? Try higher rates.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# 1. The same rates for every arm.
+# 1. All try the same rates.
 # 2. Held-out images choose, test images report.
 # 3. A best rate at the edge: widen the grid.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. The values, or only their signs?
 #
 # | three kept weights | | | |
@@ -193,7 +199,7 @@ show.over_rates(saved)
 # **Predict.** How much of the gap between *new signs* and the ticket do the ticket's signs win back: **A** hardly any, **B** more than half?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Do the last row on the board. Many vote A: one bit in place of 32. Click: B. Point at the column *untrained*: own signs are far better than guessing before the first step.
+# *For the lecturer, 2 min.* Read the last row aloud: whose size, whose sign? Vote. For A speaks that a sign is one bit of 32. Click: B. Point at the column *untrained*: own signs are far better than guessing before the first step.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -223,7 +229,19 @@ signs = show.signs(first, redrawn, masks, put_on, train, test_set)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # At the higher rate the gap is narrower, as in section 2, and again the signs close most of it.
 #
-# How can one bit for each weight do so much? Take two weights that start at 0.3 and −0.1, and let training add 0.2 to both. They become 0.5 and 0.1. The mask keeps the larger one, and its sign was right from the start. The other had to change its sign, so it is small, and goes. Check this in the first layer: train the whole network once, and see which weights still have their first sign.
+# How can one bit for each weight do so much?
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# ### Does a kept weight keep its sign?
+#
+# Take two weights that start at 0.3 and −0.1, and let training add 0.2 to both. They become 0.5 and 0.1. The mask keeps the larger one, and its sign was right from the start.
+#
+# <!-- page -->
+#
+# The other had to change its sign, so it is small, and goes. Check this in the first layer: train the whole network once, and see which weights still have their first sign.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1.5 min.* The two weights on the board. The other had to change its sign, so it is small, and goes. The lesson asks the first layer: after one training of the whole network, which weights still have their first sign? Click. What does that say of *new signs*?
 
 # %% slideshow={"slide_type": "skip"}
 whole = copy.deepcopy(first)
@@ -232,20 +250,33 @@ same = whole.fc1.weight.sign() == first.fc1.weight.sign()
 kept = masks[0] == 1
 print(f"first sign: {same[kept].float().mean():.1%} of the kept, {same[~kept].float().mean():.1%} of the others")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# So almost no kept weight had to turn its vote. A new sign is wrong half of the time. H. Zhou et al. ([2019](https://arxiv.org/abs/1905.01067)) also found that signs matter, with our network and with small convolutional ones.
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Measured: almost no kept weight had to change its sign. A new sign is wrong half of the time.
+#
+# <!-- page -->
+#
+# H. Zhou et al. ([2019](https://arxiv.org/abs/1905.01067)) also found that signs matter, with our network and with small convolutional ones.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. The price
 #
-# If a small part can learn as well as the whole, training should become cheaper: train only that part. But is it? We time 20 steps at a rate so small that they change nothing. The masks of our ticket leave 6.5 % of the weights.
+# If a small part can learn as well as the whole, training should become cheaper: train only that part. We time 20 steps at a rate so small that they change nothing. The masks of our ticket leave 6.5 % of the weights.
 #
 # **Predict.** Compared with a step of the whole network, does a step of the ticket take **A** about a tenth of the time, **B** half, **C** about as long, or longer?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* What does the product do with a zero? It multiplies it. Vote; click: C. Then the three prices: trainings, time, bytes.
+# *For the lecturer, 1.5 min.* What does the product do with a zero? It multiplies it. Vote; click: C. Then the price in trainings: three before its own, and twelve for a ticket of 7 % in the paper, which removes a fifth each time.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# **About as long, or longer (C), because the products multiply the zeros like any number, and putting the mask on is work as well.** *Narrow* is faster: its matrices are really small.
+
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# ### A step, timed
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* *Ticket* and *trained on* do the same work, so what lies between them is the noise of the clock. What would be cheaper? *Narrow*.
+
+# %% slideshow={"slide_type": "-"}
 from functools import partial
 
 from course_utils.measure import timing
@@ -255,13 +286,10 @@ race = timing.compare(steps, rounds=9, device="cpu")  # in turn
 step_ms = {name: 1000 * min(race.samples[name]) / 20 for name in steps}
 print(*(f"{name}: {ms:.2f} ms a step" for name, ms in step_ms.items()), sep="\n")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **About as long, or longer (C), because the products multiply the zeros like any number, and putting the mask on is work as well.** *Narrow* is faster: its matrices are really small.
-
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Trainings.** Even with code that skips zeros, somebody must find the mask first. Our ticket took three trainings before its own. In the paper a round removes a fifth of what is left. Twelve rounds lead to $0.8^{12} = 0.07$, so the ticket with 7 % is the *thirteenth* training, and the first was that of the whole network. A ticket can only pay if its mask serves many trainings, and makes each of them cheaper. Ours does not.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "big"}
+# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### "More than 90 % compression"
 #
 # 7 % of the weights are left. For each position a file holds
@@ -273,10 +301,14 @@ print(*(f"{name}: {ms:.2f} ms a step" for name, ms in step_ms.items()), sep="\n"
 # | together, of 32 | **3.2** |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let them add up: 3.24 of 32 bits is 10.1 %. So 93 % of the weights are gone, and 89.9 % of the bits. Is that a merit of the ticket? No, *trained on* has the same file.
+# *For the lecturer, 2 min.* Is the title true? Let them add up; click. It is true of the weights, and just not of the bits. Is the saving a merit of the ticket? No, *trained on* has the same file.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# **Bytes.** A good initialisation, one often hears, achieves more than 90 % compression. Of the *weights* that is true here: 93 % are gone. Of the bits 3.24 / 32 = 10.1 % are left, so 89.9 % are gone. So of the *bytes* fewer are gone than of the weights. And the saving is no merit of the ticket: *trained on* fills a file of the same size.
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# Of the *weights* 93 % are gone. Of the bits 3.24 / 32 = 10.1 % are left, so 89.9 % are gone.
+#
+# <!-- page -->
+#
+# A good initialisation, one often hears, achieves more than 90 % compression. But of the *bytes* fewer are gone than of the weights. And the saving is no merit of the ticket: *trained on* fills a file of the same size.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. What is contested, and what stands
@@ -289,7 +321,7 @@ print(*(f"{name}: {ms:.2f} ms a step" for name, ms in step_ms.items()), sep="\n"
 # | Renda et al., [2020](https://arxiv.org/abs/2003.02389) | several | trained weights with the learning rate rewound: as good as rewinding, or better |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask which of these contradict the small networks of today. They speak of other networks, rates and opponents. For each claim let the room name three things: the network, the learning rate, the control.
+# *For the lecturer, 2 min.* Ask which of these contradict the small networks of today. None: they speak of larger networks, or of other opponents. A sentence about tickets needs three things beside it: network, learning rate, opponent. Then click.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The four reports speak of larger networks than ours, or of other opponents. So a sentence about tickets needs three things beside it: which network, which learning rate, which opponent.
@@ -307,6 +339,8 @@ print(*(f"{name}: {ms:.2f} ms a step" for name, ms in step_ms.items()), sep="\n"
 #
 # Write `lead(ticket, other)`. Both are like `saved["ticket"]`: rate → list of (held-out %, test %), one pair for each network, always in the same order. Read each arm at the rate at which *its* mean held-out accuracy is highest. Return two things: a list with the test accuracy of the ticket minus that of the other, network by network; and `True` if one of the two chosen rates is the lowest or the highest that was tried, else `False`.
 #
+# <!-- page -->
+#
 # <details><summary>Hint</summary>
 #
 # `max(runs, key=…)` goes through the rates of `runs`. Its key is a mean over `held_out for held_out, test in runs[rate]`. The rates need not be sorted.
@@ -314,7 +348,7 @@ print(*(f"{name}: {ms:.2f} ms a step" for name, ms in step_ms.items()), sep="\n"
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* In pairs, on paper, with the table of section 2: what is returned? One network, so [1], and False, as 0.01 lies between the others. Then cover the last row: [1] and True. The code is for home.
+# *For the lecturer, 3 min.* In pairs, on paper; go back to the table of section 2. What is returned? One network, so [1], and False, as 0.01 lies between the others. Then cover the last row: [1] and True. The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
@@ -353,7 +387,7 @@ def lead_solution(ticket, other):
 #
 # - Compare at each one's best learning rate: held-out images choose, test images report, and a best rate at the edge asks for a wider grid. Here most of the ticket's lead over new values went when each chose its rate.
 # - Here most of what the first values bring are their signs: almost no kept weight had to change its sign.
-# - A ticket costs several trainings and saves no time a step. At the rates that we tried, training on was better.
+# - A ticket costs several trainings, and its steps are about as slow. At the rates that we tried, training on was better.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Back to the opponents on the board: which did we meet? Ask for one sentence about tickets that names network, rate and opponent.

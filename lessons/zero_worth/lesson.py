@@ -19,7 +19,7 @@
 # *From how many zeros on does a layer get faster?*
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "We removed weights, and nothing got faster. Who has to do what, so that somebody pays less for a zero?" Collect answers on the board: smaller files, another way to multiply, another chip.
+# *For the lecturer, 1 min.* "We removed weights, and nothing got faster. Who has to do what, so that somebody pays less for a zero?" Collect answers on the board: smaller files, another way to multiply, whole columns cut out. Section 5 comes back to them.
 
 # %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
 # Sets a seed and one thread, hides three notices about sparse tensors, and imports the drawings, the check and the scorecard.
@@ -51,7 +51,7 @@ torch.set_num_threads(1)
 # **Predict.** PyTorch's *sparse* kernel skips the zeros. For one image, how long does it take, compared with the usual *dense* one: **A** half as long, **B** about as long, **C** more than twice as long?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands; most say A or B. It is C. Ask for explanations, and write them down without comment. Section 4 comes back to them.
+# *For the lecturer, 2 min.* A *kernel* is the routine that computes a layer. Show of hands; then click. It is C. Ask for explanations, and write them down without comment. Section 4 comes back to them.
 
 # %% slideshow={"slide_type": "skip"}
 import torch
@@ -133,8 +133,12 @@ print("starts: ", csr.crow_indices().tolist())
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Multiply without touching a zero
 #
-# With the inputs $x = (1, 2, 3, 4)$, counted from 0:
-#
+# The matrix has the rows (0, 5, 0, 3) and (0, 0, 0, −2). The inputs are $x = (1, 2, 3, 4)$, counted from 0.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1.5 min.* Let the room compute both rows, then click. Ask what the kernel has to do for the 5 that a dense kernel need not do: read the column, then fetch input number 1.
+
+# %% [markdown] slideshow={"slide_type": "fragment"}
 # - row 0: $5 \cdot x_1 + 3 \cdot x_3 = 10 + 12 = 22$
 # - row 1: $-2 \cdot x_3 = -8$
 #
@@ -143,9 +147,6 @@ print("starts: ", csr.crow_indices().tolist())
 # <!-- page -->
 #
 # The kernel takes a value, reads its column, fetches the input with that number, and multiplies. The starts tell it when to go on to the next output.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let the room compute both rows. Ask what the kernel has to do for the 5 that a dense kernel need not do: read the column, then fetch input number 1.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### And back
@@ -179,7 +180,7 @@ print("times ones:", (back @ torch.ones(4, 1)).flatten().tolist())
 # The **bit mask** is the one of [[prune_module]]: one bit for each position says whether a weight is left there. It is far smaller than CSR here. But it is harder to compute with: to find out which bit belongs to the third value, one must count the bits before it. So it is mostly a form for files, and is unpacked before use.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Count the three rows together. CSR is the largest, with five of eight zeros. Ask for which matrices it would win: with more zeros, and longer rows.
+# *For the lecturer, 1 min.* A *bit mask* has one bit for each position: is a weight left there? Count the three rows together: 8 · 4, 9 · 4, and 3 · 4 + 1. CSR is the largest, though five of eight numbers are zeros. Ask for which matrices it would win: with more zeros, and longer rows.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Bytes for each weight
@@ -198,7 +199,7 @@ print("times ones:", (back @ torch.ones(4, 1)).flatten().tolist())
 # **Predict.** PyTorch's own indices take 8 bytes. From which share of *zeros* on is CSR smaller than dense: **A** 1/3, **B** 1/2, **C** 2/3? And with 4 bytes an index?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* On the board: d (4 + i) = 4. For 8 bytes d = 1/3, for 4 bytes d = 1/2. These are the weights *left*; the question was about zeros. So C, then B. Who says A has found the share that is left.
+# *For the lecturer, 2 min.* The starts are left out: a large matrix has few rows for its many weights. Vote; on the board: d (4 + i) = 4. For 8 bytes d = 1/3, for 4 bytes d = 1/2. These are the weights *left*; the question was about zeros. So C, then B. Who says A has found the share that is left.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **From 2/3 on (C), and with 4 bytes from 1/2 on (B), because $d\,(4 + i) = 4$ gives $d = 1/3$ and $d = 1/2$.** These shares are left, so the rest are zeros.
@@ -253,7 +254,7 @@ print("the same weights again:", torch.equal(torch.load(file).to_dense(), half))
 # Four lines from three formulas, and real files.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Where does each line cross the grey one? At a third, at a half, and at 31/32. The blue one starts at an eighth, the others at 0, so far on the left CSR wins.
+# *For the lecturer, 1.5 min.* Where does each line cross the grey one? At a third, at a half, and at 31/32. The blue one starts at an eighth, both lines of CSR at 0, so far on the left CSR wins.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the bytes for each weight over the weights left: the formulas as lines, the files as dots.
@@ -306,7 +307,7 @@ for count, k in races[1.0].items():
 # A layer of 1,024 × 1,024. Below the grey line the sparse kernel wins.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Begin on the right, at 100 %: that is k, one for each line. Follow the blue line to the left until it meets the grey one, then the orange one. Dashed is the rule. Ask: "At which of your networks would this help?"
+# *For the lecturer, 2 min.* Begin on the right, at 100 %: that is k, one for each line. Write the rule on the board: the sparse kernel wins below 1/k. Follow the blue line to the left until it meets the grey one, then the orange one. Dashed is the rule. Why less at 50 % than in section 1? Indices of 4 bytes are faster here than those of 8. Ask: "At which of your networks would this help?"
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the time of the sparse kernel over the weights left, for 1 and 64 images, beside the rule.
@@ -344,7 +345,7 @@ print(f"64 × 64, 1 % left: the sparse kernel takes {slower:.1f} times as long")
 # And a crossing is of use only if the network still answers well there. In [[prune_model]] a network with a twentieth of its weights read most digits after fine-tuning. A larger layer with a twentieth left may well gain from CSR. A linear layer takes the sparse matrix as its weight. But it multiplies from the other side, and its own call may lose what the product won. So time the call that your network makes:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go through the rows with the explanations on the board. A zero is worth something if somebody leaves it out.
+# *For the lecturer, 1 min.* Go through the rows with the answers on the board from the first slide. A zero is worth something if somebody leaves it out.
 
 # %% slideshow={"slide_type": "skip"}
 layer = nn.Linear(1024, 1024)
@@ -378,7 +379,7 @@ for name, seconds in timing.compare(calls, device="cpu").samples.items():
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* In the room on paper: three sums of section 3, and the smallest. Then: for which layer would *dense* win? One without zeros, or with hardly any.
+# *For the lecturer, 2 min.* In the room on paper: the three sums of section 3, 32, 36 and 13, so `{"0": ("bit mask", 13)}`. Then: for which layer would *dense* win? One without zeros, or with hardly any.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
@@ -410,6 +411,9 @@ def cheapest_solution(model):
 # - CSR keeps values, columns and the start of each row, and a kernel multiplies with it without touching a zero.
 # - A file is smaller with a bit mask as soon as more than one weight in 32 is zero, with CSR from one half on, or from two thirds with PyTorch's 8-byte indices.
 # - A sparse kernel that takes $k$ times as long without zeros wins when less than about $1/k$ of a large layer is left: measure $k$ with your layer and your number of images.
+
+# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
+# *For the lecturer, 1 min.* Back to the question of the title. For a file: more than one in 32. For time: measure k. Ask which of the two their own network needs.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
