@@ -38,7 +38,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 1. The same work, another price
 #
-# A layer of *dynamic* int8 takes floats and gives floats: it converts its inputs at every call. In *static* int8 a network converts only at its two ends. What do the conversions cost?
+# A layer of *dynamic* int8 takes floats and gives floats: it converts its inputs at every call. In *static* int8 a network can convert at its two ends alone. What do the conversions cost?
 #
 # <!-- page -->
 #
@@ -99,7 +99,7 @@ price = show.price_in_macs()
 print(f"one conversion takes as long as {price:.0f} MACs in int8")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# On x86 with instructions for int8 it is about 100, since dozens of products are made in one instruction; with slow products it is fewer. A conversion has to read a float, compare, divide, round and pack.
+# Where dozens of products are made in one instruction it is often 100 or more; with slow products it is fewer. A conversion has to read a float, compare, divide, round and pack.
 #
 # Take 100. If an input is used 1,000 times, its conversion adds 100 / 1,000, a tenth of the layer's work. If it is used 9 times, the conversion costs eleven times as much as the work, by this estimate. **At 400 uses it adds at most about 100 / 400, a quarter.** This division puts networks in order. How much longer yours takes, the clock must say.
 #
@@ -155,7 +155,7 @@ with torch.device("meta"):
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ### Three networks
 #
-# A conversion costs about 100 MACs. How often is each input used?
+# Let a conversion cost 100 MACs. How often is each input used?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* First the price: reading, comparing, dividing, rounding, against products that run by the dozen. Click. MobileNet-v2's dots on the left are depthwise: about 2 uses (stride 2), then 9. BERT's leftmost dot? At 768, its width. Back to the first table: 1,317 uses against 44, hence little and much. The division orders networks; the clock says how much.
@@ -165,7 +165,7 @@ with torch.device("meta"):
 uses = show.uses_figure(counted)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# That is most of the answer to the first table. BERT's linear layers have 768 outputs or more, so every ticket is used often. MobileNet-v2 saves MACs wherever it can. Its inputs are used some forty times on average, and in the depthwise layers nine times, or with stride 2 about twice. ResNet-50, a CNN that saves less, lies in between.
+# That fits the first table. BERT's linear layers have 768 outputs or more, so every ticket is used often. MobileNet-v2 saves MACs wherever it can. Its inputs are used some forty times on average, and in the depthwise layers nine times, or with stride 2 about twice. ResNet-50, a CNN that saves less, lies in between.
 #
 # What about an LSTM? With 1,024 units each input is used 4 · 1,024 times, since an LSTM computes four values for each unit.
 
@@ -195,7 +195,7 @@ show.chain()
 # - *BERT:* int8 is faster, an input is used some 1,300 times, at most a point is lost: dynamic.
 # - *MobileNet-v2:* int8 is faster, but convolutions do the work: static, or QAT if that loses more than a point.
 #
-# PyTorch's own advice goes by names: Transformers and RNNs dynamic, CNNs static, and QAT where static loses too much. But a name does not count: a Transformer of width 64 uses an input only 110 times. CNNs, it says, wait for their activations to be moved. By our questions a CNN goes static because PyTorch's line skips its convolutions.
+# PyTorch's own advice goes by names: Transformers and RNNs dynamic, CNNs static, and QAT where static loses too much. But a name says too little: a Transformer of width 64 uses an input only 110 times. And it says that CNNs wait for their activations to be moved, while by our questions a CNN goes static because PyTorch's line skips its convolutions.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Who has to be trained?
@@ -253,7 +253,7 @@ race = timing.compare({name: lambda m=m: m(image) for name, m in routes.items()}
 show.routes_table(race)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Nothing was quantized in the second row, and it is far ahead of the first. So the first step to a faster network is often a better program in float: a trace, a compiler ([[pt2e]]), or another **runtime**, which is the program that runs a network. It needs no data and loses no accuracy.
+# Nothing was quantized in the second row, and it is ahead of the first. So the first step to a faster network is often a better program in float: a trace, a compiler ([[pt2e]]), or another **runtime**, which is the program that runs a network. It needs no data and loses no accuracy.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The headline table
@@ -268,7 +268,7 @@ show.routes_table(race)
 #
 # <!-- page -->
 #
-# MobileNet-v2 seems to gain most. But its row comes from another device, and the post says of its float that it ran in Caffe2, "not optimized". So a part of the 5.7 may be a better program, and nobody can say how large a part. The course has measured all three, on two processors, and recorded the times:
+# MobileNet-v2 seems to gain most. But its row comes from another device, and the post says of its float that it ran in Caffe2, "not optimized". So a part of the 5.7 may be a better program, and the post does not say how large a part. The course has measured all three, on two processors, and recorded the times:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Which of the three would you have called the winner? Then the fine print: another device, and a float in Caffe2, "not optimized". Click; read only "over the best": MobileNet-v2 does not win on either processor. What does a good headline name? Device, threads, runtime, and the baseline.
@@ -354,7 +354,7 @@ def choose_solution(rows, ms, lost):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - A conversion costs about a hundred MACs where int8 products are fast, and pays if the number is used often; a linear layer uses it once for each output.
+# - A conversion costs as much as many MACs, and pays if the number is used often; a linear layer uses it once for each output.
 # - Ask in the order of what the ways need: float if int8 is not faster than the best fp32, dynamic if it takes the layers and they are wide, static, and training only where all remedies fail.
 # - A speed-up is a better program times fewer bits: divide by the best fp32, and name the device.
 

@@ -155,7 +155,7 @@ print(f"gone: {gone(model):.1%}")
 #
 # <!-- page -->
 #
-# The first argument is the method: a name from `torch.nn.utils.prune`, or a class. All layers are ranked together, so that the least important weights of the whole network go; with `use_global_unstructured=False` each layer loses its own share. Biases are pruned by default. They are few, and each serves a whole neuron, so one usually spares them. When the fit ends, `prune.remove` makes the cuts permanent, since masks would make the file larger ([[prune_module]]).
+# The first argument is the method: a name from `torch.nn.utils.prune`, or a class. All layers are ranked together, so that the least important weights of the whole network go; with `use_global_unstructured=False` each layer loses its own share. Biases are pruned by default. They are few, and each serves a whole neuron, so one usually spares them. When the fit ends, the callback makes the cuts permanent, as `prune.remove` does ([[prune_module]]).
 #
 # The documentation's shortest example is `Trainer(callbacks=[ModelPruning("l1_unstructured", amount=0.5)])`. It looks as if it removed a half.
 #
@@ -163,7 +163,7 @@ print(f"gone: {gone(model):.1%}")
 #
 # <details><summary>What others found</summary>
 #
-# Of more than 5,000 numbers a single one was left. Each of the 100 epochs halves what the last one left, and after 5 epochs it is already $0.5^5$, which is 3 %.
+# Next to nothing is left. Each epoch halves what the last one left, and after 5 epochs it is already $0.5^5$, which is 3 %.
 #
 # </details>
 
@@ -297,9 +297,9 @@ show.errors_over_epochs(curves)
 # **Several times as large (C), because the last cut comes after epoch 98, and a single epoch of training follows.** With the same cuts earlier the error is far smaller.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The third line is the control. It has the same 25 amounts and the same true rewinds, but the last cut comes after epoch 38. So it is the time behind the last cut that was missing. **A rewind needs a whole training behind the last cut.** The documentation's schedule is useless for tickets.
+# The third line is the control. It has the same 25 amounts and the same true rewinds, but the last cut comes after epoch 38. So it is the time behind the last cut that was missing. **A rewind needs a whole training behind the last cut.** In 100 epochs the documentation's schedule leaves no time for that.
 #
-# The error does not show it. From the second cut on the network keeps its training, and the error is fine. No message appears. Whoever judges by the error is pleased, and reports a ticket that never was one. If you want no rewind, say so: `use_lottery_ticket_hypothesis=False`. If you want one, test it as in section 3.
+# The error does not show the fault. From the second cut on the network keeps its training, and the error is fine. No message appears. Whoever judges by the error is pleased, and reports a ticket that never was one. If you want no rewind, say so: `use_lottery_ticket_hypothesis=False`. If you want one, test it as in section 3.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Which network is in the file?

@@ -124,7 +124,7 @@ for _ in range(9):
 show.after_rests(rests)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The picture shows two things. The first call after a rest is usually slower than those that follow. Probably other code has meanwhile filled the *caches*, the small memories for what was used last.
+# The picture shows two things. The first call after a rest is usually slower than those that follow. One reason may be the *caches*, the small memories for what was used last: other code has meanwhile filled them.
 #
 # And here and there a dot lies far above its neighbours. In the middle of such a call another program probably got the processor.
 #
@@ -288,7 +288,7 @@ print(f"as it is {fastest_ms(lambda: net(photo)):.2f} ms, without notes {fastest
 # %% [markdown] slideshow={"slide_type": "skip"}
 # `benchmark.Timer` warms up, uses one thread, and reads the clock only before and after a *block* of many calls. We take the *fastest* block. Disturbances by other programs only add time, so this block comes nearest to what the code takes when nothing is in its way.
 #
-# But it measures one function after the other, in blocks, and a drift fools it. So this course takes the fastest block where two functions differ by more than about 1.3 times. For less they take turns.
+# But it measures one function after the other, in blocks, and a drift fools it. So take the fastest block where two functions differ by more than about 1.3 times. For less, let them take turns.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. What a report must name

@@ -69,7 +69,7 @@ print(f"The network takes {race.ratio('product'):.0f} times as long.")
 # **Far more than five times (C), probably because the network waits for its weights.** The product uses each of its numbers 512 times. The network uses each weight once, and has to fetch 134 million of them.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So counting operations does not tell how long a layer takes. The fetch of the weights is a good suspect, but so far that is a guess. In about [[minutes]] minutes you will be able to test it. You will be able to
+# So counting operations does not tell how long a layer takes. The fetch of the weights is a good suspect, but so far that is a guess. Section 2 tests it. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #

@@ -35,7 +35,7 @@ torch.set_num_threads(1)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. One step
 #
-# You start a training, and PyTorch answers *out of memory*. The file with the weights has one megabyte, and the machine has thousands. Who took them?
+# You start a training, and PyTorch answers *out of memory*. The file with the weights is far smaller than the memory. Who took the rest?
 #
 # <!-- page -->
 #
@@ -308,7 +308,7 @@ print("the same gradients, in every bit:", torch.equal(gradients[0], gradients[1
 #
 # <!-- page -->
 #
-# A smaller batch needs less memory, but has noisier gradients. Parts need as little. `backward()` *adds* to the gradient that is there already. So two calls leave 2 + 6 = 8, twice too much. We divide each loss by the number of parts, and get 2/2 + 6/2 = 4. The saved tensors of the first part are released before the second part begins, so only one part is in memory at a time.
+# A smaller batch needs less memory, but has noisier gradients. Parts need no more than a small batch. `backward()` *adds* to the gradient that is there already. So two calls leave 2 + 6 = 8, twice too much. We divide each loss by the number of parts, and get 2/2 + 6/2 = 4. The saved tensors of the first part are released before the second part begins, so only one part is in memory at a time.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* The sum with 2 and 6 on the board, undivided and divided. Click: who has forgotten `/ parts` before?
@@ -463,7 +463,7 @@ claims.show("training_memory")
 #
 # In training `backward()` releases the saved tensors, so a loss in a list holds little. Outputs in a list stay whole. Run the validation under `torch.no_grad()`, and store `item()` or `detach().cpu()`. A name from the last step counts as well: `del output, loss` before the next forward pass, or let them be local to a function, as in `step`.
 #
-# **Sources.** [`torch.utils.checkpoint`](https://docs.pytorch.org/docs/stable/checkpoint.html); T. Chen et al., *Training deep nets with sublinear memory cost*, 2016, [arXiv:1604.06174](https://arxiv.org/abs/1604.06174): with a checkpoint for every few layers a network of 1,000 needed 7 GB in place of 48, for 30 % more time.
+# **Sources.** [`torch.utils.checkpoint`](https://docs.pytorch.org/docs/stable/checkpoint.html); T. Chen et al., *Training deep nets with sublinear memory cost*, 2016, [arXiv:1604.06174](https://arxiv.org/abs/1604.06174): a network of 1,000 layers needed 7 GB in place of 48, for 30 % more time.
 #
 # **Going further.** PyTorch's [*Understanding CUDA memory usage*](https://docs.pytorch.org/docs/stable/torch_cuda_memory.html) draws every tensor over time. S. Rajbhandari et al., *ZeRO*, 2019, [arXiv:1910.02054](https://arxiv.org/abs/1910.02054). Projects: find the batch at which the activations of a network of yours overtake its states; give a checkpoint to every second block, and explain the peak.
 #
