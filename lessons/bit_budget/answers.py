@@ -63,7 +63,26 @@ def by_pricelist(model, sensitivity, budget):
         bits[name] = wider
 
 
-ODD = {"share_out": [by_pairs, recursive, by_pricelist]}
+def the_last_of_equal_steps(model, sensitivity, budget):
+    """Takes the last of several steps that save as much."""
+    count = {layer: model.get_submodule(layer).weight.numel() for layer in sensitivity}
+    widths = {layer: list(row) for layer, row in sensitivity.items()}
+    spent = sum(count[layer] * of[0] for layer, of in widths.items())
+    while True:
+        offers = []
+        for layer, (b, *wider) in widths.items():
+            price = count[layer] * (wider[0] - b) if wider else 0
+            saved = sensitivity[layer][b] - sensitivity[layer][wider[0]] if wider else 0
+            if saved > 0 and spent + price <= budget:
+                offers.append((saved / price, len(offers), layer, price))
+        if not offers:
+            return {layer: of[0] for layer, of in widths.items()}
+        _, _, layer, price = max(offers)
+        spent += price
+        widths[layer] = widths[layer][1:]
+
+
+ODD = {"share_out": [the_last_of_equal_steps, by_pairs, recursive, by_pricelist]}
 WRONG = {
     "share_out": {
         "what it saves, at any price": ("saved / price, wider[0]", "saved, wider[0]"),
@@ -80,6 +99,12 @@ WRONG = {
         "steps that save nothing are taken": ("price <= left and saved > 0", "price <= left"),
         "the budget itself is too much": ("price <= left", "price < left"),
         "the budget is never full": ("price <= left and saved > 0", "saved > 0"),
+        "as in greedy, no step from 6 bits on": ("if b > bits[name]]", "if b > bits[name] and bits[name] < 6]"),
+        "it stops where the best step does not fit": (
+            "price <= left and saved > 0:\n                    offers[name] = saved / price, wider[0]\n        if not offers:",
+            "saved > 0:\n                    offers[name] = saved / price, wider[0], price\n"
+            "        if not offers or max(offers.values())[2] > left:",
+        ),
         "the worst offer": ("best = max(", "best = min("),
         "straight to the widest": ("if b > bits[name]]", "if b > bits[name]][-1:]"),
         "by what is left, not by what is saved": ("row[bits[name]] - row[wider[0]]", "row[bits[name]]"),

@@ -65,6 +65,14 @@ WRONG = {
             "    while len(groups) > 1:\n        groups.sort()\n",
             "    groups.sort()\n    while len(groups) > 1:\n",
         ),
+        "what its share asks for, rounded up": (
+            "    return lengths",
+            "    return [((sum(counts) - 1) // count).bit_length() if count else 0 for count in counts]",
+        ),
+        "one symbol of each group goes deeper": (
+            "for symbol in joined",
+            "for symbol in (groups[0][1][0], groups[1][1][0])",
+        ),
         "one group goes deeper": ("for symbol in joined", "for symbol in groups[1][1]"),
         "depth in place of a step more": ("lengths[symbol] += 1", "lengths[symbol] = len(joined) - 1"),
         "symbols that never come get a word": (" if count > 0]", "]"),

@@ -1,5 +1,7 @@
 """The check of the lesson deep_compression: the lengths of Huffman's words, written and read."""
 
+import math
+
 import torch
 from hypothesis import strategies as st
 
@@ -66,13 +68,25 @@ word_lengths.looks(
         "the text of one of each symbol, read back": _read_back,
     }
 )
+
+
+def _by_share(counts):
+    return [math.ceil(math.log2(sum(counts) / count)) if count else 0 for count in counts]
+
+
+_ONCE = "start = sorted((count, [symbol]) for symbol, count in enumerate(counts) if count); order = groups; "
+_ALL = "start = [(count, [symbol]) for symbol, count in enumerate(counts)]"
 word_lengths.ideas(
     {
-        "order = groups": "A joined group stands among the others with its sum: look for the two rarest anew each time.",
+        ("order = groups", _ONCE, _ONCE + "groups = [*left, (total, joined)]", "total = more"): "A joined group stands "
+        "among the others with its sum: look for the two rarest anew each time.",
         "order = sorted(groups)[::-1]": "Join the two *rarest*. The symbols that are joined first get the longest words.",
-        "start = [(count, [symbol]) for symbol, count in enumerate(counts)]": "A symbol that never comes gets no word, and "
-        "takes no part in the joining.",
-        "joined = rare": "A joining puts the symbols of *both* groups one step deeper.",
-        "total = more": "A group comes as often as all its symbols together: its sum is that of both.",
+        (_ALL, _ALL + "; return [n * (count > 0) for n, count in zip(lengths, counts)]"): "A symbol that never comes "
+        "gets no word, and takes no part in the joining.",
+        (
+            "joined = rare",
+            "joined = rare[:1] + others[:1]",
+        ): "A joining puts *all* symbols of both groups one step deeper.",
+        _by_share: "Each word alone is as long as its share asks for. Together the words can be shorter: join groups.",
     }
 )

@@ -79,6 +79,11 @@ WRONG = {
         "positions in place of ranks": (".argsort(dim=1).argsort(dim=1)", ".argsort(dim=1)"),
         "the whole layer competes": ("scores.argsort(dim=1).argsort(dim=1)", "scores"),
         "each column competes": ("scores.argsort(dim=1).argsort(dim=1)", "scores.argsort(dim=0).argsort(dim=0)"),
+        "what stays is rounded down": ("round(left * columns)", "int(left * columns)"),
+        "a share in place of a count, over the layer": (
+            "amount=rows * goes, importance_scores=ranks",
+            "amount=1 - left, importance_scores=scores",
+        ),
         "what stays is removed": ("columns - round(left * columns)", "round(left * columns)"),
         "the lowest stay": ("scores.argsort(dim=1).arg", "(-scores).argsort(dim=1).arg"),
         "the inputs after the cut": (

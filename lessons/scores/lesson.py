@@ -299,7 +299,7 @@ race.draw()
 # ## Exercise · Wanda, in each row
 # ★★ · 10 minutes
 #
-# `by_wanda(net, images, left)` returns a copy of `net`, a LeNet-300-100, masks on. In `fc1` and `fc2` each row keeps the share `left` of its weights, rounded: those with the largest $|w| \cdot \lVert x \rVert$, where $x$ is what the layer receives in the whole `net`.
+# `by_wanda(net, images, left)` returns a copy of `net`, masks on. `net` has the layers of LeNet-300-100, of any width. In `fc1` and `fc2` each row keeps the share `left` of its weights, rounded: those with the largest $|w| \cdot \lVert x \rVert$, where $x$ is what the layer receives in the whole `net`.
 #
 # On paper: rows (0.5, 0.3) and (4, 3), inputs as in section 3, half left. Which weights stay?
 #

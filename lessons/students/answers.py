@@ -40,6 +40,7 @@ WRONG = {
         "the class is among its rivals": ("others.amax(1)", "student.amax(1)"),
         "the student's own count": ("teacher.argmax(1)", "student.argmax(1)"),
         "the logit alone": ("student[:, missing] - others.amax(1)", "student[:, missing]"),
+        "the second highest logit as the other": ("others.amax(1)", "student.topk(2).values[:, 1]"),
         "the mean of the others": (
             "others.amax(1)",
             "(student.sum(1) - student[:, missing]) / (student.shape[1] - 1)",
