@@ -37,7 +37,7 @@ torch.set_num_threads(1)
 #
 # We round all weights of DepthwiseCNN to 3 bits. Each channel has its own scale. Then block 1, with 288 of 30,208 weights, gets 8 bits, and all other layers keep 3.
 #
-# **Predict.** How much of what 3 bits cost comes back: **A** a hundredth, **B** a quarter, **C** most of it?
+# **Predict.** How much of the accuracy that 3 bits cost comes back: **A** a hundredth, **B** a quarter, **C** most of it?
 #
 # <!-- page -->
 #
@@ -259,7 +259,7 @@ right = {way: [(size_of(bits), accuracy(with_bits(bits))) for bits in choices] f
 show.ways_to_choose(right, in_float, sizes)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the bytes of 3 bits for all, greedy comes within about two points of float, and one width loses about twenty. The habit hardly helps here: it spares the first layer, and the one in need is the second.
+# In the bytes of 3 bits for all, greedy comes within about two points of float, and one width loses about twenty. The habit does not help here: it spares the first layer, and the one in need is the second.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### A remedy that needs no bit
@@ -328,7 +328,7 @@ show.sum_and_together(sums, together, [size_of(bits) for bits in choices], sizes
 # So do not trust a choice by sensitivities
 #
 # 1. where the layers are coarse, and sum and measurement differ;
-# 2. where a cheap remedy follows, since they may measure a damage that it repairs;
+# 2. where a cheap remedy follows, since the sensitivities may measure damage that it repairs;
 # 3. without a rival in as many bytes.
 #
 # One test answers all three: measure the *whole* choice, remedy included, beside one width for all, on images that did not choose.

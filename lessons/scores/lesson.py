@@ -229,7 +229,7 @@ show.four_images(net, by_input, seen, unit=int(truth.argmax()))
 # **At the border (B), because its pixels are hardly ever lit: the norm is small there, and with it the score.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What magnitude keeps at the border, Wanda spends on smaller weights in the middle. Behind a pixel that is never lit the score is 0, so Wanda removes the useless weights of section 1 first. PyTorch prunes by any score that is not negative, if you hand it over as `importance_scores`:
+# In place of the weights that magnitude keeps at the border, Wanda keeps smaller ones in the middle. Behind a pixel that is never lit the score is 0, so Wanda removes the useless weights of section 1 first. PyTorch prunes by any score that is not negative, if you hand it over as `importance_scores`:
 
 # %% slideshow={"slide_type": "skip"}
 cut = copy.deepcopy(net)
@@ -284,14 +284,14 @@ race = show.Race([net, trained(seed=1), trained(seed=2)], images, labels, test_s
 race.draw()
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Gone (C): probably the weights that are left learn the work of the others, whichever went.**
+# **Gone (C): probably the weights that are left learn the work of the others.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Begin with *random* on the left. Where chance does so little harm, no score can win much. On the right the cut is hard. Just pruned, Wanda is ahead of magnitude in the same group. Over the layer, the slope lies between them.
 #
 # Now compare the same score in two groups: here a cut over the layer is better than one in each row.
 #
-# And compare, on the right, the filled dots of *random* with the hollow dots above them. A hundred steps after a random cut are worth more there than any score without a step. After the steps only *random* is still behind.
+# And compare, on the right, the filled dots of *random* with the hollow dots above them. A hundred steps after a random cut are worth more there than any score without a step. After the steps only *random* is still far behind.
 #
 # So "which score is best?" is half a question. Add the share that is left, the group, and the steps that follow.
 

@@ -160,7 +160,7 @@ untrained_right = show.what_is_kept(make, train, put_on, test_set)
 #
 # <!-- page -->
 #
-# With zeros at random positions the network only guesses. The weights that are largest at the *start* do no better, so their size alone does not do it. The weights that *grew* most read most of the digits, although some of them are small. So a large part of the secret is the direction in which training pushed a weight.
+# With zeros at random positions the network only guesses. The weights that are largest at the *start* do no better, so their size alone does not do it. The network that keeps the weights that *grew* most reads most of the digits, although some of these weights are small. So a large part of the secret is the direction in which training pushed a weight.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Try it.** In section 1 change `train(trained, steps=200)` to `steps=20` there, and run that cell and the next one again. The network is a new one each time. How long must the copy train before its mask is good?
@@ -224,7 +224,7 @@ show.five_steps(untrained.fc2.weight_orig, trained.fc2.weight_orig, masks[1])
 #
 # <!-- page -->
 #
-# Two things help us. `l1_unstructured` on a layer that has a mask counts only the weights that are left. It reads `weight`, which the last forward pass has computed, here in `evaluate`. And a pruned layer calls its parameter `weight_orig`, so `rewind` takes the end of that name off.
+# On a layer that has a mask, `l1_unstructured` removes a share of the weights that are left. It reads them from `weight`, as the last forward pass computed it; here that is the pass in `evaluate`. A pruned layer calls its parameter `weight_orig`, so `rewind` takes the end of that name off.
 
 
 # %% slideshow={"slide_type": "skip"}

@@ -224,7 +224,7 @@ masks = [layer.weight_mask for layer in ticket.children()]
 signs = show.signs(first, redrawn, masks, put_on, train, test_set)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **More than half (B), at both rates. It is probably the signs, because the last two rows are meant to differ in nothing else.**
+# **More than half (B), at both rates. It is the signs, because the last two rows differ in nothing else.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # At the higher rate the gap is narrower, as in section 2, and again the signs close most of it.
@@ -422,7 +422,7 @@ claims.show("ticket_full")
 #
 # ### Rewinding later
 #
-# For large networks the first values are not enough. J. Frankle et al. ([2019](https://arxiv.org/abs/1912.05671)) train a network twice with other orders of the data, and follow the error on the straight line between the two results. If a weight is 1 in one result and 3 in the other, it is 2 halfway, and so for all weights at once. Where the error does not rise on the way, the results are *connected*. Their tickets reach full accuracy only where the two are connected. On MNIST that was so from the first values on, for large networks from an early iteration $k$ on. So people rewind to $k$:
+# For large networks the first values are not enough. J. Frankle et al. ([2019](https://arxiv.org/abs/1912.05671)) train a network twice, with two orders of the data, and follow the error on the straight line between the two results. If a weight is 1 in one result and 3 in the other, it is 2 halfway, and so for all weights at once. Where the error does not rise on the way, the results are *connected*. Their tickets reach full accuracy only where the two are connected. On MNIST that was so from the first values on, for large networks from an early iteration $k$ on. So people rewind to $k$:
 #
 # | | weights from | learning rate from |
 # |---|---|---|

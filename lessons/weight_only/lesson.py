@@ -225,14 +225,14 @@ for bits in (4, 3, 2):
 # **Predict.** Which small Transformer has the lower perplexity? Think of the length of a step.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* The model is the small Transformer now, in its original weights. Vote. On the board: seven steps against three. "How much narrower is the range of 16 neighbours than that of 32?" Click; compare the two points above 4. Then the right end: with 4 bits all groups have arrived at float. Groups of 128 do best for their bits: this model has no huge weights.
+# *For the lecturer, 2.5 min.* The model is the small Transformer now, in its original weights. Vote. On the board: seven steps against three. "How much narrower is the range of 16 neighbours than that of 32?" Click; compare the two points above 4. Then the right end: with 4 bits all groups have arrived at float. Groups of 128 do best for their bits.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the perplexity over the bits of a weight, all counted, a line for each size of the groups.
 show.against_bits(perplexity, in_float, net)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **A: the third bit turns 3 steps into 7, so each is less than half as long.** Half a group narrows the range only a little. The mean steps stand under the figure.
+# **A: the third bit turns 3 steps into 7, so each is less than half as long.** The range of half a group is only a little narrower. The mean steps stand under the figure.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # For our model 4 bits cost next to nothing, 3 bits a little, and 2 bits much. Here groups of 128 with 4 bits are as good as groups of 32. A model with a few huge weights needs small groups more, as the eight weights by hand show.
@@ -310,7 +310,7 @@ show.all_bytes(tensors, real_models.smollm2_file().stat().st_size)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. When is it faster?
 #
-# One layer, 4,096 × 4,096, and one input. In float32 its weights take 67 MB, packed in 4 bits 10 MB. The arithmetic needs floats. Who makes them?
+# One layer, 4,096 × 4,096, and one input. In float32 its weights take 67 MB, packed in 4 bits 10 MB. PyTorch multiplies floats here. Who makes them?
 #
 # - *Unpacked first:* at each call PyTorch makes 34 MB of 16-bit floats, then multiplies.
 # - *In the kernel:* a compiled routine unpacks a few codes, uses them, and forgets them.
@@ -333,7 +333,7 @@ show.race_table(races)
 #
 # [[decoding]] counted what a step of LLaMA-7B reads: 13.5 GB in 16 bits, which takes 0.27 seconds at 50 GB a second. In 5 bits a weight it is 4.2 GB, or 0.08 seconds. This is why few bits promise speed.
 #
-# Why only the weights? For one token, this layer reads 16.8 million weights and 4,096 inputs. To round the inputs would save nearly no bytes, and add errors. So they stay floats, and so does the arithmetic. This is *weight-only* quantization ([[torchao]]).
+# Why only the weights? For one token, this layer reads 16.8 million weights and 4,096 inputs. To round the inputs would save nearly no bytes, and add errors. So here they stay floats, and the layer computes in floats. This is *weight-only* quantization ([[torchao]]).
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### When it is not faster
