@@ -43,6 +43,7 @@ WRONG = {
         "shared among all classes": ("(p.shape[1] - k)", "p.shape[1]"),
         "the rest is lost": ("share.expand_as(p)", "torch.zeros_like(p)"),
         "the rest is the whole batch's": ("values.sum(1, keepdim=True)", "values.sum()"),
+        "the rest is the mean of the batch": ("values.sum(1, keepdim=True)", "values.sum() / len(p)"),
         "the least probable are named": ("p.topk(k)", "p.topk(k, largest=False)"),
     }
 }

@@ -72,6 +72,14 @@ WRONG = {
             "prune.l1_unstructured(model.get_submodule(path), name, amount=int((state[key] == 0).sum()))\n"
             "            state = {**state, key: getattr(model.get_submodule(path), name + '_mask')}",
         ),
+        "linear layers alone": (
+            'if key.endswith("_mask"):',
+            'if key.endswith("_mask") and isinstance(model.get_submodule(key.rpartition(".")[0]), torch.nn.Linear):',
+        ),
+        "the buffers are left as they were made": (
+            "model.load_state_dict(state)",
+            "model.load_state_dict({k: v for k, v in state.items() if 'running' not in k}, strict=False)",
+        ),
         "removed at the end": (
             "    return model",
             "    for key in state:\n        if key.endswith('_mask'):\n"

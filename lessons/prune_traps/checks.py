@@ -53,8 +53,8 @@ class _Makes:
 def _case(model, masks, trained=None):
     """New weights, and the file of a pruned model of the same shape; its weights fall where the new ones rise."""
     trained = trained or copy.deepcopy(model)
-    for n, value in enumerate(trained.parameters() if trained is not _lenet else [], 2):
-        value.data = (torch.arange(value.numel()) + float(n)).flip(0).view(value.shape)
+    for n, value in enumerate([*trained.parameters(), *trained.buffers()] if trained is not _lenet else [], 2):
+        value.data = (torch.arange(value.numel()) + n).flip(0).view(value.shape).to(value.dtype)
     for key, mask in masks.items():
         path, _, name = key.rpartition(".")
         prune.custom_from_mask(trained.get_submodule(path), name, mask)
@@ -78,18 +78,20 @@ def _seen(model, _, state):
     masked = [key.removesuffix("_mask").rpartition(".") for key in state if key.endswith("_mask")]
     places = {path + dot + name: (model.get_submodule(path), name) for path, dot, name in masked}
     found = {"the names in its `state_dict()`": sorted(model.state_dict())}
-    found |= {f"`{key}` before the first call": getattr(*place).detach().clone() for key, place in places.items()}
     found |= {f"`{key}` in its `state_dict()`": value.clone() for key, value in model.state_dict().items()}
+    found |= {f"`{key}` before the first call": getattr(*place).detach().clone() for key, place in places.items()}
     for key, (module, name) in places.items():
         if state[f"{key}_mask"].sum() > 1:
             prune.l1_unstructured(module, name, amount=1)
             found[f"the mask of `{key}` after the next cut"] = getattr(module, f"{name}_mask").clone()
     x = torch.linspace(0.5, 1.5, 784).view(1, 1, 28, 28)
     x = x if hasattr(model, "conv1") else x.flatten()[None, : next(p for p in state.values() if p.ndim > 1).shape[1]]
-    found["the outputs"] = model(x)
+    found["the outputs"] = model.eval()(x)  # a batch norm takes one row then
     found["the outputs"].sum().backward()
-    torch.optim.SGD(model.parameters(), lr=0.125).step()
     with torch.no_grad():
+        for value in model.parameters():
+            if value.grad is not None:
+                value -= 0.125 * value.grad  # a step of SGD; torch.optim takes seconds to import
         found["the outputs after a training step"] = model(x)
     return found
 
@@ -111,6 +113,7 @@ def _not_strict(make_model, state):
 torch.manual_seed(0)
 _layer = effects.linear(torch.tensor([[0.02, 0.3]]))
 _deep = nn.Sequential(effects.linear(torch.tensor([[0.5]]), torch.ones(1)), nn.ReLU())
+_normed = nn.Sequential(effects.linear(torch.tensor([[0.5], [0.2]])), nn.BatchNorm1d(2))
 _lenet = load("lenet_mnist")
 load_pruned.tries(
     _calls(),
@@ -119,6 +122,7 @@ load_pruned.tries(
         _case(_layer, {"weight": torch.tensor([[1.0, 1.0]])}),
         _case(_layer, {}),
         _case(_deep, {"0.bias": torch.tensor([0.0])}),
+        _case(_normed, {"1.weight": torch.tensor([0.0, 1.0])}),
         _case(LeNet(), {"fc1.weight": (_lenet.fc1.weight.detach().abs() > 0.02).float()}, _lenet),
     ],
     examples=40,

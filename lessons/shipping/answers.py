@@ -48,6 +48,10 @@ WRONG = {
         "the ends do not belong to a limit": ("low <= row[name] <= high", "low < row[name] < high"),
         "looks at the upper ends only": ("low <= row[name] <= high", "row[name] <= high"),
         "rows with anything missing go": ("[row[name] for name in [*limits, best]]", "row.values()"),
+        "a 0 counts as missing": (
+            "None not in [row[name] for name in [*limits, best]]",
+            "all(row[name] for name in [*limits, best])",
+        ),
         "always the accuracy": ("max(fit, key=lambda row: (row[best]", 'max(fit, key=lambda row: (row["accuracy"]'),
         "ties by the first": (', -row["file_bytes"]', ""),
         "ties by the largest file": ('-row["file_bytes"]', 'row["file_bytes"]'),

@@ -52,6 +52,8 @@ pick.tries(
         ([_row("not timed", 10, None, 0.9), *_two], {"ms": (0, 2)}, "accuracy"),
         ([_row("not timed", 10, None, 0.9), *_two], {}, "accuracy"),
         ([_row("no labels", 10, 1.0, None)], {"file_bytes": (0, 20)}, "accuracy"),
+        ([_row("all zero", 10, 0.0, 0.0, 0.0)], {"ms": (0, 1)}, "agreement"),  # measured, and 0
+        (_two[::-1], {}, "ms"),
         ([], {"ms": (0, 2)}, "accuracy"),
     ],
 )

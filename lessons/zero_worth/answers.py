@@ -69,6 +69,18 @@ WRONG = {
         "a byte for each bit": ("-(-size // 8)", "size"),
         "the zeros are counted": ("int(layer.weight.count_nonzero())", "int((layer.weight == 0).sum())"),
         "only the outermost layers": ("named_modules", "named_children"),
+        "an embedding counts as a linear layer": (
+            "isinstance(layer, nn.Linear):\n"
+            "            size, left = layer.weight.numel(), int(layer.weight.count_nonzero())\n"
+            "            rows = layer.out_features",
+            "isinstance(layer, (nn.Linear, nn.Embedding)):\n"
+            "            size, left = layer.weight.numel(), int(layer.weight.count_nonzero())\n"
+            "            rows = len(layer.weight)",
+        ),
+        "small weights count as zeros": (
+            "int(layer.weight.count_nonzero())",
+            "int((layer.weight.abs() > 1e-3).sum())",
+        ),
         "the larger file": ("min(", "max("),
     }
 }

@@ -55,11 +55,14 @@ for _one in _cut.children():
     prune.remove(_one, "weight")
 _paper = nn.Sequential(effects.linear(torch.tensor([[0.0, 5, 0, 3], [0, 0, 0, -2]]), torch.zeros(2)))
 _full = nn.Sequential(nn.Conv2d(1, 1, 1), _layer(1, 2, 2), nn.ReLU(), _layer(1, 32, 31), _layer(1, 130, 1))
-cheapest.tries(model=_models(), also=[(_paper,), (_full,), (nn.Sequential(nn.Sequential(_layer(1, 64, 0))),), (_cut,)])
+_table = nn.Sequential(nn.Embedding(2, 2, _weight=torch.ones(2, 2)), _layer(1, 2, 2))  # no linear layer
+_tiny = nn.Sequential(effects.linear(torch.tensor([[1e-4, 0.0]]), torch.zeros(1)))  # small, and no zero
+_empty = nn.Sequential(nn.Sequential(_layer(1, 64, 0)))
+cheapest.tries(model=_models(), also=[(one,) for one in (_paper, _full, _empty, _table, _tiny, _cut)])
 cheapest.ideas(
     {
         "starts = 0": "CSR also says where each row starts: `rows + 1` indices of 4 bytes.",
-        "bits = rows * columns // 8": "Bits fill whole bytes: round up.",
+        ("bits = rows * columns // 8", "bits = rows * columns / 8"): "Bits fill whole bytes: round up.",
         "bits = 4 * rows * columns": "A bit mask takes one bit for each position, an eighth of a byte.",
         "csr = 4 * left + starts": "In CSR each value comes with its column: 4 + 4 bytes.",
         "rows, columns = layer.weight.shape[::-1]": "A weight has `out_features` rows and `in_features` columns.",
