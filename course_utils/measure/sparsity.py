@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from course_utils.measure._tensors import place, plain, share
+from course_utils.measure._tensors import place, plain
 from course_utils.measure.as_it_was import as_it_was, need_values
 from course_utils.show.tables import Table
 
@@ -36,7 +36,7 @@ class SparsityRow:
         elements: how many numbers it has.
         zeros: how many of them are 0 (−0.0 is, NaN is not).
         state: "plain", "masked" (pruned by ``torch.nn.utils.prune``, not made permanent), "computed" (by a
-            parametrization, or the older weight or spectral norm) or "quantized".
+            parametrization) or "quantized".
         zero_rows: slices along dimension 0 that are wholly zero: output neurons or channels. 0 for a vector.
         zero_columns: the same along dimension 1: inputs.
     """
@@ -130,8 +130,7 @@ def sparsity_report(model: nn.Module) -> SparsityReport:
         model: any module: plain, masked, with masks made permanent, quantized by `torch.ao` or torchao.
     Raises:
         TypeError: not a module.
-        ValueError: a tensor has no values yet (lazy, meta), a part is scripted, or two parameters share a part of their
-            numbers; the message names it.
+        ValueError: a tensor has no values yet (lazy, meta), or a part is scripted; the message names it.
     Restores: what `as_it_was` names.
     """
     if not isinstance(model, nn.Module):
@@ -143,7 +142,7 @@ def sparsity_report(model: nn.Module) -> SparsityReport:
                 "torch.jit.script or trace"
             )
     need_values(model)
-    seen: dict[tuple, tuple[str, torch.Tensor]] = {}  # the tensors too: memory that is freed is given away again
+    seen: dict[tuple, torch.Tensor] = {}  # the tensors too: memory that is freed is given away again
     rows = []
     with as_it_was(model):
         for path, module in model.named_modules():
@@ -153,13 +152,7 @@ def sparsity_report(model: nn.Module) -> SparsityReport:
                 name = f"{path}.{leaf}" if path else leaf
                 if (where := place(stored)) in seen:
                     continue
-                for other, tensor in seen.values():
-                    if share(stored, tensor):
-                        raise ValueError(
-                            f"{name!r} and {other!r} share a part of their numbers, which would count twice: "
-                            "make one a copy, parameter.detach().clone(), or count them apart"
-                        )
-                seen[where] = name, stored
+                seen[where] = stored
                 rows.append(_sparsity_row(name, plain(values.detach()), state))
     return SparsityReport(rows)
 
@@ -169,14 +162,10 @@ def _learned(module: nn.Module) -> Iterator[tuple[str, torch.Tensor, torch.Tenso
     for name, lists in getattr(module, "parametrizations", {}).items():
         held = next((p for key, p in lists.named_parameters(recurse=False) if key != "original0"), lists[0])
         yield name, held if isinstance(held, torch.Tensor) else getattr(module, name), getattr(module, name), "computed"
-    hooks = {hook.name: hook for hook in module._forward_pre_hooks.values() if hasattr(hook, "compute_weight")}
-    for name, hook in hooks.items():  # the older weight norm, and spectral norm, which would change as it is computed
-        held = next(p for key, p in module._parameters.items() if key in (f"{name}_v", f"{name}_orig"))
-        yield name, held, hook.compute_weight(module, *[False] * hasattr(hook, "n_power_iterations")), "computed"
     for name, parameter in sorted(module._parameters.items(), key=lambda item: "bias" in item[0]):
         bare = name.removesuffix("_orig")
         mask = module._buffers.get(f"{bare}_mask")
-        if parameter is None or name.removesuffix("_g").removesuffix("_v").removesuffix("_orig") in hooks:
+        if parameter is None:
             continue
         if mask is not None:
             yield bare, parameter, parameter * mask, "masked"
