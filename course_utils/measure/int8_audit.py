@@ -183,21 +183,6 @@ class _Reading:
                 bits, engine = (8, torch.backends.quantized.engine) if runs_in == INT8 else (None, "")
                 at = f"{name}.call {i}" if name else f"call {i}"
                 yield Row(at, f"{SCRIPTED} {operator}", runs_in, bits, engine, "it ran")
-        for name, calls in merged.items():
-            if isinstance(name, str) and name not in {*scripts, *self.closed} and name not in self._names():
-                yield from _weights_in_buffers(name, self.model, calls)
-
-    def _names(self) -> set[str]:
-        return {"" if row.name == "(the model)" else row.name for row in self.rows}
-
-
-def _weights_in_buffers(name: str, model: nn.Module, calls: Calls) -> Iterator[Row]:
-    """The row of a module without parameters whose int8 weights are a buffer, and that multiplied them."""
-    module = model.get_submodule(name)
-    stored = [b for b in module.buffers(recurse=False) if b.dim() > 1 and b.dtype in (torch.int8, torch.uint8)]
-    if stored and calls.products:
-        row = Row(name or "(the model)", type(module).__name__, UNKNOWN, 8, "", "its weights are a buffer")
-        yield _with_evidence(row, calls)
 
 
 def _family(module: nn.Module) -> str:
