@@ -143,9 +143,9 @@ EFFECTS = {  # name -> reference, look, wrong answer, what is told
         ("the answer", "tensor", "tensor"),
     ),
     "file": (
-        lambda model: copy.deepcopy(model),
+        lambda model: effects.Reloaded(model.state_dict(), 2000),
         effects.file(lambda model: 3000),
-        lambda model: nn.Linear(100, 100),
+        lambda model: effects.Reloaded(model.state_dict(), 4000),
         ("the answer", "bytes", "at most 3,000 bytes"),
     ),
 }
