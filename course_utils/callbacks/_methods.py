@@ -15,10 +15,6 @@ BY_NAME = {
     "random_structured": prune.RandomStructured,
     "identity": prune.Identity,
 }
-ELSEWHERE = {
-    "global_unstructured": "it is scope='global' with 'l1_unstructured' or another unstructured method",
-    "custom_from_mask": "it takes a mask, no amount; mask the model before the fit, the callback keeps masks",
-}
 
 
 def find(method: object) -> type[prune.BasePruningMethod]:
@@ -35,9 +31,8 @@ def find(method: object) -> type[prune.BasePruningMethod]:
         if unknown:
             raise ValueError(f"{method.__name__} also needs {', '.join(unknown)}: give a subclass that sets it")
         return method
-    why = f": {ELSEWHERE[method]}" if isinstance(method, str) and method in ELSEWHERE else ""
     raise ValueError(
-        f"method={method!r}{why}; give one of {', '.join(BY_NAME)}, or a subclass (the class, "
+        f"method={method!r}; give one of {', '.join(BY_NAME)}, or a subclass (the class, "
         "no instance) of torch.nn.utils.prune.BasePruningMethod with compute_mask and PRUNING_TYPE"
     )
 
