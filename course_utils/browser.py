@@ -1,4 +1,4 @@
-"""Finds a browser that is already installed; the doctor reports it, the tests of the slides drive it."""
+"""Finds a browser that is already installed; the checks of slides and site drive it."""
 
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import NamedTuple
 
-from course_utils.browser import find_browser
 from course_utils.door import FOR_LZMA, command
 from course_utils.files import ROOT
 
@@ -242,20 +241,6 @@ def check_models() -> Iterable[Finding]:
         yield Finding("models", "ok", "both real models are there, with the right checksum")
 
 
-def check_browser() -> Iterable[Finding]:
-    """A browser that can be driven without a window; only the tests of the slides need it."""
-    found = find_browser()
-    if found:
-        yield Finding("browser", "ok", found.stem)
-    else:
-        yield Finding(
-            "browser",
-            "warn",
-            "no Chromium, Chrome or Edge: the tests of the slides cannot run.",
-            "Install one of them; learners can do without.",
-        )
-
-
 def _project() -> dict:
     """The [project] table of pyproject.toml; {} when the repository is not there."""
     import tomllib
@@ -325,6 +310,5 @@ EXAMINATIONS: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
     ("folder", check_folder),
     ("data", check_data),
     ("models", check_models),
-    ("browser", check_browser),
 ]
 NEED_TORCH = ("int8", "bf16", "data", "models")  # without it they only repeat that it is broken

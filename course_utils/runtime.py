@@ -152,13 +152,3 @@ def _versions() -> dict[str, str]:
         with suppress(metadata.PackageNotFoundError):
             found[package] = metadata.version(package)
     return found
-
-
-def describe(device: torch.device | str | None = None) -> str:
-    """One line for the top of a measurement: device and its name, threads of this process, versions."""
-    device = torch.device(device) if device else best_device()
-    n = torch.get_num_threads()
-    return (
-        f"{device.type} ({chip(device)}), {n} thread{'s' * (n > 1)} on {physical_cores()} cores, "
-        f"torch {torch.__version__}, {platform.system()}"
-    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 
 import torch
@@ -80,8 +79,8 @@ def fit(
     Returns:
         The mean loss, in nats, of each pass; the last pass may be a part of one.
     Raises:
-        ValueError: no data, not one integer a label and image, epochs, steps or batch_size below 1, a tensor of the
-            model without values (meta), or a batch of one image that batch norm cannot train on. Before the first step.
+        ValueError: no data, not one integer a label and image, epochs, steps or batch_size below 1, or a tensor of the
+            model without values (meta). Before the first step.
         RuntimeError: the loss is not finite; the message says at which step.
     """
     _check_data(images, labels)
@@ -95,8 +94,6 @@ def fit(
     optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=lr)
     a_pass = math.ceil(len(images) / batch_size)
     steps = _allowed(steps or epochs * a_pass)
-    if batch_size == 1 or (len(images) % batch_size == 1 and steps >= a_pass):
-        _try_one(model, images[:1].to(device), len(images), batch_size)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule(step / steps)) if schedule else None
     losses = []
     order = batches(len(images), batch_size, steps=steps, seed=seed)
@@ -125,49 +122,27 @@ def fit(
     return [sum(part) / len(part) for part in passes]
 
 
-def _try_one(model: nn.Module, image: Tensor, n: int, batch_size: int) -> None:
-    """Train on one image without taking the step, where batch norm may refuse it: before others were taken."""
-    if not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()):
-        return
-    try:
-        with as_it_was(model, training=None):
-            model(image)
-    except ValueError as error:
-        if "more than 1 value per channel" not in str(error):
-            raise
-        names = {module: name for name, module in model.named_modules()}
-        inside = [frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__)]
-        name = [names[part] for part in inside if isinstance(part, nn.Module) and part in names][-1]
-        raise ValueError(
-            f"{name!r} is a batch norm and needs more than one value a channel in training, and with {n} images and "
-            f"batch_size={batch_size} a batch has one image: pass another batch_size, or leave an image out, "
-            "fit(model, images[:-1], labels[:-1])"
-        ) from error
-
-
 def evaluate(
     model: nn.Module,
     images: Tensor,
     labels: Tensor,
     *,
     batch_size: int = 100,
-    device: torch.device | str | None = None,
 ) -> float:
-    """Share of images that a classifier gets right, 0 to 1, in evaluation mode.
+    """Share of images that a classifier gets right, 0 to 1, in evaluation mode, where its first parameter is.
 
     Args:
         model: logits (batch, n_classes) from a batch of `images`.
         images: (N, ...) float; labels: (N,) integers.
         batch_size: images a call. On a CPU 100 take half the time of 1,000 with our convolutional networks, whose
             activations then stay in the cache.
-        device: where the model runs; None = where its first parameter is, else the CPU.
     Raises:
         ValueError: no data, not one integer a label and image, or a tensor of the model without values (lazy, meta).
     Restores: the mode of each module, and what else `as_it_was` names; the number of threads (it works with as many as
         training does).
     """
     _check_data(images, labels)
-    device = torch.device(device) if device else next((p.device for p in model.parameters()), torch.device("cpu"))
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
     need_values(model)
     with as_it_was(model), threads(training_threads()):
         right = sum(

@@ -18,7 +18,7 @@ import runpy
 import sys
 from pathlib import Path
 
-from course import command, say
+from course import say
 
 NAME = "yours"
 TO_WRITE = f"def {NAME}():\n    return model, batches  # a torch.nn.Module, and a list of inputs"
@@ -33,8 +33,9 @@ def main(argv):
     parser = argparse.ArgumentParser(
         prog="course.py weigh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("file", metavar="FILE", help="a Python file with a function that returns (model, batches)")
-    parser.add_argument("--function", metavar="NAME", help=f"which function; default: {NAME}, or the only one there is")
+    parser.add_argument(
+        "file", metavar="FILE", help=f"a Python file with a function {NAME} that returns (model, batches)"
+    )
     parser.add_argument("--limits", nargs="+", default=[], metavar="NAME=NUMBER", help="mb, ms, agreement, accuracy")
     parser.add_argument("--minutes", type=float, default=5.0, help="after which no further way is begun; default 5")
     parser.add_argument("--to", default="yours", metavar="FOLDER", help="where the two files go; default: yours")
@@ -42,7 +43,7 @@ def main(argv):
     try:
         limits = _limits(options.limits)
         found = _run(Path(options.file))
-        given, names = _given(found, options.function, options.file)
+        given, names = _given(found, options.file)
         from course_utils import yours
 
         _, report = yours.weigh(*given, **names, limits=limits, folder=options.to, minutes=options.minutes, say=say)
@@ -78,28 +79,15 @@ def _run(path):
         ) from error
 
 
-def _given(found, name, file):
+def _given(found, file):
     """What the function returns, as positions and names of `yours.weigh`."""
-    own = {key: value for key, value in found.items() if inspect.isfunction(value)}
-    own = {key: value for key, value in own.items() if value.__globals__.get("__file__") == found["__file__"]}
-    free = [key for key, value in own.items() if not _needs(value) and key[0] != "_"]
-    name = name or (NAME if NAME in own else free[0] if len(free) == 1 else None)
-    if name not in own or _needs(own[name]):
-        there = f"it has {', '.join(own)}" if own else "it has none"
-        raise Wrong(
-            f"{file} has no function {name or NAME} without arguments ({there}). Expected:\n\n{TO_WRITE}\n\n"
-            f"or name yours: {command('weigh', str(file), '--function', 'NAME')}"
-        )
-    given = own[name]()
+    if not inspect.isfunction(found.get(NAME)) or inspect.signature(found[NAME]).parameters:
+        raise Wrong(f"{file} has no function {NAME} without arguments. Expected:\n\n{TO_WRITE}")
+    given = found[NAME]()
     if not isinstance(given, tuple) or len(given) not in (2, 3):
         raise Wrong(
-            f"{name}() in {file} returned {type(given).__name__}, and (model, batches) was expected, or (model, "
+            f"{NAME}() in {file} returned {type(given).__name__}, and (model, batches) was expected, or (model, "
             "batches, labels): let it return these"
         )
-    names = {key: own[key] for key in ("train", "answer") if key in own}
+    names = {key: found[key] for key in ("train", "answer") if inspect.isfunction(found.get(key))}
     return given[:2], names | ({"labels": given[2]} if len(given) == 3 else {})
-
-
-def _needs(function):
-    """Whether a function cannot be called without arguments."""
-    return any(p.default is p.empty for p in inspect.signature(function).parameters.values())

@@ -64,13 +64,6 @@ class Amounts:
         )
 
 
-def remaining(left: float, amount: Amount) -> float:
-    """What one pruning leaves of `left`: whole weights where `left` is an int, else a share."""
-    if isinstance(amount, int):
-        return left - amount
-    return left - round(amount * left) if isinstance(left, int) else left * (1 - amount)
-
-
 def refuse_emptying(left: Mapping[str, int], due: Mapping[int, Amount], *, kind: str) -> None:
     """Go through a schedule beforehand, and refuse one that leaves nothing.
 
@@ -83,28 +76,13 @@ def refuse_emptying(left: Mapping[str, int], due: Mapping[int, Amount], *, kind:
     """
     for name, count in left.items():
         for epoch, amount in due.items():
-            rest = remaining(count, amount)
+            rest = count - (amount if isinstance(amount, int) else round(amount * count))
             if rest < 0 or (rest == 0 < count):
                 raise ValueError(
                     f"after epoch {epoch} the amount {amount!r} prunes all of {name}: {count} {kind} are "
                     "left by then, and nothing could pass; give less, or leave this parameter out"
                 )
             count = rest
-
-
-def densities(amounts: Amounts, epochs: int, weights: int | None) -> list[float]:
-    """Density after each epoch; see `PruningSchedule.densities`."""
-    if not amounts.counted:
-        raise ValueError("the method takes no amount, so what it leaves over cannot be known beforehand")
-    due, left, found = amounts.due(0, epochs), 1.0 if weights is None else int(weights), []
-    if weights is None and any(isinstance(amount, int) for amount in due.values()):
-        raise ValueError("an amount is a count: give weights, the number of weights there are at the start")
-    if weights is not None:
-        refuse_emptying({"the network": left}, due, kind="weights")
-    for epoch in range(epochs):
-        left = remaining(left, due[epoch]) if epoch in due else left
-        found.append(left if weights is None else left / weights)
-    return found
 
 
 def _whole(value: object) -> bool:

@@ -8,10 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedTensorMixin
 from torch.nn.utils import prune
-from torch.nn.utils.spectral_norm import SpectralNorm
-from torch.nn.utils.weight_norm import WeightNorm
 
 from course_utils.callbacks import _masks
 from course_utils.legacy_int8 import nnq, nnqat, tq
@@ -77,38 +74,21 @@ def refuse_layers(model: nn.Module) -> None:
     """Refuse, by name, what torch could not train with rounding; what has ``qconfig = None`` may be there.
 
     Raises:
-        ValueError: TorchScript, quantized parts, tensors without values, older weight or spectral norms, attention and
-            recurrent layers other than LSTM.
+        ValueError: quantized parts, attention and recurrent layers other than LSTM.
         NotImplementedError: a weight in another dtype than float32.
     """
     for name, module in taken(model):
         place = f"{name or 'the model'} ({type(module).__name__})"
-        tensors = [] if isinstance(module, torch.jit.ScriptModule) else [*module._parameters.items()]
+        tensors = [*module._parameters.items()]
         package = type(module).__module__
         int8 = package.startswith("torch.ao.nn") and ".quantized" in package and not isinstance(module, FLOAT_HELPERS)
         if int8 or any(type(tensor).__module__.startswith("torchao") for _, tensor in tensors):
             raise ValueError(f"{place} is quantized already, and int8 cannot be trained: start from a float model")
-        if isinstance(module, torch.jit.ScriptModule):
-            raise ValueError(f"{place} is TorchScript, which cannot be changed: give the module it was scripted from")
-        for key, tensor in [*tensors, *module._buffers.items()]:
-            if isinstance(tensor, UninitializedTensorMixin):
-                raise ValueError(f"{place}: {key} has no values yet: call the model once on an input before the fit")
-            if tensor is not None and tensor.is_meta:
-                raise ValueError(
-                    f"{place}: {key} has no values, its device is 'meta': model.to_empty(device='cpu'), then load them"
-                )
         for key, tensor in tensors:
             if tensor is not None and tensor.dtype in OTHER_FLOATS:
                 raise NotImplementedError(
                     f"{place}: {key} is in {tensor.dtype}, and fake quantization needs weights in float32: "
                     "model.float() before the fit"
-                )
-        for hook in module._forward_pre_hooks.values():
-            if isinstance(hook, WeightNorm | SpectralNorm):
-                old = type(hook).__module__.rpartition(".")[2]
-                raise ValueError(
-                    f"{place}: the older torch.nn.utils.{old} of {hook.name} cannot be prepared: take "
-                    f"torch.nn.utils.parametrizations.{old}, or {leave_out(name)}"
                 )
         attention = isinstance(module, nn.MultiheadAttention) and getattr(module.out_proj, "qconfig", 0) is not None
         recurrent = isinstance(module, nn.RNNBase | nn.RNNCellBase) and not isinstance(module, nn.LSTM)
@@ -157,30 +137,6 @@ def unrounded(model: nn.Module) -> list[str]:
 def calibrated(model: nn.Module) -> bool:
     """Did any observer see a tensor?"""
     return any(has_seen(fake) for fake in fakes(model))
-
-
-def refuse_other_observers(own: tq.FakeQuantizeBase, state_dict: Mapping[str, object]) -> None:
-    """Refuse a checkpoint of the training whose observers are of another kind: torch would list unexpected keys.
-
-    Args:
-        own: one that observes activations of the model.
-        state_dict: of a fake-quantized model.
-    Raises:
-        ValueError: they differ.
-    """
-    held = {key.removeprefix(RANGE) for key in state_dict if key.startswith(RANGE)}
-    if held != set(own.state_dict()):
-        raise ValueError(
-            f"the checkpoint was trained with {_observer_type(held)}, and this model observes with "
-            f"{_observer_type(own.state_dict())}: make the callback with what the checkpoint was trained with"
-        )
-
-
-def _observer_type(keys: Iterable[str]) -> str:
-    """The argument of the callback that gives an observer with these entries."""
-    if "activation_post_process.histogram" in keys:
-        return "observer_type='histogram'"
-    return "observer_type='average'" if "activation_post_process.min_val" in keys else "a QConfig of its own"
 
 
 def switch(model: nn.Module, *, observe: bool, fake: bool) -> None:

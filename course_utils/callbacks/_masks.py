@@ -27,16 +27,11 @@ def hooks(module: nn.Module) -> dict[str, prune.BasePruningMethod]:
 
 def parameters(model: nn.Module) -> Iterator[tuple[str, nn.Module, str, nn.Parameter]]:
     """(path of the module, module, name before pruning, tensor that is trained); a shared module once."""
-    for path, module in _eager(model):
+    for path, module in model.named_modules():
         masked = hooks(module)
         for key, parameter in module._parameters.items():
             if parameter is not None:
                 yield path, module, _bare(key, masked), parameter
-
-
-def _eager(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """(path, module) of all that is not TorchScript, whose tables of parameters are no dictionaries."""
-    return ((p, module) for p, module in model.named_modules() if not isinstance(module, torch.jit.ScriptModule))
 
 
 def name_of(path: str, leaf: str) -> str:
@@ -49,12 +44,6 @@ def select(model: nn.Module, targets: Sequence[str] | None) -> dict[str, tuple[s
     Raises:
         ValueError: a name that the model does not have, nothing to prune, a parameter that cannot be masked.
     """
-    for path, module in model.named_modules():
-        if isinstance(module, torch.jit.ScriptModule) and any(True for _ in module.parameters()):
-            raise ValueError(
-                f"{path or 'the model'} is TorchScript, whose layers take no masks: fit the module that it was made "
-                "of, and call torch.jit.script after the fit"
-            )
     every = {name_of(path, leaf): (path, module, leaf, p) for path, module, leaf, p in parameters(model)}
     for name in targets or ():
         if name not in every:
@@ -136,6 +125,31 @@ def left(model: nn.Module, where: Iterable[tuple[str, str]]) -> tuple[int, int]:
     return kept, total
 
 
+def count_remaining(module: nn.Module, name: str, dim: int | None) -> int:
+    """How many weights, or slices along dim (None = single weights), are not masked yet.
+
+    Raises:
+        ValueError: a dimension that the parameter does not have, weights that are NaN or infinite.
+    """
+    tensor = getattr(module, name)
+    called = f"{name} of {type(module).__name__} ({' × '.join(map(str, tensor.shape))})"
+    if not tensor.isfinite().all():
+        raise ValueError(
+            f"{called} holds NaN or infinity, which would rank as the largest: find out where it comes from before you "
+            "prune"
+        )
+    mask = getattr(module, f"{name}_mask", None)
+    kept = torch.ones_like(tensor, dtype=torch.bool) if mask is None else mask != 0
+    if dim is None:
+        return int(kept.sum())  # of bools, for a sum of 16-bit floats is rounded, or infinite
+    if tensor.dim() < 2 or not -tensor.dim() <= dim < tensor.dim():
+        raise ValueError(
+            f"{called} has no slices along dim={dim}; "
+            + (f"dim goes from 0 to {tensor.dim() - 1}" if tensor.dim() > 1 else "a vector has none")
+        )
+    return int(kept.movedim(dim, 0).flatten(1).any(1).sum())
+
+
 def pairs(model: nn.Module, where: Iterable[tuple[str, str]]) -> list[tuple[nn.Module, str]]:
     """(module, name) as torch takes them, looked up now: a module may have been swapped since."""
     return [(model.get_submodule(path), leaf) for path, leaf in where]
@@ -144,7 +158,9 @@ def pairs(model: nn.Module, where: Iterable[tuple[str, str]]) -> list[tuple[nn.M
 @contextmanager
 def order_kept(model: nn.Module) -> Iterator[None]:
     """Put masks on or take them off inside; afterwards the parameters stand in the order they had."""
-    before = [(module, [_bare(key, hooks(module)) for key in module._parameters]) for _, module in _eager(model)]
+    before = [
+        (module, [_bare(key, hooks(module)) for key in module._parameters]) for _, module in model.named_modules()
+    ]
     try:
         yield
     finally:
@@ -169,7 +185,7 @@ def match(model: nn.Module, state_dict: Mapping[str, object]) -> None:
 
     Afterwards ``load_state_dict`` fits. A mask that the file does not have is made permanent.
     """
-    for path, module in _eager(model):
+    for path, module in model.named_modules():
         prefix = f"{path}." if path else ""
         for leaf in [_bare(key, hooks(module)) for key, p in module._parameters.items() if p is not None]:
             in_file = f"{prefix}{leaf}_mask" in state_dict and f"{prefix}{leaf}_orig" in state_dict
@@ -222,7 +238,7 @@ def before_call(holder: nn.Module, inputs: object) -> None:
 
 def apply(model: nn.Module) -> None:
     """Compute all masked weights anew."""
-    for _, module in _eager(model):
+    for _, module in model.named_modules():
         for hook in hooks(module).values():
             hook(module, None)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Mapping
 
 from torch.nn.utils import prune
@@ -14,10 +13,6 @@ BY_NAME = {
     "ln_structured": prune.LnStructured,
     "random_structured": prune.RandomStructured,
     "identity": prune.Identity,
-}
-ELSEWHERE = {
-    "global_unstructured": "it is scope='global' with 'l1_unstructured' or another unstructured method",
-    "custom_from_mask": "it takes a mask, no amount; mask the model before the fit, the callback keeps masks",
 }
 
 
@@ -35,9 +30,8 @@ def find(method: object) -> type[prune.BasePruningMethod]:
         if unknown:
             raise ValueError(f"{method.__name__} also needs {', '.join(unknown)}: give a subclass that sets it")
         return method
-    why = f": {ELSEWHERE[method]}" if isinstance(method, str) and method in ELSEWHERE else ""
     raise ValueError(
-        f"method={method!r}{why}; give one of {', '.join(BY_NAME)}, or a subclass (the class, "
+        f"method={method!r}; give one of {', '.join(BY_NAME)}, or a subclass (the class, "
         "no instance) of torch.nn.utils.prune.BasePruningMethod with compute_mask and PRUNING_TYPE"
     )
 
@@ -63,14 +57,6 @@ def options(kind: type[prune.BasePruningMethod], **given: object) -> dict[str, o
             raise ValueError(f"{kind.__name__} needs {ours}: {meant}")
         if value is not None and torchs not in arguments(kind):
             raise ValueError(f"{ours}={value!r}, but {kind.__name__} takes none: leave it away or give another method")
-    if (
-        norm is not None
-        and norm not in ("fro", "nuc")
-        and (isinstance(norm, bool | str) or not isinstance(norm, int | float) or math.isnan(norm))
-    ):
-        raise ValueError(f"norm={norm!r}: give a number, for example 1 or 2, or float('inf')")
-    if dim is not None and (not isinstance(dim, int) or isinstance(dim, bool)):
-        raise ValueError(f"dim={dim!r}: give a whole number, 0 for output neurons or channels")
     return {name: value for name, value in (("n", norm), ("dim", dim)) if value is not None}
 
 

@@ -1,7 +1,6 @@
 """What the callbacks refuse of a trainer: several devices, weights of another dtype, averages that undo them."""
 
 import re
-from collections.abc import Collection
 from itertools import dropwhile
 
 from lightning.pytorch import Callback, Trainer
@@ -76,17 +75,3 @@ def files_go_by_metrics(trainer: Trainer) -> bool:
     for saver in trainer.checkpoint_callbacks:
         used |= {getattr(saver, "monitor", None), *re.findall(r"{([^}:=!]+)", getattr(saver, "filename", None) or "")}
     return bool(used - {None, "epoch", "step"})
-
-
-def refuse_unseen(trainer: Trainer, stages: Collection[str]) -> None:
-    """Refuse stages for observers of which a fit runs none: without ranges there is no conversion.
-
-    Raises:
-        ValueError: so it is.
-    """
-    runs = ("train", "validate") if trainer.enable_validation else ("train",)
-    if not set(runs) & set(stages):
-        raise ValueError(
-            f"observer_enabled_stages={stages!r}, but this fit runs {' and '.join(runs)}: no observer would see a "
-            "batch; name one that it runs"
-        )

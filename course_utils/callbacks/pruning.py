@@ -13,7 +13,6 @@ from lightning.pytorch.callbacks import Callback, ModelPruning
 from lightning.pytorch.utilities import rank_zero_info
 from torch.nn.utils import prune
 
-from course_utils import prune_request
 from course_utils.callbacks import _amounts, _masks, _methods, _trainer
 
 METRIC = "pruning_sparsity"
@@ -25,7 +24,7 @@ class PruningSchedule(Callback):
     The cut itself is done by Lightning's `ModelPruning`, where that is right; the choice of parameters, the rewind and
     checkpoints are not its. Epochs count from 0, as ``trainer.current_epoch`` does, and the cut comes after an epoch's
     training and validation: ``{0: 0.5}`` trains one dense epoch. An amount counts the weights that are *left*, so
-    amounts compound: see `densities`. All amounts are looked up at the start of the fit, so that a bad one is found
+    amounts compound. All amounts are looked up at the start of the fit, so that a bad one is found
     before anything is cut. Each pruning writes one line to Lightning's log and logs the metric "pruning_sparsity",
     zeros over elements of the parameters that are pruned. Parameters stay the same objects, so optimizers keep them.
 
@@ -66,7 +65,7 @@ class PruningSchedule(Callback):
         history: (epoch, density) of each pruning, density being what is left of the parameters that are pruned.
     Raises:
         ValueError: an argument out of range; in `fit`, one that does not suit the model, a parameter that takes no mask
-            (shared, quantized, without values, in TorchScript), or a callback of the kind `WeightAveraging`. Nothing is
+            (shared, quantized, without values), or a callback of the kind `WeightAveraging`. Nothing is
             changed then.
         NotImplementedError: in `fit`, more than one device or process.
     Warns:
@@ -114,17 +113,6 @@ class PruningSchedule(Callback):
         return self._generate_state_key(
             method=self._kind.__name__, scope=self.scope, norm=self.norm, dim=self.dim, targets=self.targets
         )
-
-    def densities(self, epochs: int, weights: int | None = None) -> list[float]:
-        """What the amounts compound to: the density after each of `epochs` epochs, 1.0 = nothing pruned.
-
-        Args:
-            epochs: how many.
-            weights: how many there are to prune, for counts and to round as torch does; None = plain fractions.
-        Raises:
-            ValueError: a count without `weights`, or more than is left; a method that takes no amount.
-        """
-        return _amounts.densities(self._amounts, epochs, weights)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Be ready for a checkpoint with masks: Lightning reads it after this hook, other callbacks may swap layers."""
@@ -268,7 +256,7 @@ class PruningSchedule(Callback):
         if self._kind not in _methods.BY_NAME.values() or not self._amounts.counted:
             return
         pairs = zip(where, _masks.pairs(model, where.values()), strict=True)
-        counts = {name: prune_request.count_remaining(*pair, self.dim) for name, pair in pairs}
+        counts = {name: _masks.count_remaining(*pair, self.dim) for name, pair in pairs}
         if self.scope == "global" and len(counts) > 1:
             counts = {f"the {len(counts)} parameters together": sum(counts.values())}
         _amounts.refuse_emptying(counts, due, kind="weights" if self.dim is None else "slices")
@@ -301,9 +289,8 @@ class PruningSchedule(Callback):
             self._asked = epoch
 
     def _cut(self, pairs: list[tuple[torch.nn.Module, str]], amount: _amounts.Amount) -> None:
-        torchs_own = self._kind in _methods.BY_NAME.values() and self._amounts.counted
-        for group in [pairs] if self.scope == "global" else [[pair] for pair in pairs]:  # before the first one is cut
-            prune_request.validate_request(group, amount if torchs_own else 0.0, dim=self.dim)
+        for pair in pairs:  # before the first one is cut
+            _masks.count_remaining(*pair, self.dim)
         for pair in pairs:
             _masks.contiguous(*pair)
         if self.scope == "global":

@@ -96,8 +96,7 @@ class QuantizationAwareTraining(Callback):
         Raises:
             ValueError: the model is quantized or prepared already, has parts `quant` or `dequant` of its own, a forward
                 without input, modules that cannot be fused, or a layer that torch cannot prepare: attention, recurrent
-                layers but LSTM, older weight and spectral norms, TorchScript, tensors without values. The message names
-                it. The model is then as it was.
+                layers but LSTM, and others. The message names it. The model is then as it was.
             NotImplementedError: a weight in another dtype than float32.
         """
         kind = type(model).__name__
@@ -157,8 +156,6 @@ class QuantizationAwareTraining(Callback):
             _trainer.refuse_more(self, trainer, "each process would observe ranges of its own; ")
             _trainer.refuse_other_weights(self, trainer)
             _trainer.refuse_second_model(self, trainer, "so that checkpoints hold a float model, or averaged ranges")
-            if self.quantize_on_fit_end:
-                _trainer.refuse_unseen(trainer, self.observer_enabled_stages)
             self._collected = 0
             if _state(pl_module) != FAKE:
                 self.prepare(pl_module)
@@ -169,9 +166,6 @@ class QuantizationAwareTraining(Callback):
         """Before a checkpoint is read: a float model becomes what the checkpoint holds."""
         fake = any(key.startswith(_fake_quantize.RANGE) for key in state_dict)
         held = FAKE if fake else INT8 if "quant.scale" in state_dict else None
-        if held == FAKE and _state(model) != INT8:
-            own = model.quant.activation_post_process if _state(model) == FAKE else self.qconfig.activation()
-            _fake_quantize.refuse_other_observers(own, state_dict)
         if held is None or held == _state(model):
             return
         if _state(model) is not None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from course_utils.checks.edits import edits, spoken
 from course_utils.checks.reference import Reference
 from course_utils.exercises import amounts
-from course_utils.exercises.calls import code_of, codes_of, heard, lines_of, meaning, never_called, takes
+from course_utils.exercises.calls import code_of, codes_of, heard, lines_of, meaning, takes
 from course_utils.exercises.kinds import first_difference, holds, unlike
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.models import show, variables
@@ -46,16 +46,13 @@ def explained(exercise, trial: Trial, tried: Sequence[Tried], lost: bool) -> Cas
         return Case(f"{only} {raised}".strip() if raised else idle, right=_variables(exercise, wrong, right)[0])
     if all(map(trial.turned, wrong)):
         return Case("Both are right, in the other order.", trial.turned, whole=True)
-    never = [never_called(exercise.playing(), exercise.judged, one.args) for one in wrong[:ENOUGH]]
-    if silent := set.intersection(*never):
-        return Case(f"`{exercise.names[min(silent)]}` was never called.")
     idle = unread(exercise.judged, exercise.references)
     for said, function, at in itertools.islice(_versions(exercise), MOST_VERSIONS):
         if at is not None and (len(wrong) < LEAST or idle or exercise.slow.over()):  # on few an edit is right by chance
             break
         alike = functools.partial(trial.alike, function, whole=at is not None)
         if all(map(alike, [*wrong, *right])):
-            return Case(said if at is None else _of_theirs(exercise, trial, [*wrong, *right], at, said), alike)
+            return Case(said if at is None else f"Yours is what comes out with {said}.", alike)
     if idle:
         return Case(idle)
     holding, off = _variables(exercise, wrong, right)
@@ -84,30 +81,12 @@ def _versions(exercise) -> Iterator[tuple[str, Callable, int | None]]:
     """(sentence, function, None) of each idea; then (how it differs, function, number) of each edit of a reference."""
     yield from ((text, function, None) for function, text in exercise.said)
     for at, reference in enumerate(exercise.references):
+        called = {name for code in codes_of(exercise.judged.args[at]) for name in code.co_names}
         for said, tree in edits(reference):
+            name, left_out, _ = said.removeprefix("`").partition("` left out")
             with contextlib.suppress(SyntaxError, TypeError, ValueError):  # no program
-                yield said, exercise.alone(at, reference.made(tree)), at
-
-
-def _of_theirs(exercise, trial: Trial, tried: Sequence[Tried], at: int, said: str) -> str:
-    """The sentence of an edit. Where it leaves a call out that the learner makes, it is one without an effect."""
-    head, left_out, _ = said.partition("` left out")
-    answer, name = exercise.judged.args[at], head[1:]
-    calls = [ast.unparse(one.func) for one in ast.walk(exercise.references[at].tree) if type(one) is ast.Call]
-    left_out = bool(left_out) and name in [one.rpartition(".")[2] for one in calls]
-    with contextlib.suppress(Exception):  # the source is not at hand
-        own = Reference(answer)
-        for what, tree in edits(own) if left_out else ():
-            if what.startswith(f"{head}` left out"):
-                playing = [own.made(tree) if n == at else one for n, one in enumerate(exercise.judged.args)]
-                without = exercise.playing(*playing)
-                if all(trial.equal(trial.of(without, one.args), one.got) for one in tried):
-                    texts = (ast.unparse(one).splitlines() for one in (own.tree, tree))
-                    line = next(one.strip() for one, other in zip(*texts, strict=False) if one != other)
-                    return f"Without this call of `{name}` your result is the same: {line[:MOST_LETTERS]}"
-    if left_out and any(name in code.co_names for code in codes_of(answer)):
-        return f"You use `{name}`, and yet yours is what comes out without it."
-    return f"Yours is what comes out with {said}."
+                if not (left_out and name in called):  # who makes that call would not believe it
+                    yield said, exercise.alone(at, reference.made(tree)), at
 
 
 # ---- parts of the reference, and the learner's own variables -----------------------------------------

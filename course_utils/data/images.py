@@ -50,7 +50,7 @@ def load(
         labels int64 (N,), indices of CLASSES[name].
     Raises:
         ValueError: unknown name or split, n below 1 or larger than the set.
-        DataError: a file is damaged, or is missing and cannot be downloaded.
+        DataError: a file is missing or damaged.
     """
     prefix, total, n = _request(name, split, n)
     folder = FOLDER if folder is None else Path(folder)

@@ -196,34 +196,6 @@ def heard(play: functools.partial, args: tuple, *, last: bool = False) -> dict[s
             asis = {name for name in given if name in own and own[name] is came.get(name, own[name])}
             held.update({name: _copied(own[name]) for name in own if name not in asis and (last or name not in held)})
 
-    if codes:
-        _listened(play, args, note)
-    return held
-
-
-def called(play: functools.partial, args: tuple) -> set[int]:
-    """Which of the arguments are functions that a scene calls, by their places."""
-    codes = {at: code_of(value) for at, value in enumerate(args) if not isinstance(value, torch.nn.Module)}
-    found = set()
-
-    def note(frame, event: str, _: object) -> None:
-        for at in (at for at, code in codes.items() if event == "call" and frame.f_code is code):
-            first = frame.f_locals.get(next(iter(frame.f_code.co_varnames), ""))  # an object's `self`
-            found.update({at} if hasattr(args[at], "__code__") or first == args[at] else ())
-
-    if any(codes.values()):
-        _listened(play, args, note)
-    return found
-
-
-def never_called(right: functools.partial, answer: functools.partial, args: tuple) -> set[int]:
-    """Which of the arguments are functions that the right one calls, and an answer does not, where that can be seen."""
-    return called(right, args) - called(answer, args) if all(map(code_of, answer.args)) else set()
-
-
-def _listened(play: Callable, args: tuple, note: Callable) -> None:
-    """Play a scene once, with this profiler if there is none."""
-
     def watched(*own: object) -> object:
         sys.setprofile(note)
         try:
@@ -231,9 +203,10 @@ def _listened(play: Callable, args: tuple, note: Callable) -> None:
         finally:
             sys.setprofile(None)
 
-    if not sys.getprofile():
+    if codes and not sys.getprofile():
         with contextlib.suppress(Mistake, NotImplementedError):
             run(watched, args)
+    return held
 
 
 def _copied(value: object) -> object:

@@ -109,7 +109,7 @@ def check(
                     f"{judge.__name__} is {_of_kind(answer)} now, not a function: define it again with def, and pass "
                     "it without calling it.",
                 )
-            status, fault, remarks = _judged(judge, answer)
+            status, fault = _judged(judge, answer)
             _keep(judge, status)
             note = _older_version(judge.__name__)
             return Verdict(
@@ -118,7 +118,7 @@ def check(
                 fault.message if fault else "",
                 fault.hint if fault else "",
                 fault.facts if fault else (),
-                tuple(filter(None, (*remarks, note))),
+                (note,) if note else (),
                 why,
             )
 
@@ -139,25 +139,24 @@ def _no_such_check(module: str, name: str) -> object:
     )
 
 
-def _judged(judge: Callable[[Callable], None], answer: Callable) -> tuple[str, Mistake | None, list[str]]:
-    """Run the judge apart from the rest of the process; give the status, what is wrong, and remarks."""
+def _judged(judge: Callable[[Callable], None], answer: Callable) -> tuple[str, Mistake | None]:
+    """Run the judge apart from the rest of the process; give the status, and what is wrong."""
     with isolation.kept() as kept:
         error = isolation.run_apart(lambda: judge(answer))
-    remarks = kept.remarks()
     if isinstance(error, NotImplementedError):
         text = "Write your answer in place of the line that raises, run that cell, then run this one again."
-        return NOT_DONE, Mistake(text), []
+        return NOT_DONE, Mistake(text)
     if isinstance(error, Mistake):
-        return NOT_YET, error, remarks
+        return NOT_YET, error
     if isinstance(error, ImportError):
-        return BROKEN, _cannot_import(error), remarks
+        return BROKEN, _cannot_import(error)
     if error is not None:
         place = _place(error)
         text = f"It met {type(error).__name__} ({show(str(error))}){place}, and cannot judge this answer."
-        return BROKEN, Mistake(text, "That is a fault of the course, not of yours. Please report it."), remarks
+        return BROKEN, Mistake(text, "That is a fault of the course, not of yours. Please report it.")
     if kept.changed:
-        return NOT_YET, changes_the_program(kept.changed), remarks
-    return PASSED, None, remarks
+        return NOT_YET, changes_the_program(kept.changed)
+    return PASSED, None
 
 
 def _cannot_import(error: Exception) -> Mistake:

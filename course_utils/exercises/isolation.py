@@ -208,16 +208,10 @@ class _Kept:
 
     def __init__(self):
         self.changed: list[str] = []
-        self.warnings = False
 
     def note(self, text: str) -> None:
         """Remember a change once."""
         self.changed += [text] if text not in self.changed else []
-
-    def remarks(self) -> list[str]:
-        """Sentences on changes that are no mistake."""
-        text = "Your function changes which warnings Python shows, for the whole program. The check has put that back."
-        return [text] if self.warnings else []
 
 
 _SETTINGS: dict[str, tuple[Callable[[], object], Callable[[object], object]]] = {
@@ -249,7 +243,7 @@ def kept() -> Iterator[_Kept]:
     """Put back, at the end, what may be changed for the whole process meanwhile; note what was.
 
     Noted and put back: torch's threads, default dtype and device, int8 engine and gradients, the working directory,
-    replaced functions of torch, numpy and Python. Put back silently: seeds, the environment. Warnings: a remark.
+    replaced functions of torch, numpy and Python. Put back silently: seeds, the environment, the filters of warnings.
     What is printed meanwhile is dropped, and `input` raises.
     """
     global _current
@@ -258,7 +252,6 @@ def kept() -> Iterator[_Kept]:
     tables = [(owner, dict(vars(owner))) for owner in WATCHED]
     seeds = random.getstate(), np.random.get_state(), torch.get_rng_state()
     environment, filters, show_warning = dict(os.environ), list(warnings.filters), warnings.showwarning
-    n_modules = len(sys.modules)
     asked = builtins.input
     _current, outer = found, _current
     try:
@@ -273,7 +266,6 @@ def kept() -> Iterator[_Kept]:
         for name, (get, put) in _SETTINGS.items():
             _restore(name, before[name], get, put, found)
         if warnings.filters != filters or warnings.showwarning is not show_warning:
-            found.warnings = len(sys.modules) == n_modules  # else it was a module that torch loads when first needed
             warnings.showwarning = show_warning
             warnings.simplefilter("default", append=True)  # tells Python that the list is another; a slice does not
             warnings.filters[:] = filters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Set
 
 import torch
@@ -109,18 +108,10 @@ def _unlike_sequence(expected: list | tuple, got: object, subject: str) -> tuple
             ("length", f"{subject} has {many}; expected are {len(expected)}.") if type(expected) is tuple else ("", "")
         )
     for number, (one, other) in enumerate(zip(expected, got, strict=True)):
-        tag, text = _unlike(one, other, _item(number, subject))
+        tag, text = _unlike(one, other, f"The {place(number)} of {_inside(subject)}")
         if tag:
             return tag, text
     return "", ""
-
-
-def _item(number: int, subject: str) -> str:
-    """What an item is called: "The second item of your result", and one that is inside of it "Item [1][0] of …"."""
-    inner = re.fullmatch(r"(?:The (\w+) item|Item ([^ ]+)) of (.*)", subject)
-    if not inner or (inner[1] and inner[1] not in PLACES):
-        return f"The {place(number)} of {_inside(subject)}"
-    return f"Item {inner[2] or f'[{PLACES.index(inner[1])}]'}[{number}] of {inner[3]}"
 
 
 def _unlike_mapping(expected: Mapping, got: object, subject: str) -> tuple[str, str]:

@@ -36,61 +36,52 @@ class Network:
     quantizable: Callable[[], nn.Module] | None = None
 
 
-def bert(tiny: bool | None = None) -> Network:
-    """The shape of BERT-base, random weights; texts of 128 tokens.
+def bert() -> Network:
+    """The shape of BERT-base, random weights; texts of 128 tokens. In a quick run it has one narrow layer.
 
-    Args:
-        tiny: one narrow layer in place of twelve; None = in a quick run (`runtime.quick`).
     Returns:
         example (1, 128) int64, calibration (4, 128); the model gives states
         (N, 128, width).
     """
-    tiny = quick() if tiny is None else tiny
     torch.manual_seed(0)
-    size = {"n_layers": 1, "width": 64, "n_heads": 2, "n_tokens": 100} if tiny else {}
+    size = {"n_layers": 1, "width": 64, "n_heads": 2, "n_tokens": 100} if quick() else {}
     model = models.Encoder(**size).eval().requires_grad_(False)
     texts = torch.randint(model.tokens.num_embeddings, (1 + N_CALIBRATE // 2, 128))
     return Network("BERT-base shape", model, texts[:1].clone(), texts[1:])
 
 
-def resnet50(tiny: bool | None = None) -> Network:
-    """ResNet-50 of torchvision, random weights.
+def resnet50() -> Network:
+    """ResNet-50 of torchvision, random weights; in a quick run with four blocks and images of 64 by 64.
 
-    Args:
-        tiny: four blocks and images of 64 by 64; None = in a quick run (`runtime.quick`).
     Returns:
         example (1, 3, 224, 224), calibration (8, 3, 224, 224), float32; the model gives logits (N, 1000).
     """
-    tiny = quick() if tiny is None else tiny
     from torchvision.models.quantization.resnet import QuantizableBottleneck, QuantizableResNet
     from torchvision.models.resnet import Bottleneck, ResNet
 
-    layers = [1, 1, 1, 1] if tiny else [3, 4, 6, 3]
+    layers = [1, 1, 1, 1] if quick() else [3, 4, 6, 3]
     return _cnn(
         "ResNet-50",
         lambda: ResNet(Bottleneck, layers),
         lambda: QuantizableResNet(QuantizableBottleneck, layers),
-        64 if tiny else SIDE,
+        64 if quick() else SIDE,
     )
 
 
-def mobilenet_v2(tiny: bool | None = None) -> Network:
-    """MobileNet-v2 of torchvision, random weights.
+def mobilenet_v2() -> Network:
+    """MobileNet-v2 of torchvision, random weights; in a quick run with three blocks and images of 64 by 64.
 
-    Args:
-        tiny: three blocks and images of 64 by 64; None = in a quick run (`runtime.quick`).
     Returns:
         example (1, 3, 224, 224), calibration (8, 3, 224, 224), float32; the model gives logits (N, 1000).
     """
     from torchvision import models as zoo
 
-    tiny = quick() if tiny is None else tiny
-    setting = {"inverted_residual_setting": [[1, 16, 1, 1], [6, 24, 2, 2]]} if tiny else {}
+    setting = {"inverted_residual_setting": [[1, 16, 1, 1], [6, 24, 2, 2]]} if quick() else {}
     return _cnn(
         "MobileNet-v2",
         lambda: zoo.mobilenet_v2(weights=None, **setting),
         lambda: zoo.quantization.mobilenet_v2(weights=None, quantize=False, **setting),
-        64 if tiny else SIDE,
+        64 if quick() else SIDE,
     )
 
 

@@ -3,9 +3,7 @@
 The step computes what autograd and ``torch.optim.Adam(fused=True)`` compute for Linear and ReLU layers with cross
 entropy, with the same operators in the same order, so that both give the same bits. It writes gradients into memory
 that stays, and calls Adam's operator without the bookkeeping of an optimizer, which here is a tenth of a step. A pruned
-weight stays 0: its gradient is multiplied by the mask, or, where few weights are left in a layer, Adam gets those
-alone, side by side, and never sees the others. Adam treats each number by itself, so the bits are the same, and it
-reads and writes 28 bytes for each.
+weight stays 0, for its gradient is multiplied by the mask.
 """
 
 from __future__ import annotations
@@ -21,8 +19,6 @@ from torch.nn import functional as F
 from course_utils import data
 
 FINE_POINTS = 200  # so many validations lie `every` iterations apart, the later ones five times as far
-FEW = 2 / 3  # with at most this share of a layer's weights left, gathering them costs less than Adam over the zeros
-LANES = 16  # float32 numbers in the widest vector; what is left over at a tensor's end may be rounded in another way
 
 
 def initial(widths: Sequence[int], seed: int) -> list[Tensor]:
@@ -102,17 +98,6 @@ def batches(indices: Tensor, size: int, seed: int) -> Iterator[Tensor]:
         yield from order[: len(order) - len(order) % size].split(size)
 
 
-class _Few(NamedTuple):
-    """The k weights that are left in a layer of n: `where` they are, int64 (k,); the layer's own tensors as (n,); and
-    weights and gradients side by side (k,), which is what Adam gets."""
-
-    where: Tensor
-    all_weights: Tensor
-    all_grads: Tensor
-    weights: Tensor
-    grads: Tensor
-
-
 class Adam:
     """`torch.optim.Adam(fused=True)` for tensors whose gradients stay where they are: the same operator, the same bits.
 
@@ -146,31 +131,19 @@ class Trainer:
         masks: one a weight, float32 of its shape, 1 = kept, 0 = pruned; they are multiplied in at once.
         batch: images in a batch; `step` takes no other number.
         lr: Adam's learning rate.
-        few: a layer with at most this share of its weights left hands Adam those alone; 0 = every layer hands it all.
     Attributes:
         values, masks: the present ones, of the shapes above.
         adam: `Adam`, over what it updates.
     """
 
-    def __init__(self, values: Sequence[Tensor], masks: Sequence[Tensor], *, batch: int, lr: float, few: float = FEW):
+    def __init__(self, values: Sequence[Tensor], masks: Sequence[Tensor], *, batch: int, lr: float):
         self.values = [value.clone() for value in values]
         self.masks = list(masks)
         torch._foreach_mul_(self.values[::2], self.masks)
         for value in self.values:
             value.grad = torch.zeros_like(value)
         self.grads = [value.grad for value in self.values]
-        self._whole, self._few, trained = [], [], list(self.values)
-        for i, (weight, mask) in enumerate(zip(self.values[::2], self.masks, strict=True)):
-            if mask.numel() % LANES or not 0 < mask.count_nonzero() <= few * mask.numel():
-                self._whole.append((weight.grad, mask))
-                continue
-            where = mask.flatten().nonzero().flatten()
-            trained[2 * i] = side_by_side = torch.zeros(-(-len(where) // LANES) * LANES)
-            side_by_side.grad = torch.zeros_like(side_by_side)
-            ours, our_grad = side_by_side[: len(where)], side_by_side.grad[: len(where)]
-            self._few.append(_Few(where, weight.view(-1), weight.grad.view(-1), ours, our_grad))
-            torch.index_select(weight.view(-1), 0, where, out=ours)
-        self.adam = Adam(trained, lr)
+        self.adam = Adam(self.values, lr)
         self._minus = torch.eye(len(self.values[-1])).div_(-batch)  # a row for each label: what the loss is pulled by
 
     def logits(self, x: Tensor) -> list[Tensor]:
@@ -196,13 +169,8 @@ class Trainer:
             torch.sum(error, 0, out=self.grads[2 * i + 1])
             if i:
                 error = torch.ops.aten.threshold_backward(torch.mm(error, self.values[2 * i]), passed[i], 0)
-        for grad, mask in self._whole:
-            grad.mul_(mask)
-        for few in self._few:
-            torch.index_select(few.all_grads, 0, few.where, out=few.grads)
+        torch._foreach_mul_(self.grads[::2], self.masks)
         self.adam.step()
-        for few in self._few:
-            few.all_weights.scatter_(0, few.where, few.weights)
 
     def score(self, x: Tensor, y: Tensor) -> tuple[float, float]:
         """Mean cross entropy in nats, and accuracy from 0 to 1, on x (n, in) with labels y (n,); any n from 1."""

@@ -47,7 +47,7 @@ class Experiment:
         held_out: training images set aside for validation.
         validate_every: iterations between validations; five times as many after the first 200 of them.
     Raises:
-        ValueError: a value that makes no experiment; the message names it.
+        ValueError: densities that do not fall, or a rewind that is not one of the iterations.
     """
 
     task: str = "mnist"
@@ -67,8 +67,6 @@ class Experiment:
                 object.__setattr__(self, name, value)
         object.__setattr__(self, "widths", tuple(self.widths))
         object.__setattr__(self, "densities", tuple(self.densities))
-        if len(self.widths) < 2 or min(self.widths) < 1:
-            raise ValueError(f"widths needs an input and an output, each 1 or more, got {self.widths}")
         steps = zip((1.0, *self.densities), self.densities, strict=False)
         if not self.densities or any(not 0 < after < before for before, after in steps):
             raise ValueError(
@@ -77,9 +75,6 @@ class Experiment:
             )
         if not 0 <= self.rewind < self.iterations:
             raise ValueError(f"rewind must lie in 0 … iterations - 1 ({self.iterations - 1}), got {self.rewind}")
-        for name in ("batch", "held_out", "validate_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
 
     def layer_densities(self, level: int) -> tuple[float, ...]:
         """The share of each layer's weights that stays at a level (0 = dense), one number a layer."""
@@ -97,9 +92,10 @@ def sweep(
     controls: Mapping[str, Sequence[int]] | None = None,
     file: str | PathLike | None = None,
     map: Callable[[Callable, list[int]], Iterable] = map,
-    progress: bool = True,
 ) -> Results:
     """Find the tickets of each seed, and train the controls beside them: `trial`, mapped over the seeds.
+
+    Where a run is trained, it prints a line.
 
     Args:
         experiment: what to run.
@@ -110,7 +106,6 @@ def sweep(
             sweep of the same experiment has put there is not trained again.
         map: calls a function for each seed and gives what it returns, in this order: Python's `map`, that of a pool
             of processes or of a cluster (docs/sweeps.md has both). Every run is the same with each.
-        progress: print a line a run, where it is trained.
     Raises:
         ValueError: no seeds, an unknown control or level, a file of something else, a mask that empties a layer.
     Returns:
@@ -127,7 +122,7 @@ def sweep(
     if file:
         results.save(file)  # now, and not after an hour, it shows whether one can write there
     todo = [seed for seed in seeds if not wanted <= {(r["arm"], r["level"]) for r in results.of_seed(seed)}]
-    for seed, found in zip(todo, map(partial(trial, experiment, controls, progress=progress), todo), strict=True):
+    for seed, found in zip(todo, map(partial(trial, experiment, controls), todo), strict=True):
         results.records[:] = [r for r in results.records if r["seed"] != seed] + found
         if file:
             results.save(file)
@@ -166,14 +161,11 @@ def _finished(file: str | PathLike, experiment: Experiment) -> list[dict]:
     return kept.records
 
 
-def trial(
-    experiment: Experiment, controls: Mapping[str, Sequence[int]], seed: int, *, progress: bool = False
-) -> list[dict]:
+def trial(experiment: Experiment, controls: Mapping[str, Sequence[int]], seed: int) -> list[dict]:
     """The records of all runs of one seed, trained one after the other: what `sweep` maps over the seeds.
 
     Args:
         controls: levels at which each of them is trained, 1 or more.
-        progress: print a line a run.
     """
     records, masks = [], None
     for level in range(len(experiment.densities) + 1):
@@ -182,9 +174,8 @@ def trial(
             record, found = run(experiment, seed, arm, level, of_level)
             records.append(record)
             masks = found or masks  # a control finds none
-            if progress:
-                left, right = record["density"], record["test_accuracy"]
-                print(f"seed {seed}, {arm}, {left:.1%} of the weights: {right:.2%} of the test images", flush=True)
+            left, right = record["density"], record["test_accuracy"]
+            print(f"seed {seed}, {arm}, {left:.1%} of the weights: {right:.2%} of the test images", flush=True)
     return records
 
 

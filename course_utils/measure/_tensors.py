@@ -73,22 +73,6 @@ def place(tensor: torch.Tensor) -> tuple:
     )
 
 
-def share(one: torch.Tensor, other: torch.Tensor) -> bool:
-    """Whether two plain tensors lie in the same memory in part."""
-    if any(t.layout != torch.strided or hasattr(t, "__tensor_flatten__") for t in (one, other)):
-        return False
-    if one.untyped_storage().data_ptr() != other.untyped_storage().data_ptr() or not one.numel():
-        return False
-    return bool(torch.isin(_positions(one), _positions(other)).any())
-
-
-def _positions(tensor: torch.Tensor) -> torch.Tensor:
-    at = torch.tensor([tensor.storage_offset()])
-    for n, by in zip(tensor.shape, tensor.stride(), strict=True):
-        at = (at[:, None] + by * torch.arange(n)).flatten()
-    return at * tensor.element_size()
-
-
 def weigh(given: Iterable[torch.Tensor]) -> tuple[int, int]:
     """Elements and bytes of tensors together; what several of them share counts once.
 

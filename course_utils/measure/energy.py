@@ -35,15 +35,7 @@ READ_64_BIT_PJ = {
 # Han et al.; each row is one read of 32 bit, the size of an fp32 weight.
 READ_32_BIT_PJ = {"SRAM": 5, "DRAM": 640}
 
-# A product of two int8 numbers needs 16 bits and a sum of many of them about 32: the honest int8 adds in int32.
-MAC_PJ = {
-    "fp32": MUL_PJ["fp32"] + ADD_PJ["fp32"],
-    "fp16": MUL_PJ["fp16"] + ADD_PJ["fp16"],
-    "fp16, fp32 sum": MUL_PJ["fp16"] + ADD_PJ["fp32"],
-    "int8": MUL_PJ["int8"] + ADD_PJ["int8"],
-    "int8, int32 sum": MUL_PJ["int8"] + ADD_PJ["int32"],
-}
-
+MAC_PJ = MUL_PJ["fp32"] + ADD_PJ["fp32"]
 
 # Products with a vector, which PyTorch's counter leaves out: shapes -> floating-point operations.
 VECTORS = {
@@ -68,11 +60,6 @@ class Energy:
     weights: int
     compute_nj: float
     fetch_nj: float
-
-    @property
-    def total_nj(self) -> float:
-        """Compute and fetch together, for one input at a time."""
-        return self.compute_nj + self.fetch_nj
 
 
 def count_macs(model: nn.Module, x: torch.Tensor) -> int:
@@ -116,23 +103,18 @@ def unfused() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-def estimate(model: nn.Module, x: torch.Tensor, *, mac: str = "fp32", bits: int = 32) -> Energy:
-    """Energy of a model for one input, from counted operations and bytes.
+def estimate(model: nn.Module, x: torch.Tensor) -> Energy:
+    """Energy of a model for one input in fp32, from counted operations and bytes.
 
     Args:
         model: any module; it is run once, in evaluation mode.
         x: exactly one input (1, ...), of the shape and dtype that the model takes.
-        mac: a key of `MAC_PJ`.
-        bits: width of a stored weight.
     Raises:
-        ValueError: a batch of another size, an unknown `mac`, bits below 1, a model in which no operation is counted,
-            or what `count_macs` refuses.
+        ValueError: a batch of another size, a model in which no operation is counted, or what `count_macs` refuses.
     Restores: the mode of each module, and what else `as_it_was` names.
     """
     if len(x) != 1:
         raise ValueError(f"the estimate is for one input; pass a batch of 1, got {len(x)}")
-    if mac not in MAC_PJ or bits < 1:
-        raise ValueError(f"mac must be one of {', '.join(MAC_PJ)} and bits 1 or more, got {mac!r} and {bits}")
     with as_it_was(model):
         macs = count_macs(model, x)
     if macs == 0:
@@ -141,4 +123,4 @@ def estimate(model: nn.Module, x: torch.Tensor, *, mac: str = "fp32", bits: int 
         )
     lengths = ("original0", "weight_g")  # of weight norm: one number a row of the weight
     weights = sum(p.numel() for name, p in model.named_parameters() if p.dim() > 1 and not name.endswith(lengths))
-    return Energy(macs, weights, macs * MAC_PJ[mac] / 1e3, weights * READ_32_BIT_PJ["DRAM"] * bits / 32 / 1e3)
+    return Energy(macs, weights, macs * MAC_PJ / 1e3, weights * READ_32_BIT_PJ["DRAM"] / 1e3)

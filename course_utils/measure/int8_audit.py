@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
-from torch.utils._pytree import tree_leaves
 
-from course_utils.legacy_int8 import quiet
-from course_utils.measure._kernels import FLOAT_KERNELS, INT8, INT8_KERNELS, ByNode, Calls, is_int8, watch
-from course_utils.measure._tensors import is_half_packed
+from course_utils.measure._kernels import INT8, ByNode, Calls, is_int8, watch
 from course_utils.measure.as_it_was import as_it_was, need_values
 from course_utils.show.tables import Table
 
 UNKNOWN = "unknown"
-SCRIPTED = "scripted "
+SCRIPTED = "scripted"
 HALF = "weights packed as float16 in memory, computed in float32"
 # A matrix product or a convolution in the name of a graph's function; not "bilinear" or "convert".
 PRODUCT = re.compile(r"(?<![a-z])(q?linear|q?conv(?!ert)|(b?add)?b?m[mv]\b|matmul|einsum|lstm|gru|scaled_dot_product)")
@@ -38,7 +34,6 @@ class Row:
         runs_in: "int8", the float type it computes in ("float32", "bfloat16", …), or "unknown".
         weight_bits: bits a stored weight takes, or None without weights or where it cannot be told.
         engine: the int8 backend, or "".
-        round_trip: True when it takes and gives float, so that values are converted on the way; None = unknown.
         why: one sentence.
     """
 
@@ -47,7 +42,6 @@ class Row:
     runs_in: str
     weight_bits: int | None
     engine: str
-    round_trip: bool | None
     why: str
 
 
@@ -85,13 +79,13 @@ def audit(model: nn.Module, *example: torch.Tensor) -> Audit:
     """Say for each module of a model whether it runs in int8.
 
     Works on eager models quantized by `torch.ao.quantization` (dynamic, static, QAT), on models whose weights
-    torchao replaced, on graphs (FX, PT2E), on scripted or traced models, and on any of these inside another module.
+    torchao replaced, on graphs (FX, PT2E), and on any of these inside another module.
 
     Args:
         model: any module; it is not changed (see `as_it_was`).
         example: inputs for one forward pass in evaluation mode, without gradients, of the shapes that the model takes;
             its kernels then decide. Compiled parts run as before they were compiled. Without any, the model is only
-            read. A scripted model that is run has a row for each product that it called.
+            read. A scripted or traced model needs one, and has a row for each product that it called.
     Raises:
         TypeError: not a module. What the forward pass raises, when `example` does not fit.
         ValueError: a lazy parameter, which a run would initialise, or one on the meta device with an example that is
@@ -137,7 +131,8 @@ class _Reading:
         prefix = f"{name}." if name else ""
         if isinstance(module, torch.jit.ScriptModule):
             self.scripts.append(name)
-            self.rows += _script_rows(prefix, module)
+            why = "scripted: pass an example to see its kernels"
+            self.rows.append(Row(name or "(the model)", SCRIPTED, UNKNOWN, None, "", why))
         elif isinstance(module, torch.fx.GraphModule):
             called = {n.target: module.get_submodule(n.target) for n in module.graph.nodes if n.op == "call_module"}
             observed |= any(hasattr(part, "calculate_qparams") for part in called.values())
@@ -179,7 +174,7 @@ class _Reading:
             into.gives_int8 |= calls.gives_int8 and at == owner
         scripts = tuple(self.scripts)
         for row in self.rows:
-            if row.kind.startswith(SCRIPTED):
+            if row.kind == SCRIPTED:
                 continue
             name = "" if row.name == "(the model)" else row.name
             yield _with_evidence(row, merged.get(self.nodes.get(row.name, name), Calls()))
@@ -187,22 +182,7 @@ class _Reading:
             for i, (operator, runs_in) in enumerate(merged.get(name, Calls()).products):
                 bits, engine = (8, torch.backends.quantized.engine) if runs_in == INT8 else (None, "")
                 at = f"{name}.call {i}" if name else f"call {i}"
-                yield Row(at, f"{SCRIPTED}{operator}", runs_in, bits, engine, None, "it ran")
-        for name, calls in merged.items():
-            if isinstance(name, str) and name not in {*scripts, *self.closed} and name not in self._names():
-                yield from _weights_in_buffers(name, self.model, calls)
-
-    def _names(self) -> set[str]:
-        return {"" if row.name == "(the model)" else row.name for row in self.rows}
-
-
-def _weights_in_buffers(name: str, model: nn.Module, calls: Calls) -> Iterator[Row]:
-    """The row of a module without parameters whose int8 weights are a buffer, and that multiplied them."""
-    module = model.get_submodule(name)
-    stored = [b for b in module.buffers(recurse=False) if b.dim() > 1 and b.dtype in (torch.int8, torch.uint8)]
-    if stored and calls.products:
-        row = Row(name or "(the model)", type(module).__name__, UNKNOWN, 8, "", None, "its weights are a buffer")
-        yield _with_evidence(row, calls)
+                yield Row(at, f"{SCRIPTED} {operator}", runs_in, bits, engine, "it ran")
 
 
 def _family(module: nn.Module) -> str:
@@ -223,15 +203,15 @@ def _classify(name: str, module: nn.Module) -> Row | None:
     kind, family = type(module).__name__, _family(module)
     engine = torch.backends.quantized.engine
     if kind in ("Quantize", "DeQuantize"):
-        return Row(name, kind, "float32", None, "", True, "converts between float and int8")
+        return Row(name, kind, "float32", None, "", "converts between float and int8")
     if family == "dynamic":
         types = (getattr(module, name, None) for name in ("dtype", "weight_dtype"))  # a layer's, a cell's
         half = torch.float16 in types or "dtype=torch.float16" in repr(module)
         if half:
-            return Row(name, kind, "float32", 16, "", True, HALF)
-        return Row(name, kind, INT8, 8, engine, True, "dynamic: inputs quantized at each call, results float")
+            return Row(name, kind, "float32", 16, "", HALF)
+        return Row(name, kind, INT8, 8, engine, "dynamic: inputs quantized at each call, results float")
     if family == "static" and kind in ("Embedding", "EmbeddingBag"):
-        return Row(name, kind, "float32", 8, "", False, "its table is stored in 8 bits; what it looks up is float32")
+        return Row(name, kind, "float32", 8, "", "its table is stored in 8 bits; what it looks up is float32")
     if family == "static":
         never = getattr(module, "scale", None) == 1.0 and getattr(module, "zero_point", None) == 0
         return Row(
@@ -240,7 +220,6 @@ def _classify(name: str, module: nn.Module) -> Row | None:
             INT8,
             8 if hasattr(module, "weight") else None,
             engine,
-            False,
             "its scale is the initial 1: it saw no data" if never else "static: takes and gives int8",
         )
     computed = [p for held in getattr(module, "parametrizations", {}).values() for p in held.parameters(recurse=False)]
@@ -248,12 +227,12 @@ def _classify(name: str, module: nn.Module) -> Row | None:
     if family == "fake" or type(getattr(module, "weight_fake_quant", None)).__name__.endswith("FakeQuantize"):
         dtype = torch.float32 if weight is None else weight.dtype
         why = "fake-quantized: float arithmetic until it is converted"
-        return Row(name, kind, _name(dtype), 8 * dtype.itemsize, "", True, why)
+        return Row(name, kind, _name(dtype), 8 * dtype.itemsize, "", why)
     if weight is None:
         return None
     if type(weight).__module__.startswith("torchao"):
         return _torchao_row(name, kind, weight)
-    return Row(name, kind, _name(weight.dtype), 8 * weight.element_size(), "", None, _why_float(module))
+    return Row(name, kind, _name(weight.dtype), 8 * weight.element_size(), "", _why_float(module))
 
 
 def _torchao_row(name: str, kind: str, weight: torch.Tensor) -> Row:
@@ -266,12 +245,11 @@ def _torchao_row(name: str, kind: str, weight: torch.Tensor) -> Row:
             UNKNOWN,
             bits,
             "torchao",
-            None,
             f"weights are a {type(weight).__name__}; pass an example to see its kernels",
         )
     if weight.act_quant_kwargs is None:
-        return Row(name, kind, _name(weight.dtype), 8, "torchao", None, "weight-only: they become float at each call")
-    return Row(name, kind, INT8, 8, "torchao", True, "dynamic: inputs quantized at each call, results float")
+        return Row(name, kind, _name(weight.dtype), 8, "torchao", "weight-only: they become float at each call")
+    return Row(name, kind, INT8, 8, "torchao", "dynamic: inputs quantized at each call, results float")
 
 
 def _why_float(module: nn.Module) -> str:
@@ -309,14 +287,14 @@ def _graph_rows(prefix: str, model: torch.fx.GraphModule, compiled: bool) -> Ite
             continue
         name, dtype = f"{prefix}{node.name}", _dtype(node, model)
         if is_int8(target):
-            row = Row(name, target, INT8, 8, "graph", None, "an int8 operator")
+            row = Row(name, target, INT8, 8, "graph", "an int8 operator")
         elif any("dequantize" in str(parent.target) for parent in node.all_input_nodes):
             why = "between dequantize and quantize: int8 only after the graph is compiled (lowered)"
             if compiled:
                 dtype, why = UNKNOWN, "compiled: which kernel the compiler chose cannot be read from the graph"
-            row = Row(name, target, dtype, 8, "", True, why)
+            row = Row(name, target, dtype, 8, "", why)
         else:
-            row = Row(name, target, dtype, None, "", None, "the quantizer left it alone")
+            row = Row(name, target, dtype, None, "", "the quantizer left it alone")
         yield row, node
 
 
@@ -329,35 +307,6 @@ def _dtype(node: torch.fx.Node, model: torch.fx.GraphModule) -> str:
             owner, _, leaf = parent.target.rpartition(".")
             return _name(getattr(model.get_submodule(owner), leaf).dtype)
     return UNKNOWN
-
-
-def _script_rows(prefix: str, model: torch.jit.ScriptModule) -> Iterator[Row]:
-    with as_it_was(model), quiet(), suppress(RuntimeError, AttributeError):  # one that is frozen already
-        model = torch.jit.freeze(model, optimize_numerics=False)  # a copy, of which no branch is left that is not taken
-    for i, node in enumerate(_nodes(model.inlined_graph)):
-        kind, name = f"{SCRIPTED}{node.kind()}", node.kind().replace("::", ".").removesuffix("_")
-        lists = [value.node() for value in node.inputs() if value.node().kind() == "prim::ListConstruct"]
-        given = [value.toIValue() for one in (node, *lists) for value in one.inputs()]
-        packed = [part for part in tree_leaves(given) if isinstance(part, torch.ScriptObject)]
-        half = any(map(is_half_packed, packed))
-        if name.startswith(INT8_KERNELS) and half:
-            yield Row(f"{prefix}node {i}", kind, "float32", 16, "", True, HALF)
-        elif name.startswith("aten.quantized") and not packed:
-            why = "its weights cannot be read, and in 16 bits they have the same operator: pass an example"
-            yield Row(f"{prefix}node {i}", kind, UNKNOWN, None, "", None, why)
-        elif is_int8(name):
-            yield Row(f"{prefix}node {i}", kind, INT8, 8, torch.backends.quantized.engine, None, "an int8 operator")
-        elif name.startswith(FLOAT_KERNELS):
-            why = "a float operator; its type is set when it runs"
-            yield Row(f"{prefix}node {i}", kind, UNKNOWN, None, "", None, why)
-
-
-def _nodes(block: torch._C.Graph | torch._C.Block) -> Iterator[torch._C.Node]:
-    """All nodes of a scripted graph, those inside `if` and loops too."""
-    for node in block.nodes():
-        yield node
-        for inner in node.blocks():
-            yield from _nodes(inner)
 
 
 def _name(dtype: torch.dtype) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gzip
 import tempfile
-import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 import torch
 from torch import nn
@@ -30,7 +28,6 @@ class SizeReport:
         buffers: elements of all other tensors that a checkpoint holds, counted in the same way.
         memory_bytes: bytes of both, each in its own dtype; scales of quantized tensors are not counted.
         file_bytes: size of the saved state_dict, after it was loaded again and found equal.
-        load_ms: median milliseconds to load that file from the disk cache.
         compressed_bytes: size of the same file under gzip, after it was loaded again; None when not asked for.
     """
 
@@ -38,7 +35,6 @@ class SizeReport:
     buffers: int
     memory_bytes: int
     file_bytes: int
-    load_ms: float
     compressed_bytes: int | None = None
 
     def _table(self) -> Table:
@@ -47,7 +43,6 @@ class SizeReport:
             "buffers": f"{self.buffers:,}",
             "in memory": si(self.memory_bytes, "B"),
             "file, reloaded": si(self.file_bytes, "B"),
-            "load, ms": f"{self.load_ms:.2g}",
         }
         if self.compressed_bytes is not None:
             columns["file, gzip"] = si(self.compressed_bytes, "B")
@@ -60,12 +55,11 @@ class SizeReport:
         return self._table()._repr_html_()
 
 
-def size_report(model: nn.Module, *, loads: int = 5, compressed: bool = False) -> SizeReport:
+def size_report(model: nn.Module, *, compressed: bool = False) -> SizeReport:
     """Measure a model's sizes. Its state_dict is saved, loaded (as tensors, no code) and compared.
 
     Args:
         model: any module whose state_dict holds tensors, packed weights of `torch.ao` included.
-        loads: times the file is loaded, for the median.
         compressed: also compress the file (gzip, its usual level 6 of zlib), and load it from there.
     Raises:
         ValueError: the loaded tensors differ from the saved ones, the state_dict holds other things than tensors, a
@@ -84,29 +78,21 @@ def size_report(model: nn.Module, *, loads: int = 5, compressed: bool = False) -
     trained = {place(p) for p in parameters}
     buffers = [tensor for entry in held.values() for tensor in entry if place(tensor) not in trained]
     own, (elements, memory_bytes) = weigh(parameters)[0], weigh([*parameters, *buffers])
-    file_bytes, load_ms, compressed_bytes = _measure_file(state, held, loads, compressed)
-    return SizeReport(own, elements - own, memory_bytes, file_bytes, load_ms, compressed_bytes)
+    return SizeReport(own, elements - own, memory_bytes, *_measure_file(state, held, compressed))
 
 
-def _measure_file(
-    state: dict, held: dict[str, list[torch.Tensor]], loads: int, compressed: bool
-) -> tuple[int, float, int | None]:
+def _measure_file(state: dict, held: dict[str, list[torch.Tensor]], compressed: bool) -> tuple[int, int | None]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.pt"
         torch.save(state, path)
-        seconds = []
-        for _ in range(max(1, loads)):
-            start = time.perf_counter()
-            loaded = _load(path)
-            seconds.append(time.perf_counter() - start)
-        _compare(held, loaded)
+        _compare(held, _load(path))
         if not compressed:
-            return path.stat().st_size, 1e3 * median(seconds), None
+            return path.stat().st_size, None
         packed = Path(folder) / "model.pt.gz"
         packed.write_bytes(gzip.compress(path.read_bytes(), compresslevel=6))
         with gzip.open(packed) as file:
             _compare(held, _load(file))
-        return path.stat().st_size, 1e3 * median(seconds), packed.stat().st_size
+        return path.stat().st_size, packed.stat().st_size
 
 
 def _load(file: object) -> dict:

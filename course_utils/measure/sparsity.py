@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from course_utils.measure._tensors import place, plain, share
+from course_utils.measure._tensors import place, plain
 from course_utils.measure.as_it_was import as_it_was, need_values
 from course_utils.show.tables import Table
 
@@ -35,19 +35,12 @@ class SparsityRow:
         shape: its shape.
         elements: how many numbers it has.
         zeros: how many of them are 0 (−0.0 is, NaN is not).
-        state: "plain", "masked" (pruned by ``torch.nn.utils.prune``, not made permanent), "computed" (by a
-            parametrization, or the older weight or spectral norm) or "quantized".
-        zero_rows: slices along dimension 0 that are wholly zero: output neurons or channels. 0 for a vector.
-        zero_columns: the same along dimension 1: inputs.
     """
 
     name: str
     shape: tuple[int, ...]
     elements: int
     zeros: int
-    state: str
-    zero_rows: int
-    zero_columns: int
 
     @property
     def sparsity(self) -> float:
@@ -82,18 +75,13 @@ class SparsityReport:
         """All that is no bias; the scales of norm layers belong here."""
         return self._count(row for row in self.rows if not row.is_bias)
 
-    @property
-    def biases(self) -> Count:
-        """The biases alone."""
-        return self._count(row for row in self.rows if row.is_bias)
-
     @staticmethod
     def _count(rows: Iterable[SparsityRow]) -> Count:
         rows = list(rows)
         return Count(sum(row.zeros for row in rows), sum(row.elements for row in rows))
 
     def table(self) -> Table:
-        """One line a parameter, then weights, biases and the total."""
+        """One line a parameter, then all weights, and the total."""
         lines = [
             [
                 row.name,
@@ -101,16 +89,12 @@ class SparsityReport:
                 f"{row.zeros:,}",
                 f"{row.elements:,}",
                 f"{row.sparsity:.2%}",
-                row.zero_rows,
-                row.zero_columns,
-                row.state,
             ]
             for row in self.rows
         ]
-        for name, count in (("weights", self.weights), ("biases", self.biases), ("total", self.total)):
-            lines.append([name, "", f"{count.zeros:,}", f"{count.elements:,}", f"{count.sparsity:.2%}", "", "", ""])
-        columns = ["parameter", "shape", "zeros", "elements", "sparsity", "zero rows", "zero columns", "state"]
-        return Table(columns, lines)
+        for name, count in (("weights", self.weights), ("total", self.total)):
+            lines.append([name, "", f"{count.zeros:,}", f"{count.elements:,}", f"{count.sparsity:.2%}"])
+        return Table(["parameter", "shape", "zeros", "elements", "sparsity"], lines)
 
     def __repr__(self) -> str:
         return repr(self.table())
@@ -130,8 +114,7 @@ def sparsity_report(model: nn.Module) -> SparsityReport:
         model: any module: plain, masked, with masks made permanent, quantized by `torch.ao` or torchao.
     Raises:
         TypeError: not a module.
-        ValueError: a tensor has no values yet (lazy, meta), a part is scripted, or two parameters share a part of their
-            numbers; the message names it.
+        ValueError: a tensor has no values yet (lazy, meta), or a part is scripted; the message names it.
     Restores: what `as_it_was` names.
     """
     if not isinstance(model, nn.Module):
@@ -143,61 +126,40 @@ def sparsity_report(model: nn.Module) -> SparsityReport:
                 "torch.jit.script or trace"
             )
     need_values(model)
-    seen: dict[tuple, tuple[str, torch.Tensor]] = {}  # the tensors too: memory that is freed is given away again
+    seen: dict[tuple, torch.Tensor] = {}  # the tensors too: memory that is freed is given away again
     rows = []
     with as_it_was(model):
         for path, module in model.named_modules():
             if "parametrizations" in path.split("."):
                 continue  # they stand in the row of what they compute
-            for leaf, stored, values, state in _learned(module):
+            for leaf, stored, values in _learned(module):
                 name = f"{path}.{leaf}" if path else leaf
                 if (where := place(stored)) in seen:
                     continue
-                for other, tensor in seen.values():
-                    if share(stored, tensor):
-                        raise ValueError(
-                            f"{name!r} and {other!r} share a part of their numbers, which would count twice: "
-                            "make one a copy, parameter.detach().clone(), or count them apart"
-                        )
-                seen[where] = name, stored
-                rows.append(_sparsity_row(name, plain(values.detach()), state))
+                seen[where] = stored
+                zero = plain(values.detach()) == 0
+                rows.append(SparsityRow(name, tuple(zero.shape), zero.numel(), int(zero.sum())))
     return SparsityReport(rows)
 
 
-def _learned(module: nn.Module) -> Iterator[tuple[str, torch.Tensor, torch.Tensor, str]]:
-    """The module's own: name before pruning, a tensor that holds it, the values it computes with, and the state."""
+def _learned(module: nn.Module) -> Iterator[tuple[str, torch.Tensor, torch.Tensor]]:
+    """The module's own: name before pruning, a tensor that holds it, the values it computes with."""
     for name, lists in getattr(module, "parametrizations", {}).items():
         held = next((p for key, p in lists.named_parameters(recurse=False) if key != "original0"), lists[0])
-        yield name, held if isinstance(held, torch.Tensor) else getattr(module, name), getattr(module, name), "computed"
-    hooks = {hook.name: hook for hook in module._forward_pre_hooks.values() if hasattr(hook, "compute_weight")}
-    for name, hook in hooks.items():  # the older weight norm, and spectral norm, which would change as it is computed
-        held = next(p for key, p in module._parameters.items() if key in (f"{name}_v", f"{name}_orig"))
-        yield name, held, hook.compute_weight(module, *[False] * hasattr(hook, "n_power_iterations")), "computed"
+        yield name, held if isinstance(held, torch.Tensor) else getattr(module, name), getattr(module, name)
     for name, parameter in sorted(module._parameters.items(), key=lambda item: "bias" in item[0]):
         bare = name.removesuffix("_orig")
         mask = module._buffers.get(f"{bare}_mask")
-        if parameter is None or name.removesuffix("_g").removesuffix("_v").removesuffix("_orig") in hooks:
-            continue
-        if mask is not None:
-            yield bare, parameter, parameter * mask, "masked"
-        else:
-            quantized = parameter.is_quantized or hasattr(parameter, "__tensor_flatten__")
-            yield name, parameter, parameter, "quantized" if quantized else "plain"
+        if parameter is not None:
+            yield (name, parameter, parameter) if mask is None else (bare, parameter, parameter * mask)
     if not type(module).__module__.startswith("torch.ao.nn"):
         return
     for leaf in ("weight", "bias"):
         packed = getattr(module, leaf, None)  # a quantized module gives what it has packed by a method
         if callable(packed) and (value := packed()) is not None:
-            yield leaf, value, value, "quantized" if value.is_quantized else "plain"
+            yield leaf, value, value
     for getter in ("get_weight", "get_bias"):  # of a recurrent one: name -> value
         packed = getattr(module, getter, None)
         named = packed() if callable(packed) else None
         for leaf, value in named.items() if isinstance(named, dict) else ():
-            yield leaf, value, value, "quantized" if value.is_quantized else "plain"
-
-
-def _sparsity_row(name: str, values: torch.Tensor, state: str) -> SparsityRow:
-    zero = values == 0
-    matrix = zero if zero.dim() > 1 else zero.new_zeros(1, 1)
-    rows, columns = (int(matrix.transpose(0, dim).flatten(1).all(1).sum()) if zero.numel() else 0 for dim in (0, 1))
-    return SparsityRow(name, tuple(values.shape), zero.numel(), int(zero.sum()), state, rows, columns)
+            yield leaf, value, value

@@ -82,9 +82,9 @@ def _collect_garbage() -> None:
 class Timer:
     """Seconds and peak bytes of one block.
 
-    Use it as ``with Timer() as t: ...`` or with ``start()`` and ``stop()``. Afterwards ``t.seconds`` (float) is
-    set, and ``t.peak_bytes`` (int) where it was measured, else None. ``t.levels`` (list of int, CPU only) has the bytes
-    above the start, first 0, then after each allocation and each release.
+    After ``with Timer() as t: ...`` there is ``t.seconds`` (float), and ``t.peak_bytes`` (int) where it was measured,
+    else None. ``t.levels`` (list of int, CPU only) has the bytes above the start, first 0, then after each allocation
+    and each release.
 
     Args:
         device: what to synchronise; None = the best device, and whatever accelerator there is.
@@ -93,7 +93,6 @@ class Timer:
     Raises:
         ValueError: a device that cannot be waited for here (see `synchronise`), or the memory of another device than
             CUDA or a CPU.
-        RuntimeError: stopped before it was started, or started twice.
     """
 
     def __init__(self, *, device: torch.device | str | None = None, memory: bool = False):
@@ -105,13 +104,10 @@ class Timer:
         self.seconds: float | None = None
         self.peak_bytes: int | None = None
         self.levels: list[int] | None = None
-        self._started: float | None = None
         self._profile: profile | None = None
 
-    def start(self) -> Timer:
+    def __enter__(self) -> Timer:
         """Collect garbage, empty the device's queue, reset the peak, start the clock."""
-        if self._started is not None:
-            raise RuntimeError("this timer is running: call stop() before start()")
         _collect_garbage()
         synchronise(self._wait_for)
         if self.memory and self.device.type == "cuda":
@@ -123,13 +119,10 @@ class Timer:
         self._started = time.perf_counter()
         return self
 
-    def stop(self) -> Timer:
+    def __exit__(self, *exc: object) -> None:
         """Wait for the device, stop the clock, read the peak."""
-        if self._started is None:
-            raise RuntimeError("this timer is not running: call start() before stop()")
         synchronise(self._wait_for)
         self.seconds = time.perf_counter() - self._started
-        self._started = None
         if self._profile is not None:
             self._profile.__exit__(None, None, None)
             self.levels = _levels_of(self._profile)
@@ -137,13 +130,6 @@ class Timer:
             self._profile = None
         elif self.memory:
             self.peak_bytes = torch.cuda.max_memory_allocated(self.device) - self._before
-        return self
-
-    def __enter__(self) -> Timer:
-        return self.start()
-
-    def __exit__(self, *exc: object) -> None:
-        self.stop()
 
     def __repr__(self) -> str:
         if self.seconds is None:

@@ -9,7 +9,6 @@ weights, on which its cells run as well; the line that is printed says so.
 
 from course_utils.real_models.efficientnet import (
     EfficientNetLite0,
-    categories,
     crops,
     efficientnet_lite0,
     photos,
@@ -23,7 +22,6 @@ __all__ = [
     "FetchError",
     "Missing",
     "available",
-    "categories",
     "crops",
     "efficientnet_lite0",
     "fetch",

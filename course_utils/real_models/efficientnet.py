@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from importlib.util import find_spec
 from pathlib import Path
@@ -79,7 +78,7 @@ def efficientnet_lite0() -> EfficientNetLite0:
 
     Returns:
         In evaluation mode, float32; takes images (batch, 3, 224, 224) as `crops` gives them, returns logits
-        (batch, 1000) in the order of `categories`. The stand-in is the same network with random weights, so its bytes
+        (batch, 1000), one a class of ImageNet. The stand-in is the same network with random weights, so its bytes
         and times are real; its head is so steep that it is sure of an answer, whatever that says.
     Raises:
         FetchError: COURSE_MODELS asks for the real one, which cannot be fetched.
@@ -108,14 +107,6 @@ def _random_efficientnet() -> EfficientNetLite0:
             module.momentum = 0.01
     model[-1].weight *= 100
     return model.eval()
-
-
-@functools.cache
-def categories() -> list[str]:
-    """The 1,000 names of ImageNet's classes, in the order of the logits, as torchvision has them."""
-    from torchvision.models import EfficientNet_B0_Weights
-
-    return list(EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"])
 
 
 PHOTOS = ("grace_hopper", "china", "flower")

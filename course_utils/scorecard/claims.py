@@ -28,7 +28,7 @@ KINDS = ("structure", "accuracy", "speed")
 EVIDENCE = ("counted", "measured", "cited")  # the firmest first
 BOUNDS = ({"near", "tol"}, {"min"}, {"max"}, {"between"})
 NOTHING = "–"
-HOLDS, BEYOND, FAILS = "✓ holds", "✓ holds, but more than the source saw", "✗ does not hold"
+HOLDS, FAILS = "✓ holds", "✗ does not hold"
 
 
 class ClaimFailed(AssertionError):
@@ -52,7 +52,6 @@ class Claim:
         holds: one of ``{near, tol}``, ``{min}``, ``{max}``, ``{between}``, in the unit of the value.
         kind: "structure" and "accuracy" are judged in strict runs, "speed" only where it is published.
         where: "bf16" where only a machine with such instructions can judge it, else "".
-        above: a value beyond this one is more than the sources saw, or None; the scorecard then doubts the measurement.
         why: why this bound.
         if_not: the likely reason where it does not hold.
         unit: shown after the values.
@@ -71,7 +70,6 @@ class Claim:
     holds: dict | None = None
     kind: str = ""
     where: str = ""
-    above: float | None = None
     why: str = ""
     if_not: str = ""
     unit: str = ""
@@ -230,9 +228,7 @@ class Scorecard:
         if not claim.applies():
             return f"not claimed here (needs {claim.where})"
         value, _ = self.measured[claim.id]
-        if not claim.met_by(value):
-            return FAILS
-        return BEYOND if claim.above is not None and value > claim.above else HOLDS
+        return HOLDS if claim.met_by(value) else FAILS
 
     def failures(self) -> list[str]:
         """A sentence for each claim that this run can judge and that fails."""
@@ -272,12 +268,7 @@ class Scorecard:
         return claim.measured_text(*self.measured[claim.id]) if claim.id in self.measured else NOTHING
 
     def _reasons(self) -> list[str]:
-        said = {
-            FAILS: lambda claim: f"{claim.id}: {claim.if_not}",
-            BEYOND: lambda claim: f"{claim.id}: other programs, or a slow baseline, may have flattered this value.",
-        }
-        verdicts = ((claim, self.verdict(claim)) for claim in self._in_groups())
-        return [said[verdict](claim) for claim, verdict in verdicts if verdict in said]
+        return [f"{claim.id}: {claim.if_not}" for claim in self._in_groups() if self.verdict(claim) == FAILS]
 
     def __repr__(self) -> str:
         lines = [self._title()]
@@ -313,11 +304,7 @@ class Scorecard:
             for claim in self._in_groups()
         ]
         items = "".join(f"<li>{escape(reason)}</li>" for reason in self._reasons())
-        tail = (
-            f"<p>Where it does not hold, or holds by more than was published, the likely reason:</p><ul>{items}</ul>"
-            if items
-            else ""
-        )
+        tail = f"<p>Where it does not hold, the likely reason:</p><ul>{items}</ul>" if items else ""
         return Table(columns, rows, caption=self._title())._repr_html_() + tail
 
 

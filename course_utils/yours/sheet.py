@@ -27,6 +27,7 @@ from course_utils.runtime import quick, threads
 from course_utils.show.tables import Table, si
 
 STEP_S = 60.0  # after which a step gives up
+CALLS, LARGEST = 5, 10  # of the model, to time its layers; layers with a row of their own
 LARGE = 100e6  # bytes from which on gzip takes longer than a step may
 JUDGE_S = 6.0  # of float calls, which bound how many batches are used
 INSIDE = "model."  # the name of the model in its wrapper; readers see names without it
@@ -389,7 +390,7 @@ def bytes_of(sheet: Sheet) -> Table:
     rows = [[kind, si(n, "B"), f"{n / total:.0%}"] for kind, n in held.most_common() if n]
     try:
         with within(sheet.seconds):
-            report = size_report(sheet.one.model, loads=1, compressed=total < LARGE)
+            report = size_report(sheet.one.model, compressed=total < LARGE)
         rows.append(["the file, loaded again", si(report.file_bytes, "B"), ""])
         if report.compressed_bytes is not None:
             rows.append(["the same under gzip", si(report.compressed_bytes, "B"), ""])
@@ -398,13 +399,11 @@ def bytes_of(sheet: Sheet) -> Table:
     return Table(["kind of layer", "bytes", "share"], rows)
 
 
-def layers_of(sheet: Sheet, *, calls: int = 5, largest: int = 10) -> Table:
+def layers_of(sheet: Sheet) -> Table:
     """Time of a call on one thread, layer by layer, with the MACs beside it; the rest, and the peak of memory.
 
     Args:
-        sheet: of `look`; `sheet.layers` is filled.
-        calls: how often the model is called; the fastest call counts.
-        largest: rows.
+        sheet: of `look`; `sheet.layers` is filled, from the fastest of a few calls.
     """
     xs, leaves = sheet.example, {m: n for n, m in sheet.one.named_modules() if not list(m.children())}
     best, whole, began = {}, float("inf"), {}
@@ -418,7 +417,7 @@ def layers_of(sheet: Sheet, *, calls: int = 5, largest: int = 10) -> Table:
     hooks = [h for m in leaves for h in (m.register_forward_pre_hook(enter), m.register_forward_hook(leave))]
     try:
         with threads(1), torch.no_grad():
-            for _ in range(1 if quick() else calls):
+            for _ in range(1 if quick() else CALLS):
                 spent: dict[str, float] = defaultdict(float)
                 start = time.perf_counter()
                 sheet.one(*xs)
@@ -433,10 +432,10 @@ def layers_of(sheet: Sheet, *, calls: int = 5, largest: int = 10) -> Table:
     }
     kinds = {name: type(module).__name__ for module, name in leaves.items()}
     order = sorted(best, key=best.get, reverse=True)
-    rows = [_line(shown(n), kinds[n], best[n], whole, macs.get(n)) for n in order[:largest]]
-    if order[largest:]:
-        others = sum(best[n] for n in order[largest:]), sum(macs.get(n, 0) for n in order[largest:])
-        rows.append(_line(f"{len(order[largest:])} other layers", "", others[0], whole, others[1]))
+    rows = [_line(shown(n), kinds[n], best[n], whole, macs.get(n)) for n in order[:LARGEST]]
+    if rest := order[LARGEST:]:
+        others = sum(best[n] for n in rest), sum(macs.get(n, 0) for n in rest)
+        rows.append(_line(f"{len(rest)} other layers", "", others[0], whole, others[1]))
     rows.append(_line("between the layers", "", max(0.0, whole - sum(best.values())), whole, None))
     rows.append(_line("all", "", whole, whole, macs.get("", 0) or None))
     try:

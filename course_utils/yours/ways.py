@@ -113,7 +113,7 @@ def _eager(one: One, *, int8: bool = False) -> Built:
         with as_int8_needs() if int8 else contextlib.nullcontext():
             return one(*xs)
 
-    return Built(call, size_report(one.model, loads=1).file_bytes, one)
+    return Built(call, size_report(one.model).file_bytes, one)
 
 
 def _float(sheet: Sheet, keep: frozenset[str]) -> Built:
@@ -208,7 +208,7 @@ def _compile(module: nn.Module, sheet: Sheet) -> Built:
 def _compiled(sheet: Sheet, keep: frozenset[str]) -> Built:
     with quietly():
         built = _compile(sheet.copy(), sheet)
-    built.file_bytes = size_report(sheet.one.model, loads=1).file_bytes
+    built.file_bytes = size_report(sheet.one.model).file_bytes
     return built
 
 
@@ -547,7 +547,7 @@ def _masked(sheet: Sheet, keep: frozenset[str]) -> Built:
     for module, name in weights:
         prune.remove(module, name)
     built = _eager(one)
-    built.file_bytes = size_report(one.model, loads=1, compressed=True).compressed_bytes
+    built.file_bytes = size_report(one.model, compressed=True).compressed_bytes
     return built
 
 

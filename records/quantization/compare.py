@@ -62,7 +62,7 @@ _weighed: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
 def file_bytes(model: nn.Module) -> int:
     """Bytes of the saved state, after it was loaded again and found equal; each model is weighed once."""
     if model not in _weighed:
-        _weighed[model] = size_report(model, loads=1).file_bytes
+        _weighed[model] = size_report(model).file_bytes
     return _weighed[model]
 
 

@@ -25,7 +25,6 @@ pytestmark = KNOWN
     ("arguments", "sentence"),
     [
         ({"method": "l1_unstructurd"}, "method='l1_unstructurd'; give one of l1_unstructured, random_unstructured"),
-        ({"method": "global_unstructured"}, "it is scope='global' with"),
         ({"amount": 1.5}, "amount is 1.5: give a fraction from 0.0 to 1.0 or a count"),
         ({"amount": None}, "would never prune"),
         ({"scope": "everywhere"}, "scope='everywhere': give 'global'"),

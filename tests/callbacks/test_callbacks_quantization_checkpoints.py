@@ -116,12 +116,3 @@ def test_a_checkpoint_of_another_kind_is_refused(tmp_path):
         run.test(model, loader(), ckpt_path=tmp_path / "training.ckpt", weights_only=True)
     with pytest.raises(ValueError, match="holds a model that is int8, and this Regression is fake-quantized"):
         fit(tmp_path, callback, Regression(), ckpt_path=tmp_path / "finished.ckpt")
-
-
-def test_a_checkpoint_of_other_observers_is_refused(tmp_path):
-    fit(tmp_path, qat(), epochs=1, others=[ModelCheckpoint(tmp_path, filename="training")])
-    given = {"ckpt_path": tmp_path / "training.ckpt", "weights_only": True}
-    for stage in ("fit", "test"):
-        run = trainer(tmp_path, qat(observer_type="histogram"), epochs=3)
-        with pytest.raises(ValueError, match="with observer_type='average', and .* observer_type='histogram'"):
-            getattr(run, stage)(Regression(), loader(), **given)

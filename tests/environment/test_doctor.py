@@ -38,9 +38,7 @@ def packages(monkeypatch, tmp_path):
 
 def test_here_every_point_is_examined_and_each_fault_has_a_remedy():
     findings = doctor.examine()
-    names = (
-        "Python torch torchvision versions PyTorch threads JupyterLab int8 bf16 memory disk folder data models browser"
-    )
+    names = "Python torch torchvision versions PyTorch threads JupyterLab int8 bf16 memory disk folder data models"
     assert set(names.split()) <= {finding.name for finding in findings}
     assert all(finding.status in ("ok", "warn", "fault") and finding.detail for finding in findings)
     assert all(finding.remedy for finding in findings if finding.status != "ok")
@@ -101,7 +99,6 @@ def test_versions_are_held_against_the_pins_and_those_that_were_tested(packages)
     [
         (torch.backends, "quantized", SimpleNamespace(supported_engines=["none"]), "int8", "warn"),
         (doctor.shutil, "disk_usage", lambda path: SimpleNamespace(free=0.1e9), "disk", "fault"),
-        (doctor, "find_browser", lambda: None, "browser", "warn"),
         (data, "verify", lambda: [data.Problem("a.gz", "a.gz is truncated", "Fetch a.")], "data", "fault"),
         (doctor.os, "access", lambda path, mode: False, "folder", "fault"),
         (doctor, "ROOT", doctor.Path("/x/OneDrive - University/course"), "folder", "warn"),

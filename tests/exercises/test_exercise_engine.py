@@ -92,7 +92,6 @@ line.tries(x=numbers(-9, 9), n=st.integers(1, 9), also=[(0.0, 2)])
     [
         (lambda x, n: 2 * (n * x + 1), "Your result is twice what is expected."),
         (lambda x, n: -(n * x + 1), "Your result is what is expected with the other sign."),
-        (lambda x, n: round(n * x + 1, 2), "is what is expected, rounded to 2 digits behind the point."),
         (lambda x, n: (n * x + 1) * x, "Your result is what is expected times `x`."),
         (lambda x, n: n * x + 1.25, "Your result is 0.25 more than what is expected."),
         (lambda x, n: (n * x + 1, 0.0), ""),
@@ -106,16 +105,6 @@ def test_a_number_that_follows_from_the_right_one_is_described(answer, hint):
 def test_an_answer_that_loses_digits_is_noticed_and_shown_on_a_short_number():
     verdict = line(lambda x, n: round(n * x + 1, 2))
     assert verdict.status == core.NOT_YET and len(fact(verdict, "your call")) <= len("x=0.00125, n=1")
-
-
-def test_truth_values_that_are_turned_round_are_told():
-    @exercise("Is it even?")
-    def even(n):
-        return str(n)[-1] in "02468"
-
-    even.tries(n=st.integers(0, 20))
-    assert "turned round: it is True where False is right" in even(lambda n: n % 2 == 1).hint
-    assert "never the other way round" in even(lambda n: n % 2 == 0 or n < 6).hint
 
 
 def test_a_verdict_escapes_what_the_learner_returned():

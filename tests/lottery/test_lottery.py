@@ -20,7 +20,7 @@ def short(**changes):
 
 
 def sweep(exp=None, seeds=(0,), **options):
-    return lottery.sweep(exp or short(), seeds, progress=False, **options)
+    return lottery.sweep(exp or short(), seeds, **options)
 
 
 def comparable(results):

@@ -41,13 +41,14 @@ def outcomes(results):
 
 
 def test_a_stopped_sweep_goes_on_with_the_seeds_that_are_missing(tmp_path, monkeypatch, capsys):
-    whole, file = lottery.sweep(SHORT, (2, 0, 1), progress=False), tmp_path / "new" / "sweep.json"
+    whole, file = lottery.sweep(SHORT, (2, 0, 1)), tmp_path / "new" / "sweep.json"
     watch(monkeypatch, stop_at=1)
+    capsys.readouterr()
     with pytest.raises(KeyboardInterrupt):
         lottery.sweep(SHORT, (2, 0, 1), file=file)
     assert capsys.readouterr().out.count("% of the test images") == 14  # two seeds: dense, and three arms twice
     trained = watch(monkeypatch)
-    again = lottery.sweep(SHORT, (2, 0, 1), file=file, progress=False)
+    again = lottery.sweep(SHORT, (2, 0, 1), file=file)
     assert outcomes(again) == outcomes(whole) == outcomes(Results.load(file)[0])
     assert trained == [1] * 7
     assert outcomes(lottery.sweep(SHORT, (0,), controls={"random": [2]}, file=file)) == [
@@ -67,7 +68,7 @@ def test_a_stopped_sweep_goes_on_with_the_seeds_that_are_missing(tmp_path, monke
 def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path, content, sentence):
     file = tmp_path / "other.json"
     if content is None:
-        lottery.sweep(SHORT, (0,), controls={}, file=file, progress=False)
+        lottery.sweep(SHORT, (0,), controls={}, file=file)
     else:
         file.write_text(content)
     before = file.read_bytes()

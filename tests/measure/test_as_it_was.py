@@ -23,7 +23,7 @@ MEASUREMENTS = {
     "audit": lambda net: audit(net, IMAGES),
     "macs": lambda net: energy.count_macs(net, IMAGES),
     "energy": lambda net: energy.estimate(net, IMAGES[:1]),
-    "size": lambda net: size_report(net, loads=1),
+    "size": lambda net: size_report(net),
     "sparsity": sparsity_report,
 }
 

@@ -37,7 +37,9 @@ def test_timer_gives_the_level_after_each_change():
         third = torch.zeros(250_000)
     assert timer.levels == [0, 1_000_000, 3_000_000, 1_000_000, 2_000_000]
     assert timer.peak_bytes == max(timer.levels) and first is not third
-    assert timing.Timer(device="cpu").start().stop().levels is None
+    with timer, timing.Timer(device="cpu") as plain:  # it can be used again
+        pass
+    assert plain.levels is None
 
 
 def test_timer_stops_when_the_block_raises():
@@ -45,7 +47,6 @@ def test_timer_stops_when_the_block_raises():
     with pytest.raises(KeyError), timer:
         raise KeyError("inside")
     assert timer.seconds > 0 and timer.peak_bytes is not None
-    timer.start().stop()  # and can be used again
 
 
 def test_comparison_is_paired_by_round():

@@ -97,7 +97,7 @@ def test_the_stand_in_for_efficientnet_has_its_size_and_is_sure_of_something(sta
     assert sum(p.numel() for p in model.parameters()) == 4_652_008 and not model.training
     assert images.shape == (3, 3, 224, 224) and images.dtype == torch.float32 and images.abs().max() < 1.1
     assert (model(images).softmax(1).amax(1) > 0.5).all()
-    assert torch.equal(real_models.crops(2), images[:2]) and len(real_models.categories()) == 1000
+    assert torch.equal(real_models.crops(2), images[:2])
 
 
 @pytest.mark.slow
@@ -117,8 +117,7 @@ def test_smollm2_knows_a_capital_and_was_rounded_before():
 @torch.no_grad()
 def test_efficientnet_knows_a_uniform_and_is_sure_of_the_sure_crops():
     model, photo = real_models.efficientnet_lite0(), real_models.photos()["grace_hopper"]
-    first = model(real_models.prepared(photo)[None]).argmax()
-    assert real_models.categories()[first] == "military uniform"
+    assert model(real_models.prepared(photo)[None]).argmax() == 652  # military uniform
     first, second = model(real_models.crops(8, sure=True)).softmax(1).topk(2).values.unbind(1)
     assert (first > 4 * second).all()
 

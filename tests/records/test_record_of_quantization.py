@@ -13,7 +13,9 @@ from records.quantization.compare import Route
 
 @pytest.fixture(scope="module")
 def mobile():
-    return networks.mobilenet_v2(tiny=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COURSE_QUICK", "1")
+        return networks.mobilenet_v2()
 
 
 def eager_route():

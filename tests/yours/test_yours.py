@@ -251,7 +251,7 @@ def test_a_step_that_takes_too_long_is_ended():
         ("def yours():\n    return 3", [], "returned int, and (model, batches) was expected"),
         ("def yours():\n    return 3, [1]", [], "cannot be weighed: the model is a int"),
         ("def yours():\n    return 3, [1]", ["--limits", "mb"], "expected NAME=NUMBER"),
-        ("def one():\n    return 3, [1]\ndef two():\n    return 3, [1]", [], "it has one, two"),
+        ("def yours(model):\n    return model, [1]", [], "has no function yours without arguments"),
     ],
 )
 def test_weigh_says_what_was_wrong_what_was_expected_and_what_to_do(tmp_path, capsys, text, words, said):

@@ -34,7 +34,7 @@ LEFT_OUT = (
 )
 
 JUDGES = ("checks.py", "answers.py")  # a published check says "not done yet", whatever it would judge
-JUDGING = ("holds", "kind", "above", "where", "value", "quartiles")  # the fields of a claim that decide its verdict
+JUDGING = ("holds", "kind", "where", "value", "quartiles")  # the fields of a claim that decide its verdict
 
 # Both run in the kernel, silently, in a namespace of their own: no cell of the lesson can lean on them.
 WATCH = """exec('''

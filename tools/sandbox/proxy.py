@@ -24,13 +24,6 @@ class _Pickler(pickle.Pickler):
         self.callbacks.append(value)
         return len(self.callbacks) - 1
 
-    def reducer_override(self, value):
-        """Classes of a check, which cannot be imported over there, go as their name, bases and plain parts."""
-        if isinstance(value, type) and value.__module__.startswith("lessons."):
-            plain = {k: v for k, v in vars(value).items() if isinstance(v, (str, int, float, tuple)) and k[0] != "_"}
-            return type, (value.__name__, value.__bases__, plain)
-        return NotImplemented
-
 
 def _is_library(value):
     """Whether a function can be imported from a library; one that a library has made, as an instrument, cannot."""

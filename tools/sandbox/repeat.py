@@ -57,9 +57,6 @@ def write(old, new):
         now = {key: _written(old.get(key), part) for key, part in new.items()}
         old.clear()
         old.update(now)
-    elif isinstance(old, set):
-        old.clear()
-        old.update(new)
     elif hasattr(old, "shape"):
         old[...] = new
 

@@ -8,24 +8,8 @@
 Everything is placed in pixels of a slide 1280 pixels wide, from the top left.
 """
 
-from course_utils.show.diagrams._canvas import HEIGHT, LEAST_TEXT, MEANING, WIDTH, Box, Canvas, Unreadable, thickness
-from course_utils.show.diagrams._lines import NumberLine, number_line, time_line
-from course_utils.show.diagrams._shapes import bars, grid, ring, stack
+from course_utils.show.diagrams._canvas import MEANING, Canvas, Unreadable, thickness
+from course_utils.show.diagrams._lines import number_line, time_line
+from course_utils.show.diagrams._shapes import bars, grid, ring
 
-__all__ = [
-    "HEIGHT",
-    "LEAST_TEXT",
-    "MEANING",
-    "WIDTH",
-    "Box",
-    "Canvas",
-    "NumberLine",
-    "Unreadable",
-    "bars",
-    "grid",
-    "number_line",
-    "ring",
-    "stack",
-    "thickness",
-    "time_line",
-]
+__all__ = ["MEANING", "Canvas", "Unreadable", "bars", "grid", "number_line", "ring", "thickness", "time_line"]

@@ -259,9 +259,9 @@ class Canvas:
         return self._figure
 
 
-def thickness(n_bytes: float, most_bytes: float, *, most: float = 40, least: float = 3) -> float:
-    """Pixels of a wire for `n_bytes` where `most_bytes` takes `most` pixels: linear, but at least `least`."""
-    return max(least, most * n_bytes / most_bytes)
+def thickness(n_bytes: float, most_bytes: float, *, most: float = 40) -> float:
+    """Pixels of a wire for `n_bytes` where `most_bytes` takes `most` pixels: linear, but at least 3."""
+    return max(3, most * n_bytes / most_bytes)
 
 
 def middle(box: Box) -> tuple[float, float]:

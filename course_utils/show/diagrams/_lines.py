@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from course_utils.show.diagrams._canvas import MEANING, Canvas
 
+MARGIN = 60  # pixels on both sides of a number line
+
 
 def number_line(
     canvas: Canvas,
@@ -15,8 +17,6 @@ def number_line(
     *,
     y: float,
     ticks: Mapping[float, str],
-    x: float = 60,
-    width: float | None = None,
     meaning: str = "int8",
     size: float = 24,
 ) -> NumberLine:
@@ -27,14 +27,13 @@ def number_line(
         low, high: the values at its ends.
         y: its height on the canvas, pixels.
         ticks: value -> words under it ("" for none).
-        x, width: where it begins and how long it is, pixels; the default keeps 60 pixels on both sides.
         meaning: a key of `MEANING`: the colour of the ticks.
         size: of the words, pixels.
     Returns:
         NumberLine: which knows where a value lies.
     """
-    line = NumberLine(canvas, low, high, y, x, canvas.width - 2 * x if width is None else width)
-    canvas.axes.plot([x - 20, x + line.width + 20], [y, y], color="black", linewidth=2, zorder=2)
+    line = NumberLine(canvas, low, high, y, MARGIN, canvas.width - 2 * MARGIN)
+    canvas.axes.plot([MARGIN - 20, MARGIN + line.width + 20], [y, y], color="black", linewidth=2, zorder=2)
     for value, words in ticks.items():
         at = line.place(value)
         canvas.axes.plot([at, at], [y - 16, y + 16], color=MEANING[meaning], linewidth=3, zorder=3)
@@ -98,7 +97,6 @@ def time_line(
     width: float,
     height: float = 60,
     gap: float = 40,
-    size: float = 24,
 ) -> None:
     """Draw lanes of spans along one time axis.
 
@@ -108,14 +106,13 @@ def time_line(
         x, y: where the first lane begins, pixels; names stand left of `x`.
         width: of the whole time, pixels.
         height, gap: of and between lanes, pixels.
-        size: of the words, pixels.
     """
     ends = [end for spans in lanes.values() for _, end, _, _ in spans]
     scale = width / (max(ends) or 1.0)
     for row, (name, spans) in enumerate(lanes.items()):
         top = y + row * (height + gap)
         canvas.axes.plot([x, x + width], [top + height] * 2, color="#999999", linewidth=1, zorder=1)
-        canvas.text(x - 14, top + height / 2, name, align="right", size=size)
+        canvas.text(x - 14, top + height / 2, name, align="right")
         for start, end, words, meaning in spans:
             canvas.box(
                 x + start * scale,
@@ -125,5 +122,4 @@ def time_line(
                 height=height,
                 colour=meaning,
                 fill=meaning,
-                size=size,
             )

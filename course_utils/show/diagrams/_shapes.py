@@ -1,4 +1,4 @@
-"""Shapes that ideas are drawn with: tensor grids, bars, rings, stacks."""
+"""Shapes that ideas are drawn with: tensor grids, bars, rings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from course_utils.show.diagrams._canvas import LEAST_TEXT, MEANING, Box, Canvas, middle
+
+RING_BOX = 70  # pixels: the height of a step of a ring
 
 
 def grid(
@@ -82,7 +84,6 @@ def bars(
     gap: float = 24,
     meaning: str | Mapping[str, str] = "plain",
     text: str = "{:g}",
-    size: float = 24,
 ) -> None:
     """Draw bars to one linear scale, the longest `width` pixels, with their names on the left.
 
@@ -94,7 +95,6 @@ def bars(
         height, gap: of and between the bars, pixels.
         meaning: a key of `MEANING`, or name -> key.
         text: how a length is written behind its bar.
-        size: of names and lengths, pixels.
     """
     from matplotlib.patches import Rectangle
 
@@ -104,8 +104,8 @@ def bars(
         key = meaning if isinstance(meaning, str) else meaning[name]
         canvas.axes.add_patch(Rectangle((x, top), long, height, facecolor=MEANING[key], zorder=3))
         canvas.claim(Box(x, top, long, height))
-        canvas.text(x - 14, top + height / 2, name, align="right", size=size)
-        canvas.text(x + long + 12, top + height / 2, text.format(length), align="left", size=size)
+        canvas.text(x - 14, top + height / 2, name, align="right")
+        canvas.text(x + long + 12, top + height / 2, text.format(length), align="left")
 
 
 def ring(
@@ -117,7 +117,6 @@ def ring(
     radius: float,
     active: int | None = None,
     width: float = 190,
-    height: float = 70,
     size: float = 24,
 ) -> list[Box]:
     """Draw steps that follow each other in a circle, clockwise from the top.
@@ -128,7 +127,7 @@ def ring(
         x, y: the middle, pixels.
         radius: to the middle of the boxes, pixels; across it is 1.7 times that.
         active: the step that is filled.
-        width, height: of a box, pixels.
+        width: of a box, pixels.
         size: of the words, pixels.
     Returns:
         list of Box: one a step.
@@ -142,10 +141,10 @@ def ring(
     boxes = [
         canvas.box(
             across - width / 2,
-            down - height / 2,
+            down - RING_BOX / 2,
             words,
             width=width,
-            height=height,
+            height=RING_BOX,
             size=size,
             fill="int8" if number == active else "white",
         )
@@ -167,41 +166,6 @@ def ring(
             )
         )
     return boxes
-
-
-def stack(
-    canvas: Canvas,
-    parts: Mapping[str, tuple[float, str]],
-    *,
-    x: float,
-    bottom: float,
-    width: float,
-    pixels_each: float,
-    text: str = "{}",
-    size: float = 24,
-) -> Box:
-    """Draw parts on top of each other, each as high as its amount.
-
-    Args:
-        canvas: the sheet.
-        parts: name -> (amount, key of `MEANING`), the lowest first.
-        x, bottom: its lower left corner, pixels.
-        width: pixels.
-        pixels_each: pixels for one unit of the amounts.
-        text: how a name is written; a part too low for it gets it on its right.
-        size: of the names, pixels.
-    Returns:
-        Box: the whole stack.
-    """
-    foot = bottom
-    for name, (amount, meaning) in parts.items():
-        high = amount * pixels_each
-        fits = high >= 1.4 * size
-        canvas.box(x, foot - high, text.format(name) if fits else "", width=width, height=high, fill=meaning, size=size)
-        if not fits:
-            canvas.text(x + width + 10, foot - high / 2, text.format(name), align="left", size=size)
-        foot -= high
-    return Box(x, foot, width, bottom - foot)
 
 
 def _border(box: Box, towards: tuple[float, float]) -> tuple[float, float]:
