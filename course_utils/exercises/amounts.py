@@ -120,7 +120,10 @@ def _fits(relation: Relation, e: np.ndarray, g: np.ndarray) -> bool:
 def _fitted(e: np.ndarray, g: np.ndarray) -> Iterator[tuple[str, Relation]]:
     """Relations with a number of their own, which comes from the results: a factor, a distance."""
     if np.isnan(g).all():
-        yield "nan, as of 0 / 0 or of the logarithm of a negative number", lambda e: np.full_like(e, np.nan)
+        yield (
+            "nan, as of 0 / 0, of 0 times infinity, or of the logarithm of a negative number",
+            lambda e: np.full_like(e, np.nan),
+        )
     at = np.flatnonzero(np.isfinite(e) & (e != 0) & np.isfinite(g))
     if not len(at):
         return
