@@ -72,8 +72,8 @@ def _otherwise(node: ast.AST, reference: Reference) -> Iterator[tuple[int, str, 
                 yield 1, said, ast.Compare(left, [other()], right)
         case ast.Attribute(inner, "T"):
             yield 0, "the transposing left out of", inner
-        case ast.Subscript(inner, index, ast.Load()):
-            yield 0, f"`[{ast.unparse(index)}]` left out of", inner
+        case ast.Subscript(inner, _, ast.Load()):
+            yield 0, f"`{ast.unparse(node).removeprefix(ast.unparse(inner))}` left out of", inner
         case ast.comprehension(target, iterable, [_, *_] as asked):
             for one in asked:
                 rest = [other for other in asked if other is not one]

@@ -68,7 +68,7 @@ def _related(pairs: Pairs) -> str:
         return ""
     e, g = (np.concatenate(parts) for parts in zip(*both, strict=True))
     if np.isnan(g).all():
-        return "nan, as of 0 / 0 or of the logarithm of a negative number"
+        return "nan, as of 0 / 0, of 0 times infinity, or of the logarithm of a negative number"
     at = np.flatnonzero(np.isfinite(e) & (e != 0) & np.isfinite(g))
     if len(set(e[at])) < 2:  # one number, or truth values
         return ""

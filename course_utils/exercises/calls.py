@@ -24,6 +24,7 @@ SAID_BY_TORCH = {  # what its exceptions say -> what they mean
     "support the deepcopy protocol": "A pruned layer computes its `weight`, and cannot be copied: copy it first.",
     "is not an nn.Parameter": "A pruned layer has no parameter `weight`, but `weight_orig`: was it copied before?",
     "being called after step()": "`scaler.update()` must end each step, after `scaler.step`.",
+    "'ExportedProgram' object has no attribute": "A program is no model yet: `.module()` makes one of it.",
     "Embedding quantization is only": "This call reaches an embedding, which takes `quint8`, in a call of its own.",
 }
 FILLED = (list, dict, set, collections.Counter, collections.defaultdict, collections.deque)

@@ -60,6 +60,15 @@ WRONG = {
             "    train(adapted)\n    return adapted\n",
         ),
         "the given model is trained": ("train(adapted)", "train(model)"),
+        "the model itself is saved": ("torch.save(numbers, path)", "torch.save(adapted, path)"),
+        "the adapters are merged": (
+            "    return adapted",
+            "    for name in names:\n"
+            "        lora = adapted.get_submodule(name)\n"
+            "        lora.layer.weight += lora.scale * (lora.b @ lora.a).detach()\n"
+            "        adapted.set_submodule(name, lora.layer)\n"
+            "    return adapted",
+        ),
         "the first name alone": ("in names:", "in names[:1]:"),
         "the given model comes back": ("return adapted", "return model"),
     }

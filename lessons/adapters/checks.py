@@ -26,6 +26,20 @@ def _numbers(tensors):
     return sorted(n for tensor in tensors for n in tensor.flatten().tolist())
 
 
+def _held(path):
+    """(tensors, what they stand in) of a file."""
+    if not path.exists():
+        return [], "there is no file"
+    try:
+        held = torch.load(path)
+    except Exception:  # a whole model, or arrays
+        return [], "something else than tensors"
+    if not isinstance(held, dict):
+        return [], f"a {type(held).__name__}"
+    others = [type(value).__name__ for value in held.values() if not torch.is_tensor(value)]
+    return ([], f"a dict with values of the type {others[0]}") if others else ([*held.values()], "a dict of tensors")
+
+
 @exercise(
     "A repair in a file of its own",
     of=[_adapt],
@@ -34,28 +48,35 @@ def _numbers(tensors):
 )
 def adapt(answer, model, names):
     x, found = torch.ones(3, model[0].in_features), []
-    start = model(x).detach()
+    start, kept = model(x).detach(), []
 
     def told(outputs, otherwise):
         return Said("those of `model`" if torch.allclose(outputs, start) else otherwise)
 
     def train(net):
         trained = [p for p in net.parameters() if p.requires_grad]
+        kept[:] = trained
         found.extend([sum(p.numel() for p in trained), told(net(x), "others")])
         for _ in range(3 * bool(trained)):
             slopes = torch.autograd.grad((net(x) - 9).square().mean(), trained)
             for p, slope in zip(trained, slopes, strict=True):
-                p.data -= 0.01 * slope
+                p.data -= 0.003 * slope
 
     with tempfile.TemporaryDirectory() as folder:
         net = answer(model, names, train, path := Path(folder, "adapter.pt"))
-        held = torch.load(path).values() if path.exists() else []
-    own = [p for name, p in net.named_parameters() if name.endswith((".a", ".b"))]
+        tensors, kind = _held(path)
+    if not isinstance(net, nn.Module):
+        return {"what comes back": Said(f"something of the type {type(net).__name__}")}
     return {
+        "what comes back": Said("a model"),
         "what train() finds: how many numbers to train, and which outputs": found,
         "the outputs of what comes back": told(net(x), "trained"),
-        "how many numbers the file has": sum(t.numel() for t in held),
-        "the numbers in the file": Said("trained" if _numbers(held) == _numbers(own) else "others"),
+        "the numbers of adapters in what comes back": [
+            n for n, _ in net.named_parameters() if n.endswith((".a", ".b"))
+        ],
+        "what the file holds": Said(kind),
+        "how many numbers the file has": sum(t.numel() for t in tensors),
+        "the numbers in the file": Said("trained" if _numbers(tensors) == _numbers(kept) else "others"),
     }
 
 

@@ -48,6 +48,15 @@ WRONG = {
             "torch.where(allowed, scores, -torch.inf).softmax(-1)",
             "torch.where(allowed, scores.softmax(-1), 0.0)",
         ),
+        "what may be seen is hidden": (
+            "torch.where(allowed, scores, -torch.inf)",
+            "torch.where(allowed, -torch.inf, scores)",
+        ),
+        "as many tokens as the first dimension has": (
+            "torch.ones_like(scores, dtype",
+            "torch.ones(len(q), len(q), dtype",
+        ),
+        "a softmax over the second dimension": ("softmax(-1)", "softmax(1)"),
         "a softmax down the columns": ("softmax(-1)", "softmax(-2)"),
     }
 }

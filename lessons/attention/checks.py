@@ -42,6 +42,7 @@ def _of_the_blocks(text):
 
 _tokens, _wide = torch.tensor([[1.0], [2.0], [0.0]]), torch.tensor([[0.0, 2.0, 0.0, 0.0], [2.0, 0.0, 0.0, 2.0]])
 _also = [(_tokens, _tokens, 10 * _tokens), (_wide, _wide, torch.tensor([[1.0], [5.0]])), (_wide[:1],) * 3]
+_also.append((_tokens[None],) * 3)
 attend.tries(_calls(), also=[*_also, *_of_the_blocks("import os")], rtol=1e-4, atol=1e-5)
 _mask = "allowed = torch.ones_like(scores, dtype=torch.bool)"
 _number = ("d = 1", "d = q.shape[-1] ** 2", "d = q.shape[-2]", "d = v.shape[-1]")
@@ -54,8 +55,13 @@ attend.ideas(
         (
             _mask + ".triu()",
             _mask + ".tril(-1)",
-        ): "A token sees itself and what came before: True on the diagonal and below.",
-        "shares = visible.softmax(-2)": "Each token that asks is a row, with a softmax of its own: over the last dimension.",
+            "visible = torch.where(allowed, -torch.inf, scores)",
+        ): "A token sees itself and what came before: scores on the diagonal and below stay, all others become `-torch.inf`.",
+        (
+            "shares = visible.softmax(-2)",
+            "shares = visible.softmax(0)",
+            "shares = visible.softmax(1)",
+        ): "Each token that asks is a row, with a softmax of its own: over the last dimension.",
         _number: "The scores are divided by the root of the number of features of a query, its last dimension.",
     }
 )

@@ -36,6 +36,8 @@ WRONG = {
         "the prompt is lost": ("ids, new = prompt, prompt", "ids, new = prompt[:, :0], prompt"),
         "one token too many": ("range(n)", "range(n + 1)"),
         "only the last token of the prompt goes in": ("= prompt, prompt", "= prompt, prompt[:, -1:]"),
+        "the largest of all logits": ("logits[:, -1:].argmax(-1)", "logits.argmax().view(1, 1)"),
+        "the last token of the prompt at every call": ("step(new)", "step(new if new is prompt else prompt[:, -1:])"),
         "all that the prompt gives is appended": ("logits[:, -1:].argmax(-1)", "logits.argmax(-1)"),
     }
 }

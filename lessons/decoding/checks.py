@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from course_utils import language
 from course_utils.checks import effects, exercise
+from course_utils.exercises.mistake import Mistake
 
 _model = language.trained()
 
@@ -30,15 +31,24 @@ def write(answer, prompt, n):
     def cached_step(ids):
         """What a cached step gives: the logits after the new tokens, which follow all that were given before."""
         given.append(ids.clone())
+        if len(given) > len(prompt) + n:
+            raise Mistake("`cached_step` is called more than `n` times.")
         with torch.no_grad():
             return _model(torch.cat(given, dim=1))[:, -ids.shape[1] :]
 
-    ids = answer(cached_step, language.encode(prompt)[None], n)
+    own = language.encode(prompt)[None]
+    back = answer(cached_step, own, n)
+    try:
+        shape, text = str(tuple(torch.as_tensor(back).shape)), language.decode(torch.as_tensor(back).flatten())
+    except Exception:  # no tensor, or no numbers of tokens
+        shape = str(tuple(back.shape)) if torch.is_tensor(back) else f"none: it is of the type {type(back).__name__}"
+        text = f"no numbers of tokens: {back}"
     return {
         "how many tokens went in at each call": [len(new[0]) for new in given],
         "what went in": effects.Said(" | ".join(language.decode(new[0]) for new in given)),
-        "the shape of what comes back": effects.Said(str(tuple(ids.shape))),
-        "what was written": effects.Said(language.decode(ids.flatten())),
+        "the shape of what comes back": effects.Said(shape),
+        "what was written": effects.Said(text),
+        "the prompt afterwards": effects.Said(language.decode(own.flatten())),
     }
 
 

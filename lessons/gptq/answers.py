@@ -49,6 +49,8 @@ WRONG = {
             "",
         ),
         "the weight itself is changed": ("weight.clone()", "weight"),
+        "the change is counted from the weight as it was": ("* step[:, j] - w[:, j]", "* step[:, j] - weight[:, j]"),
+        "H is damped": ("torch.linalg.inv(H)", "torch.linalg.inv(H + 0.01 * H.diagonal().mean() * torch.eye(len(H)))"),
         "each to the nearest level": (
             "w[:, j:] += torch.outer(change, inverse[j, j:] / inverse[j, j])",
             "w[:, j] += change",

@@ -48,7 +48,10 @@ def _layer(rows, columns, seed):
 
 
 _two = torch.tensor([[0.4, 0.4]]), _products([1.0, 1.0], 0.75), -torch.ones(1, 2), torch.ones(1, 2)
-round_layer.tries(_calls(), also=[_two, _layer(3, 8, 0), _layer(6, 48, 1)], rtol=1e-3, atol=1e-3)
+_damped = torch.tensor([[0.4, 0.142]]), _products([1.0, 1.0], 0.9), *_two[2:]  # the second becomes 0.502, damped 0.498
+_levels = torch.tensor([[0.4, 4.4]]), _two[1], torch.tensor([[-1.0, -4.0]]), torch.tensor([[1.0, 2.0]])
+_inputs = [_two, _damped, _levels, _layer(3, 8, 0), _layer(6, 48, 1)]
+round_layer.tries(_calls(), also=_inputs, rtol=1e-3, atol=1e-3)
 round_layer.ideas(
     {
         "code = ((weight[:, j] - low[:, j]) / step[:, j]).round().clamp(0, 7)": "This is round-to-nearest. Round "

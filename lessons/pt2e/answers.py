@@ -57,6 +57,12 @@ WRONG = {
             "x86.X86InductorQuantizer().set_global(config)",
             "x86.X86InductorQuantizer()",
         ),
+        "each batch begins a new preparation": (
+            "    for batch in batches:\n        observed(batch)",
+            "    for batch in batches:\n        "
+            "observed = prepare_pt2e(torch.export.export(model, (batch,)).module(), quantizer)\n        observed(batch)",
+        ),
+        "exported for one image of a batch": ("(batches[0],)).", "(batches[0][:1],))."),
         "it returns the exported program": ("return graph", "return torch.export.export(graph, (batches[0],))"),
     }
 }

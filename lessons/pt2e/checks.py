@@ -21,7 +21,7 @@ def to_int8(model, batches):
     for batch in batches:
         observed(batch)
     int8 = convert_pt2e(observed)
-    read = {node.target for node in int8.graph.nodes}  #: what some operation reads
+    read = {node.target for node in int8.graph.nodes}
     idle = [name for name, _ in int8.named_parameters() if name not in read]  #: the names that nothing reads
     for name in idle:
         owner, _, leaf = name.rpartition(".")
@@ -31,15 +31,20 @@ def to_int8(model, batches):
 
 def _seen(int8, model, batches):
     if not isinstance(int8, torch.fx.GraphModule):
-        return {"what comes back": effects.Said(f"a {type(int8).__name__}, and no graph")}
+        return {"what comes back": effects.Said(f"something of the type {type(int8).__name__}")}
     calls = [node for node in int8.graph.nodes if node.op == "call_function"]
-    names = [node.target.name().split("::")[1] for node in calls]
+    names = [node.target.__name__.split(".")[0] for node in calls]
     read = {node.target for node in int8.graph.nodes}
     return {
+        "what comes back": effects.Said("a graph"),
         "how often the graph rounds to int8": names.count("quantize_per_tensor"),
         "how many batch norms it has": names.count("batch_norm"),
         "the scales, from the smallest on": torch.tensor(
-            [node.args[1] for node, name in zip(calls, names, strict=True) if name == "quantize_per_tensor"]
+            [
+                n.args[1]
+                for n, name in zip(calls, names, strict=True)
+                if name == "quantize_per_tensor" and type(n.args[1]) is float
+            ]
         )
         .sort()
         .values,
@@ -53,16 +58,16 @@ def _conv(*more):
     return nn.Sequential(nn.Conv2d(1, 1, 1), *more).eval().requires_grad_(False)
 
 
-def _image(low, high, pixels=32):
-    return torch.linspace(low, high, pixels).view(1, 1, 1, -1)
+def _image(low, high, pixels=32, images=1):
+    return torch.linspace(low, high, pixels).view(images, 1, 1, -1)
 
 
 # Of few values the observer looks for the range in 100,000 steps, a second long; of one, or of many, in a few.
 to_int8.tries(
     also=[
         (_conv(), [_image(2.0, 2.0, 1)]),
-        (_conv(), [_image(0.0, 1.0), _image(-1.0, 4.0)]),
-        (_conv(nn.BatchNorm2d(1), nn.ReLU6()), [_image(1.0, 2.0), _image(0.5, 3.0)]),
+        (_conv(), [_image(0.0, 1.0, images=2), _image(-1.0, 4.0, images=2)]),
+        (_conv(nn.BatchNorm2d(1), nn.ReLU6()), [_image(0.5, 3.0), _image(1.0, 2.0)]),
         (load("small_resnet").requires_grad_(False), [torch.linspace(0, 1, 784).view(1, 1, 28, 28)]),
     ]
 )
