@@ -43,8 +43,11 @@ def pytest_configure(config):
 
 
 def _quick(start):
-    """Start nbval's kernels for a smoke run: a published notebook has been run in full with the very files it reads."""
-    return functools.partial(start, env={**os.environ, "COURSE_QUICK": "1"})
+    """Start nbval's kernels for a smoke run, with stand-ins for the real models.
+
+    A published notebook has been run in full, with those models and with the very files that it reads.
+    """
+    return functools.partial(start, env={**os.environ, "COURSE_QUICK": "1", "COURSE_MODELS": "stand-in"})
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest applies -k and -m

@@ -97,7 +97,10 @@ def _arguments(argv):
 
 
 def _environment(folder):
-    """Environment of pytest and of the kernels that nbval starts: strict, offline, one thread."""
+    """Environment of pytest and of the kernels that nbval starts: strict, offline, one thread.
+
+    Python may keep what it compiles: hundreds of processes import torch, which takes four times as long without.
+    """
     own = {
         name: str(folder / name.lower())
         for name in (
@@ -112,7 +115,7 @@ def _environment(folder):
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in ("COURSE_FULL", "COURSE_QUICK", "COURSE_JUDGE_SPEED", "MPLBACKEND")
+        if name not in ("COURSE_FULL", "COURSE_QUICK", "COURSE_JUDGE_SPEED", "MPLBACKEND", "PYTHONDONTWRITEBYTECODE")
     }
     return {
         **kept,

@@ -17,7 +17,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import torch
@@ -104,14 +104,16 @@ class _Judge(threading.Thread):
         self.job: _Job | None = None
 
     def run(self) -> None:
-        while True:
-            job = self.job = self.jobs.get()
-            try:
-                job.context.run(job.work)
-            except BaseException as error:  # the caller decides what it means
-                job.error = error
-            self.job = None
-            job.done.set()
+        with suppress(_Stop):  # one that comes when the job has ended: the thread is given up anyway
+            while True:
+                job = self.job = self.jobs.get()
+                try:
+                    job.context.run(job.work)
+                except BaseException as error:  # the caller decides what it means
+                    job.error = error
+                finally:
+                    self.job = None
+                    job.done.set()
 
 
 _idle: list[_Judge] = []
@@ -167,10 +169,10 @@ def _too_long(judge: _Judge, job: _Job, what: str, facts: tuple = ()) -> Mistake
 def _stop(judge: _Judge, job: _Job) -> bool:
     """Raise `_Stop` in a thread again and again until its job ends; False when it does not. The thread is given up."""
     until = time.monotonic() + STOP_SECONDS
-    while not job.done.is_set() and time.monotonic() < until:
+    while judge.is_alive() and not job.done.is_set() and time.monotonic() < until:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(judge.ident), ctypes.py_object(_Stop))
         job.done.wait(0.1)
-    return job.done.is_set()
+    return job.done.is_set() or not judge.is_alive()
 
 
 class _Printed(io.TextIOBase):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import inspect
 import re
-import signal
 import threading
 import time
 from collections import Counter, defaultdict
@@ -43,27 +43,30 @@ class Refused(ValueError):
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """A block that is ended by `OutOfTime` after so many seconds, where the system can do that (not on Windows).
+    """A block that is ended by `OutOfTime` after so many seconds, as soon as Python goes on in it.
+
+    It needs no signal, so it works in any thread and on any system.
 
     Raises:
         OutOfTime: also at once, where no seconds are left.
     """
     if seconds <= 0:
         raise OutOfTime("Left out: the time for the whole sheet was over (weigh with more minutes).")
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
-    def stop(*_: object) -> None:
-        raise OutOfTime(f"It was not done after {seconds:.0f} s, and was left out.")
+    class Over(OutOfTime):
+        def __str__(self) -> str:
+            return f"It was not done after {seconds:.0f} s, and was left out."
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    send, thread = ctypes.pythonapi.PyThreadState_SetAsyncExc, ctypes.c_ulong(threading.get_ident())
+    timer = threading.Timer(seconds, send, (thread, ctypes.py_object(Over)))
+    timer.daemon = True
+    timer.start()
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        timer.cancel()
+        timer.join()
+        send(thread, None)  # takes back what was sent and came too late
 
 
 def sentence(error: BaseException) -> str:

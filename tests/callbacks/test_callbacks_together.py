@@ -6,7 +6,6 @@ from _legacy import ignoring
 from _quantized_fits import KNOWN, PAIRS, Regression, fit, portrait, qat, rows, same, trainer
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, StochasticWeightAveraging
-from torch import nn
 from torch.nn.utils import prune
 
 from course_utils.callbacks import PruningSchedule, _masks
@@ -87,29 +86,6 @@ def test_a_model_that_was_masked_before_the_fit_stays_masked(tmp_path):
     for name in ("layer_0", "layer_1"):
         assert not getattr(model, name).weight().int_repr()[~masks[f"{name}.weight"]].any()
     assert not model.layer_1.bias()[~masks["layer_1.bias"]].any()
-
-
-class Twice(Regression):
-    """One layer under two names, the second one in the same module or in another."""
-
-    def __init__(self, inside=False):
-        super().__init__()
-        self.again = nn.Sequential(self.layer_1) if inside else self.layer_1
-
-    def forward(self, x):
-        x = self.layer_1a(self.layer_1(self.layer_0a(self.layer_0(x))))
-        return self.layer_end(self.layer_2a(self.layer_2(self.again(x))))
-
-
-def test_a_layer_under_two_names_stays_one_layer(tmp_path, inside=True):
-    watch, model = Masks(), Twice(inside)
-    fit(tmp_path, qat(), model, others=[half(), watch])
-    assert (model.again[0] if inside else model.again) is model.layer_1
-    assert watch.seen[-1].keys() == {f"{name}.weight" for name in LAYERS}
-    assert not model.layer_1.weight().int_repr()[~watch.seen[-1]["layer_1.weight"]].any()
-    new = qat().rebuild(Twice(inside))
-    new.load_state_dict(model.state_dict())
-    assert torch.equal(new(rows()[0]), model(rows()[0]))
 
 
 def averages():

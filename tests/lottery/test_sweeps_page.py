@@ -16,6 +16,8 @@ FILE = re.compile(r"^```python\n# (\w+\.py)\n(.*?)^```", re.M | re.S)
 @pytest.mark.slow
 def test_the_files_of_the_page_run_and_processes_and_a_cluster_find_the_same(tmp_path):
     for name, text in FILE.findall((ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")):
+        for more, one in (("Executor(2", "Executor(1"), ('"threads_per', '"n_workers": 1, "threads_per')):
+            text = text.replace(more, one)  # each process imports torch
         (tmp_path / name).write_text(text, encoding="utf-8")
 
     def run(name):

@@ -33,7 +33,6 @@ TOLD = {  # what must be seen of some; of the others only that they do not pass
     "lies about equality": "not yet",
     "is a float": "not yet",
     "imports the checks": "not yet",
-    "imports the engine": "not yet",
     "patches all comparisons": "not yet",
 }
 
@@ -53,7 +52,7 @@ def test_a_hostile_answer_earns_nothing(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["loops", "exits at once", "forges frames", "imports the checks", "is a float"])
+@pytest.mark.parametrize("name", ["loops", "forges frames", "imports the checks"])
 def test_without_walls_the_verdict_is_out_of_reach_all_the_same(name):
     assert judged(hostile(name), around="").status == TOLD.get(name, "crashed")
 
