@@ -408,7 +408,7 @@ def shrink_solution(model, pays):
 # - What stays float bounds the gain, in bytes and in time, and only a test on batches like yours tells whether the answers stay the same.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Come back to the answers on the board: how did they know that it worked? "Would you have noticed a layer that the line left alone?" That is the next lesson.
+# *For the lecturer, 1 min.* Come back to the answers on the board: how did they know that it worked? "Would you have noticed a layer that the line left alone?" The lesson *What stayed float* looks for them.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
