@@ -297,7 +297,7 @@ def look(
         + (" (the same one: give more than one batch)" if half == 0 else "")
         + (f"; {len(shapes) - len(used)} are not used" if len(shapes) > len(used) else ""),
         "twice the same": "yes" if same else "no: it draws random numbers, and no row can agree fully",
-        "first call": f"{1e3 * took:.0f} ms, the next one {1e3 * usual:.{0 if usual >= 1 else 1}f} ms",
+        "first call": f"{1e3 * took:.0f} ms, the next one {1e3 * usual:{'.0f' if usual >= 1 else '.3g'}} ms",
         "int8 already": "yes: nothing is left to round" if sheet.int8_already else "no",
         "answers": sheet.doubt or f"{expected[0].numel()} a call",
     }
