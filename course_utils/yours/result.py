@@ -112,7 +112,7 @@ def table(sheet: Sheet, *, clock: bool = True) -> Table:
 
 
 def _ms(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+    return "–" if value is None else f"{value:,.0f}" if value >= 999.5 else f"{value:.3g}"
 
 
 def _share(value: float | None) -> str:
