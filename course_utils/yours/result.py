@@ -107,12 +107,12 @@ def table(sheet: Sheet, *, clock: bool = True) -> Table:
         ]
         for row in sheet.rows
     ]
-    caption = f"Agreement says little: {sheet.doubt}." if sheet.doubt else None
+    caption = f"Answers: {sheet.doubt}." if sheet.doubt else None
     return Table([*head, *["right answers"] * judged, "remark"], lines, caption=caption)
 
 
 def _ms(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3g}"
+    return "–" if value is None else f"{value:,.0f}" if value >= 999.5 else f"{value:.3g}"
 
 
 def _share(value: float | None) -> str:

@@ -279,7 +279,7 @@ def look(
         start = time.perf_counter()
         same = torch.equal(torch.nan_to_num(first), torch.nan_to_num(one(*calls[0])))
         usual = time.perf_counter() - start
-        used = calls[: max(2, 4 if quick() else int(JUDGE_S / max(usual, 1e-4)))]
+        used = calls[: 4 if quick() else max(8, int(JUDGE_S / max(usual, 1e-4)))]
         half = len(used) // 2
         answer = answer or best_class
         outs = [one(*xs) for xs in used]
@@ -301,7 +301,7 @@ def look(
         + (" (the same one: give more than one batch)" if half == 0 else "")
         + (f"; {len(shapes) - len(used)} are not used" if len(shapes) > len(used) else ""),
         "twice the same": "yes" if same else "no: it draws random numbers, and no row can agree fully",
-        "first call": f"{1e3 * took:.0f} ms, the next one {1e3 * usual:.3g} ms",
+        "first call": f"{1e3 * took:.0f} ms, the next one {1e3 * usual:{'.0f' if usual >= 1 else '.3g'}} ms",
         "int8 already": "yes: nothing is left to round" if sheet.int8_already else "no",
         "answers": sheet.doubt or f"{expected[0].numel()} a call",
     }

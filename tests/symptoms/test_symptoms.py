@@ -222,6 +222,13 @@ def moves(model):
     return not before.equal(after)
 
 
+class Branching(nn.Module):
+    """Decides by a number of its input what it computes."""
+
+    def forward(self, x):
+        return x / x.max() if x.max() > 1 else x
+
+
 def float_qparams():
     torch.backends.quantized.engine = "onednn"
     weight = torch.quantize_per_channel(X[:, :4], torch.ones(4), torch.zeros(4), 0, torch.quint8)
@@ -241,6 +248,11 @@ row(
 row("_softmax.out", lambda: static(Small(lambda y, x: y.softmax(1)), IMAGES)(IMAGES), then=a.runs)
 row("empty_strided", lambda: static(Small(lambda y, x: y + x), IMAGES)(IMAGES), then=a.runs)
 row("run on a GPU", then=lambda n: type(n.model[0].weight) is not nn.Parameter)
+row(
+    "data-dependent",
+    lambda: torch.export.export(Branching(), (X,)),
+    then=lambda n: torch.export.export(type("Mended", (Branching,), {"forward": n.forward})(), (X,)),
+)
 row("is deprecated", a.dynamic, lambda: exec("from torchao.quantization import int8_weight_only"))
 row("NoQEngine", lambda: setattr(torch.backends.quantized, "engine", "none"), sum_without_engine)
 row("qscheme", lambda: tq.MinMaxObserver(qscheme=torch.per_channel_affine), float_qparams)
