@@ -61,6 +61,12 @@ torch.save(outs, outputs)
 print(f"{time.perf_counter() - start:.1f}")
 """
 
+OPENS = {  # what a file's reader types
+    ".onnx": 'onnxruntime.InferenceSession("{}")',
+    ".pt2": 'import torchao.quantization.pt2e; torch.export.load("{}").module()',
+    ".pt": 'torch.jit.load("{}")',
+}
+
 
 def front(rows: Sequence[Row]) -> list[Row]:
     """The rows to which no other is at least as good in bytes, time and answers, and better in one; marks them too."""
@@ -338,8 +344,10 @@ def _elsewhere(path: Path, sheet: Sheet, row: Row) -> str:
     same = agreement(theirs, sheet.answers(row.built.call))
     if same < KEEPS:
         raise RuntimeError(f"in a fresh process it gives {same:.0%} of the same answers")
+    compiled = ", and compile it again" * (path.suffix == ".pt2" and row.name.endswith("compiled"))
     return (
-        f"A fresh process opened it in {done.stdout.strip().splitlines()[-1]} s, with {same:.0%} of the same answers."
+        f"A fresh process opened it in {done.stdout.strip().splitlines()[-1]} s, with {same:.0%} of the same answers. "
+        f"In your code: {OPENS[path.suffix].format(path.name)}{compiled}."
     )
 
 

@@ -110,9 +110,8 @@ def _last_cell(lesson):
     """
     link = syllabus.linked(lesson)
     ends = [f"This was the last lesson of the day. [Electives](../{OVERVIEW}) follow your interest."]
-    ways = [
-        f"Next in {title[0].lower()}{title[1:]}: {link(other, False)}." for title, other in _course.following(lesson)
-    ]
+    ways = [(title, link(other, False)) for title, other in _course.following(lesson)]
+    ways = [f"Next in {title[0].lower()}{title[1:]}: {way}{'' if '?]' in way else '.'}" for title, way in ways]
     source = " ".join([*ends * _course.ends_the_day(lesson), *ways, f"[All lessons](../{OVERVIEW})."])
     source = f"## What comes next\n\n{source}"
     cell = nbformat.v4.new_markdown_cell(source=source, metadata={"slideshow": {"slide_type": "skip"}})
