@@ -56,7 +56,10 @@ def read(lesson):
     for cell in raw:
         key = (cell.cell_type, cell.source)
         source = _resolved(cell, lesson, course, link)
-        cells.append(_clean_cell(cell, _cell_id(lesson.name, *key, seen[key]), source))
+        heading, _, below = source.partition("\n\n") if source.startswith(_course.DEEPER) else (source, "", "")
+        cells.append(_clean_cell(cell, _cell_id(lesson.name, *key, seen[key]), heading))
+        if below:  # a fold hides cells: what stands below the heading is one of its own
+            cells.append(_clean_cell(cell, _cell_id(lesson.name, *key, "below"), below))
         seen[key] += 1
     cells.append(_last_cell(lesson))
     metadata = {"course": course, "kernelspec": dict(KERNELSPEC), "language_info": {"name": "python"}}
