@@ -463,7 +463,7 @@ claims.show("ticket")
 # | 7 % | 98.23 | 97.58 | 96.85 |
 # | 3.6 % | 97.93 | 96.99 | 95.94 |
 #
-# The whole network reads 98.09 % of the test digits. With 21 % of the weights the ticket is *above* the whole network, and with 7 % still as good. But at 7 % the gaps are 0.6 and 1.4 points where we saw several. So after 200 steps we probably measured, for the most part, who learns *sooner*. `python course.py lottery --paper` makes the experiment again, in a few hours.
+# The whole network reads 98.09 % of the test digits. With 21 % of the weights the ticket is *above* the whole network, and with 7 % still as good. But at 7 % the gaps are 0.65 and 1.4 points where we saw several. So after 200 steps we probably measured, for the most part, who learns *sooner*. `python course.py lottery --paper` makes the experiment again, in a few hours.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks*, ICLR 2019, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635); H. Zhou et al., *Deconstructing Lottery Tickets*, 2019, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067).
