@@ -194,9 +194,10 @@ def one_pass(model):
     return model
 
 
-again = [one_pass(copy.deepcopy(model).apply(tq.disable_observer)) for model in trained]  # the ranges stay
-after_a_pass = [accuracy(int8_copy(model)) for model in again]
-print("int8 copies, one pass later:", ", ".join(f"{percent:.1f} %" for percent in after_a_pass))
+# The ranges stay.
+again = [copy.deepcopy(model).apply(tq.disable_observer) for model in trained]
+after_a_pass = [accuracy(int8_copy(one_pass(model))) for model in again]
+print("int8 copies, one pass later:", *(f"{percent:.1f} %" for percent in after_a_pass))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # No weight was lost: the averages were out of date, and 15 batches brought them up to date. This is called *estimating the statistics anew*. It needs images, but no labels and no gradients.
