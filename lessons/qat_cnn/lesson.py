@@ -182,7 +182,7 @@ show.fold_then_round()
 # ### One pass, and no weight moves
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read the loop aloud: what is missing for a training? The loss and the optimizer. If the averages are the fault, what will the next copies be? Vote.
+# *For the lecturer, 1.5 min.* Read the loop aloud: what is missing for a training? The loss and the optimizer. If the averages are the fault, what will the next copies be? Vote.
 
 
 # %% slideshow={"slide_type": "-"} tags=["legacy"]
