@@ -99,7 +99,7 @@ def _arguments(argv):
 def _environment(folder):
     """Environment of pytest and of the kernels that nbval starts: strict, offline, one thread.
 
-    Python may keep what it compiles: hundreds of processes import torch, which takes four times as long without.
+    Python may keep what it compiles: hundreds of processes import torch, which takes about twice as long without.
     """
     own = {
         name: str(folder / name.lower())
