@@ -239,11 +239,11 @@ except AttributeError as error:
 from course_utils.measure.int8_audit import audit
 
 torch.backends.mha.set_fastpath_enabled(False)  # no fast path
-for row in audit(theirs_int8, text).rows:
-    print(f"{row.name:18}  {row.runs_in:7}  {row.weight_bits} bits")
+for line in audit(theirs_int8, text).rows:
+    print(f"{line.name:18}  {line.runs_in:7}  {line.weight_bits} bits")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# An **audit** has a row for each module that holds weights. An int8 layer of which it saw no operator, because it did not run, would be `unknown`. Here two rows say int8, and the whole attention is float. Float rows without an operator, such as `out_proj`, are read off the module: the attention does not call it, but reads its weights.
+# An **audit** has a row for each module that holds weights. An int8 layer of which it saw no operator, because it did not run, would be `unknown`. Here two rows say int8, and the whole attention is float. The row of `out_proj` is read off the module: the attention does not call it, but reads its weights.
 #
 # ### The repair
 #
@@ -315,7 +315,7 @@ show.products({"PyTorch's layer": operators(theirs_int8, text), "repaired": oper
 # **1.6 times (C), because 64 ms become 8 + 32 = 40 ms.** The float part has not changed, and it is now most of the time.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Even linear layers that take no time at all would leave the 32 ms. So 64 / 32 = 2 is the most that *any* int8 linear layer can bring here: **the whole time over the float part**. This is *Amdahl's law*, and you can work it out before you quantize anything. All that you need is the time of the float part. The profiler gives the time of each operator, too:
+# Even linear layers that take no time at all would leave the 32 ms. So 64 / 32 = 2 is the most that *any* int8 linear layer can bring here: **the whole time over the float part**. This is *Amdahl's law*, and you can work it out before you quantize anything. The profiler gives the time of each operator, too:
 
 
 # %% slideshow={"slide_type": "skip"}

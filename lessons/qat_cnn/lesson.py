@@ -5,7 +5,7 @@
 #     seconds: 40
 #     needs: [depthwise, qat]
 #     goals:
-#       - say why batch norm is folded before the rounding, and what the copy forgets;
+#       - say why batch norm is folded before the rounding, and why the copy fails;
 #       - take a CNN through `prepare_qat`, and freeze batch norm and observers at the right moment;
 #       - decide what to try before any training.
 #     terms: [dead channel, transfer learning]
@@ -134,7 +134,7 @@ show.copies(in_training, copies, accuracy(net))
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Such a network would learn to live with 1.00, and ship with 0.75. What training prepares for must be what the kernel does: **fold first, then round.**
 #
-# But in training batch norm is still needed, since $\gamma$ learns and the deviation changes. So it cannot be folded for good. `fuse_modules_qat` therefore makes one module of convolution, batch norm and ReLU that folds *anew at each call*.
+# But in training batch norm is still needed, since $\gamma$ learns and the deviation changes. So it cannot be folded for good. `fuse_modules_qat` therefore makes one module of convolution, batch norm and ReLU. After `prepare_qat` it folds *anew at each call*.
 #
 # Then `prepare_qat` puts two fake quantizations into each such module, one for the folded weights and one for the result behind the ReLU.
 
@@ -309,7 +309,7 @@ show.ways(ways, accuracy(net))
 # |---|---|---|
 # | a scale per channel | a kernel that has it | wide channels beside narrow ones |
 # | empty dead channels | a look at the variances | a dead channel that sets the step |
-# | one pass with rounding | images | old statistics |
+# | one pass with rounding | images | statistics of before the rounding |
 # | QAT, batch norm frozen | labels, a training | what the others leave |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]

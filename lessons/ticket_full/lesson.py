@@ -140,7 +140,7 @@ for name, net in nets.items():
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Was that fair? A ticket starts as a supermask: it reads most of the digits untrained. *Reinit* starts by guessing. Both learned for 200 steps at the paper's rate, and we did not ask whether this rate suits *reinit* as well.
 #
-# The course keeps a record of three networks, each trained at four rates with 7 % of its weights. The masks were found at the rate 0.0012. `saved[arm][rate]` is a list with one pair for each network: held-out %, test %.
+# The course keeps a record of three networks, each trained at four rates: with all weights, as a ticket with 7 % of them, and as *reinit*, its mask over new values. The masks were found at the rate 0.0012. `saved[arm][rate]` is a list with one pair for each network: held-out %, test %.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Now each may choose its own best of four learning rates. Does the lead **A** grow, **B** stay, **C** shrink?
@@ -260,7 +260,7 @@ print(f"first sign: {same[kept].float().mean():.1%} of the kept, {same[~kept].fl
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. The price
 #
-# If a small part can learn as well as the whole, training should become cheaper: train only that part. We time 20 steps at a rate so small that they change nothing. The masks of our ticket leave 6.5 % of the weights.
+# If a small part can learn as well as the whole, training should become cheaper: train only that part. We time 20 steps at a rate so small that they change next to nothing. The masks of our ticket leave 6.5 % of the weights.
 #
 # **Predict.** Compared with a step of the whole network, does a step of the ticket take **A** about a tenth of the time, **B** half, **C** about as long, or longer?
 
@@ -436,6 +436,6 @@ claims.show("ticket_full")
 #
 # **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis*, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635); H. Zhou et al., *Deconstructing Lottery Tickets*, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067). The records are made by `python course.py lottery --paper` and `python course.py bench lottery`.
 #
-# **Going further.** E. Malach et al., *Proving the Lottery Ticket Hypothesis: Pruning is All You Need*, [arXiv:2002.00585](https://arxiv.org/abs/2002.00585). Projects: rewind to iteration 100; search at the rate 0.0048, and ask `lead` again. Next here: [[distillation]].
+# **Going further.** E. Malach et al., *Proving the Lottery Ticket Hypothesis: Pruning is All You Need*, [arXiv:2002.00585](https://arxiv.org/abs/2002.00585). Projects: rewind to iteration 100; search at the rate 0.0048, and ask `lead` again.
 #
 # **Credits.** The experiment is J. Frankle and M. Carbin's. The lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10), which builds on Tivadar Danka's *How to Compress a Neural Network*. Text CC BY 4.0, code MIT.
