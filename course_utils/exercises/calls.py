@@ -185,13 +185,16 @@ def heard(play: functools.partial, args: tuple, *, last: bool = False) -> dict[s
 
     Python has room for one profiler: where somebody else's is at work, nothing is heard.
     """
-    codes, held, begun = {code_of(one) for one in play.args} - {None}, {}, {}
+    codes, held, begun = [code_of(one) for one in play.args], {}, {}
+    known = {id(code) for code in codes if code}  # Python hashes a code object by going through all of it
 
     def note(frame, event: str, _: object) -> None:
-        if frame.f_code in codes and event == "call":
+        if id(frame.f_code) not in known:
+            return
+        if event == "call":
             begun[frame] = dict(frame.f_locals)
             held.clear() if last else None
-        elif frame.f_code in codes and event == "return":
+        elif event == "return":
             code, own, came = frame.f_code, dict(frame.f_locals), begun.pop(frame, {})
             given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
             asis = {name for name in given if name in own and own[name] is came.get(name, own[name])}
@@ -204,7 +207,7 @@ def heard(play: functools.partial, args: tuple, *, last: bool = False) -> dict[s
         finally:
             sys.setprofile(None)
 
-    if codes and not sys.getprofile():
+    if known and not sys.getprofile():
         with contextlib.suppress(Mistake, NotImplementedError):
             run(watched, args)
     return held
