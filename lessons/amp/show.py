@@ -8,7 +8,7 @@ from course_utils.show.tables import Table
 from lessons.amp import sixteen_bits
 
 LARGEST_FP16 = 65_504
-COLUMNS = {"addition": "16 bits", "large": "with scaler", "narrow, batch 16": "autocast"}
+COLUMNS = {"large": "with scaler", "narrow, batch 16": "autocast"}
 RECORDS = ("GPU", "with units", "AVX-512, no units")  # kinds, see sixteen_bits.kind
 
 
@@ -21,10 +21,10 @@ class Watched(torch.amp.GradScaler):
         return super().step(optimizer)
 
 
-def staircase(train, device, dtype):
+def staircase(train, device):
     """Train with a scaler that begins at 1,024 and doubles after five good steps; draw scale and largest gradient."""
     scaler = Watched(device, init_scale=1024.0, growth_interval=5)
-    train(scaler, dtype)
+    train(scaler)
     scales, largest = zip(*scaler.log, strict=True)
     steps = range(1, len(scales) + 1)
     skipped = [step for step, size in zip(steps, largest, strict=True) if not size < float("inf")]
@@ -46,7 +46,7 @@ def staircase(train, device, dtype):
     below.set(yscale="log", xlabel="step", ylabel="largest gradient\n· scale")
     plots.show(
         fig,
-        alt=f"Above the scale, below the largest scaled gradient, against the step, in {str(dtype)[6:]}. The scale begins "
+        alt=f"Above the scale, below the largest scaled gradient, against the step, in float16. The scale begins "
         f"at {scales[0]:,.0f}, reaches {max(scales):,.0f} and ends at {scales[-1]:,.0f}; {len(skipped)} of {len(scales)} "
         f"steps are skipped{', each where a gradient would cross 65,504' if skipped else ''}.",
         caption="Crosses: a gradient came out beyond the dotted line, so it is infinite in fp16. The step is skipped, and the "
@@ -58,11 +58,11 @@ def staircase(train, device, dtype):
 
 def race(device):
     """How many times as fast as fp32 this machine is in 16 bits: what -> (first quartile, median, third quartile)."""
-    device, low = torch.device(device), sixteen_bits.low_type(device)
+    device = torch.device(device)
     sizes, make = sixteen_bits.sizes(device), sixteen_bits.training_step
-    pairs = {"addition": [sixteen_bits.addition(dtype, device) for dtype in (torch.float32, low)]}
-    for what in list(COLUMNS)[1:]:
-        scaling = COLUMNS[what] == "with scaler"
+    pairs = {}
+    for what, variant in COLUMNS.items():
+        scaling = variant == "with scaler"
         pairs[what] = [make(*sizes[what], False, False, device), make(*sizes[what], True, scaling, device)]
     found = {}
     for what, (fp32, short) in pairs.items():
@@ -88,6 +88,6 @@ def side_by_side(found, device):
         numbers = [f"{told[what][variant][1]:.2f}" for what, variant in COLUMNS.items()]
         rows.append([f"record: {called(records[kind])}", *numbers])
     return Table(
-        ["times as fast as fp32", "addition", "large step", "small step"],
+        ["times as fast as fp32", "large step", "small step"],
         rows,
     )
