@@ -44,7 +44,7 @@ torch.set_num_threads(1)
 #
 # <!-- page -->
 #
-# `quantize_` changes the network that it is given, so we hand it a copy.
+# `quantize_` changes the network that it is given, so we hand it a copy. Section 2 explains the config and the filter.
 
 # %% slideshow={"slide_type": "skip"}
 import copy
@@ -114,16 +114,15 @@ quantize_(int8, Int8DynamicActivationInt8WeightConfig())
 print(int8)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The convolutions are left alone, and nothing says so. The other layers are still called `Linear`: only their *weight* has another class.
-#
-# How can an ordinary `Linear` compute in int8? It calls `F.linear(x, weight)`, as always. Before PyTorch computes, it asks the class of the weight whether it has a way of its own to do this. `Int8Tensor` has one. So neither the layer nor your code needs to know.
+# The convolutions are left alone, and nothing says so. The other layers are still called `Linear`: only their *weight* has another class, `Int8Tensor`. PyTorch asks this class how to multiply, so neither the layer nor your code needs to know.
 #
 # ### What the weight holds
 #
-# We ask the weight of 2 bits of section 1:
+# We ask the weight of 2 bits of section 1 which integers occur, and what is stored beside them:
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 weight = networks[torch.int2].fc1.weight
+print(weight.qdata.unique())
 for part in (weight.qdata, weight.scale, weight.zero_point):
     print(part.dtype, tuple(part.shape))
 
@@ -160,7 +159,7 @@ for part in (weight.qdata, weight.scale, weight.zero_point):
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Values: which numbers are left?
 #
-# A group of weights, 4 bits: the integers go from −8 to 7. The scale is the largest magnitude over 7.5.
+# A group of weights, 4 bits: the integers go from −8 to 7. The scale is the largest magnitude over 7.5, half of the 15 steps.
 #
 # | weight | 0.75 | −0.30 | 0.10 | −0.42 |
 # |---|---|---|---|---|
@@ -180,8 +179,6 @@ show.ruler(back)
 # **0.70 (C), because 7.5 would be rounded to 8, and the last integer is 7.** The largest weight loses half a step. The others go to the nearest mark.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why 7.5? There is one negative integer more than there are positive ones. With 7.5 the largest weight is at most half a step beyond the last mark. With 8 it could be a whole step. It is the rule of [[integers]].
-#
 # The same group in 2 bits: the integers are −2, −1, 0 and 1, and the scale is 0.75 / 1.5 = 0.5. The four weights are 1.5, −0.6, 0.2 and −0.84 steps, and come back as 0.5, −0.5, 0 and −0.5. Now −0.30 and −0.42 are the same number.
 #
 # A name such as "4 bits" tells how many marks a ruler has. It does not tell where they lie.
@@ -193,7 +190,7 @@ show.ruler(back)
 #
 # <!-- page -->
 #
-# The last of them is a *prototype*: its name may change with the next version. It packs two integers into a byte, in groups of 32. The last two lines count the different integers of 2 bits, and the bytes of each:
+# The last of them is a *prototype*: its name may change with the next version. It packs two integers into a byte, in groups of 32.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* int8 × int8 is slide 3's config; int4 and int2 weights are slide 2's. How many bytes for a weight? Vote by name, click. Why has the packed one 0.75, and not 0.5? 32 weights are 16 bytes, and two floats go with them.
@@ -206,8 +203,8 @@ from torchao.quantization import Int8WeightOnlyConfig
 configs = {
     "int8 × int8": Int8DynamicActivationInt8WeightConfig(),
     "int8 weights": Int8WeightOnlyConfig(),
-    "int4 weights": IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(32)),
-    "int2 weights": IntxWeightOnlyConfig(weight_dtype=torch.int2, granularity=PerGroup(32)),
+    "int4 weights": IntxWeightOnlyConfig(torch.int4, PerGroup(32)),
+    "int2 weights": IntxWeightOnlyConfig(torch.int2, PerGroup(32)),
     "int4, packed": PrototypeInt4WeightOnlyConfig(group_size=32),
 }
 wide, x = nn.Sequential(nn.Linear(2048, 2048)), torch.randn(1, 2048)
@@ -215,9 +212,6 @@ layers = {"float": wide}
 for name, config in configs.items():
     layers[name] = copy.deepcopy(wide)
     quantize_(layers[name], config)
-
-weight = layers["int2 weights"][0].weight
-print(weight.qdata.unique().numel(), weight.qdata.nbytes / weight.numel())
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Counts the bytes of a weight, and of the file.
@@ -272,27 +266,22 @@ print("with assign=True the same outputs:", same)
 #
 # <!-- page -->
 #
-# The first is called **weight-only quantization**: the weights are *stored* in few bits, and the layer computes in float. An input that stays float can be multiplied by a float only. In the second way each row of inputs gets a scale of its own at each call; in [[dynamic]] one scale served the whole call. Only this way can use the int8 units of a processor.
+# The first is called **weight-only quantization**: the weights are *stored* in few bits, and the layer computes in float. Only the second way can use the int8 units of a processor.
 #
-# Which of the two does a config take? The name of the routine that multiplies tells, and the profiler lists it. On most processors these names have `mm` in them, for matrix times matrix:
+# Which of the two does a config take? PyTorch's profiler notes the routines that run, and `event.key` is the name of one. On most processors those that multiply have `mm` in their names, for matrix times matrix:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Both ways on the board, to 0.42. The first is called weight-only. "How will you ever know which one ran?" Not by the result. Then the list: which name says int? `_int_mm`, and no other row has it. `int4pack` is the storage: it takes floats, and unpacks while it multiplies.
 
-# %% slideshow={"slide_type": "skip"}
-from torch.profiler import ProfilerActivity, profile
-
-
-def products(layer):
-    with profile(activities=[ProfilerActivity.CPU]) as seen:
-        layer(x)
-    return [event.key for event in seen.key_averages() if "mm" in event.key]
-
-
 # %% slideshow={"slide_type": "fragment"}
-ran = {name: products(layer) for name, layer in layers.items()}
-for name, routines in ran.items():
-    print(f"{name:13}", *routines)
+from torch.profiler import profile
+
+ran = {}
+for name, layer in layers.items():
+    with profile() as seen:
+        layer(x)
+    ran[name] = [event.key for event in seen.key_averages() if "mm" in event.key]
+    print(f"{name:13}", *ran[name])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # `_int_mm` multiplies integers. `mm` and `addmm` are the products of floats that an unquantized layer uses, too. The routine of the last row takes float inputs and unpacks the weights while it multiplies.
@@ -302,25 +291,23 @@ for name, routines in ran.items():
 #
 # Int8 weights take a quarter of the bytes.
 #
-# **Predict.** For one row of input, and nothing compiled: is the layer with int8 weights **A** faster than float, **B** about as fast, **C** slower?
+# **Predict.** For one row of input: is the layer with int8 weights **A** faster than float, **B** about as fast, **C** slower?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; expect A, since fewer bytes are read. Remind the room of the first line on the board: each weight becomes a float, at each call. Packed int4 gets bfloat16: compare with that row. The last column: where the product is a small share, something else takes the time.
-
-# %% slideshow={"slide_type": "skip"}
-races, shares = show.race(wide, configs)
+# *For the lecturer, 2.5 min.* Vote; expect A, since fewer bytes are read. Remind the room of the first line on the board: each weight becomes a float, at each call.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Shows how many times as fast as float each layer is, and how much of a call is the product.
-show.times(races, shares)
+# Times the layer in four ways, and shows how many times as fast as float each is.
+races = show.race(wide, configs)
+show.times(races)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Slower (C), because it makes floats of all weights anew at each call.** The last column tells how much of the call is left for the matrix product.
+# **Slower (C), because it makes floats of all weights anew at each call.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Fewer bytes save time when two things come together. A routine unpacks the weights *while* it multiplies, so that no float matrix is written. And the layer mostly waits for its weights, as with one row of input. The packed int4 has such a routine. We gave it inputs in bfloat16, so compare it with the row of bfloat16.
+# Fewer bytes save time when two things come together. A routine unpacks the weights *while* it multiplies, so that no float matrix is written. And the layer mostly waits for its weights, as with one row of input. The packed int4 has such a routine, for inputs in bfloat16.
 #
-# int8 × int8 does multiply integers, but here the product is a small part of its call, too. `torch.compile` can merge the steps around it, where there is a C++ compiler. *Deeper* has a record: compiled, on one processor, int8 × int8 overtook float in three cases of four, and int8 weights in none.
+# int8 × int8 multiplies integers, but it also has to round the inputs at each call. With many rows the product can make up for that. `torch.compile` can merge such small steps, where there is a C++ compiler: *Deeper* has a record.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ### Three questions
@@ -352,7 +339,7 @@ show.three_questions(layers, ran)
 # 2. Save its state as `"int8.pt"`.
 # 3. Load this file into a new network from `make()`, and return that one, in evaluation mode.
 #
-# `model` does not change. Then try it. Only layers with 512 inputs or more should show `Int8Tensor`:
+# Then try it. Only layers with 512 inputs or more should show `Int8Tensor`:
 #
 # ```python
 # make = lambda: models.Encoder(n_layers=2, width=192)
@@ -373,7 +360,7 @@ show.three_questions(layers, ran)
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
 def ship(model, make, least):
-    """A network from make(), loaded from the file "int8.pt", in which the wide linear layers are int8."""
+    """A network from make(), its wide linear layers in int8, loaded from "int8.pt"."""
     raise NotImplementedError
 
 

@@ -6,7 +6,6 @@ import json
 
 import torch
 from torch import nn
-from torch.profiler import ProfilerActivity, profile
 from torchao.quantization import IntxWeightOnlyConfig, PerGroup, quantize_
 
 from course_utils.files import ROOT
@@ -87,39 +86,26 @@ def stored(layers):
     return Table(["config", "bytes a weight", "with scales and the like", "file, MB"], rows)
 
 
-def product_share(layer, x):
-    """The part of a call's time that the product takes, by the profiler."""
-    with profile(activities=[ProfilerActivity.CPU]) as seen:
-        for _ in range(5):
-            layer(x)
-    spent = {event.key: event.self_cpu_time_total for event in seen.key_averages()}
-    return sum(time for key, time in spent.items() if "mm" in key) / sum(spent.values())
-
-
 def race(wide, configs):
-    """Rows of input -> the timing of the layer in each way, and of one row the share of the product."""
-    ways = {"float": wide, "bfloat16": copy.deepcopy(wide).bfloat16()}
+    """Rows of input -> the timing of the layer in each way; the packed one reads bfloat16."""
+    ways = {"float": wide}
     for name in ("int8 × int8", "int8 weights", PACKED):
-        ways[name] = copy.deepcopy(ways["bfloat16"] if name == PACKED else wide)
+        ways[name] = copy.deepcopy(wide).to(torch.bfloat16 if name == PACKED else torch.float32)
         quantize_(ways[name], configs[name])
-    races, shares = {}, {}
+    races = {}
     for rows in (64, 1):
         x = torch.randn(rows, wide[0].in_features)
-        given = {name: x.bfloat16() if name in ("bfloat16", PACKED) else x for name in ways}
+        given = {name: x.bfloat16() if name == PACKED else x for name in ways}
         jobs = {name: lambda layer=layer, x=given[name]: layer(x) for name, layer in ways.items()}
         races[rows] = timing.compare(jobs, rounds=7, sample_seconds=0.002, device="cpu")
-        shares = {name: product_share(layer, given[name]) for name, layer in ways.items()}
-    return races, shares
+    return races
 
 
-def times(races, shares):
-    """A table: how many times as fast as float each way is, and how much of a call is the product."""
-    rows = [
-        [name, *(f"{races[n].ratio(name, over='float'):.2f}" for n in (1, 64)), f"{share:.0%}"]
-        for name, share in shares.items()
-    ]
+def times(races):
+    """A table: how many times as fast as float each way is."""
+    rows = [[name, *(f"{races[n].ratio(name, over='float'):.2f}" for n in (1, 64))] for name in races[1].samples]
     return Table(
-        ["one layer, one thread", "1 row", "64 rows", "1 row: share of the product"],
+        ["one layer, one thread", "1 row", "64 rows"],
         rows,
         caption="times as fast as float, not compiled; below 1 is slower",
     )
