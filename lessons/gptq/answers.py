@@ -42,25 +42,23 @@ WRONG = {
     "round_layer": {
         "the weight as it was is rounded": ("((w[:, j]", "((weight[:, j]"),
         "as many levels as it needs": (".clamp(0, 7)", ""),
-        "H in place of its inverse": ("torch.linalg.inv(H)", "H.clone()"),
+        "each free column alone": ("torch.linalg.solve(H[free, free], H[free, j])", "H[free, j] / H[j, j]"),
         "the error has the other sign": ("torch.outer(change", "torch.outer(-change"),
-        "the column is never taken out": (
-            "        inverse -= torch.outer(inverse[:, j], inverse[j]) / inverse[j, j]\n",
-            "",
-        ),
+        "the column itself is free": ("slice(j + 1, None)", "slice(j, None)"),
         "the weight itself is changed": ("weight.clone()", "weight"),
         "the change is counted from the weight as it was": ("* step[:, j] - w[:, j]", "* step[:, j] - weight[:, j]"),
-        "H is damped": ("torch.linalg.inv(H)", "torch.linalg.inv(H + 0.01 * H.diagonal().mean() * torch.eye(len(H)))"),
+        "H is damped": (
+            "w = weight.clone()",
+            "w, H = weight.clone(), H + 0.01 * H.diagonal().mean() * torch.eye(len(H))",
+        ),
         "each to the nearest level": (
-            "w[:, j:] += torch.outer(change, inverse[j, j:] / inverse[j, j])",
-            "w[:, j] += change",
+            "        w[:, free] -= torch.outer(change, torch.linalg.solve(H[free, free], H[free, j]))\n",
+            "",
         ),
     }
 }
 EQUIVALENT = {
     "round_layer": {
-        "inverse -= torch.outer(inverse[:, j], inverse[j]) / inverse[j, j]: torch.outer(inverse[:, j], inverse[j]): "
-        "arguments swapped": "the inverse of H is symmetric",
         "code rounded to 2 digits": "a code is a whole number",
         "code without its sign": "no code is negative",
     }

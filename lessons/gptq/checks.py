@@ -13,13 +13,14 @@ LEVELS = (-1.0, -1.0, -4.0), (1.0, 1.0, 2.0)  # the lowest level of a row, and i
     why="All rows share one H. After each column its errors, one for each row, are spread over the columns that are free.",
 )
 def round_layer(weight, H, low, step):
-    w, inverse = weight.clone(), torch.linalg.inv(H)
+    w = weight.clone()
     for j in range(w.shape[1]):
+        free = slice(j + 1, None)
         code = ((w[:, j] - low[:, j]) / step[:, j]).round().clamp(0, 7)  #: the codes of column j
         change = low[:, j] + code * step[:, j] - w[:, j]  #: the changes of column j
-        share = inverse[j, j:] / inverse[j, j]  #: the share of each free column
-        w[:, j:] += torch.outer(change, share)
-        inverse -= torch.outer(inverse[:, j], inverse[j]) / inverse[j, j]
+        share = torch.linalg.solve(H[free, free], H[free, j])  #: the share of each free column
+        w[:, j] += change
+        w[:, free] -= torch.outer(change, share)
     return w
 
 
@@ -57,9 +58,8 @@ round_layer.ideas(
         "code = ((weight[:, j] - low[:, j]) / step[:, j]).round().clamp(0, 7)": "This is round-to-nearest. Round "
         "each column as it is now, with the repairs of the columns before it.",
         "code = ((w[:, j] - low[:, j]) / step[:, j]).round()": "There are eight levels: the codes go from 0 to 7.",
-        "w, inverse = weight.clone(), H.clone()": "The shares come from the inverse of H. H itself says how alike two inputs are.",
-        "inverse -= 0 * torch.outer(inverse[:, j], inverse[j]) / inverse[j, j]": "Column j is final. Take it out of the "
-        "inverse, before the next column asks for its shares.",
-        "change = w[:, j] - low[:, j] - code * step[:, j]": "A change is the new value minus the old one.",
+        "share = H[free, j] / H[j, j]": "The free columns imitate column j together: solve for all their shares at once.",
+        "share = -torch.linalg.solve(H[free, free], H[free, j])": "The free columns take the change away: subtract their shares.",
+        "free = slice(j, None)": "Column j is final. The free ones begin behind it.",
     }
 )

@@ -85,16 +85,16 @@ show.two_arrows()
 #
 # The first weight, 0.4, becomes 0. By how much should the second change before it is rounded?
 #
-# The inputs have mean square 1, and the mean of their product is **ρ**. With a change δ the output is off by $-0.4\,x_1 + \delta\,x_2$, in the mean square by $0.16 - 2 \cdot 0.4\,\rho\,\delta + \delta^2$.
+# If the weights are off by $e_1$ and $e_2$, the output is off by $e_1 x_1 + e_2 x_2$. Let both inputs have mean square 1, and their product the mean **ρ**. Then the output is off in the mean square by $e_1^2 + e_2^2 + 2\rho\,e_1 e_2$.
 #
-# This is smallest at **δ = 0.4 ρ**.
+# With $e_1 = -0.4$ this is smallest at **$e_2 = 0.4\,\rho$**.
 #
 # <!-- page -->
 #
-# Real inputs are seldom equal. If ρ is 1, they are: the second weight can take over the whole error. If ρ is 0, then no multiple of $x_2$ follows $x_1$, and a change of the second weight would only add an error of its own. In between it takes over the part ρ.
+# The slope in $e_2$ is $2 e_2 - 0.8\,\rho$, and it is 0 there. If ρ is 1, the inputs are equal, and the second weight takes over the whole error. If ρ is 0, each change of the second weight would only add an error of its own. In between it takes over the part ρ.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Then it is rounded, too. With the final errors $e_1$ and $e_2$ the output is off in the mean square by $e_1^2 + e_2^2 + 2\rho\,e_1 e_2$.
+# Then it is rounded, too:
 #
 # | ρ | the second weight becomes | rounded | error, each to the nearest | error, one after the other |
 # |---|---|---|---|---|
@@ -119,28 +119,20 @@ show.two_arrows()
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Many weights
 #
-# The output is wrong by $e_1 x_1 + e_2 x_2 + \dots$. Its mean square needs only mean products of two inputs:
+# Rounding weight *j* changes it by *c*, and so the output by $c\,x_j$. The weights behind it are still free. **We mix their inputs so that the sum comes as near to $x_j$ as it can, and take it away *c* times.**
+#
+# How much of each input? That is the linear regression of $x_j$ on the free inputs. It needs only mean products of two inputs:
 #
 # $$H = X^\top X / n, \qquad \text{here } \begin{pmatrix} 1 & \rho \\ \rho & 1 \end{pmatrix}$$
 #
-# with a row of $X$ for each of $n$ tokens on which the model runs: **calibration**.
-#
-# One rounding changes weight *j* by *c*. **The best change of weight *i*, which is still free, is**
-#
-# $$c \cdot \frac{(H^{-1})_{ji}}{(H^{-1})_{jj}}$$
-#
-# For our two inputs, −0.4 brings +0.4 ρ.
+# The shares $s$ solve $H_{\text{free, free}}\; s = H_{\text{free}, j}$. For our two inputs $1 \cdot s = \rho$, so −0.4 brings +0.4 ρ.
 #
 # <!-- page -->
 #
-# This was our step by hand: the first row of the inverse is $(1, -\rho)$ times a number, which the quotient removes. In general $H$ has the inputs of all weights that are not yet final.
-#
-# Why the inverse? At the best repair the slope of the error along every *free* weight is 0, and a column of the inverse has this property.
-#
-# A layer with 576 inputs has an $H$ of 576 × 576 numbers. To calibrate, run the model on some text and look at what enters the layer. That needs no labels and no training. All rows of a weight matrix have the same inputs, and share one $H$.
+# $X$ has a row for each of $n$ tokens. To get it, run the model on some text and look at what enters the layer. This is **calibration**, and it needs no labels and no training. A layer with 576 inputs has an $H$ of 576 × 576 numbers, which all rows of its weight share.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Expand the square of e₁x₁ + e₂x₂ on the board: only x₁², x₁x₂, x₂² are left. Then the rule for two: the row (1, −ρ) over 1, times −0.4. "What do we need of the text?" Only H; no labels.
+# *For the lecturer, 2.5 min.* Say it as regression: "Guess x₁, and you may use only x₂. What do you multiply it by?" By ρ. With many free inputs the computer solves for all shares at once. "What do we need of the text?" Only H; no labels.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 3. A row, and a layer
@@ -148,7 +140,7 @@ show.two_arrows()
 # **GPTQ** ([Frantar et al., 2022](https://arxiv.org/abs/2210.17323)): from left to right, round one weight, and let those that are still free repair its error.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Only the three lines in the loop. The first: how far is weight j from its level? The second is our rule. For j itself the quotient is 1, so it lands on its level; the others take their parts. The third takes j out of the inverse: "Why?" It is final, and must not move again.
+# *For the lecturer, 2 min.* Only the lines in the loop. Which weights are free? Those behind j. How far is weight j from its level? It goes there. And the last line is our regression: the free ones take their shares. "Who moves weight j again?" Nobody, it is final.
 
 
 # %% slideshow={"slide_type": "-"}
@@ -157,18 +149,17 @@ def nearest(w, low, step):  # 3 bits: the levels are low + 0, 1, … 7 steps
 
 
 def round_row(w, H, low, step):
-    w, inverse = w.clone(), torch.linalg.inv(H)
+    w = w.clone()
     for j in range(len(w)):
+        free = slice(j + 1, None)  # all weights behind it
         change = nearest(w[j], low[j], step[j]) - w[j]
-        w[j:] += change * inverse[j, j:] / inverse[j, j]  # w[j], and the free ones
-        inverse -= torch.outer(inverse[:, j], inverse[j]) / inverse[j, j]
+        w[j] += change
+        w[free] -= change * torch.linalg.solve(H[free, free], H[free, j])
     return w
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `nearest` is the round-to-nearest of [[weight_only]]: a group of weights has a lowest level and a step. They are given for each weight, and they stay as they are.
-#
-# The last line of the loop takes weight $j$ out of the matrix, because it must not move any more. What is left in the other places is the inverse of $H$ for the inputs that are still to come. Row and column $j$ become 0.
+# `nearest` is the round-to-nearest of [[weight_only]]: a group of weights has a lowest level and a step. They are given for each weight, and they stay as they are. `torch.linalg.solve(A, b)` finds the $s$ with $A s = b$.
 
 # %% slideshow={"slide_type": "skip"}
 rho = 0.75
@@ -180,7 +171,7 @@ print(round_row(w, H, low=torch.zeros(2), step=torch.ones(2)))
 #
 # <details><summary>What others found</summary>
 #
-# It becomes 0.4 + 0.4 ρ, and this is more than one half when ρ is more than 0.25. With ρ = −0.75 it becomes 0.1, so both weights are rounded to 0: then the errors of two equal signs cancel already.
+# It becomes 0.4 + 0.4 ρ, and this is more than one half when ρ is more than 0.25.
 #
 # </details>
 
@@ -199,32 +190,20 @@ show.column_by_column()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Each rounding moves all the weights to its right. Nothing repairs the error of the last one, since no weight stands behind it.
 #
-# Now a layer of SmolLM2. It comes with codes of 4 bits, and we round it again, to 3. Its rows share the loop: `gptq` does what `round_row` does, for all rows at once.
+# Now a layer of SmolLM2. It comes with codes of 4 bits, and we round it again, to 3. While the model reads two chapters of Python's manual, a hook keeps what enters the layer: a row for each token. `gptq` does what `round_row` does, for all rows of the weight at once.
 
 # %% slideshow={"slide_type": "skip"}
-from pydoc_data.topics import topics  # chapters of Python's manual, as help() prints them
+from lessons.gptq.rounding import gptq, grid, layer_of_smollm2
 
-from course_utils import real_models
-from lessons.gptq.rounding import gptq, grid
-
-model, tokenizer = real_models.smollm2()
-model.model.layers = model.model.layers[:4]  # we look into the fourth block, and need none behind it
-layer = model.model.layers[-1].self_attn.q_proj
-inputs = []
-hook = layer.register_forward_pre_hook(lambda layer, args: inputs.append(args[0][0]))
-for chapter in ("specialnames", "execmodel"):
-    ids = tokenizer(topics[chapter], return_tensors="pt")["input_ids"]
-    model.model(ids[:, :2048])
-hook.remove()
-
-X, X_other = inputs  # a row for each token of the first chapter, and of another one
+layer, X, X_other = layer_of_smollm2()  # and its inputs in either chapter
 H = X.T @ X / len(X)
-H += 0.01 * H.diagonal().mean() * torch.eye(len(H))  # damping: now it surely has an inverse
+H += 0.01 * H.diagonal().mean() * torch.eye(len(H))  # damping
 low, step = grid(layer.weight, bits=3, group=32)  # of each weight's group
-rounded = {"to the nearest": nearest(layer.weight, low, step), "GPTQ": gptq(layer.weight, H, low, step, bits=3)}
+rounded = {"to the nearest": nearest(layer.weight, low, step)}
+rounded["GPTQ"] = gptq(layer.weight, H, low, step, bits=3)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Some mixtures of inputs hardly occur in the text, so $H$ can be nearly without an inverse. **Damping** adds one per cent to its diagonal.
+# Two inputs may be nearly the same in all of the text. Then the regression may give them huge shares that cancel. **Damping** adds one per cent to the diagonal of $H$, and keeps the shares small.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Which error falls?
@@ -256,7 +235,7 @@ for way, (of_weights, of_outputs) in off.items():
 # **Only that of the outputs (B): on given levels no way can be nearer to the weights than the nearest.** GPTQ gives up some of that, and gains in the output.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The outputs were judged on a chapter that did not calibrate. On the chapter of $H$ the gain may look larger than it is, since the repairs were made for just those tokens. So judge on another text than you calibrate on, and calibrate on text of the kind that the model will meet.
+# The repairs were made for the tokens of one chapter, and on these the gain may look larger than it is. So judge on another text than you calibrate on, and calibrate on text of the kind that the model will meet.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. Does it pay, and why?
@@ -269,7 +248,7 @@ for way, (of_weights, of_outputs) in off.items():
 #
 # <!-- page -->
 #
-# Why a control? The outputs of a layer got better, but does the *model* write better? And if it does, was it our reason, that inputs move together? Perhaps any change of the later weights would have helped. Wrong pairs keep everything, the levels, the sizes of inputs, the amount of ρ, and take away the supposed cause alone.
+# Why a control? Perhaps any change of the later weights would have helped. Wrong pairs keep everything, the levels, the sizes of inputs, the amount of ρ, and take away the supposed cause alone: that inputs move together.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Vote, and remind them of 0.52 against 0.32. Click: C. "What would you conclude from A?" That any change helps, and our story is wrong. The row "no pairs" has zeros in H beside the diagonal: then nothing is repaired.
@@ -283,8 +262,6 @@ show.table_of(rises)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # GPTQ takes away about half of the rise. With the wrong pairs the same method, with the same levels, does great harm. So it is the pairs that matter. The row *no pairs* keeps only the diagonal of $H$. Then every ρ is 0, nothing is repaired, and the weights are those of round-to-nearest.
-#
-# The comparison is fair since both ways have the same levels and the same text as judge, and that text calibrated nothing.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### SmolLM2 at 3 bits
@@ -300,7 +277,7 @@ record = show.record()
 show.record_table(record)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# It takes minutes, so this is a record; `records/gptq/measure.py` makes it. The perplexity is that of 256 tokens of one chapter of Python's manual, and pieces of the other chapters calibrated. Both rounded models would take 4 bits a weight in place of 5, step and minimum counted, and be read equally fast.
+# It takes minutes, so this is a record; `records/gptq/measure.py` makes it. The perplexity is that of 256 tokens of one chapter of Python's manual, and pieces of the other chapters calibrated.
 #
 # How much of the rise GPTQ takes away depends on the calibration text: this is the best of four that we tried, and with the worst one GPTQ did no better than the nearest level.
 
@@ -311,11 +288,11 @@ show.record_table(record)
 # ## Exercise · A whole layer
 # ★★ · 10 minutes
 #
-# Write `round_layer(weight, H, low, step)`: GPTQ at 3 bits for all rows at once, from the left column to the right. `weight`, `low` and `step` have the shape (rows, columns); the levels of a weight are `low` + 0, 1, … 7 times `step`. `H` (columns, columns) has an inverse, so do not damp it. Return the rounded weights, and leave `weight` and `H` as they are.
+# Write `round_layer(weight, H, low, step)`: GPTQ at 3 bits for all rows at once, from the left column to the right. `weight`, `low` and `step` have the shape (rows, columns), and the levels are those of `nearest`. Do not damp `H` (columns, columns). Return the rounded weights, and leave `weight` as it is.
 #
 # <details><summary>Hint</summary>
 #
-# Start from `round_row`. A column of all rows takes the place of one weight, so `change` is a vector. `torch.outer(change, …)` spreads it over the columns that are free.
+# Start from `round_row`, and write `w[:, j]` for `w[j]`: a column in place of one weight. So `change` is a vector, and `torch.outer(change, …)` spreads it over the columns that are free.
 #
 # </details>
 #
@@ -343,12 +320,13 @@ check.round_layer(round_layer)
 
 # %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
 def round_layer_solution(weight, H, low, step):
-    w, inverse = weight.clone(), torch.linalg.inv(H)
+    w = weight.clone()
     for j in range(w.shape[1]):
+        free = slice(j + 1, None)
         code = ((w[:, j] - low[:, j]) / step[:, j]).round().clamp(0, 7)
         change = low[:, j] + code * step[:, j] - w[:, j]
-        w[:, j:] += torch.outer(change, inverse[j, j:] / inverse[j, j])
-        inverse -= torch.outer(inverse[:, j], inverse[j]) / inverse[j, j]
+        w[:, j] += change
+        w[:, free] -= torch.outer(change, torch.linalg.solve(H[free, free], H[free, j]))
     return w
 
 
@@ -391,11 +369,11 @@ claims.show("gptq")
 #
 # Such a change of coordinates is a **rotation** $Q$. It keeps lengths and can be undone, so in float $W x = (W Q)(Q^\top x)$. Then errors are as large after turning back as they were. It does not help where nothing stands out: 4, 4, 4, 4 becomes 8, 0, 0, 0. QuaRot ([Ashkboos et al., 2024](https://arxiv.org/abs/2404.00456)) rotates language models so that weights, activations and cache fit into 4 bits.
 #
-# ### Which column first, and a faster inverse
+# ### Which column first, and one inverse for all
 #
 # The columns at the end have few others, or none, to repair their errors. So tools offer to take the columns with the largest inputs first (`act_order`, `desc_act`). The groups are then no neighbours any more, unless their levels were fixed before.
 #
-# Our loop changes the whole inverse after each column. Row $j$ of the upper Cholesky factor of $H^{-1}$ is, up to a factor, the row that the loop finds there. So real programs factorize once, and change later columns block by block, as `rounding.gptq` does. They often call $H$ the *Hessian*. When one says that it is *not positive-definite*, there was too little calibration text, or an input is always 0: damp more.
+# Our loop solves a system for each column. Real programs invert $H$ once: the shares of column $j$ stand, up to a factor, in row $j$ of the upper Cholesky factor of $H^{-1}$. They change later columns block by block, as `rounding.gptq` does. They often call $H$ the *Hessian*. When one says that it is *not positive-definite*, there was too little calibration text, or an input is always 0: damp more.
 #
 # In large models the blocks are rounded one after the other. Each is calibrated with the inputs that it really gets, from the blocks before it, which are rounded already. Our record was made in this way.
 

@@ -1,6 +1,10 @@
 """Weights of a layer on few levels, a grid for each group: each to the nearest level, or looking ahead (GPTQ)."""
 
+from pydoc_data.topics import topics  # chapters of Python's manual, as help() prints them
+
 import torch
+
+from course_utils import real_models
 
 
 def grid(weight, bits, group=32):
@@ -21,9 +25,9 @@ def nearest(weight, low, step, bits):
 def gptq(weight, H, low, step, bits, damp=0.0):
     """Column after column; those that are still free make up for its error (Frantar et al., 2022, arXiv:2210.17323).
 
-    It does what the lesson's loop does, for all rows at once. Row j of the Cholesky factor of the inverse is, up to a
-    factor, the row that the loop finds in its matrix when column j comes. Columns further right are changed later, many
-    at once.
+    It does what the lesson's loop does, for all rows at once. Row j of the Cholesky factor of the inverse holds, up to a
+    factor, the shares that the loop solves for when column j comes. Columns further right are changed later, many at
+    once.
 
     Args:
         weight, low, step: float (rows, columns).
@@ -49,3 +53,16 @@ def wrong_pairs(H, seed=0):
     size = H.diagonal().sqrt()
     order = torch.randperm(len(size), generator=torch.Generator().manual_seed(seed))
     return (H / size[:, None] / size)[order][:, order] * size[:, None] * size
+
+
+@torch.no_grad()
+def layer_of_smollm2():
+    """A layer of SmolLM2's fourth block, and what enters it in two chapters of Python's manual, a row for each token."""
+    model, tokenizer = real_models.smollm2()
+    model.model.layers = model.model.layers[:4]  # none behind it is needed
+    layer, inputs = model.model.layers[-1].self_attn.q_proj, []
+    hook = layer.register_forward_pre_hook(lambda layer, args: inputs.append(args[0][0]))
+    for chapter in ("specialnames", "execmodel"):
+        model.model(tokenizer(topics[chapter], return_tensors="pt")["input_ids"][:, :2048])
+    hook.remove()
+    return layer, *inputs

@@ -50,11 +50,12 @@ def column_by_column(w=(0.4, 1.3, -0.9, 2.1), rho=0.75):
     """
     n = len(w)
     H = rho * torch.ones(n, n) + (1 - rho) * torch.eye(n)
-    rows, inverse, start = [torch.tensor(w)], torch.linalg.inv(H), torch.tensor(w)
+    rows, start = [torch.tensor(w)], torch.tensor(w)
     for j in range(n):  # the loop of the lesson, with what it has after each column
-        now = rows[-1].clone()
-        now[j:] += (torch.round(now[j]) - now[j]) * inverse[j, j:] / inverse[j, j]
-        inverse = inverse - torch.outer(inverse[:, j], inverse[j]) / inverse[j, j]
+        now, free = rows[-1].clone(), slice(j + 1, None)
+        change = torch.round(now[j]) - now[j]
+        now[j] += change
+        now[free] -= change * torch.linalg.solve(H[free, free], H[free, j])
         rows.append(now)
     canvas = diagrams.Canvas(height=560)
     for k, row in enumerate(rows):
@@ -91,7 +92,7 @@ def rises_at_two_bits():
     learned, judge = (language.encode(language.source(m)[0]) for m in (language.TRAINING, language.HELD_OUT))
     seen = _products(net, layers, language.batches(learned, steps=1, batch_size=8)[0, :, :-1])
     trained = {name: layer.weight.clone() for name, layer in layers.items()}
-    whole = language.perplexity(net, judge, pieces=16)
+    whole = language.perplexity(net, judge)
     ways = {
         "to the nearest": lambda w, H, grid: rounding.nearest(w, *grid, 2),
         "GPTQ": lambda w, H, grid: rounding.gptq(w, H, *grid, 2, damp=0.01),
@@ -102,7 +103,7 @@ def rises_at_two_bits():
     for way, make in ways.items():
         for name, weight in trained.items():
             layers[name].weight.copy_(make(weight, seen[name], rounding.grid(weight, 2)))
-        rises[way] = 100 * (language.perplexity(net, judge, pieces=16) / whole - 1)
+        rises[way] = 100 * (language.perplexity(net, judge) / whole - 1)
     return rises
 
 
