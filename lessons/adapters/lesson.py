@@ -139,6 +139,9 @@ show.layer(repaired.blocks[0].qkv)
 # The last line multiplies the inputs first by $A$ and then by $B$, so that the large matrix $B A$ is never built.
 
 # %% slideshow={"slide_type": "skip"}
+import copy
+
+import torch
 from torch import nn
 
 
@@ -196,7 +199,7 @@ print(f"size of the gradient: A {adapted.a.grad.norm():.3f}, B {adapted.b.grad.n
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The first row is 134.5 million numbers of 4 bytes, as much again for the gradients, and twice that for the averages. Each of an adapter's numbers costs these 16 bytes as well, but there are only 1.2 million. In the last row a weight of the matrices takes 4.5 bits, with its share of a 16-bit scale for 32 weights. That is 60 MB, and the table in 16 bits takes 57.
 #
-# So adapters shrink what belongs to *trained* numbers. The largest part that is left is the frozen base, and rounding shrinks that. This is **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314)): a base of 4 bits, and float adapters beside it. With it they fine-tuned a model of 65 billion weights on one GPU of 48 GB. The codes get no gradient of their own. It only passes through the layer, multiplied by the numbers that the codes stand for.
+# So adapters shrink what belongs to *trained* numbers. The largest part that is left is the frozen base, and rounding shrinks that. This is **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314)): a base of 4 bits, and float adapters beside it. With it they fine-tuned a model of 65 billion weights on one GPU of 48 GB.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### And the activations?
@@ -244,10 +247,10 @@ from torch.nn import functional as F
 from lessons.adapters.levels import LoRA, attach  # LoRA as it stood in section 2
 
 
-def train(model, rate=0.003, text=seen):
+def train(model, rate=0.003):
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=rate)
-    for piece in language.batches(text, steps=32, length=128):
+    for piece in language.batches(seen, steps=32, length=128):
         logits = model(piece[:, :-1])
         loss = F.cross_entropy(logits.flatten(0, 1), piece[:, 1:].flatten())
         optimizer.zero_grad()
@@ -272,8 +275,6 @@ show.repairs(after, {name: perplexities[name] for name in ("2 bits", "float")})
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So at these rates the gain on 2 bits is a repair. Where a base has *not* finished learning, its twin gains as well, and the repair is the difference.
-#
-# How can 41 thousand numbers mend almost a million wrong weights? They need not undo each error. The loss sees only the outputs of the model, and an output is a sum over many inputs. The training looks for changes that help these sums.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Merge, or ship two files?
@@ -320,84 +321,38 @@ print(f"largest difference of an output: {difference:.0e}")
 show.nine_weights(repaired)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A typical change is a few hundredths of a step. Added up over the inputs of a row, such changes can do much, but rounding takes nearly all of them back.
-#
-# So we ship two files: the base in codes, and the numbers of the adapters in 16 bits.
+# A typical change is a few hundredths of a step. The output of the layer adds up many of them, so together they can do much. But rounding takes nearly all of them back. So we ship two files: the base in codes, and the numbers of the adapters in 16 bits.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### A third bit in place of the adapter
+# ### What to ship
 #
-# Two bits have 3 steps in the range of a row, three bits have 7. For about the same bytes one can have the adapter, or the third bit.
+# One base in codes serves many tasks, and each task is a small file beside it.
 #
-# **Predict.** On the old text, which model is nearer to float: **A** 2 bits and the adapter, **B** 3 bits, **C** both alike?
+# If there is only the old task, a third bit for the base does better, for about the same bytes.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Work it out: how much shorter is a step? 7 / 3, more than twice; squared errors, more than five times. The adapter won back a part. Vote, click. "And when would you still take the adapter?"
+# *For the lecturer, 2 min.* Back to the ten customers: one base, ten adapter files. Then the last two rows. "When would you rather take the third bit?" For one model and its old task: its steps are less than half as long. Which file is missing here? Merged and rounded again: it raises no error, and the repair is gone.
 
-# %% slideshow={"slide_type": "skip"}
-models["3 bits"] = on_levels(whole, bits=3)
-perplexities["3 bits"] = language.perplexity(models["3 bits"], unseen)
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Saves what could be shipped, and puts bytes and perplexities into a table.
+models["3 bits"] = on_levels(whole, bits=3)
 ship = {
     "float": perplexities["float"],
     "merged in float": perplexities["repaired"],
     "2 bits": perplexities["2 bits"],
     "2 bits and adapter": perplexities["repaired"],
-    "3 bits": perplexities["3 bits"],
+    "3 bits": language.perplexity(models["3 bits"], unseen),
 }
 show.files({name: models[name] for name in ("float", "2 bits", "3 bits")}, repaired, ship)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The third bit (B), because its steps are less than half as long.** So it removes most of the loss, and in 32 steps the adapter won back only a part.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
-# ### A new task
-#
-# Python's own manual is new to our model. An adapter beside the 3 bits learns from some of its pages, and is tried on others.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Which model reads the manual best? Of these three, the one that learned from it. And the old task, while it is in use? It suffers.
-
-# %% slideshow={"slide_type": "skip"}
-from lessons.adapters.levels import manual
-
-pages, others = manual()
-models["3 bits, adapter"] = attach(models["3 bits"], LoRA)
-train(models["3 bits, adapter"], text=pages)
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Prints the perplexity of three models, on other pages of the manual and on Python.
-for name in ("float", "3 bits", "3 bits, adapter"):
-    found = [language.perplexity(models[name], text) for text in (others, unseen)]
-    print(f"{name:15}  manual {found[0]:.2f}, Python {found[1]:.2f}")
-
-# %% [markdown] slideshow={"slide_type": "-"}
-# With its adapter the rounded model reads the manual better than before. It has forgotten some Python, but the base is frozen: take the adapter out, and the old model is back.
-#
-# <!-- page -->
-#
-# So ten tasks are ten small files beside one base.
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### What to ship
-#
-# | what you need | what you ship |
-# |---|---|
-# | one model, its old task, few bytes | try one more bit a weight first |
-# | new tasks, one model for all of them | one base, and a small adapter file for each |
-# | one plain matrix, and memory is there | the merge in float |
-# | one file of codes | merge, round, and *measure again* |
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Back to the ten customers: one base, ten adapter files. Which row is the most dangerous? The last: it raises no error.
+# %% [markdown] slideshow={"slide_type": "skip"}
+# A merge in float is the way where you want one plain matrix and have the memory. Who merges and rounds again gets no error message, so *measure again*.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · A repair in a file of its own
 # ★★ · 10 minutes
 #
-# Write `adapt(model, names, train, path)`. In a copy of `model` all is frozen, and each layer in `names`, such as `"blocks.0.qkv"`, gets a `LoRA`. Then call `train(copy)`, save the adapters' numbers, and no others, to `path` as a dict of tensors, and return the copy. `model` does not change.
+# Write `adapt(model, names, train, path)`. Freeze a copy of `model`, and put a `LoRA` beside each layer in `names`, such as `"blocks.0.qkv"`. Then call `train(copy)`, save the adapters' numbers, and no others, to `path` as a dict of tensors, and return the copy.
 #
 # <!-- page -->
 #
@@ -457,7 +412,7 @@ claims.show("adapters")
 #
 # ### What is forgotten
 #
-# In section 5 the adapter did not protect what the model knew *while it is in use*. But a model that was trained as a whole has no way back, unless somebody kept a copy of all its weights.
+# An adapter that learns a new task does not protect what the model knew *while it is in use*. But the base is frozen: take the adapter out, and the old model is back. A model that was trained as a whole has no way back, unless somebody kept a copy of all its weights.
 #
 # ### QLoRA in practice
 #

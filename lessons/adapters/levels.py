@@ -96,15 +96,6 @@ def into_codes(model):
     return _changed(model, merge)
 
 
-def manual():
-    """(most pages of Python's own manual, the others), encoded; a character that the model does not know becomes ?"""
-    from pydoc_data.topics import topics
-
-    pages = [page.encode("ascii", "replace").decode() for _, page in sorted(topics.items())]
-    first = len(pages) * 4 // 5
-    return [language.encode("\n".join(part)) for part in (pages[:first], pages[first:])]
-
-
 def moved(new, old):
     """How many weights in the blocks have another level than before, and of how many."""
     pairs = [(new.get_submodule(name).weight, old.get_submodule(name).weight) for name in matrices(old)]
