@@ -64,29 +64,23 @@ def most_like(images, labels, like):
     )
 
 
-def hills(margins, own, lines=None):
+def hills(margins, own):
     """Draw how the margins of a class and of the others are spread, a panel for each student.
 
     Args:
         margins: what taught a student -> margins of all test images.
         own: which images are of the class, (n,) bool.
-        lines: the bias of each student, or None.
-    Returns:
-        name -> per cent of the class that is recognised, with the bias if there is one.
     """
-    lines = lines or [0.0] * len(margins)
     fig, axes = plots.figure(rows=len(margins), size=(8, 1.2 + 1.25 * len(margins)))
     shares = {}
-    for ax, (name, m), b in zip(axes, margins.items(), lines, strict=True):
-        shares[name] = 100 * (m[own] > -b).float().mean().item()
+    for ax, (name, m) in zip(axes, margins.items(), strict=True):
+        shares[name] = 100 * (m[own] > 0).float().mean().item()
         for which, colour, what in ((~own, "sky", "other digits"), (own, "orange", "threes")):
             weight = [100 / max(1, int(which.sum()))] * int(which.sum())
             ax.hist(
                 m[which].numpy(), 60, (-40, 12), weights=weight, color=plots.COLOURS[colour], alpha=0.75, label=what
             )
         ax.axvline(0, color="black", lw=3)
-        if b:
-            ax.axvline(-b, color="black", lw=3, ls="--")
         ax.set(ylabel="per cent", ylim=(0, 22), yticks=[0, 10, 20])
         ax.set_title(f"taught by {name}: {shares[name]:.0f} %", loc="left")
         if ax is not axes[-1]:
@@ -98,41 +92,36 @@ def hills(margins, own, lines=None):
         alt="Margins of threes and of the other digits. "
         + "; ".join(
             f"{name}: the middle of the threes lies at {m[own].median():.1f}, that of the others at {m[~own].median():.1f}, "
-            f"and {shares[name]:.0f} % of the threes lie right of {0 - b:.1f}"
-            for (name, m), b in zip(margins.items(), lines, strict=True)
+            f"and {shares[name]:.0f} % of the threes lie right of 0"
+            for name, m in margins.items()
         )
         + ".",
         caption="Each hill is 100 % of its images; there are nine times as many other digits. The share is that of the threes right of "
-        + ("the dashed line, which says 3 as often as the teacher." if any(lines) else "the line."),
+        "the line.",
     )
-    return shares
 
 
-def count(ways, students, says, images, labels, missing):
-    """What each bias brings on the test images: (student, way) -> (bias, threes right, false alarms, errors).
+def count(cases, says, images, labels, missing):
+    """What each bias brings on the test images: name -> (bias, threes right, false alarms, errors).
 
     Args:
-        ways: name -> function from a network to its bias.
-        students: name -> network.
+        cases: name -> (network, its bias).
         says: the classes that logits name with a bias.
         images, labels: of the test set.
         missing: the class.
     """
     found = {}
-    for name, net in students.items():
-        logits = net(images)
-        for way, find in ways.items():
-            b = find(net)
-            said = says(logits, b)
-            right, named = said == labels, said == missing
-            found[name, way] = b, *(int(n.sum()) for n in (right & named, ~right & named, ~right))
+    for name, (net, b) in cases.items():
+        said = says(net(images), b)
+        right, named = said == labels, said == missing
+        found[name] = b, *(int(n.sum()) for n in (right & named, ~right & named, ~right))
     return found
 
 
 def bias_table(found):
     """What `count` gives, as a table."""
-    rows = [[name, way, f"{b:.1f}", *(f"{n:,}" for n in counts)] for (name, way), (b, *counts) in found.items()]
-    return Table(["taught by", "b found by", "b", "threes right", "false alarms", "all errors"], rows)
+    rows = [[name, f"{b:.1f}", *(f"{n:,}" for n in counts)] for name, (b, *counts) in found.items()]
+    return Table(["taught by", "b", "threes right", "false alarms", "all errors"], rows)
 
 
 def plans(x, y, answers, T, held_out, test):
