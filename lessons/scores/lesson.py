@@ -61,9 +61,10 @@ test_set = data.load("mnist", "test")
 def trained(seed, weight_decay=0):
     torch.manual_seed(seed)
     net = models.LeNet300100()
-    adam = torch.optim.Adam(net.parameters(), lr=0.003, weight_decay=weight_decay, fused=True)
-    fit = {"batch_size": 100, "optimizer": adam, "schedule": lambda done: 1 - done, "seed": seed}
-    training.fit(net, images, labels, progress=False, **fit)
+    params = net.parameters()
+    adam = torch.optim.Adam(params, lr=0.003, weight_decay=weight_decay, fused=True)
+    fit = {"batch_size": 100, "optimizer": adam, "seed": seed, "progress": False}
+    training.fit(net, images, labels, schedule=lambda done: 1 - done, **fit)
     return net
 
 
@@ -102,9 +103,9 @@ show.untouched(net, cut, unlit)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # PyTorch draws the weights of a layer with 784 inputs evenly between $-1/\sqrt{784}$ and $1/\sqrt{784}$, which is ±0.0357 ([[prune_model]]). By hand: suppose that the cut removes all that is smaller than 0.011. Of numbers that are spread evenly from 0 to 0.0357, the part 0.011 / 0.0357 = 0.31 is smaller, and 0.69 are kept.
 #
-# A deeper cut, with a threshold beyond 0.0357, would remove them all. But for all other weights the question stays: does size measure worth? Take a *dead* unit, which gives 0 for each image. Nothing behind it can notice what its weights are, however large.
+# Size says nothing about a *dead* unit, either, one that gives 0 for each image. Nothing behind it can notice what its weights are, however large.
 #
-# **Try it.** In the cell above, change `trained(seed=0)` to `trained(seed=0, weight_decay=1e-4)`, and run it again. How many useless weights are kept now? Then change it back, and run it once more.
+# **Try it.** In the cell that cuts, change `trained(seed=0)` to `trained(seed=0, weight_decay=1e-4)`, and run it again. How many useless weights are kept now? Then change it back, and run it once more.
 #
 # <details><summary>What others found</summary>
 #
@@ -120,61 +121,48 @@ show.untouched(net, cut, unlit)
 # | $w$ | $L$ | slope $g = 2(w - 1)$ | guess: $-w \cdot g$ | truth: $L(0) - L$ |
 # |---|---|---|---|---|
 # | 0.8 | 0.04 | −0.4 | +0.32 | +0.96 |
-# | 1 | 0 | 0 | 0 | +1 |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Draw the parabola, a dot at 0.8, and the tangent. Where does it meet the axis w = 0? Then a dot at 1: the ground is level, the guess is 0, and the truth is +1.
+# *For the lecturer, 2 min.* Draw the parabola, a dot at 0.8, and the tangent. Where does it meet the axis w = 0? At 0.36, which is 0.32 higher; the parabola is at 1.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# What do we lose without a weight? We could try: set it to 0, compute the loss again, and put it back. For 266,200 weights, with 1,000 images each, the network would have to read 266 million images. So we need a guess.
+# What do we lose without a weight? We could try: set it to 0, compute the loss again, and put it back. For the 266,200 weights of our network that takes far too long. So we need a guess.
 #
 # Think of the loss as a landscape in which you stand. To remove a weight of 0.8 is to walk by 0.8 until the weight is 0. You cannot see the end of the walk from where you are. But you can feel the slope under your feet, which is the gradient. Slope times distance is a first guess of how much higher or lower you will end. The distance to 0 is $-w$, so the guess is $-w \cdot g$.
 #
-# Look at the first row of the table. The guess has the right sign, and is a third of the truth. Where the walk begins the slope is −0.4, and where it ends, at 0, it is −2. In the second row the guess says nothing, since at the bottom of a valley the ground is level.
+# In the table the guess has the right sign, and is a third of the truth. Where the walk begins the slope is −0.4, and where it ends, at 0, it is −2.
 #
-# The size of $w \cdot g$ is called the **Taylor score** ([Molchanov et al., 2019](https://arxiv.org/abs/1906.10771), who take its square). One backward pass gives it for all weights. For a whole unit the guesses of its weights are added up, with their signs. Of the 300 units of `fc1` we can afford the truth as well:
+# The size of $w \cdot g$ is called the **Taylor score** ([Molchanov et al., 2019](https://arxiv.org/abs/1906.10771), who take its square). One backward pass gives it for all weights. For a whole unit the guesses of its weights are added up, with their signs:
 
 
 # %% slideshow={"slide_type": "skip"}
-def guessed(net, x, y):
-    net.zero_grad()
-    F.cross_entropy(net(x), y).backward()
-    return -(net.fc1.weight * net.fc1.weight.grad).detach().sum(1)
-
-
-@torch.no_grad()
-def tried(net, x, y):
-    changes, whole = [], F.cross_entropy(net(x), y)
-    for unit in range(300):
-        row = net.fc1.weight[unit].clone()
-        net.fc1.weight[unit] = 0
-        changes.append(F.cross_entropy(net(x), y) - whole)
-        net.fc1.weight[unit] = row
-    return torch.stack(changes)
-
-
-guess, truth = (of(net, images[:1000], labels[:1000]) for of in (guessed, tried))
+x, y = images[:1000], labels[:1000]
+net.zero_grad()
+F.cross_entropy(net(x), y).backward()
+w, g = net.fc1.weight.detach(), net.fc1.weight.grad
+guess = -(w * g).sum(dim=1)  # a number for each of the 300 units of fc1
+truth = show.tried(net, x, y)  # sets one unit to 0, computes the loss, puts it back
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Three hundred walks
 #
-# Each unit of `fc1` is removed alone. To the right its guess, upwards its truth.
+# Three hundred units are few enough to try each alone. To the right a unit's guess, upwards its truth.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Where do most units lie: **A** above the line where guess and truth are equal, **B** on it, **C** below it?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let somebody draw what the first row of the table would look like in this figure: to the right 0.32, upwards 0.96. Click: A. Then cover the line with a hand: is the *order* of the dots right? Left yes, right hardly. What does the norm not see? The pixels before a unit and the layers behind it. The size of w · g is the Taylor score, "slope" in the race: one backward pass for all weights, where trying each on 1,000 images would take 266 million images.
+# *For the lecturer, 2.5 min.* Let somebody draw what the row of the table would look like in this figure: to the right 0.32, upwards 0.96. Click: A. Then cover the line with a hand: is the *order* of the dots right? Left yes, right hardly. What does the norm not see? The pixels before a unit and the layers behind it. The size of w · g is the Taylor score, "slope" in the race: one backward pass for all weights, where trying each on 1,000 images would take 266 million images.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the truth over the guess, and over the norm of each unit's row.
 units = show.clouds(net, guess, truth, images[:2000])
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Above it (A), because the loss gets steeper on the way, as in the first row of the table.**
+# **Above it (A), because the loss gets steeper on the way, as in the table.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The guess is mostly too small. For a ranking that does no harm, as long as the order is right. The **rank correlation** measures this: it is 1 where two lists have the same order, and 0 where there is no relation. The slope ranks the units much as the truth does. The norm, the root of the sum of a unit's squared weights, ranks them much worse. It knows neither the pixels before a unit nor the layers behind it. The gradient contains both.
+# The guess is mostly too small. For a ranking that does no harm, as long as the order is right. The **rank correlation** measures this: it is 1 where two lists have the same order, and 0 where there is no relation. The slope ranks the units much as the truth does. The norm of a unit's weights ranks them much worse. It knows neither the pixels before a unit nor the layers behind it. The gradient contains both.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## 3. What a weight is multiplied by
@@ -203,7 +191,7 @@ units = show.clouds(net, guess, truth, images[:2000])
 
 # %% slideshow={"slide_type": "skip"}
 def wanda(layer, inputs):
-    """The size of each weight times the norm of its input; inputs has a row for each image."""
+    """Each weight's size times the norm of its input; a row of inputs is an image."""
     return layer.weight.detach().abs() * inputs.norm(dim=0)
 
 
@@ -229,7 +217,7 @@ show.four_images(net, by_input, seen, unit=int(truth.argmax()))
 # **At the border (B), because its pixels are hardly ever lit: the norm is small there, and with it the score.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In place of the weights that magnitude keeps at the border, Wanda keeps smaller ones in the middle. Behind a pixel that is never lit the score is 0, so Wanda removes the useless weights of section 1 first. PyTorch prunes by any score that is not negative, if you hand it over as `importance_scores`:
+# Behind a pixel that is never lit the score is 0, so Wanda removes the useless weights of section 1 first. PyTorch prunes by any score that is not negative, if you hand it over as `importance_scores`:
 
 # %% slideshow={"slide_type": "skip"}
 cut = copy.deepcopy(net)
@@ -250,7 +238,7 @@ print(f"of the useless weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are ke
 # *For the lecturer, 2 min.* Let the room fill in both columns. What does unit 2 compute over the layer? Its bias. Which cut is better? The score cannot say: perhaps unit 2 works with small numbers and is needed all the same.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A score ranks. *Among which weights* is a second decision, the **comparison group**: the weights of each row, of each layer, or of all layers together. Over the layer unit 2 loses all its weights, and gives the same number for every image. In each row it keeps its 3, and the 8 of unit 1 goes. No score says which is better.
+# A score ranks. *Among which weights* is a second decision, the **comparison group**: the weights of each row, of each layer, or of all layers together. Over the layer unit 2 loses all its weights, and gives the same number for every image. No score says which cut is better.
 #
 # `l1_unstructured` ranks over the layer, and [[prune_model]] ranked over all layers. The authors of Wanda rank in each row. To do that in PyTorch, hand over *ranks*. In each row the lowest score gets 0, the next one 1. Of the ranks (1, 0) and (1, 0) the two smallest are the two zeros, one in each row:
 
@@ -258,7 +246,8 @@ print(f"of the useless weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are ke
 scores = torch.tensor([[9.0, 8.0], [3.0, 2.0]])
 ranks = scores.argsort(dim=1).argsort(dim=1)
 for numbers in (scores, ranks):
-    two = prune.l1_unstructured(nn.Linear(2, 2), "weight", amount=2, importance_scores=numbers)
+    two = nn.Linear(2, 2)
+    prune.l1_unstructured(two, "weight", amount=2, importance_scores=numbers)
     print(numbers.tolist(), "-> mask", two.weight_mask.tolist())
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -270,7 +259,7 @@ for numbers in (scores, ranks):
 # Three networks. `fc1` and `fc2` keep half or 5 % of their weights. Then 100 steps.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For a fair race only one thing may differ between two arms: the score, or the group. So every arm keeps nearly the same number of weights, and gets the same steps on the same digits. Slope and Wanda look at the same 2,000 images. Random scores are the control. `fc3` stays whole. The Taylor scores are squared in each batch of 100 images, and averaged.
+# For a fair race only one thing may differ between two arms: the score, or the group. So every arm keeps nearly the same number of weights, and gets the same steps on the same digits. Slope and Wanda look at the same 2,000 images. Random scores are the control. `fc3` stays whole.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** At 5 % Wanda is well ahead of magnitude, just pruned. After the steps the lead is **A** larger, **B** the same, **C** gone?
@@ -287,7 +276,7 @@ race.draw()
 # **Gone (C): probably the weights that are left learn the work of the others.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Begin with *random* on the left. Where chance does so little harm, no score can win much. On the right the cut is hard. Just pruned, Wanda is ahead of magnitude in the same group. Over the layer, the slope lies between them.
+# Begin with *random* on the left. Where chance does so little harm, no score can win much. On the right the cut is hard. Just pruned, Wanda is ahead of magnitude in the same group.
 #
 # Now compare the same score in two groups: here a cut over the layer is better than one in each row.
 #
@@ -299,7 +288,7 @@ race.draw()
 # ## Exercise · Wanda, in each row
 # ★★ · 10 minutes
 #
-# `by_wanda(net, images, left)` returns a copy of `net`, masks on. `net` has the layers of LeNet-300-100, of any width. In `fc1` and `fc2` each row keeps the share `left` of its weights, rounded: those with the largest $|w| \cdot \lVert x \rVert$, where $x$ is what the layer receives in the whole `net`.
+# `by_wanda(layer, inputs, left)` returns a copy of `layer`, a `nn.Linear`, with a mask. Each row keeps the share `left` of its weights, rounded: those with the largest $|w| \cdot \lVert x \rVert$. A row of `inputs` belongs to one image.
 #
 # On paper: rows (0.5, 0.3) and (4, 3), inputs as in section 3, half left. Which weights stay?
 #
@@ -307,7 +296,7 @@ race.draw()
 #
 # <details><summary>Hint</summary>
 #
-# On paper the 0.3 and the 3 stay. `fc1` receives `x = images.flatten(1)`, and `fc2` receives `torch.relu(net.fc1(x))`. For each of them: scores, ranks, then `prune.l1_unstructured` with a count as `amount`.
+# On paper the 0.3 and the 3 stay. Scores as in section 3, ranks as in section 4, then `prune.l1_unstructured`: its `amount` is the number of rows, times the count that goes in each.
 #
 # </details>
 
@@ -316,8 +305,8 @@ race.draw()
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
-def by_wanda(net, images, left):
-    """A copy of net in which each row of fc1 and fc2 keeps this share of its weights, by Wanda."""
+def by_wanda(layer, inputs, left):
+    """A copy of the layer in which each row keeps this share of its weights, by Wanda."""
     raise NotImplementedError
 
 
@@ -326,20 +315,23 @@ check.by_wanda(by_wanda)
 
 
 # %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
-def by_wanda_solution(net, images, left):
-    cut, x = copy.deepcopy(net), images.flatten(1)
-    hidden = torch.relu(net.fc1(x))
-    for layer, inputs in ((cut.fc1, x), (cut.fc2, hidden)):
-        scores = (layer.weight.abs() * inputs.norm(dim=0)).detach()
-        ranks = scores.argsort(dim=1).argsort(dim=1)
-        rows, columns = scores.shape
-        goes = columns - round(left * columns)
-        prune.l1_unstructured(layer, "weight", amount=rows * goes, importance_scores=ranks)
+def by_wanda_solution(layer, inputs, left):
+    cut = copy.deepcopy(layer)
+    scores = (layer.weight.abs() * inputs.norm(dim=0)).detach()
+    ranks = scores.argsort(dim=1).argsort(dim=1)
+    rows, columns = scores.shape
+    goes = columns - round(left * columns)
+    prune.l1_unstructured(cut, "weight", amount=rows * goes, importance_scores=ranks)
     return cut
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Then prune the network that you have trained: `training.evaluate(by_wanda(net, images[:2000], 0.05), *test_set)`. The race has a dot for it.
+# Then prune the network that you have trained. The race has a dot for it:
+#
+#     cut = copy.deepcopy(net)
+#     cut.fc1 = by_wanda(net.fc1, seen, 0.05)
+#     cut.fc2 = by_wanda(net.fc2, torch.relu(net.fc1(seen)), 0.05)
+#     training.evaluate(cut, *test_set)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
@@ -371,7 +363,7 @@ lowest = guess.abs().argsort()[:150]
 without = copy.deepcopy(net)
 with torch.no_grad():
     without.fc1.weight[lowest] = 0
-    whole, half = (F.cross_entropy(one(images[:1000]), labels[:1000]).item() for one in (net, without))
+    whole, half = (F.cross_entropy(one(x), y).item() for one in (net, without))
 print(f"alone, added up: {truth[lowest].sum():+.3f}   together: {half - whole:+.3f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}

@@ -41,6 +41,17 @@ def untouched(net, cut, unlit):
     )
 
 
+@torch.no_grad()
+def tried(net, x, y):
+    """How much the loss changes without each unit of fc1 alone, (units,)."""
+    weight, changes, whole = net.fc1.weight, [], F.cross_entropy(net(x), y)
+    for unit, row in enumerate(weight.clone()):
+        weight[unit] = 0
+        changes.append(F.cross_entropy(net(x), y) - whole)
+        weight[unit] = row
+    return torch.stack(changes)
+
+
 def _ranks(values):
     return values.argsort().argsort().double()
 
