@@ -17,27 +17,22 @@ from course_utils.data.checkpoints import load
     trust="it takes a model and gives a pruned one",
     why="One order over all the weights that may go, and each layer's largest 5 % stand outside of it.",
 )
-def prune_to(model, sparsity, keep=()):
+def prune_to(model, sparsity):
     net = copy.deepcopy(model)
-    every = {name: layer for name, layer in net.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)}
-    cut = [layer for name, layer in every.items() if name not in keep]
-    total = sum(layer.weight.numel() for layer in every.values())  #: all weights of all layers
-    goes = round(sparsity * total)  #: how many weights go
     scores = {}
-    for layer in cut:
-        size = layer.weight.detach().abs()
-        floor = math.ceil(size.numel() / 20)
-        size.view(-1)[size.flatten().topk(floor).indices] = torch.inf
-        scores[layer, "weight"] = size
-    prune.global_unstructured(list(scores), prune.L1Unstructured, importance_scores=scores, amount=goes)
+    for layer in net.children():
+        size = layer.weight.detach().abs().flatten()
+        floor = math.ceil(len(size) / 20)
+        size[size.topk(floor).indices] = torch.inf
+        scores[layer, "weight"] = size.view_as(layer.weight)
+    prune.global_unstructured(list(scores), prune.L1Unstructured, importance_scores=scores, amount=sparsity)
     return net
 
 
-def _each_by_itself(model, sparsity, keep=()):
+def _each_by_itself(model, sparsity):
     net = copy.deepcopy(model)
-    for name, layer in _layers(net).items():
-        if name not in keep:
-            prune.l1_unstructured(layer, "weight", amount=sparsity)
+    for layer in net.children():
+        prune.l1_unstructured(layer, "weight", amount=sparsity)
     return net
 
 
@@ -50,34 +45,26 @@ def _calls(draw):
     layers = [
         effects.linear(part.view(-1, n), torch.ones(len(part) // n)) for part, n in zip(parts, widths, strict=False)
     ]
-    model = nn.Sequential(layers[0], nn.Sequential(layers[1]) if draw(st.booleans()) else layers[1])
-    names = [*_layers(model)]
-    keep = tuple(names[at] for at in draw(st.sampled_from([(), (0,), (1,)])))
-    may_go = sum(n - 1 for name, n in zip(names, counts, strict=True) if name not in keep)
-    shares = [goes / sum(counts) for goes in range(may_go + 1)]
+    shares = [goes / sum(counts) for goes in range(sum(counts) - 1)]
     whole = [share for share in shares if (share * sum(counts)).is_integer()]  # however one rounds
-    return model, draw(st.sampled_from(whole)), keep
-
-
-def _layers(net):
-    return {name: layer for name, layer in net.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)}
+    return nn.Sequential(*layers), draw(st.sampled_from(whole))
 
 
 def _seen(net, model, *_):
     x = torch.linspace(0.5, 1.5, 784)
     x = x.view(1, 1, 28, 28) if hasattr(model, "conv1") else x[None, : next(model.parameters()).shape[1]]
     with torch.no_grad():
-        outputs, left = net(x), {name: (layer.weight != 0).sum().item() for name, layer in _layers(net).items()}
+        outputs, left = net(x), {name: (layer.weight != 0).sum().item() for name, layer in net.named_children()}
     trained = copy.deepcopy(net)
     trained(x).sum().backward()
     torch.optim.SGD(trained.parameters(), lr=0.013).step()
     trained(x)
     return {
         "the weights left in each layer": left,
-        **{f"the weights of layer `{name}`": layer.weight.detach() for name, layer in _layers(net).items()},
+        **{f"the weights of layer `{name}`": layer.weight.detach() for name, layer in net.named_children()},
         "the outputs": outputs,
         "the weights left after a training step": {
-            n: (m.weight != 0).sum().item() for n, m in _layers(trained).items()
+            n: (m.weight != 0).sum().item() for n, m in trained.named_children()
         },
     }
 
@@ -90,10 +77,9 @@ with torch.no_grad():
 prune_to.tries(
     _calls(),
     also=[
-        (_two, 1 / 3, ()),
-        (nn.Sequential(*_long), 25 / 30, ()),
-        (_lenet, 56248 / 59838, ()),
-        (_lenet, 53854 / 59838, ("fc3",)),
+        (_two, 1 / 3),
+        (nn.Sequential(*_long), 25 / 30),
+        (_lenet, 56248 / 59838),
     ],
     examples=50,
 )
@@ -102,10 +88,7 @@ prune_to.ideas(
     {
         "floor = 0": "Of each layer that is cut the largest 5 % stay: let them rank as infinity, in scores whose keys "
         "have the layers of the copy.",
-        "floor = size.numel() // 20": "The floor of a layer is 5 % of its weights, rounded up to whole weights.",
-        "total = sum(layer.weight.numel() for layer in cut)": "`sparsity` is a share of all weights, those in `keep` too.",
-        "every = {n: m for n, m in net.named_children() if isinstance(m, nn.Linear | nn.Conv2d)}": "A layer inside a "
-        "block is a layer, too: `named_children` gives only the outermost ones.",
+        "floor = len(size) // 20": "The floor of a layer is 5 % of its weights, rounded up to whole weights.",
         _each_by_itself: "You cut each layer by the same share: rank the weights of all layers together.",
     }
 )

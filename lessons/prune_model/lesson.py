@@ -72,7 +72,8 @@ def right(net):
 
 # %% slideshow={"slide_type": "skip"}
 dense = models.LeNet300100()
-training.fit(dense, images, labels, batch_size=100, lr=0.003, schedule=lambda done: 1 - done)
+# one pass over the digits, in which the learning rate falls to 0
+training.fit(dense, images, labels, batch_size=100, lr=0.003, schedule=lambda t: 1 - t)
 print(right(dense))
 
 # %% slideshow={"slide_type": "fragment"}
@@ -121,7 +122,7 @@ print("after 200 steps:", right(net))
 #
 # <!-- page -->
 #
-# Locally, a third of the first layer is 0.67 weights, rounded 1, and a third of the second is rounded to 0. Globally the layers compete, and nobody says in advance which of them loses what.
+# Locally, a third of the first layer is 0.67 weights, rounded 1, and a third of the second is rounded to 0. Globally the layers compete.
 #
 # To see what happens in each layer we take the LeNet of [[prune_module]], which has two kinds of layers. A convolution has few weights, and uses each of them at many places of the image. So people often cut the convolutions less. This LeNet is new: nothing has trained it.
 
@@ -184,7 +185,7 @@ print_sparsity(lenet)
 #
 # <!-- page -->
 #
-# Why does a larger fan-in get smaller weights? So that a sum of many terms starts no larger than a sum of few. Nothing has been learned yet, so no weight is worth more than another, and one might expect each layer to lose about a fifth. Draw the range of `fc1` on paper, and mark the threshold.
+# Why does a larger fan-in get smaller weights? So that a sum of many terms starts no larger than a sum of few. Draw the range of `fc1` on paper, and mark the threshold.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Which share does `fc1` lose: **A** 5 %, **B** 22 %, **C** 44 %? And does `conv1` lose more or less?
@@ -217,8 +218,6 @@ show.five_ranges(lenet)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # What looks like a judgement on the importance of layers is a consequence of how they were initialized. Training changes the ranges (*Deeper*), but one thing stays: the layer whose weights are small loses most.
-#
-# A layer loses *everything* when its largest weight lies below the threshold. In a new `fc1` no weight is larger than 0.05. So a threshold above 0.05 empties `fc1`, and leaves most of `conv1`.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Which cut is better?
@@ -227,7 +226,7 @@ show.five_ranges(lenet)
 #
 # <!-- page -->
 #
-# This control answers a doubt that section 1 left. Perhaps *any* twentieth would do, and fine-tuning does all the work. We train three LeNet-300-100 in place of one, because one may be lucky. Each copy is cut once and gets the same 200 steps.
+# This control answers a doubt that section 1 left. Perhaps *any* twentieth would do, and fine-tuning does all the work. We train three LeNet-300-100 in place of one, because one may be lucky.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Before the picture: "What will fine-tuning do for random cuts?" Let somebody draw it. Random climbs far at 10 % left. Compare random with *local*: both take the same share of each layer. At 5 % local is clearly behind global: ask why, the next slide answers.
@@ -279,7 +278,7 @@ races.dense_table()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Read the row of the constant rate: with the same steps, the pruned network is ahead. It looks as if pruning improved it. Now read the dense column: these steps made it *worse* than it was. With a falling rate the two are about level.
 #
-# So a fair comparison needs two things. Both networks get the same steps, because steps alone change a network. And each gets a good learning rate: a bad one can hurt one more. Results of papers on pruning can rarely be compared ([Blalock et al., 2020](https://arxiv.org/abs/2003.03033)).
+# So a fair comparison needs two things. Both networks get the same steps, because steps alone change a network. And each gets a good learning rate: a bad one can hurt one more.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Where one threshold kills
@@ -319,18 +318,20 @@ print("cut, 200 steps:", right(net))
 print_sparsity(net)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Guessing (C), because the threshold has removed every weight of `fc2` and of `fc3`.** The factor lifted many weights of `fc1` above all others, although the network computed the same.
+# **Guessing (C), because the threshold lies above the largest weight of `fc2` and of `fc3`.** The factor lifted many weights of `fc1` above all others.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Why do the 200 steps not help? An empty layer gives its bias, whatever comes in. Then the output is the same for every image. And on the way back a gradient is multiplied by the weights of the layer, which are all 0. So nothing reaches the layers before it, and its own weights stay under their masks. This is called **layer collapse** ([Tanaka et al., 2020](https://arxiv.org/abs/2006.05467)).
 #
-# A local cut does not notice a common factor: it does not change the order within a layer. So after a global cut print the sparsity of *each* layer, and leave a part of each layer in any case. The exercise does this.
+# A local cut does not notice a common factor: it does not change the order within a layer. So after a global cut print the sparsity of *each* layer.
+#
+# Better still, leave a part of each layer in any case. `global_unstructured` can rank other numbers than the weights: as `importance_scores` it takes a dict, with a tensor for each pair `(layer, "weight")`. A weight whose score is infinity stays.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · One threshold, with a floor
 # ★★ · 10 minutes
 #
-# `prune_to(model, sparsity, keep=())` returns a copy of `model`, masks on. The share `sparsity` of all linear and convolution weights, rounded to whole weights, is zero: the smallest. But layers whose names, such as `"0.conv"`, are in `keep` stay whole, and each other layer keeps its largest 5 %, rounded up. `sparsity` is never too large for that.
+# `prune_to(model, sparsity)` returns a copy of `model`, masks on. Each child of `model` is a linear layer or a convolution. Of all their weights the share `sparsity` is zero, the smallest. But each layer keeps its largest 5 %, rounded up.
 #
 # On paper: [4, −3] and [0.5], sparsity 1/3. Which weight goes?
 #
@@ -340,13 +341,13 @@ print_sparsity(net)
 #
 # On paper the −3 goes: 5 % of one weight is rounded up to 1, so the 0.5 stays.
 #
-# `model.named_modules()` gives names and layers. An int as `amount` is a count. In `global_unstructured`, `importance_scores`, a dict from `(layer, "weight")` of the copy to a tensor, replaces the weights in the ranking: use magnitudes, and infinity for the largest 5 % (`topk` finds them). The total counts all layers, those of `keep` too.
+# The scores of a layer are the absolute values of its weights, in a flat copy. `topk` finds the positions of the largest 5 %, and their scores become `torch.inf`. Give the scores the shape of the weight again, and cut as in section 5, with these scores.
 #
 # </details>
 #
 # <details><summary>What others found on the scaled network</summary>
 #
-# After `net = prune_to(scaled, 0.9)` and `fine_tune(net)` the network reads some 80 % of the digits, and guesses no longer. With `keep=("fc3",)` it reads about as many as without the factor.
+# After `net = prune_to(scaled, 0.9)` and `fine_tune(net)` the network reads some 80 % of the digits, and guesses no longer.
 #
 # </details>
 
@@ -355,7 +356,7 @@ print_sparsity(net)
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
-def prune_to(model, sparsity, keep=()):
+def prune_to(model, sparsity):
     """A copy of model with this share of its weights at zero, and a part of each layer left."""
     raise NotImplementedError
 
@@ -365,19 +366,15 @@ check.prune_to(prune_to)
 
 
 # %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
-def prune_to_solution(model, sparsity, keep=()):
+def prune_to_solution(model, sparsity):
     net = copy.deepcopy(model)
-    total, scores = 0, {}
-    for name, layer in net.named_modules():
-        if isinstance(layer, nn.Linear | nn.Conv2d):
-            total += layer.weight.numel()
-            if name not in keep:
-                size = layer.weight.detach().abs()
-                floor = -(-size.numel() // 20)  # 5 %, rounded up
-                size.view(-1)[size.flatten().topk(floor).indices] = float("inf")
-                scores[layer, "weight"] = size
-    goes = round(sparsity * total)
-    prune.global_unstructured(list(scores), prune.L1Unstructured, importance_scores=scores, amount=goes)
+    scores = {}
+    for layer in net.children():
+        size = layer.weight.detach().abs().flatten()
+        floor = -(-len(size) // 20)  # 5 %, rounded up
+        size[size.topk(floor).indices] = torch.inf
+        scores[layer, "weight"] = size.view_as(layer.weight)
+    prune.global_unstructured(list(scores), prune.L1Unstructured, importance_scores=scores, amount=sparsity)
     return net
 
 
