@@ -118,24 +118,22 @@ print("mask:", layer.weight_mask.tolist())
 # %% slideshow={"slide_type": "skip"}
 import copy
 
-from course_utils import data
+from course_utils import data, training
 from course_utils.data import checkpoints
 
 lenet = checkpoints.load("lenet_mnist")
-images, labels = data.load("mnist", "test")
+test_set = data.load("mnist", "test")
 
 
-@torch.no_grad()
-def accuracy(net):
-    answers = torch.cat([net(batch).argmax(1) for batch in images.split(500)])
-    return round(100 * (answers == labels).float().mean().item(), 1)
+def right(net):
+    return f"{training.evaluate(net, *test_set):.1%} right"
 
 
 # %% slideshow={"slide_type": "skip"}
 net = copy.deepcopy(lenet)
 size = lenet.fc1.weight.abs()
 Lowest.apply(net.fc1, "weight", amount=0.5, importance_scores=size)
-print(f"whole {accuracy(lenet)} % right, without half of fc1 {accuracy(net)} %")
+print("whole:", right(lenet), "  without half of fc1:", right(net))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Try it.** In the last cell, change `size = lenet.fc1.weight.abs()` to `size = lenet.fc1.weight`, and run it again. Then change it back, and run it once more.
@@ -180,7 +178,7 @@ show.two_of_four()
 # **56 % (B), because the positions take bits as well.** A position takes 2 bits, so a group takes 2 · 16 + 2 · 2 = 36 bits in place of 64.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `torch.nn.utils.prune` has no function for this rule, so we write it. Its mask alone saves nothing; the matrix must still be packed. The scores of each group become a row, and `topk` finds the positions of the two highest. Like `Lowest`, it ranks scores with their signs, so we hand over the magnitudes.
+# `torch.nn.utils.prune` has no function for this rule, so we write it. Its mask alone saves nothing; the matrix must still be packed. The scores of each group become a row, and `topk` finds the positions of the two highest; `scatter` writes a 1 there. Like `Lowest`, it ranks scores with their signs, so we hand over the magnitudes.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -197,7 +195,7 @@ class TwoOfFour(prune.BasePruningMethod):
 # %% slideshow={"slide_type": "skip"}
 net = copy.deepcopy(lenet)
 TwoOfFour.apply(net.fc1, "weight", importance_scores=size)
-print(f"2:4 in fc1: {accuracy(net)} % right")
+print("2:4 in fc1:", right(net))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # LeNet hardly notices the pattern. But 2:4 is a rule about *neighbours*, and such a rule is easily broken without a sound.
@@ -209,7 +207,7 @@ print(f"2:4 in fc1: {accuracy(net)} % right")
 #
 # <!-- page -->
 #
-# Pruning often comes in rounds, and each may follow another rule: single weights first, then 2:4 or whole rows. PyTorch keeps the methods of a layer in a `PruningContainer`. It calls only the new one, and changes only what it handed over. From an unstructured method it hides removed weights, and hands over the *currently unpruned* ones, as the documentation calls them. That is meant well: nothing can come back, and an amount of one half means half of what is left.
+# Pruning often comes in rounds, and each may follow another rule: single weights first, then 2:4. PyTorch keeps the methods of a layer in a `PruningContainer`. In a second cut it hides what is gone from an unstructured method. That is meant well: nothing can come back, and an amount of one half means half of what is left.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # Of twelve scores four are gone: `1 ✗ 2 3 | 9 8 7 1 | 5 ✗ ✗ ✗`. The list is 1, 2, 3, 9, 8, 7, 1, 5.
@@ -242,11 +240,11 @@ mask = net.fc1.weight_mask
 too_full = (mask.view(-1, 4).sum(1) > 2).float().mean().item()
 
 # %% slideshow={"slide_type": "fragment"}
-print(f"zeros: {(mask == 0).float().mean():.0%}   right: {accuracy(net)} %")
+print(f"zeros: {(mask == 0).float().mean():.0%}   LeNet: {right(net)}")
 print(f"groups with more than two weights: {too_full:.0%}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The zeros are as expected: a tenth, and half of the rest. LeNet reads about as well as before. Nothing raised an error, because 43,200 weights happen to split into fours. But a unit that has room for two weights cannot use this layer.
+# The zeros are as expected: a tenth, and half of the rest. LeNet reads about as well as before. Nothing raised an error. But a unit that has room for two weights cannot use this layer.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Which type does a rule need?
@@ -254,44 +252,27 @@ print(f"groups with more than two weights: {too_full:.0%}")
 # | `PRUNING_TYPE` | for rules about | `t` in a second cut |
 # |---|---|---|
 # | `"unstructured"` | single weights | a list of the weights that are left |
-# | `"structured"` | whole rows or channels, along `dim` | the rows or channels of which something is left |
 # | `"global"` | weights in their positions | the whole tensor, with what is gone |
 #
 # <!-- page -->
 #
-# In a first cut every type is handed the whole tensor, so a wrong type cannot show there. 2:4 is about neighbours, so we take `"global"`. This has nothing to do with the global cut of [[prune_model]].
+# 2:4 is about neighbours, so we take `"global"`. This has nothing to do with the global cut of [[prune_model]]. In a first cut both types are handed the whole tensor, so a wrong type cannot show there. A third type, `"structured"`, is for rules about whole rows or channels.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Take the rules on the board: which type does each need? Sizes and scores: unstructured. Neighbours: global.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Is that enough?
 #
-# Now the type is `"global"`, and `compute_mask` is as it was. It does not look at `default_mask`.
+# Now the type is `"global"`, and `TwoOfFour` is otherwise as it was. The third group comes as (5, 4, 6, 2), since you hand over scores for all weights. Only the 5 is left.
 #
-# **Predict.** You hand over scores for all weights, gone or not. So in the third group `t` is (5, 4, 6, 2), and only the 5 is left. Which weights does this group have afterwards: **A** the 5, **B** 5 and 6, **C** 5 and 4?
+# The method keeps 5 and 6, because it does not look at `default_mask`. So the 6 comes **back**, with the value that `weight_orig` has kept for it.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* B: the 6 comes back, with its old value, which `weight_orig` has kept. Then let only the 6 be gone, and ask: is it enough to multiply by `default_mask`? Click.
-
-
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
-class Whole(TwoOfFour):
-    PRUNING_TYPE = "global"
-
-
-layer = prune.custom_from_mask(nn.Linear(4, 1), "weight", torch.tensor([[1, 0, 0, 0]]))
-Whole.apply(layer, "weight", importance_scores=torch.tensor([[5.0, 4, 6, 2]]))
-print("mask:", layer.weight_mask.tolist())
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **5 and 6 (B), because a global method is handed what is gone, too, and this one does not look at `default_mask`.**
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# The 6 is back, with the value that `weight_orig` has kept for it, and the network is denser than you report.
+# *For the lecturer, 2 min.* Ask which two the method keeps before you show the slide. The 6 comes back, with its old value. Then let only the 6 be gone, and ask: is it enough to multiply by `default_mask`? Click.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# Is it enough to multiply by `default_mask` at the end? Let the group be (5, 4, 6, 2) again, and only the 6 be gone. The method chooses 6 and 5. The 6 is gone, so only the 5 would stay, and the 4 would go for nothing. **What is gone may neither come back nor count among the two.**
+# Is it enough to multiply by `default_mask` at the end? Let only the 6 be gone. The method chooses 6 and 5, so only the 5 would stay, and the 4 would go for nothing. **What is gone may neither come back nor count among the two.**
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 5. A test that would have noticed
@@ -304,7 +285,7 @@ print("mask:", layer.weight_mask.tolist())
 #
 # <!-- page -->
 #
-# Accuracy and the count of zeros told us nothing. A test can tell, if it knows the promises. This one makes small layers with random scores, which `draw(2, 8)` returns. `gone` says how many of the 16 weights were pruned before, at random positions. `best_old` are the two highest scores that each group has before the cut, `best_new` those that it has afterwards. `masked_fill` gives what is gone the score −99, so that it ranks last.
+# Accuracy and the count of zeros told us nothing. A test can tell, if it knows the promises. This one makes small layers with random scores, which `draw(4, 4)` returns; each row is a group. `gone` says how many of the 16 weights were pruned before, at random positions. `best_old` are the two highest scores of each group before the cut, `best_new` those afterwards. `masked_fill` gives what is gone the score −99, so that it ranks last.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Which of the three does each fault break? Shifted groups: the second. The revived 6: the first. The −5 of slide 2: the third. A promise that is not written down is not tested.
@@ -316,13 +297,15 @@ def broken(method, draw, gone):
     count = 0
     for seed in range(100):
         torch.manual_seed(seed)
-        scores, old = draw(2, 8), (torch.randperm(16) >= gone).float().view(2, 8)
-        layer = prune.custom_from_mask(nn.Linear(8, 2), "weight", old)
+        scores = draw(4, 4)
+        old = (torch.randperm(16) >= gone).float().view(4, 4)
+        layer = prune.custom_from_mask(nn.Linear(4, 4), "weight", old)
         method.apply(layer, "weight", importance_scores=scores)
         new = layer.weight_mask
         none_back = (new <= old).all()
-        two_stay = torch.equal(new.view(-1, 4).sum(1), old.view(-1, 4).sum(1).clamp(max=2))
-        best_old, best_new = (scores.masked_fill(m == 0, -99).view(-1, 4).topk(2).values for m in (old, new))
+        two_stay = torch.equal(new.sum(1), old.sum(1).clamp(max=2))
+        best_old = scores.masked_fill(old == 0, -99).topk(2).values
+        best_new = scores.masked_fill(new == 0, -99).topk(2).values
         count += not (none_back and two_stay and torch.equal(best_old, best_new))
     return count
 
@@ -338,17 +321,17 @@ print("broken, of 100 cut earlier: ", broken(TwoOfFour, torch.rand, gone=4))
 #
 # <!-- page -->
 #
-# Two faults are those of section 4. One method takes the absolute value of the scores, as in section 1. And one keeps all that reach the second highest score. Of 5, 1, 1 and 0 it keeps three, since two are equal: that is a *tie*. Weights of a trained layer are hardly ever equal. Counts often tie.
+# Two faults are those of section 4. One method takes the absolute value of the scores, as in section 1. And one keeps all that reach the second highest score. Of 5, 1, 1 and 0 it keeps three, since two are equal: that is a *tie*.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Before the click: which kind of case finds which fault? Of 5, 1, 1, 0 the second method keeps three. Then read the first column: random weights on a fresh layer, as most tests have them, find nothing at all.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Makes two more wrong methods, runs broken() for each kind of case, and draws what it finds.
-found = show.what_finds_what(broken, TwoOfFour, Whole)
+# Makes three more wrong methods, runs broken() for each kind of case, and draws what it finds.
+found = show.what_finds_what(broken, TwoOfFour)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each ingredient finds another fault, and the plain cases in the first column find none. So a test needs all of them: scores of either sign, earlier masks, and ties, such as `lambda *size: torch.randint(3, size).float()` draws. Passing is no proof. But put lines such as `assert broken(YourMethod, torch.randn, gone=4) == 0` into a file `test_pruning.py`, and `pytest` checks them after each change.
+# Each ingredient finds another fault, and the plain cases in the first column find none. So a test needs all of them: scores of either sign, ties and earlier masks. Passing is no proof. But put lines such as `assert broken(YourMethod, torch.randn, gone=4) == 0` into a file `test_pruning.py`, and `pytest` checks them after each change.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · n of m
