@@ -41,7 +41,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # <!-- page -->
 #
-# [[depthwise]] found the cause. Some chips know one scale per layer only, so let us live with it. [[qat]] had a remedy: train on, with the rounding. Two things are new here. The qconfig asks for one scale, and `fuse_modules_qat` is explained in section 2.
+# [[depthwise]] found the cause. Some chips know one scale per layer only, so let us live with it. [[qat]] had a remedy: train on, with the rounding. `fused` makes the network ready for it; section 2 shows how.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Left, the trained network, still in training mode; right, its int8 copies. Dashed: the float network. So the training made it worse? But in training mode it is fine, and the weights are the same. What else does a network hold? Collect guesses; section 3 tests them.
@@ -49,54 +49,24 @@ torch.backends.quantized.engine = legacy_int8.best()
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 import copy
 
-import torch
 from torch.ao import quantization as tq
 
-from course_utils import data, training
 from course_utils.data import checkpoints
+from lessons.qat_cnn.experiment import accuracy, fused, one_epoch
 
 net = checkpoints.load("depthwise_cnn")  # trained on Fashion-MNIST
-images, labels = data.load("fashion_mnist", n=960)  # of its training images
-test = [part[:2000] for part in data.load("fashion_mnist", "test")]
-
-
-def accuracy(model):
-    return 100 * training.evaluate(model, *test)
-
-
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
-one_scale = tq.QConfig(
-    activation=tq.get_default_qat_qconfig(torch.backends.quantized.engine).activation,
-    weight=tq.default_fused_wt_fake_quant,  # one scale for all weights of a layer
-)
-
-
-def fused(net, qconfig=one_scale):
-    model = tq.QuantWrapper(copy.deepcopy(net)).train()  # the integers begin and end here
-    blocks = [[f"module.features.{block}.{part}" for part in (0, 1, 2)] for block in range(7)]
-    model = tq.fuse_modules_qat(model, blocks)
-    model.qconfig = qconfig
-    return model
-
-
-def one_epoch(model, order, lr=1e-3):
-    optimizer = torch.optim.SGD(model.parameters(), lr, momentum=0.9)
-    training.fit(model, images, labels, optimizer=optimizer, batch_size=64, seed=order, device="cpu", progress=False)
-    return model
 
 
 def int8_copy(prepared):
     return tq.convert(copy.deepcopy(prepared).eval())
 
 
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
 trained = [one_epoch(tq.prepare_qat(fused(net)), order) for order in range(3)]
-in_training = [show.in_training_mode(model, *test) for model in trained]  # asks a copy
 copies = [accuracy(int8_copy(model)) for model in trained]
 
-
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
-# Draws the accuracy of the three trained networks, and of their int8 copies.
+# Draws the accuracy of the three trained networks, still in training mode, and of their int8 copies.
+in_training = [show.in_training_mode(model) for model in trained]
 show.copies(in_training, copies, accuracy(net))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -106,7 +76,7 @@ show.copies(in_training, copies, accuracy(net))
 #
 # [[builds_on]]
 #
-# **Try it.** Train more gently: in `one_epoch`, change `lr=1e-3` to `lr=1e-4`. Run that cell and the ones below it, down to the figure. Then change it back, and run them once more.
+# **Try it.** Train more gently: behind `order` give `one_epoch` a third argument, `lr=1e-4`, a tenth of before. Run that cell and the figure again. Then change it back, and run both once more.
 #
 # <details><summary>What others found</summary>
 #
@@ -117,13 +87,16 @@ show.copies(in_training, copies, accuracy(net))
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. Fold before you round
 #
-# A weight is 0.40. Batch norm multiplies its channel by 2. The step is 0.25. The *kernel*, the int8 routine, gets the folded weight: 0.80, which is 3.2 steps. It computes with 3 steps, 0.75.
-#
-# **Predict.** A training rounds first, and folds afterwards. With which weight does it practise: **A** 0.75, **B** 0.80, **C** 1.00?
+# The *kernel*, the routine that computes in int8, knows no batch norm. So batch norm is folded into the weights before: those of each channel are multiplied by $\gamma / \sigma$.
 #
 # <!-- page -->
 #
-# An int8 kernel knows no batch norm. In [[static]] it was folded into the convolution before: the weights of each channel are multiplied by $\gamma / \sigma$, where $\sigma$ is the deviation that batch norm divides by, and $\gamma$ is a learned factor.
+# You know this from [[static]]. $\sigma$ is the deviation that batch norm divides by, and $\gamma$ is a learned factor.
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# A weight is 0.40, its factor is 2, and the step is 0.25. The kernel gets the folded weight: 0.80, which is 3.2 steps. It computes with 3 steps, 0.75.
+#
+# **Predict.** A training rounds first, and folds afterwards. With which weight does it practise: **A** 0.75, **B** 0.80, **C** 1.00?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* On the board: 0.40 in steps of 0.25. How many? 1.6, so 2. What is it worth, and what after folding? Then the point: with one of the two the network practises, with the other it is shipped.
@@ -132,11 +105,24 @@ show.copies(in_training, copies, accuracy(net))
 # **1.00 (C), because 0.40 is 1.6 steps and becomes 2 steps, 0.50, and folding doubles it.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Such a network would learn to live with 1.00, and ship with 0.75. What training prepares for must be what the kernel does: **fold first, then round.**
+# Such a network would learn to live with 1.00, and ship with 0.75. So training must do what the kernel does: **fold first, then round.**
 #
-# But in training batch norm is still needed, since $\gamma$ learns and the deviation changes. So it cannot be folded for good. `fuse_modules_qat` therefore makes one module of convolution, batch norm and ReLU. After `prepare_qat` it folds *anew at each call*.
-#
-# Then `prepare_qat` puts two fake quantizations into each such module, one for the folded weights and one for the result behind the ReLU.
+# But training still needs batch norm, since $\gamma$ and $\sigma$ change. So `fuse_modules_qat` makes one module of convolution, batch norm and ReLU. After `prepare_qat` it folds *anew at each call*:
+
+# %% slideshow={"slide_type": "skip"} tags=["legacy"]
+from lessons.qat_cnn.experiment import one_scale  # a qconfig: one scale for all weights of a layer
+
+blocks = [[f"module.features.{block}.{part}" for part in (0, 1, 2)] for block in range(7)]
+model = tq.QuantWrapper(copy.deepcopy(net)).train()
+model = tq.fuse_modules_qat(model, blocks)  # conv, batch norm and ReLU of each block
+model.qconfig = one_scale  # so far `fused`
+prepared = tq.prepare_qat(model)
+
+for name, part in prepared.module.features[0][0].named_children():
+    print(f"{name}: {type(part).__name__}")
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Batch norm is still there. Beside it stand two fake quantizations, one for the folded weights and one for the result behind the ReLU. Look for them in your own network: with `get_default_qconfig`, without *qat*, there are only observers, the network trains in float, and no error says so.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### One module in training, and as a kernel
@@ -150,8 +136,6 @@ show.fold_then_round()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The convolution multiplies by rounded weights that are folded already. To train batch norm, the module divides by the same $\gamma / \sigma$ again, and then normalizes with the statistics of the batch.
-#
-# One thing goes wrong silently: with `get_default_qconfig`, without *qat*, there are observers and no rounding, so the network trains in float. Print the prepared model, and look for `FakeQuantize`.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. What the copy forgot
@@ -176,7 +160,7 @@ show.fold_then_round()
 #
 # The weights are the same, and ReLU lets both results pass. Training hands 0 to the next layer, and the copy hands it 1.5. From now on the averages follow. After $n$ batches $0.9^n$ of the old value is left: after 15 batches, a whole epoch for us, still a fifth.
 #
-# Is this all that is wrong? A test: some images pass through the networks in training mode. There is no loss and no optimizer, so no weight moves. Only the averages follow.
+# Is this all that is wrong? A test: the images pass once more through the networks in training mode. There is no loss and no optimizer, so no weight moves. Only the averages follow.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### One pass, and no weight moves
@@ -186,6 +170,13 @@ show.fold_then_round()
 
 
 # %% slideshow={"slide_type": "-"} tags=["legacy"]
+import torch
+
+from course_utils import data
+
+images, _ = data.load("fashion_mnist", n=960)  # those of the training
+
+
 @torch.no_grad()
 def one_pass(model):
     model.train()
@@ -194,39 +185,14 @@ def one_pass(model):
     return model
 
 
-# The ranges stay.
-again = [copy.deepcopy(model).apply(tq.disable_observer) for model in trained]
+again = [copy.deepcopy(model).apply(tq.disable_observer) for model in trained]  # the ranges stay
 after_a_pass = [accuracy(int8_copy(one_pass(model))) for model in again]
 print("int8 copies, one pass later:", *(f"{percent:.1f} %" for percent in after_a_pass))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # No weight was lost: the averages were out of date, and 15 batches brought them up to date. This is called *estimating the statistics anew*. It needs images, but no labels and no gradients.
 #
-# Averages always lag a little. Is that enough to ruin a network?
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### The same lag without rounding
-#
-# We repeat the training *without* the rounding. The averages follow by a tenth, as before.
-#
-# **Predict.** Trained without rounding, is the network, with its running averages, **A** as bad as the copies, **B** good? How fast can the mean of a channel change in a step, with rounding and without?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote, click. In float a small step changes the mean a little. A rounded weight stays where it is, and then jumps a whole level. Two questions to the table: do the weights move, are they rounded? Only both together do harm.
-
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
-unrounded = [accuracy(one_epoch(tq.prepare_qat(fused(net)).apply(tq.disable_fake_quant), order)) for order in range(3)]
-untrained = one_pass(tq.prepare_qat(fused(net)))  # rounded, and its weights are at rest
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Prints four accuracies: weights at rest or moving, without rounding and with it.
-show.two_by_two(accuracy(net), unrounded, accuracy(int8_copy(untrained)), copies)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **It is good (B), because a small step of training changes the mean of a channel only a little.**
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Moving weights do no harm in float, and rounding does little once the averages have followed: it takes both. Probably this is why: a rounded weight stays where it is for a while, and then jumps a whole level. A channel rounded to 0 has no variance: batch norm divides by almost 0, and the channel's next gradient can be many times larger. So the channel changes at once, and the averages describe a network that no longer exists.
+# Averages always lag a little. In float a small step of training changes the mean of a channel only a little, too. A rounded weight stays where it is for a while, and then jumps a whole level. Probably this is why the averages here describe a network that no longer exists.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Who stands still, and when?
@@ -241,11 +207,9 @@ show.two_by_two(accuracy(net), unrounded, accuracy(int8_copy(untrained)), copies
 show.over_time()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **Batch norm: at once.** After `model.apply(freeze_bn_stats)` training, too, normalizes with the running averages, and these stay as they are. In our channel the loss now sees the 1.5, and all weights learn to live with it. What training computes is nearly what the copy will compute. $\gamma$ and $\beta$ go on learning. To call `.eval()` on the batch norms is not enough: the next `model.train()` thaws them.
+# **Batch norm: at once.** After `model.apply(freeze_bn_stats)` training, too, normalizes with the running averages, and these stay as they are. In our channel the loss now sees the 1.5, and all weights learn to live with it. What training computes is nearly what the copy will compute. $\gamma$ and $\beta$ go on learning. To call `.eval()` on the batch norms is not enough: the next `model.train()` thaws them. All this is for a network that was trained before.
 #
-# This is for a network that was trained before. From random weights there are no averages yet that are worth keeping, so one freezes them later.
-#
-# **Observers: before the last epoch.** With each batch a range moves a little, and with the range the step. So a weight near a border may be rounded otherwise although it has not moved. After `model.apply(tq.disable_observer)` the levels stand still, and the weights can settle on those that will be shipped. It must not be done from the start: the observers have seen nothing then, and their ranges are empty.
+# **Observers: before the last epoch.** With each batch a range moves a little, and with the range the step. So a weight near a border may be rounded otherwise although it has not moved. After `model.apply(tq.disable_observer)` the levels stand still, and the weights can settle on those that will be shipped. From the start it would be too early: the observers have seen nothing then.
 #
 # **After each epoch: a copy.** `convert` makes integers, which have no gradients. So a copy is converted, and the network trains on. Measure the copy, since it is what will run.
 #
@@ -261,30 +225,31 @@ print("int8 copies, batch norm frozen:", ", ".join(f"{percent:.1f} %" for percen
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Was the training needed?
 #
-# QAT has won back nearly all that int8 costs. Two opponents train nothing. Images pass through the network, **with** rounding or **without**, and then it becomes int8.
+# QAT has won back nearly all that int8 costs. Other ways train nothing.
 #
-# **Predict.** Which opponent comes within five points of QAT: **A** the one without rounding, **B** the one with rounding, **C** both?
+# <!-- page -->
+#
+# - *Static* int8, as in [[static]]: calibrate and convert.
+# - *Dead channels emptied*: a **dead channel** gives 0 for all images. [[depthwise]] found that the filter behind one of them sets the long step, though it multiplies only zeros. We set such weights to 0.
+# - *A scale per channel*, where the chip has it.
+
+# %% [markdown] slideshow={"slide_type": "-"}
+# Or images pass through the network, as in section 3, **with** rounding or **without**. Then it becomes int8.
+#
+# **Predict.** Which pass comes within five points of QAT: **A** the one without rounding, **B** the one with rounding, **C** both?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Which statistics does the copy need: those of the float network, or those of the rounded one? Vote, click. Then read the bars from the top. Only the orange one was trained. Let the room name the price of each: labels, images, a look at the variances, a kernel with more scales.
 
-
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
-@torch.no_grad()
-def static_int8(net, qconfig=one_scale):
-    observed = tq.prepare_qat(fused(net, qconfig)).eval().apply(tq.disable_fake_quant)
-    for batch in images.split(64):
-        observed(batch)  # the observers look, and nothing is rounded
-    return int8_copy(observed)
+from lessons.qat_cnn.experiment import emptied, static_int8
 
-
-per_channel = tq.QConfig(one_scale.activation, tq.default_fused_per_channel_wt_fake_quant)
 ways = {
     "static": accuracy(static_int8(net)),
     "pass without rounding": accuracy(static_int8(one_pass(copy.deepcopy(net)))),
-    "pass with rounding": accuracy(int8_copy(untrained)),
-    "dead channels emptied": accuracy(static_int8(show.emptied(net))),  # their weights are 0
-    "a scale per channel": accuracy(static_int8(net, per_channel)),
+    "pass with rounding": accuracy(int8_copy(one_pass(tq.prepare_qat(fused(net))))),
+    "dead channels emptied": accuracy(static_int8(emptied(net))),
+    "a scale per channel": accuracy(static_int8(net, per_channel=True)),
     "QAT, frozen": sum(of_frozen) / 3,
 }
 
@@ -296,9 +261,9 @@ show.ways(ways, accuracy(net))
 # **The one with rounding alone (B), because the copy computes with rounded weights, and needs the statistics that these produce.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Training was not needed for these points. A pass brings them back, and so does emptying the dead channels. A **dead channel** gives 0 for all images. [[depthwise]] found that the filter behind one of them sets the long step, though it multiplies only zeros.
+# Training was not needed for these points. A pass with rounding brings them back, and so does emptying the dead channels.
 #
-# Could QAT find that repair by itself? No. The gradient of a weight is its input times the gradient of its result. The input of this filter is always 0, and so is the gradient. Without weight decay such a weight stays where it is. QAT learns to live with the long step, and cannot remove its cause.
+# Could QAT find that repair by itself? No. The gradient of a weight is its input times the gradient of its result. The input of the filter behind a dead channel is always 0, and so is the gradient. Without weight decay such a weight stays where it is. QAT learns to live with the long step, and cannot remove its cause.
 #
 # PyTorch's introduction says that QAT typically gives the highest accuracy ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)). It can only win back what was lost. Where a scale per channel has lost next to nothing, there is nothing to win.
 
@@ -322,10 +287,9 @@ show.ways(ways, accuracy(net))
 # ## Exercise · The loop in the right order
 # ★★ · 10 minutes
 #
-# Write `qat_loop(model, train_epoch, epochs)`, `epochs` 2 or more. `model` is fused, trained before, in training mode, and has its qconfig. It stays as it is. Return `prepared, copies`:
+# Write `qat_loop(model, train_epoch, epochs)`: section 4 as code. `model` is what `fused` gives, and stays as it is.
 #
-# - `prepared`: a copy made by `prepare_qat`, trained by `epochs` calls of `train_epoch(prepared)`, batch norm frozen from the start, observers off in the last epoch;
-# - `copies`: a list of int8 copies, one after each epoch.
+# Prepare it, with batch norm frozen from the start. Train it by `epochs` calls of `train_epoch(prepared)`, with the observers off in the last one. After each epoch convert a copy. Return `prepared` and the list of the int8 copies.
 #
 # Then try it: `qat_loop(fused(net), lambda model: one_epoch(model, order=0), 2)`.
 #

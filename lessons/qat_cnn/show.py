@@ -1,4 +1,4 @@
-"""The drawings of the lesson qat_cnn, and two small helpers."""
+"""The drawings of the lesson qat_cnn, and what a network answers in training mode."""
 
 import copy
 
@@ -6,22 +6,15 @@ import torch
 
 from course_utils.legacy_int8 import tq
 from course_utils.show import diagrams, plots
+from lessons.qat_cnn import experiment
 
 
 @torch.no_grad()
-def in_training_mode(prepared, images, labels):
+def in_training_mode(prepared):
     """The accuracy in percent with the statistics of each batch; a copy is asked, so nothing in the model moves."""
+    images, labels = experiment.test()
     model = copy.deepcopy(prepared).apply(tq.disable_observer).train()
     return 100 * torch.cat([model(batch).argmax(1) for batch in images.split(250)]).eq(labels).float().mean().item()
-
-
-@torch.no_grad()
-def emptied(net):
-    """A copy in which the weights of dead channels are 0."""
-    net = copy.deepcopy(net)
-    for conv, norm, _ in net.features:
-        conv.weight[norm.running_var < 1e-20] = 0.0
-    return net
 
 
 def copies(in_training, int8, in_float):
@@ -81,14 +74,6 @@ def fold_then_round():
         "rounded. The kernel is one int8 convolution with ReLU, folded with the running averages.",
         caption="Blue: rounded to the levels of int8. Orange: float. Green: where the statistics come from.",
     )
-
-
-def two_by_two(at_rest, moving, rounded, rounded_moving):
-    """Prints accuracies in percent: weights at rest (after a pass) or moving, without rounding and with it."""
-    told = [", ".join(f"{percent:.0f}" for percent in found) for found in (moving, rounded_moving)]
-    print("weights     at rest   moving")
-    print(f"in float    {f'{at_rest:.0f} %':10}{told[0]} %")
-    print(f"rounded     {f'{rounded:.0f} %':10}{told[1]} %")
 
 
 def over_time():

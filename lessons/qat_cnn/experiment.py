@@ -1,0 +1,61 @@
+"""What the lesson qat_cnn trains and judges: DepthwiseCNN with one scale per layer, and its ways to int8 without training."""
+
+import copy
+from functools import cache
+
+import torch
+
+from course_utils import data, training
+from course_utils.legacy_int8 import best, tq
+
+one_scale = tq.QConfig(
+    activation=tq.get_default_qat_qconfig(best()).activation,
+    weight=tq.default_fused_wt_fake_quant,  # one scale for all weights of a layer
+)
+PER_CHANNEL = tq.QConfig(one_scale.activation, tq.default_fused_per_channel_wt_fake_quant)
+
+
+@cache
+def test():
+    """The 2,000 test images that judge, with their labels."""
+    return [part[:2000] for part in data.load("fashion_mnist", "test")]
+
+
+def accuracy(model):
+    """In percent, on the test images."""
+    return 100 * training.evaluate(model, *test())
+
+
+def fused(net, qconfig=one_scale):
+    """A copy in training mode, ready for prepare_qat: with stubs, each block fused to one module, and a qconfig."""
+    model = tq.QuantWrapper(copy.deepcopy(net)).train()
+    blocks = [[f"module.features.{block}.{part}" for part in (0, 1, 2)] for block in range(7)]
+    model = tq.fuse_modules_qat(model, blocks)
+    model.qconfig = qconfig
+    return model
+
+
+def one_epoch(model, order, lr=1e-3):
+    """Train on 960 images, in one of many orders; gives the model back."""
+    images, labels = data.load("fashion_mnist", n=960)
+    optimizer = torch.optim.SGD(model.parameters(), lr, momentum=0.9)
+    training.fit(model, images, labels, optimizer=optimizer, batch_size=64, seed=order, device="cpu", progress=False)
+    return model
+
+
+@torch.no_grad()
+def static_int8(net, per_channel=False):
+    """Calibrated and converted without any training, with one scale per layer or one per channel."""
+    observed = tq.prepare_qat(fused(net, PER_CHANNEL if per_channel else one_scale)).eval().apply(tq.disable_fake_quant)
+    for batch in data.load("fashion_mnist", n=960)[0].split(64):
+        observed(batch)  # the observers look, and nothing is rounded
+    return tq.convert(copy.deepcopy(observed).eval())
+
+
+@torch.no_grad()
+def emptied(net):
+    """A copy in which the weights of dead channels are 0."""
+    net = copy.deepcopy(net)
+    for conv, norm, _ in net.features:
+        conv.weight[norm.running_var < 1e-20] = 0.0
+    return net
