@@ -1,4 +1,4 @@
-"""The drawing of the lesson pt2e, and a fresh process that opens a file."""
+"""The drawing of the lesson pt2e, the records of a network alike, and a fresh process that opens a file."""
 
 import shutil
 import subprocess
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from course_utils.int8_routes import record
 from course_utils.show import diagrams, plots
 
 WIDE = "int8 conv2d with relu6"
@@ -48,6 +49,25 @@ def chain():
 def has_cpp_compiler():
     """Whether torch.compile will find a C++ compiler, as `course.py doctor` looks for it."""
     return any(shutil.which(name) for name in ("c++", "g++", "clang++", "cl"))
+
+
+RECORDED = {
+    "float": "fp32, eager",
+    "float, compiled": "fp32, compiled and frozen",
+    "int8, compiled": "int8 PT2E, compiled and frozen",
+}
+
+
+def recorded():
+    """Print how many times as fast as eager float MobileNet-v2 is, compiled, by the record of each processor."""
+    kept = {name.split(",")[0]: one.rows for name, one in record.records().items()}
+    print(" " * 15 + "".join(f"{name:>14}" for name in kept))
+    for called, variant in RECORDED.items():
+        found = [
+            next(row.speedup_over_eager for row in rows if (row.model, row.variant) == ("MobileNet-v2", variant))
+            for rows in kept.values()
+        ]
+        print(f"{called:15}" + "".join(f"{times:14.2f}" for times in found))
 
 
 FRESH = """
