@@ -76,11 +76,13 @@ int8 = convert_pt2e(observed)
 
 # %% slideshow={"slide_type": "skip"}
 def agreement(model):
-    return sum((model(x).argmax() == net(x).argmax()).item() for x in test.split(1)) / len(test)
+    alike = [(model(x).argmax() == net(x).argmax()).item() for x in test.split(1)]
+    return sum(alike) / len(alike)
 
 
 same = agreement(int8)
-race = timing.compare({"float": lambda: net(photo), "int8": lambda: int8(photo)}, rounds=5, device="cpu")
+both = {"float": lambda: net(photo), "int8": lambda: int8(photo)}
+race = timing.compare(both, rounds=5, device="cpu")
 
 # %% slideshow={"slide_type": "fragment"}
 print(f"the same answer as float: {same:.0%} of {len(test)} parts of photos")
@@ -167,7 +169,8 @@ from collections import Counter
 
 
 def operations(graph):
-    return Counter(node.target.name() for node in graph.nodes if node.op == "call_function")
+    calls = [node for node in graph.nodes if node.op == "call_function"]
+    return Counter(node.target.name() for node in calls)
 
 
 operations(program.graph).most_common(5)
@@ -287,11 +290,13 @@ def int8_kernels(model):
     model(photo)  # the first call compiles
     with profile(activities=[ProfilerActivity.CPU]) as seen:
         model(photo)
-    return sum(event.count for event in seen.key_averages() if event.key.startswith("onednn::q"))
+    events = [each for each in seen.key_averages() if each.key.startswith("onednn::q")]
+    return sum(event.count for event in events)
 
 
 kernels = {name: int8_kernels(model) for name, model in models.items()}
-race = timing.compare({n: lambda m=m: m(photo) for n, m in models.items()}, rounds=9, device="cpu")
+calls = {name: lambda model=model: model(photo) for name, model in models.items()}
+race = timing.compare(calls, rounds=9, device="cpu")
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Count, then time
@@ -335,7 +340,8 @@ def megabytes(model):
 
 size = {"float": megabytes(net), "converted": megabytes(int8)}
 read = {node.target for node in int8.graph.nodes}
-unread = [name for name, _ in int8.named_parameters() if name not in read]  # the float weights
+# What no operation reads are the float weights.
+unread = [name for name, _ in int8.named_parameters() if name not in read]
 for name in unread:
     del int8.get_submodule(name.removesuffix(".weight")).weight
 size["without what nobody reads"] = megabytes(int8)

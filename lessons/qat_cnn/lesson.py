@@ -76,7 +76,7 @@ show.copies(in_training, copies, accuracy(net))
 #
 # [[builds_on]]
 #
-# **Try it.** Train more gently: behind `order` give `one_epoch` a third argument, `lr=1e-4`, a tenth of before. Run that cell and the figure again. Then change it back, and run both once more.
+# **Try it.** Train more gently: give `one_epoch` a third argument behind `order`, `lr=1e-4`, a tenth of before. Run that cell and the figure again. Then change it back, and run both once more.
 #
 # <details><summary>What others found</summary>
 #
@@ -87,11 +87,11 @@ show.copies(in_training, copies, accuracy(net))
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. Fold before you round
 #
-# The *kernel*, the routine that computes in int8, knows no batch norm. So batch norm is folded into the weights before: those of each channel are multiplied by $\gamma / \sigma$.
+# The *kernel*, the int8 routine, knows no batch norm. So the weights of each channel are multiplied by $\gamma / \sigma$ before.
 #
 # <!-- page -->
 #
-# You know this from [[static]]. $\sigma$ is the deviation that batch norm divides by, and $\gamma$ is a learned factor.
+# This is the *folding* of [[static]]. $\sigma$ is the deviation that batch norm divides by, and $\gamma$ is a learned factor.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # A weight is 0.40, its factor is 2, and the step is 0.25. The kernel gets the folded weight: 0.80, which is 3.2 steps. It computes with 3 steps, 0.75.
@@ -110,9 +110,9 @@ show.copies(in_training, copies, accuracy(net))
 # But training still needs batch norm, since $\gamma$ and $\sigma$ change. So `fuse_modules_qat` makes one module of convolution, batch norm and ReLU. After `prepare_qat` it folds *anew at each call*:
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
-from lessons.qat_cnn.experiment import one_scale  # a qconfig: one scale for all weights of a layer
+from lessons.qat_cnn.experiment import one_scale  # a qconfig: one scale per layer
 
-blocks = [[f"module.features.{block}.{part}" for part in (0, 1, 2)] for block in range(7)]
+blocks = [[f"module.features.{n}.{part}" for part in (0, 1, 2)] for n in range(7)]
 model = tq.QuantWrapper(copy.deepcopy(net)).train()
 model = tq.fuse_modules_qat(model, blocks)  # conv, batch norm and ReLU of each block
 model.qconfig = one_scale  # so far `fused`
@@ -185,7 +185,8 @@ def one_pass(model):
     return model
 
 
-again = [copy.deepcopy(model).apply(tq.disable_observer) for model in trained]  # the ranges stay
+# The ranges stay.
+again = [copy.deepcopy(model).apply(tq.disable_observer) for model in trained]
 after_a_pass = [accuracy(int8_copy(one_pass(model))) for model in again]
 print("int8 copies, one pass later:", *(f"{percent:.1f} %" for percent in after_a_pass))
 
@@ -218,9 +219,10 @@ show.over_time()
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 from torch.ao.nn.intrinsic.qat import freeze_bn_stats
 
-frozen = [one_epoch(tq.prepare_qat(fused(net)).apply(freeze_bn_stats), order) for order in range(3)]
+still = [tq.prepare_qat(fused(net)).apply(freeze_bn_stats) for _ in range(3)]
+frozen = [one_epoch(model, order) for order, model in enumerate(still)]
 of_frozen = [accuracy(int8_copy(model)) for model in frozen]
-print("int8 copies, batch norm frozen:", ", ".join(f"{percent:.1f} %" for percent in of_frozen))
+print("int8 copies, batch norm frozen:", *(f"{percent:.1f} %" for percent in of_frozen))
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Was the training needed?
