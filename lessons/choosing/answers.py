@@ -14,30 +14,27 @@ def _sums(rows):
     return macs, inputs, others
 
 
-def in_one_walk(rows, ms, lost):
-    """Sums everything in one walk, and looks at all times but that of int8."""
+def in_one_walk(rows, fp32_ms, int8_ms, lost):
+    """Sums everything in one walk, and looks at all times."""
     macs, inputs, others = _sums(rows)
-    floats = {name: time for name, time in ms.items() if name != "int8"}
-    if ms["int8"] >= min(floats.values()):
+    if not all(time > int8_ms for time in fp32_ms):
         return "float"
     pays = macs > others and macs / inputs >= 400 and lost["dynamic"] <= 1
     return "dynamic" if pays else ("static", "qat")[lost["static"] > 1]
 
 
-def by_exclusion(rows, ms, lost):
+def by_exclusion(rows, fp32_ms, int8_ms, lost):
     """Begins with the last way and goes back to the first."""
     way = "qat" if lost["static"] > 1.0 else "static"
     macs, inputs, others = _sums(rows)
     if lost["dynamic"] <= 1.0 and macs / (macs + others) > 0.5 and macs // max(inputs, 1) >= 400:
         way = "dynamic"
-    if all(ms["int8"] < time for name, time in ms.items() if name[:4] == "fp32"):
-        return way
-    return "float"
+    return way if int8_ms < sorted(fp32_ms)[0] else "float"
 
 
-def with_speedups(rows, ms, lost):
+def with_speedups(rows, fp32_ms, int8_ms, lost):
     """Asks for the smallest speed-up over all floats, and for the MACs of what is linear by its class's name."""
-    if sorted(time / ms["int8"] for name, time in ms.items() if "fp32" in name)[0] <= 1:
+    if min(time / int8_ms for time in fp32_ms) <= 1:
         return "float"
     linear = [row[1:] for row in rows if type(row[0]).__name__ == "Linear"]
     macs, inputs = (sum(column) for column in zip(*linear, strict=True)) if linear else (0, 1)
@@ -50,8 +47,8 @@ def with_speedups(rows, ms, lost):
 ODD = {"choose": [in_one_walk, by_exclusion, with_speedups]}
 WRONG = {
     "choose": {
-        "over eager fp32": ('min(time for name, time in ms.items() if name.startswith("fp32"))', 'ms["fp32, eager"]'),
-        "equally fast is faster": ('if ms["int8"] >= best_fp32:', 'if ms["int8"] > best_fp32:'),
+        "over eager fp32": ("min(fp32_ms)", "fp32_ms[0]"),
+        "equally fast is faster": ("if int8_ms >= min(fp32_ms):", "if int8_ms > min(fp32_ms):"),
         "convolutions count as linear": (" if isinstance(row[0], nn.Linear)]", "]"),
         "does not ask for uses": (" and macs >= 400 * inputs", ""),
         "does not ask what dynamic loses": (' and lost["dynamic"] <= 1', ""),

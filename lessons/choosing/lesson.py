@@ -8,7 +8,7 @@
 #       - count how often a network uses a number that it converts;
 #       - choose between float, dynamic, static and quantization-aware training by three questions;
 #       - say over which float a speed-up was measured, and which part of it is int8's.
-#     terms: [best fp32, ONNX, runtime, "U8S8, S8S8"]
+#     terms: [best fp32, ONNX, runtime]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
@@ -42,7 +42,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # <!-- page -->
 #
-# We run two networks in int8 in both ways, with the same int8 products. One is a Transformer of BERT's shape, which reads a text of 128 tokens ([[dynamic]]). We time its linear layers. The other is MobileNet-v2, a CNN for phones, which looks at one image. So that each of its layers converts, we put a `QuantWrapper` around every one ([[static]]); it also turns the outputs back. Both have random weights.
+# We run two networks in int8 in both ways, with the same int8 products. One is a Transformer of BERT's shape, which reads a text of 128 tokens ([[dynamic]]). We time its linear layers. The other is MobileNet-v2, a CNN for phones, which looks at one image. So that each of its layers converts, we put a `QuantWrapper` around every one ([[static]]). Both have random weights.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* "A Transformer of BERT's shape converts 8 million numbers, MobileNet-v2 7 million. Who pays more?" Let the room guess, and click. Do not explain it yet.
@@ -99,9 +99,9 @@ price = show.price_in_macs()
 print(f"one conversion takes as long as {price:.0f} MACs in int8")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Where dozens of products are made in one instruction it is often 100 or more; with slow products it is fewer. A conversion has to read a float, compare, divide, round and pack.
+# A conversion has to read a float, compare, divide, round and pack. In this time a processor with fast int8 often makes 100 MACs or more.
 #
-# Take 100. If an input is used 1,000 times, its conversion adds 100 / 1,000, a tenth of the layer's work. If it is used 9 times, the conversion costs eleven times as much as the work, by this estimate. **At 400 uses it adds at most about 100 / 400, a quarter.** This division puts networks in order. How much longer yours takes, the clock must say.
+# Take 100. If an input is used 1,000 times, its conversion adds 100 / 1,000, a tenth of the layer's work. If it is used 9 times, the conversion costs eleven times as much as the work. **At 400 uses it adds about 100 / 400, a quarter.** This division puts networks in order. How much longer yours takes, the clock must say.
 #
 # Now we count. A hook is called with a layer, its inputs and its output. Each number of the output is a sum with one product for each weight of its row or filter.
 
@@ -166,8 +166,6 @@ uses = show.uses_figure(counted)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # That fits the first table. BERT's linear layers have 768 outputs or more, so every ticket is used often. MobileNet-v2 saves MACs wherever it can. Its inputs are used some forty times on average, and in the depthwise layers nine times, or with stride 2 about twice. ResNet-50, a CNN that saves less, lies in between.
-#
-# What about an LSTM? With 1,024 units each input is used 4 · 1,024 times, since an LSTM computes four values for each unit.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. The decision
@@ -186,16 +184,14 @@ uses = show.uses_figure(counted)
 show.chain()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **1. Is int8 faster than the best fp32 on your device?** Best means the fastest that your device has: traced, compiled, or in another runtime (section 4). For int8, time a quick conversion; its speed does not need good ranges. Some processors lack fast int8 products, and small layers lose time in Python ([[dynamic]]). Then stay in float. To shrink only the file, use 16 bits or [[weight_only]].
+# **1. Is int8 faster than the best fp32 on your device?** Convert quickly, and time it; the speed does not need good ranges. Some processors lack fast int8 products. Then stay in float.
 #
-# **2. Is dynamic int8 cheap, and does it lose at most a point?** PyTorch's line leaves convolutions in float ([[audit]]), and takes linear layers and LSTMs. It is cheap if those layers do most of the MACs, and use an input at least 400 times on average. Why 400? By our division dynamic int8 then takes at most about a quarter longer than static. We pay that for not having to calibrate; you may set another limit. And the accuracy must be measured: a single range for all inputs can lose points in a large Transformer, where a few channels are far larger than all others ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)).
+# **2. Is dynamic int8 cheap, and does it lose at most a point?** PyTorch's line takes linear layers and LSTMs, and leaves convolutions in float ([[audit]]). It is cheap if the layers that it takes do most of the MACs, and use an input at least 400 times on average. Dynamic int8 then takes at most about a quarter longer than static, and we pay that for not having to calibrate. You may set another limit.
 #
 # **3. Does static int8 lose more than a point, with all remedies that need no training?** If not, take static. Such remedies are a scale for each channel, other ranges, and a layer left in float. Only what is lost with all of them is a case for QAT.
 #
 # - *BERT:* int8 is faster, an input is used some 1,300 times, at most a point is lost: dynamic.
 # - *MobileNet-v2:* int8 is faster, but convolutions do the work: static, or QAT if that loses more than a point.
-#
-# PyTorch's own advice goes by names: Transformers and RNNs dynamic, CNNs static, and QAT where static loses too much. But a name says too little: a Transformer of width 64 uses an input only 110 times. And it says that CNNs wait for their activations to be moved, while by our questions a CNN goes static because PyTorch's line skips its convolutions.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Who has to be trained?
@@ -215,12 +211,12 @@ show.chain()
 #
 # The first question says *best* fp32. Why not simply fp32?
 #
-# A *trace* runs the recorded calls of a network, without Python. PyTorch can also fold the batch norms and arrange the weights beforehand.
+# A *trace* runs the recorded calls of a network, without Python. PyTorch can also fold its batch norms beforehand.
 #
 # **Predict.** Traced int8 is 3.6 times as fast as eager fp32, called from Python. Traced fp32 is 1.6 times as fast. What have the 8 bits brought: **A** 3.6 times, **B** 2.25 times, **C** 2 times?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote, click. Write 3.6 = 1.6 · 2.25 on the board, "the better program" under the one factor, "the 8 bits" under the other. Those who take 2 have subtracted. Then the table. Which factor would you put into a headline? Which one is true? Both.
+# *For the lecturer, 2.5 min.* Vote, click. Write 3.6 = 1.6 · 2.25 on the board, "the better program" under the one factor, "the 8 bits" under the other. Those who take 2 have subtracted. Then the table. Which factor would you put into a headline? Which one is true? Both. What else does a good headline name? Device, threads, runtime.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **2.25 times (B), because 3.6 / 1.6 = 2.25, and the 1.6 came without a single integer.** Factors are divided, not subtracted.
@@ -253,32 +249,7 @@ race = timing.compare({name: lambda m=m: m(image) for name, m in routes.items()}
 show.routes_table(race)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Nothing was quantized in the second row, and it is ahead of the first. So the first step to a faster network is often a better program in float: a trace, a compiler ([[pt2e]]), or another **runtime**, which is the program that runs a network. It needs no data and loses no accuracy.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### The headline table
-#
-# PyTorch published this in [2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/):
-#
-# | published | fp32, ms | int8, ms | quotient | score | measured on |
-# |---|---|---|---|---|---|
-# | BERT, dynamic | 581 | 313 | 1.9 | F1 .902 → .895 | Xeon-D2191, one thread |
-# | ResNet-50, static | 214 | 103 | 2.1 | 76.1 → 75.9 % right | the same |
-# | MobileNet-v2, static; accuracy by QAT | 97 | 17 | 5.7 | 71.9 → 71.6 % right | Samsung S9, a phone |
-#
-# <!-- page -->
-#
-# MobileNet-v2 seems to gain most. But its row comes from another device, and the post says of its float that it ran in Caffe2, "not optimized". So a part of the 5.7 may be a better program, and the post does not say how large a part. The course has measured all three, on two processors, and recorded the times:
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Which of the three would you have called the winner? Then the fine print: another device, and a float in Caffe2, "not optimized". Click; read only "over the best": MobileNet-v2 does not win on either processor. What does a good headline name? Device, threads, runtime, and the baseline.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Writes what was published beside the course's records of two processors.
-show.recorded_table()
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Over PyTorch's best fp32 it is ResNet-50 that gains most, on both processors. A factor needs four facts beside it: over which baseline, on which processor, with how many threads, in which runtime.
+# Nothing was quantized in the second row, and it is ahead of the first. So the first step to a faster network is often a better program in float: a trace, a compiler ([[pt2e]]), or another **runtime**, which is the program that runs a network. It needs no data and loses no accuracy. Where a speed-up is reported, ask for four facts: over which baseline, on which processor, with how many threads, in which runtime.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. Before you ship
@@ -290,7 +261,7 @@ show.recorded_table()
 #
 # <!-- page -->
 #
-# Folding and exporting must not change an output, so the first check is sharp: a difference of a hundredth is a mistake, such as pixels that are scaled twice. Rounding does change outputs, so there you ask whether the answers stay. A layer that stayed float gives right answers and no speed; the count shows it. [[audit]] counts.
+# Folding and exporting must not change an output, so in the first check a difference of a hundredth is a mistake, such as pixels that are scaled twice. A layer that stayed float gives right answers and no speed; the count shows it ([[audit]]).
 #
 # For a network of your own, the worksheet [Your network](../8_capstone/your_network.ipynb) tries the ways that fit, makes these checks, and says what to ship.
 
@@ -301,10 +272,10 @@ show.recorded_table()
 # ## Exercise · Which way?
 # ★★ · 10 minutes
 #
-# Write `choose(rows, ms, lost)`. Ask the three questions, and return `"float"`, `"dynamic"`, `"static"` or `"qat"`.
+# Write `choose(rows, fp32_ms, int8_ms, lost)`. Ask the three questions, and return `"float"`, `"dynamic"`, `"static"` or `"qat"`.
 #
 # - `rows`: what `count` gives for a network.
-# - `ms`: milliseconds of `"int8"`, and of one or more ways whose names begin with `"fp32"`.
+# - `fp32_ms`: a list with the times of several ways to run it in fp32. `int8_ms`: the time in int8.
 # - `lost`: points that `"dynamic"` and `"static"` lose, with all remedies.
 # - Here the line takes only `nn.Linear`. These layers must do more than half of all MACs, and use an input at least 400 times on average.
 #
@@ -315,8 +286,7 @@ show.recorded_table()
 # The average is the MACs of all linear layers over the inputs of all linear layers. "At most a point" includes 1. Try it on ResNet-50, with times that the course recorded:
 #
 # ```python
-# ms = {"fp32, eager": 99, "fp32, compiled": 66, "int8": 17}
-# choose(counted["ResNet-50"], ms, {"dynamic": 0, "static": 0.2})
+# choose(counted["ResNet-50"], [99, 66], 17, {"dynamic": 0, "static": 0.2})
 # ```
 #
 # </details>
@@ -326,7 +296,7 @@ show.recorded_table()
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
-def choose(rows, ms, lost):
+def choose(rows, fp32_ms, int8_ms, lost):
     """One of "float", "dynamic", "static" and "qat" for the network that was counted."""
     raise NotImplementedError
 
@@ -336,9 +306,8 @@ check.choose(choose)
 
 
 # %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
-def choose_solution(rows, ms, lost):
-    best_fp32 = min(time for name, time in ms.items() if name.startswith("fp32"))
-    if ms["int8"] >= best_fp32:
+def choose_solution(rows, fp32_ms, int8_ms, lost):
+    if int8_ms >= min(fp32_ms):
         return "float"
     linear = [row for row in rows if isinstance(row[0], nn.Linear)]
     all_macs = sum(macs for _, macs, _ in rows)
@@ -372,6 +341,27 @@ claims.show("choosing")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Deeper
 #
+# ### The headline table
+#
+# PyTorch published this in [2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/):
+#
+# | published | fp32, ms | int8, ms | quotient | score | measured on |
+# |---|---|---|---|---|---|
+# | BERT, dynamic | 581 | 313 | 1.9 | F1 .902 → .895 | Xeon-D2191, one thread |
+# | ResNet-50, static | 214 | 103 | 2.1 | 76.1 → 75.9 % right | the same |
+# | MobileNet-v2, static; accuracy by QAT | 97 | 17 | 5.7 | 71.9 → 71.6 % right | Samsung S9, a phone |
+#
+# MobileNet-v2 seems to gain most. But its row comes from another device, and the post says of its float that it ran in Caffe2, "not optimized". So a part of the 5.7 may be a better program. The course has measured all three on two processors:
+
+# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# Writes what was published beside the course's records of two processors.
+show.recorded_table()
+
+# %% [markdown] slideshow={"slide_type": "skip"}
+# Over PyTorch's best fp32 it is ResNet-50 that gains most, on both processors.
+#
+# The post's advice goes by names: Transformers and RNNs dynamic, CNNs static, and QAT where static loses too much. But a name says too little: a Transformer of width 64 uses an input only 110 times. And the post says that CNNs wait for their activations to be moved, while by our questions a CNN goes static because PyTorch's line skips its convolutions.
+#
 # ### Other runtimes
 #
 # **ONNX** is a file format for networks, which other runtimes read ([onnx.ai](https://onnx.ai)). You export the *float* network, and quantize it there, with the tools of that runtime. The exporter does not take PyTorch's older int8 layers. Install `onnx`, `onnxscript` and `onnxruntime` first.
@@ -396,17 +386,13 @@ show.runtimes_table()
 #
 # | device | ways to int8 |
 # |---|---|
-# | x86, a server or a laptop | PyTorch, compiled or not; ONNX Runtime; OpenVINO |
+# | x86, a server or a laptop | PyTorch, compiled or not; ONNX Runtime, with `activation_type=QuantType.QUInt8`; OpenVINO |
 # | ARM, a phone | PyTorch by `qnnpack`; ExecuTorch by [XNNPACK](https://docs.pytorch.org/executorch/stable/backends-xnnpack.html); ONNX Runtime |
 # | NVIDIA's GPUs | torchao ([[torchao]]); [TensorRT](https://docs.nvidia.com/deeplearning/tensorrt/latest/inference-library/work-quantized-types.html), by post-training quantization (PTQ) or with a network that was trained for it |
 #
 # An engine is made for one kind of processor. In the records `qnnpack`, which is made for ARM, runs ResNet-50 in int8 *slower* than eager float on both x86 processors. Question 1 would have caught that.
 #
-# ### Activations with a sign
-#
-# An activation is stored without a sign (**U8**) or with one (**S8**); weights have a sign. ONNX Runtime's default is S8S8, which its [guide](https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html) calls the first choice. But in both records MobileNet-v2 and ResNet-50 run much faster as U8S8. Most kernels for x86 multiply unsigned by signed bytes. So the runtime rewrites S8 to U8, but by its [source](https://github.com/microsoft/onnxruntime/blob/main/onnxruntime/core/optimizer/qdq_transformer/qdq_s8_to_u8.cc) only where a tensor has *one* reader. A shortcut is a second reader, so the convolutions around it run in float. Their answers are right. The count of int8 layers shows it, and the clock. On x86, ask for `activation_type=QuantType.QUInt8`.
-#
-# **Sources.** R. Krishnamoorthi, J. Reed, M. Ni, C. Gottbrath, S. Weidman, [Introduction to quantization on PyTorch](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/), 2020: the table and the advice. T. Dettmers et al., *LLM.int8()*, 2022, [arXiv:2208.07339](https://arxiv.org/abs/2208.07339).
+# **Sources.** R. Krishnamoorthi, J. Reed, M. Ni, C. Gottbrath, S. Weidman, [Introduction to quantization on PyTorch](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/), 2020: the table and the advice.
 #
 # **Recommended video.** Chris Gottbrath, *Deep Dive on PyTorch Quantization*, [youtube.com/watch?v=c3MT2qV5f9w](https://www.youtube.com/watch?v=c3MT2qV5f9w).
 #

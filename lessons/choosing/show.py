@@ -86,7 +86,7 @@ def converted_at_each_layer(mobile):
     model(mobile.example)
     longer = {name: each / once - 1 for name, (once, each) in ms.items()}
     rows = [
-        [name, f"{numbers[name] / 1e6:.1f} million", *(f"{t:.1f}" for t in ms[name]), f"{longer[name]:+.0%}"]
+        [name, f"{numbers[name] / 1e6:.1f} million", *(f"{t:.1f}" for t in ms[name]), f"{1 + longer[name]:.2f}"]
         for name in numbers
     ]
     columns = [
@@ -94,7 +94,7 @@ def converted_at_each_layer(mobile):
         "inputs of all layers",
         "in int8 throughout, ms",
         "converted at each layer, ms",
-        "longer",
+        "times as long",
     ]
     return Table(columns, rows), longer
 
