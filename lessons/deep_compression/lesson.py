@@ -22,23 +22,12 @@
 # *For the lecturer, 1 min.* Ask: "A megabyte of weights has to go over a slow line. What would you leave out first?" Write the answers on the board, and keep them: weights, digits, repetition.
 
 # %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
-# Sets one thread, and imports what the cells below use.
-import copy
-import gzip
-import struct
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
-
+# Sets one thread, and imports the drawings, the check and the scorecard.
 import torch
 
-from course_utils import models
-from course_utils.files import ROOT
 from course_utils.scorecard import claims
 from lessons.deep_compression import checks as check
 from lessons.deep_compression import show
-from lessons.deep_compression.reader import report
 from lessons.deep_compression.words import fixed
 
 torch.set_num_threads(1)
@@ -53,9 +42,15 @@ torch.set_num_threads(1)
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Vote. Who has zipped text may say B. Write 0.0317459 on the board before the click: "Which of these digits will come again?" Hardly any: A.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% slideshow={"slide_type": "skip"}
+import gzip
+
+import torch
+
+from course_utils import models
 from lessons.deep_compression.show import percent_right, saved, train
 
+# %% slideshow={"slide_type": "fragment"}
 torch.manual_seed(0)
 dense = models.LeNet300100()
 train(dense, passes=5)
@@ -83,6 +78,8 @@ print(f"{len(plain):,} bytes, under gzip {len(gzip.compress(plain)):,}")
 # `train` goes through the digits of MNIST in batches of 200, with Adam. It leaves 5,000 of the 60,000 out; they are *held out*, so that we can choose with them later.
 
 # %% slideshow={"slide_type": "-"}
+import copy
+
 from torch.nn.utils import prune
 
 pruned = copy.deepcopy(dense)
@@ -182,22 +179,11 @@ print(f"{cost:.2f} bits for each place")
 #
 # Suppose that all weights agree on 16 values. Then a weight stores only the *number* of its value, from 0 to 15, in 4 bits. The list of the values, the **codebook**, is stored once. This is **weight sharing**. The integers of [[integers]] share values as well, at equal distances. Here a value may lie anywhere, so that many values lie where many weights are.
 #
-# Which values? **k-means** finds them. The table shows it for five weights and two values. We begin with the least and the largest weight, −1.0 and 1.5. The border lies half-way, at 0.25. Each weight belongs to the value on its side, and each value moves to the mean of its group, so it is called a **centroid**. Then the border has moved, too, and 0.2 changes sides. In the next round nobody does. The five weights are stored as 0, 0, 1, 1, 1 and the two values −0.95 and 0.67. `k_means` makes 30 such rounds.
+# Which values? **k-means** finds them. The table shows it for five weights and two values. We begin with the least and the largest weight, −1.0 and 1.5. The border lies half-way, at 0.25. Each weight belongs to the value on its side, and each value moves to the mean of its group, so it is called a **centroid**. Then the border has moved, too, and 0.2 changes sides. In the next round nobody does. The five weights are stored as 0, 0, 1, 1, 1 and the two values −0.95 and 0.67. `k_means` makes 30 such rounds, and `nearest` gives each weight the number of its value.
 
 
 # %% slideshow={"slide_type": "skip"}
-def nearest(values, centroids):
-    # bucketize counts the borders that lie below each value
-    return torch.bucketize(values, (centroids[1:] + centroids[:-1]) / 2)
-
-
-def k_means(values, many):
-    centroids = torch.linspace(values.min(), values.max(), many)
-    for _ in range(30):
-        group = nearest(values, centroids)
-        for k in group.unique():
-            centroids[k] = values[group == k].mean()
-    return centroids
+from lessons.deep_compression.values import k_means, nearest
 
 
 def share(net, many):
@@ -210,7 +196,7 @@ def share(net, many):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Only the weights that are left share values; the gaps tell where the zeros are. The paper gives each layer a codebook of its own. For our network one is enough. How many values does it need?
+# Only the weights that are left share values; the gaps tell where the zeros are. How many values do they need?
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### How few values?
@@ -226,7 +212,7 @@ show.few_values(pruned, share)
 # We take 16 values: 4 bits in place of 32.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Down to 16 values hardly anything is lost. The paper goes on to train the shared values. With 16 there is next to nothing to win back, so we leave that out.
+# Down to 16 values hardly anything is lost.
 
 # %% slideshow={"slide_type": "skip"}
 small = share(pruned, 16)
@@ -252,31 +238,24 @@ show.tree()
 #
 # Count the bits: $(8 + 8 + 5) \cdot 2 + (4 + 3) \cdot 3 = 63$. Words of equal length need 3 bits for five symbols, and so 84 in all.
 #
-# Can another code be shorter? A symbol with the share $p$ deserves $\log_2 (1/p)$ bits: half of all symbols 1 bit, a quarter 2 bits. The mean of that is the *entropy*, and no prefix code comes below it. Here it is 2.22 bits a symbol, and $63 / 28 = 2.25$.
+# Can another code be shorter? No prefix code comes below the *entropy*, the mean of $\log_2 (1/p)$, where $p$ is the share of a symbol. Here it is 2.22 bits a symbol, and $63 / 28 = 2.25$.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### Places or values?
-#
-# **Predict.** Does Huffman coding save more bits **A** with the gaps or **B** with the values?
+# ### The symbols of our file
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Point at the dashed lines: if all bars ended there, nothing could be saved. Vote, then the numbers. Why are the values rather even? k-means puts many values where many weights are.
+# *For the lecturer, 1.5 min.* Point at the dashed lines: if all bars ended there, nothing could be saved. Where does Huffman save more? With the gaps. Why are the values rather even? k-means puts many values where many weights are.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
-# Draws how often each gap and each value comes.
+# Draws how often each gap and each value comes, and says how long their words are.
 gaps = gap_symbols(line(small))
 codes = line(small)[line(small) != 0].unique(return_inverse=True)[1].tolist()
 show.uneven(gaps, codes)
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Prints the mean length of a word.
-show.mean_words(gaps, codes)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With the gaps (A), because their shares are far less even.** A gap of 0 alone, a weight right behind another, makes up about a third of them.
-
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Both end close above the entropy. What must the file say about the words? Only their *lengths*. Writer and reader make the same words from them by one rule. Short words come first, and the first is all zeros. Each next one is the one before plus 1; where the words get longer, a 0 is appended. The lengths 2, 2, 2, 3, 3 give 00, 01, 10, 110, 111.
+# Huffman coding saves more with the gaps, because their shares are far less even. A gap of 0 alone, a weight right behind another, makes up about a third of them.
+#
+# What must the file say about the words? Only their *lengths*: writer and reader make the same words from them by one rule.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## 5. One file, byte by byte
@@ -294,32 +273,12 @@ show.mean_words(gaps, codes)
 # *For the lecturer, 2 min.* Go through the six parts: why is each of them needed? What is missing? The shapes: the reader knows the class. Let the room estimate the last two rows: 22,000 weights, about 4.5 and 3.7 bits each.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# That is the whole format, because what is not in a file cannot be read from it. Only the shapes of the layers are missing: the reader knows the class. `often` counts the symbols. `huffman` gives the lengths of the words from these counts; you will write it yourself in the exercise. `in_words` puts the words end to end.
+# That is the whole format, because what is not in a file cannot be read from it. Only the shapes of the layers are missing: the reader knows the class. `file_parts` writes the six parts. It counts the symbols, and `huffman` makes the lengths of their words from the counts; you will write it yourself in the exercise.
 
 # %% slideshow={"slide_type": "skip"}
-from lessons.deep_compression.words import huffman, in_words, often
+from lessons.deep_compression.words import file_parts, huffman
 
-
-def file_parts(net, lengths_of):
-    weights = line(net)
-    values, codes = weights[weights != 0].unique(return_inverse=True)
-    gaps, codes = gap_symbols(weights), codes.tolist()
-    of_gaps, of_codes = lengths_of(often(gaps, 32)), lengths_of(often(codes, len(values)))
-    biases = torch.cat([layer.bias.detach() for layer in net.children()])
-    return {
-        "how many": struct.pack("<II", len(gaps), len(values)),
-        "lengths of words": bytes(of_gaps + of_codes),
-        "codebook": values.numpy().tobytes(),
-        "biases": biases.numpy().tobytes(),
-        "places": in_words(gaps, of_gaps),
-        "codes": in_words(codes, of_codes),
-    }
-
-
-parts = file_parts(small, huffman)
-
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
-# Prints the bytes of each part.
+parts = file_parts(small, gap_symbols(line(small)), huffman)
 print({name: len(part) for name, part in parts.items()})
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
@@ -332,7 +291,7 @@ print({name: len(part) for name, part in parts.items()})
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws the four files.
-files = show.files_of(plain, dense, pruned, small, weights, gaps, parts, file_parts(small, fixed))
+files = show.files_of(plain, dense, pruned, small, weights, gaps, parts, file_parts(small, gaps, fixed))
 show.four_files(files)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
@@ -351,10 +310,19 @@ show.four_files(files)
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Why a fresh process? A variable that the file lacks would not be missed here. Why another program? An error that writer and reader share would not show. Which of the three stages lost anything? The cut and the sharing; coding loses nothing.
 
+# %% slideshow={"slide_type": "skip"}
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import mkdtemp
+
+from course_utils.files import ROOT
+from lessons.deep_compression.reader import report
+
 # %% slideshow={"slide_type": "-"}
-path = Path(tempfile.mkdtemp()) / "small.bin"
+path = Path(mkdtemp()) / "small.bin"
 path.write_bytes(b"".join(parts.values()))
-command = [sys.executable, "-m", "lessons.deep_compression.reader", str(path)]
+command = [sys.executable, "-m", "lessons.deep_compression.reader", path]
 there = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
 print(f"here:  {report(small)}\nthere: {there}")
 
@@ -438,7 +406,7 @@ claims.show("deep_compression")
 
 # %% slideshow={"slide_type": "skip"}
 def in_file(net):
-    n_bytes = sum(len(part) for part in file_parts(net, huffman).values())
+    n_bytes = sum(len(part) for part in file_parts(net, gap_symbols(line(net)), huffman).values())
     return f"{n_bytes:,} bytes, {len(plain) / n_bytes:.1f} times smaller, {percent_right(net):.2f} % right"
 
 
@@ -471,7 +439,7 @@ for many in (16, 32):
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Prints how many times smaller the files are.
-show.multiplied(files, file_parts(share(dense, 16), fixed))
+show.multiplied(files, file_parts(share(dense, 16), gap_symbols(line(dense)), fixed))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Less than half of it, because sharing shrinks only the values, and pruning has added places. Savings multiply where two methods shrink the same bytes.

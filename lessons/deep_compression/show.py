@@ -1,7 +1,6 @@
 """What stands beside the lesson deep_compression: the training, drawings and tables."""
 
 import io
-import math
 
 import torch
 
@@ -88,28 +87,26 @@ def tree():
 
 
 def uneven(gaps, codes):
-    """Draw how often each gap and each value comes, and where equal shares would lie."""
+    """Draw how often each gap and each value comes, and say how long words of one length and Huffman's are."""
     fig, axes = plots.figure(columns=2, size=(12, 4))
-    told = []
+    told, means = [], []
     for ax, symbols, many, what in (
         (axes[0], gaps, 32, "gap (31: escape)"),
         (axes[1], codes, 16, "number of the value"),
     ):
-        shares = [100 * count / len(symbols) for count in often(symbols, many)]
+        counts = often(symbols, many)
+        means += [f"{8 * len(in_words(symbols, kind(counts))) / len(symbols):.2f}" for kind in (fixed, huffman)]
+        shares = [100 * count / len(symbols) for count in counts]
         ax.bar(range(many), shares, color=plots.COLOURS["blue" if many == 32 else "orange"])
         ax.axhline(100 / many, color=plots.COLOURS["grey"], ls="--")
         ax.set(xlabel=what, ylabel="share, %", xticks=range(0, many, 5))
         told.append(f"{what}: the largest share is {max(shares):.0f} %, equal shares would be {100 / many:.0f} %")
-    plots.show(fig, alt="Two panels of bars. " + "; ".join(told) + ".", caption="Dashed: equal shares.")
-
-
-def mean_words(gaps, codes):
-    """Print the mean length of a word, fixed and Huffman's, beside the entropy."""
-    for name, symbols, many in (("gaps", gaps, 32), ("values", codes, 16)):
-        counts = often(symbols, many)
-        old, new = (8 * len(in_words(symbols, kind(counts))) / len(symbols) for kind in (fixed, huffman))
-        entropy = -sum(count / len(symbols) * math.log2(count / len(symbols)) for count in counts if count)
-        print(f"{name}: fixed {old:.2f} bits a symbol, Huffman {new:.2f}, entropy {entropy:.2f}")
+    plots.show(
+        fig,
+        alt="Two panels of bars. " + "; ".join(told) + ".",
+        caption="Dashed: equal shares. Mean bits of a word, fixed and Huffman's: "
+        "gaps {} and {}, values {} and {}.".format(*means),
+    )
 
 
 def files_of(plain, dense, pruned, small, weights, gaps, coded, shared):

@@ -1,6 +1,9 @@
-"""Words of bits for the file of the lesson deep_compression."""
+"""Words of bits for the file of the lesson deep_compression, and the file."""
 
 import heapq
+import struct
+
+import torch
 
 
 def often(symbols, many):
@@ -45,3 +48,26 @@ def in_words(symbols, lengths):
     bits = "".join(of.get(symbol, "") for symbol in symbols)
     n_bytes = -(-len(bits) // 8)
     return int(bits.ljust(8 * n_bytes, "0") or "0", 2).to_bytes(n_bytes, "big")
+
+
+def file_parts(net, gaps, lengths_of):
+    """The parts of the file: name -> bytes.
+
+    Args:
+        net: a network whose weights share a few values.
+        gaps: the gap symbols of its weights.
+        lengths_of: gives the lengths of the words, from how often each symbol comes.
+    """
+    weights = torch.cat([layer.weight.detach().flatten() for layer in net.children()])
+    values, codes = weights[weights != 0].unique(return_inverse=True)
+    codes = codes.tolist()
+    of_gaps, of_codes = lengths_of(often(gaps, 32)), lengths_of(often(codes, len(values)))
+    biases = torch.cat([layer.bias.detach() for layer in net.children()])
+    return {
+        "how many": struct.pack("<II", len(gaps), len(values)),
+        "lengths of words": bytes(of_gaps + of_codes),
+        "codebook": values.numpy().tobytes(),
+        "biases": biases.numpy().tobytes(),
+        "places": in_words(gaps, of_gaps),
+        "codes": in_words(codes, of_codes),
+    }
