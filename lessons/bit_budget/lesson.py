@@ -41,7 +41,7 @@ torch.set_num_threads(1)
 #
 # <!-- page -->
 #
-# The network is the one of [[depthwise]]. There block 1 lost its signal because its channels shared a scale. Now no channel shares one, so that cause is out of play. We round the weights and compute in float: what gets smaller is the file.
+# The network is the one of [[depthwise]]. There block 1 lost its signal because its channels shared a scale. Now no channel shares one, so that cause is out of play. We round the weights and compute in float: what gets smaller is the file. `rounded` gives each channel its scale, and `accuracy` asks 2,000 test images.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Eight levels for each channel. Vote; a hundredth of the weights, so most say A. Click. Then ask: which layer would you have chosen? Nobody knows without measuring. Block 0 makes it worse.
@@ -49,23 +49,13 @@ torch.set_num_threads(1)
 # %% slideshow={"slide_type": "skip"}
 import copy
 
-import torch
 from torch import nn
 
-from course_utils import data
 from course_utils.data import checkpoints
+from lessons.bit_budget.network import accuracy, rounded
 
 net = checkpoints.load("depthwise_cnn")
-images, _ = data.load("fashion_mnist", n=1000)  # training images, without labels: they choose
-test_images, labels = (part[:2000] for part in data.load("fashion_mnist", "test"))  # they report
 sizes = {name: m.weight.numel() for name, m in net.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
-
-
-def rounded(weight, bits):
-    rows = weight.flatten(1)  # a row for each channel
-    half = 2 ** (bits - 1)
-    scale = rows.abs().amax(1, keepdim=True) / (half - 0.5)
-    return ((rows / scale).round().clamp(-half, half - 1) * scale).view_as(weight)
 
 
 def with_bits(bits):  # {layer: bits}
@@ -74,14 +64,6 @@ def with_bits(bits):  # {layer: bits}
         layer = copied.get_submodule(name)
         layer.weight.copy_(rounded(layer.weight, b))
     return copied
-
-
-def outputs(model, images):
-    return torch.cat([model(batch) for batch in images.split(100)])
-
-
-def accuracy(model):
-    return 100 * (outputs(model, test_images).argmax(1) == labels).float().mean().item()
 
 
 all_3 = dict.fromkeys(sizes, 3)
@@ -137,6 +119,10 @@ print(f"float {in_float:.1f} %, 3 bits {three:.1f} %, block 1 in 8 bits {spared:
 # *For the lecturer, 3 min.* Rows on the board. Is the rounded network worse or better? With the label coat it is better. Does accuracy notice? No. Let the room weight the rows by 0.7, 0.2, 0.1. The sum is the KL divergence, which needs no label. Its mean over 1,000 images, with one layer rounded, is the sensitivity of that layer.
 
 # %% slideshow={"slide_type": "skip"}
+from course_utils import data
+from lessons.bit_budget.network import outputs
+
+images, _ = data.load("fashion_mnist", n=1000)  # training images, without labels
 in_float_said = outputs(net, images).log_softmax(1)  # ln of the probabilities
 
 
@@ -189,6 +175,15 @@ show.sensitivities(sensitivity, sizes)
 # **A 4, B 4, C 2, because a bit is cheap in A, and C, with half of all weights, saves least for what it costs.** The divergences sum to 0.37. With 3 bits for all, in as many bits, they sum to 0.43.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
+# Step by step for A, B and C: what the next bit saves, for each bit that it costs.
+#
+# | step | A | B | C | who gets it | file |
+# |---|---|---|---|---|---|
+# | 1 | 0.40 / 10 = **0.0400** | 0.12 / 40 = 0.0030 | 0.03 / 50 = 0.0006 | A | 210 |
+# | 2 | 0.05 / 10 = **0.0050** | 0.0030 | 0.0006 | A | 220 |
+# | 3 | has 4 | **0.0030** | 0.0006 | B | 260 |
+# | 4 | has 4 | 0.04 / 40 = **0.0010** | 0.0006 | B | 300 |
+#
 # Here is the rule for our network, with a budget in bits for each weight:
 
 
@@ -211,16 +206,6 @@ def greedy(bits_a_weight):
         steps.append(bits | {best: bits[best] + 1})
 
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Step by step for A, B and C: what the next bit saves, for each bit that it costs.
-#
-# | step | A | B | C | who gets it | file |
-# |---|---|---|---|---|---|
-# | 1 | 0.40 / 10 = **0.0400** | 0.12 / 40 = 0.0030 | 0.03 / 50 = 0.0006 | A | 210 |
-# | 2 | 0.05 / 10 = **0.0050** | 0.0030 | 0.0006 | A | 220 |
-# | 3 | has 4 | **0.0030** | 0.0006 | B | 260 |
-# | 4 | has 4 | 0.04 / 40 = **0.0010** | 0.0006 | B | 300 |
-
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### In the file of 3 bits
 
@@ -237,58 +222,49 @@ show.steps_of_greedy(greedy(3), sizes)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Does the choice pay?
 #
-# Greedy has two rivals: one width for all, and a habit: first and last layer in 8 bits, all others alike.
+# Greedy has a rival: one width for all layers.
 #
 # <!-- page -->
 #
 # No test image took part in any of these choices:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* At 3 bits the orange line is nearly at float, the blue one far below. The habit is no better here. In other networks it may hit.
+# *For the lecturer, 2 min.* At 3 bits the orange line is nearly at float, the blue one far below.
 
 # %% slideshow={"slide_type": "skip"}
 ways = {
     "greedy": [greedy(budget)[-1] for budget in (2.25, 2.5, 2.75, 3, 3.5, 4)],
-    "first and last in 8 bits": [dict.fromkeys(sizes, b) | {"features.0.0": 8, "fc": 8} for b in (2, 3, 4)],
     "one width for all": [dict.fromkeys(sizes, b) for b in (2, 3, 4)],
 }
 right = {way: [(size_of(bits), accuracy(with_bits(bits))) for bits in choices] for way, choices in ways.items()}
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
-# Draws the accuracy over the bits a weight, for the three ways to choose.
+# Draws the accuracy over the bits a weight, for the two ways to choose.
 show.ways_to_choose(right, in_float, sizes)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the bytes of 3 bits for all, greedy comes within about two points of float, and one width loses about twenty. The habit does not help here: it spares the first layer, and the one in need is the second.
+# In the bytes of 3 bits for all, greedy comes within about two points of float, and one width loses about twenty.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### A remedy that needs no bit
+# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# ## 5. When not to trust it
 #
-# Rounding moves the mean of a channel, and the batch norm behind it still subtracts the old mean. So we let it estimate its statistics **anew**, from 1,000 images, without labels. No weight changes.
+# Rounding moves the mean of a channel, and the batch norm behind it still subtracts the old mean. So we let it estimate its statistics **anew**, from 1,000 images, without labels. No weight changes, and no bit is spent.
 #
 # **Predict.** How much of what 3 bits for all lost does this bring back: **A** a tenth, **B** half, **C** nearly all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* A row by hand: nine errors, 0.02, −0.01, 0.03 and six times 0. Their sum is 0.04. Where the image is smooth and has 0.5, the result is off by 0.02, everywhere. Vote, click. So what were the points of greedy? At 3 bits, mostly the price of old statistics. And at 2.25 bits? Compare its orange dot with the blue one at 3.
+# *For the lecturer, 4 min.* Vote, click. So what were the points of greedy? At 3 bits, mostly the price of old statistics. And at 2.25 bits? Compare its orange dot with the blue one at 3. Then go back to the first layer in 8 bits, which made the network worse: probably two errors had cancelled. And 5 bits? Most processors have instructions for 8, some for 4: a smaller file, and no speed.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# By hand: a channel of block 1 sums nine products. Rounding leaves the errors 0.02, −0.01, 0.03 and six times 0 in its weights. Where the image is smooth, the nine inputs are alike, say 0.5. There the result is off by $0.5 \cdot 0.04 = 0.02$, at each such pixel. [[qat_cnn]] explains the remedy; here it is:
-
+# [[qat_cnn]] explains the remedy. `norms_anew` lets the images pass through the batch norms once more:
 
 # %% slideshow={"slide_type": "skip"}
-def norms_anew(model):
-    model = copy.deepcopy(model)
-    for norm in model.modules():
-        if isinstance(norm, nn.BatchNorm2d):
-            norm.reset_running_stats()
-            norm.momentum = None  # a plain mean over the batches
-    model.train()
-    for batch in images.split(250):
-        model(batch)
-    return model.eval()
+from lessons.bit_budget.network import norms_anew
 
-
-anew = {w: [(size_of(bits), accuracy(norms_anew(with_bits(bits)))) for bits in choices] for w, choices in ways.items()}
+anew = {
+    way: [(size_of(bits), accuracy(norms_anew(with_bits(bits), images))) for bits in choices]
+    for way, choices in ways.items()
+}
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the same choices with the batch norms measured anew.
@@ -298,79 +274,49 @@ show.ways_to_choose(anew, in_float, sizes, before=right)
 # **Nearly all (C), because most of that loss came from statistics that no longer fit the rounded weights.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So near 3 bits most of greedy's lead was the price of old statistics: now all three ways are within two points of each other. With fewer bits the choice still counts. At 2.25 bits greedy comes within two points of 3 bits for all, and saves a quarter of their bits, while the habit, in slightly more bits, has fallen far below. So run the cheap remedy before you praise a choice, and ship the network that had both.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 5. When not to trust it
+# So near 3 bits most of greedy's lead was the price of old statistics: now both ways are within two points of each other. With fewer bits the choice still counts. At 2.25 bits greedy comes within two points of 3 bits for all, and saves a quarter of their bits. So run the cheap remedy before you praise a choice, and ship the network that had both.
 #
-# Greedy adds up sensitivities that were measured for one layer *alone*. In the file all layers are rounded *together*.
+# There is a second reason for doubt. Greedy adds up sensitivities that were measured for one layer *alone*, and in the file all layers are rounded *together*. Two errors can push an answer the same way, and do more harm than their sum says. They can also push in opposite directions, and cancel. That is probably what happened under **Try it**: the rounding of the first layer had undone a part of what the others broke.
 #
-# **Predict.** With old statistics, at 2.25 bits, how large is the divergence together, compared with the sum: **A** half, **B** the same, **C** more than twice as large?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* On the board: a score is moved by 1 and by 1 again. The divergence grows like a square: 4, and not 2. Moved by 1 and by −1: 0. From which budget on do the two lines agree? Then go back to the first layer in 8 bits, which made the network worse: probably two errors had cancelled. When not to trust the choice: where layers are coarse; where a cheap remedy follows; without a rival in as many bytes. And 5 bits? Most processors have instructions for 8, some for 4: a smaller file, and no speed.
-
-# %% slideshow={"slide_type": "skip"}
-choices = ways["greedy"]
-sums = [sum(sensitivity[name][b] for name, b in bits.items()) for bits in choices]
-together = [divergence(with_bits(bits)) for bits in choices]
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Draws the sum of the sensitivities and the divergence of the whole choice.
-show.sum_and_together(sums, together, [size_of(bits) for bits in choices], sizes)
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **More than twice as large (C), because errors of several layers can push an answer the same way.** A score that is moved by 1 and by 1 again is moved by 2, and a divergence grows about like the square: 4, where the sum says 2.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Two errors can also push in opposite directions, and cancel. That is probably what happened under **Try it**: the rounding of the first layer had undone a part of what the others broke. Here the sum is about right where the errors are small, and only a hint where they are large.
+# One test answers both: measure the *whole* choice, remedy included, beside one width for all, on images that did not choose.
 #
-# So do not trust a choice by sensitivities
-#
-# 1. where the layers are coarse, and sum and measurement differ;
-# 2. where a cheap remedy follows, since the sensitivities may measure damage that it repairs;
-# 3. without a rival in as many bytes.
-#
-# One test answers all three: measure the *whole* choice, remedy included, beside one width for all, on images that did not choose.
-#
-# And what does a processor do with 5 bits? Most have instructions for 8, some for 4. Other widths make files and downloads smaller, and must be unpacked before the network computes. If you want speed, choose among the widths for which there is a kernel, and put milliseconds in the place of bits. HAQ does this ([Wang et al., 2018](https://arxiv.org/abs/1811.08886)).
+# And what does a processor do with 5 bits? Most have instructions for 8, some for 4. Other widths make files and downloads smaller, and must be unpacked before the network computes. If you want speed, choose among the widths for which there is a kernel.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Share out a budget
 # ★★ · 10 minutes
 #
-# Write `share_out(model, sensitivity, budget)`, for any model and any widths, such as 4 and 8. It returns `{layer: bits}`.
+# A processor has products for 4 and for 8 bits. Write `share_out(sizes, sensitivity, budget)`. It returns 4 or 8 for each layer, as `{layer: bits}`.
 #
-# - `sensitivity[layer]`: bits → divergence, the fewest bits first. Each layer begins with its fewest.
-# - A step takes one layer to its next width, where that saves most for each bit of the file.
+# - `sizes[layer]`: the number of its weights. `sensitivity[layer][4]` and `[8]`: its divergences.
+# - All layers begin with 4 bits. A step takes one layer to 8, where that saves most for each bit of the file.
 # - `budget`: bits of all weights together. Stop when no step fits, or none saves anything.
 #
 # <!-- page -->
 #
 # <details><summary>Hint</summary>
 #
-# Take `greedy`, and get the sizes from `model.get_submodule(layer).weight`. From 4 to 8 bits a step costs four bits for each weight. `widths = list(sensitivity[layer])` has the next width behind `widths.index(b)`. Try it on our network:
+# Sort the layers by what they save for each weight, and give 8 bits where they fit. A step costs four bits for each weight. Try it on our network:
 #
 # ```python
-# known = {name: {b: row[b] for b in (4, 8)} for name, row in sensitivity.items()}
-# bits = share_out(net, known, 4.5 * sum(sizes.values()))
-# print(bits, accuracy(norms_anew(with_bits(bits))))
+# bits = share_out(sizes, sensitivity, 4.5 * sum(sizes.values()))
+# print(bits, accuracy(norms_anew(with_bits(bits), images)))
 # ```
 #
 # </details>
 #
 # <details><summary>What others found</summary>
 #
-# The first four layers get 8 bits, and the others stay at 4: what is left of the budget pays for none of them. The file has 4.4 bits a weight. With old statistics it gains two or three points on 4 bits for all, and with new ones hardly anything is left to gain.
+# The first four layers get 8 bits, and the others stay at 4: what is left of the budget pays for none of them. With old statistics the network gains two or three points on 4 bits for all, and with new ones hardly anything is left to gain.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* In the room on paper: which two lines of `greedy` need the price of a step, when it goes from 4 to 8? The test of the budget, and the division.
+# *For the lecturer, 1 min.* In the room on paper: what does a step from 4 to 8 bits cost? Four bits for each weight. And if the best step does not fit? The next one may.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
-def share_out(model, sensitivity, budget):
+def share_out(sizes, sensitivity, budget):
     """The bits of each layer, shared out greedily within the budget."""
     raise NotImplementedError
 
@@ -380,23 +326,16 @@ check.share_out(share_out)
 
 
 # %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
-def share_out_solution(model, sensitivity, budget):
-    counts = {name: model.get_submodule(name).weight.numel() for name in sensitivity}
-    bits = {name: min(row) for name, row in sensitivity.items()}
-    while True:
-        left = budget - sum(counts[name] * b for name, b in bits.items())
-        offers = {}
-        for name, row in sensitivity.items():
-            wider = [b for b in row if b > bits[name]]
-            if wider:
-                price = counts[name] * (wider[0] - bits[name])
-                saved = row[bits[name]] - row[wider[0]]
-                if price <= left and saved > 0:
-                    offers[name] = saved / price, wider[0]
-        if not offers:
-            return bits
-        best = max(offers, key=lambda name: offers[name][0])
-        bits[best] = offers[best][1]
+def share_out_solution(sizes, sensitivity, budget):
+    bits = dict.fromkeys(sizes, 4)
+    left = budget - 4 * sum(sizes.values())
+    saves = {name: (row[4] - row[8]) / sizes[name] for name, row in sensitivity.items()}
+    for name in sorted(saves, key=saves.get, reverse=True):
+        price = 4 * sizes[name]
+        if saves[name] > 0 and price <= left:
+            bits[name] = 8
+            left -= price
+    return bits
 
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -420,19 +359,23 @@ claims.show("bit_budget")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Deeper
 #
-# ### Greedy, or all choices?
+# ### Losses do not add up
 #
-# Eight layers with five widths have $5^8$ = 390,625 choices, few enough to work out the *sum* of each, and to take the smallest that fits. Here are both for 2.5 bits a weight, with old statistics:
+# Here is the divergence of each greedy choice, with old statistics, beside the sum of its layers' sensitivities:
+
+# %% slideshow={"slide_type": "skip"}
+choices = ways["greedy"]
+sums = [sum(sensitivity[name][b] for name, b in bits.items()) for bits in choices]
+together = [divergence(with_bits(bits)) for bits in choices]
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
-# Finds the smallest of all sums within 2.5 bits a weight, and puts it beside the greedy choice.
-found = {"greedy": greedy(2.5)[-1], "smallest sum": show.smallest_sum(sensitivity, sizes, 2.5)}
-show.two_choices(found, sensitivity, sizes, {name: accuracy(with_bits(bits)) for name, bits in found.items()})
+# Draws the sum of the sensitivities and the divergence of the whole choice.
+show.sum_and_together(sums, together, [size_of(bits) for bits in choices], sizes)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Greedy loses clearly here. It bought cheap bits for small layers first. Then block 4 came to its turn, and its 8,192 bits no longer fitted, so the rest of the budget went into small layers that hardly needed it. The smallest sum leaves those coarser and pays for block 4. At 2.75 bits the third bit of block 4 fits, and greedy is fine again. So look at what your budget just fails to pay for, and move the budget a little.
+# The sum is about right where the errors are small, and only a hint where they are large. A score that is moved by 1 and by 1 again is moved by 2, and a divergence grows about like the square: 4, where the sum says 2.
 #
-# With hundreds of layers nobody tries all choices. Three ways go on from here. HAWQ takes the curvature of the loss in place of trials ([Dong et al., 2019](https://arxiv.org/abs/1905.03696)). CLADO also measures pairs of layers, since losses do not add up ([Deng et al., 2023](https://arxiv.org/abs/2307.05657)). HAQ lets a learning agent choose, and asks the hardware for time and energy.
+# Three ways go on from here. HAWQ takes the curvature of the loss in place of trials ([Dong et al., 2019](https://arxiv.org/abs/1905.03696)). CLADO also measures pairs of layers, since losses do not add up ([Deng et al., 2023](https://arxiv.org/abs/2307.05657)). HAQ lets a learning agent choose, and asks the hardware for time and energy ([Wang et al., 2018](https://arxiv.org/abs/1811.08886)).
 #
 # ### The file
 #
@@ -443,7 +386,7 @@ from lessons.bit_budget import packed
 
 written = {}
 for name, bits in {"3 bits for all": all_3, "greedy, 3": greedy(3)[-1], "greedy, 2.25": greedy(2.25)[-1]}.items():
-    content = packed.write(norms_anew(with_bits(bits)), bits)
+    content = packed.write(norms_anew(with_bits(bits), images), bits)
     written[name] = len(content), accuracy(packed.read(content, net))
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]

@@ -8,7 +8,7 @@ from course_utils.show import plots
 from course_utils.show.tables import Table
 
 WIDTHS = (2, 3, 4, 5, 6)  # what greedy may give
-LOOKS = {"greedy": ("o-", "orange"), "first and last in 8 bits": ("^-", "green"), "one width for all": ("s-", "blue")}
+LOOKS = {"greedy": ("o-", "orange"), "one width for all": ("s-", "blue")}
 
 
 def _short(name):
@@ -125,35 +125,6 @@ def sum_and_together(sums, together, file_sizes, sizes):
             f"{s:.2f} bits: sum {a:.3f}, together {b:.3f}" for s, a, b in zip(spots, sums, together, strict=True)
         ),
         caption="Together over sum, from left to right: " + ", ".join(f"{share:.1f}" for share in shares),
-    )
-
-
-def smallest_sum(sensitivity, sizes, bits_a_weight):
-    """The choice with the smallest sum of sensitivities of all that fit."""
-    every = torch.cartesian_prod(*[torch.tensor(WIDTHS)] * len(sizes)).T.contiguous()
-    paid, sums = torch.zeros(2, every.shape[1])
-    for row, (name, size) in zip(every, sizes.items(), strict=True):
-        paid += row * size
-        sums += torch.tensor([sensitivity[name][b] for b in WIDTHS])[row - WIDTHS[0]]
-    sums[paid > bits_a_weight * sum(sizes.values())] = torch.inf
-    return dict(zip(sizes, every[:, sums.argmin()].tolist(), strict=True))
-
-
-def two_choices(found, sensitivity, sizes, right):
-    """A table of choices: bits of the layers, their sum, and how much they get right."""
-    return Table(
-        ["chosen by", "blocks 0 to 6", "fc", "bits a weight", "sum, nats", "right, %"],
-        [
-            [
-                name,
-                " ".join(str(b) for b in list(bits.values())[:-1]),
-                bits["fc"],
-                f"{sum(sizes[n] * b for n, b in bits.items()) / sum(sizes.values()):.2f}",
-                f"{sum(sensitivity[n][b] for n, b in bits.items()):.3f}",
-                f"{right[name]:.1f}",
-            ]
-            for name, bits in found.items()
-        ],
     )
 
 

@@ -1,0 +1,46 @@
+"""Rounded weights, what a network gets right, and new statistics, for the lesson bit_budget."""
+
+import copy
+from functools import cache
+
+import torch
+from torch import nn
+
+from course_utils import data
+
+
+def rounded(weight, bits):
+    """The weight on a grid of so many bits, with a scale for each channel."""
+    rows = weight.flatten(1)  # a row for each channel
+    half = 2 ** (bits - 1)
+    scale = rows.abs().amax(1, keepdim=True) / (half - 0.5)
+    return ((rows / scale).round().clamp(-half, half - 1) * scale).view_as(weight)
+
+
+def outputs(model, images):
+    """What the model says of the images, in batches of 100."""
+    return torch.cat([model(batch) for batch in images.split(100)])
+
+
+@cache
+def _test_images():
+    return tuple(part[:2000] for part in data.load("fashion_mnist", "test"))
+
+
+def accuracy(model):
+    """Percent of 2,000 test images."""
+    images, labels = _test_images()
+    return 100 * (outputs(model, images).argmax(1) == labels).float().mean().item()
+
+
+def norms_anew(model, images):
+    """A copy whose batch norms have estimated their statistics from these images; no weight changes."""
+    model = copy.deepcopy(model)
+    for norm in model.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.reset_running_stats()
+            norm.momentum = None  # a plain mean over the batches
+    model.train()
+    for batch in images.split(250):
+        model(batch)
+    return model.eval()
