@@ -184,7 +184,7 @@ uses = show.uses_figure(counted)
 show.chain()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **1. Is int8 faster than the best fp32 on your device?** Convert quickly, and time it; the speed does not need good ranges. Some processors lack fast int8 products. Then stay in float.
+# **1. Is int8 faster than the best fp32 on your device?** Best means the fastest that your device has (section 4). For int8, time a quick conversion; its speed does not need good ranges. Some processors lack fast int8 products. Then stay in float.
 #
 # **2. Is dynamic int8 cheap, and does it lose at most a point?** PyTorch's line takes linear layers and LSTMs, and leaves convolutions in float ([[audit]]). It is cheap if the layers that it takes do most of the MACs, and use an input at least 400 times on average. Dynamic int8 then takes at most about a quarter longer than static, and we pay that for not having to calibrate. You may set another limit.
 #
