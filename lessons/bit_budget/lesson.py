@@ -55,7 +55,9 @@ from course_utils.data import checkpoints
 from lessons.bit_budget.network import accuracy, rounded
 
 net = checkpoints.load("depthwise_cnn")
-sizes = {name: m.weight.numel() for name, m in net.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+kinds = nn.Conv2d | nn.Linear
+layers = {name: m for name, m in net.named_modules() if isinstance(m, kinds)}
+sizes = {name: layer.weight.numel() for name, layer in layers.items()}
 
 
 def with_bits(bits):  # {layer: bits}
@@ -131,7 +133,8 @@ def divergence(model):
     return (log_p.exp() * (log_p - log_q)).sum(1).mean().item()
 
 
-sensitivity = {name: {b: divergence(with_bits({name: b})) for b in (2, 3, 4, 5, 6, 8)} for name in sizes}
+widths = (2, 3, 4, 5, 6, 8)
+sensitivity = {n: {b: divergence(with_bits({n: b})) for b in widths} for n in sizes}
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Eight layers
@@ -198,8 +201,10 @@ def greedy(bits_a_weight):
     while True:
         bits, offers = steps[-1], {}
         for name, b in bits.items():
-            if b < 6 and size_of(bits) + sizes[name] <= budget:  # one bit more for each weight of this layer
-                offers[name] = (sensitivity[name][b] - sensitivity[name][b + 1]) / sizes[name]
+            # one bit more for each weight of this layer
+            if b < 6 and size_of(bits) + sizes[name] <= budget:
+                saved = sensitivity[name][b] - sensitivity[name][b + 1]
+                offers[name] = saved / sizes[name]
         best = max(offers, key=offers.get, default=None)
         if best is None or offers[best] <= 0:
             return steps
@@ -236,7 +241,9 @@ ways = {
     "greedy": [greedy(budget)[-1] for budget in (2.25, 2.5, 2.75, 3, 3.5, 4)],
     "one width for all": [dict.fromkeys(sizes, b) for b in (2, 3, 4)],
 }
-right = {way: [(size_of(bits), accuracy(with_bits(bits))) for bits in choices] for way, choices in ways.items()}
+right = {}
+for way, choices in ways.items():
+    right[way] = [(size_of(bits), accuracy(with_bits(bits))) for bits in choices]
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the accuracy over the bits a weight, for the two ways to choose.
@@ -261,10 +268,14 @@ show.ways_to_choose(right, in_float, sizes)
 # %% slideshow={"slide_type": "skip"}
 from lessons.bit_budget.network import norms_anew
 
-anew = {
-    way: [(size_of(bits), accuracy(norms_anew(with_bits(bits), images))) for bits in choices]
-    for way, choices in ways.items()
-}
+
+def right_anew(bits):
+    return accuracy(norms_anew(with_bits(bits), images))
+
+
+anew = {}
+for way, choices in ways.items():
+    anew[way] = [(size_of(bits), right_anew(bits)) for bits in choices]
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the same choices with the batch norms measured anew.
@@ -384,8 +395,9 @@ show.sum_and_together(sums, together, [size_of(bits) for bits in choices], sizes
 # %% slideshow={"slide_type": "skip"}
 from lessons.bit_budget import packed
 
-written = {}
-for name, bits in {"3 bits for all": all_3, "greedy, 3": greedy(3)[-1], "greedy, 2.25": greedy(2.25)[-1]}.items():
+written, low = {}, greedy(2.25)[-1]
+chosen = {"3 bits for all": all_3, "greedy, 3": greedy(3)[-1], "greedy, 2.25": low}
+for name, bits in chosen.items():
     content = packed.write(norms_anew(with_bits(bits), images), bits)
     written[name] = len(content), accuracy(packed.read(content, net))
 

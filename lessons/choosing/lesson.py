@@ -242,7 +242,8 @@ routes = {
     "int8, eager": int8,
     "int8, traced": traced(int8),
 }
-race = timing.compare({name: lambda m=m: m(image) for name, m in routes.items()}, rounds=9, device="cpu")
+calls = {name: lambda m=m: m(image) for name, m in routes.items()}
+race = timing.compare(calls, rounds=9, device="cpu")
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Puts the four routes into a table, over both baselines.
@@ -297,7 +298,7 @@ show.routes_table(race)
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
 def choose(rows, fp32_ms, int8_ms, lost):
-    """One of "float", "dynamic", "static" and "qat" for the network that was counted."""
+    """One of "float", "dynamic", "static" and "qat" for the network of these rows."""
     raise NotImplementedError
 
 

@@ -191,7 +191,8 @@ def share(net, many):
     centroids = k_means(values[values != 0], many)
     for layer in net.children():
         old = layer.weight.data
-        layer.weight.data = torch.where(old == 0, 0.0, centroids[nearest(old, centroids)])
+        shared = centroids[nearest(old, centroids)]
+        layer.weight.data = torch.where(old == 0, 0.0, shared)
     return net
 
 
@@ -351,7 +352,7 @@ print(f"here:  {report(small)}\nthere: {there}")
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
 def word_lengths(counts):
-    """The length of each symbol's word in a Huffman code; 0 for a symbol that never comes."""
+    """The length of each symbol's word; 0 for a symbol that never comes."""
     raise NotImplementedError
 
 
@@ -406,8 +407,10 @@ claims.show("deep_compression")
 
 # %% slideshow={"slide_type": "skip"}
 def in_file(net):
-    n_bytes = sum(len(part) for part in file_parts(net, gap_symbols(line(net)), huffman).values())
-    return f"{n_bytes:,} bytes, {len(plain) / n_bytes:.1f} times smaller, {percent_right(net):.2f} % right"
+    parts = file_parts(net, gap_symbols(line(net)), huffman)
+    n_bytes = sum(len(part) for part in parts.values())
+    smaller = f"{n_bytes:,} bytes, {len(plain) / n_bytes:.1f} times smaller"
+    return f"{smaller}, {percent_right(net):.2f} % right"
 
 
 for many in (64, 32, 16):
@@ -425,7 +428,8 @@ from torch import nn
 
 torch.manual_seed(0)
 narrow = models.LeNet300100()
-narrow.fc1, narrow.fc2, narrow.fc3 = nn.Linear(784, 40), nn.Linear(40, 30), nn.Linear(30, 10)
+narrow.fc1, narrow.fc2 = nn.Linear(784, 40), nn.Linear(40, 30)
+narrow.fc3 = nn.Linear(30, 10)
 train(narrow, passes=8, rate=0.01)
 for many in (16, 32):
     print(f"narrow, {many} values: {in_file(share(narrow, many))}")
