@@ -19,7 +19,7 @@ from course_utils.checks.explain import LEAST, Case, explained, way_to, where_ra
 from course_utils.checks.reference import Reference
 from course_utils.exercises import isolation
 from course_utils.exercises.calls import meaning
-from course_utils.exercises.core import NOT_YET, Verdict, check
+from course_utils.exercises.core import NOT_YET, Verdict, say_what_is_gone, verdict
 from course_utils.exercises.inputs import NONE_FOUND, Clock, Strategy, smallest
 from course_utils.exercises.kinds import first_difference, unlike
 from course_utils.exercises.mistake import Mistake
@@ -42,21 +42,23 @@ def exercise(title: str, *, why: str = "", of: Sequence[Callable] = (), trust: s
         why: why the right answer works; shown when an answer has passed.
         of: the references, where the exercise asks for several functions, or for one that is played with and not only
             called. What is decorated is then the scene, ``scene(*functions, *arguments)``: it gives what came of it.
-        trust: why a grader must run the check beside the answer, see `core.check`.
+        trust: why a grader must run the check beside the answer, which could change it: what the function takes or
+            gives is no data, but something that does what it likes when it is looked at, a model that learns, say. ""
+            where the check stays apart from the answer.
     """
-    return lambda function: Exercise(function, of, check(title, why=why, trust=trust))
+    return lambda function: Exercise(function, of, title, why, trust)
 
 
 class Exercise:
     """A check: call it with the learner's function, or functions, and it gives a `Verdict`; it never raises."""
 
-    def __init__(self, function: Callable, of: Sequence[Callable], as_check: Callable):
+    def __init__(self, function: Callable, of: Sequence[Callable], title: str, why: str, trust: str):
         functools.update_wrapper(self, function, updated=())
         self.references, self.scene = [Reference(one) for one in of or [function]], function if of else _called
         self.names = list(inspect.signature(function).parameters)[len(of) :]
         self.looked_at, self.said, self.refused, self.folder = {}, [], 0, "."
-        self._verdict = as_check(functools.wraps(function)(lambda answer: self._judge(answer)))
-        self.why, self.trust = self._verdict.why, self._verdict.trust
+        self.title, self.why, self.trust = title, why, trust
+        say_what_is_gone(function)
 
     def tries(
         self, inputs: Strategy | None = None, *, also=(), rtol=1e-5, atol=0.0, examples=EXAMPLES, **each: Strategy
@@ -90,9 +92,9 @@ class Exercise:
         """The verdict on an answer: a function for each reference, in their order."""
         answers = [*answers, *[None] * len(self.references)][: max(len(answers), len(self.references))]
         lacking = [answer for answer in answers if not callable(answer)]
-        verdict = self._verdict(lacking[0] if lacking else functools.partial(self.scene, *answers))
-        self.refused += verdict.status == NOT_YET
-        return verdict
+        found = verdict(self, lacking[0] if lacking else functools.partial(self.scene, *answers))
+        self.refused += found.status == NOT_YET
+        return found
 
     def labels(self) -> dict[str, str]:  # variable -> what it is, of all references
         return {name: label for reference in self.references for name, label in reference.labels.items()}
@@ -142,7 +144,7 @@ class Exercise:
             failed += not one.good
             yield one
 
-    def _judge(self, answer: functools.partial) -> None:
+    def judge(self, answer: functools.partial) -> None:
         """Raise the `Mistake` for the smallest input that was found on which the answer is wrong."""
         self.judged, self.slow = answer, Clock(SLOW)
         with tempfile.TemporaryDirectory() as self.folder:

@@ -1,4 +1,4 @@
-"""What a check is: a judge that raises `Mistake` becomes a function that returns a `Verdict` and never raises."""
+"""What a check says: a judge that raises `Mistake` becomes a `Verdict`, and nothing is raised."""
 
 from __future__ import annotations
 
@@ -79,56 +79,35 @@ def _marked_up(text: str) -> str:
     return CODE.sub(r"<code>\1</code>", escape(text))
 
 
-def check(
-    exercise: str,
-    *,
-    why: str = "",
-    trust: str = "",
-) -> Callable[[Callable[[Callable], None]], Callable[[object], Verdict]]:
-    """Turn a judge, a function that raises `Mistake`, into a check that returns a `Verdict` and never raises.
+def verdict(exercise: object, answer: object) -> Verdict:
+    """Judge an answer, apart from the rest of the process; never raises.
 
     The judge runs in a thread of its own. An answer that takes more processor time than `isolation.CALL_SECONDS` for a
     call is stopped; what it prints is dropped; what it changes for the whole process is noticed and put back.
 
     Args:
-        exercise: the name on the exercise's card.
-        why: one or two sentences on why the right answer works; a learner reads them when the answer has passed.
-        trust: why a grader must run the check beside the answer, which could change it: what the function takes or
-            gives is no data, but something that does what it likes when it is looked at, a model that learns, say. ""
-            where the check stays apart from the answer. It becomes an attribute of the check, `trust`.
+        exercise: has a `title`, a `why`, the name and the module of its reference, and ``judge(answer)``, which raises
+            `Mistake`.
+        answer: what the learner wrote.
     """
+    name = exercise.__name__
+    if not callable(answer):
+        hint = f"{name} is {_of_kind(answer)} now, not a function: define it again with def, and pass it without "
+        return Verdict(
+            exercise.title, NOT_YET, f"The check needs your function, got {show(answer)}.", f"{hint}calling it."
+        )
+    status, fault = _judged(exercise.judge, answer)
+    _keep(exercise, status)
+    note, fault = _older_version(name), fault or Mistake("")
+    return Verdict(
+        exercise.title, status, fault.message, fault.hint, fault.facts, (note,) if note else (), exercise.why
+    )
 
-    def decorate(judge: Callable[[Callable], None]) -> Callable[[object], Verdict]:
-        @functools.wraps(judge)
-        def judged(answer: object) -> Verdict:
-            if not callable(answer):
-                return Verdict(
-                    exercise,
-                    NOT_YET,
-                    f"The check needs your function, got {show(answer)}.",
-                    f"{judge.__name__} is {_of_kind(answer)} now, not a function: define it again with def, and pass "
-                    "it without calling it.",
-                )
-            status, fault = _judged(judge, answer)
-            _keep(judge, status)
-            note = _older_version(judge.__name__)
-            return Verdict(
-                exercise,
-                status,
-                fault.message if fault else "",
-                fault.hint if fault else "",
-                fault.facts if fault else (),
-                (note,) if note else (),
-                why,
-            )
 
-        judged.why, judged.trust = why, trust
-        if judge.__module__.endswith(".checks"):  # a learner's older copy may ask this module for what is gone
-            names = inspect.unwrap(judge).__globals__
-            names.setdefault("__getattr__", functools.partial(_no_such_check, judge.__module__))
-        return judged
-
-    return decorate
+def say_what_is_gone(function: Callable) -> None:
+    """Let the module of a lesson's check answer a learner's older copy, which may ask it for what is gone."""
+    if function.__module__.endswith(".checks"):
+        function.__globals__.setdefault("__getattr__", functools.partial(_no_such_check, function.__module__))
 
 
 def _no_such_check(module: str, name: str) -> object:
@@ -165,18 +144,19 @@ def _cannot_import(error: Exception) -> Mistake:
     return Mistake(text, f"Your answer was not judged. {command('doctor')} says what is missing.")
 
 
-def _keep(judge: Callable, status: str) -> None:
+def _keep(exercise: object, status: str) -> None:
     """Keep how the check of a lesson's exercise ended, in a learner's kernel; never raises."""
-    lesson = re.fullmatch(r"lessons\.(\w+)\.checks", judge.__module__ or "")
+    lesson = re.fullmatch(r"lessons\.(\w+)\.checks", exercise.__module__ or "")
     if lesson and status != BROKEN and progress.file():  # that a check failed is not the learner's
-        progress.keep("check", lesson[1], exercise=judge.__name__, status=status, version=_version(judge))
+        version = _version(inspect.unwrap(exercise).__code__.co_filename)
+        progress.keep("check", lesson[1], exercise=exercise.__name__, status=status, version=version)
 
 
 @functools.cache
-def _version(judge: Callable) -> str:
+def _version(file: str) -> str:
     """Eight hex digits for the lesson's checks as they are; "" where they cannot be read."""
     with contextlib.suppress(OSError):
-        content = Path(inspect.unwrap(judge).__code__.co_filename).read_bytes().replace(b"\r\n", b"\n")
+        content = Path(file).read_bytes().replace(b"\r\n", b"\n")
         return hashlib.sha256(content).hexdigest()[:8]
     return ""
 

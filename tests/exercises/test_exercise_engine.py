@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from course_utils.checks import exercise
 from course_utils.exercises import core
-from course_utils.exercises.core import Mistake, Verdict, check
+from course_utils.exercises.core import Verdict
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,12 @@ def test_the_stub_is_not_done_yet():
 
 
 def test_a_judge_that_raises_is_said_to_be_at_fault():
-    @check("7.8 Broken")
-    def broken(answer):
-        raise KeyError("lost")
+    @exercise("7.8 Broken")
+    def broken(x):
+        return x
 
-    verdict = broken(right)
+    broken.tries(x=st.none().map(lambda _: {}["lost"]))
+    verdict = broken(lambda x: x)
     assert verdict.status == core.BROKEN and "fault of the course" in verdict.hint and "KeyError" in verdict.message
 
 
@@ -113,11 +114,11 @@ def test_a_verdict_escapes_what_the_learner_returned():
 
 
 def test_why_it_works_is_said_when_it_has_passed_and_not_before():
-    @check("Half", why="A half is what is left of <one> when half is gone.")
-    def half(answer):
-        if answer(3) != 1.5:
-            raise Mistake("Not a half.", "Divide by 2.")
+    @exercise("Half", why="A half is what is left of <one> when half is gone.")
+    def half(n):
+        return n / 2
 
+    half.tries(also=[(3,)])
     passed, not_yet = half(lambda n: n / 2), half(lambda n: n // 2)
     assert repr(passed) == "✓ Passed: Half.\nA half is what is left of <one> when half is gone."
     assert "<div>A half is what is left of &lt;one&gt; when half is gone.</div>" in passed._repr_html_()

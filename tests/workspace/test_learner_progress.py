@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from course_utils import syllabus
-from course_utils.exercises import core, progress
+from course_utils import checks, syllabus
+from course_utils.exercises import progress
 from course_utils.files import ROOT
 from tools import progress as task
 from tools.publishing import course as _course
@@ -17,10 +17,10 @@ from tools.workspace import progress as _progress
 WORKSPACE = ROOT / "workspace"
 
 CHECKS = """
-from course_utils.exercises.core import check
-@check("Exercise 1, Size")
+from course_utils.checks import exercise
+@exercise("Exercise 1, Size")
 def size(answer): ...
-@check("Exercise 2, Time")
+@exercise("Exercise 2, Time")
 def time(answer): ...
 """
 
@@ -70,13 +70,15 @@ def test_only_the_kernel_of_a_notebook_in_the_workspace_writes(monkeypatch, tmp_
 
 
 def test_a_lessons_check_writes_its_verdict_and_another_check_writes_none(kept):
-    def judge(answer):
-        pass
+    @checks.exercise("Exercise 1, Mine")
+    def mine(text):
+        return len(text)
 
-    core.check("Exercise 1, Mine")(judge)(len)
+    mine.tries(also=[("four",)])
+    mine(len)
     assert not kept.exists()
-    judge.__module__, judge.__name__ = "lessons.integers.checks", "save_int8"
-    core.check("Exercise 1, Mine")(judge)(len)
+    mine.__module__, mine.__name__ = "lessons.integers.checks", "save_int8"
+    mine(len)
     (record,) = lines(kept)
     assert (record["lesson"], record["exercise"], record["status"]) == ("integers", "save_int8", "passed")
     assert len(record["version"]) == 8 and record["when"][:2] == "20"
