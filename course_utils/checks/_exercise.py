@@ -23,9 +23,9 @@ from course_utils.exercises.core import NOT_YET, Verdict, say_what_is_gone, verd
 from course_utils.exercises.inputs import NONE_FOUND, Clock, Strategy, smallest
 from course_utils.exercises.kinds import first_difference, unlike
 from course_utils.exercises.mistake import Mistake
-from course_utils.exercises.models import Said, bare, bulk, call, show
+from course_utils.exercises.models import bare, bulk, call
 from course_utils.exercises.trial import Trial, Tried
-from course_utils.exercises.values import difference, same
+from course_utils.exercises.values import Said, same, show
 
 EXAMPLES, LEAST_EXAMPLES, AGAIN = 80, 10, 8  # generated; tried however slow the answer is; tried a second time
 SHRINKS, MOST_IDEAS = 120, 5  # further inputs on which a smaller one is looked for; sentences
@@ -189,7 +189,7 @@ class Exercise:
                 text = finding.text
             facts |= {"expected": show(expected)} if own and not self.looked_at else {}
             facts |= {label: what for label, what in fault.facts if label == "changed"}
-        elif message := unlike(one.expected.shown, one.got.shown)[1] if own else "":
+        elif message := unlike(one.expected.shown, one.got.shown) if own else "":
             facts |= {"returned": show(one.got.shown)} | ({} if self.looked_at else {"expected": show(expected)})
             finding = Case()  # parts say nothing of a kind
         else:
@@ -206,8 +206,8 @@ class Exercise:
                 message, finding = "Your result is of the type {}; expected is the type {}.".format(*types), Case()
             else:
                 facts |= {"yours" if part else "returned": show(got), "expected": show(expected)}
-            if apart := "" if Said in (type(got), type(expected)) else difference(expected, got):
-                facts["that is"] = apart
+            if len({*facts.values()} - {facts["your call"]}) == 1:
+                facts["expected"] += "  (the difference is too small, or too far inside, to be shown)"
         on_the_way, said, own = way_to(self, one.args, finding)
         facts |= (on_the_way if self.refused else {}) | ({"your variables": own} if own else {})
         return Mistake(COLOUR.sub("", message), text or said, tuple(facts.items()))

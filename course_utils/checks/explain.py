@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 
 from course_utils.checks.edits import edits, spoken
 from course_utils.checks.reference import Reference
-from course_utils.exercises import amounts
+from course_utils.exercises.amounts import off_by
 from course_utils.exercises.calls import code_of, codes_of, heard, lines_of, meaning, takes
 from course_utils.exercises.kinds import first_difference, holds, unlike
 from course_utils.exercises.mistake import Mistake
-from course_utils.exercises.models import show, variables
+from course_utils.exercises.models import variables
 from course_utils.exercises.trial import Trial, Tried, only_with
+from course_utils.exercises.values import ARRAYS, show
 
 MOST_VERSIONS = 200  # of the reference, with which an answer is compared
 ENOUGH, LEAST = 8, 3  # inputs on which parts are compared; that must be wrong by the same, or have different parts
@@ -150,12 +151,13 @@ def _so_far(labels: dict, known: dict, held: dict, right: dict, off: dict) -> st
         told = f"should be {show(known[name])} on this input, and is {show(held[own])}"
         return f"{said}Where your result is right, your `{own}` is {labels[name]}. It {told}."
     for name, value in known.items():
-        apart = name in held and not holds(value, held[name]) and unlike(value, held[name])[0] in ("", "shape")
-        if apart and name not in (*right, *right.values()):
-            texts = show(value, MOST_LETTERS), show(held[name], MOST_LETTERS)
-            if texts[0] == texts[1]:  # cut off before they differ
-                continue
-            told = "it should be {} on this input, and it is {}".format(*texts)
+        if name not in held or name in (*right, *right.values()) or holds(value, held[name]):
+            continue
+        pair = value, held[name]
+        wanted, own = (show(one, MOST_LETTERS) for one in pair)
+        comparable = all(isinstance(one, ARRAYS) for one in pair) or not unlike(*pair)
+        if comparable and wanted != own:  # they may be cut off before they differ
+            told = f"it should be {wanted} on this input, and it is {own}"
             return f"{said}If your `{name}` is meant to be {labels[name]}: {told}."
     for name, value in list(known.items())[max(map(list(known).index, right), default=-1) + 1 :] if right else ():
         if type(value) is not bool and len(show(value)) <= MOST_LETTERS:
@@ -181,9 +183,10 @@ def where_raised(exercise, fault: Mistake) -> str | None:
 def _numbers(exercise, wrong: Sequence[Tried], right: Sequence[Tried]) -> str:
     """A sentence where what differs first is off by a product of parts and arguments, a factor, a distance."""
     found = [first_difference(one.expected.value, one.got.value, exercise.agree) for one in wrong]
+    if len({part for part, _, _ in found}) > 1:
+        return ""
     rows = [{**dict(zip(exercise.names, one.args, strict=False)), **parts(exercise, one.args)} for one in wrong]
-    pairs, inside = [(expected, got) for _, expected, got in found], bool(found[0][0])
-    yours = "the first value that differs" if inside else "your result"
-    others = [] if inside else [(one.expected.value, one.got.value) for one in right]
-    said = amounts.off_by(pairs, others, rows, lambda part: spoken(ast.Name(part), exercise.references[0]), yours)
-    return said if len({part for part, _, _ in found}) == 1 else ""
+    said = off_by([pair for _, *pair in found], rows, lambda part: spoken(ast.Name(part), exercise.references[0]))
+    if said and right and not found[0][0]:
+        return f"On every input tried where your result is wrong, it is {said}."
+    return f"{'The first value that differs' if found[0][0] else 'Your result'} is {said}." if said else ""

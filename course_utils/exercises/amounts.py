@@ -1,9 +1,9 @@
-"""Results that are off by an amount: a product of parts and arguments, a factor, a distance."""
+"""Results that are off by an amount: a product of parts and arguments, or one number for all."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -13,62 +13,44 @@ LEAST = 3  # wrong results that must show a pattern before it is told
 Pairs = Sequence[tuple[object, object]]  # (expected, what came back)
 
 
-def off_by(wrong: Pairs, right: Pairs, rows: list, spoken: Callable, subject: str) -> str:
-    """A sentence where every wrong result is off by a product (see `by_product`), a factor, a distance; else "".
-
-    Args:
-        wrong: (expected, got) of the inputs on which the function is wrong.
-        right: the same, of those on which it is right.
-        rows, spoken: of `by_product`.
-        subject: what of the result they are.
-    """
-    what = len(wrong) >= LEAST and (by_product(wrong, rows, spoken) or _related(wrong))
-    if not what:
-        return ""
-    if right:
-        return f"On every input tried where {subject} is wrong, it is {what}."
-    return f"{subject[0].upper()}{subject[1:]} is {what}."
-
-
 @np.errstate(all="ignore")
-def by_product(pairs: Pairs, rows: Iterable[Mapping[str, object]], spoken: Callable[[str], str]) -> str:
-    """What every result is, where all are off by one and the same product of different numbers; else "".
+def off_by(pairs: Pairs, rows: Sequence[Mapping[str, object]], spoken: Callable[[str], str]) -> str:
+    """What every result is, where all numbers in them are off by one amount: "twice what is expected"; else "".
 
     Args:
         pairs: (expected, got) of each.
         rows: name -> what it is, for each: parts of what is expected, and arguments.
         spoken: how a name is called.
     """
-    if not all(is_number(value) for pair in pairs for value in pair):
-        return ""
-    rows = list(rows)
-    names = [name for name in rows[0] if all(is_number(row.get(name)) for row in rows)]
-    e, g = np.array([[float(value) for value in pair] for pair in pairs]).T
-    for factors in (factors for n in (1, 2, 3) for factors in itertools.combinations(names, n)):
-        text, amount = (
-            " · ".join(map(spoken, factors)),
-            np.prod([[float(row[name]) for name in factors] for row in rows], axis=1),
-        )
-        off = {f"larger by {text}": e + amount, f"smaller by {text}": e - amount}
-        if len(factors) == 1:
-            off |= {f"what is expected times {text}": e * amount, f"what is expected divided by {text}": e / amount}
-        for said, would_be in off.items():
-            if len(set(amount)) >= LEAST and np.allclose(g, would_be, rtol=1e-7, atol=1e-12):
-                return said
-    return ""
-
-
-def _related(pairs: Pairs) -> str:
-    """What every result is, where all numbers in them are off by one factor, or one distance; else ""."""
     try:
         both = [(_numbers_of(e), _numbers_of(g)) for e, g in pairs]
     except Exception:  # there is something else than numbers in it
         return ""
-    if any(e.shape != g.shape for e, g in both):
+    if len(pairs) < LEAST or any(e.shape != g.shape for e, g in both):
         return ""
     e, g = (np.concatenate(parts) for parts in zip(*both, strict=True))
-    if np.isnan(g).all():
+    if g.size and np.isnan(g).all():
         return "nan, as of 0 / 0, of 0 times infinity, or of the logarithm of a negative number"
+    lengths = [len(numbers) for numbers, _ in both]
+    said = (text for text, would_be in _versions(e, lengths, rows, spoken) if _fits(would_be, g))
+    return next(said, "") or _by_one_number(e, g)
+
+
+def _versions(e: np.ndarray, lengths: list[int], rows: Sequence[Mapping], spoken: Callable) -> Iterator[tuple]:
+    """(what it is, what came back if so) of each product of up to three different numbers."""
+    names = [name for name in rows[0] if all(is_number(row.get(name)) for row in rows)]
+    for factors in (factors for n in (1, 2, 3) for factors in itertools.combinations(names, n)):
+        each = np.prod([[float(row[name]) for name in factors] for row in rows], axis=1)
+        text, amount = " · ".join(map(spoken, factors)), np.repeat(each, lengths)
+        if len(set(each)) >= LEAST:
+            yield f"larger by {text}", e + amount
+            yield f"smaller by {text}", e - amount
+            if len(factors) == 1:
+                yield f"what is expected times {text}", e * amount
+                yield f"what is expected divided by {text}", e / amount
+
+
+def _by_one_number(e: np.ndarray, g: np.ndarray) -> str:
     at = np.flatnonzero(np.isfinite(e) & (e != 0) & np.isfinite(g))
     if len(set(e[at])) < 2:  # one number, or truth values
         return ""

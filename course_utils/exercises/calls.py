@@ -17,7 +17,7 @@ import torch
 from course_utils.exercises import isolation
 from course_utils.exercises.mistake import Mistake
 from course_utils.exercises.models import call
-from course_utils.exercises.values import same, show
+from course_utils.exercises.values import Said, same, show
 
 SAID_BY_TORCH = {  # what its exceptions say -> what they mean
     "with arguments from the 'CPU' backend": "An int8 layer got floats: a stub is missing, or has no qconfig.",
@@ -127,21 +127,14 @@ def lines_of(error: BaseException | None, codes: set) -> list[str]:
 
 def meaning(error: BaseException | None) -> str:
     """What an exception of PyTorch means, where its own words do not say so."""
-    return "".join(means for text, means in SAID_BY_TORCH.items() if text in str(_said(error)))
+    return "".join(means for text, means in SAID_BY_TORCH.items() if text in _said(error))
 
 
-def _said(error: BaseException) -> object:
+def _said(error: BaseException) -> Said:
     try:
-        return _Plain(str(error))
+        return Said(" ".join(str(error).split()))
     except Exception:
-        return _Plain("(its text cannot be shown)")
-
-
-class _Plain(str):
-    """A text that `show` gives without quotation marks."""
-
-    def __repr__(self) -> str:
-        return str(self)
+        return Said("(its text cannot be shown)")
 
 
 def code_of(function: object) -> object:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Set
 
 import torch
 
-from course_utils.exercises.models import MOST_OF_ONE, Said, cut
-from course_utils.exercises.values import ARRAYS, SEQUENCES, as_plain, is_number, same, show
+from course_utils.exercises.models import MOST_OF_ONE
+from course_utils.exercises.values import ARRAYS, SEQUENCES, Said, as_plain, cut, is_number, same, show
 
 NOTHING = Said("nothing of that name")
 PLACES = ("first", "second", "third", "fourth", "fifth", "sixth")
@@ -46,8 +46,8 @@ def holds(part: object, own: object) -> bool:
     return same(part, own, rtol=1e-5) and not (type(part) is int and type(own) is float)
 
 
-def unlike(expected: object, got: object) -> tuple[str, str]:
-    """How two values differ in kind: (which difference it is, a sentence); two empty texts where they do not.
+def unlike(expected: object, got: object) -> str:
+    """How two values differ in kind, in a sentence; "" where they do not.
 
     An array differs by its shape, a tuple by how many items it has, a dict by its keys; their items are looked at, too.
     A list may have any length: how many items belong in it is often what is asked.
@@ -59,22 +59,22 @@ def unlike(expected: object, got: object) -> tuple[str, str]:
     try:
         return _unlike(expected, got, "Your result")
     except Exception:  # an object that raises when it is looked at has no kind that could be told
-        return "", ""
+        return ""
 
 
-def _unlike(expected: object, got: object, subject: str) -> tuple[str, str]:
+def _unlike(expected: object, got: object, subject: str) -> str:
     if isinstance(expected, ARRAYS) and len(expected.shape):
         return _unlike_array(expected, got, subject)
     if is_number(expected):
-        return ("", "") if is_number(got) else _other(expected, got, subject)
+        return "" if is_number(got) else _other(expected, got, subject)
     if isinstance(expected, list | tuple):
         return _unlike_sequence(expected, got, subject)
     if isinstance(expected, Mapping):
         return _unlike_mapping(expected, got, subject)
     for kind in (bool, str, Set, torch.nn.Module):
         if isinstance(expected, kind):
-            return ("", "") if _is_a(got, kind) else _other(expected, got, subject)
-    return "", ""
+            return "" if _is_a(got, kind) else _other(expected, got, subject)
+    return ""
 
 
 def _is_a(value: object, kind: type) -> bool:
@@ -83,7 +83,7 @@ def _is_a(value: object, kind: type) -> bool:
     return isinstance(value, kind) or (kind is bool and type(value).__name__ in ("bool_", "bool"))
 
 
-def _unlike_array(expected: object, got: object, subject: str) -> tuple[str, str]:
+def _unlike_array(expected: object, got: object, subject: str) -> str:
     try:
         shape = tuple(as_plain(got).shape) if isinstance(got, (*ARRAYS, *SEQUENCES)) else None
     except Exception:  # a list that is no array of numbers
@@ -91,30 +91,26 @@ def _unlike_array(expected: object, got: object, subject: str) -> tuple[str, str
     if shape is None and not is_number(got):
         return _other(expected, got, subject)
     if (shape or ()) == tuple(expected.shape):
-        return "", ""
+        return ""
     if shape and len(shape) == len(expected.shape) == 2 and same(as_plain(expected).mT, as_plain(got), rtol=1e-5):
-        return "shape", f"{subject} is what is expected, transposed."
+        return f"{subject} is what is expected, transposed."
     has = f"has the shape {shape}" if shape else "is one number"
-    return "shape", f"{subject} {has}; expected is the shape {tuple(expected.shape)}."
+    return f"{subject} {has}; expected is the shape {tuple(expected.shape)}."
 
 
-def _unlike_sequence(expected: list | tuple, got: object, subject: str) -> tuple[str, str]:
+def _unlike_sequence(expected: list | tuple, got: object, subject: str) -> str:
     got = got.tolist() if isinstance(got, ARRAYS) else got
     if not isinstance(got, SEQUENCES):
         return _other(expected, got, subject)
     if len(got) != len(expected):
         many = f"{len(got)} item{'s' * (len(got) != 1)}"
-        return (
-            ("length", f"{subject} has {many}; expected are {len(expected)}.") if type(expected) is tuple else ("", "")
-        )
-    for number, (one, other) in enumerate(zip(expected, got, strict=True)):
-        tag, text = _unlike(one, other, f"The {place(number)} of {_inside(subject)}")
-        if tag:
-            return tag, text
-    return "", ""
+        return f"{subject} has {many}; expected are {len(expected)}." if type(expected) is tuple else ""
+    pairs = enumerate(zip(expected, got, strict=True))
+    said = (_unlike(*pair, f"The {place(number)} of {_inside(subject)}") for number, pair in pairs)
+    return next(filter(None, said), "")
 
 
-def _unlike_mapping(expected: Mapping, got: object, subject: str) -> tuple[str, str]:
+def _unlike_mapping(expected: Mapping, got: object, subject: str) -> str:
     if not isinstance(got, Mapping):
         return _other(expected, got, subject)
     parts = []
@@ -123,12 +119,9 @@ def _unlike_mapping(expected: Mapping, got: object, subject: str) -> tuple[str, 
     if more := [key for key in got if key not in expected]:
         parts.append(f"has the key {_listed(more)}, which is not expected")
     if parts:
-        return "keys", f"{subject} {' and '.join(parts)}."
-    for key in expected:
-        tag, text = _unlike(expected[key], got[key], f"The entry {show(key, 60)} of {_inside(subject)}")
-        if tag:
-            return tag, text
-    return "", ""
+        return f"{subject} {' and '.join(parts)}."
+    said = (_unlike(expected[key], got[key], f"The entry {show(key, 60)} of {_inside(subject)}") for key in expected)
+    return next(filter(None, said), "")
 
 
 def _inside(subject: str) -> str:
@@ -139,8 +132,8 @@ def _listed(keys: list) -> str:
     return ", ".join(show(key, 60) for key in keys[:3]) + (" …" if len(keys) > 3 else "")
 
 
-def _other(expected: object, got: object, subject: str) -> tuple[str, str]:
-    return "kind", f"{subject} is {kind(got)}; expected is {kind(expected)}."
+def _other(expected: object, got: object, subject: str) -> str:
+    return f"{subject} is {kind(got)}; expected is {kind(expected)}."
 
 
 # In this order: a bool is an int, too.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,12 +10,9 @@ import torch
 from hypothesis import strategies as st
 from torch import nn
 
-from course_utils.exercises import values
+from course_utils.exercises.values import ARRAYS, MOST_ELEMENTS, is_number, show, sizes
 
-SIZES = ("in_features", "out_features", "in_channels", "out_channels", "num_embeddings", "embedding_dim")
-NAMED = {"kernel_size": (), "stride": (1, 1), "groups": 1}  # of a convolution: told where it is something else
-MOST_OF_ONE = 80  # letters of a variable
-MOST_TOLD = 4  # weights of a model that are told one by one; variables
+MOST_OF_ONE, MOST_TOLD = 80, 4  # letters of a variable; variables
 
 
 def models(*parts: Callable[[], nn.Module], first: Callable | None = None) -> st.SearchStrategy[nn.Sequential]:
@@ -58,33 +54,10 @@ class rule:
         return self.text
 
 
-class Said(str):
-    """A text that is told as it is, without quotation marks."""
-
-
-def show(value: object, most: int = values.MOST_LETTERS) -> str:
-    """A value as text: a model as ``Sequential(Linear(2, 3))``, what an effect says as it is, all else as a value."""
-    with contextlib.suppress(Exception):  # a module of somebody's own may lack what it should have
-        if type(value) is Said:
-            return str(value)
-        if isinstance(value, nn.Module):
-            small = value.state_dict() if sum(w.numel() for w in value.state_dict().values()) <= MOST_TOLD else {}
-            told = (f"{name}={values.show(w).removeprefix('tensor(').removesuffix(')')}" for name, w in small.items())
-            return cut(" ".join([_model(value), *told]), most)
-        if isinstance(value, set) and value:
-            return cut(f"{{{', '.join(sorted(map(repr, value)))}}}", most)
-    return values.show(value, most)
-
-
-def cut(text: str, most: int) -> str:
-    """A text of at most this many letters; one that is cut off ends with a sign for that."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
 def variables(held: dict[str, object], last: Sequence[str] = ()) -> str:
     """A few variables, "names = {'0'}, n = 3": what is plain to read, or else models and the like; `last` come last."""
     own = sorted((name for name in held if not name.startswith("_")), key=lambda name: name in last)
-    others = [name for name in own if issubclass(type(held[name]), (nn.Module, *values.ARRAYS))]
+    others = [name for name in own if issubclass(type(held[name]), (nn.Module, *ARRAYS))]
     told = [name for name in own if _plain(held[name])] or others
     return ", ".join(f"{name} = {show(held[name], MOST_OF_ONE)}" for name in told[:MOST_TOLD])
 
@@ -93,16 +66,9 @@ def _plain(value: object) -> bool:
     kind = type(value)
     if kind in (list, tuple, set, dict):
         return all(map(_plain, value.values() if kind is dict else value))
-    if issubclass(kind, values.ARRAYS):
-        return value.size <= values.MOST_ELEMENTS if kind is values.ARRAYS[1] else value.numel() <= values.MOST_ELEMENTS
-    return kind in (bool, str) or values.is_number(value)
-
-
-def _model(module: nn.Module) -> str:
-    sizes = [str(size) for name in SIZES if isinstance(size := getattr(module, name, None), int)]
-    if isinstance(module, nn.Conv2d):
-        sizes += [f"{name}={getattr(module, name)}" for name, usual in NAMED.items() if getattr(module, name) != usual]
-    return f"{type(module).__name__}({', '.join([*sizes, *map(_model, module.children())])})"
+    if issubclass(kind, ARRAYS):
+        return value.size <= MOST_ELEMENTS if kind is ARRAYS[1] else value.numel() <= MOST_ELEMENTS
+    return kind in (bool, str) or is_number(value)
 
 
 def call(args: Sequence[object], names: Sequence[str]) -> str:
@@ -114,7 +80,7 @@ def bulk(args: Sequence[object]) -> int:
     """How much a learner must look at to follow a call: letters, the modules of models and their weights."""
     models = [value for value in args if isinstance(value, nn.Module)]
     parts = sum(10 + sum(w.numel() for w in part.parameters()) for model in models for part in model.modules())
-    return parts + sum(len(_model(value) if isinstance(value, nn.Module) else show(value)) for value in args)
+    return parts + sum(len(sizes(value) if isinstance(value, nn.Module) else show(value)) for value in args)
 
 
 def bare(args: Sequence[object]) -> int:

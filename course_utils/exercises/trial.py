@@ -15,7 +15,7 @@ from course_utils.exercises import models
 from course_utils.exercises.calls import outside, run
 from course_utils.exercises.kinds import first_difference
 from course_utils.exercises.mistake import Mistake
-from course_utils.exercises.values import same
+from course_utils.exercises.values import same, show
 
 BY_CHANCE = 0.01  # how likely it is, at most, that all wrong inputs share what is told of them
 
@@ -151,7 +151,7 @@ class Trial:
         second = dataclasses.replace(self, answer=often(self.answer)).of_answer(one.args)
         if self.equal(one.got, second) or not self.equal(one.expected, self.of(often(self.right), one.args)):
             return
-        shown = [models.show(got.shown, 200) if got.fault is None else got.fault.message for got in (one.got, second)]
+        shown = [show(got.shown, 200) if got.fault is None else got.fault.message for got in (one.got, second)]
         facts = (("one call", shown[0]), ("a later one", shown[1])) if len(set(shown)) > 1 else ()
         filled = [name for name, value in outside(answers).items() if not same(before.get(name), value)]
         cause = "" if filled else ": something outside of it is changed, or it draws at random"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import deque
 from collections.abc import Mapping, Set
@@ -13,10 +14,17 @@ import torch
 
 MOST_ELEMENTS = 64  # an array with more is told by dtype, shape and range
 MOST_LETTERS = 500
+MOST_TOLD = 4  # weights of a model that are told one by one
+SIZES = ("in_features", "out_features", "in_channels", "out_channels", "num_embeddings", "embedding_dim")
+NAMED = {"kernel_size": (), "stride": (1, 1), "groups": 1}  # of a convolution: told where it is something else
 ARRAYS = (torch.Tensor, np.ndarray)
 SEQUENCES = (list, tuple, range, deque)
 OF_LARGEST = 0.1  # times rtol: how far any number of an array may be off, as a share of the largest of them
 NUMBER_SHAPES = ((), (1,))  # of an array that passes for one number
+
+
+class Said(str):
+    """A text that is told as it is, without quotation marks."""
 
 
 def is_number(value: object) -> bool:
@@ -128,15 +136,25 @@ def _same_arrays(expected: object, got: object, rtol: float, atol: float) -> boo
 
 
 def show(value: object, most: int = MOST_LETTERS) -> str:
-    """A value as text of at most `most` letters: small arrays whole, large ones by dtype, shape and range."""
+    """A value as text of at most `most` letters: small arrays whole, large ones by dtype, shape and range.
+
+    A model is told as ``Sequential(Linear(2, 3))``, with its weights where there are few.
+    """
     try:
         text = str.__str__(_text(value))  # a class of somebody's own may lie about its length
     except Exception as error:
         text = f"something of type {type(value).__name__} that cannot be shown ({type(error).__name__})"
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return cut(text, most)
+
+
+def cut(text: str, most: int) -> str:
+    """A text of at most this many letters; one that is cut off ends with a sign for that."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _text(value: object) -> str:
+    if type(value) is Said:
+        return str(value)
     if isinstance(value, ARRAYS):
         return _array_text(value)
     if isinstance(value, float | np.floating):
@@ -151,10 +169,24 @@ def _text(value: object) -> str:
         return f"({inner},)" if len(value) == 1 else f"({inner})"
     if isinstance(value, dict) and len(value) <= MOST_ELEMENTS:
         return "{" + ", ".join(f"{_text(key)}: {_text(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, set) and value:
+        return f"{{{', '.join(sorted(map(repr, value)))}}}"
     if isinstance(value, torch.nn.Module):
+        with contextlib.suppress(Exception):  # an int8 layer, whose own words say more
+            small = value.state_dict() if sum(w.numel() for w in value.state_dict().values()) <= MOST_TOLD else {}
+            told = (f"{name}={_text(w).removeprefix('tensor(').removesuffix(')')}" for name, w in small.items())
+            return " ".join([sizes(value), *told])
         return " ".join(repr(value).split()).replace("( ", "(").replace(" )", ")")
     name = getattr(value, "__name__", None)
     return name if callable(value) and isinstance(name, str) else " ".join(repr(value).split())
+
+
+def sizes(module: torch.nn.Module) -> str:
+    """A model by its layers: ``Sequential(Linear(2, 3), ReLU())``."""
+    found = [str(size) for name in SIZES if isinstance(size := getattr(module, name, None), int)]
+    if isinstance(module, torch.nn.Conv2d):
+        found += [f"{name}={getattr(module, name)}" for name, usual in NAMED.items() if getattr(module, name) != usual]
+    return f"{type(module).__name__}({', '.join([*found, *map(sizes, module.children())])})"
 
 
 def _array_text(value: object) -> str:
@@ -180,21 +212,3 @@ def _shortest(value: object, dtype: str) -> object:
     if isinstance(value, list):
         return [_shortest(part, dtype) for part in value]
     return float(str(np.dtype(dtype).type(value)))
-
-
-def difference(expected: object, got: object) -> str:
-    """What tells two values apart that are shown alike, as text; empty where they are shown differently."""
-    if show(expected) != show(got):
-        return ""
-    try:
-        if isinstance(expected, ARRAYS) and isinstance(got, (*ARRAYS, *SEQUENCES)):
-            a, b = as_plain(expected), as_plain(got)
-            if a.shape != b.shape:
-                return f"shape {tuple(b.shape)}, expected {tuple(a.shape)}"
-            at = int((a - b).abs().nan_to_num(math.inf).argmax())
-            return f"element {at} of the flattened array is {b.flatten()[at]:.17g}, expected {a.flatten()[at]:.17g}"
-        if is_number(expected) and is_number(got):
-            return f"{float(_scalar(got)):.17g}, expected {float(_scalar(expected)):.17g}"
-    except Exception:  # the types, below, still say something
-        return f"of type {type(got).__name__}, expected {type(expected).__name__}"
-    return f"of type {type(got).__name__}, expected {type(expected).__name__}"

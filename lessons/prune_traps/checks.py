@@ -9,7 +9,7 @@ from torch.nn.utils import prune
 
 from course_utils.checks import effects, exercise
 from course_utils.data.checkpoints import load
-from course_utils.exercises.models import show
+from course_utils.exercises.values import show
 from course_utils.models import LeNet
 
 
