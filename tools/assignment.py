@@ -4,7 +4,6 @@ import argparse
 import ast
 import copy
 import re
-import sys
 from pathlib import Path
 
 import nbformat
@@ -149,7 +148,3 @@ def _refuse_others(files):
         raise SystemExit(
             f"Nothing was written: {names} is there and holds something else. Move it, or take another folder."
         )
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,7 +1,6 @@
 """Run lessons that are out of step, and write their notebooks with outputs, and the pages about all lessons."""
 
 import argparse
-import sys
 import tempfile
 import time
 
@@ -150,7 +149,3 @@ def _blame(lesson, failed):
         f"lessons/{lesson.name}/lesson.py, cell {failed.number}: {failed.error}\n> {line}\n"
         f"notebooks/{lesson.place} was left as it was."
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

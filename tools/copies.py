@@ -1,7 +1,6 @@
 """Make or renew your copies of the lessons and start nothing: for VS Code, a shared server, Binder, Colab."""
 
 import argparse
-import sys
 
 import course
 from tools import open as open_task
@@ -41,7 +40,3 @@ def colab():
     if not address:
         course.say("The course has no public address: their first cell asks for a zip of it (docs/elsewhere.md).")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -169,7 +168,3 @@ def graded(label, path, names, around=""):
         except Exception as error:  # a fault of the grader costs one exercise, and is said
             rows.append(judge.Row(label, lesson.name, number, name, judge.BROKEN, f"{type(error).__name__}: {error}"))
     return rows
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -5,7 +5,6 @@ import difflib
 import json
 import keyword
 import re
-import sys
 import tomllib
 
 from course_utils import syllabus
@@ -106,7 +105,3 @@ def _with_line(text, part, name, title):
             f"table [part.lessons]. Nothing was made; mend it, or add the line yourself: {line}"
         )
     return after
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,7 +1,6 @@
 """Show which exercises you have passed, what you predicted, and which lesson comes next."""
 
 import argparse
-import sys
 
 from course import command, say
 from course_utils.exercises import progress
@@ -104,7 +103,3 @@ def in_full(standing):
             *(f"      {' '.join(text.split())}" for text in texts),
         ]
     return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -108,7 +108,3 @@ def published():
     return [f"{lesson.name}: {fault}" for lesson in lessons for fault in build.faults(lesson)] + [
         f"{lesson.name}: built, but not with --publish" for lesson in lessons if not build.is_published(lesson)
     ]
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

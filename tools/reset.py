@@ -1,7 +1,6 @@
 """Give a lesson back fresh; your copy is kept beside it."""
 
 import argparse
-import sys
 
 from course import ROOT, say
 from course_utils.exercises import progress
@@ -52,7 +51,3 @@ def _anew(lesson, *, forget):
     typed = f"; yours is kept as {kept.name}." if kept else ". You had typed nothing." if there else "."
     said = f"a fresh copy is in {lesson.place}{typed}"
     return said + (" Nothing of it is counted any more." if forget else " What you passed and predicted stays counted.")
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

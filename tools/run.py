@@ -2,7 +2,6 @@
 
 import argparse
 import re
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,7 +139,3 @@ def _texts(cell):
         for out in cell.get("outputs", [])
         if out.get("name") != "stderr" and out.output_type != "error"
     ]
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

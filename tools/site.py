@@ -74,7 +74,3 @@ def build(source, site):
     words = ["-b", "html", "-W", "--keep-going", "-q", str(source), str(site)]
     environment = {**os.environ, "COURSE_SITE_ROOT": str(_lessons.ROOT)}  # for conf.py
     return subprocess.run([sys.executable, "-m", "sphinx", *words], env=environment).returncode
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

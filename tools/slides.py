@@ -2,7 +2,6 @@
 
 import argparse
 import shutil
-import sys
 from pathlib import Path
 
 import nbformat
@@ -178,7 +177,3 @@ def _report(decks, shots, heard):
         print(f"A picture of each slide is in {shots.relative_to(_lessons.ROOT).as_posix()}")
     print(f"{len(decks)} decks, {faults} faults")
     return 1 if faults else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
