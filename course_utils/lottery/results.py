@@ -8,13 +8,13 @@ from os import PathLike
 from pathlib import Path
 
 from course_utils.files import write_whole
-from course_utils.show.tables import Table, mean_and_range
+from course_utils.show.tables import Table, Tabled, mean_and_range
 
 CURVE_POINTS = 40
 
 
-@dataclass(frozen=True)
-class Results:
+@dataclass(frozen=True, repr=False)
+class Results(Tabled):
     """The records of one experiment.
 
     Attributes:
@@ -60,12 +60,6 @@ class Results:
                 line.append(f"{mean_and_range(here, text)}, n={len(here)}" if here else "–")
             lines.append(line)
         return Table(["weights left", *arms], lines)
-
-    def __repr__(self) -> str:
-        return repr(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
 
     def save(self, file: str | PathLike, **about: object) -> None:
         """Write a compact file: curves thinned, each provenance once.

@@ -5,6 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import torch
+from torch import nn
+
+
+def refuse_scripted(model: nn.Module) -> None:
+    """Refuse a model with scripted parts: their packed weights are in no state_dict.
+
+    Raises:
+        ValueError: there is one; the message names it.
+    """
+    for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(
+                f"{name or 'the model'!r} is scripted, and holds weights that are no parameters: measure the model "
+                "before torch.jit.script or trace, or weigh the file itself, torch.jit.save(model, path)"
+            )
 
 
 def tensors(name: str, state: dict) -> Iterator[torch.Tensor]:

@@ -15,7 +15,7 @@ from torch import nn
 
 from course_utils.measure._kernels import INT8, ByNode, Calls, is_int8, watch
 from course_utils.measure.as_it_was import as_it_was, need_values
-from course_utils.show.tables import Table
+from course_utils.show.tables import Table, Tabled
 
 UNKNOWN = "unknown"
 SCRIPTED = "scripted"
@@ -45,8 +45,8 @@ class Row:
     why: str
 
 
-@dataclass(frozen=True)
-class Audit:
+@dataclass(frozen=True, repr=False)
+class Audit(Tabled):
     """The rows of a model; shows itself as a table."""
 
     rows: list[Row]
@@ -67,12 +67,6 @@ class Audit:
             ],
             caption=caption,
         )
-
-    def __repr__(self) -> str:
-        return repr(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
 
 
 def audit(model: nn.Module, *example: torch.Tensor) -> Audit:

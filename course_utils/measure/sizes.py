@@ -11,15 +11,15 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from course_utils.measure._tensors import place, plain, tensors, weigh
+from course_utils.measure._tensors import place, plain, refuse_scripted, tensors, weigh
 from course_utils.measure.as_it_was import need_values
-from course_utils.show.tables import Table, si
+from course_utils.show.tables import Table, Tabled, si
 
 __all__ = ["SizeReport", "size_report"]
 
 
-@dataclass(frozen=True)
-class SizeReport:
+@dataclass(frozen=True, repr=False)
+class SizeReport(Tabled):
     """The sizes of one model.
 
     Attributes:
@@ -37,7 +37,8 @@ class SizeReport:
     file_bytes: int
     compressed_bytes: int | None = None
 
-    def _table(self) -> Table:
+    def table(self) -> Table:
+        """What it shows itself as."""
         columns = {
             "parameters": f"{self.parameters:,}",
             "buffers": f"{self.buffers:,}",
@@ -47,12 +48,6 @@ class SizeReport:
         if self.compressed_bytes is not None:
             columns["file, gzip"] = si(self.compressed_bytes, "B")
         return Table(list(columns), [list(columns.values())])
-
-    def __repr__(self) -> str:
-        return repr(self._table())
-
-    def _repr_html_(self) -> str:
-        return self._table()._repr_html_()
 
 
 def size_report(model: nn.Module, *, compressed: bool = False) -> SizeReport:
@@ -65,12 +60,7 @@ def size_report(model: nn.Module, *, compressed: bool = False) -> SizeReport:
         ValueError: the loaded tensors differ from the saved ones, the state_dict holds other things than tensors, a
             tensor has no values yet (lazy, meta), or a part is scripted; the message names the entry.
     """
-    for name, module in model.named_modules():
-        if isinstance(module, torch.jit.ScriptModule):
-            raise ValueError(
-                f"{name or 'the model'!r} is scripted, and holds weights that are in no state_dict: measure the model "
-                "before torch.jit.script or trace, or the file itself, torch.jit.save(model, path)"
-            )
+    refuse_scripted(model)
     need_values(model)
     state = model.state_dict()
     held = {name: list(tensors(name, state)) for name in state}

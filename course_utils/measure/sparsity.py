@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from course_utils.measure._tensors import place, plain
+from course_utils.measure._tensors import place, plain, refuse_scripted
 from course_utils.measure.as_it_was import as_it_was, need_values
-from course_utils.show.tables import Table
+from course_utils.show.tables import Table, Tabled
 
 
 @dataclass(frozen=True)
 class Count:
-    """Zeros among elements."""
+    """Zeros among elements.
+
+    Attributes:
+        zeros: how many of the numbers are 0 (−0.0 is, NaN is not).
+        elements: how many numbers there are.
+    """
 
     zeros: int
     elements: int
@@ -27,25 +32,16 @@ class Count:
 
 
 @dataclass(frozen=True)
-class SparsityRow:
+class SparsityRow(Count):
     """One parameter of a model.
 
     Attributes:
         name: as in ``named_parameters`` of the unpruned model, "conv1.weight".
         shape: its shape.
-        elements: how many numbers it has.
-        zeros: how many of them are 0 (−0.0 is, NaN is not).
     """
 
     name: str
     shape: tuple[int, ...]
-    elements: int
-    zeros: int
-
-    @property
-    def sparsity(self) -> float:
-        """Share of zeros, 0 to 1."""
-        return Count(self.zeros, self.elements).sparsity
 
     @property
     def is_bias(self) -> bool:
@@ -53,8 +49,8 @@ class SparsityRow:
         return "bias" in self.name.rpartition(".")[2]
 
 
-@dataclass(frozen=True)
-class SparsityReport:
+@dataclass(frozen=True, repr=False)
+class SparsityReport(Tabled):
     """The rows of a model; shows itself as a table. ``report["conv1.weight"]`` is one row."""
 
     rows: list[SparsityRow]
@@ -73,11 +69,10 @@ class SparsityReport:
     @property
     def weights(self) -> Count:
         """All that is no bias; the scales of norm layers belong here."""
-        return self._count(row for row in self.rows if not row.is_bias)
+        return self._count([row for row in self.rows if not row.is_bias])
 
     @staticmethod
-    def _count(rows: Iterable[SparsityRow]) -> Count:
-        rows = list(rows)
+    def _count(rows: Sequence[SparsityRow]) -> Count:
         return Count(sum(row.zeros for row in rows), sum(row.elements for row in rows))
 
     def table(self) -> Table:
@@ -96,12 +91,6 @@ class SparsityReport:
             lines.append([name, "", f"{count.zeros:,}", f"{count.elements:,}", f"{count.sparsity:.2%}"])
         return Table(["parameter", "shape", "zeros", "elements", "sparsity"], lines)
 
-    def __repr__(self) -> str:
-        return repr(self.table())
-
-    def _repr_html_(self) -> str:
-        return self.table()._repr_html_()
-
 
 def sparsity_report(model: nn.Module) -> SparsityReport:
     """Count the zeros of a model, parameter by parameter.
@@ -119,12 +108,7 @@ def sparsity_report(model: nn.Module) -> SparsityReport:
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"sparsity_report needs a model (nn.Module), got {type(model).__name__}")
-    for name, module in model.named_modules():
-        if isinstance(module, torch.jit.ScriptModule):
-            raise ValueError(
-                f"{name or 'the model'!r} is scripted, and its weights may be no parameters: count the model before "
-                "torch.jit.script or trace"
-            )
+    refuse_scripted(model)
     need_values(model)
     seen: dict[tuple, torch.Tensor] = {}  # the tensors too: memory that is freed is given away again
     rows = []
@@ -138,7 +122,7 @@ def sparsity_report(model: nn.Module) -> SparsityReport:
                     continue
                 seen[where] = stored
                 zero = plain(values.detach()) == 0
-                rows.append(SparsityRow(name, tuple(zero.shape), zero.numel(), int(zero.sum())))
+                rows.append(SparsityRow(int(zero.sum()), zero.numel(), name, tuple(zero.shape)))
     return SparsityReport(rows)
 
 

@@ -26,7 +26,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils import benchmark
 
 from course_utils.runtime import best_device, judge_speed, quick, strict, threads
-from course_utils.show.tables import Table, si
+from course_utils.show.tables import Table, Tabled, si
 
 # From here on a sample is one call: it leaves no cache as it found it, what it loads anew is a small part of it, and
 # calls to warm up would take two thirds of a learner's minute.
@@ -153,8 +153,8 @@ def peak_bytes(fn: Callable[[], object], *, device: torch.device | str | None = 
     return timer.peak_bytes
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Tabled):
     """Samples of several candidates, taken in turn. The first candidate is the baseline.
 
     Attributes:
@@ -197,7 +197,8 @@ class Comparison:
     def _ratios(self, name: str, over: str | None = None) -> list[float]:
         return [base / own for base, own in zip(self._of(over or self.baseline), self._of(name), strict=True)]
 
-    def _table(self) -> Table:
+    def table(self) -> Table:
+        """What it shows itself as."""
         rows = []
         for name in self.samples:
             low, high = self.ratio_quartiles(name)
@@ -216,12 +217,6 @@ class Comparison:
             f"{count} interleaved round{'s' * (count > 1)}"
         )
         return Table(["candidate", "median, ms", "IQR, ms", "speed-up", "quartiles"], rows, caption=caption)
-
-    def __repr__(self) -> str:
-        return repr(self._table())
-
-    def _repr_html_(self) -> str:
-        return self._table()._repr_html_()
 
 
 def _quartiles(values: list[float]) -> tuple[float, float]:

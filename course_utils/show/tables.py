@@ -57,6 +57,16 @@ class Table:
         return f"<table>{caption}<thead><tr>{cells('th', self.columns)}</tr></thead><tbody>{body}</tbody></table>"
 
 
+class Tabled:
+    """Shows itself as the table that its method `table` gives; a dataclass of the kind needs ``repr=False``."""
+
+    def __repr__(self) -> str:
+        return repr(self.table())
+
+    def _repr_html_(self) -> str:
+        return self.table()._repr_html_()
+
+
 def _reads_as_number(cell: str) -> bool:
     return cell in ("", "–", "inf", "-inf", "−inf", "∞", "nan") or cell.lstrip("≥≤±~-−+ ")[:1].isdigit()
 

@@ -24,7 +24,7 @@ from course_utils.measure.energy import unfused
 from course_utils.measure.int8_audit import audit
 from course_utils.measure.sizes import size_report
 from course_utils.runtime import quick, threads
-from course_utils.show.tables import Table, si
+from course_utils.show.tables import Table, Tabled, si
 
 STEP_S = 60.0  # after which a step gives up
 CALLS, LARGEST = 5, 10  # of the model, to time its layers; layers with a row of their own
@@ -179,8 +179,8 @@ class Row:
     built: object = field(default=None, repr=False)
 
 
-@dataclass(eq=False)
-class Sheet:
+@dataclass(eq=False, repr=False)
+class Sheet(Tabled):
     """A copy of a model, its batches, and the rows that were measured; `look` makes it.
 
     Attributes:
@@ -232,14 +232,9 @@ class Sheet:
         with torch.no_grad():
             return [self.answer(call(xs)) for xs in self.judging]
 
-    def _table(self) -> Table:
+    def table(self) -> Table:
+        """What it shows itself as."""
         return Table(["", "what was found"], list(self.facts.items()))
-
-    def __repr__(self) -> str:
-        return repr(self._table())
-
-    def _repr_html_(self) -> str:
-        return self._table()._repr_html_()
 
 
 def look(
