@@ -19,7 +19,6 @@ RULES = [
     rules.names,
     rules.exercise_parts,
     rules.exercise_code,
-    rules.figures,
     rules.order,
     rules.answers,
     rules.boxes_confirm,

@@ -46,14 +46,10 @@ LESSON = """\
 """
 
 
-def test_jupyterlab_folds_it_in_the_notebook_and_in_the_learners_copy(tmp_path):
+def test_jupyterlab_folds_it_in_the_notebook_and_in_the_copy_and_the_deck_goes_on_behind_it(tmp_path):
     nb = lessons.read(_course.make_root(tmp_path, fixture=LESSON)[0])
     for book in (nb, workspace.for_learner(nb)):
         assert [c.source for c in book.cells if lessons.COLLAPSED in c.metadata] == ["## Deeper"]  # a fold hides cells
         assert book.cells[-1].source.startswith("## ")  # else the fold takes the way to the next lesson with it
-
-
-def test_the_deck_goes_on_behind_it(tmp_path):
-    nb = lessons.read(_course.make_root(tmp_path, fixture=LESSON)[0])
     headings = [slide.heading.source for slide in arrange.slides(nb) if slide.heading]
     assert headings[-2:] == ["## Exercises", "## Remember"]

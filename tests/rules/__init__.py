@@ -4,35 +4,9 @@ A rule takes a notebook as `tools.publishing.lessons.read` gives it, or as it wa
 sentences; an empty list means that the rule is kept.
 """
 
+# ruff: noqa: F401  (handed on)
 from rules._cells import numbered, slide_type, tags
 from rules.exercises import exercise_code, exercise_parts, exercises
 from rules.form import answers, boxes_confirm, card, holds_on_any_laptop, notes, order, sizes, try_it, visible_names
-from rules.lesson import figures, for_the_lecturer, front_matter, names, runs_anywhere, tags_known
+from rules.lesson import for_the_lecturer, front_matter, names, runs_anywhere, tags_known
 from rules.published import output_text, outputs, small_enough
-
-__all__ = [
-    "answers",
-    "boxes_confirm",
-    "card",
-    "exercise_code",
-    "exercise_parts",
-    "exercises",
-    "figures",
-    "for_the_lecturer",
-    "front_matter",
-    "holds_on_any_laptop",
-    "names",
-    "notes",
-    "numbered",
-    "order",
-    "output_text",
-    "outputs",
-    "runs_anywhere",
-    "sizes",
-    "slide_type",
-    "small_enough",
-    "tags",
-    "tags_known",
-    "try_it",
-    "visible_names",
-]

@@ -1,12 +1,10 @@
-"""Rules for a lesson as a whole: front matter, what the lecturer alone sees, figures, and that it runs anywhere."""
+"""Rules for a lesson as a whole: front matter, what the lecturer alone sees, and that it runs anywhere."""
 
-import ast
 import json
 import re
 import subprocess
 import sys
 
-import _names
 import nbformat
 
 from rules._cells import numbered, slide_type, tags
@@ -96,17 +94,4 @@ def names(nb):
         encoding="utf-8",
     )
     assert done.returncode in (0, 1), done.stderr
-    found = [f"cell {fault['cell']}: {fault['message']}" for fault in json.loads(done.stdout)]
-    return found + _names.functions_too_early([(n, c.source) for n, c in numbered(nb, kind="code")])
-
-
-def figures(nb):
-    """Every `plots.show` says what the figure shows, for whoever cannot see it."""
-    faults = []
-    for n, cell in numbered(nb, kind="code"):
-        for call in ast.walk(_names.parse(cell.source)):
-            if isinstance(call, ast.Call) and ast.unparse(call.func) in ("plots.show", "show"):
-                alt = {k.arg: k.value for k in call.keywords}.get("alt")
-                if alt is None or (isinstance(alt, ast.Constant) and len(str(alt.value)) < LEAST_ALT):
-                    faults.append(f"cell {n}: {ast.unparse(call.func)} without alt=, or one that says too little")
-    return faults
+    return [f"cell {fault['cell']}: {fault['message']}" for fault in json.loads(done.stdout)]
