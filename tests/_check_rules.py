@@ -3,8 +3,6 @@
 import ast
 import contextlib
 import copy
-import doctest
-import inspect
 import random
 from dataclasses import dataclass
 from unittest import mock
@@ -13,7 +11,6 @@ import _course
 import _hostile
 import _mutants
 import _names
-import numpy as np
 import pytest
 import rules
 import torch
@@ -21,9 +18,8 @@ import torch
 from course_utils.checks import explain
 from course_utils.checks.edits import edits
 from course_utils.checks.reference import sets
-from course_utils.exercises import core, isolation, values
+from course_utils.exercises import core, isolation
 
-EXAMPLE_FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 MUTANT_SECONDS = 2.0  # for one call; some mutants never end
 FEW = 4  # inputs beside the edges, where any wrong answer fails on any input
 EXERCISES = [
@@ -67,37 +63,6 @@ def stub_is_not_done(check, stub):
     """The untouched stub is neither passed nor blamed."""
     status = check(stub).status
     return [] if status == core.NOT_DONE else [f"the untouched stub is {status!r}, expected {core.NOT_DONE!r}"]
-
-
-def example_failures(exercise, answer):
-    """Run the `>>>` example of the stub's docstring, if there is one, with `answer` in the stub's place.
-
-    A number counts as the same whatever type holds it: 0.0 for np.float64(0.0).
-    """
-    space = {"torch": torch, "np": np, **getattr(exercise.solution, "__globals__", {}), exercise.name: answer}
-    faults = []
-    for example in doctest.DocTestParser().get_examples(inspect.getdoc(exercise.stub) or ""):
-        try:
-            if not example.want:
-                exec(example.source, space)
-                continue
-            got = eval(example.source.strip(), space)
-        except Exception as error:
-            faults.append(f"{example.source.strip()} raised {type(error).__name__}: {error}")
-            continue
-        if not _as_shown(example.want, got):
-            faults.append(f"{example.source.strip()} gave {got!r}, the example shows {example.want.strip()}")
-    return faults
-
-
-def _as_shown(want, got):
-    if doctest.OutputChecker().check_output(want, f"{got!r}\n", EXAMPLE_FLAGS):
-        return True
-    try:
-        expected = eval(want, {"tensor": torch.tensor, "array": np.array, "torch": torch, "np": np})
-    except Exception:  # the example abbreviates what it shows
-        return False
-    return values.same(expected, got, rtol=1e-4, atol=1e-12)
 
 
 def play(check, answer):

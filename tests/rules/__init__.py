@@ -9,4 +9,4 @@ from rules._cells import numbered, slide_type, tags
 from rules.exercises import exercise_code, exercise_parts, exercises
 from rules.form import answers, boxes_confirm, card, holds_on_any_laptop, notes, order, sizes, try_it, visible_names
 from rules.lesson import for_the_lecturer, front_matter, names, runs_anywhere, tags_known
-from rules.published import output_text, outputs, small_enough
+from rules.published import PROGRESS_BAR, output_text, outputs, small_enough
