@@ -3,15 +3,13 @@
 The experiment itself is made by `course.py lottery --paper`.
 """
 
-import argparse
-import json
 from dataclasses import replace
-from pathlib import Path
 
-from course_utils import lottery, runtime
-from course_utils.files import write_whole
+from course_utils import lottery
+from course_utils.files import ROOT
+from records import writing
 
-FOLDER = runtime.ROOT / "records" / "lottery"
+RECORD = ROOT / "records" / "lottery" / "rates-mnist.json"
 RATES = (0.0003, 0.0012, 0.0048, 0.0192)  # learning rates, each four times the one before; the second is the paper's
 BUDGETS = (200, 1_000, 5_000)  # iterations
 FOUND_AT = (0.0012, 0.0048)  # the rates with which masks are looked for
@@ -20,18 +18,10 @@ LEVELS = (3, 4)  # of the densities of the lesson `ticket`: 7 and 3.6 %
 
 def main(arguments):
     """Train all arms at all rates, half an hour on one thread, and write the record; returns 0."""
-    parser = argparse.ArgumentParser(prog="course.py bench lottery", description=__doc__.partition("\n")[0])
+    parser = writing.options("lottery", __doc__.partition("\n")[0], RECORD)
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 0 (default: 3)")
-    parser.add_argument("--to", type=Path, metavar="FILE", help="where the record goes (default: records/lottery/)")
-    parser.add_argument("--quick", action="store_true", help="a smoke run: little is measured, and means nothing")
     args = parser.parse_args(arguments)
-    folder = runtime.ROOT / "build" / "bench" if runtime.quick() else FOLDER
-    target = args.to or folder / "rates-mnist.json"
-    runs = rates(args.seeds)
-    head = json.dumps({"command": "python3 course.py bench lottery", **runtime.provenance()}, indent=1)
-    rows = ",\n".join(json.dumps(run) for run in runs)
-    write_whole(target, f'{head[:-2]},\n "runs": [\n{rows}\n]\n}}\n')
-    print(f"{len(runs)} runs written to {target}.")
+    writing.write_runs(args.to, "python3 course.py bench lottery", rates(args.seeds))
     return 0
 
 

@@ -2,17 +2,16 @@
 
 import io
 
+import _legacy
 import pytest
 import torch
 from torch import nn
 
-from course_utils import legacy_int8, models
+from course_utils import models
 from course_utils.measure import sizes
 from course_utils.measure.sizes import size_report
 
-LEGACY = pytest.mark.filterwarnings(
-    *(f"ignore:{message}" for message in (*legacy_int8.DEPRECATIONS, ".*must run observer"))
-)
+pytestmark = [*_legacy.KNOWN, *_legacy.ignoring(".*must run observer")]
 
 
 def saved_bytes(model):
@@ -46,7 +45,6 @@ def test_what_tensors_share_counts_once():
     assert (report.parameters, report.buffers, report.memory_bytes) == (2500, 7, 10_000 + 7 * 8)
 
 
-@LEGACY
 @pytest.mark.parametrize("wrap", [nn.Sequential, lambda model: model])
 def test_a_scripted_part_is_refused(wrap):
     quantized = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(8, 8)))
@@ -73,7 +71,6 @@ class Recurrent(nn.Module):
         self.lstm, self.head = nn.LSTM(4, 8), nn.Linear(8, 2)
 
 
-@LEGACY
 def test_packed_weights_of_dynamic_quantization():
     report = size_report(torch.ao.quantization.quantize_dynamic(Recurrent()))
     weights, biases = 32 * 4 + 32 * 8 + 2 * 8, 32 + 32 + 2

@@ -1,16 +1,15 @@
 """sparsity_report: counted against an independent loop, in every state a model can be in."""
 
+import _legacy
 import pytest
 import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from course_utils import legacy_int8, models
+from course_utils import models
 from course_utils.measure.sparsity import sparsity_report
 
-LEGACY = pytest.mark.filterwarnings(
-    *(f"ignore:{message}" for message in (*legacy_int8.DEPRECATIONS, ".*must run observer"))
-)
+pytestmark = [*_legacy.KNOWN, *_legacy.ignoring(".*must run observer")]
 
 
 def small():
@@ -66,7 +65,6 @@ def test_a_shared_tensor_counts_once(transposed):
     assert [row.name for row in sparsity_report(model).rows] == ["0.weight"]
 
 
-@LEGACY
 def test_dynamically_quantized_models_count_their_packed_weights():
     class Net(nn.Module):
         def __init__(self):
@@ -93,7 +91,6 @@ def test_torchao_models_too():
     assert row.zeros >= 32 and row.elements == 512
 
 
-@LEGACY
 def test_refused():
     with pytest.raises(TypeError, match="got OrderedDict"):
         sparsity_report(small().state_dict())
