@@ -178,14 +178,13 @@ class Trainer:
         return F.cross_entropy(logits, y).item(), (logits.argmax(1) == y).float().mean().item()
 
 
-def train(trainer: Trainer, sets: Sets, order: Iterator[Tensor], first: int, last: int, every: int) -> dict:
-    """Iterations `first` + 1 to `last`, validated on the way.
+def train(trainer: Trainer, sets: Sets, order: Iterator[Tensor], last: int, every: int) -> dict:
+    """Iterations 1 to `last`, validated on the way.
 
     Args:
         trainer: is trained in place.
         sets: the images, of as many pixels as the network has inputs.
         order: the batches, indices of `sets.rows` (batch,), as `batches` gives them.
-        first: iterations that the network has behind it.
         last: the iteration to stop after.
         every: iterations between validations, see `validation_points`.
     Returns:
@@ -195,8 +194,8 @@ def train(trainer: Trainer, sets: Sets, order: Iterator[Tensor], first: int, las
     """
     validation = sets.validation_rows, sets.validation_labels
     test = sets.test_rows, sets.test_labels
-    points, curve, least = set(validation_points(first, last, every)), [], None
-    for i in range(first + 1, last + 1):
+    points, curve, least = set(validation_points(last, every)), [], None
+    for i in range(1, last + 1):
         picked = next(order)
         trainer.step(sets.rows.index_select(0, picked), sets.labels.index_select(0, picked))
         if i in points:
@@ -220,14 +219,14 @@ def train(trainer: Trainer, sets: Sets, order: Iterator[Tensor], first: int, las
     }
 
 
-def validation_points(first: int, last: int, every: int) -> Iterator[int]:
-    """After which iterations from `first` to `last` the validation set is looked at, rising.
+def validation_points(last: int, every: int) -> Iterator[int]:
+    """After which iterations up to `last` the validation set is looked at, rising.
 
     Every `every` iterations for 200 validations, then five times as far apart, and after the last iteration, which may
     come twice.
     """
-    fine = first + FINE_POINTS * every
-    yield from range(first + every, min(last, fine) + 1, every)
+    fine = FINE_POINTS * every
+    yield from range(every, min(last, fine) + 1, every)
     yield from range(fine + 5 * every, last + 1, 5 * every)
     yield last
 

@@ -41,20 +41,18 @@ class Experiment:
         densities: share (0 to 1) of each layer's weights that is left at each level, falling; the dense network is
             level 0. The output layer loses half the others' rate at each level.
         iterations: training steps of a network, from its first to its last.
-        rewind: iteration of the dense network to whose weights a ticket goes back; 0 = the initialisation.
         batch: images in a batch.
         lr: learning rate of Adam.
         held_out: training images set aside for validation.
         validate_every: iterations between validations; five times as many after the first 200 of them.
     Raises:
-        ValueError: densities that do not fall, or a rewind that is not one of the iterations.
+        ValueError: densities that do not fall.
     """
 
     task: str = "mnist"
     widths: tuple[int, ...] = (784, 300, 100, 10)
     densities: tuple[float, ...] = PAPER_DENSITIES
     iterations: int = 50_000
-    rewind: int = 0
     batch: int = 60
     lr: float = 1.2e-3
     held_out: int = 5_000
@@ -62,8 +60,7 @@ class Experiment:
 
     def __post_init__(self):
         if runtime.quick():
-            short = {"iterations": 10, "rewind": min(self.rewind, 2), "held_out": 100, "validate_every": 5}
-            for name, value in short.items():
+            for name, value in {"iterations": 10, "held_out": 100, "validate_every": 5}.items():
                 object.__setattr__(self, name, value)
         object.__setattr__(self, "widths", tuple(self.widths))
         object.__setattr__(self, "densities", tuple(self.densities))
@@ -73,8 +70,6 @@ class Experiment:
                 f"densities must fall, from below 1 and stay above 0, got {self.densities}: "
                 "each level prunes what the one before has left"
             )
-        if not 0 <= self.rewind < self.iterations:
-            raise ValueError(f"rewind must lie in 0 … iterations - 1 ({self.iterations - 1}), got {self.rewind}")
 
     def layer_densities(self, level: int) -> tuple[float, ...]:
         """The share of each layer's weights that stays at a level (0 = dense), one number a layer."""
@@ -214,19 +209,11 @@ def _run(experiment, seed, arm, level, masks):
     e = experiment
     sets = engine.load(e.task, e.held_out, seed)
     values = engine.initial(e.widths, _seed(seed, level, REINIT) if arm == REINIT else seed)
-    ones = [torch.ones_like(weight) for weight in values[::2]]
-    masks = masks or ones
+    masks = masks or [torch.ones_like(weight) for weight in values[::2]]
     if arm == RANDOM:
         masks = engine.shuffled(masks, _seed(seed, level, RANDOM))
-    order, first = engine.batches(sets.chosen, e.batch, seed), 0
-    if level and e.rewind:
-        early = engine.Trainer(values, ones, batch=e.batch, lr=e.lr)
-        for _ in range(e.rewind):
-            chosen = next(order)
-            early.step(sets.rows[chosen], sets.labels[chosen])
-        values, first = early.values, e.rewind
     trainer = engine.Trainer(values, masks, batch=e.batch, lr=e.lr)
-    record = engine.train(trainer, sets, order, first, e.iterations, e.validate_every)
+    record = engine.train(trainer, sets, engine.batches(sets.chosen, e.batch, seed), e.iterations, e.validate_every)
     record["layer_densities"] = [mask.mean().item() for mask in masks]
     record["density"] = sum(mask.sum().item() for mask in masks) / sum(mask.numel() for mask in masks)
     if arm in CONTROLS or level == len(e.densities):
