@@ -51,7 +51,6 @@ def fit(
     seed: int = 0,
     optimizer: torch.optim.Optimizer | None = None,
     schedule: Callable[[float], float] | None = None,
-    on_step: Callable[[int], object] | None = None,
     device: torch.device | str | None = None,
     progress: bool = True,
 ) -> list[float]:
@@ -73,7 +72,6 @@ def fit(
         optimizer: over the model's parameters; None = Adam.
         schedule: from the share of the steps that are done (0 to below 1) to a factor of the learning rate, for
             example ``lambda done: 1 - done``; None = constant.
-        on_step: called after each step with its number, from 1; the gradients of the step are still there.
         device: where to train; None = the best device.
         progress: show a bar over the steps.
     Returns:
@@ -113,8 +111,6 @@ def fit(
                     )
                 if rate and step < steps:
                     rate.step()
-                if on_step:
-                    on_step(step)
     finally:
         optimizer.zero_grad()
         model.zero_grad()  # an optimizer over the head alone leaves those of the rest

@@ -10,14 +10,13 @@ flags, …), `.rows`, `.at` (one line of provenance), `.best(network, runtime, s
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils import runtime
 from course_utils.door import command
-from course_utils.files import ROOT
+from course_utils.files import ROOT, slug
 
 EAGER = "fp32, eager"
 FOLDER = ROOT / "records" / "quantization"
@@ -125,8 +124,7 @@ def processor(head: dict) -> str:
 
 def own_path(head: dict | None = None) -> Path:
     """The file of a processor's record, "intel-xeon-avx-512-vnni.json"; None = this machine's."""
-    name = processor(head or runtime.provenance())
-    return FOLDER / ("-".join(re.findall("[a-z0-9]+", name.lower())) + ".json")
+    return FOLDER / f"{slug(processor(head or runtime.provenance()))}.json"
 
 
 def load(path: Path) -> Recorded:
