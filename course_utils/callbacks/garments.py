@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tempfile
 
-import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
@@ -38,17 +37,13 @@ def mape(predicted: Tensor, expected: Tensor) -> float:
     return 100 * ((predicted - expected) / expected).abs().mean().item()
 
 
-def batches(x: Tensor, y: Tensor, size: int = 128, order: int | None = None) -> DataLoader:
-    """Rows in batches, in the same order every epoch, so that a resumed fit sees what it would have seen.
+def batches(x: Tensor, y: Tensor, size: int = 128) -> DataLoader:
+    """Rows in batches, in the order in which they come, so that a resumed fit sees what it would have seen.
 
     Args:
         x, y: as many rows of each.
         size: rows a batch.
-        order: the seed of a shuffled order; None = as they come.
     """
-    if order is not None:
-        picked = torch.randperm(len(x), generator=torch.Generator().manual_seed(order))
-        x, y = x[picked], y[picked]
     return DataLoader(list(zip(x.split(size), y.split(size), strict=True)), batch_size=None)
 
 
