@@ -36,11 +36,11 @@ torch.set_num_threads(1)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Half the bits, half the memory?
 #
-# Networks are trained in **fp32**, in numbers of 32 bits. Numbers of 16 bits take half the room, and many chips multiply them faster. With **automatic mixed precision**, AMP, PyTorch computes the products in 16 bits, and keeps the weights and their gradients in fp32.
+# By default PyTorch computes in **fp32**, in numbers of 32 bits. Numbers of 16 bits take half the room, and many chips multiply them faster. With **automatic mixed precision**, AMP, PyTorch computes the products in 16 bits, and keeps the weights and their gradients in fp32.
 #
 # <!-- page -->
 #
-# This is lever 1 of [[energy]]. We take the network of PyTorch's recipe, three linear layers with ReLU between them. There they are 4,096 wide and read 512 inputs at once; ours fit a laptop. The *peak of memory*, which `timing.peak_bytes` counts, is the most that a forward and a backward pass hold at any moment, beside the weights.
+# This is lever 1 of [[energy]]. We take the network of PyTorch's own recipe for AMP, three linear layers with ReLU between them. There they are 4,096 wide and read 512 inputs at once; ours fit a laptop. The *peak of memory*, which `timing.peak_bytes` counts, is the most that a forward and a backward pass hold at any moment, beside the weights.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Three layers of 256 · 256 weights read 32 inputs. Is the peak of memory with AMP **A** about half of what fp32 needs, **B** about three quarters, or **C** more than fp32 needs?
@@ -127,7 +127,7 @@ print((weight + 0.0001).item(), gradient.item())
 #
 # <!-- page -->
 #
-# The remedy for swallowed steps: weights are sums of many small steps, so they stay in fp32. Losses are sums, too. But nearly all of the time goes into products, and products bear 16 bits well, since chips usually add them up in fp32. So `torch.autocast` gives each operation of the forward pass its type, and makes 16-bit copies of the weights where a product needs them.
+# The remedy for swallowed steps: weights are sums of many small steps, so they stay in fp32. Losses are sums, too. But most of the time goes into products, and products bear 16 bits well, since chips usually add them up in fp32. So `torch.autocast` gives each operation of the forward pass its type, and makes 16-bit copies of the weights where a product needs them.
 
 # %% slideshow={"slide_type": "-"}
 net = models.make_mlp(n_in=512, n_out=512, n_layers=3).to(device)
@@ -298,7 +298,7 @@ print(f"{weight.grad[0]:.5f}, {weight.grad[1]:.5f}")
 # **0.00006 and 0.00008 (C), because clipping already made the norm 0.1, and the division then makes it 1,024 times smaller.** So `unscale_` first, then clip: 0.06 and 0.08.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the wrong order nearly every step is clipped, since the limit is compared with scaled gradients. With SGD and a scale of 65,536 the training stands still, and nothing tells you why.
+# In the wrong order nearly every step is clipped, since the limit is compared with scaled gradients. With SGD and a scale of 65,536 the training nearly stands still, and nothing tells you why.
 #
 # Is the gradient divided once more in `scaler.step`? No, the scaler remembers.
 
@@ -322,14 +322,14 @@ times = show.race(device)
 show.side_by_side(times, device)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the three records a large training step gains only where there are units, and most on the GPU. On the Xeon without units a step with AMP takes several times as long. The small step loses in all three.
+# In the three records a large training step gains only where there are units, and most on the GPU. On the Xeon without units it takes several times as long. The small step loses in all three.
 #
 # So time a step of *your* network on *your* chip, with `enabled=True` and `enabled=False`.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### And memory?
 #
-# For the backward pass a layer of width $n$ keeps an *activation* of $B \cdot n$ numbers, where $B$ is the batch. That pass frees it, and makes a gradient of $n \cdot n$ numbers. Whichever is larger sets the peak. Autocast halves the activations, adds a 16-bit copy of the weights, and leaves the gradients in fp32.
+# For the backward pass a layer of width $n$ keeps an *activation* of $B \cdot n$ numbers, where $B$ is the batch. The pass frees it, and makes a gradient of $n \cdot n$ numbers. With many layers the larger of the two sets the peak. Autocast halves the activations, adds a 16-bit copy of the weights, and leaves the gradients in fp32.
 #
 # **Predict.** From which batch on do twelve such layers need less memory than in fp32: **A** from $B = 2$, **B** from about $n/4$, **C** only above $n$?
 
@@ -351,7 +351,7 @@ for batch, times_fp32 in peaks.items():
 # **Only above $n$ (C), because up to there the gradients set the peak, and autocast does not halve them.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The network also holds an input copy and an fp32 loss. So these layers save only from a batch clearly larger than the width. The weights and the optimizer's numbers do not shrink at all.
+# Autocast also makes a 16-bit copy of the input, and an fp32 copy of the output for the loss. So these twelve layers save only from a batch somewhat larger than the width. The weights and the optimizer's numbers do not shrink at all.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · A step with clipping
@@ -361,7 +361,7 @@ for batch, times_fp32 in peaks.items():
 #
 # <!-- page -->
 #
-# The check trains with SGD, a rate of 1 and a scale of 1,024. The label is always 0, and `inputs` are the values of `x`.
+# The check trains with SGD, a rate of 1 and a scale of 1,024. The label is always 0. In its verdicts `inputs` are the values of `x`.
 #
 # <details><summary>Hint</summary>
 #
@@ -402,7 +402,7 @@ def train_step_solution(model, batch, optimizer, scaler):
 #
 # - Autocast computes products in 16 bits and keeps weights and losses in fp32; the scaler multiplies the loss, so that small gradients survive fp16.
 # - The scale halves when a gradient overflows, and that step is skipped; many good steps double it. Clip after `unscale_`.
-# - Mixed precision saves time where the chip has 16-bit units and the products are large, and memory where the activations outweigh the weights.
+# - Mixed precision saves time where the chip has 16-bit units and the products are large, and memory where the activations of many layers outweigh the weights.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
@@ -460,7 +460,7 @@ for on in (False, True):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A lecture ran the recipe in full size on an older GPU ([Technion EE 046211](https://github.com/taldatech/ee046211-deep-learning), tutorial 10). fp32 took 13.958 s and 1,493,322,752 bytes, AMP 14.081 s and 1,585,620,992 bytes. There, too, the batch was an eighth of the width.
 #
-# Both runs also counted what the names `loss` and `output` kept alive from the trial before. `start_timer` calls `torch.cuda.empty_cache()`, but that cannot free a tensor which still has a name: delete the names first. Its `torch.cuda.reset_max_memory_allocated()` is deprecated; write `torch.cuda.reset_peak_memory_stats()`.
+# The run of AMP also counted what the names `loss` and `output` kept alive from the trial before. `start_timer` calls `torch.cuda.empty_cache()`, but that cannot free a tensor which still has a name: delete the names first. Its `torch.cuda.reset_max_memory_allocated()` is deprecated; write `torch.cuda.reset_peak_memory_stats()`.
 #
 # ### Which GPUs gain?
 #
