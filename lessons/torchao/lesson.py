@@ -99,7 +99,7 @@ show.first_table(networks, images, labels)
 #
 # <!-- page -->
 #
-# `quantize_(model, config, filter_fn)` walks through the modules, and where the filter says yes it quantizes the layer. It is the successor of `quantize_dynamic`, the line of [[dynamic]], which is deprecated. Without a filter `quantize_` takes the linear layers. Your own filter replaces this rule, and is asked about every module, so most filters begin with `isinstance(module, nn.Linear)`. Leave out small layers: they save few bytes, and each call costs extra.
+# `quantize_(model, config, filter_fn)` walks through the modules, and where the filter says yes it quantizes the layer. It succeeds `quantize_dynamic`, the deprecated line of [[dynamic]]. Without a filter `quantize_` takes the linear layers. Your own filter replaces this rule, and is asked about every module, so most filters begin with `isinstance(module, nn.Linear)`. Leave out small layers: they save few bytes, and each call costs extra.
 #
 # We call it without a filter, and with a config that rounds the weights once and the inputs at each call, to int8:
 
@@ -118,7 +118,7 @@ print(int8)
 #
 # ### What the weight holds
 #
-# We ask the weight of 2 bits of section 1 which integers occur, and what is stored beside them:
+# We ask the 2-bit weight of section 1 which integers occur, and what is stored beside them:
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 weight = networks[torch.int2].fc1.weight
@@ -159,7 +159,7 @@ for part in (weight.qdata, weight.scale, weight.zero_point):
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Values: which numbers are left?
 #
-# A group of weights, 4 bits: the integers go from −8 to 7. The scale is the largest magnitude over 7.5, half of the 15 steps.
+# A group of weights, 4 bits: the integers go from −8 to 7, in 15 steps. The scale is the largest magnitude over half of them, 0.75 / 7.5 = 0.1.
 #
 # | weight | 0.75 | −0.30 | 0.10 | −0.42 |
 # |---|---|---|---|---|
@@ -186,7 +186,7 @@ show.ruler(back)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Bytes: what stands in the file?
 #
-# Five configs, on a layer of 2,048 inputs and outputs: int8 × int8; int8, int4 and int2 weights; int4 packed.
+# Five configs, on a layer of 2,048 inputs and outputs: int8 × int8 from section 2; int8 weights; int4 weights; int2 weights; int4, packed.
 #
 # <!-- page -->
 #
@@ -248,10 +248,10 @@ print("with assign=True the same outputs:", same)
 # **An error (C), because `load_state_dict` copies numbers into the tensors that are there, and a float tensor cannot take integers with scales.** `assign=True` puts the tensors of the file in their place.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The file holds integers, scales, zero points, the name of their class, and whether it rounds its inputs. Whoever loads it needs three things:
+# The file holds integers, scales, zero points, the name of their class, and whether inputs are rounded. Whoever loads it needs three things:
 #
 # 1. the code that builds the network;
-# 2. `import torchao`, and for a prototype its module, before `torch.load`, which otherwise refuses a class that it does not know: *Unsupported global*;
+# 2. `import torchao`, and for a prototype its module, before `torch.load`. Otherwise it refuses the unknown class: *Unsupported global*;
 # 3. `assign=True`.
 #
 # The float weights are gone, from the file and from the network. Keep the float file: `quantize_` refuses a layer that is quantized already.
@@ -312,7 +312,7 @@ show.times(races)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ### Three questions
 #
-# Blue: as the name promises, or a product of integers. Orange: not.
+# Blue: no more values or bytes than the name promises, and a product of integers. Orange: the rest.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Back to the three words on the board. Read the rows: "int4 weights" is blue once in three; bytes are without scales. Which row is blue throughout? Which for a small file? Packed, where the routine exists. For speed? Packed for few rows, or int8 × int8, compiled.
@@ -385,7 +385,7 @@ def ship_solution(model, make, least):
 # ## Remember
 #
 # - A config answers three questions: which values are left, in how many bytes they are stored, and what is multiplied. A name such as "int4" answers the first.
-# - `quantize_` exchanges the weights of the layers that a filter chooses; the layers keep their class. The file loads into a new network with `assign=True`, once the module of its weights' class is imported.
+# - `quantize_` exchanges the weights of the layers that a filter chooses; the layers keep their class. The file loads into a new network with `import torchao` and `assign=True`.
 # - The name of the routine that ran tells what was multiplied, and few bits save time only with a routine made for them.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
