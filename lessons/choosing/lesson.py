@@ -42,7 +42,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # <!-- page -->
 #
-# We run two networks in int8 in both ways, with the same int8 products. One is a Transformer of BERT's shape, which reads a text of 128 tokens ([[dynamic]]). We time its linear layers. The other is MobileNet-v2, a CNN for phones, which looks at one image. So that each of its layers converts, we put a `QuantWrapper` around every one ([[static]]). Both have random weights.
+# We run two networks in int8 with and without conversions at each layer. The int8 products are the same. One is a Transformer of BERT's shape, which reads a text of 128 tokens ([[dynamic]]). We time its linear layers. The other is MobileNet-v2, a CNN for phones, which looks at one image. So that each of its layers converts, we put a `QuantWrapper` around every one ([[static]]). Both have random weights.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* "A Transformer of BERT's shape converts 8 million numbers, MobileNet-v2 7 million. Who pays more?" Let the room guess, and click. Do not explain it yet.
@@ -99,7 +99,7 @@ price = show.price_in_macs()
 print(f"one conversion takes as long as {price:.0f} MACs in int8")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A conversion has to read a float, compare, divide, round and pack. In this time a processor with fast int8 often makes 100 MACs or more.
+# A conversion has to read a float, compare, divide, round and pack. In this time a processor with fast int8 can make about 100 MACs.
 #
 # Take 100. If an input is used 1,000 times, its conversion adds 100 / 1,000, a tenth of the layer's work. If it is used 9 times, the conversion costs eleven times as much as the work. **At 400 uses it adds about 100 / 400, a quarter.** This division puts networks in order. How much longer yours takes, the clock must say.
 #
@@ -184,9 +184,9 @@ uses = show.uses_figure(counted)
 show.chain()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **1. Is int8 faster than the best fp32 on your device?** Best means the fastest that your device has (section 4). For int8, time a quick conversion; its speed does not need good ranges. Some processors lack fast int8 products. Then stay in float.
+# **1. Is int8 faster than the best fp32 on your device?** Best means the fastest that your device has (section 4). For int8, time a quick conversion; its speed does not need good ranges. Some processors lack fast int8 products. If int8 is not faster, stay in float.
 #
-# **2. Is dynamic int8 cheap, and does it lose at most a point?** PyTorch's line takes linear layers and LSTMs, and leaves convolutions in float ([[audit]]). It is cheap if the layers that it takes do most of the MACs, and use an input at least 400 times on average. Dynamic int8 then takes at most about a quarter longer than static, and we pay that for not having to calibrate. You may set another limit.
+# **2. Is dynamic int8 cheap, and does it lose at most a point?** PyTorch's line, `quantize_dynamic`, takes linear layers and LSTMs, and leaves convolutions in float ([[audit]]). It is cheap if the layers that it takes do most of the MACs, and use an input at least 400 times on average. At our price they then take at most about a quarter longer than in static int8. We pay that for not having to calibrate. You may set another limit.
 #
 # **3. Does static int8 lose more than a point, with all remedies that need no training?** If not, take static. Such remedies are a scale for each channel, other ranges, and a layer left in float. Only what is lost with all of them is a case for QAT.
 #
@@ -196,7 +196,7 @@ show.chain()
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Who has to be trained?
 #
-# Take DepthwiseCNN, trained. In static int8 it loses 25 points with one scale for each layer, and less than a point with a scale for each channel ([[depthwise]]).
+# Take DepthwiseCNN, trained. In static int8 it loses some 25 points with one scale for each layer, and less than a point with a scale for each channel ([[depthwise]]).
 #
 # **Predict.** Int8 is faster than the best fp32. Where do the questions lead: **A** to dynamic, **B** to static, **C** to QAT?
 
@@ -211,9 +211,9 @@ show.chain()
 #
 # The first question says *best* fp32. Why not simply fp32?
 #
-# A *trace* runs the recorded calls of a network, without Python. PyTorch can also fold its batch norms beforehand.
+# In *eager* fp32 Python calls each layer. A *trace* runs the recorded calls without Python, and PyTorch can fold the batch norms beforehand.
 #
-# **Predict.** Traced int8 is 3.6 times as fast as eager fp32, called from Python. Traced fp32 is 1.6 times as fast. What have the 8 bits brought: **A** 3.6 times, **B** 2.25 times, **C** 2 times?
+# **Predict.** Traced int8 is 3.6 times as fast as eager fp32. Traced fp32 is 1.6 times as fast. What have the 8 bits brought: **A** 3.6 times, **B** 2.25 times, **C** 2 times?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Vote, click. Write 3.6 = 1.6 · 2.25 on the board, "the better program" under the one factor, "the 8 bits" under the other. Those who take 2 have subtracted. Then the table. Which factor would you put into a headline? Which one is true? Both. What else does a good headline name? Device, threads, runtime.
@@ -222,7 +222,7 @@ show.chain()
 # **2.25 times (B), because 3.6 / 1.6 = 2.25, and the 1.6 came without a single integer.** Factors are divided, not subtracted.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So a speed-up has two baselines. *Eager* fp32 is what most people run, so the first factor says what they will notice. The **best fp32** is the fastest way to run the same network in fp32. The second factor says what int8 is worth. We measure both within PyTorch, for MobileNet-v2 in static int8 throughout.
+# So a speed-up has two baselines. Over eager fp32, which many people run, it says what they will notice. Over the **best fp32**, the fastest way to run the same network in fp32, it says what int8 is worth. We measure both within PyTorch, for MobileNet-v2 in static int8 throughout.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 from course_utils.int8_routes import torch_eager
@@ -326,7 +326,7 @@ def choose_solution(rows, fp32_ms, int8_ms, lost):
 #
 # - A conversion costs as much as many MACs, and pays if the number is used often; a linear layer uses it once for each output.
 # - Ask in the order of what the ways need: float if int8 is not faster than the best fp32, dynamic if it takes the layers and they are wide, static, and training only where all remedies fail.
-# - A speed-up is a better program times fewer bits: divide by the best fp32, and name the device.
+# - A speed-up is a better program times fewer bits: compare with the best fp32, and name the device.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* "A colleague reports five times." What do you ask? Over which fp32, on what, with how many threads, and how many layers ran in int8.
@@ -381,7 +381,7 @@ show.recorded_table()
 show.runtimes_table()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For MobileNet-v2 the runtime in float brings as much as its 8 bits, or more. Neither runtime is the faster one for all three networks on the Intel processor, so try two.
+# For MobileNet-v2 the runtime in float brings as much as its 8 bits, or more. In int8 neither runtime is the faster one for all three networks on the Intel processor, so try two.
 #
 # ### Other devices
 #
