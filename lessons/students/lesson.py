@@ -34,7 +34,7 @@ torch.set_num_threads(1)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Ten digits, nine of them shown
 #
-# Take every **3** out of 50,000 digits. Two small networks, alike to the last weight, learn from the others:
+# Take every **3** out of 50,000 digits. Two small networks with the same first weights learn from the rest:
 #
 # - one from their **labels**;
 # - one from what a large **teacher** answers. The teacher saw all ten digits.
@@ -43,7 +43,7 @@ torch.set_num_threads(1)
 #
 # <!-- page -->
 #
-# As in [[distillation]], an answer is a row of ten probabilities, softened by the temperature $T = 8$. So the student is told something about *three* all the time, and each time it is told about an image of another digit.
+# As in [[distillation]], an answer is a row of ten probabilities, softened by the temperature $T = 8$. So every answer says something about *three*, though the image shows another digit.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Hands for A to C; most say A. Let somebody argue for C: where could a three come from? Do not help yet.
@@ -140,12 +140,12 @@ show.recognised(test_images, test_labels, MISSING, {"taught by answers": student
 #
 # <!-- page -->
 #
-# At $T = 8$ the logits become 1, 0.5 and 0. Their powers of $e$ are 2.72, 1.65 and 1, and with eight times 1 the sum is 12.37. So the five gets 2.72 / 12.37 = 0.22, the three 1.65 / 12.37 = 0.13, and each other digit 1 / 12.37 = 0.08.
+# At $T = 8$ the logits become 1, 0.5 and 0. $e$ to the power of each is 2.72, 1.65 and 1, and with eight times 1 the sum is 12.37. So the five gets 2.72 / 12.37 = 0.22, the three 1.65 / 12.37 = 0.13, and each other digit 1 / 12.37 = 0.08.
 #
 # The twin of labels is told: "a five, and certainly no three". The student of the teacher is told: "a five, and rather a three than a two."
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Write the logits on the board, and let the room work out the row T = 8 with a calculator. Divided by 8 they are 1, 0.5 and 0; the powers of e are 2.72, 1.65 and 1; with eight times 1 the sum is 12.37. Then ask for each row as a sentence: "a five, and certainly no three"; at T = 8 "a five, and rather a three than a two".
+# *For the lecturer, 2.5 min.* Write the logits on the board, and let the room work out the row T = 8 with a calculator. Divided by 8 they are 1, 0.5 and 0; e to the power of each is 2.72, 1.65 and 1; with eight times 1 the sum is 12.37. Then ask for each row as a sentence: "a five, and certainly no three"; at T = 8 "a five, and rather a three than a two".
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Rather a three than anything else
@@ -162,7 +162,7 @@ show.most_like(x[seen], y[seen], answers[seen][:, MISSING])
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The figure shows the extremes. Most of the 45,000 images get a number near 0.1, an even share, and each gets its own.
 #
-# To repeat these numbers, the student must find out what in an image raises them: a curve that opens to the left, say, or two of them. Most true threes have more of this than nearly all images that the student has seen, and they raise the logit of 3 higher. The twin has nothing to find out. For its images the right answer for *three* is always 0.
+# To repeat these numbers, the student must find out what in an image raises them: a curve that opens to the left, say, or two of them. Most true threes have more of this than nearly all images that the student has seen. So the student gives them a higher logit of 3. The twin has nothing to find out. For its images the right answer for *three* is always 0.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3. Where do the lost threes lie?
@@ -208,7 +208,7 @@ show.hills(margins, test_labels == MISSING)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The student of the teacher tells threes from the rest. Only its threshold is a little off, probably because in its training 3 was hardly ever the highest answer: it learned to stay below the others.
 #
-# The lower half is the control. The twin's threes lie far from the line. On the whole they are higher than the other digits, but there are nine times as many of these, and the two overlap widely. This is the difference between **a threshold that is off** and **knowledge that is missing**, and an accuracy alone does not show it.
+# The lower half is the control. The twin's threes lie far from the line. Their margins are higher on the whole, but the two hills overlap widely, and there are nine times as many other digits. This is the difference between **a threshold that is off** and **knowledge that is missing**, and an accuracy alone does not show it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 4. Move the line
@@ -266,7 +266,7 @@ found = show.count(cases, says, test_images, test_labels, MISSING)
 show.bias_table(found)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **No, because its threes lie among the other digits: more than half of its "3"s are false alarms, of the student's about one in ten.** The student of the teacher wins back about half of its lost threes.
+# **No, because its threes lie among the other digits: more than half of its "3"s are false alarms.** With the student of the teacher it is about one in ten, and half of its lost threes are won back.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So look at the margins before you decide that a network has to learn anew. A bias brings out what it knows, and teaches it nothing.
@@ -314,7 +314,7 @@ def threshold_solution(student, teacher, missing):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Now use it on the real student: `threshold(student(held_out), teacher(held_out), MISSING)` is the bias of the table, with more digits.
+# Now use it on the real student: `threshold(student(held_out), teacher(held_out), MISSING)` is the bias of the table, with more decimals.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
