@@ -103,7 +103,7 @@ show.untouched(net, cut, unlit)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # PyTorch draws the weights of a layer with 784 inputs evenly between $-1/\sqrt{784}$ and $1/\sqrt{784}$, which is ±0.0357 ([[prune_model]]). By hand: suppose that the cut removes all that is smaller than 0.011. Of numbers that are spread evenly from 0 to 0.0357, the part 0.011 / 0.0357 = 0.31 is smaller, and 0.69 are kept.
 #
-# Size says nothing about a *dead* unit, either, one that gives 0 for each image. Nothing behind it can notice what its weights are, however large.
+# A *dead* unit gives 0 for each image. Size says nothing about it, either: its weights may be large, and the layers behind still see 0.
 #
 # **Try it.** In the cell that cuts, change `trained(seed=0)` to `trained(seed=0, weight_decay=1e-4)`, and run it again. How many useless weights are kept now? Then change it back, and run it once more.
 #
@@ -146,7 +146,7 @@ truth = show.tried(net, x, y)  # sets one unit to 0, computes the loss, puts it 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Three hundred walks
 #
-# Three hundred units are few enough to try each alone. To the right a unit's guess, upwards its truth.
+# Three hundred units are few enough to try each alone. A dot is a unit: to the right its guess, upwards its truth.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Where do most units lie: **A** above the line where guess and truth are equal, **B** on it, **C** below it?
@@ -182,7 +182,7 @@ units = show.clouds(net, guess, truth, images[:2000])
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The slope needs labels, a loss and a backward pass. For a large model one often has a few texts, and just enough memory to run it forward. So let us ask for less. We no longer try to keep the *loss*, but the *outputs of each layer*.
 #
-# In the table the larger weight is the cheaper one: without it the outputs change by 0.02, without the 0.3 by nine times as much. We need not compute the changes one by one, because $0.5^2 \cdot 0.08 = 0.02$ and $0.3^2 \cdot 2 = 0.18$. The square of a weight, times the sum of the squares of its input, is the squared change of the outputs, summed over the samples. The root of that is the score
+# In the table the larger weight is the cheaper one: without it the squared changes add up to 0.02, without the 0.3 to nine times as much. We need not compute the changes one by one, because $0.5^2 \cdot 0.08 = 0.02$ and $0.3^2 \cdot 2 = 0.18$. The square of a weight, times the sum of the squares of its input, is the squared change of the outputs, summed over the samples. The root of that is the score
 #
 # $$|w| \cdot \lVert x \rVert$$
 #
@@ -259,7 +259,7 @@ for numbers in (scores, ranks):
 # Three networks. `fc1` and `fc2` keep half or 5 % of their weights. Then 100 steps.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For a fair race only one thing may differ between two arms: the score, or the group. So every arm keeps nearly the same number of weights, and gets the same steps on the same digits. Slope and Wanda look at the same 2,000 images. Random scores are the control. `fc3` stays whole.
+# Compare two arms of the race only where one thing differs: the score, or the group. Every arm keeps nearly the same number of weights, and gets the same steps on the same digits. Slope and Wanda look at the same 2,000 images. Random scores are the control. `fc3` stays whole.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** At 5 % Wanda is well ahead of magnitude, just pruned. After the steps the lead is **A** larger, **B** the same, **C** gone?
@@ -280,7 +280,7 @@ race.draw()
 #
 # Now compare the same score in two groups: here a cut over the layer is better than one in each row.
 #
-# And compare, on the right, the filled dots of *random* with the hollow dots above them. A hundred steps after a random cut are worth more there than any score without a step. After the steps only *random* is still far behind.
+# And compare, on the right, the filled dots of *random* with the hollow dots above them. There a random cut with a hundred steps is better than any score without a step. After the steps only *random* is still far behind.
 #
 # So "which score is best?" is half a question. Add the share that is left, the group, and the steps that follow.
 
@@ -371,7 +371,7 @@ print(f"alone, added up: {truth[lowest].sum():+.3f}   together: {half - whole:+.
 #
 # ### "Wanda beats magnitude"
 #
-# Half of the weights of LLaMA-2 with 7 billion are removed, without training. The [authors](https://github.com/locuslab/wanda/blob/1317b0ba3fab5cd0491961b41598138466647ebf/README.md) report the perplexity on WikiText, where lower is better:
+# LLaMA-2 has 7 billion weights, and half of them are removed, without training. The [authors](https://github.com/locuslab/wanda/blob/1317b0ba3fab5cd0491961b41598138466647ebf/README.md) report the perplexity on WikiText, where lower is better:
 #
 # | whole | Wanda, in each row | magnitude, over the layer |
 # |---|---|---|
