@@ -163,7 +163,7 @@ print(f"{cost:.2f} bits for each place")
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## 3. Share values
 #
-# Five weights share two values: −1.0, −0.9, 0.2, 0.3, 1.5
+# Five weights in two groups, each with its mean as value: −1.0, −0.9, 0.2, 0.3, 1.5
 #
 # | border | first group | second group | their means |
 # |---|---|---|---|
@@ -274,7 +274,7 @@ show.uneven(gaps, codes)
 # *For the lecturer, 2 min.* Go through the six parts: why is each of them needed? What is missing? The shapes: the reader knows the class. Let the room estimate the last two rows: 22,000 weights, about 4.5 and 3.7 bits each.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# That is the whole format, because what is not in a file cannot be read from it. Only the shapes of the layers are missing: the reader knows the class. `file_parts` writes the six parts. It counts the symbols, and `huffman` makes the lengths of their words from the counts; you will write it yourself in the exercise.
+# That is the whole format. Only the shapes of the layers are missing: the reader knows the class. `file_parts` writes the six parts. It counts the symbols, and `huffman` makes the lengths of their words from the counts; you will write it yourself in the exercise.
 
 # %% slideshow={"slide_type": "skip"}
 from lessons.deep_compression.words import file_parts, huffman
@@ -421,7 +421,7 @@ for many in (64, 32, 16):
 #
 # ### The dense rival
 #
-# A ratio compares a file with a large one. The fair opponent is another small file. Take narrower layers, 784–40–30–10, without a cut. This network gets as many passes as ours had in all, at a higher learning rate, which suits it better. Then it shares 16 or 32 values and gets Huffman's words. All its gaps are 0, and a symbol that is alone takes no bits.
+# A ratio compares a file with a large one. The fair opponent is another small file. Take narrower layers, 784–40–30–10, without a cut. This network gets as many passes as ours had in all, at a higher learning rate. Then it shares 16 or 32 values and gets Huffman's words. All its gaps are 0, and a symbol that is alone takes no bits.
 
 # %% slideshow={"slide_type": "skip"}
 from torch import nn
@@ -446,7 +446,7 @@ for many in (16, 32):
 show.multiplied(files, file_parts(share(dense, 16), gap_symbols(line(dense)), fixed))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Less than half of it, because sharing shrinks only the values, and pruning has added places. Savings multiply where two methods shrink the same bytes.
+# Less than half of that, because sharing shrinks only the values, and pruning has added places. Savings multiply where two methods shrink the same bytes.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** S. Han, H. Mao and W. J. Dally, *Deep compression*, 2015, [arXiv:1510.00149](https://arxiv.org/abs/1510.00149), tables 1 and 2; D. Huffman, *A method for the construction of minimum-redundancy codes*, 1952, [doi:10.1109/JRPROC.1952.273898](https://doi.org/10.1109/JRPROC.1952.273898); C. Shannon, 1948, [doi:10.1002/j.1538-7305.1948.tb01338.x](https://doi.org/10.1002/j.1538-7305.1948.tb01338.x), on the entropy.
