@@ -37,7 +37,7 @@ torch.set_num_threads(1)
 #
 # We round all weights of DepthwiseCNN to 3 bits. Each channel has its own scale. Then block 1, with 288 of 30,208 weights, gets 8 bits, and all other layers keep 3.
 #
-# **Predict.** How much of the accuracy that 3 bits cost comes back: **A** a hundredth, **B** a quarter, **C** most of it?
+# **Predict.** The 3 bits cost accuracy. How much of it comes back: **A** a hundredth, **B** a quarter, **C** most of it?
 #
 # <!-- page -->
 #
@@ -154,7 +154,7 @@ show.sensitivities(sensitivity, sizes)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Bits where they save most
 #
-# Three layers have 2 bits each: a file of 200 bits. The **bit budget** is 300, and 4 bits are the most for a layer. Their sensitivities:
+# Three layers begin with 2 bits for each weight, in a file of 200 bits. The **bit budget** is 300, and a weight gets 4 bits at most. Their sensitivities:
 #
 # | | weights | 2 bits | 3 bits | 4 bits |
 # |---|---|---|---|---|
@@ -175,7 +175,7 @@ show.sensitivities(sensitivity, sizes)
 # *For the lecturer, 3 min.* In pairs, with a pencil. Offers of the first step: A 0.040, B 0.003, C 0.0006. Stop at step 2: A takes its second bit before B takes its first, although B would save more. B's bit costs four times as much.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **A 4, B 4, C 2, because a bit is cheap in A, and C, with half of all weights, saves least for what it costs.** The divergences sum to 0.37. With 3 bits for all, in as many bits, they sum to 0.43.
+# **A 4, B 4, C 2, because a bit for A costs little, and a bit for C saves least for what it costs.** The divergences sum to 0.37. With 3 bits for all, in as many bits, they sum to 0.43.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Step by step for A, B and C: what the next bit saves, for each bit that it costs.
@@ -257,7 +257,7 @@ show.ways_to_choose(right, in_float, sizes)
 #
 # Rounding moves the mean of a channel, and the batch norm behind it still subtracts the old mean. So we let it estimate its statistics **anew**, from 1,000 images, without labels. No weight changes, and no bit is spent.
 #
-# **Predict.** How much of what 3 bits for all lost does this bring back: **A** a tenth, **B** half, **C** nearly all?
+# **Predict.** With 3 bits for all, about twenty points were lost. How much of that does this bring back: **A** a tenth, **B** half, **C** nearly all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* Vote, click. So what were the points of greedy? At 3 bits, mostly the price of old statistics. And at 2.25 bits? Compare its orange dot with the blue one at 3. Then go back to the first layer in 8 bits, which made the network worse: probably two errors had cancelled. And 5 bits? Most processors have instructions for 8, some for 4: a smaller file, and no speed.
@@ -297,7 +297,7 @@ show.ways_to_choose(anew, in_float, sizes, before=right)
 # ## Exercise · Share out a budget
 # ★★ · 10 minutes
 #
-# A processor has products for 4 and for 8 bits. Write `share_out(sizes, sensitivity, budget)`. It returns 4 or 8 for each layer, as `{layer: bits}`.
+# A processor can multiply in 4 and in 8 bits. Write `share_out(sizes, sensitivity, budget)`. It returns 4 or 8 for each layer, as `{layer: bits}`.
 #
 # - `sizes[layer]`: the number of its weights. `sensitivity[layer][4]` and `[8]`: its divergences.
 # - All layers begin with 4 bits. A step takes one layer to 8, where that saves most for each bit of the file.
@@ -384,7 +384,7 @@ together = [divergence(with_bits(bits)) for bits in choices]
 show.sum_and_together(sums, together, [size_of(bits) for bits in choices], sizes)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The sum is about right where the errors are small, and only a hint where they are large. A score that is moved by 1 and by 1 again is moved by 2, and a divergence grows about like the square: 4, where the sum says 2.
+# The sum is about right where the errors are small, and only a hint where they are large. If two errors move a score the same way by 1 each, together they move it by 2. A divergence grows about like the square: 4, where the sum says 2.
 #
 # Three ways go on from here. HAWQ takes the curvature of the loss in place of trials ([Dong et al., 2019](https://arxiv.org/abs/1905.03696)). CLADO also measures pairs of layers, since losses do not add up ([Deng et al., 2023](https://arxiv.org/abs/2307.05657)). HAQ lets a learning agent choose, and asks the hardware for time and energy ([Wang et al., 2018](https://arxiv.org/abs/1811.08886)).
 #
@@ -406,7 +406,7 @@ for name, bits in chosen.items():
 show.files(net, in_float, written)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The networks were read again before they were judged. All widths need the same scales and biases: 2.3 kB, about a sixth of the file. That different layers have different widths costs seven bytes, because one common width would need a byte, too.
+# The networks were read again before they were judged. All widths need the same scales and biases: 2.3 kB of each file. That different layers have different widths costs seven bytes, because one common width would need a byte, too.
 #
 # **Sources.** Z. Dong et al., *HAWQ*, 2019, [arXiv:1905.03696](https://arxiv.org/abs/1905.03696); K. Wang et al., *HAQ*, 2018, [arXiv:1811.08886](https://arxiv.org/abs/1811.08886); Z. Deng et al., *Mixed-precision quantization for deep vision models with integer quadratic programming*, 2023, [arXiv:2307.05657](https://arxiv.org/abs/2307.05657).
 #
