@@ -35,7 +35,7 @@ def sensitivities(sensitivity, sizes):
         fig,
         alt="Sensitivity of eight layers at 2 to 6 bits, on a logarithmic axis. At 3 bits: "
         + ", ".join(f"{n} {value:.4f}" for n, value in at_3.items()),
-        caption=f"Below a layer: its weights. At 3 bits block 1 has {at_3['block 1']:.2f}, the next one "
+        caption=f"Below a layer: its weights. At 3 bits block 1 has {at_3['block 1']:.2f}, the second highest "
         f"{sorted(at_3.values())[-2]:.3f}.",
     )
 

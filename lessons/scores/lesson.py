@@ -141,7 +141,7 @@ net.zero_grad()
 F.cross_entropy(net(x), y).backward()
 w, g = net.fc1.weight.detach(), net.fc1.weight.grad
 guess = -(w * g).sum(dim=1)  # a number for each of the 300 units of fc1
-truth = show.tried(net, x, y)  # sets one unit to 0, computes the loss, puts it back
+truth = show.tried(net, x, y)  # sets a unit's weights to 0, computes the loss, puts them back
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Three hundred walks
