@@ -37,7 +37,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 1. Good weights, useless copies
 #
-# DepthwiseCNN loses 25 points in int8 if all weights of a layer share *one scale*. So we train it with the rounding, for one epoch, in three orders of the images.
+# DepthwiseCNN loses 25 points in int8 if all weights of a layer share *one scale*. So we train it with the rounding: three trainings of one epoch, with the images in different orders.
 #
 # <!-- page -->
 #
@@ -87,7 +87,7 @@ show.copies(in_training, copies, accuracy(net))
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 2. Fold before you round
 #
-# The *kernel*, the int8 routine, knows no batch norm. So the weights of each channel are multiplied by $\gamma / \sigma$ before.
+# The *kernel*, the int8 routine, knows no batch norm. So the weights of each channel are multiplied by $\gamma / \sigma$ beforehand.
 #
 # <!-- page -->
 #
@@ -153,10 +153,10 @@ show.fold_then_round()
 # *For the lecturer, 3 min.* One channel on the board: in float it has the mean −0.30 and the deviation 0.20. Its weights are now rounded to 0, so the channel is 0. With the statistics of the batch, batch norm gives 0; with the averages of before (0 + 0.30) / 0.20 = 1.5, and ReLU lets it pass. The next layer has trained with the 0. How much of the old averages is left after 15 batches, our epoch? 0.9 to the power of 15: a fifth.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **By hand.** In float the results of a channel have the mean −0.30 and the deviation 0.20. The step of its layer is long, so all its weights are now rounded to 0, and the channel is 0 for every image. What does batch norm make of it, with $\gamma = 1$ and $\beta = 0$?
+# **By hand.** In float the results of a channel have the mean −0.30 and the deviation 0.20. The step of its layer is long. After an update of training all its weights are rounded to 0, and the channel is 0 for every image. What does batch norm make of it, with $\gamma = 1$ and $\beta = 0$?
 #
 # - With the statistics of the batch, the mean is 0, and it gives 0.
-# - With the averages of before, it gives (0 + 0.30) / 0.20 = 1.5.
+# - With the old averages, it gives (0 + 0.30) / 0.20 = 1.5.
 #
 # The weights are the same, and ReLU lets both results pass. Training hands 0 to the next layer, and the copy hands it 1.5. From now on the averages follow. After $n$ batches $0.9^n$ of the old value is left: after 15 batches, a whole epoch for us, still a fifth.
 #
@@ -191,9 +191,9 @@ after_a_pass = [accuracy(int8_copy(one_pass(model))) for model in again]
 print("int8 copies, one pass later:", *(f"{percent:.1f} %" for percent in after_a_pass))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# No weight was lost: the averages were out of date, and 15 batches brought them up to date. This is called *estimating the statistics anew*. It needs images, but no labels and no gradients.
+# The weights were good: the averages were out of date, and 15 more batches brought them near enough. This is called *estimating the statistics anew*. It needs images, but no labels and no gradients.
 #
-# Averages always lag a little. In float a small step of training changes the mean of a channel only a little, too. A rounded weight stays where it is for a while, and then jumps a whole level. Probably this is why the averages here describe a network that no longer exists.
+# Averages always lag a little. In float a small step of training moves the mean of a channel only a little. A rounded weight stays where it is for a while, and then jumps a whole level. Probably this is why the averages here describe a network that no longer exists.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Who stands still, and when?
@@ -214,7 +214,7 @@ show.over_time()
 #
 # **After each epoch: a copy.** `convert` makes integers, which have no gradients. So a copy is converted, and the network trains on. Measure the copy, since it is what will run.
 #
-# Does freezing help our three networks?
+# Does freezing help? Three new trainings, again from the float network:
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 from torch.ao.nn.intrinsic.qat import freeze_bn_stats
@@ -260,7 +260,7 @@ ways = {
 show.ways(ways, accuracy(net))
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The one with rounding alone (B), because the copy computes with rounded weights, and needs the statistics that these produce.**
+# **Only the one with rounding (B), because the copy computes with rounded weights, and needs the statistics that these produce.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Training was not needed for these points. A pass with rounding brings them back, and so does emptying the dead channels.
@@ -276,7 +276,7 @@ show.ways(ways, accuracy(net))
 # |---|---|---|
 # | a scale per channel | a kernel that has it | wide channels beside narrow ones |
 # | empty dead channels | a look at the variances | a dead channel that sets the step |
-# | one pass with rounding | images | statistics of before the rounding |
+# | one pass with rounding | images | statistics from before the rounding |
 # | QAT, batch norm frozen | labels, a training | what the others leave |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
