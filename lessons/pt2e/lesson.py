@@ -234,7 +234,7 @@ operations(int8.graph).most_common()
 #
 # ### A layer that nobody noticed
 #
-# A description can also leave something out. The quantizer recognizes a convolution by the class of its module. A class of one's own, such as `class MyConv(nn.Conv2d): pass`, it does not know.
+# A description can also leave something out. Our quantizer recognizes a convolution by the class of its module. A class of one's own, such as `class MyConv(nn.Conv2d): pass`, it does not know.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input", "nbval-check-output"]
@@ -354,7 +354,7 @@ print(", ".join(f"{name}: {number:.1f} MB" for name, number in size.items()))
 # **A quarter more (C), because each weight is there twice:** in 4 bytes that no operation reads any more, and in 1.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Now the int8 weights alone are left, with scales and biases. We save the graph. `export` once more makes a program of it, which `torch.export.save` can write.
+# The cell collects the names that the list reads, and deletes every other parameter. The int8 weights are left, with scales and biases. We save the graph. `export` once more makes a program of it, which `torch.export.save` can write.
 
 # %% slideshow={"slide_type": "fragment"}
 from pathlib import Path
@@ -383,7 +383,7 @@ shipped = show.in_a_fresh_process("lite0.pt2", test)
 print(f"{(shipped == net(test).argmax(1)).sum()} of {len(test)} answers as in float")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Our photos are some of which float is *sure*: its answer is at least four times as likely as the next one. Where float itself hesitates, a little rounding is enough to change its answer. So when you report agreement, say which photos you took.
+# On our photos float is *sure*: its answer is at least four times as likely as the next one. Where float itself hesitates, a little rounding is enough to change its answer. So when you report agreement, say which photos you took.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Loads images for SmallResNet.
@@ -448,7 +448,7 @@ def to_int8_solution(model, batches):
 # ## Remember
 #
 # - `torch.export` turns a network into a list of operations. In the list a quantizer finds what to fuse and where ranges are needed, so the code often stays as it is.
-# - The converted graph describes int8 and computes in float. Only a compiler that knows its chains, with frozen weights, or another runtime computes in int8.
+# - The converted graph describes int8 and computes in float. To compute in int8 it needs a compiler that knows these chains and may freeze the weights, or another runtime.
 # - Equal answers prove nothing about int8: count the kernels, compare with float that was compiled as well, and weigh the file.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
