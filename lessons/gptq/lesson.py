@@ -119,7 +119,7 @@ show.two_arrows()
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Many weights
 #
-# Rounding weight *j* changes it by *c*, and so the output by $c\,x_j$. The weights behind it are still free. **We mix their inputs so that the sum comes as near to $x_j$ as it can, and take it away *c* times.**
+# Rounding weight *j* changes it by *c*, and so the output by $c\,x_j$. The weights behind it are still free: by changing them we can take away any mixture of their inputs. **We choose the mixture that comes nearest to $x_j$, and take it away *c* times.**
 #
 # How much of each input? That is the linear regression of $x_j$ on the free inputs. It needs only mean products of two inputs:
 #
@@ -248,7 +248,7 @@ for way, (of_weights, of_outputs) in off.items():
 #
 # <!-- page -->
 #
-# Why a control? Perhaps any change of the later weights would have helped. Wrong pairs keep everything, the levels, the sizes of inputs, the amount of ρ, and take away the supposed cause alone: that inputs move together.
+# Why a control? Perhaps any change of the later weights would have helped. Wrong pairs keep everything, the levels, the sizes of inputs, the amount of ρ, and take away one thing alone: *which* inputs move together.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Vote, and remind them of 0.52 against 0.32. Click: C. "What would you conclude from A?" That any change helps, and our story is wrong. The row "no pairs" has zeros in H beside the diagonal: then nothing is repaired.
@@ -258,7 +258,7 @@ rises = show.rises_at_two_bits()  # of the perplexity in float, on code held out
 show.table_of(rises)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **More (C), because a repair for inputs that do not move together is only a second error:** it is the 0.52 against 0.32 of section 2.
+# **More (C), because a repair for inputs that do not move together is only a second error:** as in section 2, 0.52 against 0.32.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # GPTQ takes away about half of the rise. With the wrong pairs the same method, with the same levels, does great harm. So it is the pairs that matter. The row *no pairs* keeps only the diagonal of $H$. Then every ρ is 0, nothing is repaired, and the weights are those of round-to-nearest.
@@ -277,7 +277,7 @@ record = show.record()
 show.record_table(record)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# It takes minutes, so this is a record; `records/gptq/measure.py` makes it. The perplexity is that of 256 tokens of one chapter of Python's manual, and pieces of the other chapters calibrated.
+# It takes minutes, so this is a record; `records/gptq/measure.py` makes it. The perplexity is measured on 256 tokens of one chapter of Python's manual. The calibration text comes from the other chapters.
 #
 # How much of the rise GPTQ takes away depends on the calibration text: this is the best of four that we tried, and with the worst one GPTQ did no better than the nearest level.
 
@@ -371,7 +371,7 @@ claims.show("gptq")
 #
 # ### Which column first, and one inverse for all
 #
-# The columns at the end have few others, or none, to repair their errors. So tools offer to take the columns with the largest inputs first (`act_order`, `desc_act`). The groups are then no neighbours any more, unless their levels were fixed before.
+# The columns at the end have few others, or none, to repair their errors. So tools offer to take the columns with the largest inputs first (`act_order`, `desc_act`). Then the weights of a group no longer stand side by side, unless the levels were fixed before.
 #
 # Our loop solves a system for each column. Real programs invert $H$ once: the shares of column $j$ stand, up to a factor, in row $j$ of the upper Cholesky factor of $H^{-1}$. They change later columns block by block, as `rounding.gptq` does. They often call $H$ the *Hessian*. When one says that it is *not positive-definite*, there was too little calibration text, or an input is always 0: damp more.
 #
