@@ -23,15 +23,17 @@ def two_arrows():
         ):
             style = {"arrowstyle": "-|>,head_width=0.4,head_length=0.8", "color": plots.COLOURS[colour], "linewidth": 5}
             ax.annotate("", (start + step, height), (start, height), arrowprops={**style, "shrinkA": 0, "shrinkB": 0})
-            beside = max(start, start + step) + 0.03
+            left = start < 0 and step < 0  # to the right stands the black line
+            beside = start + step - 0.03 if left else max(start, start + step) + 0.03
             words = f"{whose}: {step:+.1f} x".replace("-", "−")
-            ax.text(beside, height, words, va="center", color=plots.COLOURS[colour])
+            where = {"ha": "right" if left else "left", "va": "center"}
+            ax.text(beside, height, words, color=plots.COLOURS[colour], **where)
         end = -0.4 + second
         ax.plot([0, 0], [-0.9, 1.6], color="black", linewidth=2)
         ax.plot([end, end], [-0.9, 0], color=plots.COLOURS["grey"], linestyle="--")
         ax.text(end, -1.5, f"off by {end:+.1f} x".replace("-", "−"), ha="center", va="center", fontweight="bold")
-        ax.set(xlim=(-1.35, 0.95), ylim=(-2, 1.8))
-        ax.text(-1.32, 0.5, name, va="center", fontweight="bold")
+        ax.set(xlim=(-1.75, 0.95), ylim=(-2, 1.8))
+        ax.text(-1.72, 0.5, name, va="center", fontweight="bold")
         ax.axis("off")
     plots.show(
         fig,

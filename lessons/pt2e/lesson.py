@@ -339,8 +339,8 @@ def megabytes(model):
 
 
 size = {"float": megabytes(net), "converted": megabytes(int8)}
+# What an operation reads is named in the graph. The float weights are not.
 read = {node.target for node in int8.graph.nodes}
-# What no operation reads are the float weights.
 unread = [name for name, _ in int8.named_parameters() if name not in read]
 for name in unread:
     del int8.get_submodule(name.removesuffix(".weight")).weight
