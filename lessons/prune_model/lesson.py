@@ -124,7 +124,7 @@ print("after 200 steps:", right(net))
 #
 # Locally, a third of the first layer is 0.67 weights, rounded 1, and a third of the second is rounded to 0. Globally the layers compete.
 #
-# To see what happens in each layer we take the LeNet of [[prune_module]], which has two kinds of layers. A convolution has few weights, and uses each of them at many places of the image. So people often cut the convolutions less. This LeNet is new: nothing has trained it.
+# To see what happens in each layer we take the LeNet of [[prune_module]], which has two kinds of layers. Its convolutions have few weights, and use each of them at many places of the image. So people often cut them less. This LeNet is new: nothing has trained it.
 
 # %% slideshow={"slide_type": "skip"}
 from torch import nn
@@ -157,7 +157,7 @@ for layer in lenet.children():
 print([name for name, _ in lenet.named_buffers()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each mask is a buffer, so the buffers prove what was pruned: five weights, and no bias. The **sparsity** of a tensor is the share of its numbers that are zero. A helper of this course counts them:
+# Each mask is a buffer, so the buffers show what was pruned: the weights of five layers, and no bias. The **sparsity** of a tensor is the share of its numbers that are zero. A helper of this course counts them:
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 from course_utils.measure.sparsity import sparsity_report
@@ -207,7 +207,7 @@ print_sparsity(lenet)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### One line, five ranges
 #
-# With one threshold $t$ for all, a new layer loses the share $t / (1/\sqrt{f}) = t\sqrt{f}$.
+# With one threshold $t$ for all, a new layer loses about the share $t / (1/\sqrt{f}) = t\sqrt{f}$.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Left: each layer has its own line, at a fifth of its range. Right: one line for all. Read the two lengths of `fc1`. The network is new: what looks like a judgement on layers comes from how they were initialized.
@@ -258,7 +258,7 @@ races.draw()
 races.fc3_table()
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Nearly all (C): with `fc3` whole, local is about as good as global here.** So the lead of global came from one thin layer here.
+# **Nearly all (C): with `fc3` whole, local is about as good as global here.** So the lead of global came from one thin layer.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In other networks another layer may be the thin one. Before you try anything cleverer, leave a small last layer whole.
@@ -278,7 +278,7 @@ races.dense_table()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Read the row of the constant rate: with the same steps, the pruned network is ahead. It looks as if pruning improved it. Now read the dense column: these steps made it *worse* than it was. With a falling rate the two are about level.
 #
-# So a fair comparison needs two things. Both networks get the same steps, because steps alone change a network. And each gets a good learning rate: a bad one can hurt one more.
+# So a fair comparison needs two things. Both networks get the same steps, because steps alone change a network. And each gets a good learning rate: a bad rate can hurt one network more than the other.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Where one threshold kills
@@ -331,7 +331,7 @@ print_sparsity(net)
 # ## Exercise · One threshold, with a floor
 # ★★ · 10 minutes
 #
-# `prune_to(model, sparsity)` returns a copy of `model`, masks on. Each child of `model` is a linear layer or a convolution. Of all their weights the share `sparsity` is zero, the smallest. But each layer keeps its largest 5 %, rounded up.
+# `prune_to(model, sparsity)` returns a copy of `model`, masks on. Each child of `model` is a linear layer or a convolution. The share `sparsity` of all their weights is zero, namely the smallest. But each layer keeps its largest 5 %, rounded up.
 #
 # On paper: [4, −3] and [0.5], sparsity 1/3. Which weight goes?
 #
@@ -423,7 +423,7 @@ print_sparsity(trained)
 #
 # ### One cut or several
 #
-# One cut to the final amount is called **one-shot** pruning. **Iterative** pruning cuts a part, trains, and cuts again. Each `amount` counts what is left. Three cuts that keep the share $k$ each end at $k^3$, and for 1 % in the end $k = 0.01^{1/3} = 0.215$: the network has 100 %, then 21.5 %, 4.6 % and 1 % of its weights.
+# One cut to the final amount is called **one-shot** pruning. **Iterative** pruning cuts a part, trains, and cuts again. Each `amount` is a share of what is left. Three cuts that keep the share $k$ each end at $k^3$, and for 1 % in the end $k = 0.01^{1/3} = 0.215$: the network has 100 %, then 21.5 %, 4.6 % and 1 % of its weights.
 #
 # AlexNet kept a ninth of its weights when it was pruned in rounds, where one cut had allowed a fifth ([Han et al., 2015](https://arxiv.org/abs/1506.02626)). But rounds also train longer. So the table gives both ways the same 200 steps, and two learning rates.
 
@@ -436,7 +436,7 @@ races.rounds_table()
 #
 # ### The other LeNet
 #
-# PyTorch's tutorial now has windows of 5 × 5 weights, and images of 32 × 32 pixels. Why not 28? A convolution without a border makes a side shorter by the window's side less one, and a pooling halves it. With 5 × 5 windows 32 pixels become 28, 14, 10 and 5. So 16 maps of 5 × 5 are left, the 400 inputs of `fc1`. With 3 × 3 windows 28 pixels become 26, 13, 11 and, rounded down, 5: the same 400. The comment `# 5x5 image dimension`, often copied beside this layer, means these maps, and neither the image nor the window.
+# PyTorch's tutorial now has windows of 5 × 5 weights, which fit images of 32 × 32 pixels. Why not 28? A 5 × 5 window makes each side 4 pixels shorter, a 3 × 3 window 2, and a pooling halves it. With 5 × 5 windows 32 pixels become 28, 14, 10 and 5. So 16 maps of 5 × 5 are left, the 400 inputs of `fc1`. With 3 × 3 windows 28 pixels become 26, 13, 11 and, rounded down, 5: the same 400. The comment `# 5x5 image dimension`, often copied beside this layer, means these maps, and neither the image nor the window.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 digit = test_set[0][:1]
