@@ -19,7 +19,7 @@
 # *How do you teach PyTorch your own rule, and how would you notice that it is wrong?*
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "If half of the weights may go, which do you choose?" Collect rules on the board. PyTorch has two of them: small ones, and random ones.
+# *For the lecturer, 1 min.* "If half of the weights may go, which do you choose?" Collect rules on the board. PyTorch has two for single weights: small ones, and random ones.
 
 # %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
 # Sets one thread, and imports the drawings of this lesson, its check and the scorecard.
@@ -147,7 +147,7 @@ print("whole:", right(lenet), "  without half of fc1:", right(net))
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Two of four
 #
-# In **2:4 sparsity** every four neighbours in a row keep two. GPUs of NVIDIA since 2020 have units for it, with up to twice as many multiplications a second ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)). Which two of each four stay here, by magnitude?
+# In **2:4 sparsity** a row is divided into groups of four, and two of each group stay. GPUs of NVIDIA since 2020 have units for it, with up to twice as many multiplications a second ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)). Which two of each four stay here, by magnitude?
 #
 # `0.9 −0.7 0.6 0.1 | 0.4 0.2 −0.3 0.05`
 #
@@ -203,7 +203,7 @@ print("2:4 in fc1:", right(net))
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. The second cut
 #
-# A layer that was pruned is pruned again. A second, *unstructured* method is handed a list of what is left.
+# A layer that was pruned is pruned again. If the second method is *unstructured*, it is handed a list of what is left.
 #
 # <!-- page -->
 #
@@ -212,7 +212,7 @@ print("2:4 in fc1:", right(net))
 # %% [markdown] slideshow={"slide_type": "-"}
 # Of twelve scores four are gone: `1 ✗ 2 3 | 9 8 7 1 | 5 ✗ ✗ ✗`. The list is 1, 2, 3, 9, 8, 7, 1, 5.
 #
-# **Predict.** The second method, `TwoOfFour`, keeps the two highest of every four. How many in each group?
+# **Predict.** The second method, `TwoOfFour`, keeps the two highest of every four. How many stay in each group of the layer?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Pencils. Which four does the method take for a group? 1 2 3 9, then 8 7 1 5. It keeps 9 and 3, then 8 and 7. Back in their positions: one, three, none. Point at the middle group: 9 8 7, and a unit has room for two.
@@ -227,7 +227,7 @@ kept_in_groups = show.shifted_groups(TwoOfFour)
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Nobody notices
 #
-# `fc1` has lost its smallest tenth before. Now it gets 2:4. Zeros, accuracy, groups: which of the three looks wrong?
+# `fc1` has already lost its smallest tenth. Now it gets 2:4. Zeros, accuracy, groups: which of the three looks wrong?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Zeros: a tenth, and half of the rest, 55 %. Accuracy: as before. One group in seven has three or four weights. So the two numbers that everybody reports are fine.
@@ -317,33 +317,33 @@ print("broken, of 100 cut earlier: ", broken(TwoOfFour, torch.rand, gone=4))
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### What each ingredient finds
 #
-# Four wrong methods. On fresh layers with scores above 0 all four are right.
+# Four wrong methods. On fresh layers with random scores above 0 all four pass.
 #
 # <!-- page -->
 #
 # Two faults are those of section 4. One method takes the absolute value of the scores, as in section 1. And one keeps all that reach the second highest score. Of 5, 1, 1 and 0 it keeps three, since two are equal: that is a *tie*.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Before the click: which kind of case finds which fault? Of 5, 1, 1, 0 the second method keeps three. Then read the first column: random weights on a fresh layer, as most tests have them, find nothing at all.
+# *For the lecturer, 1.5 min.* Before the click: which kind of case finds which fault? Of 5, 1, 1, 0 the second method keeps three. Then read the first column: random scores above 0 on a fresh layer find nothing at all.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Makes three more wrong methods, runs broken() for each kind of case, and draws what it finds.
 found = show.what_finds_what(broken, TwoOfFour)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each ingredient finds another fault, and the plain cases in the first column find none. So a test needs all of them: scores of either sign, ties and earlier masks. Passing is no proof. But put lines such as `assert broken(YourMethod, torch.randn, gone=4) == 0` into a file `test_pruning.py`, and `pytest` checks them after each change.
+# Each ingredient finds another fault, and the plain cases in the first column find none. So a test needs all of them: scores of either sign, ties and earlier masks. Passing is no proof. But put lines such as `assert broken(YourMethod, torch.randn, gone=4) == 0` into a file `test_pruning.py`, and run `pytest` after each change.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · n of m
 # ★★ · 10 minutes
 #
-# Write `n_of_m(n, m)`. It returns a pruning method, a class: of every `m` neighbours in a row the `n` with the highest scores stay, sign and all. What earlier cuts have removed neither comes back nor counts among the `n`.
+# Write `n_of_m(n, m)`. It returns a pruning method, a class: of every `m` neighbours in a row the `n` with the highest signed scores stay. What earlier cuts have removed neither comes back nor counts among the `n`.
 #
 # On paper: scores 4, 9, 2, 3, the 9 is gone. Which stay in 2:4?
 #
 # <!-- page -->
 #
-# Of equal scores any may stay. Rows are multiples of `m` long. Try `broken(n_of_m(2, 4), torch.randn, gone=4)` before the check.
+# Of equal scores any may stay. A row has a multiple of `m` weights. Try `broken(n_of_m(2, 4), torch.randn, gone=4)` before the check.
 #
 # <details><summary>Hint</summary>
 #
@@ -386,8 +386,8 @@ def n_of_m_solution(n, m):
 # ## Remember
 #
 # - A pruning method is a subclass of `BasePruningMethod`: `compute_mask` says which weights stay, and `PRUNING_TYPE` what it is handed in a second cut.
-# - 2:4 keeps two of every four neighbours, stores 56 % of the bytes at 16 bits, and saves time on hardware that has units for it.
-# - A wrong method may raise no error: count, accuracy and a fresh layer look right, so test its promises with signs, ties and earlier masks.
+# - 2:4 keeps two of every four neighbours, stores 56 % of the bytes at 16 bits, and can save time on hardware that has units for it.
+# - A wrong method may raise no error: count, accuracy and a fresh layer can look right, so test its promises with signs, ties and earlier masks.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Back to the rules on the board: for each, what is `t`, which type, and what would you promise in a test?
