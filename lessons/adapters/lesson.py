@@ -40,7 +40,7 @@ runtime.seed_all(0)
 #
 # A small Transformer writes Python. Each weight of its 20 matrices goes to one of four levels of its row: 2 bits.
 #
-# *Repair:* train an **adapter**, a few float numbers, beside each matrix. *Merge:* add what they do to the weights, and round again. Of a *perplexity*, lower is better.
+# *Repair:* train an **adapter**, a few float numbers, beside each matrix. *Merge:* add what they do to the weights, and round again. A lower *perplexity* is better.
 #
 # <!-- page -->
 #
@@ -120,7 +120,7 @@ print("codes that the merge moved: {:,} of {:,}".format(*moved(merged, base)))
 #
 # <!-- page -->
 #
-# A layer has a matrix $W$ in place of one weight, so its adapter gets two matrices. $A$ takes the inputs *down* to $r$ numbers, and $B$ takes these *up* to the outputs. LoRA is short for low-rank adaptation: every row of $B A$ is a mixture of the four rows of $A$. So an adapter cannot make every change of $W$. Hu et al. report that on many tasks those that it can make do as well as training all weights.
+# A layer has a matrix $W$ in place of one weight, so its adapter gets two matrices. $A$ takes the inputs *down* to $r$ numbers, and $B$ takes these *up* to the outputs. LoRA is short for low-rank adaptation: every row of $B A$ is a mixture of the four rows of $A$. So an adapter cannot make every change of $W$. Hu et al. report that on many tasks it does as well as training all weights.
 #
 # How many numbers is that? $A$ has a column for each input, and $B$ a row for each output, which makes $r \cdot (\text{rows} + \text{columns})$. For 384 × 128 weights that is $4 \cdot 512 = 2{,}048$ beside 49,152, one in 24.
 #
@@ -168,7 +168,7 @@ print("the output is that of the frozen layer:", torch.equal(y, frozen(x)))
 print(f"size of the gradient: A {adapted.a.grad.norm():.3f}, B {adapted.b.grad.norm():.3f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# As by hand, only $B$ has a gradient at first. The frozen layer here has 2 bits, and the class does not mind: it only asks the layer for an output.
+# As by hand, only $B$ has a gradient at first. The frozen layer here has 2 bits, and the class does not mind: it only asks the layer for its shape and an output.
 #
 # **Try it.** In the class, change `torch.zeros(rows, rank)` to `torch.randn(rows, rank)` and run both cells again. Then change it back, and run them once more.
 #
@@ -181,12 +181,12 @@ print(f"size of the gradient: A {adapted.a.grad.norm():.3f}, B {adapted.b.grad.n
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. What training keeps
 #
-# A step of training needs more than the weights: a **gradient** for each trained number, and AdamW's two **averages** of past gradients.
+# A step of training needs more than the weights: a **gradient** for each trained number, and AdamW's two **averages**.
 #
-# SmolLM2 has 134.5 million weights: 106.2 in 210 matrices, 28.3 in its table of tokens. Its adapters of rank 4 have 1.2: 4 · (rows + columns), summed over the matrices. In MB:
+# SmolLM2-135M has 134.5 million weights: 106.2 in 210 matrices, 28.3 in its table of tokens. Its adapters of rank 4 have 1.2: 4 · (rows + columns), summed over the matrices. In MB:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Compute the first row together: 134.5 million times 4, 4 and 8 bytes. Then click, and ask for each row what has shrunk. From the second row on the base is the largest part; rounding it is QLoRA. 116 is 60 for matrices of 4.5 bits, and 57 for the table in 16.
+# *For the lecturer, 2 min.* Compute the first row together: 134.5 million times 4, 4 and 8 bytes. Then click, and ask for each row what has shrunk. From the second row on the base is the largest part; rounding it is QLoRA. 116 is 59.7 for matrices of 4.5 bits, and 56.6 for the table in 16.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # | what is trained | weights | gradients | averages | together |
@@ -197,7 +197,7 @@ print(f"size of the gradient: A {adapted.a.grad.norm():.3f}, B {adapted.b.grad.n
 # | adapters, matrices in 4 bits | 116 + 5 | 5 | 10 | 136 |
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first row is 134.5 million numbers of 4 bytes, as much again for the gradients, and twice that for the averages. Each of an adapter's numbers costs these 16 bytes as well, but there are only 1.2 million. In the last row a weight of the matrices takes 4.5 bits, with its share of a 16-bit scale for 32 weights. That is 60 MB, and the table in 16 bits takes 57.
+# The first row is 134.5 million numbers of 4 bytes, as much again for the gradients, and twice that for the averages. Each of an adapter's numbers costs these 16 bytes as well, but there are only 1.2 million. In the last row a weight of the matrices takes 4.5 bits, with its share of a 16-bit scale for 32 weights. That is 59.7 MB, and the table in 16 bits takes 56.6.
 #
 # So adapters shrink what belongs to *trained* numbers. The largest part that is left is the frozen base, and rounding shrinks that. This is **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314)): a base of 4 bits, and float adapters beside it. With it they fine-tuned a model of 65 billion weights on one GPU of 48 GB.
 
@@ -311,7 +311,7 @@ print(f"largest difference of an output: {difference:.0e}")
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Where did it go?
 #
-# Nine weights of one row, and where the adapter moves them. An output adds up many such changes; rounding sees one.
+# Nine weights of one row, and where the adapter moves them. An output adds up many such changes; rounding sees each alone.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* To change its code, an orange mark must pass a dotted line. None comes near. "How can such changes repair anything?" The line above the figure says it.
@@ -328,7 +328,7 @@ show.nine_weights(repaired)
 #
 # One base in codes serves many tasks, and each task is a small file beside it.
 #
-# If there is only the old task, a third bit for the base does better, for about the same bytes.
+# If there is only the old task, a third bit for the base does better here, for about the same bytes.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Back to the ten customers: one base, ten adapter files. Then the last two rows. "When would you rather take the third bit?" For one model and its old task: its steps are less than half as long. Which file is missing here? Merged and rounded again: it raises no error, and the repair is gone.
@@ -356,7 +356,7 @@ show.files({name: models[name] for name in ("float", "2 bits", "3 bits")}, repai
 #
 # <!-- page -->
 #
-# After the check, run `adapt(base, matrices(base), train, "adapter.pt")`, with `matrices` from `lessons.adapters.levels`. What is its perplexity?
+# After the check, run `adapt(base, matrices(base), train, "adapter.pt")`, with `matrices` from `lessons.adapters.levels`. Is its perplexity near that of the repaired model?
 #
 # <details><summary>Hint</summary>
 #
