@@ -74,6 +74,11 @@ WRONG = {
     "prune_to": {
         "no layer has a floor": ("size.topk(floor).indices", "[]"),
         "the floor is rounded down": ("-(-len(size) // 20)", "len(size) // 20"),
+        "the floor is a whole weight too high": ("-(-len(size) // 20)", "len(size) // 20 + 1"),
+        "the floor is given back after the cut": (
+            "importance_scores=scores, amount=sparsity)",
+            "amount=sparsity)\n    for key, score in scores.items():\n        key[0].weight_mask[score == torch.inf] = 1",
+        ),
         "the smallest stay": ("size.topk(floor)", "size.topk(floor, largest=False)"),
         "the sparsity is what stays": ("amount=sparsity", "amount=1 - sparsity"),
         "the signs are ranked": (".abs()", ""),

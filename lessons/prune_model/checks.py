@@ -36,6 +36,15 @@ def _each_by_itself(model, sparsity):
     return net
 
 
+def _given_back(model, sparsity):
+    net = copy.deepcopy(model)
+    prune.global_unstructured([(layer, "weight") for layer in net.children()], prune.L1Unstructured, amount=sparsity)
+    for layer in net.children():
+        size = layer.weight_orig.detach().abs().flatten()
+        layer.weight_mask.view(-1)[size.topk(math.ceil(len(size) / 20)).indices] = 1
+    return net
+
+
 @st.composite
 def _calls(draw):
     widths = draw(st.lists(st.integers(1, 3), min_size=3, max_size=3))
@@ -86,9 +95,11 @@ prune_to.tries(
 prune_to.looks({"": _seen})
 prune_to.ideas(
     {
-        "floor = 0": "Of each layer that is cut the largest 5 % stay: let them rank as infinity, in scores whose keys "
-        "have the layers of the copy.",
-        "floor = len(size) // 20": "The floor of a layer is 5 % of its weights, rounded up to whole weights.",
+        "floor = 0": "Each layer keeps its largest 5 %: hand over scores of infinity for them, as `importance_scores` "
+        'with the keys `(layer, "weight")`, where `layer` is one of the copy.',
+        ("floor = len(size) // 20", "floor = max(1, len(size) // 20)", "floor = len(size) // 20 + 1"): "What a layer "
+        "keeps in any case is 5 % of its weights, rounded up: 1 of 20, and 2 of 21.",
+        _given_back: "You give back to a layer after the cut, so too few go: protect its largest 5 % before.",
         _each_by_itself: "You cut each layer by the same share: rank the weights of all layers together.",
     }
 )
