@@ -67,6 +67,8 @@ WRONG = {
             "amount=rows * goes, importance_scores=ranks",
             "amount=1 - left, importance_scores=scores",
         ),
+        "a share in place of a count, over the ranks": ("amount=rows * goes", "amount=1 - left"),
+        "the first row chooses for all": ("ranks = scores.", "ranks = scores[:1].expand_as(scores)."),
         "what stays is removed": ("columns - round(left * columns)", "round(left * columns)"),
         "the lowest stay": ("scores.argsort(dim=1).arg", "(-scores).argsort(dim=1).arg"),
         "the layer itself is cut": ("copy.deepcopy(layer)", "layer"),
@@ -74,7 +76,7 @@ WRONG = {
     }
 }
 ORDER = "only the order of the scores in a row counts"
-SIZE = "norms and counts are never negative"
+SIZE = "norms, ranks and counts are never negative"
 EQUIVALENT = {
     "by_wanda": {
         "`detach` left out of the scores": "scores with a gradient rank as those without",
@@ -82,6 +84,8 @@ EQUIVALENT = {
         "norms doubled": ORDER,
         "scores without its sign": SIZE,
         "scores doubled": ORDER,
+        "ranks without its sign": SIZE,
+        "ranks doubled": ORDER,
         "goes without its sign": SIZE,
     }
 }

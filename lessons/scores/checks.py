@@ -19,7 +19,7 @@ def by_wanda(layer, inputs, left):
     cut = copy.deepcopy(layer)
     norms = inputs.norm(dim=0)  #: the norms of the inputs
     scores = (layer.weight.abs() * norms).detach()  #: the scores
-    ranks = scores.argsort(dim=1).argsort(dim=1)
+    ranks = scores.argsort(dim=1).argsort(dim=1)  #: the ranks
     rows, columns = scores.shape
     goes = columns - round(left * columns)  #: how many go in each row
     prune.l1_unstructured(cut, "weight", amount=rows * goes, importance_scores=ranks)
