@@ -48,8 +48,13 @@ ODD = {"choose": [in_one_walk, by_exclusion, with_speedups]}
 WRONG = {
     "choose": {
         "over eager fp32": ("min(fp32_ms)", "fp32_ms[0]"),
+        "twice as fast is faster": ("int8_ms >= min(fp32_ms)", "2 * int8_ms > min(fp32_ms)"),
         "equally fast is faster": ("if int8_ms >= min(fp32_ms):", "if int8_ms > min(fp32_ms):"),
         "convolutions count as linear": (" if isinstance(row[0], nn.Linear)]", "]"),
+        "counts weights, not MACs": (
+            "2 * macs > all_macs",
+            "2 * sum(row[0].weight.numel() for row in linear) > sum(row[0].weight.numel() for row in rows)",
+        ),
         "does not ask for uses": (" and macs >= 400 * inputs", ""),
         "does not ask what dynamic loses": (' and lost["dynamic"] <= 1', ""),
         "training whatever is lost": ('if lost["static"] > 1:', 'if lost["static"] > 0:'),
