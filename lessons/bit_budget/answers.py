@@ -63,6 +63,7 @@ WRONG = {
         ),
         "the worst offer": (", reverse=True", ""),
         "by what is left, not by what is saved": ("(row[4] - row[8]) /", "row[4] /"),
+        "by the ratio of two sensitivities": ("(row[4] - row[8]) / sizes", "(row[4] / (row[8] + 1e-9) - 1) / sizes"),
         "stops after one step": ("left -= price", "break"),
         "pays nothing": ("left -= price", "left -= 0"),
     }

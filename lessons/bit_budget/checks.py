@@ -14,8 +14,8 @@ from course_utils.data.checkpoints import load
 )
 def share_out(sizes, sensitivity, budget):
     bits = dict.fromkeys(sizes, 4)
+    left = budget - 4 * sum(sizes.values())
     for _ in sizes:  # as many turns as there can be steps: an edit of it ends, too
-        left = budget - sum(sizes[name] * bits[name] for name in bits)
         prices, offers = {}, {}
         for name, row in sensitivity.items():
             price = 4 * sizes[name]
@@ -28,6 +28,7 @@ def share_out(sizes, sensitivity, budget):
             break
         best = max(fitting, key=fitting.get)
         bits[best] = 8
+        left -= prices[best]
     return bits
 
 
@@ -52,8 +53,9 @@ def _clear(*case):
 
 
 _net = load("depthwise_cnn")
-_sizes = {n: part.weight.numel() for n, part in _net.named_modules() if isinstance(part, nn.Conv2d | nn.Linear)}
-_at_4 = [0.0027, 0.0353, 0.0072, 0.0024, 0.0041, 0.0015, 0.0009, 0.0014]  # as the lesson measures them
+_layers = [(name, part) for name, part in _net.named_modules() if isinstance(part, nn.Conv2d | nn.Linear)]
+_sizes = {name: part.weight.numel() for name, part in reversed(_layers)}  # those that get most come last
+_at_4 = [0.0014, 0.0009, 0.0015, 0.0041, 0.0024, 0.0072, 0.0353, 0.0027]  # as the lesson measures them
 _measured = {name: {4: value, 8: value / 1000} for name, value in zip(_sizes, _at_4, strict=True)}
 _PAIR = {"small": {4: 1.0, 8: 0.0}, "large": {4: 2.0, 8: 0.0}}
 share_out.tries(
@@ -63,7 +65,10 @@ share_out.tries(
         ({"small": 1, "large": 4}, _PAIR, 36),
         ({"large": 4, "small": 1}, _PAIR | {"large": {4: 8.0, 8: 0.0}}, 26),
         ({"one": 1}, {"one": {4: 1.0, 8: 2.0}}, 8),
+        ({"one": 1}, {"one": {4: 1.0, 8: 1.0}}, 8),
         ({"one": 1}, {"one": {4: 1.0, 8: 0.0}}, 8),
+        ({"one": 1}, {"one": {4: 1.0, 8: 0.0}}, 7),
+        ({"high": 1, "falls": 1}, {"high": {4: 3.0, 8: 2.0}, "falls": {4: 2.0, 8: 0.0}}, 12),
         (_sizes, _measured, 4.5 * sum(_sizes.values())),
     ],
 )
@@ -71,7 +76,9 @@ share_out.looks({"": lambda bits, *_: {f"the bits of layer `{name}`": torch.tens
 share_out.ideas(
     {
         "offers[name] = saved": "Divide what a step saves by the bits of the file that it costs.",
-        "price = sizes[name]": "A step from 4 to 8 bits costs four bits for each weight, not one.",
+        ("price = sizes[name]", "price = 8 * sizes[name]"): "A step from 4 to 8 bits costs four bits for each weight.",
+        "left = budget": "The four bits with which each weight begins are part of the budget.",
+        "saved = row[4]": "A step saves the difference of two sensitivities, and may save nothing.",
         "fitting = offers if offers and prices[max(offers, key=offers.get)] <= left else {}": "Where the best step does "
         "not fit, another one may: look among those that fit.",
     }
