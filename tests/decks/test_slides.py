@@ -1,6 +1,7 @@
 """Slides: what is on them and what is not, what stands where, and what a deck loads. A browser is not needed."""
 
 import re
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -61,6 +62,16 @@ def test_a_deck_loads_only_files_that_lie_beside_it(tmp_path):
     assert len(files) == 12 and [name for name in files if not (tmp_path / name).is_file()] == []
     for sheet in (tmp_path / "assets").rglob("*.css"):
         assert not re.search(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//", sheet.read_text(encoding="utf-8"))
+
+
+def test_lessons_in_one_deck_stand_one_after_the_other_each_with_its_own_foot(tmp_path, monkeypatch):
+    monkeypatch.setattr(slides, "SLIDES", tmp_path)
+    monkeypatch.setattr(
+        slides, "_published", lambda lesson: notebook(markdown(f"# {lesson.title}"), markdown("## Why"))
+    )
+    lessons = [SimpleNamespace(name=name, number=f"3.{i}", title=name) for i, name in enumerate(("bits", "bytes"))]
+    html = slides._joined(lessons).read_text(encoding="utf-8")
+    assert html.count('<div class="page ') == 4 and "3.0 · bits" in html and "3.1 · bytes" in html
 
 
 def layouts(*cells):

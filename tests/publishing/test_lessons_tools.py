@@ -135,7 +135,7 @@ def test_a_lesson_ends_with_links_to_its_neighbours(lesson):
     assert "[lesson 1.3," in ends[1] and "overview" in ends[1]
     assert "Next" not in ends[2]
     table = lesson.root / "lessons" / "course.toml"
-    table.write_text(table.read_text() + '[[way]]\ntitle = "A day"\nlessons = ["first"]\n')
+    table.write_text(table.read_text() + '[[way]]\ntitle = "A day"\nlessons = ["third", "first"]\n')
     assert "[Electives](../overview.ipynb) follow" in lessons.read(first).cells[-1].source
 
 

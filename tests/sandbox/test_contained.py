@@ -156,6 +156,7 @@ def test_docker_builds_its_image_once_and_shows_what_may_be_read_and_nothing_els
         subprocess, "run", lambda command, **_: ran.append(command) or subprocess.CompletedProcess([], 0)
     )
     assert walls.best() == "docker" and ran[0][:2] == ["docker", "build"]
+    assert contained._command("docker", "x", None, LIMITS, False)[0][:2] == ["docker", "run"]
     command = walls.container("docker", "x", walls.of_the_course(False), LIMITS)
     shown = [word.partition("target=")[2] for word in command if word.startswith("--mount")]
     assert "/course/course_utils,readonly" in shown and not any("/course/lessons" in place for place in shown)

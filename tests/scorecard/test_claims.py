@@ -82,6 +82,14 @@ def test_a_failing_claim_is_shown_with_its_reason_and_raises_only_in_a_strict_ru
     assert "✗ does not hold" in capsys.readouterr().out  # shown before it raises
 
 
+def test_a_quick_run_judges_nothing(scorecard, monkeypatch, capsys):
+    card = scorecard()
+    card.take({"n": 12})
+    monkeypatch.setenv("COURSE_QUICK", "1")
+    card.show()
+    assert "not judged (quick run)" in (out := capsys.readouterr().out) and "does not hold" not in out
+
+
 def test_speed_is_judged_by_the_bench_only(scorecard, monkeypatch):
     card = scorecard(kind="speed")
     card.take({"n": 99})

@@ -150,6 +150,20 @@ def test_a_reset_takes_away_what_stands_before_it_of_that_lesson_alone(course, k
     assert [exercise.passed for exercise in found["a"].exercises] == [False, True] and found["b"].passed == 1
 
 
+def test_the_lesson_worked_at_last_comes_first(course, kept):
+    of = {"kind": "check", "exercise": "size", "status": "passed"}
+    records = [{**of, "lesson": lesson, "when": f"2026-01-0{day}"} for lesson, day in (("a", 1), ("b", 3), ("c", 2))]
+    kept.parent.mkdir()
+    kept.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+    assert [s.lesson.name for s in standing(course).begun] == ["b", "c", "a"]
+
+
+def test_what_passed_of_an_earlier_version_is_told_and_what_did_not_pass_is_not(course, kept):
+    passed("gone", "a")
+    passed("tried", "a", status="not yet")
+    assert [exercise.name for exercise in standing(course).standings["a"].also] == ["gone"]
+
+
 def test_every_exercise_is_counted():
     for lesson in lessons.select([]):
         cells = lessons.read_published(lesson.notebook).cells

@@ -178,6 +178,13 @@ def test_the_guilty_layer_is_named_and_stays_float():
     assert made[0].agreement > sheet.rows[1].agreement
 
 
+def test_nobody_is_to_blame_where_no_answer_is_lost():
+    sheet = sheet_of("mlp")
+    yours.run(sheet, ways=[way for way in yours.routes(sheet) if way.name == ways.DYNAMIC], clock=False, say=str)
+    sheet.rows[0].agreement = 1.0
+    assert sheet.rows[0].built and yours.blame(sheet) == []
+
+
 def test_both_cuts_and_the_dense_network_get_the_same_training():
     called = []
     sheet = sheet_of("mlp", train=lambda model: called.append((model.training, next(model.parameters()).requires_grad)))
@@ -230,6 +237,8 @@ def test_inputs_by_name_pairs_of_a_loader_and_odd_batches():
     pairs = [(x, torch.zeros(8, dtype=torch.long)) for x in floats(8, 16)] + [(torch.ones(3, 16), torch.ones(3))]
     sheet = yours.look(mlp(), pairs)
     assert len(sheet.labels) == len(sheet.judging) == 2 and "1 are not used" in sheet.facts["batches"]
+    half = yours.look(mlp().half(), [x.half() for x in floats(8, 16)])
+    assert next(half.one.parameters()).dtype == torch.float32
     with pytest.raises(ValueError, match="same shape was expected"):
         yours.look(mlp(), floats(8, 16), labels=[torch.zeros(3)] * 4)
     with pytest.raises(TypeError, match="was expected"):
