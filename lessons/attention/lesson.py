@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will work attention out by hand, and build a Transformer block from linear layers.
-#     seconds: 25
+#     seconds: 20
 #     needs: []
 #     goals:
 #       - compute by hand what attention finds for one query;

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will find out what of a quantized model really ran in int8, repair a case, and foresee what the rest costs.
-#     seconds: 25
+#     seconds: 18
 #     needs: [dynamic]
 #     goals:
 #       - say which layers the line finds, and why it passes over others;

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will be able to say how many bytes a copy of a network takes, and whether it is as good as the network.
-#     seconds: 30
+#     seconds: 35
 #     needs: []
 #     goals:
 #       - count the bytes of a network, and check the file that holds it;

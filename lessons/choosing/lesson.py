@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will choose a way to int8 for any network by a count and three questions, and say what int8 itself has brought.
-#     seconds: 40
+#     seconds: 30
 #     needs: [audit, static, qat]
 #     goals:
 #       - count how often a network uses a number that it converts;

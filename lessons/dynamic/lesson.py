@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will quantize a Transformer with one line of code, and say by measurement where this line pays.
-#     seconds: 55
+#     seconds: 45
 #     needs: [integers]
 #     goals:
 #       - say what an int8 layer does at each call, and compute it by hand;

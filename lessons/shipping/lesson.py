@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will choose a model for somebody's limits, and say how far its accuracy can be trusted.
-#     seconds: 20
+#     seconds: 15
 #     needs: [baseline, static, structured]
 #     goals:
 #       - find the models that no other one beats in accuracy and bytes, or in accuracy and time;

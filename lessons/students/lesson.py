@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will explain how a network can know a class that it never saw, and find the threshold that was hiding it.
-#     seconds: 60
+#     seconds: 35
 #     needs: [distillation]
 #     goals:
 #       - explain from a teacher's answers how a student can know a class that it never saw;

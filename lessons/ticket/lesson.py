@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will find a lottery ticket in a new network with five steps, and test it against new values and other positions.
-#     seconds: 58
+#     seconds: 38
 #     needs: [prune_model]
 #     goals:
 #       - find a ticket with the five steps of the paper, in open code;

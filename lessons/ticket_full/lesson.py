@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will compare a ticket with its opponents at each one's best learning rate, and say what it costs.
-#     seconds: 40
+#     seconds: 32
 #     needs: [ticket]
 #     goals:
 #       - compare networks at each one's best learning rate, chosen on held-out images;

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will ask three questions of any config of torchao, quantize the layers that you choose, and load the file elsewhere.
-#     seconds: 35
+#     seconds: 22
 #     needs: [dynamic]
 #     goals:
 #       - ask of any config which values it allows, how many bytes it stores, and what is multiplied;

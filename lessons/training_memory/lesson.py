@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will say what fills the memory during a step of training, when it is full, and which change makes it fit.
-#     seconds: 20
+#     seconds: 15
 #     needs: []
 #     goals:
 #       - count what a step of training keeps, weights, gradients, optimizer states and activations;
