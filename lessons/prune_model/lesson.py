@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will prune a whole network, layer by layer or by one threshold, know where a threshold cuts, and judge what the cut really cost.
-#     seconds: 65
+#     seconds: 60
 #     needs: [prune_module]
 #     goals:
 #       - prune a whole model, locally or globally, and print its sparsity layer by layer;

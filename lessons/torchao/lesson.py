@@ -99,7 +99,7 @@ show.first_table(networks, images, labels)
 #
 # <!-- page -->
 #
-# `quantize_(model, config, filter_fn)` walks through the modules, and where the filter says yes it quantizes the layer. It succeeds `quantize_dynamic`, the deprecated line of [[dynamic]]. Without a filter `quantize_` takes the linear layers. Your own filter replaces this rule, and is asked about every module, so most filters begin with `isinstance(module, nn.Linear)`. Leave out small layers: they save few bytes, and each call costs extra.
+# `quantize_(model, config, filter_fn)` walks through the modules, and where the filter says yes it quantizes the layer. It is the successor of `quantize_dynamic`, the deprecated line of [[dynamic]]. Without a filter `quantize_` takes the linear layers. Your own filter replaces this rule, and is asked about every module, so most filters begin with `isinstance(module, nn.Linear)`. Leave out small layers: they save few bytes, and each call costs extra.
 #
 # We call it without a filter, and with a config that rounds the weights once and the inputs at each call, to int8:
 
