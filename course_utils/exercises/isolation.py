@@ -172,6 +172,7 @@ def _stop(judge: _Judge, job: _Job) -> bool:
     while judge.is_alive() and not job.done.is_set() and time.monotonic() < until:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(judge.ident), ctypes.py_object(_Stop))
         job.done.wait(0.1)
+    judge.jobs.put(_Job(int))  # wakes it, if its job ended meanwhile: a `_Stop` must not wait in it for ever
     return job.done.is_set() or not judge.is_alive()
 
 

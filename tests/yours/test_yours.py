@@ -1,7 +1,10 @@
 """A network of your own: every step works on seven kinds of model, or says why not, and the model stays as it was."""
 
+import contextlib
 import copy
+import functools
 import json
+import time
 
 import pytest
 import torch
@@ -9,6 +12,7 @@ from torch import nn
 
 from course_utils import legacy_int8, models, yours
 from course_utils.data import checkpoints
+from course_utils.exercises import calls, isolation
 from course_utils.yours import ways
 from course_utils.yours.result import choose
 from course_utils.yours.sheet import OutOfTime, within
@@ -249,6 +253,22 @@ def test_a_step_that_takes_too_long_is_ended():
     with pytest.raises(OutOfTime, match="was left out"), within(0.05):
         while True:
             pass
+
+
+@pytest.mark.parametrize("seconds", [60.0, 0.02])
+def test_after_a_step_a_check_still_hears_variables(seconds, monkeypatch):
+    def double(n):
+        twice = 2 * n
+        return twice
+
+    with contextlib.suppress(OutOfTime), within(seconds):
+        time.sleep(0.02)
+    monkeypatch.setattr(isolation, "CALL_SECONDS", 5.0)  # an exception that waits for no thread would stop Python here
+    heard = {}
+    error = isolation.run_apart(
+        lambda: heard.update(calls.heard(functools.partial(lambda answer, *own: answer(*own), double), (2,)))
+    )
+    assert error is None and heard == {"twice": 4}
 
 
 @pytest.mark.parametrize(
