@@ -21,7 +21,6 @@ SWITCHES = (
     "COURSE_WORKSPACE",
     "COURSE_MODELS",
 )
-PATIENT_SECONDS = 1_000.0  # of processor time, which a virtual machine also counts while its host makes it wait
 
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
@@ -83,16 +82,10 @@ def _seconds(path):
 
 @pytest.fixture(autouse=True)
 def neutral_environment(monkeypatch):
-    """No switch of the course is set, figures need no window, and a slow machine makes no answer a wrong one.
-
-    The tests of a check's time limits set limits of their own.
-    """
+    """No switch of the course is set, figures need no window."""
     for name in SWITCHES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MPLBACKEND", "Agg")
-    if isolation := sys.modules.get("course_utils.exercises.isolation"):
-        monkeypatch.setattr(isolation, "CALL_SECONDS", PATIENT_SECONDS)
-        monkeypatch.setattr(isolation, "JUDGE_SECONDS", PATIENT_SECONDS)
 
 
 @pytest.fixture(scope="module")
