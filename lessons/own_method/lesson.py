@@ -203,7 +203,7 @@ print("2:4 in fc1:", right(net))
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. The second cut
 #
-# A layer that was pruned is pruned again. If the second method is *unstructured*, it is handed a list of what is left.
+# A layer is pruned again. An *unstructured* method is handed a list of what is left.
 #
 # <!-- page -->
 #
@@ -212,7 +212,7 @@ print("2:4 in fc1:", right(net))
 # %% [markdown] slideshow={"slide_type": "-"}
 # Of twelve scores four are gone: `1 ✗ 2 3 | 9 8 7 1 | 5 ✗ ✗ ✗`. The list is 1, 2, 3, 9, 8, 7, 1, 5.
 #
-# **Predict.** The second method, `TwoOfFour`, keeps the two highest of every four. How many stay in each group of the layer?
+# **Predict.** The second method, `TwoOfFour`, keeps the two highest of every four. How many stay in each group?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Pencils. Which four does the method take for a group? 1 2 3 9, then 8 7 1 5. It keeps 9 and 3, then 8 and 7. Back in their positions: one, three, none. Point at the middle group: 9 8 7, and a unit has room for two.

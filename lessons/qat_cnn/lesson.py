@@ -169,7 +169,7 @@ show.fold_then_round()
 # *For the lecturer, 1.5 min.* Read the loop aloud: what is missing for a training? The loss and the optimizer. If the averages are the fault, what will the next copies be? Vote.
 
 
-# %% slideshow={"slide_type": "-"} tags=["legacy"]
+# %% slideshow={"slide_type": "skip"}
 import torch
 
 from course_utils import data
@@ -177,6 +177,7 @@ from course_utils import data
 images, _ = data.load("fashion_mnist", n=960)  # those of the training
 
 
+# %% slideshow={"slide_type": "-"} tags=["legacy"]
 @torch.no_grad()
 def one_pass(model):
     model.train()
