@@ -5,6 +5,8 @@ import sys
 import pytest
 
 from course_utils import door, files
+from course_utils.data import checkpoints
+from course_utils.int8_routes import record
 
 
 @pytest.mark.parametrize(("python", "prefix"), [("python3", ".venv"), ("py", ".venv"), ("python3", "elsewhere")])
@@ -13,3 +15,20 @@ def test_a_command_is_what_a_reader_types(monkeypatch, python, prefix):
     monkeypatch.setattr(door, "PYTHON", python)
     said = f"{python} course.py doctor" if prefix == ".venv" else "python course.py --here doctor"
     assert door.command("doctor") == said
+
+
+def test_a_damaged_checkpoint_and_a_missing_record_say_what_to_type(tmp_path):
+    with pytest.raises(checkpoints.CheckpointError) as caught:
+        checkpoints.load("small_cnn", folder=damaged(tmp_path))
+    assert f"`{door.command('checkpoints', 'small_cnn')}`" in str(caught.value)
+    with pytest.raises(FileNotFoundError) as caught:
+        record.load(tmp_path / "headline.json")
+    assert door.command("bench", "quantization", "--peers") in str(caught.value)
+
+
+def damaged(folder):
+    """A copy of the catalogue beside a checkpoint that holds something else."""
+    catalogue = checkpoints.FOLDER / checkpoints.CATALOGUE
+    (folder / checkpoints.CATALOGUE).write_bytes(catalogue.read_bytes())
+    (folder / "small_cnn.pt").write_bytes(b"something else")
+    return folder

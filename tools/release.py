@@ -64,14 +64,14 @@ def run(name):
     return [f"{command(*COMMANDS[name])} ended with {status}; what it said: {log}"] if status else []
 
 
-def words():
+def words(root=ROOT):
     """CITATION.cff and CHANGELOG.md name the version that pyproject.toml has. List the faults."""
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
     said = {"CITATION.cff": f"version: {version}", "CHANGELOG.md": f"## {version} "}
     return [
         f"{name} does not name the version {version}, which pyproject.toml has"
         for name, text in said.items()
-        if text not in (ROOT / name).read_text(encoding="utf-8")
+        if text not in (root / name).read_text(encoding="utf-8")
     ]
 
 

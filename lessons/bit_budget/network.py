@@ -6,7 +6,7 @@ from functools import cache
 import torch
 from torch import nn
 
-from course_utils import data
+from course_utils import data, training
 
 
 def rounded(weight, bits):
@@ -29,8 +29,7 @@ def _test_images():
 
 def accuracy(model):
     """Percent of 2,000 test images."""
-    images, labels = _test_images()
-    return 100 * (outputs(model, images).argmax(1) == labels).float().mean().item()
+    return 100 * training.evaluate(model, *_test_images())
 
 
 def norms_anew(model, images):
