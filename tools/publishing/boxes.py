@@ -15,7 +15,7 @@ STYLE = "border-left: 6px solid {}; padding: 0.1em 0.9em; margin: 0.4em 0"
 PREDICT, COMPARE, REMEMBER = (STYLE.format(colour) for colour in ("#D55E00", "#009E73", "#0072B2"))
 DIV = '<div class="course-{name}" style="{style}">\n\n{text}\n\n</div>'
 DETAILS = '<details class="course-compare" style="{style}">\n<summary>{summary}</summary>\n\n{text}\n\n</details>'
-ASKED = re.compile(r"^\*\*Predict\.\*\*.*?(?=\n+#{1,6} |\s*\Z)", re.M | re.S)
+ASKED = re.compile(rf"^\*\*Predict\.\*\*.*?(?=\n+#{{1,6}} |\n+{PAGE}|\s*\Z)", re.M | re.S)
 LIST = re.compile(r"(?<=^## Remember\n\n)- .*?(?=\n\n\*\*|\s*\Z)", re.M | re.S)
 BOX = re.compile(
     r'<(?P<kind>div|details) class="course-(?:predict|compare|remember)"[^>]*>\n'
