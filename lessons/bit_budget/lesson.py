@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will find out which layers of a network need their bits, share a budget out over them, and say when not to trust the choice.
-#     seconds: 35
+#     seconds: 30
 #     needs: [integers, depthwise]
 #     goals:
 #       - measure how sensitive each layer is, without labels;
@@ -90,7 +90,7 @@ print(f"float {in_float:.1f} %, 3 bits {three:.1f} %, block 1 in 8 bits {spared:
 #
 # <details><summary>What others found</summary>
 #
-# Block 6 costs 80,000 bits more, and nothing comes back. With the first layer the network even gets *worse*, though one layer is nearly exact now. Section 5 comes back to this.
+# Block 6 costs 80,000 bits more, and nothing comes back. With the first layer the network even gets *worse*, though one layer is nearly exact now. Section 4 comes back to this.
 #
 # </details>
 
@@ -166,13 +166,13 @@ show.sensitivities(sensitivity, sizes)
 #
 # <!-- page -->
 #
-# To give layers different numbers of bits is called **mixed-precision quantization**. One more bit for each weight of a layer with $n$ weights costs $n$ bits of the file, and saves the difference of two sensitivities. The scales cost the same in every choice. The problem is that of a traveller with a knapsack, who packs first what is worth most *per kilogram*. The rule is **greedy**: it takes the best next step, and never looks further ahead.
+# To give layers different numbers of bits is called **mixed-precision quantization**. One more bit for each weight of a layer with $n$ weights costs $n$ bits of the file, and saves the difference of two sensitivities. The problem is that of a traveller with a knapsack, who packs first what is worth most *per kilogram*. The rule is **greedy**: it takes the best next step, and never looks further ahead.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** Work it out with a pencil. How many bits does each layer have when the budget is used up?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* In pairs, with a pencil. Offers of the first step: A 0.040, B 0.003, C 0.0006. Stop at step 2: A takes its second bit before B takes its first, although B would save more. B's bit costs four times as much.
+# *For the lecturer, 4 min.* In pairs, with a pencil. Offers of the first step: A 0.040, B 0.003, C 0.0006. Stop at step 2: A takes its second bit before B takes its first, although B would save more. B's bit costs four times as much.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **A 4, B 4, C 2, because a bit for A costs little, and a bit for C saves least for what it costs.** The divergences sum to 0.37. With 3 bits for all, in as many bits, they sum to 0.43.
@@ -187,80 +187,46 @@ show.sensitivities(sensitivity, sizes)
 # | 3 | has 4 | **0.0030** | 0.0006 | B | 260 |
 # | 4 | has 4 | 0.04 / 40 = **0.0010** | 0.0006 | B | 300 |
 #
-# Here is the rule for our network, with a budget in bits for each weight:
-
+# In the exercise you will write such a rule yourself. Here the ready function `greedy` takes the steps for our network. All layers begin with 2 bits and get at most 6, and the budget is what 3 bits for all would take:
 
 # %% slideshow={"slide_type": "skip"}
-def size_of(bits):
-    return sum(sizes[name] * b for name, b in bits.items())
+from lessons.bit_budget.network import greedy
 
-
-def greedy(bits_a_weight):
-    budget = bits_a_weight * sum(sizes.values())
-    steps = [dict.fromkeys(sizes, 2)]
-    while True:
-        bits, offers = steps[-1], {}
-        for name, b in bits.items():
-            # one bit more for each weight of this layer
-            if b < 6 and size_of(bits) + sizes[name] <= budget:
-                saved = sensitivity[name][b] - sensitivity[name][b + 1]
-                offers[name] = saved / sizes[name]
-        best = max(offers, key=offers.get, default=None)
-        if best is None or offers[best] <= 0:
-            return steps
-        steps.append(bits | {best: bits[best] + 1})
-
+total = sum(sizes.values())
+chosen = greedy(sizes, sensitivity, budget=3 * total)
+by_greedy = accuracy(with_bits(chosen))
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### In the file of 3 bits
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
-# Draws the steps of the greedy choice up to 3 bits a weight.
-show.steps_of_greedy(greedy(3), sizes)
+# Draws the bits that each layer got.
+show.bits_of_layers(chosen, sizes)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* The width of a bar is the layer's share of the weights, so its area is bits of the file. Read the numbers in the order of the steps. Block 6 stays at 2: its third bit would cost more than half of all that there is to give. Block 1 stops at 5: its sixth bit would save nothing. Ask what the code believes without measuring it: that a layer saves in company what it saved alone.
+# *For the lecturer, 3 min.* The width of a bar is the layer's share of the weights, so its area is bits of the file. Who pays for what lies above the line? Block 6 alone. Why does block 1 stop at 5? Its sixth bit would save nothing. Does the choice pay? Let them guess, then click. Ask what the rule believes without measuring it: that a layer saves in company what it saved alone.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The width of a bar is the number of weights, so its area is what the layer takes in the file. Block 6 stays at 2 bits: one bit more for it would cost more than half of all that there is to give. Block 1 stops at 5: its sixth bit would save nothing.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
-# ## 4. Does the choice pay?
+# The width of a bar is the number of weights, so its area is what the layer takes in the file. Block 6 gives up its third bit, and that pays for everything above the line. Block 1 stops at 5, because its sixth bit would save nothing.
 #
-# Greedy has a rival: one width for all layers.
-#
-# <!-- page -->
-#
-# No test image took part in any of these choices:
+# Does the choice pay? No test image took part in it:
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* At 3 bits the orange line is nearly at float, the blue one far below.
-
-# %% slideshow={"slide_type": "skip"}
-ways = {
-    "greedy": [greedy(budget)[-1] for budget in (2.25, 2.5, 2.75, 3, 3.5, 4)],
-    "one width for all": [dict.fromkeys(sizes, b) for b in (2, 3, 4)],
-}
-right = {}
-for way, choices in ways.items():
-    right[way] = [(size_of(bits), accuracy(with_bits(bits))) for bits in choices]
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
-# Draws the accuracy over the bits a weight, for the two ways to choose.
-show.ways_to_choose(right, in_float, sizes)
+# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# Prints the accuracy of the choice, beside 3 bits for all.
+print(f"3 bits for all {three:.1f} %, greedy {by_greedy:.1f} %, float {in_float:.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the bytes of 3 bits for all, greedy comes within about two points of float, and one width loses about twenty.
+# In as many bits, greedy comes within about two points of float, and 3 bits for all lose about twenty.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 5. When not to trust it
+# ## 4. When not to trust it
 #
 # Rounding moves the mean of a channel, and the batch norm behind it still subtracts the old mean. So we let it estimate its statistics **anew**, from 1,000 images, without labels. No weight changes, and no bit is spent.
 #
 # **Predict.** With 3 bits for all, about twenty points were lost. How much of that does this bring back: **A** a tenth, **B** half, **C** nearly all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Vote, click. So what were the points of greedy? At 3 bits, mostly the price of old statistics. And at 2.25 bits? Compare its orange dot with the blue one at 3. Then go back to the first layer in 8 bits, which made the network worse: probably two errors had cancelled. And 5 bits? Most processors have instructions for 8, some for 4: a smaller file, and no speed.
+# *For the lecturer, 4 min.* Vote, click. So what were the points of greedy? At 3 bits, mostly the price of old statistics. And at 2.25 bits? Compare the last row with the first. Then go back to the first layer in 8 bits, which made the network worse: probably two errors had cancelled. And 5 bits? Most processors have instructions for 8, some for 4: a smaller file, and no speed.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # [[qat_cnn]] explains the remedy. `norms_anew` lets the images pass through the batch norms once more:
@@ -268,24 +234,25 @@ show.ways_to_choose(right, in_float, sizes)
 # %% slideshow={"slide_type": "skip"}
 from lessons.bit_budget.network import norms_anew
 
-
-def right_anew(bits):
-    return accuracy(norms_anew(with_bits(bits), images))
-
-
-anew = {}
-for way, choices in ways.items():
-    anew[way] = [(size_of(bits), right_anew(bits)) for bits in choices]
+choices = {
+    "3 bits for all": all_3,
+    "greedy, 3 bits": chosen,
+    "greedy, 2.25 bits": greedy(sizes, sensitivity, budget=2.25 * total),
+}
+old, new = {}, {}
+for name, bits in choices.items():
+    model = with_bits(bits)
+    old[name], new[name] = accuracy(model), accuracy(norms_anew(model, images))
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Draws the same choices with the batch norms measured anew.
-show.ways_to_choose(anew, in_float, sizes, before=right)
+# Puts the accuracies with old and with new statistics into a table.
+show.statistics(old, new, in_float)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
 # **Nearly all (C), because most of that loss came from statistics that no longer fit the rounded weights.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So near 3 bits most of greedy's lead was the price of old statistics: now both ways are within two points of each other. With fewer bits the choice still counts. At 2.25 bits greedy comes within two points of 3 bits for all, and saves a quarter of their bits. So run the cheap remedy before you praise a choice, and ship the network that had both.
+# So near 3 bits most of greedy's lead was the price of old statistics: now both choices are within two points of each other. With fewer bits the choice still counts. At 2.25 bits greedy comes within two points of 3 bits for all, and saves a quarter of their bits. So run the cheap remedy before you praise a choice, and ship the network that had both.
 #
 # There is a second reason for doubt. Greedy adds up sensitivities that were measured for one layer *alone*, and in the file all layers are rounded *together*. Two errors can push an answer the same way, and do more harm than their sum says. They can also push in opposite directions, and cancel. That is probably what happened under **Try it**: the rounding of the first layer had undone a part of what the others broke.
 #
@@ -310,7 +277,7 @@ show.ways_to_choose(anew, in_float, sizes, before=right)
 # Sort the layers by what they save for each weight, and give 8 bits where they fit. A step costs four bits for each weight. Try it on our network:
 #
 # ```python
-# bits = share_out(sizes, sensitivity, 4.5 * sum(sizes.values()))
+# bits = share_out(sizes, sensitivity, 4.5 * total)
 # print(bits, accuracy(norms_anew(with_bits(bits), images)))
 # ```
 #
@@ -372,16 +339,17 @@ claims.show("bit_budget")
 #
 # ### Losses do not add up
 #
-# Here is the divergence of each greedy choice, with old statistics, beside the sum of its layers' sensitivities:
+# Here is the divergence of six greedy choices, with old statistics, beside the sum of its layers' sensitivities:
 
 # %% slideshow={"slide_type": "skip"}
-choices = ways["greedy"]
-sums = [sum(sensitivity[name][b] for name, b in bits.items()) for bits in choices]
-together = [divergence(with_bits(bits)) for bits in choices]
+budgets = [b * total for b in (2.25, 2.5, 2.75, 3, 3.5, 4)]
+several = [greedy(sizes, sensitivity, budget) for budget in budgets]
+sums = [sum(sensitivity[name][b] for name, b in bits.items()) for bits in several]
+together = [divergence(with_bits(bits)) for bits in several]
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Draws the sum of the sensitivities and the divergence of the whole choice.
-show.sum_and_together(sums, together, [size_of(bits) for bits in choices], sizes)
+show.sum_and_together(sums, together, several, sizes)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The sum is about right where the errors are small, and only a hint where they are large. If two errors move a score the same way by 1 each, together they move it by 2. A divergence grows about like the square: 4, where the sum says 2.
@@ -395,9 +363,8 @@ show.sum_and_together(sums, together, [size_of(bits) for bits in choices], sizes
 # %% slideshow={"slide_type": "skip"}
 from lessons.bit_budget import packed
 
-written, low = {}, greedy(2.25)[-1]
-chosen = {"3 bits for all": all_3, "greedy, 3": greedy(3)[-1], "greedy, 2.25": low}
-for name, bits in chosen.items():
+written = {}
+for name, bits in choices.items():
     content = packed.write(norms_anew(with_bits(bits), images), bits)
     written[name] = len(content), accuracy(packed.read(content, net))
 

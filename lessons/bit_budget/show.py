@@ -8,15 +8,14 @@ from course_utils.show import plots
 from course_utils.show.tables import Table
 
 WIDTHS = (2, 3, 4, 5, 6)  # what greedy may give
-LOOKS = {"greedy": ("o-", "orange"), "one width for all": ("s-", "blue")}
 
 
 def _short(name):
     return "fc" if name == "fc" else name.split(".")[1]
 
 
-def _mean_bits(size, sizes):
-    return size / sum(sizes.values())
+def _mean_bits(bits, sizes):
+    return sum(b * sizes[name] for name, b in bits.items()) / sum(sizes.values())
 
 
 def sensitivities(sensitivity, sizes):
@@ -40,79 +39,44 @@ def sensitivities(sensitivity, sizes):
     )
 
 
-def steps_of_greedy(steps, sizes):
-    """Draw who got a bit at which step: a bar as wide as the layer has weights."""
+def bits_of_layers(bits, sizes):
+    """Draw a bar for each layer, as wide as it has weights and as high as its bits; orange is what lies above 3."""
     fig, ax = plots.figure(size=(12, 4.8))
-    last, total = steps[-1], sum(sizes.values())
-    left, middle = 0.0, {}
-    widths = {name: max(100 * size / total, 3.2) for name, size in sizes.items()}  # the least can hold a number
-    for name, width in widths.items():
-        middle[name] = left + width / 2
-        ax.bar(middle[name], 2, width=width, color=plots.COLOURS["grey"], edgecolor="white", linewidth=2)
-        ax.text(middle[name], -0.45, _short(name), ha="center", va="center", fontsize=18)
+    left, total = 0.0, sum(sizes.values())
+    for name, size in sizes.items():
+        width = max(100 * size / total, 3.2)  # the least can hold a number
+        middle, height = left + width / 2, bits[name]
+        looks = {"width": width, "edgecolor": "white", "linewidth": 2}
+        ax.bar(middle, min(height, 3), color=plots.COLOURS["grey"], **looks)
+        if height > 3:
+            ax.bar(middle, height - 3, bottom=3, color=plots.COLOURS["orange"], **looks)
+        ax.text(middle, height + 0.1, height, ha="center", va="bottom", fontsize=18)
+        ax.text(middle, -0.45, _short(name), ha="center", va="center", fontsize=18)
         left += width
-    for number, (before, after) in enumerate(zip(steps, steps[1:], strict=False), start=1):
-        name = next(one for one in after if after[one] > before[one])
-        ax.bar(
-            middle[name],
-            1,
-            bottom=before[name],
-            width=widths[name],
-            color=plots.COLOURS["orange"],
-            edgecolor="white",
-            linewidth=2,
-        )
-        ax.text(middle[name], before[name] + 0.5, number, ha="center", va="center", fontsize=16)
     ax.axhline(3, color=plots.COLOURS["black"], linestyle="--")
-    ax.set(ylim=(0, 6.2), xlim=(0, left), ylabel="bits", xticks=[])
+    ax.set(ylim=(0, 7), xlim=(0, left), ylabel="bits", xticks=[])
     ax.set_xlabel("block, as wide as its share of the weights", labelpad=34)
     plots.show(
         fig,
-        alt="A bar for each layer, as wide as its share of the weights and as high as its bits. All begin with 2; the bits given "
-        "by the greedy choice are numbered. In the end: " + ", ".join(f"{_short(n)} {b}" for n, b in last.items()),
-        caption="Grey: 2 bits each. Orange: the bits in the order in which greedy gave them. Dashed: 3 bits for all. The narrowest "
-        "bars are drawn a little wider than they are.",
+        alt="A bar for each layer, as wide as its share of the weights and as high as its bits: "
+        + ", ".join(f"{_short(name)} {b}" for name, b in bits.items()),
+        caption="Dashed: 3 bits for all. Orange: what lies above. The narrowest bars are drawn wider than they are.",
     )
 
 
-def ways_to_choose(right, in_float, sizes, before=None):
-    """Draw accuracy over bits a weight, a line for each way to choose.
-
-    Args:
-        right: way -> list of (bits of the file, accuracy in percent).
-        before: the same with old statistics, drawn pale.
-    """
-    fig, ax = plots.figure(size=(12, 4.8) if before is None else (7, 4.8))
-    for way, (mark, colour) in LOOKS.items():
-        if before:
-            spots = [(_mean_bits(size, sizes), percent) for size, percent in before[way]]
-            ax.plot(*zip(*spots, strict=True), mark[0] + ":", color=plots.COLOURS[colour], alpha=0.35)
-        spots = [(_mean_bits(size, sizes), percent) for size, percent in right[way]]
-        ax.plot(*zip(*spots, strict=True), mark, color=plots.COLOURS[colour], label=way, markersize=10)
-    ax.axhline(in_float, color=plots.COLOURS["grey"], linestyle="--", label="float")
-    ax.set(xlabel="bits a weight", ylabel="right, %", xlim=(1.9, 4.35), ylim=(0, 100) if before is None else (60, 94))
-    ax.legend(loc="lower right")
-    told = [
-        f"{way}: " + ", ".join(f"{_mean_bits(size, sizes):.2f} bits {percent:.1f} %" for size, percent in spots)
-        for way, spots in right.items()
-    ]
-    plots.show(
-        fig,
-        alt="Accuracy over bits a weight. " + "; ".join(told) + f". Float: {in_float:.1f} %",
-        caption=(
-            "2,000 test images. In the bytes of 3 bits for all: "
-            if before is None
-            else "Batch norms measured anew; pale: as before. The axis begins at 60. At 3 bits: "
-        )
-        + f"greedy {right['greedy'][3][1]:.1f} %, one width {right['one width for all'][1][1]:.1f} %. "
-        + f"Greedy with 2.25 bits: {right['greedy'][0][1]:.1f} %.",
+def statistics(old, new, in_float):
+    """A table of what each choice gets right, with old and with new statistics, in percent."""
+    return Table(
+        ["", "old statistics", "new statistics"],
+        [[name, f"{old[name]:.1f}", f"{new[name]:.1f}"] for name in old],
+        caption=f"Right answers on 2,000 test images, in percent. Float network: {in_float:.1f}",
     )
 
 
-def sum_and_together(sums, together, file_sizes, sizes):
+def sum_and_together(sums, together, choices, sizes):
     """Draw the sum of the sensitivities and the divergence of the whole choice over bits a weight."""
     fig, ax = plots.figure(size=(7, 4.8))
-    spots = [_mean_bits(size, sizes) for size in file_sizes]
+    spots = [_mean_bits(bits, sizes) for bits in choices]
     ax.plot(spots, together, "o-", color=plots.COLOURS["orange"], label="together", markersize=10)
     ax.plot(spots, sums, "s--", color=plots.COLOURS["blue"], label="sum", markersize=10)
     ax.set(yscale="log", xlabel="bits a weight", ylabel="divergence, nats")
