@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will train a small adapter beside a frozen model of few bits, count what that keeps in memory, and know what to ship and what not to merge.
-#     seconds: 35
+#     seconds: 20
 #     needs: [weight_only]
 #     goals:
 #       - attach a LoRA adapter to a frozen layer, and say why it begins as nothing;
@@ -186,7 +186,7 @@ print(f"size of the gradient: A {adapted.a.grad.norm():.3f}, B {adapted.b.grad.n
 # SmolLM2-135M has 134.5 million weights: 106.2 in 210 matrices, 28.3 in its table of tokens. Its adapters of rank 4 have 1.2: 4 · (rows + columns), summed over the matrices. In MB:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Compute the first row together: 134.5 million times 4, 4 and 8 bytes. Then click, and ask for each row what has shrunk. From the second row on the base is the largest part; rounding it is QLoRA. 116 is 59.7 for matrices of 4.5 bits, and 56.6 for the table in 16.
+# *For the lecturer, 3 min.* Compute the first row together: 134.5 million times 4, 4 and 8 bytes. Then click, and ask for each row what has shrunk. From the second row on the base is the largest part; rounding it is QLoRA. 116 is 59.7 for matrices of 4.5 bits, and 56.6 for the table in 16. Before the last click: what does the gradient of A need? The input of its layer, so that stays.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # | what is trained | weights | gradients | averages | together |
@@ -201,39 +201,25 @@ print(f"size of the gradient: A {adapted.a.grad.norm():.3f}, B {adapted.b.grad.n
 #
 # So adapters shrink what belongs to *trained* numbers. The largest part that is left is the frozen base, and rounding shrinks that. This is **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314)): a base of 4 bits, and float adapters beside it. With it they fine-tuned a model of 65 billion weights on one GPU of 48 GB.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### And the activations?
+# %% [markdown] slideshow={"slide_type": "fragment"}
+# The **activations** come on top: what the way forward computes and the way back needs. Most of them stay: the gradient of $A$ needs the input of its layer, as that of $a$ needed $x$.
 #
-# Training also keeps **activations**: what the way forward computes and the way back needs, such as the inputs of a layer.
+# <!-- page -->
 #
-# **Predict.** Only the adapters are trained. The saved activations shrink **A** like the gradients, **B** to about half, **C** hardly at all? Look at the gradient of $a$ once more: $e \cdot b \cdot x$.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. What does the gradient of A need? The input of its layer. And how does the error get to the first layer? Through all frozen ones. Click; it is the small Transformer again. Gradients and averages become over twenty times smaller, activations stay. What helps against these is checkpointing.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Counts what one step keeps of the small Transformer, tensor by tensor.
-table, bills = show.bills(whole, repaired, seen)
-table
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Hardly at all (C), because the gradient of $A$ needs the input of its layer.** And on its way to the first adapter the error must still pass through every frozen layer.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Activations grow with the batch and the length of the text, so they may fill the memory in spite of adapters. What helps is checkpointing, which computes them a second time ([[training_memory]]). For GPT-3, LoRA trained ten thousand times fewer numbers, and took a third of the memory (Hu et al.).
+# Where a large batch or a long text makes them fill the memory, checkpointing helps, which computes them a second time ([[training_memory]]).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. A repair, or more training?
 #
 # In section 1 the model got adapters, but it also read more text. Perhaps *any* model gains from that.
 #
-# A **twin** tells: the same adapters, seed, text and steps on the *float* model.
+# A **twin** tells: the same adapters, seed, text, steps and learning rate on the *float* model.
 #
 # <!-- page -->
 #
-# The twin has no rounding to repair. Only what the 2-bit model gains beyond its twin is a repair. Both get two learning rates, since a rate that suits one may harm the other.
+# The twin has no rounding to repair. Only what the 2-bit model gains beyond its twin is a repair.
 #
-# The loop is the usual one. Only the list of what it trains is special. `attach` puts a `LoRA` beside each matrix of a frozen copy, so the adapters alone ask for a gradient.
+# The loop is the one of section 1. Only the list of what it trains is special. `attach` puts a `LoRA` beside each matrix of a frozen copy, so the adapters alone ask for a gradient.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** The float model learned this text in 2,400 steps, with a rate that fell almost to zero. With 32 more steps the twin gains **A** as much as the 2-bit model, **B** half as much, **C** nothing?
@@ -247,9 +233,9 @@ from torch.nn import functional as F
 from lessons.adapters.levels import LoRA, attach  # LoRA as it stood in section 2
 
 
-def train(model, rate=0.003):
+def train(model):
     trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=rate)
+    optimizer = torch.optim.AdamW(trained, lr=0.003)
     for piece in language.batches(seen, steps=32, length=128):
         logits = model(piece[:, :-1])
         loss = F.cross_entropy(logits.flatten(0, 1), piece[:, 1:].flatten())
@@ -259,22 +245,20 @@ def train(model, rate=0.003):
 
 
 # %% slideshow={"slide_type": "skip"}
-after = {}
-for name in ("2 bits", "float"):
-    for rate in (0.001, 0.003):
-        model = attach(models[name], LoRA)
-        train(model, rate)
-        after[name, rate] = language.perplexity(model, unseen)
+twin = attach(whole, LoRA)
+train(twin)
+perplexities["twin"] = language.perplexity(twin, unseen)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Puts the perplexities of both bases into a table.
-show.repairs(after, {name: perplexities[name] for name in ("2 bits", "float")})
+# Compares both bases before the training and after it.
+for name, trained in {"2 bits": "repaired", "float": "twin"}.items():
+    print(f"{name:6} perplexity {perplexities[name]:.2f}, with adapters {perplexities[trained]:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Nothing at these rates (C), probably because the float model had finished learning this text.** At both rates the 2-bit model gains, and its twin gets a little worse.
+# **Nothing (C), probably because the float model had finished learning this text.** The 2-bit model gains, and its twin gets a little worse.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So at these rates the gain on 2 bits is a repair. Where a base has *not* finished learning, its twin gains as well, and the repair is the difference.
+# With this training the float model gains nothing, so we may call the gain on 2 bits a repair. Where a base has *not* finished learning, its twin may gain as well.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Merge, or ship two files?
@@ -311,17 +295,17 @@ print(f"largest difference of an output: {difference:.0e}")
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Where did it go?
 #
-# Nine weights of one row, and where the adapter moves them. An output adds up many such changes; rounding sees each alone.
+# Nine weights of one row, and where the adapter moves them.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* To change its code, an orange mark must pass a dotted line. None comes near. "How can such changes repair anything?" The line above the figure says it.
+# *For the lecturer, 1.5 min.* To change its code, an orange mark must pass a dotted line. None comes near. "How can such changes repair anything?" An output adds up many of them; rounding looks at each alone.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws nine weights on their levels, and where the adapter moves them.
 show.nine_weights(repaired)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A typical change is a few hundredths of a step. The output of the layer adds up many of them, so together they can do much. But rounding takes nearly all of them back. So we ship two files: the base in codes, and the numbers of the adapters in 16 bits.
+# A typical change is a few hundredths of a step. An output adds up many of them, so together they can do much. But rounding looks at each weight alone, and takes nearly all of them back. So we ship two files: the base in codes, and the numbers of the adapters in 16 bits.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What to ship

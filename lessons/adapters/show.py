@@ -1,12 +1,9 @@
 """Counts, tables and drawings of the lesson adapters."""
 
-import copy
 import io
 
 import torch
-from torch.nn import functional as F
 
-from course_utils import language
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table
 from lessons.adapters.levels import matrices
@@ -39,51 +36,6 @@ def layer(lora):
         alt=f"The input x goes two ways: through a box with the frozen weight W, {rows * columns:,} weights, and below it through "
         f"a box A and a box B, together {a + b:,} numbers. Both ways meet at a plus before the output y.",
         caption="A layer of the small Transformer and its adapter. The thin wire carries four numbers.",
-    )
-
-
-def kept(model, text):
-    """Bytes of gradients, optimizer states and saved activations of one step, counted tensor by tensor."""
-    trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer, piece = torch.optim.AdamW(trained, lr=0.0), language.batches(text, steps=1, length=256)[0]
-    own = {t.untyped_storage().data_ptr() for t in [*model.parameters(), *model.buffers(), piece]}
-    alive, sizes = [], {}
-
-    def pack(tensor):
-        alive.append(tensor)  # so that no address is used twice
-        sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        loss = F.cross_entropy(model(piece[:, :-1]).flatten(0, 1), piece[:, 1:].flatten())
-    loss.backward()
-    optimizer.step()
-    return {
-        "gradients": sum(p.grad.nbytes for p in trained),
-        "averages of AdamW": sum(t.nbytes for state in optimizer.state.values() for t in state.values()),
-        "saved activations": sum(n for address, n in sizes.items() if address not in own),
-    }
-
-
-def bills(whole, adapted, text):
-    """What one step keeps where all weights are trained, and where the adapters are.
-
-    Returns:
-        (table, bytes of both: name -> part -> bytes).
-    """
-    everything = copy.deepcopy(whole).requires_grad_(True)
-    found = {"all weights": kept(everything, text), "adapters": kept(copy.deepcopy(adapted), text)}
-    rows = [[part, *(f"{bill[part] / 1e6:.1f}" for bill in found.values())] for part in found["adapters"]]
-    caption = "MB that one step keeps of the small Transformer: two pieces of 256 characters."
-    return Table(["", *(f"{name} trained" for name in found)], rows, caption=caption), found
-
-
-def repairs(after, before):
-    """The perplexities behind 32 more steps: before is base -> perplexity, after is (base, rate) -> perplexity."""
-    rates = sorted({rate for _, rate in after})
-    rows = [[base, f"{start:.2f}", *(f"{after[base, rate]:.2f}" for rate in rates)] for base, start in before.items()]
-    return Table(
-        ["base", "no adapters", *(f"rate {rate:g}" for rate in rates)], rows, caption="Perplexity, lower is better."
     )
 
 
