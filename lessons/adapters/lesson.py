@@ -38,9 +38,9 @@ runtime.seed_all(0)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 1. The repair that vanished
 #
-# A small Transformer writes Python. Each weight of its 20 matrices goes to one of four levels of its row: 2 bits.
+# A small Transformer writes Python. Each weight of the 20 matrices in its blocks goes to one of four levels of its row: 2 bits.
 #
-# *Repair:* train an **adapter**, a few float numbers, beside each matrix. *Merge:* add what they do to the weights, and round again. A lower *perplexity* is better.
+# *Repair:* train an **adapter**, a few float numbers, beside each matrix. *Merge:* fold the adapters into the weights, and round again. A lower *perplexity* is better.
 #
 # <!-- page -->
 #
@@ -90,7 +90,7 @@ print("codes that the merge moved: {:,} of {:,}".format(*moved(merged, base)))
 #
 # <!-- page -->
 #
-# Why not train the rounded weights themselves? Training moves each number by a little, and a code, 0, 1, 2 or 3, cannot move by a little. So we leave the layer alone, and add the output of an adapter to its own. Only the adapter is trained. All else is **frozen**: used as before, and never changed.
+# Why not train the codes themselves? Training moves each number by a little, and a code, 0, 1, 2 or 3, cannot move by a little. So we leave the layer alone, and add the output of an adapter to its own. Only the adapter is trained. All else is **frozen**: used as before, and never changed.
 #
 # **By hand.** The loss is $\frac12 (y - 3)^2$, so its slope in $y$ is the error $e$. In each gradient it is multiplied by the *other* number:
 
@@ -116,7 +116,7 @@ print("codes that the merge moved: {:,} of {:,}".format(*moved(merged, base)))
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### A whole layer
 #
-# **LoRA** ([Hu et al., 2021](https://arxiv.org/abs/2106.09685)): down to $r = 4$ numbers, the *rank*, and up: $y = W x + \frac{\alpha}{r}\, B A\, x$, $\alpha = 8$
+# **LoRA** ([Hu et al., 2021](https://arxiv.org/abs/2106.09685)): down to $r$ numbers and up again; $r = 4$ is the *rank*: $y = W x + \frac{\alpha}{r}\, B A\, x$, $\alpha = 8$
 #
 # <!-- page -->
 #
@@ -134,7 +134,7 @@ print("codes that the merge moved: {:,} of {:,}".format(*moved(merged, base)))
 show.layer(repaired.blocks[0].qkv)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# ### Ten lines
+# ### In PyTorch
 #
 # The last line multiplies the inputs first by $A$ and then by $B$, so that the large matrix $B A$ is never built.
 
@@ -211,13 +211,13 @@ print(f"size of the gradient: A {adapted.a.grad.norm():.3f}, B {adapted.b.grad.n
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. A repair, or more training?
 #
-# In section 1 the model got adapters, but it also read more text. Perhaps *any* model gains from that.
+# In section 1 the model got adapters, but it was also trained for longer. Perhaps *any* model gains from that.
 #
 # A **twin** tells: the same adapters, seed, text, steps and learning rate on the *float* model.
 #
 # <!-- page -->
 #
-# The twin has no rounding to repair. Only what the 2-bit model gains beyond its twin is a repair.
+# The twin has no rounding to repair. What the 2-bit model gains beyond its twin, more training does not explain.
 #
 # The loop is the one of section 1. Only the list of what it trains is special. `attach` puts a `LoRA` beside each matrix of a frozen copy, so the adapters alone ask for a gradient.
 
@@ -255,7 +255,7 @@ for name, trained in {"2 bits": "repaired", "float": "twin"}.items():
     print(f"{name:6} perplexity {perplexities[name]:.2f}, with adapters {perplexities[trained]:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Nothing (C), probably because the float model had finished learning this text.** The 2-bit model gains, and its twin gets a little worse.
+# **Nothing (C), probably because the float model had finished learning this text.** The 2-bit model gains, and its twin does not.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # With this training the float model gains nothing, so we may call the gain on 2 bits a repair. Where a base has *not* finished learning, its twin may gain as well.
@@ -318,7 +318,7 @@ show.nine_weights(repaired)
 # *For the lecturer, 2 min.* Back to the ten customers: one base, ten adapter files. Then the last two rows. "When would you rather take the third bit?" For one model and its old task: its steps are less than half as long. Which file is missing here? Merged and rounded again: it raises no error, and the repair is gone.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
-# Saves what could be shipped, and puts bytes and perplexities into a table.
+# Puts bytes and perplexities of what could be shipped into a table.
 models["3 bits"] = on_levels(whole, bits=3)
 ship = {
     "float": perplexities["float"],
@@ -336,7 +336,7 @@ show.files({name: models[name] for name in ("float", "2 bits", "3 bits")}, repai
 # ## Exercise · A repair in a file of its own
 # ★★ · 10 minutes
 #
-# Write `adapt(model, names, train, path)`. Freeze a copy of `model`, and put a `LoRA` beside each layer in `names`, such as `"blocks.0.qkv"`. Then call `train(copy)`, save the adapters' numbers, and no others, to `path` as a dict of tensors, and return the copy.
+# Write `adapt(model, names, train, path)`. Freeze a copy of `model`, and put a `LoRA` beside each layer in `names`, such as `"blocks.0.qkv"`. Then call `train` on it, save the adapters' numbers, and no others, to `path` as a dict of tensors, and return the copy.
 #
 # <!-- page -->
 #
@@ -377,7 +377,7 @@ def adapt_solution(model, names, train, path):
 # ## Remember
 #
 # - An adapter of low rank stands beside a frozen layer and begins as nothing, because one of its two matrices begins as zeros.
-# - Gradients and averages are kept for the adapters alone, so the frozen base may be rounded (QLoRA); the activations stay.
+# - Gradients and averages are kept for the adapters alone. The base is frozen, so it may be rounded (QLoRA); the activations stay.
 # - A merge in float loses only the last digits; rounded to codes, changes of less than half a step are gone, so ship base and adapter as two files.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -396,11 +396,11 @@ claims.show("adapters")
 #
 # ### What is forgotten
 #
-# An adapter that learns a new task does not protect what the model knew *while it is in use*. But the base is frozen: take the adapter out, and the old model is back. A model that was trained as a whole has no way back, unless somebody kept a copy of all its weights.
+# While an adapter for a new task is in use, the model may do worse at what it knew. But the base is frozen: take the adapter out, and the old model is back. A model that was trained as a whole has no way back, unless somebody kept a copy of all its weights.
 #
 # ### QLoRA in practice
 #
-# You will not write the class yourself at work. The library `peft` attaches adapters to models of Hugging Face; `target_modules` plays the part of `names` in the exercise:
+# At work, the library `peft` attaches adapters to models of Hugging Face; `target_modules` plays the part of `names` in the exercise:
 #
 # ```python
 # from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
@@ -426,6 +426,6 @@ claims.show("adapters")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** E. Hu et al., *LoRA*, 2021, [arXiv:2106.09685](https://arxiv.org/abs/2106.09685); T. Dettmers et al., *QLoRA*, 2023, [arXiv:2305.14314](https://arxiv.org/abs/2305.14314).
 #
-# **Going further.** Y. Li et al., *LoftQ*, 2023, [arXiv:2310.08659](https://arxiv.org/abs/2310.08659), begins with the adapter that comes nearest to the rounding error; J. Kim et al., *PEQA*, 2023, [arXiv:2305.14152](https://arxiv.org/abs/2305.14152), trains the scales alone. Projects: train an adapter on your own code, and see what the model forgets; repair a base of 3 bits, and compare with the fourth bit.
+# **Going further.** Y. Li et al., *LoftQ*, 2023, [arXiv:2310.08659](https://arxiv.org/abs/2310.08659), begins with an adapter fitted to the rounding error; J. Kim et al., *PEQA*, 2023, [arXiv:2305.14152](https://arxiv.org/abs/2305.14152), trains the scales alone. Projects: train an adapter on your own code, and see what the model forgets; repair a base of 3 bits, and compare with the fourth bit.
 #
 # **Credits.** LoRA and its start from zeros after Hu et al. Text CC BY 4.0, code MIT.

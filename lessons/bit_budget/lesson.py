@@ -90,7 +90,7 @@ print(f"float {in_float:.1f} %, 3 bits {three:.1f} %, block 1 in 8 bits {spared:
 #
 # <details><summary>What others found</summary>
 #
-# Block 6 costs 80,000 bits more, and nothing comes back. With the first layer the network even gets *worse*, though one layer is nearly exact now. Section 4 comes back to this.
+# Block 6 costs 82,000 bits more, and nothing comes back. With the first layer the network even gets *worse*, though one layer is nearly exact now. Section 4 comes back to this.
 #
 # </details>
 
@@ -109,9 +109,9 @@ print(f"float {in_float:.1f} %, 3 bits {three:.1f} %, block 1 in 8 bits {spared:
 #
 # <!-- page -->
 #
-# Why not ask for the accuracy? Both networks say *shirt*, so the accuracy notices nothing. The loss with the label notices something. But if the label is *coat*, the loss falls by 0.69, and the rounded network seems to be *better*. On few images it depends on the labels that you happen to have.
+# Why not ask for the accuracy? Both networks say *shirt*, so the accuracy notices nothing. The loss with the label notices something. But if the label is *coat*, the loss falls by 0.69, and the rounded network seems to be *better*. With few images, the verdict depends on which labels they have.
 #
-# So we ask how far the *answer* has moved. The changes of the three rows are weighted with what the float network itself believes. Their sum is the **KL divergence** of [[distillation]],
+# So we ask how far the *answer* has moved. Each row counts as much as the float network believes in its class. The sum is the **KL divergence** of [[distillation]],
 #
 # $$\sum_{\text{classes}} p \, \ln \frac{p}{q}.$$
 #
@@ -207,7 +207,7 @@ show.bits_of_layers(chosen, sizes)
 # *For the lecturer, 3 min.* The width of a bar is the layer's share of the weights, so its area is bits of the file. Who pays for what lies above the line? Block 6 alone. Why does block 1 stop at 5? Its sixth bit would save nothing. Does the choice pay? Let them guess, then click. Ask what the rule believes without measuring it: that a layer saves in company what it saved alone.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The width of a bar is the number of weights, so its area is what the layer takes in the file. Block 6 gives up its third bit, and that pays for everything above the line. Block 1 stops at 5, because its sixth bit would save nothing.
+# The width of a bar is the number of weights, so its area is about what the layer takes in the file. Block 6 gives up its third bit, and that pays for everything above the line. Block 1 stops at 5, because its sixth bit would save nothing.
 #
 # Does the choice pay? No test image took part in it:
 
@@ -221,12 +221,12 @@ print(f"3 bits for all {three:.1f} %, greedy {by_greedy:.1f} %, float {in_float:
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. When not to trust it
 #
-# Rounding moves the mean of a channel, and the batch norm behind it still subtracts the old mean. So we let it estimate its statistics **anew**, from 1,000 images, without labels. No weight changes, and no bit is spent.
+# Rounding moves the mean of a channel, and the batch norm behind it still subtracts the mean that it saw in training. So we let it estimate its statistics **anew**, from 1,000 images, without labels. No weight changes, and no bit is spent.
 #
 # **Predict.** With 3 bits for all, about twenty points were lost. How much of that does this bring back: **A** a tenth, **B** half, **C** nearly all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Vote, click. So what were the points of greedy? At 3 bits, mostly the price of old statistics. And at 2.25 bits? Compare the last row with the first. Then go back to the first layer in 8 bits, which made the network worse: probably two errors had cancelled. And 5 bits? Most processors have instructions for 8, some for 4: a smaller file, and no speed.
+# *For the lecturer, 4 min.* Vote, click. So what were the points of greedy? At 3 bits, mostly the price of old statistics. And at 2.25 bits? Compare the last two rows: there the choice is what counts. Then go back to the first layer in 8 bits, which made the network worse: probably two errors had cancelled. And 5 bits? Most processors have instructions for 8, some for 4.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # [[qat_cnn]] explains the remedy. `norms_anew` lets the images pass through the batch norms once more:
@@ -237,6 +237,7 @@ from lessons.bit_budget.network import norms_anew
 choices = {
     "3 bits for all": all_3,
     "greedy, 3 bits": chosen,
+    "2 bits for all": dict.fromkeys(sizes, 2),
     "greedy, 2.25 bits": greedy(sizes, sensitivity, budget=2.25 * total),
 }
 old, new = {}, {}
@@ -252,32 +253,32 @@ show.statistics(old, new, in_float)
 # **Nearly all (C), because most of that loss came from statistics that no longer fit the rounded weights.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So near 3 bits most of greedy's lead was the price of old statistics: now both choices are within two points of each other. With fewer bits the choice still counts. At 2.25 bits greedy comes within two points of 3 bits for all, and saves a quarter of their bits. So run the cheap remedy before you praise a choice, and ship the network that had both.
+# So near 3 bits most of greedy's lead was the price of old statistics: now both choices are within two points of each other. With fewer bits the choice counts. At 2.25 bits greedy gets about twenty points more than 2 bits for all, and comes within two points of 3 bits for all. So estimate the batch norms anew before you praise a choice, and ship that network.
 #
 # There is a second reason for doubt. Greedy adds up sensitivities that were measured for one layer *alone*, and in the file all layers are rounded *together*. Two errors can push an answer the same way, and do more harm than their sum says. They can also push in opposite directions, and cancel. That is probably what happened under **Try it**: the rounding of the first layer had undone a part of what the others broke.
 #
 # One test answers both: measure the *whole* choice, remedy included, beside one width for all, on images that did not choose.
 #
-# And what does a processor do with 5 bits? Most have instructions for 8, some for 4. Other widths make files and downloads smaller, and must be unpacked before the network computes. If you want speed, choose among the widths for which there is a kernel.
+# And what does a processor do with 5 bits? Most have instructions for 8, some for 4. Other widths make files and downloads smaller, but their weights must be unpacked. If you want speed, choose among the widths for which there is a kernel.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Share out a budget
 # ★★ · 10 minutes
 #
-# A processor can multiply in 4 and in 8 bits. Write `share_out(sizes, sensitivity, budget)`. It returns 4 or 8 for each layer, as `{layer: bits}`.
+# Codes of 2 or 4 bits fill a byte without a rest. Write `share_out(sizes, sensitivity, budget)`. It returns 2 or 4 for each layer, as `{layer: bits}`.
 #
-# - `sizes[layer]`: the number of its weights. `sensitivity[layer][4]` and `[8]`: its divergences.
-# - All layers begin with 4 bits. A step takes one layer to 8, where that saves most for each bit of the file.
+# - `sizes[layer]`: the number of its weights. `sensitivity[layer][2]` and `[4]`: its divergences.
+# - All layers begin with 2 bits. A step takes one layer to 4, where that saves most for each bit of the file.
 # - `budget`: bits of all weights together. Stop when no step fits, or none saves anything.
 #
 # <!-- page -->
 #
 # <details><summary>Hint</summary>
 #
-# Sort the layers by what they save for each weight, and give 8 bits where they fit. A step costs four bits for each weight. Try it on our network:
+# Sort the layers by what they save for each weight, and give 4 bits where they fit. A step costs two bits for each weight. Try it on our network:
 #
 # ```python
-# bits = share_out(sizes, sensitivity, 4.5 * total)
+# bits = share_out(sizes, sensitivity, 2.25 * total)
 # print(bits, accuracy(norms_anew(with_bits(bits), images)))
 # ```
 #
@@ -285,12 +286,12 @@ show.statistics(old, new, in_float)
 #
 # <details><summary>What others found</summary>
 #
-# The first four layers get 8 bits, and the others stay at 4: what is left of the budget pays for none of them. With old statistics the network gains two or three points on 4 bits for all, and with new ones hardly anything is left to gain.
+# Four small layers get 4 bits, and the network does nearly as well as with the 2.25 bits of section 4. 2 bits for all, in an eighth fewer bits, are about twenty points behind.
 #
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* In the room on paper: what does a step from 4 to 8 bits cost? Four bits for each weight. And if the best step does not fit? The next one may.
+# *For the lecturer, 1 min.* In the room on paper: what does a step from 2 to 4 bits cost? Two bits for each weight. And if the best step does not fit? The next one may.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
@@ -305,13 +306,13 @@ check.share_out(share_out)
 
 # %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
 def share_out_solution(sizes, sensitivity, budget):
-    bits = dict.fromkeys(sizes, 4)
-    left = budget - 4 * sum(sizes.values())
-    saves = {name: (row[4] - row[8]) / sizes[name] for name, row in sensitivity.items()}
+    bits = dict.fromkeys(sizes, 2)
+    left = budget - 2 * sum(sizes.values())
+    saves = {name: (row[2] - row[4]) / sizes[name] for name, row in sensitivity.items()}
     for name in sorted(saves, key=saves.get, reverse=True):
-        price = 4 * sizes[name]
+        price = 2 * sizes[name]
         if saves[name] > 0 and price <= left:
-            bits[name] = 8
+            bits[name] = 4
             left -= price
     return bits
 
@@ -320,11 +321,11 @@ def share_out_solution(sizes, sensitivity, budget):
 # ## Remember
 #
 # - Sensitivity: round one layer alone, and measure how far the answers move; the KL divergence from the float network needs no label.
-# - Give the next bit where it saves most for each bit of the file: here a small layer got many, and the largest one the fewest.
-# - Run the cheap remedy on the whole choice, then measure it beside one width for all, since losses of layers need not add up.
+# - Give the next bit where it saves most for each bit of the file: here small layers got many, and the largest one the fewest.
+# - Estimate the batch norms anew for the whole choice, then measure it beside one width for all: losses of layers need not add up.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go back to the guesses on the board: first, last, largest. All three were wrong here. Who would trust a table of sensitivities without measuring the whole file?
+# *For the lecturer, 1 min.* Go back to the guesses on the board: first, last, largest. None was block 1. Who would trust a table of sensitivities without measuring the whole file?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
@@ -352,7 +353,7 @@ together = [divergence(with_bits(bits)) for bits in several]
 show.sum_and_together(sums, together, several, sizes)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The sum is about right where the errors are small, and only a hint where they are large. If two errors move a score the same way by 1 each, together they move it by 2. A divergence grows about like the square: 4, where the sum says 2.
+# The sum is about right where the errors are small, and only a hint where they are large. Why a sum can fail: if two errors move a score the same way by 1 each, together they move it by 2. A divergence grows about like the square: 4, where the sum says 2.
 #
 # Three ways go on from here. HAWQ takes the curvature of the loss in place of trials ([Dong et al., 2019](https://arxiv.org/abs/1905.03696)). CLADO also measures pairs of layers, since losses do not add up ([Deng et al., 2023](https://arxiv.org/abs/2307.05657)). HAQ lets a learning agent choose, and asks the hardware for time and energy ([Wang et al., 2018](https://arxiv.org/abs/1811.08886)).
 #

@@ -26,7 +26,7 @@ def sensitivities(sensitivity, sizes):
     for bits, (mark, colour) in zip(WIDTHS, looks, strict=True):
         heights = [max(row[bits], 1e-6) for row in sensitivity.values()]
         ax.plot(names, heights, mark, color=plots.COLOURS[colour], label=f"{bits} bits", markersize=12)
-    ax.set(yscale="log", ylabel="sensitivity, nats", xlim=(-0.5, len(names) + 0.8))
+    ax.set(yscale="log", ylabel="sensitivity", xlim=(-0.5, len(names) + 0.8))
     ax.set_xticks(range(len(names)), [f"{n}\n{size:,}" for n, size in zip(names, sizes.values(), strict=True)])
     ax.legend(loc="right")
     at_3 = {n: row[3] for n, row in zip(names, sensitivity.values(), strict=True)}
@@ -44,7 +44,7 @@ def bits_of_layers(bits, sizes):
     fig, ax = plots.figure(size=(12, 4.8))
     left, total = 0.0, sum(sizes.values())
     for name, size in sizes.items():
-        width = max(100 * size / total, 3.2)  # the least can hold a number
+        width = max(100 * size / total, 2.0)  # the least can hold a number
         middle, height = left + width / 2, bits[name]
         looks = {"width": width, "edgecolor": "white", "linewidth": 2}
         ax.bar(middle, min(height, 3), color=plots.COLOURS["grey"], **looks)
@@ -79,7 +79,7 @@ def sum_and_together(sums, together, choices, sizes):
     spots = [_mean_bits(bits, sizes) for bits in choices]
     ax.plot(spots, together, "o-", color=plots.COLOURS["orange"], label="together", markersize=10)
     ax.plot(spots, sums, "s--", color=plots.COLOURS["blue"], label="sum", markersize=10)
-    ax.set(yscale="log", xlabel="bits a weight", ylabel="divergence, nats")
+    ax.set(yscale="log", xlabel="bits a weight", ylabel="divergence")
     ax.legend(loc="upper right")
     shares = [one / other for one, other in zip(together, sums, strict=True)]
     plots.show(
@@ -107,5 +107,7 @@ def files(net, in_float, written):
         for name, (size, percent) in written.items()
     ]
     return Table(
-        ["file", "kB", "times smaller", "right, %"], rows, caption="2,000 test images, batch norms measured anew"
+        ["file", "kB", "times smaller", "right, %"],
+        rows,
+        caption="2,000 test images; the small files with batch norms measured anew",
     )
