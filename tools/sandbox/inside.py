@@ -6,6 +6,7 @@ It says what the function gave as JSON (`tools.sandbox.tell`). Nothing here deci
 all of it, and changes only what is said of itself. No check is imported, but for an exercise that is judged on trust.
 """
 
+import gc
 import json
 import os
 import sys
@@ -39,6 +40,7 @@ def pipes():
 def prepare(config):
     """Import what every exercise needs, and hide what none may have."""
     sys.path[:] = [config["root"], *(config["path"] or sys.path)]
+    gc.disable()  # while torch is imported there is no garbage, and looking for it takes a seventh of the time
     from tools.sandbox import session as _session
     from tools.sandbox import tell
 
@@ -48,6 +50,7 @@ def prepare(config):
 
     from course_utils.exercises import isolation
 
+    gc.enable()
     torch.set_num_threads(1)
     if not config["trust"]:
         for name in [name for name in sys.modules if name.startswith("course_utils.exercises")]:
