@@ -74,9 +74,10 @@ def refuse_layers(model: nn.Module) -> None:
     """Refuse, by name, what torch could not train with rounding; what has ``qconfig = None`` may be there.
 
     Raises:
-        ValueError: quantized parts, attention and recurrent layers other than LSTM.
+        ValueError: scripted or quantized parts, attention and recurrent layers other than LSTM.
         NotImplementedError: a weight in another dtype than float32.
     """
+    _masks.refuse_scripted(model)
     for name, module in taken(model):
         place = f"{name or 'the model'} ({type(module).__name__})"
         tensors = [*module._parameters.items()]

@@ -38,12 +38,21 @@ def name_of(path: str, leaf: str) -> str:
     return f"{path}.{leaf}" if path else leaf
 
 
+def refuse_scripted(model: nn.Module) -> None:
+    """Refuse a model with scripted parts, whose parameters cannot be exchanged; the ValueError names the first."""
+    for path, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(f"{path} is scripted and cannot be changed in a fit: train first, then torch.jit.script")
+
+
 def select(model: nn.Module, targets: Sequence[str] | None) -> dict[str, tuple[str, str]]:
     """The parameters to prune: name to (path of the module, name in it).
 
     Raises:
-        ValueError: a name that the model does not have, nothing to prune, a parameter that cannot be masked.
+        ValueError: a name that the model does not have, nothing to prune, a parameter that cannot be masked, a part
+            that is scripted.
     """
+    refuse_scripted(model)
     every = {name_of(path, leaf): (path, module, leaf, p) for path, module, leaf, p in parameters(model)}
     for name in targets or ():
         if name not in every:

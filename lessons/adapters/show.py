@@ -1,5 +1,6 @@
 """Counts, tables and drawings of the lesson adapters."""
 
+import copy
 import io
 
 import torch
@@ -79,13 +80,25 @@ def size(state):
     return file.tell()
 
 
-def files(models, adapter, perplexities):
-    """What can be shipped, in a table: name -> model, the model with adapters, name -> perplexity."""
-    bytes_of = {name: size(model.state_dict()) for name, model in models.items()}
-    numbers = {name: p.detach().half() for name, p in adapter.named_parameters() if p.requires_grad}
-    bytes_of["adapter"] = size(numbers)
-    bytes_of["2 bits and adapter"] = bytes_of["2 bits"] + bytes_of["adapter"]
-    bytes_of["merged in float"] = bytes_of["float"]
-    rows = [[name, f"{bytes_of[name] / 1000:,.0f}", f"{value:.2f}"] for name, value in perplexities.items()]
-    caption = f"The adapter alone, in 16 bits: {bytes_of['adapter'] / 1000:.0f} kB."
-    return Table(["what you ship", "kB", "perplexity"], rows, caption=caption)
+def in_16_bits(model):
+    """A copy whose adapters have the values that 16 bits hold."""
+    sent = copy.deepcopy(model)
+    for number in sent.parameters():
+        if number.requires_grad:
+            number.data = number.data.half().float()
+    return sent
+
+
+def files(models, perplexities):
+    """What can be shipped, in a table; both dicts have a name for each model."""
+    bytes_of = {name: size(models[name].state_dict()) for name in ("float", "2 bits", "3 bits")}
+    trained = models["2 bits and adapter"].named_parameters()
+    adapter = size({name: number.detach().half() for name, number in trained if number.requires_grad})
+    bytes_of["2 bits and adapter"] = bytes_of["2 bits"] + adapter
+    rows = [
+        [name, f"{bytes_of[name] / 1000:,.0f}", f"{perplexities[name]:.2f}"]
+        for name in ("float", "2 bits", "2 bits and adapter", "3 bits")
+    ]
+    return Table(
+        ["what you ship", "kB", "perplexity"], rows, caption=f"The adapter alone, in 16 bits: {adapter / 1000:.0f} kB."
+    )

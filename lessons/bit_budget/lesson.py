@@ -41,7 +41,7 @@ torch.set_num_threads(1)
 #
 # <!-- page -->
 #
-# The network is the one of [[depthwise]]. There block 1 lost its signal because its channels shared a scale. Now no channel shares one, so that cause is out of play. We round the weights and compute in float: what gets smaller is the file. `rounded` gives each channel its scale, and `accuracy` asks 2,000 test images.
+# The network is the one of [[depthwise]]. There block 1 lost its signal because its channels shared a scale. Now each channel has its own, so that cannot be the cause. We round the weights and compute in float: what gets smaller is the file. `rounded` gives each channel its scale, and `accuracy` asks 2,000 test images.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Eight levels for each channel. Vote; a hundredth of the weights, so most say A. Click. Then ask: which layer would you have chosen? Nobody knows without measuring. Block 0 makes it worse.
@@ -111,7 +111,7 @@ print(f"float {in_float:.1f} %, 3 bits {three:.1f} %, block 1 in 8 bits {spared:
 #
 # Why not ask for the accuracy? Both networks say *shirt*, so the accuracy notices nothing. The loss with the label notices something. But if the label is *coat*, the loss falls by 0.69, and the rounded network seems to be *better*. With few images, the verdict depends on which labels they have.
 #
-# So we ask how far the *answer* has moved. Each row counts as much as the float network believes in its class. The sum is the **KL divergence** of [[distillation]],
+# So we ask how far the *answer* has moved. Each row is weighted by $p$, the float network's belief in its class. The sum is the **KL divergence** of [[distillation]],
 #
 # $$\sum_{\text{classes}} p \, \ln \frac{p}{q}.$$
 #
@@ -226,7 +226,7 @@ print(f"3 bits for all {three:.1f} %, greedy {by_greedy:.1f} %, float {in_float:
 # **Predict.** With 3 bits for all, about twenty points were lost. How much of that does this bring back: **A** a tenth, **B** half, **C** nearly all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Vote, click. So what were the points of greedy? At 3 bits, mostly the price of old statistics. And at 2.25 bits? Compare the last two rows: there the choice is what counts. Then go back to the first layer in 8 bits, which made the network worse: probably two errors had cancelled. And 5 bits? Most processors have instructions for 8, some for 4.
+# *For the lecturer, 4 min.* Vote, click. So what were the points of greedy? At 3 bits, mostly the price of old statistics. And at 2.25 bits? Compare the last two rows: twenty points for an eighth more bits. Then go back to the first layer in 8 bits, which made the network worse: probably two errors had cancelled. And 5 bits? Most processors have instructions for 8, some for 4.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # [[qat_cnn]] explains the remedy. `norms_anew` lets the images pass through the batch norms once more:
@@ -253,11 +253,11 @@ show.statistics(old, new, in_float)
 # **Nearly all (C), because most of that loss came from statistics that no longer fit the rounded weights.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So near 3 bits most of greedy's lead was the price of old statistics: now both choices are within two points of each other. With fewer bits the choice counts. At 2.25 bits greedy gets about twenty points more than 2 bits for all, and comes within two points of 3 bits for all. So estimate the batch norms anew before you praise a choice, and ship that network.
+# So near 3 bits most of greedy's lead was the price of old statistics: now both choices are within two points of each other. With fewer bits the choice counts: for an eighth more bits than 2 for all, greedy gets about twenty points more, and comes within two points of 3 bits for all. So estimate the batch norms anew before you praise a choice, and ship that network.
 #
 # There is a second reason for doubt. Greedy adds up sensitivities that were measured for one layer *alone*, and in the file all layers are rounded *together*. Two errors can push an answer the same way, and do more harm than their sum says. They can also push in opposite directions, and cancel. That is probably what happened under **Try it**: the rounding of the first layer had undone a part of what the others broke.
 #
-# One test answers both: measure the *whole* choice, remedy included, beside one width for all, on images that did not choose.
+# One test settles both doubts: measure the *whole* choice with new statistics, beside one width for all, on images that took no part in choosing.
 #
 # And what does a processor do with 5 bits? Most have instructions for 8, some for 4. Other widths make files and downloads smaller, but their weights must be unpacked. If you want speed, choose among the widths for which there is a kernel.
 
@@ -286,7 +286,7 @@ show.statistics(old, new, in_float)
 #
 # <details><summary>What others found</summary>
 #
-# Four small layers get 4 bits, and the network does nearly as well as with the 2.25 bits of section 4. 2 bits for all, in an eighth fewer bits, are about twenty points behind.
+# Four layers get 4 bits, and the network does nearly as well as with the 2.25 bits of section 4. 2 bits for all, in a ninth fewer bits, are about twenty points behind.
 #
 # </details>
 
@@ -353,7 +353,7 @@ together = [divergence(with_bits(bits)) for bits in several]
 show.sum_and_together(sums, together, several, sizes)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The sum is about right where the errors are small, and only a hint where they are large. Why a sum can fail: if two errors move a score the same way by 1 each, together they move it by 2. A divergence grows about like the square: 4, where the sum says 2.
+# The sum is about right where the errors are small, and only a hint where they are large. Why a sum can fail: if two errors move a score the same way by 1 each, together they move it by 2. If a divergence grew like the square, it would be 4, where the sum says 2.
 #
 # Three ways go on from here. HAWQ takes the curvature of the loss in place of trials ([Dong et al., 2019](https://arxiv.org/abs/1905.03696)). CLADO also measures pairs of layers, since losses do not add up ([Deng et al., 2023](https://arxiv.org/abs/2307.05657)). HAQ lets a learning agent choose, and asks the hardware for time and energy ([Wang et al., 2018](https://arxiv.org/abs/1811.08886)).
 #

@@ -59,7 +59,7 @@ def bits_of_layers(bits, sizes):
     plots.show(
         fig,
         alt="A bar for each layer, as wide as its share of the weights and as high as its bits: "
-        + ", ".join(f"{_short(name)} {b}" for name, b in bits.items()),
+        + ", ".join(f"{_short(name)}: {b} bits" for name, b in bits.items()),
         caption="Dashed: 3 bits for all. Orange: what lies above. The narrowest bars are drawn wider than they are.",
     )
 

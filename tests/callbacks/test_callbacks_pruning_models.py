@@ -128,6 +128,7 @@ def int8():
     ("net", "says"),
     [
         (int8, r"net.0.weight cannot be masked: it is a Int8Tensor .*give targets without it"),
+        (lambda: torch.jit.script(plain()), "net is scripted .*train first, then torch.jit.script"),
     ],
 )
 def test_what_takes_no_mask_is_named_before_anything_is_trained(tmp_path, net, says):

@@ -120,6 +120,9 @@ a = Names(
     trainer=lambda **more: L.Trainer(accelerator="cpu", max_epochs=4, logger=False, enable_progress_bar=False, **more),
     through=lambda block, **how: checkpoint(block, X, **how).sum().backward(),
     wide=lambda: nn.Sequential(nn.Linear(128, 128)),
+    bert=lambda: transformers.BertForSequenceClassification(
+        transformers.BertConfig(vocab_size=9, hidden_size=8, num_hidden_layers=1, num_attention_heads=2)
+    ),
     falcon=lambda: transformers.FalconForCausalLM(
         transformers.FalconConfig(
             vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, bos_token_id=1
@@ -336,6 +339,13 @@ row("best checkpoint", world=cut_late, then=lambda n: n.scored > 1.1 * n.best.be
 row("far more", then=lambda n: pruned_by(ModelPruning("l1_unstructured", amount=0.5)) > 0.7 > pruned_by(n.callback))
 row("AMP with", lambda: a.trainer(precision="16-mixed"))
 row("name 'Quant", lambda: exec("from lightning.pytorch.callbacks import QuantizationAwareTraining"))
+IDS, CLASSES = torch.tensor([[1, 2], [3, 4]]), torch.tensor([0, 1])
+row(
+    "SequenceClassifierOutput",
+    lambda: F.cross_entropy(a.bert()(IDS), CLASSES),
+    model=a.bert,
+    then=lambda n: F.cross_entropy(n.model(IDS), CLASSES) > 0,
+)
 row(
     "mslk",
     lambda: quantize_(a.wide().bfloat16(), Int4WeightOnlyConfig()),
