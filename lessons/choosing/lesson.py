@@ -58,7 +58,7 @@ shown, longer = show.converted_at_each_layer(mobile)
 shown
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# BERT converts more numbers, and hardly notices; MobileNet-v2 takes much longer. In about [[minutes]] minutes you will be able to
+# BERT converts more numbers, and loses little time; MobileNet-v2 takes much longer. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #

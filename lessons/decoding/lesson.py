@@ -46,7 +46,7 @@ torch.set_num_threads(1)
 # It is the small Transformer of [[attention]], which has learned the source code of Python's own library. Its tokens are single characters. After each token the model gives *logits*, a score for every character that may come next.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; ask one of each letter why. Click, and let the room read the drawing from above: the thin line is the reading, each line below it is a pass of the writing. The time grows by more than the characters, since each pass has a fixed cost. "Which part of this work is done twice?" The beginning goes through the network again and again.
+# *For the lecturer, 3 min.* Vote; ask one of each letter why. Click, and let the room read the drawing from above: the thin line is the reading, each line below it is a pass of the writing. "Which part of this work is done twice?" The beginning goes through the network again and again.
 
 # %% slideshow={"slide_type": "skip"}
 import time

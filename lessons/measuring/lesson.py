@@ -111,7 +111,7 @@ print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
 # The network has been called four times. Does each call now take the same time? We let it rest, call it eight times, and do this nine times over.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Two things in one picture. The line falls from the left: that is the warm-up. Single dots far above it: those are disturbed calls, and they lead to the median. The usual explanation of the first is caches; do not sell it as proved.
+# *For the lecturer, 1.5 min.* The line falls from the left: that is the warm-up. Where a single dot lies far above it, a call was disturbed, which leads to the median. The usual explanation of the first is caches; do not sell it as proved.
 
 # %% slideshow={"slide_type": "skip"}
 rests = []
@@ -124,15 +124,15 @@ for _ in range(9):
 show.after_rests(rests)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The picture shows two things. The first call after a rest is usually slower than those that follow. One reason may be the *caches*, the small memories for what was used last: other code has meanwhile filled them.
+# The first call after a rest is usually slower than those that follow. One reason may be the *caches*, the small memories for what was used last: other code has meanwhile filled them.
 #
-# And here and there a dot lies far above its neighbours. In the middle of such a call another program probably got the processor.
+# And here and there a dot may lie far above its neighbours. In the middle of such a call another program probably got the processor.
 #
 # **Try it.** Change `time.sleep(0.2)` to `time.sleep(0)`, and run the cell and the drawing again.
 #
 # <details><summary>What others found</summary>
 #
-# Without rests the line is nearly flat: call 1 comes right after a call 8. The disturbed calls are still there, and may be in any place.
+# Without rests the line is nearly flat: call 1 comes right after a call 8. Disturbed calls may be in any place.
 #
 # </details>
 #
@@ -426,7 +426,7 @@ for name, call, calls in (("product", lambda: matrix @ matrix, 40), ("SmallCNN",
 torch.set_num_threads(1)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# On a machine with two free cores, the large product usually needs half to two thirds of the wall time with two threads, for somewhat more CPU time. The small network gains little or nothing, probably because its steps are short, and the threads have to agree on each of them. A thread that waits may also keep its core busy: it asks again and again whether there is work. Then the CPU time grows, and the answer comes no sooner. So a time without its number of threads says little. This course measures with one.
+# On a machine with two free cores, the large product usually needs half to two thirds of the wall time with two threads, for somewhat more CPU time. The small network gains little or even loses, probably because its steps are short, and the threads have to agree on each of them. A thread that waits may also keep its core busy: it asks again and again whether there is work. Then the CPU time grows, and the answer comes no sooner. So a time without its number of threads says little. This course measures with one.
 #
 # ### A GPU call comes back early
 #

@@ -113,7 +113,7 @@ show.two_times()
 #
 # <details><summary>What others found</summary>
 #
-# Far from it: the network took some five to fifteen times as long as with one input.
+# Far from it: the network took several times as long as with one input.
 #
 # </details>
 #

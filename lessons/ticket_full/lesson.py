@@ -388,7 +388,7 @@ def lead_solution(ticket, other):
 #
 # - Compare at each one's best learning rate: held-out images choose, test images report, and a best rate at the edge asks for a wider grid. Here most of the ticket's lead over new values went when each chose its rate.
 # - Here most of what the first values bring are their signs: almost no kept weight had to change its sign.
-# - A ticket costs several trainings, and its steps are about as slow. At the rates that we tried, training on was better.
+# - A ticket costs several trainings, and its steps are no faster. At the rates that we tried, training on was better.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Back to the opponents on the board: which did we meet? Ask for one sentence about tickets that names network, rate and opponent.

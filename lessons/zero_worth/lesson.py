@@ -318,7 +318,7 @@ show.times_over_left(races)
 #
 # Where it lies depends on the processor. PyTorch's sparse kernel comes from Intel's library MKL. Where that is missing, as on Apple's processors, another one runs. We used one thread. With more threads, or on a GPU, measure $k$ again.
 #
-# It also depends on the layer. On the far left the dots lie above the dashed lines, so a part of the time does not depend on the weights. Does it matter? In a layer of 64 × 64 with 1 % left, the sparse kernel has 41 multiplications to make, and the dense one 4,096:
+# It also depends on the layer. Where the dots on the far left lie above the dashed lines, a part of the time does not depend on the weights. Does it matter? In a layer of 64 × 64 with 1 % left, the sparse kernel has 41 multiplications to make, and the dense one 4,096:
 
 # %% slideshow={"slide_type": "skip"}
 small = pruned(0.01, width=64)
