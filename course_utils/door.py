@@ -2,6 +2,7 @@
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from course_utils.files import ROOT
@@ -22,3 +23,10 @@ def command(*words: str) -> str:
     if Path(sys.prefix).resolve() != ROOT / ".venv":
         return " ".join(["python course.py --here", *words])
     return " ".join([PYTHON, "course.py", *words])
+
+
+def need(*packages: str) -> None:
+    """Raise ModuleNotFoundError for the first package that is not there: `course.py` says how to install it."""
+    for name in packages:
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)

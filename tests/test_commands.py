@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+import course
 from course_utils import door, files
 from course_utils.data import checkpoints
 from course_utils.int8_routes import record
@@ -24,6 +25,13 @@ def test_a_damaged_checkpoint_and_a_missing_record_say_what_to_type(tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
         record.load(tmp_path / "headline.json")
     assert door.command("bench", "quantization", "--peers") in str(caught.value)
+
+
+def test_weigh_with_peers_installs_them_or_says_how(monkeypatch, capsys):
+    assert course.extras_of("weigh", ["my_model.py", "--peers"]) == ("deploy",)
+    monkeypatch.setattr(door, "find_spec", lambda name: None)
+    assert course.run_task("weigh", ["my_model.py", "--peers"], ("deploy",)) == 1
+    assert "The package 'onnx' is missing" in capsys.readouterr().out
 
 
 def damaged(folder):

@@ -10,6 +10,7 @@ A lesson offers that by itself; this is for good Wi-Fi beforehand, and for a roo
 import argparse
 
 from course import say
+from course_utils.door import need
 from course_utils.real_models import fetching
 
 REQUIRES = ("llm",)
@@ -31,4 +32,5 @@ def main(argv):
         except fetching.FetchError as error:
             failed = True
             say(str(error))
+    need("openvino_genai")  # with --here nothing was installed
     return int(failed)

@@ -3,6 +3,7 @@
     weigh my_model.py                       the table, report.json and the recommended file, in the folder yours
     weigh my_model.py --limits mb=5 ms=20   for a device that takes 5 MB, and 20 ms a call on one thread
     weigh my_model.py --minutes 10          on a slow machine, or for a large model
+    weigh my_model.py --peers               with ONNX Runtime, which is installed first
 
 my_model.py holds a function that returns the model and some batches, each batch one call as you would serve it:
 
@@ -19,7 +20,9 @@ import sys
 from pathlib import Path
 
 from course import say
+from course_utils.door import need
 
+OPTION_REQUIRES = {"--peers": ("deploy",)}
 NAME = "yours"
 TO_WRITE = f"def {NAME}():\n    return model, batches  # a torch.nn.Module, and a list of inputs"
 
@@ -39,7 +42,10 @@ def main(argv):
     parser.add_argument("--limits", nargs="+", default=[], metavar="NAME=NUMBER", help="mb, ms, agreement, accuracy")
     parser.add_argument("--minutes", type=float, default=5.0, help="after which no further way is begun; default 5")
     parser.add_argument("--to", default="yours", metavar="FOLDER", help="where the two files go; default: yours")
+    parser.add_argument("--peers", action="store_true", help="install ONNX Runtime first, and weigh with it, too")
     options = parser.parse_args(argv)
+    if options.peers:
+        need("onnx", "onnxscript", "onnxruntime")
     try:
         limits = _limits(options.limits)
         found = _run(Path(options.file))

@@ -151,10 +151,8 @@ def explain(error: BaseException) -> str:
     """One sentence that says why a route could not be built here, and what would help."""
     text = " ".join(str(error).split())
     if isinstance(error, ImportError) and error.name:
-        return (
-            f'The package {error.name.split(".")[0]} is not installed; it belongs to the extra "deploy" '
-            '(pip install -c constraints.txt -e ".[deploy]").'
-        )
+        how = command("weigh", "my_model.py", "--peers")
+        return f"The package {error.name.split('.')[0]} is not installed. To weigh with it, in a terminal: {how}"
     if "C++ compiler" in text or "InvalidCxxCompiler" in text:
         return "torch.compile found no C++ compiler; install one (g++, clang or Visual Studio) and run again."
     if isinstance(error, LookupError) and error.args and str(error.args[0]).startswith(("engine", "oneDNN")):

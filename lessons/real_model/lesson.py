@@ -239,10 +239,12 @@ to_floats = min(repeat(make_floats, number=1, repeat=5))
 print(f"int8: {took['int8']:.3f} s a token; to make floats of all codes takes {to_floats:.3f} s")
 
 # %% slideshow={"slide_type": "skip"}
+from course_utils.door import command
+
 try:
     import openvino_genai
 except ImportError:
-    print('OpenVINO is left out. To install it: pip install -c constraints.txt -e ".[llm]"')
+    print(f"OpenVINO is left out. To install it, in a terminal: {command('fetch')}")
 else:
     engine = openvino_genai.LLMPipeline(str(real_models.smollm2_file()), "CPU", INFERENCE_NUM_THREADS=1)
     said = engine.generate([question], max_new_tokens=24, ignore_eos=True, do_sample=False)

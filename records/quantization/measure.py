@@ -2,11 +2,11 @@
 
 import sys
 from dataclasses import asdict
-from importlib.util import find_spec
 
 import torch
 
 from course_utils import runtime
+from course_utils.door import need
 from course_utils.int8_routes import networks
 from course_utils.int8_routes import record as int8_record
 from course_utils.measure import timing
@@ -23,11 +23,9 @@ def main(arguments):
     parser = writing.options("quantization", __doc__, int8_record.own_path())
     parser.add_argument("--peers", action="store_true", help="ONNX Runtime and OpenVINO too (the extra deploy)")
     args = parser.parse_args(arguments)
-    missing = [name for name in PEERS if find_spec(name) is None]
-    if args.peers and missing:
-        print(f'Missing: {", ".join(missing)}. Install the extra: pip install -c constraints.txt -e ".[deploy]"')
-        return 1
-    if not args.peers:
+    if args.peers:
+        need(*PEERS)
+    else:
         print("ONNX Runtime and OpenVINO are left out. The record of the course has them: --peers.")
     torch.set_num_threads(1)
     controls, rows = {}, []
