@@ -17,6 +17,7 @@ FOLDER = ROOT / "build" / "assignments"
 HINT = re.compile(r"\n*<details>.*?</details>", re.S)
 CARD = re.compile(r"^##+ Exercise( \d+)? ·", re.M)
 LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#)[^)]*\.(?:ipynb|md)[^)]*\)")
+TRIED = re.compile(r"\s*(?:Then (?:try|race|let)|After the check, run|(?:Try|Call) `).*", re.S)
 CHECK_BELOW = re.compile(r", then (?:run )?the check below it\.(?: It tries inputs that you do not see here\.)?")
 LATER = ". A check will try it on inputs that you do not see here."
 OTTER = '''\
@@ -73,7 +74,9 @@ def whole(nb, *, checks):
 
 
 def blank(nb):
-    """Copy the title, the imports that the exercises need, and each exercise's card and stub; hints are left out.
+    """Copy the title, the imports that the exercises need, and each exercise's card and stub.
+
+    Hints are left out, and so is what a card ends with: what to try with the lesson's own variables.
 
     Args:
         nb: NotebookNode; left as it was.
@@ -83,7 +86,7 @@ def blank(nb):
     cells = [title, _imports(nb)]
     for at, cell in enumerate(nb.cells):
         if "exercise" in _tags(cell):
-            cells += [_without_hint(card) for card in _card(nb, at)] + [cell]
+            cells += [_task_alone(card) for card in _card(nb, at)] + [cell]
     return _copy(nb, [cell for cell in cells if cell is not None])
 
 
@@ -100,7 +103,7 @@ def _copy(nb, cells, checks=False):
 
 def _leads_elsewhere(cell):
     """True for the last cell of a lesson, which links to its neighbours."""
-    return cell.cell_type == "markdown" and "[All lessons](" in cell.source and "\n" not in cell.source
+    return cell.cell_type == "markdown" and cell.source.startswith("## What comes next\n")
 
 
 def _tags(cell):
@@ -115,9 +118,9 @@ def _card(nb, at):
     return [cell for cell in nb.cells[first:at] if "remove-cell" not in _tags(cell)]
 
 
-def _without_hint(card):
+def _task_alone(card):
     card = copy.deepcopy(card)
-    card.source = HINT.sub("", card.source)
+    card.source = TRIED.sub("", HINT.sub("", card.source))
     return card
 
 

@@ -39,6 +39,7 @@ def handed_out(lesson, nb, kind):
     nbformat.validate(made)
     text = "\n".join(cell.source for cell in made.cells)
     assert "_solution" not in text and "For the lecturer" not in text and ".ipynb)" not in text
+    assert "What comes next" not in text
     assert not any(cell.get("outputs") for cell in made.cells)
     places = {cell.id for cell in made.cells if cell.id.startswith("predict-")}  # for predictions
     assert {cell.id for cell in made.cells} - places <= {cell.id for cell in nb.cells}
@@ -53,6 +54,7 @@ def test_a_blank_one_has_cards_and_stubs_alone(published):
     lesson, nb = published
     made = assignment.blank(nb)
     assert "<details>" not in str(made.cells) and made.cells[0].source.startswith("# ")
+    assert "```" not in str(made.cells) and "Then try" not in str(made.cells)  # it has the lesson's variables
     for cell in made.cells[1:]:
         if cell.cell_type == "code":
             ast.parse(cell.source)
