@@ -137,11 +137,14 @@ def _ways(found):
             way.brings,
             course.hours(way.minutes),
             f"{sum(found.standings[lesson.name].finished for lesson in way.lessons)} of {len(way.lessons)}",
+            "all"
+            if way == found.ways[-1]
+            else ", ".join(f"[{one.number}]({one.place})" for one in way.lessons if one not in found.way.lessons),
         )
         for way in found.ways
         if way != found.way
     ]
-    return _table(["way", "at its end you can", "time", "lessons finished"], rows)
+    return _table(["way", "at its end you can", "time", "lessons finished", "lessons beside yours"], rows)
 
 
 def _table(head, rows):
