@@ -30,7 +30,7 @@ ELECTIVES = """\
 Each of these leads to one purpose and holds all that its lessons need beside the day."""
 FOLLOW = """\
 In your own copy of the course the start page names your next lesson. It follows the day until you choose another way,
-with `python course.py progress --way CNN` (a part of its title will do)."""
+with `python3 course.py progress --way CNN` (`py` on Windows; a part of its title will do)."""
 HELP = """\
 ## To begin a lesson anew
 
@@ -39,9 +39,8 @@ again: a fresh one takes its place.
 
 ## Help
 
-When something fails: `python course.py doctor` in a terminal, in the folder of the course, says what is wrong and what
-to do (`py` in place of `python` on Windows, `python3` on macOS and Linux). `doctor --json` is what to paste into a
-question."""
+When something fails: `python3 course.py doctor` (`py` on Windows) in a terminal, in the folder of the course, says what
+is wrong and what to do. `doctor --json` is what to paste into a question."""
 
 
 def introduction(ways):
