@@ -19,13 +19,14 @@ TARGETS = site_lessons.pages(ROOT)
 def test_a_lesson_has_its_slides_its_notebook_and_readable_hints_and_folded_setup():
     cells = [
         nbformat.v4.new_markdown_cell("# Title"),
-        nbformat.v4.new_code_cell("import torch", metadata={"tags": ["setup"]}),
+        nbformat.v4.new_code_cell("# Sets.\nimport torch", metadata={"tags": ["setup"]}),
         nbformat.v4.new_markdown_cell("words\n\n<details><summary>Hint</summary>\nLook.\n</details>"),
         nbformat.v4.new_markdown_cell("Next: another"),
     ]
     made = site_lessons.page(nbformat.v4.new_notebook(cells=cells), syllabus.lessons()["energy"], TARGETS)
     title, ways, setup, hint = made.cells
     assert title.source == "# Title" and "hide-input" in setup.metadata["tags"]
+    assert setup.metadata["mystnb"] == {"code_prompt_show": "Sets."}
     assert 'href="../slides/1.3_energy.html"' in ways.source and 'href="../notebooks/1.3_energy.ipynb"' in ways.source
     assert hint.source.endswith("<details><summary>Hint</summary>\n\nLook.\n\n</details>")
 

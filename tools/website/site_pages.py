@@ -41,15 +41,17 @@ def _write(path, text):
 
 def front(lessons):
     """The first page: what the course is, a result, the day, the electives, the parts, and the contents."""
+    day, *_ = ways = course.ways(_lessons.ROOT)
     return "\n\n".join(
         [
-            pages.introduction(course.ways(_lessons.ROOT)),
-            _picture("smaller"),
-            CAPTION,
+            pages.introduction(ways),
+            f"[The first lesson: {day.lessons[0].title}](lessons/{day.lessons[0].name}.ipynb) · "
             "[Your network: quantize my model; my model is too slow, or too large](lessons/your_network.ipynb) · "
             "[You see this: errors, and what to do](symptoms.md) · [What older tutorials get wrong](errata.md) · "
-            "[Famous claims, and what was measured here](claims.md)",
-            f"## {course.ways(_lessons.ROOT)[0].title}",
+            "[Famous claims, and what was measured here](claims.md) · [For instructors](instructors.md)",
+            _picture("smaller"),
+            CAPTION,
+            f"## {day.title}",
             pages.day_table(_lessons.ROOT, lambda lesson: f"[{lesson.title}](lessons/{lesson.name}.ipynb)"),
             "## Electives",
             pages.ELECTIVES,
