@@ -14,7 +14,7 @@ from tools.grading import judge, slice
 from tools.publishing import lessons
 from tools.sandbox import contained, walls
 
-LIMITS = contained.Limits(call=4.0, seconds=30.0, memory=1 << 29)  # each start imports torch
+LIMITS = contained.Limits(call=4.0, seconds=20.0, memory=1 << 29)  # each start imports torch
 LESSON = lessons.select(["weight_only"])[0]
 NAME = "read_group"
 AROUND = next(filter(walls.ready, ("bubblewrap", "docker", "podman")), "")
