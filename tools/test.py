@@ -80,11 +80,11 @@ def _options():
 
 
 def _processes():
-    """One process a physical core, with one thread each, and one more: tests wait for kernels, browsers and limits."""
+    """One process a physical core, with one thread each."""
     import psutil
 
     cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    return min(cores + 1, MOST_PROCESSES)
+    return min(cores, MOST_PROCESSES)
 
 
 def _arguments(argv):

@@ -183,21 +183,26 @@ print(f"size of the gradient: A {adapted.a.grad.norm():.3f}, B {adapted.b.grad.n
 #
 # A step of training needs more than the weights: a **gradient** for each trained number, and AdamW's two **averages**.
 #
-# SmolLM2-135M has 134.5 million weights: 106.2 in 210 matrices, 28.3 in its table of tokens. Its adapters of rank 4 have 1.2 million numbers: 4 · (rows + columns) for each matrix. In MB:
+# SmolLM2-135M has 134.5 million weights: 106.2 in 210 matrices, 28.3 in its table of tokens. Its adapters of rank 4 have 1.2 million numbers: 4 · (rows + columns) for each matrix. In 32 bits each weight takes 4 bytes, its gradient 4, and its averages 8: training all weights keeps 2,152 MB.
+#
+# **Predict.** Only the adapters are trained, all in 32 bits. What is kept shrinks **A** to about half, **B** to a quarter, **C** to a hundredth?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Compute the first row together: 134.5 million times 4, 4 and 8 bytes. Then click, and ask for each row what has shrunk. From the second row on the base is the largest part; rounding it is QLoRA. 116 is 59.7 for matrices of 4.5 bits, and 56.6 for the table in 16. Before the last click: what does the gradient of A need? The input of its layer, so that stays.
+# *For the lecturer, 3 min.* Compute 2,152 together: 134.5 million times 4, 4 and 8 bytes. Vote, click, and ask for each row what has shrunk. From the second row on the base is the largest part; rounding it is QLoRA. 116 is 59.7 for matrices of 4.5 bits, and 56.6 for the table in 16. Before the last click: what does the gradient of A need? The input of its layer, so that stays.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# | what is trained | weights | gradients | averages | together |
+# | what is trained, in MB | weights | gradients | averages | together |
 # |---|---|---|---|---|
 # | all weights, in 32 bits | 538 | 538 | 1,076 | 2,152 |
 # | adapters, base in 32 bits | 538 + 5 | 5 | 10 | 558 |
 # | adapters, base in 16 bits | 269 + 5 | 5 | 10 | 289 |
 # | adapters, matrices in 4 bits | 116 + 5 | 5 | 10 | 136 |
 
+# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# **To a quarter (B), because the 538 MB of the frozen weights stay, and gradients and averages nearly go.** In the second row the weights are by far the largest part.
+
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first row is 134.5 million numbers of 4 bytes, as much again for the gradients, and twice that for the averages. Each of an adapter's numbers costs these 16 bytes as well, but there are only 1.2 million. In the last row a weight of the matrices takes 4.5 bits, with its share of one 16-bit scale, and no minimum, for 32 weights. That is 59.7 MB, and the table in 16 bits takes 56.6.
+# Each of an adapter's numbers costs 16 bytes, too, but there are only 1.2 million. In the last row a weight of the matrices takes 4.5 bits, with its share of one 16-bit scale, and no minimum, for 32 weights. That is 59.7 MB, and the table in 16 bits takes 56.6.
 #
 # So adapters shrink what belongs to *trained* numbers. The largest part that is left is the frozen base, and rounding shrinks that. This is **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314)): a base of 4 bits, and float adapters beside it. With it they fine-tuned a model of 65 billion weights on one GPU of 48 GB.
 
@@ -305,7 +310,7 @@ print(f"largest difference of an output: {difference:.0e}")
 show.nine_weights(repaired)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A typical change is a few hundredths of a step. An output adds up many of them, so together they can do much. But rounding looks at each weight alone, and takes nearly all of them back. So we ship two files: the base in codes, and the numbers of the adapters in 16 bits.
+# A typical change is hundredths of a step. An output adds up many of them, so together they can do much. But rounding looks at each weight alone, and takes nearly all of them back. So we ship two files: the base in codes, and the numbers of the adapters in 16 bits.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What to ship
