@@ -199,7 +199,7 @@ print(f"size of the gradient: A {adapted.a.grad.norm():.3f}, B {adapted.b.grad.n
 # | adapters, matrices in 4 bits | 116 + 5 | 5 | 10 | 136 |
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **To a quarter (B), because the 538 MB of the frozen weights stay, and gradients and averages nearly go.** In the second row the weights are by far the largest part.
+# **To a quarter (B), because the 538 MB of the frozen weights stay, and gradients and averages nearly go.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Each of an adapter's numbers costs 16 bytes, too, but there are only 1.2 million. In the last row a weight of the matrices takes 4.5 bits, with its share of one 16-bit scale, and no minimum, for 32 weights. That is 59.7 MB, and the table in 16 bits takes 56.6.
@@ -260,10 +260,10 @@ for name, trained in {"2 bits": "repaired", "float": "twin"}.items():
     print(f"{name:6} perplexity {perplexities[name]:.2f}, with adapters {perplexities[trained]:.2f}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Nothing (C): the float model even gets a little worse.** The 2-bit model gains, and its twin does not.
+# **Nothing (C): it even gets a little worse.** The 2-bit model gains by the same training.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With this training the float model gains nothing, so we may call the gain on 2 bits a repair. With another base or rate, the twin may gain as well.
+# So we may call the gain on 2 bits a repair. With another base or rate, the twin may gain as well.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Merge, or ship two files?

@@ -218,7 +218,7 @@ races = {width: race_layer(nn.Linear(width, width)) for width in (8, 32, 128, 25
 show.price_curves(races)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# From width 8 to 128 the weights grow 256-fold, and the int8 call takes hardly any longer: nearly all of its time is the fixed price. The orange line begins far lower and climbs. Here it crosses the blue one at a width of some hundreds.
+# From width 8 to 128 the weights grow 256-fold, and the int8 call takes hardly any longer: nearly all of its time is the fixed price. The orange line begins far lower and climbs. Here it crosses the blue one further to the right.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### What is this price?

@@ -126,7 +126,7 @@ show.after_rests(rests)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The first call after a rest is usually slower than those that follow. One reason may be the *caches*, the small memories for what was used last: other code has meanwhile filled them.
 #
-# And here and there a dot may lie far above its neighbours. In the middle of such a call another program probably got the processor.
+# And a dot may lie far above its neighbours. In the middle of such a call another program probably got the processor.
 #
 # **Try it.** Change `time.sleep(0.2)` to `time.sleep(0)`, and run the cell and the drawing again.
 #
@@ -426,7 +426,7 @@ for name, call, calls in (("product", lambda: matrix @ matrix, 40), ("SmallCNN",
 torch.set_num_threads(1)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# On a machine with two free cores, the large product usually needs half to two thirds of the wall time with two threads, for somewhat more CPU time. The small network gains little or even loses, probably because its steps are short, and the threads have to agree on each of them. A thread that waits may also keep its core busy: it asks again and again whether there is work. Then the CPU time grows, and the answer comes no sooner. So a time without its number of threads says little. This course measures with one.
+# On a machine with two free cores, the large product usually needs half to two thirds of the wall time with two threads, for somewhat more CPU time. The small network gains little, or even loses, probably because its steps are short, and the threads have to agree on each of them. A thread that waits may also keep its core busy: it asks again and again whether there is work. Then the CPU time grows, and the answer comes no sooner. So a time without its number of threads says little. This course measures with one.
 #
 # ### A GPU call comes back early
 #

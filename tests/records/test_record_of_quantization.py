@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torchvision.models.mobilenetv2 import InvertedResidual
 
 from course_utils import legacy_int8
 from course_utils.int8_routes import networks
@@ -82,9 +83,10 @@ def test_the_other_runtimes_agree_and_shrink_the_file(mobile):
 def test_the_graph_route_computes_in_int8(tmp_path, ahead):
     """A compiler that finds no pattern leaves the products in float, and the output still agrees."""
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 32, 3)).eval()
+    first = nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU()
+    model = nn.Sequential(*first, InvertedResidual(16, 16, stride=1, expand_ratio=6)).eval()  # depthwise, and a sum
     images = torch.randn(4, 3, 16, 16)
-    small = networks.Network("two convolutions", model, images[:1], images, lambda: model)
+    small = networks.Network("a block of MobileNet", model, images[:1], images, lambda: model)
     with torch.no_grad():
         try:
             candidate = in_torch.pt2e(small, tmp_path, ahead=ahead)
