@@ -108,7 +108,7 @@ print("codes that the merge moved: {:,} of {:,}".format(*moved(merged, base)))
 # As $b$ begins as 0, the first output is that of the frozen weight. So the adapter does no harm before it has learned something. In the first step only $b$ moves, and from then on both do.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# **Predict.** Let $a$ begin as 0, too. Which numbers will ever move: **A** both, **B** only $b$, **C** neither?
+# **Predict.** If $a$ begins as 0, too, which numbers will ever move: **A** both, **B** only $b$, **C** neither?
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **Neither (C), because each gradient is multiplied by the other number.** Both products are 0 in the first step, so nothing moves, and they are 0 in every later step as well.
