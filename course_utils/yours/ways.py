@@ -39,6 +39,7 @@ LOST = 0.02  # a route that answers this share differently has lost answers
 RECURRENT = (nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
 ACTIVATIONS = ("ReLU", "ReLU6", "Hardtanh", "GELU", "SiLU", "Hardswish")
 PRODUCTS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+ON_ARM = platform.machine().lower() in ("arm64", "aarch64")
 _FOLDER = tempfile.TemporaryDirectory(prefix="yours-", ignore_cleanup_errors=True)  # goes when this process ends
 
 
@@ -137,12 +138,22 @@ def _dynamic(sheet: Sheet, keep: frozenset[str]) -> Built:
         return _eager(one, int8=True)
 
 
+def _sums_overflow() -> bool:
+    """Whether sums of two int8 products may be clipped here: on an x86 processor without VNNI."""
+    from torchao.utils import should_reduce_range
+
+    return not ON_ARM and should_reduce_range(torch.device("cpu"))
+
+
 def _torchao(sheet: Sheet, keep: frozenset[str], *, weights_only: bool = False) -> Built:
     with quietly():
         from torchao.quantization import Int8DynamicActivationInt8WeightConfig, Int8WeightOnlyConfig, quantize_
 
         one = sheet.copy()
-        config = Int8WeightOnlyConfig() if weights_only else Int8DynamicActivationInt8WeightConfig()
+        if weights_only:
+            config = Int8WeightOnlyConfig()
+        else:
+            config = Int8DynamicActivationInt8WeightConfig(reduce_range=_sums_overflow())
         quantize_(one, config, filter_fn=lambda module, name: type(module) is nn.Linear and name not in keep)
         return _eager(one, int8=True)
 
@@ -166,7 +177,7 @@ def _converted(sheet: Sheet, keep: frozenset[str]) -> torch.fx.GraphModule:
     """Exported, calibrated on the first half of the batches and converted; `keep` names layers that stay float."""
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-    if platform.machine().lower() in ("arm64", "aarch64"):
+    if ON_ARM:
         from torchao.quantization.pt2e.quantizer import arm_inductor_quantizer as here
 
         quantizer = here.ArmInductorQuantizer()
@@ -175,7 +186,7 @@ def _converted(sheet: Sheet, keep: frozenset[str]) -> torch.fx.GraphModule:
         from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as here
 
         quantizer = here.X86InductorQuantizer()
-        quantizer.set_global(here.get_default_x86_inductor_quantization_config())
+        quantizer.set_global(here.get_default_x86_inductor_quantization_config(reduce_range=_sums_overflow()))
     for name in keep:
         quantizer.set_module_name_qconfig(name, None)
     graph = torch.export.export(sheet.one, sheet.example).module()
@@ -284,7 +295,7 @@ def _onnx_int8(path: Path, sheet: Sheet) -> Path:
     graph = onnx.load(folded)
     del graph.graph.value_info[:]  # shapes between the nodes, which the exporter sometimes writes wrongly
     onnx.save(graph, folded)
-    options = {"per_channel": True, "weight_type": QuantType.QInt8}
+    options = {"per_channel": True, "weight_type": QuantType.QInt8, "reduce_range": _sums_overflow()}
     if any(isinstance(m, PRODUCTS[1:]) for m in sheet.one.modules()):
         quantize_static(str(folded), str(made), Reader(), activation_type=QuantType.QUInt8, **options)
     else:

@@ -307,7 +307,7 @@ print(f"{weight.grad[0]:.5f}, {weight.grad[1]:.5f}")
 #
 # A product of large matrices uses each number hundreds of times, so arithmetic sets its pace. It gains where the chip has *16-bit units*, which multiply several 16-bit pairs in the time of one fp32 pair.
 #
-# The table has your machine, and records of three others. A number below 1 says that 16 bits are slower. The large step has layers 1,024 wide (on a GPU 4,096) and a scaler, the small one layers 128 wide.
+# The table has your machine, and records of three others. A number below 1 says that 16 bits are slower. The large step has layers 1,024 wide (on a GPU 4,096) and a scaler, the small one layers 128 wide, and a batch of 16.
 #
 # <!-- page -->
 #
@@ -334,7 +334,7 @@ show.side_by_side(times, device)
 # **Predict.** From which batch on do twelve such layers need less memory than in fp32: **A** from $B = 2$, **B** from about $n/4$, **C** only above $n$?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two lines on the board: activation B · n numbers, gradient n · n numbers. Equal at B = n. Below it the gradients set the peak, and they do not shrink (batch 64: 1.04). So C.
+# *For the lecturer, 2 min.* Two lines on the board: activation B · n numbers, gradient n · n numbers. Equal at B = n. Below it the gradients set the peak, and they do not shrink. So C.
 
 # %% slideshow={"slide_type": "skip"}
 peaks = {}
@@ -460,13 +460,13 @@ for on in (False, True):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A lecture ran the recipe in full size on an older GPU ([Technion EE 046211](https://github.com/taldatech/ee046211-deep-learning), tutorial 10). fp32 took 13.958 s and 1,493,322,752 bytes, AMP 14.081 s and 1,585,620,992 bytes. There, too, the batch was an eighth of the width.
 #
-# The run of AMP also counted what the names `loss` and `output` kept alive from the trial before. `start_timer` calls `torch.cuda.empty_cache()`, but that cannot free a tensor which still has a name: delete the names first. Its `torch.cuda.reset_max_memory_allocated()` is deprecated; write `torch.cuda.reset_peak_memory_stats()`.
+# Both runs also counted what the names `loss` and `output` kept alive from a trial before. `start_timer` calls `torch.cuda.empty_cache()`, but that cannot free a tensor which still has a name: delete the names first. In place of its `torch.cuda.reset_max_memory_allocated()` write `torch.cuda.reset_peak_memory_stats()`.
 #
 # ### Which GPUs gain?
 #
-# NVIDIA's GPUs before Volta, from Kepler to Pascal, have no tensor cores, the GPU's 16-bit units. There [PyTorch's recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html) expects modest gains, and 2 to 3 times on Volta, Turing and Ampere. On eight V100, which are Volta, [PyTorch reports](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch) 1.5 to 5.5 times for whole trainings. The H100 of our record is Hopper, and its step is mostly large products.
+# NVIDIA's GPUs before Volta, from Kepler to Pascal, have no tensor cores. There [PyTorch's recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html) expects modest gains, and 2 to 3 times on Volta, Turing and Ampere. On eight V100, which are Volta, [PyTorch reports](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch) 1.5 to 5.5 times for whole trainings. The H100 of our record is Hopper, and its step is mostly large products.
 #
-# Two things are up to you. *Saturation:* small products leave most of the GPU idle, so make the layers wider. *Multiples of 8:* on the H100 a network 4,073 wide, with a batch of 4,093, gained 2.4 times, and one of 4,096, with a batch of 4,096, 9.5 times, both without the scaler. Probably its units work best on multiples of 8, so choose such widths and numbers of classes.
+# Two things are up to you. *Saturation:* small products leave most of the GPU idle, so larger layers gain more. *Multiples of 8:* on the H100 a network 4,073 wide, with a batch of 4,093, gained 2.4 times, and one of 4,096, with a batch of 4,096, 9.5 times, both without the scaler. Probably its units work best on multiples of 8, so choose such widths and numbers of classes.
 #
 # And ask what a speed-up is compared with. PyTorch's usual fp32 products of matrices leave the tensor cores idle. On the H100 `torch.set_float32_matmul_precision("high")` lets fp32 products use them, in a type called tf32, and then less is left to gain.
 

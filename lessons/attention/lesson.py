@@ -48,7 +48,7 @@ torch.set_num_threads(1)
 #
 # <!-- page -->
 #
-# The network reads the entries side by side, as one long vector, so each of its first weights belongs to one position. A blind guess is right in one case of ten.
+# The network reads the entries side by side, as one long vector, so each of its first weights belongs to one position.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Let the room answer the example aloud, then ask how they did it: they *looked for* the name. Vote A to C; expect A. After the table: "It has twelve times as many weights as the winner. What does the winner have?" Let them guess, then click.
@@ -72,14 +72,14 @@ Table(
 # **Less than half (C), probably because what it learns about a name in one position helps it nowhere else.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the first layer some weights read the third entry, and others the fourth. But the third digit is right only if Ada stands third.
+# In the first layer some weights read the third entry, and others the fourth. But the third digit is right only if Ada stands third. Whoever reads no name at all, and says the digit that comes most often, is right in a third of the books, too.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # You compared the name that was asked for, the **query**, with every name, the **keys**, and read the digit beside the one that fits, its **value**. **Attention** is this procedure.
 #
 # <!-- page -->
 #
-# It is made of multiplications, so that a network can learn it. None of its weights belongs to a position.
+# A network can learn it, and none of its weights belongs to a position.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In about [[minutes]] minutes you will be able to
@@ -209,7 +209,7 @@ show.one_lookup(book, shares)
 #
 # Each row has a softmax of its own, and √*d* is 1 here. The weights of the three layers are learned, and are the same for every text. The shares are computed anew for each text.
 #
-# Query and key are the same number here, so token 2 mostly finds itself. That is why they get a layer each. Let an adjective be (1, 0) and a noun (0, 1). If the query layer turns the adjective into (0, 1), it finds the noun, and no longer itself.
+# Query and key are the same number here, so token 2 mostly finds itself. That is why they get a layer each. Let an adjective be (1, 0) and a noun (0, 1). If the query layer turns the adjective into (0, 1), it finds the noun rather than itself.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. The mask
@@ -218,14 +218,14 @@ show.one_lookup(book, shares)
 # |---|---|---|---|---|---|
 # | is to say | `m` | `p` | `o` | `r` | `t` |
 #
-# A language model predicts the next character, one of 96, at every position at once. In one model each token sees itself and what came **before**, in the other the whole line.
+# A language model predicts the next character, one of 96, at every position at once. In one model each token sees itself and what came **before**, in the other the whole piece of text.
 #
 # <!-- page -->
 #
 # So a short line gives many examples. But each answer stands in plain sight, one position further on. We train both on the source code of Python's library. Each is an embedding, the block of section 5, a norm, and a linear layer that gives a number, a *logit*, for each character. When a model writes, nothing stands behind the last character yet.
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **Predict.** Which one is better while the whole line is visible, and which one when it writes?
+# **Predict.** Which one is better while the whole piece is visible, and which one when it writes?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Write "import" on the board, and draw the table of scores above it. What may the position under "i" look at? Vote twice. After the table: "What has the second model learned?" Be ready for "that is worse than knowing nothing": yes, it is sure and wrong.
@@ -235,19 +235,19 @@ with_mask = show.small_model(causal=True)
 without_mask = show.small_model(causal=False)
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
-# Shows among how many characters each model hesitates, while it sees the line and when it writes.
+# Shows among how many characters each model hesitates, while it sees the piece and when it writes.
 perplexities = [show.perplexities(model) for model in (with_mask, without_mask)]
 Table(
-    ["may look at", "perplexity, whole line visible", "when it writes"],
+    ["may look at", "perplexity, whole piece visible", "when it writes"],
     [
         [name, *(f"{one:.1f}" for one in row)]
-        for name, row in zip(("what came before", "the whole line"), perplexities, strict=True)
+        for name, row in zip(("what came before", "the whole piece"), perplexities, strict=True)
     ],
     caption="Perplexity: among how many characters the model hesitates. The beginning of a file that neither has learned.",
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The one that sees everything is far better while the line is visible, and far worse when it writes, because the answer that it read is gone.**
+# **The one that sees everything is far better while the piece is visible, and far worse when it writes, because the answer that it read is gone.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The numbers are **perplexities**, from `language.perplexity`: *e* to the power of the mean loss, which is the number of equally likely characters among which the model hesitates. A perfect model has 1, one that knows nothing has 96, and one that is sure and wrong may have more. For the model with the mask both columns agree, since it never saw what comes later.
@@ -282,7 +282,7 @@ found = F.scaled_dot_product_attention(x, x, 10 * x, attn_mask=allowed)
 print([round(one, 1) for one in found.flatten().tolist()])
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# PyTorch's function divides by the root, too. Its True means *may be seen*; `nn.MultiheadAttention` has it the other way round. `is_causal=True` is short for the causal mask.
+# PyTorch's function divides by the root, too. Its True means *may be seen*; `nn.MultiheadAttention` has it the other way round. In PyTorch's function, `is_causal=True` is short for the causal mask.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 5. Positions, heads, and a block
@@ -291,7 +291,7 @@ print([round(one, 1) for one in found.flatten().tolist()])
 #
 # <!-- page -->
 #
-# Shuffle the entries of a phone book, and the answer is the same, too: a sum does not depend on the order of its terms. Therefore many of today's models turn queries and keys by their position ([Su et al., 2021](https://arxiv.org/abs/2104.09864)).
+# Shuffle the entries of a phone book, and the answer is the same, too: a sum does not depend on the order of its terms. Therefore RoFormer turns queries and keys by their position ([Su et al., 2021](https://arxiv.org/abs/2104.09864)).
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # Take two features as the hand of a clock that points to 12. **Rotary position embedding** (RoPE) turns it by an angle for each position, here 30°. At position 2 the query stands at 60°, at position 1 the key at 30°: dot product cos 30° = 0.87.
@@ -477,7 +477,7 @@ print(
 )
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# On this line no other head is missed as much. We chose this one of twenty since it is easy to read; most are not.
+# On this line no other head is missed as much. We chose this one of twenty since it is easy to read.
 #
 # ### Does the root matter?
 #

@@ -99,9 +99,9 @@ price = show.price_in_macs()
 print(f"one conversion takes as long as {price:.0f} MACs in int8")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A conversion has to read a float, compare, divide, round and pack. In this time a processor with fast int8 can make about 100 MACs.
+# A conversion has to read a float, compare, divide, round and pack. In this time our processor could make about 100 MACs. On another one, or with another engine, the number is another.
 #
-# Take 100. If an input is used 1,000 times, its conversion adds 100 / 1,000, a tenth of the layer's work. If it is used 9 times, the conversion costs eleven times as much as the work. **At 400 uses it adds about 100 / 400, a quarter.** This division puts networks in order. How much longer yours takes, the clock must say.
+# Take 100. If an input is used 1,000 times, its conversion adds 100 / 1,000, a tenth of the layer's work. **At 400 uses it adds about 100 / 400, a quarter.** This division is a first guess. How much longer your network takes, the clock must say.
 #
 # Now we count. A hook is called with a layer, its inputs and its output. Each number of the output is a sum with one product for each weight of its row or filter.
 
@@ -158,7 +158,7 @@ with torch.device("meta"):
 # Let a conversion cost 100 MACs. How often is each input used?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* First the price: reading, comparing, dividing, rounding, against products that run by the dozen. Click. MobileNet-v2's dots on the left are depthwise: about 2 uses (stride 2), then 9. BERT's leftmost dot? At 768, its width. Back to the first table: 1,317 uses against 44, hence little and much. The division orders networks; the clock says how much.
+# *For the lecturer, 2.5 min.* First the price: reading, comparing, dividing, rounding, against products that run by the dozen. Click. MobileNet-v2's dots on the left are depthwise: about 2 uses (stride 2), then 9. BERT's leftmost dot? At 768, its width. Back to the first table: 1,317 uses against 44, hence little and much. The division is a first guess; the clock says how much.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws how often each layer uses an input.
@@ -186,7 +186,7 @@ show.chain()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **1. Is int8 faster than the best fp32 on your device?** Best means the fastest that your device has (section 4). For int8, time a quick conversion; its speed does not need good ranges. Some processors lack fast int8 products. If int8 is not faster, stay in float.
 #
-# **2. Is dynamic int8 cheap, and does it lose at most a point?** PyTorch's line, `quantize_dynamic`, takes linear layers and LSTMs, and leaves convolutions in float ([[audit]]). It is cheap if the layers that it takes do most of the MACs, and use an input at least 400 times on average. At our price they then take at most about a quarter longer than in static int8. We pay that for not having to calibrate. You may set another limit.
+# **2. Is dynamic int8 cheap, and does it lose at most a point?** PyTorch's line, `quantize_dynamic`, takes linear and recurrent layers, and leaves convolutions in float ([[audit]]). As a rule of thumb, it is cheap if the layers that it takes do most of the MACs, and use an input at least 400 times on average. By our first guess they then take about a quarter longer than in static int8. We pay that for not having to calibrate. You may set another limit.
 #
 # **3. Does static int8 lose more than a point, with all remedies that need no training?** If not, take static. Such remedies are a scale for each channel, other ranges, and a layer left in float. Only what is lost with all of them is a case for QAT.
 #
@@ -211,7 +211,7 @@ show.chain()
 #
 # The first question says *best* fp32. Why not simply fp32?
 #
-# In *eager* fp32 Python calls each layer. A *trace* runs the recorded calls without Python, and PyTorch can fold the batch norms beforehand.
+# In *eager* fp32 Python calls each layer. A *trace* runs the recorded calls without Python, and PyTorch can fold the batch norms, and arrange the rest for the processor.
 #
 # **Predict.** Traced int8 is 3.6 times as fast as eager fp32. Traced fp32 is 1.6 times as fast. What have the 8 bits brought: **A** 3.6 times, **B** 2.25 times, **C** 2 times?
 
@@ -361,7 +361,7 @@ show.recorded_table()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Over PyTorch's best fp32 it is ResNet-50 that gains most, on both processors.
 #
-# The post's advice goes by names: Transformers and RNNs dynamic, CNNs static, and QAT where static loses too much. But a name says too little: a Transformer of width 64 uses an input only 110 times. And the post says that CNNs wait for their activations to be moved, while by our questions a CNN goes static because PyTorch's line skips its convolutions.
+# The post's advice goes by names: Transformers and RNNs dynamic, CNNs static, and QAT where static loses too much. The post also says that CNNs wait for their activations to be moved, while by our questions a CNN goes static because PyTorch's line skips its convolutions.
 #
 # ### Other runtimes
 #

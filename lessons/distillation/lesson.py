@@ -136,9 +136,9 @@ show.teacher_and_students(x[twos[0]], answers[twos[0]], "2", [errors(net) for ne
 #
 # <!-- page -->
 #
-# On an image that it has learned, our teacher is nearly sure of its first choice. What it thinks of the other nine digits is tiny, for example 0.3 % for one, 0.001 % for another. That is a factor of 300, but as targets for a student both are nearly zero.
+# On most images that it has learned, our teacher is nearly sure of its first choice. What it thinks of the other nine digits is tiny, for example 0.3 % for one, 0.001 % for another. That is a factor of 300, but as targets for a student both are nearly zero.
 #
-# The table shows a way out. At $T = 1$, the usual softmax, $e$ to the power of each logit is 403, 7.4 and 0.14. Together they make 411, and 403 / 411 = 0.982.
+# The table shows a way out. At $T = 1$, the usual softmax, $e$ to the power of each logit is 403.4, 7.4 and 0.14. Together they make 410.9, and 403.4 / 410.9 = 0.982.
 #
 # Now divide the logits by 4: 1.5, 0.5 and −0.5. The powers are 4.482, 1.649 and 0.607, together 6.737, and 4.482 / 6.737 = 0.665. The order is the same. Temperature adds no knowledge. It works like a magnifying glass for the small numbers, at the price of the large one.
 #
@@ -364,7 +364,7 @@ Table(
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* On paper, in pairs: 0.5, 0.3, 0.1, 0.1. Which k is *even*? 1. Which is *soft*? 10 or 9: one class that is left gets its own share. Will k = 2 be nearer to *even* or to *soft*? About halfway, others found.
+# *For the lecturer, 2 min.* On paper, in pairs: 0.5, 0.3, 0.1, 0.1. Which k is *even*? 1. Which is *soft*? 10 or 9: one class that is left gets its own share. Will k = 2 be nearer to *even* or to *soft*? On average nearer to *even*, others found.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
@@ -391,7 +391,7 @@ def names_solution(logits, T, k):
 #
 # <details><summary>What others found</summary>
 #
-# The errors fall as k grows. The second class alone brings about half of what lies between *even* and *soft*.
+# On average the errors fall as k grows. Four names bring most of what lies between *even* and *soft*.
 #
 # </details>
 

@@ -60,7 +60,8 @@ def ranges(watched, errors, largest):
             f"after {len(watch.ends)}"
         )
     ax.axhline(largest, color=plots.COLOURS["black"], linestyle=":")
-    ax.text(94, largest + 0.02, "the largest true share", fontsize=18, ha="right", va="bottom")
+    last = max(len(watch.ends) for watch in watched.values())
+    ax.text(last, largest + 0.02, "the largest true share", fontsize=18, ha="right", va="bottom")
     others = ", ".join(
         f"{error:.0f} % with {constant}" for constant, error in errors.items() if constant not in watched
     )

@@ -111,7 +111,7 @@ print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
 # The network has been called four times. Does each call now take the same time? We let it rest, call it eight times, and do this nine times over.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* The line falls from the left: that is the warm-up. Where a single dot lies far above it, a call was disturbed, which leads to the median. The usual explanation of the first is caches; do not sell it as proved.
+# *For the lecturer, 1.5 min.* The line falls from the left: that is the warm-up. Where a single dot lies far above it, a call was disturbed, which leads to the median.
 
 # %% slideshow={"slide_type": "skip"}
 rests = []
@@ -124,7 +124,7 @@ for _ in range(9):
 show.after_rests(rests)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first call after a rest is usually slower than those that follow. One reason may be the *caches*, the small memories for what was used last: other code has meanwhile filled them.
+# The first call after a rest is usually slower than those that follow.
 #
 # And a dot may lie far above its neighbours. In the middle of such a call another program probably got the processor.
 #
@@ -252,7 +252,7 @@ versus
 show.rounds(versus)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each dot is the ratio of one round. Looking at the clock takes time, too, so here a round holds some 20 ms of calls of each. *A again* is A, so whatever the grey dots do is noise. To compare a function with itself is an **A/A test**. The column *IQR* is of the times, and *quartiles* of the ratios: half of these lie between the two numbers.
+# Each dot is the ratio of one round. Single calls scatter more, so here a round holds some 20 ms of calls of each. *A again* is A, so whatever the grey dots do is noise. To compare a function with itself is an **A/A test**. The column *IQR* is of the times, and *quartiles* of the ratios: half of these lie between the two numbers.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Three per cent
@@ -288,7 +288,7 @@ print(f"as it is {fastest_ms(lambda: net(photo)):.2f} ms, without notes {fastest
 # %% [markdown] slideshow={"slide_type": "skip"}
 # `benchmark.Timer` warms up, uses one thread, and reads the clock only before and after a *block* of many calls. We take the *fastest* block. Disturbances by other programs only add time, so this block comes nearest to what the code takes when nothing is in its way.
 #
-# But it measures one function after the other, in blocks, and a drift fools it. So take the fastest block where two functions differ by more than about 1.3 times. For less, let them take turns.
+# But it measures one function after the other, in blocks, and a drift fools it. So take the fastest block where one function takes several times as long as the other. For less, let them take turns.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 5. What a report must name
@@ -426,7 +426,7 @@ for name, call, calls in (("product", lambda: matrix @ matrix, 40), ("SmallCNN",
 torch.set_num_threads(1)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# On a machine with two free cores, the large product usually needs half to two thirds of the wall time with two threads, for somewhat more CPU time. The small network gains little, or even loses, probably because its steps are short, and the threads have to agree on each of them. A thread that waits may also keep its core busy: it asks again and again whether there is work. Then the CPU time grows, and the answer comes no sooner. So a time without its number of threads says little. This course measures with one.
+# On most machines with two free cores, the large product needs much less wall time with two threads, for somewhat more CPU time. The small network gains little, or even loses, probably because its steps are short, and the threads have to agree on each of them. A thread that waits may also keep its core busy: it asks again and again whether there is work. Then the CPU time grows, and the answer comes no sooner. So a time without its number of threads says little. This course measures with one.
 #
 # ### A GPU call comes back early
 #

@@ -147,7 +147,7 @@ print("whole:", right(lenet), "  without half of fc1:", right(net))
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Two of four
 #
-# In **2:4 sparsity** a row is divided into groups of four, and two of each group stay. GPUs of NVIDIA since 2020 have units for it, with up to twice as many multiplications a second ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)). Which two of each four stay here, by magnitude?
+# In **2:4 sparsity** a row is divided into groups of four, and two of each group stay. GPUs of NVIDIA since 2020 have units that skip the zeros, and take as little as half of the time ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)). Which two of each four stay here, by magnitude?
 #
 # `0.9 −0.7 0.6 0.1 | 0.4 0.2 −0.3 0.05`
 #
@@ -244,7 +244,7 @@ print(f"zeros: {(mask == 0).float().mean():.0%}   LeNet: {right(net)}")
 print(f"groups with more than two weights: {too_full:.0%}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The zeros are as expected: a tenth, and half of the rest. LeNet reads about as well as before. Nothing raised an error. But a unit that has room for two weights cannot use this layer.
+# The zeros are as expected: a tenth, and half of the rest. LeNet reads about as well as before. Nothing raised an error, since 43,200 is a multiple of four. But a unit that has room for two weights cannot use this layer.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Which type does a rule need?
@@ -331,7 +331,7 @@ print("broken, of 100 cut earlier: ", broken(TwoOfFour, torch.rand, gone=4))
 found = show.what_finds_what(broken, TwoOfFour)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each ingredient finds another fault, and the plain cases in the first column find none. So a test needs all of them: scores of either sign, ties and earlier masks. Passing is no proof. But put lines such as `assert broken(YourMethod, torch.randn, gone=4) == 0` into a file `test_pruning.py`, and run `pytest` after each change.
+# Each ingredient finds another fault, and the plain cases in the first column find none. So a test needs all of them: scores of either sign, ties and earlier masks. Passing is no proof. But put a line such as `assert broken(YourMethod, torch.randn, gone=4) == 0` for each of them into a file `test_pruning.py`, and run `pytest` after each change.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · n of m
@@ -407,7 +407,7 @@ claims.show("own_method")
 #
 # `fc1` has weights to spare. The convolutions of a small ResNet have fewer. We pruned SmallResNet, trained on Fashion-MNIST, in two ways, without any further training. Half of the weights anywhere in each layer left 88.5 % of the test images right, and 2:4 only 74.6 %. That looks like a price of 14 points.
 #
-# It was mostly not the pattern. A batch norm still subtracts the mean that its sums had before the cut. When these means and variances were estimated anew, from 2,000 images and without a single gradient, 2:4 was less than 2 points behind, and 12 of the 14 points were gone. After 150 steps of training with the masks held, the rest was 0.4 points. So before you blame a pattern, bring the batch norms up to date ([[structured]] has the call), and train a little with the mask on. The makers of 2:4 repeat the whole training, and report that accuracy is kept ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)).
+# It was mostly not the pattern. A batch norm still subtracts the mean that its sums had before the cut. When these means and variances were estimated anew, from 2,000 images and without a single gradient, 2:4 was less than 2 points behind, and 12 of the 14 points were gone. After 150 steps of training with the masks held, the rest was less than half a point. So before you blame a pattern, bring the batch norms up to date ([[structured]] has the call), and train a little with the mask on. The makers of 2:4 repeat the whole training, and report that accuracy is kept ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)).
 #
 # ### Prune by threshold
 #

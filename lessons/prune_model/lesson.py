@@ -239,7 +239,7 @@ races.draw()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # With a fifth of the weights left, even random cuts come back to about 90 %. Now compare random with *local*, which takes the same share of each layer. At 10 % left local is well ahead: *which* weights go matters.
 #
-# At 5 % global pruning is far ahead of both. Does it know which layers matter?
+# At 5 %, with this small learning rate, global pruning is far ahead of both. Does it know which layers matter?
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Why does local fall behind?
@@ -347,7 +347,7 @@ print_sparsity(net)
 #
 # <details><summary>What others found on the scaled network</summary>
 #
-# After `net = prune_to(scaled, 0.9)` and `fine_tune(net)` the network reads some 80 % of the digits, and guesses no longer.
+# After `net = prune_to(scaled, 0.9)` and `fine_tune(net)` the network reads some 80 to 90 % of the digits, and guesses no longer.
 #
 # </details>
 
@@ -382,7 +382,7 @@ def prune_to_solution(model, sparsity):
 # ## Remember
 #
 # - Local pruning takes the share that you name from each layer; global pruning takes the smallest weights of all, so the size of its weights decides how much a layer loses.
-# - After any cut look at each layer: a thin one may starve, and an empty one lets nothing through and cannot be trained back.
+# - After any cut look at each layer: a thin one may starve, and in a chain of layers an empty one lets nothing through and cannot be trained back.
 # - Fine-tuning gives back much, after random cuts, too. So keep a control, and give the dense network the same steps at its best setting.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]

@@ -416,13 +416,13 @@ print([name for name, _ in norm.named_parameters()])
 # A pruned layer gets a second call with an impossible amount, and the program catches the error and goes on.
 
 # %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
-layer = nn.Linear(3, 1)
-prune.l1_unstructured(layer, name="weight", amount=1)
+twice = nn.Linear(3, 1)
+prune.l1_unstructured(twice, name="weight", amount=1)
 try:
-    prune.l1_unstructured(layer, name="weight", amount=1.5)
+    prune.l1_unstructured(twice, name="weight", amount=1.5)
 except ValueError as error:
     print(error)
-print("hooks:", len(layer._forward_pre_hooks), " in the file:", list(layer.state_dict()))
+print("hooks:", len(twice._forward_pre_hooks), " in the file:", list(twice.state_dict()))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # PyTorch takes the old hook off before it looks at the amount. Parameter and mask are still there, but nobody multiplies any more: `weight` stands still, whatever training does to `weight_orig`. `prune.remove` refuses such a layer. Load its `state_dict` into a new one, as in section 2.

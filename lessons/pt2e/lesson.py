@@ -55,17 +55,19 @@ warnings.filterwarnings("ignore")
 import torch
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
+from torchao.utils import should_reduce_range
 
 from course_utils import real_models
 from course_utils.measure import timing
 
 torch.set_grad_enabled(False)  # we only run networks here
+older = should_reduce_range(torch.device("cpu"))  # x86 without VNNI, see section 3
 net = real_models.efficientnet_lite0()
 photos, photo = real_models.crops(12), real_models.crops(1)  # parts of three photos
 test = real_models.crops(16, sure=True)  # others, of which float is sure
 
 # %% slideshow={"slide_type": "-"}
-for_x86 = x86.get_default_x86_inductor_quantization_config()
+for_x86 = x86.get_default_x86_inductor_quantization_config(reduce_range=older)
 quantizer = x86.X86InductorQuantizer().set_global(for_x86)
 program = torch.export.export(net, (photo,))
 observed = prepare_pt2e(program.module(), quantizer)
@@ -188,7 +190,7 @@ operations(program.graph).most_common(5)
 #
 # <!-- page -->
 #
-# Observers and calibration are those of [[static]]. What is new is that the list says where they belong: in front of each layer. So nobody has to write stubs. Our quantizer is that for x86 processors and PyTorch's compiler. The converted list:
+# Observers and calibration are those of [[static]]. What is new is that the list says where they belong: in front of each layer. So nobody has to write stubs. Our quantizer is that for x86 processors and PyTorch's compiler. On those without VNNI, the int8 instructions, sums of products may overflow, so `reduce_range` makes the integers smaller. The converted list:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Tie the four points to the seven lines: 1 is the first two of them, 2 is `prepare_pt2e`, 3 the loop over photos, 4 the last line. "What has replaced the stubs?" The list: it says where a range is needed. "Why another quantizer for a phone?" Its kernels are others.
@@ -296,7 +298,7 @@ def int8_kernels(model):
 
 kernels = {name: int8_kernels(model) for name, model in models.items()}
 calls = {name: lambda model=model: model(photo) for name, model in models.items()}
-race = timing.compare(calls, rounds=9, device="cpu")
+speeds = timing.compare(calls, rounds=9, device="cpu")
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Count, then time
@@ -308,7 +310,7 @@ race = timing.compare(calls, rounds=9, device="cpu")
 # Prints the int8 kernels of each network, its speed, and how many of its answers are those of float.
 print(f"{'':15} int8 kernels  speed  alike")
 for name, model in models.items():
-    print(f"{name:15} {kernels[name]:12} {race.ratio(name):6.2f} {agreement(model):6.0%}")
+    print(f"{name:15} {kernels[name]:12} {speeds.ratio(name):6.2f} {agreement(model):6.0%}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Compiled, the int8 network answers alike, and on an x86 processor it calls 50 int8 kernels, one for each layer. They are those of oneDNN, the library that computes for PyTorch on x86 processors; their names begin with `q`. On a processor with instructions for int8 products it is faster than float at last.

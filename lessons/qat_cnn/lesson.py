@@ -37,7 +37,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 1. Good weights, useless copies
 #
-# DepthwiseCNN loses 25 points in int8 if all weights of a layer share *one scale*. So we train it with the rounding: three trainings of one epoch, with the images in different orders.
+# DepthwiseCNN loses about 25 points in int8 if all weights of a layer share *one scale*. So we train it with the rounding: three trainings of one epoch, with the images in different orders.
 #
 # <!-- page -->
 #
@@ -70,7 +70,7 @@ in_training = [show.in_training_mode(model) for model in trained]
 show.copies(in_training, copies, accuracy(net))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In training mode the networks answer well, with all their roundings. Their int8 copies hold the same weights, and are useless: int8 without any training cost 25 points, and these lose far more. What had the copies forgotten? In about [[minutes]] minutes you will be able to
+# In training mode the networks answer well, with all their roundings. Their int8 copies hold the same weights, and are useless: int8 without any training cost about 25 points, and these lose far more. What had the copies forgotten? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -80,7 +80,7 @@ show.copies(in_training, copies, accuracy(net))
 #
 # <details><summary>What others found</summary>
 #
-# Now the copies are good at once, although the rounding is the same. So it takes weights that move far enough.
+# Now the copies are good at once, although the rounding is the same. So it takes a large enough step of training.
 #
 # </details>
 
@@ -160,10 +160,10 @@ show.fold_then_round()
 #
 # The weights are the same, and ReLU lets both results pass. Training hands 0 to the next layer, and the copy hands it 1.5. From now on the averages follow. After $n$ batches $0.9^n$ of the old value is left: after 15 batches, a whole epoch for us, still a fifth.
 #
-# Is this all that is wrong? A test: the images pass once more through the networks in training mode. There is no loss and no optimizer, so no weight moves. Only the averages follow.
+# Is this all that is wrong? A test: the images pass once more through the networks in training mode. There is no loss and no optimizer, so nothing is learned. The averages follow.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
-# ### One pass, and no weight moves
+# ### One pass without an optimizer
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Read the loop aloud: what is missing for a training? The loss and the optimizer. If the averages are the fault, what will the next copies be? Vote.
@@ -192,9 +192,9 @@ after_a_pass = [accuracy(int8_copy(one_pass(model))) for model in again]
 print("int8 copies, one pass later:", *(f"{percent:.1f} %" for percent in after_a_pass))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The weights were good: the averages were out of date, and 15 more batches brought them near enough. This is called *estimating the statistics anew*. It needs images, but no labels and no gradients.
+# Nothing was learned, and the copies are far better. So much of the damage was in the averages: they were out of date. To let them catch up is called *estimating the statistics anew*. It needs images, but no labels and no gradients.
 #
-# Averages always lag a little. In float a small step of training moves the mean of a channel only a little. A rounded weight stays where it is for a while, and then jumps a whole level. Probably this is why the averages here describe a network that no longer exists.
+# Averages always lag a little, in float as well. Here they also move what they follow: the weights are folded with the average $\sigma$, and when it moves, some of them jump a whole level.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Who stands still, and when?
@@ -268,7 +268,7 @@ show.ways(ways, accuracy(net))
 #
 # Could QAT find that repair by itself? No. The gradient of a weight is its input times the gradient of its result. The input of the filter behind a dead channel is always 0, and so is the gradient. Without weight decay such a weight stays where it is. QAT learns to live with the long step, and cannot remove its cause.
 #
-# PyTorch's introduction says that QAT typically gives the highest accuracy ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)). It can only win back what was lost. Where a scale per channel has lost next to nothing, there is nothing to win.
+# PyTorch's introduction says that QAT typically gives the highest accuracy ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)). Where a scale per channel has lost next to nothing, there is little to win back.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What to try first
@@ -335,7 +335,7 @@ def qat_loop_solution(model, train_epoch, epochs):
 # ## Remember
 #
 # - Fold, then round: training must meet the weights that the kernel will have. `fuse_modules_qat` and `prepare_qat` see to it.
-# - The copy uses the running averages of batch norm. When rounded weights jump, the averages lag behind: freeze them from the start, or let one more pass of images estimate them anew.
+# - The copy uses the running averages of batch norm. While these move, they lag behind the rounded network: freeze them from the start.
 # - Training comes last: first a scale per channel, a look for dead channels, and a pass of images with the rounding on.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -354,11 +354,11 @@ claims.show("qat_cnn")
 #
 # ### How far to trust a pass
 #
-# The pass needs no labels, so it can use images of the place where the network will work. A few hundred are enough here. But it is no promise. When the deviation of a channel changes, its folded weights change as well, since they are $w \gamma / \sigma$. So a folded weight can cross a border although $w$ is at rest, and a second pass may lose points again. Make one pass, and measure the copy.
+# The pass needs no labels, so it can use images of the place where the network will work. For the untrained network a few hundred are enough here. But it is no promise. When the deviation of a channel changes, its folded weights change as well, since they are $w \gamma / \sigma$. So a folded weight can cross a border although $w$ is at rest, and a second pass may lose points again. Make one pass, and measure the copy.
 #
 # ### Does the simulation agree with the kernel?
 #
-# Mostly both name the same class. Value by value they differ here and there, for three reasons.
+# Not value by value. They often differ, for three reasons.
 #
 # - *The step.* Let the weights go from −1 to 1. In training the step is 1 / 127. `convert` works it out anew, as 1 / 127.5. A weight of 0.499 is 63.37 steps in the one and 63.62 in the other. It becomes 63 there, and 64 here.
 # - *The clip.* With the engine x86, training clips activations at the integer 127, and the kernel at 255.

@@ -66,7 +66,7 @@ race = timing.compare(jobs, rounds=5, device="cpu")  # takes turns
 print(f"The network takes {race.ratio('product'):.0f} times as long.")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Far more than five times (C), probably because the network waits for its weights.** The product uses each of its numbers 512 times. The network uses each weight once, and has to fetch 134 million of them.
+# **More than five times (C), probably because the network waits for its weights.** The product uses each of its numbers 512 times. The network uses each weight once, and has to fetch 134 million of them.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So counting operations does not tell how long a layer takes. The fetch of the weights is a good suspect, but so far that is a guess. Section 2 tests it. In about [[minutes]] minutes you will be able to
@@ -155,7 +155,7 @@ print(f"bandwidth {bandwidth / 1e9:.0f} billion bytes a second")
 # Two times can be foreseen for each job of section 1. If the guess is right, the network takes about as long as its bytes.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* "What would have refuted us?" A network that is as fast as its arithmetic, or far slower than both. Click, and read the four lines: the same arithmetic, and another memory time. Measured may lie a little below it: our dot product does not reach all that the memory can.
+# *For the lecturer, 1.5 min.* "What would have refuted us?" A network that is as fast as its arithmetic, or far slower than both. Click, and read the four lines: the same arithmetic, and another memory time. Measured may lie a little below it: our dot product need not reach all that the memory can.
 
 # %% slideshow={"slide_type": "fragment"}
 operations = 2 * 512**3  # of both jobs
@@ -211,7 +211,7 @@ print(f"first convolution {intensity(conv, torch.randn(1, 1, 28, 28)):.1f}, one 
 print(f"ridge of this machine {peak / bandwidth:.1f} operations a byte")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# On an H100 GPU the course measured a ridge of 18 in fp32. In bf16, floats of 16 bits, its data sheet promises 989 trillion operations and 3.35 trillion bytes a second, which is a ridge of 295. With faster arithmetic on the same memory, more layers wait for memory.
+# In bf16, floats of 16 bits, the data sheet of an H100 GPU promises 989 trillion operations and 3.35 trillion bytes a second, which is a ridge of 295. With faster arithmetic on the same memory, more layers wait for memory.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What does a larger batch change?
@@ -335,7 +335,7 @@ print(f"one input: int8 is {fewer.ratio('int8'):.1f} times as fast")
 #
 # <details><summary>What others found</summary>
 #
-# By the roofline, with a ridge of 10, the first convolution of SmallCNN and its last, linear layer wait for memory, and the two convolutions between them for arithmetic.
+# By the roofline, with a ridge of 10, the first convolution of SmallCNN and its last, linear layer would wait for memory, and the two convolutions between them for arithmetic.
 #
 # </details>
 
@@ -435,14 +435,14 @@ print(f"again and again it is {again.ratio('one layer, 256 times'):.1f} times as
 #
 # Suppose that a layer is far slower than both of its times. Go through what the roofline leaves out:
 #
-# - *The call.* Each call costs some microseconds before anything is computed. For a layer of a few thousand weights that is nearly all of its time. Then neither more inputs nor fewer bytes change the time.
+# - *The call.* Each call costs some microseconds before anything is computed. For a layer of a few thousand weights that is nearly all of its time. Then neither a few more inputs nor fewer bytes change the time.
 # - *No overlap.* Where memory and arithmetic take turns, their times add up. That explains at most a factor of two.
 # - *The library.* For large batches it has a routine that arranges the weights in the order in which its fastest instructions want them. For one input it has another one. For a few inputs neither may fit well.
 #
 # Our peak and our bandwidth are what two jobs of PyTorch reach, with one thread. The chip itself may do more, so a point can also lie above our roof.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **Sources.** S. Williams, A. Waterman, D. Patterson, *Roofline: an insightful visual performance model for multicore architectures*, 2009, [doi.org/10.1145/1498765.1498785](https://doi.org/10.1145/1498765.1498785). The numbers of the H100 are from NVIDIA's [data sheet](https://www.nvidia.com/en-us/data-center/h100/), without sparsity.
+# **Sources.** S. Williams, A. Waterman, D. Patterson, *Roofline: an insightful visual performance model for multicore architectures*, 2009, [doi.org/10.1145/1498765.1498785](https://doi.org/10.1145/1498765.1498785). The numbers of the H100 in bf16 are from NVIDIA's [data sheet](https://www.nvidia.com/en-us/data-center/h100/), without sparsity.
 #
 # **Going further.** V. Sze et al., *Efficient processing of deep neural networks*, 2017, [arXiv:1703.09039](https://arxiv.org/abs/1703.09039): how accelerators cut memory reads. Projects: the roofline of every layer of ResNet-50; a roof with a slope for each cache of your machine.
 #

@@ -82,7 +82,7 @@ files = {name: show.saved(network) for name, network in networks.items()}
 show.first_table(networks, images, labels)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The same (C), because this config rounds each weight to one of four values and then stores it in a whole byte.**
+# **The same (C), because this config rounds each weight to one of four integers and then stores it in a whole byte.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The outputs show that something happened: with fewer bits they move further. The file shows nothing of it. So "2 bits" was an answer about *values*, and we had asked about *bytes*. In about [[minutes]] minutes you will be able to
@@ -245,7 +245,7 @@ same = torch.equal(fresh(images), networks[torch.int4](images))
 print("with assign=True the same outputs:", same)
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **An error (C), because `load_state_dict` copies numbers into the tensors that are there, and a float tensor cannot take integers with scales.** `assign=True` puts the tensors of the file in their place.
+# **An error (C), because `load_state_dict` copies numbers into the tensors that are there, and a tensor of torchao cannot be copied into a float tensor.** `assign=True` puts the tensors of the file in their place.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The file holds integers, scales, zero points, the name of their class, and whether inputs are rounded. Whoever loads it needs three things:
@@ -307,7 +307,7 @@ show.times(races)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Fewer bytes save time when two things come together. A routine unpacks the weights *while* it multiplies, so that no float matrix is written. And the layer mostly waits for its weights, as with one row of input. The packed int4 has such a routine, for inputs in bfloat16.
 #
-# int8 × int8 multiplies integers, but it also has to round the inputs at each call. With many rows the product can make up for that. `torch.compile` can merge such small steps, where there is a C++ compiler: *Deeper* has a record.
+# int8 × int8 multiplies integers, but it also has to round the inputs at each call, and on some processors adds up all the weights. With many rows the product can make up for that. `torch.compile` can merge or spare such steps, where there is a C++ compiler: *Deeper* has a record.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ### Three questions
@@ -326,7 +326,7 @@ show.three_questions(layers, ran)
 #
 # - *a smaller file, on any machine:* int8 weights. Expect no gain of time;
 # - *a much smaller file:* a config that packs, on a machine that has its routine;
-# - *time:* int8 × int8, compiled, or packed weights where few rows meet a wide layer;
+# - *time:* int8 × int8, compiled (on an x86 processor without VNNI with `reduce_range=True`, or its sums overflow), or packed weights in bfloat16, where few rows meet a wide layer;
 # - *to know how few bits a network bears:* int4 or int2 weights. They need no routine of their own, and save no more than int8.
 
 # %% [markdown] slideshow={"slide_type": "slide"}

@@ -103,7 +103,10 @@ def race(wide, configs):
 
 def times(races):
     """A table: how many times as fast as float each way is."""
-    rows = [[name, *(f"{races[n].ratio(name, over='float'):.2f}" for n in (1, 64))] for name in races[1].samples]
+    rows = [
+        [name + ", bfloat16" * (name == PACKED), *(f"{races[n].ratio(name, over='float'):.2f}" for n in (1, 64))]
+        for name in races[1].samples
+    ]
     return Table(
         ["one layer, one thread", "1 row", "64 rows"],
         rows,

@@ -1,6 +1,6 @@
 """Runs each lesson in ways that nobody plans for: without solutions, every cell again, backwards, after a kill.
 
-It takes half an hour, so `course.py release backwards` asks for this file, and pytest finds it by no other way.
+It takes ten minutes, so `course.py release backwards` asks for this file, and pytest finds it by no other way.
 """
 
 import copy

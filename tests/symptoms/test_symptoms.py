@@ -259,6 +259,7 @@ row(
 row("is deprecated", a.dynamic, lambda: exec("from torchao.quantization import int8_weight_only"))
 row("NoQEngine", lambda: setattr(torch.backends.quantized, "engine", "none"), sum_without_engine)
 row("qscheme", lambda: tq.MinMaxObserver(qscheme=torch.per_channel_affine), float_qparams)
+row("far off on another", model=a.linear, then=lambda n: n.model[0].weight.qdata.dtype == torch.int8)
 row("did nothing", model=lambda: a.linear(nn.Conv2d(3, 3, 3)), then=lambda n: type(n.model[1]) is nn.Conv2d)
 row("calculate_qp", lambda: tq.convert(tq.prepare(wrapped())), model=wrapped, images=lambda: X)
 row("depthwise", then=lambda n: isinstance(n.model.qconfig.weight(), tq.PerChannelMinMaxObserver))

@@ -131,6 +131,27 @@ def test_a_layer_whose_weight_is_read_stays_float(rows):
     assert rows("reading")[ways.DYNAMIC].in_int8 == "62% of the MACs"
 
 
+@pytest.mark.parametrize(("overflow", "weights", "activations"), [(False, 127, 255), (True, 64, 127)])
+def test_integers_are_smaller_where_sums_of_products_overflow(overflow, weights, activations, monkeypatch):
+    monkeypatch.setattr(ways, "ON_ARM", False)
+    monkeypatch.setattr(ways, "_sums_overflow", lambda: overflow)
+    dynamic = ways._torchao(sheet_of("mlp"), frozenset()).module
+    assert next(m for m in dynamic.modules() if type(m) is nn.Linear).weight.qdata.abs().max() == weights
+    nodes = ways._converted(sheet_of("resnet"), frozenset()).graph.nodes
+    assert next(n for n in nodes if "quantize_per_tensor" in str(n.target)).args[-2] == activations
+
+
+@pytest.mark.parametrize(("overflow", "weights"), [(False, 127), (True, 64)])
+def test_so_are_those_of_onnx_runtime(overflow, weights, monkeypatch, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    monkeypatch.setattr(ways, "_sums_overflow", lambda: overflow)
+    sheet, path = sheet_of("resnet"), tmp_path / "float.onnx"
+    torch.onnx.export(sheet.one, sheet.example, dynamo=True, verbose=False, input_names=["x0"]).save(path)
+    held = onnx.load(ways._onnx_int8(path, sheet)).graph.initializer
+    arrays = [onnx.numpy_helper.to_array(one).astype(int) for one in held if one.data_type == onnx.TensorProto.INT8]
+    assert max(abs(array).max() for array in arrays) == weights
+
+
 def test_a_resnet_goes_through_pt2e_though_it_uses_an_activation_twice(rows):
     static, dense = rows("resnet")[ways.STATIC], rows("resnet")[ways.FLOAT]
     assert static.file_bytes < 0.6 * dense.file_bytes and static.agreement > 0.9
