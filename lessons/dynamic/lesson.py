@@ -75,7 +75,7 @@ bert_race = race(bert, bert_int8, ids)
 print(f"{bert_race.ratio('int8'):.1f} times as fast as plain fp32, one thread")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# On the processors that we tried it is two to six times as fast. Always say what a speed-up is compared with.
+# On the x86 processors that we tried it is two to six times as fast. Always say what a speed-up is compared with.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same line, an old friend
@@ -240,7 +240,7 @@ for way, timed in ways.items():
     print(f"{way:11}  fp32 {timed.median_ms('fp32'):.2f} ms, int8 {timed.median_ms('int8'):.2f} ms")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# In this trace int8 is far faster than before, and no longer loses. So here most of the price is PyTorch's way from Python into the int8 routine. **Decide first how your model will run, and measure it in that form.**
+# In this trace int8 is far faster than before. So here most of the price is Python, and the way from it into the int8 routine. **Decide first how your model will run, and measure it in that form.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Your layers, your rows
@@ -302,7 +302,7 @@ print(f"fp32 {megabytes(bert):.0f} MB, int8 {megabytes(bert_int8):.0f} MB")
 # **C: 2.4 times, because the embeddings stay float.** The linear layers shrink to 85 MB, but the embeddings keep their 4 · 24 = 96 MB. They are now the larger half of the file.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Can embeddings be quantized as well? A table is read, and not multiplied, so there is nothing to compute in integers. But each row can be *stored* in 8 bits, with a scale of its own. This takes a second line, with `quint8`; the u says that the integers begin at 0:
+# Can embeddings be quantized as well? A table is read, and not multiplied, so there is nothing to compute in integers. But each row can be *stored* in 8 bits, with a scale of its own. We take a second line, with `quint8`; the u says that the integers begin at 0:
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 bert_small = quantize_dynamic(bert_int8, {nn.Embedding}, dtype=torch.quint8)
@@ -354,7 +354,7 @@ print(f"fp32, one picture × 255: {(answers(lenet, 255) == before).float().mean(
 # %% [markdown] slideshow={"slide_type": "skip"}
 # By hand: let one number of a call be 100, and let all others lie between −1 and 1. The range is 101 long, so one of 127 steps is 101 / 127 = 0.8 long. All other numbers become −1, 0 or 1 step, and most of their detail is gone.
 #
-# The first row is the test that you came for: a few answers in a thousand changed, so the accuracy cannot have fallen by more. The row for × 255 is a warning: in int8 an answer can depend on the rest of its batch. Check the inputs before they reach the model, and test it on batches like those that you will serve.
+# The first row is the test that you came for: a few answers in a thousand changed, so the accuracy cannot have fallen by more. The row for × 255 is a warning: with one scale for the call an answer can depend on the rest of its batch. Check the inputs before they reach the model, and test it on batches like those that you will serve.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Shrink what pays
@@ -368,13 +368,13 @@ print(f"fp32, one picture × 255: {(answers(lenet, 255) == before).float().mean(
 #
 # <details><summary>Hint</summary>
 #
-# Collect the names first: `model.named_modules()` gives names and modules. With an empty set nothing is replaced. The two types of integers need two calls.
+# Collect the names first: `model.named_modules()` gives names and modules. With an empty set nothing is replaced. With sets, the two types of integers take two calls.
 #
 # </details>
 #
 # <details><summary>What others found on LeNet</summary>
 #
-# With 256 rows the rule takes `fc1`, on some processors `fc2` as well, and the file gets 2.4 or 3.4 times smaller. With one row it takes nothing.
+# On x86 processors, with 256 rows, the rule takes `fc1`, on some `fc2` as well, and the file gets 2.4 or 3.4 times smaller. With one row it takes nothing.
 #
 # </details>
 
@@ -403,8 +403,8 @@ def shrink_solution(model, pays):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - Dynamic quantization rounds the weights once and the inputs at every call, with one scale for the call; it needs no data and no training.
-# - From Python an int8 layer has a fixed price, so measure your layers with your rows, in the form in which they will run, and choose those that gain.
+# - Dynamic quantization rounds the weights once and the inputs at every call, in PyTorch's line with one scale for the call; it needs no data and no training.
+# - From Python an int8 layer has a fixed price, so measure your layers with your rows, in the form in which they will run. In the end the time of the whole model decides.
 # - What stays float bounds the gain, in bytes and in time, and only a test on batches like yours tells whether the answers stay the same.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]

@@ -213,7 +213,7 @@ print(f"together {sum(macs):,}, by the course's estimate {energy.estimate(lenet,
 # **Predict.** By our 4.6 and 640 pJ, where does the arithmetic take more energy than the fetch of the weights: **A** in both, since both have convolutions, **B** in ResNet-50 only, **C** in neither?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two minutes in pairs: MACs over weights, and compare with the 139 on the board. After the click: "27 % is answer B of the first vote. For which network were you right?"
+# *For the lecturer, 2 min.* Two minutes in pairs: MACs over weights, and compare with the 139 on the board. After the click: "About a quarter is answer B of the first vote. For which network were you right?"
 
 # %% slideshow={"slide_type": "skip"}
 from torchvision.models import resnet50
@@ -230,7 +230,7 @@ for name, b in bills.items():
 # **In ResNet-50 only (B), because it uses each weight 160 times on average, and about 139 are needed.** So half-price arithmetic saves 27 % of its bill. LeNet comes to 3.3 uses: nearly all of its weights are in linear layers.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So for one image our question has two answers: next to nothing for LeNet-300-100, and about a quarter for ResNet-50. The number of operations alone is a bad measure of energy: LeNet makes three quarters of the MACs of LeNet-300-100, and comes to less than a quarter of its bill.
+# So by these prices our question has two answers for one image: next to nothing for LeNet-300-100, and about a quarter for ResNet-50. The number of operations alone is a bad measure of energy: LeNet makes three quarters of the MACs of LeNet-300-100, and comes to less than a quarter of its bill.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The batch
@@ -315,9 +315,9 @@ Table(["saved by", "each weight used once", "used 140 times"], rows)
 #
 # <!-- page -->
 #
-# A removed weight that is still stored as a zero saves nothing.
+# In this table nothing is paid for converting numbers to fewer bits. And a removed weight that is still stored as a zero is still fetched and multiplied.
 #
-# You will meet lever 1 in [[amp]], 2 in [[integers]], 3 in [[dynamic]] and 4 in [[prune_module]] and [[structured]].
+# You will meet lever 1 in [[amp]], 2 in [[weight_only]], 3 in [[dynamic]] and 4 in [[structured]].
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Let the room compare the first two rows, then ask: "Which lever saves most in the right column?" int8, by 84 %.
@@ -417,7 +417,7 @@ claims.show("energy")
 # joules = (int(counter.read_text()) - before) / 1e6
 # ```
 #
-# Only the administrator may read it on most systems, and after some time it begins again at 0. On servers a folder beside it often counts the main memory alone. For a GPU, NVIDIA's library NVML has the same in millijoules, from the generation Volta on:
+# Only the administrator may read it on most systems, and after some time it begins again at 0. It counts the chip; on servers a folder beside it often counts the main memory. For a GPU, NVIDIA's library NVML has the same in millijoules, from the generation Volta on:
 #
 # ```python
 # import pynvml  # pip install nvidia-ml-py
@@ -437,7 +437,7 @@ claims.show("energy")
 #
 # The training took about 3.14 · 10²³ floating-point operations ([Brown et al., 2020](https://arxiv.org/abs/2005.14165), table D.1), half as many MACs. The estimated 1,287 MWh are 4.6 · 10¹² J. Divided by 1.57 · 10²³ MACs that is about 30 pJ for each.
 #
-# A multiplication in fp16 whose sum is kept in fp32 takes 1.1 + 0.9 = 2 pJ on our list. So about a fifteenth of the energy was arithmetic, at the prices of our list. What was the rest? Memory, instructions, data that travelled between thousands of chips, chips that waited, and cooling. The estimate does not say how it was divided among them.
+# A multiplication in fp16 whose sum is kept in fp32 takes 1.1 + 0.9 = 2 pJ on our list. So at most about a fifteenth of the energy was arithmetic. What was the rest? Memory, instructions, data that travelled between thousands of chips, chips that waited, and cooling.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** M. Horowitz, [*Computing's energy problem*](https://doi.org/10.1109/ISSCC.2014.6757323), 2014, figure 1.1.9: the list. S. Han et al., [*Learning both weights and connections*](https://arxiv.org/abs/1506.02626), 2015, figure 1: the 640 pJ.

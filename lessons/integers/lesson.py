@@ -145,9 +145,9 @@ show.cliff(right, {n: rounded(conv1, full_step(conv1, n), n) if n < 32 else conv
 #
 # To store numbers as small integers with a common scale is called **quantization**. Our `rounded` gives the levels back as floats. This is **fake quantization**: it shows what rounding does to the accuracy, but saves no bytes. Section 5 stores real integers.
 #
-# Why do 8 bits cost so little? Half a step is then 255 times smaller than the largest weight. For many networks 8 bits cost little accuracy ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342)).
+# Why do 8 bits cost LeNet so little? Half a step is then 255 times smaller than the largest weight, and far smaller than a typical one. For many networks 8 bits cost little accuracy ([Krishnamoorthi, 2018](https://arxiv.org/abs/1806.08342)).
 #
-# **Try it.** Which layer breaks? In section 1, change `weight.dim() > 1` to `weight.shape == (120, 400)`, so that the layer `fc1` alone is rounded. Run the cells of section 1 again. Then change it back, and run them once more.
+# **Try it.** What does one layer cost? In section 1, change `weight.dim() > 1` to `weight.shape == (120, 400)`, so that the layer `fc1` alone is rounded. Run the cells of section 1 again. Then change it back, and run them once more.
 #
 # <details><summary>What others found</summary>
 #
@@ -257,12 +257,12 @@ zeros = (rounded(fc1, full_step(fc1, 2), 2) == 0).sum().item()
 print(f"{zeros:,} of the {fc1.numel():,} weights of fc1 become 0")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# It is. **The largest weight sets the step, and nearly all others are below half a step.**
+# Nearly: here several hundred weights are large, and not one alone. **The largest weight sets the step, and nearly all others are below half a step.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### The same 2 bits, a shorter step
 #
-# Let us try a shorter step: σ, the standard deviation of the layer's weights. In `fc1` it is about a sixth as long. Thousands of large weights are clipped.
+# Let us try a shorter step in every layer: σ, the standard deviation of the layer's weights. In `fc1` it is about a sixth as long. Thousands of large weights are clipped.
 #
 # **Predict.** Is LeNet with 2 bits then **A** worse than before, **B** about as good, **C** much better?
 #
@@ -286,12 +286,12 @@ right_sigma = accuracy(rounded_lenet(2, one_sigma))
 show.two_combs(fc1, {"step ⅔ m": full_step(fc1, 2), "step σ": fc1.std()}, [right[2], right_sigma], right[32])
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **C: much better, because the levels now lie where the weights are.**
+# **C: much better, because far fewer weights become 0.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Most of the lost accuracy is back. The bits are the same and nothing was trained, so it was the step. In the layer of a hundred weights the step 0.1 gives ninety-nine of them back exactly. The one large weight is clipped to 0.1, and is off by 0.5.
 #
-# So there is a trade: a shorter step rounds more finely, and clips more. With 8 bits there are levels enough for the many small weights and for the few large ones. With 2 bits one must choose. "2 bits break a network" is therefore half of the truth: what breaks ours is 2 bits *and* a step that the largest weight has set. Some points stay lost; [[qat]] trains with the rounding.
+# So there is a trade: a shorter step rounds more finely, and clips more. With 8 bits there are levels enough for the many small weights and for the few large ones. With 2 bits one must choose. "2 bits break a network" is therefore half of the truth: what breaks ours is 2 bits *and* a step that the largest weight has set. With this step some points stay lost; [[qat]] trains with the rounding.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. A file of integers
@@ -344,7 +344,7 @@ print(f"{times:.1f} times smaller, {accuracy(loaded):.1f} % right")
 print("computed in", loaded.fc1.weight.dtype)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **B: a little less, because not everything in it is weights.** The file also holds names, shapes, scales and zero points.
+# **B: a little less, because not everything in it is weights.** The file also holds names, shapes, scales, and what the archive adds.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # This code has rounded the biases, too, and the network still answers as well as before. The size counts only because the file loads again: a file from which nobody can restore the network may have any size.
@@ -400,11 +400,11 @@ def save_int8_solution(model, file):
 # ## Remember
 #
 # - Quantization stores small integers, a scale and a zero point: divide, round, shift. Inside the range the error is at most half a step, and outside of it a number is clipped.
-# - The largest weight sets the step for all others. With 8 bits that did LeNet no harm; with 2 bits it makes nearly all weights 0, and a shorter step wins most of the accuracy back.
+# - The largest weight sets the step for all others. With 8 bits that did LeNet no harm; with 2 bits it makes nearly all weights of `fc1` 0, and a shorter step wins most of the accuracy back.
 # - A file of 8-bit integers is nearly four times smaller, and the network is not faster if they become floats on loading.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Back to the guesses on the board: how many values does a weight need? Sixteen cost our LeNet two points, and four well-placed ones eight. No network was trained with the rounding yet, and no integer was multiplied. That comes next.
+# *For the lecturer, 1 min.* Back to the guesses on the board: how many values does a weight need? Sixteen cost our LeNet two points, and four, with the step σ, eight. No network was trained with the rounding yet, and no integer was multiplied. That comes next.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard

@@ -122,7 +122,7 @@ print("with a gradient:", (gradient != 0).sum().item(), f"of {gradient.numel():,
 # **One single weight (C), because a small change of a weight does not change what it is rounded to.** The one is the largest weight: it sets the step.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Take the step 0.5. The weight 0.9 is 1.8 steps, and is rounded to 1.0. Make it 0.91, and it is still rounded to 1.0. The loss does not notice. A network with such gradients learns nothing.
+# Take the step 0.5. The weight 0.9 is 1.8 steps, and is rounded to 1.0. Make it 0.91, and it is still rounded to 1.0. The loss does not notice. Such weights learn nothing.
 #
 # In about [[minutes]] minutes you will be able to
 #
@@ -208,7 +208,7 @@ print("rounded:", y.tolist(), "  gradient:", x.grad.tolist())
 # *For the lecturer, 2 min.* Why is the nearest not the best? Two weights that are both too small add their errors up. One too small and one too large: they nearly cancel, since the inputs are nearly alike. Follow the second row: 0.090 + 0.303 − 0.297.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Why should training find anything better than rounding to the nearest? The nearest level is best for each weight *alone*, and a network uses sums. Two inputs that are nearly alike are, for example, two neighbouring pixels. If both weights are too small, their errors add up. If one is too small and the other too large, they nearly cancel.
+# Why can anything be better than rounding to the nearest? The nearest level is best for each weight *alone*, and a network uses sums. Two inputs that are nearly alike are, for example, two neighbouring pixels. If both weights are too small, their errors add up. If one is too small and the other too large, they nearly cancel.
 #
 # The loss is that of inputs with mean square 1 and correlation 0.9. For (0, 1) it is 0.090 + 0.303 − 0.297 = 0.10. So rounding to the nearest is the third best of four.
 
@@ -234,10 +234,10 @@ show.walk(straight_through)
 #
 # <!-- page -->
 #
-# The weight is soon driven up again, so most of the thirty steps end at (0, 1). The steps are far smaller than the distance of two levels. If only the rounded weights were kept, such steps would be rounded away, and nothing would ever move.
+# It goes to and fro and does not come to rest; *Going further* names a cure. The steps are far smaller than the distance of two levels. If only the rounded weights were kept, such steps would be rounded away, and nothing would ever move.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
-# ## 4. Whose sixty points?
+# ## 4. Whose points?
 #
 # A **parametrization** is a function between the weight that learns and the weight that the layer uses.
 #
@@ -246,7 +246,7 @@ show.walk(straight_through)
 # Now to the real network. In each layer there must be two weights: the float one, which the optimizer changes, and the rounded one, with which the layer computes. PyTorch keeps both. It computes `layer.weight` from the float weight whenever somebody reads it. The training loop stays as it is.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Which of the two weights does the optimizer see? The float one. With which does the layer multiply? The rounded one. Then the number: some sixty points. Let the room write the headline, and leave it on the board.
+# *For the lecturer, 2 min.* Which of the two weights does the optimizer see? The float one. With which does the layer multiply? The rounded one. Then the number: tens of points. Let the room write the headline, and leave it on the board.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -282,7 +282,7 @@ qat = train_on(on_grid(net300, bits=2))
 print(f"2 bits: {plain[2]:.1f} % right at once, {accuracy(qat):.1f} % after 59 training steps")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The weights are rounded, and yet they are floats: this is *fake quantization*. To train with it is called **quantization-aware training**, QAT. Mostly one trains on a network that was trained in float, as here. A few seconds of it were worth some sixty points.
+# The weights are rounded, and yet they are floats: this is *fake quantization*. To train with it is called **quantization-aware training**, QAT. Mostly one trains on a network that was trained in float, as here. A few seconds of it were worth tens of points.
 #
 # Or were they? QAT did two things: it rounded, and it trained on. And it was compared with a network whose *step*, the distance of two levels, we know to be bad: in [[integers]] a shorter one alone won most of another network's lost accuracy back. A fair opponent lacks only the rounding while training:
 #
@@ -316,7 +316,7 @@ right = {
 show.over_steps(right, accuracy(longer))
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **A few points at most (B), because most of the sixty points only repaired a bad step.** With a good step it loses little, and little is left to win.
+# **A few points at most (B), because most of these points only repaired a bad step.** With a good step it loses little, and little is left to win.
 
 # %% tags=["hide-input"] slideshow={"slide_type": "skip"}
 # Chooses the best step of each on images that no network was trained on, and reports on the test images.
@@ -389,7 +389,7 @@ for name, percent in eight.items():
 # %% [markdown] slideshow={"slide_type": "skip"}
 # PyTorch's introduction says that QAT typically has the highest accuracy of the three methods. Here nothing is left to win at 8 bits, since rounding costs next to nothing. QAT needs labels, a training, and its price in time. So it comes last: try it where a good static quantization has lost more than you can bear.
 #
-# The table is PyTorch's advice ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), and [[choosing]] puts it to the test. A CNN has batch norm as well, and there one fuses first, in training mode: [[qat_cnn]].
+# The table is PyTorch's advice ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), and [[choosing]] puts it to the test. Many CNNs have batch norm as well, and there one fuses first, in training mode: [[qat_cnn]].
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Aware of int8
@@ -439,7 +439,7 @@ def aware_int8_solution(model, train):
 # ## Remember
 #
 # - Round on the way forward, and let the gradient straight through on the way back, but for what is clipped. The float weights behind the rounded ones add up steps that are far smaller than a level.
-# - A fair opponent trains on as long in float, and is rounded with its own best step. At 2 bits sixty points of gain shrank to about one.
+# - A fair opponent trains on as long in float, and is rounded with its own best step. At 2 bits a gain of tens of points shrank to about one.
 # - `prepare_qat`, train, `convert`: in training all is float, and int8 comes at the end. Try it where static quantization has lost too much.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]

@@ -147,11 +147,11 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(int8):.1f} %")
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Upper row: the model still computes in float, and the observers look on. Lower row: each range has become a scale. The first one is 1 / 127. Only bytes move between the blocks. How many images does it take here? One nearly suffices.
+# *For the lecturer, 2.5 min.* Upper row: the model still computes in float, and the observers look on. Lower row: each range has become a scale. The first one is 1 / 127. Only bytes move between the blocks. How many images does it take here? With x86 one nearly suffices.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure", "legacy"]
 # Draws the network twice: with observers, calibrated, and converted.
-show.before_and_after(QuantWrapper(cnn), images, default, accuracy(int8))
+show.before_and_after(QuantWrapper(cnn), images, default)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # In the lower row every wire between the stubs carries integers. They take a quarter of the bytes.
@@ -171,7 +171,7 @@ show.before_and_after(QuantWrapper(cnn), images, default, accuracy(int8))
 #
 # If it were *not* known, the layer would hand on floats, and the next one would search their range: that is dynamic quantization.
 #
-# Why 127 steps, and not 255? With the engine x86 PyTorch leaves one bit free; many x86 processors add two products in 16 bits first, and with 255 steps that sum would not fit. Elsewhere there are 255.
+# Why 127 steps, and not 255? With the engine x86 PyTorch leaves one bit free; many x86 processors add two products in 16 bits first, and with 255 steps that sum would not fit. With onednn and qnnpack there are 255.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Do the three lines on the board. The engine x86 leaves one bit free, hence 127 steps. Ask: where did 0.04 come from? From the calibration. Without it, the layer would hand on floats, and the next one would search their range: that is dynamic.
@@ -221,7 +221,7 @@ int8_fused = calibrated(fused, images.split(32))
 # Four networks, with and without fusion, in float and in int8.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* First the accuracy: calibration was the repair, fusion hardly matters for it here. Then the last column: fusion pays in int8. Ask why the file is not a quarter: names, biases, and a scale for each channel.
+# *For the lecturer, 2 min.* First the accuracy: calibration was the repair, fusion hardly matters for it here. Then the last column: where int8 is fast, fusion pays in it. Ask why the file is not a quarter: names, biases, and a scale for each channel.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "legacy"]
 # Measures the accuracy, the file and the speed of four networks.
@@ -232,7 +232,7 @@ speed = {n: show.speed(four, test_images[:n]) for n in (1, 64)}
 show.price_and_gain(right, kilobytes, speed)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Int8 costs a point of accuracy or less. The file is between three and four times smaller: it also holds names, scales, and biases in fp32. With 64 images at once the fused int8 network is the fastest where the engine uses fast instructions for int8. Fusion helps int8 more than fp32. Without such instructions int8 can be slower than float.
+# Int8 costs about a point of accuracy. The file is between three and four times smaller: it also holds names, scales, and biases in fp32. With 64 images at once the fused int8 network is the fastest where the engine uses fast instructions for int8. There fusion helps int8 more than fp32. Without such instructions int8 can be slower than float.
 #
 # The speed is that over plain fp32, and a better fp32 leaves less to gain ([[choosing]]).
 
@@ -278,7 +278,7 @@ def with_observer(observer, x):
 # **Predict.** Which observers still give a network that works: **A** moving average and histogram, **B** the moving average alone, **C** none?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Min–max: 255 / 127 is 2, all good pixels become 0. Moving average: 3.5. Histogram: let the room compare 254² for one picture with 1² for 99. Click. In the column `all / 4` every picture was a quarter as bright: each brighter pixel is clipped. What if the broken picture comes first?
+# *For the lecturer, 3 min.* Min–max: 255 / 127 is 2, all good pixels become 0. Moving average: 3.5. Histogram: let the room compare 254 for one picture with 1 for 99, and then the squares. Click. In the column `all / 4` every picture was a quarter as bright: each brighter pixel is clipped. What if the broken picture comes first?
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 observers = {
@@ -300,7 +300,7 @@ for name in observers:
     print(f"{name:14}{''.join(f'{found[name, kind]:10.1f}' for kind in kinds)}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The moving average alone (B), because the histogram counts squares:** 254² for the pixels of one picture outweighs 1² or less for those of 99.
+# **The moving average alone (B), because the histogram adds up errors:** up to 254 for the pixels of one picture outweighs 1 or less for those of 99, and squared still more.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So one picture can ruin a network. In 127 steps the range 0 to 255 gives the scale 2. Every pixel of an ordinary picture is at most half a step, and becomes 0. The network sees black pictures, whatever you show it.
@@ -404,7 +404,7 @@ def to_int8_solution(model, batches, qconfig):
 # ## Remember
 #
 # - Static quantization fixes all ranges beforehand: stubs say where int8 begins, observers watch some typical images, `convert` makes scales of the ranges. Then integers travel from layer to layer.
-# - Fuse convolution, batch norm and ReLU, in evaluation mode. The clipping at 0 is the ReLU, and int8 becomes a good deal faster.
+# - Fuse convolution, batch norm and ReLU, in evaluation mode. The clipping at 0 is the ReLU, and int8 becomes faster.
 # - No error tells you that a calibration was missing or wrong. Measure the accuracy, look at the scales, and ask the float network about the same images.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -450,7 +450,7 @@ claims.show("static")
 #
 # ### Other observers
 #
-# An observer is a module with two functions: `forward` looks at a tensor and gives it back unchanged, and `calculate_qparams` returns a scale and a zero point. So you can write one of your own, such as one that leaves out the most extreme 0.01 % at either end, and put it into a `QConfig`. For weights the default of x86 keeps one range for each channel; [[depthwise]] shows a network that needs this.
+# An observer is a module with a `dtype` and two functions: `forward` looks at a tensor and gives it back unchanged, and `calculate_qparams` returns a scale and a zero point. So you can write one of your own, such as one that leaves out the most extreme 0.01 % at either end, and put it into a `QConfig`. For weights the default of x86 keeps one range for each channel; [[depthwise]] shows a network that needs this.
 #
 # **Sources.** The order of the steps follows *Introduction to Quantization on PyTorch* ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)) by Raghuraman Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman. PyTorch calls `torch.ao.quantization` *deprecated*: it works, and it will go one day ([[torchao]]).
 #

@@ -11,11 +11,8 @@ from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table, si
 
 
-def before_and_after(wrapped, images, qconfig, right):
-    """Draw SmallCNN, each block fused, in two rows: with observers that have seen images, and converted.
-
-    `right` is the accuracy of the calibrated network in int8, in per cent.
-    """
+def before_and_after(wrapped, images, qconfig):
+    """Draw SmallCNN, each block fused, in two rows: with observers that have seen images, and converted."""
     blocks = range(len(wrapped.module.features))
     model = fuse_modules(wrapped, [[f"module.features.{block}.{part}" for part in (0, 1, 2)] for block in blocks])
     model.qconfig = qconfig
@@ -59,8 +56,7 @@ def before_and_after(wrapped, images, qconfig, right):
         alt="The network twice as a chain of boxes: quant, three blocks, linear, dequant. Above, with observers, all wires are "
         "orange floats. Below, converted, the wires between the stubs are blue integers. "
         f"Ranges: {'; '.join(told)}.",
-        caption="Orange: float. Blue: int8. Circles: observers, with their ranges above. Below each wire: bytes of one image. "
-        f"Calibrated, int8 has {right:.0f} % right.",
+        caption="Orange: float. Blue: int8. Circles: observers, with their ranges above. Below each wire: bytes of one image.",
     )
 
 

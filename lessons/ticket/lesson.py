@@ -22,7 +22,7 @@
 # *For the lecturer, 1 min.* Say: "Until now we pruned a *trained* network and kept its numbers. Today we keep only the positions, and throw the training away." Ask: "What could be left?" Collect two or three guesses. Most people say "nothing", and the next slide answers.
 
 # %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
-# Sets a seed, and one thread: the steps of a network this small gain nothing from more.
+# Sets a seed, and one thread.
 import torch
 
 from course_utils import runtime
@@ -160,7 +160,7 @@ untrained_right = show.what_is_kept(make, train, put_on, test_set)
 #
 # <!-- page -->
 #
-# With zeros at random positions the network only guesses. The weights that are largest at the *start* do no better, so their size alone does not do it. The network that keeps the weights that *grew* most reads most of the digits, although some of these weights are small. So a large part of the secret is the direction in which training pushed a weight.
+# With zeros at random positions the network only guesses. The weights that are largest at the *start* do no better, so their size alone does not do it. The network that keeps the weights that *grew* most reads far more digits than by guessing, although some of these weights are small. So a large part of the secret is the direction in which training pushed a weight.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Try it.** In section 1 change `train(trained, steps=200)` to `steps=20` there, and run that cell and the next one again. The network is a new one each time. How long must the copy train before its mask is good?
@@ -366,9 +366,9 @@ all_right = show.three_networks(search, rewind, arms, train, test_set)
 #
 # <!-- page -->
 #
-# The ticket is several points ahead of *reinit* in each of the three networks, so the mask alone is not the ticket. The gap between *reinit* and *random* is much smaller: at this learning rate the positions alone are worth little.
+# The ticket is several points ahead of *reinit* in each of the three networks, so the mask alone is not the ticket. The gap between *reinit* and *random* is much smaller.
 #
-# Can the small part learn as well as the whole? After 200 steps our last ticket is one or two points below the whole network, so it is not a winning one. In long trainings there are winning tickets: 7 % of the weights end as good as the whole, in the paper and in our record (*Deeper*).
+# Can the small part learn as well as the whole? At this learning rate, after 200 steps, our last ticket is one or two points below the whole network, so it is not a winning one. There are winning tickets of this size: 7 % of the weights end as good as the whole, in the paper and in our record (*Deeper*).
 #
 # *At this learning rate*: all four were trained with the paper's 0.0012. The ticket starts as a supermask, and the controls start with guessing, so they probably have further to go in 200 steps. Would another rate help them more? [[ticket_full]] goes on from here.
 #
@@ -387,7 +387,7 @@ all_right = show.three_networks(search, rewind, arms, train, test_set)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* In pairs, on paper, one round with the four weights of section 2: what is returned? The mask (1, 0, 0, 1), and a ticket with 0.3 and −0.4. Who writes 0.5 and −0.6 has forgotten the last rewind. The code is for home.
+# *For the lecturer, 3 min.* In pairs, only on paper, one round with the four weights of section 2: what is returned? The mask (1, 0, 0, 1), and a ticket with 0.3 and −0.4. Who writes 0.5 and −0.6 has forgotten the last rewind. The code is for home.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
@@ -428,7 +428,7 @@ def find_ticket_solution(make, train, rounds):
 # ## Remember
 #
 # - A mask that a training has chosen makes a classifier of an untrained network.
-# - A ticket is a mask *with* the first weights under it: keep a copy, train, prune, rewind, repeat. Test that training leaves the copy unchanged. A small part can learn as well as the whole: a sixth of the weights in our 200 steps, 7 % in long trainings.
+# - A ticket is a mask *with* the first weights under it: keep a copy, train, prune, rewind, repeat. Test that training leaves the copy unchanged. A small part can learn as well as the whole: a sixth of the weights in our 200 steps, 7 % in the record.
 # - New values in the same positions test the values, and a random mask tests the positions. At the paper's learning rate and after 200 steps the ticket is ahead of both.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]

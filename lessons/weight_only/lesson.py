@@ -235,7 +235,7 @@ show.against_bits(perplexity, in_float, net)
 # **A: the third bit turns 3 steps into 7, so each is less than half as long.** The range of half a group is only a little narrower. The mean steps stand under the figure.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For our model 4 bits cost next to nothing, 3 bits a little, and 2 bits much. Here groups of 128 with 4 bits are as good as groups of 32. A model with a few huge weights needs small groups more, as the eight weights by hand show.
+# For our model 4 bits cost next to nothing, 3 bits a little, and 2 bits much. Here groups of 128 with 4 bits are nearly as good as groups of 32. A model with a few huge weights needs small groups more, as the eight weights by hand show.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Twenty bytes
@@ -326,28 +326,28 @@ races = show.race()
 show.race_table(races)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Only the kernel (B), because unpacked first more bytes move than in float32:** 10 MB read, 34 written and 34 read again are 78. And each step of unpacking writes a large matrix of its own.
+# **Only the kernel (B), where PyTorch has a fast one for your processor and system; else none (C).** Unpacked first, even the least that must move is more than the 67 MB of float32: 10 MB read, 34 written and 34 read again are 78.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The steps take the codes apart, turn them into floats, multiply them by the step, and add the minimum. So the layer is even slower than these 78 MB say. The bytes in the file are the same in both rows. **A small file is fast only with a kernel that unpacks it inside the processor.**
+# Most of the time goes into the steps of unpacking. They take the codes apart, turn them into floats, multiply them by the step, and add the minimum. So the layer is far slower than these 78 MB say. The bytes in the file are the same in both rows. **A small file is fast only with a kernel that unpacks it inside the processor.**
 #
 # [[decoding]] counted what a step of LLaMA-7B reads: 13.5 GB in 16 bits, which takes 0.27 seconds at 50 GB a second. In 5 bits a weight it is 4.2 GB, or 0.08 seconds. This is why few bits promise speed.
 #
-# Why only the weights? For one token, this layer reads 16.8 million weights and 4,096 inputs. To round the inputs would save nearly no bytes, and add errors. So here they stay floats, and the layer computes in floats. This is *weight-only* quantization ([[torchao]]).
+# Why only the weights? For one token, this layer reads 16.8 million weights and 4,096 inputs. To round the inputs would save nearly no bytes, and add errors. So here they stay floats, of 16 bits, and the layer computes in floats. This is *weight-only* quantization ([[torchao]]).
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### When it is not faster
 #
 # - **No fast kernel** for this processor and system.
-# - **Many inputs at once**, in a prompt or a batch. A weight is read once and used for all.
+# - **Many inputs at once**, in a prompt or a batch.
 # - **Something else takes the time.** The calls of Python, or the cache of a long text.
 #
 # <!-- page -->
 #
-# The last column of the table has 64 inputs. Each weight is multiplied 64 times. As in [[decoding]], the reading is shared and the arithmetic is not: fewer bytes hardly help, and the unpacking comes on top. Packed, the model still takes less room, and a model that did not fit may fit now.
+# The last column of the table has 64 inputs. Each weight is multiplied 64 times, and this kernel unpacks it anew for every few inputs. So fewer bytes hardly help. Packed, the model still takes less room, and a model that did not fit may fit now.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Back to the last column: 64 inputs. "What is shared, what is not?" Reading is, arithmetic is not. Ask for a fourth case: a model that waits for the network.
+# *For the lecturer, 1.5 min.* Back to the last column: 64 inputs. "What grows with the inputs?" The arithmetic, and here the unpacking, too. Ask for a fourth case: a model that waits for the network.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercise · Read a group
