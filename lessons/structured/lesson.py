@@ -202,7 +202,7 @@ print(f"weights masked: {weights_alone:.6f}")
 print(f"biases, too:    {difference(cut_lenet, masked):.6f}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **B: only if the biases are masked, because a channel without weights still gives its bias.**
+# **B: only if the biases are masked, because a channel without weights still gives its bias, where that is positive.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The two neurons show it. If the row (1, −1) is zero and the bias stays, the second neuron gives 1.5 for every input, and $y = 2 \cdot 3 + 4 \cdot 1.5 = 12$. With the bias masked it gives 0, and $y = 6$, as after the cut.
@@ -261,7 +261,7 @@ show.what_hangs_together(dense, group)
 # `ignored_layers` keeps the ten outputs. The means and variances in the batch norms were measured on the dense network. `update_bn` measures them again.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* On the board: four terms of about 1, stored mean 4, and a typical image gives 4 − 4 = 0. Two terms are cut: 2 − 4 = −2, and the ReLU makes 0 of it. Measured again, 2 − 2 = 0. No label, no gradient, no weight changes.
+# *For the lecturer, 1.5 min.* On the board: four terms of about −1, stored mean −4, and a typical image gives −4 + 4 = 0. Two terms are cut: −2 + 4 = 2, and the ReLU lets it through. Measured again, −2 + 2 = 0. No label, no gradient, no weight changes.
 
 
 # %% slideshow={"slide_type": "-"}
@@ -288,7 +288,7 @@ print(f"batch norms measured again: {accuracy(cut_resnet):.0f} % right")
 #
 # <!-- page -->
 #
-# Why does measuring again help? Take the mean. Let a channel add up four terms of about 1. Its batch norm has stored the mean 4, and a typical image gives $4 - 4 = 0$. Now two of the terms are cut. The batch norm still subtracts 4, so it gives $2 - 4 = -2$, and the ReLU makes 0 of it. With **statistics estimated anew** it gives $2 - 2 = 0$ again. Take this step before you judge a cut ([Li et al., 2020](https://arxiv.org/abs/2007.02491)).
+# Why does measuring again help? Take the mean. Let a channel add up four terms of about −1. Its batch norm has stored the mean −4, and a typical image gives $-4 + 4 = 0$. Now two of the terms are cut. The batch norm still subtracts −4, so it gives $-2 + 4 = 2$, and the ReLU lets it through. With **statistics estimated anew** it gives $-2 + 2 = 0$ again. Take this step before you judge a cut ([Li et al., 2020](https://arxiv.org/abs/2007.02491)).
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 5. Does it pay?
@@ -320,7 +320,7 @@ print(f"time: {speed.ratio('cut'):.1f} times as fast, with 64 images")
 # **Predict.** Which of the four ends highest, and which lowest? Where is the largest gap?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Let two people defend different orders. The network by chance shares the trained start with the cut one, but not the choice; that with new weights shares neither. Click. The dense network, too, took the 150 steps, and lost a little. When would you still cut? When the trained network is there, and a full training is not to be had.
+# *For the lecturer, 3.5 min.* Let two people defend different orders. The network by chance shares the trained start with the cut one, but not the choice; that with new weights shares neither. Click. The dense network, too, took the 150 steps, and at this learning rate lost a little. What might more steps change? The order: a cut network that trains longer may win.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -346,12 +346,12 @@ right = {name: accuracy(trained(net)) for name, net in start.items()}
 show.opponents(right)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **The network that was trained small ends highest, new weights end lowest, and the largest gap lies above the new weights, because a trained start is worth more than a clever choice.**
+# **The network that was trained small ends highest, new weights end lowest, and the largest gap lies above the new weights, because after so few steps a trained start is worth more than a clever choice.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The networks cut by chance have one thing that new weights lack, the trained start. It brings most of the lead. What the norm adds is small beside it. Without this opponent we would have praised the norm for all of it.
 #
-# And the winner was never cut. [Liu et al., 2018](https://arxiv.org/abs/1810.05270) found in larger networks that a cut network is no better than one trained small. So if you can train for as long as the dense network was trained, train the small one. **A cut pays when the trained network is there, and a full training is not to be had.**
+# After 150 steps the network that was trained small, for six epochs, is ahead. With more steps the order may be another. [Liu et al., 2018](https://arxiv.org/abs/1810.05270) found in larger networks that a cut network is no better than one trained small. **So compare both, each with all the training that you can afford.**
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Cut a chain
@@ -402,7 +402,7 @@ def cut_solution(chain, keep):
 #
 # - A row here is a column there: with a channel go its bias, its batch norm's numbers, the inputs of every layer that reads it, and whatever is added to it.
 # - Compare a cut network with its masked twin before you train on, and measure the batch norms again before you judge it.
-# - Half of the channels make a quarter of the work; the cut network owed most of its lead to the trained start and little to the clever choice, and a network trained small was better still.
+# - Half of the channels make a quarter of the work; after 150 steps the cut network owed most of its lead to the trained start and little to the clever choice, and a network trained small was better still.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Back to the two counts on the board: what would those whose network did not become faster do now?
@@ -430,7 +430,7 @@ claims.show("structured")
 # | two whole layers, and units | 100, 100 | 97.0 | 96.4 |
 # | three whole layers, and units | 113 | 96.6 | 96.0 |
 #
-# Cut this far, one layer alone is a poor place to cut: everything about an image must pass through 8 units. But narrower layers alone came as far as narrower and fewer ones.
+# Cut this far, the first layer alone is a poor place to cut: everything about an image must pass through 8 units. But narrower layers alone came as far as narrower and fewer ones.
 #
 # ### Keep the cut network in a file
 #
