@@ -351,7 +351,7 @@ show.opponents(right)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The networks cut by chance have one thing that new weights lack, the trained start. It brings most of the lead. What the norm adds is small beside it. Without this opponent we would have praised the norm for all of it.
 #
-# After 150 steps the network that was trained small, for six epochs, is ahead. With more steps the order may be another. [Liu et al., 2018](https://arxiv.org/abs/1810.05270) found in larger networks that a cut network is no better than one trained small. **So compare both, each with all the training that you can afford.**
+# After 150 steps the network that was trained small, for six epochs, is ahead. [Liu et al., 2018](https://arxiv.org/abs/1810.05270) found in larger networks that a cut network is no better than one trained small. **So compare both, each with all the training that you can afford.**
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Cut a chain

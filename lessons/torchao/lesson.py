@@ -326,7 +326,7 @@ show.three_questions(layers, ran)
 #
 # - *a smaller file, on any machine:* int8 weights. Expect no gain of time;
 # - *a much smaller file:* a config that packs, on a machine that has its routine;
-# - *time:* int8 × int8, compiled (on an x86 processor without VNNI with `reduce_range=True`, or its sums overflow), or packed weights in bfloat16, where few rows meet a wide layer;
+# - *time:* int8 × int8, compiled, on x86 processors without VNNI with `reduce_range=True`; or packed weights in bfloat16, where few rows meet a wide layer;
 # - *to know how few bits a network bears:* int4 or int2 weights. They need no routine of their own, and save no more than int8.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
