@@ -266,7 +266,7 @@ for dtype, share in swallowed.items():
 #
 # The copy is rounded as well, but it is made anew from the fp32 weight in each step, so nothing is lost for good.
 #
-# A layer adds up, too: each of its outputs is a sum of many products. Chips and libraries usually keep this total in fp32, and round it once at the end. So does PyTorch's `cumsum`, which adds one term after another:
+# A layer adds up, too: each of its outputs is a sum of many products. Chips and libraries usually keep this total in fp32, and round it once at the end. So does PyTorch's `cumsum` on a CPU, which adds one term after another:
 
 # %% slideshow={"slide_type": "skip"}
 ones = torch.ones(10_000, dtype=torch.float16)
@@ -280,7 +280,7 @@ print(ones.cumsum(0)[-1].item())
 #
 # The gradient of a logit, an output before the softmax, is its probability, less 1 for the right class, **divided by the batch**.
 #
-# LeNet sees a shoe, and is sure: it gives "bag" a probability of 0.00001. In a batch of 512 this makes
+# Say LeNet sees a shoe, and is sure: it gives "bag" a probability of 0.00001. In a batch of 512 this makes
 #
 # $$0.00001 \,/\, 512 \approx 2 \cdot 10^{-8}.$$
 #
@@ -288,7 +288,7 @@ print(ones.cumsum(0)[-1].item())
 #
 # <!-- page -->
 #
-# This holds for the cross-entropy loss, which is a mean over the batch. All other gradients are made from these by the chain rule, from the last layer to the first. So what has become 0 here is missing in all of them.
+# This holds for the cross-entropy loss, which is a mean over the batch. All other gradients are made from these by the chain rule, from the last layer to the first.
 #
 # The remedy follows from the chain rule as well. If the *loss* is 256 times as large, every gradient is 256 times as large. Ours becomes $5 \cdot 10^{-6}$, which fp16 can hold. Before the step, in fp32, the gradients of the weights are divided by 256 again. The factor is called **loss scale**.
 
@@ -313,7 +313,7 @@ for scale, share in lost.items():
     print(f"factor {scale:,}: {share:.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Without a factor, fp16 loses a good part of these gradients, and with 65,536 hardly any.
+# Without a factor, fp16 loses a good part of these gradients, and with 65,536 hardly any. Those of our LeNet are so small that its step hardly changes. Where most gradients are that small, training fails (*Deeper*).
 #
 # <!-- page -->
 #
@@ -429,9 +429,9 @@ print("softmax()", logits.softmax(0).tolist())
 show.eight_bits()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Eight bits are too few for all purposes, so there are two formats. [Micikevicius et al. (2022)](https://arxiv.org/abs/2209.05433) recommend e4m3 for weights and activations, and e5m2, which has the exponents of fp16, for gradients. In PyTorch they are `torch.float8_e4m3fn` and `torch.float8_e5m2`. With the short range of e4m3 one factor for the whole network is not enough: each tensor, or each block of numbers, gets a scale of its own. [[torchao]] does that.
+# Eight bits are too few for all purposes, so there are two formats. [Micikevicius et al. (2022)](https://arxiv.org/abs/2209.05433) recommend e4m3 for weights and activations, and e5m2, which has the exponents of fp16, for gradients. In PyTorch they are `torch.float8_e4m3fn` and `torch.float8_e5m2`. With the short range of e4m3 one factor for the whole network is not enough: each tensor, or each block of numbers, gets a scale of its own. [[torchao]] tells more.
 #
-# **tf32** has the exponent of fp32 and the mantissa of fp16, and no tensor is stored in it. Some GPUs round the inputs of a convolution in fp32 to it. [[amp]] switches it on for products.
+# **tf32** has the exponent of fp32 and the mantissa of fp16, and no tensor is stored in it. Some GPUs round the inputs of a convolution in fp32 to it. [[amp]] tells how to switch it on for products.
 #
 # **Sources.** P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740), has fp32 weights and loss scaling; D. Kalamkar et al., *A study of BFLOAT16 for deep learning training*, 2019, [arXiv:1905.12322](https://arxiv.org/abs/1905.12322); PyTorch's notes on [numerical accuracy](https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html) say in which type products are summed.
 #

@@ -82,10 +82,10 @@ report = careless.load_state_dict(state, strict=False)
 print(f"pruned {accuracy(pruned)} % right, loaded {accuracy(careless)} %")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **With random numbers (C), because nothing in the file is called `fc1.weight`.** What fits is loaded, and the rest is left out without an error.
+# **With random numbers (C), because nothing in the file is called `fc1.weight`.** Names that match are loaded, and the others are left out without an error.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `fc1`, four fifths of the weights, is random, and the network is nearly worthless. No error told you so. Most accidents with masks are like this one: no error, only an accuracy that is too low. In about [[minutes]] minutes you will be able to
+# `fc1`, four fifths of the weights, is random, and the network is nearly worthless. No error told you so. The worst accidents with masks are like this one: no error, only an accuracy that is too low. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -135,7 +135,7 @@ print("missing:   ", report.missing_keys)
 print("unexpected:", report.unexpected_keys)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# An unexpected name that ends in `_orig` means that a pruned tensor was not loaded.
+# Unexpected names `X_orig` and `X_mask` mean that a pruned tensor was not loaded.
 #
 # And if nobody will train or prune the network any more? Then the sender calls `prune.remove` before saving. The file has an ordinary `fc1.weight` with its zeros, and any LeNet takes it. It has no mask, so in training its zeros would grow back.
 
@@ -319,7 +319,7 @@ show.counts_table(counts, networks)
 # ## Exercise · Load a pruned file
 # ★★ · 10 minutes
 #
-# Write `load_pruned(make_model, state)`. `make_model()` gives a new, unpruned model; `state` is the `state_dict` of a pruned one. Return a model with these numbers and active masks: its `state_dict()` is `state` again, and it can be trained, counted or pruned at once. Any tensor of any module may be pruned, biases too.
+# Write `load_pruned(make_model, state)`. `make_model()` gives a new, unpruned model; `state` is the `state_dict` of a pruned one. Return a model with these numbers and active masks: its `state_dict()` is `state` again, and it can be trained, counted or pruned at once. Any tensor of any layer may be pruned, biases too.
 #
 # On paper: what does the key `0.bias_mask` ask you to prepare?
 #
@@ -425,7 +425,7 @@ except ValueError as error:
 print("hooks:", len(twice._forward_pre_hooks), " in the file:", list(twice.state_dict()))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# PyTorch takes the old hook off before it looks at the amount. Parameter and mask are still there, but nobody multiplies any more: `weight` stands still, whatever training does to `weight_orig`. `prune.remove` refuses such a layer. Load its `state_dict` into a new one, as in section 2.
+# PyTorch takes the old hook off before it looks at the amount. Parameter and mask are still there, but nobody multiplies any more, and the layer can no longer be trained. `prune.remove` refuses such a layer. Load its `state_dict` into a new one, as in section 2.
 #
 # **Sources.** PyTorch's [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) by Michela Paganini shows masks in a `state_dict`; why a copy fails is told in [issue 37322](https://github.com/pytorch/pytorch/issues/37322). M. Paganini and J. Forde, *Streamlining tensor and network pruning in PyTorch*, 2020, [arXiv:2004.13770](https://arxiv.org/abs/2004.13770).
 #

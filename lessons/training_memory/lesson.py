@@ -140,7 +140,7 @@ print(f"weights {weights:.2f} MB, a step {plain:.1f} MB: {plain / weights:.0f} t
 # PyTorch lets us look. `saved_tensors_hooks` takes a function that is called with each saved tensor. We count each piece of memory once, since two layers may keep the same tensor, and leave out the weights.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Row by row: what does the derivative need? A unit is 0.46 MB. Six blocks and the last layer keep 6 · 10 + 1 of them, 28 MB; with 3.5 for the weights, near the peak of slide 2. And with ReLU in place of GELU? Its result tells its derivative, and the next linear layer keeps it anyway: six units.
+# *For the lecturer, 2 min.* Row by row: what does the derivative need? A unit is 0.46 MB. Six blocks and the last layer keep 6 · 10 + 1 of them, 28 MB; with 3.5 for the weights, near the peak of slide 2. And with ReLU in place of GELU? Its result tells its derivative: six units for a block alone.
 
 # %% slideshow={"slide_type": "skip"}
 one = block()
@@ -166,7 +166,7 @@ print("units:", units, "together", sum(units))
 #
 # <details><summary>What others found</summary>
 #
-# Six units in place of ten. The derivative of ReLU is 0 or 1, and its *result* tells which. The next linear layer keeps this result anyway, so one tensor serves both.
+# Six units in place of ten. The derivative of ReLU is 0 or 1, and its *result* tells which. In a chain of blocks it is five: the next layer keeps this result anyway, so one tensor serves both.
 #
 # </details>
 
@@ -229,7 +229,7 @@ wide = nn.Sequential(nn.Flatten(), nn.Linear(784, 1024), nn.ReLU(), *hidden, nn.
 phases = show.two_steps({"reader": reader, "wide": wide}, images, labels)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **At the turn for the reader, in the optimizer's step for the wide network (B), because activations are complete at the turn, gradients at the end.**
+# **At the turn for the reader, in the optimizer's step for the wide network (B), because activations are complete at the turn, gradients at the end, where AdamW works with them.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Both curves begin at three times the weights: the weights and two averages for each. The gradients of the step before are gone, since `zero_grad()` releases them.
@@ -308,7 +308,7 @@ print("the same gradients, in every bit:", torch.equal(gradients[0], gradients[1
 #
 # <!-- page -->
 #
-# A smaller batch needs less memory, but has noisier gradients. Parts need no more than a small batch. `backward()` *adds* to the gradient that is there already. So two calls leave 2 + 6 = 8, twice too much. We divide each loss by the number of parts, and get 2/2 + 6/2 = 4. The saved tensors of the first part are released before the second part begins, so only one part is in memory at a time.
+# A smaller batch needs less memory, but has noisier gradients. `backward()` *adds* to the gradient that is there already. So two calls leave 2 + 6 = 8, twice too much. We divide each loss by the number of parts, and get 2/2 + 6/2 = 4. The saved tensors of the first part are released before the second part begins, so only one part is in memory at a time.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* The sum with 2 and 6 on the board, undivided and divided. Click: who has forgotten `/ parts` before?
@@ -358,7 +358,7 @@ print(f"SmallCNN, eval: {apart(cnn.eval()):.1e}")
 # First find out what is in memory at the fullest moment. Then shrink the largest of it.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Go back to the answers on the board, and look for each in the table: what does it make smaller, at which price? Batch: like the parts. Number format: fewer activations. Model: not here. Which line would you take for the wide network?
+# *For the lecturer, 1.5 min.* Go back to the answers on the board, and look for each in the table: what does it make smaller, at which price? Batch: nearly like the parts. Number format: fewer activations. Model: not here. Which line would you take for the wide network?
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Measures the peak of both networks with each remedy, and counts the operations of the reader.
@@ -415,8 +415,8 @@ def fit_in_solution(model, needs, most):
 # ## Remember
 #
 # - With AdamW in fp32 a weight costs 16 bytes, with its gradient and two averages; the activations come on top, and grow with the batch.
-# - Where activations are large, memory is full at the turn from forward to backward; where weights are, in the optimizer's step. Shrink what is there then.
-# - Checkpoints compute activations again, for a third more operations; a batch in parts gives the same gradient, unless something like batch norm mixes its images.
+# - Where activations are large, memory is full at the turn from forward to backward; where weights are, at the end, when all gradients are there. Shrink what is there then.
+# - Checkpoints compute activations again, for a third more operations; a batch in parts gives the same gradient, unless something like batch norm mixes its images or dropout draws again.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* For the way home: 7 billion weights, trained with Adam. How many GB before the first activation? (112.)
@@ -452,7 +452,7 @@ claims.show("training_memory")
 #
 # ### Who holds the memory?
 #
-# On a GPU, `torch.cuda.max_memory_allocated()` tells the peak. Print `torch.cuda.memory_allocated()` after the forward pass, after `backward()` and after `step()`. The three numbers show mountain or staircase. `nvidia-smi` reports more than they do, because PyTorch keeps released memory for its next tensors ([notes on CUDA](https://docs.pytorch.org/docs/stable/notes/cuda.html#memory-management)).
+# On a GPU, `torch.cuda.max_memory_allocated()` tells the peak. Print `torch.cuda.memory_allocated()` after the forward pass, after `backward()` and after `step()`. The three numbers show mountain or staircase. `nvidia-smi` reports more than they do, also because PyTorch keeps released memory for its next tensors ([notes on CUDA](https://docs.pytorch.org/docs/stable/notes/cuda.html#memory-management)).
 #
 # If the memory grows from step to step, some name keeps a tensor alive, and a tensor with a graph keeps all that was saved for it. A common case is a list of losses from validation:
 #
