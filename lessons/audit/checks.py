@@ -61,7 +61,7 @@ with legacy_int8.quiet():
         line(one, {nn.Linear}): ROW,
         nn.Sequential(WeightsOnly()): ROW,
         nn.Sequential(WeightsOnly(), nn.Identity()): ROW.bfloat16(),  # float has other names, too
-        line(one, {nn.Linear}, dtype=torch.float16): ROW,
+        nn.Sequential(nn.Linear(2, 2)).bfloat16(): ROW.bfloat16(),
         line(FirstOnly(nn.Linear(2, 2), nn.Linear(2, 2)), {nn.Linear}): ROW,
         line(line(table, {nn.Linear}), {nn.Embedding}, dtype=torch.quint8): IDS,
         _static(): ROW,

@@ -140,7 +140,7 @@ print(quantize_dynamic(tree))
 #
 # <!-- page -->
 #
-# The cheapest test needs no operators: `torch.equal(model(x), int8(x))`. Rounding changes nearly every output a little. If all are equal to the last bit, almost surely nothing was rounded. But if they differ, you know only that *something* happened, as with the file.
+# The cheapest test needs no operators: `torch.equal(model(x), int8(x))`, both in evaluation mode. Rounding changes nearly every output a little. If all are equal to the last bit, almost surely nothing was rounded. But if they differ, you know only that *something* happened, as with the file.
 #
 # PyTorch's *profiler* watches a run, and notes each operator that was called.
 
@@ -170,7 +170,7 @@ print("int8:", *operators(tiny_int8, row))
 #
 # <details><summary>What others found</summary>
 #
-# The name becomes `quantized::linear_dynamic_fp16`. It begins with `quantized`, and yet this operator multiplies floats: the weights are stored in 16 bits. PyTorch prints the module as `DynamicQuantizedLinear`, as before.
+# With the engines x86 and fbgemm the name becomes `quantized::linear_dynamic_fp16`; others refuse. It begins with `quantized`, and yet this operator multiplies floats: the weights are stored in 16 bits. PyTorch prints the module as `DynamicQuantizedLinear`, and only its `dtype` differs.
 #
 # </details>
 
@@ -182,7 +182,7 @@ print("int8:", *operators(tiny_int8, row))
 # **Predict.** With which operator does such a layer multiply: **A** integers with integers, **B** integers with floats, **C** floats with floats?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. What must be done with the weights before they meet a float input? The file is as small as with the line, the layer prints as `Linear`, its weights say float32. "Which sign would have told you?" Only the operator.
+# *For the lecturer, 2 min.* Vote. What must be done with the weights before they meet a float input? The file is as small as with the line, the layer prints as `Linear`, its weights say float32. "Which of these signs would have told you?" None: the operator does.
 
 # %% slideshow={"slide_type": "fragment"}
 from torchao.quantization import Int8WeightOnlyConfig, quantize_
@@ -195,11 +195,11 @@ print(*operators(stored, row))
 # **Floats with floats (C), because `aten::mm` multiplies two matrices of one type.** `aten::_to_copy` has turned the integers into floats before.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# This layer *stores* int8 and *computes* float. The signs that need no run can all mislead:
+# This layer *stores* int8 and *computes* float. Three signs that need no run can mislead:
 #
 # - The **file** tells what is stored. It shrinks here as with the line.
-# - The **class** is printed as `Linear`, with an `Int8Tensor`, here, and as `DynamicQuantizedLinear` where the weights are 16-bit floats.
-# - The **parameters**: torchao's int8 weights call themselves `float32`. The line's layers have none at all, so such a model reports 0 parameters.
+# - The **class** is printed as `Linear`, with an `Int8Tensor`, here, and as `DynamicQuantizedLinear` where the weights are 16-bit floats: only its `dtype` tells.
+# - The **parameters**: torchao's int8 weights call themselves `float32`. The line's layers have none at all, so they count as 0 parameters.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 4. Why did it stay float?
@@ -211,7 +211,7 @@ print(*operators(stored, row))
 # It is 768 wide, as in BERT. We run it on a text of 128 tokens.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* "What do you expect after section 2?" Two layers in int8, the attention in float. Click. Who asks a function for its device? A fast path that reads the weights itself, and does not call the layers.
+# *For the lecturer, 2 min.* "What do you expect after section 2?" Two layers in int8, the attention in float. Click. Who asks a function for its device? The test for a fast path that reads the weights itself, and does not call the layers.
 
 # %% slideshow={"slide_type": "-"} tags=["legacy"]
 theirs = nn.TransformerEncoderLayer(768, 12, 3072, activation="gelu", batch_first=True)
@@ -225,7 +225,7 @@ except AttributeError as error:
     print("AttributeError:", error)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In evaluation mode this layer takes a *fast path*. It does not call its linear layers. It reads their weights, and hands them to one operator for everything. In an int8 layer `weight` is no tensor, but a method. With one switch the layer calls its linear layers again.
+# In evaluation mode and without gradients, this layer takes a *fast path*. It does not call its linear layers. It reads their weights, and hands them to one operator for everything. In an int8 layer `weight` is no tensor, but a method, and the test for the fast path fails. With one switch the layer calls its linear layers again.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The audit
@@ -300,7 +300,7 @@ show.products({"PyTorch's layer": operators(theirs_int8, text), "repaired": oper
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. What does the float part cost?
 #
-# A layer takes 10 ms: 8 in linear layers, 2 in the attention's products. Let the line make the linear layers four times as fast: 2 + 2 = 4 ms. So the layer is 10 / 4 = 2.5 times as fast.
+# A layer takes 10 ms: 8 in linear layers, 2 in the attention. Let the line make the linear layers four times as fast: 2 + 2 = 4 ms. So the layer is 10 / 4 = 2.5 times as fast.
 #
 # **Predict.** In a text four times as long each part takes 32 ms. How many times as fast does the same line make the layer now: **A** 4, **B** 2.5, **C** 1.6?
 #
@@ -333,7 +333,7 @@ def milliseconds(model, x):
 spent = show.parts(milliseconds, ours, ours_int8, (128, 1024))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Norms and GELU stay float as well: the grey part. With the longer text more is orange, and the limit is lower. Four layers in int8 help short texts more than long ones. **Count what stayed float, then weigh it with the inputs that you will have.**
+# Norms and GELU stay float as well: the grey part. With the longer text more is orange, and the limit is lower. **Count what stayed float, then weigh it with the inputs that you will have.**
 #
 # Sometimes float is what one wants. LLM.int8() keeps a few columns of its products in 16 bits on purpose, because single numbers in them are far larger than all others ([Dettmers et al., 2022](https://arxiv.org/abs/2208.07339)). An audit does not ask for int8 everywhere. It asks whether you know what ran.
 
@@ -388,7 +388,7 @@ def verdicts_solution(model, x):
 # - What stays float bounds the gain: the whole time over the float part, with the inputs that you will have.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Back to the answer on the board: a smaller file. Which of today's models would it have caught? All four of the beginning, and neither the weights-only layer nor PyTorch's Transformer layer.
+# *For the lecturer, 1 min.* Back to the answer on the board: a smaller file. Which of today's models would it have caught? All four of the beginning, and not the weights-only layer.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
@@ -423,7 +423,7 @@ for way in ways:
     print(f"{way:16} {1000 * min(lstm_race.samples[way]):.2f} ms, the fastest of nine")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# From the first row to the second you see what giving up the routine costs, and from the second to the third what int8 changes. Where int8 is faster than the loop in fp32, it has even won something back, searches and all. Then int8 is not to blame: its opponent is good. Leave such a narrow LSTM in fp32, unless you need the bytes.
+# From the first row to the second you see what giving up the routine costs, and from the second to the third what int8 changes. Where int8 is faster than the loop in fp32, it has even won something back, searches and all. Then int8 is not to blame: its opponent is good. Where the first row is the fastest, leave such a narrow LSTM in fp32, unless you need the bytes.
 #
 # ### The rival: 16 bits in the file
 #
@@ -456,7 +456,7 @@ for name, net, state in (("fp32", lenet, lenet.state_dict()), ("16 bits", twin, 
 # "Quantized models run on the CPU only" is largely true of these two packages, and no longer of int8: torchao's layers run on a GPU as well ([[torchao]]). What the line left in float is ordinary PyTorch, and could be moved to a GPU. But then the numbers cross over at each border between a float and an int8 module, and each time they are copied.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **Sources.** PyTorch's [list of types and their int8 classes](https://github.com/pytorch/pytorch/blob/main/torch/ao/quantization/quantization_mappings.py); A. Vaswani et al., *Attention is all you need*, 2017, [arXiv:1706.03762](https://arxiv.org/abs/1706.03762).
+# **Sources.** PyTorch's [list of types](https://github.com/pytorch/pytorch/blob/main/torch/ao/quantization/quantize.py) and its [int8 classes](https://github.com/pytorch/pytorch/blob/main/torch/ao/quantization/quantization_mappings.py); A. Vaswani et al., *Attention is all you need*, 2017, [arXiv:1706.03762](https://arxiv.org/abs/1706.03762).
 #
 # **Recommended video.** Chris Gottbrath, *Deep Dive on PyTorch Quantization*, [youtube.com/watch?v=c3MT2qV5f9w](https://www.youtube.com/watch?v=c3MT2qV5f9w).
 #

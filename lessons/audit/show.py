@@ -5,11 +5,11 @@ import torch
 from course_utils import runtime
 from course_utils.show import diagrams, plots
 
-LINEAR, ATTENTION, REST = "linear layers", "attention's products", "all the rest"
+LINEAR, ATTENTION, REST = "linear layers", "attention", "all the rest"
 LOOKS = {
     (LINEAR, "fp32"): ("linear layers in fp32", "yellow"),
     (LINEAR, "int8"): ("linear layers in int8", "blue"),
-    ATTENTION: ("attention's products, float", "orange"),
+    ATTENTION: ("attention, float", "orange"),
     REST: ("all the rest, float", "grey"),
 }
 SHORT = {  # the operators that multiply -> what their boxes say

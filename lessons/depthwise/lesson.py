@@ -45,7 +45,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 # In [[static]] an ordinary CNN lost about a point in int8. Both times DepthwiseCNN has the same 8 bits, the same calibration images, and the same ranges of what flows through it.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Guess: which of the two loses the 25? Click. Same bits, same images, only the scales of the weights differ. So what can be to blame? The weights. The size is luck, eight others lost 0 to 65; the danger is not.
+# *For the lecturer, 2 min.* Guess: which of the two loses the 25? Click. Same bits, same images, only the scales of the weights differ. So what can be to blame? The weights. The size is luck, others lost 0 to 65; the danger is not.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 import copy
@@ -93,7 +93,7 @@ print(f"int8, a scale per layer    {accuracy(one_scale):.1f} %")
 print(f"int8, a scale per channel  {accuracy(many_scales):.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With one scale for each layer some 25 points are gone. The size is bad luck. Eight others of its kind, trained for comparison, lost between 0 and 65 points. The size of such a loss is hard to foresee. But where it comes from, you can find out. In about [[minutes]] minutes you will be able to
+# With one scale for each layer some 25 points are gone. The size is bad luck. Other networks of its kind, most of them smaller, lost between nothing and 65 points. The size of such a loss is hard to foresee. But where it comes from, you can find out. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -172,7 +172,7 @@ print("a scale each:", rounded(filters, filters.abs().amax(1, keepdim=True), bit
 #
 # Our network has eight layers with weights, and all were rounded.
 #
-# In the first network P does it: rounding P is enough, and without P nothing is lost. In the second network no layer is enough. Many small errors add up, and no single repair brings much back.
+# In the first network P does it: rounding P is enough, and without P nothing is lost. In the second network neither layer is enough, and the others are like them. Many small errors add up, and no single repair brings much back.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** A third network loses 20 points, too: P alone 20, all but P 20. You repair P. How many of the 20 points come back: **A** all, **B** half, **C** none?
@@ -213,7 +213,7 @@ all_but = [right_with(everything - {number}) for number in range(8)]
 show.by_layer(reference, alone, all_but)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Rounded weights alone lose nearly as much as int8 did: it is the weights. One row stands out in both columns: block 1, the first depthwise convolution. Rounding it is enough for the whole loss. If all the others are rounded and block 1 is not, hardly anything is lost. So the loss sits in 288 weights. Blocks 3 and 5 are depthwise as well, and cost next to nothing. What is special about block 1?
+# Rounded weights alone lose nearly as much as int8 did: it is the weights. One row stands out in both columns: block 1, the first depthwise convolution. Rounding it is enough for the whole loss. If all the others are rounded and block 1 is not, hardly anything is lost. So the loss sits in 288 weights. Blocks 3 and 5 are depthwise as well, and cost next to nothing. What sets the scale of block 1?
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Which channel?
@@ -287,13 +287,13 @@ emptied_int8 = to_int8(fold(emptied), per_tensor)
 print(f"float {accuracy(emptied):.1f} %, int8 {accuracy(emptied_int8):.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Float has not changed, and int8 has its points back, still with one scale for each layer. Nine weights that multiply only zeros had set the scale that cost them. In six of the eight other trainings a dead channel was the widest; emptied, each came to within half a point of float.
+# Float has not changed, and int8 has its points back, still with one scale for each layer. Nine weights that multiply only zeros had set the scale that cost them. In blocks 3 and 5 a dead channel is the widest as well, and they lose next to nothing: a coarse scale is a danger, and not always a loss.
 #
 # **Try it.** Run the last two cells with channel 16 in place of 28: it is dead as well, and the second widest. Then with 22, which is alive. Then with 28 again, and `*= 1.01` in place of `= 0`.
 #
 # <details><summary>What others found</summary>
 #
-# Without 16 nothing changes: it does not set the scale. Without 22 float itself loses many points. And with a channel 28 that is *wider* by one per cent, most of the points come back. That is the bad luck: with steps so coarse, some filters have no weight longer than one step. In one of them a weight of 0.503 steps was rounded up. With the larger scale it has 0.498 steps and becomes 0.
+# Without 16 nothing changes: it does not set the scale. Without 22 float itself loses many points. And with a channel 28 that is *wider* by one per cent, most of the points come back. That is the bad luck: with steps so coarse, some filters have no weight longer than one step. One of them, channel 4, is alive, and rounding it alone loses nearly all the points: its weight of 0.503 steps was rounded up. With the larger scale it has 0.498 steps and becomes 0.
 #
 # </details>
 
@@ -446,7 +446,7 @@ show.in_the_world()
 #
 # The engines also differ in the steps of the activations: 127 by the default of `x86`, 255 by that of `qnnpack`. So before you compare the accuracies of two machines, print the two configurations.
 #
-# What flows between the layers has one scale in all of them. A sum over input channels can be taken in integers only if these all count in the same unit.
+# What flows between the layers has one scale in all of them. In an ordinary or a 1×1 convolution a sum over input channels can be taken in integers only if these all count in the same unit.
 #
 # **Sources.** R. Krishnamoorthi, *Quantizing deep convolutional networks for efficient inference*, 2018, [arXiv:1806.08342](https://arxiv.org/abs/1806.08342): one scale for a tensor or one for each channel, on MobileNets. T. Sheng et al., *A quantization-friendly separable convolution for MobileNets*, 2018, [arXiv:1803.08607](https://arxiv.org/abs/1803.08607): channels without variance in a MobileNet that fell from 70.5 to 1.8 %.
 #

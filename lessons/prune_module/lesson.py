@@ -149,7 +149,7 @@ print(f"zeros before: {before:,}   after: {(net.fc1.weight == 0).sum().item():,}
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Three weights show what happened. Let them be (0.5, **0**, 2), the second one pruned, with the gradients (0.2, −1, 0.5). With a learning rate of 0.1, SGD subtracts a tenth of each gradient. The weights become (0.48, **0.1**, 1.95). To the optimizer, 0 is a number like any other.
 #
-# Nearly half of the zeros did stay, most of them in neurons whose ReLU gave 0 for the whole batch, so that nothing came back to their weights.
+# Nearly half of the zeros did stay, most of them in neurons whose ReLU gives 0 for nearly every image, so that nothing came back to their weights.
 #
 # So a removed weight must be *remembered* as removed. The remedy is to keep the mask, and to multiply by it before every use. Whatever number stands under the mask, the layer computes with 0.
 
@@ -165,7 +165,7 @@ print(f"zeros before: {before:,}   after: {(net.fc1.weight == 0).sum().item():,}
 # The function for magnitude pruning is called `l1_unstructured`: *L1*, because for a single weight the L1 norm is the magnitude, and *unstructured*, because it removes single weights, wherever they are. With `importance_scores=…` it ranks by other numbers that you hand over, one for each weight.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Name what one chooses: the function; the module and the name; the amount, where a float is a fraction and an int a count. A *hook* is called by PyTorch itself, before every forward pass.
+# *For the lecturer, 1.5 min.* Name what one chooses: the function; the module and the name; the amount, where a float is a fraction and an int a count. This *hook* is called by PyTorch itself, before every forward pass.
 
 # %% slideshow={"slide_type": "-"} tags=["nbval-check-output"]
 net = copy.deepcopy(lenet)
@@ -209,7 +209,7 @@ show.one_became_three(lenet.conv1)
 # **Predict.** `weight_orig` is (0.5, 0.3, 2), the mask is (1, 0, 1), and the gradient of `weight` is (0.2, −1, 0.5). SGD takes one step with a learning rate of 0.1. What is `weight_orig` afterwards, and what is `weight`?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* A number that changes nothing has a gradient of 0. A minute with pen and paper. Gradient of `weight_orig`: (0.2, 0, 0.5). So it becomes (0.48, 0.3, 1.95), and `weight` (0.48, 0, 1.95). In `fc1`, too, all 24,000 zeros stay. Momentum and weight decay can still move a number under the mask; the layer does not notice.
+# *For the lecturer, 2 min.* A number that changes nothing has a gradient of 0. A minute with pen and paper. Gradient of `weight_orig`: (0.2, 0, 0.5). So it becomes (0.48, 0.3, 1.95), and `weight` (0.48, 0, 1.95). In `fc1`, too, all 24,000 zeros stay. Weight decay, or momentum from before the cut, can still move a number under the mask; the layer does not notice.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The real layer now takes the same step as in section 2.
@@ -225,7 +225,7 @@ print(f"zeros: {(net.fc1.weight == 0).sum().item():,}   moved under the mask: {m
 # **`weight_orig` becomes (0.48, 0.3, 1.95) and `weight` (0.48, 0, 1.95), because the mask turns the gradient −1 into 0.** In `fc1`, too, all the zeros stay, and no number under the mask has moved.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# An optimizer with momentum or weight decay can still move a number under the mask. The layer does not notice, because the mask stands in between.
+# Weight decay, or momentum from before the cut, can still move a number under the mask. The layer does not notice, because the mask stands in between.
 #
 # Between a step and the next forward pass, `weight` is out of date. The accidents that come from this fill [[prune_traps]].
 
