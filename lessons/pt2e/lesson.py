@@ -19,7 +19,7 @@
 # *How do you take a CNN to int8 when you cannot touch its code?*
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Who has a network from somebody else in production? Could you put stubs into its code? Today nobody has to.
+# *For the lecturer, 1 min.* Who has a network from somebody else in production? Could you put stubs into its code? Often nobody has to.
 
 # %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
 # Sets one thread, hides what the compiler says of itself, and imports the drawing of this lesson, its check and the scorecard.
@@ -44,12 +44,12 @@ warnings.filterwarnings("ignore")
 #
 # <!-- page -->
 #
-# In [[static]] you changed a network before it could be quantized: stubs at both ends, lists of what to fuse, a module in place of a `+`. EfficientNet-Lite0 was made for phones and trained on the photos of ImageNet. It has 49 convolutions, a linear layer, and nine shortcuts with a plain `+`. We touch none of its lines.
+# In [[static]] you changed a network before it could be quantized: stubs at both ends, lists of what to fuse, a module in place of a `+`. EfficientNet-Lite0 was made for phones and trained on the photos of ImageNet. It has 49 convolutions, a linear layer, and nine shortcuts with a plain `+`. For int8 we touch none of its lines.
 #
 # The first cell asks whether it may fetch the network, 17 MB. Without it, the cells run on a copy with random weights.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Read the seven lines aloud: export, prepare, show photos, convert. Nothing of the network is named. Then the output: 15 of 16 answers, at a third of the speed. "What would you have expected of the speed?" Keep the question.
+# *For the lecturer, 2.5 min.* Read the seven lines aloud: export, prepare, show photos, convert. Nothing of the network is named. Then the output: nearly all of the answers, and slower than float. "What would you have expected of the speed?" Keep the question.
 
 # %% slideshow={"slide_type": "skip"}
 import torch
@@ -60,8 +60,8 @@ from torchao.utils import should_reduce_range
 from course_utils import real_models
 from course_utils.measure import timing
 
-torch.set_grad_enabled(False)  # we only run networks here
-older = should_reduce_range(torch.device("cpu"))  # x86 without VNNI, see section 3
+torch.set_grad_enabled(False)  # with gradients on, the compiler of section 4 freezes nothing
+older = should_reduce_range(torch.device("cpu"))  # see section 3
 net = real_models.efficientnet_lite0()
 photos, photo = real_models.crops(12), real_models.crops(1)  # parts of three photos
 test = real_models.crops(16, sure=True)  # others, of which float is sure
@@ -111,7 +111,7 @@ print(f"speed: {race.ratio('int8'):.2f} times that of float")
 # Here is the small network. Write down its list on paper before you run the second cell.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let the room dictate the list: conv2d, relu, add, and once more. Ask what has disappeared: the loop, the class, the name of the ReLU function. Ask what has appeared: the plus is an operation like any other.
+# *For the lecturer, 2.5 min.* Let the room dictate the list: conv2d, relu, add, and once more. Ask what has disappeared: the loop, the name of the ReLU function. Ask what has appeared: the plus is an operation like any other.
 
 # %% slideshow={"slide_type": "skip"}
 from torch import nn
@@ -236,7 +236,7 @@ operations(int8.graph).most_common()
 #
 # ### A layer that nobody noticed
 #
-# A description can also leave something out. Our quantizer recognizes a convolution by the class of its module. A class of one's own, such as `class MyConv(nn.Conv2d): pass`, it does not know.
+# A description can also leave something out. Our quantizer recognizes a convolution by the class of its module. A class of one's own, such as `class MyConv(nn.Conv2d): pass`, it does not know. A convolution that is called twice, as in our small network, it refuses.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input", "nbval-check-output"]
@@ -274,7 +274,7 @@ show.chain()
 #
 # <!-- page -->
 #
-# An int8 kernel wants its weights rearranged beforehand. Without the promise the compiler may not do that: to PyTorch a weight is a parameter, and parameters may change. Then no int8 kernel is called, although the graph is compiled, and no error says so.
+# An int8 kernel wants its weights rearranged beforehand. Without the promise the compiler may not do that: to PyTorch a weight is a tensor that may change. Then no int8 kernel is called, although the graph is compiled, and no error says so.
 #
 # `torch.compile` needs a C++ compiler. Where none is found, as on most Windows laptops, the cell leaves the compiled network out, and what the course has measured stands below. Where there is one, it works for half a minute or more: start the cell, and read on.
 
@@ -332,7 +332,7 @@ show.recorded()
 # **Predict.** What do the numbers in the graph take together: **A** a quarter of that, **B** about as much, **C** a quarter more?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* How many bytes has a weight now? Four and one. Nobody reads the four, and they would be shipped. Then: what does the other machine need? The file, PyTorch, and one import. Not the code of the network.
+# *For the lecturer, 2.5 min.* How many bytes has a weight now? Four and one. Nobody reads the four, and they would be shipped. Then: what does the other machine need? The file, PyTorch and torchao. Not the code of the network.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -377,7 +377,7 @@ print(f"the file: {Path('lite0.pt2').stat().st_size / 1e6:.1f} MB")
 # shipped = torch.export.load("lite0.pt2").module()
 # ```
 #
-# Without the second line the loading fails: *failed to resolve torch.ops.quantized_decomposed*. We let a fresh process answer.
+# Without the second line the loading fails, and a warning above the error says: *failed to resolve torch.ops.quantized_decomposed*. We let a fresh process answer.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Lets a fresh process load the file and answer, and compares the answers with those of float.
@@ -418,7 +418,7 @@ images, _ = data.load("fashion_mnist", n=256)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* In the room ask only for the order: export, prepare, show, convert, clean up. Which of the five would nobody miss by the answers? The last one.
+# *For the lecturer, 1 min.* In the room ask only for the order: export, prepare, show, convert, clean up. Which of the five would nobody miss by the answers? The last two: without convert the network answers as float does.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
@@ -469,7 +469,7 @@ claims.show("pt2e")
 #
 # ### Other ways to run it
 #
-# *Without a C++ compiler.* ONNX Runtime reads the same description. In the file `quantize` and `dequantize` become `QuantizeLinear` and `DequantizeLinear`, and the runtime merges the chains when it opens the file. It needs the packages `onnx`, `onnxscript` and `onnxruntime`:
+# *Without a C++ compiler.* ONNX Runtime reads the same description. In the file `quantize` and `dequantize` become `QuantizeLinear` and `DequantizeLinear`, and the runtime merges those chains that end in a `quantize` when it opens the file. It needs the packages `onnx`, `onnxscript` and `onnxruntime`:
 #
 # ```python
 # torch.onnx.export(torch.export.load("lite0.pt2"), (photo,), "lite0.onnx", dynamo=True)

@@ -45,10 +45,10 @@ torch.set_num_threads(1)
 #
 # The zeros cost as much as before: PyTorch multiplies by 0 as it does by any number. The routine that computes a layer is called a **kernel**, and the usual one is *dense*: it goes through all the numbers.
 #
-# PyTorch also has a *sparse* kernel, which skips the zeros. The call `to_sparse_csr()` brings the matrix into the form that this kernel reads. Then half of the multiplications are left.
+# PyTorch also has a *sparse* kernel, which skips the zeros. The call `to_sparse_csr()` brings the matrix into the form that this kernel reads, and a linear layer takes it as its weight. Then half of the multiplications are left.
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **Predict.** PyTorch's *sparse* kernel skips the zeros. For one image, how long does it take, compared with the usual *dense* one: **A** half as long, **B** about as long, **C** more than twice as long?
+# **Predict.** PyTorch's *sparse* kernel skips the zeros. For 64 images, how long does it take, compared with the usual *dense* one: **A** half as long, **B** about as long, **C** more than twice as long?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* A *kernel* is the routine that computes a layer. Show of hands; then click. It is C. Ask for explanations, and write them down without comment. Section 4 comes back to them.
@@ -56,6 +56,7 @@ torch.set_num_threads(1)
 # %% slideshow={"slide_type": "skip"}
 import torch
 from torch import nn
+from torch.nn.functional import linear
 from torch.nn.utils import prune
 
 from course_utils.measure import timing
@@ -71,16 +72,16 @@ def pruned(left, width=1024):
 
 
 def race(dense, sparse, images):
-    """How many times as long the sparse product takes, each at its fastest; a column of images is one image."""
-    jobs = {"dense": lambda: dense @ images, "sparse": lambda: sparse @ images}
+    """How many times as long the layer takes with the sparse weight, each at its fastest; a row is an image."""
+    jobs = {"dense": lambda: linear(images, dense), "sparse": lambda: linear(images, sparse)}
     seconds = timing.compare(jobs, device="cpu").samples
     return min(seconds["sparse"]) / min(seconds["dense"])
 
 
 # %% slideshow={"slide_type": "fragment"}
-image = torch.rand(1024, 1)
+images = torch.rand(64, 1024)
 half = pruned(0.5)
-times_as_long = race(half, half.to_sparse_csr(), image)
+times_as_long = race(half, half.to_sparse_csr(), images)
 print(f"the sparse kernel takes {times_as_long:.1f} times as long")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
@@ -261,45 +262,43 @@ print("the same weights again:", torch.equal(torch.load(file).to_dense(), half))
 show.files_over_left(files, 1024 * 1024)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The dots lie on the lines. CSR takes as many bytes in memory as in its file, since a kernel computes with it as it is. The bit mask saves memory only until it is unpacked, and plain zeros save none.
+# The dots lie on the lines. With 4-byte indices CSR takes as many bytes in memory as in its file. PyTorch may copy longer ones to 4 bytes before each call. The bit mask saves memory only until it is unpacked, and plain zeros save none.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. From how many zeros on is a layer faster?
 #
-# Dense weights lie side by side, and so do their inputs. One instruction of the processor can multiply, say, **8 pairs** at once.
+# Suppose that one instruction of the dense kernel multiplies **8 weights** at once, since they and their inputs lie side by side.
 #
-# For each value the sparse kernel reads a column, fetches that input, and multiplies: say **2 instructions for one weight**.
+# For each value the sparse kernel reads a column, fetches that input, and multiplies: suppose that this takes **2 instructions for one weight**.
 #
 # <!-- page -->
 #
-# The inputs that it needs lie here and there, so it is hard to take eight at once. The 8 and the 2 are made up. Let us see what follows from such a difference.
+# The 8 and the 2 are made up. Let us see what follows from such a difference.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** A row has 800 weights. How many of them may be left, at most, so that the sparse kernel needs no more instructions than the dense one: **A** 400, **B** 200, **C** 50?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Dense: 800 / 8 = 100 instructions. With two for each weight that is enough for 50 weights: C. Then the rule: without zeros CSR takes 1,600, 16 times as many, and it breaks even at a sixteenth. Compare with the explanations on the board.
+# *For the lecturer, 2 min.* Dense: 800 / 8 = 100 instructions. With two for each weight that is enough for 50 weights: C. Then the rule: without zeros CSR takes 1,600, 16 times as many, and it breaks even at a sixteenth.
 
 # %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
 # **50 (C), because the dense kernel needs 800 / 8 = 100 instructions for the row, and 100 are enough for 50 weights of two each.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So 94 % of the weights must be zero. There is a rule in this. For a row *without* zeros the sparse kernel would need 1,600 instructions, 16 times as many as the dense one, and it breaks even when a sixteenth is left. In general: if it takes $k$ times as long without zeros, and its time shrinks in proportion to the weights that are left, it wins when less than $1/k$ of them is left. And $k$ can be measured. We take indices of 4 bytes, with which the kernel is faster than in section 1:
+# So 94 % of the weights must be zero. There is a rule in this. For a row *without* zeros the sparse kernel would need 1,600 instructions, 16 times as many as the dense one, and it breaks even when a sixteenth is left. In general: if it takes $k$ times as long without zeros, and its time shrinks in proportion to the weights that are left, it wins when less than $1/k$ of them is left. And $k$ can be measured, with indices of 4 bytes, for 64 images and for one:
 
 # %% slideshow={"slide_type": "skip"}
-images = torch.rand(1024, 64)
+image = torch.rand(1, 1024)
 races = {}
 for left in (0.01, 0.03, 0.1, 0.2, 0.5, 1.0):
     w = pruned(left)
-    races[left] = {x.shape[1]: race(w, to_csr(w), x) for x in (image, images)}
+    races[left] = {len(x): race(w, to_csr(w), x) for x in (image, images)}
 
 for count, k in races[1.0].items():
     print(f"images: {count}, k = {k:.1f}, so the sparse kernel should win below {1 / k:.0%} left")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With 64 images the kernel can read each column once for all of them, and their inputs lie side by side. So probably it multiplies several at once again.
-#
-# Does the rule hold? The cell has also measured with fewer weights.
+# With another number of images $k$ is another one. Does the rule hold? The cell has also measured with fewer weights.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The crossing
@@ -307,22 +306,22 @@ for count, k in races[1.0].items():
 # A layer of 1,024 × 1,024. Below the grey line the sparse kernel wins.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Begin on the right, at 100 %: that is k, one for each line. Write the rule on the board: the sparse kernel wins below 1/k. Follow the blue line to the left until it meets the grey one, then the orange one. Dashed is the rule. Why less at 50 % than in section 1? Indices of 4 bytes are faster here than those of 8. Ask: "At which of your networks would this help?"
+# *For the lecturer, 2 min.* Begin on the right, at 100 %: that is k, one for each line. Write the rule on the board: the sparse kernel wins below 1/k. Follow the blue line to the left until it meets the grey one, then the orange one. Dashed is the rule. Ask: "At which of your networks would this help?"
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the time of the sparse kernel over the weights left, for 1 and 64 images, beside the rule.
 show.times_over_left(races)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# On the right the dots follow the dashed lines: with half of the weights, the sparse kernel takes about half of its time. So the rule finds the crossing roughly, and most of the weights have to go.
+# With 64 images the dots on the right follow the dashed line: with half of the weights, the sparse kernel takes about half of its time. So the rule finds the crossing roughly, and most of the weights have to go.
 #
-# Where it lies depends on the processor. PyTorch's sparse kernel comes from Intel's library MKL. Where that is missing, as on Apple's processors, another one runs. We used one thread. With more threads, or on a GPU, measure $k$ again.
+# Where it lies depends on the processor. PyTorch's sparse kernel comes from Intel's library MKL. Where that is missing, another one runs. We used one thread. With more threads, or on a GPU, measure $k$ again.
 #
 # It also depends on the layer. Where the dots on the far left lie above the dashed lines, a part of the time does not depend on the weights. Does it matter? In a layer of 64 × 64 with 1 % left, the sparse kernel has 41 multiplications to make, and the dense one 4,096:
 
 # %% slideshow={"slide_type": "skip"}
 small = pruned(0.01, width=64)
-slower = race(small, to_csr(small), torch.rand(64, 1))
+slower = race(small, to_csr(small), torch.rand(1, 64))
 print(f"64 × 64, 1 % left: the sparse kernel takes {slower:.1f} times as long")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -336,21 +335,25 @@ print(f"64 × 64, 1 % left: the sparse kernel takes {slower:.1f} times as long")
 # | bytes of a file | a bit mask | more than one in 32 |
 # | memory while computing | CSR, 4 bytes an index | a half |
 # | time, with scattered zeros | a sparse kernel | more than 1 − 1/k: measure |
-# | time, with the dense kernel | whole rows and columns | each one counts |
+# | time, with the dense kernel | whole rows and columns | measure |
 #
 # <!-- page -->
 #
 # The last row needs neither a form nor a kernel: a column full of zeros can be cut out, and the matrix is smaller ([[structured]]).
 #
-# And a crossing is of use only if the network still answers well there. In [[prune_model]] a network with a twentieth of its weights read most digits after fine-tuning. A larger layer with a twentieth left may well gain from CSR. A linear layer takes the sparse matrix as its weight. But it multiplies from the other side, and its own call may lose what the product won. So time the call that your network makes:
+# And a crossing is of use only if the network still answers well there. In [[prune_model]] a network with a twentieth of its weights read most digits after fine-tuning. A larger layer with a twentieth left may well gain from CSR. How much, depends on the call as well. The same product can be written the other way round, with an image in each column. PyTorch may then call another routine:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Go through the rows with the answers on the board from the first slide. A zero is worth something if somebody leaves it out.
 
 # %% slideshow={"slide_type": "skip"}
-layer = nn.Linear(1024, 1024)
-layer.weight = nn.Parameter(to_csr(pruned(0.05)), requires_grad=False)
-calls = {"sparse @ images": lambda: layer.weight @ images, "layer": lambda: layer(images.T)}
+w, columns = pruned(0.05), images.T.contiguous()
+sparse = to_csr(w)
+calls = {
+    "dense layer": lambda: linear(images, w),
+    "sparse layer": lambda: linear(images, sparse),
+    "sparse @ columns": lambda: sparse @ columns,
+}
 for name, seconds in timing.compare(calls, device="cpu").samples.items():
     print(f"{name}: {1e3 * min(seconds):.2f} ms")
 
@@ -374,7 +377,7 @@ for name, seconds in timing.compare(calls, device="cpu").samples.items():
 #
 # <details><summary>What others found in LeNet</summary>
 #
-# With 95 % of the weights of `checkpoints.load("lenet_mnist")` cut globally, the bit mask is smallest in each of its linear layers. With 97 % cut, CSR is smallest in `fc1`, where less than 1/32 is left.
+# With 95 % of the weights of `checkpoints.load("lenet_mnist")` cut globally, the bit mask is smallest in each of its linear layers. With 97 % cut, CSR is smallest in `fc1` alone. In `fc2`, too, less than 1/32 is left, but there the starts decide.
 #
 # </details>
 
@@ -409,8 +412,8 @@ def cheapest_solution(model):
 # ## Remember
 #
 # - CSR keeps values, columns and the start of each row, and a kernel multiplies with it without touching a zero.
-# - A file is smaller with a bit mask as soon as more than one weight in 32 is zero, with CSR from one half on, or from two thirds with PyTorch's 8-byte indices.
-# - A sparse kernel that takes $k$ times as long without zeros wins when less than about $1/k$ of a large layer is left: measure $k$ with your layer and your number of images.
+# - A file of 4-byte weights is smaller with a bit mask as soon as more than one weight in 32 is zero, with CSR from one half on, or from two thirds with PyTorch's 8-byte indices.
+# - A sparse kernel that takes $k$ times as long without zeros wins when less than about $1/k$ of a large layer is left: measure $k$ with the call that your network makes.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Back to the question of the title. For a file: more than one in 32. For time: measure k. Ask which of the two their own network needs.
