@@ -283,7 +283,7 @@ print(f"With a cache the step is {without / with_cache:.0f} times as fast")
 # The 32 blocks and 4,096 numbers are those of [Touvron et al., 2023](https://arxiv.org/abs/2302.13971), in 16 bits. A text of 2,048 tokens has a cache of 2,048 · 524 kB = 1.07 GB. For a single text this is little beside the weights. But a server writes many texts at once, as a *batch*. It reads each weight once, and uses it for all of them.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* 0.27 seconds a token, with a cache or without. Back to the question of the title: a prompt of 1,000 tokens shares one reading. Click: 2 · 32 · 4,096 · 2 bytes; times 2,048 tokens, 1.07 GB. "Small beside the weights. For one text."
+# *For the lecturer, 2.5 min.* At least 0.27 seconds a token, even with a cache. Back to the question of the title: a prompt of 1,000 tokens shares one reading. Click: 2 · 32 · 4,096 · 2 bytes; times 2,048 tokens, 1.07 GB. "Small beside the weights. For one text."
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Sixteen texts at once
@@ -293,7 +293,7 @@ print(f"With a cache the step is {without / with_cache:.0f} times as fast")
 # **Predict.** Divide what a step reads by its 16 tokens. How much is it for each: **A** 0.9 GB, **B** 1.9 GB, **C** 14.6 GB?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Who says A has shared everything, who says C nothing. B: 13.5 / 16 + 1.07. Point at the blue parts: they stay. "And what if each text has 20,000 tokens?" Then the cache alone is 10 GB a text.
+# *For the lecturer, 2 min.* Who says A has shared everything, who says C nothing. B: 13.5 / 16 + 1.07. Point at the blue parts: they stay. "And in a model like it whose texts have 20,000 tokens?" Then the cache alone is 10 GB a text.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws what is read for each token: its part of the weights, and its own cache.
@@ -311,7 +311,7 @@ show.bytes_of_a_token(weights=13.5, cache=1.07)
 # Four layers with 16.8 million weights each, for 1 to 64 tokens: the next tokens of so many texts.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Read downwards: the time for each text falls. "Why does it not fall to 1/64?" The last line under the numbers says it.
+# *For the lecturer, 1.5 min.* Read downwards: the time for each text falls. "Why does it not fall to 1/64?" The line under the numbers gives two reasons.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Times four layers for 1, 4, 16 and 64 tokens.
@@ -325,7 +325,7 @@ for texts in (1, 4, 16, 64):
     print(f"{texts:2} texts: each needs {each:.2f} of the time of one alone")
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# With 64 texts each one takes a small part of the time that it takes alone. It does not fall to 1/64, probably because every text needs multiplications of its own: **reading is shared, arithmetic is not.**
+# With 64 texts each one takes a small part of the time that it takes alone. It does not fall to 1/64. One reason is that **reading is shared, arithmetic is not.** Another is that PyTorch may rearrange the weights in each call when there are several texts.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Fewer keys to keep
@@ -343,7 +343,7 @@ show.shared_heads()
 #
 # Three heads of queries ask the same keys, each with a question of its own ([Ainslie et al., 2023](https://arxiv.org/abs/2305.13245)). Queries are never kept, so only the heads of keys and values count, and the cache is three times smaller than with nine of them. For 2,048 tokens in 16 bits it takes 2,048 · 23 kB = 47 MB, beside 269 MB of weights.
 #
-# When you count for a model, look for its number of *key-value heads*. In the configuration of a model on Hugging Face it is called `num_key_value_heads`.
+# When you count for a model, look for its number of *key-value heads*. In the configuration of a model on Hugging Face it is often called `num_key_value_heads`.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* "Nine heads or three: which number goes into the count?" Three, since queries are not kept. 2 · 30 · 192 numbers; 46 kB in float32. LLaMA-7B had 524 kB in 16 bits.
@@ -428,13 +428,13 @@ show.two_ways_to_share()
 #
 # ### A draft, checked in one pass
 #
-# A step over five tokens reads the weights once, as a step over one does. So let something cheap propose the next four tokens, and let the model check all of them in one step: this is **speculative decoding** ([Leviathan et al., 2023](https://arxiv.org/abs/2211.17192)), and the proposal is the **draft**. The logits after each token of the draft say what the model itself would have written there. Keep the draft up to the first difference, take the model's own token at that point, and throw away the rest, in the cache as well. Greedy decoding gives the same text as without a draft.
+# A step over five tokens reads the weights once, as a step over one does. So let something cheap propose the next four tokens, and let the model check all of them in one step: this is **speculative decoding** ([Leviathan et al., 2023](https://arxiv.org/abs/2211.17192)), and the proposal is the **draft**. The logits after each token of the draft say what the model itself would have written there. Keep the draft up to the first difference, take the model's own token at that point, and throw away the rest, in the cache as well. Up to rounding, greedy decoding gives the same text as without a draft.
 #
 # By hand: let each token of the draft be right in 8 of 10 cases, if those before it were. A draft of two then gives 1 + 0.8 + 0.64 = 2.44 tokens a step, since the model's own token always comes on top. If only 3 of 10 are right, it gives 1.39, and the longer step may cost more than it brings.
 #
-# ### Prompt and answer are two machines
+# ### Prompt and answer are two kinds of work
 #
-# Count the operations for each byte that is read. A weight of 2 bytes makes one multiplication and one addition for each token. A decoding step makes 2 operations for 2 bytes, a prefill of 1,000 tokens 2,000. So a long prefill waits for arithmetic, and decoding a few texts waits for memory ([[roofline]] draws the line between them). Some services run the two on different machines ([Zhong et al., 2024](https://arxiv.org/abs/2401.09670)).
+# Count the operations for each byte that is read. A weight of 2 bytes makes one multiplication and one addition for each token. A decoding step makes 2 operations for 2 bytes, a prefill of 1,000 tokens 2,000. So a long prefill waits for arithmetic, and decoding a few texts waits for memory ([[roofline]] draws the line between them). Some systems run the two on different GPUs ([Zhong et al., 2024](https://arxiv.org/abs/2401.09670)).
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** R. Pope et al., *Efficiently scaling transformer inference*, 2022, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102), counts the bytes of weights and cache.
