@@ -34,7 +34,7 @@ torch.set_num_threads(1)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 1. Weights that training never used
 #
-# LeNet-300-100 reads digits of 784 pixels. Some pixels near the border are black in *every* training image. A weight behind such a pixel is always multiplied by 0, so it is useless.
+# LeNet-300-100 reads digits of 784 pixels. Some pixels near the border are black in *every* training image. In training a weight behind such a pixel is always multiplied by 0, so it is useless.
 #
 # We train the network, and remove the smallest fifth of its first layer. That is room enough for all useless weights.
 
@@ -103,7 +103,7 @@ show.untouched(net, cut, unlit)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # PyTorch draws the weights of a layer with 784 inputs evenly between $-1/\sqrt{784}$ and $1/\sqrt{784}$, which is ±0.0357 ([[prune_model]]). By hand: suppose that the cut removes all that is smaller than 0.011. Of numbers that are spread evenly from 0 to 0.0357, the part 0.011 / 0.0357 = 0.31 is smaller, and 0.69 are kept.
 #
-# A *dead* unit gives 0 for each image. Size says nothing about it, either: its weights may be large, and the layers behind still see 0.
+# A *dead* unit gives 0 for each image, so its weights are useless as well.
 #
 # **Try it.** In the cell that cuts, change `trained(seed=0)` to `trained(seed=0, weight_decay=1e-4)`, and run it again. How many useless weights are kept now? Then change it back, and run it once more.
 #
@@ -152,17 +152,17 @@ truth = show.tried(net, x, y)  # sets a unit's weights to 0, computes the loss, 
 # **Predict.** Where do most units lie: **A** above the line where guess and truth are equal, **B** on it, **C** below it?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let somebody draw what the row of the table would look like in this figure: to the right 0.32, upwards 0.96. Click: A. Then cover the line with a hand: is the *order* of the dots right? Left yes, right hardly. What does the norm not see? The pixels before a unit and the layers behind it. The size of w · g is the Taylor score, "slope" in the race: one backward pass for all weights, where trying each on 1,000 images would take 266 million images.
+# *For the lecturer, 2.5 min.* Let somebody draw what the row of the table would look like in this figure: to the right 0.32, upwards 0.96. Click: A. Then cover the line with a hand: is the *order* of the dots right? Left yes, right hardly. What does the norm not have? A sign: without some units the loss is lower. The size of w · g is the Taylor score: one backward pass for all weights, where trying each on 1,000 images would take 266 million images.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Draws the truth over the guess, and over the norm of each unit's row.
 units = show.clouds(net, guess, truth, images[:2000])
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Above it (A), because the loss gets steeper on the way, as in the table.**
+# **Above it (A), because the loss bends upwards on the way, as in the table.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The guess is mostly too small. For a ranking that does no harm, as long as the order is right. The **rank correlation** measures this: it is 1 where two lists have the same order, and 0 where there is no relation. The slope ranks the units much as the truth does. The norm of a unit's weights ranks them much worse. It knows neither the pixels before a unit nor the layers behind it. The gradient contains both.
+# The guess is mostly too low. For a ranking that does no harm, as long as the order is right. The **rank correlation** measures this: it is 1 where two lists have the same order, and 0 where there is no relation. The guess, with its sign, ranks the units much as the truth does. The norm of a unit's weights ranks them much worse: it has no sign, and without some units the loss is lower.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## 3. What a weight is multiplied by
@@ -259,7 +259,7 @@ for numbers in (scores, ranks):
 # Three networks. `fc1` and `fc2` keep half or 5 % of their weights. Then 100 steps.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Compare two arms of the race only where one thing differs: the score, or the group. Every arm keeps nearly the same number of weights, and gets the same steps on the same digits. Slope and Wanda look at the same 2,000 images. Random scores are the control. `fc3` stays whole.
+# Compare two arms of the race only where one thing differs: the score, or the group. Every arm keeps nearly the same number of weights, and gets the same steps on the same digits. *Slope* is the mean of $(w \cdot g)^2$ over 20 batches, and Wanda looks at the same 2,000 images. Random scores are the control. `fc3` stays whole.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** At 5 % Wanda is well ahead of magnitude, just pruned. After the steps the lead is **A** larger, **B** the same, **C** gone?
@@ -273,7 +273,7 @@ race = show.Race([net, trained(seed=1), trained(seed=2)], images, labels, test_s
 race.draw()
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Gone (C): probably the weights that are left learn the work of the others.**
+# **Gone (C): the steps make up for what either score has removed.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Begin with *random* on the left. Where chance does so little harm, no score can win much. On the right the cut is hard. Just pruned, Wanda is ahead of magnitude in the same group.
@@ -367,7 +367,7 @@ with torch.no_grad():
 print(f"alone, added up: {truth[lowest].sum():+.3f}   together: {half - whole:+.3f}")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Together they cost many times as much. Probably units stand in for each other: each can be spared while the others are there. So a high rank correlation for single units is a good sign and no guarantee. One remedy is to remove a part at a time, and to compute the scores anew for what is left.
+# Together they cost many times as much. Probably units stand in for each other: each can be spared while the others are there. So a good guess for single units is a good sign and no guarantee. One remedy is to remove a part at a time, and to compute the scores anew for what is left.
 #
 # ### "Wanda beats magnitude"
 #
@@ -387,6 +387,6 @@ print(f"alone, added up: {truth[lowest].sum():+.3f}   together: {half - whole:+.
 #
 # **Recommended video.** Michela Paganini, *Neural Network Pruning for Compression and Understanding*, [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54).
 #
-# **Going further.** P. Molchanov et al., *Pruning convolutional neural networks for resource efficient inference*, 2017, [arXiv:1611.06440](https://arxiv.org/abs/1611.06440), compares scores with the truth; Y. LeCun et al., *Optimal brain damage*, 1990, looks at the bend of the loss, too. Projects: race the scores in ten rounds; leave the rows of dead units empty; give Wanda's scores to a 2:4 pattern. Next here: [[ticket]].
+# **Going further.** P. Molchanov et al., *Pruning convolutional neural networks for resource efficient inference*, 2017, [arXiv:1611.06440](https://arxiv.org/abs/1611.06440), compares scores with the truth; Y. LeCun et al., *Optimal brain damage*, 1990, looks at the bend of the loss instead. Projects: race the scores in ten rounds; leave the rows of dead units empty; give Wanda's scores to a 2:4 pattern. Next here: [[ticket]].
 #
 # **Credits.** Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
