@@ -142,7 +142,7 @@ print(f"gone: {gone(model):.1%}")
 # A rule that says how much to prune, and when, is called a **pruning schedule**. To cut in several steps, with training in between, is called *iterative* pruning.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* First a hundred weights on the board, twice 0.6: 60 go, then 24, and 16 stay. The sum is 1.2, and nobody complains. Then the table, line by line. Ask: "Which message would have told you?" None.
+# *For the lecturer, 2.5 min.* First a hundred weights on the board, twice 0.6: 60 go, then 24, and 16 stay. The sum is 1.2, and nobody complains. Then the table, line by line. Ask: "Which message would have told you?" None by default; `verbose=1` logs each cut.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### What you can give to `ModelPruning`
@@ -190,7 +190,7 @@ print(f"gone: {gone(model):.1%}")
 #
 # `src` is the kept copy of the first weights, and `dst` is the weight. On one device `.to` copies nothing.
 #
-# **Predict.** Four epochs, four cuts. How far is a weight from its first value after each cut: **A** 0, 0, 0, 0; **B** 0, then farther and farther; **C** more and more, from the first cut on?
+# **Predict.** Four epochs, four cuts. How far is the farthest weight from its first value after each cut: **A** 0, 0, 0, 0; **B** 0, then farther and farther; **C** more and more, from the first cut on?
 #
 # <!-- page -->
 #
@@ -258,7 +258,7 @@ away_mended = after_each_epoch(how_far, Mended("l1_unstructured", amount=0.3), e
 print(away_mended)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Now all four distances are 0. That no rewind took place was [reported in 2022](https://github.com/Lightning-AI/pytorch-lightning/issues/13643). [The repair of 2025](https://github.com/Lightning-AI/pytorch-lightning/pull/21191) made the first rewind right, and left this fault. If your first list is all zeros too, your Lightning is newer than ours, 2.6, and somebody has mended it.
+# Now all four distances are 0. That no rewind took place was [reported in 2022](https://github.com/Lightning-AI/pytorch-lightning/issues/13643). [The repair of 2025](https://github.com/Lightning-AI/pytorch-lightning/pull/21191) made the first rewind right, and left this fault where copy and model are both on the CPU. If your first list is all zeros too, your Lightning is newer than ours, 2.6, and somebody has mended it.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 4. What the fault has hidden
@@ -297,14 +297,14 @@ show.errors_over_epochs(curves)
 # **Several times as large (C), because the last cut comes after epoch 98, and a single epoch of training follows.** With the same cuts earlier the error is far smaller.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The third line is the control. It has the same 25 amounts and the same true rewinds, but the last cut comes after epoch 38. So it is the time behind the last cut that was missing. **A rewind needs a whole training behind the last cut.** In 100 epochs the documentation's schedule leaves no time for that.
+# The third line is the control. It has the same 25 amounts and the same true rewinds, but the last cut comes after epoch 38. So it is the time behind the last cut that was missing. **A rewind needs training behind the last cut.** In 100 epochs the documentation's schedule leaves no time for that.
 #
 # The error does not show the fault. From the second cut on the network keeps its training, and the error is fine. No message appears. Whoever judges by the error is pleased, and reports a ticket that never was one. If you want no rewind, say so: `use_lottery_ticket_hypothesis=False`. If you want one, test it as in section 3.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Which network is in the file?
 #
-# A `ModelCheckpoint` keeps the file of the epoch with the best score. At the end of an epoch the Trainer
+# A `ModelCheckpoint` keeps the file of the epoch with the best score. Here, at the end of an epoch, the Trainer
 #
 # 1. validates: the score;
 # 2. calls `ModelPruning`: the cut;
@@ -395,7 +395,7 @@ def even_pruning_solution(epochs, sparsity):
 # ## Remember
 #
 # - An amount counts from what is left, and a number alone prunes after every epoch: multiply the shares that stay, before you train.
-# - A rewind throws the training away, so it needs training behind the last cut; `ModelPruning` hands back trained weights, since weight and copy become one memory.
+# - A rewind throws the training away, so it needs training behind the last cut; on a CPU `ModelPruning` hands back trained weights, since weight and copy become one memory.
 # - A setting proves nothing: count zeros, compare with the first weights, and measure the file that you ship.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -414,7 +414,7 @@ claims.show("lightning_pruning")
 #
 # ### Biases and batch norm are pruned, too
 #
-# By default `ModelPruning` takes every parameter that is called `weight` or `bias`, and ranks all of them together. The shifts of a batch norm are called `bias` as well, and they begin at 0. So they are among the smallest, and the first cuts take them.
+# By default `ModelPruning` takes every parameter that is called `weight` or `bias`, and ranks all of them together. The shifts of a batch norm are called `bias` as well, and they begin at 0. So they are among the smallest, and a large early cut takes them.
 
 # %% slideshow={"slide_type": "skip"}
 model = Garments()

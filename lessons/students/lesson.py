@@ -206,7 +206,7 @@ show.hills(margins, test_labels == MISSING)
 # **Just left of 0 (A), because the threes have a hill of their own, and the line at 0 cuts off its left foot.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The student of the teacher tells threes from the rest. Only its threshold is a little off, probably because in its training 3 was hardly ever the highest answer: it learned to stay below the others.
+# The student of the teacher tells most threes from the rest. Its threshold is a little off.
 #
 # The lower half is the control. The twin's threes lie far from the line. Their margins are higher on the whole, but the two hills overlap widely, and there are nine times as many other digits. This is the difference between **a threshold that is off** and **knowledge that is missing**, and an accuracy alone does not show it.
 
@@ -225,7 +225,7 @@ show.hills(margins, test_labels == MISSING)
 #
 # All images with a margin between $-b$ and 0 now count as threes. Those that are threes are won, and the others are the price. So a bias pays where the lost threes are close to the line and the other digits are not.
 #
-# At work, too, a line can stand wrong. A network learns from as many broken parts as sound ones, and in the factory one part in a hundred is broken. So it says "broken" too often. Nobody has to train it anew, and nobody has to label a part. It is enough to know how often the class occurs.
+# At work, too, a line can stand wrong. A network learns from as many broken parts as sound ones, and in the factory one part in a hundred is broken. So it says "broken" too often. Nobody has to train it anew, and nobody has to label a part. If the two hills lie well apart, it is enough to know how often the class occurs.
 #
 # Here the teacher knows this. It says "3" for about a tenth of the held-out images, so we take the $b$ with which the student says "3" **as often as the teacher**. The student need not agree with it on a single image.
 
@@ -347,7 +347,7 @@ plans = show.plans(x, y, answers, T, (held_out, labels[split:]), (test_images, t
 show.plans_table(plans)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The teacher helps a lot in one of the four cells: few images *and* many steps.
+# The teacher, who learned from all 50,000, helps a lot in one of the four cells: few images *and* many steps.
 #
 # **Sources.** G. Hinton, O. Vinyals, J. Dean, *Distilling the knowledge in a neural network*, 2015, [arXiv:1503.02531](https://arxiv.org/abs/1503.02531), section 3. There a student without threes made 206 errors, 133 of them on the 1,010 threes; with a bias of 3.5 it made 109, and 14 on threes.
 #
