@@ -150,7 +150,7 @@ class WithStubs(RegressionModel):
 # In float the answers are off by about 14 % of the truth, on average. With 8 bits one expects nearly the same.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* What do 8 bits usually cost? Next to nothing. All three linear layers are int8. Take bets, then click. It is nearly twice as much.
+# *For the lecturer, 1.5 min.* What do 8 bits usually cost? Next to nothing. All three linear layers are int8. Take bets, then click. It is far more.
 
 # %% slideshow={"slide_type": "skip"}
 net = fit(WithStubs(), TwoHooks())
@@ -160,7 +160,7 @@ print(net)
 print(f"int8: off by {error(net):.0f} %")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# All three linear layers are int8, and there was no error. Yet the network is off by nearly twice as much. Many people would stop here and report that int8 costs too much on this task. In about [[minutes]] minutes you will know better, and be able to
+# All three linear layers are int8, and there was no error. Yet the network is off by far more. Many people would stop here and report that int8 costs too much on this task. In about [[minutes]] minutes you will know better, and be able to
 #
 # [[abilities]]
 #
@@ -188,7 +188,7 @@ print(f"int8: off by {error(net):.0f} %")
 # - With the constant 0.01 the new end is 0.99 · 0.10 + 0.01 · 0.60 = 0.105.
 # - With the constant 0.3 it is 0.7 · 0.10 + 0.3 · 0.60 = 0.25.
 #
-# So of what was there, 0.99 is left after one batch, 0.99 · 0.99 after two, and so on. A small constant has a reason: one odd batch does little harm. There it saved a network. It suits trainings of many thousand batches.
+# So of what was there, 0.99 is left after one batch, 0.99 · 0.99 after two, and so on. A small constant has a reason: one odd batch does little harm. It suits trainings of many hundred batches.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* On the board: a range ends at 0.10, the next batch reaches 0.60. With 0.01 the new end is 0.105, with 0.3 it is 0.25. After one batch 0.99 of the old end is left, after two 0.99 · 0.99. Who has a phone? 0.99 to the power of 93 is 0.39. Vote, then click.
@@ -203,7 +203,7 @@ print(f"int8: off by {error(net):.0f} %")
 # ### Two ranges
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Follow the orange line: it begins near 0 and has not arrived after 94 batches. The network should say numbers up to the dotted line. How can it, with this range? What lies above is cut off. Then the four errors: only the slow one is bad. Its error is not quite that of two slides before, since the qconfig is another one.
+# *For the lecturer, 2 min.* Follow the orange line: it begins near 0 and has not arrived after 94 batches. The network should say numbers up to the dotted line. In training, what lies above the orange line is cut off. Then the four errors: only the slow one is bad. Its error is not quite that of two slides before, since the qconfig is another one.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Trains with four constants, and draws for two of them where the range of the output ends, batch by batch.
@@ -214,7 +214,7 @@ for constant in (0.01, 0.1, 0.3, 1.0):
 show.ranges({constant: ranges[constant] for constant in (0.01, 0.3)}, errors, test_share.max().item())
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With 0.01 the range is still far too low when training ends. Every output above its end is cut off. And what was cut off gets no gradient ([[qat]]), so probably the loss can hardly push the outputs up, and the range has little to follow.
+# With 0.01 the range is still far too low when training ends. While the network trains, every output above its end is cut off, and the weights learn with outputs that are wrong.
 #
 # The three larger constants are about as good as float. They differ from the first in nothing else, so **it was the constant that ruined the network, and not the integers.** The constant 1 is no average at all: it keeps the range of the last batch alone, and one strange batch at the end would spoil it.
 #
@@ -309,7 +309,7 @@ shipped.load_state_dict(torch.load("regression_int8.pt"))
 print("equal:", torch.equal(shipped(test_pixels), answers))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# This file holds integers and scales, and nobody can train on with it. For that keep a **checkpoint**, which the Trainer writes during the training: it holds the float weights, two averages of Adam for each of them, and the ranges. `fit(ckpt_path=...)` resumes from it.
+# This file holds integers and scales, and nobody can train on with it. For that keep a **checkpoint**, which the Trainer writes during the training: it holds the float weights, two averages of Adam for each of them, and the ranges. With this callback `Trainer.fit(..., ckpt_path=...)` resumes from it; `TwoHooks` would come too late.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Only training may look
@@ -414,7 +414,7 @@ except Exception as error_of_export:
 #
 # ### Switching between models
 #
-# A service for speech has one model for each of many languages, and too little memory to keep them all. So it loads one when somebody speaks. Smaller files are said to load faster. Here are four layers of 2,048 × 2,048; the file has just been written, so no disk has to be waited for.
+# A service for speech has one model for each of many languages, and too little memory to keep them all. So it loads one when somebody speaks. Do smaller files load faster? Here are four layers of 2,048 × 2,048; the file has just been written, so no disk has to be waited for.
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input"]
 # Writes how long it takes to read the file and to load it into a model, in float and in int8.
@@ -422,7 +422,7 @@ switching = show.Switching()
 switching.table()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# *Reading* is faster in int8: there is a quarter of the bytes. Here *loading* is slower: `load_state_dict` has to **pack** the weights, that is to put them into the order in which the int8 functions read them, and the caption says how long packing alone takes. So "int8 loads faster" is wrong here. Often there is a better use for the quarter: keep four models in memory in place of one, and do not load at all.
+# *Reading* is faster in int8: there is a quarter of the bytes. With the engines for x86 *loading* is slower: `load_state_dict` has to **pack** the weights, that is to put them into the order in which the int8 functions read them, and the caption says how long packing alone takes. So "int8 loads faster" is wrong there. Often there is a better use for the quarter: keep up to four models in memory in place of one, and do not load at all.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** B. Jacob et al., *Quantization and training of neural networks for efficient integer-arithmetic-only inference*, 2018, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877).
