@@ -203,7 +203,7 @@ rounded = {"to the nearest": nearest(layer.weight, low, step)}
 rounded["GPTQ"] = gptq(layer.weight, H, low, step, bits=3)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Two inputs may be nearly the same in all of the text. Then the regression may give them huge shares that cancel. **Damping** adds one per cent to the diagonal of $H$, and keeps the shares small.
+# Two inputs may be nearly the same in all of the text. Then the regression may give them huge shares that cancel. **Damping** adds one per cent of its mean to the diagonal of $H$, and keeps the shares small.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### Which error falls?
@@ -269,7 +269,7 @@ show.table_of(rises)
 # All 30 blocks, 106 million weights, groups of 32. *What is the capital of France?*
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read the three answers aloud. The last two have the same levels, bytes and speed. "Where does the difference come from?" From 8,192 tokens of text and some minutes. Be honest: the answer is still wrong, and this is the best of four calibration texts. With the worst, GPTQ did no better than the nearest level.
+# *For the lecturer, 2 min.* Read the three answers aloud. The last two have the same levels, bytes and speed. "Where does the difference come from?" From 8,192 tokens of text and some minutes. Be honest: the answer is still wrong, and this is the best of four calibrations. With the worst, GPTQ did no better than the nearest level.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Shows the record of SmolLM2, as downloaded and at 3 bits in two ways.
@@ -279,10 +279,10 @@ show.record_table(record)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # It takes minutes, so this is a record; `records/gptq/measure.py` makes it. The perplexity is measured on 256 tokens of one chapter of Python's manual. The calibration text comes from the other chapters.
 #
-# How much of the rise GPTQ takes away depends on the calibration text: this is the best of four that we tried, and with the worst one GPTQ did no better than the nearest level.
+# How much of the rise GPTQ takes away depends on the calibration: this is the best of four that we tried, and with the worst one GPTQ did no better than the nearest level.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# It does not work wonders, and the answer is still wrong: 3 bits are few for so small a model, whose weights had been rounded once *before* we downloaded it.
+# It does not work wonders, and the answer is still wrong: 3 bits are few for so small a model.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercise · A whole layer
@@ -361,7 +361,7 @@ claims.show("gptq")
 # | 2 | 0.8, 0.9 | 0.30 | 0.15 · 4 = 0.6 | 0.15 |
 # | 4 | 1.6, 0.9 | 0.53 | 0.27 · 2 = 0.53 | 0.27 |
 #
-# With $s = 2$ the first gains and nobody loses. With $s = 4$ it is the largest of the group, and its neighbour pays. **AWQ** ([Lin et al., 2023](https://arxiv.org/abs/2306.00978)) takes for $s$ a power of each input's mean size, and searches the power for each layer. Who divides the inputs? Often the norm in front of the layer, whose factors are divided once, so it costs nothing when the model runs. AWQ's scales need one number for each input, and GPTQ one for each pair.
+# With $s = 2$ the first gains and nobody loses. With $s = 4$ it is the largest of the group, and its neighbour pays. **AWQ** ([Lin et al., 2023](https://arxiv.org/abs/2306.00978)) takes for $s$ a power of each input's mean size, and searches the power for each layer. Who divides the inputs? Often the norm in front of the layer, whose factors are divided once, so it costs nothing when the model runs.
 #
 # ### A rotation
 #
@@ -373,7 +373,7 @@ claims.show("gptq")
 #
 # The columns at the end have few others, or none, to repair their errors. So tools offer to take the columns with the largest inputs first (`act_order`, `desc_act`). Then the weights of a group no longer stand side by side, unless the levels were fixed before.
 #
-# Our loop solves a system for each column. Real programs invert $H$ once: the shares of column $j$ stand, up to a factor, in row $j$ of the upper Cholesky factor of $H^{-1}$. They change later columns block by block, as `rounding.gptq` does. They often call $H$ the *Hessian*. When one says that it is *not positive-definite*, there was too little calibration text, or an input is always 0: damp more.
+# Our loop solves a system for each column. Real programs invert $H$ once: the shares of column $j$ stand, up to a factor, in row $j$ of the upper Cholesky factor of $H^{-1}$. They change later columns block by block, as `rounding.gptq` does. They often call $H$ the *Hessian*. When one says that it is *not positive-definite*, there was often too little calibration text, or an input is always 0: damp more.
 #
 # In large models the blocks are rounded one after the other. Each is calibrated with the inputs that it really gets, from the blocks before it, which are rounded already. Our record was made in this way.
 
