@@ -230,7 +230,7 @@ print(f"size of the gradient: A {adapted.a.grad.norm():.3f}, B {adapted.b.grad.n
 # **Predict.** The float model learned this text in 2,400 steps, with a rate that fell almost to zero. With 32 more steps the twin gains **A** as much as the 2-bit model, **B** half as much, **C** nothing?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask first: "Which second experiment would convince you that this is a repair?" Let the room invent the twin. Vote, then click. When would a twin gain? Perhaps with a smaller rate; then subtract.
+# *For the lecturer, 2 min.* Ask first: "Which second experiment would convince you that this is a repair?" Let the room invent the twin. Vote, then click. When would a twin gain? Perhaps where the base has not finished learning; then subtract.
 
 # %% slideshow={"slide_type": "skip"}
 from torch.nn import functional as F
@@ -263,7 +263,7 @@ for name, trained in {"2 bits": "repaired", "float": "twin"}.items():
 # **Nothing (C): it even gets a little worse.** The 2-bit model gains by the same training.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So we may call the gain on 2 bits a repair. With another base or rate, the twin may gain as well.
+# So we may call the gain on 2 bits a repair. Where the base has not finished learning, the twin may gain as well.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 5. Merge, or ship two files?
@@ -303,14 +303,14 @@ print(f"largest difference of an output: {difference:.0e}")
 # Nine weights of one row, and where the adapter moves them.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* To change its code, an orange mark must pass a dotted line. None comes near. "How can such changes repair anything?" An output adds up many of them; rounding looks at each alone.
+# *For the lecturer, 1.5 min.* To change its code, an orange mark must pass a dotted line. None comes near. "How can such changes repair anything?" Training made them agree; shuffled, the same changes repair nothing. Rounding looks at each alone.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
 # Draws nine weights on their levels, and where the adapter moves them.
 show.nine_weights(repaired)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A typical change is hundredths of a step. An output adds up many of them, so together they can do much. But rounding looks at each weight alone, and takes nearly all of them back. So we ship two files: the base in codes, and the numbers of the adapters in 16 bits.
+# A typical change is hundredths of a step. An output adds up many of them, and training made them work together. But rounding looks at each weight alone, and takes nearly all of them back. So we ship two files: the base in codes, and the numbers of the adapters in 16 bits.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### What to ship
@@ -350,7 +350,7 @@ show.files(models, perplexities)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Ask for the order of the steps: copy, freeze, attach, train, save. What happens if one freezes after attaching? Nothing is left to train. If one forgets to freeze? Then the base is trained and saved, too.
+# *For the lecturer, 1.5 min.* Ask for the order of the steps: copy, freeze, attach, train, save. What happens if one freezes after attaching? Nothing is left to train. If one forgets to freeze? Then the base is trained and saved, too; not our `base`, which is frozen already.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
@@ -379,7 +379,7 @@ def adapt_solution(model, names, train, path):
 #
 # - An adapter of low rank stands beside a frozen layer and begins as nothing, because one of its two matrices begins as zeros.
 # - Gradients and averages are kept for the adapters alone. The base is frozen, so it may be rounded (QLoRA); the activations stay.
-# - A merge in float loses only the last digits; rounded to codes, changes of less than half a step are gone, so ship base and adapter as two files.
+# - A merge in float loses only the last digits; rounded to the same levels, changes of less than half a step are gone, so ship base and adapter as two files.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Let somebody retell the lesson in three sentences. Then: what would you measure after every merge?
@@ -416,7 +416,7 @@ claims.show("adapters")
 # model.save_pretrained("adapter")
 # ```
 #
-# The 4 bits here are those of bitsandbytes, which is mostly for GPUs. Their 16 levels, called *nf4*, lie closer together near zero, where most weights are. `merge_and_unload()` merges, and on such a base it warns of rounding errors ([PEFT, issue 2321](https://github.com/huggingface/peft/issues/2321)).
+# The 4 bits here are those of bitsandbytes, which is mostly for GPUs. Their 16 levels, called *nf4*, lie closer together near zero, where most weights are. `prepare_model_for_kbit_training` puts what is left in 16 bits, such as the table of tokens, into 32. `merge_and_unload()` merges, and on such a base it warns of rounding errors ([PEFT, issue 2321](https://github.com/huggingface/peft/issues/2321)).
 #
 # ### How large a rank?
 #
