@@ -204,10 +204,10 @@ by_greedy = accuracy(with_bits(chosen))
 show.bits_of_layers(chosen, sizes)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* The width of a bar is the layer's share of the weights, so its area is bits of the file. Who pays for what lies above the line? Block 6 alone. Why does block 1 stop at 5? Its sixth bit would save nothing. Does the choice pay? Let them guess, then click. Ask what the rule believes without measuring it: that a layer saves in company what it saved alone.
+# *For the lecturer, 3 min.* The width of a bar is the layer's share of the weights, so its area is bits of the file. Who pays for what lies above the line? Block 6 alone. Why does block 1 stop at 5? Its sixth bit, on these images, saved nothing. Does the choice pay? Let them guess, then click. Ask what the rule believes without measuring it: that a layer saves in company what it saved alone.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The width of a bar is the number of weights, so its area is about what the layer takes in the file. Block 6 gives up its third bit, and that pays for everything above the line. Block 1 stops at 5, because its sixth bit would save nothing.
+# The width of a bar is the number of weights, so its area is about what the layer takes in the file. Block 6 gives up its third bit, and that pays for everything above the line. Block 1 stops at 5, because its sixth bit saved nothing on these images, and greedy looks no further ahead.
 #
 # Does the choice pay? No test image took part in it:
 
@@ -226,7 +226,7 @@ print(f"3 bits for all {three:.1f} %, greedy {by_greedy:.1f} %, float {in_float:
 # **Predict.** With 3 bits for all, about twenty points were lost. How much of that does this bring back: **A** a tenth, **B** half, **C** nearly all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Vote, click. So what were the points of greedy? At 3 bits, mostly the price of old statistics. And at 2.25 bits? Compare the last two rows: twenty points for an eighth more bits. Then go back to the first layer in 8 bits, which made the network worse: probably two errors had cancelled. And 5 bits? Most processors have instructions for 8, some for 4.
+# *For the lecturer, 4 min.* Vote, click. So what were the points of greedy? At 3 bits, mostly the price of old statistics. And at 2.25 bits? Compare the last two rows: twenty points for an eighth more bits; how much of it is the choice, the table cannot say. Then go back to the first layer in 8 bits, which made the network worse: probably two errors had cancelled. And 5 bits? Most processors have instructions for 8, some for 4.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # [[qat_cnn]] explains the remedy. `norms_anew` lets the images pass through the batch norms once more:
@@ -253,7 +253,7 @@ show.statistics(old, new, in_float)
 # **Nearly all (C), because most of that loss came from statistics that no longer fit the rounded weights.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So near 3 bits most of greedy's lead was the price of old statistics: now both choices are within two points of each other. With fewer bits the choice counts: for an eighth more bits than 2 for all, greedy gets about twenty points more, and comes within two points of 3 bits for all. So estimate the batch norms anew before you praise a choice, and ship that network.
+# So near 3 bits most of greedy's lead was the price of old statistics: now both choices are within two points of each other. With fewer bits a few more help much: for an eighth more bits than 2 for all, greedy gets about twenty points more, and comes within two points of 3 bits for all. How much of this is the choice, the table cannot say. So estimate the batch norms anew before you praise a choice, and ship that network.
 #
 # There is a second reason for doubt. Greedy adds up sensitivities that were measured for one layer *alone*, and in the file all layers are rounded *together*. Two errors can push an answer the same way, and do more harm than their sum says. They can also push in opposite directions, and cancel. That is probably what happened under **Try it**: the rounding of the first layer had undone a part of what the others broke.
 #
@@ -353,7 +353,7 @@ together = [divergence(with_bits(bits)) for bits in several]
 show.sum_and_together(sums, together, several, sizes)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The sum is about right where the errors are small, and only a hint where they are large. Why a sum can fail: if two errors move a score the same way by 1 each, together they move it by 2. If a divergence grew like the square, it would be 4, where the sum says 2.
+# In these six choices the sum is about right from 2.75 bits on, and too small below. Why a sum can fail: if two errors move a score the same way by 1 each, together they move it by 2. If a divergence grew like the square, it would be 4, where the sum says 2.
 #
 # Three ways go on from here. HAWQ takes the curvature of the loss in place of trials ([Dong et al., 2019](https://arxiv.org/abs/1905.03696)). CLADO also measures pairs of layers, since losses do not add up ([Deng et al., 2023](https://arxiv.org/abs/2307.05657)). HAQ lets a learning agent choose, and asks the hardware for time and energy ([Wang et al., 2018](https://arxiv.org/abs/1811.08886)).
 #
@@ -376,7 +376,7 @@ show.files(net, in_float, written)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The networks were read again before they were judged. All widths need the same scales and biases: 2.3 kB of each file. That different layers have different widths costs seven bytes, because one common width would need a byte, too.
 #
-# **Sources.** Z. Dong et al., *HAWQ*, 2019, [arXiv:1905.03696](https://arxiv.org/abs/1905.03696); K. Wang et al., *HAQ*, 2018, [arXiv:1811.08886](https://arxiv.org/abs/1811.08886); Z. Deng et al., *Mixed-precision quantization for deep vision models with integer quadratic programming*, 2023, [arXiv:2307.05657](https://arxiv.org/abs/2307.05657).
+# **Sources.** Z. Dong et al., *HAWQ*, 2019, [arXiv:1905.03696](https://arxiv.org/abs/1905.03696); K. Wang et al., *HAQ*, 2018, [arXiv:1811.08886](https://arxiv.org/abs/1811.08886); Z. Deng et al., *Mixed-precision quantization for deep vision models with integer quadratic programming*, 2023, revised 2025, [arXiv:2307.05657](https://arxiv.org/abs/2307.05657).
 #
 # **Going further.** Projects: measure the sensitivities *with* new statistics, and choose again; look in SmallResNet of [[structured]] for the layer in need; share bits out over the language model of [[weight_only]]. Next here: [[shipping]].
 #
