@@ -145,7 +145,7 @@ print(f"{in_float32 / 1e6:.1f} MB in float32, {in_file / 1e6:.1f} MB in the file
 # Any token may be the next one, so the head needs a score for each. A tied model reads its one matrix whole, as the head, and the row that it looked up is among what is read.
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# So this is the rule: **a token reads all weights, but only one row of a table used just for look-up.** On top comes the cache of the text so far: in SmolLM2 46 MB after 1,000 tokens.
+# So this is the rule for such a model: **a token reads all weights, but only one row of a table used just for look-up.** On top comes the cache of the text so far: in SmolLM2 46 MB after 1,000 tokens.
 #
 # <!-- page -->
 #
@@ -162,20 +162,20 @@ print(f"{in_float32 / 1e6:.1f} MB in float32, {in_file / 1e6:.1f} MB in the file
 #
 # No engine gets below it, as long as it reads these bytes from this memory. With the bytes of the file the floor is 97 / 10,000 = 0.0097 seconds, and at most 103 tokens are written in a second. Fewer bytes promise speed.
 #
-# How much does *your* memory deliver? Read a tensor that is larger than all caches, and take the time. We read with one thread, because the model writes with one.
+# How much does *your* memory deliver? Multiply a matrix that is far larger than the caches of a laptop with a vector, as a layer does for one token, and take the time. We read with one thread, because the model writes with one.
 
 # %% slideshow={"slide_type": "fragment"}
 from timeit import repeat
 
-numbers = torch.ones(2**26)  # 268 MB
-bandwidth = numbers.nbytes / min(repeat(numbers.sum, number=1, repeat=9))
-del numbers
+matrix, vector = torch.ones(2**14, 2**12), torch.ones(2**12)  # 268 MB
+bandwidth = matrix.nbytes / min(repeat(lambda: matrix @ vector, number=1, repeat=9))
+del matrix
 floor = in_float32 / bandwidth
 print(f"{bandwidth / 1e9:.0f} GB a second, so the floor is about {floor:.3f} s")
 print(f"measured: {took['float32']:.3f} s")
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Division on the board, with 10 GB a second. Then click. In the notebook everybody gets the number of their own memory. "Why a tensor of 268 MB?" A small one would come from a cache. "Why one thread?" Compare like with like: with all threads both numbers change.
+# *For the lecturer, 2.5 min.* Division on the board, with 10 GB a second. Then click. In the notebook everybody gets the number of their own memory. "Why a matrix of 268 MB?" A small one would come from a cache. "Why one thread?" Compare like with like: with all threads both numbers change.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # A token takes longer than its floor, because it is more than reading: every number is multiplied, and many small steps lie between the matrices. The floor is the best case. What it is good for is a decision *before* you download or buy anything.
@@ -183,7 +183,7 @@ print(f"measured: {took['float32']:.3f} s")
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Seven billion
 #
-# A model has 7 billion weights, with 5 bits each. It writes one token after the other, on a laptop whose memory delivers 20 GB a second.
+# A model like SmolLM2 has 7 billion weights, with 5 bits each. It writes one token after the other, on a laptop whose memory delivers 20 GB a second.
 #
 # **Predict.** Somebody promises ten tokens a second, with the right engine. Is that: **A** easy, **B** just possible, **C** impossible?
 
@@ -214,7 +214,7 @@ print(f"measured: {took['float32']:.3f} s")
 # **Predict.** Against float32, is PyTorch's int8 model: **A** nearly four times as fast, **B** a little faster, **C** slower?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. Then count on the board, for one weight: float32 reads 4 bytes. int8 reads 1, writes 4, reads 4 again. Click. OpenVINO is an engine made for inference alone, and its bar is that of the file.
+# *For the lecturer, 2 min.* Vote. Then ask: what must PyTorch do with a code before it multiplies? Click. OpenVINO is an engine made for inference alone, and its bar is that of the file.
 
 # %% slideshow={"slide_type": "skip"}
 import copy
@@ -259,26 +259,26 @@ show.floors(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Slower (C), because for every token each layer first makes floats of all its codes:** 1 byte read, 4 written, 4 read.
+# **Slower (C), because for every token each layer first makes floats of all its codes.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Look at the dark parts of the bars. They shrink from top to bottom, as the bytes do. The light parts tell who profits.
 #
-# - **bfloat16** has half of the bytes. How much that brings depends on your processor: some multiply 16-bit floats directly, others turn them into float32 first.
-# - **int8** has a quarter of the bytes, and loses to float32. Look at what the cell printed: to make floats of all codes, without multiplying anything, takes a large part of its time.
+# - **bfloat16** has half of the bytes. How much that brings depends on the kernel that PyTorch has for your processor.
+# - **int8** has a quarter of the bytes, and loses to float32 here, where nothing is compiled. Look at what the cell printed: to make floats of all codes, without multiplying anything, takes a large part of its time.
 # - **OpenVINO** has the fewest bytes, and makes use of them. It keeps the weights packed, as the kernel of [[weight_only]] did.
 #
-# The floor is also a detective. Does the bar of OpenVINO end before the dark part of float32 does? Then it needs less time for a whole token than reading 32 bits for each weight would take. So it reads fewer, and you know this without having seen its code. **A small file is a promise, and the engine has to keep it.**
+# The floor is also a detective. Does the bar of OpenVINO end well before the dark part of float32 does? Then it needs less time for a whole token than reading 32 bits for each weight would take. So it reads fewer, and you know this without having seen its code. **A small file is a promise, and the engine has to keep it.**
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### What to ask of an engine
 #
 # - Which **bytes** does a token read, and what is their floor here?
-# - How far above the floor is it? Near it, fewer bytes help; far above it, another engine.
+# - How far above the floor is it? Near it, fewer bytes help; far above it, another engine, or a compiler.
 # - Does it write what it should? Ask it your own questions.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Back to the bars with these questions. Point at int8: smallest floor of PyTorch's three, longest bar, more than ten times its floor. Point at OpenVINO: does it end before the dark part of float32 does? What does that prove? It did not read 32 bits.
+# *For the lecturer, 2.5 min.* Back to the bars with these questions. Point at int8: smallest floor of PyTorch's three, longest bar, many times its floor. Point at OpenVINO: does it end well before the dark part of float32 does? What does that prove? It did not read 32 bits.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Why other words?
@@ -346,12 +346,12 @@ def token_bytes_solution(model, positions):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - A token reads all weights, but only one row of a table used just for look-up, and the cache on top.
+# - In a model like SmolLM2 a token reads all weights, but only one row of a table used just for look-up, and the cache on top.
 # - Bytes over bandwidth is the memory floor: compute it before you download, since no engine that reads these bytes gets far below it.
-# - Fewer bits make a model write faster in an engine that keeps them packed until they are inside the processor; one that first makes whole float matrices can be slower than float32.
+# - Fewer bits can make a model write faster in an engine that keeps them packed until they are inside the processor; one that first makes whole float matrices can be slower than float32.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Back to the board: gigabytes, and tokens a second. Divide a bandwidth by each size. "Whose engine takes two or three times its floor, and whose ten?" For the first the next step is fewer bytes; for the second another engine.
+# *For the lecturer, 1.5 min.* Back to the board: gigabytes, and tokens a second. Divide a bandwidth by each size. "Whose engine is near its floor, and whose far above?" For the first the next step is fewer bytes; for the second another engine.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
