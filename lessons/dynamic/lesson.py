@@ -311,7 +311,7 @@ print(f"embeddings too: {megabytes(bert_small):.0f} MB")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Now the file is four times smaller.
 #
-# Such a file fits only into a model that was quantized in the same way. So build the model, run the line over its random weights, and load. An int8 layer cannot be trained any more.
+# Such a file fits only into a model in which the same layers were quantized. So build the model, run the line over its random weights, and load. An int8 layer cannot be trained any more.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 from course_utils import models
@@ -432,11 +432,11 @@ claims.show("dynamic")
 # | bfloat16, compiled and frozen | 0.26 | 2.31 |
 # | int8, dynamic | 2.49 | 3.56 |
 #
-# On the AMD processor bfloat16 brings more than half of what int8 brings. There each number keeps an exponent of its own, so no picture can spoil its neighbours. Try it first where your processor has it.
+# On the AMD processor bfloat16 brings more than half of what int8 brings. In bfloat16 each number keeps an exponent of its own, so no picture can spoil its neighbours. Try it first where your processor has it.
 #
 # ### LSTMs and GRUs
 #
-# Without a set, `quantize_dynamic(model)` replaces linear layers, LSTMs, GRUs and the cells of RNNs. The course trained an LSTM of 128 units on Fashion-MNIST, which reads a picture row by row. In int8 its file shrank from 331 to 89 kB, and its accuracy stayed (84.83 % and 84.81 %). It answered more slowly, at 0.6 times the speed. Its 28 steps are one call, so this is not the price of section 3: [[audit]] finds the cause.
+# Without a set, `quantize_dynamic(model)` replaces linear layers, LSTMs, GRUs and the cells of RNNs. An LSTM of 128 units reads a picture of Fashion-MNIST row by row. In int8 its file shrank from 331 to 89 kB. It answered more slowly, at 0.6 times the speed. Its 28 steps are one call, so this is not the price of section 3: [[audit]] finds the cause.
 #
 # Wide LSTMs win: with 1,024 units int8 was several times as fast here.
 #

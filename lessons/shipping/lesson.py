@@ -130,7 +130,7 @@ for row in sorted(front(rows), key=lambda row: row["file_bytes"]):
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. The winner was chosen
 #
-# Thirty small networks differ in nothing but the seed of their training. We take the one that is best on 500 test images. There it leads the mean of all thirty. Then we look at it again on 500 *others*.
+# Thirty small networks differ in nothing but the chance in their training. We take the one that is best on 500 test images. There it leads the mean of all thirty. Then we look at it again on 500 *others*.
 #
 # **Predict.** On average over many such draws, how much of its lead is lost there: **A** nothing, **B** about a quarter, **C** most of it?
 #
@@ -163,7 +163,7 @@ show.luck_table(found)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Here is the extreme case by hand. Ten networks are equally good: each is right on 90 % of all images that exist. On 10,000 test images the standard error is 0.3 points ([[baseline]]), and each network has images of its own. A single one stays below 90.45 %, one and a half standard errors up, with a probability of 0.933. All ten stay below it with 0.933¹⁰, which is 0.50. So in every second try the winner shows 90.45 % or more, and on new images it has 90 %. The half point was never there.
 #
-# More images make the luck smaller, and more candidates make it larger. A part of the lead is real: some seeds did give better networks. So choosing is not wrong. It is wrong to report the number by which one chose.
+# More images make the luck smaller, and more candidates make it larger. How much, is luck as well: with other thirties of networks the second line gave from a fifth to more than a half. A part of the lead is real: some seeds did give better networks. So choosing is not wrong. It is wrong to report the number by which one chose.
 #
 # **The remedy: some images choose, and others judge.** Our record is made that way. `accuracy` comes from the first 5,000 test images, and chooses; `others` comes from the other 5,000, and is reported.
 
@@ -238,12 +238,12 @@ show.promises_table(rows, customers)
 #
 # <!-- page -->
 #
-# **Prune or quantize?** Try int8 first. It makes a file up to four times smaller within minutes, and it needs no labels. Half of the weights make a file at best two times smaller, only in a format that leaves zeros out ([[zero_worth]]), and the network must be trained on. Cutting *channels* is the exception: it leaves a smaller dense network, which needs no special format. But there a network that was small from the start is a hard rival ([[structured]]). In our record the ResNet with half of its channels has exactly the bytes of the one born half as wide, and after its short training it is some points behind.
+# **Prune or quantize?** Try int8 first. It makes a file up to four times smaller within minutes, and it needs no labels. Half of the weights make a file at best two times smaller, only in a format that leaves zeros out ([[zero_worth]]), and most networks must be trained on. Cutting *channels* is the exception: it leaves a smaller dense network, which needs no special format. But there a network that was small from the start is a hard rival ([[structured]]). In our record the ResNet with half of its channels has exactly the bytes of the one born half as wide, and after its short training it is some points behind.
 #
 # If you do both, prune first, train, and round last. Training in float would move the weights off their levels again. After each step compare with the model before it, on images that did not train.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Do not read the table aloud. Each student names what hurts in a project of their own; the room finds the row. Then: prune or quantize? Try int8 first: up to four times smaller, within minutes, without labels. Half of the weights make a file at best two times smaller, in a format without zeros, and after more training. If both: prune, train, and round last.
+# *For the lecturer, 3 min.* Do not read the table aloud. Each student names what hurts in a project of their own; the room finds the row. Then: prune or quantize? Try int8 first: up to four times smaller, within minutes, without labels. Half of the weights make a file at best two times smaller, in a format without zeros, and usually after more training. If both: prune, train, and round last.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Before you ship
@@ -338,7 +338,7 @@ claims.show("shipping")
 #
 # ### Blame the format
 #
-# Half of the weights are zero, and gzip finds them. Still the file is less than two times smaller, since the other half is float32, whose digits gzip can hardly pack ([[deep_compression]]). Int8 on the other hand should make a file four times smaller. Here it is less, since an ONNX file also holds the graph and the scales, which take more than ten kilobytes. In a network with millions of weights they hardly count. So a front of files is a front of formats as well.
+# Half of the weights are zero, and gzip finds them. Still the file is less than two times smaller, since gzip can hardly pack the digits of the other half ([[deep_compression]]), and must also write down where the zeros are. Only the pruned files were packed: gzip would halve the int8 file of the half-wide ResNet, too. Int8 on the other hand should make a file four times smaller. Here it is less, since an ONNX file also holds the graph and the scales, which take ten kilobytes and more. In a network with millions of weights they hardly count. So a front of files is a front of formats as well.
 #
 # The colours do not say *why* a model is accurate, either. The pruned networks were trained on after the cut. Their **twin** is the row "float, the same training": the same network, treated alike but for the cut. For most networks it gained as well. So the zeros brought the bytes, and the additional training may have brought the points. A pruned model is compared with its twin, and not with the network from before the training.
 #

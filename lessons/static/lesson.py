@@ -142,7 +142,7 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(int8):.1f} %")
 #
 # <details><summary>What others found</summary>
 #
-# A single image already brings nearly all of the accuracy back: all but a point with the engine x86, all but some points with qnnpack, the engine for ARM. Do not rely on it. A few dozen varied images are a good start.
+# A single image already brings nearly all of the accuracy back: all but a point with the engine x86, which has a spare bit, all but some points with qnnpack. Do not rely on it. A few dozen varied images are a good start.
 #
 # </details>
 
@@ -171,7 +171,7 @@ show.before_and_after(QuantWrapper(cnn), images, default)
 #
 # If it were *not* known, the layer would hand on floats, and the next one would search their range: that is dynamic quantization.
 #
-# Why 127 steps, and not 255? With the engine x86 PyTorch leaves one bit free; many x86 processors add two products in 16 bits first, and with 255 steps that sum would not fit. With onednn and qnnpack there are 255.
+# Why 127 steps, and not 255? With the engine x86 PyTorch leaves one bit free; many x86 processors add two products in 16 bits first, and with 255 steps that sum would not fit. With onednn and qnnpack there are 255. What lies beyond the range may still use the spare bit.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2.5 min.* Do the three lines on the board. The engine x86 leaves one bit free, hence 127 steps. Ask: where did 0.04 come from? From the calibration. Without it, the layer would hand on floats, and the next one would search their range: that is dynamic.
@@ -192,7 +192,7 @@ show.before_and_after(QuantWrapper(cnn), images, default)
 # A convolution with the weight 3 and the bias −1 gives the same at once. The batch norm is **folded** into it. To make one module of several is to **fuse** them.
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# **Predict.** Now the ReLU. Our layer of section 2 gets −3.75 in place of 3.75. Its range begins at 0, so its integers go from 0 to 127. Which integer does it store without any ReLU: **A** −4, **B** 0, **C** 4?
+# **Predict.** Now the ReLU. Our layer of section 2 gets −3.75 in place of 3.75. Its range begins at 0, and so do its integers. Which integer does it store without any ReLU: **A** −4, **B** 0, **C** 4?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* Follow the factors to 3x − 1. Then the ReLU: −3.75 is rounded to −4, and there is no −4. So the clamp is the ReLU.
@@ -278,7 +278,7 @@ def with_observer(observer, x):
 # **Predict.** Which observers still give a network that works: **A** moving average and histogram, **B** the moving average alone, **C** none?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Min–max: 255 / 127 is 2, all good pixels become 0. Moving average: 3.5. Histogram: let the room compare 254 for one picture with 1 for 99, and then the squares. Click. In the column `all / 4` every picture was a quarter as bright: each brighter pixel is clipped. What if the broken picture comes first?
+# *For the lecturer, 3 min.* Min–max: 255 / 127 is 2, all good pixels become 0. Moving average: 3.5. Histogram: let the room compare 254 for one picture with 1 for 99, and then the squares. Click. In the column `all / 4` every picture was a quarter as bright: bright pixels are clipped. What if the broken picture comes first?
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 observers = {
@@ -326,9 +326,9 @@ for name in observers:
 show.led_astray(broken, observers)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# No observer is right in all cases. Clean the images first. Then the choice matters little, as the column `good` shows.
+# No observer is right in all cases. Clean the images first. Then the choice matters little for this network, as the column `good` shows.
 #
-# And the column `all / 4`? There all the pictures were a quarter as bright, and no observer can know that. Their range ends at 0.25, and every brighter pixel is clipped. **Calibrate on images like those of the work.**
+# And the column `all / 4`? There all the pictures were a quarter as bright, and no observer can know that. Their range ends at 0.25, and bright pixels are clipped. **Calibrate on images like those of the work.**
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Who lost the points?
@@ -437,7 +437,7 @@ claims.show("static")
 #
 # In place of `QuantWrapper` you can write `self.quant = QuantStub()` and `self.dequant = DeQuantStub()` into your model, and call them in `forward` where int8 shall begin and end. So one model can mix float and int8. A layer stays float if its `qconfig` is `None`, and it then needs floats as its input.
 #
-# Two messages tell you that a stub is missing. *Could not run 'quantized::conv2d.new' with arguments from the 'CPU' backend:* an int8 layer got floats. *Could not run 'aten::add.out' with arguments from the 'QuantizedCPU' backend:* an operation without an int8 version got integers.
+# Two messages tell you that something is missing. *Could not run 'quantized::conv2d.new' with arguments from the 'CPU' backend:* an int8 layer got floats. *Could not run 'aten::add.out' with arguments from the 'QuantizedCPU' backend:* an operation without an int8 version got integers.
 #
 # The second one comes from the `+` of a *skip connection*, a path around layers. Integers with two scales cannot simply be added. Write it as a module, and it gets an observer and a scale:
 #

@@ -19,7 +19,7 @@
 # *How do you make a network really smaller?*
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Who has pruned a network? And who has seen it become faster? Write both counts on the board. The last section tells whether it is worth the trouble.
+# *For the lecturer, 1 min.* Who has pruned a network? And who has seen it become faster? Write both counts on the board. The last section shows how to find out whether it is worth the trouble.
 
 # %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
 # Sets the seed and one thread, and imports the drawings of this lesson and the scorecard.
@@ -207,7 +207,7 @@ print(f"biases, too:    {difference(cut_lenet, masked):.6f}")
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The two neurons show it. If the row (1, −1) is zero and the bias stays, the second neuron gives 1.5 for every input, and $y = 2 \cdot 3 + 4 \cdot 1.5 = 12$. With the bias masked it gives 0, and $y = 6$, as after the cut.
 #
-# So here is a test for every cut: mask *all* that makes the channel, here its weights and its bias, and compare the outputs on a few images. Do it before you train on. Training would repair a part of the damage, and hide the mistake.
+# So here is a test for a cut in a network such as this one, where a channel of zeros stays zero: mask *all* that makes the channel, here its weights and its bias, and compare the outputs on a few images. Do it before you train on. Training would repair a part of the damage, and hide the mistake.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. What hangs together
@@ -284,7 +284,7 @@ print(f"just cut:                   {just_cut:.0f} % right")
 print(f"batch norms measured again: {accuracy(cut_resnet):.0f} % right")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# What is still missing needs training.
+# Training brings back most of what is missing.
 #
 # <!-- page -->
 #
@@ -420,7 +420,7 @@ claims.show("structured")
 #
 # ### Narrower or shallower?
 #
-# The lecture that this course grew from gives a rule: the width of a network stands for the content of its input, and the depth for the non-linearity. It also shows a figure in which a cut of both does better than a cut of one layer alone. The course tried this once (`records/zero_worth/width_and_depth.json`), on networks with four hidden layers of 200 units that read digits. They were cut from 278,800 weights to at most 90,000, by the norm of the units or by whole layers, and then trained for 1,200 steps. Three networks in each row:
+# A common rule says that the width of a network stands for the content of its input, and the depth for the non-linearity. The course tried this once (`records/zero_worth/width_and_depth.json`), on networks with four hidden layers of 200 units that read digits. They were cut from 278,800 weights to at most 90,000, by the norm of the units or by whole layers, and then trained for 1,200 steps. Three networks in each row:
 #
 # | what was cut | units left | right, % | new weights of that shape, % |
 # |---|---|--:|--:|
