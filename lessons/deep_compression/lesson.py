@@ -7,7 +7,7 @@
 #     goals:
 #       - write the weights of a pruned network as gaps, shared values and short words;
 #       - count every byte of the file;
-#       - prove that a process which knows only the format reads the same network.
+#       - prove that a process which knows only format and class reads the same network.
 #     terms: [centroid, codebook, Huffman coding, prefix code, relative index, weight sharing]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -213,7 +213,7 @@ show.few_values(pruned, share)
 # We take 16 values: 4 bits in place of 32.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Down to 16 values hardly anything is lost.
+# Down to 16 values hardly anything is lost. So many would do as well at equal distances; with very few, k-means is ahead.
 
 # %% slideshow={"slide_type": "skip"}
 small = share(pruned, 16)
@@ -239,7 +239,7 @@ show.tree()
 #
 # Count the bits: $(8 + 8 + 5) \cdot 2 + (4 + 3) \cdot 3 = 63$. Words of equal length need 3 bits for five symbols, and so 84 in all.
 #
-# Can another code be shorter? No prefix code comes below the *entropy*, the mean of $\log_2 (1/p)$, where $p$ is the share of a symbol. Here it is 2.22 bits a symbol, and $63 / 28 = 2.25$.
+# Can another code be shorter? No code that gives each symbol its own word comes below the *entropy*, the mean of $\log_2 (1/p)$, where $p$ is the share of a symbol. Here it is 2.22 bits a symbol, and $63 / 28 = 2.25$.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The symbols of our file
@@ -254,7 +254,7 @@ codes = line(small)[line(small) != 0].unique(return_inverse=True)[1].tolist()
 show.uneven(gaps, codes)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Huffman coding saves more with the gaps, because their shares are far less even. A gap of 0 alone, a weight right behind another, makes up about a third of them.
+# Huffman coding saves more with the gaps, because their shares are far less even. A gap of 0 alone, nearly always a weight right behind another, makes up about a third of them.
 #
 # What must the file say about the words? Only their *lengths*: writer and reader make the same words from them by one rule.
 
@@ -299,7 +299,7 @@ show.four_files(files)
 # **Coding (C), because it can only use that some symbols come more often than others.** It takes about a sixth of the file. Pruning took nine tenths, and sharing more than two thirds of the rest.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# We have passed forty, with 4 bits a value where the paper has 6. Half of the file now says *where* the weights are. Sharing made a weight eight times cheaper and its place not at all.
+# We have passed forty, with 4 bits a value where the paper has 6, and with some tenths of a point lost where the paper loses none. Half of the file now says *where* the weights are. Sharing made a weight eight times cheaper and its place not at all.
 #
 # Two prices belong to this success. The file is small on the disk and on the line; to compute, it is unpacked into dense floats, and the network is as large and as slow as before. And forty times smaller than *what*? A small dense network of some 16 kB, with shared and coded values, is about a point behind (*Deeper*).
 
@@ -446,7 +446,7 @@ for many in (16, 32):
 show.multiplied(files, file_parts(share(dense, 16), gap_symbols(line(dense)), fixed))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Less than half of that, because sharing shrinks only the values, and pruning has added places. Savings multiply where two methods shrink the same bytes.
+# Less than half of that, because sharing shrinks only the values, and pruning has added places.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** S. Han, H. Mao and W. J. Dally, *Deep compression*, 2015, [arXiv:1510.00149](https://arxiv.org/abs/1510.00149), tables 1 and 2; D. Huffman, *A method for the construction of minimum-redundancy codes*, 1952, [doi:10.1109/JRPROC.1952.273898](https://doi.org/10.1109/JRPROC.1952.273898); C. Shannon, 1948, [doi:10.1002/j.1538-7305.1948.tb01338.x](https://doi.org/10.1002/j.1538-7305.1948.tb01338.x), on the entropy.
