@@ -272,7 +272,7 @@ for name, b in bills.items():
 # 3. Store and multiply in int8.
 # 4. Remove half of the weights.
 # 5. Answer 8 inputs at once.
-# 6. Keep the weights in a cache of 1 MB.
+# 6. Keep the weights in a cache of 1 MB, where they fit.
 #
 # **Predict.** Which of them lower *both* parts of one input's bill, the arithmetic and the fetch: **A** 3 only, **B** 3 and 4, **C** 3, 4 and 5?
 
@@ -315,7 +315,7 @@ Table(["saved by", "each weight used once", "used 140 times"], rows)
 #
 # <!-- page -->
 #
-# In this table nothing is paid for converting numbers to fewer bits. And a removed weight that is still stored as a zero is still fetched and multiplied.
+# In this table nothing is paid for converting numbers, and in lever 2 they become floats inside the processor. And a removed weight that is still stored as a zero is still fetched and multiplied.
 #
 # You will meet lever 1 in [[amp]], 2 in [[weight_only]], 3 in [[dynamic]] and 4 in [[structured]].
 
@@ -437,7 +437,7 @@ claims.show("energy")
 #
 # The training took about 3.14 · 10²³ floating-point operations ([Brown et al., 2020](https://arxiv.org/abs/2005.14165), table D.1), half as many MACs. The estimated 1,287 MWh are 4.6 · 10¹² J. Divided by 1.57 · 10²³ MACs that is about 30 pJ for each.
 #
-# A multiplication in fp16 whose sum is kept in fp32 takes 1.1 + 0.9 = 2 pJ on our list. So at most about a fifteenth of the energy was arithmetic. What was the rest? Memory, instructions, data that travelled between thousands of chips, chips that waited, and cooling.
+# A multiplication in fp16 whose sum is kept in fp32 takes 1.1 + 0.9 = 2 pJ on our list. So by our list about a fifteenth of the energy was arithmetic. What was the rest? Memory, instructions, data that travelled between thousands of chips, chips that waited, and cooling.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** M. Horowitz, [*Computing's energy problem*](https://doi.org/10.1109/ISSCC.2014.6757323), 2014, figure 1.1.9: the list. S. Han et al., [*Learning both weights and connections*](https://arxiv.org/abs/1506.02626), 2015, figure 1: the 640 pJ.

@@ -43,7 +43,7 @@ torch.set_num_threads(1)
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ### Half of a layer goes
 #
-# Most of LeNet sits in one layer, `fc1`. Its 120 neurons with 400 inputs each have 48,000 weights. We take the half of them that is closest to zero, and set it to zero. Nothing is trained afterwards. Fewer weights are lever 4 of [[energy]].
+# Most of LeNet sits in one layer, `fc1`. Its 120 neurons with 400 inputs each have 48,000 weights. We take the half of them that is closest to zero, and set it to zero. Nothing is trained afterwards.
 #
 # **Predict.** The whole LeNet reads 97.1 % of 10,000 digits correctly. With half of `fc1` at zero, does it read **A** about 50 %, **B** about 90 %, or **C** about 97 %? Think of what a small weight can add to a sum.
 
