@@ -174,7 +174,7 @@ uses = show.uses_figure(counted)
 #
 # <!-- page -->
 #
-# You know four ways: float needs nothing, dynamic int8 one line, static int8 examples of the inputs, and quantization-aware training, QAT, labels and hours ([[qat]]).
+# You know four ways: float needs nothing, dynamic int8 one line, static int8 examples of the inputs, and quantization-aware training, QAT, a training ([[qat]]).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 4 min.* *Cheap*: the line takes most of the MACs, and each input is used 400 times. Two students send a network through, aloud. ResNet-50: the line skips convolutions, so static. BERT: 1,317 uses, 0.7 points, so dynamic. Then one from the board. Where does the 400 come from? From a price of 100 and a quarter that we chose. Let the room choose its own.

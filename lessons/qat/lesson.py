@@ -376,7 +376,7 @@ print("converted:  ", int8.module.fc3.weight().dtype)
 # | CNN that loses too much with static | QAT | training wins accuracy back |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Click for the three numbers: at 8 bits there is nothing to win here. Ask which row needs labels and a training: the last one only. So QAT comes last.
+# *For the lecturer, 2 min.* Click for the three numbers: at 8 bits there is nothing to win here. Ask which row needs a training: the last one only. So QAT comes last.
 
 # %% tags=["hide-input", "legacy"] slideshow={"slide_type": "fragment"}
 # Makes the opponent int8 by static quantization, calibrated on 500 images, and compares.
@@ -387,7 +387,7 @@ for name, percent in eight.items():
     print(f"{name:12} {percent:.1f} % right")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# PyTorch's introduction says that QAT typically has the highest accuracy of the three methods. Here nothing is left to win at 8 bits, since rounding costs next to nothing. QAT needs labels, a training, and its price in time. So it comes last: try it where a good static quantization has lost more than you can bear.
+# PyTorch's introduction says that QAT typically has the highest accuracy of the three methods. Here nothing is left to win at 8 bits, since rounding costs next to nothing. QAT needs a training, with labels or with the answers of the float network, and its price in time. So it comes last: try it where a good static quantization has lost more than you can bear.
 #
 # The table is PyTorch's advice ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), and [[choosing]] puts it to the test. Many CNNs have batch norm as well, and there one fuses first, in training mode: [[qat_cnn]].
 

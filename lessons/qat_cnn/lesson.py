@@ -278,7 +278,7 @@ show.ways(ways, accuracy(net))
 # | a scale per channel | a kernel that has it | wide channels beside narrow ones |
 # | empty dead channels | a look at the variances | a dead channel that sets the step |
 # | one pass with rounding | images | statistics from before the rounding |
-# | QAT, batch norm frozen | labels, a training | what the others leave |
+# | QAT, batch norm frozen | a training | what the others leave |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* The order is that of the effort. Ask what each row would need in the room's own project. After each row measure the copy, and stop when it is good enough.
