@@ -106,7 +106,7 @@ for bits, percent in right.items():
 # Above each accuracy stand four filters of the first layer. With 8 and 6 bits you will hardly see a difference. With 2 bits, squares that differed have the same grey.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* In which picture does a filter first look different, and where does the accuracy fall? The eye is earlier. Eight bits are a quarter of the bytes, for nothing; then there is a cliff.
+# *For the lecturer, 1.5 min.* In which picture does a filter first look different, and where does the accuracy fall? The eye is earlier than the cliff. Eight bits are a quarter of the bytes, for nothing; then there is a cliff.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the accuracies, and four filters with so many bits.
@@ -220,7 +220,7 @@ print("back:", q.dequantize())
 #
 # <details><summary>What others found</summary>
 #
-# PyTorch refuses, because the zero point would be −128, and the integers begin at 0. No integer would stand for 0. Therefore PyTorch widens a range until it holds 0: here, to 0 to 3.
+# PyTorch refuses, because the zero point would be −128, and the integers begin at 0. No integer would stand for 0. Therefore PyTorch's observers widen a range until it holds 0: here, to 0 to 3.
 #
 # </details>
 
