@@ -60,7 +60,6 @@ choose.tries(
         (WIDE, *FAST, {"static": 1.0, "dynamic": 1.5}),
         (_count(load("lenet_mnist"), IMAGE), [99.0, 66.0], 17.0, KEPT),
         (_count(EncoderLayer(768, 12, 3072), torch.ones(1, 2, 768)), *FAST, KEPT),
-        (_count(EncoderLayer(64, 2, 256), torch.ones(1, 2, 64)), *FAST, KEPT),
         (_count(load("depthwise_cnn"), IMAGE), TIMES, 3.5, KEPT),
         (_count(load("small_resnet"), IMAGE), *FAST, {"dynamic": 0.0, "static": 1.2}),
     ]

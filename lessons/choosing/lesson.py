@@ -99,7 +99,7 @@ price = show.price_in_macs()
 print(f"one conversion takes as long as {price:.0f} MACs in int8")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A conversion has to read a float, compare, divide, round and pack. In this time our processor could make about 100 MACs.
+# A conversion has to read a float, compare, divide, round and pack. In this time our processor could make about 100 MACs with this engine.
 #
 # Take 100. If an input is used 1,000 times, its conversion adds 100 / 1,000, a tenth of the layer's work. **At 400 uses it adds about 100 / 400, a quarter.** This division is a first guess. How much longer your network takes, the clock must say.
 #
@@ -186,7 +186,7 @@ show.chain()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **1. Is int8 faster than the best fp32 on your device?** Best means the fastest that your device has (section 4). For int8, time a quick conversion; its speed does not need good ranges. Some processors lack fast int8 products. If int8 is not faster, stay in float.
 #
-# **2. Is dynamic int8 cheap, and does it lose at most a point?** PyTorch's line, `quantize_dynamic`, takes linear and recurrent layers, and leaves convolutions in float ([[audit]]). As a rule of thumb, it is cheap if the layers that it takes do most of the MACs, and use an input at least 400 times on average. By our first guess they then take about a quarter longer than in static int8. We pay that for not having to calibrate. You may set another limit.
+# **2. Is dynamic int8 cheap, and does it lose at most a point?** PyTorch's line, `quantize_dynamic`, takes linear layers, LSTMs and GRUs, and leaves convolutions in float ([[audit]]). As a rule of thumb, it is cheap if the layers that it takes do most of the MACs, and use an input at least 400 times on average. By our first guess they then take about a quarter longer than in a network that is int8 throughout. We pay that for not having to calibrate. A Transformer converts at each linear layer in static int8, too, so there try dynamic at any width. You may set another limit.
 #
 # **3. Does static int8 lose more than a point, with all remedies that need no training?** If not, take static. Such remedies are a scale for each channel, other ranges, and a layer left in float. Only what is lost with all of them is a case for QAT.
 #
@@ -267,7 +267,7 @@ show.routes_table(race)
 # For a network of your own, the worksheet [Your network](../8_capstone/your_network.ipynb) tries the ways that fit, makes these checks, and says what to ship.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* For each check ask for a mistake that it alone finds. Pixels scaled twice, a layer left in float, a range that cuts off, a phone without fast products. Then the networks on the board.
+# *For the lecturer, 3 min.* For each check ask for a mistake that it finds first. Pixels scaled twice, a layer left in float, a range that cuts off, a phone without fast products. Then the networks on the board.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Which way?

@@ -129,7 +129,7 @@ def uses_figure(counted):
     ax.text(
         QUARTER / 1.08,
         len(counted) - 0.62,
-        "400: at most about a quarter longer",
+        "400: a quarter longer, by the first guess",
         color=plots.COLOURS["orange"],
         va="center",
         ha="right",
@@ -154,7 +154,7 @@ ENDS = {
     "float": "needs nothing",
     "dynamic": "one line, no data",
     "static": "some hundred\ninputs",
-    "QAT": "training data,\nhours",
+    "QAT": "a training,\nhours",
 }
 
 
