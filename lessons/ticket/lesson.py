@@ -160,7 +160,7 @@ untrained_right = show.what_is_kept(make, train, put_on, test_set)
 #
 # <!-- page -->
 #
-# With zeros at random positions the network only guesses. The weights that are largest at the *start* do no better, so their size alone does not do it. The network that keeps the weights that *grew* most reads far more digits than by guessing, although some of these weights are small. So a large part of the secret is the direction in which training pushed a weight.
+# With zeros at random positions the network only guesses. The weights that are largest at the *start* do no better, so their size alone does not do it. The network that keeps the weights that *grew* most reads far more digits than a guess would, although some of these weights are small. So a large part of the secret is the direction in which training pushed a weight.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Try it.** In section 1 change `train(trained, steps=200)` to `steps=20` there, and run that cell and the next one again. The network is a new one each time. How long must the copy train before its mask is good?
