@@ -305,7 +305,7 @@ print(f"{weight.grad[0]:.5f}, {weight.grad[1]:.5f}")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 6. When does it save time, when memory?
 #
-# A product of large matrices uses each number hundreds of times, so arithmetic sets its pace. It gains where the chip has *16-bit units*, which multiply several 16-bit pairs in the time of one fp32 pair.
+# A product of large matrices uses each number hundreds of times, so arithmetic sets its pace. It can gain where the chip has *16-bit units*, which multiply several 16-bit pairs in the time of one fp32 pair, and PyTorch has a fast routine for them.
 #
 # The table has your machine, and records of three others. A number below 1 says that 16 bits are slower. The large step has layers 1,024 wide (on a GPU 4,096) and a scaler, the small one layers 128 wide, and a batch of 16.
 #
@@ -402,7 +402,7 @@ def train_step_solution(model, batch, optimizer, scaler):
 #
 # - Autocast computes products in 16 bits and keeps weights and losses in fp32; the scaler multiplies the loss, so that small gradients survive fp16.
 # - The scale halves when a gradient overflows, and that step is skipped; many good steps double it. Clip after `unscale_`.
-# - Mixed precision saves time where the chip has 16-bit units and the products are large, and memory where the activations of many layers outweigh the weights.
+# - Mixed precision saves time where the products are large and PyTorch multiplies 16 bits faster on your chip: time it. It saves memory where the activations of many layers outweigh the weights.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
@@ -458,7 +458,7 @@ for on in (False, True):
     del loss
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A lecture ran the recipe in full size on an older GPU ([Technion EE 046211](https://github.com/taldatech/ee046211-deep-learning), tutorial 10). fp32 took 13.958 s and 1,493,322,752 bytes, AMP 14.081 s and 1,585,620,992 bytes. There, too, the batch was an eighth of the width.
+# A lecture ran the recipe in full size on a GPU that it does not name ([Technion EE 046211](https://github.com/taldatech/ee046211-deep-learning), tutorial 10). fp32 took 13.958 s and 1,493,322,752 bytes, AMP 14.081 s and 1,585,620,992 bytes.
 #
 # Both runs also counted what the names `loss` and `output` kept alive from a trial before. `start_timer` calls `torch.cuda.empty_cache()`, but that cannot free a tensor which still has a name: delete the names first. In place of its `torch.cuda.reset_max_memory_allocated()` write `torch.cuda.reset_peak_memory_stats()`.
 #

@@ -315,7 +315,7 @@ show.times(races)
 # Blue: no more values or bytes than the name promises, and a product of integers. Orange: the rest.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Back to the three words on the board. Read the rows: "int4 weights" is blue once in three; bytes are without scales. Which row is blue throughout? Which for a small file? Packed, where the routine exists. For speed? Packed for few rows, or int8 × int8, compiled.
+# *For the lecturer, 2.5 min.* Back to the three words on the board. Read the rows: "int4 weights" is blue once in three; bytes are without scales. Which row is blue throughout? Which for a small file? Packed, where the routine exists. For speed? Packed, in bfloat16, for few rows, or int8 × int8, compiled.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
 # Draws the three answers of each config, counted on the wide layer.
@@ -324,10 +324,12 @@ show.three_questions(layers, ran)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Which config is right depends on what you want:
 #
-# - *a smaller file, on any machine:* int8 weights. Expect no gain of time;
-# - *a much smaller file:* a config that packs, on a machine that has its routine;
-# - *time:* int8 × int8, compiled, on x86 processors without VNNI with `reduce_range=True`; or packed weights in bfloat16, where few rows meet a wide layer;
+# - *a smaller file, on any machine:* int8 weights. Expect no gain of time in float32;
+# - *a much smaller file:* a config that packs, with inputs in bfloat16, on a machine that has its routine;
+# - *time:* int8 × int8, compiled; or packed weights in bfloat16, where few rows meet a wide layer;
 # - *to know how few bits a network bears:* int4 or int2 weights. They need no routine of their own, and save no more than int8.
+#
+# On x86 processors without VNNI int8 × int8 needs `reduce_range=True`, compiled or not, or its sums overflow.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · Ship the wide layers
