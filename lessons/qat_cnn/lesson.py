@@ -80,7 +80,7 @@ show.copies(in_training, copies, accuracy(net))
 #
 # <details><summary>What others found</summary>
 #
-# Now the copies are good at once, although the rounding is the same. So it takes a large enough step of training.
+# Now the copies are good at once, although the rounding is the same. So the step of training matters, too.
 #
 # </details>
 
@@ -150,10 +150,10 @@ show.fold_then_round()
 # In the copy nothing is computed from a batch. Its weights were multiplied by $\gamma / \sigma$, and its biases became $\beta - \gamma \cdot \text{mean} / \sigma$, once, with the running averages. So what do the averages know?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* One channel on the board: in float it has the mean −0.30 and the deviation 0.20. Its weights are now rounded to 0, so the channel is 0. With the statistics of the batch, batch norm gives 0; with the averages of before (0 + 0.30) / 0.20 = 1.5, and ReLU lets it pass. The next layer has trained with the 0. How much of the old averages is left after 15 batches, our epoch? 0.9 to the power of 15: a fifth.
+# *For the lecturer, 3 min.* One channel on the board: in float it has the mean −0.30 and the deviation 0.20. Suppose its weights are now rounded to 0, so the channel is 0. With the statistics of the batch, batch norm gives 0; with the averages of before (0 + 0.30) / 0.20 = 1.5, and ReLU lets it pass. The next layer has trained with the 0. How much of the old averages is left after 15 batches, our epoch? 0.9 to the power of 15: a fifth.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# **By hand.** In float the results of a channel have the mean −0.30 and the deviation 0.20. The step of its layer is long. After an update of training all its weights are rounded to 0, and the channel is 0 for every image. What does batch norm make of it, with $\gamma = 1$ and $\beta = 0$?
+# **By hand**, an example of what old averages do. In float the results of a channel have the mean −0.30 and the deviation 0.20. Suppose that all its weights are now rounded to 0, and the channel is 0 for every image. What does batch norm make of it, with $\gamma = 1$ and $\beta = 0$?
 #
 # - With the statistics of the batch, the mean is 0, and it gives 0.
 # - With the old averages, it gives (0 + 0.30) / 0.20 = 1.5.
@@ -194,7 +194,7 @@ print("int8 copies, one pass later:", *(f"{percent:.1f} %" for percent in after_
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Nothing was learned, and the copies are far better. So much of the damage was in the averages: they were out of date. To let them catch up is called *estimating the statistics anew*. It needs images, but no labels and no gradients.
 #
-# Averages always lag a little, in float as well. Here they also move what they follow: the weights are folded with the average $\sigma$, and when it moves, some of them jump a whole level.
+# Averages always lag a little, in float as well. Here this matters, because they move what they follow: the weights are folded with the average $\sigma$, and when it moves, some of them jump a whole level.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Who stands still, and when?
@@ -211,7 +211,7 @@ show.over_time()
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Batch norm: at once.** After `model.apply(freeze_bn_stats)` training, too, normalizes with the running averages, and these stay as they are. In our channel the loss now sees the 1.5, and all weights learn to live with it. What training computes is nearly what the copy will compute. $\gamma$ and $\beta$ go on learning. To call `.eval()` on the batch norms is not enough: the next `model.train()` thaws them. All this is for a network that was trained before.
 #
-# **Observers: before the last epoch.** With each batch a range moves a little, and with the range the step. So a weight near a border may be rounded otherwise although it has not moved. After `model.apply(tq.disable_observer)` the levels stand still, and the weights can settle on those that will be shipped. From the start it would be too early: the observers have seen nothing then.
+# **Observers: before the last epoch.** With each batch a range moves a little, and with the range the step. So a weight near a border may be rounded otherwise although it has not moved. After `model.apply(tq.disable_observer)` the levels stand still, and the weights can settle on them. From the start it would be too early: the observers have seen nothing then.
 #
 # **After each epoch: a copy.** `convert` makes integers, which have no gradients. So a copy is converted, and the network trains on. Measure the copy, since it is what will run.
 #
@@ -335,7 +335,7 @@ def qat_loop_solution(model, train_epoch, epochs):
 # ## Remember
 #
 # - Fold, then round: training must meet the weights that the kernel will have. `fuse_modules_qat` and `prepare_qat` see to it.
-# - The copy uses the running averages of batch norm. While these move, they lag behind the rounded network: freeze them from the start.
+# - The copy uses the running averages of batch norm. While these move, the folded weights move with them, and jump: freeze them from the start.
 # - Training comes last: first a scale per channel, a look for dead channels, and a pass of images with the rounding on.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
