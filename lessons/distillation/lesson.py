@@ -234,7 +234,7 @@ def distillation_loss(student, teacher, labels, T, alpha):
 
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `student` and `teacher` are logits. `F.kl_div` wants the student's *log*-probabilities first, and then the teacher's probabilities. `detach` keeps the gradient away from the teacher, which must not move towards its student.
+# `student` and `teacher` are logits. `F.kl_div` wants the student's *log*-probabilities first, and then the teacher's probabilities. `detach` keeps the gradient away from the teacher, which is not to be trained.
 #
 # **Why T²?** Take the logits 6, 2, −2 once more, and a student that still says a third for each class. At $T = 10$ the target is 0.472, 0.316, 0.212, and target minus answer is 0.4718 − 0.3333 = 0.1385 for the first class. At $T = 100$ it is 0.3468 − 0.3333 = 0.0135: **a tenth**, since all targets draw near a third. And the student's logits are divided by $T$, so moving one of them moves the answer **a tenth** as much. A tenth of a tenth is a hundredth: the gradient shrinks like $1/T^2$. The gradient of the labels does not shrink. Without $T^2$ it would be nearly alone.
 
@@ -399,7 +399,7 @@ def names_solution(logits, T, k):
 # ## Remember
 #
 # - Soft targets are a teacher's probabilities at a temperature that makes the small ones count; beside labels their loss needs the factor T².
-# - A good control takes one thing away and puts nothing in: here both counted, how sure the teacher is of each image and which other classes it names.
+# - A good control takes one thing away and puts in as little as it can: here both counted, how sure the teacher is of each image and which other classes it names.
 # - Here, what crossed over was probably mostly what the teacher had seen and the student had not.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
