@@ -92,7 +92,7 @@ as_it_is_again = seconds(lambda: net(photo))
 print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **B: the gain is gone, so the notes were not its reason.** They would cost as much in either order. The slow call was slow because it was the very first.
+# **B: the gain is gone, so the notes were not its reason.** They would cost as much in either order. The slow call was slow because it came first.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The very first call pays for things that are done once: "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)", that is, prepared only when somebody asks for them.
@@ -238,7 +238,7 @@ show.drift()
 # Warm up, take turns, divide in each round, take the median: `timing.compare` does all of this. We give it three candidates: the network (A), **the same again**, and the network without notes (B).
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* The grey dots are the same code, so all that they do is noise. This is an *A/A test*, and half of its ratios lie between the *quartiles*. And our discovery? The median of the orange squares is what the notes really cost. It was never the number of slide 2.
+# *For the lecturer, 1.5 min.* The grey dots are the same code, so all that they do is noise. This is an *A/A test*, and half of its ratios lie between the *quartiles*. And our discovery? The median of the orange squares is what the notes cost in this race. It was never the number of slide 2.
 
 # %% slideshow={"slide_type": "skip"}
 from course_utils.measure import timing
@@ -266,7 +266,7 @@ show.rounds(versus)
 # **C: no, because a ratio of 1.03 is quite usual for a function and itself: half of its rounds lie outside of 0.95 to 1.06.** His 3 % may well be noise.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The scatter of the A/A test is the **noise floor** of this measurement. In a single round, a smaller gain cannot be told from none. In many rounds it can: the dots scatter as before, but their median becomes surer. So the colleague needs more rounds, and an A/A test with as many. Then repeat the race, at least six times: a gain counts if B beats *A again* every time.
+# The scatter of the A/A test is the **noise floor** of this measurement. In a single round, a gain of that size cannot be told from none. In many rounds it can: the dots scatter as before, but their median becomes surer. So the colleague needs more rounds, and an A/A test with as many. Then repeat the race, at least six times: a gain counts if B beats *A again* every time.
 #
 # Look at your table. Is *A again* near 1? If not, close other programs, plug in the charger, and run the cell again. And what do the notes cost?
 #
