@@ -88,15 +88,13 @@ def seed_all(seed: int) -> None:
 def has_fast_bf16(device: torch.device | str = "cpu") -> bool:
     """True when `device` multiplies bfloat16 matrices in hardware.
 
-    On a CPU that means AVX-512 BF16, AMX, or the ARM BF16 extension, as torch reports them; the last one only where
-    torch has oneDNN, without which (on Macs) it multiplies bfloat16 number by number. On CUDA it is torch's own answer
-    without emulation.
+    On a CPU that means AVX-512 BF16, AMX, or the ARM BF16 extension, as torch reports them; on CUDA,
+    torch's own answer without emulation.
     """
     if torch.device(device).type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     has = torch.cpu.get_capabilities()
-    on_arm = any(has.get(name) for name in ("arm_bf16", "bf16")) and torch.backends.mkldnn.is_available()
-    return on_arm or any(has.get(name) for name in ("avx512_bf16", "amx_bf16"))
+    return any(has.get(name) for name in ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16"))
 
 
 # The instructions that decide which kernels torch takes, by torch's names for them.
