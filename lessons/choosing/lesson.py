@@ -99,7 +99,7 @@ price = show.price_in_macs()
 print(f"one conversion takes as long as {price:.0f} MACs in int8")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A conversion has to read a float, compare, divide, round and pack. In this time our processor could make about 100 MACs with this engine.
+# A conversion has to read a float, compare, divide, round and pack. In this time our processor could make a hundred MACs or more with this engine.
 #
 # Take 100. If an input is used 1,000 times, its conversion adds 100 / 1,000, a tenth of the layer's work. **At 400 uses it adds about 100 / 400, a quarter.** This division is a first guess. How much longer your network takes, the clock must say.
 #
