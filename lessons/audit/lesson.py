@@ -170,7 +170,7 @@ print("int8:", *operators(tiny_int8, row))
 #
 # <details><summary>What others found</summary>
 #
-# With the engines x86 and fbgemm the name becomes `quantized::linear_dynamic_fp16`; others refuse. It begins with `quantized`, and yet this operator multiplies floats: the weights are stored in 16 bits. PyTorch prints the module as `DynamicQuantizedLinear`, and only its `dtype` differs.
+# With the engines x86 and fbgemm the name becomes `quantized::linear_dynamic_fp16`; others refuse. It begins with `quantized`, and yet this operator multiplies floats: in memory the weights take 16 bits, and in the file still 32. PyTorch prints the module as `DynamicQuantizedLinear`, and only its `dtype` differs.
 #
 # </details>
 
@@ -198,7 +198,7 @@ print(*operators(stored, row))
 # This layer *stores* int8 and *computes* float. Three signs that need no run can mislead:
 #
 # - The **file** tells what is stored. It shrinks here as with the line.
-# - The **class** is printed as `Linear`, with an `Int8Tensor`, here, and as `DynamicQuantizedLinear` where the weights are 16-bit floats: only its `dtype` tells.
+# - The **class** is printed as `Linear`, with an `Int8Tensor`, here, and as `DynamicQuantizedLinear` where the weights in memory are 16-bit floats: only its `dtype` tells.
 # - The **parameters**: torchao's int8 weights call themselves `float32`. The line's layers have none at all, so they count as 0 parameters.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
@@ -225,7 +225,7 @@ except AttributeError as error:
     print("AttributeError:", error)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In evaluation mode and without gradients, this layer takes a *fast path*. It does not call its linear layers. It reads their weights, and hands them to one operator for everything. In an int8 layer `weight` is no tensor, but a method, and the test for the fast path fails. With one switch the layer calls its linear layers again.
+# In evaluation mode this layer takes a *fast path*. It does not call its linear layers. It reads their weights, and hands them to one operator for everything. In an int8 layer `weight` is no tensor, but a method, and the test for the fast path fails. With one switch the layer calls its linear layers again.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
 # ### The audit

@@ -167,9 +167,9 @@ print(f"{in_float32 / 1e6:.1f} MB in float32, {in_file / 1e6:.1f} MB in the file
 # %% slideshow={"slide_type": "fragment"}
 from timeit import repeat
 
-matrix, vector = torch.ones(2**14, 2**12), torch.ones(2**12)  # 268 MB
-bandwidth = matrix.nbytes / min(repeat(lambda: matrix @ vector, number=1, repeat=9))
-del matrix
+setup = "import torch; matrix, vector = torch.ones(2**14, 2**12), torch.ones(2**12)"
+seconds = min(repeat("matrix @ vector", setup, number=1, repeat=9))
+bandwidth = 2**28 / seconds  # the matrix has 268 MB
 floor = in_float32 / bandwidth
 print(f"{bandwidth / 1e9:.0f} GB a second, so the floor is about {floor:.3f} s")
 print(f"measured: {took['float32']:.3f} s")

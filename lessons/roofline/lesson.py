@@ -218,10 +218,10 @@ print(f"ridge of this machine {peak / bandwidth:.1f} operations a byte")
 #
 # The highest speed is **min(peak, intensity · bandwidth)**. Drawn over the intensity it looks like a roof.
 #
-# **Predict.** From which batch on does a linear layer in fp32 wait for arithmetic: **A** half of the ridge, **B** the ridge, **C** twice the ridge?
+# **Predict.** From which batch on does a large linear layer in fp32 wait for arithmetic: **A** half of the ridge, **B** the ridge, **C** twice the ridge?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Wanted: twice the ridge, since the intensity is half of the batch. Draw the roof on the board, rising to the ridge and flat at the peak, and let somebody place batch 1. Click: on the slope the processor waits for bytes, under the flat roof for arithmetic. Batch 1 may lie above the slope, for the reason of slide 5. Batch 16 lies below its roof: a bound is no promise.
+# *For the lecturer, 3 min.* Wanted: twice the ridge, since the intensity is half of the batch. Draw the roof on the board, rising to the ridge and flat at the peak, and let somebody place batch 1. Click: on the slope the processor waits for bytes, under the flat roof for arithmetic. Batch 1 may lie above the slope, for the reason of slide 5. Batch 16 may lie well below its roof: a bound is no promise.
 
 # %% slideshow={"slide_type": "skip"}
 batches = {n: torch.randn(n, 4096) for n in (1, 16, 64, 256)}  # four layers: less time, still too large for caches
@@ -315,7 +315,7 @@ print(f"one input: int8 is {fewer.ratio('int8'):.1f} times as fast")
 # | arithmetic | fewer operations, as in [[structured]]; operations with fewer bits, if the processor is faster with them |
 # | neither: far slower than both | a profiler; for a tiny layer, fewer calls |
 #
-# The ReLU shows how much traffic can be saved. On its own it reads 4 bytes and writes 4 for a single operation. So a faster operation would save nothing. Fused with the layer, it finds its numbers still in the processor.
+# The ReLU shows what fusion saves. On its own it reads 4 bytes and writes 4 for a single operation. So a faster operation would save nothing. Fused with the layer, it finds its numbers still in the processor.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercise · What does each layer wait for?
@@ -398,7 +398,7 @@ for tokens in texts:
 # ## Remember
 #
 # - A layer takes at least the longer of two times: operations / peak, and bytes / bandwidth.
-# - Its operations a byte, compared with the ridge of the machine, say which one that is; for a linear layer in fp32 they are about half of the batch.
+# - Its operations a byte, compared with the ridge of the machine, say which one that is; for a large linear layer in fp32 they are about half of the batch.
 # - Left of the ridge fewer bytes help, right of it fewer or cheaper operations; whatever shortens the other time changes nothing.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
@@ -422,7 +422,10 @@ claims.show("roofline")
 # %% slideshow={"slide_type": "skip"}
 deep = nn.Sequential(*(nn.Linear(512, 512, bias=False) for _ in range(256)))
 row = torch.randn(1, 512)
-jobs = {"256 layers": lambda: deep(row), "one layer, 256 times": lambda: [deep[0](row) for _ in range(256)]}
+jobs = {
+    "256 layers": lambda: [layer(row) for layer in deep],
+    "one layer, 256 times": lambda: [deep[0](row) for _ in deep],
+}
 again = timing.compare(jobs, rounds=5, device="cpu")
 print(f"again and again it is {again.ratio('one layer, 256 times'):.1f} times as fast")
 
