@@ -36,7 +36,7 @@ torch.set_num_threads(1)
 #
 # LeNet-300-100 reads digits of 784 pixels. Some pixels near the border are black in *every* training image. In training a weight behind such a pixel is always multiplied by 0, so it is useless.
 #
-# We train the network, and remove the smallest fifth of its first layer. That is room enough for all useless weights.
+# We train the network, and remove the smallest fifth of its first layer. That is room enough for all of these useless weights.
 
 # %% [markdown] slideshow={"slide_type": "-"}
 # **Predict.** How many of the useless weights does this cut *keep*: **A** none, **B** about a fifth, **C** more than half?
@@ -162,7 +162,7 @@ units = show.clouds(net, guess, truth, images[:2000])
 # **Above it (A), because the loss bends upwards on the way, as in the table.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The guess is mostly too low. For a ranking that does no harm, as long as the order is right. The **rank correlation** measures this: it is 1 where two lists have the same order, and 0 where there is no relation. The guess, with its sign, ranks the units much as the truth does. The norm of a unit's weights ranks them much worse: it has no sign, and without some units the loss is lower.
+# The guess is mostly too low. For a ranking that does no harm, as long as the order is right. The **rank correlation** measures this: it is 1 where two lists have the same order, and 0 where there is no relation. The guess, with its sign, ranks the units much as the truth does. The norm of a unit's weights ranks them much worse: it has no sign, and without some units the loss is lower. The Taylor score has no sign, either. It ranks by how *much* the loss changes, up or down.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
 # ## 3. What a weight is multiplied by
@@ -235,10 +235,10 @@ print(f"of the useless weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are ke
 # | unit 2: 3, 2 | none | 3 stays |
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room fill in both columns. What does unit 2 compute over the layer? Its bias. Which cut is better? The score cannot say: perhaps unit 2 works with small numbers and is needed all the same.
+# *For the lecturer, 2 min.* Let the room fill in both columns. What does unit 2 compute over the layer? Its bias. Which cut is better? A magnitude cannot say: perhaps unit 2 works with small numbers and is needed all the same.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A score ranks. *Among which weights* is a second decision, the **comparison group**: the weights of each row, of each layer, or of all layers together. Over the layer unit 2 loses all its weights, and gives the same number for every image. No score says which cut is better.
+# A score ranks. *Among which weights* is a second decision, the **comparison group**: the weights of each row, of each layer, or of all layers together. Over the layer unit 2 loses all its weights, and gives the same number for every image. Magnitude does not say which cut is better.
 #
 # `l1_unstructured` ranks over the layer, and [[prune_model]] ranked over all layers. The authors of Wanda rank in each row. To do that in PyTorch, hand over *ranks*. In each row the lowest score gets 0, the next one 1. Of the ranks (1, 0) and (1, 0) the two smallest are the two zeros, one in each row:
 
@@ -273,7 +273,7 @@ race = show.Race([net, trained(seed=1), trained(seed=2)], images, labels, test_s
 race.draw()
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Gone (C): the steps make up for what either score has removed.**
+# **Gone (C): these steps bring both to about the same level.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Begin with *random* on the left. Where chance does so little harm, no score can win much. On the right the cut is hard. Just pruned, Wanda is ahead of magnitude in the same group.
