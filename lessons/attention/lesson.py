@@ -69,10 +69,10 @@ Table(
 )
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Less than half (C), probably because what it learns about a name in one position helps it nowhere else.**
+# **Less than half (C): each of its neurons mixes all six entries with the name that was asked for.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# In the first layer some weights read the third entry, and others the fourth. But the third digit is right only if Ada stands third. Whoever reads no name at all, and says the digit that comes most often, is right in a third of the books, too.
+# Whoever reads no name at all, and says the digit that comes most often, is right in a third of the books, too.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
 # You compared the name that was asked for, the **query**, with every name, the **keys**, and read the digit beside the one that fits, its **value**. **Attention** is this procedure.
@@ -314,7 +314,7 @@ show.clock_hands()
 # **It is 0.87 again, because turning both hands by the same angle leaves the angle between them as it was.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So the score depends on how far two tokens are *apart*, and not on where they stand, and a layer can learn to look one token back. For one hand alone, 12 positions apart look like none. Therefore a query has many hands, and each turns at a speed of its own. The function `language.rotate` turns them.
+# So the score depends on how far two tokens are *apart*, and not on where they stand, and a layer can learn to look one token back. For this hand alone, 12 positions apart look like none. Therefore a query has many hands, and each turns at a speed of its own. The function `language.rotate` turns them.
 
 # %% [markdown] slideshow={"slide_type": "subslide"}
 # ### Heads
@@ -440,7 +440,7 @@ def attend_solution(q, k, v):
 # - A block is attention in several heads and two linear layers with a bend, each half behind a norm and added to what came in.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* The first question again: why did the linear layers not read the phone book? Next time a model writes, token after token. What must it read for each?
+# *For the lecturer, 1 min.* The first question again: how does attention read the phone book? Next time a model writes, token after token. What must it read for each?
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # ## Scorecard
@@ -501,6 +501,6 @@ for d in (4, 64, 1024):
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** A. Vaswani et al., *Attention is all you need*, 2017, [arXiv:1706.03762](https://arxiv.org/abs/1706.03762); J. Su et al., *RoFormer*, 2021, [arXiv:2104.09864](https://arxiv.org/abs/2104.09864).
 #
-# **Going further.** C. Olsson et al., *In-context learning and induction heads*, 2022, [arXiv:2209.11895](https://arxiv.org/abs/2209.11895). Projects: give the two linear layers of section 1 ten times the neurons and steps; find the head of the trained model that looks at the last line end.
+# **Going further.** C. Olsson et al., *In-context learning and induction heads*, 2022, [arXiv:2209.11895](https://arxiv.org/abs/2209.11895). Projects: give the two linear layers of section 1 ten times the neurons and steps; find a head of the trained model that looks at the last line end from an indentation.
 #
 # **Credits.** Text CC BY 4.0, code MIT.

@@ -51,7 +51,7 @@ torch.set_num_threads(1)
 # **Predict.** PyTorch's *sparse* kernel skips the zeros. For 64 images, how long does it take, compared with the usual *dense* one: **A** half as long, **B** about as long, **C** more than twice as long?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* A *kernel* is the routine that computes a layer. Show of hands; then click. It is C. Ask for explanations, and write them down without comment. Section 4 comes back to them.
+# *For the lecturer, 2 min.* A *kernel* is the routine that computes a layer. Show of hands; then click. It is C. Ask for explanations, and write them down without comment.
 
 # %% slideshow={"slide_type": "skip"}
 import torch
@@ -313,7 +313,7 @@ for count, k in races[1.0].items():
 show.times_over_left(races)
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With 64 images the dots on the right follow the dashed line: with half of the weights, the sparse kernel takes about half of its time. So the rule finds the crossing roughly, and most of the weights have to go.
+# With 64 images the dots on the right follow the dashed line: with half of the weights, the sparse kernel takes about half of its time. So there the rule finds the crossing roughly, and most of the weights have to go. Where dots lie above their dashed line, the rule promises too much: time the pruned layer, too.
 #
 # Where it lies depends on the processor. PyTorch's sparse kernel comes from Intel's library MKL. Where that is missing, another one runs. We used one thread. With more threads, or on a GPU, measure $k$ again.
 #
@@ -341,7 +341,7 @@ print(f"64 × 64, 1 % left: the sparse kernel takes {slower:.1f} times as long")
 #
 # The last row needs neither a form nor a kernel: a column full of zeros can be cut out, and the matrix is smaller ([[structured]]).
 #
-# And a crossing is of use only if the network still answers well there. In [[prune_model]] a network with a twentieth of its weights read most digits after fine-tuning. A larger layer with a twentieth left may well gain from CSR. How much, depends on the call as well. The same product can be written the other way round, with an image in each column. PyTorch may then call another routine:
+# And a crossing is of use only if the network still answers well there. In [[prune_model]] a network with a twentieth of its weights read most digits after fine-tuning. A larger layer with a twentieth left may well gain from CSR. How much, depends on the call as well. The same product can be written the other way round, with an image in each column. PyTorch then keeps the numbers in another order, and that may be faster:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Go through the rows with the answers on the board from the first slide. A zero is worth something if somebody leaves it out.
@@ -413,7 +413,7 @@ def cheapest_solution(model):
 #
 # - CSR keeps values, columns and the start of each row, and a kernel multiplies with it without touching a zero.
 # - A file of 4-byte weights is smaller with a bit mask as soon as more than one weight in 32 is zero, with CSR from one half on, or from two thirds with PyTorch's 8-byte indices.
-# - A sparse kernel that takes $k$ times as long without zeros wins when less than about $1/k$ of a large layer is left: measure $k$ with the call that your network makes.
+# - A sparse kernel that takes $k$ times as long without zeros wins when less than about $1/k$ of a large layer is left: measure $k$, and then the pruned layer, with the call that your network makes.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Back to the question of the title. For a file: more than one in 32. For time: measure k. Ask which of the two their own network needs.
@@ -446,7 +446,7 @@ for name, form in {"dense": tenth, "CSR": to_csr(tenth), "bit mask": to_bits(ten
 #
 # ### The energy of a zero
 #
-# By the estimate of [[energy]], fetching the weights takes most of the energy where each weight is fetched for a single image. Dense, a weight takes 4 bytes. In CSR with a tenth left it takes $0.1 \cdot 8 = 0.8$ bytes, a fifth, so the estimate promises a fifth of the energy. It counts products and fetches, and not the instructions that read a column and look for an input. It also takes every fetch as one from DRAM, though a small layer may lie in a cache. It is a bound for a machine made for such zeros, and not a measurement of your laptop.
+# By the estimate of [[energy]], fetching the weights takes most of the energy where each weight is fetched for a single image. Dense, a weight takes 4 bytes. In CSR with a tenth left it takes $0.1 \cdot 8 = 0.8$ bytes, a fifth, so the estimate promises a fifth of the energy. It counts products and fetches, and not the instructions that read a column and look for an input. It also takes every fetch as one from DRAM, though a small layer may lie in a cache. It is an estimate for a machine made for CSR, and not a measurement of your laptop.
 #
 # ### Kernels that read bit masks
 #
