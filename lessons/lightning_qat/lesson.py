@@ -170,7 +170,7 @@ print(f"int8: off by {error(net):.0f} %")
 #
 # <details><summary>What others found</summary>
 #
-# Now the int8 network is better than the float one of before, which trained for half as long. So int8 can do this task, and so can these two hooks. The fault shows where training begins with random weights.
+# Now the int8 network is better than the float one of before, which trained for half as long. So int8 can do this task, and so can these two hooks. The fault shows where a short training begins with random weights.
 #
 # </details>
 
@@ -252,7 +252,7 @@ show.ranges({constant: ranges[constant] for constant in (0.01, 0.3)}, errors, te
 # **Predict.** Where does the range end now: **A** at 1, **B** near 30, **C** near 50?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let pairs work it out: 0.7 · 1 + 0.3 · 100 = 30.7 after one batch, 0.7 · 30.7 + 30 = 51.5 after two. Click. A step is then about 0.4, so pixels from 0 to 1 have three values left. Ask what the first row alone would have told: nothing.
+# *For the lecturer, 2.5 min.* Let pairs work it out: 0.7 · 1 + 0.3 · 100 = 30.7 after one batch, 0.7 · 30.7 + 30 = 51.5 after two. Click. A step is then about 0.4, so pixels from 0 to 1 have three values left, and the layers behind suffer as well. Ask what the first row alone would have told: nothing.
 
 # %% slideshow={"slide_type": "fragment"}
 for factor in (1, 100):
@@ -265,7 +265,7 @@ for factor in (1, 100):
 # **Near 50 (C), because the first batch moves the end to 0.7 · 1 + 0.3 · 100 = 30.7, and the second to 0.7 · 30.7 + 0.3 · 100 = 51.5.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A step is now about 50 / 127 = 0.4, so pixels between 0 and 1 have hardly more than three values left. The network has become much worse through data that it never trained on.
+# A step is now about 50 / 127 = 0.4, so pixels between 0 and 1 have hardly more than three values left, and the ranges of the layers behind have grown, too. The network has become much worse through data that it never trained on.
 #
 # Compare the two rows. The first is a test that cannot fail: the range ends at 1 whether validation moves it or not. **A promise is tested only by a case in which a broken promise shows.**
 #
