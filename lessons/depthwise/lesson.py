@@ -45,7 +45,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 # In [[static]] an ordinary CNN lost about a point in int8. Both times DepthwiseCNN has the same 8 bits, the same calibration images, and the same ranges of what flows through it.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Guess: which of the two loses the 25? Click. Same bits, same images, only the scales of the weights differ. So what can be to blame? The weights. The size is luck, others lost 0 to 65; the danger is not.
+# *For the lecturer, 2 min.* Guess: which of the two loses the 25? Click. Same bits, same images, only the scales of the weights differ. So what can be to blame? The weights. The size is luck; the danger is not.
 
 # %% slideshow={"slide_type": "skip"} tags=["legacy"]
 import copy
@@ -93,7 +93,7 @@ print(f"int8, a scale per layer    {accuracy(one_scale):.1f} %")
 print(f"int8, a scale per channel  {accuracy(many_scales):.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# With one scale for each layer some 25 points are gone. The size is bad luck. Other networks of its kind, most of them smaller, lost between nothing and 65 points. The size of such a loss is hard to foresee. But where it comes from, you can find out. In about [[minutes]] minutes you will be able to
+# With one scale for each layer some 25 points are gone. The size is bad luck: with a scale one per cent larger most of it would be gone (section 4). The size of such a loss is hard to foresee. But where it comes from, you can find out. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -398,7 +398,7 @@ def repair_solution(model, images):
 #
 # - One scale for a layer is set by its widest channel, whether that channel does anything or not; folding can make a dead channel the widest.
 # - To find where accuracy is lost, round one layer alone, and all but that one: is it enough, and is it needed?
-# - A scale per channel protects all channels and costs bytes; emptying dead channels costs nothing, and helps where one of them sets the scale.
+# - A scale per channel protects all channels and costs bytes; emptying dead channels costs no bytes, and can help where one of them sets the scale.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* One sentence each: who set the scale, who made that channel wide, and who was to blame that its input was dead? The training killed a channel in block 0, and the depthwise layer passed it on.
