@@ -347,7 +347,7 @@ print(f"SmallCNN: {apart(cnn):.1e}")
 print(f"SmallCNN, eval: {apart(cnn.eval()):.1e}")
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **For the reader alone (B), because batch norm lets the images of a batch depend on each other.** Two images with 1 and 3 in a channel become −1 and 1; each by itself would become 0.
+# **For the reader alone (B), because batch norm lets the images of a batch depend on each other.** Two images with 1 and 3 in a channel become −1 and 1; each by itself would have no deviation.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The output tells how far the two gradients are apart, compared with their length. The reader's differ by rounding, since the same numbers are added in another order. The last line is the control: in evaluation mode batch norm uses fixed averages, all else is as before, and the difference is gone.
@@ -358,7 +358,7 @@ print(f"SmallCNN, eval: {apart(cnn.eval()):.1e}")
 # First find out what is in memory at the fullest moment. Then shrink the largest of it.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Go back to the answers on the board, and look for each in the table: what does it make smaller, at which price? Batch: nearly like the parts. Number format: fewer activations. Model: not here. Which line would you take for the wide network?
+# *For the lecturer, 1.5 min.* Go back to the answers on the board, and look for each in the table: what does it make smaller, at which price? Batch: nearly like the parts. Number format: smaller activations. Model: not here. Which line would you take for the wide network?
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Measures the peak of both networks with each remedy, and counts the operations of the reader.
@@ -368,7 +368,7 @@ table, operations = show.remedies({"reader": reader, "wide": wide}, images, labe
 table
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Parts need no more operations. Checkpoints help even where one image is too much. Neither helps the wide network. SGD does, but with it the training is another one. States in 8 bits take a quarter of their bytes, see *Deeper*. Mixed precision ([[amp]]) shrinks activations, and frozen weights have neither gradients nor states ([[adapters]]).
+# Parts need no more operations, but small parts take more time. Checkpoints help even where one image is too much. Neither helps the wide network. SGD does, but with it the training is another one. States in 8 bits take a quarter of their bytes, see *Deeper*. Mixed precision ([[amp]]) shrinks activations, and frozen weights have neither gradients nor states ([[adapters]]).
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · As few checkpoints as fit
@@ -415,8 +415,8 @@ def fit_in_solution(model, needs, most):
 # ## Remember
 #
 # - With AdamW in fp32 a weight costs 16 bytes, with its gradient and two averages; the activations come on top, and grow with the batch.
-# - Where activations are large, memory is full at the turn from forward to backward; where weights are, at the end, when all gradients are there. Shrink what is there then.
-# - Checkpoints compute activations again, for a third more operations; a batch in parts gives the same gradient, unless something like batch norm mixes its images or dropout draws again.
+# - Where activations are large, memory is full in the backward pass, in a chain of equal blocks at its start, the turn; where weights are, at the end, when all gradients are there. Shrink what is there then.
+# - Checkpoints compute activations again, for up to a third more operations; with a plain mean as loss, a batch in equal parts gives the same gradient, unless something like batch norm mixes its images or dropout draws again.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* For the way home: 7 billion weights, trained with Adam. How many GB before the first activation? (112.)
