@@ -178,7 +178,7 @@ print(f"measured: {took['float32']:.3f} s")
 # *For the lecturer, 2.5 min.* Division on the board, with 10 GB a second. Then click. In the notebook everybody gets the number of their own memory. "Why a matrix of 268 MB?" A small one would come from a cache. "Why one thread?" Compare like with like: with all threads both numbers change.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A token takes longer than its floor, because it is more than reading: every number is multiplied, and many small steps lie between the matrices. The floor is the best case. What it is good for is a decision *before* you download or buy anything.
+# A token takes longer than its floor: many small steps lie between the matrices, and one large matrix is read faster than many smaller ones. The floor is the best case. What it is good for is a decision *before* you download or buy anything.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
 # ### Seven billion
@@ -266,7 +266,7 @@ show.floors(
 #
 # - **bfloat16** has half of the bytes. How much that brings depends on the kernel that PyTorch has for your processor.
 # - **int8** has a quarter of the bytes, and loses to float32 here, where nothing is compiled. Look at what the cell printed: to make floats of all codes, without multiplying anything, takes a large part of its time.
-# - **OpenVINO** has the fewest bytes, and makes use of them. It keeps the weights packed, as the kernel of [[weight_only]] did.
+# - **OpenVINO** has the fewest bytes. It can keep the weights packed, as the kernel of [[weight_only]] did.
 #
 # The floor is also a detective. Does the bar of OpenVINO end well before the dark part of float32 does? Then it needs less time for a whole token than reading 32 bits for each weight would take. So it reads fewer, and you know this without having seen its code. **A small file is a promise, and the engine has to keep it.**
 
