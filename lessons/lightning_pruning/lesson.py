@@ -159,7 +159,7 @@ print(f"gone: {gone(model):.1%}")
 #
 # The documentation's shortest example is `Trainer(callbacks=[ModelPruning("l1_unstructured", amount=0.5)])`. It looks as if it removed a half.
 #
-# **Try it.** In section 1 change `amount=compute_amount` to `amount=0.5`, and run that cell and the next one again. Then change it back.
+# **Try it.** In section 1 change `amount=compute_amount` to `amount=0.5`, and run that cell and the next one again. Then change it back, and run both again.
 #
 # <details><summary>What others found</summary>
 #
