@@ -190,7 +190,7 @@ operations(program.graph).most_common(5)
 #
 # <!-- page -->
 #
-# Observers and calibration are those of [[static]]. What is new is that the list says where they belong: in front of each layer. So nobody has to write stubs. Our quantizer is that for x86 processors and PyTorch's compiler. On those without VNNI, the int8 instructions, sums of products may overflow, so `reduce_range` makes the integers smaller. The converted list:
+# Observers and calibration are those of [[static]]. What is new is that the list says where they belong: in front of each layer. So nobody has to write stubs. Our quantizer is that for x86 processors and PyTorch's compiler. On those without AVX-512 VNNI, the int8 instructions, sums of products may overflow, so `reduce_range` makes the integers smaller. The converted list:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Tie the four points to the seven lines: 1 is the first two of them, 2 is `prepare_pt2e`, 3 the loop over photos, 4 the last line. "What has replaced the stubs?" The list: it says where a range is needed. "Why another quantizer for a phone?" Its kernels are others.
@@ -236,7 +236,7 @@ operations(int8.graph).most_common()
 #
 # ### A layer that nobody noticed
 #
-# A description can also leave something out. Our quantizer recognizes a convolution by the class of its module. A class of one's own, such as `class MyConv(nn.Conv2d): pass`, it does not know. A convolution that is called twice, as in our small network, it refuses.
+# A description can also leave something out. Our quantizer recognizes a convolution by the class of its module. A class of one's own, such as `class MyConv(nn.Conv2d): pass`, it does not know. Our small network, where one convolution is called twice, it refuses.
 
 
 # %% slideshow={"slide_type": "skip"} tags=["hide-input", "nbval-check-output"]
@@ -400,7 +400,7 @@ images, _ = data.load("fashion_mnist", n=256)
 #
 # Write `to_int8(model, batches)`. `model` is a CNN in evaluation mode; all `batches` have one shape.
 #
-# Return its int8 graph for x86: exported for this shape, calibrated on all batches, converted, without the parameters that no operation reads. `model` stays as it is.
+# Return its int8 graph for x86, with the default configuration and no `reduce_range`: exported for this shape, calibrated on all batches, converted, without the parameters that no operation reads. `model` stays as it is.
 #
 # <!-- page -->
 #
@@ -413,7 +413,7 @@ images, _ = data.load("fashion_mnist", n=256)
 #
 # <details><summary>Hint</summary>
 #
-# All lines stand in sections 1 and 5. The first batch is an example of the shape. Deleting while you iterate over parameters fails, so make a list of the names first.
+# All lines stand in sections 1 and 5; leave `reduce_range` out. The first batch is an example of the shape. Deleting while you iterate over parameters fails, so make a list of the names first.
 #
 # </details>
 
