@@ -160,7 +160,7 @@ show.most_like(x[seen], y[seen], answers[seen][:, MISSING])
 # *For the lecturer, 2.5 min.* The pictures of the first slide. "What do they have in common?" Most have something of a three, such as the curve that opens to the left. Then the numbers below: an even share would be 0.1. So how does a three get in? To repeat these numbers, the student must find out what in an image raises them. True threes have most of it. The twin has nothing to find out: its answer for three is always 0.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The figure shows the extremes. Most of the 45,000 images get a number near 0.1, an even share, and each gets its own.
+# The figure shows the extremes. Most of the 45,000 images get a number between 0.05 and 0.15, near an even share, and each gets its own.
 #
 # To repeat these numbers, the student must find out what in an image raises them: a curve that opens to the left, say, or two of them. Most true threes have more of this than nearly all images that the student has seen. So the student gives them a higher logit of 3. The twin has nothing to find out. For its images the right answer for *three* is always 0.
 
@@ -290,7 +290,7 @@ show.bias_table(found)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* On paper, in pairs: 2. Then: what changes if the student's logits of all classes grow by 1? Nothing. What if the classes are less frequent in the product than in the held-out images? Then the threshold is off again.
+# *For the lecturer, 2.5 min.* On paper, in pairs: 2. Then: what changes if the student's logits of all classes grow by 1? Nothing. What if the class is less frequent in the product than in the held-out images? Then the threshold can be off again.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "-"}
