@@ -313,7 +313,7 @@ for scale, share in lost.items():
     print(f"factor {scale:,}: {share:.1f} %")
 
 # %% [markdown] slideshow={"slide_type": "-"}
-# Without a factor, fp16 loses a good part of these gradients, and with 65,536 hardly any. Those of our LeNet are so small that its step hardly changes. Where most gradients are that small, training fails (*Deeper*).
+# Without a factor, fp16 loses a good part of these gradients, and with 65,536 hardly any. The lost ones are so small that LeNet's step hardly changes. Where most gradients are that small, training fails (*Deeper*).
 #
 # <!-- page -->
 #
@@ -408,7 +408,7 @@ claims.show("formats")
 show.nine_trainings()
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Each format has its own remedy. In fp16 the loss scale repairs nearly everything, and fp32 weights alone hardly anything: what never arrives cannot be added. In bf16 it is the other way round. Its gradients arrive, and the weights swallow the steps. For other networks and learning rates the damage can be smaller, or none. Mixed precision takes both parts in fp16, and leaves out the scale in bf16.
+# Here each format needs one remedy. In fp16 the loss scale repairs nearly everything, and fp32 weights alone hardly anything: what never arrives cannot be added. In bf16 it is the other way round. Its gradients arrive, and the weights swallow the steps. With a smaller learning rate the weights of fp16 swallow the steps, too; for other networks the damage can be smaller, or none. Mixed precision takes both parts in fp16, and leaves out the scale in bf16.
 #
 # ### Why softmax subtracts the maximum
 #
@@ -437,6 +437,6 @@ show.eight_bits()
 #
 # **Recommended video.** NVIDIA, *Automatic Mixed Precision Training in PyTorch*, [youtube.com/watch?v=b5dAmcBKxHg](https://www.youtube.com/watch?v=b5dAmcBKxHg).
 #
-# **Going further.** Count in fp8. Write a sum in fp16 that keeps what it rounds away (Kahan's), and find out how far it counts. Draw the hill of your own network, before and after training.
+# **Going further.** Count in fp8: add in fp32, and store with `to()`. Write a sum in fp16 that keeps what it rounds away (Kahan's), and find out how far it counts. Draw the hill of your own network, before and after training.
 #
 # **Credits.** The idea of this course in one lecture is [Tal Daniel's](https://github.com/taldatech/ee046211-deep-learning) (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
