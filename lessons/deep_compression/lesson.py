@@ -156,7 +156,7 @@ print(f"{cost:.2f} bits for each place")
 #
 # <details><summary>What others found</summary>
 #
-# 5 bits were cheapest, with 4 and 6 close behind. With 3 bits many weights need several escapes, and with 8 bits every short gap pays for bits that only long ones need.
+# With words of equal length 5 bits were cheapest, with 4 and 6 close behind. With 3 bits many weights need several escapes, and with 8 bits every short gap pays for bits that only long ones need.
 #
 # </details>
 
@@ -213,7 +213,7 @@ show.few_values(pruned, share)
 # We take 16 values: 4 bits in place of 32.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Down to 16 values hardly anything is lost. So many would do as well at equal distances; with very few, k-means is ahead.
+# Down to 16 values hardly anything is lost. So many would do as well at equal distances.
 
 # %% slideshow={"slide_type": "skip"}
 small = share(pruned, 16)
@@ -239,13 +239,13 @@ show.tree()
 #
 # Count the bits: $(8 + 8 + 5) \cdot 2 + (4 + 3) \cdot 3 = 63$. Words of equal length need 3 bits for five symbols, and so 84 in all.
 #
-# Can another code be shorter? No code that gives each symbol its own word comes below the *entropy*, the mean of $\log_2 (1/p)$, where $p$ is the share of a symbol. Here it is 2.22 bits a symbol, and $63 / 28 = 2.25$.
+# Can another code be shorter? No prefix code that gives each symbol one word comes below the *entropy*, the mean of $\log_2 (1/p)$, where $p$ is the share of a symbol. Here it is 2.22 bits a symbol, and $63 / 28 = 2.25$.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### The symbols of our file
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Point at the dashed lines: if all bars ended there, nothing could be saved. Where does Huffman save more? With the gaps. Why are the values rather even? k-means puts many values where many weights are.
+# *For the lecturer, 1.5 min.* Point at the dashed lines: if all bars ended there, nothing could be saved. Where does Huffman save more? With the gaps.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws how often each gap and each value comes, and says how long their words are.
@@ -385,7 +385,7 @@ def word_lengths_solution(counts):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - A compressor finds little in trained floats. First make values come again: prune, share, and then code.
+# - gzip finds little in trained float32 weights. First make values come again: prune, share, and then code.
 # - Store the gap before a weight, the number of its value, and give frequent symbols short words.
 # - Count all bytes of one file that a fresh process reads, and say how small a dense rival is.
 
