@@ -163,7 +163,7 @@ def round_row(w, H, low, step):
 
 # %% slideshow={"slide_type": "skip"}
 rho = 0.75
-H = torch.tensor([[1, rho], [rho, 1]])
+H = torch.tensor([[1.0, rho], [rho, 1.0]])
 print(round_row(w, H, low=torch.zeros(2), step=torch.ones(2)))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
@@ -269,7 +269,7 @@ show.table_of(rises)
 # All 30 blocks, 106 million weights, groups of 32. *What is the capital of France?*
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read the three answers aloud. The last two have the same levels, bytes and speed. "Where does the difference come from?" From 8,192 tokens of text and some minutes. Be honest: the answer is still wrong, and this is the best of four calibrations. With the worst, GPTQ did no better than the nearest level.
+# *For the lecturer, 2 min.* Read the three answers aloud. The last two have the same levels, bytes and speed. "Where does the difference come from?" From 8,192 tokens of text and some minutes. Be honest: the answer is still wrong, and with other calibrations GPTQ took away less, and once nothing.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Shows the record of SmolLM2, as downloaded and at 3 bits in two ways.
@@ -279,10 +279,10 @@ show.record_table(record)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # It takes minutes, so this is a record; `records/gptq/measure.py` makes it. The perplexity is measured on 256 tokens of one chapter of Python's manual. The calibration text comes from the other chapters.
 #
-# How much of the rise GPTQ takes away depends on the calibration: this is the best of four that we tried, and with the worst one GPTQ did no better than the nearest level.
+# How much of the rise GPTQ takes away depends on the calibration: in our other tries, which are not kept, it was less, and once nothing.
 
 # %% [markdown] slideshow={"slide_type": "fragment"}
-# It does not work wonders, and the answer is still wrong: 3 bits are few for so small a model.
+# It does not work wonders, and the answer is still wrong: 3 bits are few.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## Exercise · A whole layer
