@@ -239,7 +239,7 @@ for size in (1, 100, 256):
 # The model has 479 characters, and the next one goes in. Without a cache all 480 go through the network, with one a single character does.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let them guess: 480 times? Click. "What does a step cost that does not grow with its characters?" In this small model, the calls of Python. In a large one, something else: the next section.
+# *For the lecturer, 2 min.* Let them guess: 480 times? Click. "What does a step cost that does not grow with its characters?" In this small model, probably the calls from Python. In a large one, something else: the next section.
 
 # %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
 # Times the last step of a text of 480 characters, without the cache and with it.
@@ -415,7 +415,7 @@ claims.show("decoding")
 #
 # ### A cache in 8 and in 2 bits
 #
-# The cache can be rounded as the weights were in [[integers]]. With 8 bits and a scale for each token and head, the 128 bytes of a head's 32 numbers become 32 and a scale of 4: 3.6 times smaller. A cache of 16 bits gets at best 2 times smaller.
+# The cache can be rounded as the weights were in [[integers]]. With 8 bits and a scale for each token and head, the 128 bytes of a head's 32 numbers become 32 and a scale of 4: 3.6 times smaller. With 8 bits, a cache of 16 bits gets at best 2 times smaller.
 #
 # With few levels it matters which numbers share a scale. In keys one feature is often large for all tokens. Take three keys whose first feature is 8, and only three levels: −1, 0 and 1 times the scale.
 

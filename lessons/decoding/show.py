@@ -84,7 +84,7 @@ def changed_table(changed):
     return Table(
         ["block:", *(f"{n + 1}" for n in range(len(changed[True])))],
         [
-            [name, *("0" if share < 1e-6 else f"{100 * share:.1f} %" for share in changed[causal])]
+            [name, *("0" if share < 1e-4 else f"{100 * share:.1f} %" for share in changed[causal])]
             for causal, name in ((True, "with the mask"), (False, "without it"))
         ],
         caption="Largest change of the keys of s, e and l, over the largest key.",
