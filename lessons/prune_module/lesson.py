@@ -348,7 +348,7 @@ print("the same weights again:", torch.equal(unpacked, weight))
 # Four files of one network, beside what the meter can store.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Read the bars from top to bottom. Compare with the three numbers on the board. To "why not 16 bits?": that fits as well, and the capstone does both. What is not better yet is the time.
+# *For the lecturer, 1.5 min.* Read the bars from top to bottom. Compare with the three numbers on the board. To "why not 16 bits?": that fits as well, and the capstone joins fewer weights and fewer bits. What is not better yet is the time.
 
 # %% slideshow={"slide_type": "-"} tags=["hide-input"]
 # Draws the four files beside the meter's line.
