@@ -146,10 +146,10 @@ sensitivity = {n: {b: divergence(with_bits({n: b})) for b in widths} for n in si
 show.sensitivities(sensitivity, sizes)
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* A logarithmic axis: each large division is a factor of ten. Who wants bits most? Block 1. At 3 bits, who moves the answers least? Block 6, which has more than half of the weights. So size says little.
+# *For the lecturer, 1.5 min.* A logarithmic axis: each large division is a factor of ten. Who wants bits most? Block 1. At 3 bits, who moves the answers least? Block 6, which has more than half of the weights. So large is not sensitive.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# At 3 bits block 1 stands far above all others. The size of a layer says little: block 6 has more than half of the weights, and at 3 bits it moves the answers least of all.
+# At 3 bits block 1 stands far above all others. A large layer need not be a sensitive one: block 6 has more than half of the weights, and at 3 bits it moves the answers least of all.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
 # ## 3. Bits where they save most
@@ -207,7 +207,7 @@ show.bits_of_layers(chosen, sizes)
 # *For the lecturer, 3 min.* The width of a bar is the layer's share of the weights, so its area is bits of the file. Who pays for what lies above the line? Block 6 alone. Why does block 1 stop at 5? Its sixth bit, on these images, saved nothing. Does the choice pay? Let them guess, then click. Ask what the rule believes without measuring it: that a layer saves in company what it saved alone.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The width of a bar is the number of weights, so its area is about what the layer takes in the file. Block 6 gives up its third bit, and that pays for everything above the line. Block 1 stops at 5, because its sixth bit saved nothing on these images, and greedy looks no further ahead.
+# The width of a bar is the number of weights, so its area is about what the layer takes in the file. Block 6 gives up its third bit, and that pays for everything above the line. Block 1 stops at 5, because its sixth bit saved nothing on these images.
 #
 # Does the choice pay? No test image took part in it:
 
@@ -226,7 +226,7 @@ print(f"3 bits for all {three:.1f} %, greedy {by_greedy:.1f} %, float {in_float:
 # **Predict.** With 3 bits for all, about twenty points were lost. How much of that does this bring back: **A** a tenth, **B** half, **C** nearly all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Vote, click. So what were the points of greedy? At 3 bits, mostly the price of old statistics. And at 2.25 bits? Compare the last two rows: twenty points for an eighth more bits; how much of it is the choice, the table cannot say. Then go back to the first layer in 8 bits, which made the network worse: probably two errors had cancelled. And 5 bits? Most processors have instructions for 8, some for 4.
+# *For the lecturer, 4 min.* Vote, click. So what were the points of greedy? At 3 bits, mostly the price of old statistics. And at 2.25 bits? Compare the last two rows: twenty points for an eighth more bits; how much of it is the choice, the table cannot say. Then go back to the first layer in 8 bits, which made the network worse: probably two errors had cancelled; with new statistics it does no harm. And 5 bits? Most processors have instructions for 8, some for 4.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # [[qat_cnn]] explains the remedy. `norms_anew` lets the images pass through the batch norms once more:
@@ -255,7 +255,7 @@ show.statistics(old, new, in_float)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # So near 3 bits most of greedy's lead was the price of old statistics: now both choices are within two points of each other. With fewer bits a few more help much: for an eighth more bits than 2 for all, greedy gets about twenty points more, and comes within two points of 3 bits for all. How much of this is the choice, the table cannot say. So estimate the batch norms anew before you praise a choice, and ship that network.
 #
-# There is a second reason for doubt. Greedy adds up sensitivities that were measured for one layer *alone*, and in the file all layers are rounded *together*. Two errors can push an answer the same way, and do more harm than their sum says. They can also push in opposite directions, and cancel. That is probably what happened under **Try it**: the rounding of the first layer had undone a part of what the others broke.
+# There is a second reason for doubt. Greedy adds up sensitivities that were measured for one layer *alone*, and in the file all layers are rounded *together*. Two errors can push an answer the same way, and do more harm than their sum says. They can also push in opposite directions, and cancel. With the old statistics that is probably what happened under **Try it**: the rounding of the first layer had undone a part of what the others broke. With new ones it does no harm.
 #
 # One test settles both doubts: measure the *whole* choice with new statistics, beside one width for all, on images that took no part in choosing.
 #
