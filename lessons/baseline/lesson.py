@@ -384,7 +384,7 @@ def compare_solution(a, b, images, labels):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - Count the bytes of parameters and buffers, and quote the size of a file only after it has given the network back.
+# - Count the bytes of plain parameters and buffers, and quote the size of a file only after it has given the network back.
 # - An accuracy scatters by √(p(1 − p) / n). On the same images only the disagreements count, and a lead must be larger than twice their root; if it is not, say how much worse the network could be.
 # - A baseline gets all that the new network got, but for the one thing under test.
 
