@@ -197,7 +197,7 @@ print(f"int8: off by {error(net):.0f} %")
 # **39 % (C), because 93 more batches each leave 0.99 of it, and $0.99^{93} = 0.39$.** With the constant 0.3 nothing is left: $0.7^{93}$ is practically 0.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# The first batch meets an untrained network, whose outputs lie near 0. The true shares reach nearly 0.9. Is that the fault? We train with `TwoHooks(show.moving(constant))` for four constants, and change nothing else. A second callback writes down where the range of the last layer ends.
+# The first batch meets an untrained network, whose outputs lie near 0. The true shares reach nearly 0.9. Is that the fault? We train with `TwoHooks(show.moving(constant))` for four constants, and change nothing else. It gives the activations `tq.FakeQuantize.with_args(observer=tq.MovingAverageMinMaxObserver, averaging_constant=constant, quant_min=0, quant_max=127)`, and the weights one scale per layer, so its error for 0.01 is not quite that of section 1. A second callback writes down where the range of the last layer ends.
 
 # %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
 # ### Two ranges
@@ -218,7 +218,7 @@ show.ranges({constant: ranges[constant] for constant in (0.01, 0.3)}, errors, te
 #
 # The three larger constants are about as good as float. They differ from the first in nothing else, so **it was the constant that ruined the network, and not the integers.** The constant 1 is no average at all: it keeps the range of the last batch alone, and one strange batch at the end would spoil it.
 #
-# A network that was trained before has large outputs from the first batch on, so even the slow range starts in the right place. That is what you saw when you trained in float first.
+# A network that was trained before has large outputs from the first batch on, so even the slow range starts in the right place. That is what the *Try it* of section 1 shows.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
 # ## 3. Who may move the ranges?
@@ -265,7 +265,7 @@ for factor in (1, 100):
 # **Near 50 (C), because the first batch moves the end to 0.7 · 1 + 0.3 · 100 = 30.7, and the second to 0.7 · 30.7 + 0.3 · 100 = 51.5.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# A step is now about 50 / 127 = 0.4, so pixels between 0 and 1 have hardly more than three values left, and the ranges of the layers behind have grown, too. The network has become much worse through data that it never trained on.
+# A quantization step is now about 50 / 127 = 0.4, so pixels between 0 and 1 have hardly more than three values left, and the ranges of the layers behind have grown, too. The network has become much worse through data that it never trained on.
 #
 # Compare the two rows. The first is a test that cannot fail: the range ends at 1 whether validation moves it or not. **A promise is tested only by a case in which a broken promise shows.**
 #

@@ -319,7 +319,7 @@ show.counts_table(counts, networks)
 # ## Exercise · Load a pruned file
 # ★★ · 10 minutes
 #
-# Write `load_pruned(make_model, state)`. `make_model()` gives a new, unpruned model; `state` is the `state_dict` of a pruned one. Return a model with these numbers and active masks: its `state_dict()` is `state` again, and it can be trained, counted or pruned at once. Any tensor of any layer may be pruned, biases too.
+# Write `load_pruned(make_model, state)`. `make_model()` gives a new, unpruned model; `state` is the `state_dict` of a pruned one. Return a model with these numbers and active masks: its `state_dict()` is `state` again, and it can be trained, counted or pruned at once. Any tensor of any layer that is called may be pruned, biases too.
 #
 # On paper: what does the key `0.bias_mask` ask you to prepare?
 #
@@ -425,7 +425,7 @@ except ValueError as error:
 print("hooks:", len(twice._forward_pre_hooks), " in the file:", list(twice.state_dict()))
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# PyTorch takes the old hook off before it looks at the amount. Parameter and mask are still there, but nobody multiplies any more, and the layer can no longer be trained. `prune.remove` refuses such a layer. Load its `state_dict` into a new one, as in section 2.
+# PyTorch takes the old hook off before it looks at the amount. Parameter and mask are still there, but nobody multiplies any more, and `weight` can no longer be trained, sometimes without an error. `prune.remove` refuses such a layer. Load its `state_dict` into a new one, as in section 2.
 #
 # **Sources.** PyTorch's [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) by Michela Paganini shows masks in a `state_dict`; why a copy fails is told in [issue 37322](https://github.com/pytorch/pytorch/issues/37322). M. Paganini and J. Forde, *Streamlining tensor and network pruning in PyTorch*, 2020, [arXiv:2004.13770](https://arxiv.org/abs/2004.13770).
 #

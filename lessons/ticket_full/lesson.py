@@ -169,11 +169,11 @@ show.over_rates(saved)
 # | 0.1 | 88 | 89 | 90 | 92.5 |
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Do it by hand once. At the shared rate 0.001 the ticket leads by 92 − 88 = 4 points. Now each may choose. Both have their best *held-out* accuracy at 0.01, and there the ticket leads on the test images by 93 − 92 = 1 point.
+# Do it by hand once, with numbers made up. At the shared rate 0.001 the ticket leads by 92 − 88 = 4 points. Now each may choose. Both have their best *held-out* accuracy at 0.01, and there the ticket leads on the test images by 93 − 92 = 1 point.
 #
 # Why not choose by the test images? There *reinit* looks best at 0.1, with 92.5. But 90 on the held-out images suggests that a part of this is luck. Of several rates, the one with the highest test accuracy may be a lucky one, and whoever picks it reports the luck as well. So some images choose the rate, and others report.
 #
-# The rule has a third part. In the figure two best rates are the highest of all that were tried. Perhaps the lines go on rising beyond. The black line, the whole network, has its best rate inside the grid. **A best rate at the edge of the grid means: widen the grid.** Until then "about a point" is what we know of these masks and this grid. With masks that were found at the rate 0.0048, 2.3 points are left. The exercise has a record in which no best rate lies at the edge.
+# The rule has a third part. In the figure two best rates are the highest of all that were tried. Perhaps the lines go on rising beyond. The black line, the whole network, has its best rate inside the grid. **A best rate at the edge of the grid means: widen the grid.** Until then "about a point" is what we know of these masks and this grid. The rate of the search is a choice, too: with masks that were found at 0.0048, 2.3 points are left. The exercise has a record in which no best rate lies at the edge.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 2 min.* On paper: the lead at 0.001, then each at its best. 4, then 1. "Why not 92.5 for *reinit*?" The test images would have chosen and reported. Then the edge: what would you do next? Try higher rates.
@@ -302,7 +302,7 @@ print(*(f"{name}: {ms:.2f} ms a step" for name, ms in step_ms.items()), sep="\n"
 # %% [markdown] slideshow={"slide_type": "skip"}
 # The four reports speak of larger networks than ours, or of other opponents. So a sentence about tickets needs three things beside it: which network, which learning rate, which opponent.
 #
-# What stands for our network: after 50,000 steps the tickets of our record with 21 % of the weights are slightly ahead of the whole network, and those with 7 % still as good ([[ticket]]). A sparse network *can* learn this task as well as the whole, if it starts right. For large networks one rewinds to an early iteration, and the mask comes from a full training.
+# What stands for our network: after 50,000 steps the tickets of another record with 21 % of the weights are slightly ahead of the whole network, and those with 7 % still as good ([[ticket]]). A sparse network *can* learn this task as well as the whole, if it starts right. For large networks one rewinds to an early iteration, and the mask comes from a full training.
 #
 # What does not follow is a cheaper way to a small network. Here training on was better. Renda et al. keep the trained weights and go back in the schedule of the learning rate, which they call **learning-rate rewinding**. In our 200 steps the rewind costs points.
 

@@ -178,7 +178,7 @@ print("times ones:", (back @ torch.ones(4, 1)).flatten().tolist())
 #
 # <!-- page -->
 #
-# The **bit mask** is the one of [[prune_module]]: one bit for each position says whether a weight is left there. It is far smaller than CSR here. But it is harder to compute with: to find out which bit belongs to the third value, one must count the bits before it. So it is mostly a form for files, and is unpacked before use.
+# The **bit mask** was used in [[prune_module]], without a name: one bit for each position says whether a weight is left there. It is far smaller than CSR here. But it is harder to compute with: to find out which bit belongs to the third value, one must count the bits before it. So it is mostly a form for files, and is unpacked before use.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* A *bit mask* has one bit for each position: is a weight left there? Count the three rows together: 8 · 4, 9 · 4, and 3 · 4 + 1. CSR is the largest, though five of eight numbers are zeros. Ask for which matrices it would win: with more zeros, and longer rows.
@@ -285,7 +285,7 @@ show.files_over_left(files, 1024 * 1024)
 # **50 (C), because the dense kernel needs 800 / 8 = 100 instructions for the row, and 100 are enough for 50 weights of two each.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So 94 % of the weights must be zero. There is a rule in this. For a row *without* zeros the sparse kernel would need 1,600 instructions, 16 times as many as the dense one, and it breaks even when a sixteenth is left. In general: if it takes $k$ times as long without zeros, and its time shrinks in proportion to the weights that are left, it wins when less than $1/k$ of them is left. And $k$ can be measured, with indices of 4 bytes, for 64 images and for one:
+# So 94 % of the weights must be zero. There is a rule in this. For a row *without* zeros the sparse kernel would need 1,600 instructions, 16 times as many as the dense one, and it breaks even when a sixteenth is left. In general: if it takes $k$ times as long without zeros, and its time shrinks in proportion to the weights that are left, it wins when less than $1/k$ of them is left. And $k$ can be measured, with indices of 4 bytes, which spare PyTorch a copy in each call, for 64 images and for one:
 
 # %% slideshow={"slide_type": "skip"}
 image = torch.rand(1, 1024)
@@ -315,7 +315,7 @@ show.times_over_left(races)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # With 64 images the dots on the right follow the dashed line: with half of the weights, the sparse kernel takes about half of its time. So there the rule finds the crossing roughly, and most of the weights have to go. Where dots lie above their dashed line, the rule promises too much: time the pruned layer, too.
 #
-# Where it lies depends on the processor. PyTorch's sparse kernel comes from Intel's library MKL. Where that is missing, another one runs. We used one thread. With more threads, or on a GPU, measure $k$ again.
+# Where the crossing lies depends on the processor. PyTorch's sparse kernel comes from Intel's library MKL. Where that is missing, another one runs. We used one thread. With more threads, or on a GPU, measure $k$ again.
 #
 # It also depends on the layer. Where the dots on the far left lie above the dashed lines, a part of the time does not depend on the weights. Does it matter? In a layer of 64 × 64 with 1 % left, the sparse kernel has 41 multiplications to make, and the dense one 4,096:
 
@@ -341,7 +341,7 @@ print(f"64 × 64, 1 % left: the sparse kernel takes {slower:.1f} times as long")
 #
 # The last row needs neither a form nor a kernel: a column full of zeros can be cut out, and the matrix is smaller ([[structured]]).
 #
-# And a crossing is of use only if the network still answers well there. In [[prune_model]] a network with a twentieth of its weights read most digits after fine-tuning. A larger layer with a twentieth left may well gain from CSR. How much, depends on the call as well. The same product can be written the other way round, with an image in each column. PyTorch then keeps the numbers in another order, and that may be faster:
+# And a crossing is of use only if the network still answers well there. In [[prune_model]] a network with a twentieth of its weights read most digits after fine-tuning. A larger layer with a twentieth left may well gain from CSR. How much, depends on the call as well. The same product can be written the other way round, with an image in each column. PyTorch then keeps the numbers in another order, and that may be faster, so $k$ belongs to a call:
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Go through the rows with the answers on the board from the first slide. A zero is worth something if somebody leaves it out.
