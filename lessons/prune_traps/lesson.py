@@ -319,7 +319,7 @@ show.counts_table(counts, networks)
 # ## Exercise · Load a pruned file
 # ★★ · 10 minutes
 #
-# Write `load_pruned(make_model, state)`. `make_model()` gives a new, unpruned model; `state` is the `state_dict` of a pruned one. Return a model with these numbers and active masks: its `state_dict()` is `state` again, and it can be trained, counted or pruned at once. Any tensor of any layer that is called may be pruned, biases too.
+# Write `load_pruned(make_model, state)`. `make_model()` gives a new, unpruned model; `state` is the `state_dict` of a pruned one. Return a model with these numbers and active masks: its `state_dict()` is `state` again, and it can be trained, counted or pruned at once. Any tensor of any called layer may be pruned, biases too.
 #
 # On paper: what does the key `0.bias_mask` ask you to prepare?
 #
