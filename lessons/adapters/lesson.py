@@ -422,7 +422,7 @@ claims.show("adapters")
 #
 # Numbers, bytes and the two small products grow in proportion to the rank. What a rank costs depends on the width. Rank 4 beside a square layer of 128 has $4 \cdot 256$ numbers of 16 bits for 16,384 weights, a whole bit a weight. In a layer of 4,096 it is three hundredths of a bit. So in a wide model the comparison with a third bit may end otherwise.
 #
-# Begin small, double the rank, and stop when held-out text gains no more.
+# Begin small, double the rank, choose the learning rate anew, and stop when held-out text gains no more.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** E. Hu et al., *LoRA*, 2021, [arXiv:2106.09685](https://arxiv.org/abs/2106.09685); T. Dettmers et al., *QLoRA*, 2023, [arXiv:2305.14314](https://arxiv.org/abs/2305.14314).

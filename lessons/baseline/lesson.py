@@ -145,7 +145,7 @@ for name, model in copies.items():
     print(f"{name}: {n_bytes(model):,} bytes")
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# `nbytes` is the number of elements times the bytes of one. The stored copy is four times smaller. The copy that computes is as large as the network, because each rounded number has 4 bytes again. So say which bytes you mean: those of the file, or those of the running network.
+# `nbytes` is the number of elements times the bytes of one. Quantized tensors of a library may name the float type that they stand for; then weigh the file. The stored copy is four times smaller. The copy that computes is as large as the network, because each rounded number has 4 bytes again. So say which bytes you mean: those of the file, or those of the running network.
 #
 # What you ship is a file. It holds the `state_dict`, a dictionary from the names of the parameters and buffers to their tensors.
 
@@ -258,7 +258,7 @@ print(f"they scatter by {scatter:.2f} points; the formula says {formula:.2f}")
 #
 # Now we can answer the question of this lesson, and "the lead does not count" is not the answer. A test with four images never finds a lead that counts, and proves nothing. Say instead **how much worse the network could be**.
 #
-# *By hand.* Won 50, lost 55: behind by 5, and luck makes $2 \sqrt{105}$ = 20. So this network may be worse by about 25 images, a quarter of a point. If they never disagree, we say 3 images, which is nearly all of four, and little of 10,000. Say *before* the test how much worse you would accept. We accept ten images, a tenth of a point.
+# *By hand.* Won 50, lost 55: behind by 5, and luck makes $2 \sqrt{105}$ = 20. So this network may be worse by about 25 images, a quarter of a point. If they never disagree on many images, we say 3: a network that loses 3 on average loses none in only 5 of 100 tests. Say *before* the test how much worse you would accept. We accept ten images, a tenth of a point.
 
 
 # %% slideshow={"slide_type": "skip"}
@@ -384,7 +384,7 @@ def compare_solution(a, b, images, labels):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Remember
 #
-# - Count the bytes of plain parameters and buffers, and quote the size of a file only after it has given the network back.
+# - Count the bytes of parameters and buffers, and quote the size of a file only after it has given the network back.
 # - An accuracy scatters by √(p(1 − p) / n). On the same images only the disagreements count, and a lead must be larger than twice their root; if it is not, say how much worse the network could be.
 # - A baseline gets all that the new network got, but for the one thing under test.
 

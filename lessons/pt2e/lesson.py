@@ -257,7 +257,7 @@ for conv in (nn.Conv2d(3, 8, 3), MyConv(3, 8, 3)):
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. Who computes it?
 #
-# A compiler looks for the chain `dq`, `conv2d`, `relu6`, `q`, and puts one int8 kernel in its place. Here `q` is `quantize`, and `dq` is `dequantize`.
+# A compiler looks for chains such as `dq`, `conv2d`, `relu6`, `q`, and puts one int8 kernel in its place. Here `q` is `quantize`, and `dq` is `dequantize`.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 3 min.* Follow the colours: orange is float, blue is int8. First row, as exported. Second row, what convert made: blue comes in, turns orange, is multiplied in orange, and leaves blue. Third row: one kernel. The dq of the weight is not drawn. "Why the detour?" Others can run the description, too. "What must the compiler know about the weights?" Click.

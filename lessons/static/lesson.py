@@ -354,7 +354,7 @@ print(f"int8, anew {accuracy(anew, dark):.1f} %")
 # **No (B), because the float network loses as much on these pictures.** No pixel is clipped, and half of the levels are still enough.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So before you blame int8, **ask the float network about the same images**. If it answers well, look at the ranges. If it does not, the images are the problem, and no calibration helps.
+# So before you blame int8, **ask the float network about the same images**. If int8 answers much worse, look at the ranges. What float loses, too, no calibration brings back.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercise · From end to end
