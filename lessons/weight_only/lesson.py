@@ -232,10 +232,10 @@ for bits in (4, 3, 2):
 show.against_bits(perplexity, in_float, net)
 
 # %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **A: the third bit turns 3 steps into 7, so each is less than half as long.** The range of half a group is only a little narrower. The mean steps stand under the figure.
+# **A: the third bit turns 3 steps into 7, and the range of half a group is only a little narrower.** The mean steps stand under the figure.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# For our model 4 bits cost next to nothing, 3 bits a little, and 2 bits much. Here groups of 128 with 4 bits are nearly as good as groups of 32. A model with a few huge weights needs small groups more, as the eight weights by hand show.
+# For our model 4 bits cost next to nothing, 3 bits a little, and 2 bits much. Here groups of 128 with 4 bits are nearly as good as groups of 32. A model with a few huge weights needs small groups more.
 
 # %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 3. Twenty bytes
@@ -344,7 +344,7 @@ show.race_table(races)
 #
 # <!-- page -->
 #
-# The last column of the table has 64 inputs. Each weight is multiplied 64 times, and this kernel unpacks it anew for every few inputs. So fewer bytes hardly help. Packed, the model still takes less room, and a model that did not fit may fit now.
+# The last column of the table has 64 inputs. Each weight is multiplied 64 times, and this kernel unpacks it anew for every few inputs. So fewer bytes help less and less. Packed, the model still takes less room, and a model that did not fit may fit now.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1.5 min.* Back to the last column: 64 inputs. "What grows with the inputs?" The arithmetic, and here the unpacking, too. Ask for a fourth case: a model that waits for the network.
