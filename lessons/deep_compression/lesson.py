@@ -213,7 +213,7 @@ show.few_values(pruned, share)
 # We take 16 values: 4 bits in place of 32.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# Down to 16 values hardly anything is lost. So many would do as well at equal distances.
+# Down to 16 values hardly anything is lost.
 
 # %% slideshow={"slide_type": "skip"}
 small = share(pruned, 16)
@@ -451,6 +451,6 @@ show.multiplied(files, file_parts(share(dense, 16), gap_symbols(line(dense)), fi
 # %% [markdown] slideshow={"slide_type": "skip"}
 # **Sources.** S. Han, H. Mao and W. J. Dally, *Deep compression*, 2015, [arXiv:1510.00149](https://arxiv.org/abs/1510.00149), tables 1 and 2; D. Huffman, *A method for the construction of minimum-redundancy codes*, 1952, [doi:10.1109/JRPROC.1952.273898](https://doi.org/10.1109/JRPROC.1952.273898); C. Shannon, 1948, [doi:10.1002/j.1538-7305.1948.tb01338.x](https://doi.org/10.1002/j.1538-7305.1948.tb01338.x), on the entropy.
 #
-# **Going further.** S. Han et al., *EIE*, 2016, [arXiv:1602.01528](https://arxiv.org/abs/1602.01528), a processor that computes with pruned and shared weights. Projects: train the shared values, which have the sum of their weights' gradients; biases in 8 bits; a rival of equal bytes. Next here: [[bit_budget]].
+# **Going further.** S. Han et al., *EIE*, 2016, [arXiv:1602.01528](https://arxiv.org/abs/1602.01528), a processor that computes with pruned and shared weights. Projects: find out whether 16 values at equal distances would do as well; train the shared values, which have the sum of their weights' gradients; biases in 8 bits; a rival of equal bytes. Next here: [[bit_budget]].
 #
 # **Credits.** The recipe is that of Han, Mao and Dally; format and code are written for this course. Text CC BY 4.0, code MIT.

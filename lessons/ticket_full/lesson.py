@@ -362,8 +362,8 @@ def lead_solution(ticket, other):
 # ## Remember
 #
 # - Compare at each one's best learning rate: held-out images choose, test images report, and a best rate at the edge asks for a wider grid. Here, after 200 steps, much of the ticket's lead over new values went when each chose its rate.
-# - Here most of what the first values bring are their signs.
-# - A ticket costs several trainings, and its steps are no faster. At the rates that we tried, training on was better.
+# - Here, after training, most of what the first values bring are their signs.
+# - A ticket costs several trainings, and its steps are no faster. At the two rates that we tried, training on was better.
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
 # *For the lecturer, 1 min.* Back to the opponents on the board: which did we meet? Ask for one sentence about tickets that names network, rate and opponent.
