@@ -350,7 +350,7 @@ show.files(models, perplexities)
 # </details>
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Ask for the order of the steps: copy, freeze, attach, train, save. What happens if one freezes after attaching? Nothing is left to train. If one forgets to freeze? Then the base is trained and saved, too; not our `base`, which is frozen already.
+# *For the lecturer, 1.5 min.* Ask for the order of the steps: copy, freeze, attach, train, save. What happens if one freezes after attaching? Nothing is left to train. If one forgets to freeze? Then a base that was not frozen before is trained and saved, too.
 
 
 # %% tags=["exercise"] slideshow={"slide_type": "skip"}
@@ -416,7 +416,7 @@ claims.show("adapters")
 # model.save_pretrained("adapter")
 # ```
 #
-# The 4 bits here are those of bitsandbytes, which is mostly for GPUs. Their 16 levels, called *nf4*, lie closer together near zero, where most weights are. `prepare_model_for_kbit_training` puts what is left in 16 bits, such as the table of tokens, into 32. `merge_and_unload()` merges, and on such a base it warns of rounding errors ([PEFT, issue 2321](https://github.com/huggingface/peft/issues/2321)).
+# The 4 bits here are those of bitsandbytes, which is mostly for GPUs. Their 16 levels, called *nf4*, lie closer together near zero, where most weights are. `merge_and_unload()` merges, and on such a base it warns of rounding errors ([PEFT, issue 2321](https://github.com/huggingface/peft/issues/2321)).
 #
 # ### How large a rank?
 #

@@ -226,7 +226,7 @@ print(f"3 bits for all {three:.1f} %, greedy {by_greedy:.1f} %, float {in_float:
 # **Predict.** With 3 bits for all, about twenty points were lost. How much of that does this bring back: **A** a tenth, **B** half, **C** nearly all?
 
 # %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Vote, click. So what were the points of greedy? At 3 bits, mostly the price of old statistics. And at 2.25 bits? Compare the last two rows: twenty points for an eighth more bits; how much of it is the choice, the table cannot say. Then go back to the first layer in 8 bits, which made the network worse: probably two errors had cancelled; with new statistics it does no harm. And 5 bits? Most processors have instructions for 8, some for 4.
+# *For the lecturer, 4 min.* Vote, click. So what were the points of greedy? At 3 bits, mostly the price of old statistics. And at 2.25 bits? Compare the last two rows: twenty points for an eighth more bits. Then go back to the first layer in 8 bits, which made the network worse: probably two errors had cancelled; with new statistics it does no harm. And 5 bits? Most processors have instructions for 8, some for 4.
 
 # %% [markdown] slideshow={"slide_type": "skip"}
 # [[qat_cnn]] explains the remedy. `norms_anew` lets the images pass through the batch norms once more:
@@ -253,7 +253,7 @@ show.statistics(old, new, in_float)
 # **Nearly all (C), because most of that loss came from statistics that no longer fit the rounded weights.**
 
 # %% [markdown] slideshow={"slide_type": "skip"}
-# So near 3 bits most of greedy's lead was the price of old statistics: now both choices are within two points of each other. With fewer bits a few more help much: for an eighth more bits than 2 for all, greedy gets about twenty points more, and comes within two points of 3 bits for all. How much of this is the choice, the table cannot say. So estimate the batch norms anew before you praise a choice, and ship that network.
+# So near 3 bits most of greedy's lead was the price of old statistics: now both choices are within two points of each other. With fewer bits a few more help much: for an eighth more bits than 2 for all, greedy gets about twenty points more, and comes within two points of 3 bits for all. So estimate the batch norms anew before you praise a choice, and ship that network.
 #
 # There is a second reason for doubt. Greedy adds up sensitivities that were measured for one layer *alone*, and in the file all layers are rounded *together*. Two errors can push an answer the same way, and do more harm than their sum says. They can also push in opposite directions, and cancel. With the old statistics that is probably what happened under **Try it**: the rounding of the first layer had undone a part of what the others broke. With new ones it does no harm.
 #

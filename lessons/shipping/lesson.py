@@ -163,7 +163,7 @@ show.luck_table(found)
 # %% [markdown] slideshow={"slide_type": "skip"}
 # Here is the extreme case by hand. Ten networks are equally good: each is right on 90 % of all images that exist. On 10,000 test images the standard error is 0.3 points ([[baseline]]), and each network has images of its own. A single one stays below 90.45 %, one and a half standard errors up, with a probability of 0.933. All ten stay below it with 0.933¹⁰, which is 0.50. So in every second try the winner shows 90.45 % or more, and on new images it has 90 %. The half point was never there.
 #
-# More images make the luck smaller, and more candidates make it larger. How much, is luck as well: with other thirties of networks the second line gave from a twentieth to more than a half. A part of the lead is real: some seeds did give better networks. So choosing is not wrong. It is wrong to report the number by which one chose.
+# More images make the luck smaller, and more candidates make it larger. A part of the lead is real: some seeds did give better networks. So choosing is not wrong. It is wrong to report the number by which one chose.
 #
 # **The remedy: some images choose, and others judge.** Our record is made that way. `accuracy` comes from the first 5,000 test images, and chooses; `others` comes from the other 5,000, and is reported.
 
