@@ -33,7 +33,9 @@ def main(argv):
     )
     parser.add_argument("--trust", action="store_true", help="verdicts given on trust bring points, too")
     parser.add_argument(
-        "--contained", action="store_true", help="stop where there are no walls for the answers; else it is said"
+        "--without-walls",
+        action="store_true",
+        help="grade in the open where there are no walls: each answer can then do with this machine what you can",
     )
     args = parser.parse_args(argv)
     lessons = _lessons.select([args.lesson] if args.lesson else [])
@@ -44,8 +46,8 @@ def main(argv):
     points = gradebook.points(args.points, known, args.trust)
     files, rows, left_out = found(args.files)
     around = walls.best()
-    if args.contained and not around:
-        raise SystemExit(walls.said(around))
+    if not (around or args.without_walls):
+        raise SystemExit(walls.REFUSED)
     rows = run([(label, path, [one.name for one in lessons], around) for label, path in files]) + rows
     print(gradebook.table(rows, points), walls.said(around), sep="\n\n")
     for row in rows:
@@ -159,7 +161,8 @@ def graded(label, path, names, around=""):
         return [judge.Row(label, "", 0, "", judge.UNREADABLE, f"{path.name}: {error}.")]
     lesson = lessons[0] if len(lessons) == 1 else judge.lesson_of(submission, lessons)
     if lesson is None:
-        said = "Neither its metadata nor its functions say of which lesson it is. --lesson says it."
+        said = f"{slice.no_python(submission)} Neither its metadata nor its functions say of which lesson it is. "
+        said = f"{said.lstrip()}--lesson says it."
         return [judge.Row(label, "", 0, "", judge.UNREADABLE, said)]
     rows = []
     for number, name in enumerate(judge.exercises(lesson), start=1):

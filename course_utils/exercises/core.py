@@ -162,12 +162,15 @@ def _version(file: str) -> str:
 
 
 def changes_the_program(what: Sequence[str]) -> Mistake:
-    """The mistake of an answer whose results are right but which leaves something changed for the whole process.
+    """The mistake of an answer that passed but leaves something changed for the whole process.
+
+    Where it replaced a function, perhaps the one that compares, nothing is said of its results.
 
     Args:
         what: was changed, in words.
     """
-    hint = "The results are right, but a function must leave that as it found it. The check has put it back."
+    but = "A" if any(text.endswith("(replaced)") for text in what) else "The results are right, but a"
+    hint = f"{but} function must leave that as it found it. The check has put it back."
     return Mistake(f"Your function changes something for the whole program: {'; '.join(what)}.", hint)
 
 

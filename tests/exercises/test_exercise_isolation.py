@@ -78,6 +78,7 @@ def test_what_an_answer_changes_for_the_whole_program_is_noticed_and_put_back(wh
 
     verdict = step_of(careless)
     assert verdict.status == "not yet" and what in verdict.message
+    assert ("results are right" in verdict.hint) == ("replaced" not in what)  # it may be what compares
     assert state == (torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled(), os.getcwd())
     assert functions == (torch.relu, builtins.round, torch.get_default_device())
 

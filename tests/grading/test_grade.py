@@ -10,6 +10,7 @@ from _submissions import RIGHT, WRONG, notebook
 from tools import grade
 from tools.grading import grade_page, gradebook
 from tools.grading import judge as _judge
+from tools.publishing import lessons
 from tools.sandbox import walls
 
 ROWS = [
@@ -75,7 +76,7 @@ def test_what_is_not_read_is_in_the_table_and_the_csv_file(tmp_path, monkeypatch
     made_files(tmp_path, "in/a.py", "in/b.zip", "in/c.txt")
     monkeypatch.setattr(walls, "best", lambda: "")
     monkeypatch.setattr(grade, "run", lambda jobs: [_judge.Row(jobs[0][0], "weight_only", 1, "f", "passed")])
-    assert grade.main([str(tmp_path / "in"), "--csv", str(tmp_path / "g.csv")]) == 1
+    assert grade.main([str(tmp_path / "in"), "--without-walls", "--csv", str(tmp_path / "g.csv")]) == 1
     told = list(csv.DictReader(io.StringIO((tmp_path / "g.csv").read_text(encoding="utf-8"))))
     assert [(row["submission"], row["status"]) for row in told] == [("a.py", "passed"), ("b.zip", "unreadable")]
     printed = capsys.readouterr().out
@@ -93,11 +94,26 @@ def test_a_wrong_call_says_what_is_wrong_before_anything_runs(tmp_path):
             grade.main([str(tmp_path / "a.py"), *words])
 
 
-def test_where_there_are_no_walls_the_option_stops(monkeypatch, tmp_path):
+def test_without_walls_nothing_runs_unless_the_lecturer_says_so(monkeypatch, tmp_path):
+    """A submission runs a shell that writes beside the others; it may, and does, only where the command says so."""
+    beside = tmp_path / "grades.csv"
+    shell = f"import subprocess\ndef read_group(*args):\n    subprocess.run('echo owned > \"{beside}\"', shell=True)\n"
+    (tmp_path / "mallory.py").write_text(shell, encoding="utf-8")
     monkeypatch.setattr(walls, "best", lambda: "")
-    (tmp_path / "a.py").touch()
-    with pytest.raises(SystemExit, match="No walls"):
-        grade.main([str(tmp_path / "a.py"), "--contained"])
+    with pytest.raises(SystemExit) as stopped:
+        grade.main([str(tmp_path), "--lesson", "weight_only"])
+    assert not beside.exists()
+    for word in ("Nothing was graded", "bubblewrap", "docker", "podman", "--without-walls"):
+        assert word in str(stopped.value)
+    assert " ran " not in str(stopped.value)
+    assert grade.main([str(tmp_path), "--lesson", "weight_only", "--without-walls"]) == 0
+    assert beside.exists()
+
+
+def test_a_file_that_is_no_python_says_so_first(tmp_path):
+    (tmp_path / "a.py").write_text("k = 1\ndef read_group(group)\n    return group\n", encoding="utf-8")
+    [row] = grade.graded("a.py", tmp_path / "a.py", [lesson.name for lesson in lessons.select([])])
+    assert row.message.startswith("The file is no Python: expected ':', line 2.") and "--lesson" in row.message
 
 
 @pytest.mark.slow

@@ -119,6 +119,16 @@ def functions(submission):
     return {name for one in submission.index.statements for name in one.binds}
 
 
+def no_python(submission):
+    """A sentence on the first cell that is no Python; "" where there is none."""
+    broken = submission.index.broken[:1]
+    return "".join(f"{_capital(label)} is no Python: {_why(source)}." for _, label, source in broken)
+
+
+def _capital(label):
+    return label[:1].upper() + label[1:]
+
+
 def needed(submission, name):
     """Cut out of a submission what the function `name` needs.
 
@@ -189,7 +199,7 @@ class _Index:
         last = max(of_name, default=None)
         for at, label, source in self.broken:
             if (last is None or at > last) and re.search(rf"^(async )?def {name}\b", source, re.M):
-                part.fault = f"{label[:1].upper()}{label[1:]} defines {name} and is no Python: {_why(source)}."
+                part.fault = f"{_capital(label)} defines {name} and is no Python: {_why(source)}."
         if last is None:
             return part
         chosen = {last, *(at for at, one in enumerate(self.statements) if _is_for_all(one.node))}

@@ -137,7 +137,7 @@ class Process:
                 raise frame
             return values.from_bytes(frame)
         except values.Garbage as garbage:
-            self.end("crashed", f"Its process sent what is no value: {garbage}.")
+            self.end("crashed", f"It wrote into the grader's pipe: {garbage}.")
 
     def _how_ended(self):
         with suppress(subprocess.TimeoutExpired):

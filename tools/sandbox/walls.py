@@ -33,9 +33,14 @@ BEHIND = (
     "were limited."
 )
 WITHOUT = (
-    "No walls: neither bubblewrap nor docker nor podman works here. Each answer ran in a plain process, with limits on "
-    "its time, its memory and the size of its files. It could use the network, and read and change your files, also "
-    "read the solutions of the lessons. docs/assignments.md says how to get walls."
+    "No walls: each answer ran in a plain process, with limits on its time, its memory and the size of its files. It "
+    "could use the network, and read, change and delete your files and the other submissions."
+)
+REFUSED = (
+    "Nothing was graded: neither bubblewrap nor docker nor podman works here, and without walls a submission could use "
+    "the network, and read, change and delete your files. Install one of them: on Linux the package `bubblewrap` of "
+    "your system, elsewhere docker or podman, and let it run (docs/assignments.md). --without-walls grades in the open "
+    "all the same: only on a machine that you can lose."
 )
 
 
