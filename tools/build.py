@@ -7,6 +7,7 @@ import time
 import psutil
 from tqdm import tqdm
 
+from tools.decks import deck_text
 from tools.publishing import compact, inputs, pages, waiting, worksheets
 from tools.publishing import lessons as _lessons
 from tools.publishing.step import faults, is_published, refresh
@@ -87,21 +88,26 @@ def build(lesson, *, on_cell=None, publish=False):
         publish: judge claims of speed too, and accept steady timings only.
     Raises:
         CellFailed: a cell failed.
+        ValueError: a value of the front matter cannot be worked out.
     """
+    nb = _lessons.read(lesson)
+    values = nb.metadata["course"].get("values", {})
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         nb = _lessons.execute(
-            _lessons.read(lesson),
+            nb,
             folder=folder,
             env=environment(publish),
             on_cell=on_cell,
             lesson=lesson.name,
             before=inputs.WATCH,
-            ask=inputs.ASK,
+            ask={"used": inputs.ASK} | {name: f"str({of})" for name, of in values.items()},
         )
+        answers = nb.metadata.pop("answers")
         nb.metadata[inputs.KEY] = {
             "published": publish,
             "torch": inputs.torch_version(),
-            "files": inputs.used(nb.metadata["answer"], lesson),
+            "files": inputs.used(answers.pop("used"), lesson),
+            "values": {name: {"of": values[name], "is": text} for name, text in answers.items()},
         }
         nb = compact.compact(nb, root=lesson.root, folder=folder)
     _lessons.write(nb, lesson.notebook)
@@ -136,8 +142,12 @@ def _try(lesson, bar, publish):
         build(lesson, on_cell=on_cell, publish=publish)
         stated = _lessons.read(lesson).metadata["course"].get("seconds", "not stated")
         said, good = f"{lesson.name}: {time.perf_counter() - start:.0f} s (front matter: {stated})", True
+        if lesson.source.with_name("deck.md").exists():
+            deck_text.of_lesson(lesson)
     except _lessons.CellFailed as failed:
         said, good = _blame(lesson, failed), False
+    except ValueError as wrong:
+        said, good = str(wrong), False
     tqdm.write(said)
     return good
 

@@ -1,4 +1,4 @@
-"""Show a lesson as slides in the browser, on a running kernel: every cell can be run in front of the room."""
+"""Show the deck of a lesson in the browser, on a running kernel: every cell can be run in front of the room."""
 
 import argparse
 import copy
@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 import urllib.request
+import uuid
 import webbrowser
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import nbformat
 
 import course
 from tools import open as open_task
-from tools.decks import arrange
+from tools.decks import arrange, deck_text
 from tools.publishing import bar as bars
 from tools.publishing import lessons
 from tools.workspace import lab, workspace
@@ -49,7 +50,8 @@ def main(argv):
     if not lesson.notebook.exists():
         course.say(f"{lesson.name}: no notebook yet. Make it with: {course.command('build', lesson.name)}")
         return 1
-    file = write(lessons.read_published(lesson.notebook), FOLDER / f"{lesson.name}.ipynb")
+    nb = lessons.read_published(lesson.notebook)
+    file = write(for_a_room(deck_text.of_lesson(lesson), nb), FOLDER / f"{lesson.name}.ipynb")
     server = lab.server_of(FOLDER)
     process = None if server else start(file, port=options.port)
     try:
@@ -77,18 +79,10 @@ def main(argv):
             process.wait()
 
 
-def write(nb, file):
-    """Write the copy of a lesson that is shown, and beside it the style of the slides.
-
-    Args:
-        nb: the published notebook; left as it was.
-        file: where the copy goes (Path).
-    Returns:
-        Path of the copy.
-    """
+def write(shown, file):
+    """Write the notebook that is shown, and beside it the style of the slides; gives the Path of the notebook."""
     from nbformat.sign import NotebookNotary
 
-    shown = for_a_room(nb)
     file.parent.mkdir(parents=True, exist_ok=True)
     lessons.write(shown, file)
     shutil.copyfile(STYLE, file.with_name("rise.css"))
@@ -97,33 +91,53 @@ def write(nb, file):
     return file
 
 
-def for_a_room(nb):
-    """Copy a published notebook as a room sees it: outputs stay, solutions go, code over a figure is folded.
+def for_a_room(deck, nb):
+    """The slides of a deck as a notebook that a kernel can run.
 
     Args:
-        nb: NotebookNode; left as it was.
+        deck: a `deck_text.Deck` of one lesson.
+        nb: its published notebook; left as it was.
     Returns:
-        NotebookNode: slides as they were; notes are plain text, which the speaker's view shows as it is.
+        NotebookNode: what the deck shows, with the outputs that it shows; between that, on no slide, the code of the
+        lesson that must have run before. Notes are plain text, which the speaker's view shows as it is.
     """
-    shown = copy.deepcopy(nb)
-    shown.cells = [cell for cell in shown.cells if "solution" not in cell.metadata.get("tags", [])]
-    for cell in shown.cells:
-        if cell.metadata.get("slideshow", {}).get("slide_type") == "notes":
-            cell.cell_type, cell.source = "raw", EMPHASIS.sub(r"\2", cell.source)  # Markdown would be there twice
-        if cell.cell_type == "code" and arrange.hides_code(cell):
-            cell.metadata["jupyter"] = {"source_hidden": True}
-    script = nbformat.v4.new_output(
-        "display_data", {"text/html": f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>"}
-    )
-    shown.cells.append(nbformat.v4.new_code_cell(outputs=[script], metadata={"slideshow": {"slide_type": "skip"}}))
+    code = [cell for cell in nb.cells if cell.cell_type == "code" and "solution" not in cell.metadata.get("tags", [])]
+    places = {cell.metadata["name"]: at for at, cell in enumerate(code) if "name" in cell.metadata}
+    cells, done = [], 0
+    for slide in deck.slides:
+        kind = "slide" if slide.new_stack else "subslide"
+        for at, group in enumerate([[slide.heading or _text(""), *slide.head], *slide.fragments]):
+            kind = "fragment" if at else kind
+            for cell in group:
+                if cell.cell_type == "code":
+                    before = places[cell.metadata["name"]]
+                    cells += [_placed(one, "skip") for one in code[done:before]]
+                    done = max(done, before + 1)
+                cells.append(_placed(cell, kind))
+                kind = "-"
+        words = "\n\n".join(EMPHASIS.sub(r"\2", note.source) for note in slide.notes)
+        cells.append(_placed(nbformat.v4.new_raw_cell(words), "notes"))  # as Markdown it would be there twice
+    html = f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>"
+    script = nbformat.v4.new_output("display_data", {"text/html": html})
+    cells += [_placed(one, "skip") for one in [*code[done:], nbformat.v4.new_code_cell(outputs=[script])]]
     # The words of JupyterLab for this kernel: with others the notebook would be unsaved as soon as it is open.
-    shown.metadata = type(nb.metadata)(
-        course=nb.metadata.get("course", {}),
-        kernelspec=workspace.KERNELSPEC,
-        language_info=workspace.LANGUAGE,
-        rise=RISE,
-    )
-    return shown
+    about = {"kernelspec": workspace.KERNELSPEC, "language_info": workspace.LANGUAGE, "rise": RISE}
+    return nbformat.v4.new_notebook(cells=cells, metadata={"course": nb.metadata.get("course", {}), **about})
+
+
+def _placed(cell, kind):
+    """A copy of a cell with its place in the slides and an id of its own; code that no slide shows is folded."""
+    shown = copy.deepcopy(cell)
+    if arrange.HTML in cell.metadata:  # the picture of a title
+        shown = _text(cell.metadata[arrange.HTML])
+    folded = shown.cell_type == "code" and not arrange.shows_code(shown)
+    shown.id = uuid.uuid4().hex[:12]
+    shown.metadata = {"slideshow": {"slide_type": kind}, **({"jupyter": {"source_hidden": True}} if folded else {})}
+    return nbformat.from_dict(shown)
+
+
+def _text(source):
+    return nbformat.v4.new_markdown_cell(source)
 
 
 def start(file, *, port=None):

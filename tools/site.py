@@ -54,7 +54,7 @@ def make(lessons, source, folder):
     (folder / "notebooks").mkdir()
     for lesson in lessons:
         name = f"{lesson.number}_{lesson.name}"
-        slides.write(_lessons.read_published(lesson.notebook), folder / "slides" / f"{name}.html")
+        slides.write_beside(slides.of(lesson), folder / "slides" / f"{name}.html")
         shutil.copyfile(lesson.notebook, folder / "notebooks" / f"{name}.ipynb")
     return 0
 

@@ -21,7 +21,7 @@ from course_utils import syllabus
 from course_utils.exercises import progress
 
 QUESTION = re.compile(
-    r"^\*\*Predict\.\*\*\s*(.*?)\s*(?:^</div>|^<!-- page -->|\Z)", re.M | re.S
+    r"^\*\*Predict\.\*\*\s*(.*?)\s*(?:^</div>|\Z)", re.M | re.S
 )  # to the end of its box
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
 

@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *A copy takes a quarter of the bytes. Is it as good as the network?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "Who has replaced a network by a smaller one? Which numbers did you compare?" Expect accuracy, and perhaps the size of the file. Write both on the board. Today we ask what they are worth.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets one thread, and imports the drawing of this lesson, its check and the scorecard.
 import torch
 
@@ -31,19 +28,14 @@ from lessons.baseline import show
 
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 1. Three networks, one accuracy
 #
 # A network reads handwritten digits. Two others claim to be as good: a *copy*, whose numbers take one byte each in place of four, and a *sibling*, trained in the same way from another start.
 #
-# <!-- page -->
-#
 # The network is LeNet-300-100: three linear layers, 784 → 300 → 100 → 10. We train it in three passes over 60,000 images, the last one at a smaller learning rate. The *seed* chooses its first weights and the order of the images.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Say what differs: the sibling has another seed, and nothing else. The copy has the network's own numbers, rounded. If you run it live, start the cells first. Read the three accuracies aloud: "Which of the two would you call the same network?"
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import copy
 
 import torch
@@ -68,10 +60,10 @@ def new_network(seed):
 early, net = new_network(0)  # after two passes, and after three
 _, sibling = new_network(1)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The copy is stored as `float8_e4m3fn`, a float of one byte. PyTorch has no ReLU for this type on the CPU, so `.float()` brings the rounded numbers back into four bytes. What the rounding has lost stays lost.
 
-# %% slideshow={"slide_type": "-"}
+# %% three_networks_one_accuracy
 stored = copy.deepcopy(net).to(torch.float8_e4m3fn)  # one byte a number
 small = copy.deepcopy(stored).float()  # the rounded numbers, to compute with
 
@@ -84,24 +76,21 @@ def right(model):
 for name, model in {"network": net, "sibling": sibling, "copy": small}.items():
     print(f"{name}: {right(model).sum():,} of {len(test_images):,} right")
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### The same network?
 #
 # By their accuracy all three are alike. In this lesson two networks *disagree* on an image when exactly one of them is right.
 #
 # **Predict.** Each fails on about 200 of the 10,000 images. On how many do the network and its sibling disagree: **A** fewer than 10, **B** 50 to 500, **C** more than 500?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* What is the least possible, and what is the most? None, if both fail on the same images; about 400, if they never fail together. Vote, then click. Whoever says A has believed the accuracy. It hides two cases: read the line of the copy.
-
-# %% slideshow={"slide_type": "fragment"}
+# %% the_same_network
 for name, model in {"sibling": sibling, "copy": small}.items():
     print(f"network and {name} disagree on {(right(net) != right(model)).sum()} images")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **B, because both networks fail on the hardest images, and each fails on some of its own.** More than 500 is impossible, since each disagreement is a failure of one of the two.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The copy disagrees on a handful. So one accuracy hides two cases: the copy is nearly the same network, and the sibling is another one. Which of them is as good? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
@@ -116,22 +105,17 @@ for name, model in {"sibling": sibling, "copy": small}.items():
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 2. A quarter of which bytes?
 #
 # - A **parameter** is a tensor that training changes through its gradient: weights and biases.
 # - A **buffer** belongs to the network as well, but has no gradient.
 #
-# <!-- page -->
-#
 # *By hand.* The first layer of LeNet has 784 · 300 = 235,200 weights and 300 biases. A float32, **fp32** for short, takes 4 bytes, so the layer takes 942,000 bytes.
 #
 # A *batch norm* over 8 channels learns a factor and a shift for each. These are 16 parameters, 64 bytes. In training the layer subtracts the mean of the batch and divides by its spread. But a user may send a single image, which has no batch. So the layer keeps a running mean and a running variance of each channel for later: 16 more numbers. A counter of batches takes 8 bytes. That makes 72 bytes of buffers: more than half of this layer.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Pencils: the bytes of the first layer, (235,200 + 300) · 4 = 942,000. Then a batch norm over 8 channels, 16 · 4 + 16 · 4 + 8 = 136, and click. Who forgot the running mean? Read the last line slowly: the copy that computes is as large as the network. The gain is in the file.
-
-# %% slideshow={"slide_type": "fragment"}
+# %% a_quarter_of_which_bytes
 from torch import nn
 
 
@@ -144,12 +128,12 @@ copies = {"network": net, "copy, stored": stored, "copy, computing": small}
 for name, model in copies.items():
     print(f"{name}: {n_bytes(model):,} bytes")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # `nbytes` is the number of elements times the bytes of one. Quantized tensors of a library may name the float type that they stand for; then weigh the file. The stored copy is four times smaller. The copy that computes is as large as the network, because each rounded number has 4 bytes again. So say which bytes you mean: those of the file, or those of the running network.
 #
 # What you ship is a file. It holds the `state_dict`, a dictionary from the names of the parameters and buffers to their tensors.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 from pathlib import Path
 
 torch.save(stored.state_dict(), "copy.pt")
@@ -158,20 +142,17 @@ again.load_state_dict(torch.load("copy.pt"))  # becomes fp32 on the way
 same = torch.equal(again(test_images), small(test_images))
 print(f"{Path('copy.pt').stat().st_size:,} bytes; the same outputs: {same}")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The file is a little larger than the tensors, since it is an archive, which also says what each of them is called, its type and its shape.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### Parameters alone
 #
 # SmallResNet, a trained network of the course, names pieces of clothing, and has batch norms. We save its *parameters* alone, and load them into a new network with `strict=False`, which accepts a file that lacks something.
 #
 # **Predict.** How many pieces does the loaded network name rightly: **A** as many as before, **B** a little fewer, **C** about as many as by guessing?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* What do the batch norms of a new network hold as mean and variance? 0 and 1. Then hands, and click. No error, no warning. Ask for a line that would have noticed: compare the outputs, `torch.equal`.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 from course_utils.data import checkpoints
 
 resnet = checkpoints.load("small_resnet")
@@ -180,17 +161,17 @@ loaded = models.SmallResNet().eval()
 loaded.load_state_dict(torch.load("resnet.pt"), strict=False)
 clothes, kinds = data.load("fashion_mnist", "test", n=1000)
 
-# %% slideshow={"slide_type": "fragment"}
+# %% parameters_alone
 for name, model in {"before": resnet, "loaded": loaded}.items():
     print(f"{name}: {(model(clothes).argmax(1) == kinds).float().mean():.0%} right")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **About as many as by guessing (C), because the new batch norms still have the mean 0 and the variance 1 of an untrained network.** The file lacks the buffers.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Without `strict=False`, PyTorch refuses, and lists the missing names. But a file can be complete and hold wrong numbers. So compare the *outputs* after loading. **A file that does not give the network back has no size worth quoting.**
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 3. How sure is 98 %?
 #
 # Somebody tests a network on 100 images, and 90 are right. With 100 other images it would be a few more or fewer, by luck. The **standard error** says how far such a share $p$ of $n$ images typically lies from that of very many:
@@ -199,16 +180,11 @@ for name, model in {"before": resnet, "loaded": loaded}.items():
 #
 # So this accuracy is 90 %, give or take 3 points.
 #
-# <!-- page -->
-#
 # The formula treats each image as the toss of a coin that falls on *right* with the probability $p$. The factor $p\,(1-p)$ says how much one toss scatters: not at all if $p$ is 1, and most if it is ½. And why the root? Lucky and unlucky images partly cancel, the better the more there are. With four times as many images, the standard error is half as large.
 #
 # Is luck really so large? We shuffle the 10,000 images, and cut them into 20 parts of 500.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* The hand calculation on the board. Then ask: one network, twenty tests of 500 images, how far apart are the best and the worst? Click: two to three points, and nothing but luck. So how sure is 98 % of all 10,000? The formula gives 0.14 points. 95 of 100 samples lie within two of these: 97.7 to 98.3 %.
-
-# %% slideshow={"slide_type": "fragment"}
+# %% how_sure_is_98
 answers = right(net).float()
 p, n = answers.mean(), len(answers) // 20
 parts = answers[torch.randperm(len(answers))].view(20, n).mean(1)
@@ -216,44 +192,36 @@ scatter, formula = 100 * parts.std(), 100 * (p * (1 - p) / n) ** 0.5
 print(f"20 parts: from {parts.min():.1%} to {parts.max():.1%}")
 print(f"they scatter by {scatter:.2f} points; the formula says {formula:.2f}")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # It is the same network, and its best and its worst part lie some points apart. The scatter is the standard deviation of the 20 shares, and the formula foresees about as much.
 #
 # For all 10,000 images it gives $\sqrt{0.98 \cdot 0.02 / 10{,}000}$ = 0.0014, or 14 images. About 95 of 100 samples lie within two standard errors of the truth. So 98 % means 97.7 to 98.3 %, and the second digit after the point of a single accuracy means nothing.
 #
 # Now another network is tested on 10,000 *other* images. Both errors count, but seldom fully add up, so the difference scatters by $\sqrt{14^2 + 14^2}$ = 20 images. A lead counts beyond two standard errors: here beyond **40 images**. That is a coarse test.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 4. The same images
 #
 # In a **paired comparison** both networks see the *same* images. An image that is hard for both then lowers both accuracies, and drops out of the difference.
 #
 # *By hand.* Of ten images the network fails on 7, 8 and 9, and another one on 9 and 10. The other *won* 7 and 8, and *lost* 10. Its lead is 2 − 1 = 1.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Only the three *disagreements* tell which network is better. If both are equally good, each is the toss of a fair coin.
-#
-# <!-- page -->
 #
 # How large a lead do coins give? Take 18 disagreements. By the formula of section 3 the share of heads scatters by $\sqrt{0.5 \cdot 0.5 / 18}$ = 0.118, which is 2.1 of 18 coins. One more head is also one tail fewer, so the lead scatters by twice as much, 4.2. That is $\sqrt{18}$.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3.5 min.* Do the ten images on the board. Then 18 coins: nine heads, give or take 2.1; the lead scatters by 4.2, the root of 18. A lead of ten is more than twice that. Turn to the next slide, and let the room work before it votes.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### Ahead by ten
 #
 # With $d$ disagreements luck makes a lead of about $\sqrt d$. We ask for more than two of these, as before: **a lead counts if it is larger than $2 \sqrt d$.** For 18 that is 8.5. So 14 : 4, a lead of ten, counts.
 #
 # **Predict.** Two other networks disagree on 100 images, 55 : 45. Ten ahead again. Does this lead count?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Expect a yes from those who look at the lead. Twice the root of 100 is 20. Then the sentence for the wall: the fewer disagreements, the smaller the lead that counts.
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **No, because a hundred fair coins often lead by ten:** $\sqrt{100}$ = 10, and it takes more than 20.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # *The fewer images two networks disagree on, the smaller is the lead that counts.*
 #
 # Now we can answer the question of this lesson, and "the lead does not count" is not the answer. A test with four images never finds a lead that counts, and proves nothing. Say instead **how much worse the network could be**.
@@ -261,7 +229,7 @@ print(f"they scatter by {scatter:.2f} points; the formula says {formula:.2f}")
 # *By hand.* Won 50, lost 55: behind by 5, and luck makes $2 \sqrt{105}$ = 20. So this network may be worse by about 25 images, a quarter of a point. If they never disagree on many images, we say 3: a network that loses 3 on average loses none in only 5 of 100 tests. Say *before* the test how much worse you would accept. We accept ten images, a tenth of a point.
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 def duel(a, b):
     """Images that b wins from a, and images that it loses."""
     won = (right(b) & ~right(a)).sum().item()
@@ -275,66 +243,57 @@ def duel(a, b):
 by_sibling = duel(net, sibling)
 by_copy = duel(net, small)
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Ten thousand images
 #
 # Each square is one test image, in the order of the file.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Grey: both are right, or both wrong. Then the sum on the board: how far behind, and what do coins add? Sibling: 61 − 50 + 2√111 = 32 images. Copy: 2 − 5 + 2√7 = 2. We accept ten: the copy is as good; of the sibling we cannot say it.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
+# %% squares tags=["hide-input"]
 # Draws a square for each test image, coloured where the two networks disagree.
 show.squares(right(net), {"sibling": right(sibling), "copy": right(small)})
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # In our run the copy may be worse by less than the ten images that we accept: by this measure it is as good. The sibling may be worse by more. All this is luck of the images; another seed is luck again, as *Deeper* says.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 5. Better than what?
 #
 # A colleague stores the network in one byte *before* its last pass. Then she trains that pass, and stores it in one byte again. Her copy wins against the network before that pass: "One byte is *better* than four!"
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Is it luck? No: "counts beyond" is 2√d, and the lead is far larger. Who would put that into the title of a paper?
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Before its last pass the network is our `early`, after two passes.
 
 
-# %% slideshow={"slide_type": "-"}
+# %% better_than_what
 def in_one_byte(model):
     return copy.deepcopy(model).to(torch.float8_e4m3fn).float()
 
 
 hers = in_one_byte(train(in_one_byte(early), 1, 0.0002, 100))
 
-# %% slideshow={"slide_type": "fragment"}
+# %% better_than_what_2
 her_claim = duel(early, hers)
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### What did the byte do?
 #
 # The lead counts, by far, so luck does not explain it.
 #
 # **Predict.** Now her copy meets the network *after* the same last pass. How large is its lead: **A** as large as before, **B** about half, **C** about 0?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room find what differs between the two networks of her claim: the byte, and a pass of training. Only an opponent with the pass and without the byte can tell what the byte did. We have one since the first slide. Vote, then the two lines.
-
-# %% slideshow={"slide_type": "fragment"}
+# %% what_did_the_byte_do
 the_pass = duel(early, net)  # the pass, without the byte
 the_byte = duel(net, hers)  # the byte; both had the pass
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **About 0 (C), because now the two networks differ in nothing but the byte.** In her claim they differed in a pass of training as well.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The first line is the control: the pass without the byte. It brings about as much as she gained.
 #
 # What a gain is measured against is called the **baseline**. It is fair if it got all that the new network got, but for the one thing under test: the same images, the same training, the same care in choosing the learning rate. A poor baseline makes a method look good, and that holds for speed as well ([[choosing]]). Whenever you read *better*, *smaller* or *faster*, ask: *than what?*
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise · Is it as good?
 # ★★ · 10 minutes
 #
@@ -342,29 +301,23 @@ the_byte = duel(net, hers)  # the byte; both had the pass
 #
 # Return five values: the bytes of `a`, the bytes of `b`, how many images `b` won, how many it lost, and whether the lead counts (True or False), whoever is ahead. Then try `compare(net, sibling, test_images, test_labels)`.
 #
-# <!-- page -->
-#
 # <details><summary>Hint</summary>
 #
 # A network's type is that of its parameters: `next(model.parameters()).dtype`, and `images.to(dtype)` converts. Bytes are those of section 2, won and lost those of section 4.
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* In the room ask only for the five numbers: which of them would you find in a typical report? The last three hardly ever.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def compare(a, b, images, labels):
     """Bytes of a, bytes of b, images that b won, images that b lost, and whether the lead counts."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.compare(compare)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def compare_solution(a, b, images, labels):
     def size(model):
         return sum(t.nbytes for t in [*model.parameters(), *model.buffers()])
@@ -381,25 +334,22 @@ def compare_solution(a, b, images, labels):
     return size(a), size(b), won, lost, counts
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - Count the bytes of parameters and buffers, and quote the size of a file only after it has given the network back.
 # - An accuracy scatters by √(p(1 − p) / n). On the same images only the disagreements count, and a lead must be larger than twice their root; if it is not, say how much worse the network could be.
 # - A baseline gets all that the new network got, but for the one thing under test.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Back to the board: accuracy, and the size of the file. What would the room write beside them now? Won, lost, what was loaded again, and the opponent.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What your run measured, beside what was published.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("baseline")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### Two networks, or two methods?
@@ -414,20 +364,20 @@ claims.show("baseline")
 #
 # We save one row of the first layer, 784 of its 235,200 numbers.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 weight = net.fc1.weight.detach()
 for name, row in {"slice": weight[:1], "its clone": weight[:1].clone()}.items():
     torch.save(row, "row.pt")
     print(f"{name}: {Path('row.pt').stat().st_size:,} bytes")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # A slice has no memory of its own. It is a *view* into the memory of the whole layer, the *storage*, and `torch.save` writes whole storages. `clone()` makes a tensor with a storage of its own. If you have cut a network, and its file is as large as before, look for a slice.
 #
 # ### Why not save the network itself?
 #
 # `torch.save(net)` writes a Python object. Such a file can be read only where the class of the network is found at the same place. Loading it may run code that somebody has hidden in it. So `torch.load` reads tensors and plain values alone, unless you say `weights_only=False`. Do that for a file that you trust, and ship a `state_dict`.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Sources.** S. Han, H. Mao and W. J. Dally, *Deep compression*, 2015, [arXiv:1510.00149](https://arxiv.org/abs/1510.00149): table 1 has this network, its error and its bytes. T. G. Dietterich, *Approximate statistical tests for comparing supervised classification learning algorithms*, 1998, [doi:10.1162/089976698300017197](https://doi.org/10.1162/089976698300017197).
 #
 # **Going further.** P. Micikevicius et al., *FP8 formats for deep learning*, 2022, [arXiv:2209.05433](https://arxiv.org/abs/2209.05433). Project: take two networks from a model hub, and say on how many images they disagree.

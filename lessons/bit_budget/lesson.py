@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *Where does a bit save most?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "All layers got as many bits. Somebody pays for that." If you could give one layer more, which: the first, the last, the largest? Keep the guesses on the board.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets one thread, switches gradients off, and imports the drawings, the check and the scorecard.
 import torch
 
@@ -32,21 +29,16 @@ from lessons.bit_budget import show
 torch.set_grad_enabled(False)  # the lesson only runs networks
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 1. 288 of 30,208 weights
 #
 # We round all weights of DepthwiseCNN to 3 bits. Each channel has its own scale. Then block 1, with 288 of 30,208 weights, gets 8 bits, and all other layers keep 3.
 #
-# **Predict.** The 3 bits cost accuracy. How much of it comes back: **A** a hundredth, **B** a quarter, **C** most of it?
-#
-# <!-- page -->
-#
 # The network is the one of [[depthwise]]. There block 1 lost its signal because its channels shared a scale. Now each channel has its own, so that cannot be the cause. We round the weights and compute in float: what gets smaller is the file. `rounded` gives each channel its scale, and `accuracy` asks 2,000 test images.
+#
+# **Predict.** The 3 bits cost accuracy. How much of it comes back: **A** a hundredth, **B** a quarter, **C** most of it?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Eight levels for each channel. Vote; a hundredth of the weights, so most say A. Click. Then ask: which layer would you have chosen? Nobody knows without measuring. Block 0 makes it worse.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import copy
 
 from torch import nn
@@ -72,14 +64,14 @@ all_3 = dict.fromkeys(sizes, 3)
 in_float, three = accuracy(net), accuracy(with_bits(all_3))
 spared = accuracy(with_bits(all_3 | {"features.1.0": 8}))  # the convolution of block 1
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% the_288_of_30_208_weights tags=["hide-input"]
 # Prints the three accuracies.
 print(f"float {in_float:.1f} %, 3 bits {three:.1f} %, block 1 in 8 bits {spared:.1f} %")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Most of it (C), because the other seven layers together cost little.** The file grows by 288 · 5 = 1,440 bits, less than two per cent.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # So the same number of bits for all layers looks like a poor way to spend them. But who tells you that it is block 1? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
@@ -94,7 +86,7 @@ print(f"float {in_float:.1f} %, 3 bits {three:.1f} %, block 1 in 8 bits {spared:
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 2. How sensitive is each layer?
 #
 # Round one layer, leave the others in float. What does the network say of one image?
@@ -107,8 +99,6 @@ print(f"float {in_float:.1f} %, 3 bits {three:.1f} %, block 1 in 8 bits {spared:
 #
 # How far has the answer moved? $0.7 \cdot 0.34 - 0.2 \cdot 0.69 + 0.1 \cdot 0 = 0.10$
 #
-# <!-- page -->
-#
 # Why not ask for the accuracy? Both networks say *shirt*, so the accuracy notices nothing. The loss with the label notices something. But if the label is *coat*, the loss falls by 0.69, and the rounded network seems to be *better*. With few images, the verdict depends on which labels they have.
 #
 # So we ask how far the *answer* has moved. Each row is weighted by $p$, the float network's belief in its class. The sum is the **KL divergence** of [[distillation]],
@@ -117,10 +107,7 @@ print(f"float {in_float:.1f} %, 3 bits {three:.1f} %, block 1 in 8 bits {spared:
 #
 # It is 0 if both answers are the same, and otherwise above 0, and it needs no label. The **sensitivity** of a layer at $b$ bits is the mean of this number over 1,000 images, when this layer alone is rounded.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Rows on the board. Is the rounded network worse or better? With the label coat it is better. Does accuracy notice? No. Let the room weight the rows by 0.7, 0.2, 0.1. The sum is the KL divergence, which needs no label. Its mean over 1,000 images, with one layer rounded, is the sensitivity of that layer.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 from course_utils import data
 from lessons.bit_budget.network import outputs
 
@@ -136,22 +123,19 @@ def divergence(model):
 widths = (2, 3, 4, 5, 6, 8)
 sensitivity = {n: {b: divergence(with_bits({n: b})) for b in widths} for n in sizes}
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Eight layers
 #
 # One layer rounded, seven in float.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% sensitivities tags=["hide-input"]
 # Draws the sensitivity of each layer at 2 to 6 bits.
 show.sensitivities(sensitivity, sizes)
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* A logarithmic axis: each large division is a factor of ten. Who wants bits most? Block 1. At 3 bits, who moves the answers least? Block 6, which has more than half of the weights. So large is not sensitive.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # At 3 bits block 1 stands far above all others. A large layer need not be a sensitive one: block 6 has more than half of the weights, and at 3 bits it moves the answers least of all.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 3. Bits where they save most
 #
 # Three layers begin with 2 bits for each weight, in a file of 200 bits. The **bit budget** is 300, and a weight gets 4 bits at most. Their sensitivities:
@@ -164,20 +148,15 @@ show.sensitivities(sensitivity, sizes)
 #
 # Give the next bit to the layer where it saves most *for each bit of the file*.
 #
-# <!-- page -->
-#
 # To give layers different numbers of bits is called **mixed-precision quantization**. One more bit for each weight of a layer with $n$ weights costs $n$ bits of the file, and saves the difference of two sensitivities. The problem is that of a traveller with a knapsack, who packs first what is worth most *per kilogram*. The rule is **greedy**: it takes the best next step, and never looks further ahead.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** Work it out with a pencil. How many bits does each layer have when the budget is used up?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs, with a pencil. Offers of the first step: A 0.040, B 0.003, C 0.0006. Stop at step 2: A takes its second bit before B takes its first, although B would save more. B's bit costs four times as much.
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **A 4, B 4, C 2, because a bit for A costs little, and a bit for C saves least for what it costs.** The divergences sum to 0.37. With 3 bits for all, in as many bits, they sum to 0.43.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Step by step for A, B and C: what the next bit saves, for each bit that it costs.
 #
 # | step | A | B | C | who gets it | file |
@@ -189,49 +168,43 @@ show.sensitivities(sensitivity, sizes)
 #
 # In the exercise you will write such a rule yourself. Here the ready function `greedy` takes the steps for our network. All layers begin with 2 bits and get at most 6, and the budget is what 3 bits for all would take:
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 from lessons.bit_budget.network import greedy
 
 total = sum(sizes.values())
 chosen = greedy(sizes, sensitivity, budget=3 * total)
 by_greedy = accuracy(with_bits(chosen))
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### In the file of 3 bits
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
+# %% bits_of_layers tags=["hide-input"]
 # Draws the bits that each layer got.
 show.bits_of_layers(chosen, sizes)
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* The width of a bar is the layer's share of the weights, so its area is bits of the file. Who pays for what lies above the line? Block 6 alone. Why does block 1 stop at 5? Its sixth bit, on these images, saved nothing. Does the choice pay? Let them guess, then click. Ask what the rule believes without measuring it: that a layer saves in company what it saved alone.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The width of a bar is the number of weights, so its area is about what the layer takes in the file. Block 6 gives up its third bit, and that pays for everything above the line. Block 1 stops at 5, because its sixth bit saved nothing on these images.
 #
 # Does the choice pay? No test image took part in it:
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% in_the_file_of_3 tags=["hide-input"]
 # Prints the accuracy of the choice, beside 3 bits for all.
 print(f"3 bits for all {three:.1f} %, greedy {by_greedy:.1f} %, float {in_float:.1f} %")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # In as many bits, greedy comes within about two points of float, and 3 bits for all lose about twenty.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 4. When not to trust it
 #
 # Rounding moves the mean of a channel, and the batch norm behind it still subtracts the mean that it saw in training. So we let it estimate its statistics **anew**, from 1,000 images, without labels. No weight changes, and no bit is spent.
 #
 # **Predict.** With 3 bits for all, about twenty points were lost. How much of that does this bring back: **A** a tenth, **B** half, **C** nearly all?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Vote, click. So what were the points of greedy? At 3 bits, mostly the price of old statistics. And at 2.25 bits? Compare the last two rows: twenty points for an eighth more bits. Then go back to the first layer in 8 bits, which made the network worse: probably two errors had cancelled; with new statistics it does no harm. And 5 bits? Most processors have instructions for 8, some for 4.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # [[qat_cnn]] explains the remedy. `norms_anew` lets the images pass through the batch norms once more:
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 from lessons.bit_budget.network import norms_anew
 
 choices = {
@@ -245,14 +218,14 @@ for name, bits in choices.items():
     model = with_bits(bits)
     old[name], new[name] = accuracy(model), accuracy(norms_anew(model, images))
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% statistics tags=["hide-input"]
 # Puts the accuracies with old and with new statistics into a table.
 show.statistics(old, new, in_float)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Nearly all (C), because most of that loss came from statistics that no longer fit the rounded weights.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # So near 3 bits most of greedy's lead was the price of old statistics: now both choices are within two points of each other. With fewer bits a few more help much: for an eighth more bits than 2 for all, greedy gets about twenty points more, and comes within two points of 3 bits for all. So estimate the batch norms anew before you praise a choice, and ship that network.
 #
 # There is a second reason for doubt. Greedy adds up sensitivities that were measured for one layer *alone*, and in the file all layers are rounded *together*. Two errors can push an answer the same way, and do more harm than their sum says. They can also push in opposite directions, and cancel. With the old statistics that is probably what happened under **Try it**: the rounding of the first layer had undone a part of what the others broke. With new ones it does no harm.
@@ -261,7 +234,7 @@ show.statistics(old, new, in_float)
 #
 # And what does a processor do with 5 bits? Most have instructions for 8, some for 4. Other widths make files and downloads smaller, but their weights must be unpacked. If you want speed, choose among the widths for which there is a kernel.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise · Share out a budget
 # ★★ · 10 minutes
 #
@@ -270,8 +243,6 @@ show.statistics(old, new, in_float)
 # - `sizes[layer]`: the number of its weights. `sensitivity[layer][2]` and `[4]`: its divergences.
 # - All layers begin with 2 bits. A step takes one layer to 4, where that saves most for each bit of the file.
 # - `budget`: bits of all weights together. Stop when no step fits, or none saves anything.
-#
-# <!-- page -->
 #
 # <details><summary>Hint</summary>
 #
@@ -290,21 +261,17 @@ show.statistics(old, new, in_float)
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* In the room on paper: what does a step from 2 to 4 bits cost? Two bits for each weight. And if the best step does not fit? The next one may.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def share_out(sizes, sensitivity, budget):
     """The bits of each layer, shared out greedily within the budget."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.share_out(share_out)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def share_out_solution(sizes, sensitivity, budget):
     bits = dict.fromkeys(sizes, 2)
     left = budget - 2 * sum(sizes.values())
@@ -317,42 +284,39 @@ def share_out_solution(sizes, sensitivity, budget):
     return bits
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - Sensitivity: round one layer alone, and measure how far the answers move; the KL divergence from the float network needs no label.
 # - Give the next bit where it saves most for each bit of the file: here small layers got many, and the largest one the fewest.
 # - Estimate the batch norms anew for the whole choice, then measure it beside one width for all: losses of layers need not add up.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go back to the guesses on the board: first, last, largest. None was block 1. Who would trust a table of sensitivities without measuring the whole file?
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What your run measured, beside what the course saw.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("bit_budget")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### Losses do not add up
 #
 # Here is the divergence of six greedy choices, with old statistics, beside the sum of its layers' sensitivities:
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 budgets = [b * total for b in (2.25, 2.5, 2.75, 3, 3.5, 4)]
 several = [greedy(sizes, sensitivity, budget) for budget in budgets]
 sums = [sum(sensitivity[name][b] for name, b in bits.items()) for bits in several]
 together = [divergence(with_bits(bits)) for bits in several]
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% tags=["hide-input"]
 # Draws the sum of the sensitivities and the divergence of the whole choice.
 show.sum_and_together(sums, together, several, sizes)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # In these six choices the sum is about right from 2.75 bits on, and too small below. Why a sum can fail: if two errors move a score the same way by 1 each, together they move it by 2. If a divergence grew like the square, it would be 4, where the sum says 2.
 #
 # Three ways go on from here. HAWQ takes the curvature of the loss in place of trials ([Dong et al., 2019](https://arxiv.org/abs/1905.03696)). CLADO also measures pairs of layers, since losses do not add up ([Deng et al., 2023](https://arxiv.org/abs/2307.05657)). HAQ lets a learning agent choose, and asks the hardware for time and energy ([Wang et al., 2018](https://arxiv.org/abs/1811.08886)).
@@ -361,7 +325,7 @@ show.sum_and_together(sums, together, several, sizes)
 #
 # A file with other bits in each layer must say how to cut it: the bytes 213 and 1 can be three codes of 3 bits, or four of 4. So our file begins with a *header*: one byte for each layer, its number of bits. The codes follow, their bits one after the other as in [[weight_only]]. Then each channel has a scale and a bias of 16 bits. The batch norms, measured anew, are folded into these two, as in [[static]], so they take no bytes of their own.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 from lessons.bit_budget import packed
 
 written = {}
@@ -369,11 +333,11 @@ for name, bits in choices.items():
     content = packed.write(norms_anew(with_bits(bits), images), bits)
     written[name] = len(content), accuracy(packed.read(content, net))
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% tags=["hide-input"]
 # Puts the files into a table, beside the float file.
 show.files(net, in_float, written)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The networks were read again before they were judged. All widths need the same scales and biases: 2.3 kB of each file. That different layers have different widths costs seven bytes, because one common width would need a byte, too.
 #
 # **Sources.** Z. Dong et al., *HAWQ*, 2019, [arXiv:1905.03696](https://arxiv.org/abs/1905.03696); K. Wang et al., *HAQ*, 2018, [arXiv:1811.08886](https://arxiv.org/abs/1811.08886); Z. Deng et al., *Mixed-precision quantization for deep vision models with integer quadratic programming*, 2023, revised 2025, [arXiv:2307.05657](https://arxiv.org/abs/2307.05657).

@@ -4,6 +4,13 @@
 #     promise: You will choose a way to int8 for any network by a count and three questions, and say what int8 itself has brought.
 #     seconds: 30
 #     needs: [audit, static, qat]
+#     values:
+#       bert_fp32: show.PUBLISHED['BERT-base shape'].split()[0]
+#       bert_int8: show.PUBLISHED['BERT-base shape'].split()[2]
+#       resnet_fp32: show.PUBLISHED['ResNet-50'].split()[0]
+#       resnet_int8: show.PUBLISHED['ResNet-50'].split()[2]
+#       mobile_fp32: show.PUBLISHED['MobileNet-v2'].split()[0]
+#       mobile_int8: show.PUBLISHED['MobileNet-v2'].split()[2]
 #     goals:
 #       - count how often a network uses a number that it converts;
 #       - choose between float, dynamic, static and quantization-aware training by three questions;
@@ -13,15 +20,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *Dynamic, static, with training, or not at all: which way to int8 suits your network?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask for networks that people in the room work with, and write three of them on the board. At the end each of them goes through three questions.
-
-# %% tags=["setup", "hide-input", "legacy"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input", "legacy"]
 # Sets one thread and the int8 engine, switches gradients off, and hides the warnings of PyTorch's older int8.
 import torch
 
@@ -35,36 +39,31 @@ torch.set_grad_enabled(False)  # the lesson only runs networks
 legacy_int8.ignore_deprecations(remarks=True)
 torch.backends.quantized.engine = legacy_int8.best()
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 1. The same work, another price
 #
 # A layer of *dynamic* int8 takes floats and gives floats: it converts its inputs at every call. In *static* int8 a network can convert at its two ends alone. What do the conversions cost?
 #
-# <!-- page -->
-#
 # We run two networks in int8 with and without conversions at each layer. The int8 products are the same. One is a Transformer of BERT's shape, which reads a text of 128 tokens ([[dynamic]]). We time its linear layers. The other is MobileNet-v2, a CNN for phones, which looks at one image. So that each of its layers converts, we put a `QuantWrapper` around every one ([[static]]). Both have random weights.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* "A Transformer of BERT's shape converts 8 million numbers, MobileNet-v2 7 million. Who pays more?" Let the room guess, and click. Do not explain it yet.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 from course_utils.int8_routes import networks
 
 mobile = networks.mobilenet_v2()  # the model, and an image as its example
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "legacy"]
+# %% the_same_work_another_price tags=["hide-input", "legacy"]
 # Times both networks in int8, converted once and converted at each layer.
 shown, longer = show.converted_at_each_layer(mobile)
 shown
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # BERT converts more numbers, and loses little time; MobileNet-v2 takes much longer. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 2. How often is a number used?
 #
 # A linear layer has 3 inputs and 2 outputs, so 6 weights. It gets 4 rows. A multiplication with its addition is a *MAC*.
@@ -73,32 +72,27 @@ shown
 # - It converts 4 · 3 = 12 inputs.
 # - So each input is used 24 / 12 = **2 times**: once for each output.
 #
-# <!-- page -->
-#
 # A conversion is like a ticket for a museum, dear for one visit and cheap for a hundred: it is paid once for a number, and afterwards the number takes part in one product after the other. So what counts is how often an input is used.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** BERT reads 256 tokens in place of 128, and each token is a row. How often does a linear layer now use an input: **A** twice as often, **B** as often as before, **C** half as often?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Before the slide, draw the layer: three circles, two circles, six lines, and "4 rows" beside it. The room counts. Then the slide, and vote. To those who say A: what is used twice as often? The weights. Each of them meets every row.
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **As often as before (B), because an input is used once for each output, and the outputs of a row stay the same.** There are twice as many MACs, and twice as many inputs.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # In a convolution an input lies under several places of the window, and is used at each of them for every output channel. With 3 × 3 places and 64 output channels that makes up to 9 · 64 = 576 times. A *depthwise* convolution filters each channel on its own, so there it is at most 9 times. In an ordinary 1 × 1 convolution with 16 output channels it is 16 times.
 #
 # ### The price of a ticket
 #
 # How many MACs could have been made while one number is converted? We time a search for the range and a rounding, and beside them a large int8 layer.
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input", "legacy"]
+# %% tags=["hide-input", "legacy"]
 # Times a search for the range and a rounding on a million bytes of floats, and a large int8 layer.
 price = show.price_in_macs()
 print(f"one conversion takes as long as {price:.0f} MACs in int8")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # A conversion has to read a float, compare, divide, round and pack. In this time our processor could make a hundred MACs or more with this engine.
 #
 # Take 100. If an input is used 1,000 times, its conversion adds 100 / 1,000, a tenth of the layer's work. **At 400 uses it adds about 100 / 400, a quarter.** This division is a first guess. How much longer your network takes, the clock must say.
@@ -106,7 +100,7 @@ print(f"one conversion takes as long as {price:.0f} MACs in int8")
 # Now we count. A hook is called with a layer, its inputs and its output. Each number of the output is a sum with one product for each weight of its row or filter.
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 import torch
 from torch import nn
 
@@ -128,7 +122,7 @@ def count(model, x):
 
 print(count(nn.Linear(3, 2), torch.zeros(4, 3)))  # the layer by hand
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Try it.** Change the last line to `count(nn.Conv2d(64, 64, 3, padding=1, groups=64), torch.zeros(1, 64, 8, 8))`, run the cell again, and divide the MACs by the inputs. Then leave out `groups=64`.
 #
 # <details><summary>What others found</summary>
@@ -139,7 +133,7 @@ print(count(nn.Linear(3, 2), torch.zeros(4, 3)))  # the layer by hand
 #
 # For counting, shapes are enough. On the device `meta` a tensor has no numbers.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 import torchvision
 
 from course_utils.models import Encoder
@@ -152,38 +146,30 @@ with torch.device("meta"):
         "MobileNet-v2": count(torchvision.models.mobilenet_v2(), pixels),
     }
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ### Three networks
 #
 # Let a conversion cost 100 MACs. How often is each input used?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* First the price: reading, comparing, dividing, rounding, against products that run by the dozen. Click. MobileNet-v2's dots on the left are depthwise: about 2 uses (stride 2), then 9. BERT's leftmost dot? At 768, its width. Back to the first table: 1,317 uses against 44, hence little and much. The division is a first guess; the clock says how much.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% three_networks tags=["hide-input"]
 # Draws how often each layer uses an input.
 uses = show.uses_figure(counted)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # That fits the first table. BERT's linear layers have 768 outputs or more, so every ticket is used often. MobileNet-v2 saves MACs wherever it can. Its inputs are used some forty times on average, and in the depthwise layers nine times, or with stride 2 about twice. ResNet-50, a CNN that saves less, lies in between.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 3. The decision
 #
 # Three questions, from the way that needs least to the one that needs most.
 #
-# <!-- page -->
-#
 # You know four ways: float needs nothing, dynamic int8 one line, static int8 examples of the inputs, and quantization-aware training, QAT, a training ([[qat]]).
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* *Cheap*: the line takes most of the MACs, and each input is used 400 times. Two students send a network through, aloud. ResNet-50: the line skips convolutions, so static. BERT: 1,317 uses, 0.7 points, so dynamic. Then one from the board. Where does the 400 come from? From a price of 100 and a quarter that we chose. Let the room choose its own.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
+# %% chain tags=["hide-input"]
 # Draws three questions and the four ways that they lead to.
 show.chain()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **1. Is int8 faster than the best fp32 on your device?** Best means the fastest that your device has (section 4). For int8, time a quick conversion; its speed does not need good ranges. Some processors lack fast int8 products. If int8 is not faster, stay in float.
 #
 # **2. Is dynamic int8 cheap, and does it lose at most a point?** PyTorch's line, `quantize_dynamic`, takes linear layers, LSTMs and GRUs, and leaves convolutions in float ([[audit]]). As a rule of thumb, it is cheap if the layers that it takes do most of the MACs, and use an input at least 400 times on average. By our first guess they then take about a quarter longer than in a network that is int8 throughout. We pay that for not having to calibrate. A Transformer converts at each linear layer in static int8, too, so there try dynamic at any width. You may set another limit.
@@ -193,20 +179,17 @@ show.chain()
 # - *BERT:* int8 is faster, an input is used some 1,300 times, at most a point is lost: dynamic.
 # - *MobileNet-v2:* int8 is faster, but convolutions do the work: static, or QAT if that loses more than a point.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### Who has to be trained?
 #
 # Take DepthwiseCNN, trained. In static int8 it loses some 25 points with one scale for each layer, and less than a point with a scale for each channel ([[depthwise]]).
 #
 # **Predict.** Int8 is faster than the best fp32. Where do the questions lead: **A** to dynamic, **B** to static, **C** to QAT?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Vote. Expect C, because of the 25 points. Read the third question once more: with all remedies.
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **To static (B), because the third question counts what is lost with all remedies, and a scale for each channel needs no training.** Dynamic falls out, since the line skips convolutions.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 4. Faster than which fp32?
 #
 # The first question says *best* fp32. Why not simply fp32?
@@ -215,16 +198,13 @@ show.chain()
 #
 # **Predict.** Traced int8 is 3.6 times as fast as eager fp32. Traced fp32 is 1.6 times as fast. What have the 8 bits brought: **A** 3.6 times, **B** 2.25 times, **C** 2 times?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote, click. Write 3.6 = 1.6 · 2.25 on the board, "the better program" under the one factor, "the 8 bits" under the other. Those who take 2 have subtracted. Then the table. Which factor would you put into a headline? Which one is true? Both. What else does a good headline name? Device, threads, runtime.
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **2.25 times (B), because 3.6 / 1.6 = 2.25, and the 1.6 came without a single integer.** Factors are divided, not subtracted.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # So a speed-up has two baselines. Over eager fp32, which many people run, it says what they will notice. Over the **best fp32**, the fastest way to run the same network in fp32, it says what int8 is worth. We measure both within PyTorch, for MobileNet-v2 in static int8 throughout.
 
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
+# %% tags=["legacy"]
 from course_utils.int8_routes import torch_eager
 from course_utils.measure import timing
 
@@ -245,14 +225,14 @@ routes = {
 calls = {name: lambda m=m: m(image) for name, m in routes.items()}
 race = timing.compare(calls, rounds=9, device="cpu")
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% routes_table tags=["hide-input"]
 # Puts the four routes into a table, over both baselines.
 show.routes_table(race)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Nothing was quantized in the second row, and it is ahead of the first. So the first step to a faster network is often a better program in float: a trace, a compiler ([[pt2e]]), or another **runtime**, which is the program that runs a network. It needs no data and loses no accuracy. Where a speed-up is reported, ask for four facts: over which baseline, on which processor, with how many threads, in which runtime.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 5. Before you ship
 #
 # 1. *In float*, before anything is rounded: the changed network gives the old outputs, but for the last digits.
@@ -260,16 +240,11 @@ show.routes_table(race)
 # 3. Compare the **accuracy**, on examples that you did not calibrate with.
 # 4. Time it on the device, against the best fp32.
 #
-# <!-- page -->
-#
 # Folding and exporting must not change an output, so in the first check a difference of a hundredth is a mistake, such as pixels that are scaled twice. A layer that stayed float gives right answers and no speed; the count shows it ([[audit]]).
 #
 # For a network of your own, the worksheet [Your network](../8_capstone/your_network.ipynb) tries the ways that fit, makes these checks, and says what to ship.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* For each check ask for a mistake that it finds first. Pixels scaled twice, a layer left in float, a range that cuts off, a phone without fast products. Then the networks on the board.
-
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise · Which way?
 # ★★ · 10 minutes
 #
@@ -279,8 +254,6 @@ show.routes_table(race)
 # - `fp32_ms`: a list with the times of several ways to run it in fp32. `int8_ms`: the time in int8.
 # - `lost`: points that `"dynamic"` and `"static"` lose, with all remedies.
 # - Here the line takes only `nn.Linear`. These layers must do more than half of all MACs, and use an input at least 400 times on average.
-#
-# <!-- page -->
 #
 # <details><summary>Hint</summary>
 #
@@ -292,21 +265,17 @@ show.routes_table(race)
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* `count` gives (layer, MACs, inputs) for each layer. On paper: LeNet. Its convolutions make more than half of the MACs. So which questions are left? 1 and 3.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def choose(rows, fp32_ms, int8_ms, lost):
     """One of "float", "dynamic", "static" and "qat" for the network of these rows."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.choose(choose)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def choose_solution(rows, fp32_ms, int8_ms, lost):
     if int8_ms >= min(fp32_ms):
         return "float"
@@ -321,25 +290,22 @@ def choose_solution(rows, fp32_ms, int8_ms, lost):
     return "static"
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - A conversion costs as much as many MACs, and pays if the number is used often; a linear layer uses it once for each output.
 # - Ask in the order of what the ways need: float if int8 is not faster than the best fp32, dynamic if it takes the layers and they are wide, static, and training only where all remedies fail.
 # - A speed-up is a better program times fewer bits: compare with the best fp32, and name the device.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "A colleague reports five times." What do you ask? Over which fp32, on what, with how many threads, and how many layers ran in int8.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What your run measured, beside what was published.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("choosing")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### The headline table
@@ -354,11 +320,11 @@ claims.show("choosing")
 #
 # MobileNet-v2 seems to gain most. But its row comes from another device, and the post says of its float that it ran in Caffe2, "not optimized". So a part of the 5.7 may be a better program. The course has measured all three on two processors:
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% tags=["hide-input"]
 # Writes what was published beside the course's records of two processors.
 show.recorded_table()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Over PyTorch's best fp32 it is ResNet-50 that gains most, on both processors.
 #
 # The post's advice goes by names: Transformers and RNNs dynamic, CNNs static, and QAT where static loses too much. The post also says that CNNs wait for their activations to be moved, while by our questions a CNN goes static because PyTorch's line skips its convolutions.
@@ -376,11 +342,11 @@ show.recorded_table()
 #
 # The file holds the graph and the weights. It does not hold your code: scaling the pixels and choosing the largest output stay your business. The course's records split the factors of two runtimes:
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% tags=["hide-input"]
 # Writes the records of ONNX Runtime and OpenVINO.
 show.runtimes_table()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # For MobileNet-v2 the runtime in float brings as much as its 8 bits, or more. In int8 neither runtime is the faster one for all three networks on the Intel processor, so try two.
 #
 # ### Other devices

@@ -4,6 +4,10 @@
 #     promise: You will be able to write with a key-value cache, and say what a language model reads for each token.
 #     seconds: 20
 #     needs: [attention]
+#     values:
+#       written: f'{writing / reading:.0f}'
+#       cells: f'{sum(range(prompt.shape[1], page.shape[1])):,}'
+#       step: f'{without / with_cache:.0f}'
 #     goals:
 #       - write with a key-value cache, and test it;
 #       - count the bytes that a model reads for each token that it writes;
@@ -13,15 +17,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *Why is writing so much slower than reading?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "You paste ten pages into a chat, and a moment later the answer begins. Then it comes word by word. Why is reading ten pages faster than writing one?" Collect guesses, and keep them on the board.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets a seed and one thread, switches gradients off, and imports the drawings, the check and the scorecard.
 import torch
 
@@ -34,21 +35,16 @@ torch.set_grad_enabled(False)  # the lesson only runs networks
 runtime.seed_all(0)
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 1. Reading and writing
 #
 # Our language model *reads* 256 characters in one pass. To *write*, it runs on the text so far, we put the likeliest next character at the end, and it runs again.
 #
-# **Predict.** It writes 224 characters after a beginning of 32. How many times as long does this take as reading all 256 once: **A** less than 5, **B** 5 to 50, **C** more than 50 times?
-#
-# <!-- page -->
-#
 # It is the small Transformer of [[attention]], which has learned the source code of Python's own library. Its tokens are single characters. After each token the model gives *logits*, a score for every character that may come next.
+#
+# **Predict.** It writes 224 characters after a beginning of 32. How many times as long does this take as reading all 256 once: **A** less than 5, **B** 5 to 50, **C** more than 50 times?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; ask one of each letter why. Click, and let the room read the drawing from above: the thin line is the reading, each line below it is a pass of the writing. "Which part of this work is done twice?" The beginning goes through the network again and again.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import time
 
 import torch
@@ -75,14 +71,14 @@ model(page)
 reading = time.perf_counter() - start
 print(f"{language.decode(page[0])}\nThis took {writing:.1f} seconds.")
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% reading_and_writing tags=["hide-input"]
 # Draws the passes of reading and of writing to one scale.
 show.reading_and_writing(page, prompt, writing / reading)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **More than 50 times (C), because each new character is a pass of its own over the whole text so far.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Writing token by token is called **decoding**, and taking the likeliest token each time is *greedy* decoding. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
@@ -101,61 +97,51 @@ show.reading_and_writing(page, prompt, writing / reading)
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 2. What is computed twice
 #
 # In each block a token has a *query*, a *key* and a *value*. The text `sel` gets a fourth character, `f`. The causal mask is on: each position looks at itself and at those before it.
 #
-# **Predict.** In which of the five blocks do the keys of `s`, `e` and `l` change: **A** in none, **B** in all but the first, **C** in all?
-#
-# <!-- page -->
-#
 # What has not changed need not be computed again.
+#
+# **Predict.** In which of the five blocks do the keys of `s`, `e` and `l` change: **A** in none, **B** in all but the first, **C** in all?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote; the table will be in per cent of the largest key. Then draw s, e, l, f in two rows (block 1, block 2), with arrows to the left only. "The key of *s* in block 1 comes from *s* alone. What block 1 gives out for *s* has looked at *s* alone, so block 2 finds the same." Then draw arrows to the right: without the mask *s* sees *f*.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% changed_table tags=["hide-input"]
 # Writes by how much the keys of s, e and l change in each block when f is added, with the causal mask and without it.
 changed = show.changed_keys(model, "sel", "self")
 show.changed_table(changed)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **In none (A), because nothing that the old characters look at has changed.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Go from block to block. In the first one the key of `s` is computed from `s` alone. Attention lets `s` look at itself, `e` at two characters, and `l` at three. None of them sees `f`, so the first block gives out the same three vectors as before. The second block starts from these vectors, so its keys are the same again, and so on. The values stay for the same reason.
 #
 # The second row of the table is the control: the same model without the mask. Now `s` looks at `f`, so the first block gives out another vector for `s`, and from the second block on its key is another one. **It is the mask that lets us keep what we have computed.**
 #
 # What does the new character need of the old ones? Its own query is compared with all keys, and the answer is a weighted mean of all values. Nobody asks for the old queries any more. So the keys and values are all that we need to keep.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Rows to compute
 #
 # A **KV cache** keeps the keys and values of all tokens so far, in every block. The word `self` is written letter by letter. How many keys must a block compute, without a cache and with one?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let them count before each frame: 1, 3, 6, 10 without a cache; 1, 2, 3, 4 with one. Before the last frame: "And how does this look for the text of section 1?" The orange area again, and with a cache only its edge is left.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
+# %% keys_of_a_word tags=["hide-input"]
 # Draws the keys of the four letters, step by step, and at last those of the text of section 1.
 show.keys_of_a_word(model, prompt, page)
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # Without a cache 1 + 2 + 3 + 4 = **10** rows, with one **4**. For $n$ tokens it is $n (n + 1) / 2$ against $n$.
-#
-# <!-- page -->
 #
 # The last picture shows the text of section 1. The triangle becomes an edge: 255 rows are left of 32,144. The chain of passes is as long as before, but each pass has become cheap.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 3. A cache, and its test
 #
 # For each block the cache keeps two tensors, and new rows are put behind the old ones.
 
 
-# %% slideshow={"slide_type": "-"}
+# %% a_cache_and_its_test
 class Cache:
     def __init__(self):
         self.kept = {}  # for each block its keys and values
@@ -169,29 +155,20 @@ class Cache:
         return k, v
 
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* `dim=2` is the dimension of the tokens. What `add` gives back are the keys and values of *all* tokens so far. Many engines reserve room instead of copying.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Attention with a cache
 #
 # Three tokens are in the cache, at the positions 0, 1 and 2. Two new ones come, and positions go on: 3 and 4. Who may look at whom?
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # | may look at → | 0 | 1 | 2 | 3 | 4 |
 # |---|---|---|---|---|---|
 # | new token, position 3 | yes | yes | yes | yes | no |
 # | new token, position 4 | yes | yes | yes | yes | yes |
 #
-# <!-- page -->
-#
 # Attention changes in three ways; all other lines are those of the block of [[attention]]. First, the positions go on where the cache ends: `language.rotate` must begin with position 3 here, and not with 0. Second, the keys and values come from the cache. Third, the mask has a row for each *new* token, and a column for every token so far.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room fill in both rows, then click. "A wrong position, or no mask at all: which would you find late?" The mask: with one new token its row is all "yes", so the mistake shows only when several come at once. Hence the pieces of 100. All differences are those of rounding.
-
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 from torch.nn import functional as F
 
 
@@ -214,17 +191,15 @@ def step(model, cache, ids):
     return model.head(model.norm(x))  # a last norm, and the layer that gives the logits
 
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # For the table above, the mask is `torch.ones(2, 5).tril(3)`. The function `step` gives the logits after each *new* token.
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # **Test.** A cache must not change what the model says. So the page goes in token by token, then in pieces of 100, then at once, and we compare the logits with those of a plain pass.
-#
-# <!-- page -->
 #
 # One token at a time is not enough as a test: a single new token may look at everything, so a missing mask would not show.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 plain = model(page)
 gaps = {}
 for size in (1, 100, 256):
@@ -233,15 +208,12 @@ for size in (1, 100, 256):
     gaps[size] = (logits - plain).abs().max().item()
     print(f"pieces of {size:3}: largest difference of a logit {gaps[size]:.6f}")
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### Is it faster?
 #
 # The model has 479 characters, and the next one goes in. Without a cache all 480 go through the network, with one a single character does.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let them guess: 480 times? Click. "What does a step cost that does not grow with its characters?" In this small model, probably the calls from Python. In a large one, something else: the next section.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% is_it_faster tags=["hide-input"]
 # Times the last step of a text of 480 characters, without the cache and with it.
 from torch.utils.benchmark import Timer
 
@@ -253,67 +225,52 @@ without = Timer("model(text)", globals=globals()).timeit(20).mean
 with_cache = Timer("step(model, cache, last)", globals=globals()).timeit(20).mean
 print(f"With a cache the step is {without / with_cache:.0f} times as fast")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # It is several times as fast, but far from 480 times. So part of a step has a fixed cost.
-#
-# <!-- page -->
 #
 # In our small model it is probably the calls from Python, which are as many for one character as for 480. In a large model it is something else.
 #
 # In practice the beginning of the text, the *prompt*, goes in with a single step, which fills the cache for all its tokens. This is called **prefill**. Then the tokens follow one by one. The most tokens that a model takes, prompt and answer together, are its **context**; ours takes 512.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 4. What a step reads
 #
 # LLaMA-7B has 6.74 billion weights of 2 bytes: **13.5 GB**. A step reads nearly all of them, each once. From a memory of 50 GB a second, a token takes at least 13.5 / 50 = **0.27 seconds**.
 #
 # **Reading uses a weight for many tokens, and writing for one.**
 #
-# <!-- page -->
-#
 # The cache does not help against this: with it a step computes one row, and still reads nearly every weight. In prefill the same 13.5 GB serve all tokens of the prompt. That is the second reason why reading is fast. So smaller weights can make a step faster: this is the subject of [[weight_only]].
 #
 # A step reads something else, too: the cache. How large is it? In each block a token leaves a key and a value.
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # Its cache for a token: 2 · blocks · numbers in a key · bytes of a number = 2 · 32 · 4,096 · 2 = **524 kB**.
-#
-# <!-- page -->
 #
 # The 32 blocks and 4,096 numbers are those of [Touvron et al., 2023](https://arxiv.org/abs/2302.13971), in 16 bits. A text of 2,048 tokens has a cache of 2,048 · 524 kB = 1.07 GB. For a single text this is little beside the weights. But a server writes many texts at once, as a *batch*. It reads each weight once, and uses it for all of them.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* At least 0.27 seconds a token, even with a cache. Back to the question of the title: a prompt of 1,000 tokens shares one reading. Click: 2 · 32 · 4,096 · 2 bytes; times 2,048 tokens, 1.07 GB. "Small beside the weights. For one text."
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Sixteen texts at once
 #
 # LLaMA-7B writes 16 texts at once, each of 2,048 tokens so far. Weights: 13.5 GB. Cache: 1.07 GB a text.
 #
 # **Predict.** Divide what a step reads by its 16 tokens. How much is it for each: **A** 0.9 GB, **B** 1.9 GB, **C** 14.6 GB?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Who says A has shared everything, who says C nothing. B: 13.5 / 16 + 1.07. Point at the blue parts: they stay. "And in a model like it whose texts have 20,000 tokens?" Then the cache alone is 10 GB a text.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% bytes_of_a_token tags=["hide-input"]
 # Draws what is read for each token: its part of the weights, and its own cache.
 show.bytes_of_a_token(weights=13.5, cache=1.07)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **1.9 GB (B), because all texts share one reading of the weights, but each has a cache of its own:** 13.5 / 16 + 1.07 = 1.9.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The weights are the same for every text. But a text attends to the keys and values of its own tokens, and nobody else needs those. So a larger batch makes the weights cheaper for each token, and the cache not at all: the caches of thirteen such texts are larger than the model. With many or long texts the cache can become what limits a server ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### Does sharing pay?
 #
 # Four layers with 16.8 million weights each, for 1 to 64 tokens: the next tokens of so many texts.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Read downwards: the time for each text falls. "Why does it not fall to 1/64?" The line under the numbers gives two reasons.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% does_sharing_pay tags=["hide-input"]
 # Times four layers for 1, 4, 16 and 64 tokens.
 layers = [torch.nn.Linear(4096, 4096, bias=False) for _ in range(4)]
 taken = {}
@@ -324,31 +281,26 @@ for texts in (1, 4, 16, 64):
     each = taken[texts] / texts / taken[1]
     print(f"{texts:2} texts: each needs {each:.2f} of the time of one alone")
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # With 64 texts each one takes a small part of the time that it takes alone. It does not fall to 1/64. One reason is that **reading is shared, arithmetic is not.** Another is that PyTorch may rearrange the weights in each call when there are several texts.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Fewer keys to keep
 #
 # SmolLM2-135M has 30 blocks. In each, nine heads of queries share **three** heads of keys and values, with 64 numbers a head. How many bytes does a token leave?
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% shared_heads tags=["hide-input"]
 # Draws nine heads of queries over three heads of keys and values.
 show.shared_heads()
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # This is **grouped-query attention**. A key has 3 · 64 = 192 numbers, not 9 · 64 = 576. For each token the cache has 2 · 30 · 192 = 11,520 numbers: in float32 **46 kB**, in 16 bits **23 kB**.
-#
-# <!-- page -->
 #
 # Three heads of queries ask the same keys, each with a question of its own ([Ainslie et al., 2023](https://arxiv.org/abs/2305.13245)). Queries are never kept, so only the heads of keys and values count, and the cache is three times smaller than with nine of them. For 2,048 tokens in 16 bits it takes 2,048 · 23 kB = 47 MB, beside 269 MB of weights.
 #
 # When you count for a model, look for its number of *key-value heads*. In the configuration of a model on Hugging Face it is often called `num_key_value_heads`.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* "Nine heads or three: which number goes into the count?" Three, since queries are not kept. 2 · 30 · 192 numbers; 46 kB in float32. LLaMA-7B had 524 kB in 16 bits.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## Exercise · Write with the cache
 # ★★ · 10 minutes
 #
@@ -360,29 +312,23 @@ show.shared_heads()
 #
 # </details>
 #
-# <!-- page -->
-#
 # <details><summary>What others found</summary>
 #
 # `partial` fills in the first two arguments. With such a step, `write(…, prompt, 224)` gives the page of section 1, to the letter, in a fraction of its time.
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* In the room ask only for the plan: the whole prompt at the first call, then one token at a time, and each time the last logits.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def write(cached_step, prompt, n):
     """The prompt and n tokens after it, each the likeliest next, (1, tokens), in n cached steps."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.write(write)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def write_solution(cached_step, prompt, n):
     ids, new = prompt, prompt
     for _ in range(n):
@@ -392,25 +338,22 @@ def write_solution(cached_step, prompt, n):
     return ids
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - Writing is a chain of passes; under the causal mask old keys and values never change, so a KV cache keeps them, and a step computes one row in place of all.
 # - Each step still reads nearly all weights, for one token; a batch shares this reading, but each text has its own cache.
 # - A token leaves 2 · blocks · key-value heads · head size numbers in the cache, so fewer heads of keys and values make it smaller.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Back to the ten pages and the guesses on the board. Then: "Each token reads all weights. What would you do about it?" Give them fewer bits: that is the next lesson.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What your run measured.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("decoding")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### A cache in 8 and in 2 bits
@@ -419,11 +362,11 @@ claims.show("decoding")
 #
 # With few levels it matters which numbers share a scale. In keys one feature is often large for all tokens. Take three keys whose first feature is 8, and only three levels: −1, 0 and 1 times the scale.
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% tags=["hide-input"]
 # Draws three made-up keys, with a scale for each token, and with a scale for each feature.
 show.two_ways_to_share()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # With a scale for each token the 8 swallows its neighbours. With a scale for each feature nothing is lost. KIVI ([Liu et al., 2024](https://arxiv.org/abs/2402.02750)) rounds keys in this way, values by token, both in 2 bits.
 #
 # ### A draft, checked in one pass
@@ -436,7 +379,7 @@ show.two_ways_to_share()
 #
 # Count the operations for each byte that is read. A weight of 2 bytes makes one multiplication and one addition for each token. A decoding step makes 2 operations for 2 bytes, a prefill of 1,000 tokens 2,000. So a long prefill waits for arithmetic, and decoding a few texts waits for memory ([[roofline]] draws the line between them). Some systems run the two on different GPUs ([Zhong et al., 2024](https://arxiv.org/abs/2401.09670)).
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Sources.** R. Pope et al., *Efficiently scaling transformer inference*, 2022, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102), counts the bytes of weights and cache.
 #
 # **Going further.** W. Kwon et al., *PagedAttention*, 2023, [arXiv:2309.06180](https://arxiv.org/abs/2309.06180); T. Dao et al., *FlashAttention*, 2022, [arXiv:2205.14135](https://arxiv.org/abs/2205.14135); Hugging Face on [caches](https://huggingface.co/docs/transformers/kv_cache). Projects: let a smaller model draft; keep the cache of a prompt that many texts share.

@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *How small can the file of one network get?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask: "A megabyte of weights has to go over a slow line. What would you leave out first?" Write the answers on the board, and keep them: weights, digits, repetition.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets one thread, and imports the drawings, the check and the scorecard.
 import torch
 
@@ -32,17 +29,14 @@ from lessons.deep_compression.words import fixed
 
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 1. Zip it?
 #
 # LeNet-300-100 has learned to read digits. Its file takes a megabyte.
 #
 # **Predict.** We give the file to *gzip*. Does it shrink **A** by a tenth or less, **B** by half, **C** by nine tenths?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. Who has zipped text may say B. Write 0.0317459 on the board before the click: "Which of these digits will come again?" Hardly any: A.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import gzip
 
 import torch
@@ -50,7 +44,7 @@ import torch
 from course_utils import models
 from lessons.deep_compression.show import percent_right, saved, train
 
-# %% slideshow={"slide_type": "fragment"}
+# %% zip_it
 torch.manual_seed(0)
 dense = models.LeNet300100()
 train(dense, passes=5)
@@ -58,26 +52,24 @@ plain = saved(dense)  # the bytes that torch.save writes
 print(f"{percent_right(dense):.1f} % right")
 print(f"{len(plain):,} bytes, under gzip {len(gzip.compress(plain)):,}")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **By a tenth or less (A), because a compressor needs something that comes again.** The digits of a trained weight such as 0.0317459 are as good as random.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # So we have to *make* values come again, without losing accuracy. In 2015 a network of this shape went from 1,070 kB to 27 kB, forty times smaller, with no more errors than before ([Han, Mao and Dally](https://arxiv.org/abs/1510.00149)). We follow its three stages: *prune, share, code*. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 2. Prune, and say where
 #
 # Han, Mao and Dally (2015) keep 8, 9 and 26 % of the weights of the three layers. We cut the smallest, as in [[prune_module]], and train the rest once more under the mask.
 #
-# <!-- page -->
-#
 # `train` goes through the digits of MNIST in batches of 200, with Adam. It leaves 5,000 of the 60,000 out; they are *held out*, so that we can choose with them later.
 
-# %% slideshow={"slide_type": "-"}
+# %% prune_and_say_where
 import copy
 
 from torch.nn.utils import prune
@@ -91,33 +83,27 @@ for layer in pruned.children():
     prune.remove(layer, "weight")
 print(f"cut: {cut:.1f} % right, trained again: {percent_right(pruned):.1f} %")
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* In their paper a network of this shape went from 1,070 kB to 27 kB with no more errors: prune, share, code. We follow. A twelfth of the weights is left. "Is the file a twelfth?" No: a zero takes four bytes like any number, and without zeros one must say where the others stood.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Of 266,200 weights a twelfth is left, and the file is as large as ever, because a zero takes four bytes like any other float. If we leave the zeros out, the file must say *where* each weight stands. One way is its address. `fc1` has 235,200 places, so an address takes 18 bits, more than half of the 32 bits of the weight.
 #
 # Here is a better way. Whoever explains the road to a friend does not give coordinates. He says: "pass two houses, ring at the next one." So we store only how many zeros lie between a weight and the one before. This gap is called the **relative index**.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Ten weights
 #
 # Tell the way, not the address.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room read the four weights back from 2, 1, 0, 3. Then the escape: "How do you write a gap of 70 with 5 bits?" 31, 31, 8. And a gap of exactly 31? 31, then 0.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% ten_weights tags=["hide-input"]
 # Draws ten weights and their gaps.
 show.ten_weights()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The gaps are 2, 1, 0 and 3. Two bits are enough for each, so the four places take 8 bits.
 #
 # In our network most gaps are short and a few are very long. We take 5 bits, that is 32 symbols. 0 to 30 mean a gap. The last symbol, 31, is an *escape*: "31 zeros, and no weight yet". A gap of 70 is written as 31, 31, 8, and a gap of exactly 31 as 31, 0. All layers stand one after another in one line.
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 def line(net):
     return torch.cat([layer.weight.detach().flatten() for layer in net.children()])
 
@@ -132,26 +118,23 @@ def gap_symbols(weights, bits=5):
 
 print(gap_symbols(torch.tensor([0, 0, 0.5, 0, -0.3, 0.2, 0, 0, 0, 0.4])))
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### What does a place cost?
 #
 # A symbol takes 5 bits. A twelfth of the weights is left.
 #
 # **Predict.** How many bits does a weight need for its place, on average: **A** exactly 5, **B** between 5 and 7, **C** about 10?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* On the board: 31 zeros in a row, when 92 of 100 weights are zeros: 0.92 to the power of 31 is 0.075. So some weights in a hundred need an escape: B.
-
-# %% slideshow={"slide_type": "fragment"}
+# %% what_does_a_place_cost
 weights = line(pruned)
 bits = 5
 cost = bits * len(gap_symbols(weights, bits)) / weights.count_nonzero()
 print(f"{cost:.2f} bits for each place")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Between 5 and 7 (B), because most gaps take one symbol, and a few need escapes.** At random places a gap would reach 31 zeros with a probability of $0.92^{31}$, 7 to 8 %.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Try it.** In the last cell change `bits = 5` to 3, then to 8, and run it again. Which number of bits is cheapest? Then change it back.
 #
 # <details><summary>What others found</summary>
@@ -160,7 +143,7 @@ print(f"{cost:.2f} bits for each place")
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
+# %% [markdown]
 # ## 3. Share values
 #
 # Five weights in two groups, each with its mean as value: −1.0, −0.9, 0.2, 0.3, 1.5
@@ -171,10 +154,7 @@ print(f"{cost:.2f} bits for each place")
 # | 0.17 | −1.0, −0.9 | 0.2, 0.3, 1.5 | −0.95, 0.67 |
 # | −0.14 | −1.0, −0.9 | 0.2, 0.3, 1.5 | the same |
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Draw the five dots on a line, and begin with −1.0 and 1.5. The room finds each border, half-way between the two, and says who changes sides. Stored are the numbers 0, 0, 1, 1, 1 and two floats. Each float is a centroid, their list is the codebook, and the method is k-means.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # A place now costs about 6 bits, and the weight that stands there still 32. Most of these bits are digits that no other weight has.
 #
 # Suppose that all weights agree on 16 values. Then a weight stores only the *number* of its value, from 0 to 15, in 4 bits. The list of the values, the **codebook**, is stored once. This is **weight sharing**. The integers of [[integers]] share values as well, at equal distances. Here a value may lie anywhere, so that many values lie where many weights are.
@@ -182,7 +162,7 @@ print(f"{cost:.2f} bits for each place")
 # Which values? **k-means** finds them. The table shows it for five weights and two values. We begin with the least and the largest weight, −1.0 and 1.5. The border lies half-way, at 0.25. Each weight belongs to the value on its side, and each value moves to the mean of its group, so it is called a **centroid**. Then the border has moved, too, and 0.2 changes sides. In the next round nobody does. The five weights are stored as 0, 0, 1, 1, 1 and the two values −0.95 and 0.67. `k_means` makes 30 such rounds, and `nearest` gives each weight the number of its value.
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 from lessons.deep_compression.values import k_means, nearest
 
 
@@ -196,41 +176,35 @@ def share(net, many):
     return net
 
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Only the weights that are left share values; the gaps tell where the zeros are. How many values do they need?
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### How few values?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Cover the last column, and let the room say where it falls. Read no order into tenths of a point: 0.1 point is five digits of 5,000. We take 16 values.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% few_values tags=["hide-input"]
 # Shares 64 to 4 values, and puts what is right of the held-out digits into a table.
 show.few_values(pruned, share)
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # We take 16 values: 4 bits in place of 32.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Down to 16 values hardly anything is lost.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 small = share(pruned, 16)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 4. Short words for frequent symbols
 #
 # Join the two rarest, again and again.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Cover the tree, write the five counts. "Which two are the rarest?" d and e, to 7; then c and the 7, to 12; then a and b, to 16; then both. Read 0011110 aloud: a, e, c. Then count: 63 bits; fixed words of 3 bits would take 84.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% tree tags=["hide-input"]
 # Draws the tree of five symbols.
 show.tree()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Now every gap takes 5 bits and every value 4, whether it comes often or hardly ever. Morse did better: the frequent letter E is a single dot.
 #
 # But Morse needs a pause after each letter. Our words stand end to end, so the reader must see where each one ends. He does if no word begins with another word. This is a **prefix code**, and it can be drawn as a tree with the symbols at its ends. Read 0011110: from the top go left, left: a. Begin at the top again: right, right, right: e. Then c.
@@ -241,24 +215,21 @@ show.tree()
 #
 # Can another code be shorter? No prefix code that gives each symbol one word comes below the *entropy*, the mean of $\log_2 (1/p)$, where $p$ is the share of a symbol. Here it is 2.22 bits a symbol, and $63 / 28 = 2.25$.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### The symbols of our file
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Point at the dashed lines: if all bars ended there, nothing could be saved. Where does Huffman save more? With the gaps.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% uneven tags=["hide-input"]
 # Draws how often each gap and each value comes, and says how long their words are.
 gaps = gap_symbols(line(small))
 codes = line(small)[line(small) != 0].unique(return_inverse=True)[1].tolist()
 show.uneven(gaps, codes)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Huffman coding saves more with the gaps, because their shares are far less even. A gap of 0 alone, nearly always a weight right behind another, makes up about a third of them.
 #
 # What must the file say about the words? Only their *lengths*: writer and reader make the same words from them by one rule.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
+# %% [markdown]
 # ## 5. One file, byte by byte
 #
 # | what the file holds | bytes |
@@ -270,48 +241,39 @@ show.uneven(gaps, codes)
 # | the words of the gaps | half of the file |
 # | the words of the values | two fifths |
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Go through the six parts: why is each of them needed? What is missing? The shapes: the reader knows the class. Let the room estimate the last two rows: 22,000 weights, about 4.5 and 3.7 bits each.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # That is the whole format. Only the shapes of the layers are missing: the reader knows the class. `file_parts` writes the six parts. It counts the symbols, and `huffman` makes the lengths of their words from the counts; you will write it yourself in the exercise.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 from lessons.deep_compression.words import file_parts, huffman
 
 parts = file_parts(small, gap_symbols(line(small)), huffman)
 print({name: len(part) for name, part in parts.items()})
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### The four files
 #
 # **Predict.** Which stage removes the smallest share of what it finds: **A** prune, **B** share, **C** code?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote, click, then walk from bar to bar: what did each leave out? Zeros, digits, long words of frequent symbols. On the right: what is blue? Where the weights are. Sharing did nothing for it. Two prices. To compute, the file is unpacked into dense floats, so nothing gets faster. And forty times smaller than what? A small dense network of some 16 kB, shared and coded, is about a point behind.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
+# %% four_files tags=["hide-input"]
 # Draws the four files.
 files = show.files_of(plain, dense, pruned, small, weights, gaps, parts, file_parts(small, gaps, fixed))
 show.four_files(files)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Coding (C), because it can only use that some symbols come more often than others.** It takes about a sixth of the file. Pruning took nine tenths, and sharing more than two thirds of the rest.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # We have passed forty, with 4 bits a value where the paper has 6, and with some tenths of a point lost where the paper loses none. Half of the file now says *where* the weights are. Sharing made a weight eight times cheaper and its place not at all.
 #
 # Two prices belong to this success. The file is small on the disk and on the line; to compute, it is unpacked into dense floats, and the network is as large and as slow as before. And forty times smaller than *what*? A small dense network of some 16 kB, with shared and coded values, is about a point behind (*Deeper*).
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### Can a stranger read it?
 #
 # The script `reader.py` knows the format. It shares no code with the writer, and it runs in a process of its own.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Why a fresh process? A variable that the file lacks would not be missed here. Why another program? An error that writer and reader share would not show. Which of the three stages lost anything? The cut and the sharing; coding loses nothing.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import subprocess
 import sys
 from pathlib import Path
@@ -320,17 +282,17 @@ from tempfile import mkdtemp
 from course_utils.files import ROOT
 from lessons.deep_compression.reader import report
 
-# %% slideshow={"slide_type": "-"}
+# %% can_a_stranger_read_it
 path = Path(mkdtemp()) / "small.bin"
 path.write_bytes(b"".join(parts.values()))
 command = [sys.executable, "-m", "lessons.deep_compression.reader", path]
 there = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
 print(f"here:  {report(small)}\nthere: {there}")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The *digest* is a fingerprint of all weights and biases: if a single bit differs, it is another one. Both are equal, so the stranger has exactly our network. Everything that was lost went in the cut and in the sharing.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise · How long is each word?
 # ★★ · 10 minutes
 #
@@ -338,29 +300,23 @@ print(f"here:  {report(small)}\nthere: {there}")
 #
 # On paper: the counts 8, 8, 5, 4, 3. What comes back?
 #
-# <!-- page -->
-#
 # <details><summary>Hint</summary>
 #
 # On paper: `[2, 2, 2, 3, 3]`. Keep a list of groups, each with its sum and the symbols in it: `(7, [3, 4])`. `groups.sort()` puts the two rarest first.
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* In the room on paper: counts 1, 1, 2, 4. Lengths 3, 3, 2, 1. Then: counts 5, 5, 5, 5? All 2: nothing to save.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def word_lengths(counts):
     """The length of each symbol's word; 0 for a symbol that never comes."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.word_lengths(word_lengths)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def word_lengths_solution(counts):
     lengths = [0] * len(counts)
     groups = [(count, [symbol]) for symbol, count in enumerate(counts) if count > 0]
@@ -373,7 +329,7 @@ def word_lengths_solution(counts):
     return lengths
 
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Now write the file with *your* words. In section 5 put `word_lengths` in place of `huffman` where `parts` is made. Run that cell again, and then the one with the stranger.
 #
 # <details><summary>What others found</summary>
@@ -382,22 +338,22 @@ def word_lengths_solution(counts):
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - gzip finds little in trained float32 weights. First make values come again: prune, share, and then code.
 # - Store the gap before a weight, the number of its value, and give frequent symbols short words.
 # - Count all bytes of one file that a fresh process reads, and say how small a dense rival is.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What this lesson claims, beside what your run measured.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("deep_compression")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### The paper's six bits
@@ -405,7 +361,7 @@ claims.show("deep_compression")
 # The paper has 64 values in each layer of this network, and arrives at 27 kB. Our network with 64, 32 and 16 values:
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 def in_file(net):
     parts = file_parts(net, gap_symbols(line(net)), huffman)
     n_bytes = sum(len(part) for part in parts.values())
@@ -416,14 +372,14 @@ def in_file(net):
 for many in (64, 32, 16):
     print(f"{many} values: {in_file(share(pruned, many))}")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # With 64 values we stay below forty.
 #
 # ### The dense rival
 #
 # A ratio compares a file with a large one. The fair opponent is another small file. Take narrower layers, 784–40–30–10, without a cut. This network gets as many passes as ours had in all, at a higher learning rate. Then it shares 16 or 32 values and gets Huffman's words. All its gaps are 0, and a symbol that is alone takes no bits.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 from torch import nn
 
 torch.manual_seed(0)
@@ -434,21 +390,21 @@ train(narrow, passes=8, rate=0.01)
 for many in (16, 32):
     print(f"narrow, {many} values: {in_file(share(narrow, many))}")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The rival stores a value for each weight and no place at all, so its 33,000 weights take less room than the 22,000 of ours. By the ratio alone it would win clearly. It pays with about a point. Who is better at equal bytes? Widen the rival until its file is as large as ours, train several, and compare.
 #
 # ### What multiplies?
 #
 # Pruning alone makes the file about ten times smaller. Sharing alone, 4 bits for each of the 266,200 weights, makes it nearly eight times smaller. Does that make eighty times together?
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% tags=["hide-input"]
 # Prints how many times smaller the files are.
 show.multiplied(files, file_parts(share(dense, 16), gap_symbols(line(dense)), fixed))
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Less than half of that, because sharing shrinks only the values, and pruning has added places.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Sources.** S. Han, H. Mao and W. J. Dally, *Deep compression*, 2015, [arXiv:1510.00149](https://arxiv.org/abs/1510.00149), tables 1 and 2; D. Huffman, *A method for the construction of minimum-redundancy codes*, 1952, [doi:10.1109/JRPROC.1952.273898](https://doi.org/10.1109/JRPROC.1952.273898); C. Shannon, 1948, [doi:10.1002/j.1538-7305.1948.tb01338.x](https://doi.org/10.1002/j.1538-7305.1948.tb01338.x), on the entropy.
 #
 # **Going further.** S. Han et al., *EIE*, 2016, [arXiv:1602.01528](https://arxiv.org/abs/1602.01528), a processor that computes with pruned and shared weights. Projects: find out whether 16 values at equal distances would do as well; train the shared values, which have the sum of their weights' gradients; biases in 8 bits; a rival of equal bytes. Next here: [[bit_budget]].

@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *Which of the weights of a network cost it 25 points in int8?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* An ordinary CNN lost about a point in int8. Who expects more of a network for phones? Announce a detective story: which layer, which channel, and who made it so.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets one thread and the int8 engine, switches gradients off, and hides the warnings of PyTorch's older int8.
 import torch
 
@@ -35,19 +32,14 @@ torch.set_grad_enabled(False)  # the lesson only runs networks
 legacy_int8.ignore_deprecations(remarks=True)
 torch.backends.quantized.engine = legacy_int8.best()
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 1. Eight bits, twice
 #
 # DepthwiseCNN, a network of the kind that phones use, becomes int8 twice. The scales of its weights belong to a whole layer (**per tensor**), or to one output channel each (**per channel**).
 #
-# <!-- page -->
-#
 # In [[static]] an ordinary CNN lost about a point in int8. Both times DepthwiseCNN has the same 8 bits, the same calibration images, and the same ranges of what flows through it.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Guess: which of the two loses the 25? Click. Same bits, same images, only the scales of the weights differ. So what can be to blame? The weights. The size is luck; the danger is not.
-
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
+# %% tags=["legacy"]
 import copy
 
 import torch
@@ -73,7 +65,7 @@ def fold(model):
     return tq.fuse_modules(tq.QuantWrapper(model), names)
 
 
-# %% slideshow={"slide_type": "-"} tags=["legacy"]
+# %% eight_bits_twice tags=["legacy"]
 def to_int8(folded, weight_observer):
     folded.qconfig = tq.QConfig(activation=activation, weight=weight_observer)
     observed = tq.prepare(folded)
@@ -82,59 +74,48 @@ def to_int8(folded, weight_observer):
     return tq.convert(observed)
 
 
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
+# %% tags=["legacy"]
 per_tensor, per_channel = tq.default_weight_observer, tq.default_per_channel_weight_observer
 folded = fold(net)
 one_scale, many_scales = to_int8(folded, per_tensor), to_int8(folded, per_channel)
 
-# %% slideshow={"slide_type": "fragment"}
+# %% eight_bits_twice_2
 print(f"float                      {accuracy(net):.1f} % right")
 print(f"int8, a scale per layer    {accuracy(one_scale):.1f} %")
 print(f"int8, a scale per channel  {accuracy(many_scales):.1f} %")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # With one scale for each layer some 25 points are gone. The size is bad luck: with a scale one per cent larger most of it would be gone (section 4). The size of such a loss is hard to foresee. But where it comes from, you can find out. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 2. One scale for two filters
 #
 # A **depthwise convolution** gives each channel a small filter of its own. Behind it a 1×1 convolution mixes the channels.
 #
-# <!-- page -->
-#
 # An ordinary 3×3 convolution from 32 to 64 channels sums over all its input channels, with 32 · 64 · 9 = 18,432 weights. A depthwise one has 32 filters of nine weights: output channel 5 sees input channel 5, and nothing else. The mixing is done by a 1×1 convolution with 32 · 64 weights. Together that is 288 + 2,048 = 2,336 weights, an eighth. MobileNet is built like this ([Howard et al., 2017](https://arxiv.org/abs/1704.04861)), and so is our network.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Count the wires of both halves. Left one for each channel, right all with all. Let the room count weights, from 32 to 64 channels, 3×3: 32 · 64 · 9 = 18,432 against 32 · 9 + 32 · 64 = 2,336. Point at a box on the left: what happens behind it if it is always 0? Keep the question.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
+# %% two_convolutions tags=["hide-input"]
 # Draws a depthwise convolution and the 1×1 convolution behind it.
 show.two_convolutions()
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### By hand
 #
 # We round two filters to 3 bits, to integers from −4 to 3: (−0.7, 0.4) and (−0.07, 0.04). The scale is the largest weight over 3.5.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* The room rounds both, with a common scale. Click. Who set it? The wide filter. What does a filter of zeros give? The same for every image.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # | scale | first filter | second filter |
 # |---|---|---|
 # | for both: 0.7 / 3.5 = 0.2 | −4 and 2, so −0.8 and 0.4 | 0 and 0, so **0 and 0** |
 # | its own: 0.07 / 3.5 = 0.02 | | −4 and 2, so −0.08 and 0.04 |
 #
-# <!-- page -->
-#
 # With the scale of the wide filter, 0.04 is 0.2 of a step and is rounded to 0, and so is the rest of the narrow one. With a scale of its own, the narrow filter comes back as well as the wide one. The price is a second scale to be stored. In code:
 
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 def rounded(weight, largest, bits=8):
     """Round to integers times a scale; `largest` is the largest weight of the layer, or of each channel."""
     half = 2 ** (bits - 1)
@@ -142,12 +123,12 @@ def rounded(weight, largest, bits=8):
     return (weight / scale).round().clamp(-half, half - 1) * scale
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 filters = torch.tensor([[-0.7, 0.4], [-0.07, 0.04]])
 print("one scale: ", rounded(filters, filters.abs().max(), bits=3))
 print("a scale each:", rounded(filters, filters.abs().amax(1, keepdim=True), bits=3))
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Try it.** Change both `bits=3` to `bits=8`, and run the cell again. Then change −0.7 to −70 as well.
 #
 # <details><summary>What others found</summary>
@@ -156,7 +137,7 @@ print("a scale each:", rounded(filters, filters.abs().amax(1, keepdim=True), bit
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 3. Which layer?
 #
 # Two questions to each layer. Is it *enough* to round this one alone? Is it *needed*: is the loss gone if only the others are rounded?
@@ -168,26 +149,21 @@ print("a scale each:", rounded(filters, filters.abs().amax(1, keepdim=True), bit
 # | first | 20 | 0 | 0 | 20 |
 # | second | 1 | 1 | 19 | 19 |
 #
-# <!-- page -->
-#
 # Our network has eight layers with weights, and all were rounded.
 #
 # In the first network P does it: rounding P is enough, and without P nothing is lost. In the second network neither layer is enough, and the others are like them. Many small errors add up, and no single repair brings much back.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** A third network loses 20 points, too: P alone 20, all but P 20. You repair P. How many of the 20 points come back: **A** all, **B** half, **C** none?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read both rows: in which network does one repair help? Vote, click. Then cover the right half of the table: P alone does not tell the first network from the third.
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **None (C), because the other layers are enough for the whole loss, too.** "P alone" does not tell this network from the first one. "All but P" does, so measure both.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # We round weights in the *float* network, so nothing else can take part in the loss. We take the folded network, since its weights are the ones that become integers.
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 def right_with(rounded_layers):
     copied = copy.deepcopy(folded)
     layers = [m for m in copied.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
@@ -202,25 +178,20 @@ reference = right_with(set()), right_with(everything)
 alone = [right_with({number}) for number in range(8)]
 all_but = [right_with(everything - {number}) for number in range(8)]
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### One layer alone, and all but one
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Our network. Above the table: nothing rounded, and everything. Which row is far off in both columns? Only block 1. The other two depthwise layers cost next to nothing.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% by_layer tags=["hide-input"]
 # Puts the accuracies of both experiments into a table.
 show.by_layer(reference, alone, all_but)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Rounded weights alone lose nearly as much as int8 did: it is the weights. One row stands out in both columns: block 1, the first depthwise convolution. Rounding it is enough for the whole loss. If all the others are rounded and block 1 is not, hardly anything is lost. So the loss sits in 288 weights. Blocks 3 and 5 are depthwise as well, and cost next to nothing. What sets the scale of block 1?
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 4. Which channel?
 #
 # Folding multiplies the weights of each channel by a factor of its own, $\gamma / \sqrt{\sigma^2 + \epsilon}$.
-#
-# <!-- page -->
 #
 # The weights that became integers are not those that were trained, but the folded ones of [[static]]. $\gamma$ is the factor that the batch norm learned for the channel, $\sigma^2$ is the variance that the channel's results had in training, and $\epsilon$ is 0.00001. Here are two of the 32 channels of block 1, from the file of the network:
 #
@@ -231,62 +202,53 @@ show.by_layer(reference, alone, all_but)
 #
 # As it was trained, channel 28 was the narrower one. Folded, it is 17 times as wide. It sets the scale of the layer: 22.4 / 127.5 = 0.176. So the largest weight of channel 31 is only 1.34 / 0.176 = 7.6 steps long.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* The factor is batch norm's: γ learned, σ² the variance. Channel 31: 0.278 / √0.007075 = 3.3. Channel 28: σ² = 0, ε = 0.00001, so 0.253 / √0.00001 = 80. Left: channel 28 is one of many. Right: it stands above all. How many steps are left for the median channel? Seven or eight.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 conv, norm = net.features[1][0], net.features[1][1]
 factor = norm.weight / (norm.running_var + norm.eps).sqrt()
 trained = conv.weight.abs().amax((1, 2, 3))  # the largest weight of each channel
 wide = trained * factor.abs()
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% trained_and_folded tags=["hide-input"]
 # Draws the largest weight of each channel, as it was trained and folded.
 show.trained_and_folded(trained, wide)
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### What the widest channel does
 #
 # The variance $\sigma^2$ of channel 28 is 0. In a depthwise layer a channel has one input, and a ReLU stands before it.
 #
 # **Predict.** How much do the nine weights of channel 28 contribute to telling one image from another: **A** more than those of other channels, **B** as much, **C** nothing?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Many say A: the widest must be important. Ask somebody with C what a variance of 0 says. The result was the same for all images. Click: its input is 0, and nine weights times 0 are 0. In float nobody noticed, for 80 times 0 is 0.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 inputs = net.features[0](images).amax((0, 2, 3))  # the largest number that each channel is given
 
-# %% slideshow={"slide_type": "fragment"}
+# %% what_the_widest_channel_does
 for channel in (31, 28):
     print(f"channel {channel}: up to {inputs[channel]:.2f}")
 print(f"only zeros: {(inputs == 0).sum()} of 32")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Nothing (C), because a variance of 0 means that its result was the same for all images.** Its input is 0 at every pixel of every image, so its nine weights multiply only zeros.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Channel 28 of block 0 gives 0 behind its ReLU, whatever the image. Such a channel is **dead**, and so is the filter that reads it. In an ordinary convolution this would hardly matter: each result is a sum over many channels, and varies with the others. A depthwise channel has one input only. If that is dead, its result does not vary at all. So the batch norm divides by $\sqrt{\epsilon}$, which is 0.00316, and the factor becomes 316 $\gamma$.
 #
 # In float this does no harm: 80 · 0 is 0. But folding moves the factor into the weights, and there it sets the scale for the living. Is it really these nine weights?
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### Take it away
 #
 # We set the nine weights of channel 28 to 0, *before* folding and rounding. All else stays.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Click: float stays, int8 is back. Nine weights. Which other channel would you empty as a control? A dead one that does not set the scale: 16. Nothing comes back. A living one: 22. Float loses as well.
-
-# %% slideshow={"slide_type": "-"} tags=["legacy"]
+# %% take_it_away tags=["legacy"]
 emptied = copy.deepcopy(net)
 emptied.features[1][0].weight[28] = 0
 emptied_int8 = to_int8(fold(emptied), per_tensor)
 
-# %% slideshow={"slide_type": "fragment"}
+# %% take_it_away_2
 print(f"float {accuracy(emptied):.1f} %, int8 {accuracy(emptied_int8):.1f} %")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Float has not changed, and int8 has its points back, still with one scale for each layer. Nine weights that multiply only zeros had set the scale that cost them. In blocks 3 and 5 a dead channel is the widest as well, and they lose next to nothing: a coarse scale is a danger, and not always a loss.
 #
 # **Try it.** Run the last two cells with channel 16 in place of 28: it is dead as well, and the second widest. Then with 22, which is alive. Then with 28 again, and `*= 1.01` in place of `= 0`.
@@ -297,17 +259,14 @@ print(f"float {accuracy(emptied):.1f} %, int8 {accuracy(emptied_int8):.1f} %")
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 5. Three repairs
 #
 # 1. **Empty the dead channels.** The scale is set by the living.
 # 2. **A scale per channel.** No channel spoils another.
 # 3. **Leave the layer in float**: `qconfig = None`, and stubs that turn integers into floats and back.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* What does `qconfig = None` do? No observer, so `convert` leaves the block alone. Why the stubs? The block wants floats, and its neighbours give integers.
-
-# %% slideshow={"slide_type": "skip"} tags=["hide-input", "legacy"]
+# %% tags=["hide-input", "legacy"]
 # Leaves block 1 in float, with stubs around it, and converts the others.
 mixed = copy.deepcopy(folded)
 block = mixed.module.features[1]
@@ -315,20 +274,17 @@ block.qconfig = None  # no observer, so convert leaves it alone
 mixed.module.features[1] = nn.Sequential(tq.DeQuantStub(), block, tq.QuantStub())
 one_in_float = to_int8(mixed, per_tensor)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # A chip must be able to do what a repair asks for. A scale per channel needs routines that know it. PyTorch's do; a chip may have room for one scale only. The third repair needs a processor that computes in float, and time for the way to float and back. Emptying asks nothing of the chip. But a channel is dead *on the images that you showed it*. If another image wakes it, the emptied network answers differently from the old one.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### What they cost
 #
 # The int8 file has about 45 kB. The network has 586 channels, and PyTorch stores for each of them a scale and a zero point of 8 bytes each. Block 1 has 288 weights.
 #
 # **Predict.** Which repair makes the file more than a tenth larger: **A** emptied channels, **B** a scale per channel, **C** block 1 in float?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let the room compute: 586 · 16 is 9.4 kB, 288 · 3 is 0.9 kB. Click. The table adds 13: names and bookkeeping of the tensors. Which would you ship? Per channel where the kernels have it. Emptied where there is room for one scale. Float where neither helps.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% remedies tags=["hide-input"]
 # Puts the accuracy and the file of each repair into a table.
 shipped = {
     "one scale per layer": one_scale,
@@ -340,15 +296,15 @@ right = {name: accuracy(model) for name, model in shipped.items()}
 kilobytes = {name: show.kilobytes(model) for name, model in shipped.items()}
 show.remedies(right, kilobytes)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **A scale per channel (B), because 586 · 16 bytes are 9.4 kB, a fifth of the file.** Block 1 in float has 3 bytes more for each weight, 0.9 kB. Zeros take as many bytes as other integers.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The table shows more than 9.4 kB, since each tensor also has a name and some bookkeeping.
 #
 # Which one to choose? Where the routines have it, a scale per channel: it also protects narrow channels from wide ones that are alive. Where there is room for one scale only, empty the dead channels, if one of them is the widest. Where neither helps, leave the layer in float. In the large layers of larger networks a channel has hundreds of weights, and 16 bytes more hardly count.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise · Empty what is dead
 # ★★ · 10 minutes
 #
@@ -358,29 +314,23 @@ show.remedies(right, kilobytes)
 #
 # Then try it: `accuracy(to_int8(fold(repair(net, images)), per_tensor))`.
 #
-# <!-- page -->
-#
 # <details><summary>Hint</summary>
 #
 # Walk through the blocks of the copy, and send the images along: `x = block(x)`. Before a depthwise block, `x` is what its filters are given. A filter belongs to one channel: `conv.weight[channel]`.
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* In the room ask only: where do you learn that a filter is given 0? From the numbers in front of its block. Why not from what leaves the block? A filter that has an input may give 0 as well, and emptying it can wake it up.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def repair(model, images):
     """A copy of the model whose depthwise filters are 0 where these images give them only zeros."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.repair(repair)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def repair_solution(model, images):
     repaired = copy.deepcopy(model)
     x = images
@@ -393,36 +343,33 @@ def repair_solution(model, images):
     return repaired
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - One scale for a layer is set by its widest channel, whether that channel does anything or not; folding can make a dead channel the widest.
 # - To find where accuracy is lost, round one layer alone, and all but that one: is it enough, and is it needed?
 # - A scale per channel protects all channels and costs bytes; emptying dead channels costs no bytes, and can help where one of them sets the scale.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* One sentence each: who set the scale, who made that channel wide, and who was to blame that its input was dead? The training killed a channel in block 0, and the depthwise layer passed it on.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What your run measured, beside what was published.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("depthwise")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### A network from the world
 #
 # Does this happen outside of a lesson? EfficientNet-Lite0 was made for phones, and learned the photos of ImageNet; [[pt2e]] introduces it. We fold its 49 convolutions, round their weights, and leave all else in float. The cell asks whether it may fetch the network, 17 MB; without it, it shows nothing about the real one.
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% tags=["hide-input"]
 # Rounds the weights of EfficientNet-Lite0 in three ways, and counts the answers that stay.
 show.in_the_world()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # One scale per layer loses many of the answers here, too, and a scale per channel keeps them. But this time emptying brings nothing back. The network has dozens of dead filters, and they are innocent: none is the widest of its layer. The scales are set by wide channels that are alive. So the diagnosis comes before the repair.
 #
 # Some dead filters of this network are exactly 0, all their weights. The scale of such a channel would be 0, and 0 / 0 is not a number. PyTorch's observers take a tiny scale in its place; if you write your own rounding, do so as well.

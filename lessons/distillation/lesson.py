@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *A small network learns from a large one. What, exactly?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "What can a teacher tell that a label does not?" Take two answers, write them on the board for the last slide, and do not judge them yet.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
@@ -32,7 +29,7 @@ from lessons.distillation import show
 
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 1. A student without labels
 #
 # A large network has learned to read digits from 50,000 images. Two small ones, alike to the last weight, get 1,000 of these images:
@@ -40,16 +37,11 @@ torch.set_num_threads(1)
 # - one learns their **labels**;
 # - one never sees a label. It learns what the **large network answers**.
 #
-# **Predict.** Of 10,000 test digits, how many does the one without labels get wrong, compared with the other: **A** more, **B** about as many, **C** at least a fifth fewer?
-#
-# <!-- page -->
-#
 # Letting a large network teach a small one is called **distillation**. The large one is the **teacher**, the small one the **student**. An answer of the teacher is a row of ten probabilities, one for each digit. In the end the teacher is put aside, and only the student runs in the product.
+#
+# **Predict.** Of 10,000 test digits, how many does the one without labels get wrong, compared with the other: **A** more, **B** about as many, **C** at least a fifth fewer?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* The large network is the *teacher*, the small ones are *students*: this is distillation. Same small network, same thousand images, same 1,000 steps; the second student sees no label. Hands for A to C, and one reason for each; then click. The next slide has the numbers.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -84,45 +76,42 @@ def errors(net):
     return (net(test_images).argmax(1) != test_labels).sum().item()
 
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The teacher has layers of 300, 100 and 10 units, and more than ten times as many weights as a student. What the `T = 8` does, section 2 says.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 teacher = train(network(300, 100), images[:50_000], labels[:50_000], rate=0.003)
 x, y = images[:1000], labels[:1000]  # what the students get
 with torch.no_grad():
     logits = teacher(x)
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 T = 8
 answers = F.softmax(logits / T, 1)
 by_labels = train(network(30, 30), x, y)
 by_answers = train(network(30, 30), x, answers, T)
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **At least a fifth fewer (C), because this teacher's answers say more than the labels.**
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Teacher and students
 #
 # The same image goes two ways.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% teacher_and_students tags=["hide-input"]
 # Draws one image, the teacher, and the two students with their test errors.
 twos = show.two_of_a_class(logits, y, 2, 3, 7)
 show.teacher_and_students(x[twos[0]], answers[twos[0]], "2", [errors(net) for net in (teacher, by_answers, by_labels)])
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Follow one image along both ways, then read the errors of the two students. One number against ten. "More numbers, or better ones? And how would you prove it?" That is the lesson.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # What more does the teacher's answer say, and which part of it helped? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 2. Small numbers, made large
 #
 # The last layer of a network gives **logits**, any numbers. The softmax makes probabilities of them. First divide by a **temperature** $T$:
@@ -134,8 +123,6 @@ show.teacher_and_students(x[twos[0]], answers[twos[0]], "2", [errors(net) for ne
 # | $p$ at $T = 1$ | 0.982 | 0.018 | 0.0003 |
 # | $p$ at $T = 4$ | 0.67 | 0.24 | 0.09 |
 #
-# <!-- page -->
-#
 # On most images that it has learned, our teacher is nearly sure of its first choice. What it thinks of the other nine digits is tiny, for example 0.3 % for one, 0.001 % for another. That is a factor of 300, but as targets for a student both are nearly zero.
 #
 # The table shows a way out. At $T = 1$, the usual softmax, $e$ to the power of each logit is 403.4, 7.4 and 0.14. Together they make 410.9, and 403.4 / 410.9 = 0.982.
@@ -144,26 +131,18 @@ show.teacher_and_students(x[twos[0]], answers[twos[0]], "2", [errors(net) for ne
 #
 # Such probabilities are the **soft targets** of the student. While it learns, its own logits are divided by the same $T$. When it is used, $T$ is 1 again.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Check the second row with a calculator: 1.5, 0.5 and −0.5 give 4.48, 1.65 and 0.61, together 6.74. Can two classes change places as T grows? Never. What happens at T = 1,000? Nearly a third each. These are the *soft targets*; the student's logits are divided by the same T while it learns.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Same label, two answers
 #
 # Two images of a 2, and what the teacher says of them.
 #
-# <!-- page -->
-#
 # They were picked: among the twos of which the teacher is rather sure, the one most like a 3 rather than a 7, and the reverse. The example is that of [Hinton, Vinyals and Dean, 2015](https://arxiv.org/abs/1503.02531).
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* The two were picked. What do the middle bars say? The label. Then the right ones: what does each 2 look like besides? A 3, and a 7.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
+# %% two_answers tags=["hide-input"]
 # Draws two images of one class, and the teacher's answers for them.
 show.two_answers(x[twos], logits[twos], 2, 3, 7)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # At $T = 1$ both answers look like the label. At $T = 8$ the first 2 has something of a 3, and the second something of a 7. A label cannot say that.
 #
 # Which temperature is best? If it is too low, the small probabilities do not count. One chooses it like a learning rate, by the errors on images that nobody trained on.
@@ -176,7 +155,7 @@ show.two_answers(x[twos], logits[twos], 2, 3, 7)
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 3. Target minus answer
 #
 # An image of class 1. Class 2 is *wrong*.
@@ -189,71 +168,59 @@ show.two_answers(x[twos], logits[twos], 2, 3, 7)
 #
 # The loss pushes each logit by **target − answer**, times a factor.
 #
-# **Predict.** Does the step raise or lower the student's logit of class 2: with the label as target? With the teacher's answer?
-#
-# <!-- page -->
-#
 # A student that gives the right class the probability $q$ has the loss $-\ln q$. What is the loss if the target is itself a row of probabilities? Imagine that the label is drawn by lot: in 67 of 100 draws it is class 1, in 24 class 2, in 9 class 3. On average the loss is
 #
 # $$-(0.67 \ln q_1 + 0.24 \ln q_2 + 0.09 \ln q_3).$$
 #
 # This is the **cross-entropy** of target and answer. `F.cross_entropy` takes such rows in place of labels, and so our loop could train on both.
+#
+# **Predict.** Does the step raise or lower the student's logit of class 2: with the label as target? With the teacher's answer?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Two votes, one for each target. For "lower" twice speaks that class 2 is wrong. Then let the room subtract: −0.10 and +0.14; click. PyTorch's gradients say the same. When does the step become zero? With the teacher when both agree; with a label never.
-
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"]
 label, target, said = torch.tensor([[1.0, 0, 0], [0.67, 0.24, 0.09], [0.6, 0.1, 0.3]])
 z = said.log().requires_grad_()  # logits with which the student says 0.60, 0.10, 0.30
 for name, row in {"label": label, "teacher": target}.items():
     (gradient,) = torch.autograd.grad(F.cross_entropy(z, row), z)
     print(f"{name:8}", [f"{-g:+.2f}" for g in gradient])
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **The label lowers it, and the teacher raises it, because the student says 0.10, the label asks for 0 and the teacher for 0.24.** The step follows the gradient with its sign turned: 0 − 0.10 and 0.24 − 0.10.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # A label asks for every other class as low as possible, and it is never satisfied. The teacher asks for a certain amount of each class, and the student can reach that.
 #
 # Even then its cross-entropy is not 0, because the teacher itself is undecided. With $q = p$ it is $0.67 \cdot 0.40 + 0.24 \cdot 1.43 + 0.09 \cdot 2.41 = 0.828$, the teacher's **entropy**. Our student has 1.003. The difference, about 0.175, is the **KL divergence**: 0 when both agree. The 0.828 does not depend on the student, so both losses have the same gradient.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### Teacher and labels together
 #
 # Where there are labels as well, $\alpha$ says how much the teacher weighs:
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* `kl_div` is the cross-entropy less a number that the student cannot change: same gradient, and 0 when both agree. `detach`: the teacher must not move. Why T²? With a T ten times as high, all targets draw near an even share: target minus answer is about a tenth. And the student's logits are divided by T: a tenth once more. The labels' gradient stays.
-
-
-# %% slideshow={"slide_type": "-"}
+# %% teacher_and_labels_together
 def distillation_loss(student, teacher, labels, T, alpha):
     target = F.softmax(teacher.detach() / T, 1)
     soft = F.kl_div(F.log_softmax(student / T, 1), target, reduction="batchmean")
     return alpha * T**2 * soft + (1 - alpha) * F.cross_entropy(student, labels)
 
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # `student` and `teacher` are logits. `F.kl_div` wants the student's *log*-probabilities first, and then the teacher's probabilities. `detach` keeps the gradient away from the teacher, which is not to be trained.
 #
 # **Why T²?** Take the logits 6, 2, −2 once more, and a student that still says a third for each class. At $T = 10$ the target is 0.472, 0.316, 0.212, and target minus answer is 0.4718 − 0.3333 = 0.1385 for the first class. At $T = 100$ it is 0.3468 − 0.3333 = 0.0135: **a tenth**, since all targets draw near a third. And the student's logits are divided by $T$, so moving one of them moves the answer **a tenth** as much. A tenth of a tenth is a hundredth: the gradient shrinks like $1/T^2$. The gradient of the labels does not shrink. Without $T^2$ it would be nearly alone.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### T² forgotten
 #
 # $T = 20$: without T² the teacher's gradient is 400 times smaller than with it. Labels and teacher weigh half each.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Before you click: half labels, half teacher, T² forgotten. Will the students be near those of the labels, or better? Click: near. Then the last bar: also without T², and no harm, since Adam ignores a constant factor.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% t_forgotten tags=["hide-input"]
 # Trains three students of each kind, and draws their mean test errors.
 mixed = show.with_and_without_T2(x, y, logits, (test_images, test_labels))
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Without T² most of what the teacher gives is lost. The last bar has no T² either, and there it does no harm: nothing stands beside the teacher's part, and Adam ignores a constant factor ([Kingma and Ba, 2014](https://arxiv.org/abs/1412.6980), section 2.1). So the mistake hides until labels are mixed in.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 4. Which part of the answer did it?
 #
 # A **control** takes one thing away. If it teaches as well, that thing was not needed.
@@ -265,18 +232,13 @@ mixed = show.with_and_without_T2(x, y, logits, (test_images, test_labels))
 # | *even* | alike, for this image | yes | yes | |
 # | *soft* | as the teacher says | yes | yes | yes |
 #
-# <!-- page -->
-#
 # Three things could be the reason for the gain. The targets are *softer*, and perhaps a softer target stops a student from learning its images by heart. For that no teacher is needed: **label smoothing** spreads a share of each label evenly over the other classes. We make *smoothed* as soft as the teacher's answers are on average. Or it helps to know *how sure* the teacher is: a clear 2 and a doubtful one have the same label, and not the same answer. Or *which other digits* the image resembles.
 #
 # To take away only the last, keep the highest probability of each row, and spread the rest evenly: 0.7, 0.2, 0.1 becomes 0.7, 0.15, 0.15. We call these targets *even*.
 #
 # Why not shuffle the small ones? "This 2 looks like a 4" would be *false*, and the student might suffer from the lie. A good control takes away, and puts in as little as it can.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Go down the table: what does each row add to the one above it? By hand: 0.7, 0.2, 0.1 becomes 0.7, 0.15, 0.15. Ask for another control. If somebody says "shuffle the small ones", ask what the student is then told: something false.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 own = F.one_hot(y, 10).float()
 highest = answers.amax(1, keepdim=True)  # how sure the teacher is of each image
 sure = highest.mean()
@@ -284,47 +246,39 @@ smoothed = torch.where(own == 1, sure, (1 - sure) / 9)
 even = torch.where(answers == highest, highest, (1 - highest) / 9)
 kinds = {"labels": (own, 1), "smoothed": (smoothed, T), "even": (even, T), "soft": (answers, T)}
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### A fair race
 #
 # Each kind of targets gets three students and four learning rates. The 10,000 *held-out* images choose its best rate; the test images judge.
 #
-# **Predict.** At its best, is *even* near **A** the labels, **B** *soft*, or **C** clearly between the two? What would each mean?
-#
-# <!-- page -->
-#
 # One rate for all could suit one kind better, and the errors would tell us about the rate. The three students differ in their first weights and in the order of the images.
+#
+# **Predict.** At its best, is *even* near **A** the labels, **B** *soft*, or **C** clearly between the two? What would each mean?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* What would A mean? That only the names of the others count. B: that they do not. Vote, click, then compare the rings. *Smoothed* lies with the labels: softness alone is not it. On the right all lines rise: this rate is too high for everybody, so the best one is not at the edge.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% a_fair_race tags=["hide-input"]
 # Trains 48 students, and draws their test errors over the learning rate.
 held_out, test = (images[50_000:], labels[50_000:]), (test_images, test_labels)
 best = show.errors_by_rate(show.race(kinds, x, held_out, test))
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Clearly between the two (C), because *even* keeps one part of the answer, how sure the teacher is, and lacks the other, which digits it names.** Both count.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Compare the rings. *Smoothed* is about as bad as *labels*, so softness alone is not it. From there to *even* a good part of the gain is won. What *even* adds is mostly how sure the teacher is of *this* image.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 5. A teacher that saw no more
 #
 # Is it enough that the teacher is *large*? A second one, *narrow*, has the same layers and the same first weights. It learned from the labels of the student's own 1,000 images, in 25 passes; the first teacher made one pass.
 #
 # **Predict.** How much of the first teacher's gain over labels do the students of *narrow* get: **A** nearly all, **B** about half, **C** hardly any?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote, and ask where a gain could come from. Click. What does *narrow* know that the student could not read off its own labels? Nothing.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 narrow = train(network(300, 100), x, y, steps=500, rate=0.003)
 with torch.no_grad():
     of_narrow = F.softmax(narrow(x) / T, 1)
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% a_teacher_that_saw_no tags=["hide-input"]
 # Trains the students of the narrow teacher, and writes the errors of both teachers and of their students.
 best |= show.at_best(show.race({"narrow": (of_narrow, T)}, x, held_out, test))
 Table(
@@ -337,23 +291,21 @@ Table(
     caption="Mean of three students, lowest to highest; each row at its best rate",
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Hardly any (C), probably because the narrow teacher has seen nothing that its students do not see.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # *Narrow* is as large as the first teacher, and its answers are softened by the same $T$. So what crossed over in section 4 is here probably mostly what the teacher had learned from the *other* 49,000 images.
 #
 # Before you distil, ask what your teacher has seen that your student will not see. If the answer is "nothing", expect less. A larger teacher is not always a better one, as *Deeper* tells.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## Exercise · A teacher who names a few
 # ★★ · 10 minutes
 #
 # *Even* names no other class, *soft* names all nine. Build what lies between. `names(logits, T, k)` returns soft targets in which the teacher gives the `k` most probable classes their probabilities; the rest is spread evenly over the other classes.
 #
 # On paper: 0.5, 0.3, 0.15, 0.05 with k = 2?
-#
-# <!-- page -->
 #
 # `logits` is (images, classes); k goes from 1 to the number of classes.
 #
@@ -363,21 +315,17 @@ Table(
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* On paper, in pairs: 0.5, 0.3, 0.1, 0.1. Which k is *even*? 1. Which is *soft*? 10 or 9: one class that is left gets its own share. Will k = 2 be nearer to *even* or to *soft*? On average nearer to *even*, others found.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "-"}
+# %% names tags=["exercise"]
 def names(logits, T, k):
     """Soft targets at T; the k most probable classes keep their probabilities."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.names(names)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def names_solution(logits, T, k):
     p = F.softmax(logits / T, 1)
     values, positions = p.topk(k)
@@ -386,7 +334,7 @@ def names_solution(logits, T, k):
     return share.expand_as(p).scatter(1, positions, values)
 
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Now train with it: `errors(train(network(30, 30), x, names(logits, T, k), T))` for k = 1, 2, 4 and 10. How many names must a teacher give?
 #
 # <details><summary>What others found</summary>
@@ -395,25 +343,22 @@ def names_solution(logits, T, k):
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - Soft targets are a teacher's probabilities at a temperature that makes the small ones count; beside labels their loss needs the factor T².
 # - A good control takes one thing away and puts in as little as it can: here both counted, how sure the teacher is of each image and which other classes it names.
 # - Here, what crossed over was probably mostly what the teacher had seen and the student had not.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Take up the answers from the first slide: how sure it is, and what the image resembles. Tick what the board already has.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What this lesson claims, beside what your computer measured.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("distillation")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### Which way round, and which mean?
@@ -432,7 +377,7 @@ claims.show("distillation")
 #
 # At a high $T$, $e^{v/T}$ is nearly $1 + v/T$. So a soft target is nearly an even share plus a multiple of the logit less the mean of its row, and target minus answer is nearly a multiple of the difference between the two networks' logits. The student then learns by least squares to give its teacher's logits. At a lower $T$ it cares less about very negative logits, which the teacher was hardly trained to get right. The paper derives this in its section 2.1.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Further
 #
 # **Sources.** G. Hinton, O. Vinyals, J. Dean, *Distilling the knowledge in a neural network*, 2015, [arXiv:1503.02531](https://arxiv.org/abs/1503.02531).

@@ -4,6 +4,8 @@
 #     promise: You will quantize a Transformer with one line of code, and say by measurement where this line pays.
 #     seconds: 45
 #     needs: [integers]
+#     values:
+#       bert: f"{bert_race.ratio('int8'):.1f}"
 #     goals:
 #       - say what an int8 layer does at each call, and compute it by hand;
 #       - choose by measurement the layers for which the line pays;
@@ -13,15 +15,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *One line of code. When does it pay?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask: "Who has made a model faster with one line of code? How did you know that it worked?" Keep two answers on the board for the last slide.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets a seed, one thread and the int8 engine, switches gradients off, and hides the warnings of the older interface.
 import torch
 
@@ -36,32 +35,27 @@ torch.set_grad_enabled(False)  # the lesson only runs networks
 legacy_int8.ignore_deprecations()
 torch.backends.quantized.engine = legacy_int8.best()
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 1. One line, two networks
 #
 # You have a trained model that is too large and too slow, no training data at hand, and one afternoon.
-#
-# <!-- page -->
 #
 # In [[integers]] you rounded the weights of a network to 8 bits, and the file became nearly four times smaller. The network did not become faster: it turned the integers back into floats before it computed. PyTorch has one line that also *computes* with the integers. You name the type of layer to replace, and it returns a copy. This is lever 3 of [[energy]].
 #
 # We try it on a Transformer with the shape of BERT-base ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)): 12 layers, 768 wide, and it reads 128 tokens, which are words or their parts. Its weights are random, which changes neither the bytes nor the time.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read the line aloud: a model, a type of layer, a type of integer. Let the room guess the factor, then click. If nobody asks "compared with what?", ask it yourself: plain fp32. On some processors compiled bfloat16 brings a factor of two.
-
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
+# %% tags=["legacy"]
 import torch
 from torch import nn
 from torch.ao.quantization import quantize_dynamic
 
 from course_utils.int8_routes import networks
 
-# %% slideshow={"slide_type": "-"} tags=["legacy"]
+# %% one_line_two_networks tags=["legacy"]
 bert, ids = networks.bert().model, torch.randint(100, (1, 128))  # a text of 128 tokens
 bert_int8 = quantize_dynamic(bert, {nn.Linear}, dtype=torch.qint8)  # the line
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 from course_utils.measure import timing
 
 
@@ -70,24 +64,21 @@ def race(fp32, int8, x):
     return timing.compare({"fp32": lambda: fp32(x), "int8": lambda: int8(x)}, rounds=9, device="cpu")
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% one_line_two_networks_2
 bert_race = race(bert, bert_int8, ids)
 print(f"{bert_race.ratio('int8'):.1f} times as fast as plain fp32, one thread")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # On the x86 processors that we tried it is two to six times as fast. Always say what a speed-up is compared with.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### The same line, an old friend
 #
 # Now the line meets the trained LeNet of [[integers]]. What int8 makes faster is the product of weights and inputs alone, and nothing around it. The linear layers of BERT have 85 million weights, those of LeNet 59 thousand.
 #
 # **Predict.** One picture, the same line. With int8 LeNet is **A** several times as fast, too, **B** faster, but by less, **C** slower?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Hands for A, B and C; expect B. Click, and leave the riddle open: what the price of a call is, section 3 measures.
-
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
+# %% tags=["legacy"]
 from course_utils import data
 from course_utils.data import checkpoints
 
@@ -96,13 +87,13 @@ lenet = checkpoints.load("lenet_fashion_0")
 lenet_int8 = quantize_dynamic(lenet, {nn.Linear}, dtype=torch.qint8)
 lenet_race = race(lenet, lenet_int8, images[:1])
 
-# %% slideshow={"slide_type": "fragment"}
+# %% the_same_line_an_old
 print(f"LeNet: {lenet_race.ratio('int8'):.1f} times as fast")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **C: LeNet becomes slower, because each call of an int8 layer has a price of its own.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # One network wins, and the other loses. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
@@ -111,48 +102,36 @@ print(f"LeNet: {lenet_race.ratio('int8'):.1f} times as fast")
 #
 # > PyTorch calls `torch.ao.quantization` and `torch.jit` *deprecated*: they work, and they will go one day. [[torchao]] shows the successor, which rests on the same idea.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 2. What happens at a call
 #
 # To multiply integers, a layer needs them on both sides. The weights are known beforehand, and are rounded once. The inputs are new at every call. Where does *their* scale come from?
 #
-# <!-- page -->
-#
 # You can try some examples and keep the scale that fits them. That is *static* quantization ([[static]]). Or you wait until the numbers arrive, look for the lowest and the highest, and choose the scale for this one call. That is **dynamic quantization**.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let the room answer: try examples and keep a scale, which is *static*, or look at the numbers of this call, which is *dynamic*. Click, and walk along the wires: 4 bytes a number, then 1, then 4 again.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% way_of_a_call tags=["hide-input"]
 # Draws the way of one call.
 show.way_of_a_call()
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Three numbers by hand
 #
 # A layer has one output and the weights 0.4, −0.2 and 0.5. They are stored as the integers 4, −2 and 5 with the scale 0.1. Now the inputs −1, 0.3 and 2 arrive.
 #
-# <!-- page -->
-#
 # To keep the numbers small we allow only three steps, so that the integers of the input go from 0 to 3.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Four steps on the board. Range: −1 to 2 in three steps, so the scale is 1; the zero point lies one step above the lowest, at 1. Round: 0, 1, 3. Multiply: −1 · 4 + 0 · (−2) + 2 · 5 = 6. Back: 6 · 1 · 0.1 = 0.6. Ask for the result in floats, then click.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # 1. *Search the range:* −1 to 2 in three steps: the scale is 3 / 3 = 1. Zero lies one step above −1: the zero point is 1.
 # 2. *Round:* −1, 0.3, 2 become 0, 1, 3.
 # 3. *Take the zero point off, and multiply*: −1 · 4 + 0 · (−2) + 2 · 5 = 6.
 # 4. *Back to float:* 6 · 1 · 0.1 = **0.6**. In floats −0.4 − 0.06 + 1 = **0.54**.
 #
-# <!-- page -->
-#
 # Without their zero point the inputs are 0 − 1 = −1, 1 − 1 = 0 and 3 − 1 = 2. The weights have none. A step of the input is worth 1, and a step of a weight 0.1. PyTorch has 127 or 255 steps where we had three, so it comes much closer.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Is this really all that PyTorch does? We take the int8 weights out of a layer and go through the four steps ourselves. The line replaces layers *inside* a model, so our layer stands in a `Sequential`.
 
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
+# %% tags=["legacy"]
 layer = nn.Sequential(nn.Linear(64, 32))
 layer_int8 = quantize_dynamic(layer, {nn.Linear}, dtype=torch.qint8)[0]
 weight = layer_int8.weight()  # integers, int_repr(), and their scale, q_scale()
@@ -166,7 +145,7 @@ for steps in (127, 255):
     by_hand = sums * scale * weight.q_scale() + layer_int8.bias()  # 4. back to float
     print(f"{steps} steps: largest difference {(by_hand - layer_int8(x)).abs().max():.7f}")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # One of the two printed results agrees down to the last digits of a float. So the four steps and the bias give PyTorch's result. The choice between 127 and 255 is up to the *engine*, the library that multiplies.
 #
 # **Try it.** Change `+ 0.5` to `+ 10` and run the cell again. Does one of the two lines still fit?
@@ -179,7 +158,7 @@ for steps in (127, 255):
 #
 # Dynamic quantization has this strength: if an input is ten times as large, so is its scale, where a fixed scale would cut most of it off.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 3. For which layers does it pay?
 #
 # Suppose that an fp32 call takes 1 µs, and 4 µs more for each 250,000 weights. An int8 call takes 4 µs before it multiplies anything, but then only 1 µs more for the same weights.
@@ -190,14 +169,11 @@ for steps in (127, 255):
 # | 500 → 500 | 250,000 | 1 + 4 = **5 µs** | 4 + 1 = **5 µs** |
 # | BERT, 768 → 3,072 | 2,359,296 | 1 + 37.7 = **38.7 µs** | 4 + 9.4 = **13.4 µs** |
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Say that these numbers are made up. "A fixed price, and then a cheaper product: here size decides." The next picture is measured.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Here size decides. These numbers are made up. Now we measure.
 
 
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
+# %% tags=["legacy"]
 def race_layer(layer, rows=1):
     alone, x = nn.Sequential(layer), torch.randn(rows, layer.in_features)
     return race(alone, quantize_dynamic(alone, {nn.Linear}, dtype=torch.qint8), x)
@@ -205,87 +181,75 @@ def race_layer(layer, rows=1):
 
 races = {width: race_layer(nn.Linear(width, width)) for width in (8, 32, 128, 256, 512, 1024)}
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Do the lines cross?
 #
 # A square layer, one row of input, called from Python.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room read the axes first. The flat part is the fixed price. Where blue lies above orange, int8 costs time.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
+# %% price_curves tags=["hide-input"]
 # Draws the time of a call over the width of the layer.
 show.price_curves(races)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # From width 8 to 128 the weights grow 256-fold, and the int8 call takes hardly any longer: nearly all of its time is the fixed price. The orange line begins far lower and climbs. Here it crosses the blue one further to the right.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### What is this price?
 #
 # Is it the searching and rounding? A *trace*, a recorded program, searches and rounds too, but without Python between the layers. We call 100 layers, 64 → 64, in both ways.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* A hundred small layers. "If the rounding were the price, what would the trace change?" Nothing. Click: so here most of the price is the way from Python into the int8 routine. Decide first how your model will run.
-
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
+# %% tags=["legacy"]
 deep, row = nn.Sequential(*(nn.Linear(64, 64) for _ in range(100))), torch.randn(1, 64)
 deep_int8 = quantize_dynamic(deep, {nn.Linear}, dtype=torch.qint8)
 traced, traced_int8 = torch.jit.trace(deep, row), torch.jit.trace(deep_int8, row)
 ways = {"from Python": race(deep, deep_int8, row), "in a trace": race(traced, traced_int8, row)}
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% what_is_this_price tags=["hide-input"]
 # Prints the times of both ways.
 for way, timed in ways.items():
     print(f"{way:11}  fp32 {timed.median_ms('fp32'):.2f} ms, int8 {timed.median_ms('int8'):.2f} ms")
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # In this trace int8 is far faster than before. So here most of the price is Python, and the way from it into the int8 routine. **Decide first how your model will run, and measure it in that form.**
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### Your layers, your rows
 #
 # Product and rounding grow with the rows. So measure *your* layers with *your* rows:
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Which layer of LeNet gains first when 256 pictures come at once? The largest, `fc1`; a set can hold its name. Then on the board: linear layers take 80 of 100 ms and get four times as fast. 20 + 20 ms remain, so the model is 2.5 times as fast. What stays float bounds the gain.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 gains = {}
 for rows in (1, 256):
     for name, layer in lenet.named_modules():
         if isinstance(layer, nn.Linear):
             gains[rows, name] = race_layer(layer, rows).ratio("int8")
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% your_layers_your_rows tags=["hide-input"]
 # Prints the gain of each layer.
 for (rows, name), gain in gains.items():
     print(f"{rows:3} rows, {name}: {gain:.1f} times as fast")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # For one picture no layer pays. With 256 at once the largest one comes off best here. To choose layers, put their *names* into the set. A name that matches nothing is skipped without a word:
 
-# %% slideshow={"slide_type": "fragment"} tags=["legacy"]
+# %% your_layers_your_rows_2 tags=["legacy"]
 only_fc1 = quantize_dynamic(lenet, {"fc1"}, dtype=torch.qint8)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # A layer that loses time still saves bytes, so know which of the two you need.
 #
 # The line replaces what the set names, and nothing else. Convolutions, embeddings, norms, the softmax and the products inside attention stay float. The int8 layers run on the CPU alone.
 #
 # What stays float bounds the gain. Suppose that the linear layers of a model take 80 of its 100 ms, and that they become four times as fast. Then 20 + 20 = 40 ms remain, and the model is only 2.5 times as fast.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 4. How small does the file get?
 #
 # An int8 weight takes one byte, an fp32 weight takes four. A model with 8 MB of linear layers and 2 MB of embeddings shrinks to 2 + 2 = 4 MB, which is 2.5 times smaller.
 #
 # **Predict.** Beside the 85 million weights in linear layers, our Transformer has 24 million in embeddings, the tables of vectors for all known tokens and positions. How many times smaller does its file get: **A** 4.0, **B** 3.5, **C** 2.4?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let them work it out in pairs: 85 + 96 in place of 340 + 96. After the click, ask what is now the larger half of the file. A second line stores the embeddings in 8 bits, too, and the whole file becomes four times smaller.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import io
 
 
@@ -295,44 +259,40 @@ def megabytes(model):
     return file.tell() / 1e6
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% how_small_does_the_file
 print(f"fp32 {megabytes(bert):.0f} MB, int8 {megabytes(bert_int8):.0f} MB")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **C: 2.4 times, because the embeddings stay float.** The linear layers shrink to 85 MB, but the embeddings keep their 4 · 24 = 96 MB. They are now the larger half of the file.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Can embeddings be quantized as well? A table is read, and not multiplied, so there is nothing to compute in integers. But each row can be *stored* in 8 bits, with a scale of its own. We take a second line, with `quint8`; the u says that the integers begin at 0:
 
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
+# %% tags=["legacy"]
 bert_small = quantize_dynamic(bert_int8, {nn.Embedding}, dtype=torch.quint8)
 print(f"embeddings too: {megabytes(bert_small):.0f} MB")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Now the file is four times smaller.
 #
 # Such a file fits only into a model in which the same layers were quantized. So build the model, run the line over its random weights, and load. An int8 layer cannot be trained any more.
 
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
+# %% tags=["legacy"]
 from course_utils import models
 
 torch.save(lenet_int8.state_dict(), "lenet_int8.pt")
 fresh = quantize_dynamic(models.LeNet(), {nn.Linear}, dtype=torch.qint8)
 fresh.load_state_dict(torch.load("lenet_int8.pt"))
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 5. Does it still answer the same?
 #
 # You have no labels. But you can ask whether int8 gives the *same* answers as fp32. We run LeNet as it will be used, in batches of 64. One scale serves the whole call.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** Somebody forgets to divide one picture of each batch by 255, so its pixels are 255 times too large. How often do the *other* 63 still get fp32's answer in int8: **A** in more than nine of ten cases, **B** in seven to nine, **C** in fewer than seven?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote, then click. Then on the board: one number of a call is 100, all others lie between −1 and 1. How long is one of 127 steps? 0.8, so the others become −1, 0 or 1. The first row is a test without labels. The last one is a warning: check the inputs.
-
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 def answers(model, factor=1):
     """The answers to all pictures but the first of each batch, which is multiplied by the factor."""
     batches = [torch.cat([factor * batch[:1], batch[1:]]) for batch in images.split(64)]
@@ -342,29 +302,27 @@ def answers(model, factor=1):
 before = answers(lenet)
 same = {factor: (answers(lenet_int8, factor) == before).float().mean() for factor in (1, 10, 100, 255)}
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% does_it_still_answer_the tags=["hide-input"]
 # Prints how many answers stay the same, and the same for fp32 with the largest factor.
 for factor, share in same.items():
     print(f"int8, one picture × {factor:3}: {share:6.1%} the same")
 print(f"fp32, one picture × 255: {(answers(lenet, 255) == before).float().mean():6.1%} the same")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **C, because all pictures of a batch share one scale.** The bright picture makes its steps so long that the others are rounded coarsely. In fp32 no picture notices its neighbours.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # By hand: let one number of a call be 100, and let all others lie between −1 and 1. The range is 101 long, so one of 127 steps is 101 / 127 = 0.8 long. All other numbers become −1, 0 or 1 step, and most of their detail is gone.
 #
 # The first row is the test that you came for: a few answers in a thousand changed, so the accuracy cannot have fallen by more. The row for × 255 is a warning: with one scale for the call an answer can depend on the rest of its batch. Check the inputs before they reach the model, and test it on batches like those that you will serve.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise · Shrink what pays
 # ★★ · 10 minutes
 #
 # Write `shrink`. It returns a copy of `model`. Each `nn.Linear` inside it becomes dynamic int8 (`qint8`) if `pays(layer)` is true, and each `nn.Embedding` gets 8 bits (`quint8`). All else stays float, and `model` itself does not change.
 #
 # Then let your measurement choose, `small = shrink(lenet, lambda layer: race_layer(layer, 256).ratio("int8") > 1)`, and print the `megabytes` of both.
-#
-# <!-- page -->
 #
 # <details><summary>Hint</summary>
 #
@@ -378,21 +336,17 @@ print(f"fp32, one picture × 255: {(answers(lenet, 255) == before).float().mean(
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* In the room ask only for the plan: collect the names of the layers that pay, one call for them, a second one for the embeddings.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def shrink(model, pays):
     """A copy of model: int8 linear layers where pays(layer) is true, embeddings in 8 bits, all else float."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.shrink(shrink)
 
 
-# %% tags=["solution", "hide-cell", "legacy"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell", "legacy"]
 def shrink_solution(model, pays):
     linear = {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Linear)}
     chosen = {name for name, layer in linear.items() if pays(layer)}
@@ -400,25 +354,22 @@ def shrink_solution(model, pays):
     return quantize_dynamic(small, {nn.Embedding}, dtype=torch.quint8)
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - Dynamic quantization rounds the weights once and the inputs at every call, in PyTorch's line with one scale for the call; it needs no data and no training.
 # - From Python an int8 layer has a fixed price, so measure your layers with your rows, in the form in which they will run. In the end the time of the whole model decides.
 # - What stays float bounds the gain, in bytes and in time, and only a test on batches like yours tells whether the answers stay the same.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Come back to the answers on the board: how did they know that it worked? "Would you have noticed a layer that the line left alone?" The lesson *What stayed float* looks for them.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What your run measured, beside what was published.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("dynamic")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### Faster than which fp32?
@@ -446,7 +397,7 @@ claims.show("dynamic")
 #
 # By default all weights of a layer share one scale. With `quantize_dynamic(model, {nn.Linear: per_channel_dynamic_qconfig})` each output gets its own.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Sources.** The BERT example follows *Introduction to Quantization on PyTorch* by Raghuraman Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman; the interface is documented under [`quantize_dynamic`](https://docs.pytorch.org/docs/stable/generated/torch.ao.quantization.quantize_dynamic.html).
 #
 # **Recommended video.** Chris Gottbrath, *Deep Dive on PyTorch Quantization*, [youtube.com/watch?v=c3MT2qV5f9w](https://www.youtube.com/watch?v=c3MT2qV5f9w).

@@ -4,6 +4,8 @@
 #     promise: You will know where the energy of a neural network goes, and which remedy lowers which part of the bill.
 #     seconds: 15
 #     needs: []
+#     values:
+#       saved: f'{50 * mac / (mac + fetch):.2f}'
 #     goals:
 #       - count the multiplications and additions of linear layers and convolutions, by hand and in PyTorch;
 #       - turn these counts, and the bits of the weights, into picojoules;
@@ -13,22 +15,19 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *Arithmetic at half the price: how much energy does it save?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 0.5 min.* "Today we write a bill: so many operations, so many numbers fetched, each at its price." Go straight on to the vote.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Brings what the folded cells use.
 from course_utils.scorecard import claims
 from course_utils.show.tables import Table
 from lessons.energy import checks as check
 from lessons.energy import show
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 1. Half the price of arithmetic
 #
 # LeNet-300-100, a small network, reads a handwritten digit with 266,200 multiplications and as many additions. Suppose that it fetches its 266,200 weights, the numbers that it has learned, from the main memory. Arithmetic and fetches make its estimated energy bill.
@@ -37,22 +36,19 @@ from lessons.energy import show
 #
 # **Predict.** How much of this bill does it save: **A** 50 %, **B** 25 %, **C** 5 %, **D** below 1 %?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* A show of hands for A to D; write the counts on the board, you will need them at the end. Expect B and C. Let somebody work out 2.3 of 644.6. Then ask: "What would you have to improve instead?" Say that nobody measured a joule: this is counts times published prices.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 pairs, weights = 266_200, 266_200  # pairs of a multiplication and an addition; numbers fetched
 arithmetic, fetching = pairs * 4.6, weights * 640  # picojoules; section 3 has the price list
 print(f"saved by half-price arithmetic: {arithmetic / 2 / (arithmetic + fetching):.2%}")
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% two_parts tags=["hide-input"]
 # Draws the two parts of the energy to one scale.
 show.two_parts(arithmetic, fetching)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Less than half a per cent (D), because nearly all of this bill is for fetching the weights.** To fetch one weight takes 640 picojoules (pJ). Its multiplication and addition take 4.6. Half of 4.6 is 2.3, and 2.3 of 644.6 is 0.36 %.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # This is an *estimate*: we multiplied counts by published prices, and nobody measured a joule. But such a bill tells you which of its two parts is larger.
 #
 # In about [[minutes]] minutes you will be able to
@@ -61,7 +57,7 @@ show.two_parts(arithmetic, fetching)
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 2. Why energy, and how much is a picojoule?
 #
 # - **Cost.** Whoever answers millions of requests a day pays for the energy of each.
@@ -70,16 +66,11 @@ show.two_parts(arithmetic, fetching)
 #
 # Energy is counted in **joules** (J), and a single operation on a chip takes some **picojoules**: 1 pJ = 10⁻¹² J, a millionth of a millionth.
 #
-# <!-- page -->
-#
 # A *microjoule* (µJ) is a million pJ. Power is energy in a second: 1 **watt** (W) is 1 J/s.
 #
 # An electricity bill counts kilowatt-hours. One kWh is 1,000 J in each second of an hour, 1,000 · 3,600 = 3.6 million J; 1,000 kWh are a megawatt-hour (MWh).
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Take one reason only, the one nearest to the room. Then: "To boil a cup of tea takes 84,000 joules. That is 2 · 10¹⁶ multiplications."
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ### One cup of tea
 #
 # - A quarter of a litre, from 20 to 100 °C, at 4,186 J for each litre and degree: 0.25 · 4,186 · 80 ≈ **84,000 J**, or 0.023 kWh.
@@ -88,38 +79,33 @@ show.two_parts(arithmetic, fetching)
 #
 # So a single operation is not worth a thought. But there are very many of them: training GPT-3 took, by that estimate, as much energy as 55 million cups.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 3. The price list
 #
 # What one operation or one read takes at 45 nm ([Horowitz, 2014](https://doi.org/10.1109/ISSCC.2014.6757323)). Each vertical line is **ten times** the one before.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Before the click: "How far apart will the shortest and the longest bar be?" Then let the room find three bars: the multiplication in fp32, the same in int8, and 64 bits from the main memory. "Two ways to save stand in this picture: cheaper numbers, and fewer fetches."
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% price_list tags=["hide-input"]
 # Draws the published prices on a logarithmic axis.
 show.price_list()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # *int8* and *int32* are whole numbers of 8 and 32 bits, *fp16* and *fp32* floats of 16 and 32. **DRAM** is the large main memory beside the chip, a **cache** a small memory on the chip itself. The list says two things.
 #
 # **Fewer bits are cheaper.** A network mostly multiplies two numbers and adds the product to a sum. This pair is called a **MAC**, short for *multiply-accumulate*. In fp32 a MAC takes 3.7 + 0.9 = 4.6 pJ. In int8 the factors have 8 bits, but a sum of many products needs more, and is kept in int32. So a MAC takes 0.2 + 0.1 = 0.3 pJ, about a fifteenth. The prices are those of an older chip; *Deeper* has newer ones.
 #
 # **Far away is dear.** The bits of a multiplier travel a fraction of a millimetre. A bit from DRAM is found among billions of others, leaves its chip, and travels over centimetres of wire. By the list 64 bits from there take 1,300 pJ or more. For the 32 bits of an fp32 weight we take 640 pJ, as [Han et al., 2015](https://arxiv.org/abs/1506.02626), do. How many MACs is that?
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 mac, fetch = 3.7 + 0.9, 640  # picojoules, in fp32
 print(f"One fetch takes as much as {fetch / mac:.0f} MACs.")
 print(f"Half-price arithmetic saves {mac / 2 / (mac + fetch):.1%}.")
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "number"}
+# %% [markdown]
 # ### One fetch from DRAM
 #
 # **139** MACs in fp32
 #
 # take as much energy as the fetch of one weight, 640 pJ by Han et al. A MAC, a multiplication and an addition, takes 3.7 + 0.9 = 4.6 pJ.
-#
-# <!-- page -->
 #
 # **Try it.** Suppose that a weight lies in a cache of 1 MB. There 64 bits take 100 pJ, and 32 bits half of that. Change `640` to `50` in the cell above, and run it again.
 #
@@ -129,45 +115,34 @@ print(f"Half-price arithmetic saves {mac / 2 / (mac + fetch):.1%}.")
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Write 640 / 4.6 on the board and leave it there: it is the number of this lesson. "So who gets 139 MACs out of one fetch?"
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 4. How often is one weight used?
 #
 # The thick arrow is one fetch of a weight *w*, and it is paid once. The thin arrows share it.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Follow the arrows from left to right. On the board: a kernel of 3 × 3 on an image of 5 × 5. Let the room count the 9 positions.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
+# %% uses_of_a_weight tags=["hide-input"]
 # Draws one weight that is fetched once, and what it is used for.
 show.uses_of_a_weight()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # After 139 uses the arithmetic of a weight has cost as much as its fetch. Does a weight get there? That depends on its layer.
 #
 # **A linear layer** has a weight for each pair of an input number and an output number, and uses it once for each vector that it reads. With $n$ inputs and $m$ outputs it has $n \cdot m$ weights and makes $n \cdot m$ MACs. LeNet-300-100 has three such layers, 784 → 300 → 100 → 10, and 784 · 300 + 300 · 100 + 100 · 10 = 266,200. That is the number of section 1.
 #
 # **A convolution** slides a small window of weights, the *kernel*, over the image. A kernel of 3 × 3 fits into an image of 5 × 5 at 3 · 3 = 9 positions. At each of them all of its 9 weights are used. So 9 weights make 81 MACs, and each is used 9 times.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### Let PyTorch count
 #
 # One rule covers both: each output is a sum, with **one MAC for each of its weights**. A *hook* is a function that PyTorch calls whenever a layer has run.
 #
-# <!-- page -->
-#
 # `layer.weight[0]` holds one output's weights; all have as many.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Read the line inside `count` aloud: "outputs, times weights of each." On the board 9 · 9; the last line confirms it.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import torch
 from torch import nn
 
-# %% slideshow={"slide_type": "-"}
+# %% let_pytorch_count
 macs = []
 
 
@@ -180,10 +155,10 @@ conv.register_forward_hook(count)
 conv(torch.zeros(1, 1, 5, 5))  # one image, one channel, 5 × 5
 print(macs)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # These are the 81 MACs. We leave out the bias, one addition for each output. Now a whole network, LeNet, with two convolutions and three linear layers. By hand: its second convolution gives out 16 channels of 11 × 11 numbers, each from a kernel of 3 × 3 over 6 channels. That makes 16 · 11 · 11 · 3 · 3 · 6 = 104,544 MACs.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 from course_utils import models
 from course_utils.measure import energy
 
@@ -199,10 +174,10 @@ for layer, n in zip(layers, macs, strict=True):
     print(f"{type(layer).__name__}: {n:,} MACs, uses of a weight: {n // layer.weight.numel()}")
 print(f"together {sum(macs):,}, by the course's estimate {energy.estimate(lenet, digit).macs:,}")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # `energy.estimate` asks PyTorch's own counter, finds the same, and multiplies by the prices. Now it writes the bill of three networks. The third, ResNet-50, recognises photographs.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### LeNet or ResNet-50?
 #
 # | | weights | MACs for one image |
@@ -212,10 +187,7 @@ print(f"together {sum(macs):,}, by the course's estimate {energy.estimate(lenet,
 #
 # **Predict.** By our 4.6 and 640 pJ, where does the arithmetic take more energy than the fetch of the weights: **A** in both, since both have convolutions, **B** in ResNet-50 only, **C** in neither?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two minutes in pairs: MACs over weights, and compare with the 139 on the board. After the click: "About a quarter is answer B of the first vote. For which network were you right?"
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 from torchvision.models import resnet50
 
 networks = {"LeNet-300-100": (models.LeNet300100(), digit), "LeNet": (lenet, digit)}
@@ -226,43 +198,38 @@ for name, b in bills.items():
     saved = arithmetic / 2 / (arithmetic + fetching)  # by half-price arithmetic
     print(f"{name:13} {uses:5.1f} uses, arithmetic {arithmetic:8,.1f}, weights {fetching:8,.1f} µJ, saved {saved:.1%}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **In ResNet-50 only (B), because it uses each weight 160 times on average, and about 139 are needed.** So half-price arithmetic saves 27 % of its bill. LeNet comes to 3.3 uses: nearly all of its weights are in linear layers.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # So by these prices our question has two answers for one image: next to nothing for LeNet-300-100, and about a quarter for ResNet-50. The number of operations alone is a bad measure of energy: LeNet makes three quarters of the MACs of LeNet-300-100, and comes to less than a quarter of its bill.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### The batch
 #
 # A fetched weight can serve all inputs of a batch.
 #
-# <!-- page -->
-#
 # With 4 inputs, used once by each, it costs an input 4.6 + 640 / 4 = 164.6 pJ in place of 644.6.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # If each weight is fetched once for the whole batch of $B$ inputs, one input takes
 #
 # $$E = N_\text{MAC} \cdot 4.6\ \text{pJ} + N_\text{weights} \cdot 640\ \text{pJ} \,/\, B.$$
 #
 # Only the fetch is shared.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # LeNet-300-100 is made of linear layers only. In fp32 its two parts are equal at a batch of about 139.
 #
 # **Predict.** In int8 a MAC takes 0.2 + 0.1 = 0.3 pJ, and the fetch of a weight, a quarter of the bits, 160. From which batch on does the arithmetic take more than the fetch: **A** far below 139, **B** still 139, **C** far above?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* On the board: with 4 inputs, 4.6 + 640 / 4 = 164.6 pJ each. Hands for A, B, C, and only after the click 160 / 0.3. "All has become cheaper, the arithmetic most."
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Far above (C), from a batch of 534 on, because 160 / 0.3 = 533.** In int8 the fetch costs a quarter, but the arithmetic only a fifteenth.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The cheaper the arithmetic, the more depends on memory. And not everybody has a batch: a server with many users can collect hundreds of inputs, a phone that answers one question cannot.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 5. How to use the list
 #
 # Six levers:
@@ -276,16 +243,13 @@ for name, b in bills.items():
 #
 # **Predict.** Which of them lower *both* parts of one input's bill, the arithmetic and the fetch: **A** 3 only, **B** 3 and 4, **C** 3, 4 and 5?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Hands for A, B, C. After the click take the six one by one.
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **3 and 4 (B), because an int8 weight is cheaper to fetch and to multiply, and a weight that is gone is neither fetched nor multiplied.** 1 lowers the arithmetic alone, and 2, 5 and 6 the fetch alone.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # How much does each lever save, where a weight is used once, and where it is used 140 times?
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 levers = {  # picojoules of a MAC, and of the fetch of a weight
     "multiply in 16 bits": (1.1 + 0.9, 640),  # the sum stays in fp32
     "store in 8 bits": (4.6, 640 / 4),
@@ -300,29 +264,24 @@ for lever, (per_mac, per_fetch) in levers.items():
     often = 1 - (per_mac + per_fetch / 140) / (4.6 + 640 / 140)
     rows.append((lever, f"{once:.1%}", f"{often:.1%}"))
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### Used once or often?
 #
 # The share of the bill that each lever saves:
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% used_once_or_often tags=["hide-input"]
 # Shows the share of the bill that each lever saves.
 Table(["saved by", "each weight used once", "used 140 times"], rows)
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # - **Where a weight is used once**, cheaper arithmetic saves next to nothing, and fewer stored bits save three quarters.
 # - **A large batch** uses each weight often, so there cheaper arithmetic pays, too.
-#
-# <!-- page -->
 #
 # In this table nothing is paid for converting numbers, and in lever 2 they become floats inside the processor. And a removed weight that is still stored as a zero is still fetched and multiplied.
 #
 # You will meet lever 1 in [[amp]], 2 in [[weight_only]], 3 in [[dynamic]] and 4 in [[structured]].
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let the room compare the first two rows, then ask: "Which lever saves most in the right column?" int8, by 84 %.
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### What the bill leaves out
 #
 # - **Activations**, the values that one layer passes on to the next: they are written to memory and read again.
@@ -332,16 +291,11 @@ Table(["saved by", "each weight used once", "used 140 times"], rows)
 #
 # So use the bill to see which part a lever lowers, and not to foretell what you will pay.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Ask of each line whether it makes the bill too high or too low: too low, all four. "And which network does the last line call for?" None: switch the device off.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ## Exercise · The bill of any network
 # ★★ · 10 minutes
 #
 # Write `bill` with your own hooks: two numbers in pJ for *one* input (`shape` is without the batch), the arithmetic of all `Conv2d` and `Linear` layers (4.6 a MAC), and the input's share when `batch` inputs share one fetch of their weights (640 each, even if a layer runs twice). All else costs nothing. `nn.Sequential(nn.Linear(1, 1))`, `(1,)` and 1 give 4.6 and 640.
-#
-# <!-- page -->
 #
 # Call `bill(models.SmallCNN().eval(), (1, 28, 28), 1)`. Which share of their sum does half-price arithmetic save?
 #
@@ -351,21 +305,17 @@ Table(["saved by", "each weight used once", "used 140 times"], rows)
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* At home, or in ten minutes in pairs. The slip to expect: MACs counted as weights, which is right only where each weight is used once.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "-"}
+# %% bill tags=["exercise"]
 def bill(model, shape, batch):
     """Return (arithmetic, weights): picojoules for one input of a batch."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.bill(bill)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def bill_solution(model, shape, batch):
     macs = []
 
@@ -382,25 +332,22 @@ def bill_solution(model, shape, batch):
     return 4.6 * sum(macs), 640 * weights / batch
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - To fetch an fp32 weight from DRAM takes as much energy as about 140 multiply-accumulates, by published prices.
 # - How often a fetched weight is used decides which part of the bill is larger: a linear layer uses it once for each vector that it reads, a convolution at every position, and a batch for every input.
 # - Fewer bits and fewer weights can lower both parts; cheaper arithmetic alone lowers the part that is tiny where a weight is used once.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Point at the counts of the first vote. "What would you ask the maker of the chip for?"
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What a count can check, beside its source.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("energy")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### How would you measure joules?
@@ -439,7 +386,7 @@ claims.show("energy")
 #
 # A multiplication in fp16 whose sum is kept in fp32 takes 1.1 + 0.9 = 2 pJ on our list. So by our list about a fifteenth of the energy was arithmetic. What was the rest? Memory, instructions, data that travelled between thousands of chips, chips that waited, and cooling.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Sources.** M. Horowitz, [*Computing's energy problem*](https://doi.org/10.1109/ISSCC.2014.6757323), 2014, figure 1.1.9: the list. S. Han et al., [*Learning both weights and connections*](https://arxiv.org/abs/1506.02626), 2015, figure 1: the 640 pJ.
 #
 # **Going further.** V. Sze et al., [*Efficient processing of deep neural networks*](https://arxiv.org/abs/1703.09039), 2017: how accelerators share fetches. A project: add the activations to `bill`, and find the networks in which they cost more than the weights.

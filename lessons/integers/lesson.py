@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *How few bits does a weight need?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask how many different values a weight must be able to take, so that the network still works. Write three guesses on the board. The last slide comes back to them.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets one thread, imports the drawings and the scorecard, and hides the warnings of PyTorch's older integers.
 import torch
 
@@ -33,23 +30,18 @@ from lessons.integers import show
 torch.set_num_threads(1)
 legacy_int8.ignore_deprecations()
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 1. Take bits away
 #
 # A weight is a float of 32 bits, *fp32*. It can take about four billion values. Would a few do as well?
 #
 # LeNet is trained. We allow each weight $b$ bits, which makes $2^b$ values, evenly spaced: 256 with 8 bits, 4 with 2. Every weight moves to the nearest one.
 #
-# **Predict.** At how many bits does LeNet first lose more than ten points of accuracy: **A** 8, **B** 4, **C** 3, **D** 2?
-#
-# <!-- page -->
-#
 # LeNet comes with the course, and names pictures of clothes. A *point* is one per cent of the 10,000 test pictures. Nothing is trained after the rounding. The code is explained in section 2.
+#
+# **Predict.** At how many bits does LeNet first lose more than ten points of accuracy: **A** 8, **B** 4, **C** 3, **D** 2?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* All weights of a layer share one grid, and nothing is trained afterwards. Show of hands. Click: it is D. "What can be wrong with four values?" Leave it open until section 4.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import copy
 
 import torch
@@ -85,57 +77,47 @@ def rounded_lenet(bits, step_of=full_step):
     return net
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 right = {32: accuracy(lenet)}
 for bits in (8, 6, 4, 3, 2):
     right[bits] = accuracy(rounded_lenet(bits))
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% take_bits_away tags=["hide-input"]
 # Prints the accuracy for each number of bits.
 for bits, percent in right.items():
     print(f"{bits:2} bits: {percent:.1f} % right")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **D: 8 bits cost next to nothing, 4 bits little, and 2 bits break the network.**
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### What the rounding does to a filter
-#
-# <!-- page -->
 #
 # Above each accuracy stand four filters of the first layer. With 8 and 6 bits you will hardly see a difference. With 2 bits, squares that differed have the same grey.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* In which picture does a filter first look different, and where does the accuracy fall? The eye is earlier than the cliff. Eight bits are a quarter of the bytes, for nothing; then there is a cliff.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% cliff tags=["hide-input"]
 # Draws the accuracies, and four filters with so many bits.
 conv1 = lenet.conv1.weight.detach()
 show.cliff(right, {n: rounded(conv1, full_step(conv1, n), n) if n < 32 else conv1 for n in right})
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 2. Three weights on a grid
 #
 # What did the code do? A layer has three weights, 0.7, −0.31 and 0.07, and each gets 3 bits. These tell eight integers apart: −4 to 3. All weights of the layer share one factor, the **scale**, here 1.4 / 7 = 0.2.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room do −0.31: −0.31 / 0.2 = −1.55, so −2, so −0.4. Click. The first row lies half-way, and there is no 4. Ask for the largest error: 0.1, half a step. One bit less about doubles the step.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # | weight | weight / 0.2 | integer | stands for |
 # |---|---|---|---|
 # | 0.7 | 3.5 | 3 | 0.6 |
 # | −0.31 | −1.55 | −2 | −0.4 |
 # | 0.07 | 0.35 | 0 | 0 |
-#
-# <!-- page -->
 #
 # Where does 0.2 come from? The largest weight sets the scale. The numbers from −0.7 to 0.7 span 1.4. Between eight integers there are seven steps, so one step is 1.4 / 7. The function `full_step` says the same with $b$ bits and the largest magnitude $m$: $2m / (2^b - 1)$.
 #
@@ -155,7 +137,7 @@ show.cliff(right, {n: rounded(conv1, full_step(conv1, n), n) if n < 32 else conv
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 3. The map: scale and zero point
 #
 # Weights lie about evenly on both sides of 0. Other numbers may not: say, −1 to 3. Let them go to the integers 0 to 7. The **range** is the interval to cover, and the **zero point** is the integer that stands for 0.
@@ -164,43 +146,32 @@ show.cliff(right, {n: rounded(conv1, full_step(conv1, n), n) if n < 32 else conv
 # 2. *Zero point:* from −1 to 0 it is 1 / 0.57 = 1.75 steps. Rounded, the integer 2 stands for 0.
 # 3. *To integers:* divide by the scale, round, add 2. *Back:* subtract 2, multiply by the scale.
 #
-# <!-- page -->
-#
 # The numbers between the layers, the *activations*, often lie mostly above 0. So a map needs a second number, which shifts the integers to where the numbers are. To multiply and shift is called an **affine map**.
 #
 # Take the number 2.2. It is 3.85 steps, rounded 4, and 4 + 2 = 6. The integer 6 stands for (6 − 2) · 4 / 7 = 2.29.
 #
 # The zero point was rounded, so all levels have moved a little: they run from (0 − 2) · 0.57 = −1.14 to (7 − 2) · 0.57 = 2.86. In exchange 0 comes back as exactly 0. That matters, since a ReLU gives many zeros, and so does the padding around an image.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Do the three lines on the board, and let the room find the integer of 2.2: 3.85 steps, rounded 4, plus 2 is 6. Ask why 0 must come back as exactly 0: a ReLU and the padding give very many zeros. The levels run from −1.14 to 2.86.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Rounded or clipped
 #
 # Numbers fall onto the eight levels.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* How far an arrow moves a number sideways is its error. Ask which arrow could be made as long as you like: the green one. All others are shorter than half a step. Behind a ReLU a *symmetric* grid, from −m to m, never uses half of its integers, and one bit is lost.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% falling_numbers tags=["hide-input"]
 # Draws numbers that fall onto the eight levels for the range -1 to 3.
 show.falling_numbers()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The number 4 would become 7 + 2 = 9, and there is no 9. It is **clipped**: it gets the last integer, 7, and comes back as 2.86. Inside the range no number moves by more than half a step. Outside of it the error has no bound.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### PyTorch's own integers
 #
 # The same range, −1 to 3, now with 8 bits: the integers 0 to 255.
 #
 # **Predict.** Which integer stands for 0? And what does 4 come back as: **A** 4, **B** a little more than 3, **C** a little less than 3?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let pairs work it out: 4 / 255, and 255 / 4 = 63.75 steps from −1 to 0, so 64. The last level is (255 − 64) · 4 / 255. Click. `quint8` begins at 0, `qint8` at −128.
-
-# %% slideshow={"slide_type": "fragment"} tags=["legacy", "nbval-check-output"]
+# %% pytorch_s_own_integers tags=["legacy", "nbval-check-output"]
 x = torch.tensor([-1.0, 0.0, 1.0, 3.0, 4.0])
 low, high = -1.0, 3.0
 scale = (high - low) / 255
@@ -210,10 +181,10 @@ print("zero point:", zero)
 print("integers:", q.int_repr().tolist())
 print("back:", q.dequantize())
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **64 stands for 0, and 4 comes back as a little less than 3 (C), because it is clipped to 255.** From −1 to 0 it is 63.75 steps, rounded to 64. The last level is (255 − 64) · 4 / 255.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # A *quantized tensor* holds integers with their scale and zero point. `quint8` goes from 0 to 255, and `qint8` from −128 to 127. Newer code keeps plain integer tensors beside their scales, as we do in section 5.
 #
 # **Try it.** Suppose that all numbers lie between 1 and 3. Change `low` to `1.0`, and run the cell again.
@@ -224,7 +195,7 @@ print("back:", q.dequantize())
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ### Symmetric or asymmetric?
 #
 # - **Symmetric:** zero point 0, and the range is −m to m. Usual for weights.
@@ -232,68 +203,57 @@ print("back:", q.dequantize())
 #
 # The grid of section 2 was symmetric. Behind a ReLU a symmetric grid wastes half of its integers, since no number is negative. Its range −m to m is twice as wide as 0 to m. So its steps are twice as long, which costs one bit. Weights mostly lie on both sides of 0, and a symmetric grid suits them.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 4. Is it the bits that break it?
 #
 # With 2 bits the integers are −2 to 1, and the step is two thirds of the largest weight.
 #
 # *A hundred weights by hand:* fifty are 0.1, forty-nine are −0.1, and one is 0.6.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room find the step, 2 · 0.6 / 3 = 0.4, and what becomes of 0.1. Click. Then the same with 8 bits: a step of 0.005, no harm done. "Is a real layer like this?" Click.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # The step is 0.4, and 0.1 / 0.4 = 0.25 is rounded to 0. **Ninety-nine weights disappear for the sake of one.**
-#
-# <!-- page -->
 #
 # With 8 bits the step would be 1.2 / 255 = 0.0047. A weight of 0.1 is then 21 steps, and the one large weight does no harm.
 #
 # Is a real layer like this? We ask the largest one of LeNet, `fc1`.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% is_it_the_bits_that
 fc1 = lenet.fc1.weight.detach()
 zeros = (rounded(fc1, full_step(fc1, 2), 2) == 0).sum().item()
 print(f"{zeros:,} of the {fc1.numel():,} weights of fc1 become 0")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Nearly: here several hundred weights are large, and not one alone. **The largest weight sets the step, and nearly all others are below half a step.**
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### The same 2 bits, a shorter step
 #
 # Let us try a shorter step in every layer: σ, the standard deviation of the layer's weights. In `fc1` it is about a sixth as long. Thousands of large weights are clipped.
 #
-# **Predict.** Is LeNet with 2 bits then **A** worse than before, **B** about as good, **C** much better?
-#
-# <!-- page -->
-#
 # The integers are still −2 to 1, and nothing else has changed. Try the hundred weights with a step of 0.1 first.
+#
+# **Predict.** Is LeNet with 2 bits then **A** worse than before, **B** about as good, **C** much better?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Show of hands. Click. The hill is the weights, the marks are the levels: above, all but one lie where hardly a weight is. Hundred weights with a step of 0.1: ninety-nine come back exactly, one is off by 0.5. Only the step changed.
-
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 def one_sigma(weight, bits):
     return weight.std()
 
 
 right_sigma = accuracy(rounded_lenet(2, one_sigma))
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
+# %% two_combs tags=["hide-input"]
 # Draws the weights of fc1, and under them the levels of both steps with the accuracy of the network.
 show.two_combs(fc1, {"step ⅔ m": full_step(fc1, 2), "step σ": fc1.std()}, [right[2], right_sigma], right[32])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **C: much better, because far fewer weights become 0.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Most of the lost accuracy is back. The bits are the same and nothing was trained, so it was the step. In the layer of a hundred weights the step 0.1 gives ninety-nine of them back exactly. The one large weight is clipped to 0.1, and is off by 0.5.
 #
 # So there is a trade: a shorter step rounds more finely, and clips more. With 8 bits there are levels enough for the many small weights and for the few large ones. With 2 bits one must choose. "2 bits break a network" is therefore half of the truth: what breaks ours is 2 bits *and* a step that the largest weight has set. With this step some points stay lost; [[qat]] trains with the rounding.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 5. A file of integers
 #
 # | int8 against fp32 | PyTorch promised |
@@ -301,16 +261,11 @@ show.two_combs(fc1, {"step ⅔ m": full_step(fc1, 2), "step σ": fc1.std()}, [ri
 # | size of the model | 4 times smaller |
 # | answers | 2 to 4 times as fast |
 #
-# **Predict.** We save LeNet with 8-bit integers in place of floats. Is the file **A** exactly 4 times smaller, **B** a little less than 4 times, **C** a little more?
-#
-# <!-- page -->
-#
 # The promises are PyTorch's own ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)). Floats of 16 bits would nearly halve the file. We store each integer in one byte, as `torch.int8`, and beside it the scale and the zero point of its tensor.
+#
+# **Predict.** We save LeNet with 8-bit integers in place of floats. Is the file **A** exactly 4 times smaller, **B** a little less than 4 times, **C** a little more?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Which of the two promises can you rely on before you measure? The first, nearly. Let somebody list what is in the file besides integers: names, shapes, scales. After the click: is the network faster now? No: on loading, the integers become floats again.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 small = {}
 for name, weight in lenet.state_dict().items():
     step = full_step(weight, 8)
@@ -320,7 +275,7 @@ torch.save(small, "lenet_int8.pt")
 torch.save(lenet.state_dict(), "lenet_fp32.pt")
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 def load_int8(model, file):
     """Turn the integers of a file into floats, and put them into a model of the same kind."""
     floats = {}
@@ -329,7 +284,7 @@ def load_int8(model, file):
     model.load_state_dict(floats)
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 from pathlib import Path
 
 from course_utils import models
@@ -338,20 +293,20 @@ times = Path("lenet_fp32.pt").stat().st_size / Path("lenet_int8.pt").stat().st_s
 loaded = models.LeNet()
 load_int8(loaded, "lenet_int8.pt")
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% a_file_of_integers tags=["hide-input"]
 # Prints the size, the accuracy, and what LeNet computes in.
 print(f"{times:.1f} times smaller, {accuracy(loaded):.1f} % right")
 print("computed in", loaded.fc1.weight.dtype)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **B: a little less, because not everything in it is weights.** The file also holds names, shapes, scales, and what the archive adds.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # This code has rounded the biases, too, and the network still answers as well as before. The size counts only because the file loads again: a file from which nobody can restore the network may have any size.
 #
 # What about the other promise? Look at the last line of the output. `load_int8` has turned the integers back into floats, so in memory each weight takes four bytes again, and the products are those of floats. **The file is smaller, and the network is not faster.** One way to be faster is to compute *with* the integers, and that is what [[dynamic]] does.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise · A byte a weight
 # ★★ · 10 minutes
 #
@@ -361,29 +316,23 @@ print("computed in", loaded.fc1.weight.dtype)
 #
 # Then try it: `save_int8(lenet, "mine.pt")`, load the file, and compare size and accuracy.
 #
-# <!-- page -->
-#
 # <details><summary>Hint</summary>
 #
 # Section 3 has the scale and the zero point for the integers 0 to 255, which `torch.uint8` can hold. Clamp before you convert: 256 would become 0. And what is the scale of a tensor that holds nothing but zeros?
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* In the room ask only for the plan: range with 0 in it, scale, zero point, round, clamp, one byte. `load_int8` gives back (integer − zero point) · scale. And a tensor of nothing but zeros?
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def save_int8(model, file):
     """Save {name: (integers, scale, zero_point)} of all tensors of the model; load_int8 reads the file."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.save_int8(save_int8)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def save_int8_solution(model, file):
     small = {}
     for name, weight in model.state_dict().items():
@@ -396,25 +345,22 @@ def save_int8_solution(model, file):
     torch.save(small, file)
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - Quantization stores small integers, a scale and a zero point: divide, round, shift. Inside the range the error is at most half a step, and outside of it a number is clipped.
 # - The largest weight sets the step for all others. With 8 bits that did LeNet no harm; with 2 bits it makes nearly all weights of `fc1` 0, and a shorter step wins most of the accuracy back.
 # - A file of 8-bit integers is nearly four times smaller, and the network is not faster if they become floats on loading.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Back to the guesses on the board: how many values does a weight need? Sixteen cost our LeNet two points, and four, with the step σ, eight. No network was trained with the rounding yet, and no integer was multiplied. That comes next.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What your run measured, beside what was published.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("integers")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### Why the errors of a sum partly cancel
@@ -423,7 +369,7 @@ claims.show("integers")
 #
 # The products themselves cancel less, probably because training has made many of them pull in the same direction. A control tests this: it puts the same weights of `fc1` into random order. If the order did not matter, the relative error of the outputs would stay the same.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 inputs = []
 hook = lenet.fc1.register_forward_hook(lambda layer, given, output: inputs.append(given[0]))
 accuracy(lenet)
@@ -439,7 +385,7 @@ def relative_error(weight):
 shuffled = fc1.flatten()[torch.randperm(fc1.numel(), generator=torch.Generator().manual_seed(0))].view_as(fc1)
 print(f"error of the outputs: {relative_error(fc1):.1f} %, with shuffled weights {relative_error(shuffled):.1f} %")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # With shuffled weights the relative error is more than twice as large. So the order that training gave to the weights matters.
 #
 # ### Half-way between two integers

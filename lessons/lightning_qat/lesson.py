@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *Every layer is int8 and nothing fails: why is the answer wrong?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask who trains with a Trainer of a library, and who has looked at what its callbacks do to the weights. Today one of them ruins a network without an error, and we look for the fault.
-
-# %% tags=["setup", "hide-input", "legacy"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input", "legacy"]
 # Sets one thread and the int8 engine, hides advice and warnings of the older int8 interface, and imports the drawings.
 import course_utils  # noqa: F401  first, since it holds back what packages say of themselves when they are imported
 
@@ -39,22 +36,16 @@ ignore_advice()
 torch.set_num_threads(1)
 torch.backends.quantized.engine = legacy_int8.best()
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 1. Two hooks
 #
 # A camera sends 16 pixels of each garment that passes. A network shall say which share of the whole picture is not black, on a chip that computes in int8.
 #
 # A library runs the training. In Lightning you write a `LightningModule`: layers, loss, optimizer. A **Trainer** does the loop.
 #
-# <!-- page -->
-#
 # The network is the one of Lightning's own documentation.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* The network is 16, 64, 64 and 1 units wide; its code is on the page. Ask what is missing in such a class: both loops, `zero_grad`, `backward`, `step`. The Trainer has them, and so you cannot put a line between them.
-
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import lightning.pytorch as pl
 
 
@@ -79,7 +70,7 @@ class RegressionModel(pl.LightningModule):
         return torch.optim.Adam(self.parameters(), lr=3e-3)
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 from course_utils.callbacks.garments import QUIET, batches, load, mape
 
 train = batches(*load("train", 6000))  # 47 batches
@@ -98,30 +89,25 @@ def error(model):
 float_error = error(fit(RegressionModel()))
 print(f"float: off by {float_error:.0f} %")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The error is the **MAPE**, the mean absolute percentage error: a network that says 0.55 where the truth is 0.5 is off by 10 %.
 #
 # Now the same in int8. The loop is the Trainer's, so you cannot put a line into it.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### Rounding in, int8 out
 #
 # At fixed moments the Trainer calls its **callbacks**: objects with methods of fixed names, the *hooks*.
 #
-# <!-- page -->
-#
 # It hands them the model. `prepare_qat` puts the rounding in. It belongs before the first step, so that the weights learn to live with the rounding. `convert` makes integers of the weights. An integer has no gradient, so this comes after the last step.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Let the room say what each hook does, and why not the other way round: integers cannot be trained.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 from torch.ao import quantization as tq
 
 engine = torch.backends.quantized.engine  # the library that computes in int8 on this processor
 
 
-# %% slideshow={"slide_type": "-"} tags=["legacy"]
+# %% rounding_in_int8_out tags=["legacy"]
 class TwoHooks(pl.Callback):
     def __init__(self, qconfig=None):
         self.qconfig = qconfig or tq.get_default_qat_qconfig(engine)
@@ -134,7 +120,7 @@ class TwoHooks(pl.Callback):
         tq.convert(model.eval(), inplace=True)
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 class WithStubs(RegressionModel):
     def __init__(self):  # the marks where floats become integers, and floats again
         super().__init__()
@@ -144,22 +130,19 @@ class WithStubs(RegressionModel):
         return self.dequant(super().forward(self.quant(x)))
 
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "big"}
+# %% [markdown]
 # ### Three layers in int8
 #
 # In float the answers are off by about 14 % of the truth, on average. With 8 bits one expects nearly the same.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* What do 8 bits usually cost? Next to nothing. All three linear layers are int8. Take bets, then click. It is far more.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 net = fit(WithStubs(), TwoHooks())
 print(net)
 
-# %% slideshow={"slide_type": "fragment"}
+# %% three_layers_in_int8
 print(f"int8: off by {error(net):.0f} %")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # All three linear layers are int8, and there was no error. Yet the network is off by far more. Many people would stop here and report that int8 costs too much on this task. In about [[minutes]] minutes you will know better, and be able to
 #
 # [[abilities]]
@@ -174,14 +157,10 @@ print(f"int8: off by {error(net):.0f} %")
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 2. A range that comes too late
 #
 # An observer follows the largest and the smallest output of each layer, by the *moving average* of [[static]]: after each batch each end of its range moves a part of the way to what it saw. This part is its **averaging constant**; PyTorch takes 0.01.
-#
-# **Predict.** Our two epochs are 94 batches. How much of the last range still comes from the *first* batch: **A** nothing, **B** 6 %, **C** 39 %?
-#
-# <!-- page -->
 #
 # Do it by hand first. A range ends at 0.10, and the next batch reaches 0.60.
 #
@@ -189,23 +168,19 @@ print(f"int8: off by {error(net):.0f} %")
 # - With the constant 0.3 it is 0.7 · 0.10 + 0.3 · 0.60 = 0.25.
 #
 # So of what was there, 0.99 is left after one batch, 0.99 · 0.99 after two, and so on. A small constant has a reason: one odd batch does little harm. It suits trainings of many hundred batches.
+#
+# **Predict.** Our two epochs are 94 batches. How much of the last range still comes from the *first* batch: **A** nothing, **B** 6 %, **C** 39 %?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* On the board: a range ends at 0.10, the next batch reaches 0.60. With 0.01 the new end is 0.105, with 0.3 it is 0.25. After one batch 0.99 of the old end is left, after two 0.99 · 0.99. Who has a phone? 0.99 to the power of 93 is 0.39. Vote, then click.
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **39 % (C), because 93 more batches each leave 0.99 of it, and $0.99^{93} = 0.39$.** With the constant 0.3 nothing is left: $0.7^{93}$ is practically 0.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The first batch meets an untrained network, whose outputs lie near 0. The true shares reach nearly 0.9. Is that the fault? We train with `TwoHooks(show.moving(constant))` for four constants, and change nothing else. It gives the activations `tq.FakeQuantize.with_args(observer=tq.MovingAverageMinMaxObserver, averaging_constant=constant, quant_min=0, quant_max=127)`, and the weights one scale per layer, so its error for 0.01 is not quite that of section 1. A second callback writes down where the range of the last layer ends.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Two ranges
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Follow the orange line: it begins near 0 and has not arrived after 94 batches. The network should say numbers up to the dotted line. In training, what lies above the orange line is cut off. Then the four errors: only the slow one is bad. Its error is not quite that of two slides before, since the qconfig is another one.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
+# %% ranges tags=["hide-input"]
 # Trains with four constants, and draws for two of them where the range of the output ends, batch by batch.
 errors, ranges = {}, {}
 for constant in (0.01, 0.1, 0.3, 1.0):
@@ -213,14 +188,14 @@ for constant in (0.01, 0.1, 0.3, 1.0):
     errors[constant] = error(fit(WithStubs(), TwoHooks(show.moving(constant)), ranges[constant]))
 show.ranges({constant: ranges[constant] for constant in (0.01, 0.3)}, errors, test_share.max().item())
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # With 0.01 the range is still far too low when training ends. While the network trains, every output above its end is cut off, and the weights learn with outputs that are wrong.
 #
 # The three larger constants are about as good as float. They differ from the first in nothing else, so **it was the constant that ruined the network, and not the integers.** The constant 1 is no average at all: it keeps the range of the last batch alone, and one strange batch at the end would spoil it.
 #
 # A network that was trained before has large outputs from the first batch on, so even the slow range starts in the right place. That is what the *Try it* of section 1 shows.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 3. Who may move the ranges?
 #
 # ```python
@@ -235,55 +210,42 @@ show.ranges({constant: ranges[constant] for constant in (0.01, 0.3)}, errors, te
 #
 # An observer looks at whatever passes through the model, in validation, too.
 #
-# <!-- page -->
-#
 # This is the Trainer's loop with some of its hooks. `on_validation_start` and `on_validation_end` are called around the sanity check, too.
 #
 # For validation the Trainer calls `model.eval()`. That switches dropout and batch norm, and not the observers. So in `TwoHooks` the validation data move the ranges, and change the very model that they shall judge. How would you notice? With ordinary validation data you would not, since they reach as far as the training data. So we need data with which the mistake *shows*: pixels a hundred times too large.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let somebody point at the lines where data pass through the model: three places, and only one of them is training. Ask how one would find out whether validation moves a range. Ordinary data cannot tell.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### A test that can fail
 #
 # After training, the range of the *input* ends at about 1. Then two validation batches pass, which reach about 100. The constant is 0.3.
 #
 # **Predict.** Where does the range end now: **A** at 1, **B** near 30, **C** near 50?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let pairs work it out: 0.7 · 1 + 0.3 · 100 = 30.7 after one batch, 0.7 · 30.7 + 30 = 51.5 after two. Click. A step is then about 0.4, so pixels from 0 to 1 have three values left, and the layers behind suffer as well. Ask what the first row alone would have told: nothing.
-
-# %% slideshow={"slide_type": "fragment"}
+# %% a_test_that_can_fail
 for factor in (1, 100):
     too_large = batches(factor * test_pixels[:256], test_share[:256])  # two batches
     net = fit(WithStubs(), TwoHooks(show.moving(0.3)), validate=too_large)
     end = 127 * net.quant.scale.item()  # 127 steps
     print(f"× {factor}: range to {end:.0f}, off by {error(net):.0f} %")
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Near 50 (C), because the first batch moves the end to 0.7 · 1 + 0.3 · 100 = 30.7, and the second to 0.7 · 30.7 + 0.3 · 100 = 51.5.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # A quantization step is now about 50 / 127 = 0.4, so pixels between 0 and 1 have hardly more than three values left, and the ranges of the layers behind have grown, too. The network has become much worse through data that it never trained on.
 #
 # Compare the two rows. The first is a test that cannot fail: the range ends at 1 whether validation moves it or not. **A promise is tested only by a case in which a broken promise shows.**
 #
 # After `model.apply(tq.disable_observer)` the rounding goes on with the ranges found so far. `model.apply(tq.enable_observer)` lets the observers look again. Into which hooks these belong is the exercise.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 4. For daily use
 #
 # Lightning had a callback for all this. It was *beta*, and version 2.0 removed it. `course_utils` has one with the same arguments.
 #
-# <!-- page -->
-#
 # Ours adds the stubs itself, lets only training move the ranges, and has an averaging constant of 0.3. It refuses layers that cannot become int8. So the network is the one of section 1 again, without stubs, and it is validated on the pixels that are too large.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* These two lines are all that most people need. Ask what the callback has to do in them: stubs, both hooks, the constant, and the observers off in validation.
-
-# %% slideshow={"slide_type": "-"} tags=["legacy"]
+# %% for_daily_use tags=["legacy"]
 from course_utils.callbacks import QuantizationAwareTraining
 
 qat = QuantizationAwareTraining()
@@ -291,35 +253,30 @@ qmodel = fit(RegressionModel(), qat, validate=too_large)
 answers = qmodel(test_pixels)
 print(f"int8: off by {mape(answers, test_share):.0f} %")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # It is about as good as float, and the absurd validation has done no harm.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### Ship it
 #
 # A new `RegressionModel()` has float layers, and the file has int8 ones. `rebuild` gives a new model the int8 parts, and the file fills them.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Why not simply load? The names and kinds of the entries differ. A file that was never loaded is not shipped: compare the outputs.
-
-# %% slideshow={"slide_type": "fragment"} tags=["legacy"]
+# %% ship_it tags=["legacy"]
 torch.save(qmodel.state_dict(), "regression_int8.pt")
 shipped = qat.rebuild(RegressionModel())
 shipped.load_state_dict(torch.load("regression_int8.pt"))
 print("equal:", torch.equal(shipped(test_pixels), answers))
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # This file holds integers and scales, and nobody can train on with it. For that keep a **checkpoint**, which the Trainer writes during the training: it holds the float weights, two averages of Adam for each of them, and the ranges. With this callback `Trainer.fit(..., ckpt_path=...)` resumes from it; `TwoHooks` would come too late.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise · Only training may look
 # ★★ · 10 minutes
 #
 # Write `training_only()`. It returns a callback that stands *beside* `TwoHooks` in any network. Only training batches may move the ranges: no validation, even when it interrupts an epoch, and no sanity check. The rounding stays on.
 #
 # `model.apply(tq.disable_observer)` switches all observers of a model off, and `model.apply(tq.enable_observer)` on again.
-#
-# <!-- page -->
 #
 # Then try it: `fit(WithStubs(), TwoHooks(show.moving(0.3)), training_only(), validate=too_large)`. The error should be near that of float.
 #
@@ -329,21 +286,17 @@ print("equal:", torch.equal(shipped(test_pixels), answers))
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* In the room ask for the plan: off before validation, on again after it. What happens to somebody who forgets the second half? The sanity check comes first, so the observers would never see anything.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def training_only():
     """Return a callback that lets only training batches move the ranges."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.training_only(training_only)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def training_only_solution():
     class TrainingOnly(pl.Callback):
         def on_validation_start(self, trainer, model):
@@ -355,30 +308,27 @@ def training_only_solution():
     return TrainingOnly()
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - Two hooks make an int8 network of a Trainer's training: `prepare_qat` before the first step, `convert` after the last.
 # - A moving range needs time. With the constant 0.01 a short training from random weights ends before the range has arrived, and int8 gets the blame. Train in float first, or take a larger constant.
 # - Only training may move the ranges, and only data with which a mistake would show can test that.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Back to the first question: every layer was int8, and nothing failed. Where would you look in your own project? At the ranges after a short fit, at the validation data, and at the file, loaded again.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What the lesson claims, and what your run measured.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("lightning_qat")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### The arguments of the callback
 
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
+# %% tags=["legacy"]
 with_arguments = QuantizationAwareTraining(
     observer_type="histogram",
     modules_to_fuse=[(f"layer_{i}", f"layer_{i}a") for i in range(2)],
@@ -387,21 +337,21 @@ with_arguments = QuantizationAwareTraining(
 camera = fit(RegressionModel(), with_arguments, validate=too_large)
 print(f"int8: off by {mape(camera(camera.quant(test_pixels)), test_share):.0f} %")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # `"histogram"` is the observer of [[static]]; it is slower than the moving average, the default. `modules_to_fuse` joins each layer with its ReLU, so that no range is spent on numbers that the ReLU throws away. By default you call the model as before, `qmodel(x)`. With `input_compatible=False` it takes integers, `qmodel(qmodel.quant(x))`, for a program that holds 8-bit integers already. Plain floats raise an error there.
 #
 # ### TorchScript, and what follows it
 #
 # For a long time one exported such a model with TorchScript, to run it without its Python code.
 
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
+# %% tags=["legacy"]
 scripted = qmodel.to_torchscript()
 print("equal:", torch.equal(scripted(test_pixels), answers))
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The outputs are equal, because the script calls the same int8 functions. But do not build on this: PyTorch has deprecated TorchScript, and Lightning gives `to_torchscript` up with it. The successor is `torch.export`.
 
-# %% slideshow={"slide_type": "skip"} tags=["legacy"]
+# %% tags=["legacy"]
 torch.export.export(RegressionModel(), (test_pixels,))
 print("float: exported")
 try:
@@ -409,22 +359,22 @@ try:
 except Exception as error_of_export:
     print("int8: refused by", type(error_of_export).__name__)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # It takes the float model. It does not take the int8 one. So today the order is turned round: export the *float* model first, and quantize the graph, as [[pt2e]] does.
 #
 # ### Switching between models
 #
 # A service for speech has one model for each of many languages, and too little memory to keep them all. So it loads one when somebody speaks. Do smaller files load faster? Here are four layers of 2,048 × 2,048; the file has just been written, so no disk has to be waited for.
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% tags=["hide-input"]
 # Writes how long it takes to read the file and to load it into a model, in float and in int8.
 switching = show.Switching()
 switching.table()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # *Reading* is faster in int8: there is a quarter of the bytes. With the engines for x86 *loading* is slower: `load_state_dict` has to **pack** the weights, that is to put them into the order in which the int8 functions read them, and the caption says how long packing alone takes. So "int8 loads faster" is wrong there. Often there is a better use for the quarter: keep up to four models in memory in place of one, and do not load at all.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Sources.** B. Jacob et al., *Quantization and training of neural networks for efficient integer-arithmetic-only inference*, 2018, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877).
 #
 # **Going further.** Lightning on [callbacks](https://lightning.ai/docs/pytorch/stable/extensions/callbacks.html) and on the [Trainer](https://lightning.ai/docs/pytorch/stable/common/trainer.html); its [post on version 1.2](https://medium.com/pytorch/pytorch-lightning-v1-2-0-43a032ade82b), which brought the callback. A project: give the callback `collect_quantization`, a function that lets the observers look in the last epoch only, and compare.

@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *How do you teach PyTorch your own rule, and how would you notice that it is wrong?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "If half of the weights may go, which do you choose?" Collect rules on the board. PyTorch has two for single weights: small ones, and random ones.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
@@ -31,7 +28,7 @@ from lessons.own_method import show
 
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 1. You know better
 #
 # You have measured what each of four weights is worth: how much the error of the network grows without it. Without the first weight the error even *falls*, by 5.
@@ -42,17 +39,12 @@ torch.set_num_threads(1)
 #
 # The two with the lowest scores shall go.
 #
-# <!-- page -->
-#
 # You know `l1_unstructured` from [[prune_module]]. It ranks by any numbers that you hand over as `importance_scores`; without them it takes the weights. Remember what L1 stands for.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** `l1_unstructured` gets these scores. Which two weights stay: **A** those with 0.2 and 3, **B** those with −5 and 3, **C** none, there is an error?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Which weight would you remove first? The one with −5. Then vote; most say A. It is B: the L1 in the name is the absolute value. No error, no warning. Who would have noticed?
-
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
+# %% you_know_better tags=["nbval-check-output"]
 import torch
 from torch import nn
 from torch.nn.utils import prune
@@ -62,22 +54,20 @@ layer = nn.Linear(4, 1)
 prune.l1_unstructured(layer, "weight", amount=0.5, importance_scores=scores)
 print("mask:", layer.weight_mask.tolist())
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **The first and the last weight stay (B), because the L1 in the name is the absolute value, and it is taken of your scores, too.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The weight that does most harm was kept as the most important one. There was no error and no warning: two weights went, as was asked. So we write a method that takes scores with their signs. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 2. A method is one function
 #
 # A subclass of `BasePruningMethod` says two things: its `PRUNING_TYPE`, and in `compute_mask` which weights stay. All else can be inherited.
-#
-# <!-- page -->
 #
 # Behind each of PyTorch's pruning functions stands such a class. `BasePruningMethod` does the work that you know: it makes `weight_orig`, the mask and the hook. When you call `apply`, it hands two tensors to `compute_mask`:
 #
@@ -86,11 +76,7 @@ print("mask:", layer.weight_mask.tolist())
 #
 # What comes back is the new mask. `default_mask` is only to be read, so we work on a copy. The **pruning type** matters when a layer is pruned a second time, and section 4 is about that.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Read the class line by line with the four scores: k is 2, `argsort` gives the positions from the lowest score on, 0, 1, 2, 3, and the first two become 0. The last two weights stay.
-
-
-# %% slideshow={"slide_type": "-"}
+# %% a_method_is_one_function
 class Lowest(prune.BasePruningMethod):
     PRUNING_TYPE = "unstructured"  # a rule for single weights
 
@@ -104,18 +90,18 @@ class Lowest(prune.BasePruningMethod):
         return mask
 
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The four weights by hand: `t` is (−5, 0.1, 0.2, 3) and the amount 0.5, so `k` is 2. `argsort` lists the positions from the lowest score on: 0, 1, 2, 3. The first two of these become 0, and the mask is (0, 0, 1, 1).
 
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"]
 layer = nn.Linear(4, 1)
 Lowest.apply(layer, "weight", amount=0.5, importance_scores=scores)
 print("mask:", layer.weight_mask.tolist())
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Now the weight with −5 goes. With the right scores the same class also does what `l1_unstructured` does. We try it on `fc1`, the largest layer of LeNet, which was trained on handwritten digits.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 import copy
 
 from course_utils import data, training
@@ -129,13 +115,13 @@ def right(net):
     return f"{training.evaluate(net, *test_set):.1%} right"
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 net = copy.deepcopy(lenet)
 size = lenet.fc1.weight.abs()
 Lowest.apply(net.fc1, "weight", amount=0.5, importance_scores=size)
 print("whole:", right(lenet), "  without half of fc1:", right(net))
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Try it.** In the last cell, change `size = lenet.fc1.weight.abs()` to `size = lenet.fc1.weight`, and run it again. Then change it back, and run it once more.
 #
 # <details><summary>What others found</summary>
@@ -144,44 +130,36 @@ print("whole:", right(lenet), "  without half of fc1:", right(net))
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 3. Two of four
 #
 # In **2:4 sparsity** a row is divided into groups of four, and two of each group stay. GPUs of NVIDIA since 2020 have units that skip the zeros, and take as little as half of the time ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)). Which two of each four stay here, by magnitude?
 #
 # `0.9 −0.7 0.6 0.1 | 0.4 0.2 −0.3 0.05`
 #
-# <!-- page -->
-#
 # Why a pattern? A machine that skips zeros must first find them: one group of four may be empty, the next full. With two weights in every group, it knows where the next one begins.
 #
 # Of the first four, 0.9 and −0.7 stay. Of the other four, 0.4 and −0.3 stay. Without the pattern we would have kept 0.6 in place of −0.3. That is what it costs.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Ask for the two of each group before you show the drawing. Which weight would stay without the pattern? 0.6 in place of −0.3. What does the machine gain? It knows where each group begins, and that it takes two multiplications.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
+# %% two_of_four tags=["hide-input"]
 # Draws eight weights, the two of each four that stay, and what is stored of them.
 show.two_of_four()
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### What is stored
 #
 # Of each group one stores the two values, and for each value its position among the four: 0, 1, 2 or 3.
 #
 # **Predict.** A value takes 16 bits. How much is left of the bytes of the dense matrix: **A** 50 %, **B** 56 %, **C** 75 %?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* How many bits does a position take? Two, as there are four. So 2 · 16 + 2 · 2 = 36 bits of 64, B. Whoever says A forgot the positions.
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **56 % (B), because the positions take bits as well.** A position takes 2 bits, so a group takes 2 · 16 + 2 · 2 = 36 bits in place of 64.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # `torch.nn.utils.prune` has no function for this rule, so we write it. Its mask alone saves nothing; the matrix must still be packed. The scores of each group become a row, and `topk` finds the positions of the two highest; `scatter` writes a 1 there. Like `Lowest`, it ranks scores with their signs, so we hand over the magnitudes.
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 class TwoOfFour(prune.BasePruningMethod):
     PRUNING_TYPE = "unstructured"
 
@@ -192,61 +170,53 @@ class TwoOfFour(prune.BasePruningMethod):
         return mask.view_as(t)
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 net = copy.deepcopy(lenet)
 TwoOfFour.apply(net.fc1, "weight", importance_scores=size)
 print("2:4 in fc1:", right(net))
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # LeNet hardly notices the pattern. But 2:4 is a rule about *neighbours*, and such a rule is easily broken without a sound.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 4. The second cut
 #
 # A layer is pruned again. An *unstructured* method is handed a list of what is left.
 #
-# <!-- page -->
-#
 # Pruning often comes in rounds, and each may follow another rule: single weights first, then 2:4. PyTorch keeps the methods of a layer in a `PruningContainer`. In a second cut it hides what is gone from an unstructured method. That is meant well: nothing can come back, and an amount of one half means half of what is left.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # Of twelve scores four are gone: `1 ✗ 2 3 | 9 8 7 1 | 5 ✗ ✗ ✗`. The list is 1, 2, 3, 9, 8, 7, 1, 5.
 #
 # **Predict.** The second method, `TwoOfFour`, keeps the two highest of every four. How many stay in each group?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Pencils. Which four does the method take for a group? 1 2 3 9, then 8 7 1 5. It keeps 9 and 3, then 8 and 7. Back in their positions: one, three, none. Point at the middle group: 9 8 7, and a unit has room for two.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% the_second_cut tags=["hide-input"]
 # Draws the twelve weights, the list that is handed over, and what TwoOfFour keeps.
 kept_in_groups = show.shifted_groups(TwoOfFour)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **One, three and none, because all that stand behind a hole move up, and the fours of the list are not those of the layer.** It keeps 3 and 9 of the first four, 8 and 7 of the second.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### Nobody notices
 #
 # `fc1` has already lost its smallest tenth. Now it gets 2:4. Zeros, accuracy, groups: which of the three looks wrong?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Zeros: a tenth, and half of the rest, 55 %. Accuracy: as before. One group in seven has three or four weights. So the two numbers that everybody reports are fine.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 net = copy.deepcopy(lenet)
 prune.l1_unstructured(net.fc1, "weight", amount=0.1)
 TwoOfFour.apply(net.fc1, "weight", importance_scores=size)
 mask = net.fc1.weight_mask
 too_full = (mask.view(-1, 4).sum(1) > 2).float().mean().item()
 
-# %% slideshow={"slide_type": "fragment"}
+# %% nobody_notices
 print(f"zeros: {(mask == 0).float().mean():.0%}   LeNet: {right(net)}")
 print(f"groups with more than two weights: {too_full:.0%}")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The zeros are as expected: a tenth, and half of the rest. LeNet reads about as well as before. Nothing raised an error, since 43,200 is a multiple of four. But a unit that has room for two weights cannot use this layer.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### Which type does a rule need?
 #
 # | `PRUNING_TYPE` | for rules about | `t` in a second cut |
@@ -254,27 +224,19 @@ print(f"groups with more than two weights: {too_full:.0%}")
 # | `"unstructured"` | single weights | a list of the weights that are left |
 # | `"global"` | weights in their positions | the whole tensor, with what is gone |
 #
-# <!-- page -->
-#
 # 2:4 is about neighbours, so we take `"global"`. This has nothing to do with the global cut of [[prune_model]]. In a first cut both types are handed the whole tensor, so a wrong type cannot show there. A third type, `"structured"`, is for rules about whole rows or channels.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Take the rules on the board: which type does each need? Sizes and scores: unstructured. Neighbours: global.
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### Is that enough?
 #
 # Now the type is `"global"`, and `TwoOfFour` is otherwise as it was. The third group comes as (5, 4, 6, 2), since you hand over scores for all weights. Only the 5 is left.
 #
 # The method keeps 5 and 6, because it does not look at `default_mask`. So the 6 comes **back**, with the value that `weight_orig` has kept for it.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask which two the method keeps before you show the slide. The 6 comes back, with its old value. Then let only the 6 be gone, and ask: is it enough to multiply by `default_mask`? Click.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # Is it enough to multiply by `default_mask` at the end? Let only the 6 be gone. The method chooses 6 and 5, so only the 5 would stay, and the 4 would go for nothing. **What is gone may neither come back nor count among the two.**
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 5. A test that would have noticed
 #
 # Write down what the rule promises, and look for a case that breaks it:
@@ -283,15 +245,9 @@ print(f"groups with more than two weights: {too_full:.0%}")
 # 2. two of each group stay, or as many as were left;
 # 3. those are the highest.
 #
-# <!-- page -->
-#
 # Accuracy and the count of zeros told us nothing. A test can tell, if it knows the promises. This one makes small layers with random scores, which `draw(4, 4)` returns; each row is a group. `gone` says how many of the 16 weights were pruned before, at random positions. `best_old` are the two highest scores of each group before the cut, `best_new` those afterwards. `masked_fill` gives what is gone the score −99, so that it ranks last.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Which of the three does each fault break first of all? Shifted groups: the second. The revived 6: the first. The −5 of slide 2: the third. A promise that is not written down is not tested.
-
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 def broken(method, draw, gone):
     """In how many of 100 random cases the method breaks a promise of 2:4."""
     count = 0
@@ -310,38 +266,31 @@ def broken(method, draw, gone):
     return count
 
 
-# %% slideshow={"slide_type": "-"} tags=["nbval-check-output"]
+# %% a_test_that_would_have tags=["nbval-check-output"]
 print("broken, of 100 fresh layers:", broken(TwoOfFour, torch.rand, gone=0))
 print("broken, of 100 cut earlier: ", broken(TwoOfFour, torch.rand, gone=4))
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### What each ingredient finds
 #
 # Four wrong methods. On fresh layers with random scores above 0 all four pass.
 #
-# <!-- page -->
-#
 # Two faults are those of section 4. One method takes the absolute value of the scores, as in section 1. And one keeps all that reach the second highest score. Of 5, 1, 1 and 0 it keeps three, since two are equal: that is a *tie*.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Before the click: which kind of case finds which fault? Of 5, 1, 1, 0 the second method keeps three. Then read the first column: random scores above 0 on a fresh layer find nothing at all.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% what_each_ingredient_finds tags=["hide-input"]
 # Makes three more wrong methods, runs broken() for each kind of case, and draws what it finds.
 found = show.what_finds_what(broken, TwoOfFour)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Each ingredient finds another fault, and the plain cases in the first column find none. So a test needs all of them: scores of either sign, ties and earlier masks. Passing is no proof. But put a line such as `assert broken(YourMethod, torch.randn, gone=4) == 0` into a file `test_pruning.py`, one for ties as well, each with `gone=4`, and run `pytest` after each change.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise · n of m
 # ★★ · 10 minutes
 #
 # Write `n_of_m(n, m)`. It returns a pruning method, a class: of every `m` neighbours in a row the `n` with the highest signed scores stay. What earlier cuts have removed neither comes back nor counts among the `n`.
 #
 # On paper: scores 4, 9, 2, 3, the 9 is gone. Which stay in 2:4?
-#
-# <!-- page -->
 #
 # Of equal scores any may stay. A row has a multiple of `m` weights. Try `broken(n_of_m(2, 4), torch.randn, gone=4)` before the check.
 #
@@ -353,21 +302,17 @@ found = show.what_finds_what(broken, TwoOfFour)
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* In pairs, on paper: 4 and 3 stay. What must the method do with the 9, so that it neither comes back nor pushes out the 3? Rank it behind all others, and multiply by `default_mask`. Each does half.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def n_of_m(n, m):
     """A class: n_of_m(2, 4).apply(layer, "weight", importance_scores=scores) prunes the layer."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.n_of_m(n_of_m)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def n_of_m_solution(n, m):
     class NOfM(prune.BasePruningMethod):
         PRUNING_TYPE = "global"
@@ -382,25 +327,22 @@ def n_of_m_solution(n, m):
     return NOfM
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - A pruning method is a subclass of `BasePruningMethod`: `compute_mask` says which weights stay, and `PRUNING_TYPE` what it is handed in a second cut.
 # - 2:4 keeps two of every four neighbours, stores 56 % of the bytes at 16 bits, and can save time on hardware that has units for it.
 # - A wrong method may raise no error: count, accuracy and a fresh layer can look right, so test its promises with signs, ties and earlier masks.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Back to the rules on the board: for each, what is `t`, which type, and what would you promise in a test?
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What the lesson says of PyTorch, and what your run counted.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("own_method")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### What 2:4 costs a CNN

@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *One share for each layer, or one threshold for all?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask: "If I may keep a twentieth of all weights, how would you share them out among the layers?" Write two answers on the board. Section 4 comes back to them.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets a seed and one thread, and imports the drawings of this lesson and the scorecard.
 import torch
 
@@ -33,24 +30,19 @@ from lessons.prune_model import show
 runtime.seed_all(0)
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 1. A twentieth of the weights
 #
 # LeNet-300-100 has read 60,000 digits, once. Now 19 of 20 weights become zero, the smallest of the whole network.
 #
 # Then 200 steps of training follow, on 25 digits each. The masks stay on.
 #
-# <!-- page -->
-#
 # The network has three linear layers, `fc1`, `fc2` and `fc3`, with 300, 100 and 10 outputs. They have 266,200 weights. Guessing gives 10 %.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** How many test digits are right just after the cut, and how many after the 200 steps: **A** below 25 %, **B** 25 to 75 %, **C** 75 to 90 %, **D** above 90 %?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Two shows of hands, first for the moment after the cut, then for the end. It is B, then D. The 200 steps see a twelfth of the digits that the first training saw. To "would any twentieth do?" say: section 4 has that control.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import copy
 
 import torch
@@ -70,13 +62,13 @@ def right(net):
     return f"{training.evaluate(net, *test_set):.1%} right"
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 dense = models.LeNet300100()
 # one pass over the digits, in which the learning rate falls to 0
 training.fit(dense, images, labels, batch_size=100, lr=0.003, schedule=lambda t: 1 - t)
 print(right(dense))
 
-# %% slideshow={"slide_type": "fragment"}
+# %% a_twentieth_of_the_weights
 net = copy.deepcopy(dense)
 layers = [(layer, "weight") for layer in net.children()]
 prune.global_unstructured(layers, pruning_method=prune.L1Unstructured, amount=0.95)
@@ -84,10 +76,10 @@ print("just cut:       ", right(net))
 fine_tune(net)
 print("after 200 steps:", right(net))
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Just after the cut 25 to 75 % (B), after 200 steps more than 90 % (D).** The weights that stay need little training to make up for most of what is missing.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # `global_unstructured` takes a list of pairs, a layer and the name of its tensor, and one amount for all of them. Training a changed network further is called **fine-tuning**. The masks hold the zeros meanwhile ([[prune_module]]).
 #
 # **Try it.** Change `amount=0.95` to `amount=0.99`, and run the cell again. Then change it back, and run it once more.
@@ -104,7 +96,7 @@ print("after 200 steps:", right(net))
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 2. Local or global
 #
 # **Local** pruning: each layer loses the share that you name.
@@ -113,20 +105,15 @@ print("after 200 steps:", right(net))
 #
 # Two layers: [4, −3] and [0.5]. One of the three weights is to go.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room remove one weight of three, first a third of each layer, then the smallest of all. A third of two weights is 0.67, rounded 1; a third of one is rounded to 0. Ask what the second layer computes when its only weight is gone. Leave it open until section 5. The next slides take a new LeNet, with two convolutions and three linear layers.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # - **Local**, a third of each: the −3 goes.
 # - **Global**, the smallest of all: the 0.5 goes, and the second layer is **empty**.
-#
-# <!-- page -->
 #
 # Locally, a third of the first layer is 0.67 weights, rounded 1, and a third of the second is rounded to 0. Globally the layers compete.
 #
 # To see what happens in each layer we take the LeNet of [[prune_module]], which has two kinds of layers. Its convolutions have few weights, and use each of them at many places of the image. So people often cut them less. This LeNet is new: nothing has trained it.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 from torch import nn
 from torch.nn import functional as F
 
@@ -147,7 +134,7 @@ class LeNet(nn.Module):
         return self.fc3(torch.relu(self.fc2(x)))
 
 
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"]
 lenet = LeNet()
 for layer in lenet.children():
     if isinstance(layer, nn.Conv2d):
@@ -156,10 +143,10 @@ for layer in lenet.children():
         prune.l1_unstructured(layer, name="weight", amount=0.4)
 print([name for name, _ in lenet.named_buffers()])
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Each mask is a buffer, so the buffers show what was pruned: the weights of five layers, and no bias. The **sparsity** of a tensor is the share of its numbers that are zero. A helper of this course counts them:
 
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"]
 from course_utils.measure.sparsity import sparsity_report
 
 
@@ -173,75 +160,62 @@ def print_sparsity(net):
 
 print_sparsity(lenet)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The last line is not the mean of the five. It is all zeros over all weights, and `fc1` alone has four fifths of the weights. In `conv1` 20 % of 54 weights would be 10.8, and PyTorch rounds to 11.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 3. Where one threshold cuts
 #
 # PyTorch draws a new layer's weights evenly between $-1/\sqrt{f}$ and $1/\sqrt{f}$. The **fan-in** $f$ is how many weights each output sums over: 9 in `conv1`, 400 in `fc1`.
 #
 # Global pruning of a new LeNet by 20 % removes all weights nearer to 0 than about 0.011.
 #
-# <!-- page -->
-#
 # Why does a larger fan-in get smaller weights? So that a sum of many terms starts no larger than a sum of few. Draw the range of `fc1` on paper, and mark the threshold.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** Which share does `fc1` lose: **A** 5 %, **B** 22 %, **C** 44 %? And does `conv1` lose more or less?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Draw two lines from 0: `fc1` ends at 1/20 = 0.05, `conv1` at 1/3. One upright line through both at 0.011. The part left of it is 0.011 / 0.05, so B, and in `conv1` only 3 %. The output says 1.85 % there: one weight of 54.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 lenet = LeNet()
 five = [(layer, "weight") for layer in lenet.children()]
 prune.global_unstructured(five, pruning_method=prune.L1Unstructured, amount=0.2)
 
-# %% slideshow={"slide_type": "fragment"}
+# %% where_one_threshold_cuts
 print_sparsity(lenet)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **22 % (B), because 0.011 is 22 % of the range of `fc1`, which ends at $1/\sqrt{400} = 0.05$.** `conv1` loses less: its range ends at 1/3, and 0.011 is only 3 % of that.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### One line, five ranges
 #
 # With one threshold $t$ for all, a new layer loses about the share $t / (1/\sqrt{f}) = t\sqrt{f}$.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Left: each layer has its own line, at a fifth of its range. Right: one line for all. Read the two lengths of `fc1`. The network is new: what looks like a judgement on layers comes from how they were initialized.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
+# %% five_ranges tags=["hide-input"]
 # Draws the range of each layer's weights, and what five thresholds or one cut from it.
 show.five_ranges(lenet)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # What looks like a judgement on the importance of layers is a consequence of how they were initialized. Training changes the ranges (*Deeper*), but one thing stays: the layer whose weights are small loses most.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 4. Which cut is better?
 #
 # Back to digits. Three trained networks are cut, then fine-tuned for 200 steps. **Control:** the same share of each layer, at random.
 #
-# <!-- page -->
-#
 # This control answers a doubt that section 1 left. Perhaps *any* twentieth would do, and fine-tuning does all the work. We train three LeNet-300-100 in place of one, because one may be lucky.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Before the picture: "What will fine-tuning do for random cuts?" Let somebody draw it. Random climbs far at 10 % left. Compare random with *local*: both take the same share of each layer. At 5 % local is clearly behind global: ask why, the next slide answers.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% which_cut_is_better tags=["hide-input"]
 # Trains three networks, cuts copies in three ways, fine-tunes them, and draws how many digits are right.
 races = show.Races(images, labels, test_set)
 races.draw()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # With a fifth of the weights left, even random cuts come back to about 90 %. Now compare random with *local*, which takes the same share of each layer. At 10 % left local is well ahead: *which* weights go matters.
 #
 # At 5 %, with this small learning rate, global pruning is far ahead of both. Does it know which layers matter?
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### Why does local fall behind?
 #
 # The smallest layer, `fc3`, has 100 weights for each digit. At 5 % local leaves it five of them on average, and global several times as many.
@@ -250,37 +224,31 @@ races.draw()
 #
 # **Predict.** At 5 % left: how much of the gap to global is gone: **A** a tenth, **B** half, **C** nearly all?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask first for other explanations: "global ranks all weights together, so it must know better". Vote. It is C. One row of a table replaces an explanation. Back to the board: which layers would they spare now?
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% why_does_local_fall_behind tags=["hide-input"]
 # Writes what is left of fc3, and how many digits are right, for three ways to cut.
 races.fc3_table()
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Nearly all (C): with `fc3` whole, local is about as good as global here.** So the lead of global came from one thin layer.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # In other networks another layer is the thin one: in LeNet it is the first convolution, and a whole `fc3` does not help. So look at each layer before you choose what to spare.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### And the dense network?
 #
 # Is the cut network, trained for 200 steps, better than the dense one? Give the dense one the same steps, first at a constant learning rate, then at one that falls to zero.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read the column of the dense network downwards: the constant rate makes it worse than it was. Whoever compares at that rate alone reports that pruning improves a network. At the falling rate the two are level.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% and_the_dense_network tags=["hide-input"]
 # Writes how many digits both networks get right, before and after 200 steps, at two kinds of rate.
 races.dense_table()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Read the row of the constant rate: with the same steps, the pruned network is ahead. It looks as if pruning improved it. Now read the dense column: these steps made it *worse* than it was. With a falling rate the two are about level.
 #
 # So a fair comparison needs two things. Both networks get the same steps, because steps alone change a network. And each gets a good learning rate: a bad rate can hurt one network more than the other.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 5. Where one threshold kills
 #
 # A threshold compares weights of different layers, as if size meant the same in each.
@@ -289,17 +257,12 @@ races.dense_table()
 #
 # $$\mathrm{ReLU}(2 \cdot 0.3) \cdot 0.5 = \mathrm{ReLU}(2 \cdot 3) \cdot 0.05 = 0.3$$
 #
-# <!-- page -->
-#
 # In practice a batch norm can hide such a factor: it divides by the spread of a layer's outputs, so the weights before it may have any size.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** Now cut it globally to a tenth, and train for 200 steps. Is it **A** as good as without the factor, **B** some points worse, **C** guessing?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Do the hand case: 0.3 both times. Vote. It is C: `fc2` and `fc3` are empty. Then the two sentences on the board: an empty layer gives its bias for every image, and no gradient passes it. A local cut would not have noticed the factor.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 scaled = copy.deepcopy(dense)
 with torch.no_grad():
     scaled.fc1.weight *= 10
@@ -307,35 +270,33 @@ with torch.no_grad():
     scaled.fc2.weight /= 10
 print("scaled:", right(scaled))
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 net = copy.deepcopy(scaled)
 layers = [(layer, "weight") for layer in net.children()]
 prune.global_unstructured(layers, pruning_method=prune.L1Unstructured, amount=0.9)
 fine_tune(net)
 
-# %% slideshow={"slide_type": "fragment"}
+# %% where_one_threshold_kills
 print("cut, 200 steps:", right(net))
 print_sparsity(net)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Guessing (C), because the threshold lies above the largest weight of `fc2` and of `fc3`.** The factor lifted many weights of `fc1` above all others.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Why do the 200 steps not help? An empty layer gives its bias, whatever comes in. Then the output is the same for every image. And on the way back a gradient is multiplied by the weights of the layer, which are all 0. So nothing reaches the layers before it, and its own weights stay under their masks. This is called **layer collapse** ([Tanaka et al., 2020](https://arxiv.org/abs/2006.05467)).
 #
 # A local cut does not notice a common factor: it does not change the order within a layer. So after a global cut print the sparsity of *each* layer.
 #
 # Also, leave a part of each layer in any case. `global_unstructured` can rank other numbers than the weights: as `importance_scores` it takes a dict, with a tensor for each pair `(layer, "weight")`. A weight whose score is infinity stays.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise · One threshold, with a floor
 # ★★ · 10 minutes
 #
 # `prune_to(model, sparsity)` returns a copy of `model`, masks on. Each child of `model` is a linear layer or a convolution. The share `sparsity` of all their weights is zero, namely the smallest. But each layer keeps its largest 5 %, rounded up.
 #
 # On paper: [4, −3] and [0.5], sparsity 1/3. Which weight goes?
-#
-# <!-- page -->
 #
 # <details><summary>Hint</summary>
 #
@@ -351,21 +312,17 @@ print_sparsity(net)
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* In the room only the paper case: the −3 goes, because each layer keeps at least one weight. Then the plan: rank by magnitude, and give what must stay a rank that no threshold reaches.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def prune_to(model, sparsity):
     """A copy of model with this share of its weights at zero, and a part of each layer left."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.prune_to(prune_to)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def prune_to_solution(model, sparsity):
     net = copy.deepcopy(model)
     scores = {}
@@ -378,39 +335,36 @@ def prune_to_solution(model, sparsity):
     return net
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - Local pruning takes the share that you name from each layer; global pruning takes the smallest weights of all, so the size of its weights decides how much a layer loses.
 # - After any cut look at each layer: a thin one may starve, and in a chain of layers an empty one lets nothing through and cannot be trained back.
 # - Fine-tuning gives back much, after random cuts, too. So keep a control, and give the dense network the same steps at its best setting.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Back to the board: how should a twentieth be shared out? Ask what the lesson did not show: that anything got smaller or faster.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What this lesson claims, beside what your computer measured.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("prune_model")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### New, and trained
 #
 # The formula $t\sqrt{f}$ beside 100 new networks, and beside the shares that somebody once noted from PyTorch's own [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html), which makes such a cut:
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% tags=["hide-input"]
 # Prunes 100 new LeNets globally by 20 %, and writes their mean beside the formula and the noted row.
 show.derived_drawn_noted(LeNet)[0]
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # It holds; in so small a layer as `conv1` a few weights more or less are chance. Now cut a trained LeNet by 90 %:
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 from course_utils.data import checkpoints
 
 trained = checkpoints.load("lenet_mnist")
@@ -418,7 +372,7 @@ five = [(layer, "weight") for layer in trained.children()]
 prune.global_unstructured(five, pruning_method=prune.L1Unstructured, amount=0.9)
 print_sparsity(trained)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The formula says that a new `fc1` would be nearly empty. After training it is not, since its weights no longer fill one even range. So with a table of sparsities ask whether the network was trained.
 #
 # ### One cut or several
@@ -427,18 +381,18 @@ print_sparsity(trained)
 #
 # AlexNet kept a ninth of its weights when it was pruned in rounds, where one cut had allowed a fifth ([Han et al., 2015](https://arxiv.org/abs/1506.02626)). But rounds also train longer. So the table gives both ways the same 200 steps, and two learning rates.
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% tags=["hide-input"]
 # Cuts three networks to 1 %, at once or before steps 1, 41 and 81, and trains for 200 steps at two rates.
 races.rounds_table()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # At the smaller rate three cuts are far ahead of one. At the larger rate both do better, and the lead shrinks to a third or so.
 #
 # ### The other LeNet
 #
 # PyTorch's tutorial now has windows of 5 × 5 weights, which fit images of 32 × 32 pixels. Why not 28? A 5 × 5 window makes each side 4 pixels shorter, a 3 × 3 window 2, and a pooling halves it. With 5 × 5 windows 32 pixels become 28, 14, 10 and 5. So 16 maps of 5 × 5 are left, the 400 inputs of `fc1`. With 3 × 3 windows 28 pixels become 26, 13, 11 and, rounded down, 5: the same 400. The comment `# 5x5 image dimension`, often copied beside this layer, means these maps, and neither the image nor the window.
 
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"]
 digit = test_set[0][:1]
 larger = F.pad(digit, (2, 2, 2, 2))  # two black pixels on each side: 28 × 28 becomes 32 × 32
 print(LeNet(kernel_size=5)(larger).shape)
@@ -447,7 +401,7 @@ try:
 except RuntimeError as error:
     print(error)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # With 3 × 3 windows 32 pixels end at 6, which makes 16 · 6 · 6 = 576 inputs, and `fc1` refuses them.
 #
 # **Sources.** The cuts by type and over five layers, and the printed sparsity, follow Michela Paganini's [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) for PyTorch; its LeNet had [3 × 3 windows earlier](https://github.com/pytorch/tutorials/blob/0a7e68666de5faceafa90276ad2b7874cd32c5e0/intermediate_source/pruning_tutorial.py).

@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *How many weights of a trained layer can you set to zero before anybody notices?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Tell the story of the water meter. How many weights may one set to zero before anybody notices? Write three answers on the board.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets one thread, and imports the drawings of this lesson and the scorecard.
 import torch
 
@@ -31,26 +28,21 @@ from lessons.prune_module import show
 
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # A water meter is to read its own digits. Its chip can store a network of 128 kilobytes. Our network, LeNet, takes 240 kilobytes, nearly twice as much.
-#
-# <!-- page -->
 #
 # LeNet was trained on handwritten digits. It has 60,074 weights and biases of 4 bytes each.
 #
 # One can take fewer bits for each weight. Here we ask what can be done with fewer *weights*, and try something crude.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ### Half of a layer goes
 #
 # Most of LeNet sits in one layer, `fc1`. Its 120 neurons with 400 inputs each have 48,000 weights. We take the half of them that is closest to zero, and set it to zero. Nothing is trained afterwards.
 #
 # **Predict.** The whole LeNet reads 97.1 % of 10,000 digits correctly. With half of `fc1` at zero, does it read **A** about 50 %, **B** about 90 %, or **C** about 97 %? Think of what a small weight can add to a sum.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote, and ask each camp for a reason. It is C: a small weight adds little, and this layer has weights to spare. Introduce the word *mask*: a 1 for each weight that stays.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import copy
 
 import torch
@@ -70,7 +62,7 @@ def accuracy(net):
     return round(100 * (answers == test_labels).float().mean().item(), 2)
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% half_of_a_layer_goes
 net = copy.deepcopy(lenet)
 size = net.fc1.weight.abs()
 mask = size > size.median()
@@ -79,10 +71,10 @@ with torch.no_grad():
 print("whole:       ", accuracy(lenet))
 print("half at zero:", accuracy(net))
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **About 97 % (C).** A small weight adds little, and this layer has weights to spare.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # So 24,000 weights are zero. To **prune** a network means to remove weights from it. The **mask** says which: it holds a 1 for each weight that stays, and a 0 for each that is removed.
 #
 # Will the network fit into the meter, then? In about [[minutes]] minutes you will know, and you will be able to
@@ -91,23 +83,18 @@ print("half at zero:", accuracy(net))
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 1. Why small ones are rarely missed
 #
 # Take one neuron with five weights, and let its inputs all be 1. It adds up $0.9 - 0.1 + 0.4 + 0.05 - 0.7 = 0.55$.
 #
-# <!-- page -->
-#
 # Remove the two smallest weights, −0.1 and 0.05. The sum becomes 0.6, and the error is 0.05. Remove 0.9 and 0.05 instead. The sum becomes −0.4, and the error is 0.95.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Do the sums on the board: 0.55, then 0.6 without −0.1 and 0.05, then −0.4 without 0.9 and 0.05. The shaded gap is the error. Somebody will object that inputs differ: agree, and point to Deeper.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
+# %% five_weights tags=["hide-input"]
 # Draws the five weights and their sum: all five, without the smallest two, without 0.9 and 0.05.
 show.five_weights()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # A weight $w$ with the input $x$ adds $w \cdot x$ to the sum, and setting $w$ to zero takes just that away. If the inputs are about equally large, the weights of least **magnitude** $|w|$, the size without the sign, are missed least. To remove these is called **magnitude pruning**. Inputs can differ, and a weight of 0.1 behind an input of 100 matters more than a weight of 1 behind 0.1. Even so, half of the weights of AlexNet, a much larger network, could go without loss ([Han et al., 2015](https://arxiv.org/abs/1506.02626)).
 #
 # **Try it.** Change `>` to `<` in the cell that makes the mask, so that the larger half goes, and run the cell again. Then change it back, and run it once more.
@@ -118,17 +105,14 @@ show.five_weights()
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 2. One step of training
 #
 # The meter's digits are printed, and LeNet was trained on handwritten ones. So somebody will train the pruned network a little more.
 #
 # **Predict.** We train the half-empty network for a single step. Are the 24,000 zeros still zeros? **A** Yes, because a weight of 0 gets a gradient of 0. **B** No, thousands of them have moved.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* The answer is B. Derive it: if w grows a little, the sum grows x times as much, so the gradient of w is x times that of the sum. What must one keep beside the weights? The mask.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 images, labels = data.load("mnist", n=256)  # one batch
 
 
@@ -138,46 +122,41 @@ def train_one_step(net):
     sgd.step()
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% one_step_of_training
 before = (net.fc1.weight == 0).sum().item()
 train_one_step(net)
 print(f"zeros before: {before:,}   after: {(net.fc1.weight == 0).sum().item():,}")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **No (B), because a weight of 0 need not have a gradient of 0.** The gradient is the input times the gradient of the sum, and neither of the two has to be 0 where the weight is 0.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Three weights show what happened. Let them be (0.5, **0**, 2), the second one pruned, with the gradients (0.2, −1, 0.5). With a learning rate of 0.1, SGD subtracts a tenth of each gradient. The weights become (0.48, **0.1**, 1.95). To the optimizer, 0 is a number like any other.
 #
 # Nearly half of the zeros did stay, most of them in neurons whose ReLU gives 0 for nearly every image, so that nothing came back to their weights.
 #
 # So a removed weight must be *remembered* as removed. The remedy is to keep the mask, and to multiply by it before every use. Whatever number stands under the mask, the layer computes with 0.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 3. One tensor becomes three
 #
 # PyTorch can do this for you: it keeps a mask, and multiplies by it before every forward pass.
-#
-# <!-- page -->
 #
 # You choose the function, the module, its parameter's name, and the amount. A float is a fraction, an int is a count.
 #
 # The function for magnitude pruning is called `l1_unstructured`: *L1*, because for a single weight the L1 norm is the magnitude, and *unstructured*, because it removes single weights, wherever they are. With `importance_scores=…` it ranks by other numbers that you hand over, one for each weight.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Name what one chooses: the function; the module and the name; the amount, where a float is a fraction and an int a count. This *hook* is called by PyTorch itself, before every forward pass.
-
-# %% slideshow={"slide_type": "-"} tags=["nbval-check-output"]
+# %% one_tensor_becomes_three tags=["nbval-check-output"]
 net = copy.deepcopy(lenet)
 prune.l1_unstructured(net.fc1, name="weight", amount=0.5)
 print("in the file:", list(net.fc1.state_dict()))
 
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"]
 print("parameters: ", [name for name, _ in net.fc1.named_parameters()])
 print("buffers:    ", [name for name, _ in net.fc1.named_buffers()])
 print("hooks:      ", [type(h).__name__ for h in net.fc1._forward_pre_hooks.values()])
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The one parameter `weight` has become three tensors.
 #
 # - **`weight_orig`** holds all 48,000 trained numbers, also the removed ones. It is a *parameter*: the optimizer trains it.
@@ -186,63 +165,51 @@ print("hooks:      ", [type(h).__name__ for h in net.fc1._forward_pre_hooks.valu
 #
 # Who computes the product? A **hook**: a function that PyTorch calls by itself, here just before each forward pass of the layer. The code of `nn.Linear` goes on reading `self.weight`, and notices nothing.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Who reads which of the three
 #
 # This is `conv1`, small enough to draw.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* A *parameter* is trained, a *buffer* is saved and not trained, `weight` is neither. Find a struck cell on the right, then the same cell in the other two grids: its value is still there on the left, outlined.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% one_became_three tags=["hide-input"]
 # Draws the three tensors of a pruned conv1, and who reads which of them.
 show.one_became_three(lenet.conv1)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Now to the gradient. Where the mask is 0, `weight` stays 0, whatever happens to `weight_orig`. A number that changes nothing has a gradient of exactly 0. Where the mask is 1, the gradient passes through as it is.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### A step on paper
 #
 # The gradient of `weight_orig` is the gradient of `weight`, times the mask.
 #
 # **Predict.** `weight_orig` is (0.5, 0.3, 2), the mask is (1, 0, 1), and the gradient of `weight` is (0.2, −1, 0.5). SGD takes one step with a learning rate of 0.1. What is `weight_orig` afterwards, and what is `weight`?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* A number that changes nothing has a gradient of 0. A minute with pen and paper. Gradient of `weight_orig`: (0.2, 0, 0.5). So it becomes (0.48, 0.3, 1.95), and `weight` (0.48, 0, 1.95). In `fc1`, too, all 24,000 zeros stay. Weight decay, or momentum from before the cut, can still move a number under the mask; the layer does not notice.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The real layer now takes the same step as in section 2.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 old = net.fc1.weight_orig.detach().clone()
 train_one_step(net)
 net(images[:1])  # a forward pass, so that the hook computes weight anew
 moved = (net.fc1.weight_orig != old)[net.fc1.weight_mask == 0].sum().item()
 print(f"zeros: {(net.fc1.weight == 0).sum().item():,}   moved under the mask: {moved}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **`weight_orig` becomes (0.48, 0.3, 1.95) and `weight` (0.48, 0, 1.95), because the mask turns the gradient −1 into 0.** In `fc1`, too, all the zeros stay, and no number under the mask has moved.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Weight decay, or momentum from before the cut, can still move a number under the mask. The layer does not notice, because the mask stands in between.
 #
 # Between a step and the next forward pass, `weight` is out of date. The accidents that come from this fill [[prune_traps]].
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 4. How far can we cut?
 #
 # The meter asks for more than half of `fc1`. So we cut until it hurts, and for comparison we also cut **random** weights.
 #
-# <!-- page -->
-#
 # We start each time from the whole network, because a second cut counts only what is left: 50 % twice leaves a quarter. `prune.random_unstructured` makes the random cuts.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask first where each line will begin to bend. Two things to read: random cuts cost more, and the line is flat for long and then falls. Choose 70 % together: it costs about three digits in a thousand.
-
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 def after(cut, amount):
     net = copy.deepcopy(lenet)
     cut(net.fc1, name="weight", amount=amount)
@@ -252,28 +219,25 @@ def after(cut, amount):
 for amount in (0.5, 0.7, 0.9):
     print(f"without the smallest {amount:.0%}: {after(prune.l1_unstructured, amount):.1f} % right")
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% how_far_can_we_cut tags=["hide-input"]
 # Draws the same for seven amounts; random cuts are drawn five times.
 right = show.how_far(lenet, test_images, test_labels)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Random cuts cost more. The line of the smallest weights is flat for a long time, and then it falls off.
 #
 # We stop before the bend, at 70 %. The test images show what it costs: 0.3 points. In your own work draw the line from images that you do not report on. With some training after the cut one gets further ([[prune_model]]).
 #
 # This is one layer of one network. Other layers may bear less: draw the line for each.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 5. `remove` removes the mask
 #
 # When all training is over, one calls `prune.remove(layer, "weight")`.
 #
 # It multiplies one last time, stores the product as an ordinary parameter `weight`, and deletes `weight_orig`, mask and hook. The zeros stay, and nothing protects them any more.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* The old numbers under the mask are gone now, and the zeros are ordinary numbers. Whoever trains afterwards is back in section 2.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import io
 
 
@@ -283,15 +247,12 @@ def kilobytes(state):
     return file.tell() / 1000
 
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### Does it fit into the meter?
 #
 # **Predict.** The file of LeNet takes 244 kB: the numbers, and 4 kB of packaging, such as names. With 70 % of `fc1` masked, is the file **A** less than half as large, **B** as large as before, or **C** larger? And after `remove`?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* First C, then B: the mask of `fc1` is a second tensor of 48,000 numbers, 192 kB, and after `remove` each zero takes 4 bytes. Say: "Pruning has only *said* what is not needed."
-
-# %% slideshow={"slide_type": "fragment"}
+# %% does_it_fit_into_the
 small = copy.deepcopy(lenet)
 prune.l1_unstructured(small.fc1, name="weight", amount=0.7)
 masked = kilobytes(small.state_dict())
@@ -301,21 +262,18 @@ print(f"masked:       {masked:.0f} kB")
 print(f"mask removed: {removed:.0f} kB")
 print("buffers:", [*small.fc1.buffers()])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **First larger (C), then as large as before (B), because the masked file holds all the numbers, and a mask for `fc1`.** After `remove` the mask is gone, but a zero takes 4 bytes like any other number.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # After `remove` nothing has become smaller, and nothing faster: the layer multiplies by each zero. Pruning has only *said* what is not needed. Somebody must act on it.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Leave the zeros out
 #
 # A file need not store the zeros. It needs the weights that are left, and one bit for each position, which says whether a weight is left there. With 70 % of `fc1`, 33,600 weights go, 56 % of the network.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room work out each row before you show the table. The positions take 6 kB: ask who had forgotten them.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # | what the file holds | bytes |
 # |---|---:|
 # | 14,400 weights of `fc1`, 4 bytes each | 57,600 |
@@ -324,11 +282,9 @@ print("buffers:", [*small.fc1.buffers()])
 # | packaging | about 4,000 |
 # | together | about 116,000 |
 #
-# <!-- page -->
-#
 # The positions cost room, too: with 30,000 zeros the numbers would fit, but not their positions.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 import numpy as np
 
 packed = dict(small.state_dict())
@@ -342,32 +298,27 @@ unpacked = torch.zeros(120, 400)
 unpacked[bits == 1] = packed["fc1.values"]
 print("the same weights again:", torch.equal(unpacked, weight))
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### The network fits
 #
 # Four files of one network, beside what the meter can store.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Read the bars from top to bottom. Compare with the three numbers on the board. To "why not 16 bits?": that fits as well, and the capstone joins fewer weights and fewer bits. What is not better yet is the time.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% four_files tags=["hide-input"]
 # Draws the four files beside the meter's line.
 files = {"LeNet": kilobytes(lenet.state_dict()), "masked": masked, "mask removed": removed}
 files["zeros left out"] = kilobytes(packed)
 show.four_files(files)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Our network is no faster yet. Which zeros save time is asked in [[zero_worth]]; whole neurons are removed in [[structured]]; [[deep_compression]] joins fewer weights and fewer bits in one file.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
+# %% [markdown]
 # ## Exercise · Cut to a budget
 # ★★ · 10 minutes
 #
 # The file takes 4 bytes for each parameter left, biases too, and ⅛ for each position of the pruned layer. What fits into `budget` bytes whole is not cut, and stores no positions.
 #
 # On paper: weights (−3, 1), one bias. What goes for 9 bytes, for 12?
-#
-# <!-- page -->
 #
 # `fit(model, name, budget)` returns a copy, its layer `name` pruned by magnitude as little as possible, its mask on. Every budget can be met. For LeNet, `"fc1"` and 124,000, 30,574 go.
 #
@@ -379,21 +330,17 @@ show.four_files(files)
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* In pairs, on paper. Three numbers take 12 bytes; two numbers and two positions take 8.25, and fit. So the 1 goes. With 12 bytes none goes.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def fit(model, name, budget):
     """A copy of model, its layer cut so that it fits into budget bytes."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.fit(fit)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def fit_solution(model, name, budget):
     net = copy.deepcopy(model)
     layer = net.get_submodule(name)
@@ -404,22 +351,22 @@ def fit_solution(model, name, budget):
     return net
 
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Remember
 #
 # - Our largest layer lost 70 % of its weights, the smallest ones, and LeNet about three digits in a thousand; in training a mask keeps them at zero: `weight = weight_orig * weight_mask`.
 # - A masked entry gets a gradient of exactly 0, and `weight_orig` keeps a number for it until `prune.remove` throws it away.
 # - Zeros save nothing until somebody leaves them out: with masks the meter's file became 1.8 times as large, and without the zeros it takes less than half, and fits.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What the lesson claims, and what your run measured.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("prune_module")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### Whole slices, and the norm that ranks them
@@ -438,18 +385,18 @@ claims.show("prune_module")
 #
 # [PyTorch's tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) prunes the first convolution of a LeNet. Let us walk a similar way with our trained `conv1`, 6 filters of 3 × 3 weights. First we remove the smallest half of the 54, and look at the first filter before and after.
 
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"]
 conv1 = copy.deepcopy(lenet.conv1)
 print(conv1.weight[0, 0].detach())
 prune.l1_unstructured(conv1, name="weight", amount=0.5)
 print(conv1.weight[0, 0].detach())
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The call ranks all 54 weights together, so this one filter need not lose half of its nine. Where a negative weight went stands `-0.0000`: a negative number times 0 is the float −0. It equals 0, and our counts include it.
 #
 # Now 30 % of the weights of a fresh `conv1` at random, and the three smallest of its 6 biases. A bias is a parameter like another; an int is a count.
 
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"]
 torch.manual_seed(0)
 conv1 = copy.deepcopy(lenet.conv1)
 prune.random_unstructured(conv1, name="weight", amount=0.3)
@@ -458,10 +405,10 @@ for run in ("once", "twice"):
     prune.l1_unstructured(conv1, name="bias", amount=3)
     print(f"bias cut {run}: mask {conv1.bias_mask.tolist()}")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # 30 % of 54 is 16.2, and PyTorch rounds. The loop does what happens to everybody in a notebook: the cell of the bias is run twice. The second run counts three more, of those that are left, and the mask is all zeros. `prune` has no undo function: start from a fresh copy, as we did.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Sources.** S. Han et al., *Learning both weights and connections for efficient neural networks*, 2015, [arXiv:1506.02626](https://arxiv.org/abs/1506.02626); M. Sun et al., *A simple and effective pruning approach for large language models*, 2023, [arXiv:2306.11695](https://arxiv.org/abs/2306.11695).
 #
 # **Recommended videos.** Michela Paganini, the author of the module: *Neural Network Pruning for Compression and Understanding*, [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54), and *PyTorch Pruning: How it's Made*, [youtube.com/watch?v=TaOwEa3m5dw](https://www.youtube.com/watch?v=TaOwEa3m5dw). They help, and do not replace the lesson.

@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *A pruned network was saved, loaded, copied and pruned again: where did the accuracy go?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Draw what [[prune_module]] showed, and leave it on the board: `weight_orig` × `weight_mask` = `weight`. Under the first write *parameter*, under the second *buffer*, under the third *computed by a hook before each forward pass*.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
@@ -31,12 +28,12 @@ from lessons.prune_traps import show
 
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 1. The error that went away
 #
 # A colleague has pruned half of `fc1` of LeNet, the network of [[prune_module]]. It still reads 97 % of the digits. You get the file, and PyTorch refuses to load it.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 from torch.nn.utils import prune
 
 from course_utils import data, models
@@ -46,26 +43,20 @@ pruned = checkpoints.load("lenet_mnist")  # comes with the course, already train
 prune.l1_unstructured(pruned.fc1, name="weight", amount=0.5)
 state = pruned.state_dict()  # what the colleague saves
 
-# %% slideshow={"slide_type": "-"} tags=["nbval-check-output"]
+# %% the_error_that_went_away tags=["nbval-check-output"]
 try:
     models.LeNet().load_state_dict(state)
 except RuntimeError as error:
     print(error)
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Let the room read the message. Which name is missing, and which two are too many? Leave it on the board.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### A cure in seconds
 #
 # A search for this message finds `strict=False`. The error goes away.
 #
 # **Predict.** With which numbers does `fc1` compute now: **A** with all the trained ones, **B** with the trained ones, half of them 0, **C** with the random ones of a new layer?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Who has written `strict=False`? Vote. It is C: `fc1.weight_orig` is a name that the new model does not have, so these numbers are left out. Read the accuracy aloud: all the other layers are trained.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 images, labels = data.load("mnist", "test")
 
 
@@ -75,16 +66,16 @@ def accuracy(net):
     return round(100 * (answers == labels).float().mean().item(), 1)
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% a_cure_in_seconds
 torch.manual_seed(0)
 careless = models.LeNet()
 report = careless.load_state_dict(state, strict=False)
 print(f"pruned {accuracy(pruned)} % right, loaded {accuracy(careless)} %")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **With random numbers (C), because nothing in the file is called `fc1.weight`.** Names that match are loaded, and the others are left out without an error.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # `fc1`, four fifths of the weights, is random, and the network is nearly worthless. No error told you so. The worst accidents with masks are like this one: no error, only an accuracy that is too low. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
@@ -99,20 +90,14 @@ print(f"pruned {accuracy(pruned)} % right, loaded {accuracy(careless)} %")
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 2. Names first, then numbers
 #
 # The file has `fc1.weight_orig` and `fc1.weight_mask`. The new model needs these two names before it can take the numbers.
 #
-# <!-- page -->
-#
 # Pruning is what makes the names. `prune.identity` is a pruning that removes nothing: it gives the layer a mask of ones, and with it the two names and the hook. Then the file fits, and its mask takes the place of the ones.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Ask what makes the two names: pruning. So prune the new layer by nothing, and then load, strictly. `strict=False` returns the two lists of the message: whoever reads them sees the accident.
-
-
-# %% slideshow={"slide_type": "-"}
+# %% names_first_then_numbers
 def load_masked():
     torch.manual_seed(0)
     net = models.LeNet()
@@ -123,38 +108,33 @@ def load_masked():
 
 print(f"identity, then load: {accuracy(load_masked())} % right")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The masks are active: the hook multiplies before each forward pass, so you can train on, and the zeros stay.
 #
 # Which layers must be prepared? The file says it. A pair `X_orig`, `X_mask` is one pruned tensor `X`: here `fc1.weight`.
 #
 # `strict=False` is no crime if you read what the call returns. We kept it as `report`:
 
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"]
 print("missing:   ", report.missing_keys)
 print("unexpected:", report.unexpected_keys)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Unexpected names `X_orig` and `X_mask` mean that a pruned tensor was not loaded.
 #
 # And if nobody will train or prune the network any more? Then the sender calls `prune.remove` before saving. The file has an ordinary `fc1.weight` with its zeros, and any LeNet takes it. It has no mask, so in training its zeros would grow back.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 3. What the hook computed last
 #
 # `weight` of a pruned layer is neither a parameter nor a buffer. It is the result of the last multiplication.
 #
-# <!-- page -->
-#
 # Take a layer of three weights. `weight_orig` is (0.9, 0.1, 0.5), the mask is (1, 1, 0), so `weight` is (0.9, 0.1, 0). A step of the optimizer changes the parameter to (0.8, 0.2, 0.5).
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** A layer is pruned. It is called, then the optimizer takes a step, it is called again, then `load_state_dict` gives it older numbers, and it is called once more. After which of these is `weight` out of date?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Do (0.9, 0.1, 0.5) with the mask (1, 1, 0) on the board: a step makes 0.8, 0.2, 0.5, and `weight` still says 0.9, 0.1, 0. Then the events one by one, by a show of hands. Who changes a factor? The step and the loading. Who multiplies? Pruning, and each call.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 from torch import nn
 
 layer, x = nn.Linear(3, 1), torch.ones(1, 3)
@@ -165,26 +145,22 @@ def up_to_date(layer):
     return torch.equal(layer.weight, layer.weight_orig * layer.weight_mask)
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
+# %% what_the_hook_computed_last tags=["hide-input"]
 # Goes through these events with that layer, asks up_to_date() after each, and draws the answers.
 found = show.time_line(layer, x, up_to_date)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **After the step and after the loading, because both change a factor, and nobody has multiplied since.** The next call mends it.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # In a training loop nobody notices, since a forward pass comes before every use. It bites whoever reads `weight` *between* two calls: a report, and `prune` itself, as section 4 shows. Moving or converting the model has the same effect: `.to()` and `.double()` change parameters and buffers, and `weight` stays behind.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### Multiply once more
 #
 # A forward pass does it. If you have no input at hand, call the pruning hooks yourself:
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Each pruned layer has a hook that multiplies the two factors before a forward pass. `refresh` finds these hooks and calls them, without an input. From here on, say "refresh" for "multiply once more".
-
-
-# %% slideshow={"slide_type": "-"}
+# %% multiply_once_more
 def refresh(model):
     """Compute every pruned tensor anew, without gradients."""
     with torch.no_grad():
@@ -195,15 +171,12 @@ def refresh(model):
     return model
 
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### A copy
 #
 # Early stopping keeps a copy of the best network so far. In the middle of a training, PyTorch refuses to copy it.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Where in your loop does the copy stand? Right after a validation without gradients it works, in the middle of a training it does not. Safe at every moment: copy the `state_dict`, which has the two factors and not the product.
-
-# %% slideshow={"slide_type": "-"}
+# %% a_copy
 import copy
 
 layer(x)  # with gradients, as in training
@@ -214,12 +187,12 @@ except RuntimeError as error:
 twin = copy.deepcopy(refresh(layer))  # without gradients: no error
 best = copy.deepcopy(layer.state_dict())  # works at any moment
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # During training autograd records how `weight` was computed, so that gradients find their way back to `weight_orig`. `deepcopy` does not copy a tensor with such a record. Pruning multiplies with a record, too, so right after it the copy fails. After a validation under `torch.no_grad()` nothing was recorded, and it works. So it may work for months, until somebody copies before the validation.
 #
 # The `state_dict` has the two factors and not the product, so it can be copied at any moment.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 4. Load, then prune again
 #
 # You have loaded the colleague's network as in section 2. Now more of it shall go.
@@ -228,25 +201,19 @@ best = copy.deepcopy(layer.state_dict())  # works at any moment
 #
 # **Predict.** Two trained weights are left, 0.9 and 0.1. Which one goes?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* What does `prune` read? `weight`. When was that computed? By `identity`, from the random numbers. The third weight is masked already. So it compares 0.02 with 0.3, and the 0.9 goes. Walk through the drawing from left to right.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "nbval-check-output"]
+# %% load_then_prune_again tags=["hide-input", "nbval-check-output"]
 # Loads the three weights into a new layer, prunes one more, and draws what each step leaves.
 gone = show.loaded_and_cut(refresh)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **The 0.9, because `prune` ranks `weight`, and that still holds the random numbers: 0.02 is smaller than 0.3.** With `refresh` in between, the 0.1 goes.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### The same in LeNet
 #
 # Four fifths of what is left of `fc1` shall go, so that a tenth stays.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* How could you have noticed? No error, and a mask with the right number of zeros. The second row is the control: a forward pass computes `weight`, and in LeNet nothing else.
-
-# %% slideshow={"slide_type": "-"}
+# %% the_same_in_lenet
 between = {
     "refresh": refresh,
     "a forward pass": lambda net: net(images[:1]),
@@ -260,23 +227,19 @@ for name, action in between.items():
     right[name] = accuracy(net)
     print(f"load, {name}, prune: {right[name]} % right")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Without `refresh`, trained weights went because other, random numbers in their places were small. The second row is the control. A forward pass computes `weight` anew, and the accuracy is back, so it was `weight` that was to blame.
 #
 # Nothing tells you. The mask has the right number of zeros, and the accuracy looks like the price of pruning. How much is lost is a matter of luck: with most seeds we lost two to nine points, with some none.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 5. How many zeros?
 #
 # The share of weights that are zero is the **sparsity**. It needs a count.
 #
 # **Predict.** Of the 48,000 weights of `fc1` the mask has taken 24,000. Somebody counts the zeros in `net.parameters()`. Does this give **A** 24,000, **B** none, or **C** 48,000? What do the parameters hold?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* It is B: the parameter is `weight_orig`, which keeps each removed number. Then go through the table by columns: which way fails in which state? Each fails somewhere, but the last. Let somebody explain the 0 of `weight` just after loading: it still holds random numbers, and none of them is 0.
-
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 def zeros(tensors):
     return sum((tensor == 0).sum().item() for tensor in tensors)
 
@@ -292,17 +255,17 @@ prune.remove(removed.fc1, "weight")
 networks = {"pruned": pruned, "just loaded": load_masked(), "after remove": removed}
 counts = {way: [count(net) for net in networks.values()] for way, count in ways.items()}
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "nbval-check-output"]
+# %% counts_table tags=["hide-input", "nbval-check-output"]
 # Writes the counts as a table.
 show.counts_table(counts, networks)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **None (B), because the parameter is `weight_orig`, and it keeps a number for each removed weight.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # There are 24,000 zeros in each of the three networks, and each simple way misses them somewhere. The parameters hold the removed numbers until `remove`. The masks are gone after `remove`. `weight` is random just after loading. The last way is right in all three, for this network: compute `weight` anew, and then count the zeros among the numbers that the layers compute with.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ### What to do, and when
 #
 # | you want to | do this |
@@ -312,18 +275,13 @@ show.counts_table(counts, networks)
 # | keep the best network so far | copy the `state_dict`, `refresh` after loading it |
 # | hand over a finished network | `prune.remove`, then save |
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Black out the screen (key B) before anybody reads, and ask from memory: "You want to prune again. What do you do first, and why?" Then show the table.
-
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise · Load a pruned file
 # ★★ · 10 minutes
 #
 # Write `load_pruned(make_model, state)`. `make_model()` gives a new, unpruned model; `state` is the `state_dict` of a pruned one. Return a model with these numbers and active masks: its `state_dict()` is `state` again, and it can be trained, counted or pruned at once. Any tensor of any called layer may be pruned, biases too.
 #
 # On paper: what does the key `0.bias_mask` ask you to prepare?
-#
-# <!-- page -->
 #
 # Here each key that ends in `_mask` is a mask. You may use `refresh`.
 #
@@ -333,21 +291,17 @@ show.counts_table(counts, networks)
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* In pairs, on paper: `prune.identity(model[0], "bias")`. Then: which three steps, in which order? `identity` for each mask, load, refresh. What goes wrong without the third? Section 4.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def load_pruned(make_model, state):
     """A new model with the numbers and the active masks of state."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.load_pruned(load_pruned)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def load_pruned_solution(make_model, state):
     model = make_model()
     for key in state:
@@ -362,32 +316,29 @@ def load_pruned_solution(make_model, state):
     return model
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - A pruned file has other names than a new model: prepare them with `prune.identity`, load strictly, then `refresh`; `strict=False` leaves a pruned layer at random.
 # - `weight` is what the hook computed last: it is out of date after an optimizer's step and after loading, until the layer is called.
 # - `prune` and a count read `weight` as it stands, so `refresh` before. To keep a copy, copy the `state_dict`.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Back to the question of the title. Which of the accidents raised an error? The strict load and the copy. All others were silent.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What the lesson says of PyTorch, and what your run measured.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("prune_traps")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### Tied weights
 #
 # Two layers may share one parameter, as in language models whose embedding is also the last layer ([Press and Wolf, 2017](https://arxiv.org/abs/1608.05859)). They have **tied weights**. Here half of the embedding's 32 weights are pruned.
 
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"]
 tokens, readout = nn.Embedding(8, 4), nn.Linear(4, 8, bias=False)
 readout.weight = tokens.weight  # tied
 prune.l1_unstructured(tokens, name="weight", amount=0.5)
@@ -395,27 +346,27 @@ print("pruned: zeros of tokens", zeros([tokens.weight]), "and of readout", zeros
 prune.remove(tokens, "weight")
 print("removed: zeros of tokens", zeros([tokens.weight]), "and of readout", zeros([readout.weight]))
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The readout holds the old parameter, which is now `weight_orig` of the embedding, and knows of no mask. So the two layers compute with different numbers. `remove` writes the zeros into the shared parameter, and the readout changes although nobody touched it: the accuracy that you measured before `remove` was that of another network. There are two cures. Prune both layers with one mask; or let the readout compute `F.linear(x, tokens.weight)`, so that it reads the product.
 #
 # ### A run that is resumed
 #
 # An optimizer saves what it remembers by position, and pruning changes the order of the parameters:
 
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"]
 norm = nn.BatchNorm2d(1)
 print([name for name, _ in norm.named_parameters()])
 prune.identity(norm, "weight")
 print([name for name, _ in norm.named_parameters()])
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # `weight` is taken off the list, and `weight_orig` is added at its end. Suppose that the first run made Adam before it pruned, and the resumed run makes it afterwards. Then Adam's averages for the bias land at the weight. In a batch norm both have the same shape, so nothing is raised. Resume in the order of the first run: model, pruning and optimizer as they were made there, and then both states.
 #
 # ### A call that was refused
 #
 # A pruned layer gets a second call with an impossible amount, and the program catches the error and goes on.
 
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"]
 twice = nn.Linear(3, 1)
 prune.l1_unstructured(twice, name="weight", amount=1)
 try:
@@ -424,7 +375,7 @@ except ValueError as error:
     print(error)
 print("hooks:", len(twice._forward_pre_hooks), " in the file:", list(twice.state_dict()))
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # PyTorch takes the old hook off before it looks at the amount. Parameter and mask are still there, but nobody multiplies any more, and `weight` can no longer be trained, sometimes without an error. `prune.remove` refuses such a layer. Load its `state_dict` into a new one, as in section 2.
 #
 # **Sources.** PyTorch's [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) by Michela Paganini shows masks in a `state_dict`; why a copy fails is told in [issue 37322](https://github.com/pytorch/pytorch/issues/37322). M. Paganini and J. Forde, *Streamlining tensor and network pruning in PyTorch*, 2020, [arXiv:2004.13770](https://arxiv.org/abs/2004.13770).

@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *How do you take a CNN to int8 when you cannot touch its code?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Who has a network from somebody else in production? Could you put stubs into its code? Often nobody has to.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets one thread, hides what the compiler says of itself, and imports the drawing of this lesson, its check and the scorecard.
 import course_utils  # noqa: F401  first, since it holds back what packages say of themselves when they are imported
 
@@ -37,21 +34,16 @@ from lessons.pt2e import show
 torch.set_num_threads(1)
 warnings.filterwarnings("ignore")
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 1. Seven lines, and no stubs
 #
 # EfficientNet-Lite0 is somebody else's network. We take it to int8 with **PT2E**, *PyTorch 2 export quantization*.
-#
-# <!-- page -->
 #
 # In [[static]] you changed a network before it could be quantized: stubs at both ends, lists of what to fuse, a module in place of a `+`. EfficientNet-Lite0 was made for phones and trained on the photos of ImageNet. It has 49 convolutions, a linear layer, and nine shortcuts with a plain `+`. For int8 we touch none of its lines.
 #
 # The first cell asks whether it may fetch the network, 17 MB. Without it, the cells run on a copy with random weights.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Read the seven lines aloud: export, prepare, show photos, convert. Nothing of the network is named. Then the output: nearly all of the answers, and slower than float. "What would you have expected of the speed?" Keep the question.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import torch
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
@@ -66,7 +58,7 @@ net = real_models.efficientnet_lite0()
 photos, photo = real_models.crops(12), real_models.crops(1)  # parts of three photos
 test = real_models.crops(16, sure=True)  # others, of which float is sure
 
-# %% slideshow={"slide_type": "-"}
+# %% seven_lines_and_no_stubs
 for_x86 = x86.get_default_x86_inductor_quantization_config(reduce_range=older)
 quantizer = x86.X86InductorQuantizer().set_global(for_x86)
 program = torch.export.export(net, (photo,))
@@ -76,7 +68,7 @@ for batch in photos.split(1):
 int8 = convert_pt2e(observed)
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 def agreement(model):
     alike = [(model(x).argmax() == net(x).argmax()).item() for x in test.split(1)]
     return sum(alike) / len(alike)
@@ -86,34 +78,29 @@ same = agreement(int8)
 both = {"float": lambda: net(photo), "int8": lambda: int8(photo)}
 race = timing.compare(both, rounds=5, device="cpu")
 
-# %% slideshow={"slide_type": "fragment"}
+# %% seven_lines_and_no_stubs_2
 print(f"the same answer as float: {same:.0%} of {len(test)} parts of photos")
 print(f"speed: {race.ratio('int8'):.2f} times that of float")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Where float is sure, int8 gives nearly all of its answers, and nobody has told PyTorch what to fuse. But int8, which should save time, takes *more* of it. Why? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 2. A network becomes a list
 #
 # `torch.export` runs the network once, with an input that has a shape and no numbers. It writes down each operation, and what it takes.
 #
 # A small network does `x = x + torch.relu(self.conv(x))`, twice:
 #
-# <!-- page -->
-#
 # How can PyTorch find out by itself what to fuse? It would have to read the network. The code is a difficult text: it has loops, branches, and functions that call functions. The list that a run leaves has neither loops nor branches. It is called the **exported graph**.
 #
 # Here is the small network. Write down its list on paper before you run the second cell.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let the room dictate the list: conv2d, relu, add, and once more. Ask what has disappeared: the loop, the name of the ReLU function. Ask what has appeared: the plus is an operation like any other.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 from torch import nn
 
 
@@ -128,15 +115,15 @@ class Small(nn.Module):
         return x
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
+# %% a_network_becomes_a_list tags=["nbval-check-output"]
 for node in torch.export.export(Small(), (photo,)).graph.nodes:
     if node.op == "call_function":
         print(f"{node.name:9} takes {node.all_input_nodes}")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The loop is gone: its two rounds stand one after the other. The `+` is an operation like any other, so it can get a range of its own. And a ReLU that was called as a function stands there like one that is a module.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### What cannot be exported
 #
 # **Predict.** One of these lines in a `forward` stops the export. Which one, if x is the input?
@@ -147,13 +134,10 @@ for node in torch.export.export(Small(), (photo,)).graph.nodes:
 #
 # **C** `if x.max() > 1:`
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Remind the room: a shape, and no numbers. Which of the three asks for a number? A list for every input cannot depend on one.
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **C, because it asks for a number.** The shape is known during the export, and so are the layers. The largest value is not, so nobody can say which branch to write down.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Try it.** In the cell of `Small`, change `range(2)` to `range(2 if x.max() > 1 else 1)`, and run it and the next cell again. Then change it back.
 #
 # <details><summary>What others found</summary>
@@ -166,7 +150,7 @@ for node in torch.export.export(Small(), (photo,)).graph.nodes:
 #
 # Now the list of EfficientNet-Lite0, counted:
 
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"]
 from collections import Counter
 
 
@@ -177,10 +161,10 @@ def operations(graph):
 
 operations(program.graph).most_common(5)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # `hardtanh` clips to a range. Here it is the ReLU6, which clips to the range from 0 to 6.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 3. The graph describes int8
 #
 # 1. A **quantizer** knows one target: which operations run there in int8.
@@ -188,49 +172,36 @@ operations(program.graph).most_common(5)
 # 3. Calibration: photos like those of its later work pass through.
 # 4. `convert_pt2e` makes `quantize` and `dequantize` of the observers: the first rounds to 8 bits, the second brings back to float.
 #
-# <!-- page -->
-#
 # Observers and calibration are those of [[static]]. What is new is that the list says where they belong: in front of each layer. So nobody has to write stubs. Our quantizer is that for x86 processors and PyTorch's compiler. On those without AVX-512 VNNI, the int8 instructions, sums of products may overflow, so `reduce_range` makes the integers smaller. The converted list:
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Tie the four points to the seven lines: 1 is the first two of them, 2 is `prepare_pt2e`, 3 the loop over photos, 4 the last line. "What has replaced the stubs?" The list: it says where a range is needed. "Why another quantizer for a phone?" Its kernels are others.
-
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"]
 operations(int8.graph).most_common()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The batch norms are gone, and each of the 50 layers has a `quantize` in front of it; so have the pooling and the flattening. `per_channel` are the weights: a scale for each channel.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### In which type?
 #
 # For the input of a layer the list has `quantize` → `dequantize` → `conv2d`. The weight goes through a `dequantize`, too.
 #
 # **Predict.** The list runs as it stands. What does `conv2d` multiply: **A** integers, **B** floats?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Read the chain aloud: quantize, dequantize, conv2d. What comes out of dequantize?
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Floats (B), because `dequantize` gives floats.** They are rounded floats, so the answers are those of an int8 network. The arithmetic is not.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### One value by hand
 #
 # The input 0.75 has the scale 0.02. The weight is stored as 50, with the scale 0.01.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let the room compute before each click: the way of the list, in floats, and then that of an int8 kernel. Both end at 0.38. So what does the list lack? Not the answer: the speed.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # 1. `quantize`: 0.75 / 0.02 = 37.5, rounded 38.
 # 2. `dequantize`: 38 · 0.02 = 0.76, and for the weight 50 · 0.01 = 0.50.
 # 3. `conv2d`: 0.76 · 0.50 = **0.38**, a product of floats.
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # An *int8 kernel* multiplies integers: 38 · 50 = 1,900. With both scales it is 1,900 · 0.02 · 0.01 = **0.38**.
-#
-# <!-- page -->
 #
 # Both ways give the same number. So the converted graph *describes* an int8 network: whoever runs it as it stands learns about how int8 would answer. It saves no time. Every convolution still multiplies floats, and some 160 operations have been added that round and bring back.
 #
@@ -238,8 +209,7 @@ operations(int8.graph).most_common()
 #
 # A description can also leave something out. Our quantizer recognizes a convolution by the class of its module. A class of one's own, such as `class MyConv(nn.Conv2d): pass`, it does not know. Our small network, where one convolution is called twice, it refuses.
 
-
-# %% slideshow={"slide_type": "skip"} tags=["hide-input", "nbval-check-output"]
+# %% tags=["hide-input", "nbval-check-output"]
 # Converts one convolution of each class, and counts what is rounded to int8.
 class MyConv(nn.Conv2d):
     pass
@@ -251,34 +221,29 @@ for conv in (nn.Conv2d(3, 8, 3), MyConv(3, 8, 3)):
     rounded = operations(convert_pt2e(ready).graph)["quantized_decomposed::quantize_per_tensor"]
     print(f"{type(conv).__name__}: {rounded} in int8")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # No error, no warning, and the second layer stays float. This happens to real networks. In the package `efficientnet-lite-pytorch` ours is written with such a class, so the course wrote it anew, with `nn.Conv2d`. A layer that stays float answers as float does. **Equal answers do not show that int8 is there. Count.**
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 4. Who computes it?
 #
 # A compiler looks for chains such as `dq`, `conv2d`, `relu6`, `q`, and puts one int8 kernel in its place. Here `q` is `quantize`, and `dq` is `dequantize`.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Follow the colours: orange is float, blue is int8. First row, as exported. Second row, what convert made: blue comes in, turns orange, is multiplied in orange, and leaves blue. Third row: one kernel. The dq of the weight is not drawn. "Why the detour?" Others can run the description, too. "What must the compiler know about the weights?" Click.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
+# %% chain tags=["hide-input"]
 # Draws one layer: as exported, as converted, and what the compiler makes of it.
 show.chain()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Why the detour by a description? It says what to compute, and leaves open how. So others can run the description, too, and each makes of it what its processor can do. PyTorch's own compiler is called *inductor*, and you reach it by `torch.compile`.
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # **Freezing**: you promise the compiler that the weights never change again.
-#
-# <!-- page -->
 #
 # An int8 kernel wants its weights rearranged beforehand. Without the promise the compiler may not do that: to PyTorch a weight is a tensor that may change. Then no int8 kernel is called, although the graph is compiled, and no error says so.
 #
 # `torch.compile` needs a C++ compiler. Where none is found, as on most Windows laptops, the cell leaves the compiled network out, and what the course has measured stands below. Where there is one, it works for half a minute or more: start the cell, and read on.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 from torch._inductor import config
 from torch.profiler import ProfilerActivity, profile
 
@@ -300,42 +265,35 @@ kernels = {name: int8_kernels(model) for name, model in models.items()}
 calls = {name: lambda model=model: model(photo) for name, model in models.items()}
 speeds = timing.compare(calls, rounds=9, device="cpu")
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### Count, then time
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* First the column of kernels: one for each of 50 layers, and only in the last row. Then the speed: the answer to the riddle of the beginning. Click. "Is all of this gain int8's?" What else does a compiler do? It merges operations, and arranges weights, for floats as well. So divide the last row by the one above it.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% count_then_time tags=["hide-input"]
 # Prints the int8 kernels of each network, its speed, and how many of its answers are those of float.
 print(f"{'':15} int8 kernels  speed  alike")
 for name, model in models.items():
     print(f"{name:15} {kernels[name]:12} {speeds.ratio(name):6.2f} {agreement(model):6.0%}")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Compiled, the int8 network answers alike, and on an x86 processor it calls 50 int8 kernels, one for each layer. They are those of oneDNN, the library that computes for PyTorch on x86 processors; their names begin with `q`. On a processor with instructions for int8 products it is faster than float at last.
 #
 # Is all of the gain int8's? No: the compiler makes float faster, too. The fair opponent is float that was compiled as well. The course has timed both on two processors, for MobileNet-v2, a network of the same kind:
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "nbval-check-output"]
+# %% recorded tags=["hide-input", "nbval-check-output"]
 # Prints the speeds in the course's records of MobileNet-v2; 1 is the speed of float.
 show.recorded()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Divide the last row by the one above it: that is the gain of int8.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 5. Ship it
 #
 # The numbers of the float network take about 19 MB, 4 bytes each. `convert_pt2e` adds int8 weights to the graph, and takes nothing out.
 #
 # **Predict.** What do the numbers in the graph take together: **A** a quarter of that, **B** about as much, **C** a quarter more?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* How many bytes has a weight now? Four and one. Nobody reads the four, and they would be shipped. Then: what does the other machine need? The file, PyTorch and torchao. Not the code of the network.
-
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 def megabytes(model):
     return sum(x.numel() * x.element_size() for x in model.state_dict().values()) / 1e6
 
@@ -348,23 +306,23 @@ for name in unread:
     del int8.get_submodule(name.removesuffix(".weight")).weight
 size["without what nobody reads"] = megabytes(int8)
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% ship_it tags=["hide-input"]
 # Prints the size of the numbers: in float, converted, and without the weights that nobody reads.
 print(", ".join(f"{name}: {number:.1f} MB" for name, number in size.items()))
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **A quarter more (C), because each weight is there twice:** in 4 bytes that no operation reads any more, and in 1.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The cell collects the names that the list reads, and deletes every other parameter. The int8 weights are left, with scales and biases. We save the graph. `export` once more makes a program of it, which `torch.export.save` can write.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% ship_it_2
 from pathlib import Path
 
 torch.export.save(torch.export.export(int8, (photo,)), "lite0.pt2")
 print(f"the file: {Path('lite0.pt2').stat().st_size / 1e6:.1f} MB")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The list of operations and the example take room as well.
 #
 # ### In a fresh process
@@ -379,30 +337,28 @@ print(f"the file: {Path('lite0.pt2').stat().st_size / 1e6:.1f} MB")
 #
 # Without the second line the loading fails, and a warning above the error says: *failed to resolve torch.ops.quantized_decomposed*. We let a fresh process answer.
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% tags=["hide-input"]
 # Lets a fresh process load the file and answer, and compares the answers with those of float.
 shipped = show.in_a_fresh_process("lite0.pt2", test)
 print(f"{(shipped == net(test).argmax(1)).sum()} of {len(test)} answers as in float")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # On our photos float is *sure*: its answer is at least four times as likely as the next one. Where float itself hesitates, a little rounding is enough to change its answer. So when you report agreement, say which photos you took.
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% tags=["hide-input"]
 # Loads images for SmallResNet.
 from course_utils import data
 from course_utils.data import checkpoints  # noqa: F401  for the learner
 
 images, _ = data.load("fashion_mnist", n=256)
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise · Ready to ship
 # ★★ · 10 minutes
 #
 # Write `to_int8(model, batches)`. `model` is a CNN in evaluation mode; all `batches` have one shape.
 #
 # Return its int8 graph for x86, with the default configuration and no `reduce_range`: exported for this shape, calibrated on all batches, converted, without the parameters that no operation reads. `model` stays as it is.
-#
-# <!-- page -->
 #
 # Then try it on SmallResNet:
 #
@@ -417,21 +373,17 @@ images, _ = data.load("fashion_mnist", n=256)
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* In the room ask only for the order: export, prepare, show, convert, clean up. Which of the five would nobody miss by the answers? The last two: without convert the network answers as float does.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def to_int8(model, batches):
     """The int8 graph of a CNN, calibrated on all batches, without the parameters that nothing reads."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.to_int8(to_int8)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def to_int8_solution(model, batches):
     config = x86.get_default_x86_inductor_quantization_config()
     quantizer = x86.X86InductorQuantizer().set_global(config)
@@ -446,25 +398,22 @@ def to_int8_solution(model, batches):
     return graph
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - `torch.export` turns a network into a list of operations. In the list a quantizer finds what to fuse and where ranges are needed, so the code often stays as it is.
 # - The converted graph describes int8 and computes in float. To compute in int8 it needs a compiler that knows these chains and may freeze the weights, or another runtime.
 # - Equal answers prove nothing about int8: count the kernels, compare with float that was compiled as well, and weigh the file.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Back to the first output: the same answers, and slower. Can the room now say why, in one sentence? Next: which method for which network.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What your run measured, beside what was published.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("pt2e")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### Other ways to run it

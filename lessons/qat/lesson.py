@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *How does one train through a staircase, and what does it win?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask: rounding after the training, or while training: which gives the higher accuracy? Most say the second. Write the count on the board, and ask again at the end.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets one thread and the int8 engine, and hides the warnings of PyTorch's older int8.
 import torch
 
@@ -34,15 +31,12 @@ torch.set_num_threads(1)
 legacy_int8.ignore_deprecations(remarks=True)
 torch.backends.quantized.engine = legacy_int8.best()
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 1. Two bits, and no gradient
 #
 # LeNet-300-100 learns the digits of MNIST. Then its weights are rounded, as in [[integers]]: $b$ bits, and the largest weight of a layer sets the step.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Three linear layers. Nothing is trained after the rounding, and MNIST is easy. Where does the accuracy fall? Between 3 and 2 bits.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import copy
 
 import torch
@@ -67,7 +61,7 @@ torch.manual_seed(0)
 net300 = fit(models.LeNet300100(), 30_000, epochs=3, lr=3e-3)
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 def full_step(weight, bits):
     return 2 * weight.abs().max() / (2**bits - 1)
 
@@ -86,42 +80,39 @@ def round_all(net, bits, step_of=full_step):
 
 plain = {bits: accuracy(round_all(net300, bits)) for bits in (8, 4, 3, 2)}
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% two_bits_and_no_gradient tags=["hide-input"]
 # Prints the accuracy in fp32, and rounded to so many bits.
 print(f"fp32: {accuracy(net300):.1f} % right")
 for bits, percent in plain.items():
     print(f"{bits} bits: {percent:.1f} % right")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # At 2 bits the network is broken. When it learned its weights, nobody had told it that they would be rounded. So let it train *with* the rounded weights, and it can find some that bear the rounding.
 #
 # For that each weight needs a gradient. It says how the loss changes if the weight changes a little.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### Who gets a gradient?
 #
 # The network computes with the *rounded* weights. We ask for the gradient of the float weights behind them.
 #
 # **Predict.** How many of the 235,200 weights of the first layer, `fc1`, get a gradient that is not 0: **A** all, **B** about half, **C** next to none?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Draw a staircase on the board, and ask for its slope. Then the hands, then the click. Who is the one weight? The largest: it sets the step, and with the step all levels move.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 weight = net300.fc1.weight
 use = {"fc1.weight": rounded(weight, full_step(weight, 8), 8)}  # used in place of its own weight
 outputs = torch.func.functional_call(net300, use, digits[:256])
 loss = nn.functional.cross_entropy(outputs, labels[:256])
 (gradient,) = torch.autograd.grad(loss, weight)
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% who_gets_a_gradient tags=["hide-input"]
 # Prints how many weights have a gradient.
 print("with a gradient:", (gradient != 0).sum().item(), f"of {gradient.numel():,}")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **One single weight (C), because a small change of a weight does not change what it is rounded to.** The one is the largest weight: it sets the step.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Take the step 0.5. The weight 0.9 is 1.8 steps, and is rounded to 1.0. Make it 0.91, and it is still rounded to 1.0. The loss does not notice. Such weights learn nothing.
 #
 # In about [[minutes]] minutes you will be able to
@@ -130,21 +121,18 @@ print("with a gradient:", (gradient != 0).sum().item(), f"of {gradient.numel():,
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 2. Straight through
 #
 # From near, rounding is a staircase: its slope is 0. From afar it looks like the line $y = x$, whose slope is 1.
 #
 # The **straight-through estimator** rounds on the way forward. On the way back it takes the slope of the line, and 0 where $x$ is clipped.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Left: look at the staircase from afar. Right: the true slope is 0, and the estimator's is 1, up to half a step beyond the last level. Why does it end there? However far a clipped value moves out there, the result stays.
-
-# %% tags=["hide-input", "title-figure"] slideshow={"slide_type": "-"}
+# %% staircase tags=["hide-input"]
 # Draws the staircase of 3 bits with the step 0.5, its true slope, and the slope that the estimator takes.
 show.staircase()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Small changes add up. While the weight goes from 0.9 to 1.3, its rounded value jumps from 1.0 to 1.5. Over many steps of the staircase the rounded value moves as far as the weight itself. *On average the slope is 1*, and this average is what we use ([Bengio et al., 2013](https://arxiv.org/abs/1308.3432)).
 #
 # There is one exception: the levels end somewhere. A value far beyond the last level is clipped to it, and however it moves out there, the result stays the same. There the slope is 0, from afar as well.
@@ -152,14 +140,14 @@ show.staircase()
 # In PyTorch this takes three lines. `.detach()` gives the same number, but autograd, which computes the gradients, takes it for a constant. So on the way forward `inside` cancels, and on the way back only `inside` counts.
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 def straight_through(x, step, bits):
     half = 2 ** (bits - 1)
     inside = x.clamp((-half - 0.5) * step, (half - 0.5) * step)  # to half a step beyond the last levels
     return inside + (rounded(x, step, bits) - inside).detach()
 
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### Two values by hand
 #
 # The step is 0.5. With 3 bits the levels go from −2 to 1.5. The loss is $(y - 2)^2$, where $y$ is what $x$ is rounded to.
@@ -169,19 +157,16 @@ def straight_through(x, step, bits):
 #
 # **Predict.** Which gradient comes back to each $x$? The slope of the loss is $2 (y - 2)$.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* By hand: 2 · (1 − 2) = −2 goes straight through to 0.9. At 2.7 it is −1, and it is stopped. Let somebody move 2.7 by a whole step: y stays 1.5. Then 0.9.
-
-# %% tags=["nbval-check-output"] slideshow={"slide_type": "fragment"}
+# %% two_values_by_hand tags=["nbval-check-output"]
 x = torch.tensor([0.9, 2.7], requires_grad=True)
 y = straight_through(x, step=0.5, bits=3)
 ((y - 2) ** 2).sum().backward()
 print("rounded:", y.tolist(), "  gradient:", x.grad.tolist())
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **−2 comes back to 0.9, and 0 to 2.7, because it is clipped.** At 1.0 the slope of the loss is −2, and it goes straight through. At 1.5 it is −1, and is stopped.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Gradient descent will increase 0.9, and it should: $y$ is too small. But 2.7 gets no gradient, as long as it is clipped.
 #
 # **Try it.** Change `2.7` to `1.7`, which also lies beyond the last level, and run the cell again.
@@ -192,7 +177,7 @@ print("rounded:", y.tolist(), "  gradient:", x.grad.tolist())
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 3. What the float weights are for
 #
 # A small sum is $y = w_1 x_1 + w_2 x_2$, and its two inputs are nearly alike. The best weights are 0.30 and 0.45, and only *whole* numbers are allowed. With the errors $e_1$ and $e_2$ of the two weights, the loss is $e_1^2 + e_2^2 + 1.8\, e_1 e_2$.
@@ -204,52 +189,38 @@ print("rounded:", y.tolist(), "  gradient:", x.grad.tolist())
 # | (1, 0) | 0.70, −0.45 | 0.13 |
 # | (1, 1) | 0.70, 0.55 | 1.49 |
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Why is the nearest not the best? Two weights that are both too small add their errors up. One too small and one too large: they nearly cancel, since the inputs are nearly alike. Follow the second row: 0.090 + 0.303 − 0.297.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Why can anything be better than rounding to the nearest? The nearest level is best for each weight *alone*, and a network uses sums. Two inputs that are nearly alike are, for example, two neighbouring pixels. If both weights are too small, their errors add up. If one is too small and the other too large, they nearly cancel.
 #
 # The loss is that of inputs with mean square 1 and correlation 0.9. For (0, 1) it is 0.090 + 0.303 − 0.297 = 0.10. So rounding to the nearest is the third best of four.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### Thirty small steps
 #
 # We start at (0.30, 0.45), which is rounded to (0, 0). There the gradient is −1.41 and −1.44. A step is 0.02 times that, so the second weight goes from 0.45 to 0.479, and then to 0.508.
 #
 # **Predict.** Now it is rounded to 1, the best choice. Will it stay there? At (0, 1) the gradient of the second weight is $2 \cdot (0.55 - 0.9 \cdot 0.30)$.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Where is the second weight after two steps? 0.508, beyond the border. What is the sign of the gradient there? Positive. So where does it go? Back. Click. Each dot is one step.
-
-# %% tags=["hide-input"] slideshow={"slide_type": "fragment"}
+# %% walk tags=["hide-input"]
 # Takes thirty steps of gradient descent through `straight_through`, and draws the way of the two float weights.
 show.walk(straight_through)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **No: it goes back over the border, because at (0, 1) its gradient is positive.**
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **This is what the float weights are for: they add up small steps.**
-#
-# <!-- page -->
 #
 # It goes to and fro and does not come to rest; *Going further* names a cure. The steps are far smaller than the distance of two levels. If only the rounded weights were kept, such steps would be rounded away, and nothing would ever move.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 4. Whose points?
 #
 # A **parametrization** is a function between the weight that learns and the weight that the layer uses.
 #
-# <!-- page -->
-#
 # Now to the real network. In each layer there must be two weights: the float one, which the optimizer changes, and the rounded one, with which the layer computes. PyTorch keeps both. It computes `layer.weight` from the float weight whenever somebody reads it. The training loop stays as it is.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Which of the two weights does the optimizer see? The float one. With which does the layer multiply? The rounded one. Then the number: tens of points. Let the room write the headline, and leave it on the board.
-
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 class OnGrid(nn.Module):
     def __init__(self, bits, step_of):
         super().__init__()
@@ -260,7 +231,7 @@ class OnGrid(nn.Module):
         return straight_through(weight, step, self.bits)
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 from torch.nn.utils import parametrize
 
 
@@ -277,11 +248,11 @@ def train_on(net):
 
 qat = train_on(on_grid(net300, bits=2))
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% whose_points tags=["hide-input"]
 # Prints the accuracy at 2 bits, before and after.
 print(f"2 bits: {plain[2]:.1f} % right at once, {accuracy(qat):.1f} % after 59 training steps")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The weights are rounded, and yet they are floats: this is *fake quantization*. To train with it is called **quantization-aware training**, QAT. Mostly one trains on a network that was trained in float, as here. A few seconds of it were worth tens of points.
 #
 # Or were they? QAT did two things: it rounded, and it trained on. And it was compared with a network whose *step*, the distance of two levels, we know to be bad: in [[integers]] a shorter one alone won most of another network's lost accuracy back. A fair opponent lacks only the rounding while training:
@@ -290,24 +261,21 @@ print(f"2 bits: {plain[2]:.1f} % right at once, {accuracy(qat):.1f} % after 59 t
 # - it trains on with the same images, for as long, in float;
 # - then it is rounded with the step that suits it best.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 longer = train_on(copy.deepcopy(net300))
 steps = {f"{k:g} σ": lambda weight, bits, k=k: k * weight.std() for k in (1, 1.5, 2, 2.5)}
 steps["largest weight"] = full_step
 opponent = {name: round_all(longer, 2, step_of) for name, step_of in steps.items()}
 aware = {name: train_on(on_grid(net300, 2, step_of)) for name, step_of in steps.items()}
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### A fair opponent
 #
 # The *opponent* trains on in float, as long as QAT, and is rounded afterwards. Both try five steps: four multiples of σ, the standard deviation of the layer's weights, and the one of the largest weight.
 #
 # **Predict.** At 2 bits, each at its best step: how far is QAT ahead: **A** tens of points, **B** a few points at most, **C** not at all?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* First ask what a fair opponent must share with QAT. It trained on, so at the largest weight it is not quite where it was on slide 2. Then the hands, then the click. At the right end is the headline on the board. At the tops of the two curves is the answer: cross the headline out.
-
-# %% tags=["hide-input"] slideshow={"slide_type": "fragment"}
+# %% over_steps tags=["hide-input"]
 # Draws the accuracy at 2 bits over the step: of the opponent, and of QAT.
 right = {
     "opponent": {n: accuracy(net) for n, net in opponent.items()},
@@ -315,10 +283,10 @@ right = {
 }
 show.over_steps(right, accuracy(longer))
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **A few points at most (B), because most of these points only repaired a bad step.** With a good step it loses little, and little is left to win.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["hide-input"]
 # Chooses the best step of each on images that no network was trained on, and reports on the test images.
 held_out = digits[-5_000:], labels[-5_000:]
 best_of = {}
@@ -327,45 +295,40 @@ for name, nets in {"opponent": opponent, "QAT": aware}.items():
     best_of[name] = accuracy(nets[step])
     print(f"{name} with the step {step}: {best_of[name]:.1f} % right")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The step is chosen on held-out images, so that the test images can report. About one point is left for training with the rounding. A better step alone brings nearly all the rest.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 5. PyTorch's way to int8
 #
 # 1. `get_default_qat_qconfig`: how to round.
 # 2. `prepare_qat` puts fake quantization in. Train.
 # 3. `convert` makes real integers.
 #
-# <!-- page -->
-#
 # So far only weights were rounded, and all was computed in floats. For int8 the activations must be rounded, too. You know the recipe from [[static]]: stubs, a qconfig, `prepare`, calibration, `convert`. For QAT two names change, and training takes the place of the calibration.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Which two names are new? And what has taken the place of the calibration? Training: the ranges are found on the way. Then the output: float32 while training, qint8 after convert.
-
-# %% tags=["legacy"] slideshow={"slide_type": "skip"}
+# %% tags=["legacy"]
 from torch.ao.quantization import QuantWrapper, convert, get_default_qat_qconfig, prepare_qat
 
-# %% tags=["legacy"] slideshow={"slide_type": "-"}
+# %% pytorch_s_way_to_int8 tags=["legacy"]
 ready = QuantWrapper(copy.deepcopy(net300)).train()
 ready.qconfig = get_default_qat_qconfig(torch.backends.quantized.engine)
 prepared = prepare_qat(ready)
 train_on(prepared)
 int8 = convert(prepared.eval())
 
-# %% tags=["legacy"] slideshow={"slide_type": "fragment"}
+# %% pytorch_s_way_to_int8_2 tags=["legacy"]
 print("in training:", prepared.module.fc3.weight.dtype)
 print("converted:  ", int8.module.fc3.weight().dtype)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # `prepare_qat` gave each layer two modules that watch and round: `weight_fake_quant` for its weights, and `activation_post_process` for its outputs. They watch the range as an observer does, round by it, and let the gradient straight through. As in [[static]], a qconfig of your own names others.
 #
 # **While it trains, nothing is int8.** The layer computes in float32, and each step even takes longer. Only `convert` makes integers, once. It works on a copy, so `prepared` can be trained on afterwards.
 #
 # What did it win? The fair opponent at 8 bits is `longer`, made int8 by static quantization.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### When is QAT worth it?
 #
 # | network | PyTorch's advice | because |
@@ -375,10 +338,7 @@ print("converted:  ", int8.module.fc3.weight().dtype)
 # | CNN | static | its activations are large |
 # | CNN that loses too much with static | QAT | training wins accuracy back |
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Click for the three numbers: at 8 bits there is nothing to win here. Ask which row needs a training: the last one only. So QAT comes last.
-
-# %% tags=["hide-input", "legacy"] slideshow={"slide_type": "fragment"}
+# %% when_is_qat_worth_it tags=["hide-input", "legacy"]
 # Makes the opponent int8 by static quantization, calibrated on 500 images, and compares.
 eight = {"float": longer, "static int8": show.static_int8(longer, digits[:500]), "QAT, int8": int8}
 eight = {name: accuracy(net) for name, net in eight.items()}
@@ -386,12 +346,12 @@ print("At 8 bits:")
 for name, percent in eight.items():
     print(f"{name:12} {percent:.1f} % right")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # PyTorch's introduction says that QAT typically has the highest accuracy of the three methods. Here nothing is left to win at 8 bits, since rounding costs next to nothing. QAT needs a training, with labels or with the answers of the float network, and its price in time. So it comes last: try it where a good static quantization has lost more than you can bear.
 #
 # The table is PyTorch's advice ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)), and [[choosing]] puts it to the test. Many CNNs have batch norm as well, and there one fuses first, in training mode: [[qat_cnn]].
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise · Aware of int8
 # ★★ · 10 minutes
 #
@@ -404,29 +364,23 @@ for name, percent in eight.items():
 #
 # Then try it: `accuracy(aware_int8(net300, train_on)[1])`.
 #
-# <!-- page -->
-#
 # <details><summary>Hint</summary>
 #
 # Section 5 has all the lines. `prepare_qat` gives a copy: train what it gives back. With `inplace=True`, what would be left of `prepared` after `convert`?
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* In the room ask only for the order: copy, stubs, training mode, qconfig, prepare, train, convert. What goes wrong if the training comes before prepare_qat?
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def aware_int8(model, train):
     """A copy of the model with fake quantization, trained by train(copy); and its int8 version."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.aware_int8(aware_int8)
 
 
-# %% tags=["solution", "hide-cell", "legacy"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell", "legacy"]
 def aware_int8_solution(model, train):
     ready = QuantWrapper(copy.deepcopy(model)).train()
     ready.qconfig = get_default_qat_qconfig(torch.backends.quantized.engine)
@@ -435,25 +389,22 @@ def aware_int8_solution(model, train):
     return prepared, convert(prepared.eval())
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - Round on the way forward, and let the gradient straight through on the way back, but for what is clipped. The float weights behind the rounded ones add up steps that are far smaller than a level.
 # - A fair opponent trains on as long in float, and is rounded with its own best step. At 2 bits a gain of tens of points shrank to about one.
 # - `prepare_qat`, train, `convert`: in training all is float, and int8 comes at the end. Try it where static quantization has lost too much.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Back to the count on the board: rounding after or while training? Two questions must be added: at how many bits, and compared with what?
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What your run measured, beside what was published.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("qat")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### A step that learns

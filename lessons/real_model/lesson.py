@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *How fast can it write here?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "Who runs a language model on a laptop? How large is its file, and how many tokens does it write in a second?" Write two or three answers on the board, with gigabytes. They come back at the end.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets a seed and one thread, switches gradients off, and imports the drawings, the check and the scorecard.
 import course_utils  # noqa: F401  first, since it holds back what packages say of themselves when they are imported
 
@@ -37,16 +34,14 @@ torch.set_grad_enabled(False)  # the lesson only runs networks
 runtime.seed_all(0)
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 1. Words and seconds
 #
 # SmolLM2-135M-Instruct answers *Why is the sky blue?* Beside each token stand the seconds that it took.
 #
-# <!-- page -->
-#
 # The model comes from [Allal et al., 2025](https://arxiv.org/abs/2502.02737), and its file has 98 MB, tokenizer included. We write with a cache, as in [[decoding]], on one thread of your processor.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 import time
 
 import torch
@@ -69,17 +64,14 @@ def write(net, n):
         yield tokenizer.decode(new[0]), time.perf_counter() - start
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% words_and_seconds
 every = []
 for word, seconds in write(model, 12):
     print(f"{seconds:.3f}  {word}")
     every.append(seconds)
 took = {"float32": min(every)}
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* In the notebook the words come one by one. "The first takes longest. What happens there?" The model reads the whole question. "And why do the others all take about the same?" Leave that open: it is the lesson.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
@@ -96,7 +88,7 @@ took = {"float32": min(every)}
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 2. What a token reads
 #
 # | SmolLM2 | weights | in float32 | in the file |
@@ -108,63 +100,51 @@ took = {"float32": min(every)}
 #
 # Each new token reads all of it.
 #
-# <!-- page -->
-#
 # A token begins as a row of a table: 49,152 tokens, each with 576 numbers, make 28.3 million. Then come the 30 blocks. In attention, queries and output have 576 · 576 weights each, keys and values 576 · 192, together 0.88 million. The feed-forward layers have 3 · 576 · 1,536, which is 2.65 million. So a block has 3.54 million weights, and 30 of them have 106.2 million.
 #
 # At the end stands the **head**. It compares the result with a row of 576 numbers for each of the 49,152 tokens, and gives a score to each. In SmolLM2 that matrix *is* the table, used a second time and stored once: a **tied head** ([Press and Wolf, 2017](https://arxiv.org/abs/1608.05859)).
 #
 # In float32 each weight takes 4 bytes. In the file a weight of the blocks takes 5 bits, and one of the table 8.5: [[weight_only]] counts them.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let the room multiply the first row: 49,152 times 576. A fifth of the model is one table. "Where is it used?" At the beginning, to look a token up, and at the end, to score all tokens. A head that is the table is called *tied*.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 _, tensors = real_models.read_gguf(real_models.smollm2_file())
 in_file = sum(packed.nbytes for _, packed in tensors.values())
 in_float32 = sum(weight.nbytes for weight in model.parameters())  # a tied matrix comes once
 print(f"{in_float32 / 1e6:.1f} MB in float32, {in_file / 1e6:.1f} MB in the file")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Why is all this read again for every token? A processor computes with numbers that lie in its caches, and in most processors these have room for some tens of megabytes. So the weights of the last blocks push out those of the first. When the next token comes, the first blocks must be fetched from the memory once more, and so must all others.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### Untied
 #
 # Another model is like SmolLM2, but *untied*: table and head are two matrices, of 28.3 million numbers each.
 #
 # **Predict.** How many more numbers must it read for a token: **A** 28.3 million, **B** 576, **C** none?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote; most say A. Draw the table on the left with one row marked, the head on the right with all rows marked. Any token may be the next one, so the head is read whole. Looking up takes one row: B.
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **576 (B), because looking a token up reads one row, and the head is read whole in both models.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Any token may be the next one, so the head needs a score for each. A tied model reads its one matrix whole, as the head, and the row that it looked up is among what is read.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # So this is the rule for such a model: **a token reads all weights, but only one row of a table used just for look-up.** On top comes the cache of the text so far: in SmolLM2 46 MB after 1,000 tokens.
-#
-# <!-- page -->
 #
 # [[decoding]] counted it: a token leaves 2 · 30 · 192 = 11,520 numbers. In float32 that is little beside 538 MB.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 3. The memory floor
 #
 # The memory delivers, say, 10 GB (10,000 MB) a second. 538 MB take 538 / 10,000 = **0.054 seconds**. So in float32 SmolLM2 writes fewer than 19 tokens a second.
 #
 # This is its **memory floor**, the memory's time in [[roofline]]: bytes that must be read, over the bandwidth.
 #
-# <!-- page -->
-#
 # No engine gets below it, as long as it reads these bytes from this memory. With the bytes of the file the floor is 97 / 10,000 = 0.0097 seconds, and at most 103 tokens are written in a second. Fewer bytes promise speed.
 #
 # How much does *your* memory deliver? Multiply a matrix that is far larger than the caches of a laptop with a vector, as a layer does for one token, and take the time. We read with one thread, because the model writes with one.
 
-# %% slideshow={"slide_type": "fragment"}
+# %% the_memory_floor
 from timeit import repeat
 
 setup = "import torch; matrix, vector = torch.ones(2**14, 2**12), torch.ones(2**12)"
@@ -174,29 +154,23 @@ floor = in_float32 / bandwidth
 print(f"{bandwidth / 1e9:.0f} GB a second, so the floor is about {floor:.3f} s")
 print(f"measured: {took['float32']:.3f} s")
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Division on the board, with 10 GB a second. Then click. In the notebook everybody gets the number of their own memory. "Why a matrix of 268 MB?" A small one would come from a cache. "Why one thread?" Compare like with like: with all threads both numbers change.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # A token takes longer than its floor: many small steps lie between the matrices, and one large matrix is read faster than many smaller ones. The floor is the best case. What it is good for is a decision *before* you download or buy anything.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### Seven billion
 #
 # A model like SmolLM2 has 7 billion weights, with 5 bits each. It writes one token after the other, on a laptop whose memory delivers 20 GB a second.
 #
 # **Predict.** Somebody promises ten tokens a second, with the right engine. Is that: **A** easy, **B** just possible, **C** impossible?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Give them a minute with a pencil. 7 billion times 5 bits, over 8: 4.4 GB. At 20 GB a second, 0.22 seconds. "What would have to change?" Fewer bytes, or another memory. Not another engine.
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Impossible (C), because 7 billion · 5 / 8 = 4.4 GB take 4.4 / 20 = 0.22 seconds.** That makes fewer than five tokens a second at best.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # What helps is fewer bytes, in fewer weights or fewer bits, or a faster memory. That of a graphics card delivers hundreds of gigabytes a second. Or let one reading of the weights serve several tokens, as a batch or a draft does in [[decoding]].
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## 4. Who keeps the promise?
 #
 # Four ways to run SmolLM2, on one thread:
@@ -206,17 +180,14 @@ print(f"measured: {took['float32']:.3f} s")
 # - PyTorch with **int8** weights, by torchao: 135 MB.
 # - **OpenVINO**, an engine for inference, on the file with 4 bits: 97 MB in the file.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ### A quarter of the bytes
 #
 # The int8 weights have a quarter of the bytes of float32.
 #
 # **Predict.** Against float32, is PyTorch's int8 model: **A** nearly four times as fast, **B** a little faster, **C** slower?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. Then ask: what must PyTorch do with a code before it multiplies? Click. OpenVINO is an engine made for inference alone, and its bar is that of the file.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import copy
 
 from torchao.quantization import Int8WeightOnlyConfig, quantize_
@@ -238,7 +209,7 @@ def make_floats():
 to_floats = min(repeat(make_floats, number=1, repeat=5))
 print(f"int8: {took['int8']:.3f} s a token; to make floats of all codes takes {to_floats:.3f} s")
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 from course_utils.door import command
 
 try:
@@ -252,16 +223,16 @@ else:
     took["OpenVINO"] = in_openvino
     print(said.texts[0])
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
+# %% floors tags=["hide-input"]
 # Draws the seconds of a token in each way, and the part of them that the floor of its bytes explains.
 show.floors(
     took, {"float32": in_float32, "bfloat16": in_float32 / 2, "int8": in_float32 / 4, "OpenVINO": in_file}, bandwidth
 )
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Slower (C), because for every token each layer first makes floats of all its codes.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Look at the dark parts of the bars. They shrink from top to bottom, as the bytes do. The light parts tell who profits.
 #
 # - **bfloat16** has half of the bytes. How much that brings depends on the kernel that PyTorch has for your processor.
@@ -270,17 +241,14 @@ show.floors(
 #
 # The floor is also a detective. Does the bar of OpenVINO end well before the dark part of float32 does? Then it needs less time for a whole token than reading 32 bits for each weight would take. So it reads fewer, and you know this without having seen its code. **A small file is a promise, and the engine has to keep it.**
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### What to ask of an engine
 #
 # - Which **bytes** does a token read, and what is their floor here?
 # - How far above the floor is it? Near it, fewer bytes help; far above it, another engine, or a compiler.
 # - Does it write what it should? Ask it your own questions.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Back to the bars with these questions. Point at int8: smallest floor of PyTorch's three, longest bar, many times its floor. Point at OpenVINO: does it end well before the dark part of float32 does? What does that prove? It did not read 32 bits.
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### Why other words?
 #
 # Asked about the sky, PyTorch begins with *The answer to this question*, and OpenVINO with *The sky blue phenomenon*. One cause: when it opens the file, OpenVINO stores how far below 0 the minimum of each group lies, as a whole number of steps.
@@ -289,14 +257,9 @@ show.floors(
 #
 # 0.490 / 0.0497 = 9.86 steps below 0, stored as **10**. So each of its 32 weights moves by 0.14 steps.
 #
-# <!-- page -->
-#
 # This is a second rounding, as in [[weight_only]]: the levels of a group move by up to half a step. *Deeper* tells what it costs, and how to avoid it. You find such a thing by asking an engine your own questions, beside an engine that you trust.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read both sentences aloud, PyTorch's and OpenVINO's. Same file, same question. Let somebody divide: 0.490 by 0.0497. "How far can a group move at most?" Half a step.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## Exercise · The bytes of a token
 # ★★ · 10 minutes
 #
@@ -310,29 +273,23 @@ show.floors(
 #
 # </details>
 #
-# <!-- page -->
-#
 # <details><summary>What others found</summary>
 #
 # `token_bytes(model, 0)` is `in_float32`. With 8,000 positions, nearly the longest text that SmolLM2 takes, the cache adds 369 MB. Then a token takes longer, and weights of fewer bits help less.
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* In the room ask for the plan alone: all weights, less the rows of a table that nobody looks up, plus keys and values.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def token_bytes(model, positions):
     """Bytes that are read for one token, with a cache of so many positions: a whole number."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.token_bytes(token_bytes)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def token_bytes_solution(model, positions):
     table, head = model.model.embed_tokens.weight, model.lm_head.weight
     read = sum(weight.nbytes for weight in model.parameters())
@@ -343,25 +300,22 @@ def token_bytes_solution(model, positions):
     return read + positions * numbers * table.element_size()
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - In a model like SmolLM2 a token reads all weights, but only one row of a table used just for look-up, and the cache on top.
 # - Bytes over bandwidth is the memory floor: compute it before you download, since no engine that reads these bytes gets far below it.
 # - Fewer bits can make a model write faster in an engine that keeps them packed until they are inside the processor; one that first makes whole float matrices can be slower than float32.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Back to the board: gigabytes, and tokens a second. Divide a bandwidth by each size. "Whose engine is near its floor, and whose far above?" For the first the next step is fewer bytes; for the second another engine.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What your run measured, beside what follows from the count.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("real_model")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### Another file for the engine
@@ -382,7 +336,7 @@ claims.show("real_model")
 #
 # Weights from strangers come in several kinds of files. A file in the form **safetensors** has a table of names, types and shapes, and then numbers; GGUF is of a similar kind. Opening such a file runs no code from it. A file that ends in `.bin`, `.pt` or `.ckpt` is mostly a *pickle*: instructions for building Python objects, which may call any function when the file is opened. Take the other form, or open it with `torch.load(file, weights_only=True)`. And leave `trust_remote_code` off, which would run Python code that comes with a model.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Sources.** L. Ben Allal et al., *SmolLM2*, 2025, [arXiv:2502.02737](https://arxiv.org/abs/2502.02737); R. Pope et al., *Efficiently scaling transformer inference*, 2022, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102), counts what a token reads.
 #
 # **Going further.** [llama.cpp](https://github.com/ggml-org/llama.cpp), from which the form GGUF comes; [OpenVINO GenAI](https://openvinotoolkit.github.io/openvino.genai/); [safetensors](https://github.com/huggingface/safetensors). `python3 course.py bench language` measures four engines on your machine. Projects: the same bars with all threads; a file in Q8_0, written with the package `gguf`.

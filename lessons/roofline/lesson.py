@@ -4,6 +4,8 @@
 #     promise: You will be able to say of a layer whether it waits for memory or for arithmetic, and which change then makes it faster.
 #     seconds: 25
 #     needs: [energy]
+#     values:
+#       ridge: next(n for n in range(1, 4096) if n * 2048 / (4096 + 2 * n) > peak / bandwidth)
 #     goals:
 #       - work out the least time of a layer from its operations and its bytes;
 #       - measure the peak, the bandwidth and the ridge of a machine, and place a layer under its roof;
@@ -13,15 +15,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *What does this layer wait for?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 0.5 min.* "Last time joules, from a list. Today seconds, from this machine." Go straight on to the vote.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets a seed, one thread and the int8 engine, hides the warnings of the older int8 interface, and imports what folded cells use.
 import torch
 
@@ -35,7 +34,7 @@ torch.set_num_threads(1)
 legacy_int8.ignore_deprecations()
 torch.backends.quantized.engine = legacy_int8.best()
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 1. The same work
 #
 # - *Product:* two matrices of 512 × 512 numbers are multiplied.
@@ -45,10 +44,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # **Predict.** How many times as long as the product does the network take: **A** about as long, **B** about twice, **C** more than five times?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let somebody check both counts. Hands for A, B and C; expect A. Click, and ask: "What did the processor do in the rest of the time?" Keep the guess on the board. Section 2 tests it.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import torch
 from torch import nn
 
@@ -62,20 +58,20 @@ left, right = torch.randn(2, 512, 512)
 jobs = {"network": lambda: network(one), "product": lambda: left @ right}
 race = timing.compare(jobs, rounds=5, device="cpu")  # takes turns
 
-# %% slideshow={"slide_type": "fragment"}
+# %% the_same_work
 print(f"The network takes {race.ratio('product'):.0f} times as long.")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **More than five times (C), probably because the network waits for its weights.** The product uses each of its numbers 512 times. The network uses each weight once, and has to fetch 134 million of them.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # So counting operations does not tell how long a layer takes. The fetch of the weights is a good suspect, but so far that is a guess. Section 2 tests it. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 2. Two times, and the longer one counts
 #
 # A toy machine does **100 operations** a second, and its memory delivers **10 bytes** a second.
@@ -87,26 +83,21 @@ print(f"The network takes {race.ratio('product'):.0f} times as long.")
 #
 # Both go on at the same time, so the layer takes at least **2 s**.
 #
-# <!-- page -->
-#
 # An *operation* is a multiplication or an addition, so a MAC of [[energy]] is two operations.
 #
 # Why at the same time? Think of a kitchen. The cook chops what is on the table while somebody carries the next vegetables through the door. In the same way a processor asks for the next weights while it multiplies the last ones. Dinner is not ready before the slower of the two is done. Here the door is slower, and the cook mostly has nothing to do.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** Now 16 inputs come at once. The weights are fetched once for all of them. What is the least time: **A** 32 s, **B** 8.4 s, **C** 6.4 s, **D** 2 s?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* A minute on paper. Who says A fetches the weights 16 times. Who says B adds the two times. Who says D forgets that the arithmetic now has more to do. Then the bars: the longer one of each pair is coloured.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% two_times tags=["hide-input"]
 # Draws the two times of the toy machine, for one input and for 16.
 show.two_times()
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **6.4 s (C), because the arithmetic is now the longer part.** It takes 16 · 0.4 s. The weights still arrive in 2 s, and memory waits for the arithmetic.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Sixteen times the work, in 3.2 times the time. Up to five inputs even cost no extra time: 5 · 0.4 = 2 s.
 #
 # **Try it.** In the first cell of section 1, change `torch.randn(1, 4096)` to `torch.randn(64, 4096)`, and run it and the line below again. Does 64 times the work take 64 times as long? Divide the new number by the old one. Then change it back, and run both once more.
@@ -123,20 +114,15 @@ show.two_times()
 #
 # This is the **roofline** of [Williams et al., 2009](https://doi.org/10.1145/1498765.1498785). The layer *waits for* the part that takes longer.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### Two numbers of your machine
 #
 # - **Peak:** a large product uses each number 1,024 times, so it hardly waits for memory.
 # - **Bandwidth:** the dot product of a vector with itself does one MAC for each number it reads, so it does little but read.
 #
-# <!-- page -->
-#
 # Measure each number with a job that is held back by nothing else, here on one core of your processor. The vector takes 268 MB, more than the caches of most processors can hold, so it comes from the main memory.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Peak: operations a second, and a MAC is two of them. Bandwidth: bytes a second. Ask for each: what would go wrong with a small product, or with a short vector? A small product spends its time on the call. A short vector stays in a cache.
-
-# %% slideshow={"slide_type": "-"}
+# %% two_numbers_of_your_machine
 large, long = torch.randn(1024, 1024), torch.randn(2**26)
 jobs = {"multiply": lambda: large @ large, "read": lambda: torch.dot(long, long)}
 machine = timing.compare(jobs, rounds=15, device="cpu")
@@ -145,19 +131,16 @@ fastest = {job: min(times) for job, times in machine.samples.items()}  # noise o
 peak = 2 * 1024**3 / fastest["multiply"]  # operations a second
 bandwidth = long.nbytes / fastest["read"]  # bytes a second
 
-# %% slideshow={"slide_type": "fragment"}
+# %% two_numbers_of_your_machine_2
 print(f"peak {peak / 1e9:.0f} billion operations a second")
 print(f"bandwidth {bandwidth / 1e9:.0f} billion bytes a second")
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### The guess, tested
 #
 # Two times can be foreseen for each job of section 1. If the guess is right, the network takes about as long as its bytes.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* "What would have refuted us?" A network that is as fast as its arithmetic, or far slower than both. Click, and read the four lines: the same arithmetic, and another memory time. Measured may lie a little below it: our dot product need not reach all that the memory can.
-
-# %% slideshow={"slide_type": "fragment"}
+# %% the_guess_tested
 operations = 2 * 512**3  # of both jobs
 weights = sum(layer.weight.nbytes for layer in network)
 moved = {"product": 3 * left.nbytes, "network": weights}
@@ -166,10 +149,10 @@ for job, n_bytes in moved.items():
     print(f"{job}: arithmetic {arithmetic:.1f} ms, memory {memory:.1f} ms")
     print(f"         measured {race.median_ms(job):.1f} ms")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The product takes about as long as its arithmetic, the network about as long as its bytes. A measured time can lie below the longer one, since our two jobs need not reach all that the machine can do.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 3. Operations a byte
 #
 # Which of the two times is the longer one? Compare two numbers:
@@ -178,8 +161,6 @@ for job, n_bytes in moved.items():
 # - the machine's **ridge**: peak / bandwidth, the operations that it can do while one byte arrives.
 #
 # Toy machine: ridge 100 / 10 = 10. One input: 40 / 20 = **2**, it waits for memory. 16 inputs: 640 / 20 = **32**, it waits for arithmetic.
-#
-# <!-- page -->
 #
 # Below the ridge a layer waits for memory, above it for arithmetic.
 #
@@ -195,11 +176,7 @@ for job, n_bytes in moved.items():
 #
 # By its weights alone the intensity would be 392. The outputs pull it down, and a larger batch does not help: each image brings outputs of its own. Let PyTorch count:
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* On the board: a linear layer, 2 operations, 4 bytes, so half of the batch. Then a convolution: who thinks that it always waits for arithmetic? The first one of SmallCNN writes 25,088 numbers and has 288 weights: 4.3.
-
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 def intensity(layer, x):
     y = layer(x)
     operations = 2 * y.numel() * layer.weight[0].numel()  # each output takes a MAC for each of its weights
@@ -210,43 +187,38 @@ conv = nn.Conv2d(1, 32, kernel_size=3, padding=1, bias=False)
 print(f"first convolution {intensity(conv, torch.randn(1, 1, 28, 28)):.1f}, one input {intensity(network[0], one):.1f}")
 print(f"ridge of this machine {peak / bandwidth:.1f} operations a byte")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # In bf16, floats of 16 bits, the data sheet of an H100 GPU promises 989 trillion operations and 3.35 trillion bytes a second, which is a ridge of 295. With faster arithmetic on the same memory, more layers wait for memory.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### What does a larger batch change?
 #
 # The highest speed is **min(peak, intensity · bandwidth)**. Drawn over the intensity it looks like a roof.
 #
 # **Predict.** From which batch on does a large linear layer in fp32 wait for arithmetic: **A** half of the ridge, **B** the ridge, **C** twice the ridge?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Wanted: twice the ridge, since the intensity is half of the batch. Draw the roof on the board, rising to the ridge and flat at the peak, and let somebody place batch 1. Click: on the slope the processor waits for bytes, under the flat roof for arithmetic. Batch 1 may lie above the slope, for the reason of slide 5. Batch 16 may lie well below its roof: a bound is no promise.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 batches = {n: torch.randn(n, 4096) for n in (1, 16, 64, 256)}  # four layers: less time, still too large for caches
 climb = timing.compare({n: lambda x=x: network[:4](x) for n, x in batches.items()}, rounds=3, device="cpu")
 speed = {n: 4 * 2 * n * 4096**2 / (climb.median_ms(n) / 1e3) for n in batches}  # operations a second
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
+# %% under_the_roof tags=["hide-input"]
 # Draws the roof, and the four batches under it.
 show.under_the_roof(peak, bandwidth, {n: (intensity(network[0], x), speed[n]) for n, x in batches.items()})
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Twice the ridge (C), because the intensity is half of the batch.**
-#
-# <!-- page -->
 #
 # With a ridge of 10 that is a batch of 20. Inputs and outputs are bytes, too, so it is a little more.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Both axes are logarithmic. On the slope, twice the intensity allows twice the speed, because each byte brings work for twice as many operations. Right of the ridge the roof is flat: at the roof, the arithmetic is busy all the time.
 #
 # A larger batch moves the layer to the right, and the points climb. That shortens the time *for each input*. Whoever has just one input still waits for all the weights.
 #
 # Where a point lies far below the roof, the layer waits for something that the roofline does not count. For a small layer that is often the cost of the call, for a few inputs to a large one perhaps the library. *Deeper* says what else it can be.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 4. Which change helps?
 #
 # Back to the toy machine. Somebody has four offers:
@@ -258,13 +230,10 @@ show.under_the_roof(peak, bandwidth, {n: (intensity(network[0], x), speed[n]) fo
 #
 # **Predict.** Which of them make the layer faster with **one** input: **A** all four, **B** all but the processor, **C** the memory alone?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let pairs work out one offer each, for one input and for 16. Vote on one input, click, and collect both times on the board.
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **All but the processor (B), because one input waits for its bytes.** The other three bring the 2 s of the memory down to 1 s.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### The four offers
 #
 # Here are all least times, by hand: max(arithmetic, memory).
@@ -279,32 +248,24 @@ show.under_the_roof(peak, bandwidth, {n: (intensity(network[0], x), speed[n]) fo
 #
 # So first ask on which side of the ridge a layer lies. **Left of it, fewer bytes help. Right of it, fewer or cheaper operations help.** What shortens the other time changes nothing.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Which offer helps on both sides? Fewer weights. Why do people buy the processor first?
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### A quarter of the bytes
 #
 # An int8 weight takes one byte in place of four. One input lies far left of the ridge, so the roof allows four times the speed.
 #
-# <!-- page -->
-#
 # `quantize_dynamic` rounds the weights to int8; how it works is the question of [[dynamic]].
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* PyTorch promises two things of int8: a "4x reduction in memory bandwidth requirements", and arithmetic that is "typically 2 to 4 times faster". Which is for the left of the ridge, and which for the right? Then the click.
-
-# %% slideshow={"slide_type": "-"} tags=["legacy"]
+# %% a_quarter_of_the_bytes tags=["legacy"]
 from torch.ao.quantization import quantize_dynamic
 
 int8 = quantize_dynamic(network, {nn.Linear}, dtype=torch.qint8)
 jobs = {"fp32": lambda: network(one), "int8": lambda: int8(one)}
 fewer = timing.compare(jobs, rounds=5, device="cpu")
 
-# %% slideshow={"slide_type": "fragment"}
+# %% a_quarter_of_the_bytes_2
 print(f"one input: int8 is {fewer.ratio('int8'):.1f} times as fast")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The bytes allow four times; we measured about three. PyTorch's [page on quantization](https://docs.pytorch.org/docs/1.13/quantization.html) makes two promises for int8: a "4x reduction in memory bandwidth requirements", and arithmetic that is "typically 2 to 4 times faster compared to FP32 compute". The first is for layers left of the ridge, and you have just measured its effect. The second is a higher *peak*, for layers right of it, where a processor has instructions for int8.
 #
 # What can you do for a layer of your own?
@@ -317,13 +278,11 @@ print(f"one input: int8 is {fewer.ratio('int8'):.1f} times as fast")
 #
 # The ReLU shows what fusion saves. On its own it reads 4 bytes and writes 4 for a single operation. So a faster operation would save nothing. Fused with the layer, it finds its numbers still in the processor.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## Exercise · What does each layer wait for?
 # ★★ · 10 minutes
 #
 # Write `waits_for`. It runs `model(x)` and returns a dict: for each `Linear` and `Conv2d`, under its name, `"memory"` or `"arithmetic"` and the least seconds. A layer moves its weights, input and output once, with the bytes that they have. Biases cost nothing. `nn.Sequential(nn.Linear(1, 1))`, `torch.ones(1, 1)`, peak 10, bandwidth 6 give `{"0": ("memory", 2.0)}`.
-#
-# <!-- page -->
 #
 # Then try it on `models.SmallCNN().eval()` of `course_utils`, with `torch.randn(1, 1, 28, 28)`.
 #
@@ -339,21 +298,17 @@ print(f"one input: int8 is {fewer.ratio('int8'):.1f} times as fast")
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* In the room, ask for the plan: a hook for each layer, two divisions, the longer one. "Who decides which layer of SmallCNN waits for memory: the network or the machine?" Both.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "-"}
+# %% waits_for tags=["exercise"]
 def waits_for(model, x, peak, bandwidth):
     """name -> ("memory" or "arithmetic", least seconds), for Linear and Conv2d."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.waits_for(waits_for)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def waits_for_solution(model, x, peak, bandwidth):
     found = {}
 
@@ -374,10 +329,10 @@ def waits_for_solution(model, x, peak, bandwidth):
     return found
 
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # And a Transformer? Eight encoder layers of the size of BERT's hold 226 MB of weights. Here are both times of their linear layers, beside the measured time of all that they do:
 
-# %% tags=["hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["hide-input"]
 # Works out both times of eight encoder layers, and measures them, with one token and with 128.
 from course_utils import models
 
@@ -391,35 +346,32 @@ for tokens in texts:
     print(f"tokens {tokens:3}: arithmetic {1e3 * arithmetic:.0f} ms, memory {1e3 * memory:.0f} ms")
     print(f"            measured {read.median_ms(tokens):.0f} ms")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The same layers wait for memory with one token, and for arithmetic with 128. So a language model that writes token by token needs other remedies than one that reads a whole text ([[decoding]]).
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - A layer takes at least the longer of two times: operations / peak, and bytes / bandwidth.
 # - Its operations a byte, compared with the ridge of the machine, say which one that is; for a large linear layer in fp32 they are about half of the batch.
 # - Left of the ridge fewer bytes help, right of it fewer or cheaper operations; whatever shortens the other time changes nothing.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* One sentence for the door: "Before you make a layer faster, find out what it waits for."
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What your run measured against the roofline.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("roofline")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### Weights that lie in a cache
 #
 # Why did we time a network of eight layers, and not one layer again and again? Small weights that are used again and again stay in a cache, a small memory on the chip, and arrive much sooner. The next cell calls 256 layers of 1 MB one after the other, and then the first one 256 times.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 deep = nn.Sequential(*(nn.Linear(512, 512, bias=False) for _ in range(256)))
 row = torch.randn(1, 512)
 jobs = {
@@ -429,7 +381,7 @@ jobs = {
 again = timing.compare(jobs, rounds=5, device="cpu")
 print(f"again and again it is {again.ratio('one layer, 256 times'):.1f} times as fast")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The arithmetic is the same, and so are the calls. What differs is where the weights lie. So a benchmark that calls one small layer in a loop promises more than a network keeps. Let many layers take turns, as in a network.
 #
 # A cache has a bandwidth of its own, and with it a ridge of its own. If the cache of the toy machine delivers 40 bytes a second, the ridge for what lies in it is 100 / 40 = 2.5. So say of each roof for which memory it holds, and for how many threads. With two cores the toy machine does 200 operations a second, but they share one memory, and the ridge moves to 20. Then more layers wait for memory.
@@ -444,7 +396,7 @@ print(f"again and again it is {again.ratio('one layer, 256 times'):.1f} times as
 #
 # Our peak and our bandwidth are what two jobs of PyTorch reach, with one thread. The chip itself may do more, so a point can also lie above our roof.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Sources.** S. Williams, A. Waterman, D. Patterson, *Roofline: an insightful visual performance model for multicore architectures*, 2009, [doi.org/10.1145/1498765.1498785](https://doi.org/10.1145/1498765.1498785). The numbers of the H100 in bf16 are from NVIDIA's [data sheet](https://www.nvidia.com/en-us/data-center/h100/), without sparsity.
 #
 # **Going further.** V. Sze et al., *Efficient processing of deep neural networks*, 2017, [arXiv:1703.09039](https://arxiv.org/abs/1703.09039): how accelerators cut memory reads. Projects: the roofline of every layer of ResNet-50; a roof with a slope for each cache of your machine.

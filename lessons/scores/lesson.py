@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *Is the smallest weight the one that matters least?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "What would you have to know about a weight to be sure that the network can do without it?" Write the answers on the board: its size, its input, its gradient. Each is a section today.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
@@ -31,20 +28,17 @@ from lessons.scores import show
 
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 1. Weights that training never used
 #
 # LeNet-300-100 reads digits of 784 pixels. Some pixels near the border are black in *every* training image. In training a weight behind such a pixel is always multiplied by 0, so it is useless.
 #
 # We train the network, and remove the smallest fifth of its first layer. That is room enough for all of these useless weights.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** How many of the useless weights does this cut *keep*: **A** none, **B** about a fifth, **C** more than half?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote. "Useless must be small" speaks for A. It is C. Ask before you go on: what did training do to these weights?
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import copy
 
 import torch
@@ -68,7 +62,7 @@ def trained(seed, weight_decay=0):
     return net
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% weights_that_training_never_used
 net = trained(seed=0)
 cut = copy.deepcopy(net)
 prune.l1_unstructured(cut.fc1, "weight", amount=0.2)
@@ -78,29 +72,26 @@ kept = cut.fc1.weight_mask[:, unlit].mean().item()
 print(f"{unlit.sum()} pixels never lit, {kept:.0%} of their weights kept")
 print(f"whole network: {training.evaluate(net, *test_set):.1%} of test digits right")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **More than half (C), because training never moved these weights.** They still have the random values with which they began.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # So the cut removed weights that had learned something, and kept most of those that had not. A *score* gives each weight a number, and the lowest go. This lesson has two scores that see more than size. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### What did training do to them?
 #
 # The gradient of a weight is its *input* times what comes back from behind. Where the input is 0, the gradient is 0, in every step.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Ask for the range from which PyTorch draws a layer with 784 inputs: ±1/28. Read off the figure which part of it lies between the two lines: 0.011 of 0.0357, a bit less than a third.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% untouched tags=["hide-input"]
 # Draws the useless weights, and the two lines between which the cut removes.
 show.untouched(net, cut, unlit)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # PyTorch draws the weights of a layer with 784 inputs evenly between $-1/\sqrt{784}$ and $1/\sqrt{784}$, which is ±0.0357 ([[prune_model]]). By hand: suppose that the cut removes all that is smaller than 0.011. Of numbers that are spread evenly from 0 to 0.0357, the part 0.011 / 0.0357 = 0.31 is smaller, and 0.69 are kept.
 #
 # A *dead* unit gives 0 for each image, so its weights are useless as well.
@@ -113,7 +104,7 @@ show.untouched(net, cut, unlit)
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
+# %% [markdown]
 # ## 2. A slope, and a walk
 #
 # One weight $w$, and the loss $L = (w - 1)^2$. We remove the weight.
@@ -122,10 +113,7 @@ show.untouched(net, cut, unlit)
 # |---|---|---|---|---|
 # | 0.8 | 0.04 | −0.4 | +0.32 | +0.96 |
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Draw the parabola, a dot at 0.8, and the tangent. Where does it meet the axis w = 0? At 0.36, which is 0.32 higher; the parabola is at 1.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # What do we lose without a weight? We could try: set it to 0, compute the loss again, and put it back. For the 266,200 weights of our network that takes far too long. So we need a guess.
 #
 # Think of the loss as a landscape in which you stand. To remove a weight of 0.8 is to walk by 0.8 until the weight is 0. You cannot see the end of the walk from where you are. But you can feel the slope under your feet, which is the gradient. Slope times distance is a first guess of how much higher or lower you will end. The distance to 0 is $-w$, so the guess is $-w \cdot g$.
@@ -135,7 +123,7 @@ show.untouched(net, cut, unlit)
 # The size of $w \cdot g$ is called the **Taylor score** ([Molchanov et al., 2019](https://arxiv.org/abs/1906.10771), who take its square). One backward pass gives it for all weights. For a whole unit the guesses of its weights are added up, with their signs:
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 x, y = images[:1000], labels[:1000]
 net.zero_grad()
 F.cross_entropy(net(x), y).backward()
@@ -143,28 +131,25 @@ w, g = net.fc1.weight.detach(), net.fc1.weight.grad
 guess = -(w * g).sum(dim=1)  # a number for each of the 300 units of fc1
 truth = show.tried(net, x, y)  # sets a unit's weights to 0, computes the loss, puts them back
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Three hundred walks
 #
 # Three hundred units are few enough to try each alone. A dot is a unit: to the right its guess, upwards its truth.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** Where do most units lie: **A** above the line where guess and truth are equal, **B** on it, **C** below it?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let somebody draw what the row of the table would look like in this figure: to the right 0.32, upwards 0.96. Click: A. Then cover the line with a hand: is the *order* of the dots right? Left yes, right hardly. What does the norm not have? A sign: without some units the loss is lower. The size of w · g is the Taylor score: one backward pass for all weights, where trying each on 1,000 images would take 266 million images.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% three_hundred_walks tags=["hide-input"]
 # Draws the truth over the guess, and over the norm of each unit's row.
 units = show.clouds(net, guess, truth, images[:2000])
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Above it (A), because the loss bends upwards on the way, as in the table.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The guess is mostly too low. For a ranking that does no harm, as long as the order is right. The **rank correlation** measures this: it is 1 where two lists have the same order, and 0 where there is no relation. The guess, with its sign, ranks the units much as the truth does. The norm of a unit's weights ranks them much worse: it has no sign, and without some units the loss is lower. The Taylor score has no sign, either. It ranks by how *much* the loss changes, up or down.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
+# %% [markdown]
 # ## 3. What a weight is multiplied by
 #
 # A unit has two weights, 0.5 and 0.3. We look at three samples:
@@ -176,10 +161,7 @@ units = show.clouds(net, guess, truth, images[:2000])
 # | sample 3 | 0.2 | 0 | −0.1 | 0 |
 # | sum of squares | 0.08 | 2 | **0.02** | **0.18** |
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Which of the two weights would magnitude remove? Let the room fill in the last two columns. The larger weight is nine times cheaper. How do we get 0.02 and 0.18 without the columns? 0.25 · 0.08, and 0.09 · 2.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The slope needs labels, a loss and a backward pass. For a large model one often has a few texts, and just enough memory to run it forward. So let us ask for less. We no longer try to keep the *loss*, but the *outputs of each layer*.
 #
 # In the table the larger weight is the cheaper one: without it the squared changes add up to 0.02, without the 0.3 to nine times as much. We need not compute the changes one by one, because $0.5^2 \cdot 0.08 = 0.02$ and $0.3^2 \cdot 2 = 0.18$. The square of a weight, times the sum of the squares of its input, is the squared change of the outputs, summed over the samples. The root of that is the score
@@ -189,7 +171,7 @@ units = show.clouds(net, guess, truth, images[:2000])
 # with the norm $\lVert x \rVert$ of the input over all samples. It is called **Wanda**, for *weights and activations* ([Sun et al., 2023](https://arxiv.org/abs/2306.11695)). Where all inputs have the same norm, Wanda ranks as magnitude does.
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 def wanda(layer, inputs):
     """Each weight's size times the norm of its input; a row of inputs is an image."""
     return layer.weight.detach().abs() * inputs.norm(dim=0)
@@ -198,33 +180,30 @@ def wanda(layer, inputs):
 seen = images[:2000].flatten(1)
 by_input = wanda(net.fc1, seen)
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Four images of one unit
 #
 # Wanda's score is $|w| \cdot \lVert x \rVert$. The unit of `fc1` with the largest truth may keep a fifth of its weights.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** Where in the image does magnitude keep weights that Wanda removes: **A** in the middle, **B** at the border, **C** everywhere alike?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* First the name: the root of 0.02 and of 0.18 is the size of the weight times the norm of its input, and this score is Wanda. Let somebody mark the place in an empty square on the board. Click, and read from left to right: the weight, the input, what each score keeps. Magnitude looks at one half of a product, Wanda at both. And the useless weights of the beginning? Their norm is 0, so their score is 0, and Wanda removes them first.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
+# %% four_images tags=["hide-input"]
 # Draws the weights of one unit, the norms of its inputs, and what the two scores keep.
 show.four_images(net, by_input, seen, unit=int(truth.argmax()))
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **At the border (B), because its pixels are hardly ever lit: the norm is small there, and with it the score.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Behind a pixel that is never lit the score is 0, so Wanda removes the useless weights of section 1 first. PyTorch prunes by any score that is not negative, if you hand it over as `importance_scores`:
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 cut = copy.deepcopy(net)
 prune.l1_unstructured(cut.fc1, "weight", amount=0.2, importance_scores=by_input)
 print(f"of the useless weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kept")
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
+# %% [markdown]
 # ## 4. Who competes with whom?
 #
 # Two units with two weights each. Half of the weights stay.
@@ -234,15 +213,12 @@ print(f"of the useless weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are ke
 # | unit 1: 9, 8 | 9, 8 stay | 9 stays |
 # | unit 2: 3, 2 | none | 3 stays |
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room fill in both columns. What does unit 2 compute over the layer? Its bias. Which cut is better? A magnitude cannot say: perhaps unit 2 works with small numbers and is needed all the same.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # A score ranks. *Among which weights* is a second decision, the **comparison group**: the weights of each row, of each layer, or of all layers together. Over the layer unit 2 loses all its weights, and gives the same number for every image. Magnitude does not say which cut is better.
 #
 # `l1_unstructured` ranks over the layer, and [[prune_model]] ranked over all layers. The authors of Wanda rank in each row. To do that in PyTorch, hand over *ranks*. In each row the lowest score gets 0, the next one 1. Of the ranks (1, 0) and (1, 0) the two smallest are the two zeros, one in each row:
 
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"]
 scores = torch.tensor([[9.0, 8.0], [3.0, 2.0]])
 ranks = scores.argsort(dim=1).argsort(dim=1)
 for numbers in (scores, ranks):
@@ -250,32 +226,29 @@ for numbers in (scores, ranks):
     prune.l1_unstructured(two, "weight", amount=2, importance_scores=numbers)
     print(numbers.tolist(), "-> mask", two.weight_mask.tolist())
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The first `argsort` lists the positions from the lowest score on, and the second says at which place of that list each weight stands. An `amount` that is an integer is a count.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 5. The race
 #
 # Three networks. `fc1` and `fc2` keep half or 5 % of their weights. Then 100 steps.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Compare two arms of the race only where one thing differs: the score, or the group. Every arm keeps nearly the same number of weights, and gets the same steps on the same digits. *Slope* is the mean of $(w \cdot g)^2$ over 20 batches, and Wanda looks at the same 2,000 images. Random scores are the control. `fc3` stays whole.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** At 5 % Wanda is well ahead of magnitude, just pruned. After the steps the lead is **A** larger, **B** the same, **C** gone?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Vote; click. Left panel: half is easy, even for chance, so no score can win much. Right panel, hollow dots: the scores lie far apart. Filled dots: C. Now compare random, filled, with Wanda, hollow. Which dots do you look at if you have to ship a model?
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% the_race tags=["hide-input"]
 # Trains two more networks, cuts copies of all three, trains on, and draws how many digits are right.
 race = show.Race([net, trained(seed=1), trained(seed=2)], images, labels, test_set)
 race.draw()
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Gone (C): these steps bring both to about the same level.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Begin with *random* on the left. Where chance does so little harm, no score can win much. On the right the cut is hard. Just pruned, Wanda is ahead of magnitude in the same group.
 #
 # Now compare the same score in two groups: here a cut over the layer is better than one in each row.
@@ -284,7 +257,7 @@ race.draw()
 #
 # So "which score is best?" is half a question. Add the share that is left, the group, and the steps that follow.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise · Wanda, in each row
 # ★★ · 10 minutes
 #
@@ -292,29 +265,23 @@ race.draw()
 #
 # On paper: rows (0.5, 0.3) and (4, 3), inputs as in section 3, half left. Which weights stay?
 #
-# <!-- page -->
-#
 # <details><summary>Hint</summary>
 #
 # On paper the 0.3 and the 3 stay. Scores as in section 3, ranks as in section 4, then `prune.l1_unstructured`: its `amount` is the number of rows, times the count that goes in each.
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* In the room only the paper case: 0.3 and 3 stay. Over the layer it would be 4 and 3. Then the plan: scores, ranks, a count.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def by_wanda(layer, inputs, left):
     """A copy of the layer in which each row keeps this share of its weights, by Wanda."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.by_wanda(by_wanda)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def by_wanda_solution(layer, inputs, left):
     cut = copy.deepcopy(layer)
     scores = (layer.weight.abs() * inputs.norm(dim=0)).detach()
@@ -325,7 +292,7 @@ def by_wanda_solution(layer, inputs, left):
     return cut
 
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Then prune the network that you have trained. The race has a dot for it:
 #
 #     cut = copy.deepcopy(net)
@@ -333,32 +300,29 @@ def by_wanda_solution(layer, inputs, left):
 #     cut.fc2 = by_wanda(net.fc2, torch.relu(net.fc1(seen)), 0.05)
 #     training.evaluate(cut, *test_set)
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - Magnitude sees the weight. Wanda sees its input, too, and needs a forward pass. The slope sees the loss, and needs a backward pass.
 # - A score and its comparison group are two decisions: change one at a time, with chance beside them.
 # - Without training the score matters where the cut is hard. There, a hundred steps of training did more than any score.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Back to the board: size, input, gradient. For each let somebody name the score, and what one needs to compute it.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What this lesson claims, beside what your computer measured.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("scores")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### Single costs do not add up
 #
 # Section 2 removed each unit alone. Now remove half of the units at once, those with the smallest Taylor scores. The first number is the sum of what each of them costs alone.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 lowest = guess.abs().argsort()[:150]
 without = copy.deepcopy(net)
 with torch.no_grad():
@@ -366,7 +330,7 @@ with torch.no_grad():
     whole, half = (F.cross_entropy(one(x), y).item() for one in (net, without))
 print(f"alone, added up: {truth[lowest].sum():+.3f}   together: {half - whole:+.3f}")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Together they cost many times as much. Probably units stand in for each other: each can be spared while the others are there. So a good guess for single units is a good sign and no guarantee. One remedy is to remove a part at a time, and to compute the scores anew for what is left.
 #
 # ### "Wanda beats magnitude"

@@ -4,6 +4,9 @@
 #     promise: You will choose a model for somebody's limits, and say how far its accuracy can be trusted.
 #     seconds: 15
 #     needs: [baseline, static, structured]
+#     values:
+#       front: len(front(rows))
+#       rows: len(rows)
 #     goals:
 #       - find the models that no other one beats in accuracy and bytes, or in accuracy and time;
 #       - say what choosing a winner does to the winner's own accuracy, and prevent it;
@@ -13,15 +16,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *Five networks, each in eleven forms. Which one do you send, and to whom?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "What do you have to know before you can answer this?" Collect on the board: how small, how fast, how good, on which device, how sure. The last slide comes back to the list.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
@@ -31,21 +31,16 @@ from lessons.shipping import show
 
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 1. All models on one plane
 #
 # Five networks name pieces of clothing. Each comes in eleven forms. A model can go if another one is **no larger and no less accurate**, and better in one of the two.
 #
-# **Predict.** What share of the models is left: **A** about two thirds, **B** about two fifths, **C** a fifth or so?
-#
-# <!-- page -->
-#
 # The forms are some of those that the course's worksheet tries on any network: 16 bits, int8 in several ways, half of the weights zero, half of the channels cut out, another runtime, and some of these together. All were measured by one program on one processor.
+#
+# **Predict.** What share of the models is left: **A** about two thirds, **B** about two fifths, **C** a fifth or so?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote. First click: the cloud. Let the room point at a model that can go, and at the one that sends it away. Second click: the front.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import json
 
 from course_utils.files import ROOT
@@ -53,21 +48,21 @@ from course_utils.files import ROOT
 rows = json.loads((ROOT / "records/shipping/models.json").read_text(encoding="utf-8"))["rows"]
 rows[0]
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% all_models_on_one_plane tags=["hide-input"]
 # Draws all models, and then those that are left.
 left = show.front_figure(rows)
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **A fifth or so (C), because one good model in the right place sends away all that are larger and less accurate.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Each step of the staircase is a model that somebody may want. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 2. The Pareto front
 #
 # | model | file | right |
@@ -79,22 +74,17 @@ left = show.front_figure(rows)
 #
 # X **dominates** Y if it is no larger, no less accurate, and better in one of the two.
 #
-# <!-- page -->
-#
 # Why not simply take the best model? Because "best" needs one number, and we have two that pull in opposite directions. Nobody has told us yet what a point of accuracy may cost in bytes. But one thing can be said without any opinion: if X dominates Y, nobody who looks at these two numbers takes Y.
 #
 # Compare the pairs. P dominates R, since it is smaller *and* more accurate. Q dominates R as well: as large, and more accurate. Q dominates S: as accurate, and smaller. P and Q do not dominate each other. What is left, P and Q, is the **Pareto front**. On the front, whoever wants more of one thing pays with the other. Note that S is one of the two most accurate models, and still nobody who looks at these two numbers takes it.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Four points on the board, kB to the right and per cent upwards. The room says who dominates whom. Who would still ship S? Somebody who looks at a third number.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### In code
 #
 # One function compares two models, and another one keeps those that nobody dominates:
 
 
-# %% slideshow={"slide_type": "-"}
+# %% in_code
 def dominates(a, b, cost):
     no_worse = a[cost] <= b[cost] and a["accuracy"] >= b["accuracy"]
     return no_worse and (a[cost] < b[cost] or a["accuracy"] > b["accuracy"])
@@ -104,14 +94,11 @@ def front(rows, cost="file_bytes"):
     return [b for b in rows if not any(dominates(a, b, cost) for a in rows)]
 
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let the room say each line in words: no worse in both, better in one. Then put milliseconds in the place of bytes: several models of the first front are gone. A small file need not be fast, so a front belongs to the costs that one looks at.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 for row in sorted(front(rows), key=lambda row: row["file_bytes"]):
     print(f"{row['file_bytes'] / 1000:6.0f} kB {row['accuracy']:8.1%}  {row['name']}")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Try it.** Change the loop to the milliseconds of one image. Which models are on both fronts?
 #
 # ```python
@@ -127,47 +114,42 @@ for row in sorted(front(rows), key=lambda row: row["file_bytes"]):
 #
 # So a front belongs to the numbers that one looks at. Whoever reports one cost has already chosen a part of the answer. [Dehghani et al., 2021](https://arxiv.org/abs/2110.12894), show with many networks how the ranking turns when parameters, MACs and time change places.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 3. The winner was chosen
 #
 # Thirty small networks differ in nothing but the chance in their training. We take the one that is best on 500 test images. There it leads the mean of all thirty. Then we look at it again on 500 *others*.
 #
-# **Predict.** On average over many such draws, how much of its lead is lost there: **A** nothing, **B** about a quarter, **C** most of it?
-#
-# <!-- page -->
-#
 # The front was drawn with the accuracy on some test images. Is that number what a customer will see? We ask networks that differ by a seed alone. `correct[k, i]` says whether network `k` reads the handwritten digit `i` rightly.
+#
+# **Predict.** On average over many such draws, how much of its lead is lost there: **A** nothing, **B** about a quarter, **C** most of it?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Let everybody throw a coin five times, and send the best thrower to throw again. Vote, click. Read the first line of the table from left to right, then ask for the second line: with ten times as many images, is all luck gone? "Is choosing wrong, then?" No. Wrong is to report the figure by which one chose.
-
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% tags=["hide-input"]
 # Trains thirty small networks, and lets them read 10,000 test digits.
 correct = show.many_seeds()
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 def winner_of(choosing):
     return choosing.mean(1).argmax()  # the network that is right most often
 
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% luck_table tags=["hide-input"]
 # Chooses a winner on some images and looks at it on as many others, many times.
 found = show.luck(correct, winner_of)
 few, many = found.values()  # (the winner there, the winner on others, the mean of all) for 500 and 5,000 images
 show.luck_table(found)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Most of it (C), because what made it the winner was mostly luck with the images that chose it.** On other images that luck is gone.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Here is the extreme case by hand. Ten networks are equally good: each is right on 90 % of all images that exist. On 10,000 test images the standard error is 0.3 points ([[baseline]]), and each network has images of its own. A single one stays below 90.45 %, one and a half standard errors up, with a probability of 0.933. All ten stay below it with 0.933¹⁰, which is 0.50. So in every second try the winner shows 90.45 % or more, and on new images it has 90 %. The half point was never there.
 #
 # More images make the luck smaller, and more candidates make it larger. A part of the lead is real: some seeds did give better networks. So choosing is not wrong. It is wrong to report the number by which one chose.
 #
 # **The remedy: some images choose, and others judge.** Our record is made that way. `accuracy` comes from the first 5,000 test images, and chooses; `others` comes from the other 5,000, and is reported.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 4. Three customers
 #
 # - An **app** is downloaded: at most 200 kB.
@@ -176,53 +158,45 @@ show.luck_table(found)
 #
 # Within the limits, each wants the most accurate model.
 #
-# <!-- page -->
-#
 # The front leaves several models, and each can be defended. To choose one you need something from outside: what the customer can afford, and what the customer wants most. By hand, with P (20 kB, 97 %) and Q (50 kB, 98 %): with at most 40 kB only P fits. With at most 100 kB both fit, and the wish for accuracy takes Q. With at most 10 kB none fits. Then the answer is "nobody", and not "P, which comes nearest", since 20 kB do not go into 10.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 customers = {  # lowest and highest value of what is limited
     "app": {"file_bytes": (0, 200_000)},
     "camera": {"ms": (0, 0.2)},
     "watch": {"file_bytes": (0, 20_000), "accuracy": (0.9, 1)},
 }
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Who gets which model?
 #
 # **Predict.** App (200 kB), camera (0.2 ms), watch (20 kB, 90 %): one of them gets nobody. Which one?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Read the limits aloud, and vote. Then the picture: let the room name the winners. Say: "Write the limits down before you look at the models."
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
+# %% who_gets_which_model tags=["hide-input"]
 # Draws the limits of each customer and the winner within them.
 winners = show.customers_figure(rows, customers)
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **The watch, because even the smallest file on the front is too large for it.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Why write the limits down *before* you look? Because whoever looks first finds limits under which a favourite wins.
 #
 # The accuracies in the picture chose the winners. So we look at the other images before we promise anything, and put the second best model beside each winner.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### What do we promise?
 #
 # The two best models for each customer.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% promises_table tags=["hide-input"]
 # Lists the two best models for each customer, on the images that chose them and on the others.
 show.promises_table(rows, customers)
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* The remedy for the lucky winner: the first 5,000 test images chose, the other 5,000 are reported. Which column do we promise? The last. Compare the two models of the app: a lead of less than half a point may well be luck. Then both are good answers, and the smaller file may go.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The last column is what we promise. A lead of less than half a point may well be luck. Then both models are good answers, and you may send the smaller file.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 5. Where do you begin?
 #
 # | what hurts | try first | then |
@@ -236,16 +210,11 @@ show.promises_table(rows, customers)
 # | int8 loses answers | a scale a channel, one layer in float: [[depthwise]] | train with the rounding: [[qat]] |
 # | a small network is too weak | a teacher: [[distillation]] | look at each class: [[students]] |
 #
-# <!-- page -->
-#
 # **Prune or quantize?** Try int8 first. It makes a file up to four times smaller within minutes, and it needs no labels. Half of the weights make a file at best two times smaller, only in a format that leaves zeros out ([[zero_worth]]), and most networks must be trained on. Cutting *channels* is the exception: it leaves a smaller dense network, which needs no special format. But there a network that was small from the start is a hard rival ([[structured]]). In our record the ResNet with half of its channels has exactly the bytes of the one born half as wide, and after its short training it is some points behind.
 #
 # If you do both, prune first, train, and round last. Training in float would move the weights off their levels again. After each step compare with the model before it, on images that did not train.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Do not read the table aloud. Each student names what hurts in a project of their own; the room finds the row. Then: prune or quantize? Try int8 first: up to four times smaller, within minutes, without labels. Half of the weights make a file at best two times smaller, in a format without zeros, and usually after more training. If both: prune, train, and round last.
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### Before you ship
 #
 # - **Every class.** An accuracy that falls by one point may be ten points of one class in ten.
@@ -254,14 +223,9 @@ show.promises_table(rows, customers)
 # - **Your real preprocessing** in front of it: another resizing, another order of colours.
 # - **A fresh process** that has none of your code opens the file, and gives the same answers.
 #
-# <!-- page -->
-#
 # **Your own network.** The worksheet [Your network](../8_capstone/your_network.ipynb) tries the same forms on any model that you bring, and writes `report.json`. Its rows are such rows as ours. Without labels they have no accuracy. Then take the *agreement*, the share of inputs on which a form answers as your model does. In a terminal, `python3 course.py weigh my_model.py` does the same (`py` in place of `python3` on Windows).
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* For each line of the list ask for a failure that a mean over test images would never show.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## Exercise · The model for the limits
 # ★★ · 10 minutes
 #
@@ -273,29 +237,23 @@ show.promises_table(rows, customers)
 # - Return the name of the fitting row with most of `best`. Among equals take the smallest file, then the first in the list.
 # - If none fits, return `"nobody"`.
 #
-# <!-- page -->
-#
 # <details><summary>Hint</summary>
 #
 # Make a list of the rows that fit; `all(...)` over `limits.items()` helps. Then `max` with a key of two parts: the value of `best`, and minus the bytes. `max` gives the first of equal ones.
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* In pairs, on paper: what does `pick` say of a model that nobody has timed, if the customer limits the time? It does not fit. Not measured is not bad; but nobody can promise it.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "-"}
+# %% pick tags=["exercise"]
 def pick(rows, limits, best="accuracy"):
     """The name of the row for these limits, or "nobody"."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.pick(pick)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def pick_solution(rows, limits, best="accuracy"):
     fit = []
     for row in rows:
@@ -307,7 +265,7 @@ def pick_solution(rows, limits, best="accuracy"):
     return max(fit, key=lambda row: (row[best], -row["file_bytes"]))["name"]
 
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Now ask it: `pick(rows, customers["app"])` gives the winner of the picture. How many bytes does the watch need, so that somebody fits? And your own network, once you have a report? At most half of the bytes of float:
 #
 # ```python
@@ -315,25 +273,22 @@ def pick_solution(rows, limits, best="accuracy"):
 # pick(mine, {"file_bytes": (0, mine[0]["file_bytes"] / 2)}, best="agreement")
 # ```
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - A model that another one dominates can go; the front that is left belongs to the costs that you looked at.
 # - A winner owes part of its lead to luck: choose on some images, and report what it has on others.
 # - Write the limits down first, choose within them by one wish, and let "nobody" be an answer.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Back to the list on the board: which section answered which word? Then: "Which limits has your own network?"
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What this lesson says of its models, beside what your run gave.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("shipping")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### Blame the format
@@ -348,7 +303,7 @@ claims.show("shipping")
 #
 # Is it cheating to write the weights as a string into `predict.py`? No: those bytes are counted as well. To put them into the *names* of files would be, since no byte is counted there. And whoever makes twenty folders and reports the best one has let the test images choose. Judge on half of them.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Further
 #
 # **Sources.** M. Dehghani et al., *The efficiency misnomer*, 2021, [arXiv:2110.12894](https://arxiv.org/abs/2110.12894).

@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *Can a network know a three that nobody ever showed it?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* These eight digits have something in common, and you will see what. Do not say it yet. Ask who would trust a network with a class that was not among its images.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
@@ -31,7 +28,7 @@ from lessons.students import show
 
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 1. Ten digits, nine of them shown
 #
 # Take every **3** out of 50,000 digits. Two small networks with the same first weights learn from the rest:
@@ -39,16 +36,11 @@ torch.set_num_threads(1)
 # - one from their **labels**;
 # - one from what a large **teacher** answers. The teacher saw all ten digits.
 #
-# **Predict.** Of about a thousand test threes, how many does the teacher's student recognise: **A** none, **B** one in ten, **C** most?
-#
-# <!-- page -->
-#
 # As in [[distillation]], an answer is a row of ten probabilities, softened by the temperature $T = 8$. So every answer says something about *three*, though the image shows another digit.
+#
+# **Predict.** Of about a thousand test threes, how many does the teacher's student recognise: **A** none, **B** one in ten, **C** most?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Hands for A to C; most say A. Let somebody argue for C: where could a three come from? Do not help yet.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -84,7 +76,7 @@ def train(net, images, targets, T=1, steps=1000, rate=0.01):
 
 teacher = train(network(300), x, y, rate=0.003)
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 MISSING, T = 3, 8
 seen = y != MISSING
 answers = F.softmax(teacher(x) / T, 1)
@@ -97,22 +89,19 @@ for name, net in {"teacher's student": student, "its twin of labels": twin}.item
     threes = right[test_labels == MISSING]
     print(f"{name:18}  threes: {threes.mean():4.0%}   all digits: {right.mean():.0%}")
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Most of them (C), because the teacher's answers to the other digits say enough about threes.** The twin had the same images, and recognises none.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### The same threes, read by both
 #
 # Neither student was shown a single 3.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% recognised tags=["hide-input"]
 # Draws the first test threes, coloured where each student recognises them.
 show.recognised(test_images, test_labels, MISSING, {"taught by answers": student, "taught by labels": twin})
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Same images, so the images alone did not do it. "What else did the left one get? 45,000 rows of ten numbers. Where in them is a three?"
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # How did a three get in, and what about those that are still lost? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
@@ -127,7 +116,7 @@ show.recognised(test_images, test_labels, MISSING, {"taught by answers": student
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 2. What a five says about threes
 #
 # The teacher sees a five with the lower curve of a three. Its logits: **8** for 5, **4** for 3, **0** for each of the other eight.
@@ -138,33 +127,25 @@ show.recognised(test_images, test_labels, MISSING, {"taught by answers": student
 # | teacher, $T = 1$ | 0.98 | 0.02 | 0.0003 |
 # | teacher, $T = 8$ | 0.22 | 0.13 | 0.08 |
 #
-# <!-- page -->
-#
 # At $T = 8$ the logits become 1, 0.5 and 0. $e$ to the power of each is 2.72, 1.65 and 1, and with eight times 1 the sum is 12.37. So the five gets 2.72 / 12.37 = 0.22, the three 1.65 / 12.37 = 0.13, and each other digit 1 / 12.37 = 0.08.
 #
 # The twin of labels is told: "a five, and certainly no three". The student of the teacher is told: "a five, and rather a three than a two."
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Write the logits on the board, and let the room work out the row T = 8 with a calculator. Divided by 8 they are 1, 0.5 and 0; e to the power of each is 2.72, 1.65 and 1; with eight times 1 the sum is 12.37. Then ask for each row as a sentence: "a five, and certainly no three"; at T = 8 "a five, and rather a three than a two".
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Rather a three than anything else
 #
 # Of all images without a three: those in which the teacher sees most of one.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
+# %% most_like tags=["hide-input"]
 # Draws the eight images with the highest soft target for the missing class.
 show.most_like(x[seen], y[seen], answers[seen][:, MISSING])
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* The pictures of the first slide. "What do they have in common?" Most have something of a three, such as the curve that opens to the left. Then the numbers below: an even share would be 0.1. So how does a three get in? To repeat these numbers, the student must find out what in an image raises them. True threes have most of it. The twin has nothing to find out: its answer for three is always 0.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The figure shows the extremes. Most of the 45,000 images get a number between 0.05 and 0.15, near an even share, and each gets its own.
 #
 # To repeat these numbers, the student must find out what in an image raises them: a curve that opens to the left, say, or two of them. Most true threes have more of this than nearly all images that the student has seen. So the student gives them a higher logit of 3. The twin has nothing to find out. For its images the right answer for *three* is always 0.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 3. Where do the lost threes lie?
 #
 # The **margin** of an image: its logit of 3, less the highest of its other logits. Above 0 the network says "3".
@@ -175,12 +156,9 @@ show.most_like(x[seen], y[seen], answers[seen][:, MISSING])
 # | a three | 1.0 | 6.0 | −5.0 |
 # | a five | 4.8 | 6.0 | −1.2 |
 #
-# <!-- page -->
-#
 # The student still misses some threes. A three can be lost in two ways. Perhaps the student does not see the three in it. Then its margin is like that of any other digit. Or the student does see it, and says "3" a little too rarely. The margins show which of the two it is.
 
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 def margin(logits):
     others = logits.index_fill(1, torch.tensor(MISSING), -torch.inf)
     return logits[:, MISSING] - others.amax(1)
@@ -188,29 +166,26 @@ def margin(logits):
 
 margins = {"answers": margin(student(test_images)), "labels": margin(twin(test_images))}
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### Two hills, or one
 #
 # Right of the line at 0 a network says "3".
 #
 # **Predict.** The threes that the teacher's student misses: do most of their margins lie **A** just left of the line, or **B** far left, among the other digits?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote. Then the upper half first: two hills, and the line cuts the left foot of the orange one. Ask what the lower half would have to look like if the twin knew threes and only its line stood wrong.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% hills tags=["hide-input"]
 # Draws the margins of threes and of the other digits, for both students.
 show.hills(margins, test_labels == MISSING)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Just left of 0 (A), because the threes have a hill of their own, and the line at 0 cuts off its left foot.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The student of the teacher tells most threes from the rest. Its threshold is a little off.
 #
 # The lower half is the control. The twin's threes lie far from the line. Their margins are higher on the whole, but the two hills overlap widely, and there are nine times as many other digits. This is the difference between **a threshold that is off** and **knowledge that is missing**, and an accuracy alone does not show it.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 4. Move the line
 #
 # Add a number $b$, a **bias**, to the logit of 3 of every image. With $b = 1.5$ the margins become:
@@ -221,16 +196,13 @@ show.hills(margins, test_labels == MISSING)
 # | a three | −5.0 | −3.5 | lost, as before |
 # | a five | −1.2 | +0.3 | a **false alarm** |
 #
-# <!-- page -->
-#
 # All images with a margin between $-b$ and 0 now count as threes. Those that are threes are won, and the others are the price. So a bias pays where the lost threes are close to the line and the other digits are not.
 #
 # At work, too, a line can stand wrong. A network learns from as many broken parts as sound ones, and in the factory one part in a hundred is broken. So it says "broken" too often. Nobody has to train it anew, and nobody has to label a part. If the two hills lie well apart, it is enough to know how often the class occurs.
 #
 # Here the teacher knows this. It says "3" for about a tenth of the held-out images, so we take the $b$ with which the student says "3" **as often as the teacher**. The student need not agree with it on a single image.
 
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 def says(logits, b):
     moved = logits.clone()
     moved[:, MISSING] += b
@@ -247,15 +219,12 @@ def find_bias(net):
     return biases[torch.stack(off).argmin()]
 
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### As often as the teacher
 #
 # **Predict.** With a bias the *twin* of labels says "3" as well. Can one believe it?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 4 min.* Where does b come from? The teacher says 3 for about a tenth of the held-out images; take the b with which the student says it as often. Why not the b with the fewest errors on the test images? They judge the network, so they must not choose. Look back at the two hills before you vote. Then read down: threes won, and false alarms paid. In the last row the twin says 3 as often as the teacher does: how many of these are threes? Ask for a network of their own whose line may stand wrong.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% bias_table tags=["hide-input"]
 # Finds the bias of both students, and writes what each brings on the test images.
 cases = {
     "answers": (student, 0.0),
@@ -265,21 +234,19 @@ cases = {
 found = show.count(cases, says, test_images, test_labels, MISSING)
 show.bias_table(found)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **No, because its threes lie among the other digits: more than half of its "3"s are false alarms.** With the student of the teacher it is about one in ten, and half of its lost threes are won back.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # So look at the margins before you decide that a network has to learn anew. A bias brings out what it knows, and teaches it nothing.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## Exercise · A threshold without labels
 # ★★ · 10 minutes
 #
 # Section 4 tried 201 biases. Find $b$ directly. `threshold(student, teacher, missing)` takes the logits of both for the same images. The teacher says `missing` for k of them. Sort the student's margins: $-b$ lies in the middle between the k-th highest and the next.
 #
 # On paper: margins 2, −1, −3, and the teacher says it twice?
-#
-# <!-- page -->
 #
 # `student` and `teacher` are (images, classes). k is at least 1, and less than the number of images.
 #
@@ -289,21 +256,17 @@ show.bias_table(found)
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* On paper, in pairs: 2. Then: what changes if the student's logits of all classes grow by 1? Nothing. What if the class is less frequent in the product than in the held-out images? Then the threshold can be off again.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "-"}
+# %% threshold tags=["exercise"]
 def threshold(student, teacher, missing):
     """The bias with which the student says `missing` as often as the teacher."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.threshold(threshold)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def threshold_solution(student, teacher, missing):
     k = (teacher.argmax(1) == missing).sum()
     others = student.index_fill(1, torch.tensor(missing), -torch.inf)
@@ -313,40 +276,37 @@ def threshold_solution(student, teacher, missing):
     return -line
 
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Now use it on the real student: `threshold(student(held_out), teacher(held_out), MISSING)` is the bias of the table, with more decimals.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - A student can know a class that it never saw, because a teacher's answers to other images say how much each of them resembles it.
 # - The margins tell a threshold that is off from knowledge that is missing: look for a hill of the class's own.
 # - A bias on one logit moves the threshold; find it on held-out images, and without labels by saying the class as often as the teacher does.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go back to the eight digits of the first slide, and let somebody tell the story in three sentences.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What this lesson claims, beside what your computer measured.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("students")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### When does a teacher help?
 #
 # Our student had nine digits in plenty. Suppose that no class is missing: how much does a teacher help then? The next cell teaches the small student of [[distillation]] with labels and with answers, for few images and for many, in few steps and in many. Each kind has the learning rate that the held-out images chose.
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% tags=["hide-input"]
 # Trains small students by labels and by answers, for two numbers of images and of steps, and writes their errors.
 plans = show.plans(x, y, answers, T, (held_out, labels[split:]), (test_images, test_labels))
 show.plans_table(plans)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The teacher, who learned from all 50,000, helps a lot in one of the four cells: few images *and* many steps.
 #
 # **Sources.** G. Hinton, O. Vinyals, J. Dean, *Distilling the knowledge in a neural network*, 2015, [arXiv:1503.02531](https://arxiv.org/abs/1503.02531), section 3. There a student without threes made 206 errors, 133 of them on the 1,010 threes; with a bias of 3.5 it made 109, and 14 on threes.

@@ -4,6 +4,8 @@
 #     promise: You will find a lottery ticket in a new network with five steps, and test it against new values and other positions.
 #     seconds: 38
 #     needs: [prune_model]
+#     values:
+#       untrained: round(100 * untrained_right['largest in the copy'])
 #     goals:
 #       - find a ticket with the five steps of the paper, in open code;
 #       - rewind a network with a true copy, and test the rewind;
@@ -13,15 +15,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *Can a small part of a new network learn as well as the whole?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Say: "Until now we pruned a *trained* network and kept its numbers. Today we keep only the positions, and throw the training away." Ask: "What could be left?" Collect two or three guesses. Most people say "nothing", and the next slide answers.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets a seed, and one thread.
 import torch
 
@@ -33,7 +32,7 @@ from lessons.ticket import show
 runtime.seed_all(0)
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 1. Zeros, and nothing else
 #
 # Here is LeNet-300-100, three linear layers with random weights. It has never seen a digit. You may only set its weights to **zero**.
@@ -42,10 +41,7 @@ torch.set_num_threads(1)
 #
 # **Predict.** How many of the test digits does this untrained network read correctly: **A** about 10 %, **B** about 30 %, **C** more than 70 %?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Make sure that everybody has understood: no value is ever changed, except to zero. The copy tells us one bit for each weight and nothing else. Vote; expect A and B. Click: C. Ask: "How can a mask know so much?" The next slide answers with four weights.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import torch
 
 from course_utils import data, models, training
@@ -61,7 +57,7 @@ def make():
     return net
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 from torch.nn import functional as F
 
 
@@ -73,10 +69,10 @@ def train(net, steps=200):
         adam.step()
 
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # `cut` prunes each layer by magnitude. `put_on` gives a network a mask that already exists. Of each hidden layer a fifth stays, and of the small output layer 60 %.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 import copy
 
 from torch.nn.utils import prune
@@ -93,29 +89,29 @@ def put_on(net, masks):
     return net
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 untrained = make()
 trained = copy.deepcopy(untrained)
 train(trained, steps=200)
 cut(trained, (0.8, 0.8, 0.4))
 masks = [layer.weight_mask for layer in trained.children()]
 
-# %% slideshow={"slide_type": "fragment"}
+# %% zeros_and_nothing_else
 put_on(untrained, masks)
 right = training.evaluate(untrained, *test_set)
 print(f"untrained, with zeros: {right:.0%} right")
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **More than 70 % (C), because a training chose the zeros, although it gave no value.** Each weight that is left is still the random number with which the network began.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # So a random network already contains a network that reads digits. Can this part also *learn*, and as well as the whole? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "big"}
+# %% [markdown]
 # ## 2. A vote, silenced
 #
 # | | | | | |
@@ -124,45 +120,33 @@ print(f"untrained, with zeros: {right:.0%} right")
 # | the copy, trained | **0.5** | −0.02 | 0.03 | **−0.6** |
 # | mask | 1 | 0 | 0 | 1 |
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Follow four weights by hand. In the trained copy the first and the last are the largest, so these two stay. They stay with their *first* values, 0.3 and −0.4. Nothing of 0.5 and −0.6 is taken over: the training gives us one bit for each weight.
 #
 # Now take the weights as votes. Training turned 0.3 into 0.5. It wanted more of this vote, and the random value already pointed the right way. It turned 0.35 into 0.03. It wanted less of this vote, and the mask takes it away.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Do the four columns on the board: what is left of the untrained weights? Training shrank the third: it wanted less of this vote. Click, and read the sentence in bold slowly.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # Untrained, masked: **0.3, 0, 0, −0.4**
 #
 # **A mask cannot correct a wrong vote, but it can silence it.**
 #
-# <!-- page -->
-#
 # A mask that makes a classifier of an untrained network is called a **supermask** ([Zhou et al., 2019](https://arxiv.org/abs/1905.01067)).
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Is it really the choice?
-#
-# <!-- page -->
 #
 # Other masks with as many ones: at random positions, where the weights are largest at the *start*, and where the magnitude *grew* most in the copy.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask what each bar is for: what would a sceptic say who had not seen it? *Random fifth*: "any zeros do." *Largest at the start*: "it is their size." *Grew most*: the direction of training counts, for some of these weights are small.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% is_it_really_the_choice tags=["hide-input"]
 # Draws how many digits untrained networks read, by the weights that they keep; three networks.
 untrained_right = show.what_is_kept(make, train, put_on, test_set)
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # **Not any zeros, and not size alone.**
-#
-# <!-- page -->
 #
 # With zeros at random positions the network only guesses. The weights that are largest at the *start* do no better, so their size alone does not do it. The network that keeps the weights that *grew* most reads far more digits than a guess would, although some of these weights are small. So a large part of the secret is the direction in which training pushed a weight.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Try it.** In section 1 change `train(trained, steps=200)` to `steps=20` there, and run that cell and the next one again. The network is a new one each time. How long must the copy train before its mask is good?
 #
 # <details><summary>What others found</summary>
@@ -171,7 +155,7 @@ untrained_right = show.what_is_kept(make, train, put_on, test_set)
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 3. The hypothesis
 #
 # J. Frankle and M. Carbin, 2018 ([arXiv:1803.03635](https://arxiv.org/abs/1803.03635)), in the words of 2019:
@@ -179,8 +163,6 @@ untrained_right = show.what_is_kept(make, train, put_on, test_set)
 # > **The Lottery Ticket Hypothesis.** A randomly-initialized, dense neural network contains a subnetwork that is initialized such that—when trained in isolation—it can match the test accuracy of the original network after training for at most the same number of iterations.
 #
 # A **ticket** is a mask *together with* the first weights under it.
-#
-# <!-- page -->
 #
 # Experience said that sparse networks which start from random weights usually end worse than networks that were pruned after training. The authors report an exception: a ticket that matches the whole network when it is trained without the other weights. They call it a **winning ticket**.
 #
@@ -190,51 +172,42 @@ untrained_right = show.what_is_kept(make, train, put_on, test_set)
 #
 # The paper looks for its tickets in rounds, because these find smaller winning tickets than one cut. Each round trains the network, and then removes a part of its weights.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let somebody read the quotation aloud, and ask for its three conditions: smaller, as accurate, in no more iterations. Then: "I claim that these first values are special. How would you refute me?" Keep the proposals on the board for section 5.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ### How many rounds?
 #
 # **Predict.** Each round removes a fifth of the weights that are *left*. After how many rounds are about 7 % left: **A** 5, **B** 12, **C** 18?
 
-# %% [markdown] slideshow={"slide_type": "skip"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Twelve rounds (B), because each of them multiplies what is left by 0.8, and $0.8^{12} = 0.069$.** Three rounds leave $0.8^3 = 0.51$, about a half, and four halvings leave a sixteenth.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Twelve rounds are twelve trainings. Ours are shorter and fewer: each round removes *three* fifths of what is left, and three rounds leave $0.4^3 = 0.064$. The small output layer loses half as much, as in the paper. A round takes seconds on a laptop, since a training has 200 steps. The paper's have 50,000.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 4. Five steps to a ticket
 #
 # *Keep a copy* of the first weights; *train*; *prune* the smallest of the weights that are left; *rewind* the others to their first values; *repeat*.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Click through the frames, and ask at each: "Which numbers stand in the cells now?" At the last one compare with the first frame: the same numbers, and fewer of them. "And without the rewind?" That is the fine-tuning of [[prune_model]]: a good method, and another one.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
+# %% five_steps tags=["hide-input"]
 # Draws the loop, with twenty weights of the second layer as they stand after each step.
 show.five_steps(untrained.fc2.weight_orig, trained.fc2.weight_orig, masks[1])
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # To set the weights back to their first values is called **rewinding**. Without it we would have the pruning of [[prune_model]], where the weights bring along what they have learned. Here they forget it, and only the mask remembers.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### Five steps in open code
-#
-# <!-- page -->
 #
 # On a layer that has a mask, `l1_unstructured` removes a share of the weights that are left. It reads them from `weight`, as the last forward pass computed it; here that is the pass in `evaluate`. A pruned layer calls its parameter `weight_orig`, so `rewind` takes the end of that name off.
 
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 @torch.no_grad()
 def rewind(net, first):
     for name, value in net.named_parameters():
         value.copy_(first.get_parameter(name.removesuffix("_orig")))
 
 
-# %% slideshow={"slide_type": "-"}
+# %% five_steps_in_open_code
 def search(go_back, seed=0):
     torch.manual_seed(seed)
     net = make()
@@ -247,19 +220,14 @@ def search(go_back, seed=0):
     return first, [layer.weight_mask for layer in net.children()]
 
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Find the five steps in the loop together. Then click: a sixth of the weights learns as well as all, in as many steps. Say: "Five sixths were not needed even to *learn* the digits."
-
-# %% slideshow={"slide_type": "fragment"}
+# %% five_steps_in_open_code_2
 first, masks = search(rewind)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Here a sixth of the weights learns the digits as well as all of them. Each training began with the first values. So most of the weights were not needed even to *learn*.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### Two names, one memory
-#
-# <!-- page -->
 #
 # The whole experiment hangs on step 1. And it is easy to make a copy that is none:
 #
@@ -274,14 +242,13 @@ first, masks = search(rewind)
 #
 # Here is another rewind. It looks correct.
 
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 def other_rewind(net, first):
     for name, value in net.named_parameters():
         value.data = first.get_parameter(name.removesuffix("_orig")).data
 
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # | | |
 # |---|---|
 # | `rewind` | `value.copy_(…)` |
@@ -289,27 +256,24 @@ def other_rewind(net, first):
 #
 # **Predict.** With `other_rewind`, is the network with 16 % of the weights **A** worse than with `rewind`, **B** as good, **C** better?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* The dots are the kept tensor. Give them a minute. Most vote A. Click: C. "Why is it better?" After the first rewind the parameter *is* the kept tensor, and the next training writes into it. The network with 16 % begins with 200 steps behind it. Ask which test would have caught it, one on the accuracy or one on the copy? The copy: the accuracy looks like a success.
-
-# %% slideshow={"slide_type": "fragment"}
+# %% two_names_one_memory
 _ = search(other_rewind)
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Better (C), because its training goes on where another one ended.** The first rewind hands over the kept tensors themselves. The numbers are right, but the training with 40 % overwrites them. So the second rewind goes back to trained weights.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The accuracy does not reveal the mistake. It looks like a success. So test the rewind itself: rewind, train a little, and see whether the copy has moved. With `rewind` in place of `other_rewind` the cell prints True.
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 net, kept = make(), make()
 before = kept.fc1.weight.detach().clone()
 other_rewind(net, kept)
 train(net, steps=5)
 print("the copy is what it was:", torch.equal(kept.fc1.weight, before))
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 5. Values or positions?
 #
 # After the third cut 6.5 % of the weights are left.
@@ -320,20 +284,17 @@ print("the copy is what it was:", torch.equal(kept.fc1.weight, before))
 # | **reinit** | found by pruning | new random values |
 # | **random** | drawn by lot | first values at those positions |
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Suppose that the ticket learns well. Perhaps its first values are lucky, as the hypothesis says. Perhaps the positions are good, and any values would do. Or perhaps any 6.5 % of a network learn as well. Two controls can tell, **reinit** and the **random mask**. Each of them takes something away from the ticket.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** Which two must you compare to see what the *values* are worth, and which two for the *positions* alone: **A** ticket and reinit, **B** ticket and random, **C** reinit and random?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two shows of hands. Many say B for the positions: there two things differ. Then let the room say by how many points the ticket will beat reinit, and write it on the board.
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **A for the values, because both have the same positions; C for the positions, because in both the values are drawn by chance.** Between ticket and random both differ.
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 def arms(first, masks):
     shuffled = [mask.flatten()[torch.randperm(mask.numel())].view_as(mask) for mask in masks]
     return {
@@ -347,24 +308,17 @@ for name, net in arms(first, masks).items():
     train(net)
     print(f"{name}: {training.evaluate(net, *test_set):.1%} right")
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Three networks
-#
-# <!-- page -->
 #
 # One network can be lucky. So we search for a ticket in three more, and train the whole network beside its parts.
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% three_networks tags=["hide-input"]
 # Searches in three more networks, trains the four of each, and draws them.
 all_right = show.three_networks(search, rewind, arms, train, test_set)
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask which gap answers which question: ticket to reinit, the values; reinit to random, the positions. Compare with the number on the board. Do not celebrate; ask: "What else did the four have in common?" Steps, and the learning rate. "Is it fair to each of them?"
-
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # At this learning rate, after 200 steps, **mask and first values belong together.** With 16 % of the weights the ticket matched the whole; with 6.5 % it does not.
-#
-# <!-- page -->
 #
 # The ticket is several points ahead of *reinit* in each of the three networks, so the mask alone is not the ticket. The gap between *reinit* and *random* is much smaller.
 #
@@ -374,7 +328,7 @@ all_right = show.three_networks(search, rewind, arms, train, test_set)
 #
 # To find our ticket we trained three times, the first time with all the weights. The ticket tells us that a small network *could* have learned the task. It does not yet save a training.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise · Find a ticket
 # ★★ · 10 minutes
 #
@@ -386,21 +340,17 @@ all_right = show.three_networks(search, rewind, arms, train, test_set)
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* In pairs, only on paper, one round with the four weights of section 2: what is returned? The mask (1, 0, 0, 1), and a ticket with 0.3 and −0.4. Who writes 0.5 and −0.6 has forgotten the last rewind. The code is for home.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def find_ticket(make, train, rounds):
     """The masks of each round, and the first network with the last masks on."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.find_ticket(find_ticket)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def find_ticket_solution(make, train, rounds):
     net, masks = make(), []
     first = {name: value.clone() for name, value in net.state_dict().items()}
@@ -415,7 +365,7 @@ def find_ticket_solution(make, train, rounds):
     return masks, net
 
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Then try it on the digits: `masks, ticket = find_ticket(make, train, 4)` and `train(ticket)`. How far is it ahead of *reinit*, which is `put_on(make(), masks[-1])` after a training?
 #
 # <details><summary>What others found</summary>
@@ -424,25 +374,22 @@ def find_ticket_solution(make, train, rounds):
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - A mask that a training has chosen makes a classifier of an untrained network.
 # - A ticket is a mask *with* the first weights under it: keep a copy, train, prune, rewind, repeat. Test that training leaves the copy unchanged. A small part can learn as well as the whole: a sixth of the weights in our 200 steps, 7 % in the record.
 # - New values in the same positions test the values, and a random mask tests the positions. At the paper's learning rate and after 200 steps the ticket is ahead of both.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 0.5 min.* "A small part *can* learn as well. Is it worth the search?" The next lesson asks for the price.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What this lesson claims, beside what your run measured.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("ticket")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### Why prune at all?
@@ -451,7 +398,7 @@ claims.show("ticket")
 #
 # Research prunes to understand. [PyTorch's tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) names two such uses. One compares the **learning dynamics** of networks that have more parameters than they need with those that have too few. The other takes lucky subnetworks as a **search for an architecture**: in place of building many small networks one trains a large one, and removes what it does not need. Whether the network that is found is worth more than another one of its size must be tested with controls, as in section 5.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ### The record of 145 trainings
 #
 # The course has made the paper's experiment in the paper's setting: 50,000 iterations a training, a fifth a round, five networks, 145 trainings. The table gives the accuracy at the end in %, the mean of the five.
@@ -465,7 +412,7 @@ claims.show("ticket")
 #
 # The whole network reads 98.09 % of the test digits. With 21 % of the weights the ticket is *above* the whole network, and with 7 % still as good. But at 7 % the gaps are 0.65 and 1.4 points where we saw several. So after 200 steps we probably measured, for the most part, who learns *sooner*. `python course.py lottery --paper` makes the experiment again, in a few hours.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks*, ICLR 2019, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635); H. Zhou et al., *Deconstructing Lottery Tickets*, 2019, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067).
 #
 # **Going further.** V. Ramanujan et al., *What's Hidden in a Randomly Weighted Neural Network?*, [arXiv:1911.13299](https://arxiv.org/abs/1911.13299), on supermasks; next here: [[ticket_full]].

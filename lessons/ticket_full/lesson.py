@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *What is left of a ticket's lead when every network is at its best, and what does the ticket cost?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* A ticket is a mask and the first weights under it; it beat new values and a random mask. Ask: "Whom has it not met yet?" Collect opponents on the board: somebody who does not rewind, a network that was small from the start.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
@@ -31,7 +28,7 @@ from lessons.ticket_full import show
 
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 1. 800 steps for a small network
 #
 # You want a network with about 17,000 weights, and have 800 training steps.
@@ -40,16 +37,11 @@ torch.set_num_threads(1)
 # - **trained on**: the same without the rewind.
 # - **narrow**: 22 hidden units and no mask, one training of 800 steps.
 #
-# **Predict.** Which of the three reads most digits?
-#
-# <!-- page -->
-#
 # Ticket and *trained on* begin as the same LeNet-300-100, and both keep 6.5 % of its weights. *Narrow* has as many weights from the start. The functions are those of [[ticket]], with the learning rate as an argument.
+#
+# **Predict.** Which of the three reads most digits?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Vote, and ask each camp for a reason. Ask: "In what do the first two differ?" In the rewind alone. Click: the rewind throws away what three trainings have taught the weights.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import copy
 
 import torch
@@ -78,7 +70,7 @@ def train(net, rate, steps=200):
         adam.step()
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 def search(rewinding, rate):
     torch.manual_seed(0)
     net = make()
@@ -94,16 +86,13 @@ def search(rewinding, rate):
     return first, net
 
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **The network that was simply trained on: its weights kept what 800 steps taught them.** Those of the ticket were rewound three times, and have learned for 200.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### The three in a race
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* `search` trains and prunes three times; its first argument says whether it rewinds. Read the three numbers: *trained on* is first, and the ticket has no clear lead over *narrow*.
-
-# %% slideshow={"slide_type": "-"}
+# %% the_three_in_a_race
 rate = 0.0012
 first, ticket = search(True, rate)
 _, trained_on = search(False, rate)
@@ -116,14 +105,14 @@ for name, net in nets.items():
     right[name] = 100 * training.evaluate(net, *test_set)
     print(f"{name}: {right[name]:.1f} % right")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # So the ticket loses to its twin without a rewind, and has no clear lead over a network that was never pruned. What is it worth? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Try it.** In the last cell change `rate = 0.0012` to `rate = 0.0048`, and run it again. Who gains most? Then change it back, and run the cell once more.
 #
 # <details><summary>What others found</summary>
@@ -132,34 +121,31 @@ for name, net in nets.items():
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 2. Each at its best
 #
 # In [[ticket]], at the rate 0.0012, the ticket was about four points ahead of *reinit*, its mask with new values.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Was that fair? A ticket starts as a supermask: it reads most of the digits untrained. *Reinit* starts by guessing. Both learned for 200 steps at the paper's rate, and we did not ask whether this rate suits *reinit* as well.
 #
 # The course keeps a record of three networks, each trained at four rates: with all weights, as a ticket with 7 % of them, and as *reinit*, its mask over new values. The masks were found at the rate 0.0012. `saved[arm][rate]` is a list with one pair for each network: held-out %, test %.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** Now each may choose its own best of four learning rates. Does the lead **A** grow, **B** stay, **C** shrink?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Ask who has further to go in 200 steps: *reinit*. What does a higher rate do? It moves a weight further in the same number of steps. Vote; click. Black is the whole network. Let the room read the two gaps off the figure, then ask: "Are we at the top of each line?" Two of the three best rates are the highest that was tried.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 saved = show.saved(steps=200)
 print(saved["ticket"][0.0012])
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
+# %% over_rates tags=["hide-input"]
 # Draws the accuracy of three arms over the learning rate.
 show.over_rates(saved)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **It shrinks (C), for these masks to about a point: *reinit* gains more from a higher rate, which moves weights further in the same 200 steps.**
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "big"}
+# %% [markdown]
 # ### A rule for a fair comparison
 #
 # | rate | ticket: held out | test | reinit: held out | test |
@@ -168,22 +154,19 @@ show.over_rates(saved)
 # | 0.01 | **92** | 93 | **91** | 92 |
 # | 0.1 | 88 | 89 | 90 | 92.5 |
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Do it by hand once, with numbers made up. At the shared rate 0.001 the ticket leads by 92 − 88 = 4 points. Now each may choose. Both have their best *held-out* accuracy at 0.01, and there the ticket leads on the test images by 93 − 92 = 1 point.
 #
 # Why not choose by the test images? There *reinit* looks best at 0.1, with 92.5. But 90 on the held-out images suggests that a part of this is luck. Of several rates, the one with the highest test accuracy may be a lucky one, and whoever picks it reports the luck as well. So some images choose the rate, and others report.
 #
 # The rule has a third part. In the figure two best rates are the highest of all that were tried. Perhaps the lines go on rising beyond. The black line, the whole network, has its best rate inside the grid. **A best rate at the edge of the grid means: widen the grid.** Until then "about a point" is what we know of these masks and this grid. The rate of the search is a choice, too: with masks that were found at 0.0048, 2.3 points are left. The exercise has a record in which no best rate lies at the edge.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* On paper: the lead at 0.001, then each at its best. 4, then 1. "Why not 92.5 for *reinit*?" The test images would have chosen and reported. Then the edge: what would you do next? Try higher rates.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # 1. All try the same rates.
 # 2. Held-out images choose, test images report.
 # 3. A best rate at the edge: widen the grid.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 3. The values, or only their signs?
 #
 # | three kept weights | | | |
@@ -192,17 +175,13 @@ show.over_rates(saved)
 # | *new signs*: newly drawn | −0.2 | 0.5 | −0.05 |
 # | *own signs*: the same sizes, the ticket's signs | 0.2 | −0.5 | −0.05 |
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # What do the first values bring? A weight has a sign and a size. The sign says whether the unit votes for or against, and the size how loudly. The table takes the two apart. *New signs* is *reinit*. *Own signs* has the same sizes and the signs of the ticket. So the last two rows differ in their signs alone.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** How much of the gap between *new signs* and the ticket do the ticket's signs win back: **A** hardly any, **B** more than half?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read the last row aloud: whose size, whose sign? Vote. For A speaks that a sign is one bit of 32. Click: B. Point at the column *untrained*: own signs are far better than guessing before the first step.
-
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 def put_on(net, masks):
     for layer, mask in zip(net.children(), masks, strict=True):
         prune.custom_from_mask(layer, "weight", mask)
@@ -219,38 +198,32 @@ def redrawn(own_signs):
 
 masks = [layer.weight_mask for layer in ticket.children()]
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% the_values_or_only_their tags=["hide-input"]
 # Trains the ticket, own signs and new signs at two rates, and writes what they get right.
 signs = show.signs(first, redrawn, masks, put_on, train, test_set)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **More than half (B), at both rates. It is the signs, because the last two rows differ in nothing else.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # At the higher rate the gap is narrower, as in section 2, and again the signs close most of it.
 #
 # H. Zhou et al. ([2019](https://arxiv.org/abs/1905.01067)) also found that signs matter, with our network and with small convolutional ones.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 4. The price
 #
 # If a small part can learn as well as the whole, training should become cheaper: train only that part. We time 20 steps at a rate so small that they change next to nothing. The masks of our ticket leave 6.5 % of the weights.
 #
 # **Predict.** Compared with a step of the whole network, does a step of the ticket take **A** about a tenth of the time, **B** half, **C** about as long, or longer?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* What does the product do with a zero? It multiplies it. Vote; click: C. Then the price in trainings: three before its own, and twelve for a ticket of 7 % in the paper, which removes a fifth each time.
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **About as long, or longer (C), because the products multiply the zeros like any number, and putting the mask on is work as well.** *Narrow* is faster: its matrices are really small.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### A step, timed
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* *Ticket* and *trained on* do the same work, so what lies between them is the noise of the clock. What would be cheaper? *Narrow*.
-
-# %% slideshow={"slide_type": "-"}
+# %% a_step_timed
 from functools import partial
 
 from course_utils.measure import timing
@@ -262,10 +235,10 @@ race = timing.compare(steps, rounds=9, device="cpu")  # in turn
 step_ms = {name: 1000 * min(race.samples[name]) / 20 for name in steps}
 print(*(f"{name}: {ms:.2f} ms a step" for name, ms in step_ms.items()), sep="\n")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Trainings.** Even with code that skips zeros, somebody must find the mask first. Our ticket took three trainings before its own. In the paper a round removes a fifth of what is left. Twelve rounds lead to $0.8^{12} = 0.07$, so the ticket with 7 % is the *thirteenth* training, and the first was that of the whole network. A ticket can only pay if its mask serves many trainings, and makes each of them cheaper. Ours does not.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### "More than 90 % compression"
 #
 # 7 % of the weights are left. For each position a file holds
@@ -276,17 +249,12 @@ print(*(f"{name}: {ms:.2f} ms a step" for name, ms in step_ms.items()), sep="\n"
 # | mask: is there a value? | 1 |
 # | together, of 32 | **3.2** |
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Is the title true? Let them add up; click. Of the weights yes; of the bits in this format not quite. Is the saving a merit of the ticket? No, *trained on* has the same file.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # Of the *weights* 93 % are gone. Of the bits 3.24 / 32 = 10.1 % are left in this format.
-#
-# <!-- page -->
 #
 # So "more than 90 % compression" counts weights: of the *bytes* fewer are gone. And the saving is no merit of the ticket: *trained on* fills a file of the same size.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 5. What is contested, and what stands
 #
 # | who | network | what they report |
@@ -296,26 +264,21 @@ print(*(f"{name}: {ms:.2f} ms a step" for name, ms in step_ms.items()), sep="\n"
 # | Frankle et al., [2019](https://arxiv.org/abs/1903.01611) | deeper | tickets again, if one rewinds to an *early iteration* |
 # | Renda et al., [2020](https://arxiv.org/abs/2003.02389) | several | trained weights with the learning rate rewound: as good as rewinding, or better |
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask which of these contradict the small networks of today. None: they speak of larger networks, or of other opponents. A sentence about tickets needs three things beside it: network, learning rate, opponent. Then click.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The four reports speak of larger networks than ours, or of other opponents. So a sentence about tickets needs three things beside it: which network, which learning rate, which opponent.
 #
 # What stands for our network: after 50,000 steps the tickets of another record with 21 % of the weights are slightly ahead of the whole network, and those with 7 % still as good ([[ticket]]). A sparse network *can* learn this task as well as the whole, if it starts right. For large networks one rewinds to an early iteration, and the mask comes from a full training.
 #
 # What does not follow is a cheaper way to a small network. Here training on was better. Renda et al. keep the trained weights and go back in the schedule of the learning rate, which they call **learning-rate rewinding**. In our 200 steps the rewind costs points.
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # **A ticket answers a question about learning. It is no recipe for shipping a small network.**
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise · Each at its best
 # ★★ · 10 minutes
 #
 # Write `lead(ticket, other)`. Both are like `saved["ticket"]`: rate → list of (held-out %, test %), one pair for each network, always in the same order. Read each arm at the rate at which *its* mean held-out accuracy is highest. Return two things: a list with the test accuracy of the ticket minus that of the other, network by network; and `True` if one of the two chosen rates is the lowest or the highest that was tried, else `False`.
-#
-# <!-- page -->
 #
 # <details><summary>Hint</summary>
 #
@@ -323,21 +286,17 @@ print(*(f"{name}: {ms:.2f} ms a step" for name, ms in step_ms.items()), sep="\n"
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* In pairs, on paper; go back to the table of section 2. What is returned? One network, so [1], and False, as 0.01 lies between the others. Then cover the last row: [1] and True. The code is for home.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def lead(ticket, other):
     """The lead of each network in points, and whether a chosen rate lies at the edge."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.lead(lead)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def lead_solution(ticket, other):
     points, edge, chosen = [], False, []
     for runs in (ticket, other):
@@ -349,7 +308,7 @@ def lead_solution(ticket, other):
     return points, edge
 
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Then ask the longer record: `saved = show.saved(steps=5000)`, and `lead(saved["ticket"], saved["reinit"])`. What is left of the lead, and what of a lead over `saved["all weights"]`?
 #
 # <details><summary>What others found</summary>
@@ -358,25 +317,22 @@ def lead_solution(ticket, other):
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - Compare at each one's best learning rate: held-out images choose, test images report, and a best rate at the edge asks for a wider grid. Here, after 200 steps, much of the ticket's lead over new values went when each chose its rate.
 # - Here, after training, most of what the first values bring are their signs.
 # - A ticket costs several trainings, and its steps are no faster. At the two rates that we tried, training on was better.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Back to the opponents on the board: which did we meet? Ask for one sentence about tickets that names network, rate and opponent.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What this lesson claims, beside what your run measured and what the record holds.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("ticket_full")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### Two readers of ten trainings

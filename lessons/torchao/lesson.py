@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *"The model is in int4." Does that change its values, its bytes, or its arithmetic?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Write three words on the board: values, bytes, arithmetic. "A colleague says: now in int4. Which of the three has changed?" Collect hands, and keep the words for the last picture.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets a seed and one thread, switches gradients off, and imports the drawings of this lesson, its check and the scorecard.
 import course_utils  # noqa: F401  first, since it holds back what packages say of themselves when they are imported
 
@@ -37,16 +34,14 @@ runtime.seed_all(0)
 torch.set_grad_enabled(False)  # the lesson only runs networks
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 1. Two bits a weight
 #
 # Most weights of a trained LeNet lie in one layer, `fc1`. One call of **torchao**, PyTorch's package for quantization, rounds them to 8, to 4 or to 2 bits. Each network is saved.
 #
-# <!-- page -->
-#
 # `quantize_` changes the network that it is given, so we hand it a copy. Section 2 explains the config and the filter.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 import copy
 
 import torch
@@ -70,63 +65,55 @@ for dtype in (torch.int8, torch.int4, torch.int2):
     quantize_(small, config, filter_fn=only_fc1)
     networks[dtype] = small
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** `fc1` has 48,000 weights, and with 8 bits each of them takes a byte. Beside the file with 8 bits, how large is the one with 2: **A** about two thirds, **B** a little smaller, **C** the same?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; expect A. After the table: "How would you have noticed?" The accuracy tells nobody. Let the surprise stand until the sum on the next slides.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% first_table tags=["hide-input"]
 # Saves each network, and shows its bytes, how far its outputs have moved, and what it gets right.
 files = {name: show.saved(network) for name, network in networks.items()}
 show.first_table(networks, images, labels)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **The same (C), because this config rounds each weight to one of four integers and then stores it in a whole byte.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The outputs show that something happened: with fewer bits they move further. The file shows nothing of it. So "2 bits" was an answer about *values*, and we had asked about *bytes*. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 2. One call, one config
 #
 # - A **config** is an object that says what becomes of a layer's weights, and perhaps of its inputs.
 # - A *filter* is asked about each module and its name, and answers yes or no.
 #
-# <!-- page -->
-#
 # `quantize_(model, config, filter_fn)` walks through the modules, and where the filter says yes it quantizes the layer. It is the successor of `quantize_dynamic`, the deprecated line of [[dynamic]]. Without a filter `quantize_` takes the linear layers. Your own filter replaces this rule, and is asked about every module, so most filters begin with `isinstance(module, nn.Linear)`. Leave out small layers: they save few bytes, and each call costs extra.
 #
 # We call it without a filter, and with a config that rounds the weights once and the inputs at each call, to int8:
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* We call it on LeNet, two convolutions and three linear layers, without a filter. Before the click: which will be printed differently, and will they still be called Linear? After it: convolutions left alone, silently.
-
-# %% slideshow={"slide_type": "fragment"}
+# %% one_call_one_config
 from torchao.quantization import Int8DynamicActivationInt8WeightConfig
 
 int8 = copy.deepcopy(net)
 quantize_(int8, Int8DynamicActivationInt8WeightConfig())
 print(int8)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The convolutions are left alone, and nothing says so. The other layers are still called `Linear`: only their *weight* has another class, `Int8Tensor`. PyTorch asks this class how to multiply, so neither the layer nor your code needs to know.
 #
 # ### What the weight holds
 #
 # We ask the 2-bit weight of section 1 which integers occur, and what is stored beside them:
 
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"]
 weight = networks[torch.int2].fc1.weight
 print(weight.qdata.unique())
 for part in (weight.qdata, weight.scale, weight.zero_point):
     print(part.dtype, tuple(part.shape))
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### The bytes by hand
 #
 # `fc1` has 120 rows of 400 weights. `PerGroup(40)` cuts each row into 10 **groups of weights**: neighbours that share a scale.
@@ -138,8 +125,6 @@ for part in (weight.qdata, weight.scale, weight.zero_point):
 # | zero points, all zero here | 1,200 | 1 | 1,200 |
 # | the rest of LeNet | 12,074 | 4 | 48,296 |
 # | together | | | **102,296** |
-#
-# <!-- page -->
 #
 # What the file has beyond that are names and structure. **The 2 appears nowhere in this sum.** A byte is the smallest piece of memory that has an address. Smaller numbers must be packed, several into one byte, and somebody must unpack them before each use. This config does not pack, and so needs no routine of its own.
 #
@@ -153,10 +138,7 @@ for part in (weight.qdata, weight.scale, weight.zero_point):
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Read the sum aloud, row by row. "Where does the 2 occur?" Nowhere: each integer has a whole byte.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 3. Values: which numbers are left?
 #
 # A group of weights, 4 bits: the integers go from −8 to 7, in 15 steps. The scale is the largest magnitude over half of them, 0.75 / 7.5 = 0.1.
@@ -167,35 +149,27 @@ for part in (weight.qdata, weight.scale, weight.zero_point):
 #
 # **Predict.** As which number does 0.75 come back: **A** 0.80, **B** 0.75, **C** 0.70?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room divide each weight by 0.1 and round. To those who said 0.80: that is the integer 8; is there one? Then the picture: where does the ruler end on the right, and where on the left?
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% ruler tags=["hide-input"]
 # Sends the group through torchao, and draws the sixteen values and where the four weights fall.
 back = show.comes_back(torch.int4)
 show.ruler(back)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **0.70 (C), because 7.5 would be rounded to 8, and the last integer is 7.** The largest weight loses half a step. The others go to the nearest mark.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The same group in 2 bits: the integers are −2, −1, 0 and 1, and the scale is 0.75 / 1.5 = 0.5. The four weights are 1.5, −0.6, 0.2 and −0.84 steps, and come back as 0.5, −0.5, 0 and −0.5. Now −0.30 and −0.42 are the same number.
 #
 # A name such as "4 bits" tells how many marks a ruler has. It does not tell where they lie.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 4. Bytes: what stands in the file?
 #
 # Five configs, on a layer of 2,048 inputs and outputs: int8 × int8 from section 2; int8 weights; int4 weights; int2 weights; int4, packed.
 #
-# <!-- page -->
-#
 # The last of them is a *prototype*: its name may change with the next version. It packs two integers into a byte, in groups of 32.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* int8 × int8 is slide 3's config; int4 and int2 weights are slide 2's. How many bytes for a weight? Vote by name, click. Why has the packed one 0.75, and not 0.5? 32 weights are 16 bytes, and two floats go with them.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 from torch import nn
 from torchao.prototype.quantization.int4 import PrototypeInt4WeightOnlyConfig
 from torchao.quantization import Int8WeightOnlyConfig
@@ -213,28 +187,25 @@ for name, config in configs.items():
     layers[name] = copy.deepcopy(wide)
     quantize_(layers[name], config)
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% stored tags=["hide-input"]
 # Counts the bytes of a weight, and of the file.
 show.stored(layers)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Only the packed one has less than a byte for a weight. By hand, for a group of 32: the integers take 32 / 2 = 16 bytes. A scale and the value in the middle of the range, in 4 bytes each, make 8 more. 24 bytes for 32 weights are 0.75 bytes each, or 6 bits. The name says 4.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### Into a new network
 #
 # **Predict.** A colleague makes LeNet anew, in float, and calls `load_state_dict` with our file of int4 weights. **A** The network is quantized. **B** It is in float, with rounded weights. **C** An error stops the call.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote. Then ask what `load_state_dict` does with the numbers of a file: it copies them into the tensors that are there. What are those? To B: who would multiply integers by scales on the way? The loader needs the network's code, `import torchao`, and `assign=True`.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 from course_utils import models
 
 torch.save(networks[torch.int4].state_dict(), "lenet_int4.pt")
 fresh = models.LeNet().eval()
 
-# %% slideshow={"slide_type": "fragment"}
+# %% into_a_new_network
 try:
     fresh.load_state_dict(torch.load("lenet_int4.pt"))
 except RuntimeError as error:
@@ -244,10 +215,10 @@ fresh.load_state_dict(torch.load("lenet_int4.pt"), assign=True)
 same = torch.equal(fresh(images), networks[torch.int4](images))
 print("with assign=True the same outputs:", same)
 
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **An error (C), because `load_state_dict` copies numbers into the tensors that are there, and a tensor of torchao cannot be copied into a float tensor.** `assign=True` puts the tensors of the file in their place.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The file holds integers, scales, zero points, the name of their class, and whether inputs are rounded. Whoever loads it needs three things:
 #
 # 1. the code that builds the network;
@@ -256,7 +227,7 @@ print("with assign=True the same outputs:", same)
 #
 # The float weights are gone, from the file and from the network. Keep the float file: `quantize_` refuses a layer that is quantized already.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 5. Arithmetic: what is multiplied?
 #
 # A weight is stored as 7, with the scale 0.1. The input is 0.6.
@@ -264,16 +235,11 @@ print("with assign=True the same outputs:", same)
 # - *Int8 weights:* 7 becomes the float 7.0; then 7.0 · 0.6 = 4.2, a product of floats; and 4.2 · 0.1 = **0.42**.
 # - *int8 × int8:* the input is rounded as well. With the scale 0.005 it is 120; then 7 · 120 = 840, a product of integers; and 840 · 0.1 · 0.005 = **0.42**.
 #
-# <!-- page -->
-#
 # The first is called **weight-only quantization**: the weights are *stored* in few bits, and the layer computes in float. Only the second way can use the int8 units of a processor.
 #
 # Which of the two does a config take? PyTorch's profiler notes the routines that run, and `event.key` is the name of one. On most processors those that multiply have `mm` in their names, for matrix times matrix:
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Both ways on the board, to 0.42. The first is called weight-only. "How will you ever know which one ran?" Not by the result. Then the list: which name says int? `_int_mm`, and no other row has it. `int4pack` is the storage: it takes floats, and unpacks while it multiplies.
-
-# %% slideshow={"slide_type": "fragment"}
+# %% arithmetic_what_is_multiplied
 from torch.profiler import profile
 
 ran = {}
@@ -283,45 +249,39 @@ for name, layer in layers.items():
     ran[name] = [event.key for event in seen.key_averages() if "mm" in event.key]
     print(f"{name:13}", *ran[name])
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # `_int_mm` multiplies integers. `mm` and `addmm` are the products of floats that an unquantized layer uses, too. The routine of the last row takes float inputs and unpacks the weights while it multiplies.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### Does it save time?
 #
 # Int8 weights take a quarter of the bytes.
 #
 # **Predict.** For one row of input: is the layer with int8 weights **A** faster than float, **B** about as fast, **C** slower?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote; expect A, since fewer bytes are read. Remind the room of the first line on the board: each weight becomes a float, at each call.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% times tags=["hide-input"]
 # Times the layer in four ways, and shows how many times as fast as float each is.
 races = show.race(wide, configs)
 show.times(races)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Slower (C), because it makes floats of all weights anew at each call.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Fewer bytes save time when two things come together. A routine unpacks the weights *while* it multiplies, so that no float matrix is written. And the layer mostly waits for its weights, as with one row of input. The packed int4 has such a routine, for inputs in bfloat16.
 #
 # int8 × int8 multiplies integers, but it also has to round the inputs at each call, and on some processors adds up all the weights. With many rows the product can make up for that. `torch.compile` can merge or spare such steps, where there is a C++ compiler: *Deeper* has a record.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ### Three questions
 #
 # Blue: no more values or bytes than the name promises, and a product of integers. Orange: the rest.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Back to the three words on the board. Read the rows: "int4 weights" is blue once in three; bytes are without scales. Which row is blue throughout? Which for a small file? Packed, where the routine exists. For speed? Packed, in bfloat16, for few rows, or int8 × int8, compiled.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
+# %% three_questions tags=["hide-input"]
 # Draws the three answers of each config, counted on the wide layer.
 show.three_questions(layers, ran)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Which config is right depends on what you want:
 #
 # - *a smaller file, on any machine:* int8 weights. Expect no gain of time in float32;
@@ -331,7 +291,7 @@ show.three_questions(layers, ran)
 #
 # On x86 processors without VNNI int8 × int8 needs `reduce_range=True`, compiled or not, or its sums overflow.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise · Ship the wide layers
 # ★★ · 10 minutes
 #
@@ -348,29 +308,23 @@ show.three_questions(layers, ran)
 # print(ship(make(), make, 512))
 # ```
 #
-# <!-- page -->
-#
 # <details><summary>Hint</summary>
 #
 # The filter gets every module, so ask for `nn.Linear` before you ask for `in_features`. The other lines stand in sections 2 and 4.
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* In the room only the filter, on paper: which two questions does it ask, and in which order? A norm has no `in_features`.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def ship(model, make, least):
     """A network from make(), its wide linear layers in int8, loaded from "int8.pt"."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.ship(ship)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def ship_solution(model, make, least):
     def is_wide(module, name):
         return isinstance(module, nn.Linear) and module.in_features >= least
@@ -383,25 +337,22 @@ def ship_solution(model, make, least):
     return loaded
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - A config answers three questions: which values are left, in how many bytes they are stored, and what is multiplied. A name such as "int4" answers the first.
 # - `quantize_` exchanges the weights of the layers that a filter chooses; the layers keep their class. The file loads into a new network with `import torchao` and `assign=True`.
 # - The name of the routine that ran tells what was multiplied, and few bits save time only with a routine made for them.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "A colleague says: the model is in int4. Which three things do you ask to see?" The values, the file, the routine that ran.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What your run counted and measured, beside its source.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("torchao")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### Training for a config
@@ -444,11 +395,11 @@ claims.show("torchao")
 #
 # The configs of this lesson ran on a CPU. So ask the three questions again where your model will run. On one CPU the course timed single layers with and without `torch.compile`:
 
-# %% slideshow={"slide_type": "skip"} tags=["hide-input"]
+# %% tags=["hide-input"]
 # Shows the record of compiled layers.
 show.recorded()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Compare int8 × int8, compiled, with its best rival, and not with eager float alone. With 64 rows bfloat16, for which this processor has units, is ahead on the narrow layer, and comes near on the wide one.
 #
 # **Sources.** torchao's [documentation](https://docs.pytorch.org/ao/stable/index.html); PyTorch on [the end of `torch.ao.quantization`](https://docs.pytorch.org/docs/2.13/quantization.html). B. D. Rouhani et al., *Microscaling data formats for deep learning*, 2023, [arXiv:2310.10537](https://arxiv.org/abs/2310.10537); the [MX specification 1.0](https://www.opencompute.org/documents/ocp-microscaling-formats-mx-v1-0-spec-final-pdf), 2023; [NVIDIA on NVFP4](https://developer.nvidia.com/blog/introducing-nvfp4-for-efficient-and-accurate-low-precision-inference/), 2025.

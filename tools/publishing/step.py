@@ -29,15 +29,22 @@ def faults(lesson):
         return [f"notebooks/{lesson.place} is missing"]
     nb, wanted = lessons.read_published(path), lessons.read(lesson)
     known = nb.metadata.pop(inputs.KEY, {})
-    changed = inputs.stale(known, lesson)
+    changed = [*inputs.stale(known, lesson), *_values(known, wanted)]
     found = [*_not_run(nb), *changed]
     if lessons.sources(nb) != lessons.sources(wanted):
         found.append(_first_difference(lessons.sources(nb), lessons.sources(wanted)))
     elif nbformat.writes(lessons.strip(nb)) != nbformat.writes(wanted):
-        found.append("tags, slide types, ids or front matter differ from the lesson")
+        found.append("tags, names, ids or front matter differ from the lesson")
     if not changed and _with_todays_words(nb, lesson) != nb:
         found.append(f"the scorecard has other words than lessons/{lesson.name}/claims.toml")
     return found
+
+
+def _values(known, wanted):
+    """What a deck calls a value is worked out by a run."""
+    worked_out = {name: value["of"] for name, value in known.get("values", {}).items()}
+    asked = wanted.metadata["course"].get("values", {})
+    return ["the values of the front matter are not those of the run"] * (worked_out != asked)
 
 
 def _with_todays_words(nb, lesson):
@@ -89,7 +96,7 @@ def refresh(lesson):
         return False
     known, wanted = nb.metadata.get(inputs.KEY, {}), lessons.read(lesson)
     old, new = ([cell for cell in book.cells if cell.cell_type == "code"] for book in (nb, wanted))
-    if inputs.stale(known, lesson) or _programs(old) != _programs(new):
+    if inputs.stale(known, lesson) or _values(known, wanted) or _programs(old) != _programs(new):
         return False
     for cell, ran in zip(new, old, strict=True):
         cell.outputs, cell.execution_count = ran.outputs, ran.execution_count

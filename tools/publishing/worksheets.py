@@ -70,9 +70,9 @@ def build(sheet, *, env, publish=False):
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         nb = lessons.execute(
-            read(sheet), folder=folder, env=env, lesson=sheet.name, before=inputs.WATCH, ask=inputs.ASK
+            read(sheet), folder=folder, env=env, lesson=sheet.name, before=inputs.WATCH, ask={"used": inputs.ASK}
         )
-        files = inputs.used(nb.metadata["answer"], sheet)
+        files = inputs.used(nb.metadata["answers"]["used"], sheet)
         nb.metadata[inputs.KEY] = {"published": publish, "torch": inputs.torch_version(), "files": files}
         nb = compact.compact(nb, root=sheet.root, folder=folder)
     lessons.write(nb, sheet.notebook)
