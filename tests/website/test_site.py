@@ -9,7 +9,7 @@ import pytest
 from course_utils import syllabus
 from course_utils.files import ROOT, write_whole
 from tools import site
-from tools.publishing import lessons
+from tools.publishing import boxes, lessons
 from tools.website import site_check, site_lessons
 
 LESSONS = list(syllabus.lessons().values())
@@ -29,6 +29,46 @@ def test_a_lesson_has_its_slides_its_notebook_and_readable_hints_and_folded_setu
     assert setup.metadata["mystnb"] == {"code_prompt_show": "Sets."}
     assert 'href="../slides/1.3_energy.html"' in ways.source and 'href="../notebooks/1.3_energy.ipynb"' in ways.source
     assert hint.source.endswith("<details><summary>Hint</summary>\n\nLook.\n\n</details>")
+
+
+def test_what_shows_the_answer_is_closed_with_it_and_code_and_words_stay_in_sight():
+    def text(source, *tags):
+        return nbformat.v4.new_markdown_cell(boxes.put(source, tags), metadata={"tags": [*tags]})
+
+    def code(source, said=None):
+        outputs = [nbformat.v4.new_output("stream", name="stdout", text=said)] if said else []
+        return nbformat.v4.new_code_cell(source, outputs=outputs)
+
+    def arranged(*cells):
+        depth, open_, closed = 0, [], []
+        for cell in site_lessons.folded(cells):
+            depth += cell.source.count("<details")
+            code = "" if "remove-input" in cell.metadata.get("tags", []) else cell.source
+            (closed if depth else open_).append((code, *(output.text for output in cell.get("outputs", []))))
+            depth -= cell.source.count("</details>")
+        assert depth == 0
+        return [words for said in open_ for words in said if words], " ".join(
+            words for said in closed for words in said
+        )
+
+    asked, note = text("**Predict.** How many?"), nbformat.v4.new_markdown_cell("N", metadata={"tags": ["remove-cell"]})
+    answer, words, table = text("**Two.**", "answer"), text("`x` counts."), text("| a |\n|---|\n| 2 |")
+    seen, hidden = arranged(
+        code("x = 0", "before"), asked, note, words, code("x = 1", "one"), table, answer, text("So.")
+    )
+    assert seen == ["x = 0", "before", asked.source, "`x` counts.", "x = 1", "So."]
+    assert "one" in hidden and "| 2 |" in hidden and hidden.index("one") < hidden.index("**Two.**")
+    # the answer is written before the cell that shows it
+    for lead in ([], [text("### A race")], [text("### A race\n\nOf three.")]):
+        seen, hidden = arranged(asked, code("x = 1"), answer, note, *lead, code("x = 2", "two"), text("So."))
+        assert seen == [asked.source, "x = 1", *(cell.source for cell in lead), "x = 2", "So."]
+        assert hidden.index("**Two.**") < hidden.index("two")
+    # another matter, and a box without a question
+    for lead in ("## 4. Next", "A sentence.", "### A layer\n\nWords.\n\nMore words."):
+        seen, hidden = arranged(asked, answer, text(lead), code("x = 2", "two"))
+        assert seen == [asked.source, lead, "x = 2", "two"]
+    seen, hidden = arranged(asked, code("x = 1", "one"), answer, text("### Next"), code("x = 2", "two"), answer)
+    assert seen == [asked.source, "x = 1", "### Next", "x = 2", "two"]
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +102,77 @@ def test_the_site_is_made_without_a_warning_has_no_fault_and_gives_nothing_away(
     page.wait_for_selector("#search-results li a")
     first = page.locator("#search-results li a").first.get_attribute("href")
     assert first.startswith("symptoms.html#expected-more-than")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "narrow"), [(390, True), (1366, False)])
+def test_the_menus_open_and_close(built, page, width, narrow):
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto((built / "lessons" / "integers.html").as_uri(), wait_until="load")
+    lessons_list, contents = page.locator(".bd-sidebar-primary .bd-links"), page.locator(".page-toc")
+    menu = page.locator(".primary-toggle").locator("visible=true")
+    assert lessons_list.is_visible() is not narrow
+    menu.click()
+    lessons_list.wait_for(state="visible" if narrow else "hidden")
+    if narrow:
+        page.keyboard.press("Escape")
+        lessons_list.wait_for(state="hidden")
+        page.locator(".secondary-toggle").locator("visible=true").click()
+        contents.get_by_text("Remember").click()
+        page.wait_for_url("**/integers.html#remember")
+        page.reload()
+    menu.click()
+    page.locator(".bd-links a[href='symptoms.html'], .bd-links a[href$='/symptoms.html']").click()
+    page.wait_for_url("**/symptoms.html")
+
+
+IN_SIGHT = """() => [...document.querySelectorAll(".course-predict")].flatMap((asked, i, all) => {
+    const after = e => asked.compareDocumentPosition(e) & Node.DOCUMENT_POSITION_FOLLOWING;
+    const box = [...document.querySelectorAll(".course-compare")].find(after);
+    if (!box || all[i + 1] && !(all[i + 1].compareDocumentPosition(box) & Node.DOCUMENT_POSITION_PRECEDING))
+        return [asked.textContent + ": no answer"];
+    const next = box.nextElementSibling;  // where the answer was written above the cell that shows it
+    return [...document.querySelectorAll("main .cell_output, main table, main img, main svg")]
+        .filter(e => after(e) && (box.compareDocumentPosition(e) & Node.DOCUMENT_POSITION_PRECEDING
+                                  || next?.matches(".cell") && next.contains(e)))
+        .filter(e => e.checkVisibility({contentVisibilityAuto: true}) && !e.closest("mjx-container"))
+        .map(e => asked.textContent.trim() + ": " + e.textContent.trim().slice(0, 60));
+})"""
+
+
+@pytest.mark.slow
+def test_no_output_stands_in_sight_between_a_question_and_its_answer_and_none_is_lost(built, page):
+    faults = []
+    for lesson in LESSONS:
+        page.goto((built / "lessons" / f"{lesson.name}.html").as_uri(), wait_until="load")
+        faults += [f"{lesson.name}: {fault}" for fault in page.evaluate(IN_SIGHT)]
+        nb = lessons.read_published(lesson.notebook)
+        shows = sum(
+            bool(cell.get("outputs")) for cell in nb.cells if "remove-cell" not in cell.metadata.get("tags", [])
+        )
+        there = page.locator("main .cell_output").count()
+        if there != shows:
+            faults.append(f"{lesson.name}: {shows} cells have outputs, {there} on the page")
+    assert not faults, "\n".join(["", *faults])
+
+
+@pytest.mark.slow
+def test_a_prediction_opens_without_a_script_and_on_paper(built, page):
+    address = (built / "lessons" / "integers.html").as_uri()
+    context = page.context.browser.new_context(java_script_enabled=False)
+    try:
+        plain = context.new_page()
+        plain.goto(address)
+        box = plain.locator(".course-compare").first
+        assert not box.locator(".cell_output").first.is_visible()
+        box.locator("summary").click()
+        assert box.locator(".cell_output").first.is_visible() and box.get_by_text("D: 8 bits").is_visible()
+    finally:
+        context.close()
+    page.goto(address, wait_until="load")
+    for event, open_then in (("beforeprint", True), ("afterprint", False)):
+        page.evaluate(f"window.dispatchEvent(new Event('{event}'))")
+        assert page.locator(".course-compare .cell_output").first.is_visible() is open_then
 
 
 DEEPER = """<!doctype html><html lang="en"><title>t</title><script src="site.js"></script><main>

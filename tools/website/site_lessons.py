@@ -8,8 +8,8 @@ import nbformat
 
 from course_utils import syllabus
 from tools.decks.arrange import described
+from tools.publishing import boxes, worksheets
 from tools.publishing import lessons as _lessons
-from tools.publishing import worksheets
 
 DOCUMENTS = {  # file of the repository -> its page, and what the contents call it
     "docs/symptoms.md": ("symptoms.md", "You see this"),
@@ -28,6 +28,8 @@ DOCUMENTS = {  # file of the repository -> its page, and what the contents call 
     "records/README.md": ("records.md", "The records"),
 }
 LINK = re.compile(r"(\]\()([^)\s:#]+)([#)])")
+SHOWS = re.compile(r"^\||!\[", re.M)  # a table, a picture
+LEAD = re.compile(r"### [^\n]+(\n\n[^\n|<]{1,120})?")  # a heading, perhaps with a sentence, above what is shown
 DETAILS = re.compile(r"<details><summary>(.*?)</summary>\n(.*?)\n?</details>", re.S)
 
 
@@ -86,6 +88,7 @@ def page(nb, lesson, targets):
     """
     nb.cells = nb.cells[:-1]  # leads to the neighbours, as the theme does
     nb = _moved(nb, lesson, targets)
+    nb.cells = folded(nb.cells)
     name = f"{lesson.number}_{lesson.name}"
     ways = (
         f'<p class="course-ways"><a href="../slides/{name}.html">Slides</a> · '
@@ -109,6 +112,56 @@ def _moved(nb, lesson, targets):
             if cell.source.startswith("# "):  # what a folded cell does stands in its first line
                 cell.metadata["mystnb"] = {"code_prompt_show": cell.source.partition("\n")[0][2:]}
     return nb
+
+
+def folded(cells):
+    """The cells of a lesson in which all that shows the answer to a question is closed with that answer.
+
+    Args:
+        cells: of a published lesson, those for the lecturer among them; they are left as they are.
+    Returns:
+        list of cells. Outputs, tables and pictures between a question and its answer are in the answer's box, and so is
+        the output of a cell right after it. Their code and all other words stay in sight; what the site hides is gone.
+    """
+    opening, closing = boxes.put("TEXT", [boxes.ANSWER]).split("TEXT")
+    rest = [cell for cell in cells if "remove-cell" not in cell.metadata.get("tags", [])]
+    made, since = [], None  # `since`: what follows a question and waits for its answer
+    while rest:
+        cell = rest.pop(0)
+        if boxes.ANSWER in cell.metadata.get("tags", []):
+            kept, before = _parted(since or [])
+            # An answer that was not shown yet is shown by what comes next, perhaps under a heading of its own.
+            lead = bool(rest and since is not None and not before and LEAD.fullmatch(rest[0].source.strip()))
+            later = rest[: lead + 1] if any(other.get("outputs") for other in rest[lead : lead + 1]) else []
+            rest, (code, after) = rest[len(later) :], _parted(later)
+            opened, text, closed = map(
+                nbformat.v4.new_markdown_cell,
+                (opening.strip(), cell.source.removeprefix(opening).removesuffix(closing), closing.strip()),
+            )
+            made += [*kept, *code, opened, *before, text, *after, closed]
+            since = None
+        elif boxes.ASKED.search(cell.source):
+            made += [*(since or []), cell]
+            since = []
+        else:
+            (made if since is None else since).append(cell)
+    return made + (since or [])
+
+
+def _parted(cells):
+    """What of the cells stays in sight, and what they show; two lists of cells."""
+    kept, shown = [], []
+    for cell in cells:
+        if cell.get("outputs"):
+            kept.append(nbformat.from_dict({**cell, "outputs": []}))
+            hidden = {
+                "metadata": {"tags": ["remove-input"]},
+                "outputs": cell.outputs,
+            }  # a cell without code is left out
+            shown.append(nbformat.v4.new_code_cell(cell.source, **hidden))
+        else:
+            (shown if cell.cell_type == "markdown" and SHOWS.search(cell.source) else kept).append(cell)
+    return kept, shown
 
 
 def readable(text):

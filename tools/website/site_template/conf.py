@@ -20,6 +20,8 @@ html_copy_source = False
 html_show_sourcelink = False
 html_context = {"default_mode": "auto"}
 html_theme_options = {
+    # A header over the page has menu buttons of its own. It is hidden, but the theme's scripts take the first ones.
+    "navbar_persistent": [],
     "use_download_button": False,  # its file would be the page's source; a page links its notebook
     "use_fullscreen_button": False,
     "show_toc_level": 2,

@@ -34,7 +34,12 @@ document.addEventListener("DOMContentLoaded", () => {
     const link = event.target.closest("a[href*='#']");
     if (link?.pathname == location.pathname) lead(link.hash);
   });
-  let closed = false;  // a page on paper is open
-  window.addEventListener("beforeprint", () => { closed = !box.open; box.open = true; });
-  window.addEventListener("afterprint", () => { box.open = !closed; });
 });
+
+// A page on paper is open.
+let opened = [];
+window.addEventListener("beforeprint", () => {
+  opened = [...document.querySelectorAll(":is(.course-deeper, .course-compare):not([open])")];
+  for (const box of opened) box.open = true;
+});
+window.addEventListener("afterprint", () => { for (const box of opened) box.open = false; });
