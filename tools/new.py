@@ -13,7 +13,7 @@ from tools.environment.env import command
 
 # Texts, no modules: they import a lesson that is not there.
 TEMPLATE = ROOT / "tools" / "publishing" / "lesson_template"
-FILES = ("lesson.py", "show.py", "checks.py", "claims.toml", "answers.py")
+FILES = ("lesson.py", "deck.md", "show.py", "checks.py", "claims.toml", "answers.py")
 PLACEHOLDER = "new_lesson"
 TO_WRITE = "TO WRITE"
 NAME = re.compile(r"[a-z][a-z0-9_]{1,29}")
@@ -22,6 +22,7 @@ SHOWN = ("title", "promise", "goals", "abilities", "minutes", "builds_on", "agen
 STEPS = """\
 What is left to do (the skeleton says "TO WRITE" at each place; docs/contributing.md says more):
   lesson.py     promise, seconds, goals, needs, and as `terms` the words that this lesson explains; then the lesson
+  deck.md       the talk: about twelve slides, which borrow cells of the lesson by name
   show.py       its drawings, tables and sweeps, each called by one line of the lesson
   claims.toml   every published figure, with its source, and what must hold of the measured value
   checks.py     the right answer of each exercise in labelled lines, its inputs, and at most five ideas

@@ -18,7 +18,7 @@ REQUIRES = ("dev",)
 SLIDES = _lessons.ROOT / "build" / "slides"
 HERE = Path(__file__).resolve().parent / "decks"
 OWN = ("deck.css", "layouts.css", "face.css", "fit.js", "deck.js")
-SHEET = re.compile(r'<link rel="stylesheet" href="assets/([^"]+)">')
+SHEET = re.compile(r'<link\b[^>]*href="assets/([^"]+)"[^>]*>')
 SCRIPT = re.compile(r'<script src="assets/([^"]+)"></script>')
 IMPORT = re.compile(r"@import\s+(?:url\()?['\"]?([^'\")]+)['\"]?\)?;")
 URL = re.compile(r"url\(['\"]?(?!data:|#)([^'\")]+)['\"]?\)")

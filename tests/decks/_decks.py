@@ -1,14 +1,36 @@
-"""Small notebooks for the tests of slides, and a deck of one that is open in a browser."""
+"""A small course for the tests of decks: cells that were run, a deck's text that borrows them, and a browser on it."""
 
 import base64
 import io
+import itertools
 
 import nbformat
 from matplotlib.figure import Figure
 
+from course_utils import syllabus
 from tools import slides
+from tools.decks import deck_text
+from tools.publishing import inputs
+from tools.publishing import lessons as _lessons
 
 ALT = 'Two bars, the second "thirty" times as high & wider'
+COURSE = """
+[[part]]
+name = "first"
+title = "First steps"
+[part.lessons]
+bits = "Bits & pieces"
+[[part]]
+name = "second"
+title = "Further on"
+[part.lessons]
+bytes = "Bytes"
+later = "Not built yet"
+"""
+NOTE = ":::{note} 2 min\nAsk the room: how many bits?\n:::\n\n"
+QUESTION = "## A surprise\n\n**Predict.** How many times longer? **A** 16, **B** 4.\n\n"
+ANSWER = "**The processor was waiting.** It took four times as long.\n\n"
+_folders = itertools.count()
 
 
 def png(width=9.6, height=4.6):
@@ -26,32 +48,15 @@ def figure(alt=ALT, **size):
     )
 
 
-def drawing(size=17, alt=ALT, label=""):
-    """A figure as SVG with words of so many points, 1200 pixels wide, and as PNG."""
-    svg = (
-        '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="1200" height="480" '
-        f'viewBox="0 0 864 345.6"{label}><g transform="translate(100 100)">'
-        f'<text font-size="{size}">batch size</text></g></svg>'
-    )
-    output = figure(alt)
-    output.data["image/svg+xml"] = svg
-    output.metadata["image/svg+xml"] = {"alt": alt}
-    return output
+def caption(text="*A caption to read.*"):
+    """What stands below a figure."""
+    return nbformat.v4.new_output("display_data", data={"text/markdown": text})
 
 
-def markdown(source, kind="slide", tags=(), layout=None):
-    """A cell with text."""
-    return nbformat.v4.new_markdown_cell(source, metadata=_metadata(kind, tags, layout))
-
-
-def code(source, *outputs, kind="slide", tags=(), layout=None, **metadata):
+def code(source, *outputs, name=None, tags=()):
     """A cell that was run."""
-    metadata |= _metadata(kind, tags, layout)
+    metadata = {"tags": list(tags)} | ({"name": name} if name else {})
     return nbformat.v4.new_code_cell(source, outputs=list(outputs), execution_count=1, metadata=metadata)
-
-
-def _metadata(kind, tags, layout):
-    return {"slideshow": {"slide_type": kind} | ({"layout": layout} if layout else {}), "tags": list(tags)}
 
 
 def printed(text, name="stdout"):
@@ -70,19 +75,28 @@ def table(rows, columns):
     return result({"text/html": f"<table>{row * rows}</table>"})
 
 
-def note(text="*For the lecturer, 2 min.* Ask the room: how many bits?"):
-    """What the lecturer reads."""
-    return markdown(text, "notes", ["remove-cell"])
+def course(folder, *cells, values=(), **more):
+    """Make a course of three lessons, of which `bits` was built of these cells, `bytes` of those in `more`."""
+    (folder / "lessons" / "bits").mkdir(parents=True)
+    (folder / "lessons" / "course.toml").write_text(COURSE, encoding="utf-8")
+    known = syllabus.lessons(folder)
+    for name, made in {"bits": cells, **more}.items():
+        about = {"course": {"name": name}, inputs.KEY: {"values": {n: {"of": "", "is": text} for n, text in values}}}
+        _lessons.write(nbformat.v4.new_notebook(cells=list(made), metadata=about), known[name].notebook)
+    return known
 
 
-def notebook(*cells):
-    """A notebook with these cells."""
-    course = {"number": "3.7", "title": "Bits & pieces", "name": "bits"}
-    return nbformat.v4.new_notebook(cells=list(cells), metadata={"course": course})
+def deck(folder, text, *cells, talk=False, **more):
+    """The deck that a text makes: of the lesson `bits`, or a talk."""
+    root = folder / f"course {next(_folders)}"
+    known = course(root, *cells, **more)
+    path = root / "talk.md" if talk else root / "lessons" / "bits" / "deck.md"
+    path.write_text(text, encoding="utf-8")
+    return deck_text.of_talk(path, root) if talk else deck_text.of_lesson(known["bits"])
 
 
-def opened(page, folder, *cells):
-    """Make a deck of these cells and open it; gives the page."""
-    page.goto(slides.write(notebook(*cells), folder / "3.7_bits.html").as_uri())
+def opened(page, folder, text, *cells):
+    """Make a deck, open it, and give the page."""
+    page.goto(slides.write(deck(folder, text, *cells), folder / "1.1_bits.html").as_uri())
     page.wait_for_function("window.deckReady === true")
     return page

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
-from _decks import code, figure, markdown, note, notebook
+from _decks import NOTE, code, deck, figure
 from playwright.sync_api import sync_playwright
 
 from course_utils.browser import find_browser
@@ -24,17 +24,13 @@ SLIDE = "document.querySelector('section.present > section.present')"
 SHOWN = f"{SLIDE}?.innerText"
 
 
-def published():
-    return notebook(
-        markdown("# First"),
-        note("*For the lecturer, 1 min.* Ask."),
-        code("before = 40", kind="skip"),
-        markdown("## Second, with $x^2$"),
-        code(FRAMES, figure(), kind="-"),
-        markdown("## Third", "subslide"),
-        code("before + 2", kind="fragment"),
-        markdown("## Fourth\n\n" + "\n".join(f"- item {number}" for number in range(16))),
-    )
+CELLS = [code("before = 40"), code(FRAMES, figure(), name="frames"), code("before + 2", name="sum")]
+TEXT = (
+    f"*First*\n\n{NOTE}## Second, with $x^2$\n\n{{output}}`frames`\n\n{NOTE}"
+    f"### Third\n\n+++\n\n{{code}}`sum`\n\n{NOTE}## Fourth\n\n"
+    + "\n".join(f"- item {number}" for number in range(16))
+    + f"\n\n{NOTE}"
+)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +41,8 @@ def slides(tmp_path_factory):
         for name in ("JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
             patch.setenv(name, str(folder / name.lower()))  # nothing of the user's, and nothing left behind
         patch.setattr(present, "FOLDER", folder / "shown")
-        file = present.write(published(), folder / "shown" / "topic.ipynb")
+        shown = present.for_a_room(deck(folder, TEXT, *CELLS), nbformat.v4.new_notebook(cells=CELLS))
+        file = present.write(shown, folder / "shown" / "topic.ipynb")
         with (folder / "log").open("w", encoding="utf-8") as log:
             words = lab.command(file.parent, f"/rise/{file.name}")
             process = subprocess.Popen(words, env=lab.environment(file.parent), stdout=log, stderr=subprocess.STDOUT)

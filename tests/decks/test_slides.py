@@ -1,37 +1,25 @@
-"""Slides: what is on them and what is not, what stands where, and what a deck loads. A browser is not needed."""
+"""Slides: what is on them and what is not, and that a deck is one file. A browser is not needed."""
 
 import re
-from types import SimpleNamespace
 
-import nbformat
 import pytest
-from _decks import ALT, code, figure, markdown, note, notebook, printed, result, table
+from _decks import ALT, ANSWER, NOTE, caption, code, deck, figure, printed, result
 
 from tools import slides
-from tools.decks import arrange
 
-QUESTION = "## A surprise\n\n**Predict.** How many times longer? **A** 16, **B** 4."
-ANSWER = "**The processor was waiting.** It took four times as long."
-SKIPPED = markdown("## Deeper\n\nFor experts."), markdown("### experts", "-"), markdown("## Next\n\nText.")
-GOOD = notebook(
-    markdown("# 3.7 · Bits & pieces"),
-    note(),
-    code("import skipped_module", kind="skip", tags=["setup"]),
-    markdown("## A formula\n\nSee [the paper](https://arxiv.org/abs/1803.03635) and [3.2](../2_dynamic.ipynb)."),
-    markdown("A **fragment**", "fragment"),
+CELLS = [
+    code("import skipped_module", name="setup", tags=["setup"]),
+    code("x = 1\nshow(x)", printed("100%|####| 30/30\n", "stderr"), figure(), caption(), name="shown"),
+    code("def double(x):\n    raise NotImplementedError", name="double", tags=["exercise"]),
+    code("plot(hidden_source)", printed("only the output\n"), name="folded", tags=["hide-input"]),
     code(
-        "x = 1\nshow(x)",
-        printed("100%|####| 30/30\n", "stderr"),
-        figure(),
-        nbformat.v4.new_output("display_data", data={"text/markdown": "*A caption to read.*"}),
+        "table", result({"text/html": "<table><tr><td>cell of html</td></tr></table>", "text/plain": "plain"}), name="t"
     ),
-    code("def double(x):\n    raise NotImplementedError", kind="-", tags=["exercise"]),
-    code("check.double(double)", result({"text/plain": "Not done yet"}), kind="-", tags=["check"]),
-    code("def double_solution(x):\n    return x + x", kind="-", tags=["solution", "hide-cell"]),
-    code("plot(hidden_source)", printed("only the output\n"), tags=["hide-input"]),
-    code("long_code\n" * 4 + "show(x)", figure("A picture without its code")),
-    code("table", result({"text/html": "<table><tr><td>cell of html</td></tr></table>", "text/plain": "plain table"})),
-    *SKIPPED,
+]
+TEXT = (
+    f"*How few?*\n\n{NOTE}## A formula\n\nSee [the paper](https://arxiv.org/abs/1803.03635).\n\n+++\n\n"
+    f"A **fragment**\n\n{{cell}}`shown`\n\n{NOTE}### Below\n\n{{code}}`double`\n\n{{output}}`folded`\n\n{NOTE}"
+    f"## Next\n\n{{output}}`t`\n\n{NOTE}"
 )
 
 
@@ -39,79 +27,46 @@ def text_of(html):
     return re.sub(r"<[^>]+>", "", html)
 
 
-def test_a_deck_holds_what_belongs_on_slides_and_nothing_else():
-    before = nbformat.writes(GOOD)
-    html = slides.render(GOOD)
-    assert nbformat.writes(GOOD) == before
-    assert "<title>3.7 · Bits &amp; pieces</title>" in html and 'data-seconds="120"' in html
+def test_a_deck_holds_what_its_text_borrows_and_nothing_else(tmp_path):
+    html = slides.to_html(deck(tmp_path, TEXT, *CELLS))
+    assert "<title>1.1 · Bits &amp; pieces</title>" in html and 'data-seconds="480"' in html
     assert re.search(r'<aside class="notes">.*Ask the room.*?</aside>', html, re.DOTALL)
-    alts = re.findall(r"<img alt=(.*?) src=", html)
-    assert alts == [f"'{ALT.replace('&', '&amp;')}'", '"A picture without its code"']
-    said = ("A caption to read.", "Not done yet", "def double(x)", "only the output", "cell of html", "A fragment")
-    assert [words for words in (*said, "and 3.2.") if words not in text_of(html)] == []
-    hidden = ("_solution", "x + x", "skipped_module", "30/30", "hidden_source", "plain table", "long_code", "experts")
+    assert re.findall(r"<img alt=(.*?) src=", html) == [f"'{ALT.replace('&', '&amp;')}'"]
+    said = ("A caption to read.", "def double(x)", "only the output", "cell of html", "A fragment")
+    assert [words for words in said if words not in text_of(html)] == []
+    hidden = ("skipped_module", "30/30", "hidden_source", "plain")
     assert [words for words in hidden if words in text_of(html)] == []
     assert re.findall(r'<a href="([^"]*)"', html) == ["https://arxiv.org/abs/1803.03635"]
-    assert html.count('<div class="page ') == 7 and html.count("</section>\n<section>") == 6
+    assert html.count('<div class="page ') == 4 and html.count("</section>\n<section>") == 2
 
 
-def test_a_deck_loads_only_files_that_lie_beside_it(tmp_path):
-    made = slides.write(GOOD, tmp_path / "3.7_bits.html")
-    loaded = re.findall(r'<(?:link|script|img)[^>]*?(?:src|href)="([^"]*)"', made.read_text(encoding="utf-8"))
-    files = [name for name in loaded if not name.startswith("data:")]
-    assert len(files) == 12 and [name for name in files if not (tmp_path / name).is_file()] == []
-    for sheet in (tmp_path / "assets").rglob("*.css"):
+def test_a_deck_is_one_file_with_all_that_it_needs_and_no_note_shows_before_a_style_is_there(tmp_path):
+    made = slides.write(deck(tmp_path, TEXT, *CELLS), tmp_path / "alone" / "1.1_bits.html")
+    assert [path.name for path in made.parent.iterdir()] == ["1.1_bits.html"]
+    html = made.read_text(encoding="utf-8")
+    loaded = re.findall(r'<(?:link|script|img)[^>]*?\s(?:src|href)="([^"]*)"', html)
+    assert [name for name in loaded if not name.startswith(("data:", "${"))] == []  # a script has a template of its own
+    assert html.count("url(data:font/woff;base64,") == 4 and "@import" not in html
+    assert "Reveal" in html and "MathJax" in html and "RevealNotes" in html
+    assert "<style>aside.notes { display: none; }</style>" in html
+
+
+def test_the_decks_of_the_site_share_a_folder_that_has_all_they_load(tmp_path):
+    slides.write_beside(deck(tmp_path, TEXT, *CELLS), tmp_path / "slides" / "1.1_bits.html")
+    html = (tmp_path / "slides" / "1.1_bits.html").read_text(encoding="utf-8")
+    loaded = re.findall(r'<(?:link|script)[^>]*?(?:src|href)="([^"]*)"', html)
+    assert len(loaded) == 12 and [name for name in loaded if not (tmp_path / "slides" / name).is_file()] == []
+    for sheet in (tmp_path / "slides").rglob("*.css"):
         assert not re.search(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//", sheet.read_text(encoding="utf-8"))
 
 
-def test_lessons_in_one_deck_stand_one_after_the_other_each_with_its_own_foot(tmp_path, monkeypatch):
-    monkeypatch.setattr(slides, "SLIDES", tmp_path)
-    monkeypatch.setattr(
-        slides, "_published", lambda lesson: notebook(markdown(f"# {lesson.title}"), markdown("## Why"))
-    )
-    lessons = [SimpleNamespace(name=name, number=f"3.{i}", title=name) for i, name in enumerate(("bits", "bytes"))]
-    html = slides._joined(lessons).read_text(encoding="utf-8")
-    assert html.count('<div class="page ') == 4 and "3.0 · bits" in html and "3.1 · bytes" in html
+def test_lessons_in_one_deck_stand_one_after_the_other_each_with_its_own_foot(tmp_path):
+    one, two = (deck(tmp_path, f"*How few?*\n\n{NOTE}## Why\n\n{ANSWER}{NOTE}") for _ in range(2))
+    html = slides.to_html(slides.joined([one, two]))
+    assert html.count('<div class="page ') == 4 and html.count('<span class="lesson">1.1 · Bits &amp; pieces') == 2
 
 
-def layouts(*cells):
-    return [slide.layout for slide in arrange.slides(notebook(*cells))]
-
-
-def test_the_layout_is_the_one_that_the_first_cell_asks_for_else_that_of_what_stands_on_the_slide():
-    assert layouts(*(markdown("## 139 times", layout=layout) for layout in arrange.LAYOUTS)) == list(arrange.LAYOUTS)
-    found = layouts(
-        markdown("## Text"),
-        code("x = 1", figure()),
-        code("long\n" * 4, figure()),
-        code("hidden", printed("1"), tags=["hide-input"]),
-        code("hidden", table(2, 2), tags=["hide-input"]),
-        markdown("| a | b |\n|---|---|\n| 1 | 2 |"),
-        markdown(QUESTION),
-        markdown(ANSWER, "fragment"),
-        code("hidden", figure(), kind="-", tags=["hide-input"]),
-        markdown(QUESTION),
-        markdown(ANSWER, "fragment"),
-    )
-    assert found == ["text", "code", "figure", "text", "figure", "figure", "figure", "split"]
-    with pytest.raises(ValueError, match="'splitt'.*## 139 times"):
-        layouts(markdown("## 139 times", layout="splitt"))
-
-
-def test_notes_belong_to_their_slide_wherever_they_stand_and_say_its_minutes():
-    first, second = arrange.slides(
-        notebook(
-            note(),
-            markdown("# Title"),
-            markdown(QUESTION, layout="split"),
-            note("*For the lecturer, 1.5 min.* Vote."),
-            code("x = 1", printed("4 times"), kind="fragment"),
-            markdown(ANSWER, "-"),
-            note("*For the lecturer.* Go on."),
-        )
-    )
-    assert len(first.notes) == 1 and first.seconds == 120
-    assert second.heading.source == "## A surprise" and "Predict" in second.head[0].source
-    assert [[cell.source for cell in fragment] for fragment in second.fragments] == [["x = 1", ANSWER]]
-    assert len(second.notes) == 2 and second.seconds == 90
-    assert arrange.minutes(note("Ask for 2 min.")) is None
+@pytest.mark.parametrize("wrong", [["--one"], ["energy", "--lecture"]])
+def test_a_call_that_makes_no_sense_is_refused(wrong):
+    with pytest.raises(SystemExit):
+        slides.main(wrong)

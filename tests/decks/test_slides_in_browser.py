@@ -4,42 +4,45 @@ import re
 
 import nbformat
 import pytest
-from _decks import code, figure, markdown, note, notebook, opened
+from _decks import ANSWER, NOTE, QUESTION, code, deck, figure, opened
 
 from course_utils.show import plots
 from tools import slides
-from tools.decks import deck
+from tools.decks import deck as look
+from tools.decks import deck_text
 from tools.publishing import lessons
 
 pytestmark = pytest.mark.slow
-QUESTION = "## A surprise\n\n**Predict.** How many times longer? **A** 16, **B** 4."
-ANSWER = "**The processor was waiting.** It took four times as long."
+TITLE = f"*How few bits?*\n\n{NOTE}"
 
 
 @pytest.mark.parametrize("lesson", lessons.select([]), ids=lambda lesson: lesson.name)
 def test_every_slide_of_every_lesson_is_sound(page, tmp_path, lesson):
-    nb = lessons.read_published(lesson.notebook)
-    file = slides.write(nb, tmp_path / f"{lesson.name}.html")
-    assert deck.look(page, file).faults == []
-    text = re.sub(r"<[^>]+>", "", file.read_text(encoding="utf-8"))
-    assert not re.search(r"def \w+_solution\b", text), "a solution is on a slide"
+    file = slides.write(deck_text.of_lesson(lesson), tmp_path / f"{lesson.name}.html")
+    assert look.look(page, file).faults == []
+
+
+@pytest.mark.parametrize("name", ["lecture", "tutorial"])
+def test_a_talk_of_this_course_is_sound_in_a_browser(page, tmp_path, name):
+    made = deck_text.of_talk(deck_text.TALKS / f"{name}.md")
+    seen = look.look(page, slides.write(made, tmp_path / f"{name}.html"))
+    assert seen.faults == [] and seen.minutes == pytest.approx(made.minutes)
 
 
 FAULTS = {
-    "tall list": ([markdown("\n".join(f"- point {n}" for n in range(25)))], r"point 24.* too tall"),
-    "remote image": ([markdown("![a picture](https://example.org/a.png)")], "network for https://example.org/a.png"),
-    "small text": ([markdown('<p style="font-size: 20px">fine</p>')], 'text of 20 px, at least 22: "fine"'),
-    "open answer": (
-        [markdown(QUESTION), markdown("**What you saw.** Four.", "-"), markdown("more", "fragment")],
-        "an answer lies open beside its vote",
-    ),
+    "tall list": ("## Tall\n\n" + "\n".join(f"- point {n}" for n in range(25)), r"point 24.* too tall"),
+    "remote image": ("## Far\n\n![a picture](https://example.org/a.png)", "network for https://example.org/a.png"),
+    "small text": ('## Fine\n\n<p style="font-size: 20px">fine</p>', 'text of 20 px, at least 22: "fine"'),
+    "open answer": (f"{QUESTION}**Four times (B).** It waits.\n\n+++\n\nmore", "an answer lies open beside its vote"),
+    "no answer": (QUESTION, "a vote without an answer"),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found_on_its_slide(page, tmp_path, fault):
-    cells, said = FAULTS[fault]
-    found = deck.look(page, slides.write(notebook(markdown("# Title"), *cells), tmp_path / "3.7_bits.html")).faults
+    text, said = FAULTS[fault]
+    made = slides.write(deck(tmp_path, f"{TITLE}{text}\n\n{NOTE}"), tmp_path / "1.1_bits.html")
+    found = look.look(page, made).faults
     assert any(re.search(said, line) for line in found), found
     assert not any(line.startswith("slide 1:") for line in found), found
 
@@ -49,8 +52,9 @@ BOXES = """selector => [...document.querySelectorAll(`.present ${selector}`)]
 
 
 def test_question_and_answer_stand_side_by_side_and_nothing_moves_at_the_click(page, tmp_path):
-    shown = code("x", figure(width=7.4, height=4.8), kind="fragment", tags=["hide-input"])
-    opened(page, tmp_path, markdown(QUESTION, layout="split"), note(), shown)
+    shown = code("x", figure(width=7.4, height=4.8), name="shown")
+    opened(page, tmp_path, f"{{.split}}\n{QUESTION}+++\n\n{{output}}`shown`\n\n{NOTE}".join([TITLE, ""]), shown)
+    page.keyboard.press("ArrowRight")
     ((begins, top, ends, _),) = page.evaluate(BOXES, ".left")
     ((other_begins, other_top, other_ends, _),) = page.evaluate(BOXES, ".right")
     assert ends < other_begins and abs(top - other_top) < 1
@@ -61,8 +65,7 @@ def test_question_and_answer_stand_side_by_side_and_nothing_moves_at_the_click(p
 
 
 def test_a_clicker_goes_through_all(page, tmp_path):
-    first, next_one = markdown("# Title"), markdown("## Next")
-    opened(page, tmp_path, first, markdown(QUESTION, "subslide"), markdown(ANSWER, "fragment"), next_one)
+    opened(page, tmp_path, f"{TITLE}#{QUESTION}+++\n\n{ANSWER}{NOTE}## Next\n\n{NOTE}")
     seen = []
     for _ in range(3):
         page.keyboard.press("PageDown")
@@ -95,9 +98,11 @@ def shown(page):
 
 
 def test_frames_take_a_click_each_and_come_back(page, tmp_path, frames):
-    steps = code("x", frames(), kind="fragment", tags=["hide-input"])
-    opened(page, tmp_path, markdown("## Steps", layout="split"), steps, markdown("## Next"))
-    page.keyboard.press("ArrowRight")
+    steps = code("x", frames(), name="steps")
+    text = f"{TITLE}{{.split}}\n## Steps\n\n+++\n\n{{output}}`steps`\n\n{NOTE}## Next\n\n{NOTE}"
+    opened(page, tmp_path, text, steps)
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
     seen = [shown(page)]
     for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowRight"):
         page.keyboard.press(key)
@@ -110,8 +115,7 @@ def test_frames_take_a_click_each_and_come_back(page, tmp_path, frames):
 
 
 def test_the_speakers_view_has_the_notes_and_the_pace(page, tmp_path):
-    last = note("*For the lecturer, 1 min.* B")
-    opened(page, tmp_path, markdown("# Title"), note(), markdown("## Next"), last)
+    opened(page, tmp_path, f"{TITLE}## Next\n\n:::{{note}} 1 min\nB\n:::")
     with page.expect_popup() as popup:
         page.keyboard.press("s")
     view = popup.value
@@ -121,3 +125,10 @@ def test_the_speakers_view_has_the_notes_and_the_pace(page, tmp_path):
     hours, minutes, seconds = (int(part) for part in pacing.inner_text().split(":"))
     assert 100 <= 3600 * hours + 60 * minutes + seconds <= 120
     view.close()
+
+
+def test_a_deck_that_lost_its_folder_shows_the_room_no_note(page, tmp_path):
+    slides.write_beside(deck(tmp_path, f"{TITLE}## Next\n\nWords.\n\n{NOTE}"), tmp_path / "slides" / "bits.html")
+    alone = (tmp_path / "slides" / "bits.html").rename(tmp_path / "bits.html")
+    page.goto(alone.as_uri())
+    assert page.get_by_text("Words.").first.is_visible() and not page.get_by_text("Ask the room").first.is_visible()

@@ -13,7 +13,7 @@ from tools.publishing import lessons, worksheets
 
 each_lesson = pytest.mark.parametrize("lesson", _course.LESSONS, ids=_course.IDS)
 RULES = [
-    rules.for_the_lecturer,
+    rules.cell_names,
     rules.tags_known,
     rules.runs_anywhere,
     rules.names,
@@ -24,11 +24,11 @@ RULES = [
     rules.boxes_confirm,
     rules.try_it,
     rules.card,
-    rules.notes,
+    rules.deeper,
     rules.holds_on_any_laptop,
     rules.visible_names,
 ]
-FILES = {"lesson.py", "checks.py", "claims.toml", "answers.py"}
+FILES = {"lesson.py", "deck.md", "checks.py", "claims.toml", "answers.py"}
 
 
 def test_every_folder_of_a_lesson_is_in_the_course_and_whole():
@@ -51,7 +51,7 @@ def test_no_notebook_without_a_lesson():
 def test_a_lesson_is_short_enough_and_keeps_the_rules(lesson):
     nb = _course.text(lesson)
     faults = [fault for rule in RULES for fault in rule(nb)]
-    expect_none(faults + rules.front_matter(nb, known=_course.IDS) + rules.sizes(lesson))
+    expect_none(faults + rules.front_matter(nb, known=_course.IDS) + rules.sizes(lesson) + rules.deck(lesson))
 
 
 @each_lesson

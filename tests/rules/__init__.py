@@ -5,8 +5,19 @@ sentences; an empty list means that the rule is kept.
 """
 
 # ruff: noqa: F401  (handed on)
-from rules._cells import numbered, slide_type, tags
+from rules._cells import numbered, tags
 from rules.exercises import exercise_code, exercise_parts, exercises
-from rules.form import answers, boxes_confirm, card, holds_on_any_laptop, notes, order, sizes, try_it, visible_names
-from rules.lesson import for_the_lecturer, front_matter, names, runs_anywhere, tags_known
+from rules.form import (
+    answers,
+    boxes_confirm,
+    card,
+    deck,
+    deeper,
+    holds_on_any_laptop,
+    order,
+    sizes,
+    try_it,
+    visible_names,
+)
+from rules.lesson import cell_names, front_matter, names, runs_anywhere, tags_known
 from rules.published import PROGRESS_BAR, output_text, outputs, small_enough

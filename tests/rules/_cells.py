@@ -10,11 +10,6 @@ def tags(cell):
     return set(cell.metadata.get("tags", []))
 
 
-def slide_type(cell):
-    """Place of a cell in the slides, or None."""
-    return cell.metadata.get("slideshow", {}).get("slide_type")
-
-
 def numbered(nb, *, kind=None, tag=None):
     """List (number from 1, cell) of the cells of one kind, with one tag."""
     return [

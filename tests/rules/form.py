@@ -4,13 +4,24 @@ import re
 
 import _names
 
-from rules._cells import numbered, slide_type, tags
+from rules._cells import numbered, tags
 from rules.exercises import exercises
-from tools.decks import arrange
+from tools.decks import deck_text
 from tools.publishing import boxes, course
 
-MOST_WORDS, MOST_MINUTES, MOST_LINES, MOST_PREDICTIONS, MOST_SHOWN = 2000, 43, 70, 4, 6
-MOST_IN_A_BOX, MOST_DEEPER, MOST_ITEMS, MOST_NOTES, MOST_CARD, MOST_SECONDS = 60, 700, 3, 600, 80, 60
+MAX = {"words": 2000, "minutes": 50, "lines": 45, "predictions": 3, "shown": 5, "deeper": 500, "seconds": 60}
+MAX_BEFORE = MAX | {"lines": 76, "predictions": 4, "shown": 6, "deeper": 700}
+TOLD_WHOLE = {"measuring", "amp", "static", "qat_cnn", "gptq"}  # the others are still held to MAX_BEFORE
+WHAT = {
+    "words": "words before Deeper",
+    "minutes": "minutes by the clock",
+    "lines": "visible lines of code",
+    "predictions": "predictions",
+    "shown": "figures and tables",
+    "deeper": "words under Deeper",
+    "seconds": "seconds of a run",
+}
+MAX_IN_A_BOX, MAX_ITEMS, MAX_NOTES, MAX_CARD = 60, 3, 600, 80
 FOLDED = {"setup", "hide-input", "hide-cell", "solution", "check", "scorecard", "exercise"}
 ORDER = ("## Exercise", "## Remember", "## Scorecard", "## Deeper")
 HEDGE = re.compile(r"\b(?:on|of) this page\b|\bin (?:a|this|the) (?:\w+ )?(?:trial|run)\b|\bin trials\b")
@@ -22,16 +33,13 @@ def sizes(lesson):
     text, said = lesson.source.read_text(encoding="utf-8").partition("# ---\n\n")[2], course.front_matter(lesson)
     shown_first = " ".join([said.get("promise", ""), *said.get("goals", [])])
     clock = course.clock(text, said.get("seconds", 0), course.shown(lesson), shown_first)
-    asked = [
-        (clock.words, MOST_WORDS, "words before Deeper"),
-        (clock.minutes, MOST_MINUTES, "minutes by the clock"),
-        (clock.lines, MOST_LINES, "visible lines of code"),
-        (clock.predictions, MOST_PREDICTIONS, "predictions"),
-        (clock.shown, MOST_SHOWN, "figures and tables"),
-        (clock.deeper, MOST_DEEPER, "words under Deeper"),
-        (clock.seconds, MOST_SECONDS, "seconds of a run"),
+    limits = MAX if lesson.name in TOLD_WHOLE else MAX_BEFORE
+    counts = {name: getattr(clock, name) for name in limits}
+    return [
+        f"{count} {WHAT[name]}, at most {limits[name]}: leave a whole thing out"
+        for name, count in counts.items()
+        if count > limits[name]
     ]
-    return [f"{count} {what}, at most {most}: leave something out" for count, most, what in asked if count > most]
 
 
 def answers(nb):
@@ -49,9 +57,9 @@ def answers(nb):
 def boxes_confirm(nb):
     """An answer says the verdict and one because; what teaches stands in the open."""
     return [
-        f"cell {n}: an answer of {count} words, at most {MOST_IN_A_BOX}: the open text teaches"
+        f"cell {n}: an answer of {count} words, at most {MAX_IN_A_BOX}: the open text teaches"
         for n, cell in numbered(nb, tag=boxes.ANSWER)
-        if (count := course.words_of(boxes.take_off(cell.source))) > MOST_IN_A_BOX
+        if (count := course.words_of(boxes.take_off(cell.source))) > MAX_IN_A_BOX
     ]
 
 
@@ -93,21 +101,24 @@ def card(nb):
     faults = []
     for found in exercises(nb):
         above = next(c for c in reversed(nb.cells[: found.stub - 1]) if "★" in c.source)
-        if (count := course.words_of(FOLD.sub("", above.source).partition("★")[2])) > MOST_CARD:
-            faults.append(f"exercise {found.name}: a card of {count} words, at most {MOST_CARD}")
+        if (count := course.words_of(FOLD.sub("", above.source).partition("★")[2])) > MAX_CARD:
+            faults.append(f"exercise {found.name}: a card of {count} words, at most {MAX_CARD}")
     return faults
 
 
-def notes(nb):
-    """A lecturer has few words to read, each note with its minutes; Deeper has few items."""
-    own = [(n, c) for n, c in numbered(nb) if slide_type(c) == "notes"]
-    said = sum(course.words_of(c.source) for _, c in own)
-    faults = [f"{said} words of notes, at most {MOST_NOTES}"] if said > MOST_NOTES else []
-    faults += [f"cell {n}: a note begins with its minutes" for n, c in own if arrange.minutes(c) is None]
+def deck(lesson):
+    """The deck borrows what there is, and a lecturer has few words to read."""
+    made = deck_text.of_lesson(lesson)
+    said = sum(course.words_of(note.source) for slide in made.slides for note in slide.notes)
+    return [f"{said} words of notes, at most {MAX_NOTES}"] * (said > MAX_NOTES) + made.faults()
+
+
+def deeper(nb):
+    """Deeper has few items."""
     text = "\n".join(c.source for _, c in numbered(nb, kind="markdown"))
     under = re.search(r"^## Deeper\b(.*?)(?=^## |\Z)", text, re.M | re.S)
     items = len(re.findall(r"^### ", under[1], re.M)) if under else 0
-    return faults + ([f"{items} items under Deeper, at most {MOST_ITEMS}"] if items > MOST_ITEMS else [])
+    return [f"{items} items under Deeper, at most {MAX_ITEMS}"] * (items > MAX_ITEMS)
 
 
 def holds_on_any_laptop(nb):

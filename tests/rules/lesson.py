@@ -1,4 +1,4 @@
-"""Rules for a lesson as a whole: front matter, what the lecturer alone sees, and that it runs anywhere."""
+"""Rules for a lesson as a whole: front matter, names of cells, and that it runs anywhere."""
 
 import json
 import re
@@ -7,7 +7,7 @@ import sys
 
 import nbformat
 
-from rules._cells import numbered, slide_type, tags
+from rules._cells import numbered, tags
 
 TAGS = {
     "setup",
@@ -18,12 +18,9 @@ TAGS = {
     "hide-cell",
     "hide-input",
     "scorecard",
-    "title-figure",
-    "remove-cell",
     "nbval-check-output",
     "legacy",
 }
-SLIDE_TYPES = {"slide", "subslide", "fragment", "skip", "notes", "-", None}
 FRONT_MATTER = {"promise": str, "minutes": int, "seconds": int, "needs": list, "goals": list}
 NAMES = "F821,F403,F405"  # ruff: an undefined name, a star import, a name that may come from one
 LEAST_ALT = 20
@@ -54,14 +51,15 @@ def front_matter(nb, *, known):
     ]
 
 
-def for_the_lecturer(nb):
-    """A lecturer has notes, and no learner's copy shows them; slides know where each cell goes."""
-    faults = [
-        f"cell {n}: {slide_type(c)!r} is no slide type" for n, c in numbered(nb) if slide_type(c) not in SLIDE_TYPES
+def cell_names(nb):
+    """A name that a deck can borrow by: a Python identifier, of a code cell, and of one alone."""
+    named = [(n, c.metadata["name"], c.cell_type) for n, c in numbered(nb) if "name" in c.metadata]
+    seen = [name for _, name, _ in named]
+    return [
+        f"cell {n}: {name!r} is no name for a cell: expected an identifier, of one code cell"
+        for n, name, kind in named
+        if not name.isidentifier() or kind != "code" or seen.count(name) > 1
     ]
-    found = [(n, c) for n, c in numbered(nb) if slide_type(c) == "notes"]
-    bare = [n for n, c in found if "remove-cell" not in tags(c)]
-    return faults + ["no speaker notes"] * (not found) + [f"cell {n}: a note without the tag remove-cell" for n in bare]
 
 
 def tags_known(nb):

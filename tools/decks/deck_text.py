@@ -18,6 +18,7 @@ from tools.publishing import inputs
 from tools.publishing import lessons as _lessons
 
 TALKS = ROOT / "docs" / "talks"
+LESSON_MINUTES = (20, 25)
 KEYS = {"title", "minutes", "title_figure"}
 BORROWED = re.compile(r"\{(cell|code|output|figure)\}`(?:(\w+)/)?(\w+)(?: (\d+))?`")
 VALUE = re.compile(r"\{value\}`(?:(\w+)/)?(\w+)`")
@@ -45,8 +46,10 @@ class Deck:
     def faults(self):
         """What a lecturer must know before the hour: the slides take more or less time than the talk."""
         took = sum(slide.seconds for slide in self.slides) / 60
-        wrong = self.minutes is not None and abs(took - self.minutes) > 0.01
-        return [f"the slides take {took:g} minutes, and the talk {self.minutes:g}"] * wrong
+        least, most = (self.minutes, self.minutes) if self.minutes else LESSON_MINUTES
+        wrong = not least <= round(took, 2) <= most
+        wanted = f"{least:g}" if least == most else f"{least:g} to {most:g}"
+        return [f"the slides take {took:g} minutes, and the talk should take {wanted}"] * wrong
 
 
 def of_lesson(lesson):

@@ -109,9 +109,9 @@ window.check = (() => {
   }
 
   function votes() {
-    const questions = all('.predict'), open = all('.answer').some(e => !e.closest('.fragment'));
+    const questions = all('.predict'), open = all('.body strong').some(e => /\([A-D]\)/.test(e.textContent) && !e.closest('.fragment'));
     return [
-      ...(questions.length && !all('.fragment').length ? ['a vote (Predict) without an answer on its slide'] : []),
+      ...(questions.length && !all('.fragment').length ? ['a vote without an answer on its slide'] : []),
       ...(questions.length && open ? ['an answer lies open beside its vote'] : []),
     ];
   }

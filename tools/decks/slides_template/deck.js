@@ -17,8 +17,8 @@
       const bold = p.firstChild?.nodeName === 'STRONG' ? p.firstChild.textContent : '';
       if (/\d/.test(bold) && p.closest('.page.number')) p.classList.add('numeral');
       if (!bold || p.matches('.numeral') || p.closest('.predict, .answer')) continue;
-      if (/^Predict\b/.test(bold)) mark(p, 'predict');
-      else if (/^What you saw\b/.test(bold) || isTitle(p)) mark(p, 'answer');
+      if (/^(Predict|Vote)\b/.test(bold)) mark(p, 'predict');
+      else if (isTitle(p)) mark(p, 'answer');
     }
   }
 
