@@ -111,11 +111,11 @@ def _tags(cell):
 
 
 def _card(nb, at):
-    """The text cells above the stub at `at`, from the one on that names the exercise; not those of the lecturer."""
+    """The text cells above the stub at `at`, from the one on that names the exercise."""
     first = at
     while nb.cells[first - 1].cell_type == "markdown" and not CARD.search(nb.cells[first].source):
         first -= 1
-    return [cell for cell in nb.cells[first:at] if "remove-cell" not in _tags(cell)]
+    return nb.cells[first:at]
 
 
 def _task_alone(card):

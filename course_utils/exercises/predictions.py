@@ -20,9 +20,7 @@ from html import escape
 from course_utils import syllabus
 from course_utils.exercises import progress
 
-QUESTION = re.compile(
-    r"^\*\*Predict\.\*\*\s*(.*?)\s*(?:^</div>|\Z)", re.M | re.S
-)  # to the end of its box
+QUESTION = re.compile(r"^\*\*Predict\.\*\*\s*(.*?)\s*(?:^</div>|\Z)", re.M | re.S)  # to the end of its box
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -49,10 +47,9 @@ def questions(cells: Sequence[dict]) -> list[Question]:
     """Find the questions that a learner can answer before the lesson does.
 
     Args:
-        cells: of a notebook (nbformat 4); a lecturer's cells count for nothing, so that a published notebook and a
-            learner's copy of it, without the places for predictions, give the same.
+        cells: of a notebook (nbformat 4): a published one, or a learner's copy without the places for predictions.
     """
-    kept = [(index, cell) for index, cell in enumerate(cells) if not is_for_lecturer(cell)]
+    kept = list(enumerate(cells))
     found: list[Question] = []
     for at, (_, cell) in enumerate(kept):
         asked = QUESTION.search(_source(cell)) if cell["cell_type"] == "markdown" else None
@@ -73,13 +70,6 @@ def is_folded(cell: dict) -> bool:
     """True for a cell whose code is folded in a learner's copy: what it draws is the lesson, not how."""
     metadata = cell.get("metadata", {})
     return "hide-input" in metadata.get("tags", []) or metadata.get("jupyter", {}).get("source_hidden", False)
-
-
-def is_for_lecturer(cell: dict) -> bool:
-    """True for a cell that a learner's copy leaves out."""
-    metadata = cell.get("metadata", {})
-    notes = metadata.get("slideshow", {}).get("slide_type") == "notes"
-    return notes or "remove-cell" in metadata.get("tags", [])
 
 
 def version(found: Sequence[Question]) -> str:

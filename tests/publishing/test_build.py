@@ -19,7 +19,7 @@ LESSON = """\
 #     seconds: 2
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 
 # %% tags=["setup"]
@@ -103,7 +103,7 @@ def test_two_builds_give_the_same_bytes_and_hold_nothing_of_this_machine(lesson,
     [
         ("return 42", "return 43", "cell 5 differs"),
         ("# # [[title]]", "# # Another title", "cell 1 differs"),
-        ('tags=["setup"]', 'tags=["setup", "lecture"]', "tags, slide types"),
+        ('tags=["setup"]', 'tags=["setup", "lecture"]', "tags, names"),
         ("seconds: 2", "seconds: 3", "front matter"),
     ],
 )

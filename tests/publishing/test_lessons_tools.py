@@ -17,12 +17,12 @@ HEADER = """\
 
 """
 BODY = """\
-# %% [markdown] slideshow={"slide_type": "slide"} tags=["lecture"]
+# %% [markdown] tags=["lecture"]
 # # A title
 #
 # A formula: $E = m c^2$
 
-# %% tags=["setup"] slideshow={"slide_type": "skip"}
+# %% tags=["setup"]
 
 x = 1
 
@@ -89,11 +89,11 @@ def test_a_text_becomes_cells_with_their_tags_and_front_matter(lesson):
         "title": "The lesson fixture",
         "part": "First part",
         "seconds": 2,
-        "minutes": 1,
+        "minutes": 5,
     }
     assert nb.metadata["kernelspec"]["name"] == "python3"
     assert [cell.cell_type for cell in nb.cells] == ["markdown", *["code"] * 5, "markdown"]
-    assert nb.cells[0].metadata == {"slideshow": {"slide_type": "slide"}, "tags": ["lecture"]}
+    assert nb.cells[0].metadata == {"tags": ["lecture"]}
     assert nb.cells[2].metadata == {"tags": ["exercise"]}
     assert nb.cells[3].metadata["jupyter"] == {"source_hidden": True}
 

@@ -51,11 +51,9 @@ def test_what_shows_the_answer_is_closed_with_it_and_code_and_words_stay_in_sigh
             words for said in closed for words in said
         )
 
-    asked, note = text("**Predict.** How many?"), nbformat.v4.new_markdown_cell("N", metadata={"tags": ["remove-cell"]})
+    asked = text("**Predict.** How many?")
     answer, words, table = text("**Two.**", "answer"), text("`x` counts."), text("| a |\n|---|\n| 2 |")
-    seen, hidden = arranged(
-        code("x = 0", "before"), asked, note, words, code("x = 1", "one"), table, answer, text("So.")
-    )
+    seen, hidden = arranged(code("x = 0", "before"), asked, words, code("x = 1", "one"), table, answer, text("So."))
     assert seen == ["x = 0", "before", asked.source, "`x` counts.", "x = 1", "So."]
     assert "one" in hidden and "| 2 |" in hidden and hidden.index("one") < hidden.index("**Two.**")
     # the answer is written before the cell that shows it
@@ -75,7 +73,7 @@ def test_what_shows_the_answer_is_closed_with_it_and_code_and_words_stay_in_sigh
 def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     with pytest.MonkeyPatch.context() as patch:  # decks are looked at elsewhere
-        patch.setattr(site.slides, "write", lambda nb, path: write_whole(path, nb.metadata["course"]["name"]))
+        patch.setattr(site.slides, "write_beside", lambda deck, path: write_whole(path, "a deck"))
         assert site.make(LESSONS, folder / "source", folder / "site") == 0
     return folder / "site"
 
@@ -147,9 +145,7 @@ def test_no_output_stands_in_sight_between_a_question_and_its_answer_and_none_is
         page.goto((built / "lessons" / f"{lesson.name}.html").as_uri(), wait_until="load")
         faults += [f"{lesson.name}: {fault}" for fault in page.evaluate(IN_SIGHT)]
         nb = lessons.read_published(lesson.notebook)
-        shows = sum(
-            bool(cell.get("outputs")) for cell in nb.cells if "remove-cell" not in cell.metadata.get("tags", [])
-        )
+        shows = sum(bool(cell.get("outputs")) for cell in nb.cells)
         there = page.locator("main .cell_output").count()
         if there != shows:
             faults.append(f"{lesson.name}: {shows} cells have outputs, {there} on the page")
@@ -173,6 +169,68 @@ def test_a_prediction_opens_without_a_script_and_on_paper(built, page):
     for event, open_then in (("beforeprint", True), ("afterprint", False)):
         page.evaluate(f"window.dispatchEvent(new Event('{event}'))")
         assert page.locator(".course-compare .cell_output").first.is_visible() is open_then
+
+
+TABLES = """() => [...document.querySelectorAll("main table")].map(table => {
+    const cells = [...table.querySelectorAll("tbody td")];
+    return {
+        sentences: cells.some(cell => cell.cellIndex && cell.textContent.length > 40),
+        right: Math.max(...cells.map(cell => cell.getBoundingClientRect().right)),
+        narrow: cells.filter(cell => cell.textContent.length > 40 && cell.clientWidth < 200).length,
+    };
+})"""
+
+
+@pytest.mark.slow
+def test_a_table_with_sentences_can_be_read_on_a_phone(built, page):
+    page.set_viewport_size({"width": 390, "height": 800})
+    for name in ("index", "lessons/integers"):
+        page.goto((built / f"{name}.html").as_uri(), wait_until="load")
+        tables = [table for table in page.evaluate(TABLES) if table["sentences"]]
+        assert tables and not [table for table in tables if table["narrow"] or table["right"] > 390], name
+    verdict = page.locator("#scorecard tbody tr").first.locator("td").last
+    assert "verdict" in verdict.evaluate("cell => getComputedStyle(cell, '::before').content")
+    page.set_viewport_size({"width": 1366, "height": 800})
+    first, last = (
+        page.locator("#scorecard tbody tr")
+        .first.locator("td")
+        .all()[:: len(page.locator("#scorecard thead th").all()) - 1]
+    )
+    assert abs(first.bounding_box()["y"] - last.bounding_box()["y"]) < 2
+
+
+LIGHT = """element => {
+    for (; element; element = element.parentElement) {
+        const [r, g, b, alpha = 1] = getComputedStyle(element).backgroundColor.match(/[\\d.]+/g).map(Number);
+        if (alpha) return (r + g + b) / 3;
+    }
+    return 255;
+}"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_scorecard_has_the_colours_of_its_page(built, page, scheme):
+    page.emulate_media(color_scheme=scheme)
+    try:
+        page.goto((built / "lessons" / "integers.html").as_uri(), wait_until="load")
+        table = page.locator("#scorecard table")
+        for part in (table.locator("td").first, table.locator("caption")):
+            ink = part.evaluate("e => getComputedStyle(e).color.match(/[\\d.]+/g).slice(0, 3).map(Number)")
+            ground = part.evaluate(LIGHT)
+            assert (ground > 200) is (scheme == "light") and abs(ground - sum(ink) / 3) > 100
+    finally:
+        page.emulate_media(color_scheme=None)
+
+
+@pytest.mark.slow
+def test_the_first_page_has_a_list_of_ways_in_and_its_times_stand_on_one_line(built, page):
+    page.set_viewport_size({"width": 1366, "height": 800})
+    page.goto((built / "index.html").as_uri(), wait_until="load")
+    assert page.locator("main ul.course-doors > li > a").count() == 6
+    times = page.locator("main td", has_text="min").filter(has_not_text="You").all()
+    tall = "e => { const r = document.createRange(); r.selectNodeContents(e); return r.getClientRects().length }"
+    assert len(times) > 13 and not [time.inner_text() for time in times if time.evaluate(tall) > 1]
 
 
 DEEPER = """<!doctype html><html lang="en"><title>t</title><script src="site.js"></script><main>

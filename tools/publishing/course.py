@@ -259,8 +259,8 @@ def spoken(lesson):
 
 
 def announced(minutes):
-    """Minutes as a page announces them: rounded to five."""
-    return ANNOUNCED * round(minutes / ANNOUNCED)
+    """Minutes as a page announces them: rounded to five, and at least so many."""
+    return ANNOUNCED * max(1, round(minutes / ANNOUNCED))
 
 
 def hours(minutes):

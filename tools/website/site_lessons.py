@@ -118,13 +118,13 @@ def folded(cells):
     """The cells of a lesson in which all that shows the answer to a question is closed with that answer.
 
     Args:
-        cells: of a published lesson, those for the lecturer among them; they are left as they are.
+        cells: of a published lesson; they are left as they are.
     Returns:
         list of cells. Outputs, tables and pictures between a question and its answer are in the answer's box, and so is
         the output of a cell right after it. Their code and all other words stay in sight; what the site hides is gone.
     """
     opening, closing = boxes.put("TEXT", [boxes.ANSWER]).split("TEXT")
-    rest = [cell for cell in cells if "remove-cell" not in cell.metadata.get("tags", [])]
+    rest = list(cells)
     made, since = [], None  # `since`: what follows a question and waits for its answer
     while rest:
         cell = rest.pop(0)

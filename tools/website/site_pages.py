@@ -14,11 +14,20 @@ CLAIMS = """\
 
 What papers, standards and tutorials say, and what the lessons measured when they were published: on one thread of a
 CPU, or counted. Every lesson judges its figures on your machine, too."""
+DOORS = """\
+{{.course-doors}}
+- [The first lesson: {title}](lessons/{name}.ipynb)
+- [Your network: quantize my model; my model is too slow, or too large](lessons/your_network.ipynb)
+- [You see this: errors, and what to do](symptoms.md)
+- [What older tutorials get wrong](errata.md)
+- [Famous claims, and what was measured here](claims.md)
+- [For instructors](instructors.md)"""
 CAPTION = """\
 *One network in four files: as it was trained; without nine tenths of its weights; with 16 values for those that
 are left; and with short codes for frequent values. [You write these files
 yourself.](lessons/deep_compression.ipynb)*"""
 PICTURE = r"!\[[^\]]*\]\(docs/pictures/{name}\.png\)"  # in README.md
+TIME = re.compile(r"(?<=\d) (?=(h|min)\b)|(?<=\d h) (?=\d+ min\b)")  # no line breaks in "8 h 12 min"
 ROWS = re.compile(r"<tr>(.*?)</tr>", re.S)
 CELLS = re.compile(r"<t[dh][^>]*>(.*?)</t[dh]>", re.S)
 
@@ -42,13 +51,10 @@ def _write(path, text):
 def front(lessons):
     """The first page: what the course is, a result, the day, the electives, the parts, and the contents."""
     day, *_ = ways = course.ways(_lessons.ROOT)
-    return "\n\n".join(
+    text = "\n\n".join(
         [
             pages.introduction(ways),
-            f"[The first lesson: {day.lessons[0].title}](lessons/{day.lessons[0].name}.ipynb) · "
-            "[Your network: quantize my model; my model is too slow, or too large](lessons/your_network.ipynb) · "
-            "[You see this: errors, and what to do](symptoms.md) · [What older tutorials get wrong](errata.md) · "
-            "[Famous claims, and what was measured here](claims.md) · [For instructors](instructors.md)",
+            DOORS.format(title=day.lessons[0].title, name=day.lessons[0].name),
             _picture("smaller"),
             CAPTION,
             f"## {day.title}",
@@ -62,6 +68,7 @@ def front(lessons):
             *_contents(lessons),
         ]
     )
+    return TIME.sub("\u00a0", text)
 
 
 def _picture(name):

@@ -11,7 +11,7 @@ import nbformat
 
 from course_utils.door import command
 from course_utils.exercises import progress
-from course_utils.exercises.predictions import is_folded, is_for_lecturer
+from course_utils.exercises.predictions import is_folded
 from course_utils.files import ROOT
 from tools.publishing import lessons
 from tools.workspace import predict
@@ -119,7 +119,7 @@ def _fill(notebooks, workspace, state):
 def for_learner(nb):
     """Copy a published notebook as a learner gets it.
 
-    Without outputs, without the lecturer's cells, without the tags that only the tools need; solutions stay folded
+    Without outputs, without the tags and names that only the tools need; solutions stay folded
     behind a line that says so; with a place for each prediction, and links to the start page of the workspace.
 
     Args:
@@ -144,7 +144,6 @@ def _with_what_is_put_in(bare):
 def _bare(nb):
     """The same without what is put in for the learner: the lesson's own text."""
     bare = lessons.strip(nb)
-    bare.cells = [cell for cell in bare.cells if not is_for_lecturer(cell)]
     for cell in bare.cells:
         tags = [tag for tag in cell.metadata.get("tags", []) if tag in KEPT_TAGS]
         kept = ({"jupyter": {"source_hidden": True}} if is_folded(cell) else {}) | ({"tags": tags} if tags else {})

@@ -43,3 +43,14 @@ window.addEventListener("beforeprint", () => {
   for (const box of opened) box.open = true;
 });
 window.addEventListener("afterprint", () => { for (const box of opened) box.open = false; });
+
+// On a phone the rows of a table with sentences stand as blocks (site.css), in which each cell names its column.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const table of document.querySelectorAll("main table")) {
+    const names = [...table.querySelectorAll("thead th")].map(name => name.textContent.trim());
+    const cells = [...table.querySelectorAll("tbody td")];
+    if (!cells.some(cell => cell.cellIndex && cell.textContent.length > 40)) continue;
+    table.classList.add("course-rows");
+    for (const cell of cells) if (cell.cellIndex) cell.dataset.column = names[cell.cellIndex] ?? "";
+  }
+});
