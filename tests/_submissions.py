@@ -1,4 +1,4 @@
-"""Submissions for the tests of `course.py grade`: right and wrong ones, and those that want to fool or break it."""
+"""Submissions for the tests of `course.py grade`: right and wrong ones, and those that want to break it."""
 
 import json
 from pathlib import Path
@@ -12,10 +12,6 @@ def read_group(group):
     return codes * step + minimum
 """
 WRONG = RIGHT.replace("step, minimum =", "minimum, step =")
-OTHER = """\
-def attend(q, k, v):
-    return v
-"""
 # Bodies of functions, each under a line "# %% what it does"; `args` are the arguments.
 TEXT = (Path(__file__).parent / "fixtures" / "hostile_answers.txt").read_text(encoding="utf-8")
 HOSTILE = {name: body.strip() for name, _, body in (part.partition("\n") for part in TEXT.split("# %% ")[1:])}
@@ -25,7 +21,6 @@ ONLY_CONTAINED = {
     "forks",
     "deletes files",
     "fills the disk",
-    "reads the solutions",
 }
 
 

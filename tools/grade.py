@@ -1,4 +1,4 @@
-"""Grade submissions: every answer in a process of its own, its verdict made outside of it."""
+"""Grade submissions: every answer in a contained process of its own, with the check that judges it."""
 
 import argparse
 import os
@@ -9,10 +9,9 @@ from pathlib import Path
 import psutil
 from tqdm import tqdm
 
-from course_utils import runtime
 from course_utils.files import write_whole
+from tools.environment.lesson_names import select
 from tools.grading import grade_page, gradebook, judge, slice
-from tools.publishing import lessons as _lessons
 from tools.sandbox import contained, walls
 
 SUFFIXES = (".ipynb", ".py")
@@ -31,19 +30,18 @@ def main(argv):
     parser.add_argument(
         "--points", action="append", default=[], metavar="N", help="points an exercise, 1 if not given; 2,quantize=3"
     )
-    parser.add_argument("--trust", action="store_true", help="verdicts given on trust bring points, too")
     parser.add_argument(
         "--without-walls",
         action="store_true",
         help="grade in the open where there are no walls: each answer can then do with this machine what you can",
     )
     args = parser.parse_args(argv)
-    lessons = _lessons.select([args.lesson] if args.lesson else [])
+    lessons = select([args.lesson] if args.lesson else [])
     for file in (args.csv, args.html):
         if file and not Path(file).absolute().parent.is_dir():
             raise SystemExit(f"{file} cannot be written: there is no folder {Path(file).absolute().parent}.")
     known = sorted({name for lesson in lessons for name in judge.exercises(lesson)})
-    points = gradebook.points(args.points, known, args.trust)
+    points = gradebook.points(args.points, known)
     files, rows, left_out = found(args.files)
     around = walls.best()
     if not (around or args.without_walls):
@@ -55,8 +53,6 @@ def main(argv):
             print(f"{row.submission}: {row.message}")
     if left_out:
         print(f"Left out: {left_out} that are neither a notebook nor a .py file.")
-    if any(row.trust for row in rows):
-        print(grade_page.trust(points))
     if args.csv:
         write_whole(Path(args.csv), gradebook.to_csv(rows, points))
     if args.html:
@@ -111,7 +107,7 @@ def run(jobs):
     Returns:
         list of `judge.Row` in the order of the jobs.
     """
-    at_once = min(8, runtime.physical_cores(), psutil.virtual_memory().available // FILE_BYTES)
+    at_once = min(8, psutil.cpu_count(logical=False) or 1, psutil.virtual_memory().available // FILE_BYTES)
     with ThreadPoolExecutor(max(1, at_once)) as pool:
         return [row for rows in tqdm(pool.map(_apart, jobs), total=len(jobs), unit="file") for row in rows]
 
@@ -137,9 +133,6 @@ def _apart(job):
 
 
 def _tell(pipe, job):
-    import torch
-
-    torch.set_num_threads(1)
     pipe.send(graded(*job))
 
 
@@ -154,7 +147,7 @@ def graded(label, path, names, around=""):
     Returns:
         list of `judge.Row`.
     """
-    lessons = _lessons.select(names)
+    lessons = select(names)
     try:
         submission = slice.read(path)
     except slice.Unreadable as error:

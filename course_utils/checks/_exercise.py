@@ -42,22 +42,20 @@ def exercise(title: str, *, why: str = "", of: Sequence[Callable] = (), trust: s
         why: why the right answer works; shown when an answer has passed.
         of: the references, where the exercise asks for several functions, or for one that is played with and not only
             called. What is decorated is then the scene, ``scene(*functions, *arguments)``: it gives what came of it.
-        trust: why a grader must run the check beside the answer, which could change it: what the function takes or
-            gives is no data, but something that does what it likes when it is looked at, a model that learns, say. ""
-            where the check stays apart from the answer.
     """
-    return lambda function: Exercise(function, of, title, why, trust)
+    del trust  # not read; some lessons say it still
+    return lambda function: Exercise(function, of, title, why)
 
 
 class Exercise:
     """A check: call it with the learner's function, or functions, and it gives a `Verdict`; it never raises."""
 
-    def __init__(self, function: Callable, of: Sequence[Callable], title: str, why: str, trust: str):
+    def __init__(self, function: Callable, of: Sequence[Callable], title: str, why: str):
         functools.update_wrapper(self, function, updated=())
         self.references, self.scene = [Reference(one) for one in of or [function]], function if of else _called
         self.names = list(inspect.signature(function).parameters)[len(of) :]
         self.looked_at, self.said, self.refused, self.folder = {}, [], 0, "."
-        self.title, self.why, self.trust = title, why, trust
+        self.title, self.why = title, why
         say_what_is_gone(function)
 
     def tries(

@@ -141,8 +141,7 @@ def code_of(function: object) -> object:
     """The code of a function, of a partial one, or of an object that can be called; None where there is none."""
     with contextlib.suppress(Exception):
         function = getattr(function, "func", inspect.unwrap(function))
-        if type(function).__module__ != "tools.sandbox.proxy":  # which calls a function that runs elsewhere
-            return getattr(function, "__code__", None) or type(function).__call__.__code__
+        return getattr(function, "__code__", None) or type(function).__call__.__code__
     return None
 
 

@@ -43,7 +43,6 @@ def _held(path):
 @exercise(
     "A repair in a file of its own",
     of=[_adapt],
-    trust="it trains a model, and writes a file",
     why="All is frozen first, so that what is attached afterwards alone asks for a gradient, is trained, and is saved.",
 )
 def adapt(answer, model, names):

@@ -15,7 +15,6 @@ torch.backends.quantized.engine = legacy_int8.best()  # it packs the weights of 
 
 @exercise(
     "What ran in int8?",
-    trust="it is given quantized models",
     why="A row says in how many bits the weights are stored, and what the run computed in: two facts, and neither tells the other.",
 )
 def verdicts(model, x):

@@ -18,7 +18,6 @@ def _right(model, images, labels):
 
 @exercise(
     "Is it as good?",
-    trust="it runs models",
     why="Only the images on which the two disagree tell which is better, and few of them make a small lead count.",
 )
 def compare(a, b, images, labels):

@@ -23,7 +23,6 @@ def _count(model, x):
 
 @exercise(
     "Which way?",
-    trust="it is given layers",
     why="Cheap ways come first: float if int8 is no faster than the best fp32, dynamic if it pays, training last.",
 )
 def choose(rows, fp32_ms, int8_ms, lost):

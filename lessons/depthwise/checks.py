@@ -11,7 +11,6 @@ from course_utils.data.checkpoints import load
 
 @exercise(
     "Empty what is dead",
-    trust="it takes a model and gives a repaired one",
     why="A filter that multiplies only zeros may be anything, so it may be 0, and the living set the scale.",
 )
 def repair(model, images):

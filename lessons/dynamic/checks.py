@@ -10,7 +10,6 @@ from course_utils.checks import effects, exercise
 
 @exercise(
     "Shrink what pays",
-    trust="it takes a model and gives a quantized one",
     why="The set names the layers that become int8, wherever they stand in the model; all else stays as it is.",
 )
 def shrink(model, pays):

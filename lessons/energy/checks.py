@@ -22,7 +22,6 @@ def _numbers_out(model, x, layers):
 
 @exercise(
     "The bill of any network",
-    trust="it takes a model, and hangs hooks on it",
     why="Each output takes one MAC for each of its weights. Every input pays for its own arithmetic, "
     "and the batch shares the fetch. So half-price arithmetic saves 0.36 % for LeNet-300-100 alone, and a fifth for "
     "SmallCNN, which uses each weight a hundred times.",

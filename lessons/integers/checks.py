@@ -32,7 +32,6 @@ def _load(model, file):
 @exercise(
     "A byte a weight",
     of=[_save],
-    trust="it takes a model, and writes a file",
     why="Each tensor has a scale and a zero point of its own, so no number is off by more than half a step, and 0 by none.",
 )
 def save_int8(save, model):

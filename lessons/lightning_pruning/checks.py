@@ -54,7 +54,6 @@ class _Small(LightningModule):
 @exercise(
     "Ninety percent in five prunings",
     of=[_even_pruning],
-    trust="it gives a callback, which changes a model in a fit",
     why="Each pruning leaves the same share of what was left, and these shares multiply to what stays in the end.",
 )
 def even_pruning(answer, epochs, sparsity):

@@ -39,7 +39,6 @@ def _other(**switches):
 @exercise(
     "Only training may look",
     of=[_right],
-    trust="it gives a callback, and a Trainer calls it",
     why="Observers are switched off before the first validation batch passes, and on again before training goes on.",
 )
 def training_only(answer, training, validation, validate_after):

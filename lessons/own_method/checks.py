@@ -26,7 +26,6 @@ def _n_of_m(n, m):
 @exercise(
     "n of m",
     of=[_n_of_m],
-    trust="it gives a class",
     why="The type leaves each weight in its position. What is gone ranks behind all others, and none of it returns.",
 )
 def n_of_m(answer, n, m, scores, earlier_mask):

@@ -14,7 +14,6 @@ from course_utils.data.checkpoints import load
 
 @exercise(
     "One threshold, with a floor",
-    trust="it takes a model and gives a pruned one",
     why="One order over all the weights that may go, and each layer's largest 5 % stand outside of it.",
 )
 def prune_to(model, sparsity):

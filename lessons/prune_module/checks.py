@@ -13,7 +13,6 @@ from course_utils.data.checkpoints import load
 
 @exercise(
     "Cut to a budget",
-    trust="it takes a model and gives a pruned one",
     why="As soon as one weight goes, the positions take their bytes. The rest says how many numbers fit.",
 )
 def fit(model, name, budget):

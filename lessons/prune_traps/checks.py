@@ -15,7 +15,6 @@ from course_utils.models import LeNet
 
 @exercise(
     "Load a pruned file",
-    trust="it gives a model, which is trained a step",
     why="Pruning makes the names and the hook, loading fills them, and the product is computed before anybody reads it.",
 )
 def load_pruned(make_model, state):

@@ -11,7 +11,6 @@ from course_utils.data.checkpoints import load
 
 @exercise(
     "Ready to ship",
-    trust="it takes a model and gives a graph",
     why="The list says where ranges belong, each range has seen all batches, and the file holds each weight once.",
 )
 def to_int8(model, batches):

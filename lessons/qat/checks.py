@@ -14,7 +14,6 @@ from course_utils.data.checkpoints import load
 
 @exercise(
     "Aware of int8",
-    trust="it takes a model and a training, and gives two models",
     why="The network has learned with the rounding in it, and its float weights are still there for more training.",
 )
 def aware_int8(model, train):

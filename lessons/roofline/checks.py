@@ -23,7 +23,6 @@ def _runs(model, x):
 
 @exercise(
     "What does each layer wait for?",
-    trust="it takes a model, and hangs hooks on it",
     why="The longer of the two times counts. With one token each layer of the encoder waits for its weights, and with 128 for "
     "its arithmetic. The first convolution of SmallCNN has so many outputs that it lies left of a ridge of 10.",
 )

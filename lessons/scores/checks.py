@@ -12,7 +12,6 @@ from course_utils.checks import effects, exercise
 
 @exercise(
     "Wanda, in each row",
-    trust="it takes a layer and gives a pruned one",
     why="The score multiplies each weight by the norm of its input, and ranks let every row lose as many weights.",
 )
 def by_wanda(layer, inputs, left):

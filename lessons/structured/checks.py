@@ -12,7 +12,6 @@ from course_utils.data.checkpoints import load
 
 @exercise(
     "Cut a chain",
-    trust="it takes a model and gives a smaller one",
     why="A row here is a column there, and the batch norm between them has four numbers for each channel.",
 )
 def cut(chain, keep):

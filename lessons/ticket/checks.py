@@ -14,7 +14,6 @@ FIRST, STEP = (0.3, -0.1, 0.35, -0.4), (0.2, 0.08, -0.32, -0.2)  # the four weig
 
 @exercise(
     "Find a ticket",
-    trust="it trains networks, and gives one",
     why="The trainings only choose what stays. What you hand back is as random as on the first day, and each mask was "
     "found among what the last one left.",
 )

@@ -35,7 +35,6 @@ def _ship(model, make, least):
 @exercise(
     "Ship the wide layers",
     of=[_ship],
-    trust="it takes a network and gives one",
     why="The filter chooses the layers. The file holds their integers and scales, and a new float network takes them over.",
 )
 def ship(answer, model, make, least):

@@ -35,7 +35,6 @@ class Checkpointed(nn.Sequential):
 
 @exercise(
     "As few checkpoints as fit",
-    trust="it takes a model and a function, and gives a model",
     why="A block's inside waits from its forward to its backward pass. The first blocks wait longest; the last one "
     "computes its own again at the fullest moment, so a checkpoint there saves nothing.",
 )

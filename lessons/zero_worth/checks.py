@@ -11,7 +11,6 @@ from course_utils.data.checkpoints import load
 
 @exercise(
     "The smallest form",
-    trust="it takes a model",
     why="Three sums for each layer. The bit mask pays a bit for every weight, CSR an index for each that is left and one "
     "for each row: so it depends on the layer which is smallest.",
 )

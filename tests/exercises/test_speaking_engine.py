@@ -20,7 +20,7 @@ pytestmark = _legacy.KNOWN
 # ---- variables, lines, attempts -----------------------------------------------------------------------
 
 
-@exercise("Scaled", why="because", trust="it shows")
+@exercise("Scaled", why="because")
 def scaled(x, low):
     span = x - low  #: the span
     scale = span / 4  #: the scale
@@ -113,7 +113,7 @@ def test_a_look_that_never_ends_is_stopped_like_an_answer(monkeypatch):
 
 
 def test_a_grader_and_the_learners_progress_see_the_lessons_exercise():
-    assert scaled.trust == "it shows" and scaled.why == "because"
+    assert scaled.why == "because"
     assert (scaled.__name__, scaled.__module__) == ("scaled", __name__)
 
 

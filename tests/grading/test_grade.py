@@ -8,14 +8,14 @@ import pytest
 from _submissions import RIGHT, WRONG, notebook
 
 from tools import grade
+from tools.environment.lesson_names import select
 from tools.grading import grade_page, gradebook
 from tools.grading import judge as _judge
-from tools.publishing import lessons
 from tools.sandbox import walls
 
 ROWS = [
     _judge.Row("ann.ipynb", "weight_only", 1, "read_group", "passed", code="def f(): return '<script>'"),
-    _judge.Row("ann.ipynb", "amp", 1, "train_step", "passed", trust="it is watched"),
+    _judge.Row("ann.ipynb", "amp", 1, "train_step", "not done yet"),
     _judge.Row(
         '=cmd()|"ö<b>".ipynb',
         "weight_only",
@@ -32,15 +32,14 @@ ROWS = [
 POINTS = gradebook.Points(2.0, (("train_step", 3.0),))
 
 
-def test_points_are_for_what_passed_and_on_trust_only_when_asked():
+def test_points_are_for_what_passed():
     assert [POINTS.of(row) for row in ROWS] == [2, 0, 0, 0] and POINTS.out_of(ROWS[1]) == 3
-    assert gradebook.Points(trust=True).of(ROWS[1]) == 1
 
 
 def test_the_csv_file_is_harmless_and_complete():
     text = gradebook.to_csv(ROWS, POINTS)
     told = list(csv.DictReader(io.StringIO(text)))
-    assert [row["points"] for row in told] == ["2", "0", "0", "0"] and told[1]["on trust"] == "on trust"
+    assert [row["points"] for row in told] == ["2", "0", "0", "0"]
     assert told[2]["submission"].startswith("'=cmd") and told[2]["hint"] == "Two lines & <i>"
     assert all(len(row) == len(gradebook.COLUMNS) and None not in row for row in told)
 
@@ -49,7 +48,7 @@ def test_the_page_shows_what_was_submitted_as_text():
     page = grade_page.page(ROWS, POINTS, "It ran <alone>.")
     for forbidden in ("<script", "<img", "<i>", "<b>", "<alone>", "<call>"):
         assert forbidden not in page
-    for wanted in ("&lt;script&gt;", "onerror=alert(1)&gt;", "Two\nlines &amp; &lt;i&gt;", "on trust", "not yet"):
+    for wanted in ("&lt;script&gt;", "onerror=alert(1)&gt;", "Two\nlines &amp; &lt;i&gt;", "not done yet", "not yet"):
         assert wanted in page
     assert "default-src 'none'" in page and page.count("<details") == page.count("</details>")
 
@@ -112,7 +111,7 @@ def test_without_walls_nothing_runs_unless_the_lecturer_says_so(monkeypatch, tmp
 
 def test_a_file_that_is_no_python_says_so_first(tmp_path):
     (tmp_path / "a.py").write_text("k = 1\ndef read_group(group)\n    return group\n", encoding="utf-8")
-    [row] = grade.graded("a.py", tmp_path / "a.py", [lesson.name for lesson in lessons.select([])])
+    [row] = grade.graded("a.py", tmp_path / "a.py", [lesson.name for lesson in select([])])
     assert row.message.startswith("The file is no Python: expected ':', line 2.") and "--lesson" in row.message
 
 
@@ -133,7 +132,7 @@ def test_a_folder_is_graded(tmp_path, capsys):
     assert {key: row["status"] for key, row in told.items()} == {
         ("bad.ipynb", ""): "unreadable",
         ("right.ipynb", "read_group"): "passed",
-        ("stub.py", "read_group"): "not done",
+        ("stub.py", "read_group"): "not done yet",
         ("wrong.py", "read_group"): "not yet",
     }
     assert "step comes first" in told["wrong.py", "read_group"]["hint"]

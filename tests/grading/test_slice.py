@@ -5,7 +5,6 @@ import time
 import pytest
 from _submissions import notebook
 
-from course_utils.checks._exercise import Exercise
 from tools.grading import judge, slice
 from tools.publishing import lessons as _lessons
 
@@ -159,16 +158,3 @@ def test_which_lesson_it_is(tmp_path, cells, course, wanted):
     path.write_text(notebook(*cells, course=course), encoding="utf-8")
     found = judge.lesson_of(slice.read(path), _lessons.select([]))
     assert (found and found.name) == wanted
-
-
-def test_every_exercise_has_its_check_and_few_are_judged_on_trust():
-    assert all(judge.exercises(lesson) for lesson in _lessons.select([]))
-    checks = {
-        (lesson.name, name): judge.check_of(lesson, name)
-        for lesson in _lessons.select([])
-        for name in judge.exercises(lesson)
-    }
-    speaking = {place for place, check in checks.items() if isinstance(check, Exercise)}
-    assert {place for place, check in checks.items() if check.trust} - speaking == set(), (
-        "an exercise that is judged on trust could be passed without being solved: the fewer the better"
-    )

@@ -20,17 +20,6 @@ summary { cursor: pointer; }
 .status { font-weight: 600; }
 .note { border: 1px solid #8886; padding: .6rem .8rem; }
 """
-TRUST = (
-    "A verdict marked “on trust” was given in the process of the answer itself, because what the exercise takes "
-    "or gives is no data. A dishonest answer can make that verdict say what it likes."
-)
-
-
-def trust(points):
-    """Sentences on the verdicts that are given on trust."""
-    return f"{TRUST} {'They bring' if points.trust else 'Such verdicts bring no'} points" + (
-        "." if points.trust else " without --trust."
-    )
 
 
 def page(rows, points, contained):
@@ -43,13 +32,12 @@ def page(rows, points, contained):
     Returns:
         str.
     """
-    on_trust = f"<p>{escape(trust(points))}</p>" if any(row.trust for row in rows) else ""
     parts = [
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Grading</title>'
         '<meta name="viewport" content="width=device-width">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f"<style>{STYLE}</style></head><body><main>",
-        f'<h1>Grading</h1><div class="note"><p>{escape(contained)}</p>{on_trust}</div>',
+        f'<h1>Grading</h1><div class="note"><p>{escape(contained)}</p></div>',
         "<h2>Submissions</h2>",
         _table(("submission", "lesson", "exercises", "points", "out of"), _submissions(rows, points)),
         "<h2>Exercises</h2>",
@@ -69,7 +57,7 @@ def _table(head, rows):
 
 def _submissions(rows, points):
     for (submission, lesson), own in gradebook.grouped(rows, "submission", "lesson").items():
-        said = ", ".join(f"{row.exercise or '–'}: {row.status}{' (on trust)' if row.trust else ''}" for row in own)
+        said = ", ".join(f"{row.exercise or '–'}: {row.status}" for row in own)
         yield submission, lesson, said, f"{sum(map(points.of, own)):g}", f"{sum(map(points.out_of, own)):g}"
 
 
@@ -96,11 +84,10 @@ def _answer(row, points):
         for label, text in row.facts
     )
     told = "".join(f"<p>{escape(text)}</p>" for text in (row.message, row.hint, *row.remarks) if text)
-    on_trust = f"<p>On trust: {escape(row.trust)}.</p>" if row.trust else ""
     code = escape(row.code[:MOST_CODE]) or "(no definition)"
     name = f"{row.lesson} {row.number}, {row.exercise}" if row.exercise else (row.lesson or "no lesson")
     return (
         f'<details style="--mark:{colour}"><summary><span class="status">{escape(row.status)}</span> · '
         f"{escape(name)} · {points.of(row):g} of {points.out_of(row):g}</summary>"
-        f"{told}{f'<table>{facts}</table>' if facts else ''}{on_trust}<pre>{code}</pre></details>"
+        f"{told}{f'<table>{facts}</table>' if facts else ''}<pre>{code}</pre></details>"
     )

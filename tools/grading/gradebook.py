@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tools.grading.judge import BROKEN, NOT_DONE, NOT_YET, PASSED
 
-COLUMNS = ("submission", "lesson", "number", "exercise", "status", "points", "out of", "on trust", "message", "hint")
+COLUMNS = ("submission", "lesson", "number", "exercise", "status", "points", "out of", "message", "hint")
 MARKS = {PASSED: "✓", NOT_DONE: "○", NOT_YET: "✗", BROKEN: "!"}
 
 
@@ -19,12 +19,10 @@ class Points:
     Attributes:
         each: where nothing else is said.
         named: exercise -> points.
-        trust: whether a verdict given on trust brings any.
     """
 
     each: float = 1.0
     named: tuple[tuple[str, float], ...] = ()
-    trust: bool = False
 
     def out_of(self, row):
         """The most that an exercise brings."""
@@ -32,16 +30,15 @@ class Points:
 
     def of(self, row):
         """The points of a row."""
-        return self.out_of(row) if row.status == PASSED and (self.trust or not row.trust) else 0.0
+        return self.out_of(row) if row.status == PASSED else 0.0
 
 
-def points(words, names, trust=False):
+def points(words, names):
     """Read what follows --points: "2", or "quantize=3" for one exercise, several with commas between.
 
     Args:
         words: list of str.
         names: of all exercises there are.
-        trust: as in `Points`.
     Raises:
         SystemExit: it is no number, or of no exercise; the message says which.
     """
@@ -60,7 +57,7 @@ def points(words, names, trust=False):
             named[name] = value
         else:
             each = value
-    return Points(each, tuple(named.items()), trust)
+    return Points(each, tuple(named.items()))
 
 
 def to_csv(rows, points):
@@ -70,7 +67,7 @@ def to_csv(rows, points):
     writer.writerow(COLUMNS)
     for row in rows:
         values = [row.submission, row.lesson, row.number, row.exercise, row.status, f"{points.of(row):g}"]
-        values += [f"{points.out_of(row):g}", "on trust" if row.trust else "", row.message, row.hint]
+        values += [f"{points.out_of(row):g}", row.message, row.hint]
         writer.writerow([_harmless(value) for value in values])
     return out.getvalue()
 
@@ -91,9 +88,7 @@ def table(rows, points):
     for (submission, lesson), own in grouped(rows, "submission", "lesson").items():
         got, most = sum(map(points.of, own)), sum(map(points.out_of, own))
         marks = "  ".join(
-            f"{MARKS.get(row.status, '!')} {row.exercise}"
-            + (f" ({row.status})" if row.status not in MARKS else "")
-            + (" (on trust)" if row.trust else "")
+            f"{MARKS.get(row.status, '!')} {row.exercise}" + (f" ({row.status})" if row.status not in MARKS else "")
             for row in own
         )
         lines.append(f"{_harmless(submission):<30} {lesson:<18} {got:>5g} of {most:g}   {marks}")

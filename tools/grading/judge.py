@@ -1,20 +1,15 @@
-"""The verdict on one exercise of one submission, made where the submission is not."""
+"""The verdict on one exercise of one submission, which the lesson's check gives in a contained process."""
 
-import importlib
+import json
 import re
 from dataclasses import dataclass, replace
 from functools import cache
 
-from course_utils.exercises import core
 from tools.grading import slice
-from tools.publishing import lessons as _lessons
-from tools.sandbox import contained, values
-from tools.sandbox.proxy import Answer
+from tools.sandbox import contained
 
-PASSED, NOT_YET, NOT_DONE, BROKEN = core.PASSED, core.NOT_YET, "not done", core.BROKEN
+PASSED, NOT_YET, NOT_DONE, BROKEN = "passed", "not yet", "not done yet", "check failed"  # as a check's `Verdict` says
 CRASHED, TIMED_OUT, UNREADABLE = "crashed", "timed out", "unreadable"
-TRUSTED = contained.Limits(call=70.0, seconds=110.0)
-VERDICT_SECONDS = 100.0
 DEF = re.compile(r"^def (\w+)", re.M)
 
 
@@ -25,10 +20,9 @@ class Row:
     Attributes:
         submission: the file, as it is called in the table.
         lesson, number, exercise: the lesson's name, the exercise's number in it and the name of its function.
-        status: "passed", "not yet", "not done", "crashed", "timed out", "check failed" or "unreadable".
+        status: "passed", "not yet", "not done yet", "crashed", "timed out", "check failed" or "unreadable".
         message, hint, facts, remarks: as in the check's `Verdict`.
         code: what was judged.
-        trust: why the verdict is given on trust; "" where it is not.
     """
 
     submission: str
@@ -41,7 +35,6 @@ class Row:
     facts: tuple = ()
     remarks: tuple = ()
     code: str = ""
-    trust: str = ""
 
 
 @cache
@@ -53,14 +46,10 @@ def exercises(lesson):
     """
     if not lesson.notebook.is_file():
         raise SystemExit(f"notebooks/{lesson.place} is not there. It says which exercises there are.")
-    cells = _lessons.read_published(lesson.notebook).cells
-    found = [DEF.findall(cell.source) for cell in cells if "exercise" in cell.metadata.get("tags", [])]
+    cells = json.loads(lesson.notebook.read_text(encoding="utf-8"))["cells"]
+    stubs = ["".join(cell["source"]) for cell in cells if "exercise" in cell["metadata"].get("tags", [])]
+    found = [DEF.findall(stub) for stub in stubs]
     return tuple(names[0] for names in found if names)
-
-
-def check_of(lesson, name):
-    """The check of an exercise; its attribute `trust` says why it must run beside the answer, "" where it need not."""
-    return getattr(importlib.import_module(f"lessons.{lesson.name}.checks"), name)
 
 
 def lesson_of(submission, lessons):
@@ -91,55 +80,42 @@ def judge(lesson, name, part, *, submission="", walls="", limits=None):
     Returns:
         Row.
     """
-    trust = check_of(lesson, name).trust
     number, code = exercises(lesson).index(name) + 1, "\n\n".join(source.strip("\n") for *_, source in part.pieces)
-    row = Row(submission, lesson.name, number, name, NOT_DONE, code=code, trust=trust)
+    row = Row(submission, lesson.name, number, name, NOT_DONE, code=code)
     if part.fault:
         return replace(row, status=NOT_YET, message=part.fault, hint="Mend that cell and run it again.")
     if not part.pieces:
         return replace(row, message="No cell defines it.")
-    limits = limits or (TRUSTED if trust else None)
-    with contained.process(limits, trust=bool(trust), walls=walls) as process:
-        try:
-            verdict = (_on_trust if trust else _verdict)(process, lesson, name, part)
-        except contained.Gone:
-            pass
-        if process.fate:
-            return replace(row, status=process.fate, message=process.detail)
-    facts = tuple((str(label), str(text)) for label, text in verdict.facts)
-    status = NOT_DONE if verdict.status == core.NOT_DONE else verdict.status
-    told = {"message": verdict.message, "hint": verdict.hint, "remarks": tuple(verdict.remarks)}
-    return replace(row, status=status, facts=facts, **told)
-
-
-def _verdict(process, lesson, name, part):
-    """The check's verdict, made here."""
-    check = check_of(lesson, name)
-    answer = Answer(process, part.pieces, name)
-    trouble = [f"{line}. What this statement binds was not there." for line in answer.trouble]
-    if not answer.callable:
-        hint = "Define it with def; what it needs must run without an error."
-        return core.Verdict(name, NOT_YET, f"There is no function {name}.", hint, remarks=tuple(trouble))
-    verdict = check(answer)
-    if process.fate:
-        raise contained.Gone
-    changed = answer.finish()
-    if verdict.status == PASSED and changed:
-        fault = core.changes_the_program(changed)
-        verdict = replace(verdict, status=NOT_YET, message=fault.message, hint=fault.hint)
-    return replace(verdict, remarks=(*verdict.remarks, *trouble)) if verdict.status != PASSED else verdict
-
-
-def _on_trust(process, lesson, name, part):
-    """The verdict that the submission's own process gives; as text, whatever it is."""
-    Answer(process, part.pieces, name, judge=lesson.name)
-    told = process.receive(VERDICT_SECONDS)
+    job = {"lesson": lesson.name, "name": name, "pieces": part.pieces}
+    ended = contained.run(job, limits, walls=walls)
+    if ended.fate:
+        return replace(row, status=ended.fate, message=ended.detail)
     try:
-        title, status, message, hint, facts, remarks = values.decode(told["verdict"])
-        if status not in (PASSED, NOT_YET, core.NOT_DONE, BROKEN):
-            raise ValueError(status)
-        facts = tuple((str(label)[:100], str(text)[:2000]) for label, text in facts[:20])
-        remarks = tuple(str(text)[:1000] for text in remarks[:5])
-        return core.Verdict(str(title)[:200], status, str(message)[:2000], str(hint)[:2000], facts, remarks)
-    except Exception:
-        process.end(CRASHED, "Its process sent what is no verdict.")
+        return replace(row, **_verdict(name, **ended.told))
+    except (TypeError, ValueError):
+        return replace(row, status=CRASHED, message="Its process said what is no verdict.")
+
+
+def _verdict(name, trouble=(), status=None, message="", hint="", facts=(), remarks=()):
+    """What a contained process said, as texts of a length that a table bears.
+
+    Raises:
+        TypeError, ValueError: it is no verdict.
+    """
+    if status is None:
+        status, message = NOT_YET, f"There is no function {name}."
+        hint = "Define it with def; what it needs must run without an error."
+    if status not in (PASSED, NOT_YET, NOT_DONE, BROKEN):
+        raise ValueError(status)
+    return {
+        "status": status,
+        "message": _text(message),
+        "hint": _text(hint),
+        "facts": tuple((_text(label, 100), _text(text)) for label, text in facts[:20]),
+        "remarks": tuple(map(_text, [*remarks[:5], *(() if status == PASSED else trouble[:20])])),
+    }
+
+
+def _text(value, most=2000):
+    """A text of at most so many letters, without halves of characters, which no file could hold."""
+    return str(value)[:most].encode("utf-8", "replace").decode("utf-8")

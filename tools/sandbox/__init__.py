@@ -1,1 +1,1 @@
-"""Runs somebody else's code in a process that can do no harm, and talks to it in plain values."""
+"""Runs somebody else's code in a process that can do little harm, beside the check that judges it."""

@@ -1,63 +1,34 @@
-"""What runs beside a submission, in a contained process: loads its code and calls its function when asked.
+"""What runs in a contained process: loads a submission's code, and lets the lesson's check judge its function there.
 
     python -I -S -B tools/sandbox/inside.py CONFIG      CONFIG is JSON, made by `tools.sandbox.contained`
 
-It says what the function gave as JSON (`tools.sandbox.tell`). Nothing here decides anything: a submission may change
-all of it, and changes only what is said of itself. No check is imported, but for an exercise that is judged on trust.
+The job comes through standard input. The verdict goes into the result file, which is open as standard output, behind a
+nonce that came with the job and that the submission is not told. What stands there before says that the answer's time
+begins.
 """
 
 import gc
+import importlib
 import json
+import linecache
 import os
 import sys
-
-HIDDEN = ("lessons", "tools", "tests", "course", "course_utils.checks", "course_utils.exercises")
-
-
-class Hidden:
-    """Finds no module of the course that a submission has no business with."""
-
-    def find_spec(self, name, path=None, target=None):
-        """Part of Python's way to import: None means that another may look."""
-        if any(name == hidden or name.startswith(f"{hidden}.") for hidden in HIDDEN):
-            raise ModuleNotFoundError(f"{name} is not there while an answer is judged", name=name)
+import time
+import types
 
 
-def pipes():
-    """Standard input and output under other numbers; what is printed from here on, in whatever way, goes nowhere."""
-    reading, writing = os.dup(0), os.dup(1)
+def quiet():
+    """The result file's descriptor, under another number; what is printed from here on goes nowhere."""
+    result = os.dup(1)
     if os.name == "nt":  # else line ends are translated
         import msvcrt
 
-        msvcrt.setmode(reading, os.O_BINARY), msvcrt.setmode(writing, os.O_BINARY)
+        msvcrt.setmode(result, os.O_BINARY)
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nothing, number)
     os.close(nothing)
-    return reading, writing
-
-
-def prepare(config):
-    """Import what every exercise needs, and hide what none may have."""
-    sys.path[:] = [config["root"], *(config["path"] or sys.path)]
-    gc.disable()  # while torch is imported there is no garbage, and looking for it takes a seventh of the time
-    from tools.sandbox import session as _session
-    from tools.sandbox import tell
-
-    for name in [name for name in sys.modules if name.partition(".")[0] == "tools"]:
-        del sys.modules[name]
-    import torch
-
-    from course_utils.exercises import isolation
-
-    gc.enable()
-    torch.set_num_threads(1)
-    if not config["trust"]:
-        for name in [name for name in sys.modules if name.startswith("course_utils.exercises")]:
-            del sys.modules[name]
-        delattr(sys.modules["course_utils"], "exercises")
-        sys.meta_path.insert(0, Hidden())
-    return _session, tell, torch, isolation
+    return result
 
 
 def limit(limits):
@@ -66,7 +37,7 @@ def limit(limits):
         return
     import resource
 
-    most = {"CPU": int(limits["seconds"]), "FSIZE": limits["disk"], "CORE": 0, "NOFILE": 64}
+    most = {"CPU": int(time.process_time() + limits["seconds"]) + 5, "FSIZE": limits["disk"], "CORE": 0, "NOFILE": 64}
     if sys.platform == "linux":  # macOS keeps no limit on addresses; those in use now come on top
         with open("/proc/self/statm", encoding="ascii") as file:
             used = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
@@ -75,16 +46,69 @@ def limit(limits):
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
 
 
+def run_pieces(pieces):
+    """Run statements of a submission, each by itself; give the names that they bind, and what went wrong.
+
+    A statement that raises leaves its names unbound, and the next ones are run all the same. A check that shows a line
+    of the answer finds it, by its number in its cell.
+
+    Args:
+        pieces: (label, line in its cell, source) of each.
+    """
+    module = sys.modules["__main__"] = types.ModuleType("__main__")
+    trouble = []
+    for label, line, source in pieces:
+        lines = linecache.getlines(label)[: line - 1]
+        lines += ["\n"] * (line - 1 - len(lines)) + source.splitlines(keepends=True)
+        linecache.cache[label] = len(lines), None, lines, label
+        try:
+            exec(compile("\n" * (line - 1) + source, label, "exec", dont_inherit=True), module.__dict__)
+        except (Exception, SystemExit) as error:
+            text = str(error)[:300]
+            trouble.append(f"{label}: {type(error).__name__}: {text}. What this statement binds was not there.")
+    return module.__dict__, trouble
+
+
+def judged(lesson, name, pieces, begin):
+    """The verdict of a lesson's check on the function `name`, as JSON knows it; calls `begin` before the pieces run."""
+    gc.disable()  # while torch is imported there is no garbage, and looking for it takes a seventh of the time
+    try:
+        import torch
+
+        from course_utils.exercises import isolation
+
+        check = getattr(importlib.import_module(f"lessons.{lesson}.checks"), name)
+    except Exception as error:  # a package that is not here
+        return {"status": "check failed", "message": f"{type(error).__name__}: {error}"}
+    gc.enable()
+    torch.set_num_threads(1)
+    begin()
+    with isolation.kept():  # what the cells replace is put back before the check runs
+        space, trouble = run_pieces(pieces)
+    answer = space.get(name)
+    if not callable(answer):
+        return {"trouble": trouble}
+    found = check(answer)
+    told = {name: getattr(found, name) for name in ("status", "message", "hint", "facts", "remarks")}
+    return told | {"trouble": trouble}
+
+
 def main():
-    """Serve one exercise through standard input and output."""
-    config = json.loads(sys.argv[1])
+    """Judge one exercise of a submission."""
+    config, job = json.loads(sys.argv[1]), json.loads(sys.stdin.buffer.read())
+    nonce, result = job.pop("nonce"), quiet()
     os.environ.clear()
     os.environ.update(config["environment"])
-    reading, writing = pipes()
-    session, *tools = prepare(config)
+    sys.path[:] = [config["root"], *(config["path"] or sys.path)]
     os.chdir(config["scratch"])
-    limit(config["limits"])
-    session.Session(session.Channel(reading, writing), *tools).serve()
+
+    def begin():
+        limit(config["limits"])
+        os.write(result, b"\n")
+
+    told = judged(**job, begin=begin)
+    os.write(result, f"{nonce}{json.dumps(told)}".encode())
+    os._exit(0)  # threads that cannot be stopped do not keep it
 
 
 if __name__ == "__main__":

@@ -25,12 +25,10 @@ SYSTEM = (
     "/etc/localtime",
     "/etc/alternatives",
 )
-PARTS = ("__init__", *(f"sandbox/{name}" for name in ("__init__", "inside", "session", "tell", "values")))
-READABLE = ("course_utils", "data", "records", *(f"tools/{name}.py" for name in PARTS))  # of the course
+READABLE = [ROOT / name for name in ("course_utils", "lessons", "data", "records", "tools/sandbox/inside.py")]
 BEHIND = (
-    "Each answer ran in {}: no network, and no files but the library and the data of the course, to be read. The "
-    "lessons and their solutions were there only for a verdict on trust. Time, processor, memory, processes and files "
-    "were limited."
+    "Each answer ran, with the check that judged it, in {}: no network, and no files but the library, the lessons and "
+    "the data of the course, to be read. Time, processor, memory, processes and files were limited."
 )
 WITHOUT = (
     "No walls: each answer ran in a plain process, with limits on its time, its memory and the size of its files. It "
@@ -106,11 +104,6 @@ def importable():
     return found
 
 
-def of_the_course(trust):
-    """What of the course a contained process may read; the lessons only on trust."""
-    return [ROOT / name for name in (*READABLE, *(["lessons"] if trust else []))]
-
-
 def bubblewrap(shown, disk):
     """The start of a command line that runs in bubblewrap what follows.
 
@@ -127,20 +120,19 @@ def bubblewrap(shown, disk):
     return [shutil.which("bwrap") or "bwrap", *alone, *binds, *own, "--"]
 
 
-def container(tool, name, shown, limits):
+def container(tool, name, limits):
     """The start of a command line that runs in docker or podman what follows.
 
     Args:
         tool: "docker" or "podman".
-        name: of the container.
-        shown: paths in the course that can be read in it, at /course.
+        name: of the container; what is `READABLE` stands in it at /course.
         limits: `contained.Limits`.
     """
     alone = ["--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--read-only"]
     alone += ["--security-opt", "label=disable", "--user", "65534:65534"]
     most = ["--memory", str(2 * limits.memory), "--pids-limit", str(limits.processes)]
     scratch = ["--tmpfs", f"{SCRATCH}:rw,size={limits.disk},mode=1777"]
-    places = [(path, f"/course/{path.relative_to(ROOT).as_posix()}") for path in shown]
+    places = [(path, f"/course/{path.relative_to(ROOT).as_posix()}") for path in READABLE]
     mounts = [f"--mount=type=bind,source={path},target={place},readonly" for path, place in places]
     ends = ["timeout", "-s", "KILL", str(int(3 * limits.seconds))]  # by itself, should nobody be left who ends it
     return [tool, "run", "--rm", "--interactive", "--name", name, *alone, *most, *scratch, *mounts, _image(), *ends]
