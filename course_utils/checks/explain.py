@@ -42,9 +42,17 @@ def explained(exercise, trial: Trial, tried: Sequence[Tried], lost: bool) -> Cas
     only = only_with(failed, right, exercise.names)
     wrong = [one for one in failed if one.got.lost == lost]
     if lost:
-        idle = unread(exercise.judged, exercise.references)
-        raised = wrong[0].got.fault.__cause__ and where_raised(exercise, wrong[0].got.fault)
-        return Case(f"{only} {raised}".strip() if raised else idle, right=_variables(exercise, wrong, right)[0])
+        idle, first = unread(exercise.judged, exercise.references), wrong[0].got.fault
+        raised = first.__cause__ and where_raised(exercise, first)
+
+        def alike(one: Tried) -> bool:  # the same exception, from the same line: what is told is of one call
+            fault = one.got.fault
+            if type(fault.__cause__) is not type(first.__cause__):
+                return False
+            return not raised or where_raised(exercise, fault) == raised
+
+        wrong = [one for one in wrong if alike(one)]
+        return Case(f"{only} {raised}".strip() if raised else idle, alike, _variables(exercise, wrong, right)[0])
     if all(map(trial.turned, wrong)):
         return Case("Both are right, in the other order.", trial.turned, whole=True)
     idle = unread(exercise.judged, exercise.references)

@@ -41,7 +41,12 @@ def save_int8(save, model):
         _load(fresh, file)
         for name, (integers, _, zero) in torch.load(file).items():
             ends = (torch.finfo if integers.is_floating_point() else torch.iinfo)(integers.dtype)
-            stands_for_0[name] = ends.min <= zero <= ends.max and round(float(zero)) == zero
+            if not ends.min <= zero <= ends.max:
+                raise Mistake(
+                    f"The zero point of `{name}` is {zero:g}, no integer of {ends.min} to {ends.max}.",
+                    "So no integer stands for 0. Widen the range until it holds 0, and work out scale and zero point again.",
+                )
+            stands_for_0[name] = round(float(zero)) == zero
 
     fresh = effects.filled(model, 9.0)
     with tempfile.TemporaryDirectory() as folder:
@@ -95,14 +100,8 @@ def _as_in_section_5(model, file):
 
 
 _SYMMETRIC = ("low = -weight.abs().max().item(); high = weight.abs().max().item()", _as_in_section_5)
-_LOW, _HIGH = "low = weight.min().item()", "high = weight.max().item()"
 save_int8.ideas(
     {
-        (
-            _LOW,
-            _HIGH,
-            f"{_LOW}; {_HIGH}",
-        ): "In a range without 0 no integer stands for 0, however well these numbers fit. Widen it until it holds 0.",
         "integers = torch.round(weight / scale) + zero_point": "Clamp before you convert: a byte has no 256, it becomes 0.",
         ("zero_point = -low / scale", "zero_point = int(-low / scale)"): "Round the zero point to the nearest integer.",
         _SYMMETRIC: "A symmetric range is too wide for numbers that lie mostly on one side of 0.",

@@ -64,6 +64,24 @@ def test_the_line_is_the_innermost_of_the_learners_own_code(check):
     assert check(divides).hint == "It happened in this line of yours: return number / 0"
 
 
+def test_exception_line_and_variables_are_those_of_one_call():
+    from lessons.integers import checks
+
+    def save_int8(model, file):
+        small = {}
+        for name, weight in model.state_dict().items():
+            scale = (weight.max().item() - weight.min().item()) / 255
+            zero_point = round(-weight.min().item() / scale)  # fails where all weights are equal
+            small[name] = weight / scale + zero_point, scale, zero_point
+        torch.save(smal, file)  # noqa: F821  (fails on all others)
+
+    said = checks.save_int8(save_int8)
+    line = {"ZeroDivisionError": "/ scale", "NameError": "torch.save(smal"}
+    (error,) = [error for error in line if error in said.message]
+    assert line[error] in said.hint
+    assert ("small = {}" in dict(said.facts)["your variables"]) == (error == "ZeroDivisionError")
+
+
 def test_how_many_arguments_it_takes_is_told(check):
     assert check(lambda x: 1.0).hint == "`scaled` takes x and low; yours takes 1: (x)."
 
