@@ -50,6 +50,11 @@ WRONG = {
     "typical_speedup": {
         "in blocks": (TURNS, BLOCKS + "        ratios = [x / y for x, y in zip(firsts, seconds_)]\n"),
         "the mean of the ratios": ("return median(race(a, b))", "return sum(race(a, b)) / 30"),
+        "the colleague's own: a mean over the fastest call": (
+            "return median(race(a, b))",
+            "times_a, times_b = [seconds(a) for _ in range(40)], [seconds(b) for _ in range(40)]\n"
+            "    return sum(times_a) / 40 / min(times_b)",
+        ),
         "upside down": ("race(a, b)", "race(b, a)"),
         "ten rounds, all of them cold": ("ratios[10:]", "ratios[:10]"),
         "from the slowest to the fastest as noise": (

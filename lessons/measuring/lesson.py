@@ -1,8 +1,8 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will be able to time two functions so that others can trust the ratio, and know when a gain is only noise.
-#     seconds: 15
+#     promise: You will be able to time two functions fairly, and know when a gain is only noise.
+#     seconds: 25
 #     needs: []
 #     goals:
 #       - time two functions so that the ratio of their times can be trusted;
@@ -10,19 +10,19 @@
 #       - say what a report of a speed-up must name.
 #     terms: [A/A test, claim, "CPU time, wall time", evaluation mode, interleaved, IQR, noise floor,
 #       "ratio, speed-up", scorecard, spread]
+#     values:
+#       alone: "f'{t_a / t_b:.1f}'"
+#       fair: "f'{gain:.2f}'"
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *A change made the code faster. Did it?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "Four times as fast. As fast as what? Measured how?" Who has read such a sentence this week? Go straight on: we make one ourselves.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets the seed and one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
@@ -34,21 +34,16 @@ from lessons.measuring import show
 runtime.seed_all(0)
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
+# %% [markdown]
 # ## 1. One line, several times as fast
 #
-# SmallCNN has learned to name pieces of clothing on photos. Whenever it answers, PyTorch also takes *notes*: it records what it would need if the network were to learn from this answer. `torch.inference_mode()` switches the notes off.
+# SmallCNN is a small network that names pieces of clothing on photos. Whenever it answers, PyTorch also records every operation, so that it could compute gradients afterwards. This is called **autograd**, and only training needs it. One line, `torch.inference_mode()`, switches it off.
 #
-# What does this one line bring? We time one call of the network as it is, and one call without notes. The **speed-up** is the first time divided by the second.
+# What does this line bring? Let's time one call of the network as it is, A, and one call in inference mode, B. The **speed-up** of B is A's time divided by B's time, so 2 means twice as fast.
 #
-# <!-- page -->
-#
-# In **evaluation mode** (`eval()`) layers such as dropout do what they do at work, and not what they do in training. Notes are taken in this mode, too.
+# (`eval()` puts the network into **evaluation mode**, for use, and not for training. Autograd stays on.)
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* `seconds(call)` looks at the clock, makes one call, and looks again. Show the number, and let the room be pleased. "Shall we write that into the report?" Somebody will smell it. Do not explain: the next slide asks the same network again.
-
-# %% slideshow={"slide_type": "skip"}
+# %% two_functions
 import time
 
 import torch
@@ -56,314 +51,236 @@ import torch
 from course_utils.data import checkpoints
 
 net = checkpoints.load("small_cnn").eval()
-photo = torch.zeros(1, 1, 28, 28)
+photo = torch.zeros(1, 1, 28, 28)  # a black one: for the clock any photo will do
+
+
+def a():
+    return net(photo)
 
 
 @torch.inference_mode()
-def without_notes():
+def b():
     return net(photo)
 
 
 def seconds(call):
-    start = time.perf_counter()  # unlike time.time(), a clock that nobody can set
+    start = time.perf_counter()
     call()
     return time.perf_counter() - start
 
 
-# %% slideshow={"slide_type": "fragment"}
-as_it_is = seconds(lambda: net(photo))
-quiet = seconds(without_notes)
-print(f"as it is {1e3 * as_it_is:.1f} ms, without notes {1e3 * quiet:.1f} ms")
-print(f"speed-up: {as_it_is / quiet:.1f} times")
+# %% first_pair
+t_a = seconds(a)
+t_b = seconds(b)
+print(f"A {1e3 * t_a:.1f} ms, B {1e3 * t_b:.1f} ms, speed-up: {t_a / t_b:.1f} times")
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### The same two calls
+# %% [markdown]
+# ### The same two calls in the other order
 #
-# Will you write this into your report? Before you do, ask what else was different between the two calls.
+# Several times as fast, for one line! But what else was different between the two calls? A came first. So we make both calls again, and this time B comes first. If the line was the reason, B must be several times as fast again.
 #
-# **Predict.** We make both calls again, now in the other order. Without notes the network is **A** faster by as much again, **B** about as fast as with notes, or even slower?
+# **Predict.** What will the speed-up of B be this time: as large as before, half as large, or gone?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let somebody name the other difference: one call came first. After the output: "Again the first of the two is the slow one. Two more calls, and the discovery is gone. How many reports have you read that made this control?"
+# %% second_pair
+b_again = seconds(b)
+a_again = seconds(a)
+print(f"A {1e3 * a_again:.1f} ms, B {1e3 * b_again:.1f} ms, speed-up: {a_again / b_again:.1f} times")
 
-# %% slideshow={"slide_type": "fragment"}
-quiet_again = seconds(without_notes)
-as_it_is_again = seconds(lambda: net(photo))
-print(f"speed-up: {as_it_is_again / quiet_again:.1f} times")
+# %% [markdown] tags=["answer"]
+# **Gone, because the call that comes first is the slow one.** So the line wasn't the reason. B came first this time, and may even look slower than A.
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **B: the gain is gone, so the notes were not its reason.** They would cost as much in either order. The slow call was slow because it came first.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# The very first call pays for things that are done once: "[some elements of PyTorch are lazily initialized](https://docs.pytorch.org/docs/stable/benchmark_utils.html)", that is, prepared only when somebody asks for them.
+# %% [markdown]
+# (If your speed-up has survived, another program probably disturbed a call. Run the cell once more.)
 #
-# The second measurement keeps the notes, and changes what else might be the reason. Has your gain stayed all the same? Then another program probably disturbed one of the calls.
-#
-# What do the notes really cost? In about [[minutes]] minutes you will be able to
+# Perhaps the line does bring *something*. So far we can't tell, because in both pairs one call had the disadvantage of coming first. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
-# ## 2. The first calls
+# %% [markdown]
+# ## 2. The first call after a pause is slow
 #
-# The network has been called four times. Does each call now take the same time? We let it rest, call it eight times, and do this nine times over.
+# The very first call of all pays for things that are done only once, because PyTorch [prepares some of its parts](https://docs.pytorch.org/docs/stable/benchmark_utils.html) when they're needed for the first time. But in our second pair everything had been prepared, and the first call was slow again. What had happened just before it? While you were reading, the network had a pause.
+#
+# Does a pause matter? Let's make one of 0.2 seconds, call the network eight times in a row, and do all this nine times.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* The line falls from the left: that is the warm-up. Where a single dot lies far above it, a call was disturbed, which leads to the median.
-
-# %% slideshow={"slide_type": "skip"}
+# %% pauses
 rests = []
 for _ in range(9):
     time.sleep(0.2)
-    rests.append([seconds(without_notes) for _ in range(8)])
+    rests.append([seconds(b) for _ in range(8)])
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
-# Draws the calls after each rest.
+# %% after_pauses tags=["hide-input"]
+# Draws the eight calls after each pause.
 show.after_rests(rests)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# The first call after a rest is usually slower than those that follow.
+# %% [markdown]
+# The first call after a pause takes clearly longer than those that follow it. During the pause the processor does other things, and its *caches*, small and fast memories beside it, fill up with what these need. So the first call probably has to fetch its code and its weights from the main memory again.
 #
-# And a dot may lie far above its neighbours. In the middle of such a call another program probably got the processor.
-#
-# **Try it.** Change `time.sleep(0.2)` to `time.sleep(0)`, and run the cell and the drawing again.
+# **Try it.** Does the processor have to be idle in the pause? Change `time.sleep(0.2)` to `sum(range(5_000_000))`, which keeps it busy, and run the cell and the drawing again.
 #
 # <details><summary>What others found</summary>
 #
-# Without rests the line is nearly flat: call 1 comes right after a call 8. Disturbed calls may be in any place.
+# The first call is still the slow one. So it's enough that the processor does something else. Without any pause, `time.sleep(0)`, the line is nearly flat.
 #
 # </details>
 #
-# So before you time a function, call it until its times stop falling. These calls are the **warm-up**, and they do not count. But if your program asks the network once an hour, the slow first call is what its user waits for. Then measure *that* call, and say so.
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
+# So before you time a function, call it until its times stop falling. These calls are the **warm-up**, and they don't count. (If your user waits for the slow call, measure that one, and say so.)
+#
 # ### One number for many calls
 #
-# Seven warm calls took 10, 11, 10, 12, 10, 11 and 90 µs. What does a typical call take?
+# Warm calls differ, too. Suppose that seven of them took 10, 11, 10, 12, 10, 11 and 90 µs, because another program got the processor during the last one. What does a typical call take?
 #
-# - The mean is 154 / 7 = **22 µs**. No call took anything like that.
-# - Sorted, they are 10, 10, 10, **11**, 11, 12, 90. The one in the middle is the **median**.
-# - The middle half reaches from 10 to 12. Its width, 2 µs, is the **interquartile range**, or **IQR**.
+# - The mean is 154 / 7 = 22 µs. No call took anything like that: one bad call has doubled the mean.
+# - The **median** is the middle one of the sorted times. They are 10, 10, 10, **11**, 11, 12, 90, so it is 11 µs.
+# - How far do the calls lie apart? This is called their **spread**. The middle half of the calls reaches from 10 to 12; these two are the *quartiles*. The distance between them, 2 µs, is the **interquartile range**, or **IQR**.
 #
-# <!-- page -->
+# So we have an honest number for one function. A speed-up needs two, and there the next trap is waiting.
 #
-# One bad call has doubled the mean. If it had taken 900 µs, the median and the IQR would be the same. The two ends of the middle half are called *quartiles*, and the IQR measures the **spread**: how far apart the calls lie.
+# ## 3. Let the two functions take turns
+#
+# While we measure, the machine changes. A laptop gets warm and slows down. This is called a *drift*. Suppose that four calls in a row take 1.0, 1.1, 1.2 and 1.3 seconds, *whatever* runs in them, and let A and B be the same function. Then the true speed-up is 1. Which order of the calls finds it?
+#
+# - *In blocks*, A A B B: A takes 1.05 s on average and B 1.25 s, so the speed-up of B seems to be 1.05 / 1.25 = **0.84**. In the order B B A A it would be **1.19**, and doing nothing would look like progress.
+# - *In turn*, A B A B: one call of each is a **round**, and we divide within each round: 1.0 / 1.1 = **0.91** and 1.2 / 1.3 = **0.92**. This is better, because the two calls of a round are neighbours in time, and met nearly the same machine. Only the drift from one call to the next is left.
+#
+# A measurement in turn is called **interleaved**.
+#
+# But isn't four calls simply too few? Let's take 60. Call 1 takes 1.0 s again, call 60 takes 1.3 s, and A and B are still the same function.
+#
+# **Predict.** In blocks A gets the first 30 calls, and B the last 30. With four calls B looked 16 % slower than it is. With 60 calls, is this error nearly gone, four times smaller, or about as large?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Sort the seven on the board, and let the room find the median and the middle half. Which call took 22?
-
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
+# %% sixty_calls tags=["nbval-check-output"]
 from statistics import mean, median, quantiles
 
-calls = [10, 11, 10, 12, 10, 11, 90]
-print(f"mean {mean(calls)}, median {median(calls)}, quartiles and median {quantiles(calls, n=4)}")
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
-# ## 3. Take turns
-#
-# A laptop gets warm and slows down. In this *drift* the last of 60 calls takes 30 % longer than the first. A and B are *the same function*.
-#
-# **Predict.** A runs 30 times, then B 30 times. How far is B's median above that of A: not at all, about 15 %, or 30 %?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Take a number from three people. Then the picture: in blocks half of the drift lies between the dashed lines. "In the other order, doing nothing would have looked like progress. Would ten times as many calls help?" They would not.
-
-# %% slideshow={"slide_type": "skip"} tags=["nbval-check-output"]
 import numpy as np
 
-n = 60
-times = np.linspace(1.0, 1.3, n)  # simulated: the seconds of call 0, 1, 2, …
-in_blocks = median(times[n // 2 :]) / median(times[: n // 2])
-in_turn = median(times[1::2] / times[::2])
-print(f"B takes {in_blocks:.3f} times as long as A in blocks, and {in_turn:.3f} times in turn")
+times = np.linspace(1.0, 1.3, 60)  # simulated: seconds of call 1, 2, 3, …
+in_blocks = median(times[:30]) / median(times[30:])
+in_turn = median(times[::2] / times[1::2])
+print(f"speed-up of B: {in_blocks:.2f} in blocks, {in_turn:.3f} in turn")
 
-# %% slideshow={"slide_type": "fragment"} tags=["hide-input", "title-figure"]
-# Draws both plans: in blocks, and in turn.
+# %% drift tags=["hide-input"]
+# Draws both orders of the 60 calls: in blocks, and in turn.
 show.drift()
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **About 15 %, because half of the drift lies between the middle of A's calls and the middle of B's.**
+# %% [markdown] tags=["answer"]
+# **About as large, because half of the drift still lies between the middle of A's block and the middle of B's.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Had B run first, it would have looked faster by about as much. If A and B take turns, A B A B …, hardly anything of this is left.
+# %% [markdown]
+# An error that always points the same way is called a **bias**. **More calls help against chance, but not against a bias.** Against a bias only another order helps: in turn the error is tiny, since hardly any drift lies between two neighbours.
 #
-# **Try it.** Can more calls remove this error, the *bias*? Change `n = 60` to `n = 6000`, and run the cell again.
-#
-# <details><summary>What others found</summary>
-#
-# In blocks B looks as slow as before. More calls reduce the effect of chance, and not a bias: still half of the drift lies between the two middles. In turn, B comes closer to A, as less drift fits between two neighbours.
-#
-# </details>
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Four calls by hand
-#
-# The calls take 1.0, 1.1, 1.2 and 1.3 seconds, whatever runs in them. One call of each function is a *round*.
-#
-# - *In blocks*, A A B B: A takes 1.05 on average, and B 1.25. A / B = **0.84**.
-# - *In turn*, A B A B: the first round gives 1.0 / 1.1 = **0.91**, the second 1.2 / 1.3 = **0.92**.
-# - *Changing places*, A B B A: 1.0 / 1.1 = **0.91**, and 1.3 / 1.2 = **1.08**.
-#
-# <!-- page -->
-#
-# Within a round the two calls are neighbours, so only the drift from one call to the next is left in its ratio. If A and B change places, what is left makes one ratio too small and the next one too large. The middle lies close to 1. A measurement in turn is called **interleaved**.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* The four calls on the board, in each order. Changing places leaves 0.91 and 1.08, and their middle is nearly 1.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### Divide first
-#
-# The machine gets slower, and the second call of B was disturbed:
-#
-# | round | A | B |
-# |---|---|---|
-# | 1 | 10 ms | 5 ms |
-# | 2 | 20 ms | 30 ms |
-# | 3 | 30 ms | 15 ms |
-#
-# **Predict.** Compute the speed-up of B over A, A / B, in two ways: the median of the three ratios, and the ratio of the two medians. Which one would you report?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* One half of the room computes the first, the other half the second. Ask the second half from which rounds their two medians come.
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **The median of the ratios 2, 0.67 and 2, which is 2, because each ratio compares neighbours in time.** The medians are 20, from round 2, and 15, from round 3. Their ratio, 1.33, occurs in no round.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "figure"}
 # ## 4. A function against itself
 #
-# Warm up, take turns, divide in each round, take the median: `timing.compare` does all of this. We give it three candidates: the network (A), **the same again**, and the network without notes (B).
+# Warm up, take turns, divide within each round, and take the median of the ratios: the course's function `timing.compare` does all this. (A turn is some 20 ms of calls, and each round has a new order.)
+#
+# Suppose that it says "1.05 times as fast". Is this a gain, or would A get as much against *itself*? To find out, we let A run twice, under two names.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* The grey dots are the same code, so all that they do is noise. This is an *A/A test*, and half of its ratios lie between the *quartiles*. And our discovery? The median of the orange squares is what the notes cost in this race. It was never the number of slide 2.
-
-# %% slideshow={"slide_type": "skip"}
+# %% one_race
 from course_utils.measure import timing
 
-candidates = {"A": lambda: net(photo), "A again": lambda: net(photo), "B": without_notes}
-versus = timing.compare(candidates, rounds=31, device="cpu")
-versus
+candidates = {"A": a, "A again": a, "B": b}
+timing.compare(candidates, rounds=31, device="cpu")
 
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
-# Draws the ratio of every round.
-show.rounds(versus)
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Each dot is the ratio of one round. Single calls scatter more, so here a round holds some 20 ms of calls of each. *A again* is A, so whatever the grey dots do is noise. To compare a function with itself is an **A/A test**. The column *IQR* is of the times, and *quartiles* of the ratios: half of these lie between the two numbers.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### Three per cent
+# %% [markdown]
+# *Median* and *IQR* are those of the times, *speed-up* and *quartiles* those of the rounds' ratios. (So the speed-up needn't be the ratio of two medians.)
 #
-# **Predict.** A colleague has called his old and his new function once each. The new one was 3 % faster. On his machine the quartiles of an A/A test are 0.95 and 1.06. Has he shown that it is faster: **A** yes, by 3 %, **B** yes, but by less, **C** no?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* Vote, then ask what the colleague has to bring. Wanted: a function against itself, and many rounds.
-
-# %% [markdown] slideshow={"slide_type": "fragment"} tags=["answer"]
-# **C: no, because a ratio of 1.03 is quite usual for a function and itself: half of its rounds lie outside of 0.95 to 1.06.** His 3 % may well be noise.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# The scatter of the A/A test is the **noise floor** of this measurement. In a single round, a gain of that size cannot be told from none. In many rounds it can: the dots scatter as before, but their median becomes surer. So the colleague needs more rounds, and an A/A test with as many. Then repeat the race, at least six times: a gain counts if B beats *A again* every time.
+# *A again* is the same code as A, so whatever its row shows is noise. To race a function against itself is called an **A/A test**, and the scatter of its ratios is the **noise floor** of the measurement.
 #
-# Look at your table. Is *A again* near 1? If not, close other programs, plug in the charger, and run the cell again. And what do the notes cost?
+# **Predict.** A colleague has called his old and his new function once each, and the new one was 3 % faster. On his machine the quartiles of an A/A test are 0.95 and 1.06. Has he shown a gain: **A** yes, of 3 %, **B** yes, but a smaller one, **C** no?
+
+# %% [markdown] tags=["answer"]
+# **C: no, because a function often beats itself by as much in a single round.** A quarter of the A/A ratios are even above 1.06.
+
+# %% [markdown]
+# ### Six races decide
 #
-# ### PyTorch's own timer
+# The colleague needs many rounds. Each ratio scatters as before, but their median becomes surer, since chance makes some ratios too large and others too small.
 #
-# For a large difference less will do:
+# Yet some noise is left in the median, too. So we repeat the whole race. Suppose that B were no faster than A. Then it would be the toss of a coin whether B or *A again* gets the larger median, and one win would say nothing. But six wins in six races would be six heads in a row, which come once in 2⁶ = 64 times. So our rule is: **a gain counts if B beats *A again* in six races out of six.**
 
-# %% slideshow={"slide_type": "skip"}
-from torch.utils import benchmark
+# %% six_races
+races = [timing.compare(candidates, rounds=31, device="cpu") for _ in range(6)]
+wins = sum(race.ratio("B") > race.ratio("A again") for race in races)
+again, gain = (median(race.ratio(name) for race in races) for name in ("A again", "B"))
+print(f"B beats A again in {wins} of 6 races. Median speed-up: A again {again:.2f}, B {gain:.2f}")
 
+# %% races_drawn tags=["hide-input"]
+# Draws the six races: small dots are rounds, large ones the medians of the races.
+show.six_races(races)
 
-def fastest_ms(call):
-    timer = benchmark.Timer("call()", globals={"call": call})
-    return 1e3 * min(timer.blocked_autorange(min_run_time=0.3).times)
-
-
-print(f"as it is {fastest_ms(lambda: net(photo)):.2f} ms, without notes {fastest_ms(without_notes):.2f} ms")
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# `benchmark.Timer` warms up, uses one thread, and reads the clock only before and after a *block* of many calls. We take the *fastest* block. Disturbances by other programs only add time, so this block comes nearest to what the code takes when nothing is in its way.
+# %% [markdown]
+# Now we can answer the question. **Does the line make the network faster? Yes, if B has won your six races, but only by some per cent.** Nearly all of the speed-up in section 1 came from the order of two calls. (If B has lost one, no gain is shown. Don't just repeat the races until B wins, since luck gets there, too. Close other programs first, or take more rounds.)
 #
-# But it measures one function after the other, in blocks, and a drift fools it. So take the fastest block where one function takes several times as long as the other. For less, let them take turns.
-
-# %% [markdown] slideshow={"slide_type": "slide"}
+# Look at *A again*, too. If its medians lie on both sides of 1, that's chance. But if all six were near 1.15, a function would be faster than itself by our own rule. Then something treats the two differently, and more rounds only repeat this bias. Find out what it is first.
+#
 # ## 5. What a report must name
 #
-# Suppose that the notes cost 0.03 ms a call, however many photos come in.
+# Will B be as much faster for somebody else? That depends on three things.
 #
-# - *One photo:* 0.52 ms with notes and 0.49 ms without. The speed-up is 0.52 / 0.49 = **1.06**.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# - *A hundred photos at once:* 30.03 ms and 30 ms. The speed-up is 30.03 / 30 = **1.001**.
+# **Which part was timed?** Suppose that an app needs 10 ms for an answer: 9 ms to receive and unpack the photo, and 1 ms in the network. Now a change makes the network twice as fast. If you time the network, the speed-up is 1 / 0.5 = **2**. If you use the app, it is 10 / 9.5 = **1.05**. Even a network that takes no time at all would bring only 10 / 9 = 1.11, because the other 9 ms stay. This is *Amdahl's law*.
 #
-# <!-- page -->
+# **How many threads?** A *thread* is one worker of a program, and PyTorch can share the work of a call among several. Left alone, it takes about as many as the processor has cores, so the same code may show another speed-up elsewhere. We say `torch.set_num_threads(1)` in the first cell.
 #
-# The same change is worth 6 % to one user, and nothing to another. A speed-up belongs to its inputs, to its machine and to its number of threads. So a report names them, and more:
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Let the room compute the ratio for a hundred photos, then click.
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Six lines
+# **Which inputs?** Some costs of a call don't depend on how many photos it gets, such as starting each operation. So a smaller network brings a smaller speed-up for one photo than for a hundred. The exercise ends with such a pair.
 #
 # | a report names… | or else… |
 # |---|---|
-# | what was compared: same mode, same answers | the faster one may compute something else |
-# | machine, threads, inputs | the ratio may be another there |
+# | what was compared, with the same answers | the faster one may compute something else |
+# | which part was timed, and on which inputs | the reader may gain nothing |
+# | machine and threads | the speed-up may be another one there |
 # | the warm-up | the one that came first looks slow |
 # | turns, and how many rounds | a drift helps one of the two |
 # | one summary for both | A's mean over B's fastest call flatters B |
-# | the A/A test | the gain may be noise |
+# | the A/A test, and how many races | the gain may be noise |
 #
-# <!-- page -->
+# For the first line, try `torch.allclose(a(), b())` before you race. And on a GPU a call returns before its work is done, so wait for the result, as *Deeper* shows.
 #
-# For the first line compare the answers before you race: `torch.allclose(net(photo), without_notes())`. For the second: a call on a GPU comes back before the work is done, so wait for it, as *Deeper* shows. The fifth by hand: with the seven calls of section 2, the mean over the fastest call is 22 / 10. So a function would be 2.2 times as fast as itself.
+# Here is a colleague's stopwatch. By it, our network is faster than itself.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* For each row, ask who has seen a report without it. The last but one row is the most entertaining: 22 (the mean of slide 5) over 10 (the fastest), 2.2 times as fast as oneself.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## Exercise · Your own stopwatch
+# %% colleague
+def colleague(a, b, seconds):
+    times_a = [seconds(a) for _ in range(40)]
+    times_b = [seconds(b) for _ in range(40)]
+    return mean(times_a) / min(times_b)
+
+
+print(f"A against itself: {colleague(a, a, seconds):.2f} times as fast")
+
+
+# %% [markdown]
+# ## Exercise · A stopwatch to repair
 # ★★ · 10 minutes
 #
-# Write `typical_speedup(a, b, seconds)`; `seconds(call)` calls a function once and gives its time. Return two numbers: how many times as fast `b` is as `a`, typically, and the noise, which is the IQR of the ratios of `a` over itself. The check runs it on simulated machines; the first ten calls of each function may be slow.
+# Write a better stopwatch. It returns two numbers: how many times as fast `b` is as `a`, typically, and the noise, which is the IQR of the ratios of `a` over itself. The check runs it on simulated machines; the first ten calls of each function may be slow.
 #
-# Then race two networks:
+# Then try it on real networks, with one photo and with `photo.expand(100, -1, -1, -1)`:
 #
 # ```python
 # lenet = checkpoints.load("lenet_fashion_0").eval()
 # typical_speedup(lambda: net(photo), lambda: lenet(photo), seconds)
 # ```
 #
-# Is the gain larger than one round's noise?
-#
-# <!-- page -->
-#
 # <details><summary>Hint</summary>
 #
-# A helper `race(one, other)` can return the ratios of forty rounds, less the first ten. You need it twice: for `a` and `b`, and for `a` and `a`. `statistics.quantiles(ratios, n=4)` gives the lower quartile, the median and the upper quartile.
+# A helper `race(one, other)` can return the ratios of forty rounds, without the first ten. You need it for `a` and `b`, and for `a` and `a`. `quantiles(ratios, n=4)` gives the two quartiles, and between them the median.
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1.5 min.* In the room, without a laptop: write down in five words each what your function does. Collect: warm up, turns, ratio in each round, median, against itself. Ask what each step is for. The code is for home.
 
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
+# %% tags=["exercise"]
 def typical_speedup(a, b, seconds):
-    """How many times as fast `b` is as `a`, and the IQR of the ratios of `a` over itself."""
+    """How many times as fast `b` is as `a`, and the IQR of the ratios of `a` over itself; `seconds(call)` times a call."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.typical_speedup(typical_speedup)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
+# %% tags=["solution", "hide-cell"]
 def typical_speedup_solution(a, b, seconds):
     def race(one, other):
         ratios = []
@@ -379,60 +296,71 @@ def typical_speedup_solution(a, b, seconds):
     return median(race(a, b)), high - low
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
-# - Warm up, take turns, divide within each round, and report the median of the ratios: more calls help against chance, and not against a bias.
-# - Race a function against itself first. What this A/A test shows is noise. Repeat the race, at least six times: a gain counts if B beats *A again* every time.
-# - A speed-up belongs to a machine, to its inputs and to a number of threads: name them, and how you measured.
+# - Warm up, let the functions take turns, divide within each round, and report the median of the ratios: more calls help against chance, but not against a bias.
+# - Whatever a race of A against itself shows is noise, so a gain counts if B beats *A again* in six races out of six.
+# - A speed-up belongs to the part that was timed, its inputs, its machine and its threads, so name them.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* A race is all its rounds, by their median; single rounds may cross. Which published speed-up will you look at again? Next: whether a network that became smaller is still as good.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
-# The **scorecard** at the end of each lesson sets its **claims**, published figures or bounds of the course, beside what your run measured.
+# The **scorecard** of a lesson sets its **claims**, published figures or bounds of the course, beside what your own run has measured.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("measuring")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
+#
+# ### PyTorch's own timer, and the fastest time
+#
+# PyTorch has a good timer, too. `benchmark.Timer` warms up, sets one thread, and reads the clock only before and after a *block* of many calls.
+
+# %%
+from torch.utils import benchmark
+
+
+def fastest_ms(call):
+    timer = benchmark.Timer("call()", globals={"call": call})
+    return 1e3 * min(timer.blocked_autorange(min_run_time=0.3).times)
+
+
+print(f"A {fastest_ms(a):.2f} ms, B {fastest_ms(b):.2f} ms")
+
+# %% [markdown]
+# Here we take the fastest block, and not the median. Other programs can only add time, so the fastest block comes nearest to what the code itself takes. That's a good summary of one function, as long as you take it for both. But the timer measures one function after the other, in blocks, so a drift fools it. It's good enough for a function that is several times as fast. For a few per cent, let them take turns.
 #
 # ### A second thread
 #
-# A *thread* is one worker of a program. PyTorch can share the work of a call among several. Suppose that a call takes 80 ms, of which 60 can be shared. With two threads it takes 20 + 60 / 2 = 50 ms, and is 1.6 times as fast. However many threads there are, the 20 ms remain, so it can never be more than 80 / 20 = 4 times as fast (*Amdahl's law*).
-#
-# The **wall time** passes until the result is there. The **CPU time** is how long the threads were busy, added up over all of them.
+# The **wall time** of a call passes until the result is there. Its **CPU time** is how long its threads were busy, added up over all of them.
 
 
-# %% slideshow={"slide_type": "skip"}
-def wall_and_cpu(call, calls):
-    for _ in range(calls // 4):  # the warm-up
+# %%
+def wall_and_cpu(call, n_calls=40):
+    for _ in range(10):  # the warm-up
         call()
     wall, cpu = time.perf_counter(), time.process_time()
-    for _ in range(calls):
+    for _ in range(n_calls):
         call()
-    return time.perf_counter() - wall, time.process_time() - cpu
+    return (time.perf_counter() - wall) / n_calls, (time.process_time() - cpu) / n_calls
 
 
 matrix = torch.randn(768, 768)
-for name, call, calls in (("product", lambda: matrix @ matrix, 40), ("SmallCNN", lambda: net(photo), 200)):
+for name, call in (("product", lambda: matrix @ matrix), ("SmallCNN", b)):
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        wall, cpu = (1e3 * s / calls for s in wall_and_cpu(call, calls))
-        print(f"{name:8}  threads: {threads}  wall time {wall:5.2f} ms  CPU time {cpu:5.2f} ms")
+        wall, cpu = (1e3 * s for s in wall_and_cpu(call))
+        print(f"{name:8}  threads: {threads}  wall time {wall:6.2f} ms  CPU time {cpu:6.2f} ms")
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# On most machines with two free cores, the large product needs much less wall time with two threads, for somewhat more CPU time. The small network gains little, or even loses, probably because its steps are short, and the threads have to agree on each of them. A thread that waits may also keep its core busy: it asks again and again whether there is work. Then the CPU time grows, and the answer comes no sooner. So a time without its number of threads says little. This course measures with one.
+# %% [markdown]
+# On most machines with two free cores, the large matrix product needs much less wall time with two threads, for about the same CPU time. The small network gains little, or even loses, probably because its operations are short, and after each of them the threads have to wait for each other. A thread that waits may keep its core busy all the same, because it asks again and again whether there's work. Then the CPU time grows, and the answer comes no sooner.
 #
 # ### A GPU call comes back early
 #
-# A GPU takes its work from a queue. A call hands the work over, and Python goes on at once. It is like ordering a pizza by telephone: the call takes a minute, and the pizza does not. If you stop the clock when the call comes back, you have timed the handing over. So wait for the GPU with `torch.cuda.synchronize()` before each look at the clock. `benchmark.Timer` and `timing.compare` do this by themselves.
-#
-# PyTorch's recipe on mixed precision has two helpers for it, `start_timer` and `end_timer_and_print`. In this course they have become one, another `Timer` than PyTorch's:
+# A GPU takes its work from a queue. A call only puts work into the queue, and Python goes on at once. It's like ordering a pizza by telephone: the call takes a minute, and the pizza doesn't. So wait for the GPU with `torch.cuda.synchronize()` before each look at the clock. `benchmark.Timer` and `timing.compare` do this for you. PyTorch's recipe on mixed precision has two helpers for it, `start_timer` and `end_timer_and_print`. In this course they have become one:
 #
 # ```python
 # with timing.Timer() as watch:
@@ -445,3 +373,5 @@ torch.set_num_threads(1)
 # **Going further.** A. Georges et al., *Statistically rigorous Java performance evaluation*, 2007, [doi:10.1145/1297027.1297033](https://doi.org/10.1145/1297027.1297033). T. Hoefler and R. Belli, *Scientific benchmarking of parallel computing systems*, 2015, [doi:10.1145/2807591.2807644](https://doi.org/10.1145/2807591.2807644). Project: take a published speed-up, and list what you must know to repeat it.
 #
 # **Credits.** The timer began as the helper of Michael Carilli's PyTorch recipe on automatic mixed precision. Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
+#
+# Now you can say whether a network has become faster. But is it still as good? In [[baseline]] three networks have the same accuracy, and two of them often disagree.
