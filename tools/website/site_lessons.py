@@ -121,7 +121,7 @@ def folded(cells):
         cells: of a published lesson; they are left as they are.
     Returns:
         list of cells. Outputs, tables and pictures between a question and its answer are in the answer's box, and so is
-        the output of a cell right after it. Their code and all other words stay in sight; what the site hides is gone.
+        the output of a cell right after it. Their code and all other words stay in sight.
     """
     opening, closing = boxes.put("TEXT", [boxes.ANSWER]).split("TEXT")
     rest = list(cells)
@@ -154,11 +154,10 @@ def _parted(cells):
     for cell in cells:
         if cell.get("outputs"):
             kept.append(nbformat.from_dict({**cell, "outputs": []}))
-            hidden = {
-                "metadata": {"tags": ["remove-input"]},
-                "outputs": cell.outputs,
-            }  # a cell without code is left out
-            shown.append(nbformat.v4.new_code_cell(cell.source, **hidden))
+            # MyST-NB leaves a cell without code out, so its code stays, and is not shown a second time.
+            again = nbformat.v4.new_code_cell(cell.source, outputs=cell.outputs)
+            again.metadata["tags"] = ["remove-input"]
+            shown.append(again)
         else:
             (shown if cell.cell_type == "markdown" and SHOWS.search(cell.source) else kept).append(cell)
     return kept, shown
