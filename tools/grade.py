@@ -14,6 +14,7 @@ from tools.environment.lesson_names import select
 from tools.grading import grade_page, gradebook, judge, slice
 from tools.sandbox import contained, walls
 
+REQUIRES = ("llm",)  # a check builds a language model
 SUFFIXES = (".ipynb", ".py")
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 FILE_SECONDS = 900  # for all exercises of a file; each has limits of its own

@@ -1,12 +1,17 @@
 """`course.py grade`: a folder goes in; a table, a CSV file and a page come out."""
 
+import ast
 import csv
 import io
 import os
+import re
+import sys
+import tomllib
 
 import pytest
 from _submissions import RIGHT, WRONG, notebook
 
+from course_utils.files import ROOT
 from tools import grade
 from tools.environment.lesson_names import select
 from tools.grading import grade_page, gradebook
@@ -91,6 +96,20 @@ def test_a_wrong_call_says_what_is_wrong_before_anything_runs(tmp_path):
     ):
         with pytest.raises(SystemExit, match=said):
             grade.main([str(tmp_path / "a.py"), *words])
+
+
+def test_what_the_checks_import_comes_with_grading():
+    """Else a right answer is "not yet" on the machine of a lecturer who has not that package, or in a container."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [line for extra in grade.REQUIRES for line in project["optional-dependencies"][extra]]
+    there = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"] + extras}
+    for file in ROOT.glob("lessons/*/checks.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [node.module] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            tops = {name.partition(".")[0] for name in names} - sys.stdlib_module_names
+            assert tops <= {*there, "course_utils", "lessons"}, file
+    assert f'".[{",".join(grade.REQUIRES)}]"' in (ROOT / "tools/sandbox/Dockerfile").read_text(encoding="utf-8")
 
 
 def test_without_walls_nothing_runs_unless_the_lecturer_says_so(monkeypatch, tmp_path):
