@@ -1,73 +1,85 @@
-"""The exercise of the lesson static: a CNN becomes int8 from end to end."""
-
-import copy
+"""The exercise of the lesson static: a linear layer with ReLU, calibrated and computed in integers by hand."""
 
 import torch
-from torch.ao.quantization import (
-    MinMaxObserver,
-    MovingAverageMinMaxObserver,
-    QuantWrapper,
-    convert,
-    fuse_modules,
-    prepare,
-)
+from hypothesis import strategies as st
+from torch.nn.utils import fuse_conv_bn_eval
 
-from course_utils.checks import effects, exercise
-from course_utils.data.checkpoints import load
-from lessons.static.small import By, image, net
+from course_utils.checks import exercise
+from course_utils.data import load
+from course_utils.data.checkpoints import load as trained
+from lessons.static.show import as_linear_layer
 
 
 @exercise(
-    "From end to end",
-    trust="it takes a model and gives a quantized one",
-    why="The copy has its stubs, one module for each block, and a scale for each range that the images have shown.",
+    "A static int8 layer of your own",
+    why="Ranges come from the examples alone, so what lies beyond them is clipped. SmallCNN's first block was among the tries.",
 )
-def to_int8(model, batches, qconfig):
-    ready = QuantWrapper(copy.deepcopy(model)).eval()
-    names = [[f"module.features.{n}.{part}" for part in (0, 1, 2)] for n in range(len(model.features))]
-    ready = fuse_modules(ready, names)
-    ready.qconfig = qconfig
-    observed = prepare(ready)
-    for batch in batches:
-        observed(batch)
-    return convert(observed)
+def static_layer(weight, bias, examples, x):
+    s_x = examples.max() / 127  #: the scale of the inputs
+    s_w = weight.abs().max() / 127  #: the scale of the weights
+    outputs = torch.relu(examples @ weight.T + bias)  #: the float outputs of the examples
+    s_y = outputs.max() / 127  #: the scale of the outputs
+    q_x = torch.round(x / s_x).clamp(0, 127)  #: the integers of the inputs
+    q_w = torch.round(weight / s_w)  #: the integers of the weights
+    q_b = torch.round(bias / (s_x * s_w))  #: the integers of the bias
+    sums = q_x @ q_w.T + q_b  #: the sums
+    requantized = sums * (s_x * s_w / s_y)  #: the sums, counted in steps of the output
+    return torch.round(requantized).clamp(0, 127), s_y
 
 
-def _seen(model, *_):
-    parts = [m for m in model.modules() if "quantized" in type(m).__module__]
-    layers = [
-        type(m).__name__ for m in parts if type(m).__name__ not in ("Quantize", "DeQuantize", "LinearPackedParams")
-    ]
-    entrance = [m for m in parts if type(m).__name__ == "Quantize"]
-    return {
-        "which int8 layers it has": effects.Said(", ".join(layers) or "none"),
-        "the scale of the pixels": float(entrance[0].scale) if entrance else effects.Said("no stub was converted"),
-        "the scales of all places": torch.tensor([float(m.scale) for m in parts if hasattr(m, "scale")]).sort().values,
-        "the outputs": model(torch.linspace(-0.5, 2, 32).view(2, 1, 4, 4)),
-    }
+def _certain(weight, bias, examples, x):
+    """Whether nothing that is rounded lies half-way, where the order of the operations decides."""
+    outputs = torch.relu(examples @ weight.T + bias)
+    if min(examples.max(), weight.abs().max(), outputs.max()) < 0.05:
+        return False
+    s_x, s_w, s_y = examples.max() / 127, weight.abs().max() / 127, outputs.max() / 127
+    q_x, q_w, q_b = (x / s_x).round().clamp(0, 127), (weight / s_w).round(), (bias / (s_x * s_w)).round()
+    sums = (q_x @ q_w.T + q_b) * (s_x * s_w / s_y)
+    rounded = [x / s_x, weight / s_w, bias / (s_x * s_w), sums]
+    return all(((v % 1 - 0.5).abs() > 1e-5 + 1e-6 * v.abs()).all() for v in rounded)
 
 
-MINMAX, MOVING = By(MinMaxObserver), By(MovingAverageMinMaxObserver)
-to_int8.tries(
-    also=[
-        (net(1), [image(1.0)], MINMAX),
-        (net(1, training=True), [image(1.0), image(2.0)], MINMAX),
-        (net(1), [image(1.0), image(2.0)], MOVING),
-        (net(2), [image(1.0), image(-1.0, 0.0, 0.0, 0.5)], MINMAX),
-        (net(3, training=True), [image(3.0, 0.0, 1.0, 3.0)], MOVING),
-        (load("small_cnn"), [torch.linspace(0, 1, 784).view(1, 1, 28, 28)], MINMAX),
-    ]
-)
-to_int8.looks({"": _seen})
-to_int8.ideas(
+def _matrix(rows, columns, low):
+    value = st.integers(low, 20).map(lambda n: n / 8)
+    row = st.lists(value, min_size=columns, max_size=columns)
+    return st.lists(row, min_size=rows, max_size=rows).map(torch.tensor)
+
+
+@st.composite
+def _calls(draw):
+    n_in, n_out = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    bias = draw(_matrix(1, n_out, -20))[0]
+    return draw(_matrix(n_out, n_in, -20)), bias, draw(_matrix(2, n_in, 0)), draw(_matrix(2, n_in, 0))
+
+
+def _first_block():
+    """The first block of SmallCNN, batch norm folded, with some patches of two images."""
+    convolution, batch_norm, _ = trained("small_cnn").features[0]
+    images, _ = load("fashion_mnist", n=2)
+    *layer, examples, x = as_linear_layer(fuse_conv_bn_eval(convolution, batch_norm), images[:1], images[1:])
+    return *layer, examples[300:400], x[300:310]
+
+
+_channel = torch.tensor([[0.25, -0.10]]), torch.tensor([0.03]), torch.tensor([[1.27, 0.0], [0.0, 1.27]])
+_also = [(*_channel, torch.tensor([row])) for row in ([0.80, 0.20], [0.0, 0.80], [2.54, 0.0], [0.60, 2.54])]
+_below = torch.tensor([[0.9, -2.0]]), torch.tensor([0.1]), torch.tensor([[0.3, 0.9], [1.0, 0.2]])
+_large_bias = torch.tensor([[1.0]]), torch.tensor([-0.52]), torch.tensor([[1.0]]), torch.tensor([[0.67]])
+_also += [_large_bias, (*_below, torch.tensor([[0.9, 0.1], [0.2, 0.3]])), _first_block()]
+static_layer.tries(_calls().filter(lambda call: _certain(*call)), also=_also)
+static_layer.ideas(
     {
-        "observed = ready": "Nothing became int8. `convert` takes the copy that `prepare` returned, and returns a copy, too.",
-        "batches = []": "A scale that saw nothing is 1. Send the batches through what `prepare` returned, then convert.",
+        "s_x = x.max() / 127": "The scale of the inputs has to be there before `x` is: take it from `examples`.",
+        ("q_x = torch.round(x / s_x)", "q_x = torch.round(x / s_x).clamp(min=0)"): "An input beyond the range of the "
+        "examples has no integer of its own: clip what you store to 0 … 127.",
         (
-            "ready = ready; observed = fuse_modules(prepare(ready), names)",
-            "ready = ready; return convert(fuse_modules(observed, names))",
-        ): "Fuse before `prepare`: an observer must stand behind the ReLU.",
-        "ready = ready": "The blocks are not fused. `fuse_modules` returns a copy: keep it.",
-        "batches = batches[:1]": "Only the first batch was shown to the observers. They need all of them.",
+            "q_b = torch.round(bias / s_w)",
+            "q_b = torch.round(bias / s_y)",
+            "q_b = bias",
+        ): "The bias is added to products. "
+        "Count it in their unit, the scale of the inputs times the scale of the weights.",
+        "requantized = torch.relu(x @ weight.T + bias) / s_y": "This is the float layer, rounded at its end. Round inputs, "
+        "weights and bias first, and multiply the integers.",
+        "return torch.round(requantized).clamp(0, 127) * s_y, s_y": "These are the floats that the integers stand for. Return "
+        "the integers.",
     }
 )

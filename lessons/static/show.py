@@ -4,60 +4,95 @@ import copy
 import io
 
 import torch
-from torch.ao.quantization import convert, fuse_modules, prepare
+from torch.ao.quantization import prepare
 
 from course_utils.measure import timing
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table, si
 
+NAMES = {"Conv": "conv", "BatchNorm": "batch\nnorm", "ReLU": "ReLU", "ConvReLU": "conv + batch norm + ReLU"}
+MOST_NUMBERS = 40 * 28 * 28  # leave the first convolution for one image
+EDGE, GAP = 22, 92  # pixels beside the first and the last box; between two boxes
 
-def before_and_after(wrapped, images, qconfig):
-    """Draw SmallCNN, each block fused, in two rows: with observers that have seen images, and converted."""
-    blocks = range(len(wrapped.module.features))
-    model = fuse_modules(wrapped, [[f"module.features.{block}.{part}" for part in (0, 1, 2)] for block in blocks])
+
+def watched(model, images, qconfig):
+    """A copy of the model with observers that have seen the images: what `convert` takes."""
+    model = copy.deepcopy(model)
     model.qconfig = qconfig
-    prepare(model, inplace=True)
-    flow = []  # numbers of one image that leave the entrance, each block, and the linear layer
-    places = [model.quant, *model.module.features, model.module.fc]
-    hooks = [m.register_forward_hook(lambda m, given, out: flow.append(out[0].numel())) for m in places]
-    model(images[:1])
-    for hook in hooks:
-        hook.remove()
+    model = prepare(model)
     for batch in images.split(32):
         model(batch)
-    watching = [model.quant, *(block[0] for block in model.module.features), model.module.fc]
-    found = [[x.item() for x in m.activation_post_process.calculate_qparams()] for m in watching]
-    top = watching[0].activation_post_process.quant_max
-    ranges = [(-zero * scale, (top - zero) * scale) for scale, zero in found]
-    int8 = convert(model)
-    scales = [float(m.scale) for m in (int8.quant, *(block[0] for block in int8.module.features), int8.module.fc)]
+    return model
 
-    canvas = diagrams.Canvas(height=500)
-    for row, words in enumerate(("prepared: float, observers watch", "converted: integers from stub to stub")):
-        y, end = 120 + 250 * row, (8, 120 + 250 * row)
-        canvas.text(10, y - 97, words, size=24, bold=True, align="left")
-        for place, name in enumerate(("quant", "block 1", "block 2", "block 3", "mean,\nlinear", "dequant")):
-            here, kind = 75 + 195 * place, "int8" if row and place else "fp32"
-            n_bytes = flow[max(place - 1, 0)] * (1 if kind == "int8" else 4)
-            canvas.wire(end, (here, y), meaning=kind, thick=diagrams.thickness(n_bytes, 4 * max(flow)), arrow=False)
-            if place:
-                canvas.text(here - 46, y + 58, si(n_bytes, "B"), size=22)
-                low, high = ranges[place - 1]
-                said = f"scale\n{scales[place - 1]:.2g}" if row else f"{low:.1f}\nto {high:.1f}".replace("-", "−")
-                if not row:
-                    canvas.axes.plot(here - 46, y, "o", ms=16, color="white", mec="black", zorder=5)
-                canvas.text(here - 46, y - 52, said, size=22)
-            canvas.box(here, y - 45, name, width=102, height=90, size=22)
-            end = (here + 102, y)
-        canvas.wire(end, (1195, y), meaning="fp32", thick=3, arrow=False)
-    told = [f"{low:.1f} to {high:.1f}, scale {s:.2g}" for (low, high), s in zip(ranges, scales, strict=True)]
+
+def first_block(models, images):
+    """Draw the way of one image through the first block, a row for each model, by the words above its row.
+
+    Args:
+        models: words -> SmallCNN in a `QuantWrapper`: with observers that have seen images, or converted.
+        images: float (n, 1, 28, 28), of which the first goes through.
+    """
+    canvas, told, rows = diagrams.Canvas(height=500), [], [_places(model, images[:1]) for model in models.values()]
+    width = (canvas.width - 2 * EDGE - 5 * GAP) / 6  # of each of six boxes
+    for row, (words, places) in enumerate(zip(models, rows, strict=True)):
+        y, left, end = 130 + 250 * row, EDGE, (8, 130 + 250 * row)
+        canvas.text(10, y - 107, words, size=24, bold=True, align="left")
+        kind, thick = "fp32", 3
+        for name, numbers, bytes_each, above in [*places, ("last\nstub", 0, 0, "")]:
+            canvas.wire(end, (left, y), meaning=kind, thick=thick, arrow=False)
+            wide = 3 * width + 2 * GAP if name == NAMES["ConvReLU"] else width
+            canvas.box(left, y - 50, name, width=wide, height=100, size=22)
+            left, end = left + wide + GAP, (left + wide, y)
+            if numbers:
+                kind = "int8" if bytes_each == 1 else "fp32"
+                thick = diagrams.thickness(numbers * bytes_each, 4 * MOST_NUMBERS)
+                canvas.text(left - GAP / 2, y - 52, above, size=22)
+                canvas.text(left - GAP / 2, y + 58, si(numbers * bytes_each, "B"), size=22)
+        canvas.wire(end, (canvas.width - 8, y), meaning="fp32", arrow=False)
+        flat = [f"{name}, {si(n * each, 'B')} {above}" for name, n, each, above in places]
+        told.append(" ".join(f"{words}: {'; '.join(flat)}.".split()))
     plots.show(
         canvas.figure(),
-        alt="The network twice as a chain of boxes: quant, three blocks, linear, dequant. Above, with observers, all wires are "
-        "orange floats. Below, converted, the wires between the stubs are blue integers. "
-        f"Ranges: {'; '.join(told)}.",
-        caption="Orange: float. Blue: int8. Circles: observers, with their ranges above. Below each wire: bytes of one image.",
+        alt=f"The way of one image, in {len(models)} rows of boxes with wires: what leaves each box. {' '.join(told)}",
+        caption="Orange: float. Blue: int8. Above a wire: the range that an observer found, or the scale. Below: the bytes "
+        "of one image.",
     )
+
+
+@torch.no_grad()
+def _places(model, image):
+    """(name, how many numbers leave it, bytes of each, range or scale): the first stub, the parts of block 1, the rest."""
+    parts = [m for m in model.module.features[0] if not isinstance(m, torch.nn.Identity)]
+    kinds = [type(m).__name__.rstrip("d").rstrip("2") for m in parts]
+    names = ["first\nstub", *(NAMES[kind] for kind in kinds), "blocks\n2 and 3,\nlinear"]
+    left = {}  # module -> what left it
+    places = [model.quant, *parts, model.module.fc]
+    hooks = [m.register_forward_hook(lambda m, _, out: left.__setitem__(m, out)) for m in places]
+    model(image)
+    for hook in hooks:
+        hook.remove()
+    return [
+        (name, left[m].numel(), left[m].element_size(), _above(m, left[m]))
+        for name, m in zip(names, places, strict=True)
+    ]
+
+
+def _above(module, out):
+    """What is written above a wire: the range that an observer has found, or the scale of the integers."""
+    if out.is_quantized:
+        return f"scale\n{out.q_scale():.2g}"
+    watch = getattr(module, "activation_post_process", None)
+    if watch is None:
+        return ""
+    scale, zero = (x.item() for x in watch.calculate_qparams())
+    low, high = ((end - zero) * scale for end in (watch.quant_min, watch.quant_max))
+    return f"{low:.1f}\nto {high:.1f}".replace("-", "−")
+
+
+def as_linear_layer(convolution, *images):
+    """A 3×3 convolution with padding 1 as a linear layer on patches: its weight (out, 9 in), its bias, rows for each images."""
+    unfolded = [torch.nn.functional.unfold(x, 3, padding=1).transpose(1, 2).flatten(0, 1) for x in images]
+    return convolution.weight.detach().flatten(1), convolution.bias.detach(), *unfolded
 
 
 def kilobytes(model):
@@ -76,41 +111,41 @@ def speed(models, x):
 
 def price_and_gain(right, kilobytes, speed):
     """A table of accuracy, file and speed, a row for each network."""
-    rows = [
-        [name, f"{right[name]:.1f}", f"{kilobytes[name]:.0f}", *(f"{took.ratio(name):.1f}" for took in speed.values())]
-        for name in right
-    ]
-    last = rows[-1][0]
-    said = "; ".join(f"{n} at once {took.ratio(last):.2f}×" for n, took in speed.items())
+    rows = [[name, f"{right[name]:.1f}", f"{kilobytes[name]:.0f}", f"{speed.ratio(name):.1f}"] for name in right]
     return Table(
-        ["SmallCNN", "right, %", "file, kB", *(f"{n} image{'s' * (n > 1)}, ×" for n in speed)],
+        ["SmallCNN", "right, %", "file, kB", "times as fast as fp32"],
         rows,
-        caption=f"Speed over fp32, one thread. {last}: {said}.",
+        caption="Speed: 64 images at once, one thread.",
     )
 
 
-def led_astray(x, observers):
-    """Draw the upper end of the range of the pixels after each of ten batches, for observers by their name."""
-    fig, ax = plots.figure(size=(9, 4.4))
+def as_stored(models, image, right):
+    """Draw an image as the first stub of each int8 model stores it, and say what becomes of a pixel of 0.8.
+
+    Args:
+        models: words -> a converted model.
+        image: float (1, 1, 28, 28).
+        right: words -> per cent of the test images that it gets right.
+    """
+    fig, axes = plots.figure(columns=len(models), size=(12, 6.2))
     told = []
-    for (name, observer), style, colour in zip(
-        observers.items(), ("o-", "s-", "^--"), ("orange", "blue", "green"), strict=True
-    ):
-        watch, ends = observer(), []
-        for batch in x.split(10):
-            watch(batch)
-            scale, zero = watch.calculate_qparams()
-            ends.append(((watch.quant_max - zero) * scale).item())
-        ax.plot(range(1, 11), ends, style, color=plots.COLOURS[colour], label=name)
-        told.append(f"{name} {ends[-1]:.1f}")
-    ax.set(yscale="log", ylim=(0.7, 400), xlabel="batch of ten pictures", ylabel="upper end of the range")
-    ax.set_xticks(range(1, 11))
-    ax.set_yticks([1, 10, 100], ["1", "10", "100"])
-    ax.minorticks_off()
-    ax.legend(loc="upper left")
+    for ax, (words, model) in zip(axes, models.items(), strict=True):
+        stored = model.quant(image)
+        pixel = model.quant(torch.full((1, 1, 1, 1), 0.8))
+        lines = [
+            f"scale of the pixels: {model.quant.scale.item():.3g}",
+            f"0.8 is stored as {pixel.int_repr().item()}",
+            f"and stands for {pixel.dequantize().item():.2f}",
+            f"pixels stored as 255: {(stored.int_repr() == 255).sum().item()}",
+            f"test images right: {right[words]:.1f} %",
+        ]
+        ax.imshow(stored.dequantize()[0, 0], cmap="gray", vmin=0, vmax=1)
+        ax.set(xticks=[], yticks=[], xlabel="\n".join(lines))
+        ax.set_title(words, fontweight="bold")
+        ax.grid(False)
+        told.append(f"{words}: {stored.int_repr().unique().numel()} different integers, {', '.join(lines)}")
     plots.show(
         fig,
-        alt="The upper end of the range of the pixels over ten batches, on a logarithmic axis. All three observers are at "
-        f"1 until the broken picture comes. In the end: {', '.join(told)}.",
-        caption="One of 100 pictures is 255 times too bright. The pixels of the others end at 1.",
+        alt=f"A pullover of the test images as it is stored after three calibrations. {'; '.join(told)}.",
+        caption="A test image as the network gets it, from 0 (black) to 1 and above (white).",
     )
