@@ -3,63 +3,53 @@
 import torch
 
 
-def by_cholesky(weight, H, low, step):
-    """Factorizes once, as real programs do."""
-    factor = torch.linalg.cholesky(torch.linalg.inv(H.double()), upper=True)
-    w = weight.double()
-    for j in range(len(H)):
-        level = low[:, j] + step[:, j] * torch.clamp(torch.round((w[:, j] - low[:, j]) / step[:, j]), 0, 7)
-        w = w + ((level - w[:, j]) / factor[j, j])[:, None] * factor[j] * (torch.arange(len(H)) >= j)
-        w[:, j] = level
+def by_the_inverse(weight, H, j):
+    """One column of the inverse of all of H says it for every column, as in Optimal Brain Surgeon."""
+    inverse = torch.linalg.inv(H.double())
+    w = weight.double() - torch.outer(weight[:, j].double(), inverse[j] / inverse[j, j])
+    w[:, j] = 0
     return w.float()
 
 
-def inverted_anew(weight, H, low, step):
-    """Inverts what H says of the inputs that are still to come, before each column."""
-    w = weight.T.clone()
-    for j in range(len(w)):
-        inverse = torch.linalg.inv(H[j:, j:])
-        change = ((w[j] - low[:, j]) / step[:, j]).round().clip(0, 7) * step[:, j] + low[:, j] - w[j]
-        w[j:] += (inverse[0] / inverse[0, 0])[:, None] * change
-    return w.T
+def as_a_regression(weight, H, j):
+    """Fits the old outputs with the inputs that are left; a square root of H stands for the recorded inputs."""
+    X = torch.linalg.cholesky(H).T
+    left = torch.arange(len(H)) != j
+    w = torch.zeros_like(weight)
+    w[:, left] = torch.linalg.lstsq(X[:, left], X @ weight.T).solution.T
+    return w
 
 
-def row_by_row(weight, H, low, step):
-    """Solves for the repair of each weight, one row after the other."""
-    rounded = []
-    for w, first, by in zip(weight.clone(), low, step, strict=True):
-        for j in range(len(w)):
-            level = first[j] + by[j] * max(0, min(7, round(float((w[j] - first[j]) / by[j]))))
-            repair = torch.linalg.solve(H[j + 1 :, j + 1 :], H[j + 1 :, j]) if j + 1 < len(w) else w[:0]
-            w[j + 1 :] -= (level - w[j]) * repair
-            w[j] = level
-        rounded.append(w)
-    return torch.stack(rounded)
+def row_by_row(weight, H, j):
+    """Deletes row and column j of H, and treats one row of the weight after the other."""
+    left = torch.cat([torch.arange(j), torch.arange(j + 1, len(H))])
+    rows = []
+    for row in weight:
+        new = row.clone()
+        new[left] = row[left] + row[j] * (torch.linalg.inv(H[left][:, left]) @ H[left, j])
+        new[j] = 0
+        rows.append(new)
+    return torch.stack(rows)
 
 
-ODD = {"round_layer": [by_cholesky, inverted_anew, row_by_row]}
+ODD = {"without_input": [by_the_inverse, as_a_regression, row_by_row]}
 WRONG = {
-    "round_layer": {
-        "the weight as it was is rounded": ("((w[:, j]", "((weight[:, j]"),
-        "as many levels as it needs": (".clamp(0, 7)", ""),
-        "each free column alone": ("torch.linalg.solve(H[free, free], H[free, j])", "H[free, j] / H[j, j]"),
-        "the error has the other sign": ("torch.outer(change", "torch.outer(-change"),
-        "the column itself is free": ("slice(j + 1, None)", "slice(j, None)"),
+    "without_input": {
+        "the sign": ("-H[others, j]", "H[others, j]"),
+        "only the columns to the right": ("[k for k in range(len(H)) if k != j]", "list(range(j + 1, len(H)))"),
+        "each column alone": ("torch.linalg.solve(H[others][:, others], -H[others, j])", "-H[others, j] / H[j, j]"),
+        "only the diagonal of H": ("H[others][:, others]", "H.diagonal()[others].diag()"),
+        "no repair": ("    w[:, others] += repair\n", ""),
+        "the column stays": ("    w[:, j] = 0\n", ""),
+        "the column is gone": ("    w[:, j] = 0\n    return w", "    return w[:, others]"),
         "the weight itself is changed": ("weight.clone()", "weight"),
-        "the change is counted from the weight as it was": ("* step[:, j] - w[:, j]", "* step[:, j] - weight[:, j]"),
+        "the column is rounded and not removed": (
+            "error = -weight[:, j]",
+            "error = weight[:, j].round() - weight[:, j]",
+        ),
         "H is damped": (
             "w = weight.clone()",
             "w, H = weight.clone(), H + 0.01 * H.diagonal().mean() * torch.eye(len(H))",
         ),
-        "each to the nearest level": (
-            "        w[:, free] -= torch.outer(change, torch.linalg.solve(H[free, free], H[free, j]))\n",
-            "",
-        ),
-    }
-}
-EQUIVALENT = {
-    "round_layer": {
-        "code rounded to 2 digits": "a code is a whole number",
-        "code without its sign": "no code is negative",
     }
 }

@@ -1,27 +1,24 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will be able to round the weights of a language model so that their errors cancel in the output, and say by a control why that works.
-#     seconds: 25
+#     promise: You will be able to round the weights of a language model so that their errors cancel in the output, and show by a control why that works.
+#     seconds: 35
 #     needs: [weight_only]
 #     goals:
-#       - round two weights so that their errors cancel;
+#       - round two weights so that their errors cancel in the output;
 #       - round a row, and a layer, with the mean products of its inputs (GPTQ);
-#       - say by a control why it works.
+#       - run a control that shows why it works.
 #     terms: [AWQ, GPTQ, outlier, rotation]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
-# *Can a later weight repair what an earlier one broke?*
+# *When rounding spoils one weight, can the next weight make up for it?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* "In [[weight_only]] every weight went to the nearest level. Who can do better, with the same levels?" Nobody, it seems. Go straight on to the vote.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets a seed and one thread, switches gradients off, and imports the drawings, the check and the scorecard.
 import torch
 
@@ -34,352 +31,322 @@ torch.set_grad_enabled(False)  # the lesson only runs networks
 runtime.seed_all(0)
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
-# ## 1. Two weights
+# %% [markdown]
+# ## 1. Two weights, rounded by hand
 #
-# A layer computes $y = 0.4\,x_1 + 0.4\,x_2$. Its two inputs are always equal. Both weights must become whole numbers.
+# In [[weight_only]] you quantized a language model by round-to-nearest: every weight went to the level closest to it. Can anyone do better with the same levels? It doesn't look like it, since every weight already moves as little as it can. Let's test that on the smallest layer there is.
 #
-# **Predict.** With which pair is the output least wrong: **A** 0 and 0, **B** 0 and 1, **C** 1 and 1?
+# Our layer has two weights, both 0.4, so it computes $y = 0.4\,x_1 + 0.4\,x_2$. Suppose that both inputs are always equal, and that the weights must become whole numbers.
 #
-# <!-- page -->
-#
-# In [[weight_only]] each weight moved to the level nearest to it. That makes every single error as small as it can be. Try it here with paper and pencil: write $x$ for both inputs, and compare each pair with $0.8\,x$.
+# **Predict.** Which whole numbers keep the output closest to the right one: **A** 0 and 0, **B** 0 and 1, **C** 1 and 1? A pencil is enough: write $x$ for both inputs, so that the right output is $0.8\,x$.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote; many will say A, since 0.4 is nearer to 0. Write 0.8 x on the board, and under it 0, x and 2x. Click. To those who said A: "Each of your errors is as small as it can be. Which signs do they have?"
+# %% two_weights
+for first, second in ((0, 0), (0, 1), (1, 1)):
+    error = (first - 0.4) + (second - 0.4)
+    print(f"{first} and {second}: the output is wrong by {error:+.1f} x")
 
-# %% slideshow={"slide_type": "fragment"}
-import torch
-
-w = torch.tensor([0.4, 0.4])
-for pair in ([0, 0], [0, 1], [1, 1]):
-    errors = torch.tensor(pair) - w
-    print(f"{pair}: the output is wrong by {errors.sum():+.1f} x")
-
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **0 and 1 (B), because the two errors have opposite signs.** In the sum −0.4 and +0.6 leave +0.2, while −0.4 and −0.4 leave −0.8.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### Errors meet in a sum
-#
-# One weight got worse, and the output got better.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Follow the arrows: in the upper row the second goes on where the first ended, in the lower row it comes back. "Who in the network ever sees a single weight?" Nobody.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input", "title-figure"]
+# %% two_arrows tags=["hide-input"]
 # Draws the errors of the two weights as arrows, one behind the other.
 show.two_arrows()
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# The next layer never sees a single weight. It sees the output, which is a sum, and in a sum errors can pile up or cancel. So the nearest level of each weight need not give the best output, as in [[qat]].
+# %% [markdown] tags=["answer"]
+# **B, 0 and 1.** With 0 and 0, the nearest whole numbers, the output is $0.8\,x$ too small. With 0 and 1 it's only $0.2\,x$ too large: the first weight is 0.4 too small and the second 0.6 too large, and as both meet the same $x$, the two errors nearly cancel.
+
+# %% [markdown]
+# ### What matters is the sum
 #
-# In about [[minutes]] minutes you will be able to
+# Round-to-nearest lost, although it kept each weight as close as possible. How can that be? Nothing in the network ever looks at a single weight. The next layer sees only the output, and the output is a sum. In a sum, errors of the same sign pile up, and errors of opposite sign cancel.
+#
+# We've been chasing the wrong goal. **The weights don't have to be close. The output does.**
+#
+# When one weight has been rounded down, another that isn't rounded yet can move up to make up for it. This is the whole idea, and the rest of the lesson turns it into a method. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
-
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## 2. How much can it take over?
 #
-# The first weight, 0.4, becomes 0. By how much should the second change before it is rounded?
+# ## 2. How far should the second weight move?
 #
-# If the weights are off by $e_1$ and $e_2$, the output is off by $e_1 x_1 + e_2 x_2$. Let both inputs have mean square 1, and their product the mean **ρ**. Then the output is off in the mean square by $e_1^2 + e_2^2 + 2\rho\,e_1 e_2$.
+# Inputs that are always equal are a lucky case. In a real layer, two inputs are only more or less alike. How far should the second weight move then?
 #
-# With $e_1 = -0.4$ this is smallest at **$e_2 = 0.4\,\rho$**.
+# The **error** of a weight is its new value minus its original one. The first weight goes from 0.4 to 0, so its error is $e_1 = -0.4$, and that's final. The second weight isn't rounded yet, so we may give it any error $e_2$ we like. The output is then wrong by $e_1 x_1 + e_2 x_2$. That's another number for every input, so we square it and take the mean:
 #
-# <!-- page -->
+# $$\text{mean}\big((e_1 x_1 + e_2 x_2)^2\big) = e_1^2\,\text{mean}(x_1^2) + e_2^2\,\text{mean}(x_2^2) + 2\,e_1 e_2\,\text{mean}(x_1 x_2)$$
 #
-# The slope in $e_2$ is $2 e_2 - 0.8\,\rho$, and it is 0 there. If ρ is 1, the inputs are equal, and the second weight takes over the whole error. If ρ is 0, each change of the second weight would only add an error of its own. In between it takes over the part ρ.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# Then it is rounded, too:
+# Let both inputs have mean square 1, and call the mean of their product **ρ**. Then the formula is short:
 #
-# | ρ | the second weight becomes | rounded | error, each to the nearest | error, one after the other |
+# $$\text{output error} = e_1^2 + e_2^2 + 2\rho\,e_1 e_2$$
+#
+# ρ says how strongly the two inputs are **correlated**. It's 1 if they are always equal, 0 if their products average out to nothing, and −1 if one is always the negative of the other.
+#
+# We want the $e_2$ that makes this smallest. There, the gradient with respect to $e_2$ is zero:
+#
+# $$2 e_2 + 2\rho\,e_1 = 0, \qquad\text{so}\qquad e_2 = -\rho\,e_1 = 0.4\,\rho$$
+#
+# If ρ is 1, the second weight moves up by all of the 0.4 that the first one has lost. If ρ is 0.75, it moves up by 0.3, and if ρ is negative, it moves down. If ρ is 0, it stays, because then any $e_2$ would only add its own square.
+#
+# Then the second weight is rounded as well:
+#
+# | ρ | second weight moves to | rounded to | output error of round-to-nearest (0, 0) | with the repair |
 # |---|---|---|---|---|
 # | 0 | 0.4 | 0 | 0.32 | 0.32 |
 # | 0.75 | 0.4 + 0.3 = 0.7 | 1 | 0.56 | **0.16** |
 # | 1 | 0.4 + 0.4 = 0.8 | 1 | 0.64 | **0.04** |
 #
-# <!-- page -->
+# Check the middle row. Round-to-nearest makes the errors −0.4 and −0.4, so it gets 0.16 + 0.16 + 2 · 0.75 · 0.16 = 0.56. With the repair they're −0.4 and +0.6, their product is negative, and we get 0.16 + 0.36 − 2 · 0.75 · 0.24 = 0.16.
 #
-# Check the middle row: to the nearest it is 0.16 + 0.16 + 0.24 = 0.56, and one after the other 0.16 + 0.36 − 0.36 = 0.16.
+# What if we're mistaken about ρ? Say we believe in 0.75 and choose 0 and 1, while in truth ρ is 0. Then nothing cancels, and we get 0.16 + 0.36 = 0.52, against 0.32 for round-to-nearest. **A repair is only as good as our knowledge of ρ.**
+#
+# ## 3. From two weights to a whole layer
+#
+# For two weights, ρ tells us what to do. But a row of a real layer has hundreds of weights. When the first one is rounded, how should the others divide the work?
+#
+# ### Three weights by hand
+#
+# Let's add a third weight of 0.4, and let ρ be 0.75 for any two of the three inputs. The first weight goes to 0 again. Should each of the other two move by +0.3, as before? That would be too much. Since $x_2$ and $x_3$ are alike as well, the two weights would repair the same error twice.
+#
+# So we ask the gradient again. Now there are three squares, and a product for each pair of weights:
+#
+# $$\text{output error} = e_1^2 + e_2^2 + e_3^2 + 2\rho\,(e_1 e_2 + e_1 e_3 + e_2 e_3)$$
+#
+# The gradient must be zero for both free weights. With ρ = 0.75 and $e_1 = -0.4$, and divided by 2, this gives two equations:
+#
+# $$e_2 + 0.75\,e_3 = 0.3 \qquad\qquad 0.75\,e_2 + e_3 = 0.3$$
+#
+# The equations treat $e_2$ and $e_3$ alike, so the two must be equal. That leaves $1.75\,e_2 = 0.3$, so each moves by only 0.17. With two helpers, each has less to do.
+#
+# Next, the second weight, now 0.57, is rounded to 1. So its final error is 1 − 0.4 = +0.6. Two errors are final, −0.4 and +0.6, and one weight is still free. For it the gradient says $e_3 + 0.75 \cdot (-0.4 + 0.6) = 0$, so $e_3 = -0.15$. The third weight goes to 0.25, and is rounded to 0.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* Before the click let the room do ρ = 0.75: 0.4 + 0.75 · 0.4 = 0.7, rounded 1. Errors −0.4 and 0.6. Then the last two columns, 0.56 and 0.16. "And what if we had rounded to 0 and 1 where ρ is 0?" Click; section 4 needs this number.
+# %% row_by_hand tags=["hide-input"]
+# Draws the row after each rounding, and the errors of the weights that are final.
+show.row_by_hand()
 
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# What if we had chosen 0 and 1 although ρ is 0? Then the error would be 0.16 + 0.36 = 0.52, and not 0.32.
+# %% [markdown]
+# What have we gained? The squares of the three final errors add up to 0.68, and the pairs give 2 · 0.75 · (−0.24 + 0.16 − 0.24) = −0.48. So the output error is 0.20. Round-to-nearest, with −0.4 three times, gets 0.48 + 0.72 = 1.20, six times as much. You can almost see why: the weights used to add up to 1.2, and we've kept 1 of it. Round-to-nearest kept nothing.
 #
-# <!-- page -->
+# ### Any number of weights
 #
-# So *this* repair helps where inputs move together, and does harm where they do not.
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Many weights
+# To let a computer do this, we collect the mean products of all pairs of inputs in one matrix $H$, with $H_{ik} = \text{mean}(x_i\,x_k)$. Then the output error is the sum of $H_{ik}\,e_i\,e_k$ over all $i$ and $k$, or in short $e^\top H e$. The numbers in our two equations are parts of $H$, too:
 #
-# Rounding weight *j* changes it by *c*, and so the output by $c\,x_j$. The weights behind it are still free: by changing them we can take away any mixture of their inputs. **We choose the mixture that comes nearest to $x_j$, and take it away *c* times.**
+# $$\underbrace{\begin{pmatrix} 1 & 0.75 \\ 0.75 & 1 \end{pmatrix}}_{\text{free with free}} \begin{pmatrix} e_2 \\ e_3 \end{pmatrix} = - \underbrace{\begin{pmatrix} 0.75 \\ 0.75 \end{pmatrix}}_{\text{free with rounded}} \cdot (-0.4)$$
 #
-# How much of each input? That is the linear regression of $x_j$ on the free inputs. It needs only mean products of two inputs:
+# However many weights are rounded and free, the best errors of the free ones solve
 #
-# $$H = X^\top X / n, \qquad \text{here } \begin{pmatrix} 1 & \rho \\ \rho & 1 \end{pmatrix}$$
+# $$H_{\text{free, free}}\;e_{\text{free}} = -H_{\text{free, rounded}}\;e_{\text{rounded}}$$
 #
-# The shares $s$ solve $H_{\text{free, free}}\; s = H_{\text{free}, j}$. For our two inputs $1 \cdot s = \rho$, so −0.4 brings +0.4 ρ.
-#
-# <!-- page -->
-#
-# $X$ has a row for each of $n$ tokens. To get it, run the model on some text and look at what enters the layer. This is **calibration**, and it needs no labels and no training. A layer with 576 inputs has an $H$ of 576 × 576 numbers, which all rows of its weight share.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Say it as regression: "Guess x₁, and you may use only x₂. What do you multiply it by?" By ρ. With many free inputs the computer solves for all shares at once. "What do we need of the text?" Only H; no labels.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
-# ## 3. A row, and a layer
-#
-# **GPTQ** ([Frantar et al., 2022](https://arxiv.org/abs/2210.17323)): from left to right, round one weight, and let those that are still free repair its error.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Only the lines in the loop. Which weights are free? Those behind j. How far is weight j from its level? It goes there. And the last line is our regression: the free ones take their shares. "Who moves weight j again?" Nobody, it is final.
-
-
-# %% slideshow={"slide_type": "-"}
-def nearest(w, low, step):  # 3 bits: the levels are low + 0, 1, … 7 steps
-    return low + step * ((w - low) / step).round().clamp(0, 7)
+# This is the formula to take from the lesson. **GPTQ** ([Frantar et al., 2022](https://arxiv.org/abs/2210.17323)) goes through the layer's columns, one for each input. It rounds one column, and lets all columns that are still free repair the errors so far. All rows have the same inputs, so they share one $H$, and one call of `torch.linalg.solve` serves them all.
 
 
-def round_row(w, H, low, step):
-    w = w.clone()
-    for j in range(len(w)):
-        free = slice(j + 1, None)  # all weights behind it
-        change = nearest(w[j], low[j], step[j]) - w[j]
-        w[j] += change
-        w[free] -= change * torch.linalg.solve(H[free, free], H[free, j])
+# %% nearest
+def nearest(w, low, step):  # 2 bits: four levels, low + 0, 1, 2 or 3 steps
+    return low + step * ((w - low) / step).round().clamp(0, 3)
+
+
+# %% gptq
+def gptq(weight, H, low, step):
+    w = weight.clone()
+    for j in range(w.shape[1]):
+        w[:, j] = nearest(w[:, j], low[:, j], step[:, j])
+        rounded, free = slice(0, j + 1), slice(j + 1, None)  # up to j, and after j
+        errors = (w - weight)[:, rounded]
+        repair = torch.linalg.solve(H[free, free], -H[free, rounded] @ errors.T)
+        w[:, free] = weight[:, free] + repair.T
     return w
 
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# `nearest` is the round-to-nearest of [[weight_only]]: a group of weights has a lowest level and a step. They are given for each weight, and they stay as they are. `torch.linalg.solve(A, b)` finds the $s$ with $A s = b$.
+# %% [markdown]
+# As in [[weight_only]], `low` and `step` say where the levels of each weight lie. They're fixed before we begin, so both methods choose among the same levels. `clamp` is new: a repair may push a weight past its last level, and then it gets the last one. Now our three weights:
 
-# %% slideshow={"slide_type": "skip"}
+# %% three_weights
 rho = 0.75
-H = torch.tensor([[1.0, rho], [rho, 1.0]])
-print(round_row(w, H, low=torch.zeros(2), step=torch.ones(2)))
+H = torch.full((3, 3), rho).fill_diagonal_(1)
+print(gptq(torch.tensor([[0.4, 0.4, 0.4]]), H, low=torch.zeros(1, 3), step=torch.ones(1, 3)))
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# **Try it.** Change `rho = 0.75` to smaller numbers, and run the cell again. From which ρ on does the second weight become 1? Work it out first.
+# %% [markdown]
+# That's our result by hand.
+#
+# **Try it.** Set `rho = 0`, and run the cell again. Which method do you get?
 #
 # <details><summary>What others found</summary>
 #
-# It becomes 0.4 + 0.4 ρ, and this is more than one half when ρ is more than 0.25.
+# 0, 0, 0, as with round-to-nearest: without correlations, no weight can repair another one's error.
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### Column by column
+# %% [markdown]
+# ## 4. Which error falls in a real layer?
 #
-# Four weights, whole numbers, ρ = 0.75 between all inputs. Blue is final, orange is free.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Go down the rows: which squares moved, and why up? The first weight fell, so all others rise. They share the repair: 0.4 · 0.75 / (1 + 2 · 0.75) = 0.12. At the end: "Who repairs the last error?" Nobody.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
-# Draws a row of four weights after each rounding, and the error that each way leaves in the output.
-show.column_by_column()
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Each rounding moves all the weights to its right. Nothing repairs the error of the last one, since no weight stands behind it.
+# So far we've made up ρ. Are the inputs of a real layer correlated strongly enough? We take a layer from the middle of the small Transformer of [[decoding]], with 512 rows of 128 weights.
 #
-# Now a layer of SmolLM2. It comes with codes of 4 bits, and we round it again, to 3. While the model reads two chapters of Python's manual, a hook keeps what enters the layer: a row for each token. `gptq` does what `round_row` does, for all rows of the weight at once.
-
-# %% slideshow={"slide_type": "skip"}
-from lessons.gptq.rounding import gptq, grid, layer_of_smollm2
-
-layer, X, X_other = layer_of_smollm2()  # and its inputs in either chapter
-H = X.T @ X / len(X)
-H += 0.01 * H.diagonal().mean() * torch.eye(len(H))  # damping
-low, step = grid(layer.weight, bits=3, group=32)  # of each weight's group
-rounded = {"to the nearest": nearest(layer.weight, low, step)}
-rounded["GPTQ"] = gptq(layer.weight, H, low, step, bits=3)
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Two inputs may be nearly the same in all of the text. Then the regression may give them huge shares that cancel. **Damping** adds one per cent of its mean to the diagonal of $H$, and keeps the shares small.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
-# ### Which error falls?
+# First we need $H$. We let the model read some of the Python code that it was trained on, and a forward hook records what enters the layer (`inputs_of` does both). This is **calibration**, and it needs no labels and no training. With the $n$ recorded inputs as the rows of a matrix $X$, all mean products are in $X^\top X / n$.
 #
-# A layer of SmolLM2, 576 × 576 weights, at 3 bits: to the nearest level, and by GPTQ, on the same levels. We measure the error of the *weights*, and, on another text, that of the *outputs*.
+# To the diagonal we add 1 % of its mean (**damping**), because otherwise `solve` may fail: an input that is always 0 leaves a row of zeros in $H$, and with fewer recordings than inputs $H$ has no inverse either.
+
+# %% calibration
+from course_utils import language
+from lessons.gptq.rounding import grid, inputs_of
+
+net = language.trained()
+learned, unseen = (language.encode(language.source(m)[0]) for m in (language.TRAINING, language.HELD_OUT))
+
+
+def calibrate(layer, text):
+    X = inputs_of(net, layer, text)  # a row for each character
+    H = X.T @ X / len(X)
+    return H + 0.01 * H.diagonal().mean() * torch.eye(len(H))
+
+
+# %% [markdown]
+# Then we round the layer to 2 bits in groups of 32, in both ways. How far off are the weights, and how far the outputs? We divide the norm of the error by the norm of what's right, on code that the model has never seen, because a repair may look better on the text that it was made for.
 #
-# **Predict.** GPTQ in place of round-to-nearest: **A** both errors fall, **B** only that of the outputs, **C** only that of the weights?
+# **Predict.** Which error is smaller with GPTQ than with round-to-nearest: **A** both, **B** only that of the outputs, **C** only that of the weights?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Vote, click: B. "Can any way have a smaller error of the weights than to the nearest?" No. The outputs are judged on another chapter than the one that H came from; on its own chapter GPTQ may look better than it is.
+# %% which_error
+layer = net.blocks[2].up
+H = calibrate(layer, learned)
+low, step = grid(layer.weight, bits=2, group=32)  # of each weight's group
+X = inputs_of(net, layer, unseen)
+off = {}  # the error of the outputs
 
 
-# %% slideshow={"slide_type": "skip"}
-def relative(error, whole):
-    return 100 * (error.norm() / whole.norm()).item()
-
-
-off = {}
-for way, new in rounded.items():
+def report(way, new):
     error = new - layer.weight
-    of_outputs = relative(error @ X_other.T, layer.weight @ X_other.T)  # on the other chapter
-    off[way] = relative(error, layer.weight), of_outputs
+    off[way] = ((X @ error.T).norm() / (X @ layer.weight.T).norm()).item()
+    print(f"{way:17} weights off by {error.norm() / layer.weight.norm():.0%}, outputs by {off[way]:.0%}")
 
-# %% slideshow={"slide_type": "fragment"}
-for way, (of_weights, of_outputs) in off.items():
-    print(f"{way:14} weights off by {of_weights:.0f} %, outputs by {of_outputs:.0f} %")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Only that of the outputs (B): on given levels no way can be nearer to the weights than the nearest.** GPTQ gives up some of that, and gains in the output.
+report("round-to-nearest", nearest(layer.weight, low, step))
+report("GPTQ", gptq(layer.weight, H, low, step))
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# The repairs were made for the tokens of one chapter, and on these the gain may look larger than it is. So judge on another text than you calibrate on, and calibrate on text of the kind that the model will meet.
+# %% [markdown] tags=["answer"]
+# **B, only the error of the outputs.** Nothing is closer than the nearest level, and GPTQ's weights are in fact much farther from the originals. And yet its outputs are only about half as far off, because its weight errors are arranged so that they cancel.
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 4. Does it pay, and why?
+# %% [markdown]
+# If you remember one experiment from this lesson, take this one. Worse weights can make a better layer.
 #
-# All blocks of a model at 2 bits: the small Transformer of [[decoding]], four levels, groups of 32. Both ways get the same levels.
+# ## 5. Is it really the correlations?
 #
-# Then a **control**: GPTQ gets an $H$ with the right sizes of the inputs, but each ρ belongs to another pair.
+# The outputs got better. But do we know why? Perhaps it simply helps to move the remaining weights about a little, whatever the correlations.
 #
-# **Predict.** With the wrong pairs the perplexity rises **A** about as little as with GPTQ, **B** about as much as to the nearest, **C** more?
+# A **control** can settle this: we repeat the experiment and change only the one thing that should make it work. If we set all correlations to 0, no weight would move at all, as you've just tried. So we shuffle them instead: every input keeps its mean square, and the correlations are the same numbers as before, but belong to other pairs of inputs.
 #
-# <!-- page -->
-#
-# Why a control? Perhaps any change of the later weights would have helped. Wrong pairs keep everything, the levels, the sizes of inputs, the amount of ρ, and take away one thing alone: *which* inputs move together.
+# **Predict.** With shuffled correlations, how far off will the outputs be: **A** about as little as with GPTQ, **B** about as much as with round-to-nearest, **C** more?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Vote, and remind them of 0.52 against 0.32. Click: C. "What would you conclude from A?" That any change helps, and our story is wrong. The row "no pairs" has zeros in H beside the diagonal: then nothing is repaired.
+# %% shuffled
+sizes = torch.outer(H.diagonal().sqrt(), H.diagonal().sqrt())
+for n in range(1, 7):
+    order = torch.randperm(len(H))
+    shuffled = (H / sizes)[order][:, order] * sizes  # correlations: rows and columns in the same new order
+    report(f"shuffled, {n}", gptq(layer.weight, shuffled, low, step))
 
-# %% slideshow={"slide_type": "fragment"}
-rises = show.rises_at_two_bits()  # of the perplexity in float, on code held out
+# %% [markdown] tags=["answer"]
+# **C, more.** In each of the six shuffles, the same code on the same levels makes the outputs clearly worse than round-to-nearest. You know the reason from section 2: a repair that relies on a wrong ρ is just a second error.
+
+# %% [markdown]
+# So moving weights helps only if we know which inputs are correlated, and this knowledge comes from the calibration text. What if that is of another kind? And does the whole model notice? We round all 20 layers in its blocks to 2 bits, calibrated on Python code or on random characters, and measure the perplexity on unseen code.
+
+# %% whole_model tags=["hide-input"]
+# Rounds all 20 layers in three ways, and shows by how much the perplexity rises.
+noise = torch.randint(96, (20_000,))  # any of the 96 characters
+rises = show.rises(
+    net,
+    unseen,
+    {
+        "round-to-nearest": lambda layer: nearest(layer.weight, *grid(layer.weight, bits=2)),
+        "GPTQ, calibrated on code": lambda layer: gptq(
+            layer.weight, calibrate(layer, learned), *grid(layer.weight, bits=2)
+        ),
+        "GPTQ, on random characters": lambda layer: gptq(
+            layer.weight, calibrate(layer, noise), *grid(layer.weight, bits=2)
+        ),
+    },
+)
 show.table_of(rises)
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **More (C), because a repair for inputs that do not move together is only a second error:** as in section 2, 0.52 against 0.32.
+# %% [markdown]
+# GPTQ avoids about half of the damage, on the same levels, so the file is as small and the model as fast. Calibrated on random characters, it loses about half of this gain, because they give another $H$ than the code that the model then meets. So **calibrate on text of the kind that the model will meet**.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# GPTQ takes away about half of the rise. With the wrong pairs the same method, with the same levels, does great harm. So it is the pairs that matter. The row *no pairs* keeps only the diagonal of $H$. Then every ρ is 0, nothing is repaired, and the weights are those of round-to-nearest.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### SmolLM2 at 3 bits
-#
-# All 30 blocks, 106 million weights, groups of 32. *What is the capital of France?*
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Read the three answers aloud. The last two have the same levels, bytes and speed. "Where does the difference come from?" From 8,192 tokens of text and some minutes. Be honest: the answer is still wrong, and with other calibrations GPTQ took away less, and once nothing.
-
-# %% slideshow={"slide_type": "-"} tags=["hide-input"]
-# Shows the record of SmolLM2, as downloaded and at 3 bits in two ways.
-record = show.record()
-show.record_table(record)
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# It takes minutes, so this is a record; `records/gptq/measure.py` makes it. The perplexity is measured on 256 tokens of one chapter of Python's manual. The calibration text comes from the other chapters.
-#
-# How much of the rise GPTQ takes away depends on the calibration: in our other tries, which are not kept, it was less, and once nothing.
-
-# %% [markdown] slideshow={"slide_type": "fragment"}
-# It does not work wonders, and the answer is still wrong: 3 bits are few.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
-# ## Exercise · A whole layer
+# %% [markdown]
+# ## Exercise · Remove an input
 # ★★ · 10 minutes
 #
-# Write `round_layer(weight, H, low, step)`: GPTQ at 3 bits for all rows at once, from the left column to the right. `weight`, `low` and `step` have the shape (rows, columns), and the levels are those of `nearest`. Do not damp `H` (columns, columns). Return the rounded weights, and leave `weight` as it is.
+# You remove an input from a layer (this is *pruning*): its column of weights becomes 0. All other columns, left and right, may move to repair the outputs. Nothing is rounded.
+#
+# Write `without_input(weight, H, j)`: return the weights with column `j` at 0 and the smallest possible output error. Leave `weight` as it is. First by hand: two weights of 0.4, ρ = 0.75, the first input removed.
 #
 # <details><summary>Hint</summary>
 #
-# Start from `round_row`, and write `w[:, j]` for `w[j]`: a column in place of one weight. So `change` is a vector, and `torch.outer(change, …)` spreads it over the columns that are free.
+# By hand, the second weight becomes 0.7. In code, column `j` is final: what's its error in each row? `others = [k for k in range(len(H)) if k != j]` lists the free columns, and `H[others][:, others]` is their part of `H`.
 #
 # </details>
-#
-# <!-- page -->
 #
 # <details><summary>What others found</summary>
 #
-# `round_layer(layer.weight, H, low, step)` rounds the layer of section 3 in seconds, and its outputs are off as little as with `gptq`.
+# In the layer of section 4, removing one input puts the outputs off by nearly 4 % on average, and with the repair by about 1 %.
 #
 # </details>
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* In the room ask only: what becomes a vector, what stays a number? The change is a vector, one entry for each row; the shares are the same for all rows.
 
-
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
-def round_layer(weight, H, low, step):
-    """The weights of a layer at 3 bits by GPTQ, float (rows, columns)."""
+# %% tags=["exercise"]
+def without_input(weight, H, j):
+    """The weights without input j, the other columns repaired, float (rows, columns)."""
     raise NotImplementedError
 
 
-# %% tags=["check"] slideshow={"slide_type": "skip"}
-check.round_layer(round_layer)
+# %% tags=["check"]
+check.without_input(without_input)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
-def round_layer_solution(weight, H, low, step):
+# %% tags=["solution", "hide-cell"]
+def without_input_solution(weight, H, j):
     w = weight.clone()
-    for j in range(w.shape[1]):
-        free = slice(j + 1, None)
-        code = ((w[:, j] - low[:, j]) / step[:, j]).round().clamp(0, 7)
-        change = low[:, j] + code * step[:, j] - w[:, j]
-        w[:, j] += change
-        w[:, free] -= torch.outer(change, torch.linalg.solve(H[free, free], H[free, j]))
+    others = [k for k in range(len(H)) if k != j]
+    error = -weight[:, j]  # each row loses its weight of input j
+    repair = torch.outer(error, torch.linalg.solve(H[others][:, others], -H[others, j]))
+    w[:, others] += repair
+    w[:, j] = 0
     return w
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
-# - The next layer sees sums, not weights: errors of two weights can cancel where their inputs move together, so the nearest level need not be the best.
-# - GPTQ rounds column by column, and lets the columns that are still free repair each error; all that it needs of the inputs is H, their mean products on some text.
-# - A control says why it works: with the pairs of H exchanged the same method does harm, and without pairs it is round-to-nearest.
+# - The next layer sees sums, not weights. So the output has to be close, and the weights needn't be.
+# - GPTQ rounds column by column, and the columns that are still free repair the errors so far. All it needs is $H$, the mean products of the inputs on a calibration text.
+# - A control shows that the correlations are the reason: in wrong places, they make GPTQ worse than round-to-nearest.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* One sentence each: what does GPTQ need to know? And which control would you ask for, when somebody shows you the next method?
-
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
 #
 # What your run measured, beside what was published.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("gptq")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
+#
+# ### GPTQ on large models
+#
+# The authors quantized models of 175 billion weights to 3 and 4 bits, in about four GPU hours and with hardly any loss. Don't expect this everywhere. We rounded SmolLM2 of [[weight_only]], in 4 bits already, to 3 (`records/gptq`). Its perplexity was 17 as downloaded, 72 with round-to-nearest, and 33 with GPTQ. That's the best of several calibrations that we tried, and the only one recorded. The others gained less, and one nothing.
+#
+# Real programs differ from our loop. They repair only the newest error, on top of earlier repairs, which gives the same weights: one Cholesky factorization of $H^{-1}$ holds the solutions for all columns. They go block by block, and calibrate each block with what the blocks before it, already rounded, really pass on. Many set the levels of a group only when they come to it, from the weights as moved by then. And they can take the columns with the largest inputs first (`act_order`, `desc_act`), because the last columns have few others left to repair their errors. If a program says that the *Hessian* (its name for $H$) is *not positive-definite*, damp more, or use more calibration text.
 #
 # ### AWQ: scale before you round
 #
-# A weight of 0.4 has an input of 8. In its group stands one more weight, 0.9, with an input of 1, and the levels go from 0 to the largest weight in three steps: a step is 0.3. Multiply the first weight by $s$, and divide its input by $s$. In float nothing changes. Rounded, a weight is off by at most half a step, and this error meets a smaller input.
+# Say a weight of 0.4 has a large input, 8. In its group is one more weight, 0.9, with an input of 1, and the levels go from 0 to the largest weight in three steps of 0.3. Rounding moves a weight by at most half a step, so the first one can spoil the output by 0.15 · 8 = 1.2.
 #
-# | $s$ | weights | step | worst error from the first | from the second |
-# |---|---|---|---|---|
-# | 1 | 0.4, 0.9 | 0.30 | 0.15 · 8 = 1.2 | 0.15 |
-# | 2 | 0.8, 0.9 | 0.30 | 0.15 · 4 = 0.6 | 0.15 |
-# | 4 | 1.6, 0.9 | 0.53 | 0.27 · 2 = 0.53 | 0.27 |
+# Now double the first weight and halve its input. In float nothing changes. But 0.8 and 0.9 still have steps of 0.3, so the worst error of the first is 0.15 · 4 = 0.6. With a factor of 4 the weight would be 1.6, the largest of its group, and make the steps of its neighbour longer. **AWQ** ([Lin et al., 2023](https://arxiv.org/abs/2306.00978)) therefore searches the factors for each layer.
 #
-# With $s = 2$ the first gains and nobody loses. With $s = 4$ it is the largest of the group, and its neighbour pays. **AWQ** ([Lin et al., 2023](https://arxiv.org/abs/2306.00978)) takes for $s$ a power of each input's mean size, and searches the power for each layer. Who divides the inputs? Often the norm in front of the layer, whose factors are divided once, so it costs nothing when the model runs.
+# ### A rotation spreads outliers
 #
-# ### A rotation
+# A number far larger than those that share its scale is an **outlier**: it makes the steps long, and its neighbours are lost. Take the weights 8, 0, 0, 0, and replace them by four sums with the signs + + + +, + − + −, + + − −, + − − +, each divided by 2. This gives 4, 4, 4, 4.
 #
-# A number far larger than those that share its scale is an **outlier**: it makes the step wide, and its neighbours are lost. Take the weights 8, 0, 0, 0, and replace them by four sums with the signs + + + +, + − + −, + + − −, + − − +, each divided by 2. This gives 4, 4, 4, 4. The outlier is spread over all, and the largest number has become half as large.
-#
-# Such a change of coordinates is a **rotation** $Q$. It keeps lengths and can be undone, so in float $W x = (W Q)(Q^\top x)$. Then errors are as large after turning back as they were. It does not help where nothing stands out: 4, 4, 4, 4 becomes 8, 0, 0, 0. QuaRot ([Ashkboos et al., 2024](https://arxiv.org/abs/2404.00456)) rotates language models so that weights, activations and cache fit into 4 bits.
-#
-# ### Which column first, and one inverse for all
-#
-# The columns at the end have few others, or none, to repair their errors. So tools offer to take the columns with the largest inputs first (`act_order`, `desc_act`). Then the weights of a group no longer stand side by side, unless the levels were fixed before.
-#
-# Our loop solves a system for each column. Real programs invert $H$ once: the shares of column $j$ stand, up to a factor, in row $j$ of the upper Cholesky factor of $H^{-1}$. They change later columns block by block, as `rounding.gptq` does. They often call $H$ the *Hessian*. When one says that it is *not positive-definite*, there was often too little calibration text, or an input is always 0: damp more.
-#
-# In large models the blocks are rounded one after the other. Each is calibrated with the inputs that it really gets, from the blocks before it, which are rounded already. Our record was made in this way.
+# Such a change of coordinates is a **rotation** $Q$. It can be undone: in float, $W x = (W Q)(Q^\top x)$. QuaRot ([Ashkboos et al., 2024](https://arxiv.org/abs/2404.00456)) rotates language models so that weights, activations and cache fit into 4 bits.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# **Sources.** E. Frantar et al., *GPTQ*, 2022, [arXiv:2210.17323](https://arxiv.org/abs/2210.17323). SmolLM2: L. B. Allal et al., 2025, [arXiv:2502.02737](https://arxiv.org/abs/2502.02737).
-#
-# **Going further.** T. Dettmers et al., *LLM.int8()*, 2022, [arXiv:2208.07339](https://arxiv.org/abs/2208.07339), on outliers. Projects: round the columns with the largest inputs first; find out which layers gain most.
+# %% [markdown]
+# **Sources.** E. Frantar et al., *GPTQ*, 2022, [arXiv:2210.17323](https://arxiv.org/abs/2210.17323). On outliers: T. Dettmers et al., *LLM.int8()*, 2022, [arXiv:2208.07339](https://arxiv.org/abs/2208.07339).
 #
 # **Credits.** GPTQ, AWQ and QuaRot are by their authors; the code was written anew for this course. Text CC BY 4.0, code MIT.
+#
+# GPTQ repairs what it can by moving weights from one level to another, and half of the damage stays. Could a few new weights, trained beside the rounded ones, repair the rest? That's [[adapters]].

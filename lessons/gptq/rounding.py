@@ -1,10 +1,8 @@
 """Weights of a layer on few levels, a grid for each group: each to the nearest level, or looking ahead (GPTQ)."""
 
-from pydoc_data.topics import topics  # chapters of Python's manual, as help() prints them
-
 import torch
 
-from course_utils import real_models
+from course_utils import language
 
 
 def grid(weight, bits, group=32):
@@ -25,44 +23,42 @@ def nearest(weight, low, step, bits):
 def gptq(weight, H, low, step, bits, damp=0.0):
     """Column after column; those that are still free make up for its error (Frantar et al., 2022, arXiv:2210.17323).
 
-    It does what the lesson's loop does, for all rows at once. Row j of the Cholesky factor of the inverse holds, up to a
-    factor, the shares that the loop solves for when column j comes. Columns further right are changed later, many at
-    once.
+    It gives what the lesson's loop gives. The loop repairs all errors so far anew for each column. Here only the newest
+    error is repaired, on top of the repairs before it: row j of the Cholesky factor of the inverse holds, up to a
+    factor, how far each free column moves for it. Columns further right are changed later, many at once.
 
     Args:
         weight, low, step: float (rows, columns).
         H: mean products of the inputs, float (columns, columns).
-        damp: added to the diagonal, as a share of its mean, so that H has an inverse.
+        damp: added to the diagonal, as a fraction of its mean, so that H has an inverse.
     """
     H = H + damp * H.diagonal().mean() * torch.eye(len(H))
     factor = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(H)), upper=True)
     left, low, step = weight.T.clone(), low.T, step.T  # a column of the weight is a row here
     for start in range(0, len(left), 32):
-        stop, shares = min(start + 32, len(left)), []
+        stop, scaled_errors = min(start + 32, len(left)), []
         for j in range(start, stop):
             level = nearest(left[j], low[j], step[j], bits)
-            shares.append((level - left[j]) / factor[j, j])
-            left[j:stop] += torch.outer(factor[j, j:stop], shares[-1])
+            scaled_errors.append((level - left[j]) / factor[j, j])
+            left[j:stop] += torch.outer(factor[j, j:stop], scaled_errors[-1])
             left[j] = level
-        left[stop:] += factor[start:stop, stop:].T @ torch.stack(shares)
+        left[stop:] += factor[start:stop, stop:].T @ torch.stack(scaled_errors)
     return left.T.contiguous()
 
 
-def wrong_pairs(H, seed=0):
-    """The same mean squares of the inputs and the same correlations, but between other pairs of inputs."""
-    size = H.diagonal().sqrt()
-    order = torch.randperm(len(size), generator=torch.Generator().manual_seed(seed))
-    return (H / size[:, None] / size)[order][:, order] * size[:, None] * size
-
-
 @torch.no_grad()
-def layer_of_smollm2():
-    """A layer of SmolLM2's fourth block, and what enters it in two chapters of Python's manual, a row for each token."""
-    model, tokenizer = real_models.smollm2()
-    model.model.layers = model.model.layers[:4]  # none behind it is needed
-    layer, inputs = model.model.layers[-1].self_attn.q_proj, []
-    hook = layer.register_forward_pre_hook(lambda layer, args: inputs.append(args[0][0]))
-    for chapter in ("specialnames", "execmodel"):
-        model.model(tokenizer(topics[chapter], return_tensors="pt")["input_ids"][:, :2048])
+def inputs_of(net, layer, ids):
+    """What enters a layer while the small Transformer reads eight pieces of a text, a row for each character.
+
+    Args:
+        net: a `language.CharTransformer`.
+        layer: one of its linear layers.
+        ids: int64 (N,), of `language.encode`.
+    Returns:
+        float (characters, columns of the layer's weight).
+    """
+    seen = []
+    hook = layer.register_forward_pre_hook(lambda layer, args: seen.append(args[0].flatten(0, -2)))
+    net(language.batches(ids, steps=1, batch_size=8)[0, :, :-1])
     hook.remove()
-    return layer, *inputs
+    return seen[0]

@@ -1,16 +1,11 @@
-"""The drawings and tables of the lesson gptq, and its measurement on the small Transformer."""
-
-import functools
-import json
+"""The drawings of the lesson gptq, and its measurement on all layers of the small Transformer."""
 
 import torch
 from torch import nn
 
 from course_utils import language
-from course_utils.files import ROOT
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table
-from lessons.gptq import rounding
 
 
 def two_arrows():
@@ -39,107 +34,70 @@ def two_arrows():
         fig,
         alt="Two rows of arrows from a black line at 0. Above, both weights become 0: an arrow of −0.4 x and another of "
         "−0.4 x behind it end at −0.8 x. Below, 0 and 1: after −0.4 x an arrow of +0.6 x comes back, and ends at +0.2 x.",
-        caption="Black: the right output. Each weight adds its error, in units of the input x.",
+        caption="The errors of the two weights as arrows, starting from the right output (black).",
     )
 
 
-def column_by_column(w=(0.4, 1.3, -0.9, 2.1), rho=0.75):
-    """A row of weights after each rounding to whole numbers, with equal products of all pairs of inputs.
+def row_by_hand(w=(0.4, 0.4, 0.4), rho=0.75):
+    """A row of weights after each rounding to whole numbers, and the errors of those that are final.
 
     Args:
         w: the weights.
         rho: mean product of two inputs, whose mean squares are 1.
     """
-    n = len(w)
+    original, n = torch.tensor(w), len(w)
     H = rho * torch.ones(n, n) + (1 - rho) * torch.eye(n)
-    rows, start = [torch.tensor(w)], torch.tensor(w)
+    rows = [original]
     for j in range(n):  # the loop of the lesson, with what it has after each column
-        now, free = rows[-1].clone(), slice(j + 1, None)
-        change = torch.round(now[j]) - now[j]
-        now[j] += change
-        now[free] -= change * torch.linalg.solve(H[free, free], H[free, j])
+        now, done, free = rows[-1].clone(), slice(0, j + 1), slice(j + 1, None)
+        now[j] = now[j].round()
+        now[free] = original[free] - torch.linalg.solve(H[free, free], H[free, done] @ (now - original)[done])
         rows.append(now)
-    canvas = diagrams.Canvas(height=560)
+    canvas = diagrams.Canvas(height=420)
+    canvas.text(430, 25, "weights", align="center", bold=True)
+    canvas.text(690, 25, "errors of the rounded ones", align="left", bold=True)
     for k, row in enumerate(rows):
-        y = 20 + 84 * k
-        words = "as they were" if not k else f"{k} rounded"
-        canvas.text(250, y + 30, words, align="right")
+        y = 60 + 90 * k
+        canvas.text(230, y + 30, f"{k} rounded" if k else "original", align="right")
         for j, value in enumerate(row.tolist()):
-            text = (f"{value:.0f}" if j < k else f"{value:.2f}").replace("-", "−")
-            canvas.box(290 + 150 * j, y, text, width=110, height=60, fill="int8" if j < k else "fp32")
-        if k < n:
-            change = (rows[k + 1] - row)[k:]
-            words = f"{change[0]:+.2f}" + (f", the others {change[1]:+.2f}" if k < n - 1 else "")
-            canvas.text(905, y + 50, words.replace("-", "−"), align="left", colour="black")
-    ends = {"each to the nearest": torch.round(start), "column by column": rows[-1]}
-    off = {way: ((new - start) @ H @ (new - start)).item() for way, new in ends.items()}
-    canvas.text(290, 480, "output off, mean square:", align="left", bold=True)
-    canvas.text(290, 525, "; ".join(f"{way} {error:.2f}" for way, error in off.items()), align="left")
+            text = f"{value:.0f}" if j < k else f"{value:.2f}"
+            canvas.box(265 + 130 * j, y, text, width=110, height=60, fill="int8" if j < k else "fp32")
+        errors = ",  ".join(f"{e:+.1f}" for e in (row - original)[:k].tolist()).replace("-", "−")
+        canvas.text(690, y + 30, errors or "none yet", align="left")
     told = "; ".join(
-        f"{k} rounded: {', '.join(f'{value:.2f}' for value in row.tolist())}" for k, row in enumerate(rows)
+        f"{k} rounded: {', '.join(f'{value:.2f}' for value in row.tolist())}" for k, row in enumerate(rows) if k
     )
     plots.show(
         canvas.figure(),
-        alt=f"Five rows of four squares. In each row one more square from the left is blue and a whole number, and the "
-        f"orange ones to its right have moved. {told}. Mean square of the output's error: "
-        + ", ".join(f"{way} {error:.2f}" for way, error in off.items()),
-        caption="Right: by how much the next weight is changed when it is rounded, and by how much the free ones move.",
+        alt="Four rows of three squares. From row to row one more square from the left is blue and a whole number, and "
+        f"the orange ones to its right have moved. {told}.",
+        caption="Blue weights are rounded and final. Orange ones are free, and stand where they repair the errors best.",
     )
 
 
-def rises_at_two_bits():
-    """Way -> rise of the perplexity of the small Transformer at 2 bits, groups of 32, in per cent."""
-    net = language.trained()
-    layers = {name: layer for name, layer in net.blocks.named_modules() if isinstance(layer, nn.Linear)}
-    learned, judge = (language.encode(language.source(m)[0]) for m in (language.TRAINING, language.HELD_OUT))
-    seen = _products(net, layers, language.batches(learned, steps=1, batch_size=8)[0, :, :-1])
-    trained = {name: layer.weight.clone() for name, layer in layers.items()}
-    whole = language.perplexity(net, judge)
-    ways = {
-        "to the nearest": lambda w, H, grid: rounding.nearest(w, *grid, 2),
-        "GPTQ": lambda w, H, grid: rounding.gptq(w, H, *grid, 2, damp=0.01),
-        "GPTQ, wrong pairs": lambda w, H, grid: rounding.gptq(w, rounding.wrong_pairs(H), *grid, 2, damp=0.01),
-        "GPTQ, no pairs": lambda w, H, grid: rounding.gptq(w, H.diagonal().diag(), *grid, 2, damp=0.01),
-    }
-    rises = {}
-    for way, make in ways.items():
-        for name, weight in trained.items():
-            layers[name].weight.copy_(make(weight, seen[name], rounding.grid(weight, 2)))
-        rises[way] = 100 * (language.perplexity(net, judge) / whole - 1)
-    return rises
+@torch.no_grad()
+def rises(net, unseen, ways):
+    """Way -> by how many per cent the perplexity rises when all linear layers of the blocks are replaced; then undone.
+
+    Args:
+        net: a `language.CharTransformer`.
+        unseen: int64 (N,), the text that judges.
+        ways: name -> function that gives a layer's new weight. Each one sees the trained network.
+    """
+    layers = [layer for layer in net.blocks.modules() if isinstance(layer, nn.Linear)]
+    trained, whole = [layer.weight.clone() for layer in layers], language.perplexity(net, unseen)
+    found = {}
+    for name, way in ways.items():
+        for layer, new in zip(layers, [way(layer) for layer in layers], strict=True):
+            layer.weight.copy_(new)
+        found[name] = 100 * (language.perplexity(net, unseen) / whole - 1)
+        for layer, weight in zip(layers, trained, strict=True):
+            layer.weight.copy_(weight)
+    return found
 
 
-def _products(net, layers, text):
-    seen, hooks = {}, []
-
-    def look(name, layer, inputs):
-        x = inputs[0].flatten(0, -2)
-        seen[name] = x.T @ x / len(x)
-
-    for name, layer in layers.items():
-        hooks.append(layer.register_forward_pre_hook(functools.partial(look, name)))
-    net(text)
-    for hook in hooks:
-        hook.remove()
-    return seen
-
-
-def table_of(rises):
+def table_of(found):
     """The rise for each way."""
-    rows = [[way, f"{rise:.0f}"] for way, rise in rises.items()]
-    return Table(["2 bits, groups of 32", "perplexity rises by, %"], rows)
-
-
-def record():
-    """The record of SmolLM2 at 3 bits: way -> (perplexity, answer to the first question)."""
-    kept = json.loads((ROOT / "records" / "gptq" / "three_bits.json").read_text(encoding="utf-8"))
-    return {arm["way"]: (arm["perplexity"], next(iter(arm["answers"].values()))) for arm in kept["arms"]}
-
-
-def record_table(arms):
-    """The record as a table; a long answer is cut."""
-    rows = [
-        [way, f"{perplexity:.1f}", words if len(words) < 90 else words[:80].rsplit(" ", 1)[0] + " …"]
-        for way, (perplexity, words) in arms.items()
-    ]
-    return Table(["weights of the blocks", "perplexity", "its answer"], rows)
+    return Table(
+        ["all layers at 2 bits", "perplexity rises by, %"], [[way, f"{rise:.0f}"] for way, rise in found.items()]
+    )
