@@ -4,25 +4,31 @@ import torch
 from torch.nn import functional as F
 
 
-def empties_the_gradients_first(model, batch, optimizer, scaler):
+def empties_the_gradients_first(model, parts, optimizer, scaler):
     optimizer.zero_grad()
-    with torch.autocast(batch[0].device.type, torch.float16, scaler.is_enabled()):
-        loss = F.cross_entropy(model(batch[0]), batch[1])
-    scaler.scale(loss).backward()
+    losses = []
+    for x, y in parts:
+        with torch.autocast(x.device.type, torch.float16, scaler.is_enabled()):
+            losses += [F.cross_entropy(model(x), y)]
+        scaler.scale(losses[-1] / len(parts)).backward()
     scaler.unscale_(optimizer)
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1)
     scaler.step(optimizer)
     scaler.update()
-    return float(loss.detach())
+    return float(sum(losses).detach()) / len(parts)
 
 
-def clips_by_hand(model, batch, optimizer, scaler):
-    x, y = batch
-    with torch.autocast(x.device.type, dtype=torch.half, enabled=scaler.is_enabled()):
-        answers = model(x)
-    loss = F.cross_entropy(answers.float(), y)
-    scaler.scale(loss).backward()
+def divides_the_gradients(model, parts, optimizer, scaler):
+    total = 0
+    for x, y in parts:
+        with torch.autocast(x.device.type, dtype=torch.half, enabled=scaler.is_enabled()):
+            answers = model(x)
+        loss = F.cross_entropy(answers.float(), y)
+        scaler.scale(loss).backward()
+        total += loss.detach()
     scaler.unscale_(optimizer)
+    for p in model.parameters():
+        p.grad /= len(parts)
     norm = sum((p.grad**2).sum() for p in model.parameters()) ** 0.5
     for p in model.parameters():
         p.grad *= 1 / max(norm, torch.ones_like(norm))
@@ -30,20 +36,20 @@ def clips_by_hand(model, batch, optimizer, scaler):
     scaler.update()
     for p in model.parameters():
         p.grad = None
-    return float(loss.detach())
+    return float(total) / len(parts)
 
 
-def in_two_branches(model, batch, optimizer, scaler):
-    def loss_of(x, y):
-        return F.cross_entropy(model(x), y)
+def one_graph_in_two_branches(model, parts, optimizer, scaler):
+    def loss_of():
+        return torch.stack([F.cross_entropy(model(x), y) for x, y in parts]).mean()
 
     if not scaler.is_enabled():
-        loss = loss_of(*batch)
+        loss = loss_of()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
     else:
-        loss = torch.autocast(batch[0].device.type, torch.float16)(loss_of)(*batch)
+        loss = torch.autocast(parts[0][0].device.type, torch.float16)(loss_of)()
         scaler.scale(loss).backward()
         scaler.unscale_(optimizer)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -53,7 +59,7 @@ def in_two_branches(model, batch, optimizer, scaler):
     return loss.item()
 
 
-ODD = {"train_step": [empties_the_gradients_first, clips_by_hand, in_two_branches]}
+ODD = {"train_step": [empties_the_gradients_first, divides_the_gradients, one_graph_in_two_branches]}
 WRONG = {
     "train_step": {
         "clips while the gradients are scaled": ("    scaler.unscale_(optimizer)\n", ""),
@@ -61,12 +67,27 @@ WRONG = {
         "the scale stays for ever": ("    scaler.update()\n", ""),
         "gradients of the step before are added": ("    optimizer.zero_grad(set_to_none=True)\n", ""),
         "in fp16 though the scaler is off": (", enabled=scaler.is_enabled()", ""),
-        "returns the scaled loss": ("return loss.item()", "return scaler.scale(loss).item()"),
+        "adds the losses of the parts": (" / len(parts)", ""),
+        "returns the scaled loss": ("total += loss.item()", "total += scaler.scale(loss).item()"),
+        "returns the loss of the last part": ("total += loss.item()", "total = loss.item()"),
+        "a step for each part": (
+            "        total += loss.item()\n    scaler",
+            "        total += loss.item()\n        scaler",
+        ),
+        "divides at every part": (
+            "        total += loss.item()\n    scaler.unscale_(optimizer)\n",
+            "        scaler.unscale_(optimizer)\n        total += loss.item()\n",
+        ),
+        "keeps the last part's gradient alone": (
+            "        scaler.scale(loss)",
+            "        optimizer.zero_grad()\n        scaler.scale(loss)",
+        ),
     }
 }
 EQUIVALENT = {
     "train_step": {
         "optimizer.zero_grad(set_to_none=True): True -> False": "gradients of 0 add nothing to those of the next step",
+        "loss without its sign": "a loss of cross-entropy is never below 0",
         "the result without its sign": "a loss of cross-entropy is never below 0",
     }
 }

@@ -1,4 +1,4 @@
-"""The check of the lesson amp: a step is played on a model of two weights, and on LeNet, over several batches."""
+"""The check of the lesson amp: steps on batches in parts are played on a model of two weights, and on LeNet."""
 
 import copy
 
@@ -13,40 +13,46 @@ from course_utils.data import checkpoints
 from course_utils.exercises.values import is_number
 
 DEVICE = runtime.best_device()
-LABELS = ["what the model reads, and the type of what it gives", "the losses that came back"]
+LABELS = ["what the model reads in each part, and the type of what it gives", "the losses that came back"]
 LABELS += ["how far the weights move", "the weights afterwards", "the scale of `scaler` afterwards"]
 
 
-def _step(model, batch, optimizer, scaler):
-    x, y = batch
-    with torch.autocast(x.device.type, dtype=torch.float16, enabled=scaler.is_enabled()):
-        loss = F.cross_entropy(model(x), y)
-    scaler.scale(loss).backward()
+def _step(model, parts, optimizer, scaler):
+    total = 0.0
+    for x, y in parts:
+        with torch.autocast(x.device.type, dtype=torch.float16, enabled=scaler.is_enabled()):
+            loss = F.cross_entropy(model(x), y) / len(parts)  #: a part's share in the mean
+        scaler.scale(loss).backward()
+        total += loss.item()
     unscaled = scaler.unscale_(optimizer)  # noqa: F841 (a name, so that the ideas below can write the line otherwise)
     norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # noqa: F841  #: the norm of the true gradients
     stepped = scaler.step(optimizer)  # noqa: F841
     scaler.update()
     optimizer.zero_grad(set_to_none=True)
-    return loss.item()
+    return total
 
 
 @exercise(
-    "A step with clipping",
+    "A batch in parts",
     of=[_step],
     trust="it trains the model that it is given",
-    why="Your function takes the step in fp16 and in fp32. It is clipped by its true length, it is left out where a "
-    "gradient overflows, and the next step begins without gradients. LeNet was trained by your function as well.",
+    why="Your function takes the step in fp16 and in fp32, as if the batch had come whole. It is clipped by its true "
+    "length, it is left out where a gradient overflows in any part, and the next step begins without gradients. LeNet was "
+    "trained by your function as well.",
 )
 def train_step(step, model, inputs, scaler_on):
     model = copy.deepcopy(model).to(DEVICE)
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
     scaler = torch.amp.GradScaler(DEVICE.type, init_scale=1024.0, growth_interval=2, enabled=scaler_on)
     runs, losses, lengths, weights, scales = notes = [{} for _ in LABELS]
-    model.register_forward_hook(lambda _, x, out: runs.setdefault(now, f"{x[0].max():g}, {out.dtype}") and None)
-    for number, x in enumerate(inputs, 1):
-        now, shape = f"step {number}", (1, 1) if isinstance(model, nn.Linear) else (1, 1, 28, 28)
+    model.register_forward_hook(lambda _, x, out: read.append(f"{x[0].max():g}, {out.dtype}"))
+    shape = (1, 1) if isinstance(model, nn.Linear) else (1, 1, 28, 28)
+    for number, batch in enumerate(inputs, 1):
+        now, read = f"step {number}", []
+        parts = [(torch.full(shape, float(x)).to(DEVICE), torch.tensor([0]).to(DEVICE)) for x in batch]
         before = nn.utils.parameters_to_vector(model.parameters()).detach().cpu()
-        loss = step(model, (torch.full(shape, float(x)).to(DEVICE), torch.tensor([0]).to(DEVICE)), optimizer, scaler)
+        loss = step(model, parts, optimizer, scaler)
+        runs[now] = effects.Said("; ".join(read))
         weights[now] = nn.utils.parameters_to_vector(model.parameters()).detach().cpu()
         plain = is_number(loss) and not isinstance(loss, torch.Tensor)
         losses[now] = loss if plain else effects.Said(f"of the type {type(loss).__name__}, and no float")
@@ -55,9 +61,13 @@ def train_step(step, model, inputs, scaler_on):
 
 
 _two, _more = effects.linear(torch.zeros(2, 1)), effects.linear(torch.zeros(2, 1), torch.zeros(2))
-_lenet, _few = checkpoints.load("lenet_mnist"), st.lists(st.sampled_from([0.5, 1, 4]), max_size=3)
-_inputs = st.tuples(_few, st.sampled_from([[], [-200]]), _few).map(lambda parts: sum(parts, [])).filter(bool)
-_also = [(_lenet, [1, 1e6], True), *((_two, [1, 1, 4, -200, 1], on) for on in (True, False))]
+_lenet, _batch = checkpoints.load("lenet_mnist"), st.lists(st.sampled_from([0.5, 1, 4]), min_size=1, max_size=3)
+_few, _overflows = st.lists(_batch, max_size=2), st.sampled_from([[], [[1, -1000]]])
+_inputs = st.tuples(_few, _overflows, _few).map(lambda steps: sum(steps, [])).filter(bool)
+_also = [
+    (_lenet, [[1, 1], [1, 1e6]], True),
+    *((_two, [[1, 4], [1], [4, 1], [-1000, 1], [1]], on) for on in (True, False)),
+]
 train_step.tries(st.tuples(st.sampled_from([_two, _more]), _inputs, st.booleans()), also=_also, rtol=5e-3, atol=1e-6)
 train_step.looks({label: lambda notes, *_, label=label: notes[label] for label in LABELS})
 train_step.ideas(
@@ -66,5 +76,7 @@ train_step.ideas(
         "`unscale_` comes before the clipping, and the limit is 1.",
         "stepped = optimizer.step()": "Here a gradient overflows. The scaler's step skips such a step, and the "
         "optimizer's own takes it.",
+        "loss = F.cross_entropy(model(x), y)": "The gradients of the parts add up. The loss of the whole batch is the mean "
+        "of the parts' losses, so divide each by the number of parts.",
     }
 )

@@ -2,26 +2,24 @@
 # jupyter:
 #   course:
 #     promise: You will train in 16 bits with autocast, a gradient scaler and clipping, lose hardly any accuracy, and know when it saves time and when memory.
-#     seconds: 18
+#     seconds: 30
 #     needs: []
 #     goals:
 #       - write the training loop with `autocast`, `GradScaler` and clipping, with one switch, `enabled=`;
 #       - work out the scale of the loss step by step, and say why clipping comes after `unscale_`;
 #       - say when mixed precision saves time, and when it saves memory.
 #     terms: [autocast, gradient scaler]
+#     values: {peak: "f'{peaks[32]:.2f}'"}
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # # [[title]]
 #
 # *How does one train in 16 bits and lose next to nothing?*
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Ask what people hope for from half the bits: half the time? Half the memory? Write both on the board. The end of the lesson comes back to them.
-
-# %% tags=["setup", "hide-input"] slideshow={"slide_type": "skip"}
+# %% tags=["setup", "hide-input"]
 # Sets a seed and one thread, and imports the drawings of this lesson and the scorecard.
 import torch
 
@@ -33,141 +31,121 @@ from lessons.amp import show
 runtime.seed_all(0)
 torch.set_num_threads(1)
 
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 1. Half the bits, half the memory?
+# %% [markdown]
+# ## 1. A training that stands still
 #
-# By default PyTorch computes in **fp32**, in numbers of 32 bits. Numbers of 16 bits take half the room, and many chips multiply them faster. With **automatic mixed precision**, AMP, PyTorch computes the products in 16 bits, and keeps the weights and their gradients in fp32.
+# PyTorch computes in **fp32**, with 32 bits for each number. 16 bits take half the room, and many chips multiply them faster. So let's train a small network, LeNet-300-100, in fp32 and in the 16-bit type **fp16**, on 3,000 images of Fashion-MNIST.
 #
-# <!-- page -->
-#
-# This is lever 1 of [[energy]]. We take the network of PyTorch's own recipe for AMP, three linear layers with ReLU between them. There they are 4,096 wide and read 512 inputs at once; ours fit a laptop. The *peak of memory*, which `timing.peak_bytes` counts, is the most that a forward and a backward pass hold at any moment, beside the weights.
+# Only one thing is unusual: we divide the loss by $2^{20}$, about a million. A mean over a million pixels does that to the gradient of each pixel. We also multiply the learning rate by $2^{20}$, so in exact arithmetic each step of SGD, rate times gradient, stays as it was.
 
-# %% [markdown] slideshow={"slide_type": "-"}
-# **Predict.** Three layers of 256 · 256 weights read 32 inputs. Is the peak of memory with AMP **A** about half of what fp32 needs, **B** about three quarters, or **C** more than fp32 needs?
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Show of hands; most say A or B. It is C. Ask which tensors have as many bits as before: the gradients of the weights, 262 kB each, three of them, and one gradient is briefly there in 16 bits as well. One activation has only 33 kB. Do not go deeper. Yet on an H100 a very large step runs eight times as fast as in fp32.
-
-# %% slideshow={"slide_type": "skip"}
+# %%
 import torch
 from torch.nn import functional as F
 
-from course_utils import data, models, training
-from course_utils.measure import timing
+from course_utils import data, models
 
 device = "cuda" if torch.cuda.is_available() else "cpu"
+images, labels = (part.to(device) for part in data.load("fashion_mnist", n=3_000))
+test_images, test_labels = (part.to(device) for part in data.load("fashion_mnist", "test"))
+images, test_images = 2 * images - 1, 2 * test_images - 1  # pixels from -1 to 1
 
 
-# %% slideshow={"slide_type": "skip"}
-def peak(batch, n_layers, autocast):
-    net = models.make_mlp(n_in=256, n_out=256, n_layers=n_layers).to(device)
-    x = torch.ones(batch, 256, device=device)
-
-    def step():
-        with torch.autocast(device, enabled=autocast):  # the one new line
-            loss = F.mse_loss(net(x), x)
+# %% stands_still tags=["hide-input"]
+# Trains in fp32 and in fp16, and prints how many test images come out right, and how many weights have moved.
+def train_without_scaler(dtype, seed=0):
+    torch.manual_seed(seed)
+    net = models.LeNet300100().to(device)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1 * 2**20)
+    for x, y in zip(images.split(64), labels.split(64), strict=True):
+        with torch.autocast(device, dtype=dtype, enabled=dtype != torch.float32):
+            loss = F.cross_entropy(net(x), y) / 2**20
         loss.backward()
-        net.zero_grad()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    return net
 
-    step()  # the first time may take room that is never given back
-    return timing.peak_bytes(step, device=device)
+
+def right(net):
+    with torch.no_grad():
+        return (net(test_images).argmax(1) == test_labels).float().mean().item()
 
 
-# %% slideshow={"slide_type": "fragment"}
-ratio = peak(32, 3, autocast=True) / peak(32, 3, autocast=False)
-print(f"peak under autocast over that in fp32: {ratio:.2f}")
+torch.manual_seed(0)
+start, moved = models.LeNet300100().to(device), {}
+for dtype in (torch.float32, torch.float16):
+    net = train_without_scaler(dtype)
+    moved[dtype] = sum((a != b).sum().item() for a, b in zip(net.parameters(), start.parameters(), strict=True))
+    print(f"{dtype}: {right(net):.1%} right, {moved[dtype]:,} weights have moved")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **More than fp32 needs (C), because most of the memory goes to the gradients of the weights, which stay in fp32, and 16-bit copies come on top.**
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Each of the three gradients has 256 · 256 numbers of 4 bytes, 262 kB. An activation of 32 inputs has only 33 kB, so halving it saves next to nothing.
-#
-# A bad start. Yet AMP makes a very large training step on a data-centre GPU eight times as fast as PyTorch's usual fp32. In about [[minutes]] minutes you will be able to
+# %% [markdown]
+# There's no error and no warning. Yet in fp16 not a single weight has moved, and the network is no better than guessing. Three calls will repair this. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## 2. What do 16 bits lose?
+# %% [markdown]
+# ## 2. What 16 bits lose, and two tools that prevent it
 #
-# - **fp16** has about three decimal digits. After 1 comes 1.001: a step of 0.0001 is *swallowed*.
-# - Its least number above 0 is $6 \cdot 10^{-8}$: a gradient of $2 \cdot 10^{-8}$ *vanishes*.
-# - **bfloat16** reaches as far as fp32, with fewer digits.
+# Where did the training go? Let's follow one gradient. The derivative of an image's cross-entropy with respect to an output is at most 1 in size. The loss is a mean over 64 images, and we divide it by $2^{20}$. So a gradient is at most
 #
-# <!-- page -->
+# $$\frac{1}{64 \cdot 2^{20}} = 1.5 \cdot 10^{-8}$$
 #
-# [[formats]] takes both types apart. In fp16 a weight of 1 is still 1 after a thousand steps of 0.0001, since each sum is rounded back. And fp16 ends at 65,504.
+# In fp16 the smallest number above 0 is $6 \cdot 10^{-8}$. Ours is less than half of that, and rounds to 0. If even the largest one is, then all of them **vanish**, and the backward pass hands on zeros.
+#
+# There's a second way to lose a number. fp16 has only about three decimal digits: the next number after 1 is 1.001. If a weight is 1 and a step adds 0.0001, the sum is rounded back to 1. After a thousand such steps the weight should be 1.1, and it's still 1. The steps were **swallowed**.
 
-# %% slideshow={"slide_type": "-"}
-weight, gradient = torch.tensor([1, 2e-8], dtype=torch.float16)
+# %% two_losses
+weight, gradient = torch.tensor([1, 1.5e-8], dtype=torch.float16)
 print((weight + 0.0001).item(), gradient.item())
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # **Try it.** Change `torch.float16` to `torch.bfloat16` and run the cell again.
 #
 # <details><summary>What others found</summary>
 #
-# The gradient is there again, since bfloat16 has the range of fp32. The step is still swallowed: the number after 1 is 1.008 now.
+# The gradient doesn't vanish any more, but the step is still swallowed.
 #
 # </details>
+#
+# **bfloat16**, or bf16, is the other type of 16 bits. It reaches as far as fp32, down to about $10^{-38}$, so small gradients survive. It pays with digits: after 1 comes 1.008.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Write 1 + 0.0001 and 2 · 10⁻⁸ on the board. For each ask for a remedy. Swallowed steps: keep the weights in fp32. Vanished gradients: let the room guess, the next section has it.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "code"}
-# ### Autocast: a type for each operation
+# %% [markdown]
+# ### Autocast chooses a type for each operation
+#
+# A weight is the sum of many small steps, so it has to stay in fp32. But most of the time goes into products of matrices, and these only *read* the weights. For them a copy in 16 bits will do. This is **mixed precision**. `torch.autocast` makes the copies, and gives each operation of the forward pass its type:
 #
 # | operations | type under autocast |
 # |---|---|
 # | linear layers, convolutions, attention, `matmul` | 16 bits |
 # | losses; on a GPU also `softmax`, `layer_norm`, `exp`, `log`, `sum` | fp32 |
 # | ReLU, pooling and most others | that of their inputs |
-#
-# <!-- page -->
-#
-# The remedy for swallowed steps: weights are sums of many small steps, so they stay in fp32. Losses are sums, too. But most of the time goes into products, and products bear 16 bits well, since chips usually add them up in fp32. So `torch.autocast` gives each operation of the forward pass its type, and makes 16-bit copies of the weights where a product needs them.
 
-# %% slideshow={"slide_type": "-"}
-net = models.make_mlp(n_in=512, n_out=512, n_layers=3).to(device)
-x, y = torch.randn(2, 64, 512, device=device)
+# %% types
+net = models.LeNet300100().to(device)
 with torch.autocast(device, dtype=torch.float16):
-    output = net(x)
-    loss = F.mse_loss(output, y)
-loss.backward()  # outside: it takes the types of the forward pass
-print(output.dtype, loss.dtype, net[0].weight.grad.dtype)
+    output = net(images[:64])
+    loss = F.cross_entropy(output, labels[:64])
+loss.backward()  # after the block
+print(output.dtype, loss.dtype, net.fc1.weight.grad.dtype)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# A gradient is stored in the type of its weight. `net.half()` would convert the weights as well, and then steps are swallowed.
+# %% [markdown]
+# The output comes from a product, so it has 16 bits. The loss, a mean over many numbers, has 32, and so has each weight's gradient, since it's stored in the type of its weight. `backward` stands after the block: each operation goes backward in the type that it had going forward. So on its way through the layers a gradient has 16 bits, and there ours vanished.
+
+# %% [markdown]
+# ### The scaler saves small gradients
 #
-# Autocast works on CPUs as well. There it takes bfloat16 unless you ask for fp16. We do, to see the scaler at work, though most CPUs are slow in fp16. Older code says `torch.cuda.amp.autocast()` and `torch.cuda.amp.GradScaler()`; today both are in `torch.amp`, and take the device.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 1 min.* Point at the printed types: output, loss, gradient. The gradient is stored in the type of its weight.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "code"}
-# ## 3. The training loop
-#
-# The remedy for vanished gradients: multiply the loss by a large number, the **loss scale**. By the chain rule each gradient becomes as many times larger: $2 \cdot 10^{-8} \cdot 65{,}536 = 0.0013$. Divide it again when it stands in fp32.
-#
-# <!-- page -->
-#
-# The **gradient scaler**, `torch.amp.GradScaler`, does both. Here is the whole loop, for a small network and 6,000 images of Fashion-MNIST.
-
-# %% slideshow={"slide_type": "skip"}
-images, labels = (t.to(device) for t in data.load("fashion_mnist", n=6_000))
-test_images, test_labels = (t.to(device) for t in data.load("fashion_mnist", "test"))
+# How do we keep a gradient of $1.5 \cdot 10^{-8}$? We multiply the loss by a **loss scale**, say 65,536. By the chain rule each gradient becomes as many times larger, and $1.5 \cdot 10^{-8} \cdot 65{,}536 = 0.001$ is safe in fp16. Once it has reached its weight it stands in fp32, and we divide it again. A **gradient scaler**, `torch.amp.GradScaler`, does both:
 
 
-# %% slideshow={"slide_type": "-"}
-def train(scaler):
-    torch.manual_seed(0)
+# %% training_loop
+def train(scaler, shrink=2**20, seed=0):
+    torch.manual_seed(seed)
     net = models.LeNet300100().to(device)
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1 * shrink)
     for x, y in zip(images.split(64), labels.split(64), strict=True):
         with torch.autocast(device, dtype=torch.float16, enabled=scaler.is_enabled()):
-            loss = F.cross_entropy(net(2 * x - 1), y)  # pixels: -1 to 1
+            loss = F.cross_entropy(net(x), y) / shrink
         scaler.scale(loss).backward()
         scaler.step(optimizer)
         scaler.update()
@@ -175,306 +153,214 @@ def train(scaler):
     return net
 
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # - **`scaler.scale(loss)`** multiplies the loss by the scale.
 # - **`scaler.step(optimizer)`** divides the gradients by the scale. If all of them are finite, it calls `optimizer.step()`.
 # - **`scaler.update()`** chooses the scale for the next step.
-# - **`zero_grad(set_to_none=True)`** lets go of the gradients, which frees their memory.
-# - **`enabled=False`**, in both tools, gives you the plain fp32 loop. When a training goes wrong, throw this switch first. If the fault stays, 16 bits are not the cause.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* The slide to photograph. Read the lines aloud and ask for each: "What goes wrong without it?" Without `scale`, `step` fails. Without `update`, the next step fails. Then ask which lines a plain loop has as well.
-
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### As good as fp32?
+# - **`enabled=False`**, in the scaler and in autocast, gives you the plain fp32 loop. When a training goes wrong, throw this switch first: if it still goes wrong, 16 bits aren't the cause.
 #
-# One pass over 6,000 images of Fashion-MNIST, and the share of the test images that come out right. `enabled=` switches both tools. Each training has a scaler of its own.
+# Does that bring our training back? Here are four ways to train, from six seeds each.
 
-# %% slideshow={"slide_type": "skip"}
-right = {}
-for on in (False, True):
-    net = train(torch.amp.GradScaler(device, enabled=on))
-    right[on] = training.evaluate(net, 2 * test_images - 1, test_labels)
+# %% four_ways tags=["hide-input"]
+# Trains in four ways from six seeds, and shows how many test images come out right.
+seeds = range(6)
+four_ways = {
+    "fp32": [right(train_without_scaler(torch.float32, seed)) for seed in seeds],
+    "fp16, autocast alone": [right(train_without_scaler(torch.float16, seed)) for seed in seeds],
+    "fp16, autocast and scaler": [right(train(torch.amp.GradScaler(device), seed=seed)) for seed in seeds],
+    "bf16, autocast alone": [right(train_without_scaler(torch.bfloat16, seed)) for seed in seeds],
+}
+show.by_seed(four_ways)
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 0.5 min.* Ask for a guess of the difference, then click. Six ImageNet networks were at most 0.3 points apart.
-
-# %% tags=["hide-input"] slideshow={"slide_type": "fragment"}
-# Prints the share of the test images that each network gets right.
-for on, share in right.items():
-    print(f"enabled={on}: {share:.1%} right")
-
-# %% [markdown] slideshow={"slide_type": "-"}
-# Here mixed precision learns about as well as fp32. So did six networks trained on ImageNet: at most 0.3 points lay between the two ways ([Micikevicius et al., 2018](https://arxiv.org/abs/1710.03740)). With **bfloat16** autocast alone is enough, since its range is that of fp32. Choose it where the chip multiplies it fast.
-
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## 4. The search for the scale
+# %% [markdown]
+# With the scaler each training in fp16 ends close to the one in fp32, and without it all six stand still: that row shows untrained networks. bf16 needs no scaler, because small gradients don't vanish there. So choose bf16 where your chip multiplies it fast.
 #
-# A gradient of 0.3, at a scale of 262,144, becomes 78,643. fp16 ends at 65,504, so this gradient becomes infinite: it *overflows*. A step with it would destroy the weights. Nobody knows the largest gradient of the next batch, so the scaler searches:
-#
-# 1. Begin with 65,536.
-# 2. A gradient is infinite? Skip the step, and halve the scale.
-# 3. 2,000 good steps in a row? Double the scale, and count anew. This number is called `growth_interval`.
+# At its usual size LeNet's loss needs no scaler. But you can't know that of your own network, so in fp16 always take one.
 
-# %% [markdown] slideshow={"slide_type": "subslide"}
-# ### Six steps by hand
+# %% [markdown]
+# ## 3. How the scaler finds its scale, and when to clip
 #
-# Let the scale double after *two* good steps in a row.
+# Why not take an enormous scale, to be safe? Because fp16 ends at 65,504. A gradient of 0.3 at a scale of 262,144 would be 78,643, so it **overflows**: it becomes infinite, and a step with it would destroy the weights. Nobody knows the largest gradient of the next batch, so the scaler searches:
 #
-# | step | gradient | good steps in a row | scale afterwards |
-# |---|---|---|---|
-# | 1 | finite | 1 | 65,536 |
-# | 2 | finite | 2, so double | 131,072 |
-# | 3 | **infinite** | 0 | ? |
-# | 4, 5 and 6 | finite | ? | ? |
-
-# %% [markdown] slideshow={"slide_type": "-"}
+# 1. It begins with 65,536.
+# 2. If a gradient is infinite or not a number, it skips the step, and halves the scale.
+# 3. After 2,000 good steps in a row (`growth_interval`) it doubles the scale, and counts anew.
+#
+# Let's follow six steps by hand, with a `growth_interval` of 2. Steps 1 and 2 are good, so the scale doubles to 131,072. In step 3 a gradient is infinite. Steps 4, 5 and 6 are good again.
+#
 # **Predict.** What is the scale after step 6: **A** 262,144, **B** 131,072, or **C** 65,536?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* Let everybody write the table to the end. B: step 3 halves, steps 4 and 5 double, step 6 is the first of a new pair. In the output the weight stands still in step 3: it is skipped.
+# %% [markdown] tags=["answer"]
+# **131,072 (B), because step 3 halves the scale, and the good steps 4 and 5 double it again.** Step 6 is the first of a new pair. Step 3 doesn't change the weights.
 
-# %% tags=["hide-input"] slideshow={"slide_type": "fragment"}
-# Takes the six steps with a scaler, and prints the scale, and a weight from which a step subtracts 0.1.
-weight = torch.nn.Parameter(torch.ones(1, device=device))
-optimizer = torch.optim.SGD([weight], lr=0.1)
-scaler = torch.amp.GradScaler(device, growth_interval=2)
-for step, gradient in enumerate((1, 1, float("inf"), 1, 1, 1), 1):
-    scaler.scale((gradient * weight).sum()).backward()
-    scaler.step(optimizer)
-    scaler.update()
-    optimizer.zero_grad(set_to_none=True)
-    print(f"step {step}: scale {scaler.get_scale():,.0f}, weight {weight.item():.1f}")
+# %% [markdown]
+# Now a real training: `train` with the loss at its usual size. The scale begins at 4,096 and doubles after three good steps. Below it you see the largest gradient, times the scale.
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **131,072 (B), because step 3 halves the scale, and the good steps 4 and 5 double it again.** The weight, from which a good step subtracts 0.1, stands still in step 3.
-
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "figure"}
-# ### The search in a real training
-#
-# Now `train`, where real gradients overflow. The scale begins at 1,024, and five good steps double it.
-
-# %% slideshow={"slide_type": "-"} tags=["title-figure"]
+# %% staircase
 show.staircase(train, device)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# The scale climbs a staircase until a gradient crosses the dotted line. Then it falls back to half, and tries again. A few skipped steps are no fault: they are the search. If the scale falls and falls, some number is infinite for another reason, and halving cannot cure it.
-
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Let the room find the first cross, and say what happened there. Then ask how the picture looks in bfloat16: a staircase that only climbs. It needs no scaler.
-
-# %% [markdown] slideshow={"slide_type": "slide", "layout": "split"}
-# ## 5. Clip, but when?
+# %% [markdown]
+# The scale climbs a staircase, and the gradients climb with it, until one would cross the dotted line. That step is skipped, and the scale falls by half. So a few skipped steps are no fault.
 #
-# An unlucky batch can have gradients far longer than usual, and one such step can undo many others. **Clipping** limits their *norm*, the root of the sum of their squares. It shortens all gradients by one factor.
-#
-# <!-- page -->
-#
-# Take the gradients 0.3 and 0.4. Their norm is $\sqrt{0.09 + 0.16} = 0.5$. If at most 0.1 is allowed, both are multiplied by 0.2, and become 0.06 and 0.08.
-#
-# Now let the scale be 1,024. After `backward()` the gradients are 307.2 and 409.6, with the norm 512.
+# What if *every* step is skipped, and the scale falls and falls? If an activation in the forward pass exceeds 65,504, then it's infinite, the loss is infinite or not a number, and so are the gradients, at any scale. So print the loss. If only fp32 (`enabled=False`) keeps it finite, the range of fp16 is too small: take bf16. If neither does, look for an ordinary bug.
 
-# %% [markdown] slideshow={"slide_type": "-"}
-# **Predict.** Somebody clips these scaled gradients to a norm of 0.1, and divides by 1,024 afterwards. Which gradients does the optimizer get: **A** 0.06 and 0.08, **B** 0.3 and 0.4, **C** 0.00006 and 0.00008?
+# %% [markdown]
+# ### Clip after `unscale_`
+#
+# A single step with very large gradients can undo many others, so we limit them by **clipping**: if the *norm* of all gradients, the root of the sum of their squares, is above a limit, all of them are multiplied by one factor below 1.
+#
+# Take two gradients, 0.3 and 0.4, and a limit of 0.1. The norm is $\sqrt{0.09 + 0.16} = 0.5$, so both are multiplied by 0.1 / 0.5 = 0.2, and become 0.06 and 0.08.
+#
+# After `backward()`, however, they are still multiplied by the scale. If it's 1,024, they are 307.2 and 409.6, and their norm is 512.
+#
+# **Predict.** Somebody clips these scaled gradients to a norm of 0.1, and only then divides by 1,024. Which gradients does the optimizer get: **A** 0.06 and 0.08, **B** 0.3 and 0.4, **C** 0.00006 and 0.00008?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 3 min.* The gradients are 0.3 and 0.4, the limit is 0.1, and the scale is 1,024. One half of the room clips first (307.2 and 409.6, norm 512), the other half divides first. A pencil, two minutes. Then the output: C for those who clipped first.
-
-# %% slideshow={"slide_type": "skip"}
+# %% too_early
 from torch.nn.utils import clip_grad_norm_
 
 weight = torch.nn.Parameter(torch.ones(2, device=device))
 optimizer = torch.optim.SGD([weight])
 scaler = torch.amp.GradScaler(device, init_scale=1024)
 scaler.scale(0.3 * weight[0] + 0.4 * weight[1]).backward()
-
-# %% slideshow={"slide_type": "fragment"}
-# wrong: too early
-clip_grad_norm_([weight], max_norm=0.1)
+clip_grad_norm_([weight], max_norm=0.1)  # wrong: too early
 scaler.unscale_(optimizer)
 print(f"{weight.grad[0]:.5f}, {weight.grad[1]:.5f}")
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **0.00006 and 0.00008 (C), because clipping already made the norm 0.1, and the division then makes it 1,024 times smaller.** So `unscale_` first, then clip: 0.06 and 0.08.
+# %% [markdown] tags=["answer"]
+# **0.00006 and 0.00008 (C), because clipping has already made the norm 0.1, and the division then makes it 1,024 times smaller.**
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# In the wrong order nearly every step is clipped, since the limit is compared with scaled gradients. With SGD and a scale of 65,536 the training nearly stands still, and nothing tells you why.
+# %% [markdown]
+# The limit was compared with scaled gradients. With SGD such a training hardly moves. So divide first:
 #
-# Is the gradient divided once more in `scaler.step`? No, the scaler remembers.
+# **`backward`, `unscale_`, clip, `step`, `update`.**
+#
+# The scaler remembers that it has divided, so `step` doesn't divide again.
+#
+# And what if the second gradient is infinite? Then the norm is infinite, and the factor is 0.1 / ∞ = 0. The first gradient becomes 0.3 · 0 = 0, and the infinite one ∞ · 0, which is not a number (NaN). So clipping doesn't repair an infinity. But `unscale_` has noticed it before, and `scaler.step` skips the step.
 
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## 6. When does it save time, when memory?
+# %% [markdown]
+# ## 4. When does it save time, and when memory?
 #
-# A product of large matrices uses each number hundreds of times, so arithmetic sets its pace. It can gain where the chip has *16-bit units*, which multiply several 16-bit pairs in the time of one fp32 pair, and PyTorch has a fast routine for them.
+# What have we gained? In a product of large matrices the multiplications set the pace. Some chips have **16-bit units**, such as the tensor cores of NVIDIA's GPUs, which multiply several 16-bit pairs in the time of one fp32 pair. There a large step becomes faster.
 #
-# The table has your machine, and records of three others. A number below 1 says that 16 bits are slower. The large step has layers 1,024 wide (on a GPU 4,096) and a scaler, the small one layers 128 wide, and a batch of 16.
+# **Without such units** the multiplications gain nothing, because the chip turns each number into fp32 first. It can be much worse: on a server processor without units, a product of two matrices, 1,024 wide, took PyTorch about 60 times as long in bf16 as in fp32. Is the conversion so expensive? No: converting both, multiplying in fp32, and rounding the result took about as long as fp32 alone. PyTorch simply has no fast routine for bf16 products on that chip.
 #
-# <!-- page -->
+# **A small step** hardly computes. Most of its time goes into starting its operations, so with layers only 32 wide it takes nearly as long (see above the table). Faster multiplications don't help there, and autocast adds operations, since it converts the input, weights and biases to 16 bits, and their gradients back.
 #
-# NVIDIA's *tensor cores* (2017) are such units.
+# Let's time a training step of three layers: a large one, 1,024 wide (4,096 on a GPU), and a small one, 128 wide, with a batch of 16. Below 1 means slower than fp32.
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* After the click read the table row by row: what does each chip gain? The large step wins only with units, the small one nowhere. The GPU's large step is larger. Then go back to the hopes on the board.
-
-# %% tags=["hide-input"] slideshow={"slide_type": "fragment"}
-# Times two training steps on this machine, and shows records of others below.
+# %% race tags=["hide-input"]
+# Times training steps on this machine, and shows records of others below.
 times = show.race(device)
 show.side_by_side(times, device)
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# In the three records a large training step gains only where there are units, and most on the GPU. On the Xeon without units it takes several times as long. The small step loses in all three.
+# %% [markdown]
+# In the records the large step gains only where there are units, and most on the GPU. The small step loses on all three. Are the conversions to blame? On the GPU they are: a small network *stored* in 16 bits, where nothing is converted, is no slower than in fp32. On the processor with units they're only part of it.
 #
-# So time a step of *your* network on *your* chip, with `enabled=True` and `enabled=False`.
+# So time *your* network on *your* chip, with and without.
 
-# %% [markdown] slideshow={"slide_type": "subslide", "layout": "split"}
-# ### And memory?
+# %% [markdown]
+# ### Memory: the gradients stay in fp32
 #
-# For the backward pass a layer of width $n$ keeps an *activation* of $B \cdot n$ numbers, where $B$ is the batch. The pass frees it, and makes a gradient of $n \cdot n$ numbers. With many layers the larger of the two sets the peak. Autocast halves the activations, adds a 16-bit copy of the weights, and leaves the gradients in fp32.
+# Twelve linear layers, 256 wide, read a batch of $B$ inputs. For the backward pass each layer keeps an *activation* of $B \cdot 256$ numbers, in 16 bits under autocast. On the way back, layer by layer, it's let go, and a gradient of $256 \cdot 256$ numbers in fp32 takes its place. So the memory is fullest at the start or at the end of the backward pass.
 #
-# **Predict.** From which batch on do twelve such layers need less memory than in fp32: **A** from $B = 2$, **B** from about $n/4$, **C** only above $n$?
+# **Predict.** With $B = 32$, is the peak of memory (beside the weights) under autocast **A** about half of that in fp32, **B** about three quarters, or **C** about the same?
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2 min.* Two lines on the board: activation B · n numbers, gradient n · n numbers. Equal at B = n. Below it the gradients set the peak, and they do not shrink. So C.
-
-# %% slideshow={"slide_type": "skip"}
+# %% memory tags=["hide-input"]
+# Counts the peak of memory in a forward and a backward pass, with and without autocast.
 peaks = {}
-for batch in (256, 512, 1024):
-    peaks[batch] = peak(batch, 12, autocast=True) / peak(batch, 12, autocast=False)
+for batch in (32, 1024):
+    peaks[batch] = show.peak(batch, True, device) / show.peak(batch, False, device)
+    print(f"batch {batch}: {peaks[batch]:.2f} times the peak in fp32")
 
-# %% tags=["hide-input"] slideshow={"slide_type": "fragment"}
-# Prints the peak under autocast over that in fp32, for each batch.
-print("n = 256, peak over fp32's:")
-for batch, times_fp32 in peaks.items():
-    print(f"batch {batch}: {times_fp32:.2f}")
+# %% [markdown] tags=["answer"]
+# **About the same (C), because the gradients fill the memory, and they stay in fp32.** Twelve of 262 kB are 3.1 MB; the activations, of 33 kB, have 0.4 MB.
 
-# %% [markdown] slideshow={"slide_type": "-"} tags=["answer"]
-# **Only above $n$ (C), because up to there the gradients set the peak, and autocast does not halve them.**
+# %% [markdown]
+# With a batch of 1,024 the activations, 12.6 MB in fp32, set the peak, so autocast saves. It doesn't save half, because 16-bit copies, above all of the weights, come on top.
+#
+# So autocast saves memory where the activations clearly outweigh the gradients. What the optimizer keeps doesn't shrink at all.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
-# Autocast also makes a 16-bit copy of the input, and an fp32 copy of the output for the loss. So these twelve layers save only from a batch somewhat larger than the width. The weights and the optimizer's numbers do not shrink at all.
-
-# %% [markdown] slideshow={"slide_type": "slide"}
-# ## Exercise · A step with clipping
+# %% [markdown]
+# ## Exercise · A batch in parts
 # ★★ · 10 minutes
 #
-# Write `train_step(model, batch, optimizer, scaler)`: one step as in `train`, with the norm of the true gradients clipped to 1. A batch is `(x, y)`, and `x` goes in as it is. Return the loss, unscaled, as a float.
-#
-# <!-- page -->
-#
-# The check trains with SGD, a rate of 1 and a scale of 1,024. The label is always 0. In its verdicts `inputs` are the values of `x`.
+# Your batch doesn't fit into memory, so it comes in `parts`, a list of pairs `(x, y)` of equal size. Write `train_step(model, parts, optimizer, scaler)`: one step in fp16 as if the batch had come whole, with the norm of its true gradient clipped to 1. The loss is the cross-entropy, a mean over the whole batch. Return it, unscaled, as a float.
 #
 # <details><summary>Hint</summary>
 #
-# Copy the lines inside the loop of `train`. Two new ones come between `backward()` and `scaler.step`. `x.device.type` is the device that autocast wants.
+# `backward()` adds to the gradients that are there. Which calls belong to a part, and which to the batch? Autocast takes `x.device.type`.
 #
 # </details>
 
 
-# %% tags=["exercise"] slideshow={"slide_type": "skip"}
-def train_step(model, batch, optimizer, scaler):
-    """One training step, its gradients clipped to a norm of 1; returns the loss."""
+# %% tags=["exercise"]
+def train_step(model, parts, optimizer, scaler):
+    """One training step on a batch in parts, its gradient clipped to a norm of 1; returns the loss."""
     raise NotImplementedError
 
 
-# %% [markdown] slideshow={"slide_type": "notes"} tags=["remove-cell"]
-# *For the lecturer, 2.5 min.* In pairs, on paper: six calls in their order. `scale(loss).backward()`, `unscale_`, `clip_grad_norm_`, `step`, `update`, `zero_grad`. Mistakes to wait for: clipping before `unscale_`, `optimizer.step()` in place of `scaler.step(optimizer)`, a forgotten `update`.
-
-# %% tags=["check"] slideshow={"slide_type": "skip"}
+# %% tags=["check"]
 check.train_step(train_step)
 
 
-# %% tags=["solution", "hide-cell"] slideshow={"slide_type": "skip"}
-def train_step_solution(model, batch, optimizer, scaler):
-    x, y = batch
-    with torch.autocast(x.device.type, dtype=torch.float16, enabled=scaler.is_enabled()):
-        loss = F.cross_entropy(model(x), y)
-    scaler.scale(loss).backward()
+# %% tags=["solution", "hide-cell"]
+def train_step_solution(model, parts, optimizer, scaler):
+    total = 0.0
+    for x, y in parts:
+        with torch.autocast(x.device.type, dtype=torch.float16, enabled=scaler.is_enabled()):
+            loss = F.cross_entropy(model(x), y) / len(parts)
+        scaler.scale(loss).backward()
+        total += loss.item()
     scaler.unscale_(optimizer)
     clip_grad_norm_(model.parameters(), max_norm=1.0)
     scaler.step(optimizer)
     scaler.update()
     optimizer.zero_grad(set_to_none=True)
-    return loss.item()
+    return total
 
 
-# %% [markdown] slideshow={"slide_type": "slide"}
+# %% [markdown]
 # ## Remember
 #
-# - Autocast computes products in 16 bits and keeps weights and losses in fp32; the scaler multiplies the loss, so that small gradients survive fp16.
-# - The scale halves when a gradient overflows, and that step is skipped; many good steps double it. Clip after `unscale_`.
-# - Mixed precision saves time where the products are large and PyTorch multiplies 16 bits faster on your chip: time it. It saves memory where the activations of many layers outweigh the weights.
+# - Autocast computes products in 16 bits; weights, their gradients and losses stay in fp32. In fp16 a scaler keeps small gradients from vanishing, and bf16 needs none.
+# - When a gradient overflows, the step is skipped and the scale is halved; many good steps double it. Clip after `unscale_`.
+# - Mixed precision saves time in large products on a chip with 16-bit units, and memory where the activations outweigh the gradients.
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Scorecard
-#
-# What this lesson claims, beside what your run measured.
 
-# %% tags=["scorecard"] slideshow={"slide_type": "skip"}
+# %% tags=["scorecard"]
 claims.show("amp")
 
-# %% [markdown] slideshow={"slide_type": "skip"}
+# %% [markdown]
 # ## Deeper
 #
-# ### A batch in parts, and a training that goes on tomorrow
+# ### A published run that gained nothing
 #
-# A batch that does not fit into memory is fed in parts, and the gradients add up. With a scaler `scale` and `backward` are called for each part, but `unscale_`, clipping, `step` and `update` once, after the last part: the scale must not change while scaled gradients are being added. The loss of a part is a mean over the part, so divide it by the number of parts.
+# PyTorch's recipe for AMP times a network of three layers, 4,096 wide, on batches of 512. (`models.make_mlp` makes such networks; ours in section 4 are from there.) A lecture ran it on a GPU that it doesn't name ([Technion EE 046211](https://github.com/taldatech/ee046211-deep-learning), tutorial 10): fp32 took 13.958 s and 1,493,322,752 bytes, AMP took 14.081 s and 1,585,620,992 bytes. It puts the time down to the age of the GPU. That fits: NVIDIA's GPUs before Volta (2017) have no tensor cores, and without units there's nothing to gain. But age explains no memory. The batch is an eighth of the width, so, as with our batch of 32, there are hardly any activations to halve.
 #
-# A training that is to go on later needs three states in its file: the network's, the optimizer's and the scaler's.
+# Both figures also contain what a trial before had left. The recipe's two helpers, `start_timer()` and `end_timer_and_print()`, call `torch.cuda.empty_cache()`, which can't free a tensor that still has a name, such as `loss` or `output`. Delete the names first. And in place of their `torch.cuda.reset_max_memory_allocated()`, which is deprecated, write `torch.cuda.reset_peak_memory_stats()`.
+#
+# ### How much can a GPU gain?
+#
+# On eight V100, the first with tensor cores, whole trainings became 1.5 to 5.5 times as fast ([PyTorch's report](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch)). The record of the H100 lies above that, because its step is nearly all large products.
+#
+# Sizes matter, too. With layers 4,073 wide and a batch of 4,093, both odd, the H100 gained 2.4 times, and with 4,096 and 4,096 it gained 9.5 times. [PyTorch's tuning guide](https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html) recommends multiples of 8, so round widths and numbers of classes up.
+#
+# And ask what a gain is compared with. PyTorch's usual fp32 products leave the tensor cores idle. `torch.set_float32_matmul_precision("high")` lets them use these units, in a type called tf32, and then there's less to gain.
+#
+# ### A training that goes on tomorrow
+#
+# The scaler has found its scale, and it counts good steps. If you store only the network and the optimizer, the training begins the search anew, with a few skipped steps. So store three states: `net.state_dict()`, `optimizer.state_dict()` and `scaler.state_dict()`.
 
-# %% slideshow={"slide_type": "skip"}
-net = models.LeNet300100().to(device)
-optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-scaler = torch.amp.GradScaler(device)
-for x, y in zip(images[:64].chunk(4), labels[:64].chunk(4), strict=True):
-    with torch.autocast(device, dtype=torch.float16, enabled=scaler.is_enabled()):
-        loss = F.cross_entropy(net(2 * x - 1), y) / 4
-    scaler.scale(loss).backward()
-scaler.step(optimizer)
-scaler.update()
-optimizer.zero_grad(set_to_none=True)
-checkpoint = {"net": net.state_dict(), "optimizer": optimizer.state_dict(), "scaler": scaler.state_dict()}
-scaler.load_state_dict(checkpoint["scaler"])  # later, and net and optimizer in the same way
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# ### A published run
-#
-# PyTorch's recipe times fp32 and AMP with two helpers, `start_timer()` and `end_timer_and_print()`. The course's `Timer` is like them, and here prints the peak of `peak`'s network in ten steps of each.
-
-# %% slideshow={"slide_type": "skip"}
-net, x = models.make_mlp(n_in=256, n_out=256, n_layers=3).to(device), torch.ones(32, 256, device=device)
-for on in (False, True):
-    scaler = torch.amp.GradScaler(device, enabled=on)
-    optimizer = torch.optim.SGD(net.parameters(), lr=0.001)
-    with timing.Timer(memory=True) as timer:  # start_timer()
-        for _ in range(10):
-            with torch.autocast(device, enabled=on):
-                loss = F.mse_loss(net(x), x)
-            scaler.scale(loss).backward()
-            scaler.step(optimizer)
-            scaler.update()
-            optimizer.zero_grad(set_to_none=True)
-    kind = "Mixed" if on else "Default"
-    print(f"{kind} precision: peak above the start {timer.peak_bytes:,} bytes")  # end_timer_and_print()
-    del loss
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# A lecture ran the recipe in full size on a GPU that it does not name ([Technion EE 046211](https://github.com/taldatech/ee046211-deep-learning), tutorial 10). fp32 took 13.958 s and 1,493,322,752 bytes, AMP 14.081 s and 1,585,620,992 bytes.
-#
-# Both runs also counted what the names `loss` and `output` kept alive from a trial before. `start_timer` calls `torch.cuda.empty_cache()`, but that cannot free a tensor which still has a name: delete the names first. In place of its `torch.cuda.reset_max_memory_allocated()` write `torch.cuda.reset_peak_memory_stats()`.
-#
-# ### Which GPUs gain?
-#
-# NVIDIA's GPUs before Volta, from Kepler to Pascal, have no tensor cores. There [PyTorch's recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html) expects modest gains, and 2 to 3 times on Volta, Turing and Ampere. On eight V100, which are Volta, [PyTorch reports](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch) 1.5 to 5.5 times for whole trainings. The H100 of our record is Hopper, and its step is mostly large products.
-#
-# Two things are up to you. *Saturation:* small products leave most of the GPU idle, so larger layers gain more. *Multiples of 8:* on the H100 a network 4,073 wide, with a batch of 4,093, gained 2.4 times, and one of 4,096, with a batch of 4,096, 9.5 times, both without the scaler. Probably its units work best on multiples of 8, so choose such widths and numbers of classes.
-#
-# And ask what a speed-up is compared with. PyTorch's usual fp32 products of matrices leave the tensor cores idle. On the H100 `torch.set_float32_matmul_precision("high")` lets fp32 products use them, in a type called tf32, and then less is left to gain.
-
-# %% [markdown] slideshow={"slide_type": "skip"}
-# **Sources.** P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740); [PyTorch's page on `torch.amp`](https://docs.pytorch.org/docs/stable/amp.html), with the lists of operations.
+# %% [markdown]
+# **Sources.** P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740): six ImageNet networks, at most 0.3 points from fp32; [PyTorch's page on `torch.amp`](https://docs.pytorch.org/docs/stable/amp.html), with the lists of operations. Older code says `torch.cuda.amp`.
 #
 # **Recommended video.** NVIDIA, *Automatic Mixed Precision Training in PyTorch*, [youtube.com/watch?v=b5dAmcBKxHg](https://www.youtube.com/watch?v=b5dAmcBKxHg).
 #
-# **Going further.** [PyTorch's examples of AMP](https://docs.pytorch.org/docs/stable/notes/amp_examples.html), with several losses and gradient penalties. Find the batch from which your own network saves memory.
+# **Going further.** [[formats]] takes both types of 16 bits apart. [PyTorch's examples of AMP](https://docs.pytorch.org/docs/stable/notes/amp_examples.html) have several losses and gradient penalties. Find the batch from which your own network saves memory.
 #
-# **Credits.** Recipe and network follow [Michael Carilli's recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html) for PyTorch, after [NVIDIA's page on mixed precision](https://developer.nvidia.com/automatic-mixed-precision). The published run is [Tal Daniel's](https://github.com/taldatech/ee046211-deep-learning) (Technion). Text CC BY 4.0, code MIT.
+# **Credits.** The loop and the network of section 4 follow [Michael Carilli's recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html) for PyTorch, after [NVIDIA's page on mixed precision](https://developer.nvidia.com/automatic-mixed-precision). The published run is [Tal Daniel's](https://github.com/taldatech/ee046211-deep-learning) (Technion). Text CC BY 4.0, code MIT.
+#
+# **What's still open.** At a small batch the memory is full of gradients that don't shrink, so what else lies there, and what of it could you throw away and compute again ([[training_memory]])? And why stop at 16 bits: could a network do with whole numbers of eight ([[integers]])?

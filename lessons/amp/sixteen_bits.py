@@ -45,6 +45,12 @@ def product(dtype: torch.dtype, device: torch.device) -> Callable[[], object]:
     return lambda: a @ a
 
 
+def product_through_fp32(dtype: torch.dtype, device: torch.device) -> Callable[[], object]:
+    """The product of two such 16-bit matrices by hand: converted to fp32, multiplied there, and the result rounded."""
+    a = torch.randn(1024, 1024, device=device).to(dtype)
+    return lambda: (a.float() @ a.float()).to(dtype)
+
+
 def product_by_onednn() -> Callable[[], object]:
     """A product of that size in fp32 by oneDNN, the library that PyTorch takes for 16 bits on a CPU."""
     m = torch.randn(1024, 1024).to_mkldnn()
@@ -100,6 +106,7 @@ def race(device: torch.device | str | None = None, *, rounds: int = 7) -> dict[s
         what: {"fp32": make(torch.float32, device), "16 bits": make(low, device)}
         for what, make in (("product", product), ("addition", addition))
     }
+    races["product"]["16 bits, through fp32"] = product_through_fp32(low, device)
     if device.type == "cpu" and torch.backends.mkldnn.is_available():
         races["product"]["fp32, oneDNN"] = product_by_onednn()
     for size, shape in sizes(device).items():
