@@ -64,7 +64,7 @@ def accuracy(model):
 
 # %% uncalibrated tags=["legacy"]
 model = QuantWrapper(copy.deepcopy(cnn))
-# The settings for x86, which other processors take as well.
+# PyTorch's settings for x86; they work on other processors, too.
 model.qconfig = qconfig = get_default_qconfig("x86")
 model = prepare(model)
 model = convert(model)
@@ -74,7 +74,7 @@ print(model.module.fc, model.quant, sep="\n")
 print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(model):.1f} %")
 
 # %% [markdown]
-# There's no error, and the layers are int8 layers now. Yet the network is hardly better than guessing. (PyTorch does warn, *must run observer*. Our first cell hides it.)
+# There's no error, and the layers are int8 layers now. Yet the network is hardly better than guessing.
 #
 # In about [[minutes]] minutes you will be able to
 #
@@ -85,7 +85,7 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(model):.1f} %")
 # %% [markdown]
 # ### The clue: both scales are 1
 #
-# The output shows the scale of the last layer and that of the pixels. A scale is the length of one step: a number is stored as round(number / scale). With the scale 1, a pixel of 0.4 becomes 0 and a pixel of 0.8 becomes 1, so only two greys are left of an image. The layers inside round their results to whole numbers, too.
+# The output shows the scale of the last layer and that of the pixels. A scale is the length of one step: a number is stored as round(number / scale). With the scale 1, a pixel of 0.4 becomes 0 and a pixel of 0.8 becomes 1, so an image keeps only two shades of grey. The layers inside round their results to whole numbers, too.
 #
 # PyTorch takes the scale 1 when it has seen no data, and we never showed this network an image. So its layers don't know how large their numbers are.
 
@@ -102,8 +102,8 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(model):.1f} %")
 #
 # In PyTorch, this takes four actions.
 #
-# 1. *Mark where int8 begins and ends.* A **stub** in front of the model will turn floats into integers, and one behind it will turn integers into floats. `QuantWrapper` adds both. Without the first one, the first int8 layer gets floats and stops: *Could not run 'quantized::conv2d.new'*.
-# 2. *Watch.* An **observer** is a small module that records the range of the numbers that pass. `prepare` puts observers in, of the kind that the **qconfig**, our settings, names.
+# 1. *Mark where int8 begins and ends.* A **stub** in front of the model will turn floats into integers, and one behind it will turn integers into floats. `QuantWrapper` adds both. Without the first one, the first int8 layer would get floats, and stop with an error.
+# 2. *Watch.* An **observer** is a small module that watches the numbers that pass, and chooses a range. `prepare` puts observers in, of the kind that the **qconfig**, our settings, names.
 # 3. *Run the images.* This is your part.
 # 4. *Convert.* `convert` turns ranges into scales, and layers into int8 layers.
 
@@ -129,7 +129,7 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(int8):.1f} %")
 #
 # <details><summary>What others found</summary>
 #
-# One image brings nearly all of the accuracy back. Don't rely on it: choose a few dozen different ones.
+# Here, one image brings nearly all of the accuracy back. A few dozen different ones cost a second, and show the network numbers that one image lacks.
 #
 # </details>
 #
@@ -145,6 +145,8 @@ show.first_block(
 # %% [markdown]
 # Behind the batch norm, the range from −9.2 to 8.3 is 17.5 wide, so the scale is 17.5 / 127 = 0.14. And 125 kB have become 31.
 #
+# In truth a few numbers there reach −15 and 11. Our observer has left them out on purpose. It counts how often each number occurs, and chooses the range with the smallest squared error: to clip a few costs less than longer steps for all. Where extremes matter, choose the other common one, which keeps them all: `QConfig(activation=MinMaxObserver, weight=qconfig.weight)`.
+#
 # We now know where the scales come from. How does a layer use them?
 
 # %% [markdown]
@@ -156,7 +158,7 @@ show.first_block(
 #
 # 1. *Round.* The pixels become 0.80 / 0.01 = 80 and 0.20 / 0.01 = 20. The weights become 50 and −20.
 # 2. *Bring the bias to the unit of the products.* One pixel step times one weight step is worth 0.01 · 0.005 = 0.00005. The bias is added to products, so we count it in this unit: 0.03 / 0.00005 = 600.
-# 3. *Multiply and add.* 50 · 80 + (−20) · 20 + 600 = 4,200. A product can be as large as 127 · 127 = 16,129, and 16 bits end at 32,767, so three such products would overflow. A real layer adds hundreds, so it adds in 32 bits.
+# 3. *Multiply and add.* 50 · 80 + (−20) · 20 + 600 = 4,200. A real layer adds hundreds of products, and they don't fit into 16 bits, so it adds in 32.
 # 4. *Go back to 8 bits.* The next layer expects steps of 0.05. One unit of our sum is 0.00005 / 0.05 = 0.001 of such a step, so 4,200 · 0.001 = 4.2, rounded to **4**. It stands for 4 · 0.05 = 0.20.
 #
 # Stage 4 is called **requantizing**, and its factor is
@@ -171,7 +173,7 @@ show.first_block(
 #
 # ### PyTorch's last layer does the same
 #
-# Let's send an image through `int8` up to the last layer, and do the four stages there ourselves. The layer has 80 inputs, 10 outputs with a weight scale each, and two zero points. `int_repr` gives the stored integers.
+# Let's send an image through `int8` up to the last layer, and do the four stages there ourselves. The layer has 80 inputs, 10 outputs with a weight scale each, and a zero point for inputs and one for outputs. `int_repr` gives the stored integers.
 
 # %% tags=["legacy"]
 layer, weight = int8.module.fc, int8.module.fc.weight()
@@ -214,9 +216,9 @@ print("PyTorch", layer(x).int_repr().tolist()[0])
 # **0 (B), because there is no −1, and the layer clips to the lowest integer.** The clipping *is* the ReLU.
 
 # %% [markdown]
-# The clipping does the work of the ReLU, if the range begins at 0. For that, the observer has to stand *behind* the ReLU. In our figure it stood in front, where the range was −9.2 to 8.3, so half of the 127 steps were spent on numbers that the ReLU sets to 0.
+# The clipping does the work of the ReLU, if the range begins at 0. For that, the observer has to stand *behind* the ReLU. In the first figure it stood in front, where the range was −9.2 to 8.3, so half of the 127 steps were spent on numbers that the ReLU sets to 0.
 #
-# Making one module of the three is called **fusing**. Fuse before `prepare`, so that the observer lands behind the ReLU, and in evaluation mode, because in training the averages still change.
+# Making one module of the three is called **fusing**. Fuse before `prepare`, so that the observer lands behind the ReLU, and in evaluation mode (`.eval()`; our checkpoint comes in it), because in training the averages still change.
 
 # %% fuse tags=["legacy"]
 names = [[f"module.features.{block}.{part}" for part in (0, 1, 2)] for block in (0, 1, 2)]
@@ -234,7 +236,7 @@ int8_fused = calibrated(fused, images.split(32))
 show.first_block({"Converted, not fused": int8, "Fused, then calibrated and converted": int8_fused}, images)
 
 # %% [markdown]
-# Now the block writes its numbers once. And since all 127 steps lie above 0, they're less than half as long as before. What do we gain?
+# Now the block writes its numbers once. And since all 127 steps lie above 0, each step is less than half as long as before. What do we gain?
 
 # %% price_and_gain tags=["hide-input", "legacy"]
 # Measures the accuracy, the file and the speed of four networks.
@@ -245,7 +247,7 @@ speed = show.speed(four, test_images[:64])
 show.price_and_gain(right, kilobytes, speed)
 
 # %% [markdown]
-# The fused int8 network loses less than half a point. Its file is between three and four times smaller: the weights shrink to a quarter, and the rest doesn't shrink. On processors with fast int8 instructions it's two to six times as fast as plain fp32. Fusion makes int8 faster once more, because two of three operations in each block are gone.
+# The fused int8 network loses less than half a point. Its file is between three and four times smaller: the weights shrink to a quarter, and the rest doesn't shrink. How much faster it is depends on the processor: about twice as fast as plain fp32 and more, where it has fast instructions for int8. Fusion is a large part of that, because two of three operations in each block are gone.
 
 # %% [markdown]
 # ## 5. Bad calibration images give bad scales
@@ -262,16 +264,16 @@ broken[50] *= 255
 on_broken = calibrated(fused, broken.split(32))
 
 # %% [markdown]
-# **Predict.** The range of the pixels now ends at about 250, and it still has 127 steps. As which integer is a pixel of 0.8 stored: **A** 102, **B** 1, **C** 0?
+# **Predict.** The range of the pixels now ends at about 245, and it still has 127 steps. Which integer will a pixel of 0.8 be stored as: **A** 102, **B** 1, **C** 0?
 
 # %% bright_result tags=["legacy"]
 print(f"scale of the pixels {on_broken.quant.scale.item():.2f}, {accuracy(on_broken):.1f} % right")
 
 # %% [markdown] tags=["answer"]
-# **0 (C), because a step is now about 250 / 127 = 2 long.** Our pixel is only 0.4 of a step.
+# **0 (C), because a step is now about 245 / 127 = 1.9 long.** Our pixel is only 0.4 of a step.
 
 # %% [markdown]
-# Nearly all pixels become 0, and the network guesses.
+# Nearly all pixels become 0, and the network guesses. The scales inside were set by the same image, and are too long as well.
 #
 # ### Dark images make the range too narrow
 #
@@ -296,7 +298,7 @@ show.as_stored(three, test_images[1:2], {name: accuracy(net) for name, net in th
 #
 # 1. *Compare with float on the same images.* If float is right where int8 is wrong, look at the scales. If float is wrong as well, no calibration will help.
 # 2. *Print the scales.* 127 · scale should be the range that you expect. For pixels that end at 1, 127 · 1.92 = 244 can't be right.
-# 3. *Count the highest integer.* If many values are stored as 255, the range is too narrow.
+# 3. *Count the integers at the ends.* If many values are stored as 255, the range is too narrow. The lowest integer says so only where there's no ReLU.
 
 # %% tags=["hide-input"]
 # Makes first_block: weight (40, 9) and bias (40) of the fused block, and patches of nine pixels of two sets of images.
@@ -308,7 +310,7 @@ first_block = show.as_linear_layer(fused.module.features[0][0][0], images, test_
 #
 # Write `static_layer(weight, bias, examples, x)`, a linear layer with ReLU that stores inputs and outputs as integers from 0 to 127. No input is negative.
 #
-# Calibrate first: the largest input in `examples`, the largest float output for them, and the largest absolute weight each become 127. Then compute `x` in integers, clipping what you store. Return the output's integers and scale.
+# Calibrate first. Three numbers become 127, which gives three scales: the largest input in `examples`, the largest float output for them, the largest absolute weight. Then compute `x` in integers, clipping what you store. Return the output's integers and scale.
 #
 # Then try SmallCNN's first block, which is such a layer for each patch of nine pixels: `static_layer(*first_block)`.
 #

@@ -127,25 +127,26 @@ def as_stored(models, image, right):
         image: float (1, 1, 28, 28).
         right: words -> per cent of the test images that it gets right.
     """
-    fig, axes = plots.figure(columns=len(models), size=(12, 6.2))
+    fig, axes = plots.figure(columns=len(models), size=(12, 6))
     told = []
     for ax, (words, model) in zip(axes, models.items(), strict=True):
         stored = model.quant(image)
         pixel = model.quant(torch.full((1, 1, 1, 1), 0.8))
         lines = [
-            f"scale of the pixels: {model.quant.scale.item():.3g}",
-            f"0.8 is stored as {pixel.int_repr().item()}",
-            f"and stands for {pixel.dequantize().item():.2f}",
-            f"pixels stored as 255: {(stored.int_repr() == 255).sum().item()}",
-            f"test images right: {right[words]:.1f} %",
+            f"scale {model.quant.scale.item():.3g}",
+            f"0.8 → {pixel.int_repr().item()} → {pixel.dequantize().item():.2f}",
+            f"pixels at 255: {(stored.int_repr() == 255).sum().item()}",
+            f"{right[words]:.1f} % right",
         ]
         ax.imshow(stored.dequantize()[0, 0], cmap="gray", vmin=0, vmax=1)
         ax.set(xticks=[], yticks=[], xlabel="\n".join(lines))
-        ax.set_title(words, fontweight="bold")
+        ax.xaxis.label.set_size(20)
+        ax.set_title(words, fontweight="bold", fontsize=20)
         ax.grid(False)
         told.append(f"{words}: {stored.int_repr().unique().numel()} different integers, {', '.join(lines)}")
     plots.show(
         fig,
         alt=f"A pullover of the test images as it is stored after three calibrations. {'; '.join(told)}.",
-        caption="A test image as the network gets it, from 0 (black) to 1 and above (white).",
+        caption="A test image as the network gets it, from 0 (black) to 1 and above (white). Below: the scale of the pixels; "
+        "a pixel of 0.8, the integer it is stored as, and what this stands for.",
     )
