@@ -55,11 +55,11 @@ show.two_arrows()
 # %% [markdown]
 # ### What matters is the sum
 #
-# Round-to-nearest lost, although it kept each weight as close as possible. How can that be? Nothing in the network ever looks at a single weight. The next layer sees only the output, and the output is a sum. In a sum, errors of the same sign pile up, and errors of opposite sign cancel.
+# Round-to-nearest lost, although it kept each weight as close as possible. Nothing in the network ever looks at a single weight. The next layer sees only the output, and the output is a sum. In a sum, errors of the same sign pile up, and errors of opposite sign cancel.
 #
 # We've been chasing the wrong goal. **The weights don't have to be close. The output does.**
 #
-# When one weight has been rounded down, another that isn't rounded yet can move up to make up for it. This is the whole idea, and the rest of the lesson turns it into a method. In about [[minutes]] minutes you will be able to
+# When one weight has been rounded down, another that isn't rounded yet can move up to make up for it. This is the whole idea. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -77,7 +77,7 @@ show.two_arrows()
 #
 # $$\text{output error} = e_1^2 + e_2^2 + 2\rho\,e_1 e_2$$
 #
-# ρ says how strongly the two inputs are **correlated**. It's 1 if they are always equal, 0 if their products average out to nothing, and −1 if one is always the negative of the other.
+# ρ says how strongly the two inputs are **correlated** (around 0, since no mean is taken off). It's 1 if they are always equal, 0 if their products average out to nothing, and −1 if one is always the negative of the other.
 #
 # We want the $e_2$ that makes this smallest. There, the gradient with respect to $e_2$ is zero:
 #
@@ -113,7 +113,7 @@ show.two_arrows()
 #
 # $$e_2 + 0.75\,e_3 = 0.3 \qquad\qquad 0.75\,e_2 + e_3 = 0.3$$
 #
-# The equations treat $e_2$ and $e_3$ alike, so the two must be equal. That leaves $1.75\,e_2 = 0.3$, so each moves by only 0.17. With two helpers, each has less to do.
+# The equations treat $e_2$ and $e_3$ alike, so the two must be equal. That leaves $1.75\,e_2 = 0.3$, so each moves by only 0.17. With two weights sharing the repair, each moves less.
 #
 # Next, the second weight, now 0.57, is rounded to 1. So its final error is 1 − 0.4 = +0.6. Two errors are final, −0.4 and +0.6, and one weight is still free. For it the gradient says $e_3 + 0.75 \cdot (-0.4 + 0.6) = 0$, so $e_3 = -0.15$. The third weight goes to 0.25, and is rounded to 0.
 
@@ -122,11 +122,11 @@ show.two_arrows()
 show.row_by_hand()
 
 # %% [markdown]
-# What have we gained? The squares of the three final errors add up to 0.68, and the pairs give 2 · 0.75 · (−0.24 + 0.16 − 0.24) = −0.48. So the output error is 0.20. Round-to-nearest, with −0.4 three times, gets 0.48 + 0.72 = 1.20, six times as much. You can almost see why: the weights used to add up to 1.2, and we've kept 1 of it. Round-to-nearest kept nothing.
+# What have we gained? The squares of the three final errors add up to 0.68, and the pairs give 2 · 0.75 · (−0.24 + 0.16 − 0.24) = −0.48. So the output error is 0.20. Round-to-nearest, with −0.4 three times, gets 0.48 + 0.72 = 1.20, six times as much.
 #
 # ### Any number of weights
 #
-# To let a computer do this, we collect the mean products of all pairs of inputs in one matrix $H$, with $H_{ik} = \text{mean}(x_i\,x_k)$. Then the output error is the sum of $H_{ik}\,e_i\,e_k$ over all $i$ and $k$, or in short $e^\top H e$. The numbers in our two equations are parts of $H$, too:
+# To let a computer do this, we collect the mean products of all pairs of inputs in one matrix $H$, with $H_{ik} = \text{mean}(x_i\,x_k)$. Then the output error is the sum of $H_{ik}\,e_i\,e_k$ over all $i$ and $k$, or in short $e^\top H e$. Each pair comes twice: hence the 2 in front of ρ. The numbers in our two equations are parts of $H$, too:
 #
 # $$\underbrace{\begin{pmatrix} 1 & 0.75 \\ 0.75 & 1 \end{pmatrix}}_{\text{free with free}} \begin{pmatrix} e_2 \\ e_3 \end{pmatrix} = - \underbrace{\begin{pmatrix} 0.75 \\ 0.75 \end{pmatrix}}_{\text{free with rounded}} \cdot (-0.4)$$
 #
@@ -134,7 +134,7 @@ show.row_by_hand()
 #
 # $$H_{\text{free, free}}\;e_{\text{free}} = -H_{\text{free, rounded}}\;e_{\text{rounded}}$$
 #
-# This is the formula to take from the lesson. **GPTQ** ([Frantar et al., 2022](https://arxiv.org/abs/2210.17323)) goes through the layer's columns, one for each input. It rounds one column, and lets all columns that are still free repair the errors so far. All rows have the same inputs, so they share one $H$, and one call of `torch.linalg.solve` serves them all.
+# **GPTQ** ([Frantar et al., 2022](https://arxiv.org/abs/2210.17323)) goes through the layer's columns, one for each input. It rounds one column, and lets all columns that are still free repair the errors so far. Each repair is worked out from the original weights, for all errors so far at once. All rows have the same inputs and share one $H$, so for each column one call of `torch.linalg.solve` serves all rows. The method is *greedy*: a rounded column is never looked at again.
 
 
 # %% nearest
@@ -176,11 +176,11 @@ print(gptq(torch.tensor([[0.4, 0.4, 0.4]]), H, low=torch.zeros(1, 3), step=torch
 # %% [markdown]
 # ## 4. Which error falls in a real layer?
 #
-# So far we've made up ρ. Are the inputs of a real layer correlated strongly enough? We take a layer from the middle of the small Transformer of [[decoding]], with 512 rows of 128 weights.
+# Are the inputs of a real layer correlated strongly enough? We take a layer from the middle of the small Transformer of [[decoding]], with 512 rows of 128 weights.
 #
-# First we need $H$. We let the model read some of the Python code that it was trained on, and a forward hook records what enters the layer (`inputs_of` does both). This is **calibration**, and it needs no labels and no training. With the $n$ recorded inputs as the rows of a matrix $X$, all mean products are in $X^\top X / n$.
+# First we need $H$. We let the model read some of the Python code that it was trained on, and a forward hook records what enters the layer. This is **calibration**, and it needs no labels and no training. With the $n$ recorded inputs as the rows of a matrix $X$, all mean products are in $X^\top X / n$.
 #
-# To the diagonal we add 1 % of its mean (**damping**), because otherwise `solve` may fail: an input that is always 0 leaves a row of zeros in $H$, and with fewer recordings than inputs $H$ has no inverse either.
+# To the diagonal we add 1 % of its mean (**damping**), because otherwise `solve` may fail: an input that is always 0 leaves a row of zeros in $H$.
 
 # %% calibration
 from course_utils import language
@@ -197,7 +197,7 @@ def calibrate(layer, text):
 
 
 # %% [markdown]
-# Then we round the layer to 2 bits in groups of 32, in both ways. How far off are the weights, and how far the outputs? We divide the norm of the error by the norm of what's right, on code that the model has never seen, because a repair may look better on the text that it was made for.
+# Then we round the layer to 2 bits in groups of 32, in both ways. How far off are the weights, and how far the outputs? We divide the norm of the error by the norm of what's right: half of this is a quarter of the squared error that we've used so far. And we look at code that the model has never seen, because a repair may look better on the text that it was made for.
 #
 # **Predict.** Which error is smaller with GPTQ than with round-to-nearest: **A** both, **B** only that of the outputs, **C** only that of the weights?
 
@@ -222,11 +222,11 @@ report("GPTQ", gptq(layer.weight, H, low, step))
 # **B, only the error of the outputs.** Nothing is closer than the nearest level, and GPTQ's weights are in fact much farther from the originals. And yet its outputs are only about half as far off, because its weight errors are arranged so that they cancel.
 
 # %% [markdown]
-# If you remember one experiment from this lesson, take this one. Worse weights can make a better layer.
+# Worse weights can make a better layer.
 #
 # ## 5. Is it really the correlations?
 #
-# The outputs got better. But do we know why? Perhaps it simply helps to move the remaining weights about a little, whatever the correlations.
+# The outputs got better. But why? Perhaps it simply helps to move the remaining weights about a little, whatever the correlations.
 #
 # A **control** can settle this: we repeat the experiment and change only the one thing that should make it work. If we set all correlations to 0, no weight would move at all, as you've just tried. So we shuffle them instead: every input keeps its mean square, and the correlations are the same numbers as before, but belong to other pairs of inputs.
 #
@@ -236,7 +236,7 @@ report("GPTQ", gptq(layer.weight, H, low, step))
 sizes = torch.outer(H.diagonal().sqrt(), H.diagonal().sqrt())
 for n in range(1, 7):
     order = torch.randperm(len(H))
-    shuffled = (H / sizes)[order][:, order] * sizes  # correlations: rows and columns in the same new order
+    shuffled = (H / sizes)[order][:, order] * sizes  # rows and columns in one new order, sizes stay
     report(f"shuffled, {n}", gptq(layer.weight, shuffled, low, step))
 
 # %% [markdown] tags=["answer"]
@@ -264,7 +264,7 @@ rises = show.rises(
 show.table_of(rises)
 
 # %% [markdown]
-# GPTQ avoids about half of the damage, on the same levels, so the file is as small and the model as fast. Calibrated on random characters, it loses about half of this gain, because they give another $H$ than the code that the model then meets. So **calibrate on text of the kind that the model will meet**.
+# GPTQ avoids about half of the damage, on the same levels, so the file is as small and the model as fast. Calibrated on random characters, it loses about half of this gain: in random characters, other inputs go together than in the code that the model then meets. So **calibrate on text of the kind that the model will meet**.
 
 # %% [markdown]
 # ## Exercise · Remove an input
@@ -272,17 +272,17 @@ show.table_of(rises)
 #
 # You remove an input from a layer (this is *pruning*): its column of weights becomes 0. All other columns, left and right, may move to repair the outputs. Nothing is rounded.
 #
-# Write `without_input(weight, H, j)`: return the weights with column `j` at 0 and the smallest possible output error. Leave `weight` as it is. First by hand: two weights of 0.4, ρ = 0.75, the first input removed.
+# Write `without_input(weight, H, j)`. It returns the repaired weights: column `j` is 0, and the output error is as small as it can be. Leave `weight` as it is. First by hand: two weights of 0.4, ρ = 0.75, the first input removed.
 #
 # <details><summary>Hint</summary>
 #
-# By hand, the second weight becomes 0.7. In code, column `j` is final: what's its error in each row? `others = [k for k in range(len(H)) if k != j]` lists the free columns, and `H[others][:, others]` is their part of `H`.
+# By hand, the second weight becomes 0.7. In your code, treat column `j` as already rounded, to 0. What's its error in each row? `others = [k for k in range(len(H)) if k != j]` lists the free columns, and `H[others][:, others]` is their part of `H`.
 #
 # </details>
 #
 # <details><summary>What others found</summary>
 #
-# In the layer of section 4, removing one input puts the outputs off by nearly 4 % on average, and with the repair by about 1 %.
+# In the layer of section 4, removing one input changes the outputs by nearly 4 % on average, and with the repair by about 1 %.
 #
 # </details>
 
@@ -313,12 +313,12 @@ def without_input_solution(weight, H, j):
 #
 # - The next layer sees sums, not weights. So the output has to be close, and the weights needn't be.
 # - GPTQ rounds column by column, and the columns that are still free repair the errors so far. All it needs is $H$, the mean products of the inputs on a calibration text.
-# - A control shows that the correlations are the reason: in wrong places, they make GPTQ worse than round-to-nearest.
+# - A control shows that the correlations are the reason: assigned to the wrong pairs of inputs, they make GPTQ worse than round-to-nearest.
 
 # %% [markdown]
 # ## Scorecard
 #
-# What your run measured, beside what was published.
+# What your run measured, beside what must hold.
 
 # %% tags=["scorecard"]
 claims.show("gptq")
@@ -328,7 +328,7 @@ claims.show("gptq")
 #
 # ### GPTQ on large models
 #
-# The authors quantized models of 175 billion weights to 3 and 4 bits, in about four GPU hours and with hardly any loss. Don't expect this everywhere. We rounded SmolLM2 of [[weight_only]], in 4 bits already, to 3 (`records/gptq`). Its perplexity was 17 as downloaded, 72 with round-to-nearest, and 33 with GPTQ. That's the best of several calibrations that we tried, and the only one recorded. The others gained less, and one nothing.
+# The authors quantized models of 175 billion weights to 3 and 4 bits, in about four GPU hours and with hardly any loss. Don't expect this everywhere. We took SmolLM2 of [[weight_only]], whose file has 4 bits already, and rounded it once more, to 3 (`records/gptq`). Its perplexity was 17 as downloaded, 72 with round-to-nearest, and 33 with GPTQ. That's the best of several calibrations that we tried, and the only one recorded. The others gained less, and one gained nothing at all.
 #
 # Real programs differ from our loop. They repair only the newest error, on top of earlier repairs, which gives the same weights: one Cholesky factorization of $H^{-1}$ holds the solutions for all columns. They go block by block, and calibrate each block with what the blocks before it, already rounded, really pass on. Many set the levels of a group only when they come to it, from the weights as moved by then. And they can take the columns with the largest inputs first (`act_order`, `desc_act`), because the last columns have few others left to repair their errors. If a program says that the *Hessian* (its name for $H$) is *not positive-definite*, damp more, or use more calibration text.
 #
@@ -340,12 +340,12 @@ claims.show("gptq")
 #
 # ### A rotation spreads outliers
 #
-# A number far larger than those that share its scale is an **outlier**: it makes the steps long, and its neighbours are lost. Take the weights 8, 0, 0, 0, and replace them by four sums with the signs + + + +, + − + −, + + − −, + − − +, each divided by 2. This gives 4, 4, 4, 4.
+# A number far larger than those that share its scale is an **outlier**: it makes the steps long, and small neighbours of it are rounded to 0. Take the weights 8, 0, 0, 0, and replace them by four sums with the signs + + + +, + − + −, + + − −, + − − +, each divided by 2. This gives 4, 4, 4, 4.
 #
 # Such a change of coordinates is a **rotation** $Q$. It can be undone: in float, $W x = (W Q)(Q^\top x)$. QuaRot ([Ashkboos et al., 2024](https://arxiv.org/abs/2404.00456)) rotates language models so that weights, activations and cache fit into 4 bits.
 
 # %% [markdown]
-# **Sources.** E. Frantar et al., *GPTQ*, 2022, [arXiv:2210.17323](https://arxiv.org/abs/2210.17323). On outliers: T. Dettmers et al., *LLM.int8()*, 2022, [arXiv:2208.07339](https://arxiv.org/abs/2208.07339).
+# **Sources.** E. Frantar et al., *GPTQ*, 2022, [arXiv:2210.17323](https://arxiv.org/abs/2210.17323).
 #
 # **Credits.** GPTQ, AWQ and QuaRot are by their authors; the code was written anew for this course. Text CC BY 4.0, code MIT.
 #

@@ -41,9 +41,9 @@ torch.backends.quantized.engine = legacy_int8.best()
 # %% [markdown]
 # ## 1. A conversion that fails without an error
 #
-# In [[dynamic]], each layer multiplied integers, but it handed floats on to the next layer. In a CNN those floats are many: the first block of our SmallCNN turns 784 pixels into 31,360 numbers. We'd like to store each in one byte instead of four, from the pixels to the answer.
+# In [[dynamic]], each layer multiplied integers, but it handed floats on to the next layer. In a CNN those floats are many: the first block of our SmallCNN turns 784 pixels into 31,360 numbers. We'd like to store each in one byte instead of four.
 #
-# SmallCNN has three blocks of convolution, batch norm and ReLU, and then a linear layer. PyTorch's recipe looks short: wrap the model, choose the settings, `prepare`, `convert`. Let's run it.
+# SmallCNN has three blocks of convolution, batch norm and ReLU, and then a linear layer. PyTorch's recipe looks short: wrap the model, choose the settings, `prepare`, `convert`.
 
 # %% tags=["legacy"]
 import copy
@@ -123,17 +123,15 @@ int8 = calibrated(QuantWrapper(cnn), images.split(32))
 print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(int8):.1f} %")
 
 # %% [markdown]
-# The images were all that was missing in section 1.
-#
 # **Try it.** How many images does it take? Change `images` in the last cell to `images[:1]`, and run it. Then change it back, and run it again.
 #
 # <details><summary>What others found</summary>
 #
-# Here, one image brings nearly all of the accuracy back. A few dozen different ones cost a second, and show the network numbers that one image lacks.
+# Here, one image brings nearly all of the accuracy back. A few dozen different ones cost only a second.
 #
 # </details>
 #
-# The figure follows one image through the first block. Compare each range with the scale below it, and the bytes.
+# The figure follows one image through the first block.
 
 # %% before_and_after tags=["hide-input", "legacy"]
 # Draws the first block with observers that have seen the images, and converted.
@@ -145,9 +143,9 @@ show.first_block(
 # %% [markdown]
 # Behind the batch norm, the range from −9.2 to 8.3 is 17.5 wide, so the scale is 17.5 / 127 = 0.14. And 125 kB have become 31.
 #
-# In truth a few numbers there reach −15 and 11. Our observer has left them out on purpose. It counts how often each number occurs, and chooses the range with the smallest squared error: to clip a few costs less than longer steps for all. Where extremes matter, choose the other common one, which keeps them all: `QConfig(activation=MinMaxObserver, weight=qconfig.weight)`.
+# A few numbers there reach −15 and 11. The observer has left them out on purpose: it looks for the range with the smallest squared error, and clipping a few costs less than longer steps for all. `QConfig(activation=MinMaxObserver, weight=qconfig.weight)` chooses one that keeps all.
 #
-# We now know where the scales come from. How does a layer use them?
+# How does a layer use these scales?
 
 # %% [markdown]
 # ## 3. A layer by hand: integers in, an integer out
@@ -202,7 +200,7 @@ print("PyTorch", layer(x).int_repr().tolist()[0])
 #
 # In our figure, the first block writes its 31,360 numbers three times. Once would do.
 #
-# **Batch norm** first. In evaluation mode it uses averages that were collected in training and don't change any more. Then all it does is multiply and add, and a convolution can do that itself. Take a convolution without a bias, c = 0.50p − 0.20q for the pixels p and q. Its batch norm subtracts the mean 0.1, divides by the deviation 0.4 (the square root of the variance), multiplies by the learned factor 0.2, and adds the learned shift 0.08:
+# **Batch norm** first. In evaluation mode it uses averages that were collected in training and don't change any more. Then all it does is multiply and add, and a convolution can do that itself. Take a convolution without a bias, c = 0.50p − 0.20q for the pixels p and q. Its batch norm subtracts the mean 0.1, divides by the deviation 0.4, multiplies by the learned factor 0.2, and adds the learned shift 0.08:
 #
 # $$0.2 \cdot \frac{c - 0.1}{0.4} + 0.08 = 0.5\,c + 0.03 = 0.25\,p - 0.10\,q + 0.03$$
 #
@@ -226,7 +224,7 @@ fused = fuse_modules(QuantWrapper(cnn), names)
 print(f"largest difference in float: {(fused(test_images) - cnn(test_images)).abs().max():.6f}")
 
 # %% [markdown]
-# In float it's still the same network. We calibrate it.
+# We calibrate it.
 
 # %% tags=["legacy"]
 int8_fused = calibrated(fused, images.split(32))
@@ -236,7 +234,7 @@ int8_fused = calibrated(fused, images.split(32))
 show.first_block({"Converted, not fused": int8, "Fused, then calibrated and converted": int8_fused}, images)
 
 # %% [markdown]
-# Now the block writes its numbers once. And since all 127 steps lie above 0, each step is less than half as long as before. What do we gain?
+# Now the block writes its numbers once. And since all 127 steps lie above 0, each step is less than half as long as before.
 
 # %% price_and_gain tags=["hide-input", "legacy"]
 # Measures the accuracy, the file and the speed of four networks.
@@ -247,7 +245,7 @@ speed = show.speed(four, test_images[:64])
 show.price_and_gain(right, kilobytes, speed)
 
 # %% [markdown]
-# The fused int8 network loses less than half a point. Its file is between three and four times smaller: the weights shrink to a quarter, and the rest doesn't shrink. How much faster it is depends on the processor: about twice as fast as plain fp32 and more, where it has fast instructions for int8. Fusion is a large part of that, because two of three operations in each block are gone.
+# The fused int8 network loses less than half a point. Its file is between three and four times smaller: the weights shrink to a quarter, and the rest doesn't shrink. Where the processor has fast int8 instructions, it's about twice as fast as plain fp32, or more. Fusion helps, because two of three operations in each block are gone.
 
 # %% [markdown]
 # ## 5. Bad calibration images give bad scales
@@ -297,7 +295,7 @@ show.as_stored(three, test_images[1:2], {name: accuracy(net) for name, net in th
 # There was no error, so you have to look.
 #
 # 1. *Compare with float on the same images.* If float is right where int8 is wrong, look at the scales. If float is wrong as well, no calibration will help.
-# 2. *Print the scales.* 127 · scale should be the range that you expect. For pixels that end at 1, 127 · 1.92 = 244 can't be right.
+# 2. *Print the scales.* 127 · scale should be the range that you expect. 
 # 3. *Count the integers at the ends.* If many values are stored as 255, the range is too narrow. The lowest integer says so only where there's no ReLU.
 
 # %% tags=["hide-input"]
@@ -362,13 +360,13 @@ claims.show("static")
 #
 # ### Why 127 steps and not 255
 #
-# PyTorch has several libraries that compute int8, called *engines*. On many x86 processors, theirs is an instruction that first adds two products in 16 bits, and 16 bits end at 32,767. With inputs up to 127 and weights down to −128, a product is at most 127 · 128 = 16,256, and two of them fit. With inputs up to 255, two products of 255 · 128 would not. That's why the settings for x86 leave one bit free. Those for the engines `onednn` and `qnnpack` use 255 steps.
+# PyTorch has several libraries that compute int8, called *engines*. On many x86 processors they use an instruction that adds two products in 16 bits first, and 16 bits end at 32,767. With inputs up to 127 and weights down to −128, a product is at most 127 · 128 = 16,256, and two of them fit. With inputs up to 255, two products of 255 · 128 would not. That's why the settings for x86 leave one bit free. Those for the engines `onednn` and `qnnpack` use 255 steps.
 #
 # ### Couldn't an observer cut off the bright image?
 #
 # It could, but at a price: whatever lies outside of the range is clipped. PyTorch's default, the *histogram* observer, weighs the two. It looks for the range with the smallest sum of squared errors. A pixel of 255 that is cut to 1 is off by 254, and 254² = 64,516. With the wide range, an ordinary pixel is off by 1 at most. So one bright pixel weighs as much as 64,516 ordinary ones, and the range stays wide: it ends at 244.
 #
-# The simplest observer, *min–max*, takes the lowest and the highest number, so it fails as well. A *moving average* goes 1 % of the way towards the range of each new batch, which saves it from one bright image in a late batch, but not in the first. For weights, the range may belong to a whole layer or to one output channel ([[depthwise]]).
+# *Min–max* keeps the highest number, so it fails as well. A *moving average* goes 1 % of the way towards the range of each new batch, so one bright image in a late batch does less harm. For weights, the range may belong to a whole layer or to one output channel ([[depthwise]]).
 #
 # ### Stubs in a model of your own
 #
