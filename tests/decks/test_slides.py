@@ -19,7 +19,7 @@ CELLS = [
 TEXT = (
     f"*How few?*\n\n{NOTE}## A formula\n\nSee [the paper](https://arxiv.org/abs/1803.03635).\n\n+++\n\n"
     f"A **fragment**\n\n{{cell}}`shown`\n\n{NOTE}### Below\n\n{{code}}`double`\n\n{{output}}`folded`\n\n{NOTE}"
-    f"## Next\n\n{{output}}`t`\n\n{NOTE}"
+    f"## Next\n\n{{output}}`t`\n\n+++\n\n{{output}}`t`\n\n{NOTE}"  # once more
 )
 
 

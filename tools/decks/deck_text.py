@@ -225,6 +225,7 @@ class _Maker:
 
     def _borrowed(self, kind, name, cell_name, frame):
         cell = copy.deepcopy(self._cell(name, cell_name))
+        cell.id = nbformat.v4.new_code_cell().id  # the same cell may be borrowed twice
         if "solution" in cell.metadata.get("tags", []):
             raise ValueError(f"{cell_name} is a solution, which no room must see")
         cell.metadata["transient"] = {"remove_source": kind in ("output", "figure")}
