@@ -47,7 +47,6 @@ def _typical_speedup(a, b, seconds):
 @exercise(
     "A stopwatch to repair",
     of=[_typical_speedup],
-    trust="it is handed functions, and calls them",
     why="In a round both calls meet the same machine, so what drifts cancels. A disturbed round is an extreme ratio, and "
     "how extreme it is moves neither a median nor the middle half.",
 )
