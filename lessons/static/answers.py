@@ -47,6 +47,10 @@ WRONG = {
             "(examples @ weight.T + bias).abs()",
         ),
         "the bias is not in the calibration": ("(examples @ weight.T + bias)", "(examples @ weight.T)"),
+        "the bias is added as a float, behind M": (
+            "sums = q_x @ q_w.T + q_b\n    return torch.round(sums * (s_x * s_w / s_y))",
+            "sums = q_x @ q_w.T\n    return torch.round(sums * (s_x * s_w / s_y) + bias / s_y)",
+        ),
         "255 steps": ("outputs.max() / 127", "outputs.max() / 255"),
         "half a step too many for the weights": ("weight.abs().max() / 127", "weight.abs().max() / 127.5"),
         "the largest weight without its sign": ("weight.abs().max()", "weight.max()"),

@@ -64,7 +64,13 @@ _channel = torch.tensor([[0.25, -0.10]]), torch.tensor([0.03]), torch.tensor([[1
 _also = [(*_channel, torch.tensor([row])) for row in ([0.80, 0.20], [0.0, 0.80], [2.54, 0.0], [0.60, 2.54])]
 _below = torch.tensor([[0.9, -2.0]]), torch.tensor([0.1]), torch.tensor([[0.3, 0.9], [1.0, 0.2]])
 _large_bias = torch.tensor([[1.0]]), torch.tensor([-0.52]), torch.tensor([[1.0]]), torch.tensor([[0.67]])
-_also += [_large_bias, (*_below, torch.tensor([[0.9, 0.1], [0.2, 0.3]])), _first_block()]
+_float_bias = (
+    torch.tensor([[0.25]]),
+    torch.tensor([0.1875]),
+    torch.tensor([[1.25]]),
+    torch.tensor([[0.5]]),
+)  # 79, not 80
+_also += [_large_bias, _float_bias, (*_below, torch.tensor([[0.9, 0.1], [0.2, 0.3]])), _first_block()]
 static_layer.tries(_calls().filter(lambda call: _certain(*call)), also=_also)
 static_layer.ideas(
     {

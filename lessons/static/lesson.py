@@ -7,7 +7,7 @@
 #     goals:
 #       - prepare, calibrate and convert a CNN, with stubs and fusion;
 #       - follow one number through an int8 layer by hand;
-#       - choose images and range for the calibration, and notice when they were wrong.
+#       - choose the images of a calibration, and notice when its ranges are wrong.
 #     terms: [batch norm, calibration, engine, "fold, fuse", observer, qconfig, requantize, static quantization, stub]
 #     values:
 #       float_right: f"{right['fp32']:.1f}"
@@ -96,7 +96,7 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(model):.1f} %")
 #
 # **The scale has to be there before the numbers are.**
 #
-# **Static quantization** therefore fixes all scales beforehand. You send typical images through the network while it still computes in float, and note the range of the numbers at each place. This is called **calibration**. It needs no labels and trains nothing.
+# **Static quantization** fixes all scales beforehand. You send typical images through the network while it still computes in float, and note the range of the numbers at each place. This is called **calibration**. It needs no labels and trains nothing.
 #
 # Take the pixels. PyTorch divides their range, 0 to 1, into 127 steps, so the scale is 1 / 127 = 0.0079. Now a pixel of 0.8 is stored as 0.8 · 127 = 101.6, rounded to 102, and 102 stands for 0.803. A byte counts up to 255. The integers above 127 stay free (*Deeper* says why), but numbers larger than expected may use them.
 #
@@ -143,9 +143,9 @@ show.first_block(
 # %% [markdown]
 # Behind the batch norm, the range from −9.2 to 8.3 is 17.5 wide, so the scale is 17.5 / 127 = 0.14. And 125 kB have become 31.
 #
-# A few numbers there reach −15 and 11. The observer has left them out on purpose: it looks for the range with the smallest squared error, and clipping a few costs less than longer steps for all. `QConfig(activation=MinMaxObserver, weight=qconfig.weight)` chooses one that keeps all.
+# A few numbers there reach −15 and 11. The observer chose a narrower range on purpose, because shorter steps for all make the squared error smaller. What lies below −9.2 is clipped. The 11 isn't, since it uses free integers.
 #
-# How does a layer use these scales?
+# How does a layer use them?
 
 # %% [markdown]
 # ## 3. A layer by hand: integers in, an integer out
@@ -224,7 +224,7 @@ fused = fuse_modules(QuantWrapper(cnn), names)
 print(f"largest difference in float: {(fused(test_images) - cnn(test_images)).abs().max():.6f}")
 
 # %% [markdown]
-# We calibrate it.
+# In float it's still the same network. We calibrate it.
 
 # %% tags=["legacy"]
 int8_fused = calibrated(fused, images.split(32))
@@ -245,7 +245,7 @@ speed = show.speed(four, test_images[:64])
 show.price_and_gain(right, kilobytes, speed)
 
 # %% [markdown]
-# The fused int8 network loses less than half a point. Its file is between three and four times smaller: the weights shrink to a quarter, and the rest doesn't shrink. Where the processor has fast int8 instructions, it's about twice as fast as plain fp32, or more. Fusion helps, because two of three operations in each block are gone.
+# The fused int8 network loses less than half a point. Its file is between three and four times smaller: only the weights shrink to a quarter. We've seen from less than two to six times the speed of plain fp32, depending on the processor's instructions for int8. Fusion helps int8, because batch norm and ReLU no longer read and write the block's numbers. In fp32 it gains little.
 
 # %% [markdown]
 # ## 5. Bad calibration images give bad scales
@@ -254,7 +254,7 @@ show.price_and_gain(right, kilobytes, speed)
 #
 # ### One bright image makes the steps too long
 #
-# Somebody forgot to divide one of our 256 images by 255, so its pixels reach 255 while the others end at 1.
+# Somebody forgot to divide one of our 256 images by 255, so its pixels reach 255.
 
 # %% bright tags=["legacy"]
 broken = images.clone()
@@ -295,8 +295,8 @@ show.as_stored(three, test_images[1:2], {name: accuracy(net) for name, net in th
 # There was no error, so you have to look.
 #
 # 1. *Compare with float on the same images.* If float is right where int8 is wrong, look at the scales. If float is wrong as well, no calibration will help.
-# 2. *Print the scales.* 127 · scale should be the range that you expect. 
-# 3. *Count the integers at the ends.* If many values are stored as 255, the range is too narrow. The lowest integer says so only where there's no ReLU.
+# 2. *Print the scales.* With our settings, 127 · scale should be the range that you expect.
+# 3. *Count the highest integer.* If many values are stored as 255, the range is too narrow. (Many zeros are normal where no number is negative.)
 
 # %% tags=["hide-input"]
 # Makes first_block: weight (40, 9) and bias (40) of the fused block, and patches of nine pixels of two sets of images.
@@ -360,13 +360,13 @@ claims.show("static")
 #
 # ### Why 127 steps and not 255
 #
-# PyTorch has several libraries that compute int8, called *engines*. On many x86 processors they use an instruction that adds two products in 16 bits first, and 16 bits end at 32,767. With inputs up to 127 and weights down to −128, a product is at most 127 · 128 = 16,256, and two of them fit. With inputs up to 255, two products of 255 · 128 would not. That's why the settings for x86 leave one bit free. Those for the engines `onednn` and `qnnpack` use 255 steps.
+# PyTorch has several libraries that compute int8, called *engines*. On many x86 processors some of them use an instruction that adds two products in 16 bits first, and 16 bits end at 32,767. With inputs up to 127 and weights down to −128, a product is at most 127 · 128 = 16,256, and two of them fit. With inputs up to 255, two products of 255 · 128 would not. That's why the settings for x86 leave one bit free, and numbers that use it risk an overflow. Those for the engines `onednn` and `qnnpack` use 255 steps.
 #
 # ### Couldn't an observer cut off the bright image?
 #
-# It could, but at a price: whatever lies outside of the range is clipped. PyTorch's default, the *histogram* observer, weighs the two. It looks for the range with the smallest sum of squared errors. A pixel of 255 that is cut to 1 is off by 254, and 254² = 64,516. With the wide range, an ordinary pixel is off by 1 at most. So one bright pixel weighs as much as 64,516 ordinary ones, and the range stays wide: it ends at 244.
+# It could, but at a price: what lies outside is clipped. PyTorch's default, the *histogram* observer, weighs the two. It looks for the range with the smallest sum of squared errors. A pixel of 255 that is cut to 1 is off by 254, and 254² = 64,516. With the wide range, an ordinary pixel is off by 1 at most. So one bright pixel weighs as much as 64,516 ordinary ones, and the range stays wide: here it ends at 244.
 #
-# *Min–max* keeps the highest number, so it fails as well. A *moving average* goes 1 % of the way towards the range of each new batch, so one bright image in a late batch does less harm. For weights, the range may belong to a whole layer or to one output channel ([[depthwise]]).
+# *Min–max* keeps the highest number, so it fails as well: `QConfig(activation=MinMaxObserver.with_args(reduce_range=True), weight=qconfig.weight)`. A *moving average* goes 1 % of the way towards the range of each new batch, so one bright image in a late batch does less harm. For weights, the range may belong to a whole layer or to one output channel ([[depthwise]]).
 #
 # ### Stubs in a model of your own
 #
