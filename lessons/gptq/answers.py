@@ -37,9 +37,24 @@ WRONG = {
     "without_input": {
         "the sign": ("-H[others, j]", "H[others, j]"),
         "only the columns to the right": ("[k for k in range(len(H)) if k != j]", "list(range(j + 1, len(H)))"),
-        "each column alone": ("torch.linalg.solve(H[others][:, others], -H[others, j])", "-H[others, j] / H[j, j]"),
+        "each column alone": (
+            "torch.linalg.solve(H[others][:, others], -H[others, j])",
+            "-H[others, j] / H.diagonal()[others]",
+        ),
+        "each column alone, divided by the wrong size": (
+            "torch.linalg.solve(H[others][:, others], -H[others, j])",
+            "-H[others, j] / H[j, j]",
+        ),
         "only the diagonal of H": ("H[others][:, others]", "H.diagonal()[others].diag()"),
         "no repair": ("    w[:, others] += repair\n", ""),
+        "the column is 0 before its error is read": (
+            "    error = -weight[:, j]",
+            "    w[:, j] = 0\n    error = -w[:, j]",
+        ),
+        "all of H": (
+            "torch.linalg.solve(H[others][:, others], -H[others, j])",
+            "torch.linalg.solve(H, -H[:, j])[others]",
+        ),
         "the column stays": ("    w[:, j] = 0\n", ""),
         "the column is gone": ("    w[:, j] = 0\n    return w", "    return w[:, others]"),
         "the weight itself is changed": ("weight.clone()", "weight"),

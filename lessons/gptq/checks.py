@@ -42,6 +42,13 @@ def _layer(rows, columns, seed):
     return torch.randn(rows, columns, generator=draw), x.T @ x / len(x)
 
 
+def _unrepaired(weight, H, j):
+    """What comes out if column j is 0 before its error is read, or if all of H is solved: then only j itself moves."""
+    w = weight.clone()
+    w[:, j] = 0
+    return w
+
+
 _card = torch.tensor([[0.4, 0.4]]), _products([1.0, 1.0], 0.75), 0
 _inputs = [_card, (*_layer(3, 8, 0), 5), (*_layer(6, 48, 1), 47)]
 without_input.tries(_calls(), also=_inputs, rtol=1e-3, atol=1e-4)
@@ -49,8 +56,11 @@ without_input.ideas(
     {
         "repair = torch.outer(error, torch.linalg.solve(H[others][:, others], H[others, j]))": "The sign: an error is "
         "the new weight minus the original one, and the others take back what column j has lost.",
-        "repair = torch.outer(error, -H[others, j] / H[j, j])": "Each column was moved as if it were alone. Solve for "
-        "all of them together, or they repair the same error several times.",
+        "repair = torch.outer(error, -H[others, j] / H.diagonal()[others])": "Each column was moved as if it were "
+        "alone. Solve for all of them together, or they repair the same error several times.",
         "others = list(range(j + 1, len(H)))": "No column is rounded, so the columns to the left of j are free as well.",
+        "repair = torch.outer(error, -H[others, j] / H[j, j])": "The divisor: a column k that moves is divided by its own "
+        "H[k, k], and not by that of j. And solve for all of them together.",
+        _unrepaired: "No repair arrived: take the errors before you set column j to 0, and leave j out of H.",
     }
 )

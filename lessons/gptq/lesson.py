@@ -59,7 +59,7 @@ show.two_arrows()
 #
 # We've been chasing the wrong goal. **The weights don't have to be close. The output does.**
 #
-# When one weight has been rounded down, another that isn't rounded yet can move up to make up for it. This is the whole idea. In about [[minutes]] minutes you will be able to
+# When one weight has been rounded down, another that isn't rounded yet can move up to make up for it. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -83,7 +83,7 @@ show.two_arrows()
 #
 # $$2 e_2 + 2\rho\,e_1 = 0, \qquad\text{so}\qquad e_2 = -\rho\,e_1 = 0.4\,\rho$$
 #
-# If ρ is 1, the second weight moves up by all of the 0.4 that the first one has lost. If ρ is 0.75, it moves up by 0.3, and if ρ is negative, it moves down. If ρ is 0, it stays, because then any $e_2$ would only add its own square.
+# If ρ is 0.75, the second weight moves up by 0.3, and if ρ is negative, it moves down. If ρ is 0, it stays, because then any $e_2$ would only add its own square.
 #
 # Then the second weight is rounded as well:
 #
@@ -99,13 +99,13 @@ show.two_arrows()
 #
 # ## 3. From two weights to a whole layer
 #
-# For two weights, ρ tells us what to do. But a row of a real layer has hundreds of weights. When the first one is rounded, how should the others divide the work?
+# A row of a real layer has a hundred weights or more. When the first one is rounded, how should the others divide the work?
 #
 # ### Three weights by hand
 #
 # Let's add a third weight of 0.4, and let ρ be 0.75 for any two of the three inputs. The first weight goes to 0 again. Should each of the other two move by +0.3, as before? That would be too much. Since $x_2$ and $x_3$ are alike as well, the two weights would repair the same error twice.
 #
-# So we ask the gradient again. Now there are three squares, and a product for each pair of weights:
+# Now there are three squares, and a product for each pair of weights:
 #
 # $$\text{output error} = e_1^2 + e_2^2 + e_3^2 + 2\rho\,(e_1 e_2 + e_1 e_3 + e_2 e_3)$$
 #
@@ -113,7 +113,7 @@ show.two_arrows()
 #
 # $$e_2 + 0.75\,e_3 = 0.3 \qquad\qquad 0.75\,e_2 + e_3 = 0.3$$
 #
-# The equations treat $e_2$ and $e_3$ alike, so the two must be equal. That leaves $1.75\,e_2 = 0.3$, so each moves by only 0.17. With two weights sharing the repair, each moves less.
+# The equations treat $e_2$ and $e_3$ alike, so the two must be equal. That leaves $1.75\,e_2 = 0.3$, so each moves by only 0.17.
 #
 # Next, the second weight, now 0.57, is rounded to 1. So its final error is 1 − 0.4 = +0.6. Two errors are final, −0.4 and +0.6, and one weight is still free. For it the gradient says $e_3 + 0.75 \cdot (-0.4 + 0.6) = 0$, so $e_3 = -0.15$. The third weight goes to 0.25, and is rounded to 0.
 
@@ -134,7 +134,7 @@ show.row_by_hand()
 #
 # $$H_{\text{free, free}}\;e_{\text{free}} = -H_{\text{free, rounded}}\;e_{\text{rounded}}$$
 #
-# **GPTQ** ([Frantar et al., 2022](https://arxiv.org/abs/2210.17323)) goes through the layer's columns, one for each input. It rounds one column, and lets all columns that are still free repair the errors so far. Each repair is worked out from the original weights, for all errors so far at once. All rows have the same inputs and share one $H$, so for each column one call of `torch.linalg.solve` serves all rows. The method is *greedy*: a rounded column is never looked at again.
+# **GPTQ** ([Frantar et al., 2022](https://arxiv.org/abs/2210.17323)) goes through the layer's columns, one for each input. It rounds one column, and lets all columns that are still free repair the errors so far. Each repair is worked out from the original weights, for all errors so far at once. All rows have the same inputs and share one $H$, so for each column one call of `torch.linalg.solve` serves all rows.
 
 
 # %% nearest
@@ -159,7 +159,7 @@ def gptq(weight, H, low, step):
 
 # %% three_weights
 rho = 0.75
-H = torch.full((3, 3), rho).fill_diagonal_(1)
+H = torch.full((3, 3), float(rho)).fill_diagonal_(1)
 print(gptq(torch.tensor([[0.4, 0.4, 0.4]]), H, low=torch.zeros(1, 3), step=torch.ones(1, 3)))
 
 # %% [markdown]
@@ -169,18 +169,18 @@ print(gptq(torch.tensor([[0.4, 0.4, 0.4]]), H, low=torch.zeros(1, 3), step=torch
 #
 # <details><summary>What others found</summary>
 #
-# 0, 0, 0, as with round-to-nearest: without correlations, no weight can repair another one's error.
+# 0, 0, 0, as with round-to-nearest: if the products average out to 0, no weight can repair another one's error.
 #
 # </details>
 
 # %% [markdown]
 # ## 4. Which error falls in a real layer?
 #
-# Are the inputs of a real layer correlated strongly enough? We take a layer from the middle of the small Transformer of [[decoding]], with 512 rows of 128 weights.
+# We take a layer from the middle of the small Transformer of [[decoding]], with 512 rows of 128 weights.
 #
-# First we need $H$. We let the model read some of the Python code that it was trained on, and a forward hook records what enters the layer. This is **calibration**, and it needs no labels and no training. With the $n$ recorded inputs as the rows of a matrix $X$, all mean products are in $X^\top X / n$.
+# First we need $H$. We let the model read 4,096 characters of the Python code that it was trained on, and a forward hook records what enters the layer. This is **calibration**, and it needs no labels and no training. With the $n$ recorded inputs as the rows of a matrix $X$, all mean products are in $X^\top X / n$.
 #
-# To the diagonal we add 1 % of its mean (**damping**), because otherwise `solve` may fail: an input that is always 0 leaves a row of zeros in $H$.
+# To the diagonal we add 1 % of its mean (**damping**). Otherwise `solve` may fail, because an input that is always 0 leaves a row of zeros in $H$. Or, with a small $n$, it returns huge repairs without an error message, and the outputs get worse than with round-to-nearest.
 
 # %% calibration
 from course_utils import language
@@ -197,7 +197,7 @@ def calibrate(layer, text):
 
 
 # %% [markdown]
-# Then we round the layer to 2 bits in groups of 32, in both ways. How far off are the weights, and how far the outputs? We divide the norm of the error by the norm of what's right: half of this is a quarter of the squared error that we've used so far. And we look at code that the model has never seen, because a repair may look better on the text that it was made for.
+# Then we round the layer to 2 bits in groups of 32, in both ways. How far off are the weights, and how far the outputs? We divide the norm of the error by the norm of what's right. And we look at code that the model has never seen, because a repair may look better on the text that it was made for.
 #
 # **Predict.** Which error is smaller with GPTQ than with round-to-nearest: **A** both, **B** only that of the outputs, **C** only that of the weights?
 
@@ -224,13 +224,13 @@ report("GPTQ", gptq(layer.weight, H, low, step))
 # %% [markdown]
 # Worse weights can make a better layer.
 #
-# ## 5. Is it really the correlations?
+# ## 5. Is it really the mean products?
 #
-# The outputs got better. But why? Perhaps it simply helps to move the remaining weights about a little, whatever the correlations.
+# The outputs got better. But why? Perhaps it simply helps to move the remaining weights about a little, whatever $H$ says.
 #
-# A **control** can settle this: we repeat the experiment and change only the one thing that should make it work. If we set all correlations to 0, no weight would move at all, as you've just tried. So we shuffle them instead: every input keeps its mean square, and the correlations are the same numbers as before, but belong to other pairs of inputs.
+# A **control** can settle this: we repeat the experiment and change only the one thing that should make it work. If we set the mean products of all pairs to 0, no weight would move at all, as you've just tried. So we give them to the wrong pairs instead: every input keeps its mean square, and the values of ρ are the same as before, but shuffled.
 #
-# **Predict.** With shuffled correlations, how far off will the outputs be: **A** about as little as with GPTQ, **B** about as much as with round-to-nearest, **C** more?
+# **Predict.** With shuffled values of ρ, how far off will the outputs be: **A** about as little as with GPTQ, **B** about as much as with round-to-nearest, **C** more?
 
 # %% shuffled
 sizes = torch.outer(H.diagonal().sqrt(), H.diagonal().sqrt())
@@ -243,7 +243,9 @@ for n in range(1, 7):
 # **C, more.** In each of the six shuffles, the same code on the same levels makes the outputs clearly worse than round-to-nearest. You know the reason from section 2: a repair that relies on a wrong ρ is just a second error.
 
 # %% [markdown]
-# So moving weights helps only if we know which inputs are correlated, and this knowledge comes from the calibration text. What if that is of another kind? And does the whole model notice? We round all 20 layers in its blocks to 2 bits, calibrated on Python code or on random characters, and measure the perplexity on unseen code.
+# So moving weights helps only with the right mean products. They hold the inputs' correlations and also their common means, and it takes both: when we subtracted the means, the outputs were off by 15 %, not 9 %.
+#
+# $H$ comes from the calibration text. What if that is of another kind? And does the whole model notice? We round all 20 layers in its blocks to 2 bits, calibrated on Python code or on random characters, and measure the perplexity on unseen code.
 
 # %% whole_model tags=["hide-input"]
 # Rounds all 20 layers in three ways, and shows by how much the perplexity rises.
@@ -264,7 +266,7 @@ rises = show.rises(
 show.table_of(rises)
 
 # %% [markdown]
-# GPTQ avoids about half of the damage, on the same levels, so the file is as small and the model as fast. Calibrated on random characters, it loses about half of this gain: in random characters, other inputs go together than in the code that the model then meets. So **calibrate on text of the kind that the model will meet**.
+# GPTQ avoids about half of the damage, on the same levels, so the file is as small and the model as fast. Calibrated on random characters, it loses about half of this gain, because they give another $H$. Code whose letters we had shuffled among their places, so that no word was left, did as well as code. **What counts is that $H$ is right.** Text of the kind that the model will meet is the safe choice, because you needn't know which other texts have the same $H$.
 
 # %% [markdown]
 # ## Exercise · Remove an input
@@ -312,8 +314,8 @@ def without_input_solution(weight, H, j):
 # ## Remember
 #
 # - The next layer sees sums, not weights. So the output has to be close, and the weights needn't be.
-# - GPTQ rounds column by column, and the columns that are still free repair the errors so far. All it needs is $H$, the mean products of the inputs on a calibration text.
-# - A control shows that the correlations are the reason: assigned to the wrong pairs of inputs, they make GPTQ worse than round-to-nearest.
+# - GPTQ rounds column by column, and the columns that are still free repair the errors so far. All it needs is $H$, the mean products of the inputs (means not subtracted) on a calibration text.
+# - A control shows that the mean products are the reason: given to the wrong pairs of inputs, they make GPTQ worse than round-to-nearest.
 
 # %% [markdown]
 # ## Scorecard
@@ -328,15 +330,15 @@ claims.show("gptq")
 #
 # ### GPTQ on large models
 #
-# The authors quantized models of 175 billion weights to 3 and 4 bits, in about four GPU hours and with hardly any loss. Don't expect this everywhere. We took SmolLM2 of [[weight_only]], whose file has 4 bits already, and rounded it once more, to 3 (`records/gptq`). Its perplexity was 17 as downloaded, 72 with round-to-nearest, and 33 with GPTQ. That's the best of several calibrations that we tried, and the only one recorded. The others gained less, and one gained nothing at all.
+# The authors quantized models of 175 billion weights to 3 and 4 bits, in about four GPU hours and with hardly any loss. Don't expect this everywhere. We took SmolLM2 of [[weight_only]], whose file has 4 bits already, and rounded it once more, to 3 (`records/gptq`). On 256 tokens of one chapter of Python's manual, its perplexity was 17 as downloaded, 72 with round-to-nearest, and 33 with GPTQ, calibrated on the other chapters. That's the best of several calibrations that we tried.
 #
-# Real programs differ from our loop. They repair only the newest error, on top of earlier repairs, which gives the same weights: one Cholesky factorization of $H^{-1}$ holds the solutions for all columns. They go block by block, and calibrate each block with what the blocks before it, already rounded, really pass on. Many set the levels of a group only when they come to it, from the weights as moved by then. And they can take the columns with the largest inputs first (`act_order`, `desc_act`), because the last columns have few others left to repair their errors. If a program says that the *Hessian* (its name for $H$) is *not positive-definite*, damp more, or use more calibration text.
+# Real programs differ from our loop. They repair only the newest error, on top of earlier repairs, which gives the same weights: one Cholesky factorization of $H^{-1}$ holds the solutions for all columns. They go block by block, and calibrate each block with what the blocks before it, already rounded, really pass on. Many set the levels of a group only when they come to it, from the weights as moved by then. And they can take the columns with the largest inputs first (`act_order`, `desc_act`), because the last columns have few others left to repair their errors. If a program says that the *Hessian* (its name for $H$, or twice $H$) is *not positive-definite*, it often helps to damp more, or to use more calibration text.
 #
 # ### AWQ: scale before you round
 #
-# Say a weight of 0.4 has a large input, 8. In its group is one more weight, 0.9, with an input of 1, and the levels go from 0 to the largest weight in three steps of 0.3. Rounding moves a weight by at most half a step, so the first one can spoil the output by 0.15 · 8 = 1.2.
+# Say a weight of 0.4 has a large input, 8. In its group is one more weight, 0.9, with an input of 1, and the levels go from 0 to the largest weight in three steps of 0.3. Rounding moves a weight by at most half a step, so at worst the two spoil the output by 0.15 · 8 + 0.15 = 1.35.
 #
-# Now double the first weight and halve its input. In float nothing changes. But 0.8 and 0.9 still have steps of 0.3, so the worst error of the first is 0.15 · 4 = 0.6. With a factor of 4 the weight would be 1.6, the largest of its group, and make the steps of its neighbour longer. **AWQ** ([Lin et al., 2023](https://arxiv.org/abs/2306.00978)) therefore searches the factors for each layer.
+# Now double the first weight and halve its input. In float nothing changes. But 0.8 and 0.9 still have steps of 0.3, so the worst case is 0.15 · 4 + 0.15 = 0.75. With a factor of 4 the weight is 1.6, the largest, so the steps grow to 0.53, and we get 0.53 + 0.27 = 0.80. **AWQ** ([Lin et al., 2023](https://arxiv.org/abs/2306.00978)) therefore searches the factors for each layer.
 #
 # ### A rotation spreads outliers
 #

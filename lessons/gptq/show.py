@@ -65,12 +65,14 @@ def row_by_hand(w=(0.4, 0.4, 0.4), rho=0.75):
         errors = ",  ".join(f"{e:+.1f}" for e in (row - original)[:k].tolist()).replace("-", "−")
         canvas.text(690, y + 30, errors or "none yet", align="left")
     told = "; ".join(
-        f"{k} rounded: {', '.join(f'{value:.2f}' for value in row.tolist())}" for k, row in enumerate(rows) if k
+        f"{k} rounded: {', '.join(f'{value:.0f}' if j < k else f'{value:.2f}' for j, value in enumerate(row.tolist()))}"
+        for k, row in enumerate(rows)
+        if k
     )
     plots.show(
         canvas.figure(),
         alt="Four rows of three squares. From row to row one more square from the left is blue and a whole number, and "
-        f"the orange ones to its right have moved. {told}.",
+        f"the orange ones to its right have moved. To the right stand the errors of the rounded ones. {told}.",
         caption="Blue weights are rounded and final. Orange ones are free, and stand where they repair the errors best.",
     )
 
