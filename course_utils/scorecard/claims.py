@@ -226,7 +226,7 @@ class Scorecard:
         if runtime.quick():
             return "not judged (quick run)"
         if not claim.applies():
-            return f"not claimed here (needs {claim.where})"
+            return "not claimed here (needs 16-bit units)"
         value, _ = self.measured[claim.id]
         return HOLDS if claim.met_by(value) else FAILS
 

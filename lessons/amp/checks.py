@@ -35,7 +35,6 @@ def _step(model, parts, optimizer, scaler):
 @exercise(
     "A batch in parts",
     of=[_step],
-    trust="it trains the model that it is given",
     why="Your function takes the step in fp16 and in fp32, as if the batch had come whole. It is clipped by its true "
     "length, it is left out where a gradient overflows in any part, and the next step begins without gradients. LeNet was "
     "trained by your function as well.",

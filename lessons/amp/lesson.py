@@ -34,9 +34,9 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. A training that stands still
 #
-# PyTorch computes in **fp32**, with 32 bits for each number. 16 bits take half the room, and many chips multiply them faster. So let's train a small network, LeNet-300-100, in fp32 and in the 16-bit type **fp16**, on 3,000 images of Fashion-MNIST.
+# PyTorch computes in **fp32**, with 32 bits for each number. 16 bits take half the room, and many chips multiply them faster. So let's train a small network, LeNet-300-100, on 3,000 images of Fashion-MNIST, once in fp32, and once with its products in the 16-bit type **fp16**. The weights stay in fp32 both times; `autocast` (section 2) converts them for each product.
 #
-# Only one thing is unusual: we divide the loss by $2^{20}$, about a million. A mean over a million pixels does that to the gradient of each pixel. We also multiply the learning rate by $2^{20}$, so in exact arithmetic each step of SGD, rate times gradient, stays as it was.
+# Only one thing is unusual: we divide the loss by $2^{20}$, about a million. We also multiply the learning rate by $2^{20}$, so in exact arithmetic each step of SGD stays as it was.
 
 # %%
 import torch
@@ -75,7 +75,7 @@ start, moved = models.LeNet300100().to(device), {}
 for dtype in (torch.float32, torch.float16):
     net = train_without_scaler(dtype)
     moved[dtype] = sum((a != b).sum().item() for a, b in zip(net.parameters(), start.parameters(), strict=True))
-    print(f"{dtype}: {right(net):.1%} right, {moved[dtype]:,} weights have moved")
+    print(f"products in {dtype}: {right(net):.1%} right, {moved[dtype]:,} weights have moved")
 
 # %% [markdown]
 # There's no error and no warning. Yet in fp16 not a single weight has moved, and the network is no better than guessing. Three calls will repair this. In about [[minutes]] minutes you will be able to
@@ -91,9 +91,9 @@ for dtype in (torch.float32, torch.float16):
 #
 # $$\frac{1}{64 \cdot 2^{20}} = 1.5 \cdot 10^{-8}$$
 #
-# In fp16 the smallest number above 0 is $6 \cdot 10^{-8}$. Ours is less than half of that, and rounds to 0. If even the largest one is, then all of them **vanish**, and the backward pass hands on zeros.
+# In fp16 the smallest number above 0 is $6 \cdot 10^{-8}$. Ours is less than half of that, and rounds to 0. If even the largest rounds to 0, so do all the others: they **vanish**.
 #
-# There's a second way to lose a number. fp16 has only about three decimal digits: the next number after 1 is 1.001. If a weight is 1 and a step adds 0.0001, the sum is rounded back to 1. After a thousand such steps the weight should be 1.1, and it's still 1. The steps were **swallowed**.
+# There's a second way to lose a number, for weights that are *stored* in fp16. This type has only about three decimal digits: the next number after 1 is 1.001. If a weight is 1 and a step adds 0.0001, the sum is rounded back to 1. Even after a thousand such steps it's still 1. The steps were **swallowed**. Our weights, in fp32, escape that.
 
 # %% two_losses
 weight, gradient = torch.tensor([1, 1.5e-8], dtype=torch.float16)
@@ -113,7 +113,7 @@ print((weight + 0.0001).item(), gradient.item())
 # %% [markdown]
 # ### Autocast chooses a type for each operation
 #
-# A weight is the sum of many small steps, so it has to stay in fp32. But most of the time goes into products of matrices, and these only *read* the weights. For them a copy in 16 bits will do. This is **mixed precision**. `torch.autocast` makes the copies, and gives each operation of the forward pass its type:
+# A weight is the sum of many small steps, so it has to stay in fp32: don't call `net.half()`. But most of the time goes into products of matrices, and these only *read* the weights. For them a copy in 16 bits will do. This is **mixed precision**. `torch.autocast` makes the copies, and gives each operation of the forward pass its type:
 #
 # | operations | type under autocast |
 # |---|---|
@@ -135,7 +135,7 @@ print(output.dtype, loss.dtype, net.fc1.weight.grad.dtype)
 # %% [markdown]
 # ### The scaler saves small gradients
 #
-# How do we keep a gradient of $1.5 \cdot 10^{-8}$? We multiply the loss by a **loss scale**, say 65,536. By the chain rule each gradient becomes as many times larger, and $1.5 \cdot 10^{-8} \cdot 65{,}536 = 0.001$ is safe in fp16. Once it has reached its weight it stands in fp32, and we divide it again. A **gradient scaler**, `torch.amp.GradScaler`, does both:
+# How do we keep a gradient of $1.5 \cdot 10^{-8}$? We multiply the loss by a **loss scale**, say 65,536. By the chain rule every gradient grows by the same factor, and $1.5 \cdot 10^{-8} \cdot 65{,}536 = 0.001$ is safe in fp16. Once it has reached its weight it stands in fp32, and we divide it again. A **gradient scaler**, `torch.amp.GradScaler`, does both:
 
 
 # %% training_loop
@@ -157,9 +157,18 @@ def train(scaler, shrink=2**20, seed=0):
 # - **`scaler.scale(loss)`** multiplies the loss by the scale.
 # - **`scaler.step(optimizer)`** divides the gradients by the scale. If all of them are finite, it calls `optimizer.step()`.
 # - **`scaler.update()`** chooses the scale for the next step.
-# - **`enabled=False`**, in the scaler and in autocast, gives you the plain fp32 loop. When a training goes wrong, throw this switch first: if it still goes wrong, 16 bits aren't the cause.
 #
-# Does that bring our training back? Here are four ways to train, from six seeds each.
+# Does that bring our training back? The scaler has a switch, `enabled=`, and the loop asks it by `is_enabled()` whether autocast is on, too:
+
+# %% switch
+for enabled in (True, False):
+    net = train(torch.amp.GradScaler(device, enabled=enabled))
+    print(f"enabled={enabled}: {right(net):.1%} right")
+
+# %% [markdown]
+# When it's off, `scale` returns the loss as it is, `step` calls `optimizer.step()`, and `update` does nothing: that's the plain fp32 loop. When a training goes wrong, throw this switch first: if it still goes wrong, 16 bits aren't the cause.
+#
+# Here are four ways to train, from six seeds each. The gap compares trainings from the same seed.
 
 # %% four_ways tags=["hide-input"]
 # Trains in four ways from six seeds, and shows how many test images come out right.
@@ -173,7 +182,7 @@ four_ways = {
 show.by_seed(four_ways)
 
 # %% [markdown]
-# With the scaler each training in fp16 ends close to the one in fp32, and without it all six stand still: that row shows untrained networks. bf16 needs no scaler, because small gradients don't vanish there. So choose bf16 where your chip multiplies it fast.
+# With the scaler each training in fp16 ends close to the one in fp32, and without it all six stand still. bf16 needs no scaler, because small gradients don't vanish there. So choose bf16 where your chip multiplies it fast: write `torch.autocast(device, dtype=torch.bfloat16)`, and make the scaler with `enabled=False`.
 #
 # At its usual size LeNet's loss needs no scaler. But you can't know that of your own network, so in fp16 always take one.
 
@@ -191,18 +200,18 @@ show.by_seed(four_ways)
 # **Predict.** What is the scale after step 6: **A** 262,144, **B** 131,072, or **C** 65,536?
 
 # %% [markdown] tags=["answer"]
-# **131,072 (B), because step 3 halves the scale, and the good steps 4 and 5 double it again.** Step 6 is the first of a new pair. Step 3 doesn't change the weights.
+# **131,072 (B), because step 3 halves the scale, and the good steps 4 and 5 double it again.** Step 6 is the first of a new pair.
 
 # %% [markdown]
-# Now a real training: `train` with the loss at its usual size. The scale begins at 4,096 and doubles after three good steps. Below it you see the largest gradient, times the scale.
+# Now a real training: `train` with the loss at its usual size. The scale begins at 4,096 and doubles after three good steps. The upper panel shows the scale, the lower one each step's largest gradient, times the scale.
 
 # %% staircase
 show.staircase(train, device)
 
 # %% [markdown]
-# The scale climbs a staircase, and the gradients climb with it, until one would cross the dotted line. That step is skipped, and the scale falls by half. So a few skipped steps are no fault.
+# The scale climbs a staircase, and the gradients climb with it, until one would cross the dotted line. So a few skipped steps are no fault.
 #
-# What if *every* step is skipped, and the scale falls and falls? If an activation in the forward pass exceeds 65,504, then it's infinite, the loss is infinite or not a number, and so are the gradients, at any scale. So print the loss. If only fp32 (`enabled=False`) keeps it finite, the range of fp16 is too small: take bf16. If neither does, look for an ordinary bug.
+# What if *every* step is skipped, and the scale falls and falls? If an activation in the forward pass exceeds 65,504, then it's infinite, and usually the loss is infinite or not a number, and so are the gradients, at any scale. So print loss and gradients in fp32 (`enabled=False`). If they're finite there, the range of fp16 is too small: take bf16. If they aren't, look for an ordinary bug.
 
 # %% [markdown]
 # ### Clip after `unscale_`
@@ -230,24 +239,24 @@ print(f"{weight.grad[0]:.5f}, {weight.grad[1]:.5f}")
 # **0.00006 and 0.00008 (C), because clipping has already made the norm 0.1, and the division then makes it 1,024 times smaller.**
 
 # %% [markdown]
-# The limit was compared with scaled gradients. With SGD such a training hardly moves. So divide first:
+# Such a training hardly moves. So divide first:
 #
 # **`backward`, `unscale_`, clip, `step`, `update`.**
 #
 # The scaler remembers that it has divided, so `step` doesn't divide again.
 #
-# And what if the second gradient is infinite? Then the norm is infinite, and the factor is 0.1 / ∞ = 0. The first gradient becomes 0.3 · 0 = 0, and the infinite one ∞ · 0, which is not a number (NaN). So clipping doesn't repair an infinity. But `unscale_` has noticed it before, and `scaler.step` skips the step.
+# And what if a gradient is infinite? Clipping doesn't repair it, because the factor is 0.1 / ∞ = 0, and ∞ · 0 is not a number (NaN). But `unscale_` has noticed it before, and `scaler.step` skips the step.
 
 # %% [markdown]
 # ## 4. When does it save time, and when memory?
 #
-# What have we gained? In a product of large matrices the multiplications set the pace. Some chips have **16-bit units**, such as the tensor cores of NVIDIA's GPUs, which multiply several 16-bit pairs in the time of one fp32 pair. There a large step becomes faster.
+# In large products the multiplications set the pace. Some chips have **16-bit units**, such as the tensor cores of NVIDIA's GPUs, which multiply several 16-bit pairs in the time of one fp32 pair. There a large step becomes faster.
 #
-# **Without such units** the multiplications gain nothing, because the chip turns each number into fp32 first. It can be much worse: on a server processor without units, a product of two matrices, 1,024 wide, took PyTorch about 60 times as long in bf16 as in fp32. Is the conversion so expensive? No: converting both, multiplying in fp32, and rounding the result took about as long as fp32 alone. PyTorch simply has no fast routine for bf16 products on that chip.
+# **Without such units** the multiplications gain nothing, because the chip turns each number into fp32 first. It can be much worse: on a server processor in the table, a large step takes about 20 times as long in bf16, because PyTorch has no fast routine for such products there.
 #
-# **A small step** hardly computes. Most of its time goes into starting its operations, so with layers only 32 wide it takes nearly as long (see above the table). Faster multiplications don't help there, and autocast adds operations, since it converts the input, weights and biases to 16 bits, and their gradients back.
+# **A small step** spends little of its time on arithmetic. Most goes into starting its operations: a sixteenth of the products takes far more than a sixteenth of the time (see above the table). Faster multiplications don't help there, and autocast adds operations, since it converts the input, weights and biases to 16 bits, and their gradients back.
 #
-# Let's time a training step of three layers: a large one, 1,024 wide (4,096 on a GPU), and a small one, 128 wide, with a batch of 16. Below 1 means slower than fp32.
+# Let's time a training step of three layers: a large one, 1,024 wide with a batch of 256 (both 4,096 on a GPU), and a small one, 128 wide with a batch of 16. All of them use autocast alone. Below 1 means slower than fp32.
 
 # %% race tags=["hide-input"]
 # Times training steps on this machine, and shows records of others below.
@@ -255,14 +264,14 @@ times = show.race(device)
 show.side_by_side(times, device)
 
 # %% [markdown]
-# In the records the large step gains only where there are units, and most on the GPU. The small step loses on all three. Are the conversions to blame? On the GPU they are: a small network *stored* in 16 bits, where nothing is converted, is no slower than in fp32. On the processor with units they're only part of it.
+# In the records the large step gains only where there are units, and most on the GPU. The small step loses on all three. A scaler costs time as well: with it, as float16 needs it, the H100's large step is 8.28 times as fast, not 9.48.
 #
-# So time *your* network on *your* chip, with and without.
+# So time *your* network on *your* chip.
 
 # %% [markdown]
 # ### Memory: the gradients stay in fp32
 #
-# Twelve linear layers, 256 wide, read a batch of $B$ inputs. For the backward pass each layer keeps an *activation* of $B \cdot 256$ numbers, in 16 bits under autocast. On the way back, layer by layer, it's let go, and a gradient of $256 \cdot 256$ numbers in fp32 takes its place. So the memory is fullest at the start or at the end of the backward pass.
+# Twelve linear layers, 256 wide, read a batch of $B$ inputs. For the backward pass each layer keeps an *activation* of $B \cdot 256$ numbers, in 16 bits under autocast. On the way back, layer by layer, it's let go, and a gradient of $256 \cdot 256$ numbers in fp32 takes its place. So the backward pass begins with twelve activations in memory, and ends with twelve gradients. Whichever are larger set the peak.
 #
 # **Predict.** With $B = 32$, is the peak of memory (beside the weights) under autocast **A** about half of that in fp32, **B** about three quarters, or **C** about the same?
 
@@ -274,10 +283,10 @@ for batch in (32, 1024):
     print(f"batch {batch}: {peaks[batch]:.2f} times the peak in fp32")
 
 # %% [markdown] tags=["answer"]
-# **About the same (C), because the gradients fill the memory, and they stay in fp32.** Twelve of 262 kB are 3.1 MB; the activations, of 33 kB, have 0.4 MB.
+# **About the same (C), because the gradients fill the memory, and they stay in fp32.** Twelve gradients of 262 kB each make 3.1 MB; twelve activations of 33 kB, only 0.4 MB.
 
 # %% [markdown]
-# With a batch of 1,024 the activations, 12.6 MB in fp32, set the peak, so autocast saves. It doesn't save half, because 16-bit copies, above all of the weights, come on top.
+# With a batch of 1,024 the activations, 12.6 MB in fp32, set the peak, so autocast saves. It doesn't save half, for two causes of about equal weight: 16-bit copies, above all of the weights, come on top, and the mean squared error of 256 outputs is computed in fp32.
 #
 # So autocast saves memory where the activations clearly outweigh the gradients. What the optimizer keeps doesn't shrink at all.
 
@@ -338,7 +347,7 @@ claims.show("amp")
 #
 # ### A published run that gained nothing
 #
-# PyTorch's recipe for AMP times a network of three layers, 4,096 wide, on batches of 512. (`models.make_mlp` makes such networks; ours in section 4 are from there.) A lecture ran it on a GPU that it doesn't name ([Technion EE 046211](https://github.com/taldatech/ee046211-deep-learning), tutorial 10): fp32 took 13.958 s and 1,493,322,752 bytes, AMP took 14.081 s and 1,585,620,992 bytes. It puts the time down to the age of the GPU. That fits: NVIDIA's GPUs before Volta (2017) have no tensor cores, and without units there's nothing to gain. But age explains no memory. The batch is an eighth of the width, so, as with our batch of 32, there are hardly any activations to halve.
+# PyTorch's recipe for AMP times a network of three layers, 4,096 wide, on batches of 512. (`models.make_mlp` makes such networks; ours in section 4 are from there.) A lecture ran it on a GPU that it doesn't name ([Technion EE 046211](https://github.com/taldatech/ee046211-deep-learning), tutorial 10): fp32 took 13.958 s and 1,493,322,752 bytes, AMP took 14.081 s and 1,585,620,992 bytes. It puts the time down to the age of the GPU. That fits: NVIDIA's GPUs before Volta (2017) have no tensor cores, and without units there's nothing to gain. But age explains no memory. The recipe keeps 50 batches of inputs and targets on the GPU in fp32, 839 MB, and the batch is an eighth of the width, so there are hardly any activations to halve.
 #
 # Both figures also contain what a trial before had left. The recipe's two helpers, `start_timer()` and `end_timer_and_print()`, call `torch.cuda.empty_cache()`, which can't free a tensor that still has a name, such as `loss` or `output`. Delete the names first. And in place of their `torch.cuda.reset_max_memory_allocated()`, which is deprecated, write `torch.cuda.reset_peak_memory_stats()`.
 #

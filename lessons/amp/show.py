@@ -62,13 +62,17 @@ def staircase(train, device):
 
 
 def by_seed(shares):
-    """A table of the share of right answers: name of the way to train -> one share for each seed; the first is fp32."""
+    """A table of the share of right answers: name of the way to train -> one share for each seed; the first is fp32.
+
+    A gap is taken between trainings from the same seed.
+    """
     first = next(iter(shares.values()))
     rows = []
     for name, found in shares.items():
         off = max(abs(a - b) for a, b in zip(found, first, strict=True))
-        rows.append([name, *(f"{100 * share:.1f}" for share in found), "" if found is first else f"{100 * off:.1f}"])
-    heads = ["right, %", *(f"seed {n}" for n in range(len(first))), "at most apart from fp32"]
+        ends = (f"{100 * share:.2f}" for share in (min(found), max(found)))
+        rows.append([name, *ends, "" if found is first else f"{100 * off:.2f}"])
+    heads = ["right, %", "worst seed", "best seed", "largest gap to fp32"]
     return Table(heads, rows)
 
 

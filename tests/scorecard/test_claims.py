@@ -111,7 +111,7 @@ def test_a_claim_about_other_machines_is_not_made_here(scorecard, monkeypatch, f
             card.show()
     else:
         card.show()
-        assert "not claimed here (needs bf16)" in repr(card)
+        assert "not claimed here (needs 16-bit units)" in repr(card)
 
 
 @pytest.mark.parametrize(
