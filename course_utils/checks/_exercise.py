@@ -34,7 +34,7 @@ SLOW = 3.0  # the same of a wrong answer, after which no more is looked for than
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # in what torch says to a terminal
 
 
-def exercise(title: str, *, why: str = "", of: Sequence[Callable] = (), trust: str = "") -> Callable:
+def exercise(title: str, *, why: str = "", of: Sequence[Callable] = ()) -> Callable:
     """Make an exercise of its reference: a right solution, whose lines say behind ``#:`` what they make.
 
     Args:
@@ -43,7 +43,6 @@ def exercise(title: str, *, why: str = "", of: Sequence[Callable] = (), trust: s
         of: the references, where the exercise asks for several functions, or for one that is played with and not only
             called. What is decorated is then the scene, ``scene(*functions, *arguments)``: it gives what came of it.
     """
-    del trust  # not read; some lessons say it still
     return lambda function: Exercise(function, of, title, why)
 
 
