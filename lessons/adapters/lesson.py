@@ -308,6 +308,7 @@ show.files(models, perplexities)
 #
 # </details>
 
+
 # %% tags=["exercise"]
 def adapt(model, names, train, path):
     """A copy of model with trained adapters beside the named layers; their numbers are saved to path."""

@@ -358,6 +358,7 @@ print(f"largest difference of the logits: {apart:.0e}")
 #
 # </details>
 
+
 # %% tags=["exercise"]
 def attend(q, k, v):
     """Causal attention; q, k, v: float (..., tokens, features)."""

@@ -309,6 +309,7 @@ spent = show.parts(milliseconds, ours, ours_int8, (128, 1024))
 #
 # </details>
 
+
 # %% tags=["exercise"]
 def verdicts(model, x):
     """{name of a module with weights: "int8", "float", "stores int8, computes float" or "unknown"}"""

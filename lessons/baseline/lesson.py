@@ -307,6 +307,7 @@ the_byte = duel(net, hers)  # the byte; both had the pass
 #
 # </details>
 
+
 # %% tags=["exercise"]
 def compare(a, b, images, labels):
     """Bytes of a, bytes of b, images that b won, images that b lost, and whether the lead counts."""

@@ -261,6 +261,7 @@ show.statistics(old, new, in_float)
 #
 # </details>
 
+
 # %% tags=["exercise"]
 def share_out(sizes, sensitivity, budget):
     """The bits of each layer, shared out greedily within the budget."""

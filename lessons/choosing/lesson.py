@@ -265,6 +265,7 @@ show.routes_table(race)
 #
 # </details>
 
+
 # %% tags=["exercise"]
 def choose(rows, fp32_ms, int8_ms, lost):
     """One of "float", "dynamic", "static" and "qat" for the network of these rows."""

@@ -318,6 +318,7 @@ show.shared_heads()
 #
 # </details>
 
+
 # %% tags=["exercise"]
 def write(cached_step, prompt, n):
     """The prompt and n tokens after it, each the likeliest next, (1, tokens), in n cached steps."""

@@ -306,6 +306,7 @@ print(f"here:  {report(small)}\nthere: {there}")
 #
 # </details>
 
+
 # %% tags=["exercise"]
 def word_lengths(counts):
     """The length of each symbol's word; 0 for a symbol that never comes."""

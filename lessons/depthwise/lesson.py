@@ -115,6 +115,7 @@ show.two_convolutions()
 #
 # With the scale of the wide filter, 0.04 is 0.2 of a step and is rounded to 0, and so is the rest of the narrow one. With a scale of its own, the narrow filter comes back as well as the wide one. The price is a second scale to be stored. In code:
 
+
 # %%
 def rounded(weight, largest, bits=8):
     """Round to integers times a scale; `largest` is the largest weight of the layer, or of each channel."""
@@ -319,6 +320,7 @@ show.remedies(right, kilobytes)
 # Walk through the blocks of the copy, and send the images along: `x = block(x)`. Before a depthwise block, `x` is what its filters are given. A filter belongs to one channel: `conv.weight[channel]`.
 #
 # </details>
+
 
 # %% tags=["exercise"]
 def repair(model, images):

@@ -196,6 +196,7 @@ for name, row in {"label": label, "teacher": target}.items():
 #
 # Where there are labels as well, $\alpha$ says how much the teacher weighs:
 
+
 # %% teacher_and_labels_together
 def distillation_loss(student, teacher, labels, T, alpha):
     target = F.softmax(teacher.detach() / T, 1)
@@ -314,6 +315,7 @@ Table(
 # On paper: 0.5, 0.3, 0.1, 0.1. `p.topk(k)` returns values and positions. `p.shape[1] - k` classes share what is left of a row. Make a tensor of the share with `expand_as(p)`, and put the values in with `scatter(1, positions, values)`.
 #
 # </details>
+
 
 # %% names tags=["exercise"]
 def names(logits, T, k):

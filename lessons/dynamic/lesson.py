@@ -292,6 +292,7 @@ fresh.load_state_dict(torch.load("lenet_int8.pt"))
 # %% [markdown]
 # **Predict.** Somebody forgets to divide one picture of each batch by 255, so its pixels are 255 times too large. How often do the *other* 63 still get fp32's answer in int8: **A** in more than nine of ten cases, **B** in seven to nine, **C** in fewer than seven?
 
+
 # %%
 def answers(model, factor=1):
     """The answers to all pictures but the first of each batch, which is multiplied by the factor."""
@@ -335,6 +336,7 @@ print(f"fp32, one picture × 255: {(answers(lenet, 255) == before).float().mean(
 # On x86 processors, with 256 rows, the rule takes `fc1`, on some `fc2` as well, and the file gets 2.4 or 3.4 times smaller. With one row it takes nothing.
 #
 # </details>
+
 
 # %% tags=["exercise"]
 def shrink(model, pays):

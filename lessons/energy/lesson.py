@@ -305,6 +305,7 @@ Table(["saved by", "each weight used once", "used 140 times"], rows)
 #
 # </details>
 
+
 # %% bill tags=["exercise"]
 def bill(model, shape, batch):
     """Return (arithmetic, weights): picojoules for one input of a batch."""

@@ -234,6 +234,7 @@ print(f"{zeros:,} of the {fc1.numel():,} weights of fc1 become 0")
 #
 # **Predict.** Is LeNet with 2 bits then **A** worse than before, **B** about as good, **C** much better?
 
+
 # %%
 def one_sigma(weight, bits):
     return weight.std()
@@ -321,6 +322,7 @@ print("computed in", loaded.fc1.weight.dtype)
 # Section 3 has the scale and the zero point for the integers 0 to 255, which `torch.uint8` can hold. Clamp before you convert: 256 would become 0. And what is the scale of a tensor that holds nothing but zeros?
 #
 # </details>
+
 
 # %% tags=["exercise"]
 def save_int8(model, file):

@@ -43,6 +43,7 @@ torch.set_num_threads(1)
 #
 # This function goes into `ModelPruning`, a *callback*: at the end of each epoch Lightning's `Trainer` calls it ([[lightning_qat]]). It asks the function how much, and prunes with PyTorch's own `prune`. Epochs count from 0.
 
+
 # %% the_sum_is_0_98
 def compute_amount(epoch):
     # the sum of all returned values needs to be smaller than 1
@@ -177,6 +178,7 @@ print(f"gone: {gone(model):.1%}")
 #
 # **Predict.** Four epochs, four cuts. How far is the farthest weight from its first value after each cut: **A** 0, 0, 0, 0; **B** 0, then farther and farther; **C** more and more, from the first cut on?
 
+
 # %%
 def after_each_epoch(ask, pruning, epochs=100):
     answers = []
@@ -240,6 +242,7 @@ print(away_mended)
 # Look at the epochs of the schedule before you answer.
 #
 # **Predict.** The same schedule with `Mended`. Is the error after 100 epochs **A** smaller, **B** about the same, **C** several times as large?
+
 
 # %%
 def error(model):
@@ -320,6 +323,7 @@ times_before = best_file(save_on_train_epoch_end=False)
 # Which setting turns the rewind off? Which one spares the biases?
 #
 # </details>
+
 
 # %% tags=["exercise"]
 def even_pruning(epochs, sparsity):

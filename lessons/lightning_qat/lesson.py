@@ -286,6 +286,7 @@ print("equal:", torch.equal(shipped(test_pixels), answers))
 #
 # </details>
 
+
 # %% tags=["exercise"]
 def training_only():
     """Return a callback that lets only training batches move the ranges."""

@@ -76,6 +76,7 @@ print("mask:", layer.weight_mask.tolist())
 #
 # What comes back is the new mask. `default_mask` is only to be read, so we work on a copy. The **pruning type** matters when a layer is pruned a second time, and section 4 is about that.
 
+
 # %% a_method_is_one_function
 class Lowest(prune.BasePruningMethod):
     PRUNING_TYPE = "unstructured"  # a rule for single weights
@@ -247,6 +248,7 @@ print(f"groups with more than two weights: {too_full:.0%}")
 #
 # Accuracy and the count of zeros told us nothing. A test can tell, if it knows the promises. This one makes small layers with random scores, which `draw(4, 4)` returns; each row is a group. `gone` says how many of the 16 weights were pruned before, at random positions. `best_old` are the two highest scores of each group before the cut, `best_new` those afterwards. `masked_fill` gives what is gone the score −99, so that it ranks last.
 
+
 # %%
 def broken(method, draw, gone):
     """In how many of 100 random cases the method breaks a promise of 2:4."""
@@ -301,6 +303,7 @@ found = show.what_finds_what(broken, TwoOfFour)
 # `t.masked_fill(default_mask == 0, -torch.inf)` ranks what is gone behind all others. Where fewer than `n` are left, `topk` takes some of it all the same.
 #
 # </details>
+
 
 # %% tags=["exercise"]
 def n_of_m(n, m):

@@ -312,6 +312,7 @@ print_sparsity(net)
 #
 # </details>
 
+
 # %% tags=["exercise"]
 def prune_to(model, sparsity):
     """A copy of model with this share of its weights at zero, and a part of each layer left."""

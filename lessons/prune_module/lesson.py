@@ -209,6 +209,7 @@ print(f"zeros: {(net.fc1.weight == 0).sum().item():,}   moved under the mask: {m
 #
 # We start each time from the whole network, because a second cut counts only what is left: 50 % twice leaves a quarter. `prune.random_unstructured` makes the random cuts.
 
+
 # %%
 def after(cut, amount):
     net = copy.deepcopy(lenet)
@@ -329,6 +330,7 @@ show.four_files(files)
 # `model.get_submodule(name)` finds the layer. How many numbers fit beside the positions, and how many are too many? An int as `amount` is a count; `//` on floats gives a float.
 #
 # </details>
+
 
 # %% tags=["exercise"]
 def fit(model, name, budget):

@@ -97,6 +97,7 @@ print(f"pruned {accuracy(pruned)} % right, loaded {accuracy(careless)} %")
 #
 # Pruning is what makes the names. `prune.identity` is a pruning that removes nothing: it gives the layer a mask of ones, and with it the two names and the hook. Then the file fits, and its mask takes the place of the ones.
 
+
 # %% names_first_then_numbers
 def load_masked():
     torch.manual_seed(0)
@@ -159,6 +160,7 @@ found = show.time_line(layer, x, up_to_date)
 # ### Multiply once more
 #
 # A forward pass does it. If you have no input at hand, call the pruning hooks yourself:
+
 
 # %% multiply_once_more
 def refresh(model):
@@ -239,6 +241,7 @@ for name, action in between.items():
 #
 # **Predict.** Of the 48,000 weights of `fc1` the mask has taken 24,000. Somebody counts the zeros in `net.parameters()`. Does this give **A** 24,000, **B** none, or **C** 48,000? What do the parameters hold?
 
+
 # %%
 def zeros(tensors):
     return sum((tensor == 0).sum().item() for tensor in tensors)
@@ -290,6 +293,7 @@ show.counts_table(counts, networks)
 # On paper: `prune.identity(model[0], "bias")`. In general, `key.removesuffix("_mask").rpartition(".")` gives the module's path, the dot and the tensor's name. `model.get_submodule(path)` finds the module; for an empty path that is the model itself.
 #
 # </details>
+
 
 # %% tags=["exercise"]
 def load_pruned(make_model, state):

@@ -209,6 +209,7 @@ operations(int8.graph).most_common()
 #
 # A description can also leave something out. Our quantizer recognizes a convolution by the class of its module. A class of one's own, such as `class MyConv(nn.Conv2d): pass`, it does not know. Our small network, where one convolution is called twice, it refuses.
 
+
 # %% tags=["hide-input", "nbval-check-output"]
 # Converts one convolution of each class, and counts what is rounded to int8.
 class MyConv(nn.Conv2d):
@@ -293,6 +294,7 @@ show.recorded()
 #
 # **Predict.** What do the numbers in the graph take together: **A** a quarter of that, **B** about as much, **C** a quarter more?
 
+
 # %%
 def megabytes(model):
     return sum(x.numel() * x.element_size() for x in model.state_dict().values()) / 1e6
@@ -372,6 +374,7 @@ images, _ = data.load("fashion_mnist", n=256)
 # All lines stand in sections 1 and 5; leave `reduce_range` out. The first batch is an example of the shape. Deleting while you iterate over parameters fails, so make a list of the names first.
 #
 # </details>
+
 
 # %% tags=["exercise"]
 def to_int8(model, batches):

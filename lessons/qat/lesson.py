@@ -220,6 +220,7 @@ show.walk(straight_through)
 #
 # Now to the real network. In each layer there must be two weights: the float one, which the optimizer changes, and the rounded one, with which the layer computes. PyTorch keeps both. It computes `layer.weight` from the float weight whenever somebody reads it. The training loop stays as it is.
 
+
 # %%
 class OnGrid(nn.Module):
     def __init__(self, bits, step_of):
@@ -369,6 +370,7 @@ for name, percent in eight.items():
 # Section 5 has all the lines. `prepare_qat` gives a copy: train what it gives back. With `inplace=True`, what would be left of `prepared` after `convert`?
 #
 # </details>
+
 
 # %% tags=["exercise"]
 def aware_int8(model, train):

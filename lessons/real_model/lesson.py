@@ -279,6 +279,7 @@ show.floors(
 #
 # </details>
 
+
 # %% tags=["exercise"]
 def token_bytes(model, positions):
     """Bytes that are read for one token, with a cache of so many positions: a whole number."""

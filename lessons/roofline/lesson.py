@@ -176,6 +176,7 @@ for job, n_bytes in moved.items():
 #
 # By its weights alone the intensity would be 392. The outputs pull it down, and a larger batch does not help: each image brings outputs of its own. Let PyTorch count:
 
+
 # %%
 def intensity(layer, x):
     y = layer(x)
@@ -297,6 +298,7 @@ print(f"one input: int8 is {fewer.ratio('int8'):.1f} times as fast")
 # By the roofline, with a ridge of 10, the first convolution of SmallCNN and its last, linear layer would wait for memory, and the two convolutions between them for arithmetic.
 #
 # </details>
+
 
 # %% waits_for tags=["exercise"]
 def waits_for(model, x, peak, bandwidth):

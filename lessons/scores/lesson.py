@@ -271,6 +271,7 @@ race.draw()
 #
 # </details>
 
+
 # %% tags=["exercise"]
 def by_wanda(layer, inputs, left):
     """A copy of the layer in which each row keeps this share of its weights, by Wanda."""

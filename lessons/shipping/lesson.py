@@ -243,6 +243,7 @@ show.promises_table(rows, customers)
 #
 # </details>
 
+
 # %% pick tags=["exercise"]
 def pick(rows, limits, best="accuracy"):
     """The name of the row for these limits, or "nobody"."""

@@ -161,6 +161,7 @@ print(f"whole: {accuracy(lenet):.0f} % right   cut: {accuracy(cut_lenet):.0f} % 
 #
 # **Predict.** Are they equal, up to rounding? **A** Yes. **B** Only if the biases of these channels are masked, too. **C** Not even then.
 
+
 # %%
 @torch.no_grad()
 def difference(a, b):
@@ -227,6 +228,7 @@ show.what_hangs_together(dense, group)
 #
 # `ignored_layers` keeps the ten outputs. The means and variances in the batch norms were measured on the dense network. `update_bn` measures them again.
 
+
 # %% cut_and_measure_the_batch
 def half(net, importance):
     small = copy.deepcopy(net)
@@ -275,6 +277,7 @@ print(f"time: {speed.ratio('cut'):.1f} times as fast, with 64 images")
 #
 # **Predict.** Which of the four ends highest, and which lowest? Where is the largest gap?
 
+
 # %%
 def trained(net):
     net = copy.deepcopy(net).to(memory_format=torch.channels_last)  # faster to train
@@ -320,6 +323,7 @@ show.opponents(right)
 # Six: the weight of each convolution, and four tensors of the first batch norm: `weight`, `bias`, `running_mean`, `running_var`. The last two are buffers, and stay buffers: no `nn.Parameter`. `chain[0]` is a block, and `chain[0][0]` its convolution.
 #
 # </details>
+
 
 # %% tags=["exercise"]
 def cut(chain, keep):

@@ -158,6 +158,7 @@ show.most_like(x[seen], y[seen], answers[seen][:, MISSING])
 #
 # The student still misses some threes. A three can be lost in two ways. Perhaps the student does not see the three in it. Then its margin is like that of any other digit. Or the student does see it, and says "3" a little too rarely. The margins show which of the two it is.
 
+
 # %%
 def margin(logits):
     others = logits.index_fill(1, torch.tensor(MISSING), -torch.inf)
@@ -201,6 +202,7 @@ show.hills(margins, test_labels == MISSING)
 # At work, too, a line can stand wrong. A network learns from as many broken parts as sound ones, and in the factory one part in a hundred is broken. So it says "broken" too often. Nobody has to train it anew, and nobody has to label a part. If the two hills lie well apart, it is enough to know how often the class occurs.
 #
 # Here the teacher knows this. It says "3" for about a tenth of the held-out images, so we take the $b$ with which the student says "3" **as often as the teacher**. The student need not agree with it on a single image.
+
 
 # %%
 def says(logits, b):
@@ -255,6 +257,7 @@ show.bias_table(found)
 # On paper: the line stands between −1 and −3, at −2, so $b = 2$. `(teacher.argmax(1) == missing).sum()` is k. `margin` of section 3 shows how to get the margins; there the class was `MISSING`. After `sort(descending=True).values` the k-th highest is number `k - 1`.
 #
 # </details>
+
 
 # %% threshold tags=["exercise"]
 def threshold(student, teacher, missing):

@@ -200,6 +200,7 @@ show.five_steps(untrained.fc2.weight_orig, trained.fc2.weight_orig, masks[1])
 #
 # On a layer that has a mask, `l1_unstructured` removes a share of the weights that are left. It reads them from `weight`, as the last forward pass computed it; here that is the pass in `evaluate`. A pruned layer calls its parameter `weight_orig`, so `rewind` takes the end of that name off.
 
+
 # %%
 @torch.no_grad()
 def rewind(net, first):
@@ -241,6 +242,7 @@ first, masks = search(rewind)
 # `weight = start` copies no number. It gives the same memory a second name, and whoever trains one of them trains both. `net.state_dict()` hands out the network's own memory in the same way. `deepcopy`, `clone` and `copy_` copy numbers.
 #
 # Here is another rewind. It looks correct.
+
 
 # %%
 def other_rewind(net, first):
@@ -339,6 +341,7 @@ all_right = show.three_networks(search, rewind, arms, train, test_set)
 # Start from `search`. What does `net` hold after the last rewind? Rewind the biases as well.
 #
 # </details>
+
 
 # %% tags=["exercise"]
 def find_ticket(make, train, rounds):

@@ -181,6 +181,7 @@ show.over_rates(saved)
 # %% [markdown]
 # **Predict.** How much of the gap between *new signs* and the ticket do the ticket's signs win back: **A** hardly any, **B** more than half?
 
+
 # %%
 def put_on(net, masks):
     for layer, mask in zip(net.children(), masks, strict=True):
@@ -285,6 +286,7 @@ print(*(f"{name}: {ms:.2f} ms a step" for name, ms in step_ms.items()), sep="\n"
 # `max(runs, key=…)` goes through the rates of `runs`. Its key is a mean over `held_out for held_out, test in runs[rate]`. The rates need not be sorted.
 #
 # </details>
+
 
 # %% tags=["exercise"]
 def lead(ticket, other):

@@ -314,6 +314,7 @@ show.three_questions(layers, ran)
 #
 # </details>
 
+
 # %% tags=["exercise"]
 def ship(model, make, least):
     """A network from make(), its wide linear layers in int8, loaded from "int8.pt"."""

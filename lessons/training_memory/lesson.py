@@ -271,6 +271,7 @@ print("the same gradients, in every bit:", torch.equal(gradients[0], gradients[1
 #
 # A smaller batch needs less memory, but has noisier gradients. `backward()` *adds* to the gradient that is there already. So two calls leave 2 + 6 = 8, twice too much. We divide each loss by the number of parts, and get 2/2 + 6/2 = 4. The saved tensors of the first part are released before the second part begins, so only one part is in memory at a time.
 
+
 # %% a_batch_in_parts
 def gradient(model, parts):
     model.zero_grad()
@@ -286,6 +287,7 @@ def gradient(model, parts):
 # The reader treats each image by itself. SmallCNN has batch norm: it subtracts the mean of the *batch*, and divides by its deviation.
 #
 # **Predict.** For which of them do eight parts give the gradient of the whole batch: **A** both, **B** the reader alone, **C** neither?
+
 
 # %%
 def apart(model):
@@ -335,6 +337,7 @@ table
 # The first. The last block computes its inside again at the fullest moment. `light = nn.Sequential(*model)` has the same parts, and `light[n] = …` replaces one of them.
 #
 # </details>
+
 
 # %% tags=["exercise"]
 def fit_in(model, needs, most):

@@ -315,6 +315,7 @@ show.race_table(races)
 #
 # </details>
 
+
 # %% tags=["exercise"]
 def read_group(group):
     """The 32 weights, float32, of a group of 20 bytes, uint8."""

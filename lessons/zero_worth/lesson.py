@@ -332,6 +332,7 @@ for name, seconds in timing.compare(calls, device="cpu").samples.items():
 #
 # </details>
 
+
 # %% tags=["exercise"]
 def cheapest(model):
     """For each linear layer, by its name: the form with the fewest bytes, and these bytes."""
