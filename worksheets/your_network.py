@@ -82,7 +82,7 @@ yours.figure(sheet)
 yours.table(sheet)
 
 # %%
-print(yours.recommend(sheet.rows, limits))
+print(yours.recommend(sheet, limits))
 
 # %% [markdown]
 # **Before you ship it,** look at what no table shows: the answers of each class, and not their mean; the slowest call, and the

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import platform
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +15,10 @@ from course_utils import legacy_int8
 
 # What torch.compile and torch.export say on the way, beside the older int8.
 EXPECTED_WARNINGS = ("dynamo_pgo force disabled", "To copy construct from a tensor")
+
+ON_ARM = platform.machine().lower() in ("arm64", "aarch64")
+# Imported, it teaches torch.compile to call int8 kernels; without it a graph of PT2E is compiled to float, silently.
+INT8_LOWERING = f"torchao.quantization.pt2e.quantizer.{'arm' if ON_ARM else 'x86'}_inductor_quantizer"
 
 
 @contextmanager
@@ -27,6 +33,9 @@ def quietly() -> Iterator[None]:
 def compiled(model: nn.Module, x: Tensor) -> Callable[[Tensor], Tensor]:
     """Compile a model with its weights frozen into the code, and run it once on `x` (a batch that the model takes).
 
+    A graph of PT2E gets its int8 kernels, whatever was imported before. Call it with as many threads as now: with
+    another number torch compiles once more, and then nothing is frozen.
+
     The backend is a new function at each call and no cache is read, so that nothing that was compiled for
     another model, whose frozen weights look alike, can be reused.
     """
@@ -39,6 +48,7 @@ def compiled(model: nn.Module, x: Tensor) -> Callable[[Tensor], Tensor]:
     # A generated kernel reports to a profiler under its own name, else its time would seem to lie between operators.
     options = {"freezing": True, "force_disable_caches": True, "cpp.enable_kernel_profile": True}
     with quietly(), torch.no_grad(), inductor.patch(options):
+        importlib.import_module(INT8_LOWERING)
         fast = torch.compile(model, backend=backend)
         fast(x)
     return fast

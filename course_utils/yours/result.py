@@ -1,25 +1,16 @@
-"""What comes out of a sheet: one table, one figure, one sentence, one file that a fresh process opens, one report."""
+"""What comes out of a sheet: one table, one figure, one recommendation."""
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
-import sys
-import tempfile
-import time
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-
-import torch
-from torch import Tensor, nn
+from collections.abc import Mapping, Sequence
 
 from course_utils import runtime, syllabus
 from course_utils.show import plots
 from course_utils.show.tables import Table, si
 from course_utils.yours import ways
-from course_utils.yours.sheet import Row, Sheet, agreement, bytes_of, layers_of, look, sentence
+from course_utils.yours.forms import Row, Way
+from course_utils.yours.sheet import Sheet
 
 LIMITS = {  # what a reader may ask for -> its words, and whether more is better
     "mb": ("megabytes of the file", False),
@@ -28,49 +19,16 @@ LIMITS = {  # what a reader may ask for -> its words, and whether more is better
     "accuracy": ("share of right answers, 0 to 1", True),
 }
 KEEPS = 0.98  # the agreement that a recommendation asks for when the limits say nothing of answers
-LESSONS = {  # beginning of a row's name -> the lessons that explain it, the first that there is
-    ways.CUT: ("structured",),
-    ways.MASKED: ("prune_module",),
-    "int8 static": ("pt2e", "static"),
-    "int8 dynamic (torchao)": ("torchao",),
-    "int8 weights": ("torchao",),
-    "int8 dynamic": ("dynamic",),
-    "ONNX": ("choosing",),
-    "16 bits": ("formats",),
-    "float": ("choosing",),
-}
-FRESH = """
-import sys, time, torch
-start, (path, inputs, outputs) = time.perf_counter(), sys.argv[1:]
-batches = torch.load(inputs)
-with torch.no_grad():
-    if path.endswith(".onnx"):
-        import onnxruntime
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-        names = [given.name for given in session.get_inputs()]
-
-        def run(*xs):
-            return torch.from_numpy(session.run(None, {n: x.numpy() for n, x in zip(names, xs)})[0])
-    elif path.endswith(".pt2"):
-        import torchao.quantization.pt2e  # knows the operators of the file
-        run = torch.export.load(path).module()
-    else:
-        run = torch.jit.load(path)
-    outs = [run(*xs) for xs in batches]
-torch.save(outs, outputs)
-print(f"{time.perf_counter() - start:.1f}")
-"""
-
-OPENS = {  # what a file's reader types
-    ".onnx": 'onnxruntime.InferenceSession("{}")',
-    ".pt2": 'import torchao.quantization.pt2e; torch.export.load("{}").module()',
-    ".pt": 'torch.jit.load("{}")',
-}
+HIDDEN = 0.0005  # a share below it is shown as 0.0 %
+FRONT = "★: no other form is at least as good in bytes, time (one thread) and answers, and better in one of them"
 
 
 def front(rows: Sequence[Row]) -> list[Row]:
-    """The rows to which no other is at least as good in bytes, time and answers, and better in one; marks them too."""
-    done = [row for row in rows if row.built and row.ms]
+    """The rows to which no other is at least as good in bytes, time and answers, and better in one; marks them too.
+
+    A form that keeps no answer is not among them.
+    """
+    done = [row for row in rows if row.built and row.ms and _quality(row) >= HIDDEN]
 
     def values(row: Row) -> tuple[float, ...]:
         return row.file_bytes, row.ms, -_quality(row)
@@ -113,7 +71,7 @@ def table(sheet: Sheet, *, clock: bool = True) -> Table:
         ]
         for row in sheet.rows
     ]
-    caption = f"Answers: {sheet.doubt}." if sheet.doubt else None
+    caption = f"{FRONT}. Answers: {sheet.doubt}." if sheet.doubt else f"{FRONT}."
     return Table([*head, *["right answers"] * judged, "remark"], lines, caption=caption)
 
 
@@ -147,32 +105,76 @@ def figure(sheet: Sheet) -> None:
     )
 
 
-def recommend(rows: Sequence[Row], limits: Mapping[str, float] | None = None) -> str:
-    """What to ship, what it costs, and which lesson comes next, or that nobody fits: one sentence.
+def recommend(sheet: Sheet, limits: Mapping[str, float] | None = None) -> str:
+    """What to ship, what it costs, how far that can be trusted, and which lesson comes next; or that nothing fits.
 
     Args:
-        rows: measured ones, the model as it is first.
+        sheet: with rows that were measured, the model as it is first.
         limits: of `LIMITS`: "mb" (megabytes), "ms" (milliseconds on one thread) at most, "agreement", "accuracy" (0 to
-            1) at least. Without one for answers, 98 % of them must stay.
+            1) at least. Without one for answers, 98 % of them must stay; answers that say little (`sheet.doubt`) choose
+            nothing, unless a limit asks for them.
     Raises:
         ValueError: an unknown limit, or one that is no number.
     """
-    chosen, misses = choose(rows, limits)
-    base = next(row for row in rows if row.built)
+    chosen, misses = choose(sheet, limits)
+    base = _done(sheet)[0]
     if misses:
-        return f"Nobody fits; the nearest is “{chosen.name}”, which misses by {misses}."
-    if chosen is base:
-        return (
+        said = [f"Nothing fits the limits; the closest is “{chosen.name}”, which misses by {misses}."]
+    elif chosen is base:
+        said = [
             "Ship the model as it is: nothing that was tried keeps its answers and wins bytes or time without losing "
             "the other; limits say which of the two may pay."
+        ]
+    else:
+        said = [_shipping(sheet, chosen, base)]
+    if limits and chosen is not base and not _misses(base, limits):
+        said.append("The model as it is kept your limits already.")
+    if not misses:
+        said += _faster(sheet, chosen, limits)
+    if chosen.way.compiled:
+        said.append(
+            "Where it runs it needs a C++ compiler, which takes its time at each start "
+            f"({chosen.built.compile_s:.0f} s here), and batches of this one shape."
         )
+    if sheet.doubt:
+        say = "had no say in this choice" if "agreement" not in (limits or {}) else "may still mislead"
+        said.append(f"The answers {say} ({sheet.doubt}). Weigh again with trained weights before you ship.")
+    return " ".join(said)
+
+
+def _shipping(sheet: Sheet, chosen: Row, base: Row) -> str:
     smaller, faster = base.file_bytes / chosen.file_bytes, base.ms / chosen.ms
-    cost = f"{1 - chosen.agreement:.1%} of its answers change" if chosen.agreement < 1 else "no answer changes"
+    n = sheet.n_judged
+    if sheet.doubt:
+        cost = "whether its answers hold cannot be told"
+    elif chosen.agreement < 1:
+        cost = f"{1 - chosen.agreement:.1%} of its answers change on the {n} inputs that judge"
+    else:  # with none changed of n, a larger share than this one would have shown itself in 95 of 100 cases
+        cost = f"no answer changes on the {n} inputs that judge (so few allow up to {1 - 0.05 ** (1 / n):.0%} in use)"
     if chosen.accuracy is not None:
         cost += f", {100 * (chosen.accuracy - base.accuracy):+.1f} points of accuracy"
     marked = f" ({chosen.remark})" if chosen.remark else ""
     gains = f"{_times(smaller, 'smaller', 'larger')} than the model as it is, {_pace(faster)}"
-    return f"Ship “{chosen.name}”{marked}: {gains}, and {cost} on the judging half; {_lesson(chosen.name)} explains it."
+    return f"Ship “{chosen.name}”{marked}: {gains}, and {cost}; {_lesson(chosen.way)} explains it."
+
+
+def _faster(sheet: Sheet, chosen: Row, limits: Mapping[str, float] | None) -> list[str]:
+    """A sentence on the fastest other form, where it fits, or where its answers alone speak against it."""
+    wanted = _wanted(sheet, limits)
+    answers = {"agreement", "accuracy"}
+    others = {name: limit for name, limit in wanted.items() if name not in answers}
+    faster = [row for row in _done(sheet) if row.ms < 0.95 * chosen.ms and row.way.trained and not _misses(row, others)]
+    if not faster:
+        return []
+    row = min(faster, key=lambda row: row.ms)
+    kept = f"keeps {_share(row.agreement)} of the answers" if row.agreement < 1 else "keeps all answers"
+    if sheet.doubt:
+        kept = "was judged by time alone"
+    elif row.accuracy is not None:
+        kept += f", and {_share(row.accuracy)} are right"
+    why = ", which is too few" if _misses(row, wanted) else ""
+    times = f"{_ms(row.ms)} ms in place of {_ms(chosen.ms)}, {si(row.file_bytes, 'B')}"
+    return [f"Faster: “{row.name}”, {times}; it {kept}{why}."]
 
 
 def _times(ratio: float, better: str, worse: str) -> str:
@@ -187,18 +189,37 @@ def _pace(ratio: float) -> str:
     return f"{ratio:.3g} times as fast" if ratio > 1 else f"taking {1 / ratio:.3g} times as long"
 
 
-def choose(rows: Sequence[Row], limits: Mapping[str, float] | None = None) -> tuple[Row, str]:
-    """The row to ship, and by what it misses the limits ("" where it fits); see `recommend`."""
+def _done(sheet: Sheet) -> list[Row]:
+    """The rows that were measured.
+
+    Raises:
+        ValueError: there is none.
+    """
+    done = [row for row in sheet.rows if row.built and row.ms]
+    if not done:
+        raise ValueError("no row was measured: run(sheet) first, and see its remarks")
+    return done
+
+
+def _wanted(sheet: Sheet, limits: Mapping[str, float] | None) -> dict[str, float]:
+    """The limits, and the one for answers that holds where none is given, unless the answers say little.
+
+    Raises:
+        ValueError: an unknown limit, or one that is no number.
+    """
     limits = dict(limits or {})
     for name, value in limits.items():
         if name not in LIMITS or not isinstance(value, int | float):
             known = ", ".join(f"{key} ({words})" for key, (words, _) in LIMITS.items())
             raise ValueError(f"the limit {name}={value!r} is not one of these, with a number: {known}")
-    if not {"agreement", "accuracy"} & set(limits):
+    if not sheet.doubt and not {"agreement", "accuracy"} & set(limits):
         limits["agreement"] = KEEPS
-    done = [row for row in rows if row.built and row.ms]
-    if not done:
-        raise ValueError("no row was measured: run(sheet) first, and see its remarks")
+    return limits
+
+
+def choose(sheet: Sheet, limits: Mapping[str, float] | None = None) -> tuple[Row, str]:
+    """The row to ship, and by what it misses the limits ("" where it fits); see `recommend`."""
+    limits, done = _wanted(sheet, limits), _done(sheet)
     short = {id(row): _misses(row, limits) for row in done}
     fitting = [row for row in done if not short[id(row)]]
     # Whoever asked for bytes may pay with time, and the other way round; whoever asked for nothing pays with neither.
@@ -209,11 +230,16 @@ def choose(rows: Sequence[Row], limits: Mapping[str, float] | None = None) -> tu
         and ("ms" in limits or row.file_bytes < 1.05 * done[0].file_bytes)
     ]
     # Who was not trained after a cut comes last: random weights and easy batches may keep their answers all the same.
-    fair = [row for row in fair if row.remark != ways.UNTRAINED] or fair
+    fair = [row for row in fair if row.way.trained] or fair
     if fitting := fair or fitting:
         return min(fitting, key=lambda row: math.log(row.file_bytes) + math.log(row.ms)), ""
     nearest = min(done, key=lambda row: sum(by for _, by in short[id(row)]))
     return nearest, " and ".join(words for words, _ in short[id(nearest)])
+
+
+def misses(sheet: Sheet, row: Row, limits: Mapping[str, float] | None) -> str:
+    """By what a row misses the limits, in words; "" where it fits."""
+    return " and ".join(words for words, _ in _misses(row, _wanted(sheet, limits)))
 
 
 def _misses(row: Row, limits: Mapping[str, float]) -> list[tuple[str, float]]:
@@ -231,169 +257,7 @@ def _misses(row: Row, limits: Mapping[str, float]) -> list[tuple[str, float]]:
     return found
 
 
-def _lesson(name: str) -> str:
+def _lesson(way: Way) -> str:
     known = syllabus.lessons()
-    names = next(names for start, names in LESSONS.items() if name.startswith(start))
-    lesson = next(known[one] for one in names if one in known)
+    lesson = next(known[name] for name in way.lessons if name in known)
     return f"lesson {lesson.number}, {lesson.title},"
-
-
-def ship(sheet: Sheet, limits: Mapping[str, float] | None = None, folder: Path | str = ".") -> dict:
-    """Write the chosen form as one file and `report.json`; open the file in a fresh process and compare the outputs.
-
-    The file needs no code of yours: an exported program (.pt2), an ONNX file, or TorchScript (.pt), the first that a
-    fresh process can open with the same answers. Where there is none, the file holds the weights alone.
-
-    Args:
-        sheet: with rows that are timed.
-        limits: as for `recommend`.
-        folder: where the two files go.
-    Returns:
-        The report: "recommendation", "file" (its name, or why there is none), "file_bytes", "opened_elsewhere" (in
-        words), "rows", "facts", "where" (machine and versions).
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    chosen, _ = choose(sheet.rows, limits)
-    report = {
-        "recommendation": recommend(sheet.rows, limits),
-        "limits": dict(limits or {}),
-        "file": None,
-        "file_bytes": None,
-        "opened_elsewhere": "",
-        "doubt": sheet.doubt,
-        "facts": sheet.facts,
-        "rows": [_plain(row) for row in sheet.rows],
-        "where": runtime.provenance(),
-    }
-    said = []
-    for suffix, write in _forms(chosen):
-        path = folder / f"your_model{suffix}"
-        try:
-            with ways.within(sheet.step), ways.quietly(), torch.no_grad():
-                write(path, sheet.example)
-                same = _elsewhere(path, sheet, chosen)
-        except (Exception, ways.OutOfTime) as error:
-            path.unlink(missing_ok=True)
-            said.append(f"{suffix}: {sentence(error)}")
-            continue
-        report |= {"file": path.name, "file_bytes": path.stat().st_size, "opened_elsewhere": same}
-        break
-    else:
-        why = f"A file that stands alone could not be made: {' '.join(said)}"
-        if chosen.built.module is None:  # another runtime, or a program: there are no weights to load
-            report["opened_elsewhere"] = why
-        else:
-            path = folder / "your_weights.pt"
-            torch.save(chosen.built.module.model.state_dict(), path)
-            report |= {"file": path.name, "file_bytes": path.stat().st_size}
-            report["opened_elsewhere"] = (
-                f"The file holds the weights alone: build the model with your code, do “{chosen.name}” to it, then "
-                f"load them. {why}"
-            )
-    (folder / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return report
-
-
-def _plain(row: Row) -> dict:
-    names = ("name", "file_bytes", "ms", "ms_all", "in_int8", "agreement", "accuracy", "remark", "front")
-    return {name: getattr(row, name) for name in names}
-
-
-def _forms(row: Row) -> list[tuple[str, Callable[[Path, tuple[Tensor, ...]], object]]]:
-    """Suffix of a file that may stand for a row, and what writes it, the best one first."""
-    built = row.built
-    if built.path is not None:
-        return [(built.path.suffix, lambda path, _: path.write_bytes(built.path.read_bytes()))]
-    module = built.module if built.module is not None else built.call
-
-    def export(path: Path, xs: tuple[Tensor, ...]) -> None:
-        program = torch.export.export(module, _cast(row, xs))
-        program.example_inputs = None
-        torch.export.save(program, path)
-
-    def script(path: Path, xs: tuple[Tensor, ...]) -> None:
-        with ways.as_int8_needs(), warnings.catch_warnings():
-            warnings.filterwarnings("error", "Converting a tensor to a Python", torch.jit.TracerWarning)
-            torch.jit.save(torch.jit.trace(module, _cast(row, xs)), path)  # an error: it would hold one branch of two
-
-    forms = [(".pt2", export), (".pt", script)]
-    return forms[::-1] if row.name.startswith(ways.DYNAMIC) else forms
-
-
-def _cast(row: Row, xs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    if not row.name.startswith(ways.HALF):
-        return xs
-    return tuple(x.bfloat16() if x.is_floating_point() else x for x in xs)
-
-
-def _elsewhere(path: Path, sheet: Sheet, row: Row) -> str:
-    """Open a file in a fresh process and compare; what came of it in words.
-
-    Raises:
-        RuntimeError: the process failed, or its outputs differ.
-    """
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
-        inputs, outputs = Path(place, "inputs.pt"), Path(place, "outputs.pt")
-        torch.save([_cast(row, xs) for xs in sheet.judging], inputs)
-        words = [sys.executable, "-W", "ignore", "-c", FRESH, str(path.resolve()), str(inputs), str(outputs)]
-        done = subprocess.run(words, capture_output=True, encoding="utf-8", cwd=place)
-        if done.returncode:
-            raise RuntimeError(f"a fresh process could not open it: {(done.stderr.strip() or '?').splitlines()[-1]}")
-        theirs = [sheet.answer(out.float()) for out in torch.load(outputs)]
-    same = agreement(theirs, sheet.answers(row.built.call))
-    if same < KEEPS:
-        raise RuntimeError(f"in a fresh process it gives {same:.0%} of the same answers")
-    compiled = ", and compile it again" * (path.suffix == ".pt2" and row.name.endswith("compiled"))
-    return (
-        f"A fresh process opened it in {done.stdout.strip().splitlines()[-1]} s, with {same:.0%} of the same answers. "
-        f"In your code: {OPENS[path.suffix].format(path.name)}{compiled}."
-    )
-
-
-def weigh(
-    model: nn.Module,
-    batches: Sequence[object],
-    *,
-    labels: object = None,
-    train: Callable[[nn.Module], object] | None = None,
-    answer: Callable[[Tensor], Tensor] | None = None,
-    limits: Mapping[str, float] | None = None,
-    folder: Path | str = ".",
-    minutes: float = 5.0,
-    say: Callable[..., object] = print,
-) -> tuple[Sheet, dict]:
-    """The whole sheet at once: look, bytes, time by layer, every way that fits, the cuts, the table, the files.
-
-    Args:
-        model, batches, labels, train, answer: as for `look`.
-        limits: as for `recommend`.
-        folder: where `your_model.*` and `report.json` go.
-        minutes: after which no further way is begun; the rest is then left out with a sentence.
-        say: is told what is going on, and what came of it.
-    Returns:
-        The sheet, and the report (see `ship`).
-    Raises:
-        ValueError: an unknown limit, before anything is run; what `look` raises.
-    """
-    start = time.perf_counter()
-    unknown = {name: value for name, value in (limits or {}).items() if name not in LIMITS}
-    if unknown:
-        raise ValueError(f"there is no limit {', '.join(unknown)}; there are {', '.join(LIMITS)}")
-    sheet = look(model, batches, labels=labels, train=train, answer=answer)
-    sheet.ends, sheet.step = start + 45 * minutes, 60 * max(1.0, minutes / 5)  # the rest is for the clock
-    for part in (sheet, bytes_of(sheet), layers_of(sheet)):
-        say(f"{part}\n")
-    found = ways.routes(sheet)
-    slow = [way for way in found if way.name in (ways.STATIC_COMPILED, ways.COMPILED)]
-    ways.run(sheet, ways=[way for way in found if way not in slow], clock=False, say=say)
-    ways.blame(sheet, clock=False)
-    ways.cut(sheet, clock=False, say=say)
-    ways.run(sheet, ways=slow, clock=False, say=say)  # a compiler takes its time: all else comes first
-    say("… time of all, in turn")
-    ways.clocked(sheet, sheet.rows)
-    if ways.cut_then_int8(sheet, clock=False):
-        ways.clocked(sheet, sheet.rows[-1:])
-    report = ship(sheet, limits, folder)
-    say(f"\n{table(sheet, clock=False)}\n\n{report['recommendation']}\n{report['opened_elsewhere']}")
-    return sheet, report

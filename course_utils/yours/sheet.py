@@ -9,9 +9,10 @@ import re
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -20,16 +21,20 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from course_utils.int8_routes.record import explain
 from course_utils.measure import timing
+from course_utils.measure.as_it_was import need_values
 from course_utils.measure.energy import unfused
 from course_utils.measure.int8_audit import audit
-from course_utils.measure.sizes import size_report
+from course_utils.measure.sizes import place, size_report, tensors, weigh
 from course_utils.runtime import quick, threads
 from course_utils.show.tables import Table, Tabled, si
+from course_utils.yours.forms import Row
 
 STEP_S = 60.0  # after which a step gives up
 CALLS, LARGEST = 5, 10  # of the model, to time its layers; layers with a row of their own
 LARGE = 100e6  # bytes from which on gzip takes longer than a step may
 JUDGE_S = 6.0  # of float calls, which bound how many batches are used
+NO_TENSOR = "the model returned"  # how the error on an output without one begins
+OPEN_IT = "open it with your code; of a .pt2, torch.export.load(path).module(); weights alone need the network first"
 INSIDE = "model."  # the name of the model in its wrapper; readers see names without it
 
 
@@ -84,7 +89,7 @@ def sentence(error: BaseException) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", said)
 
 
-class One(nn.Module):
+class TensorModel(nn.Module):
     """A model that takes tensors and returns one tensor, whatever the model inside takes and returns.
 
     `forward(*tensors)` gives the tensor of the model's output: itself, its `logits` or `out`, or the first one in it.
@@ -124,7 +129,7 @@ def tensor_of(out: object) -> Tensor:
         if isinstance(part, Tensor):
             return part
     raise TypeError(
-        f"the model returned {type(out).__name__}, and a tensor was expected, a tuple or a dict with one, or an output "
+        f"{NO_TENSOR} {type(out).__name__}, and a tensor was expected, a tuple or a dict with one, or an output "
         "with logits: put the model into a small module whose forward returns the tensor that matters"
     )
 
@@ -153,40 +158,12 @@ def agreement(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
     return (a == b).double().mean().item()
 
 
-@dataclass
-class Row:
-    """One form of the model, measured.
-
-    Attributes:
-        name: what was done.
-        file_bytes: of its file, which was loaded again; None where it could not be made or weighed.
-        ms: milliseconds a call on one thread; ms_all: on all physical cores. None = not timed.
-        in_int8: which part of its products it computed in int8, in words; "" where nobody asked for int8.
-        agreement: share of the judging half on which it answers as the model does, 0 to 1.
-        accuracy: share of right answers there; None without labels.
-        remark: what else there is to know, or why it could not be made.
-        front: whether no other row is at least as good in bytes, time and answers and better in one.
-        built: what runs; None where it could not be made.
-    """
-
-    name: str
-    file_bytes: int | None = None
-    ms: float | None = None
-    ms_all: float | None = None
-    in_int8: str = ""
-    agreement: float | None = None
-    accuracy: float | None = None
-    remark: str = ""
-    front: bool = False
-    built: object = field(default=None, repr=False)
-
-
 @dataclass(eq=False, repr=False)
 class Sheet(Tabled):
     """A copy of a model, its batches, and the rows that were measured; `look` makes it.
 
     Attributes:
-        one: the copy, in evaluation mode, on the CPU, in a `One`.
+        one: the copy, in evaluation mode, on the CPU, in a `TensorModel`.
         calibrating, judging: batches, each a tuple of tensors.
         expected: the model's answers on the judging half, batch by batch.
         labels: right answers for the judging half, batch by batch, or None.
@@ -197,10 +174,11 @@ class Sheet(Tabled):
         int8_already: whether the model computes in int8 as it is.
         doubt: why agreement says little here; "" where it says something.
         rows: what was measured, the model as it is first.
+        onnx: the model as an ONNX file, once it was exported.
         ends: time (of `time.perf_counter`) at which no further step begins; step: seconds that one may take.
     """
 
-    one: One
+    one: TensorModel
     calibrating: list[tuple[Tensor, ...]]
     judging: list[tuple[Tensor, ...]]
     expected: list[Tensor]
@@ -212,6 +190,7 @@ class Sheet(Tabled):
     int8_already: bool = False
     doubt: str = ""
     rows: list[Row] = field(default_factory=list)
+    onnx: Path | None = None
     ends: float = float("inf")
     step: float = STEP_S
 
@@ -221,11 +200,16 @@ class Sheet(Tabled):
         return self.judging[0]
 
     @property
+    def n_judged(self) -> int:
+        """Inputs that judge: the first dimension counts them, where a batch has one."""
+        return sum(len(xs[0]) if xs and xs[0].dim() else 1 for xs in self.judging)
+
+    @property
     def seconds(self) -> float:
         """How long the next step may take; 0 or less when the time for all is over."""
         return min(self.step, self.ends - time.perf_counter())
 
-    def copy(self) -> One:
+    def copy(self) -> TensorModel:
         """A copy of the model for a step that changes it."""
         return copy.deepcopy(self.one)
 
@@ -258,20 +242,20 @@ def look(
         train: trains a model in place for a while (it is called with copies); None = nothing is trained.
         answer: output tensor -> answers; None = the best class (`best_class`).
     Raises:
-        TypeError: no module, or an output without a tensor.
-        ValueError: no batches. What the model raises on the first batch comes as it is.
+        TypeError: no module, no list of batches, or an output without a tensor.
+        ValueError: no batches; a model that is scripted or without values; or one that fails on the first batch, whose
+            own error is the cause.
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"the model is a {type(model).__name__}, and a torch.nn.Module was expected")
+    _refuse(model, batches)
     calls, own_labels = _calls(model, batches)
     places = sorted({str(p.device) for p in model.parameters()})
     kinds = Counter(str(p.dtype).removeprefix("torch.") for p in model.parameters())
-    one = One(_copied(model), calls[0]).eval()
+    one = TensorModel(_copied(model), calls[0]).eval()
     shapes = [[t.shape for t in _tensors(call)] for call in calls]
     calls = [_tensors(call) for call, shape in zip(calls, shapes, strict=True) if shape == shapes[0]]
     start = time.perf_counter()
     with torch.no_grad():
-        first = one(*calls[0])
+        first = _first(one, calls[0])
         took = time.perf_counter() - start
         start = time.perf_counter()
         same = torch.equal(torch.nan_to_num(first), torch.nan_to_num(one(*calls[0])))
@@ -303,6 +287,76 @@ def look(
         "answers": sheet.doubt or f"{expected[0].numel()} a call",
     }
     return sheet
+
+
+def _refuse(model: object, batches: object) -> None:
+    """Say what cannot be weighed, and which line mends it.
+
+    Raises:
+        TypeError, ValueError: see `look`.
+    """
+    if isinstance(model, torch.export.ExportedProgram):
+        raise TypeError("the model is an ExportedProgram, and a torch.nn.Module was expected: pass model.module()")
+    if isinstance(model, Mapping):
+        raise TypeError(
+            f"the model is a {type(model).__name__}, as a state_dict is, and a torch.nn.Module was expected: build the "
+            "network with its code, and model.load_state_dict(state)"
+        )
+    if isinstance(model, str | Path):
+        raise TypeError(
+            f"the model is the name of a file, {str(model)!r}, and a torch.nn.Module was expected: {OPEN_IT}"
+        )
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"the model is a {type(model).__name__}, and a torch.nn.Module was expected")
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise ValueError(
+            "the model is scripted or traced, and its layers cannot be changed any more: pass the torch.nn.Module that "
+            "it was made of, before torch.jit.script or trace"
+        )
+    need_values(model)
+    if isinstance(batches, Tensor):
+        shape = tuple(batches.shape)
+        raise TypeError(
+            f"the batches are one tensor of shape {shape}, and a list was expected, each entry one call as you would "
+            "serve it: pass batches.split(1), which makes calls with one input each"
+        )
+    if isinstance(batches, Mapping | str) or not isinstance(batches, Iterable):
+        raise TypeError(
+            f"the batches are a {type(batches).__name__}, and a list was expected, each entry one call as you would "
+            "serve it: for a single one pass [batch]"
+        )
+
+
+def _first(one: TensorModel, xs: tuple[Tensor, ...]) -> Tensor:
+    """The output for the first batch.
+
+    Raises:
+        ValueError: the model fails on it; where it takes the same input with one dimension more, the message says so.
+        TypeError: there is no tensor in it.
+    """
+    try:
+        return one(*xs)
+    except Exception as error:
+        if isinstance(error, TypeError) and str(error).startswith(NO_TENSOR):
+            raise
+        given = ", ".join(map(_shape, xs)) or "no tensor"
+        if _runs(one, tuple(x[None] for x in xs)):
+            raise ValueError(
+                f"an input of shape {given} has no dimension for the batch, and the model wants one, (1, …): pass "
+                "[x[None] for x in batches]"
+            ) from error
+        said = " ".join(str(error).split())
+        raise ValueError(
+            f"the model fails on the first batch, {given}: {type(error).__name__}: {said}. Expected: "
+            "model(batch) runs, as it does when you serve it"
+        ) from error
+
+
+def _runs(one: TensorModel, xs: tuple[Tensor, ...]) -> bool:
+    with suppress(Exception):
+        one(*xs)
+        return True
+    return False
 
 
 def _calls(model: nn.Module, batches: Sequence[object]) -> tuple[list, list | None]:
@@ -379,17 +433,14 @@ def _shape(x: Tensor) -> str:
 
 def bytes_of(sheet: Sheet) -> Table:
     """Bytes of the model by kind of layer, of its buffers, and of its file, which is saved, loaded and compared."""
-    held, seen = Counter(), set()
-    for module in sheet.one.modules():
-        for tensor in module.parameters(recurse=False):
-            if tensor.data_ptr() not in seen:
-                seen.add(tensor.data_ptr())
-                held[type(module).__name__] += tensor.numel() * tensor.element_size()
-    held["buffers"] = sum(b.numel() * b.element_size() for b in sheet.one.buffers())
-    total = sum(held.values()) or 1
-    rows = [[kind, si(n, "B"), f"{n / total:.0%}"] for kind, n in held.most_common() if n]
+    held, rows = defaultdict(list), []
     try:
         with within(sheet.seconds):
+            for kind, tensor in _held(sheet.one.model):
+                held[kind].append(tensor)
+            counted = Counter({kind: weigh(own)[1] for kind, own in held.items()})
+            total = counted.total() or 1
+            rows = [[kind, si(n, "B"), f"{n / total:.0%}"] for kind, n in counted.most_common() if n]
             report = size_report(sheet.one.model, compressed=total < LARGE)
         rows.append(["the file, loaded again", si(report.file_bytes, "B"), ""])
         if report.compressed_bytes is not None:
@@ -397,6 +448,19 @@ def bytes_of(sheet: Sheet) -> Table:
     except (Exception, OutOfTime) as error:
         rows.append([f"the file: {sentence(error)}", "", ""])
     return Table(["kind of layer", "bytes", "share"], rows)
+
+
+def _held(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """The tensors of a checkpoint, each once, with the kind of layer that holds it, or "buffers"."""
+    state, buffers, seen = model.state_dict(), dict(model.named_buffers()), set()
+    for name in state:
+        layer, packed, _ = name.partition("._packed_params")
+        layer = layer if packed else name.rpartition(".")[0]
+        kind = "buffers" if name in buffers else type(model.get_submodule(layer)).__name__
+        for tensor in tensors(name, state):
+            if (at := place(tensor)) not in seen:
+                seen.add(at)
+                yield kind, tensor
 
 
 def layers_of(sheet: Sheet) -> Table:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import platform
 import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,12 +19,23 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from course_utils import legacy_int8
-from course_utils.int8_routes.torch_compiled import EXPECTED_WARNINGS, compiled, without_unread
+from course_utils.int8_routes.torch_compiled import EXPECTED_WARNINGS, ON_ARM, compiled, without_unread
 from course_utils.measure import timing
 from course_utils.measure.int8_audit import audit, is_int8
 from course_utils.measure.sizes import size_report
 from course_utils.runtime import physical_cores, quick, threads
-from course_utils.yours.sheet import LARGE, One, OutOfTime, Refused, Row, Sheet, agreement, sentence, shown, within
+from course_utils.yours.forms import Built, Row, Way, cast
+from course_utils.yours.sheet import (
+    LARGE,
+    OutOfTime,
+    Refused,
+    Sheet,
+    TensorModel,
+    agreement,
+    sentence,
+    shown,
+    within,
+)
 
 FLOAT, HALF = "float, as it is", "16 bits (bfloat16)"
 DYNAMIC, TORCHAO, TORCHAO_WEIGHTS = "int8 dynamic", "int8 dynamic (torchao)", "int8 weights (torchao)"
@@ -35,51 +45,12 @@ MASKED, CUT, TRAINED = "half of the weights zero, gzip", "half of the channels",
 NOT_INT8_YET = "computes in float until it is compiled"
 NOTHING = "bit for bit the same outputs"
 UNTRAINED = "not trained after the cut"
+SAMPLE_S = 0.06  # OpenMP's threads, PyTorch's workers, spin for 6 ms after a call: a small part of the next sample
 LOST = 0.02  # a route that answers this share differently has lost answers
 RECURRENT = (nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
 ACTIVATIONS = ("ReLU", "ReLU6", "Hardtanh", "GELU", "SiLU", "Hardswish")
 PRODUCTS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-ON_ARM = platform.machine().lower() in ("arm64", "aarch64")
 _FOLDER = tempfile.TemporaryDirectory(prefix="yours-", ignore_cleanup_errors=True)  # goes when this process ends
-
-
-@dataclass
-class Built:
-    """A form of the model that runs.
-
-    Attributes:
-        call: tensors of one batch -> output tensor.
-        file_bytes: of a file that was loaded again.
-        module: what computes, where that is a module; call_all: `call` where all cores need another one.
-        path: a file that stands alone, where there is one already.
-        in_int8: words for the table, where the module cannot tell.
-        one_thread: whether it was made for one thread; more would have to compile it anew.
-    """
-
-    call: Callable[[tuple[Tensor, ...]], Tensor]
-    file_bytes: int
-    module: nn.Module | None = None
-    call_all: Callable[[tuple[Tensor, ...]], Tensor] | None = None
-    path: Path | None = None
-    in_int8: str = ""
-    one_thread: bool = False
-
-
-@dataclass(frozen=True)
-class Way:
-    """A way that fits, or a sentence why not.
-
-    Attributes:
-        name: of its row.
-        make: (sheet, layers that stay float) -> `Built`; it may raise.
-        why_not: "" where it fits.
-        rounds: whether it changes numbers, so that bit-equal outputs mean that it did nothing.
-    """
-
-    name: str
-    make: Callable[[Sheet, frozenset[str]], Built] = field(repr=False)
-    why_not: str = ""
-    rounds: bool = True
 
 
 @contextlib.contextmanager
@@ -109,7 +80,7 @@ def as_int8_needs() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-def _eager(one: One, *, int8: bool = False) -> Built:
+def _eager(one: TensorModel, *, int8: bool = False) -> Built:
     def call(xs: tuple[Tensor, ...]) -> Tensor:
         with as_int8_needs() if int8 else contextlib.nullcontext():
             return one(*xs)
@@ -124,7 +95,7 @@ def _float(sheet: Sheet, keep: frozenset[str]) -> Built:
 def _half(sheet: Sheet, keep: frozenset[str]) -> Built:
     one = sheet.copy().bfloat16()
     built = _eager(one)
-    built.call = lambda xs: one(*(x.bfloat16() if x.is_floating_point() else x for x in xs)).float()
+    built.call = lambda xs: one(*cast(xs, torch.bfloat16)).float()
     return built
 
 
@@ -168,7 +139,8 @@ def _static(sheet: Sheet, keep: frozenset[str], *, compile: bool = False) -> Bui
         loaded = torch.export.load(path).module()
     if compile:
         built = _compile(loaded, sheet)
-        built.file_bytes, built.path, built.in_int8 = path.stat().st_size, path, _kernels(built.call, sheet)
+        built.file_bytes, built.path = path.stat().st_size, path
+        built.in_int8 = "{} of {} products".format(*products(built.call, sheet.example))
         return built
     return Built(lambda xs: loaded(*xs), path.stat().st_size, None, None, path, NOT_INT8_YET)
 
@@ -212,33 +184,46 @@ class _Together(nn.Module):
 
 
 def _compile(module: nn.Module, sheet: Sheet) -> Built:
+    start = time.perf_counter()
     with threads(1):
-        return Built(compiled(_Together(module), sheet.example), 0, one_thread=True)
+        fast = compiled(_Together(module), sheet.example)
+
+    def call(xs: tuple[Tensor, ...]) -> Tensor:
+        with threads(1):  # else torch would compile it once more, in float
+            return fast(xs)
+
+    return Built(call, 0, one_thread=True, compile_s=time.perf_counter() - start)
 
 
 def _compiled(sheet: Sheet, keep: frozenset[str]) -> Built:
+    one = sheet.copy()
     with quietly():
-        built = _compile(sheet.copy(), sheet)
-    built.file_bytes = size_report(sheet.one.model).file_bytes
+        built = _compile(one, sheet)
+    built.file_bytes, built.module = size_report(one.model).file_bytes, one
     return built
 
 
-def _kernels(call: Callable, sheet: Sheet) -> str:
-    """How many products a call made by int8 kernels, as PyTorch's profiler saw them."""
+def products(call: Callable, xs: tuple[Tensor, ...]) -> tuple[int, int]:
+    """How many products a call makes by int8 kernels, and how many in all, as PyTorch's profiler sees them."""
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as trace, torch.no_grad():
-        call(sheet.example)
-    names = [event.name.replace("::", ".") for event in trace.events()]
+        call(xs)
+    return counted(event.name for event in trace.events())
+
+
+def counted(events: Iterable[str]) -> tuple[int, int]:
+    """Products in int8, and all, among the operators that a profiler saw."""
+    names = [name.replace("::", ".") for name in events]
     int8 = sum(map(is_int8, names))
     floats = sum(
         name.startswith(("mkldnn._linear", "mkldnn._conv", "aten.addmm", "aten.bmm", "aten.mm")) for name in names
     )
-    return f"{int8} of {int8 + floats} products"
+    return int8, int8 + floats
 
 
 def _onnx(sheet: Sheet, keep: frozenset[str], *, int8: bool = False) -> Built:
     import onnxruntime
 
-    path = sheet.__dict__.get("onnx")
+    path = sheet.onnx
     with quietly():
         if path is None:
             import onnxscript  # noqa: F401  torch's exporter needs it, and this says so before the export begins
@@ -247,7 +232,7 @@ def _onnx(sheet: Sheet, keep: frozenset[str], *, int8: bool = False) -> Built:
             names = [f"x{i}" for i in range(len(sheet.example))]
             program = torch.onnx.export(sheet.one, sheet.example, dynamo=True, verbose=False, input_names=names)
             program.save(str(path), external_data=False)
-            sheet.__dict__["onnx"] = path
+            sheet.onnx = path
         if int8:
             path = _onnx_int8(path, sheet)
     names = [given.name for given in onnxruntime.InferenceSession(str(path), _options(1)).get_inputs()]
@@ -269,6 +254,8 @@ def _options(n_threads: int, kept: Path | None = None) -> object:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = n_threads, 1
     options.log_severity_level = 3  # errors
+    # Its idle threads would spin for a fifth of a second, on the core of whatever is timed next.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if kept:
         options.optimized_model_filepath = str(kept)
     return options
@@ -326,18 +313,18 @@ def routes(sheet: Sheet) -> list[Way]:
     linear = "" if nn.Linear in kinds else "The model has no linear layer."
     some = "" if kinds & {nn.Linear, *RECURRENT} else "The model has no linear and no recurrent layer."
     done = "The model computes in int8 already." if sheet.int8_already else ""
-    compiler = _no_compiler()
+    compiler, static = _no_compiler(), {"int8": True, "lessons": ("pt2e", "static")}
     return [
-        Way(FLOAT, _float, rounds=False),
-        Way(HALF, _half, done),
-        Way(DYNAMIC, _dynamic, done or some),
-        Way(TORCHAO_WEIGHTS, partial(_torchao, weights_only=True), done or linear),
-        Way(TORCHAO, _torchao, done or linear),
-        Way(STATIC, _static, done),
-        Way(ORT, _onnx, rounds=False),
-        Way(ORT_INT8, partial(_onnx, int8=True), done),
-        Way(STATIC_COMPILED, partial(_static, compile=True), done or compiler),
-        Way(COMPILED, _compiled, compiler, rounds=False),
+        Way(FLOAT, _float, lossy=False),
+        Way(HALF, _half, done, dtype=torch.bfloat16, lessons=("formats",)),
+        Way(DYNAMIC, _dynamic, done or some, int8=True, suspects=(nn.Linear,), lessons=("dynamic",)),
+        Way(TORCHAO_WEIGHTS, partial(_torchao, weights_only=True), done or linear, int8=True, lessons=("torchao",)),
+        Way(TORCHAO, _torchao, done or linear, int8=True, suspects=(nn.Linear,), lessons=("torchao",)),
+        Way(STATIC, _static, done, suspects=PRODUCTS, **static),
+        Way(ORT, _onnx, lossy=False),
+        Way(ORT_INT8, partial(_onnx, int8=True), done, int8=True),
+        Way(STATIC_COMPILED, partial(_static, compile=True), done or compiler, compiled=True, **static),
+        Way(COMPILED, _compiled, compiler, lossy=False, compiled=True),
     ]
 
 
@@ -368,36 +355,37 @@ def run(sheet: Sheet, *, ways: list[Way] | None = None, clock: bool = True, say:
     for way in routes(sheet) if ways is None else ways:
         if not way.why_not:
             say(f"… {way.name}")
-        rows.append(Row(way.name, remark=way.why_not) if way.why_not else measured(sheet, way))
+        rows.append(Row(way, remark=way.why_not) if way.why_not else measured(sheet, way))
     sheet.rows += rows
     if clock:
         clocked(sheet, rows)
     return rows
 
 
-def measured(sheet: Sheet, way: Way, keep: frozenset[str] = frozenset(), name: str | None = None) -> Row:
+def measured(sheet: Sheet, way: Way) -> Row:
     """The row of one way; where it cannot be made, its remark says why."""
-    row = Row(name or way.name)
+    row = Row(way)
     try:
-        with within(sheet.step if way.name == FLOAT else sheet.seconds), threads(1), torch.no_grad():
-            built = way.make(sheet, keep)
-            _judge(sheet, row, built, way.rounds)
+        with within(sheet.step if way.make is _float else sheet.seconds), threads(1), torch.no_grad():
+            _judge(sheet, row, way.make(sheet, frozenset()))
     except (Exception, OutOfTime) as error:  # packages raise what they like; the other rows must still be measured
         row.remark = sentence(error)
     return row
 
 
-def _judge(sheet: Sheet, row: Row, built: Built, rounds: bool) -> None:
+def _judge(sheet: Sheet, row: Row, built: Built) -> None:
     """Fill a row: bytes, answers, int8."""
     outs = [built.call(xs) for xs in sheet.judging]
     answers = [sheet.answer(out) for out in outs]
     row.file_bytes = built.file_bytes
     row.agreement = agreement(answers, sheet.expected)
     row.accuracy = agreement(answers, sheet.labels) if sheet.labels else None
-    if rounds and all(torch.equal(out, sheet.one(*xs)) for out, xs in zip(outs, sheet.judging, strict=True)):
+    if row.way.lossy and all(torch.equal(out, sheet.one(*xs)) for out, xs in zip(outs, sheet.judging, strict=True)):
         row.remark = NOTHING
+    elif not row.way.trained:
+        row.remark = UNTRAINED
     row.in_int8 = built.in_int8
-    if built.module is not None and "int8" in row.name:
+    if row.way.int8 and built.module is not None:
         row.in_int8 = _share(sheet, built.module)
     row.built = built
 
@@ -433,7 +421,8 @@ def clocked(sheet: Sheet, rows: list[Row]) -> None:
                     setattr(running[name], slot, 1e3 * seconds)
                 rounds = min(7, int(budget / sum(once.values())) - 2)  # two calls of each warm up
                 if rounds > 0:
-                    took = timing.compare(calls, rounds=rounds, sample_seconds=0.02, n_threads=n_threads, device="cpu")
+                    options = {"rounds": rounds, "sample_seconds": SAMPLE_S, "n_threads": n_threads, "device": "cpu"}
+                    took = timing.compare(calls, **options)
                     for name in calls:
                         setattr(running[name], slot, took.median_ms(name))
         except (Exception, OutOfTime) as error:
@@ -459,21 +448,23 @@ def blame(sheet: Sheet, *, clock: bool = True) -> list[Row]:
     Returns:
         The new row, or none: where no route lost answers, or no layer can be told.
     """
-    lost = [row for row in sheet.rows if row.built and row.agreement is not None and _has_lost(sheet, row)]
-    ways = {way.name: way for way in routes(sheet)}
-    order = [row for name in (STATIC, DYNAMIC, TORCHAO) for row in lost if row.name == name]
-    if not order:
+    lost = [row for row in sheet.rows if row.way.suspects and _has_lost(sheet, row)]
+    if not lost:
         return []
-    row = order[0]
+    row = max(lost, key=lambda row: len(row.way.suspects))
     try:
         with within(sheet.seconds), torch.no_grad():
-            guilty = _guilty(sheet, static=row.name == STATIC)
+            guilty = _guilty(sheet, row.way.suspects)
     except (Exception, OutOfTime) as error:
         row.remark = f"Which layer is to blame is not known: {sentence(error)}"
         return []
     if not guilty:
         return []
-    made = measured(sheet, ways[row.name], frozenset({guilty}), f"{row.name}, {shown(guilty)} in float")
+
+    def spared(sheet: Sheet, keep: frozenset[str]) -> Built:
+        return row.way.make(sheet, keep | {guilty})
+
+    made = measured(sheet, replace(row.way, name=f"{row.name}, {shown(guilty)} in float", make=spared, suspects=()))
     row.remark = f"loses answers; alone, {shown(guilty)} loses most"
     made.remark = made.remark or "the layer that lost most stays float"
     sheet.rows.append(made)
@@ -484,12 +475,12 @@ def blame(sheet: Sheet, *, clock: bool = True) -> list[Row]:
 
 def _has_lost(sheet: Sheet, row: Row) -> bool:
     count = sum(answers.numel() for answers in sheet.expected)
-    return "int8" in row.name and row.agreement < 1 - LOST and (1 - row.agreement) * count >= 2
+    lost = row.built is not None and row.agreement < 1 - LOST
+    return lost and row.way.int8 and (1 - row.agreement) * count >= 2
 
 
-def _guilty(sheet: Sheet, *, static: bool) -> str:
-    """The layer that moves the outputs most when it alone is rounded; "" where there is none."""
-    kinds = PRODUCTS if static else (nn.Linear,)
+def _guilty(sheet: Sheet, kinds: tuple[type[nn.Module], ...]) -> str:
+    """The layer of some kinds that moves the outputs most when it alone is rounded; "" where there is none."""
     one = sheet.copy()
     layers = {name: module for name, module in one.named_modules() if isinstance(module, kinds)}
     errors, xs = {}, sheet.judging[: 1 if len(layers) > 60 else 2 if len(layers) > 30 else 4]
@@ -523,21 +514,21 @@ def cut(sheet: Sheet, *, clock: bool = True, say: Callable = print) -> list[Row]
         The rows, also added to the sheet.
     """
     done = "The model computes in int8 already." if sheet.int8_already else ""
-    ways = [Way(MASKED, _masked, done), Way(CUT, _channels, done)]
-    if sheet.train and not done:
-        ways.insert(0, Way(TRAINED, _trained, rounds=False))
-    rows = run(sheet, ways=ways, clock=clock, say=say)
-    for row in rows:
-        if row.built and not sheet.train:
-            row.remark = row.remark or UNTRAINED
-    return rows
+    trained = sheet.train is not None
+    ways = [
+        Way(MASKED, _masked, done, packed=True, trained=trained, lessons=("prune_module",)),
+        Way(CUT, _channels, done, trained=trained, lessons=("structured",)),
+    ]
+    if trained and not done:
+        ways.insert(0, Way(TRAINED, _trained, lossy=False))
+    return run(sheet, ways=ways, clock=clock, say=say)
 
 
 def _trained(sheet: Sheet, keep: frozenset[str]) -> Built:
     return _eager(_after_training(sheet.copy(), sheet))
 
 
-def _after_training(one: One, sheet: Sheet) -> One:
+def _after_training(one: TensorModel, sheet: Sheet) -> TensorModel:
     """The model after the reader's training, with gradients inside it; nothing happens without one."""
     if sheet.train:
         with torch.enable_grad():
@@ -584,13 +575,13 @@ def _channels(sheet: Sheet, keep: frozenset[str]) -> Built:
     return _eager(_after_training(one, sheet))
 
 
-def _last_product(one: One, sheet: Sheet) -> nn.Module | None:
+def _last_product(one: TensorModel, sheet: Sheet) -> nn.Module | None:
     """The layer that gives the outputs, which must keep its channels: the last one that is called."""
     called = _called(one, sheet, PRODUCTS)
     return called[-1] if called else None
 
 
-def _called(one: One, sheet: Sheet, kinds: tuple[type, ...]) -> list[nn.Module]:
+def _called(one: TensorModel, sheet: Sheet, kinds: tuple[type, ...]) -> list[nn.Module]:
     """The modules of some kinds that a call of the model calls, in that order."""
     called: list[nn.Module] = []
     hooks = [m.register_forward_hook(lambda m, *_: called.append(m)) for m in one.modules() if isinstance(m, kinds)]
@@ -604,15 +595,13 @@ def _called(one: One, sheet: Sheet, kinds: tuple[type, ...]) -> list[nn.Module]:
 def cut_then_int8(sheet: Sheet, *, clock: bool = True) -> list[Row]:
     """The cut network with fewer channels, in the int8 that did best; none where one of the two is not there."""
     small = next((row for row in sheet.rows if row.name == CUT and row.built), None)
-    good = [row for row in sheet.rows if row.built and row.remark != NOTHING and not _has_lost(sheet, row)]
-    good = [row for row in good if row.name in (DYNAMIC, TORCHAO, STATIC, STATIC_COMPILED, ORT_INT8) and row.ms]
+    good = [row for row in sheet.rows if row.built and row.ms and row.way.int8 and row.remark != NOTHING]
+    good = [row for row in good if not _has_lost(sheet, row)]
     if small is None or not good:
         return []
-    best = min(good, key=lambda row: row.ms * row.file_bytes)
-    way = next(way for way in routes(sheet) if way.name == best.name)
-    twin = replace(sheet, one=small.built.module, layers={}, rows=[])
-    made = measured(twin, way, name=f"{CUT}, then {best.name}")
-    made.remark = made.remark or ("" if sheet.train else UNTRAINED)
+    way = min(good, key=lambda row: row.ms * row.file_bytes).way
+    twin = replace(sheet, one=small.built.module, layers={}, onnx=None)
+    made = measured(twin, replace(way, name=f"{CUT}, then {way.name}", trained=small.way.trained))
     sheet.rows.append(made)
     if clock:
         clocked(sheet, [made])

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will train in 16 bits with autocast, a gradient scaler and clipping, lose hardly any accuracy, and know when it saves time and when memory.
-#     seconds: 30
+#     seconds: 45
 #     needs: []
 #     goals:
 #       - write the training loop with `autocast`, `GradScaler` and clipping, with one switch, `enabled=`;

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will be able to round the weights of a language model so that their errors cancel in the output, and show by a control why that works.
-#     seconds: 35
+#     seconds: 45
 #     needs: [weight_only]
 #     goals:
 #       - round two weights so that their errors cancel in the output;

@@ -1,86 +1,73 @@
-"""The lesson qat_cnn: odd but right answers, and wrong ones as people write them, each a patch of the solution."""
+"""The exercise of the lesson qat_cnn: odd but right answers, and wrong ones as patches of the solution."""
 
 import copy
 
-from torch.ao import quantization as tq
-from torch.ao.nn.intrinsic import qat as nniqat
+import torch
+from torch import nn
 
 
-def prepared_in_place(model, train_epoch, epochs):
-    prepared = copy.deepcopy(model)
-    tq.prepare_qat(prepared, inplace=True)
-    for part in prepared.modules():
-        if hasattr(part, "freeze_bn_stats"):
-            part.freeze_bn_stats()
-    int8 = []
-    for left in reversed(range(epochs)):
-        if not left:
-            prepared.apply(tq.disable_observer)
-        train_epoch(prepared)
-        int8 += [tq.convert(copy.deepcopy(prepared), inplace=True)]
-    return prepared, int8
+def with_modules(weight, gamma, mean, sigma, scale, x):
+    """Convolution and batch norm as modules; batch norm in evaluation mode subtracts and divides."""
+    n = len(weight)
+    factor = (gamma / sigma).reshape(n, 1, 1, 1)
+    conv, norm = nn.Conv2d(n, n, 3, padding=1, groups=n, bias=False), nn.BatchNorm2d(n, eps=0, affine=False).eval()
+    conv.weight.data = (weight * factor / scale).round() * (scale / factor)
+    norm.running_mean, norm.running_var = mean.clone(), sigma**2
+    with torch.no_grad():
+        return norm(conv(x)).transpose(0, 1).flatten(1).mean(1)
 
 
-def last_epoch_apart(model, train_epoch, epochs):
-    prepared = tq.prepare_qat(model)
-    prepared.apply(nniqat.freeze_bn_stats)
-
-    def trained():
-        train_epoch(prepared)
-        return tq.convert(prepared.eval())  # converts a copy
-
-    copies = [trained() for _ in range(epochs - 1)]
-    prepared.apply(tq.disable_observer)
-    return [prepared, [*copies, trained()]]
+def channel_by_channel(weight, gamma, mean, sigma, scale, x):
+    """A channel at a time, and a list of numbers."""
+    found = []
+    for c, filters in enumerate(weight):
+        factor = (gamma[c] / sigma[c]).item()
+        kernel = torch.round(filters[None] * factor / scale)
+        y = torch.conv2d(x[:, c : c + 1], kernel, padding=1) * scale / factor
+        found.append(((y.mean() - mean[c]) / sigma[c]).item())
+    return found
 
 
-def frozen_each_time(model, train_epoch, epochs):
-    prepared, copies = tq.prepare_qat(model), ()
-    for epoch in range(1, epochs + 1):
-        prepared.apply(nniqat.freeze_bn_stats).apply(tq.disable_observer if epoch == epochs else tq.enable_observer)
-        train_epoch(prepared)
-        copies += (tq.convert(copy.deepcopy(prepared).eval()),)
-    return prepared, copies
+def by_pytorch(weight, gamma, mean, sigma, scale, x):
+    """PyTorch's fake quantization, and the mean folded into a bias."""
+    factor = copy.copy(gamma).div(sigma)
+    folded = weight * factor[..., None, None, None]
+    folded = torch.fake_quantize_per_tensor_affine(folded, scale.item(), 0, -(2**15), 2**15)
+    y = torch.conv2d(x, folded, -mean * factor, padding=1, groups=x.shape[1])
+    return y.mean((0, 2, 3)) / gamma
 
 
-ODD = {"qat_loop": [prepared_in_place, last_epoch_apart, frozen_each_time]}
-_FREEZE = "    prepared.apply(freeze_bn_stats)\n"
-_OFF = "        if epoch == epochs - 1:\n            prepared.apply(tq.disable_observer)\n"
-_TRAIN = "        train_epoch(prepared)\n"
+ODD = {"drift": [with_modules, channel_by_channel, by_pytorch]}
+_FOLD = "torch.round(weight * factor.view(-1, 1, 1, 1) / scale)"
 WRONG = {
-    "qat_loop": {
-        "batch norm is never frozen": (_FREEZE, ""),
-        "the model is frozen, and not what prepare_qat gave back": (
-            "    prepared = tq.prepare_qat(model)\n    prepared.apply",
-            "    prepared = tq.prepare_qat(model)\n    model.apply",
-        ),
-        "batch norms in evaluation mode": (
-            "prepared.apply(freeze_bn_stats)",
-            "[part.eval() for part in prepared.modules() if isinstance(part, torch.nn.BatchNorm2d)]",
-        ),
-        "batch norm is frozen together with the observers": (
-            f"{_FREEZE}    copies = []\n    for epoch in range(epochs):\n        if epoch == epochs - 1:\n",
-            "    copies = []\n    for epoch in range(epochs):\n        if epoch == epochs - 1:\n"
-            "            prepared.apply(freeze_bn_stats)\n",
-        ),
-        "the observers are never off": (_OFF, ""),
-        "the observers are off from the start": ("epoch == epochs - 1", "epoch == 0"),
-        "off after the last epoch": (_OFF + _TRAIN, _TRAIN + _OFF),
-        "the network itself is converted": (
-            "tq.convert(copy.deepcopy(prepared).eval())",
-            "tq.convert(prepared.eval(), inplace=True)",
-        ),
-        "not converted": ("tq.convert(copy.deepcopy(prepared).eval())", "copy.deepcopy(prepared).eval()"),
-        "only the last copy": (
-            "copies.append(tq.convert(copy.deepcopy(prepared).eval()))",
-            "copies = [tq.convert(copy.deepcopy(prepared).eval())]",
-        ),
-        "the model itself is prepared": ("tq.prepare_qat(model)", "tq.prepare_qat(model, inplace=True)"),
+    "drift": {
+        "rounded first, then folded": (_FOLD, "torch.round(weight / scale) * factor.view(-1, 1, 1, 1)"),
+        "not rounded": (_FOLD, "weight * factor.view(-1, 1, 1, 1) / scale"),
+        "not folded": (_FOLD, "torch.round(weight / scale)"),
+        "cut off, not rounded": ("torch.round(", "torch.trunc("),
+        "the integers without the scale": ("integers * scale", "integers"),
+        "the factor is not taken out": ("folded / factor.view(1, -1, 1, 1)", "folded"),
+        "the factor upside down": ("gamma / sigma", "sigma / gamma"),
+        "without gamma": ("gamma / sigma", "1 / sigma"),
+        "no padding": ("padding=1, ", ""),
+        "divided by the factor": (" - mean) / sigma", " - mean) / factor"),
+        "not in standard deviations": ("(results.mean((0, 2, 3)) - mean) / sigma", "results.mean((0, 2, 3)) - mean"),
+        "in variances": (" - mean) / sigma", " - mean) / sigma**2"),
+        "the other way round": ("(results.mean((0, 2, 3)) - mean)", "(mean - results.mean((0, 2, 3)))"),
+        "the distance without its sign": ("(results.mean((0, 2, 3)) - mean)", "(results.mean((0, 2, 3)) - mean).abs()"),
+        "the first image alone": ("results.mean((0, 2, 3))", "results[0].mean((1, 2))"),
+        "one mean for all channels": ("results.mean((0, 2, 3))", "results.mean()"),
+        "the batch's own deviation": (" - mean) / sigma", " - mean) / results.std((0, 2, 3))"),
+        "with a ReLU": ("results = folded", "results = folded.relu()"),
     }
 }
+_COUNTS = "only how many channels there are is asked for"
 EQUIVALENT = {
-    "qat_loop": {
-        "`eval` left out": "no int8 layer of these models differs in evaluation mode",
-        "`deepcopy` left out": "`convert` makes a copy by itself, and `train_epoch` calls `train()`",
+    "drift": {
+        **{
+            f"{other} in place of `weight`, in the results of the folded weights": _COUNTS
+            for other in ("`gamma`", "`mean`", "`sigma`", "the factors", "the integers")
+        },
+        "integers rounded to 2 digits": "they are whole",
     }
 }

@@ -1,4 +1,4 @@
-"""What the lesson qat_cnn trains and judges: DepthwiseCNN with one scale per layer, and its ways to int8 without training."""
+"""What the lesson qat_cnn judges: DepthwiseCNN with one scale per layer, made int8 with and without a training."""
 
 import copy
 from functools import cache
@@ -35,12 +35,9 @@ def fused(net, qconfig=one_scale):
     return model
 
 
-def one_epoch(model, order, lr=1e-3):
-    """Train on 960 images, in one of many orders; gives the model back."""
-    images, labels = data.load("fashion_mnist", n=960)
-    optimizer = torch.optim.SGD(model.parameters(), lr, momentum=0.9)
-    training.fit(model, images, labels, optimizer=optimizer, batch_size=64, seed=order, device="cpu", progress=False)
-    return model
+def int8_copy(prepared):
+    """The int8 network that a prepared one becomes; the prepared one can be trained on."""
+    return tq.convert(copy.deepcopy(prepared).eval())
 
 
 @torch.no_grad()

@@ -1,12 +1,20 @@
-"""The drawings of the lesson qat_cnn, and what a network answers in training mode."""
+"""The drawings and tables of the lesson qat_cnn, and what it looks up in a network in training."""
 
 import copy
+import json
+from statistics import mean
 
 import torch
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from course_utils.files import ROOT
 from course_utils.legacy_int8 import tq
 from course_utils.show import diagrams, plots
+from course_utils.show.tables import Table
 from lessons.qat_cnn import experiment
+
+CHANNEL = 4  # of the second convolution: the one that the lesson follows
+RECORD = ROOT / "records" / "qat_cnn" / "free_and_frozen.json"
 
 
 @torch.no_grad()
@@ -17,26 +25,134 @@ def in_training_mode(prepared):
     return 100 * torch.cat([model(batch).argmax(1) for batch in images.split(250)]).eq(labels).float().mean().item()
 
 
-def copies(in_training, int8, in_float):
-    """Two groups of bars, a bar for each order of the images, in percent; the float network as a dashed line."""
-    fig, ax = plots.figure(size=(10, 4.2))
+def up_to_date(prepared, channel):
+    """The accuracy in percent in evaluation mode, where one channel of the second convolution has each batch's statistics."""
+    model = copy.deepcopy(prepared).eval()
+    norm = model.module.features[1][0].bn
+
+    def by_the_batch(norm, inputs, out):
+        x = inputs[0][:, channel]
+        sigma = (x.var(correction=0) + norm.eps).sqrt()
+        out = out.clone()
+        out[:, channel] = norm.weight[channel] * (x - x.mean()) / sigma + norm.bias[channel]
+        return out
+
+    norm.register_forward_hook(by_the_batch)
+    return experiment.accuracy(model)
+
+
+def batch_by_batch(prepared, fine_tune):
+    """Fine-tune a prepared network, and note at each batch what becomes of channel 4.
+
+    Returns:
+        A dict of lists, one entry a batch: `folded` (nine folded weights, in units of the scale), `mean` and `running` (the
+        mean of the channel's results in the batch, and the running mean after it), `norm` (of all gradients).
+    """
+    conv = prepared.module.features[1][0]
+    seen = {"folded": [], "mean": [], "running": [], "norm": []}
+    folded = []
+
+    def before(conv, _):
+        sigma = (conv.bn.running_var + conv.bn.eps).sqrt()
+        folded[:] = ((conv.weight[CHANNEL] * conv.bn.weight[CHANNEL] / sigma[CHANNEL]).flatten()).tolist()
+
+    def after(conv, *_):
+        scale = conv.weight_fake_quant.scale.item()
+        seen["folded"].append([weight / scale for weight in folded])
+        seen["running"].append(conv.bn.running_mean[CHANNEL].item())
+
+    def gradients(optimizer, *_):
+        every = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        seen["norm"].append(torch.nn.utils.get_total_norm(every).item())
+
+    hooks = [
+        conv.register_forward_pre_hook(before),
+        conv.register_forward_hook(after),
+        conv.bn.register_forward_pre_hook(lambda _, x: seen["mean"].append(x[0][:, CHANNEL].mean().item())),
+        register_optimizer_step_pre_hook(gradients),
+    ]
+    fine_tune(prepared)
+    for hook in hooks:
+        hook.remove()
+    return seen
+
+
+def copies(in_training, int8, without):
+    """Two groups of bars, a bar for each order of the images, in percent; what is there without training as dashed lines."""
+    fig, ax = plots.figure(size=(9, 4.4))
     groups = {"in training mode": (in_training, "green"), "int8 copy": (int8, "orange")}
     for place, (found, colour) in enumerate(groups.values()):
         for order, percent in enumerate(found):
             x = place + 0.24 * (order - 1)
             ax.bar(x, percent, width=0.2, color=plots.COLOURS[colour])
             ax.text(x, percent - 3, f"{percent:.0f}", ha="center", va="top")
-    ax.axhline(in_float, color=plots.COLOURS["grey"], linestyle="--")
-    ax.text(1.48, in_float - 3, "float, before", ha="left", va="top", color=plots.COLOURS["grey"])
-    ax.set(ylabel="accuracy, %", ylim=(0, 100), xlim=(-0.5, 2.2), xticks=(0, 1))
+    for name, percent in without.items():
+        ax.axhline(percent, color=plots.COLOURS["grey"], linestyle="--", zorder=0)
+        ax.text(1.5, percent - 2, name, ha="right", va="top", color=plots.COLOURS["grey"])
+    ax.set(ylabel="accuracy, %", ylim=(0, 100), xlim=(-0.45, 1.5), xticks=(0, 1))
     ax.set_xticklabels(groups)
     told = {name: ", ".join(f"{percent:.0f}" for percent in found) for name, (found, _) in groups.items()}
+    lines = " and ".join(f"{name} at {percent:.0f}" for name, percent in without.items())
     plots.show(
         fig,
         alt="Three bars in each group, accuracy in percent. "
         + "; ".join(f"{name}: {found}" for name, found in told.items())
-        + f". A dashed line at {in_float:.0f}: the float network before the training.",
-        caption="One training for each of three orders of the images.",
+        + f". Dashed lines: {lines}.",
+        caption="Accuracy on 2,000 test images: one training for each of three orders of the images.",
+    )
+
+
+def one_channel(seen):
+    """Three panels over the batches: the folded weights of channel 4, the norm of the gradients, and the channel's means."""
+    fig, (weights, norm, means) = plots.figure(rows=3, size=(11, 7))
+    batches = range(1, len(seen["norm"]) + 1)
+    empty = [n for n, folded in zip(batches, seen["folded"], strict=True) if max(map(abs, folded)) < 0.5]
+    for panel in (weights, norm, means):
+        panel.set(xlim=(0.5, len(batches) + 0.5), xticks=batches)
+        for n in empty:
+            panel.axvspan(n - 0.4, n + 0.4, color=plots.COLOURS["yellow"], alpha=0.3, linewidth=0)
+    for panel in (weights, norm):
+        panel.tick_params(labelbottom=False)
+    weights.axhspan(-0.5, 0.5, color=plots.COLOURS["grey"], alpha=0.25, linewidth=0)
+    weights.text(4, -0.1, "rounds to 0", ha="center", va="center")
+    for n, line in enumerate(zip(*seen["folded"], strict=True)):
+        largest = n < 3
+        style = {"marker": "o", "markersize": 6} if largest else {"linewidth": 1}
+        weights.plot(batches, line, color=plots.COLOURS["blue" if largest else "grey"], **style)
+    weights.set_ylabel("folded weight\n/ scale")
+    norm.semilogy(batches, seen["norm"], "o-", color=plots.COLOURS["orange"])
+    norm.set(ylabel="norm of\nall gradients", yticks=(1, 10, 100))
+    norm.set_yticklabels(("1", "10", "100"))
+    means.plot(batches, seen["mean"], "o", color=plots.COLOURS["black"], label="of the batch")
+    means.plot(batches, seen["running"], "-", color=plots.COLOURS["purple"], label="running mean")
+    means.set(ylabel="mean of\nchannel 4", xlabel="batch")
+    means.legend(loc="upper left")
+    said = f"in batch {empty[0]}" if empty else "in no batch"
+    plots.show(
+        fig,
+        alt="Three panels over 15 batches. Above, the nine folded weights of channel 4 shrink into a grey band between -0.5 and "
+        f"0.5, which rounds to 0; {said} all of them lie in it, and afterwards some grow out of it again. In the middle the norm "
+        f"of the gradients: about 1, and up to {max(seen['norm']):.0f} in a yellow batch. Below, the mean of the channel in each "
+        f"batch, {', '.join(f'{value:.1f}' for value in seen['mean'])}, and the running mean, which follows slowly.",
+        caption="The first training. Yellow: all nine integers of channel 4 are 0. Blue: the three largest weights.",
+    )
+
+
+def by_rate():
+    """A table of the record: the accuracy of the int8 copies by learning rate, batch norm free and frozen."""
+    runs = [run for run in json.loads(RECORD.read_text(encoding="utf-8"))["runs"] if run["batches"] == 15]
+    arms = {"batch norm free": "free", "batch norm frozen": "frozen"}
+    rates = sorted({run["rate"] for run in runs})
+
+    def cell(arm, rate):
+        found = [run["copy"] for run in runs if run["arm"] == arm and run["rate"] == rate]
+        return f"{mean(found):.0f} ({min(found):.0f}–{max(found):.0f})" if found else "–"
+
+    orders = len({run["order"] for run in runs})
+    return Table(
+        ["learning rate", *(f"{rate:g}" for rate in rates)],
+        [[name, *(cell(arm, rate) for rate in rates)] for name, arm in arms.items()],
+        caption=f"int8 copies after 15 batches: accuracy, %, mean (lowest–highest) of {orders} orders of the images",
     )
 
 
@@ -73,25 +189,6 @@ def fold_then_round():
         "them, its result is divided by gamma over sigma, normalized by the statistics of the batch, passes a ReLU and is "
         "rounded. The kernel is one int8 convolution with ReLU, folded with the running averages.",
         caption="Blue: rounded to the levels of int8. Orange: float. Green: where the statistics come from.",
-    )
-
-
-def over_time():
-    """A time line of three epochs: what learns, what stands still, and when a copy is converted."""
-    canvas, ends = diagrams.Canvas(height=460), (3.0, 4.4, 5.8)
-    lanes = {
-        "once": [(0, 0.75, "fuse", "plain"), (0.8, 1.55, "prepare", "plain")],
-        "weights": [(end - 1.4, end - 0.05, f"epoch {n}", "gradient") for n, end in enumerate(ends, 1)],
-        "statistics": [(1.6, 5.75, "freeze_bn_stats", "black")],
-        "ranges": [(1.6, 4.35, "observers learn", "gradient"), (4.4, 5.75, "disable_observer", "black")],
-        "int8 copy": [(end, end + 0.7, "convert", "int8") for end in ends],
-    }
-    diagrams.time_line(canvas, lanes, x=170, y=10, width=1020, height=54, gap=34)
-    plots.show(
-        canvas.figure(),
-        alt="A time line with five lanes: fuse and prepare; three epochs in which the weights learn; the statistics of batch norm are "
-        "frozen all the time; the observers learn for two epochs and are off in the third; after each epoch a copy is converted.",
-        caption="Green learns, black stands still.",
     )
 
 

@@ -3,7 +3,11 @@
 import contextlib
 import copy
 import functools
+import gzip
 import json
+import re
+import subprocess
+import sys
 import time
 
 import pytest
@@ -13,8 +17,12 @@ from torch import nn
 from course_utils import legacy_int8, models, yours
 from course_utils.data import checkpoints
 from course_utils.exercises import calls, isolation
-from course_utils.yours import ways
-from course_utils.yours.result import choose
+from course_utils.measure.sizes import size_report
+from course_utils.runtime import threads
+from course_utils.show.tables import si
+from course_utils.yours import shipped, ways
+from course_utils.yours.forms import Built
+from course_utils.yours.result import choose, front
 from course_utils.yours.sheet import OutOfTime, within
 from tools import weigh
 from tools.publishing import worksheets
@@ -86,7 +94,9 @@ KINDS = {
 
 def sheet_of(kind, **more):
     torch.manual_seed(0)
-    return yours.look(*KINDS[kind](), **more)
+    sheet = yours.look(*KINDS[kind](), **more)
+    sheet.step = 600  # a busy machine is no fault
+    return sheet
 
 
 def without_onnx(sheet):
@@ -224,28 +234,207 @@ def test_weigh_does_all_and_a_fresh_process_opens_the_file(tmp_path):
     sheet, report = yours.weigh(model, inputs, labels=labels, limits={"mb": 0.02}, folder=tmp_path, say=str)
     assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["file"] == report["file"]
     assert (tmp_path / report["file"]).stat().st_size == report["file_bytes"]
-    assert "fresh process opened it" in report["opened_elsewhere"], report["opened_elsewhere"]
+    assert "A fresh process ran these lines" in report["opened_elsewhere"], report["opened_elsewhere"]
     assert sheet.rows[0].accuracy == 1 and any(row.front for row in sheet.rows)
     yours.figure(sheet)
 
 
-def test_one_sentence_says_what_to_ship_or_who_comes_nearest():
-    def row(name, megabytes, ms, agreement):
-        return yours.Row(name, int(1e6 * megabytes), ms, ms, agreement=agreement, built=True)
+def weighed(*rows, sheet=None, train=None):
+    """A sheet with rows (name, megabytes, ms, agreement), as if these had been measured."""
+    sheet = sheet or sheet_of("mlp", train=train)
+    sheet.doubt = ""
+    found = {way.name: way for way in yours.routes(sheet)}
+    found[ways.CUT] = yours.Way(ways.CUT, ways._channels, trained=train is not None, lessons=("structured",))
+    sheet.rows = [
+        yours.Row(
+            found[name], int(1e6 * megabytes), ms, ms, agreement=kept, built=Built(sheet.one, int(1e6 * megabytes))
+        )
+        for name, megabytes, ms, kept in rows
+    ]
+    return sheet
 
-    rows = [row(ways.FLOAT, 16, 40, 1.0), row(ways.STATIC, 4, 60, 1.0), row(ways.CUT, 4, 10, 0.5)]
-    assert "as it is: nothing" in yours.recommend(rows), "what is slower is for whoever asked for bytes"
-    assert "4 times smaller than the model as it is, taking 1.5 times as long" in yours.recommend(rows, {"mb": 5})
-    assert choose(rows, {"agreement": 0.4})[0].name == ways.CUT
-    assert choose(rows, {"ms": 50})[0].name == ways.FLOAT
-    rows[2].remark, rows[2].agreement = ways.UNTRAINED, 1.0
-    assert choose(rows)[0].name == ways.FLOAT, "nobody ships what was not trained after the cut"
-    assert choose(rows, {"ms": 20})[0].name == ways.CUT
-    assert "misses by 1 MB" in yours.recommend(rows, {"mb": 3})
-    assert "which needs labels" in yours.recommend(rows, {"accuracy": 0.9})
-    assert "as it is" in yours.recommend(rows[:1])
+
+def test_one_sentence_says_what_to_ship_or_what_comes_closest():
+    sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.STATIC, 4, 60, 1.0), (ways.CUT, 4, 10, 0.5), train=print)
+    assert "as it is: nothing" in yours.recommend(sheet), "what is slower is for whoever asked for bytes"
+    assert "4 times smaller than the model as it is, taking 1.5 times as long" in yours.recommend(sheet, {"mb": 5})
+    assert choose(sheet, {"agreement": 0.4})[0].name == ways.CUT
+    assert choose(sheet, {"ms": 50})[0].name == ways.FLOAT
+    assert "the closest is “int8 static (PT2E)”, which misses by 1 MB" in yours.recommend(sheet, {"mb": 3})
+    assert "which needs labels" in yours.recommend(sheet, {"accuracy": 0.9})
+    sheet.rows = sheet.rows[:1]
+    assert "as it is" in yours.recommend(sheet)
     with pytest.raises(ValueError, match="not one of these"):
-        yours.recommend(rows, {"kb": 3})
+        yours.recommend(sheet, {"kb": 3})
+
+
+def test_nobody_ships_what_was_not_trained_after_the_cut_while_something_else_fits():
+    sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.STATIC, 4, 60, 1.0), (ways.CUT, 4, 10, 1.0))
+    assert choose(sheet)[0].name == ways.FLOAT
+    assert choose(sheet, {"ms": 20})[0].name == ways.CUT
+
+
+def test_the_recommendation_says_on_how_many_inputs_it_rests():
+    sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.STATIC, 4, 20, 1.0))
+    assert "no answer changes on the 16 inputs that judge (so few allow up to 17% in use)" in yours.recommend(sheet)
+    sheet.rows[1].agreement = 0.985
+    assert "1.5% of its answers change on the 16 inputs that judge" in yours.recommend(sheet)
+
+
+def test_a_faster_form_is_named_with_what_speaks_against_it():
+    rows = [(ways.FLOAT, 16, 40, 1.0), (ways.HALF, 8, 39, 1.0), (ways.COMPILED, 16, 25, 1.0), (ways.STATIC, 20, 5, 0.9)]
+    assert "Faster: “float, compiled”, 25 ms in place of 39, 16.0 MB; it keeps all answers." in yours.recommend(
+        weighed(*rows[:3]), {"mb": 30}
+    )
+    assert "it keeps 90.0% of the answers, which is too few." in yours.recommend(weighed(*rows), {"mb": 30})
+    assert "kept your limits already" in yours.recommend(weighed(*rows), {"mb": 30})
+    assert "Faster" not in yours.recommend(weighed(*rows[:2]), {"mb": 30})
+
+
+def test_what_is_compiled_says_what_it_needs():
+    sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.COMPILED, 16, 20, 1.0))
+    assert "needs a C++ compiler" in yours.recommend(sheet) and "of this one shape" in yours.recommend(sheet)
+
+
+def test_answers_that_say_little_choose_nothing():
+    sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.STATIC, 4, 20, 0.5))
+    assert choose(sheet)[0].name == ways.FLOAT and "had no say" not in yours.recommend(sheet)
+    sheet.doubt = "as of random weights"
+    said = yours.recommend(sheet)
+    assert choose(sheet)[0].name == ways.STATIC and "had no say in this choice (as of random weights)" in said
+    assert "cannot be told" in said and "change" not in said
+
+
+def test_the_star_is_explained_and_never_on_a_form_that_keeps_no_answer():
+    sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.CUT, 4, 10, 0.0))
+    assert "★: no other form" in str(yours.table(sheet, clock=False))
+    assert [row.name for row in front(sheet.rows)] == [ways.FLOAT]
+
+
+def test_bytes_by_layer_are_those_of_the_size_report():
+    from torchao.quantization import Int8WeightOnlyConfig, quantize_
+
+    quantized, tied = mlp(), nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64))
+    quantize_(quantized, Int8WeightOnlyConfig())
+    tied[2].weight = tied[0].weight
+    for model, width in ((quantized, 16), (tied, 64), (already(), 16)):
+        rows = yours.bytes_of(yours.look(model, floats(8, width))).rows
+        assert rows[0] == ["Linear", si(size_report(model).memory_bytes, "B"), "100%"]
+
+
+IMAGES = [3 * torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(i)) for i in range(4)]
+
+
+def small_cnn():
+    """A network whose answers depend on its inputs, with what each route rounds."""
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 16, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 64), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(64, 10))
+
+
+def shipping(name, folder, limits=None):
+    """The report on one form of `small_cnn`, whatever would be chosen."""
+    sheet = yours.look(small_cnn(), IMAGES)
+    sheet.doubt, sheet.step = "", 600
+    yours.run(sheet, ways=[way for way in yours.routes(sheet) if way.name == name], clock=False, say=str)
+    if name in (ways.MASKED, ways.CUT):
+        yours.cut(sheet, clock=False, say=str)
+        sheet.rows = [row for row in sheet.rows if row.name == name]
+    assert sheet.rows[0].built, sheet.rows[0].remark
+    sheet.rows[0].ms = sheet.rows[0].ms_all = 1e3
+    return sheet.rows[0], yours.ship(sheet, {"agreement": 0} | (limits or {}), folder)
+
+
+def lines_of(report):
+    """The lines that a reader is to type."""
+    return report["opened_elsewhere"].partition("\n\n")[2]
+
+
+COUNTS = """
+import torch
+from torch.profiler import profile
+x = torch.ones(1, 3, 16, 16)
+{lines}
+with profile() as seen:
+    out = model(x)
+print(sum(event.name.startswith("onednn::q") for event in seen.events()))
+"""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [ways.FLOAT, ways.HALF, ways.DYNAMIC, ways.TORCHAO, ways.TORCHAO_WEIGHTS, ways.STATIC, ways.MASKED, ways.CUT]
+    + [ways.ORT, ways.ORT_INT8, ways.STATIC_COMPILED, ways.COMPILED],
+)
+def test_a_fresh_process_runs_the_lines_that_open_each_form(name, tmp_path, monkeypatch):
+    if name in (ways.ORT, ways.ORT_INT8):
+        pytest.importorskip("onnxruntime")
+        pytest.importorskip("onnxscript")
+    if name in (ways.STATIC_COMPILED, ways.COMPILED):
+        monkeypatch.delenv("COURSE_QUICK")
+        if why := ways._no_compiler():
+            pytest.skip(why)
+    row, report = shipping(name, tmp_path)
+    assert report["file"] in lines_of(report), report["opened_elsewhere"]
+    assert "100% of its answers are the same" in report["opened_elsewhere"]
+    assert ("products are in int8" in report["opened_elsewhere"]) == (
+        name in (ways.DYNAMIC, ways.TORCHAO, ways.STATIC_COMPILED)
+    )
+    if name == ways.STATIC_COMPILED:
+        run = [sys.executable, "-W", "ignore", "-c", COUNTS.format(lines=lines_of(report))]
+        done = subprocess.run(run, capture_output=True, encoding="utf-8", cwd=tmp_path, check=True)
+        assert int(done.stdout) == 3, "int8 kernels, as many as layers"
+
+
+@pytest.mark.parametrize("missing", ["freezing", "import torchao", "set_grad_enabled"])
+def test_a_recipe_that_computes_in_float_is_not_printed(missing, tmp_path, monkeypatch):
+    monkeypatch.delenv("COURSE_QUICK")
+    if why := ways._no_compiler():
+        pytest.skip(why)
+    whole = shipped.recipe
+
+    def without(*given):
+        opening, call = whole(*given)
+        return "\n".join(line for line in opening.splitlines() if missing not in line), call
+
+    monkeypatch.setattr(shipped, "recipe", without)
+    _, report = shipping(ways.STATIC_COMPILED, tmp_path)
+    assert report["file"] is None
+    why = "could not open it" if missing == "import torchao" else "it makes 0 products in int8, and 3 were made here"
+    assert why in report["opened_elsewhere"]
+
+
+def test_what_was_compiled_stays_int8_with_another_number_of_threads(monkeypatch):
+    monkeypatch.delenv("COURSE_QUICK")
+    if why := ways._no_compiler():
+        pytest.skip(why)
+    sheet = yours.look(small_cnn(), IMAGES)
+    built = next(way for way in yours.routes(sheet) if way.name == ways.STATIC_COMPILED).make(sheet, frozenset())
+    with threads(torch.get_num_threads() + 1), torch.no_grad():
+        built.call(sheet.example)
+        assert ways.products(built.call, sheet.example) == (3, 3)
+
+
+def test_a_file_keeps_the_limit_for_which_it_was_chosen(tmp_path):
+    row, _ = shipping(ways.MASKED, tmp_path)
+    limit = 1.1 * row.file_bytes / 1e6
+    _, report = shipping(ways.MASKED, tmp_path, {"mb": limit})
+    assert report["file_bytes"] == (tmp_path / report["file"]).stat().st_size <= 1e6 * limit
+    with gzip.open(tmp_path / report["file"]) as file:
+        small_cnn().load_state_dict(torch.load(file))
+
+
+def test_no_thread_spins_when_a_call_is_over():
+    """Else what is timed next, on all cores, shares one of them with it."""
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    sheet = yours.look(small_cnn(), IMAGES)
+    built = next(way for way in yours.routes(sheet) if way.name == ways.ORT).make(sheet, frozenset())
+    for _ in range(3):
+        built.call_all(sheet.example)
+    busy = time.process_time()
+    time.sleep(0.4)
+    assert time.process_time() - busy < 0.01
 
 
 def test_inputs_by_name_pairs_of_a_loader_and_odd_batches():
@@ -266,8 +455,34 @@ def test_inputs_by_name_pairs_of_a_loader_and_odd_batches():
     assert next(half.one.parameters()).dtype == torch.float32
     with pytest.raises(ValueError, match="same shape was expected"):
         yours.look(mlp(), floats(8, 16), labels=[torch.zeros(3)] * 4)
-    with pytest.raises(TypeError, match="was expected"):
-        yours.look(len, floats(8, 16))
+
+
+def on_meta():
+    with torch.device("meta"):
+        return mlp()
+
+
+@pytest.mark.parametrize(
+    ("model", "batches", "said"),
+    [
+        (lambda: len, floats(8, 16), "a torch.nn.Module was expected"),
+        (lambda: "model.pt", floats(8, 16), "the name of a file"),
+        (lambda: mlp().state_dict(), floats(8, 16), "load_state_dict"),
+        (lambda: torch.export.export(mlp(), (torch.ones(8, 16),)), floats(8, 16), "model.module()"),
+        (lambda: torch.jit.script(mlp()), floats(8, 16), "before torch.jit.script"),
+        (lambda: nn.Sequential(nn.LazyLinear(4)), floats(8, 16), "run the model once"),
+        (on_meta, floats(8, 16), "meta device"),
+        (mlp, torch.randn(4, 16), "batches.split(1)"),
+        (mlp, {"x": torch.randn(4, 16)}, "a list was expected"),
+        (mlp, 3, "a list was expected"),
+        (small_cnn, floats(3, 16, 16), "[x[None] for x in batches]"),
+        (mlp, floats(8, 17), "mat1 and mat2"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script")
+def test_what_cannot_be_weighed_says_so_and_which_line_mends_it(model, batches, said):
+    with pytest.raises((TypeError, ValueError), match=re.escape(said)):
+        yours.look(model(), batches)
 
 
 def test_a_step_that_takes_too_long_is_ended():
@@ -298,6 +513,11 @@ def test_after_a_step_a_check_still_hears_variables(seconds, monkeypatch):
         (None, [], "There is no file"),
         ("x = 1", [], "has no function yours"),
         ("1 / 0", [], "failed while it was run: ZeroDivisionError"),
+        (
+            "import torch\ndef yours():\n    return torch.nn.Linear(3, 2), [torch.ones(1, 4)]",
+            [],
+            "fails on the first batch",
+        ),
         ("def yours():\n    return 3", [], "returned int, and (model, batches) was expected"),
         ("def yours():\n    return 3, [1]", [], "cannot be weighed: the model is a int"),
         ("def yours():\n    return 3, [1]", ["--limits", "mb"], "expected NAME=NUMBER"),

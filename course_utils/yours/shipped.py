@@ -1,0 +1,231 @@
+"""The chosen form as one file, with the lines that open it, which a fresh process has run; and one report."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from course_utils import runtime
+from course_utils.int8_routes.torch_compiled import INT8_LOWERING
+from course_utils.yours import ways
+from course_utils.yours.forms import Row, cast
+from course_utils.yours.result import KEEPS, choose, misses, recommend
+from course_utils.yours.sheet import Sheet, agreement, sentence
+
+TRIAL_S = 300.0  # after which a fresh process is given up; it may have to compile
+SLOWER = 1.5  # times the time in the table, from which on the report says so
+# Runs the lines of a recipe, which it is given as text: those that open the file once, the last one for each batch.
+FRESH = """
+import sys, time, torch
+opening, call, batches = torch.load("recipe.pt")
+torch.set_num_threads(1)
+here, outs, took = {}, [], []
+def run(xs):
+    here.update(xs)
+    exec(call, here)
+    return torch.as_tensor(here["out"]).detach()
+start = time.perf_counter()
+exec(opening, here)
+first = run(batches[0])
+opened = time.perf_counter() - start
+outs = [run(xs) for xs in batches]
+for _ in range(7):
+    start = time.perf_counter()
+    run(batches[0])
+    took.append(time.perf_counter() - start)
+with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as trace:
+    run(batches[0])
+torch.save((outs, opened, min(took), [event.name for event in trace.events()]), "outputs.pt")
+"""
+
+
+def recipe(file: str, row: Row, example: tuple[Tensor, ...]) -> tuple[str, str]:
+    """The lines that open the file of a row, and the one that calls it: what a reader types, whole.
+
+    Args:
+        file: its name; the suffix says what it is.
+        row: the form that it holds.
+        example: the tensors of one batch; the last line calls them x, or x0, x1, ….
+    """
+    names = _names(example)
+    if file.endswith(".onnx"):
+        given = ", ".join(f'"x{i}": {name}.numpy()' for i, name in enumerate(names))
+        return (
+            f'import onnxruntime\n\nmodel = onnxruntime.InferenceSession("{file}")',
+            f"out = model.run(None, {{{given}}})[0]",
+        )
+    program, packed = ".pt2" in file, file.endswith(".gz")
+    lines = ["import gzip", ""] * packed + ["import torch"]
+    if program and row.way.int8:
+        lines.append(f"import {INT8_LOWERING}  # the file's operators, and their int8 kernels")
+    lines.append("")
+    load = f'gzip.open("{file}")' if packed else f'"{file}"'
+    load = f"torch.export.load({load}).module()" if program else f"torch.jit.load({load})"
+    if row.way.compiled:
+        lines.append(
+            "torch._inductor.config.freezing = True  # the weights never change: only then they are rearranged"
+        )
+        lines.append("torch.set_grad_enabled(False)  # and only where nothing asks for gradients")
+        load = f"torch.compile({load})"
+    halved = f".{str(row.way.dtype).removeprefix('torch.')}()" if row.way.dtype != torch.float32 else ""
+    given = ", ".join(name + halved * x.is_floating_point() for name, x in zip(names, example, strict=True))
+    return "\n".join([*lines, f"model = {load}"]), f"out = model({given}){'.float()' if halved else ''}"
+
+
+def _names(example: tuple[Tensor, ...]) -> list[str]:
+    return ["x"] if len(example) == 1 else [f"x{i}" for i in range(len(example))]
+
+
+def ship(sheet: Sheet, limits: Mapping[str, float] | None = None, folder: Path | str = ".") -> dict:
+    """Write the chosen form as one file and `report.json`; a fresh process opens the file and is compared.
+
+    The file needs no code of yours: an exported program (.pt2, packed .pt2.gz), an ONNX file, or TorchScript (.pt), the
+    first that keeps the limits and that a fresh process can open, by the lines of the report, with the same answers and
+    as many products in int8. Where there is none, the file holds the weights alone.
+
+    Args:
+        sheet: with rows that are timed.
+        limits: as for `recommend`.
+        folder: where the two files go.
+    Returns:
+        The report: "recommendation", "file" (its name, or why there is none), "file_bytes", "opened_elsewhere" (in
+        words, with the lines), "rows", "facts", "where" (machine and versions).
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen, short = choose(sheet, limits)
+    report = {
+        "recommendation": recommend(sheet, limits),
+        "limits": dict(limits or {}),
+        "file": None,
+        "file_bytes": None,
+        "opened_elsewhere": "",
+        "doubt": sheet.doubt,
+        "facts": sheet.facts,
+        "rows": [_plain(row) for row in sheet.rows],
+        "where": runtime.provenance(),
+    }
+    said = []
+    for suffix, write in _forms(chosen):
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+            path = Path(place, f"your_model{suffix}")
+            try:
+                with ways.within(sheet.step), ways.quietly(), torch.no_grad():
+                    write(path, sheet.example)
+                opened, words = _elsewhere(path, sheet, chosen)
+                if not short and (missed := misses(sheet, opened, limits)):
+                    raise ways.Refused(f"As this file it misses the limits by {missed}.")
+            except (Exception, ways.OutOfTime) as error:
+                said.append(f"{suffix}: {sentence(error)}")
+                continue
+            report |= {"file": path.name, "file_bytes": path.stat().st_size, "opened_elsewhere": words}
+            shutil.move(path, folder / path.name)
+            break
+    else:
+        why = f"A file that stands alone could not be made: {' '.join(said)}"
+        report["opened_elsewhere"] = why
+        if chosen.built.module is not None:  # else another runtime, or a program: there are no weights to load
+            path = _weights(chosen, folder)
+            report |= {"file": path.name, "file_bytes": path.stat().st_size}
+            missed = "" if short else misses(sheet, replace(chosen, file_bytes=path.stat().st_size), limits)
+            report["opened_elsewhere"] = f"This file misses the limits by {missed}. " * bool(missed) + (
+                f"The file holds the weights alone: build the model with your code, do “{chosen.name}” to it, then "
+                f"load them. {why}"
+            )
+    (folder / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return report
+
+
+def _plain(row: Row) -> dict:
+    names = ("name", "file_bytes", "ms", "ms_all", "in_int8", "agreement", "accuracy", "remark", "front")
+    return {name: getattr(row, name) for name in names}
+
+
+def _weights(row: Row, folder: Path) -> Path:
+    """The numbers alone, in a file as it was weighed for the table."""
+    path = folder / f"your_weights.pt{'.gz' * row.way.packed}"
+    _write(path, lambda file: torch.save(row.built.module.model.state_dict(), file))
+    return path
+
+
+def _write(path: Path, save: Callable[[io.BytesIO], object]) -> None:
+    """Write what `save` writes, gzipped where the name says so."""
+    save(held := io.BytesIO())
+    path.write_bytes(gzip.compress(held.getvalue(), 6) if path.suffix == ".gz" else held.getvalue())
+
+
+def _forms(row: Row) -> Iterator[tuple[str, Callable[[Path, tuple[Tensor, ...]], object]]]:
+    """Suffix of a file that may stand for a row, and what writes it, the best one first."""
+    built = row.built
+    if built.path is not None:
+        yield built.path.suffix, lambda path, _: path.write_bytes(built.path.read_bytes())
+        return
+
+    def export(path: Path, xs: tuple[Tensor, ...]) -> None:
+        program = torch.export.export(built.module, cast(xs, row.way.dtype))
+        program.example_inputs = None
+        _write(path, lambda file: torch.export.save(program, file))
+
+    def script(path: Path, xs: tuple[Tensor, ...]) -> None:
+        with ways.as_int8_needs(), warnings.catch_warnings():
+            warnings.filterwarnings("error", "Converting a tensor to a Python", torch.jit.TracerWarning)
+            # an error: it would hold one branch of two
+            torch.jit.save(torch.jit.trace(built.module, cast(xs, row.way.dtype)), path)
+
+    yield f".pt2{'.gz' * row.way.packed}", export
+    if not row.way.packed:
+        yield ".pt", script
+
+
+def _elsewhere(path: Path, sheet: Sheet, row: Row) -> tuple[Row, str]:
+    """Open a file in a fresh process by the lines of its recipe, call it there, and compare.
+
+    Returns:
+        The row with the bytes and the answers of the file as it was opened there; what came of it, in words.
+    Raises:
+        RuntimeError: the process failed, its answers differ, or it made fewer products in int8.
+    """
+    opening, call = recipe(path.name, row, sheet.example)
+    names = _names(sheet.example)
+    batches = [dict(zip(names, xs, strict=True)) for xs in sheet.judging]
+    torch.save((opening, call, batches), path.with_name("recipe.pt"))
+    words = [sys.executable, "-W", "ignore", "-c", FRESH]
+    done = subprocess.run(words, capture_output=True, encoding="utf-8", cwd=path.parent, timeout=TRIAL_S)
+    if done.returncode:
+        raise RuntimeError(f"a fresh process could not open it: {(done.stderr.strip() or '?').splitlines()[-1]}")
+    outs, opened_s, call_s, events = torch.load(path.with_name("outputs.pt"))
+    theirs, (int8, _) = [sheet.answer(out.float()) for out in outs], ways.counted(events)
+    with ways.quietly():
+        same = agreement(theirs, sheet.answers(row.built.call))
+        expected, _ = ways.products(row.built.call, sheet.example)
+    if same < KEEPS:
+        raise RuntimeError(f"in a fresh process it gives {same:.0%} of the same answers")
+    if int8 < expected:
+        raise RuntimeError(f"in a fresh process it makes {int8} products in int8, and {expected} were made here")
+    there = replace(
+        row,
+        file_bytes=path.stat().st_size,
+        agreement=agreement(theirs, sheet.expected),
+        accuracy=agreement(theirs, sheet.labels) if sheet.labels else None,
+    )
+    slow = 1e3 * call_s > SLOWER * max(row.ms, row.ms_all or 0)
+    shapes = ", ".join(str(tuple(x.shape)) for x in sheet.example)
+    parts = [
+        f"{same:.0%} of its answers are the same",
+        *[f"{int8} products are in int8"] * (int8 > 0),
+        f"a call takes {1e3 * call_s:.3g} ms" + f" (in the table {row.ms:.3g}: time it where it will run)" * slow,
+        f"and the first answer was there after {opened_s:.0f} s",
+    ]
+    return there, f"A fresh process ran these lines: {', '.join(parts)}. Inputs: {shapes}.\n\n{opening}\n{call}"
