@@ -37,9 +37,9 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. One line, several times as fast
 #
-# SmallCNN is a small network that names pieces of clothing on photos. Whenever it answers, PyTorch also records every operation, so that it could compute gradients afterwards. This is called **autograd**, and only training needs it. One line, `torch.inference_mode()`, switches it off.
+# SmallCNN is a small network that classifies photos of clothing. Whenever it answers, PyTorch also records every operation, so that it could compute gradients afterwards. This is called **autograd**. One line, `torch.inference_mode()`, switches it off.
 #
-# What does this line bring? Let's time one call of the network as it is, A, and one call in inference mode, B. The **speed-up** of B is A's time divided by B's time, so 2 means twice as fast.
+# How much does this line gain us? Let's time one call of the network as it is, A, and one call in inference mode, B. The **speed-up** of B is A's time divided by B's time, so 2 means twice as fast.
 #
 # (`eval()` puts the network into **evaluation mode**, for use, and not for training. Autograd stays on.)
 
@@ -79,7 +79,7 @@ print(f"A {1e3 * t_a:.1f} ms, B {1e3 * t_b:.1f} ms, speed-up: {t_a / t_b:.1f} ti
 #
 # Several times as fast, for one line! But what else was different between the two calls? A came first. So we make both calls again, and this time B comes first. If the line was the reason, B must be several times as fast again.
 #
-# **Predict.** What will the speed-up of B be this time: as large as before, half as large, or gone?
+# **Predict.** What will the speed-up of B be this time: as large as before, half as large, or below 1?
 
 # %% second_pair
 b_again = seconds(b)
@@ -87,7 +87,7 @@ a_again = seconds(a)
 print(f"A {1e3 * a_again:.1f} ms, B {1e3 * b_again:.1f} ms, speed-up: {a_again / b_again:.1f} times")
 
 # %% [markdown] tags=["answer"]
-# **Gone, because the call that comes first is the slow one.** So the line wasn't the reason. B came first this time, and may even look slower than A.
+# **Below 1, because the call that comes first is the slow one.** B came first this time, so now B looks slower. The line wasn't the reason.
 
 # %% [markdown]
 # (If your speed-up has survived, another program probably disturbed a call. Run the cell once more.)
@@ -149,7 +149,7 @@ show.after_rests(rests)
 #
 # But isn't four calls simply too few? Let's take 60. Call 1 takes 1.0 s again, call 60 takes 1.3 s, and A and B are still the same function.
 #
-# **Predict.** In blocks A gets the first 30 calls, and B the last 30. With four calls B looked 16 % slower than it is. With 60 calls, is this error nearly gone, four times smaller, or about as large?
+# **Predict.** In blocks A gets the first 30 calls, and B the last 30. With four calls B's time looked 19 % too long. With 60 calls, is this error nearly gone, four times smaller, or about as large?
 
 # %% sixty_calls tags=["nbval-check-output"]
 from statistics import mean, median, quantiles
@@ -166,10 +166,10 @@ print(f"speed-up of B: {in_blocks:.2f} in blocks, {in_turn:.3f} in turn")
 show.drift()
 
 # %% [markdown] tags=["answer"]
-# **About as large, because half of the drift still lies between the middle of A's block and the middle of B's.**
+# **About as large, because half of the drift lies between the middle of A's block and the middle of B's.**
 
 # %% [markdown]
-# An error that always points the same way is called a **bias**. **More calls help against chance, but not against a bias.** Against a bias only another order helps: in turn the error is tiny, since hardly any drift lies between two neighbours.
+# An error that always points the same way is called a **bias**. **More calls help against chance, but not against a bias.** To remove this bias, change the order: in turn the error is tiny, since hardly any drift lies between two neighbours.
 #
 # ## 4. A function against itself
 #
@@ -211,7 +211,7 @@ print(f"B beats A again in {wins} of 6 races. Median speed-up: A again {again:.2
 show.six_races(races)
 
 # %% [markdown]
-# Now we can answer the question. **Does the line make the network faster? Yes, if B has won your six races, but only by some per cent.** Nearly all of the speed-up in section 1 came from the order of two calls. (If B has lost one, no gain is shown. Don't just repeat the races until B wins, since luck gets there, too. Close other programs first, or take more rounds.)
+# Now we can answer the question. **Does the line make the network faster? Yes, if B has won your six races, but only by some per cent.** Nearly all of the speed-up in section 1 came from which call was first. (If B has lost one, no gain is shown. Don't just repeat the races until B wins, since luck gets there, too. Close other programs, then race six times anew.)
 #
 # Look at *A again*, too. If its medians lie on both sides of 1, that's chance. But if all six were near 1.15, a function would be faster than itself by our own rule. Then something treats the two differently, and more rounds only repeat this bias. Find out what it is first.
 #
@@ -221,7 +221,7 @@ show.six_races(races)
 #
 # **Which part was timed?** Suppose that an app needs 10 ms for an answer: 9 ms to receive and unpack the photo, and 1 ms in the network. Now a change makes the network twice as fast. If you time the network, the speed-up is 1 / 0.5 = **2**. If you use the app, it is 10 / 9.5 = **1.05**. Even a network that takes no time at all would bring only 10 / 9 = 1.11, because the other 9 ms stay. This is *Amdahl's law*.
 #
-# **How many threads?** A *thread* is one worker of a program, and PyTorch can share the work of a call among several. Left alone, it takes about as many as the processor has cores, so the same code may show another speed-up elsewhere. We say `torch.set_num_threads(1)` in the first cell.
+# **How many threads?** A *thread* is one worker of a program, and PyTorch can share the work of a call among several. Left alone, it takes about as many as the processor has cores, so the same code may show a different speed-up on another machine. We say `torch.set_num_threads(1)` in the first cell.
 #
 # **Which inputs?** Some costs of a call don't depend on how many photos it gets, such as starting each operation. So a smaller network brings a smaller speed-up for one photo than for a hundred. The exercise ends with such a pair.
 #
@@ -356,7 +356,7 @@ for name, call in (("product", lambda: matrix @ matrix), ("SmallCNN", b)):
 torch.set_num_threads(1)
 
 # %% [markdown]
-# On most machines with two free cores, the large matrix product needs much less wall time with two threads, for about the same CPU time. The small network gains little, or even loses, probably because its operations are short, and after each of them the threads have to wait for each other. A thread that waits may keep its core busy all the same, because it asks again and again whether there's work. Then the CPU time grows, and the answer comes no sooner.
+# On most machines with two free cores, the large matrix product needs much less wall time with two threads, for hardly more CPU time. The small network gains little, or even loses, probably because its operations are short, and after each of them the threads have to wait for each other. A thread that waits may keep its core busy all the same, because it asks again and again whether there's work. Then the CPU time grows, and the answer comes no sooner.
 #
 # ### A GPU call comes back early
 #
