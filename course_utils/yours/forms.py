@@ -40,7 +40,7 @@ class Way:
 
     Attributes:
         name: of its row.
-        make: (sheet, layers that stay float) -> `Built`; it may raise.
+        make: (`Sheet`, names of layers that stay float) -> `Built`; it may raise.
         why_not: "" where it fits.
         lossy: whether it changes numbers, so that bit-equal outputs mean that it did nothing.
         int8: whether it is to compute in int8.
