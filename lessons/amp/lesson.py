@@ -50,6 +50,11 @@ test_images, test_labels = (part.to(device) for part in data.load("fashion_mnist
 images, test_images = 2 * images - 1, 2 * test_images - 1  # pixels from -1 to 1
 
 
+def right(net):
+    with torch.no_grad():
+        return (net(test_images).argmax(1) == test_labels).float().mean().item()
+
+
 # %% stands_still tags=["hide-input"]
 # Trains in fp32 and in fp16, and prints how many test images come out right, and how many weights have moved.
 def train_without_scaler(dtype, seed=0):
@@ -63,11 +68,6 @@ def train_without_scaler(dtype, seed=0):
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
     return net
-
-
-def right(net):
-    with torch.no_grad():
-        return (net(test_images).argmax(1) == test_labels).float().mean().item()
 
 
 torch.manual_seed(0)

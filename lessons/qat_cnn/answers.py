@@ -69,5 +69,6 @@ EQUIVALENT = {
             for other in ("`gamma`", "`mean`", "`sigma`", "the factors", "the integers")
         },
         "integers rounded to 2 digits": "they are whole",
+        "factor without its sign": "rounding is alike on both sides of 0, and the sign is divided out again",
     }
 }

@@ -146,7 +146,7 @@ prepared = tq.prepare_qat(model)
 
 # %% evaluation tags=["legacy"]
 # Without observers the scales stay as they are.
-simulated = [copy.deepcopy(model).apply(tq.disable_observer).eval() for model in trained]
+simulated = [copy.deepcopy(one).apply(tq.disable_observer).eval() for one in trained]
 print("not converted, .eval():", *(f"{accuracy(model):.1f} %" for model in simulated))
 
 # %% [markdown]
@@ -301,6 +301,17 @@ show.ways(ways, without["float, before"])
 # | QAT, batch norm frozen | labels and a training | what is still lost |
 
 
+# %% tags=["hide-input"]
+# Takes the second layer of the first network, and what it gets from the images.
+import torch.nn.functional as F
+
+with torch.no_grad():
+    inside = copy.deepcopy(simulated[0]).train().module
+    x = inside.features[0](images)
+    conv, norm = simulated[0].module.features[1][0], simulated[0].module.features[1][0].bn
+    sigma = (norm.running_var + norm.eps).sqrt()
+    layer = [conv.weight.detach(), norm.weight.detach(), norm.running_mean, sigma, conv.weight_fake_quant.scale]
+
 # %% [markdown]
 # ## Exercise · Find the channel
 # ★★ · 10 minutes
@@ -315,19 +326,8 @@ show.ways(ways, without["float, before"])
 #
 # </details>
 
-# %% tags=["hide-input"]
-# Takes the second layer of the first network, and what it gets from the images.
-with torch.no_grad():
-    inside = copy.deepcopy(simulated[0]).train().module
-    x = inside.features[0](images)
-    conv, norm = simulated[0].module.features[1][0], simulated[0].module.features[1][0].bn
-    sigma = (norm.running_var + norm.eps).sqrt()
-    layer = [conv.weight.detach(), norm.weight.detach(), norm.running_mean, sigma, conv.weight_fake_quant.scale]
 
 # %% drift tags=["exercise"]
-import torch.nn.functional as F
-
-
 def drift(weight, gamma, mean, sigma, scale, x):
     """For each channel: (mean of its results on x - running mean) / running sigma."""
     raise NotImplementedError

@@ -104,7 +104,7 @@ def copies(in_training, int8, without):
 
 def one_channel(seen):
     """Three panels over the batches: the folded weights of channel 4, the norm of the gradients, and the channel's means."""
-    fig, (weights, norm, means) = plots.figure(rows=3, size=(11, 7))
+    fig, (weights, norm, means) = plots.figure(rows=3, size=(11, 5.9))
     batches = range(1, len(seen["norm"]) + 1)
     empty = [n for n, folded in zip(batches, seen["folded"], strict=True) if max(map(abs, folded)) < 0.5]
     for panel in (weights, norm, means):
@@ -119,9 +119,9 @@ def one_channel(seen):
         largest = n < 3
         style = {"marker": "o", "markersize": 6} if largest else {"linewidth": 1}
         weights.plot(batches, line, color=plots.COLOURS["blue" if largest else "grey"], **style)
-    weights.set_ylabel("folded weight\n/ scale")
+    weights.set_ylabel("folded\nweight / scale")
     norm.semilogy(batches, seen["norm"], "o-", color=plots.COLOURS["orange"])
-    norm.set(ylabel="norm of\nall gradients", yticks=(1, 10, 100))
+    norm.set(ylabel="norm of all\ngradients", yticks=(1, 10, 100))
     norm.set_yticklabels(("1", "10", "100"))
     means.plot(batches, seen["mean"], "o", color=plots.COLOURS["black"], label="of the batch")
     means.plot(batches, seen["running"], "-", color=plots.COLOURS["purple"], label="running mean")

@@ -310,7 +310,7 @@ first_block = show.as_linear_layer(fused.module.features[0][0][0], images, test_
 #
 # Calibrate first. Three numbers become 127, which gives three scales: the largest input in `examples`, the largest float output for them, the largest absolute weight. Then compute `x` in integers, clipping what you store. Return the output's integers and scale.
 #
-# Then try SmallCNN's first block, which is such a layer for each patch of nine pixels: `static_layer(*first_block)`.
+# Then try SmallCNN's first block, such a layer for each nine pixels: `static_layer(*first_block)`.
 #
 # <details><summary>Hint</summary>
 #

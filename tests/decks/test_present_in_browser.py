@@ -81,7 +81,9 @@ def test_a_lecturer_goes_through_the_slides_and_runs_cells(page, slides):
     page.keyboard.press("Space")
     page.wait_for_function(f"{SHOWN}.includes('Second')")
     slide = page.locator("section.present > section.present")
-    assert slide.locator(".jp-InputPlaceholder").is_visible() and not slide.locator(".cm-editor").is_visible()
+    assert (
+        slide.locator(".jp-InputPlaceholder").is_visible() and slide.locator(".cm-editor >> visible=true").count() == 0
+    )
     assert slide.locator("img").count() == 1, "the published figure"
     page.wait_for_selector("section.present mjx-container", timeout=20_000)
 
