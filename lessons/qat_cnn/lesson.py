@@ -403,4 +403,4 @@ show.fold_then_round()
 #
 # **Credits.** Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
-# **What comes next.** Fusing, preparing, freezing, converting: that was a lot of calls for one network. In [[torchao]] a single call and a config do all this, and its name says int4. You'll see which part of that name is true.
+# Fusing, preparing, freezing, converting: that was a lot of calls for one network. In [[torchao]] a single call and a config do all this, and its name says int4. You'll see which part of that name is true.
