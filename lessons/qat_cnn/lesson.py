@@ -103,7 +103,7 @@ show.copies(in_training, copies, without)
 #
 # In channel 4, $\gamma$ is 0.550 and $\sigma$ is 2.93, so the factor is 0.188. Folding turns its first weight, 0.470, into 0.0884.
 #
-# Then comes rounding. All 32 channels of the layer share one scale, and the largest folded weight sets it. It is in channel 28, which is *dead*: it gets nothing but zeros. Its results don't vary, so batch norm divides by $\sqrt{\epsilon} = 0.00316$, the small number that prevents a division by zero. So folding turns a weight of 0.28 into 22.4, and the scale is $22.4 / 127.5 = 0.1757$.
+# Then comes rounding. All 32 channels of the layer share one scale, and the largest folded weight sets it. It is in channel 28, which is *dead*: it gets nothing but zeros. Its results don't vary, so batch norm divides by $\sqrt{\epsilon} = 0.00316$, where ε only prevents a division by zero. Its factor $\gamma/\sigma$ is 80, so folding turns a weight of 0.28 into 22.4, and the scale is $22.4 / 127.5 = 0.1757$.
 #
 # **Predict.** The kernel has only multiples of this scale. Which weight does it use in place of our 0.0884: **A** 0, **B** 0.0884, **C** 0.1757?
 
@@ -242,9 +242,9 @@ print("int8 copies, batch norm frozen:", *(f"{percent:.1f} %" for percent in of_
 show.by_rate()
 
 # %% [markdown]
-# Yes, a tenth of our rate is enough. But at three tenths it depends on the order of the images, and the training gives no warning: in training mode, all networks with free batch norm reach about 90 %. Nor is a longer training safe. At the rate 0.001, two of the six copies were good after 30 and 45 batches, and bad again after 60.
+# Yes, a tenth of our rate is enough. But at three tenths it depends on the order of the images, and the training gives no warning: in training mode, all networks with free batch norm reach about 90 %. A longer training isn't safe, either: at the rate 0.001, two of the six copies were good after 30 and 45 batches, and bad again after 60.
 #
-# **Freezing makes the copy reliable: it's as good as the network was in training.**
+# **Freezing makes the copy reliable, at every rate that we tried.**
 #
 # In a training of several epochs, the order is this:
 #
@@ -258,7 +258,7 @@ show.by_rate()
 # ```
 #
 # - **Batch norm before the first batch**, if a training in float has made its statistics worth keeping. (`.eval()` on the batch norms isn't enough: the next `model.train()` undoes it.)
-# - **Observers before the last epoch.** They set the scales. At the start they haven't seen any numbers yet. If they're never switched off, each batch moves the scales a little, and a weight near a border may change its integer for no good reason.
+# - **Observers before the last epoch.** They set the scales. At the start they haven't seen any numbers yet. If they're never switched off, each batch moves the scales a little, and a weight near a border may change its integer.
 
 # %% [markdown]
 # ## 6. Was the training needed?
@@ -316,7 +316,7 @@ with torch.no_grad():
 # ## Exercise · Find the channel
 # ★★ · 10 minutes
 #
-# In your own network nobody names the channel. Write `drift`, which finds it in a depthwise layer: for each channel, by how many running `sigma` the mean of its results on `x` differs from the running `mean`. The results are those of the prepared module: fold, round, convolve, divide.
+# In your own network, nobody will tell you which channel to look at. Write `drift`, which finds it in a depthwise layer: for each channel, by how many running `sigma` the mean of its results on `x` differs from the running `mean`. The results are those of the prepared module: fold, round, convolve, divide.
 #
 # Then try `drift(*layer, x).abs().topk(3)`, on the second layer of the first trained network.
 #

@@ -145,7 +145,7 @@ show.first_block(
 #
 # A few numbers there reach −15 and 11. The observer chose a narrower range on purpose, because shorter steps for all make the squared error smaller. What lies below −9.2 is clipped. The 11 isn't, since it uses free integers.
 #
-# How does a layer use them?
+# How does a layer use its scales?
 
 # %% [markdown]
 # ## 3. A layer by hand: integers in, an integer out

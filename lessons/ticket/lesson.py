@@ -5,7 +5,7 @@
 #     seconds: 38
 #     needs: [prune_model]
 #     values:
-#       untrained: round(100 * untrained_right['largest in the copy'])
+#       untrained: round(sum(untrained_right['largest in\nthe copy']) / 3)
 #     goals:
 #       - find a ticket with the five steps of the paper, in open code;
 #       - rewind a network with a true copy, and test the rewind;
