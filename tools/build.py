@@ -15,6 +15,7 @@ from tools.publishing.step import faults, is_published, refresh
 __all__ = ["build", "environment", "faults", "is_published", "main", "refresh"]
 
 REQUIRES = ("dev",)
+OPTION_REQUIRES = {"--publish": ("deploy",)}  # the worksheet weighs with ONNX Runtime, too
 BUSY_PERCENT = 25  # of one core; a desktop at rest stays below it
 BAR_WITHOUT_RATE = "{l_bar}{bar}| {n_fmt}/{total_fmt}{postfix}"
 
