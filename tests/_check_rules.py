@@ -15,10 +15,9 @@ import pytest
 import rules
 import torch
 
-from course_utils.checks import explain
+from course_utils.checks import core, explain, isolation
 from course_utils.checks.edits import edits
 from course_utils.checks.reference import sets
-from course_utils.exercises import core, isolation
 
 MUTANT_SECONDS = 2.0  # for one call; some mutants never end
 FEW = 4  # inputs beside the edges, where any wrong answer fails on any input

@@ -14,18 +14,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import torch
 from hypothesis import strategies as st
 
+from course_utils.checks import isolation
+from course_utils.checks.calls import meaning
+from course_utils.checks.core import NOT_YET, Verdict, say_what_is_gone, verdict
 from course_utils.checks.effects import ENTRIES, NOT_LOOKED_AT, Look, seen
 from course_utils.checks.explain import LEAST, Case, explained, way_to, where_raised
+from course_utils.checks.inputs import NONE_FOUND, Clock, Strategy, smallest
+from course_utils.checks.kinds import first_difference, unlike
+from course_utils.checks.mistake import Mistake
+from course_utils.checks.models import bare, bulk, call
 from course_utils.checks.reference import Reference
-from course_utils.exercises import isolation
-from course_utils.exercises.calls import meaning
-from course_utils.exercises.core import NOT_YET, Verdict, say_what_is_gone, verdict
-from course_utils.exercises.inputs import NONE_FOUND, Clock, Strategy, smallest
-from course_utils.exercises.kinds import first_difference, unlike
-from course_utils.exercises.mistake import Mistake
-from course_utils.exercises.models import bare, bulk, call
-from course_utils.exercises.trial import Trial, Tried
-from course_utils.exercises.values import Said, same, show
+from course_utils.checks.trial import Trial, Tried
+from course_utils.checks.values import Said, same, show
 
 EXAMPLES, LEAST_EXAMPLES, AGAIN = 80, 10, 8  # generated; tried however slow the answer is; tried a second time
 SHRINKS, MOST_IDEAS = 120, 5  # further inputs on which a smaller one is looked for; sentences

@@ -10,15 +10,15 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from course_utils.checks.amounts import off_by
+from course_utils.checks.calls import code_of, codes_of, heard, lines_of, meaning, takes
 from course_utils.checks.edits import edits, spoken
+from course_utils.checks.kinds import first_difference, holds, unlike
+from course_utils.checks.mistake import Mistake
+from course_utils.checks.models import variables
 from course_utils.checks.reference import Reference
-from course_utils.exercises.amounts import off_by
-from course_utils.exercises.calls import code_of, codes_of, heard, lines_of, meaning, takes
-from course_utils.exercises.kinds import first_difference, holds, unlike
-from course_utils.exercises.mistake import Mistake
-from course_utils.exercises.models import variables
-from course_utils.exercises.trial import Trial, Tried, only_with
-from course_utils.exercises.values import ARRAYS, show
+from course_utils.checks.trial import Trial, Tried, only_with
+from course_utils.checks.values import ARRAYS, show
 
 MOST_VERSIONS = 200  # of the reference, with which an answer is compared
 ENOUGH, LEAST = 8, 3  # inputs on which parts are compared; that must be wrong by the same, or have different parts

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from course_utils import runtime
 from course_utils.checks import effects, exercise
+from course_utils.checks.values import is_number
 from course_utils.data import checkpoints
-from course_utils.exercises.values import is_number
 
 DEVICE = runtime.best_device()
 LABELS = ["what the model reads in each part, and the type of what it gives", "the losses that came back"]

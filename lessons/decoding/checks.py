@@ -4,8 +4,7 @@ import torch
 from hypothesis import strategies as st
 
 from course_utils import language
-from course_utils.checks import effects, exercise
-from course_utils.exercises.mistake import Mistake
+from course_utils.checks import Mistake, effects, exercise
 
 _model = language.trained()
 

@@ -9,8 +9,7 @@ from torch import nn
 from torch.nn.utils import prune
 from torch.utils.data import DataLoader
 
-from course_utils.checks import effects, exercise
-from course_utils.exercises.mistake import Mistake
+from course_utils.checks import Mistake, effects, exercise
 
 
 def _root(epochs, sparsity):

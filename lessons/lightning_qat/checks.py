@@ -12,8 +12,7 @@ from torch.utils.data import DataLoader
 from course_utils import legacy_int8
 from course_utils.callbacks import ignore_advice
 from course_utils.callbacks.garments import QUIET
-from course_utils.checks import effects, exercise
-from course_utils.exercises.mistake import Mistake
+from course_utils.checks import Mistake, effects, exercise
 from lessons.lightning_qat.watched import Layer, TwoHooks
 
 ignore_advice()

@@ -4,8 +4,7 @@ import random
 from dataclasses import dataclass
 from statistics import median, quantiles
 
-from course_utils.checks import exercise
-from course_utils.exercises.mistake import Mistake
+from course_utils.checks import Mistake, exercise
 
 UNSTEADY = 0.02  # each time of a call is off by up to this part, either way
 VICES = {  # what a machine does -> what to think of

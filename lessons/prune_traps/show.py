@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from course_utils.exercises.models import linear
+from course_utils.checks.models import linear
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
-from course_utils.exercises import values
+from course_utils.checks import values
 
 
 class Draws:

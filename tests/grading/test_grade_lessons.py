@@ -7,7 +7,7 @@ import _course
 import _legacy
 import pytest
 
-from course_utils.exercises import isolation
+from course_utils.checks import isolation
 from tools.grading import judge, slice
 from tools.sandbox import contained, walls
 

@@ -60,7 +60,7 @@ def test_without_walls_too(name):
 
 PATCHES = """\
 import sys
-from course_utils.exercises import core
+from course_utils.checks import core
 
 for module in list(sys.modules.values()):
     for word in ("same", "judge", "exercise", "verdict", "seen"):

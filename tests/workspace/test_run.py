@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from course_utils import syllabus
+from course_utils.checks.core import Verdict
 from course_utils.doctor import START
-from course_utils.exercises.core import Verdict
 from tools import run
 from tools.publishing import lessons
 

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from course_utils import legacy_int8, models, yours
+from course_utils.checks import calls, isolation
 from course_utils.data import checkpoints
-from course_utils.exercises import calls, isolation
 from course_utils.measure.sizes import size_report
 from course_utils.runtime import threads
 from course_utils.show.tables import si

@@ -75,7 +75,7 @@ def judged(lesson, name, pieces, begin):
     try:
         import torch
 
-        from course_utils.exercises import isolation
+        from course_utils.checks import isolation
 
         check = getattr(importlib.import_module(f"lessons.{lesson}.checks"), name)
     except Exception as error:  # a package that is not here

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from course_utils import syllabus
-from course_utils.exercises import progress
 from course_utils.files import ROOT
+from course_utils.learner import progress
 from tools.publishing import course
 
 PASSED, NOT_BEGUN, NOT_DONE = "passed", "not begun", "not done yet"

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.ao.quantization import quantize_dynamic
 
-from course_utils.checks import effects, exercise
-from course_utils.exercises import core, isolation
+from course_utils.checks import core, effects, exercise, isolation
 
 pytestmark = _legacy.KNOWN
 

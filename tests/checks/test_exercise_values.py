@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import torch
 
-from course_utils.exercises.values import same, show
+from course_utils.checks.values import same, show
 
 
 def test_what_counts_as_the_same():

@@ -10,9 +10,8 @@ from _inputs import numbers
 from _steps import fact, right, step_of
 from hypothesis import strategies as st
 
-from course_utils.checks import exercise
-from course_utils.exercises import core
-from course_utils.exercises.core import Verdict
+from course_utils.checks import core, exercise
+from course_utils.checks.core import Verdict
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ from contextlib import contextmanager, suppress
 import numpy as np
 import torch
 
-from course_utils.exercises.mistake import Mistake
-from course_utils.exercises.values import show
+from course_utils.checks.mistake import Mistake
+from course_utils.checks.values import show
 
 CALL_SECONDS = 10.0  # of processor time, for one call of the learner's function
 JUDGE_SECONDS = 60.0  # of processor time, for everything that a check does

@@ -13,7 +13,7 @@ import pytest
 import torch
 from _steps import fact, right, step_of
 
-from course_utils.exercises import isolation
+from course_utils.checks import isolation
 
 
 @pytest.mark.parametrize(

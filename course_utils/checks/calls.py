@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from course_utils.exercises import isolation
-from course_utils.exercises.mistake import Mistake
-from course_utils.exercises.models import call
-from course_utils.exercises.values import Said, same, show
+from course_utils.checks import isolation
+from course_utils.checks.mistake import Mistake
+from course_utils.checks.models import call
+from course_utils.checks.values import Said, same, show
 
 SAID_BY_TORCH = {  # what its exceptions say -> what they mean
     "with arguments from the 'CPU' backend": "An int8 layer got floats: a stub is missing, or has no qconfig.",

@@ -10,7 +10,7 @@ import torch
 from hypothesis import strategies as st
 from torch import nn
 
-from course_utils.exercises.values import ARRAYS, MOST_ELEMENTS, is_number, show, sizes
+from course_utils.checks.values import ARRAYS, MOST_ELEMENTS, is_number, show, sizes
 
 MOST_OF_ONE, MOST_TOLD = 80, 4  # letters of a variable; variables
 

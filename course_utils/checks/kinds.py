@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Set
 
 import torch
 
-from course_utils.exercises.models import MOST_OF_ONE
-from course_utils.exercises.values import ARRAYS, SEQUENCES, Said, as_plain, cut, is_number, same, show
+from course_utils.checks.models import MOST_OF_ONE
+from course_utils.checks.values import ARRAYS, SEQUENCES, Said, as_plain, cut, is_number, same, show
 
 NOTHING = Said("nothing of that name")
 PLACES = ("first", "second", "third", "fourth", "fifth", "sixth")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from course_utils.exercises.values import ARRAYS, SEQUENCES, as_plain, is_number
+from course_utils.checks.values import ARRAYS, SEQUENCES, as_plain, is_number
 
 LEAST = 3  # wrong results that must show a pattern before it is told
 Pairs = Sequence[tuple[object, object]]  # (expected, what came back)

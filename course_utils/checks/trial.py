@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 import torch
 
-from course_utils.exercises import models
-from course_utils.exercises.calls import outside, run
-from course_utils.exercises.kinds import first_difference
-from course_utils.exercises.mistake import Mistake
-from course_utils.exercises.values import same, show
+from course_utils.checks import models
+from course_utils.checks.calls import outside, run
+from course_utils.checks.kinds import first_difference
+from course_utils.checks.mistake import Mistake
+from course_utils.checks.values import same, show
 
 BY_CHANCE = 0.01  # how likely it is, at most, that all wrong inputs share what is told of them
 

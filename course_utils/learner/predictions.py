@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from html import escape
 
 from course_utils import syllabus
-from course_utils.exercises import progress
+from course_utils.learner import progress
 
 QUESTION = re.compile(r"^\*\*Predict\.\*\*\s*(.*?)\s*(?:^</div>|\Z)", re.M | re.S)  # to the end of its box
 SENTENCE = re.compile(r"(?<=[.!?])\s+")

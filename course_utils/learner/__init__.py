@@ -1,0 +1,1 @@
+"""What a learner has done: `progress` keeps how checks ended, `predictions` what was predicted."""
