@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from course_utils.measure.as_it_was import as_it_was, need_values
+from course_utils.measure.as_it_was import as_it_was, need_values, own
 from course_utils.runtime import best_device, quick, threads, training_threads
 
 QUICK_STEPS = 5
@@ -142,7 +142,7 @@ def evaluate(
     need_values(model)
     with as_it_was(model), threads(training_threads()):
         right = sum(
-            (model(x.to(device)).argmax(1).cpu() == y.cpu()).sum().item()
+            (model(own(x, device)).argmax(1).cpu() == y.cpu()).sum().item()
             for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True)
         )
     return right / len(labels)

@@ -73,6 +73,15 @@ def _limits(words):
 
 def _run(path):
     """Name -> what a Python file defines."""
+    if path.suffix != ".py" and path.is_file():
+        raise Wrong(
+            f"{path} holds a model or its weights, and a Python file was expected that loads it. Write my_model.py,\n\n"
+            "import torch\n\n"
+            f"def {NAME}():\n    model = Network()  # your network's class\n"
+            f"    model.load_state_dict(torch.load({path.name!r}))\n"
+            "    return model, [image[None] for image in images]\n\nand weigh that. "
+            f"A .pt2 becomes a model by torch.export.load({path.name!r}).module(); an ONNX file does not become one"
+        )
     if not path.is_file():
         raise Wrong(f"There is no file {path}. Expected: a Python file with a function,\n\n{TO_WRITE}")
     sys.path.insert(0, str(path.resolve().parent))  # what lies beside the file can be imported
@@ -89,7 +98,10 @@ def _given(found, file):
     """What the function returns, as positions and names of `yours.weigh`."""
     if not inspect.isfunction(found.get(NAME)) or inspect.signature(found[NAME]).parameters:
         raise Wrong(f"{file} has no function {NAME} without arguments. Expected:\n\n{TO_WRITE}")
-    given = found[NAME]()
+    try:
+        given = found[NAME]()
+    except Exception as error:
+        raise Wrong(f"{NAME}() in {file} failed: {type(error).__name__}: {error}. Mend that first") from error
     if not isinstance(given, tuple) or len(given) not in (2, 3):
         raise Wrong(
             f"{NAME}() in {file} returned {type(given).__name__}, and (model, batches) was expected, or (model, "

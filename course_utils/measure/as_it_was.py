@@ -9,6 +9,7 @@ from itertools import chain
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_map_only
 
 
 def need_values(model: nn.Module, *, lazy: bool = True, meta: bool = True) -> None:
@@ -29,6 +30,16 @@ def need_values(model: nn.Module, *, lazy: bool = True, meta: bool = True) -> No
                 f"{name!r} is on the meta device, where tensors have no values: give it some, "
                 "model.load_state_dict(state, assign=True)"
             )
+
+
+def own(given: object, device: torch.device | str | None = None) -> object:
+    """What a model is called with, its tensors copied: some models write into their input, and it is the reader's.
+
+    Args:
+        given: a tensor, or a nest of tuples, lists and dicts with tensors in it.
+        device: where the copies go; None = where the tensors are.
+    """
+    return tree_map_only(torch.Tensor, lambda x: x.to(device or x.device, copy=True), given)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
 from course_utils.measure._kernels import watch
-from course_utils.measure.as_it_was import as_it_was, need_values
+from course_utils.measure.as_it_was import as_it_was, need_values, own
 
 ADD_PJ = {"int8": 0.03, "int32": 0.1, "fp16": 0.4, "fp32": 0.9}
 MUL_PJ = {"int8": 0.2, "int32": 3.1, "fp16": 1.1, "fp32": 3.7}
@@ -53,7 +53,8 @@ class Energy:
         macs: multiply-accumulates of matrix products and convolutions.
         weights: elements of the weight tensors, biases and norms left out.
         compute_nj: nanojoules of the multiply-accumulates.
-        fetch_nj: nanojoules to read each weight once from DRAM.
+        fetch_nj: nanojoules to read each weight once from DRAM; of an embedding, too, of which an input looks up a few
+            rows: without a product to amortise, its table is most of such an estimate.
     """
 
     macs: int
@@ -73,19 +74,27 @@ def count_macs(model: nn.Module, x: torch.Tensor) -> int:
     Returns:
         The count; half the floating-point operations that PyTorch counts.
     Raises:
+        TypeError: `x` is no tensor.
         ValueError: a module calls a product that the counter does not know, as quantized ones do, or has no values
-            yet (lazy, or meta with an `x` that is not); the message names it.
+            yet (lazy, or meta with an `x` that is not); the message names it. Complex numbers.
     """
+    if not isinstance(x, torch.Tensor):
+        raise TypeError(
+            f"x is a {type(x).__name__}, and one tensor was expected: put the model into a small module whose forward "
+            "takes a tensor and calls it"
+        )
     need_values(model, meta=not x.is_meta)
+    if x.is_complex() or any(p.is_complex() for p in model.parameters()):
+        raise ValueError("complex numbers: a product of two takes four real ones. Count the real products by hand")
     counter = FlopCounterMode(display=False, custom_mapping=VECTORS)
     with as_it_was(model, training=None), unfused(), counter, watch(model) as seen:
-        model(x)
+        model(own(x))
     for name, calls in seen.called.items():
         for operator, _ in calls.products:
             if operator.overloadpacket not in {**flop_registry, **VECTORS}:
                 raise ValueError(
-                    f"{name or 'the model'!r} ran {operator}, which torch's flop counter does not count: count the "
-                    "float model, before it is quantized or fused"
+                    f"{name or 'the model'!r} ran {operator}, which torch's flop counter does not count. If "
+                    "the model is quantized or fused, count it before; else write the product with torch.matmul"
                 )
     return counter.get_total_flops() // 2
 
@@ -113,7 +122,7 @@ def estimate(model: nn.Module, x: torch.Tensor) -> Energy:
         ValueError: a batch of another size, a model in which no operation is counted, or what `count_macs` refuses.
     Restores: the mode of each module, and what else `as_it_was` names.
     """
-    if len(x) != 1:
+    if isinstance(x, torch.Tensor) and len(x) != 1:
         raise ValueError(f"the estimate is for one input; pass a batch of 1, got {len(x)}")
     with as_it_was(model):
         macs = count_macs(model, x)

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from course_utils.measure._kernels import INT8, ByNode, Calls, is_int8, watch
-from course_utils.measure.as_it_was import as_it_was, need_values
+from course_utils.measure.as_it_was import as_it_was, need_values, own
 from course_utils.show.tables import Table, Tabled
 
 UNKNOWN = "unknown"
@@ -69,7 +69,7 @@ class Audit(Tabled):
         )
 
 
-def audit(model: nn.Module, *example: torch.Tensor) -> Audit:
+def audit(model: nn.Module, *example: torch.Tensor, **named: torch.Tensor) -> Audit:
     """Say for each module of a model whether it runs in int8.
 
     Works on eager models quantized by `torch.ao.quantization` (dynamic, static, QAT), on models whose weights
@@ -80,6 +80,7 @@ def audit(model: nn.Module, *example: torch.Tensor) -> Audit:
         example: inputs for one forward pass in evaluation mode, without gradients, of the shapes that the model takes;
             its kernels then decide. Compiled parts run as before they were compiled. Without any, the model is only
             read. A scripted or traced model needs one, and has a row for each product that it called.
+        named: inputs that the model takes by name; an exported graph takes all of them in its order.
     Raises:
         TypeError: not a module. What the forward pass raises, when `example` does not fit.
         ValueError: a lazy parameter, which a run would initialise, or one on the meta device with an example that is
@@ -87,12 +88,16 @@ def audit(model: nn.Module, *example: torch.Tensor) -> Audit:
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"audit needs a model (nn.Module), got {type(model).__name__}")
-    need_values(model, meta=any(isinstance(x, torch.Tensor) and not x.is_meta for x in example))
+    given = (*example, *named.values())
+    need_values(model, meta=any(isinstance(x, torch.Tensor) and not x.is_meta for x in given))
     reading = _Reading(model)
-    if not example:
+    if not given:
         return Audit([reading.without_evidence(row) for row in reading.rows])
     with as_it_was(model), watch(model) as seen:
-        ByNode(model, seen).run(*example) if isinstance(model, torch.fx.GraphModule) else model(*example)
+        if isinstance(model, torch.fx.GraphModule):
+            ByNode(model, seen).run(*own(given))
+        else:
+            model(*own(example), **own(named))
     return Audit(list(reading.with_evidence(seen.called)))
 
 

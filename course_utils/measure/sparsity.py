@@ -100,7 +100,8 @@ def sparsity_report(model: nn.Module) -> SparsityReport:
     other buffers are no parameters. What two parameters share counts once, under the first name.
 
     Args:
-        model: any module: plain, masked, with masks made permanent, quantized by `torch.ao` or torchao.
+        model: any module: plain, masked, with masks made permanent, quantized by `torch.ao`, torchao or PT2E. Of a PT2E
+            graph the 8-bit weights count, and not the floats that it keeps and never reads.
     Raises:
         TypeError: not a module.
         ValueError: a tensor has no values yet (lazy, meta), or a part is scripted; the message names it.
@@ -110,6 +111,7 @@ def sparsity_report(model: nn.Module) -> SparsityReport:
         raise TypeError(f"sparsity_report needs a model (nn.Module), got {type(model).__name__}")
     refuse_scripted(model)
     need_values(model)
+    unread = _unread(model)
     seen: dict[tuple, torch.Tensor] = {}  # the tensors too: memory that is freed is given away again
     rows = []
     with as_it_was(model):
@@ -118,12 +120,30 @@ def sparsity_report(model: nn.Module) -> SparsityReport:
                 continue  # they stand in the row of what they compute
             for leaf, stored, values in _learned(module):
                 name = f"{path}.{leaf}" if path else leaf
-                if (where := place(stored)) in seen:
+                if name in unread or (where := place(stored)) in seen:
                     continue
                 seen[where] = stored
                 zero = plain(values.detach()) == 0
                 rows.append(SparsityRow(int(zero.sum()), zero.numel(), name, tuple(zero.shape)))
     return SparsityReport(rows)
+
+
+def _unread(model: nn.Module) -> set[str]:
+    """Parameters that a PT2E graph holds beside its 8-bit weights, and does not read."""
+    found = set()
+    for path, module in model.named_modules():
+        if isinstance(module, torch.fx.GraphModule) and any(_in_8_bits(module)):
+            read = {node.target for node in module.graph.nodes if node.op == "get_attr"}
+            prefix = f"{path}." if path else ""
+            found |= {prefix + name for name, _ in module.named_parameters() if name not in read}
+    return found
+
+
+def _in_8_bits(graph: torch.fx.GraphModule) -> Iterator[tuple[str, torch.Tensor]]:
+    """The weights of a PT2E graph; symmetric, so that a stored 0 stands for 0."""
+    for name, buffer in graph._buffers.items():
+        if buffer is not None and buffer.dtype == torch.int8 and buffer.dim() > 1:
+            yield name, buffer
 
 
 def _learned(module: nn.Module) -> Iterator[tuple[str, torch.Tensor, torch.Tensor]]:
@@ -136,6 +156,8 @@ def _learned(module: nn.Module) -> Iterator[tuple[str, torch.Tensor, torch.Tenso
         mask = module._buffers.get(f"{bare}_mask")
         if parameter is not None:
             yield (name, parameter, parameter) if mask is None else (bare, parameter, parameter * mask)
+    if isinstance(module, torch.fx.GraphModule):
+        yield from ((name, buffer, buffer) for name, buffer in _in_8_bits(module))
     if not type(module).__module__.startswith("torch.ao.nn"):
         return
     for leaf in ("weight", "bias"):

@@ -14,9 +14,11 @@ a few microseconds an operation, so it is off unless asked for.
 from __future__ import annotations
 
 import gc
+import inspect
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import accumulate
 from statistics import median, quantiles
@@ -93,6 +95,8 @@ class Timer:
     Raises:
         ValueError: a device that cannot be waited for here (see `synchronise`), or the memory of another device than
             CUDA or a CPU.
+        RuntimeError: on entering, the memory of a CPU while another profiler runs, `Timer`'s own or yours: PyTorch has
+            one at a time, and this one would take its events.
     """
 
     def __init__(self, *, device: torch.device | str | None = None, memory: bool = False):
@@ -114,6 +118,11 @@ class Timer:
             torch.cuda.reset_peak_memory_stats(self.device)
             self._before = torch.cuda.memory_allocated(self.device)
         elif self.memory:
+            if torch._C._autograd._profiler_enabled():
+                raise RuntimeError(
+                    "another profiler is running (torch.profiler, a Timer with memory=True, or a Trainer's), and "
+                    "this one would take its events: measure the memory before it begins or after it has ended"
+                )
             self._profile = profile(activities=[ProfilerActivity.CPU], profile_memory=True)
             self._profile.__enter__()
         self._started = time.perf_counter()
@@ -147,9 +156,10 @@ def _levels_of(trace: profile) -> list[int]:
 
 
 def peak_bytes(fn: Callable[[], object], *, device: torch.device | str | None = None) -> int:
-    """Peak of tensor memory while `fn` runs, in bytes above the level at its start."""
+    """Peak of tensor memory while `fn` runs, in bytes above the level at its start; raises as `Timer` and `compare`."""
     with Timer(device=device, memory=True) as timer:
-        fn()
+        result = fn()
+    _need_done("the function", result)
     return timer.peak_bytes
 
 
@@ -257,9 +267,18 @@ def compare(
         n_threads: torch threads while measuring.
         device: where the functions work; None = the best device, and whatever accelerator there is is waited for.
     Raises:
+        TypeError: candidates that are no dict of functions, or one that returns before its work is done (a coroutine, a
+            generator or another iterator, a future): its time would be that of the promise.
         ValueError: no candidates, rounds below 1, or a device that cannot be waited for here (see `synchronise`).
         Unsteady: speed is judged, and a candidate's times were too far apart each time; the message names it.
     """
+    if not isinstance(candidates, Mapping):
+        raise TypeError(f"candidates must be a dict of name -> function, got {type(candidates).__name__}")
+    if wrong := [name for name, fn in candidates.items() if not callable(fn)]:
+        raise TypeError(
+            f"{wrong[0]!r} is a {type(candidates[wrong[0]]).__name__}, and a function without arguments was expected: "
+            "pass lambda: model(x), not model(x)"
+        )
     if not candidates:
         raise ValueError("nothing to compare: pass a dict of name -> function")
     if rounds < 1:
@@ -274,7 +293,7 @@ def compare(
     order = random.Random(0)  # its own generator: measuring must not change what a lesson draws
     with threads(n_threads):
         _collect_garbage()
-        took = {name: _seconds_once_warm(fn, device) for name, fn in candidates.items()}
+        took = {name: _seconds_once_warm(name, fn, device) for name, fn in candidates.items()}
         long = {name for name in names if took[name] >= LONG_S}
         if rounds_if_long is not None and max(took.values()) >= FEWER_FROM_S:
             rounds = min(rounds, rounds_if_long)
@@ -284,7 +303,9 @@ def compare(
             for _ in range(rounds):
                 for name in order.sample(names, len(names)):
                     samples[name].append(
-                        _seconds(candidates[name], device) if name in long else timers[name].timeit(calls[name]).median
+                        _seconds(candidates[name], device)[0]
+                        if name in long
+                        else timers[name].timeit(calls[name]).median
                     )
             comparison = Comparison(samples, n_threads, label)
             noisy = [name for name in names if _is_noisy(samples[name])]
@@ -309,19 +330,38 @@ def _too_noisy(comparison: Comparison, name: str) -> str:
     )
 
 
-def _seconds(fn: Callable[[], object], device: torch.device | str | None) -> float:
-    """Seconds of one call."""
+def _seconds(fn: Callable[[], object], device: torch.device | str | None) -> tuple[float, object]:
+    """Seconds of one call, and what it returned."""
     synchronise(device)
     start = time.perf_counter()
-    fn()
+    result = fn()
     synchronise(device)
-    return time.perf_counter() - start
+    return time.perf_counter() - start, result
 
 
-def _seconds_once_warm(fn: Callable[[], object], device: torch.device | str | None) -> float:
+def _seconds_once_warm(name: str, fn: Callable[[], object], device: torch.device | str | None) -> float:
     """Seconds of the first call where it is short, else of the second: a first call may compile."""
-    first = _seconds(fn, device)
-    return first if first < LONG_S else _seconds(fn, device)
+    first, result = _seconds(fn, device)
+    _need_done(repr(name), result)
+    del result
+    return first if first < LONG_S else _seconds(fn, device)[0]
+
+
+def _need_done(name: str, result: object) -> None:
+    """Refuse what returned a promise of work: a clock that stops there shows nothing of the work."""
+    if inspect.iscoroutine(result):
+        result.close()  # else Python warns that nobody awaited it
+        mend = "asyncio.run(...) around it"
+    elif isinstance(result, Iterator | AsyncIterator):
+        mend = "list(...) around it"
+    elif inspect.isawaitable(result) or isinstance(result, Future | torch._C.Future):
+        mend = "wait for its result inside of the function"
+    else:
+        return
+    raise TypeError(
+        f"{name} returns a {type(result).__name__} at once, and its work is done only when somebody asks for the "
+        f"results; a clock would show a call without the work. Give a function that does it all: {mend}"
+    )
 
 
 def _calls_a_sample(timer: benchmark.Timer, seconds: float) -> int:

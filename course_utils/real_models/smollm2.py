@@ -80,7 +80,7 @@ def read_gguf(file: str | os.PathLike) -> tuple[dict[str, Any], dict[str, tuple[
         (fields, tensors): name -> number, text or list; and name -> (format, bytes), a format such as "Q4_1", the
         bytes uint8 (rows, bytes of a row), read from the disk only when they are used.
     Raises:
-        ValueError: no GGUF file.
+        ValueError: no GGUF file, a big-endian one, or one that is not whole.
         Missing: gguf is not installed.
 
     The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
@@ -89,30 +89,51 @@ def read_gguf(file: str | os.PathLike) -> tuple[dict[str, Any], dict[str, tuple[
     with open(file, "rb") as content:
         if content.read(4) != b"GGUF":
             raise ValueError(f"{file} is no GGUF file")
-        _, n_tensors, n_fields = (_value(content, kind) for kind in (4, 10, 10))
+        version, n_tensors, n_fields = (_value(content, kind) for kind in (4, 10, 10))
+        if version >= 2**16:
+            raise ValueError(f"{file} is big-endian, and only little-endian GGUF is read here: take the usual file")
         fields = {_value(content, TEXT): _value(content, _value(content, 4)) for _ in range(n_fields)}
         table = []
         for _ in range(n_tensors):
             name, rank = _value(content, TEXT), _value(content, 4)
             shape = [_value(content, 10) for _ in range(rank)][::-1]
             table.append((name, shape, gguf.GGMLQuantizationType(_value(content, 4)), _value(content, 10)))
-        start = -(-content.tell() // 32) * 32  # the tensors begin at the next multiple of 32 bytes
+        step = fields.get("general.alignment", 32)
+        start = -(-content.tell() // step) * step
     data, tensors = np.memmap(file, np.uint8, "r"), {}
     for name, shape, kind, offset in table:
         shape = gguf.quant_shape_to_byte_shape(shape, kind)
-        tensors[name] = (kind.name, data[start + offset :][: np.prod(shape)].reshape(shape))
+        end = start + offset + int(np.prod(shape))
+        if end > len(data):
+            raise _cut_off(file, f"the tensor {name!r} ends at byte {end:,}")
+        tensors[name] = (kind.name, data[start + offset : end].reshape(shape))
     return fields, tensors
 
 
+def _cut_off(file: str | os.PathLike, why: str) -> ValueError:
+    return ValueError(f"{file} is not whole: {why}, and it has {os.path.getsize(file):,} bytes. Download it again")
+
+
 def _value(content: BinaryIO, kind: int) -> Any:
-    """The next value of a GGUF file."""
+    """The next value of a GGUF file.
+
+    Raises:
+        ValueError: the file ends in it.
+    """
     if kind == TEXT:
-        return content.read(_value(content, 10)).decode("utf-8")
+        return _read(content, _value(content, 10)).decode("utf-8")
     if kind == LIST:
         kind, n = _value(content, 4), _value(content, 10)
         return [_value(content, kind) for _ in range(n)]
     form = struct.Struct("<" + NUMBERS[kind])
-    return form.unpack(content.read(form.size))[0]
+    return form.unpack(_read(content, form.size))[0]
+
+
+def _read(content: BinaryIO, n: int) -> bytes:
+    at, found = content.tell(), content.read(min(n, os.fstat(content.fileno()).st_size))
+    if len(found) < n:
+        raise _cut_off(content.name, f"what begins at byte {at:,} takes {n:,}")
+    return found
 
 
 def _llama(transformers: ModuleType, fields: dict, tensors: dict) -> Any:

@@ -16,12 +16,15 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize, prune
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.flop_counter import FlopCounterMode
 
 from course_utils.int8_routes.record import explain
 from course_utils.measure import timing
-from course_utils.measure.as_it_was import need_values
+from course_utils.measure.as_it_was import need_values, own
 from course_utils.measure.energy import unfused
 from course_utils.measure.int8_audit import audit
 from course_utils.measure.sizes import place, size_report, tensors, weigh
@@ -32,6 +35,7 @@ from course_utils.yours.forms import Row
 STEP_S = 60.0  # after which a step gives up
 CALLS, LARGEST = 5, 10  # of the model, to time its layers; layers with a row of their own
 LARGE = 100e6  # bytes from which on gzip takes longer than a step may
+OTHER_FLOATS = (torch.float16, torch.bfloat16, torch.float64)  # what is compared rounds float32
 JUDGE_S = 6.0  # of float calls, which bound how many batches are used
 NO_TENSOR = "the model returned"  # how the error on an output without one begins
 OPEN_IT = "open it with your code; of a .pt2, torch.export.load(path).module(); weights alone need the network first"
@@ -93,7 +97,12 @@ class TensorModel(nn.Module):
     """A model that takes tensors and returns one tensor, whatever the model inside takes and returns.
 
     `forward(*tensors)` gives the tensor of the model's output: itself, its `logits` or `out`, or the first one in it.
+
+    Attributes:
+        writes: whether the model writes into its input, and so gets a copy of it at each call.
     """
+
+    writes = False
 
     def __init__(self, model: nn.Module, batch: object):
         super().__init__()
@@ -102,7 +111,7 @@ class TensorModel(nn.Module):
         self.others = [None if isinstance(leaf, Tensor) else (leaf,) for leaf in leaves]
 
     def forward(self, *tensors: Tensor) -> Tensor:
-        given = iter(tensors)
+        given = (x.clone() for x in tensors) if self.writes else iter(tensors)
         args, named = tree_unflatten([next(given) if held is None else held[0] for held in self.others], self.form)
         return tensor_of(self.model(*args, **named))
 
@@ -138,7 +147,12 @@ def best_class(out: Tensor) -> Tensor:
     """The answers in an output: the best class of (…, classes); of (N, classes, height, width) that of each pixel.
 
     An output of one number for each input is its own answer.
+
+    Raises:
+        TypeError: complex numbers, of which none is the largest.
     """
+    if out.is_complex():
+        raise TypeError("the model returns complex numbers, of which none is the largest: give a function `answer`")
     if out.dim() == 4:
         return out.argmax(1)
     return out.argmax(-1) if out.dim() > 1 and out.shape[-1] > 1 else out
@@ -255,10 +269,12 @@ def look(
     calls = [_tensors(call) for call, shape in zip(calls, shapes, strict=True) if shape == shapes[0]]
     start = time.perf_counter()
     with torch.no_grad():
-        first = _first(one, calls[0])
+        given = own(calls[0])
+        first = _first(one, given)
+        one.writes = not all(map(_same, given, calls[0]))
         took = time.perf_counter() - start
         start = time.perf_counter()
-        same = torch.equal(torch.nan_to_num(first), torch.nan_to_num(one(*calls[0])))
+        same = _same(first, one(*calls[0]))
         usual = time.perf_counter() - start
         used = calls[: 4 if quick() else max(8, int(JUDGE_S / max(usual, 1e-4)))]
         half = len(used) // 2
@@ -352,9 +368,13 @@ def _first(one: TensorModel, xs: tuple[Tensor, ...]) -> Tensor:
         ) from error
 
 
+def _same(a: Tensor, b: Tensor) -> bool:
+    return torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
+
+
 def _runs(one: TensorModel, xs: tuple[Tensor, ...]) -> bool:
     with suppress(Exception):
-        one(*xs)
+        one(*own(xs))
         return True
     return False
 
@@ -376,19 +396,72 @@ def _calls(model: nn.Module, batches: Sequence[object]) -> tuple[list, list | No
 
 
 def _copied(model: nn.Module) -> nn.Module:
-    """A copy to work on; a model in 16 bits becomes float32, for what is compared with it rounds floats."""
-    model = copy.deepcopy(model).cpu().eval().requires_grad_(False)
-    if any(p.dtype in (torch.float16, torch.bfloat16) for p in model.parameters()):
+    """A copy to work on, in float32 and with plain weights: masks, weight norm and their kin are worked into them.
+
+    Raises:
+        TypeError: a part that cannot be copied; the message names it.
+    """
+    worked_out = [  # what a hook has made of other tensors, and what no copy may be made of
+        (module, name, value)
+        for module in model.modules()
+        for name, value in vars(module).items()
+        if isinstance(value, Tensor) and not value.is_leaf
+    ]
+    for module, name, value in worked_out:
+        vars(module)[name] = value.detach()
+    try:
+        copied = copy.deepcopy(model)
+    except (TypeError, RuntimeError) as error:
+        raise TypeError(_uncopied(model, error)) from error
+    finally:
+        for module, name, value in worked_out:
+            vars(module)[name] = value
+    model = copied.cpu().eval().requires_grad_(False)
+    with torch.no_grad():
+        for module in model.modules():
+            _bake(module)
+    model.requires_grad_(False)
+    if any(p.dtype in OTHER_FLOATS for p in model.parameters()):
         model = model.float()
     if getattr(getattr(model, "config", None), "use_cache", False) is True:
         model.config.use_cache = False  # a cache is an output that nobody reads here
     return model
 
 
+def _bake(module: nn.Module) -> None:
+    """Make a plain weight of what PyTorch's masks, norms and parametrizations compute."""
+    if parametrize.is_parametrized(
+        module
+    ):  # its class is its own, and a copy shares it: to be changed, it gets another
+        module.__class__ = type(type(module).__name__, type(module).__bases__, dict(vars(type(module))))
+    for name in list(getattr(module, "parametrizations", ())):
+        parametrize.remove_parametrizations(module, name)
+    for key, hook in list(module._forward_pre_hooks.items()):
+        if isinstance(hook, prune.BasePruningMethod | WeightNorm | SpectralNorm):
+            hook.remove(module)
+            del module._forward_pre_hooks[key]
+
+
+def _uncopied(model: nn.Module, error: Exception) -> str:
+    """Why a model cannot be copied, with the name of the attribute."""
+    for path, module in model.named_modules():
+        for name, value in vars(module).items():
+            if name not in ("_modules", "_parameters", "_buffers"):
+                try:
+                    copy.deepcopy(value)
+                except Exception:
+                    where = f"{path}.{name}" if path else name
+                    return (
+                        f"the model holds a {type(value).__name__} in {where!r}, which cannot be copied, and each form "
+                        f"is tried on a copy: set it to None before ({error})"
+                    )
+    return f"the model cannot be copied, and each form is tried on a copy: {error}"
+
+
 def _tensors(batch: object) -> tuple[Tensor, ...]:
     leaves, _ = tree_flatten(arguments(batch))
     found = (leaf.detach().cpu() for leaf in leaves if isinstance(leaf, Tensor))
-    return tuple(x.float() if x.dtype in (torch.float16, torch.bfloat16) else x for x in found)
+    return tuple(x.float() if x.dtype in OTHER_FLOATS else x for x in found)
 
 
 def _labels(labels: object, expected: list[Tensor]) -> list[Tensor] | None:

@@ -310,8 +310,11 @@ def routes(sheet: Sheet) -> list[Way]:
         The model as it is first; in the order in which `run` tries them.
     """
     kinds = {type(module) for module in sheet.one.modules()}
-    linear = "" if nn.Linear in kinds else "The model has no linear layer."
-    some = "" if kinds & {nn.Linear, *RECURRENT} else "The model has no linear and no recurrent layer."
+    linear, some = "The model has no linear layer.", "The model has no linear and no recurrent layer."
+    if own := sorted({kind.__name__ for kind in kinds if issubclass(kind, nn.Linear) and kind is not nn.Linear}):
+        linear = some = f"Its linear layers are {', '.join(own)}, and nn.Linear itself alone is converted."
+    linear = "" if nn.Linear in kinds else linear
+    some = "" if kinds & {nn.Linear, *RECURRENT} else some
     done = "The model computes in int8 already." if sheet.int8_already else ""
     compiler, static = _no_compiler(), {"int8": True, "lessons": ("pt2e", "static")}
     return [

@@ -65,6 +65,35 @@ def test_openvino_opens_the_file_of_the_stand_in(stand_ins):
     assert isinstance(str(said), str)
 
 
+def small_gguf(path, alignment=32):
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_custom_alignment(alignment)
+    writer.add_tensor("a", np.arange(1, 9, dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("alignment", [8, 16, 32, 64, 128])
+def test_tensors_begin_where_the_file_says(alignment, tmp_path):
+    small_gguf(tmp_path / "a.gguf", alignment)
+    kind, content = real_models.read_gguf(tmp_path / "a.gguf")[1]["a"]
+    assert kind == "F32" and content.copy().view(np.float32).tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_half_a_file_and_a_big_endian_one_are_refused(tmp_path):
+    whole = small_gguf(tmp_path / "a.gguf")
+    for n in range(5, len(whole), 7):
+        (tmp_path / "cut.gguf").write_bytes(whole[:n])
+        with pytest.raises(ValueError, match=f"not whole: .* it has {n:,} bytes"):
+            real_models.read_gguf(tmp_path / "cut.gguf")
+    (tmp_path / "big.gguf").write_bytes(whole[:4] + whole[4:8][::-1] + whole[8:])
+    with pytest.raises(ValueError, match="big-endian"):
+        real_models.read_gguf(tmp_path / "big.gguf")
+
+
 def test_another_file_is_no_gguf_file():
     with pytest.raises(ValueError, match="no GGUF file"):
         real_models.read_gguf(__file__)
