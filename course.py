@@ -7,7 +7,7 @@
     python course.py --here ...       use the environment that this Python belongs to; make none
 
 Standard library only, and so is tools/environment/. It all parses on Python 3.8, to say there which Python is needed;
-but for lesson_names.py, which is imported when the right one runs.
+but for lesson_names.py and doctor.py, which are imported when the right one runs.
 """
 
 import ast

@@ -5,7 +5,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from course_utils import legacy_int8
-from course_utils.callbacks import ADVICE
+from course_utils.lightning import ADVICE
 
 KNOWN = ignoring(*legacy_int8.DEPRECATIONS, *ADVICE, "The dirpath has changed from")
 

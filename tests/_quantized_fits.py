@@ -12,8 +12,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from course_utils import legacy_int8
-from course_utils.callbacks import QuantizationAwareTraining
 from course_utils.legacy_int8 import tq
+from course_utils.lightning import QuantizationAwareTraining
 
 ENGINE = legacy_int8.best()
 

@@ -4,7 +4,7 @@ import argparse
 import json
 import platform
 
-from course_utils import doctor
+from tools.environment import doctor
 
 MARKS = {"ok": "ok", "warn": "note", "fault": "FAULT"}
 

@@ -5,7 +5,8 @@ import datetime
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 
-from course_utils import lottery, runtime
+from course_utils import runtime
+from records import lottery
 
 FOLDER = runtime.ROOT / "build" / "lottery"
 KEPT = runtime.ROOT / "records" / "lottery"

@@ -6,7 +6,7 @@ import sys
 import webbrowser
 
 import course
-from course_utils import doctor
+from tools.environment import doctor
 from tools.publishing import lessons
 from tools.workspace import lab, start, workspace
 

@@ -1,23 +1,3 @@
-"""Callbacks for Lightning: pruning by a schedule, and quantization-aware training.
+"""For learners' copies of version 3: what they import from here is `course_utils.lightning`. Goes with version 5.0."""
 
-Each is loaded when it is asked for: pruning needs nothing of torch.ao. Only this package and the lessons
-`lightning_qat` and `lightning_pruning` import Lightning; `garments` has the task of these lessons.
-"""
-
-__all__ = ["ADVICE", "PruningSchedule", "QuantizationAwareTraining", "ignore_advice", "load_masked"]
-
-
-def __getattr__(name: str) -> object:
-    if name == "QuantizationAwareTraining":
-        from course_utils.callbacks.quantization import QuantizationAwareTraining as found
-    elif name == "PruningSchedule":
-        from course_utils.callbacks.pruning import PruningSchedule as found
-    elif name == "load_masked":
-        from course_utils.callbacks._masks import load_masked as found
-    elif name in ("ADVICE", "ignore_advice"):
-        from course_utils.callbacks import _advice
-
-        found = getattr(_advice, name)
-    else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return found
+from course_utils.lightning import __getattr__  # noqa: F401  each name is loaded when it is asked for

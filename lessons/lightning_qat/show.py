@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import nn
 from torch.ao import quantization as tq
 
-from course_utils.callbacks import QuantizationAwareTraining
+from course_utils.lightning import QuantizationAwareTraining
 from course_utils.runtime import quick
 from course_utils.show import plots
 from course_utils.show.tables import Table, si

@@ -5,9 +5,8 @@ The experiment itself is made by `course.py lottery --paper`.
 
 from dataclasses import replace
 
-from course_utils import lottery
 from course_utils.files import ROOT
-from records import writing
+from records import lottery, writing
 
 RECORD = ROOT / "records" / "lottery" / "rates-mnist.json"
 RATES = (0.0003, 0.0012, 0.0048, 0.0192)  # learning rates, each four times the one before; the second is the paper's

@@ -8,8 +8,8 @@ import pytest
 from _decks import NOTE, code, deck, figure
 from playwright.sync_api import sync_playwright
 
-from course_utils.browser import find_browser
 from tools import present
+from tools.decks.browser import find_browser
 from tools.workspace import lab
 
 pytest.importorskip("jupyterlab_rise", reason="not run: the extra `live` is not installed")

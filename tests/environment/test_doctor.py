@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from course_utils import data, doctor
-from course_utils.doctor import Finding
+from course_utils import data
 from tools import doctor as task
+from tools.environment import doctor
+from tools.environment.doctor import Finding
 
 
 def only(name, check):

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from course_utils import lottery, models
-from course_utils.lottery import engine
-from course_utils.lottery.results import Results
+from course_utils import models
+from records import lottery
+from records.lottery import engine
+from records.lottery.results import Results
 from tools import lottery as tool
 
 SHORT = dict(task="mnist", densities=(0.5, 0.2), iterations=20, held_out=500, validate_every=10)

@@ -4,9 +4,9 @@ from dataclasses import asdict
 
 import pytest
 
-from course_utils import lottery
-from course_utils.lottery import engine, experiment
-from course_utils.lottery.results import Results
+from records import lottery
+from records.lottery import engine, experiment
+from records.lottery.results import Results
 from tools import lottery as tool
 
 RUN = experiment.run

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from course_utils.files import ROOT
-from course_utils.lottery import Results
+from records.lottery import Results
 
 FILE = re.compile(r"^```python\n# (\w+\.py)\n(.*?)^```", re.M | re.S)
 

@@ -6,9 +6,9 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import sync_playwright
 
-from course_utils.browser import find_browser
 from course_utils.show import frames, plots
 from course_utils.show.diagrams import Canvas
+from tools.decks.browser import find_browser
 
 ALT = "A point that moves from the left to the right."
 

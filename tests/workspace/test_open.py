@@ -9,8 +9,8 @@ import pytest
 from jupyter_server import serverapp
 
 from course_utils import syllabus
-from course_utils.doctor import Finding
 from tools import open as open_task
+from tools.environment.doctor import Finding
 
 EMPTY = nbformat.v4.writes(nbformat.v4.new_notebook())
 

@@ -11,8 +11,8 @@ import nbformat
 import pytest
 from playwright.sync_api import sync_playwright
 
-from course_utils.browser import find_browser
 from tools import open as open_task
+from tools.decks.browser import find_browser
 from tools.workspace import lab as jupyter
 from tools.workspace import workspace
 

@@ -12,8 +12,8 @@ import pytest
 
 from course_utils import syllabus
 from course_utils.checks.core import Verdict
-from course_utils.doctor import START
 from tools import run
+from tools.environment.doctor import START
 from tools.publishing import lessons
 
 COURSE = """

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from course_utils.browser import find_browser
+from tools.decks.browser import find_browser
 
 CHECK = Path(__file__).resolve().parent / "slides_template" / "check.js"
 SIZE = {"width": 1280, "height": 720}

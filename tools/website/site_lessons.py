@@ -15,6 +15,7 @@ DOCUMENTS = {  # file of the repository -> its page, and what the contents call 
     "docs/symptoms.md": ("symptoms.md", "You see this"),
     "docs/errata.md": ("errata.md", "What older tutorials get wrong"),
     "docs/helpers.md": ("helpers.md", "Ten helpers, with examples"),
+    "docs/lightning.md": ("lightning.md", "Two callbacks for Lightning"),
     "docs/elsewhere.md": ("elsewhere.md", "Other places to run the course"),
     "docs/sweeps.md": ("sweeps.md", "Your sweep on many machines"),
     "docs/glossary.md": ("glossary.md", "Glossary"),

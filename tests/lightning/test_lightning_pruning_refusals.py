@@ -16,7 +16,7 @@ from lightning.pytorch import Callback
 from torch import nn
 from torch.nn.utils import prune
 
-from course_utils.callbacks import PruningSchedule
+from course_utils.lightning import PruningSchedule
 
 pytestmark = KNOWN
 

@@ -12,8 +12,8 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
-from course_utils.callbacks import _fake_quantize
 from course_utils.legacy_int8 import nnq
+from course_utils.lightning import _fake_quantize
 
 
 def run(model: nn.Module, quantize: Callable[[nn.Module], object], args: tuple, kwargs: dict) -> None:

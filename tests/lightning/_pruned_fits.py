@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn.utils import prune
 from torch.utils.data import DataLoader, TensorDataset
 
-from course_utils.callbacks import _masks
+from course_utils.lightning import _masks
 
 WEIGHTS = ("net.0.weight", "net.3.weight")  # 96 + 36
 

@@ -10,8 +10,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from course_utils import legacy_int8
-from course_utils.callbacks import _fake_quantize, _qat_arguments, _quantized_forward, _trainer, _trial
 from course_utils.legacy_int8 import tq
+from course_utils.lightning import _fake_quantize, _qat_arguments, _quantized_forward, _trainer, _trial
 
 FAKE, INT8 = "fake-quantized", "int8"  # what a model of this callback can be, kept on it under MARK
 MARK = "_quantization"

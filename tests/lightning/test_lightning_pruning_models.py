@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from torchao.quantization import Int8WeightOnlyConfig, quantize_
 from torchvision.models import SwinTransformer, VisionTransformer
 
-from course_utils.callbacks import PruningSchedule, _masks
+from course_utils.lightning import PruningSchedule, _masks
 
 pytestmark = [*KNOWN, *ignoring("`torch.jit", ".*weight_norm", "targets=None takes")]
 

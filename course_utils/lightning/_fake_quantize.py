@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
-from course_utils.callbacks import _masks
 from course_utils.legacy_int8 import nnq, nnqat, tq
+from course_utils.lightning import _masks
 
 OTHER_FLOATS = (torch.float16, torch.bfloat16, torch.float64, torch.complex64, torch.complex128)
 STUBS = {"quant": tq.QuantStub, "dequant": tq.DeQuantStub}

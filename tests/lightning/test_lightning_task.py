@@ -3,13 +3,14 @@
 import torch
 from _quantized_fits import Regression
 
-from course_utils.callbacks import garments, ignore_advice
+from course_utils.lightning import ignore_advice
+from lessons.lightning_qat import task
 
 
 def test_a_fit_trains_prints_nothing_and_writes_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     ignore_advice()
-    model = garments.fit(Regression(), garments.batches(torch.rand(8, 8), torch.rand(8, 1)), epochs=2)
+    model = task.fit(Regression(), task.batches(torch.rand(8, 8), torch.rand(8, 1)), epochs=2)
     assert not torch.equal(model.layer_1.weight, Regression().layer_1.weight)
     assert not model.training and not model.layer_1.weight.requires_grad
     assert list(tmp_path.iterdir()) == [] and "Epoch" not in capsys.readouterr().out

@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback, ModelPruning
 from lightning.pytorch.utilities import rank_zero_info
 from torch.nn.utils import prune
 
-from course_utils.callbacks import _amounts, _masks, _methods, _trainer
+from course_utils.lightning import _amounts, _masks, _methods, _trainer
 
 METRIC = "pruning_sparsity"
 

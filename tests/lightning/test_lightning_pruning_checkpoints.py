@@ -18,7 +18,7 @@ from _pruned_fits import (
 )
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from course_utils.callbacks import PruningSchedule, load_masked
+from course_utils.lightning import PruningSchedule, load_masked
 
 pytestmark = KNOWN
 

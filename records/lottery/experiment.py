@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 
 from course_utils import runtime
-from course_utils.lottery import engine
-from course_utils.lottery.results import Results
+from records.lottery import engine
+from records.lottery.results import Results
 
 # Figure 1 and section 2 of the paper: 20 % of what is left at each level.
 PAPER_DENSITIES = tuple(0.8**level for level in range(1, 19))

@@ -22,7 +22,7 @@ from lightning.pytorch.callbacks import ModelPruning
 from torch import nn
 from torch.nn.utils import prune
 
-from course_utils.callbacks import PruningSchedule, _masks
+from course_utils.lightning import PruningSchedule, _masks
 
 pytestmark = KNOWN
 

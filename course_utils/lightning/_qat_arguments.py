@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from course_utils import legacy_int8
-from course_utils.callbacks._fake_quantize import engine_qconfig
 from course_utils.legacy_int8 import tq
+from course_utils.lightning._fake_quantize import engine_qconfig
 
 OBSERVERS = ("average", "histogram")
 STAGES = ("train", "validate", "test", "predict")
