@@ -1,5 +1,6 @@
 """A message of the library names the command as a reader types it on this system, in this environment."""
 
+import subprocess
 import sys
 
 import pytest
@@ -8,6 +9,7 @@ import course
 from course_utils import door, files
 from course_utils.data import checkpoints
 from course_utils.int8_routes import record
+from tools import test as run_tests
 
 
 @pytest.mark.parametrize(("python", "prefix"), [("python3", ".venv"), ("py", ".venv"), ("python3", "elsewhere")])
@@ -32,6 +34,18 @@ def test_weigh_with_peers_installs_them_or_says_how(monkeypatch, capsys):
     monkeypatch.setattr(door, "find_spec", lambda name: None)
     assert course.run_task("weigh", ["my_model.py", "--peers"], ("deploy",)) == 1
     assert "The package 'onnx' is missing" in capsys.readouterr().out
+
+
+def test_the_tests_import_the_library_of_their_own_tree_and_what_the_user_has_on_the_path(tmp_path, monkeypatch):
+    for name in ("course_utils", "theirs"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    code = "import course_utils, theirs, sitecustomize; print(course_utils.__file__, sitecustomize.NetworkOff.__name__)"
+    environment = run_tests._environment(tmp_path)
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, cwd=tmp_path / "theirs", env=environment, capture_output=True, text=True)
+    assert done.stdout.split() == [str(files.ROOT / "course_utils" / "__init__.py"), "NetworkOff"], done.stderr
 
 
 def damaged(folder):

@@ -65,6 +65,9 @@ def _try_sheet(sheet, publish):
     except _lessons.CellFailed as failed:
         print(f"worksheets/{sheet.name}.py, cell {failed.number}: {failed.error}")
         return False
+    except ValueError as wrong:
+        print(wrong)
+        return False
     print(f"{sheet.name}: {time.perf_counter() - start:.0f} s")
     return True
 
@@ -89,7 +92,7 @@ def build(lesson, *, on_cell=None, publish=False):
         publish: judge claims of speed too, and accept steady timings only.
     Raises:
         CellFailed: a cell failed.
-        ValueError: a value of the front matter cannot be worked out.
+        ValueError: a value of the front matter cannot be worked out, or the run loaded the library of another folder.
     """
     nb = _lessons.read(lesson)
     values = nb.metadata["course"].get("values", {})

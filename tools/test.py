@@ -23,6 +23,7 @@ from pathlib import Path
 
 from course import ROOT, command, say
 from course_utils.real_models import fetching
+from tools.environment.env import import_path
 
 REQUIRES = ("dev", "deploy", "llm", "cluster", "live", "setup", "site")
 
@@ -121,7 +122,7 @@ def _environment(folder):
         **kept,
         **own,
         "COURSE_PROGRESS": "0",
-        "PYTHONPATH": str(ROOT / "tests" / "offline"),
+        "PYTHONPATH": import_path(ROOT / "tests" / "offline"),
         "OMP_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
         "OMP_WAIT_POLICY": "PASSIVE",  # a lesson's two threads spin for each other; beside another test, for seconds

@@ -7,6 +7,7 @@ import _course
 import nbformat
 import pytest
 
+from course_utils.files import ROOT
 from tools import build
 from tools.publishing import compact, inputs, lessons
 
@@ -71,6 +72,19 @@ def with_outputs(*outputs):
 
 def stream(text, name="stdout"):
     return nbformat.v4.new_output("stream", name=name, text=text)
+
+
+@pytest.mark.slow
+def test_a_kernel_imports_the_library_of_its_own_tree_and_what_the_user_has_on_the_path(tmp_path, monkeypatch):
+    """As in a clone or worktree whose Python was installed from another one."""
+    for name in ("course_utils", "theirs"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    cell = nbformat.v4.new_code_cell("import course_utils, theirs; print(course_utils.__file__, theirs.__file__)")
+    nb = nbformat.v4.new_notebook(cells=[cell])
+    (out,) = lessons.execute(nb, folder=tmp_path / "theirs", env=build.environment()).cells[0].outputs
+    assert out.text.split() == [str(root / "__init__.py") for root in (ROOT / "course_utils", tmp_path / "theirs")]
 
 
 @pytest.mark.slow

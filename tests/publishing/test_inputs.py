@@ -72,6 +72,18 @@ def test_the_modules_of_lessons_are_watched_and_their_checks_are_not(lesson):
     assert inputs.stale(known, lesson) == ["built with another lessons/fixture/show.py"]
 
 
+def test_a_run_with_the_library_of_another_tree_is_refused_and_the_tree_is_named(lesson, tmp_path):
+    ours, theirs = (root / "course_utils" / "__init__.py" for root in (lesson.root, tmp_path / "other clone"))
+    for path in (ours, theirs):
+        path.parent.mkdir(parents=True)
+        path.write_text("")
+    answers = [json.dumps({"listed": [], "opened": [str(path)]}) for path in (ours, theirs)]
+    assert inputs.used(answers[0], lesson) == {}
+    with pytest.raises(ValueError, match="loaded course_utils from .*other clone") as caught:
+        inputs.used(answers[1], lesson)
+    assert str(lesson.root) in str(caught.value)
+
+
 def test_a_notebook_of_another_torch_or_without_a_word_on_its_inputs_is_out_of_step(lesson):
     nb = executed(lessons.read(lesson))
     nb.metadata[inputs.KEY]["torch"] = "1.0"

@@ -32,6 +32,14 @@ def command(*words):
     return " ".join(["py" if os.name == "nt" else "python3", "course.py", *words])
 
 
+def import_path(*more):
+    """PYTHONPATH of a process that imports the library of this folder, whatever folder its Python was installed from.
+
+    `more` comes next, and last what the user has there.
+    """
+    return os.pathsep.join([str(ROOT), *map(str, more), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
 def python_of(venv):
     """Path of an environment's Python, made or not."""
     return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")

@@ -13,6 +13,8 @@ from contextlib import suppress
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from tools.environment.env import import_path
+
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 CELL_TIMEOUT_S = 600
 QUIET = ["--IPKernelApp.log_level=ERROR"]  # the kernel warns of its own transport at every start
@@ -40,7 +42,8 @@ def execute(nb, *, folder, env=None, on_cell=None, timeout=CELL_TIMEOUT_S, lesso
     Args:
         nb: the notebook; left as it was.
         folder: working directory of the kernel; must exist.
-        env: changes to the environment of the kernel, name -> text; None as a value removes a name.
+        env: changes to the environment of the kernel, name -> text; None as a value removes a name. Without any the
+            kernel has that of this process, and imports the library of this folder.
         on_cell: called with its number, among all cells from 1, after each code cell.
         timeout: seconds that one cell may take.
         lesson: what to call the notebook in an error; default its title.
@@ -136,7 +139,7 @@ def _answer_ctrl_c(client, task):
 
 
 def _environment(changes):
-    merged = {**os.environ, **(changes or {})}
+    merged = {**os.environ, "PYTHONPATH": import_path(), **(changes or {})}
     return {name: value for name, value in merged.items() if value is not None}
 
 

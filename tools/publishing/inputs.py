@@ -10,17 +10,16 @@ from pathlib import Path
 
 KEY = "course_inputs"  # in the notebook's metadata
 WATCHED = ("course_utils", "records", "data")
+LIBRARY = ("course_utils", "__init__.py")
 LISTED = ("records", "data")  # Python itself lists course_utils, wherever it looks for a module
 # What is watched computes, measures or draws. Not watched: a published check says "not done yet" whatever engine is
-# under it, and the doctor speaks of one machine. The package itself silences logs. What finds lessons, files and rows,
-# or words them, gives every run the same: published data are verified when they are read, and a test knows the bytes of
-# the tensors made of them; rows are watched as files, a build shows the scorecard anew. A checkpoint is watched by its
-# own bytes: the catalogue changes with any other one.
+# under it, and progress is the learner's. The package itself silences logs. What finds lessons, files and rows, or
+# words them, gives every run the same: published data are verified when they are read, and a test knows the bytes of
+# the tensors made of them; rows are watched as files, a build shows the scorecard anew. A checkpoint is watched by
+# its own bytes: the catalogue changes with any other one.
 LEFT_OUT = (
     "course_utils/checks/",
-    "course_utils/exercises/",
     "course_utils/learner/",
-    "course_utils/doctor.py",
     "course_utils/__init__.py",
     "course_utils/syllabus.py",
     "course_utils/files.py",
@@ -66,9 +65,18 @@ def used(answer, lesson):
         files under records/ and data/ that were opened (data sets, whose bytes are verified when they are read, left
         out), and the folders there that were listed, as "records/quantization/": a new file in one of them may be one
         more to show.
+    Raises:
+        ValueError: the run loaded the library of another folder.
     """
     root = lesson.root.resolve()
     found, told = {}, json.loads(answer)
+    own = root.joinpath(*LIBRARY)
+    for path in map(Path, told["opened"]):
+        if path.parts[-2:] == LIBRARY and own.exists() and path.resolve() != own:
+            raise ValueError(
+                f"The run loaded course_utils from {path.parents[1]}, not from {root}, and nothing was written. "
+                "Find what puts that folder first: a cell of the lesson, a .pth file, or sitecustomize."
+            )
     for path in {Path(text).resolve() for text in told["listed"]}:
         if path.is_dir() and any(path.is_relative_to(root / name) for name in LISTED):
             found[f"{path.relative_to(root).as_posix()}/"] = _digest_of_names(path)

@@ -67,6 +67,7 @@ def build(sheet, *, env, publish=False):
         publish: whether this run is made for what is committed; the notebook says so.
     Raises:
         CellFailed: a cell failed.
+        ValueError: the run loaded the library of another folder.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         nb = lessons.execute(
