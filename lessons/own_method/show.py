@@ -1,22 +1,15 @@
-"""Drawings of the lesson own_method, and the wrong methods behind one of them."""
+"""The table and the drawings of the lesson own_method, and the wrong methods behind one of them."""
 
 import torch
+from matplotlib.patches import Rectangle
 from torch import nn
 from torch.nn.utils import prune
 
+from course_utils import data, training
 from course_utils.show import diagrams, plots
+from course_utils.show.tables import Table
 
-EIGHT = torch.tensor([0.9, -0.7, 0.6, 0.1, 0.4, 0.2, -0.3, 0.05])
-TWELVE = torch.tensor([1.0, 9, 2, 3, 9, 8, 7, 1, 5, 4, 6, 2])
-LEFT = torch.tensor([1.0, 0, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0])
-CASES = {  # kind -> scores, and how many of 16 weights were pruned before
-    "scores\nabove 0": (torch.rand, 0),
-    "of either\nsign": (torch.randn, 0),
-    "with\nties": (lambda *shape: torch.randint(0, 3, shape).float(), 0),
-    "with an\nearlier mask": (torch.rand, 4),
-}
-
-
+LEFT = torch.tensor([[1.0, 0, 1, 1], [1, 1, 1, 1], [1, 0, 0, 0]])  # what an earlier cut has left of the tiny layer
 GROUPS = ("fp32", "int8", "gradient")  # colours of the three groups
 
 
@@ -33,60 +26,48 @@ def _row(canvas, values, there, colours, *, top, left, cell=68):
     return places
 
 
-def two_of_four():
-    """Draw eight weights, the two of each four that stay, and what is stored of them."""
-    kept = EIGHT.abs().view(2, 4).topk(2).indices.sort().values
-    mask = torch.zeros(2, 4).scatter(1, kept, 1).flatten()
-    canvas = diagrams.Canvas(height=415)
-    for top, words in ((65, "eight weights"), (190, "2:4"), (320, "stored")):
-        canvas.text(20, top, words, align="left")
-    _row(canvas, EIGHT, torch.ones(8), ["fp32"] * 8, top=15, left=230, cell=100)
-    _row(canvas, EIGHT, mask, ["fp32"] * 8, top=140, left=230, cell=100)
-    for n in range(2):
-        left = 230 + 428 * n
-        _row(canvas, EIGHT.view(2, 4)[n][kept[n]], torch.ones(2), ["fp32"] * 2, top=275, left=left, cell=90)
-        _row(canvas, kept[n].float(), torch.ones(2), ["int8"] * 2, top=275, left=left + 210, cell=90)
-        canvas.text(left + 90, 392, "values")
-        canvas.text(left + 300, 392, "positions")
-    plots.show(
-        canvas.figure(),
-        alt="Two groups of four weights: 0.9, -0.7, 0.6, 0.1 and 0.4, 0.2, -0.3, 0.05. Below, in each group two are crossed out. "
-        "Below, what is stored: the values 0.9 and -0.7 with the positions 0 and 1, and 0.4 and -0.3 with the positions 0 and 2.",
-        caption="A line marks what goes. A position is counted from 0.",
-    )
+def first_look(nets):
+    """A table of LeNets whose `fc1` was pruned, name -> network: accuracy, and groups with more than two weights."""
+    test_set, rows = data.load("mnist", "test"), []
+    for name, net in nets.items():
+        too_full = (net.fc1.weight_mask.view(-1, 4).sum(1) > 2).float().mean()
+        rows.append([name, f"{training.evaluate(net, *test_set):.1%}", f"{too_full:.0%}"])
+    return Table(["fc1 was", "digits right", "groups with more than two weights"], rows)
 
 
-def shifted_groups(method):
-    """Draw twelve weights with four holes, the list that is handed over in fours, and what comes back.
+def shifted_groups(method, scores):
+    """Draw the tiny layer with four weights gone, the list that is handed over in fours, and what stays.
 
+    Args:
+        method: a pruning method, of the type "unstructured".
+        scores: (3, 4), the importance scores; each row is a group.
     Returns:
         How many weights each of the three groups keeps.
     """
-    layer = nn.Linear(12, 1, bias=False)
-    prune.custom_from_mask(layer, "weight", LEFT[None])
-    method.apply(layer, "weight", importance_scores=TWELVE[None])
-    new, there = layer.weight_mask[0], LEFT.nonzero().flatten().tolist()
+    layer = prune.custom_from_mask(nn.Linear(4, 3, bias=False), "weight", LEFT)
+    method.apply(layer, "weight", importance_scores=scores)
+    new, there = layer.weight_mask.flatten(), LEFT.flatten().nonzero().flatten().tolist()
     kept = [int(group.sum()) for group in new.view(3, 4)]
     colours = [GROUPS[n // 4] for n in range(12)]
     canvas = diagrams.Canvas(height=430)
-    for top, words in ((15, "the layer"), (165, "the list"), (305, "comes back")):
+    for top, words in ((15, "the layer"), (165, "the list t"), (305, "what stays")):
         canvas.text(20, top + 34, words, align="left")
-    above = _row(canvas, TWELVE, LEFT, colours, top=15, left=260)
-    below = _row(canvas, TWELVE[there], torch.ones(8), [colours[n] for n in there], top=165, left=396)
-    _row(canvas, TWELVE, new, colours, top=305, left=260)
+    above = _row(canvas, scores.flatten(), LEFT.flatten(), colours, top=15, left=260)
+    below = _row(canvas, scores.flatten()[there], torch.ones(8), [colours[n] for n in there], top=165, left=396)
+    _row(canvas, scores.flatten(), new, colours, top=305, left=260)
     for n, place in zip(there, below, strict=True):
         canvas.wire((above[n], 86), (place, 162), meaning=colours[n])
         if new[n]:
             canvas.wire((place, 236), (above[n], 302), meaning=colours[n])
     for n, count in enumerate(kept):
-        words = f"{count} left" + (", and a unit has room for 2" if count > 2 else "")
+        words = f"{count} left" + (", one too many" if count == 3 else "")
         canvas.text(above[4 * n] + 102, 408, words, size=26 if count < 3 else 24, bold=count > 2)
     plots.show(
         canvas.figure(),
         alt="Three groups of four weights, of which 3, 4 and 1 are left. Arrows lead from these eight to a list, where they stand "
-        "in two groups of four: 1, 2, 3, 9 and 8, 7, 1, 5. Of the first 3 and 9 are kept, of the second 8 and 7. Arrows lead "
+        "in two fours: 1, 2, 3, 9 and 8, 7, 1, 5. Of the first 3 and 9 are kept, of the second 8 and 7. Arrows lead "
         f"back to the three groups, of which {kept[0]}, {kept[1]} and {kept[2]} weights are left.",
-        caption="A colour for each group of the layer. The list leaves the holes out, so its fours mix the colours.",
+        caption="Each group of the layer has its colour. The list leaves out what is gone, so its fours mix the colours.",
     )
     return kept
 
@@ -117,45 +98,51 @@ class _Reaching(_Right):
         return (groups >= groups.topk(2).values[:, 1:]).float()
 
 
-def what_finds_what(broken, unstructured):
-    """Draw in how many of 100 cases of each kind four wrong methods break a promise; one is `unstructured`.
+def what_finds_what(failures, unstructured, everything):
+    """Draw in how many of 100 cases of each kind four wrong methods fail; one is `unstructured`.
 
+    Args:
+        failures: function (method, draw, gone) -> count, as in the lesson.
+        unstructured: the method of section 1.
+        everything: draws scores with signs and ties.
     Returns:
         dict of method -> list of counts, one for each kind of case.
     """
-    methods = {
-        "absolute value": _Absolute,
-        "all that reach the 2nd": _Reaching,
-        '"unstructured"': unstructured,
-        '"global", no look at the mask': type("Whole", (unstructured,), {"PRUNING_TYPE": "global"}),
+    cases = {  # kind -> what draws the scores, and how many of 12 weights were pruned before
+        "scores\nabove 0": (torch.rand, 0),
+        "either\nsign": (torch.randn, 0),
+        "ties": (lambda *shape: torch.randint(0, 3, shape).float(), 0),
+        "an earlier\nmask": (torch.rand, 4),
+        "all of\nthem": (everything, 4),
     }
-    found = {name: [broken(method, *case) for case in CASES.values()] for name, method in methods.items()}
+    methods = {
+        "takes absolute values": _Absolute,
+        "keeps all from the 2nd highest up": _Reaching,
+        '"unstructured"': unstructured,
+        '"global", ignores the mask': type("Whole", (unstructured,), {"PRUNING_TYPE": "global"}),
+    }
+    found = {name: [failures(method, *case) for case in cases.values()] for name, method in methods.items()}
     fig, ax = plots.figure(size=(12, 4.4))
     for row, counts in enumerate(found.values()):
         for column, count in enumerate(counts):
             colour = plots.COLOURS["orange"] if count else "#eeeeee"
-            ax.add_patch(_cell(column, row, colour, 0.35 + 0.65 * count / 100 if count else 1))
-            ax.text(
-                column, row, str(count), ha="center", va="center", fontsize=20, fontweight="bold" if count else None
-            )
-    ax.set(xlim=(-0.5, len(CASES) - 0.5), ylim=(len(found) - 0.5, -0.5))
-    ax.set_xticks(range(len(CASES)), list(CASES), fontsize=18)
+            strength = 0.35 + 0.65 * count / 100 if count else 1
+            place = column - 0.47, row - 0.44
+            ax.add_patch(Rectangle(place, 0.94, 0.88, facecolor=colour, alpha=strength, zorder=0))
+            weight = "bold" if count else None
+            ax.text(column, row, str(count), ha="center", va="center", fontsize=20, fontweight=weight)
+    ax.set(xlim=(-0.5, len(cases) - 0.5), ylim=(len(found) - 0.5, -0.5))
+    ax.set_xticks(range(len(cases)), list(cases), fontsize=18)
     ax.set_yticks(range(len(found)), list(found), fontsize=18)
     ax.xaxis.tick_top()
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.grid(False)
-    kinds = [kind.replace("\n", " ") for kind in CASES]
+    kinds = [kind.replace("\n", " ") for kind in cases]
     told = "; ".join(f"{name}: " + ", ".join(map(str, counts)) for name, counts in found.items())
     plots.show(
         fig,
-        alt=f"A table of four wrong methods and four kinds of cases ({', '.join(kinds)}), how many of 100 cases break a promise. {told}.",
-        caption="Of 100 random cases each: how many break a promise.",
+        alt=f"A table of four wrong methods and five kinds of cases ({', '.join(kinds)}): in how many of 100 cases each fails. {told}.",
+        caption="Failures in 100 random cases of each kind.",
     )
     return found
-
-
-def _cell(column, row, colour, strength):
-    from matplotlib.patches import Rectangle
-
-    return Rectangle((column - 0.47, row - 0.44), 0.94, 0.88, facecolor=colour, alpha=strength, zorder=0)
