@@ -43,7 +43,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # In [[dynamic]], each layer multiplied integers, but it handed floats on to the next layer. In a CNN those floats are many: the first block of our SmallCNN turns 784 pixels into 31,360 numbers. We'd like to store each in one byte instead of four.
 #
-# SmallCNN has three blocks of convolution, batch norm and ReLU, and then a linear layer. PyTorch's recipe looks short: wrap the model, choose the settings, `prepare`, `convert`.
+# SmallCNN has three blocks of convolution, batch norm and ReLU. Then it averages each channel, and ends in a linear layer. PyTorch's recipe looks short: wrap the model, choose the settings, `prepare`, `convert`.
 
 # %% tags=["legacy"]
 import copy
@@ -74,7 +74,7 @@ print(model.module.fc, model.quant, sep="\n")
 print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(model):.1f} %")
 
 # %% [markdown]
-# There's no error, and the layers are int8 layers now. Yet the network is hardly better than guessing.
+# There's no error, and the layers are int8 layers now. Yet the network is hardly better than guessing. PyTorch has only given a warning, one of many that our first cell hides: *must run observer before calling calculate_qparams. Returning default scale and zero point.* What does that mean?
 #
 # In about [[minutes]] minutes you will be able to
 #
@@ -83,24 +83,24 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(model):.1f} %")
 # [[builds_on]]
 
 # %% [markdown]
-# ### The clue: both scales are 1
+# ### The clue: every scale is 1, and every zero point is 0
 #
-# The output shows the scale of the last layer and that of the pixels. A scale is the length of one step: a number is stored as round(number / scale). With the scale 1, a pixel of 0.4 becomes 0 and a pixel of 0.8 becomes 1, so an image keeps only two shades of grey. The layers inside round their results to whole numbers, too.
+# The output shows them for the last layer and for the pixels. The scale is the length of one step: a number is stored as round(number / scale). With the scale 1, a pixel of 0.4 becomes 0 and a pixel of 0.8 becomes 1, so an image keeps only two shades of grey. The zero point is the integer that stands for 0.0. If it's 0, there's no integer for a negative number, and a layer turns all its negative results into 0.
 #
-# PyTorch takes the scale 1 when it has seen no data, and we never showed this network an image. So its layers don't know how large their numbers are.
+# These are the defaults that PyTorch takes when it has seen no data, and we never showed this network an image. So its layers don't know how large their numbers are.
 
 # %% [markdown]
 # ## 2. Calibration: example images fix the scales
 #
-# A dynamic layer waits until its whole input is there, and then searches it for the lowest and the highest number. Could our layer do that with its *output*? It would have to keep all 31,360 results in four bytes each, search them, and read them again to round them. But four bytes a number are what we want to get rid of. So it rounds each result as soon as it's computed, when most of the others don't exist yet.
+# A dynamic layer waits until its whole input is there, and then searches it for the lowest and the highest number. Could a convolution do the same with its *output*? It would have to write all 31,360 results in four bytes each, search them, and read them again to round them. But four bytes per number is exactly what we want to avoid. So each result has to be rounded as soon as it's computed, when most of the others don't exist yet.
 #
 # **The scale has to be there before the numbers are.**
 #
 # **Static quantization** fixes all scales beforehand. You send typical images through the network while it still computes in float, and note the range of the numbers at each place. This is called **calibration**. It needs no labels and trains nothing.
 #
-# Take the pixels. PyTorch divides their range, 0 to 1, into 127 steps, so the scale is 1 / 127 = 0.0079. Now a pixel of 0.8 is stored as 0.8 · 127 = 101.6, rounded to 102, and 102 stands for 0.803. A byte counts up to 255. The integers above 127 stay free (*Deeper* says why), but numbers larger than expected may use them.
+# Take the pixels. PyTorch divides their range, 0 to 1, into 127 steps, so the scale is 1 / 127 = 0.0079. Now a pixel of 0.8 is stored as 0.8 · 127 = 101.6, rounded to 102, and 102 stands for 0.803. A byte counts up to 255, so the integers above 127 are a reserve for larger numbers (*Deeper* says why).
 #
-# In PyTorch, this takes four actions.
+# In PyTorch, you do four things.
 #
 # 1. *Mark where int8 begins and ends.* A **stub** in front of the model will turn floats into integers, and one behind it will turn integers into floats. `QuantWrapper` adds both. Without the first one, the first int8 layer would get floats, and stop with an error.
 # 2. *Watch.* An **observer** is a small module that watches the numbers that pass, and chooses a range. `prepare` puts observers in, of the kind that the **qconfig**, our settings, names.
@@ -127,7 +127,7 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(int8):.1f} %")
 #
 # <details><summary>What others found</summary>
 #
-# Here, one image brings nearly all of the accuracy back. A few dozen different ones cost only a second.
+# Here, one image brings nearly all of the accuracy back.
 #
 # </details>
 #
@@ -141,11 +141,9 @@ show.first_block(
 )
 
 # %% [markdown]
-# Behind the batch norm, the range from −9.2 to 8.3 is 17.5 wide, so the scale is 17.5 / 127 = 0.14. And 125 kB have become 31.
+# After the batch norm, the range from −9.2 to 8.3 is 17.5 wide, so the scale is 17.5 / 127 = 0.14. And 125 kB have become 31.
 #
-# A few numbers there reach −15 and 11. The observer chose a narrower range on purpose, because shorter steps for all make the squared error smaller. What lies below −9.2 is clipped. The 11 isn't, since it uses free integers.
-#
-# How does a layer use its scales?
+# Now every layer has a scale for its output. How does it compute with that?
 
 # %% [markdown]
 # ## 3. A layer by hand: integers in, an integer out
@@ -157,13 +155,13 @@ show.first_block(
 # 1. *Round.* The pixels become 0.80 / 0.01 = 80 and 0.20 / 0.01 = 20. The weights become 50 and −20.
 # 2. *Bring the bias to the unit of the products.* One pixel step times one weight step is worth 0.01 · 0.005 = 0.00005. The bias is added to products, so we count it in this unit: 0.03 / 0.00005 = 600.
 # 3. *Multiply and add.* 50 · 80 + (−20) · 20 + 600 = 4,200. A real layer adds hundreds of products, and they don't fit into 16 bits, so it adds in 32.
-# 4. *Go back to 8 bits.* The next layer expects steps of 0.05. One unit of our sum is 0.00005 / 0.05 = 0.001 of such a step, so 4,200 · 0.001 = 4.2, rounded to **4**. It stands for 4 · 0.05 = 0.20.
+# 4. *Go back to 8 bits.* The next layer expects steps of 0.05. One unit of our sum is 0.00005 / 0.05 = 0.001 of such a step, so 4,200 · 0.001 = 4.2, rounded to **4**. It stands for 4 · 0.05 = 0.20. A result below 0 or above 255 would be clipped to the nearest integer that a byte has.
 #
 # Stage 4 is called **requantizing**, and its factor is
 #
 # $$M = \frac{\text{input scale} \cdot \text{weight scale}}{\text{output scale}} = 0.001$$
 #
-# Calibration has fixed the scales, so M is a constant. Without an output scale there'd be no M, so a dynamic layer has to hand on floats.
+# Calibration has fixed the scales, so M is a constant.
 #
 # ### A range that doesn't begin at 0
 #
@@ -171,7 +169,7 @@ show.first_block(
 #
 # ### PyTorch's last layer does the same
 #
-# Let's send an image through `int8` up to the last layer, and do the four stages there ourselves. The layer has 80 inputs, 10 outputs with a weight scale each, and a zero point for inputs and one for outputs. `int_repr` gives the stored integers.
+# Let's send an image through `int8` up to the last layer, and do the four stages there ourselves. The layer has 80 inputs and 10 outputs, a zero point for the inputs and one for the outputs, and for the weights of each output a scale of their own ([[depthwise]] shows why). `int_repr` gives the stored integers.
 
 # %% tags=["legacy"]
 layer, weight = int8.module.fc, int8.module.fc.weight()
@@ -187,13 +185,13 @@ bias = torch.round(layer.bias() / unit).int()
 # 3. Multiply and add.
 sums = inputs @ weight.int_repr().int().T + bias
 # 4. Go back to 8 bits.
-by_hand = torch.round(sums * unit / layer.scale) + layer.zero_point
+by_hand = (torch.round(sums * unit / layer.scale) + layer.zero_point).clamp(0, 255)
 
 print("by hand", by_hand.int().tolist()[0])
 print("PyTorch", layer(x).int_repr().tolist()[0])
 
 # %% [markdown]
-# All ten agree. But SmallCNN's convolutions don't look like our channel yet. They have no bias, and behind each come a batch norm and a ReLU.
+# All ten agree. But SmallCNN's convolutions don't look like our channel yet. They have no bias, and after each come a batch norm and a ReLU.
 
 # %% [markdown]
 # ## 4. Fusion: convolution, batch norm and ReLU become one int8 layer
@@ -206,17 +204,11 @@ print("PyTorch", layer(x).int_repr().tolist()[0])
 #
 # That's the channel of section 3. Batch norm has been **folded** into the weights and the bias of the convolution.
 #
-# Now the ReLU. Let the next two pixels be 0 and 0.80. The sum is 50 · 0 + (−20) · 80 + 600 = −1,000, and multiplying by M gives −1.
+# Now the ReLU. Let the next two pixels be 0 and 0.80. The sum is 50 · 0 + (−20) · 80 + 600 = −1,000, and multiplying by M gives −1. If the range of the output begins at 0, so do its integers. There is no −1, and the layer clips to 0. That's exactly what the ReLU would have done, so **the clipping is the ReLU**.
 #
-# **Predict.** The range of the output begins at 0, and so do its integers. Without any ReLU, which integer does the layer store: **A** −1, **B** 0, **C** 1?
-
-# %% [markdown] tags=["answer"]
-# **0 (B), because there is no −1, and the layer clips to the lowest integer.** The clipping *is* the ReLU.
-
-# %% [markdown]
-# The clipping does the work of the ReLU, if the range begins at 0. For that, the observer has to stand *behind* the ReLU. In the first figure it stood in front, where the range was −9.2 to 8.3, so half of the 127 steps were spent on numbers that the ReLU sets to 0.
+# For that, the observer has to come *after* the ReLU, where no number is negative. In the first figure it came before the ReLU. There the range was −9.2 to 8.3, so half of the 127 steps were spent on numbers that the ReLU sets to 0.
 #
-# Making one module of the three is called **fusing**. Fuse before `prepare`, so that the observer lands behind the ReLU, and in evaluation mode (`.eval()`; our checkpoint comes in it), because in training the averages still change.
+# Making one module of the three is called **fusing**. Fuse before `prepare`, so that the observer comes after the ReLU, and in evaluation mode (`.eval()`; our checkpoint comes in it), because in training the averages still change.
 
 # %% fuse tags=["legacy"]
 names = [[f"module.features.{block}.{part}" for part in (0, 1, 2)] for block in (0, 1, 2)]
@@ -224,7 +216,7 @@ fused = fuse_modules(QuantWrapper(cnn), names)
 print(f"largest difference in float: {(fused(test_images) - cnn(test_images)).abs().max():.6f}")
 
 # %% [markdown]
-# In float it's still the same network. We calibrate it.
+# In float it's still the same network.
 
 # %% tags=["legacy"]
 int8_fused = calibrated(fused, images.split(32))
@@ -237,66 +229,52 @@ show.first_block({"Converted, not fused": int8, "Fused, then calibrated and conv
 # Now the block writes its numbers once. And since all 127 steps lie above 0, each step is less than half as long as before.
 
 # %% price_and_gain tags=["hide-input", "legacy"]
-# Measures the accuracy, the file and the speed of four networks.
-four = {"fp32": cnn, "fp32, fused": fused, "int8": int8, "int8, fused": int8_fused}
-right = {name: accuracy(net) for name, net in four.items()}
-kilobytes = {name: show.kilobytes(net) for name, net in four.items()}
-speed = show.speed(four, test_images[:64])
+# Measures the accuracy, the file and the speed of three networks.
+three = {"fp32": cnn, "int8": int8, "int8, fused": int8_fused}
+right = {name: accuracy(net) for name, net in three.items()}
+kilobytes = {name: show.kilobytes(net) for name, net in three.items()}
+speed = show.speed(three, test_images[:64])
 show.price_and_gain(right, kilobytes, speed)
 
 # %% [markdown]
-# The fused int8 network loses less than half a point. Its file is between three and four times smaller: only the weights shrink to a quarter. We've seen from less than two to six times the speed of plain fp32, depending on the processor's instructions for int8. Fusion helps int8, because batch norm and ReLU no longer read and write the block's numbers. In fp32 it gains little.
+# The fused int8 network loses less than half a point. Its file is between three and four times smaller, because the weights shrink to a quarter, and the biases and scales don't. How much faster it is depends on the processor's instructions for int8. On the processors that we tried, it was from less than two to six times as fast as fp32.
 
 # %% [markdown]
 # ## 5. Bad calibration images give bad scales
 #
-# All scales rest on a few images. Let's spoil these images in two ways, and watch a pixel of 0.8, which was stored as 102.
-#
-# ### One bright image makes the steps too long
-#
-# Somebody forgot to divide one of our 256 images by 255, so its pixels reach 255.
+# All scales rest on a few images. Let's spoil these images in two ways. First, somebody forgot to divide one of the 256 by 255, so its pixels reach 255. Then, all of them are a quarter as bright as the images at work.
 
-# %% bright tags=["legacy"]
-broken = images.clone()
-broken[50] *= 255
-on_broken = calibrated(fused, broken.split(32))
-
-# %% [markdown]
-# **Predict.** The range of the pixels now ends at about 245, and it still has 127 steps. Which integer will a pixel of 0.8 be stored as: **A** 102, **B** 1, **C** 0?
-
-# %% bright_result tags=["legacy"]
-print(f"scale of the pixels {on_broken.quant.scale.item():.2f}, {accuracy(on_broken):.1f} % right")
-
-# %% [markdown] tags=["answer"]
-# **0 (C), because a step is now about 245 / 127 = 1.9 long.** Our pixel is only 0.4 of a step.
-
-# %% [markdown]
-# Nearly all pixels become 0, and the network guesses. The scales inside were set by the same image, and are too long as well.
-#
-# ### Dark images make the range too narrow
-#
-# Now every calibration image is a quarter as bright as the images at work.
-
-# %% dark tags=["legacy"]
+# %% spoiled tags=["legacy"]
+one_bright = images.clone()
+one_bright[50] *= 255
+on_bright = calibrated(fused, one_bright.split(32))
 on_dark = calibrated(fused, (images / 4).split(32))
+
+# %% [markdown]
+# **Predict.** After the dark images, the 127 steps of the pixels cover only the range from 0 to 0.25. A pixel of 0.8 was stored as 102. What will it be stored as now: **A** 102, **B** 255, **C** 406?
 
 # %% as_stored tags=["hide-input", "legacy"]
 # Shows a test image as the first stub stores it after three calibrations.
-three = {"good images": int8_fused, "one × 255": on_broken, "all / 4": on_dark}
-show.as_stored(three, test_images[1:2], {name: accuracy(net) for name, net in three.items()})
+calibrations = {"good images": int8_fused, "one × 255": on_bright, "all / 4": on_dark}
+show.as_stored(calibrations, test_images[1:2], {name: accuracy(net) for name, net in calibrations.items()})
+
+# %% [markdown] tags=["answer"]
+# **255 (B).** In the new, short steps, 0.8 would be 406, but a byte ends at 255. So the pixel is clipped, and 255 stands for only 0.50.
 
 # %% [markdown]
-# With the images divided by 4, the range ended at 0.25, so 127 steps lead to 0.25. The free integers, up to 255, lead twice as far, to 0.50. Every brighter pixel is clipped, our 0.8 among them.
+# On the right, the range is too narrow. Even with the reserve the integers end at 0.50, and every brighter pixel is clipped to that.
 #
-# A range that is too wide makes long steps, and a range that is too narrow clips. **Calibrate on images like those that the network will see at work.**
+# In the middle, one bright image made the range too wide. It ends at 244, so a step is 244 / 127 = 1.9 long. Our pixel of 0.8 is less than half a step, and becomes 0, as nearly all pixels do. The network guesses.
+#
+# **A range that is too wide makes long steps, and a range that is too narrow clips. So calibrate on images like those that the network will see at work.**
 #
 # ### How to notice a bad calibration
 #
-# There was no error, so you have to look.
+# A missing calibration gives a warning. For a bad one there's nothing, so you have to look.
 #
 # 1. *Compare with float on the same images.* If float is right where int8 is wrong, look at the scales. If float is wrong as well, no calibration will help.
 # 2. *Print the scales.* With our settings, 127 · scale should be the range that you expect.
-# 3. *Count the highest integer.* If many values are stored as 255, the range is too narrow. (Many zeros are normal where no number is negative.)
+# 3. *Count the pixels in the reserve.* After a good calibration hardly any is stored above 127. If many are, the range is too narrow.
 
 # %% tags=["hide-input"]
 # Makes first_block: weight (40, 9) and bias (40) of the fused block, and patches of nine pixels of two sets of images.
@@ -345,7 +323,7 @@ def static_layer_solution(weight, bias, examples, x):
 #
 # - To hand on integers, a layer must know the scale of its output beforehand. It comes from typical images: `prepare`, run them, `convert`.
 # - An int8 layer adds in 32 bits, multiplies by a constant, rounds and clips. Fuse first: batch norm goes into the weights, and the clipping is the ReLU.
-# - No error tells you that a calibration was missing or wrong: compare with float, and look at the scales.
+# - A missing calibration gives only a warning, and a bad one nothing: compare with float, and look at the scales.
 
 # %% [markdown]
 # ## Scorecard
@@ -360,13 +338,13 @@ claims.show("static")
 #
 # ### Why 127 steps and not 255
 #
-# PyTorch has several libraries that compute int8, called *engines*. On many x86 processors some of them use an instruction that adds two products in 16 bits first, and 16 bits end at 32,767. With inputs up to 127 and weights down to −128, a product is at most 127 · 128 = 16,256, and two of them fit. With inputs up to 255, two products of 255 · 128 would not. That's why the settings for x86 leave one bit free, and numbers that use it risk an overflow. Those for the engines `onednn` and `qnnpack` use 255 steps.
+# PyTorch has several libraries that compute int8, called *engines*. On many x86 processors some of them use an instruction that adds two products in 16 bits first, and 16 bits end at 32,767. With inputs up to 127 and weights down to −128, a product is at most 127 · 128 = 16,256, and two of them fit. With inputs up to 255, two products of 255 · 128 would not. That's why the settings for x86 leave one bit as a reserve. Numbers in the reserve are stored correctly, but on such a processor two of their products may overflow. Those for the engines `onednn` and `qnnpack` use 255 steps.
 #
 # ### Couldn't an observer cut off the bright image?
 #
 # It could, but at a price: what lies outside is clipped. PyTorch's default, the *histogram* observer, weighs the two. It looks for the range with the smallest sum of squared errors. A pixel of 255 that is cut to 1 is off by 254, and 254² = 64,516. With the wide range, an ordinary pixel is off by 1 at most. So one bright pixel weighs as much as 64,516 ordinary ones, and the range stays wide: here it ends at 244.
 #
-# *Min–max* keeps the highest number, so it fails as well: `QConfig(activation=MinMaxObserver.with_args(reduce_range=True), weight=qconfig.weight)`. A *moving average* goes 1 % of the way towards the range of each new batch, so one bright image in a late batch does less harm. For weights, the range may belong to a whole layer or to one output channel ([[depthwise]]).
+# *Min–max* keeps the highest number, so it fails as well: `QConfig(activation=MinMaxObserver.with_args(reduce_range=True), weight=qconfig.weight)`. For weights, the range may belong to a whole layer or to one output channel ([[depthwise]]).
 #
 # ### Stubs in a model of your own
 #
@@ -379,7 +357,7 @@ claims.show("static")
 # y = self.add.add(a, b)  # in forward, in place of a + b
 # ```
 #
-# **Sources.** The order of the actions follows *Introduction to Quantization on PyTorch* ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)) by Raghuraman Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman. (Where it says `get_default_config`, PyTorch has `get_default_qconfig`.) `torch.ao.quantization` is *deprecated*: it works, and it will go one day ([[torchao]]).
+# **Sources.** The order of the actions follows *Introduction to Quantization on PyTorch* ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)) by Raghuraman Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman. `torch.ao.quantization` is deprecated, and [[pt2e]] has its successor; here, each part of the idea is a line of its own.
 #
 # **Recommended video.** Chris Gottbrath, *Deep Dive on PyTorch Quantization*, [youtube.com/watch?v=c3MT2qV5f9w](https://www.youtube.com/watch?v=c3MT2qV5f9w).
 #

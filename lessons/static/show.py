@@ -135,7 +135,7 @@ def as_stored(models, image, right):
         lines = [
             f"scale {model.quant.scale.item():.3g}",
             f"0.8 → {pixel.int_repr().item()} → {pixel.dequantize().item():.2f}",
-            f"pixels at 255: {(stored.int_repr() == 255).sum().item()}",
+            f"pixels above 127: {(stored.int_repr() > 127).sum().item()}",
             f"{right[words]:.1f} % right",
         ]
         ax.imshow(stored.dequantize()[0, 0], cmap="gray", vmin=0, vmax=1)
