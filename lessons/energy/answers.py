@@ -1,103 +1,85 @@
 """What the tests try on the check of the lesson energy: odd but right answers, and mistakes that people make."""
 
-import copy
+import math
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-
-def by_a_copy_without_hooks(model, shape, batch):
-    twin, found = copy.deepcopy(model), {"macs": 0, "weights": 0}
-
-    def measured(layer, old):
-        def forward(x):
-            y = old(x)
-            found["macs"] += y.numel() * layer.weight[0].numel()
-            return y
-
-        return forward
-
-    for layer in twin.modules():
-        if type(layer) in (nn.Conv2d, nn.Linear):
-            found["weights"] += layer.weight.numel()
-            layer.forward = measured(layer, layer.forward)
-    twin(torch.ones(1, *shape))
-    return found["macs"] * 46 / 10, found["weights"] / batch * 640
+from course_utils.measure import energy
 
 
-def by_pytorchs_counter(model, shape, batch):
-    with FlopCounterMode(display=False) as counter:
-        model(torch.zeros(batch, *shape))
-    layers = filter(lambda layer: type(layer).__name__ in ("Conv2d", "Linear"), model.modules())
-    return [counter.get_total_flops() / 2 / batch * 4.6, sum(layer.weight.numel() for layer in layers) * 640 / batch]
+def by_hooks(model, x, mac_pj, fetch_pj):
+    macs, hooks = [], []
 
+    def note(layer, inputs, output):
+        positions = output[0].numel() // layer.weight.shape[0]
+        macs.append(layer.weight.numel() * positions)
 
-def by_kinds_of_layers(model, shape, batch):
-    arithmetic = weights = 0.0
-
-    def linear(layer, inputs, output):
-        nonlocal arithmetic
-        vectors = inputs[0].numel() // layer.in_features
-        arithmetic += vectors * layer.in_features * layer.out_features * (3.7 + 0.9)
-
-    def convolution(layer, inputs, output):
-        nonlocal arithmetic
-        high, wide = output.shape[-2:]
-        kernel = layer.kernel_size[0] * layer.kernel_size[1]
-        arithmetic += high * wide * layer.out_channels * layer.in_channels / layer.groups * kernel * (3.7 + 0.9)
-
-    hooks = []
-    for _, layer in model.named_modules():
-        if isinstance(layer, (nn.Linear, nn.Conv2d)):
-            hooks.append(layer.register_forward_hook(linear if isinstance(layer, nn.Linear) else convolution))
-            weights += layer.weight.numel() * 640
-    model(torch.rand(1, *shape))
+    layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+    for layer in layers:
+        hooks.append(layer.register_forward_hook(note))
+    with torch.no_grad():
+        model(x)
     for hook in hooks:
         hook.remove()
-    return torch.tensor(arithmetic, dtype=torch.float64), torch.tensor(weights / batch, dtype=torch.float64)
+    fetching = fetch_pj * sum(layer.weight.numel() for layer in layers)
+    batch = 1
+    while batch * sum(macs) * mac_pj < fetching:
+        batch += 1
+    return batch
 
 
-ODD = {"bill": [by_a_copy_without_hooks, by_pytorchs_counter, by_kinds_of_layers]}
-KEPT = "macs = []\n\n    def count(layer, inputs, output):\n        macs.append("
+def by_one_input_alone(model, x, mac_pj, fetch_pj):
+    with FlopCounterMode(display=False) as counter:
+        model(x[:1])
+    weights = sum(w.numel() for name, w in model.named_parameters() if w.ndim >= 2 and name.endswith("weight"))
+    return int(-(-weights * fetch_pj // (counter.get_total_flops() / 2 * mac_pj)))
+
+
+def by_the_courses_estimate(model, x, mac_pj, fetch_pj):
+    one = energy.estimate(model, x[:1])
+    uses = one.macs / one.weights
+    return max(1, math.ceil(fetch_pj / (mac_pj * uses)))
+
+
+ODD = {"batch_needed": [by_hooks, by_one_input_alone, by_the_courses_estimate]}
 WRONG = {
-    "bill": {
-        "the arithmetic of the whole batch": ("torch.zeros(1, *shape)", "torch.zeros(batch, *shape)"),
-        "a list that is still there at the next call": (
-            "bill_solution(model, shape, batch):\n    macs = []",
-            "bill_solution(model, shape, batch, macs=[]):",
+    "batch_needed": {
+        "the MACs of all inputs": (" / len(x)", ""),
+        "a share for each number of an input": ("len(x)", "x.numel()"),
+        "biases fetched, too": (" if p.dim() > 1", ""),
+        "FLOPs taken for MACs": ("get_total_flops() // 2", "get_total_flops()"),
+        "rounded down": ("math.ceil", "math.floor"),
+        "rounded": ("math.ceil", "round"),
+        "no whole number": ("math.ceil(", "("),
+        "one more where the two are equal": (
+            "math.ceil(fetch_pj * weights / arithmetic)",
+            "int(fetch_pj * weights / arithmetic) + 1",
         ),
-        "the groups of a convolution forgotten": (
-            "layer.weight[0].numel()",
-            "layer.weight[0].numel() * getattr(layer, 'groups', 1)",
+        "the quotient upside down": ("fetch_pj * weights / arithmetic", "arithmetic / (fetch_pj * weights)"),
+        "the prices of fp32 alone": ("mac_pj * macs", "4.6 * macs"),
+        "the quotient of the prices, whatever the network": ("fetch_pj * weights / arithmetic", "fetch_pj / mac_pj"),
+        "weights over MACs, without prices": ("fetch_pj * weights / arithmetic", "weights * len(x) / macs"),
+        "uses rounded before they are used": (
+            "math.ceil(fetch_pj * weights / arithmetic)",
+            "math.ceil(fetch_pj / mac_pj / max(1, macs // len(x) // weights))",
         ),
-        "every kernel a square": (
-            "layer.weight[0].numel()",
-            "(layer.weight[0, ..., 0].numel() * layer.kernel_size[0] if output.dim() == 4 else layer.in_features)",
-        ),
-        "a linear layer that reads one vector": (
-            "output.numel()",
-            "(output.numel() if output.dim() == 4 else layer.out_features)",
-        ),
-        "a layer that runs twice counted once": (
-            KEPT,
-            KEPT.replace("macs = []", "found = {}\n    macs = found.values()").replace(
-                "macs.append(", "found[layer] = ("
-            ),
-        ),
-        "no fetch of a zero": (
-            "sum(layer.weight.numel() for layer in layers)",
-            "sum(int(layer.weight.count_nonzero()) for layer in layers)",
+        "times what the batch already holds": (
+            "fetch_pj * weights / arithmetic",
+            "fetch_pj * weights / arithmetic * len(x)",
         ),
     }
 }
-ALIKE = "all outputs of a layer have equally many weights"
+POSITIVE = "counts and prices are never negative"
 EQUIVALENT = {
-    "bill": {
-        "mac_count = sum((given[layer] * layer.weight[0].numel() for layer in layers)): 0 -> -1": ALIKE,
-        "-1 in place of 0 in the number of MACs": ALIKE,
-        "* without its sign": "counts and prices are never negative",
-        "mac_count rounded to 2 digits": "it is a whole number",
-        "arithmetic rounded to 2 digits": "4.6 times a whole number has one digit behind the point",
+    "batch_needed": {
+        "macs rounded to 2 digits": "all inputs make equally many, so it is a whole number",
+        "arithmetic rounded to 2 digits": "4.6 or 0.3 times a whole number has one digit behind the point",
+        "macs without its sign": POSITIVE,
+        "weights without its sign": POSITIVE,
+        "arithmetic without its sign": POSITIVE,
+        "fetching without its sign": POSITIVE,
+        "the result without its sign": POSITIVE,
     }
 }

@@ -1,39 +1,26 @@
-"""The check of the lesson energy: the bill of a network."""
+"""The check of the lesson energy: the batch from which on a network's arithmetic costs as much as its weights."""
 
-from collections import Counter
+import math
 
 import torch
 from torch import nn
 
 from course_utils.checks import effects, exercise
+from course_utils.measure.energy import count_macs
 from course_utils.models import LeNet300100, SmallCNN
 
 
-def _numbers_out(model, x, layers):
-    """How many numbers each layer gives out, in all its runs."""
-    given = Counter()
-    hooks = [one.register_forward_hook(lambda one, _, out: given.update({one: out.numel()})) for one in layers]
-    with torch.no_grad():
-        model(x)
-    for hook in hooks:
-        hook.remove()
-    return given
-
-
 @exercise(
-    "The bill of any network",
-    why="Each output takes one MAC for each of its weights. Every input pays for its own arithmetic, "
-    "and the batch shares the fetch. So half-price arithmetic saves 0.36 % for LeNet-300-100 alone, and a fifth for "
-    "SmallCNN, which uses each weight a hundred times.",
+    "From which batch on?",
+    why="Each input of a batch pays for its own arithmetic, and all of them share one fetch of the weights. SmallCNN, whose "
+    "convolutions use a weight a hundred times on average, needs a batch of 2 in fp32, and of 6 in int8 (0.3 and 160).",
 )
-def bill(model, shape, batch):
-    layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
-    given = _numbers_out(model, torch.zeros(1, *shape), layers)
-    mac_count = sum(given[layer] * layer.weight[0].numel() for layer in layers)  #: the number of MACs
-    weight_count = sum(layer.weight.numel() for layer in layers)  #: the number of weights
-    arithmetic = 4.6 * mac_count  #: the arithmetic
-    share = 640 * weight_count / batch  #: the input's share of the fetch
-    return arithmetic, share
+def batch_needed(model, x, mac_pj, fetch_pj):
+    macs = count_macs(model, x) / len(x)  #: the MACs for one input
+    weights = sum(p.numel() for p in model.parameters() if p.dim() > 1)  #: the number of weights
+    arithmetic = mac_pj * macs  #: the arithmetic of one input
+    fetching = fetch_pj * weights  #: the fetch of all weights
+    return math.ceil(fetching / arithmetic)
 
 
 class LayerUsedTwice(nn.Sequential):
@@ -41,27 +28,35 @@ class LayerUsedTwice(nn.Sequential):
         return super().forward(super().forward(x))
 
 
-def _calls(shape, *layers, kind=nn.Sequential, weights=1.0, batch=3):
-    return [(effects.filled(kind(*layers).eval(), weights), shape, batch) for batch in (1, batch)]
+def _calls(shape, *layers, kind=nn.Sequential):
+    model = effects.filled(kind(*layers).eval(), 1.0)
+    prices = [(1, 1), (1, 4), (4.6, 640), (0.3, 160)]
+    return [(model, torch.zeros(inputs, *shape), *two) for two in prices for inputs in (1, 2)]
 
 
-_tried = _calls((1,), nn.Linear(1, 1)) + _calls((1,), nn.Linear(1, 1, bias=False)) + _calls((2, 1), nn.Linear(1, 1))
-_tried += _calls((1,), nn.Linear(1, 1), weights=0.0) + _calls((1,), nn.Linear(1, 1), kind=LayerUsedTwice)
-_tried += _calls((1,), nn.Sequential(nn.Linear(1, 2), nn.ReLU()), nn.Linear(2, 3, bias=False), batch=2)
-_tried += _calls((1, 3, 3), nn.Conv2d(1, 1, 2, bias=False), batch=5) + _calls((1, 2, 2), nn.Conv2d(1, 1, (2, 1)))
-_tried += _calls((2, 1, 1), nn.Conv2d(2, 2, 1, groups=2)) + _calls((2, 2), nn.LayerNorm((2, 2)), nn.Linear(2, 2))
-_tried += _calls((2, 3, 3), nn.Conv2d(2, 3, 2), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(12, 2), batch=7)
-bill.tries(also=[*_tried, (LeNet300100().eval(), (1, 28, 28), 1), (SmallCNN().eval(), (1, 28, 28), 4)])
-bill.ideas(
+_tried = _calls((1,), nn.Linear(1, 1, bias=False)) + _calls((1,), nn.Linear(1, 1)) + _calls((2, 1), nn.Linear(1, 1))
+_tried += _calls((1,), nn.Linear(1, 1), kind=LayerUsedTwice)
+_tried += _calls((1,), nn.Sequential(nn.Linear(1, 2), nn.ReLU()), nn.Linear(2, 3))
+_tried += _calls((1, 3, 3), nn.Conv2d(1, 1, 2)) + _calls((1, 3, 2), nn.Conv2d(1, 1, (2, 1), bias=False))
+_tried += _calls((2, 2, 2), nn.Conv2d(2, 2, 1, groups=2))
+_tried += _calls((2, 3, 3), nn.Conv2d(2, 3, 2), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(12, 2))
+_digits = torch.zeros(5, 1, 28, 28)
+_real = [
+    (net, _digits[:n], *two)
+    for net, n in ((LeNet300100().eval(), 1), (SmallCNN().eval(), 5))
+    for two in ((4.6, 640), (0.3, 160))
+]
+batch_needed.tries(also=[*_tried, *_real])
+batch_needed.ideas(
     {
-        "mac_count = sum(layer.weight.numel() for layer in layers)": "A linear layer uses each weight once for each "
-        "vector that it reads. A convolution uses it at every position in the image: count the outputs.",
-        "mac_count = 0": "Nothing was counted: is your hook on the layers of `model`, before it runs?",
-        "layers = [layer for layer in model.modules() if getattr(layer, 'weight', None) is not None]": "Only `Conv2d` "
-        "and `Linear` cost something here; other layers have a weight, too.",
-        "layers = [layer for layer in model.children() if isinstance(layer, nn.Linear | nn.Conv2d)]": "A layer inside of "
-        "a block is a layer, too: children are only the outermost ones.",
-        "weight_count = sum(p.numel() for p in model.parameters())": "The parameters are more than the weights: biases "
-        "are among them, and the numbers of batch norms.",
+        "macs = count_macs(model, x)": "`x` holds several inputs here, and their MACs were counted together. One input makes "
+        "only its share of them.",
+        "macs = 2 * count_macs(model, x) / len(x)": "PyTorch's counter counts multiplications and additions one by one. A MAC "
+        "is one of each.",
+        "weights = sum(p.numel() for p in model.parameters())": "The parameters are more than the weights: biases are among "
+        "them, and the numbers of batch norms.",
+        "return math.floor(fetching / arithmetic)": "A batch that is a little too small does not do: the arithmetic has to "
+        "cost at least as much as the fetch, so round up.",
+        "return fetching / arithmetic": "A batch has a whole number of inputs: round up.",
     }
 )

@@ -21,7 +21,7 @@
 # *Arithmetic at half the price: how much energy does it save?*
 
 # %% tags=["setup", "hide-input"]
-# Brings what the folded cells use.
+# Imports the drawings of this lesson, its check and the scorecard.
 from course_utils.scorecard import claims
 from course_utils.show.tables import Table
 from lessons.energy import checks as check
@@ -30,15 +30,15 @@ from lessons.energy import show
 # %% [markdown]
 # ## 1. Half the price of arithmetic
 #
-# LeNet-300-100, a small network, reads a handwritten digit with 266,200 multiplications and as many additions. Suppose that it fetches its 266,200 weights, the numbers that it has learned, from the main memory. Arithmetic and fetches make its estimated energy bill.
+# A phone recognises a handwritten digit with a small network, LeNet-300-100. This takes 266,200 multiplications and as many additions. The phone also has to fetch the network's 266,200 **weights**, the numbers that it has learned, from its main memory.
 #
-# Now a new chip takes **half the energy** for each multiplication and each addition. A fetch takes as much as before.
+# Now suppose that a new chip needs only **half the energy** for each multiplication and each addition. Fetching a weight takes as much energy as before.
 #
-# **Predict.** How much of this bill does it save: **A** 50 %, **B** 25 %, **C** 5 %, **D** below 1 %?
+# **Predict.** How much of the energy for arithmetic and fetching does the new chip save: **A** 50 %, **B** 25 %, **C** 5 %, or **D** less than 1 %?
 
 # %%
-pairs, weights = 266_200, 266_200  # pairs of a multiplication and an addition; numbers fetched
-arithmetic, fetching = pairs * 4.6, weights * 640  # picojoules; section 3 has the price list
+pairs, fetched = 266_200, 266_200  # pairs of a multiplication and an addition; weights
+arithmetic, fetching = pairs * 4.6, fetched * 640  # in picojoules; section 2 explains both prices
 print(f"saved by half-price arithmetic: {arithmetic / 2 / (arithmetic + fetching):.2%}")
 
 # %% two_parts tags=["hide-input"]
@@ -46,10 +46,10 @@ print(f"saved by half-price arithmetic: {arithmetic / 2 / (arithmetic + fetching
 show.two_parts(arithmetic, fetching)
 
 # %% [markdown] tags=["answer"]
-# **Less than half a per cent (D), because nearly all of this bill is for fetching the weights.** To fetch one weight takes 640 picojoules (pJ). Its multiplication and addition take 4.6. Half of 4.6 is 2.3, and 2.3 of 644.6 is 0.36 %.
+# **Less than 1 % (D), because nearly all of the energy goes into fetching the weights.** One weight takes 640 picojoules to fetch, and 4.6 to multiply and add. The new chip saves half of 4.6, which is 2.3 of 644.6.
 
 # %% [markdown]
-# This is an *estimate*: we multiplied counts by published prices, and nobody measured a joule. But such a bill tells you which of its two parts is larger.
+# Nobody measured any energy here. It's an *estimate*, a bill: we multiplied counts by published prices. But the bill shows which part is the large one, and you want to know that before you spend a month on the other one. After all, energy empties the battery of a phone, it's a large cost of a data centre, and generating it burdens the environment.
 #
 # In about [[minutes]] minutes you will be able to
 #
@@ -58,292 +58,198 @@ show.two_parts(arithmetic, fetching)
 # [[builds_on]]
 
 # %% [markdown]
-# ## 2. Why energy, and how much is a picojoule?
+# ## 2. Why a fetch costs more than a hundred multiplications
 #
-# - **Cost.** Whoever answers millions of requests a day pays for the energy of each.
-# - **Devices.** Phones, watches and sensors live on a battery.
-# - **Environment.** Electricity has to be made. Training the language model GPT-3 took an estimated 1,287 MWh, and caused 552 tonnes of CO₂ equivalent ([Patterson et al., 2021](https://arxiv.org/abs/2104.10350)).
+# Where do 4.6 and 640 come from? First the unit. It takes about one *joule* (J) to lift an apple by a metre, and a **picojoule** (pJ) is a millionth of a millionth of that.
 #
-# Energy is counted in **joules** (J), and a single operation on a chip takes some **picojoules**: 1 pJ = 10⁻¹² J, a millionth of a millionth.
-#
-# A *microjoule* (µJ) is a million pJ. Power is energy in a second: 1 **watt** (W) is 1 J/s.
-#
-# An electricity bill counts kilowatt-hours. One kWh is 1,000 J in each second of an hour, 1,000 · 3,600 = 3.6 million J; 1,000 kWh are a megawatt-hour (MWh).
-
-# %% [markdown]
-# ### One cup of tea
-#
-# - A quarter of a litre, from 20 to 100 °C, at 4,186 J for each litre and degree: 0.25 · 4,186 · 80 ≈ **84,000 J**, or 0.023 kWh.
-# - One multiplication of two numbers in *fp32*, the usual floats of 32 bits: **3.7 pJ**.
-# - 84,000 / (3.7 · 10⁻¹²) ≈ **2.3 · 10¹⁶** multiplications.
-#
-# So a single operation is not worth a thought. But there are very many of them: training GPT-3 took, by that estimate, as much energy as 55 million cups.
-
-# %% [markdown]
-# ## 3. The price list
-#
-# What one operation or one read takes at 45 nm ([Horowitz, 2014](https://doi.org/10.1109/ISSCC.2014.6757323)). Each vertical line is **ten times** the one before.
+# Nearly all the arithmetic of a network is of one kind: multiply an input by a weight, and add the product to a sum. This pair is called a **MAC**, short for *multiply-accumulate*. Its price comes from a list that [Mark Horowitz published in 2014](https://doi.org/10.1109/ISSCC.2014.6757323). In the picture each dot is one operation, or one read of 64 bits from memory. *fp32* and *fp16* are floats of 32 and 16 bits; *int32* and **int8** are whole numbers of 32 and 8 bits. Each vertical line is **ten times** the one before.
 
 # %% price_list tags=["hide-input"]
 # Draws the published prices on a logarithmic axis.
 show.price_list()
 
 # %% [markdown]
-# *int8* and *int32* are whole numbers of 8 and 32 bits, *fp16* and *fp32* floats of 16 and 32. **DRAM** is the large main memory beside the chip, a **cache** a small memory on the chip itself. The list says two things.
+# **Fewer bits are cheaper.** In fp32, PyTorch's usual type, a multiplication takes 3.7 pJ and an addition 0.9, so a MAC takes 3.7 + 0.9 = 4.6 pJ.
 #
-# **Fewer bits are cheaper.** A network mostly multiplies two numbers and adds the product to a sum. This pair is called a **MAC**, short for *multiply-accumulate*. In fp32 a MAC takes 3.7 + 0.9 = 4.6 pJ. In int8 the factors have 8 bits, but a sum of many products needs more, and is kept in int32. So a MAC takes 0.2 + 0.1 = 0.3 pJ, about a fifteenth. The prices are those of an older chip; *Deeper* has newer ones.
+# In int8 a multiplication takes only 0.2 pJ. You can see why if you remember how to multiply on paper, digit by digit. Two numbers of 8 bits need 8 · 8 = 64 small products, and two of 32 bits need 32 · 32 = 1,024, sixteen times as many. And int32 costs 3.1 pJ, about sixteen times as much. The sum of many products doesn't fit into 8 bits, so we add in int32, which takes 0.1 pJ. Together a MAC in int8 takes 0.2 + 0.1 = 0.3 pJ, a fifteenth of 4.6.
 #
-# **Far away is dear.** The bits of a multiplier travel a fraction of a millimetre. A bit from DRAM is found among billions of others, leaves its chip, and travels over centimetres of wire. By the list 64 bits from there take 1,300 pJ or more. For the 32 bits of an fp32 weight we take 640 pJ, as [Han et al., 2015](https://arxiv.org/abs/1506.02626), do. How many MACs is that?
+# **Far away is expensive.** **DRAM**, the large main memory, is a chip of its own. A bit from there travels over wires that are many times as long as those inside a multiplier, and a longer wire takes more energy to charge. By the list 64 bits take 1,300 pJ. For the 32 bits of an fp32 weight we'll use 640, about half, as [Han et al., 2015](https://arxiv.org/abs/1506.02626), do. That's 20 pJ for each bit.
+#
+# How many MACs could we make for the price of one fetch?
 
 # %%
 mac, fetch = 3.7 + 0.9, 640  # picojoules, in fp32
-print(f"One fetch takes as much as {fetch / mac:.0f} MACs.")
-print(f"Half-price arithmetic saves {mac / 2 / (mac + fetch):.1%}.")
+print(f"One fetch costs as much as {fetch / mac:.0f} MACs.")
+print(f"If each weight is used once, half-price arithmetic saves {mac / 2 / (mac + fetch):.2%}.")
 
 # %% [markdown]
-# ### One fetch from DRAM
-#
-# **139** MACs in fp32
-#
-# take as much energy as the fetch of one weight, 640 pJ by Han et al. A MAC, a multiplication and an addition, takes 3.7 + 0.9 = 4.6 pJ.
-#
-# **Try it.** Suppose that a weight lies in a cache of 1 MB. There 64 bits take 100 pJ, and 32 bits half of that. Change `640` to `50` in the cell above, and run it again.
+# **Try it.** A **cache** is a small memory on the same chip as the multipliers. From one of 1 MB 64 bits take 100 pJ, so a weight takes 50. Change `640` to `50`, and run the cell again.
 #
 # <details><summary>What others found</summary>
 #
-# A fetch takes as much as 11 MACs, and half-price arithmetic saves about 4 %. So even there memory is by far the larger part.
+# A fetch costs as much as 11 MACs, and half-price arithmetic saves 4.21 %.
 #
 # </details>
+#
+# So if a weight is used 139 times before it has to be fetched again, its arithmetic costs as much as its fetch.
 
 # %% [markdown]
-# ## 4. How often is one weight used?
+# ## 3. How often is a fetched weight used?
 #
-# The thick arrow is one fetch of a weight *w*, and it is paid once. The thin arrows share it.
+# That depends on the layer. The picture shows one weight, *w*, in three situations. The thick arrow is its fetch, which is paid once. Each thin arrow is one MAC for one output, a blue box. We'll come to the batch in section 4.
 
 # %% uses_of_a_weight tags=["hide-input"]
 # Draws one weight that is fetched once, and what it is used for.
 show.uses_of_a_weight()
 
 # %% [markdown]
-# After 139 uses the arithmetic of a weight has cost as much as its fetch. Does a weight get there? That depends on its layer.
+# **A linear layer** has one weight for each pair of an input and an output, and uses it in one MAC for each image. With $n$ inputs and $m$ outputs, that's $n \cdot m$ weights and $n \cdot m$ MACs. LeNet-300-100 has three such layers. The first turns the 28 · 28 = 784 pixels into 300 numbers, the second turns these into 100, and the third into 10:
 #
-# **A linear layer** has a weight for each pair of an input number and an output number, and uses it once for each vector that it reads. With $n$ inputs and $m$ outputs it has $n \cdot m$ weights and makes $n \cdot m$ MACs. LeNet-300-100 has three such layers, 784 → 300 → 100 → 10, and 784 · 300 + 300 · 100 + 100 · 10 = 266,200. That is the number of section 1.
+# $$784 \cdot 300 + 300 \cdot 100 + 100 \cdot 10 = 266{,}200$$
 #
-# **A convolution** slides a small window of weights, the *kernel*, over the image. A kernel of 3 × 3 fits into an image of 5 × 5 at 3 · 3 = 9 positions. At each of them all of its 9 weights are used. So 9 weights make 81 MACs, and each is used 9 times.
-
-# %% [markdown]
-# ### Let PyTorch count
+# That's why section 1 had the same number twice.
 #
-# One rule covers both: each output is a sum, with **one MAC for each of its weights**. A *hook* is a function that PyTorch calls whenever a layer has run.
+# **A convolution** slides a small window of weights, the *kernel*, over the image, and uses all of them again at every position. A kernel of 3 × 3 fits into an image of 5 × 5 at 3 · 3 = 9 positions, and each gives one pixel of the output. So its 9 weights make 9 · 9 = 81 MACs:
 #
-# `layer.weight[0]` holds one output's weights; all have as many.
+# $$\text{MACs} = \text{weights} \cdot \text{positions}$$
+#
+# This holds for many channels, too, because each weight is still used once at each position. Take the first layer of ResNet-50, a network that recognises photographs. Its 64 kernels of 7 × 7 over 3 channels have 64 · 3 · 7 · 7 = 9,408 weights, and each is used at 112 · 112 = 12,544 positions. That makes 118 million MACs, and far more than 139 uses.
+#
+# For a whole network we let PyTorch count. `FlopCounterMode` adds up the *floating-point operations*, FLOPs, of the layers that run inside the `with` block. A MAC is two of them. We leave out biases, as the counter does, since a bias is a single addition for each output.
 
 # %%
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
 
 # %% let_pytorch_count
-macs = []
+def count(model, x):
+    """MACs for the input x, and weights."""
+    with FlopCounterMode(display=False) as counter:
+        model(x)
+    weights = sum(p.numel() for p in model.parameters() if p.dim() > 1)  # a bias has 1
+    return counter.get_total_flops() // 2, weights
 
 
-def count(layer, inputs, output):
-    macs.append(output.numel() * layer.weight[0].numel())
-
-
-conv = nn.Conv2d(1, 1, kernel_size=3)
-conv.register_forward_hook(count)
-conv(torch.zeros(1, 1, 5, 5))  # one image, one channel, 5 × 5
-print(macs)
+print(count(nn.Conv2d(1, 1, kernel_size=3), torch.zeros(1, 1, 5, 5)))
 
 # %% [markdown]
-# These are the 81 MACs. We leave out the bias, one addition for each output. Now a whole network, LeNet, with two convolutions and three linear layers. By hand: its second convolution gives out 16 channels of 11 × 11 numbers, each from a kernel of 3 × 3 over 6 channels. That makes 16 · 11 · 11 · 3 · 3 · 6 = 104,544 MACs.
-
-# %%
-from course_utils import models
-from course_utils.measure import energy
-
-lenet, digit = models.LeNet(), torch.zeros(1, 1, 28, 28)
-layers = [layer for layer in lenet.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
-hooks = [layer.register_forward_hook(count) for layer in layers]
-macs.clear()
-lenet(digit)
-for hook in hooks:
-    hook.remove()
-
-for layer, n in zip(layers, macs, strict=True):
-    print(f"{type(layer).__name__}: {n:,} MACs, uses of a weight: {n // layer.weight.numel()}")
-print(f"together {sum(macs):,}, by the course's estimate {energy.estimate(lenet, digit).macs:,}")
-
-# %% [markdown]
-# `energy.estimate` asks PyTorch's own counter, finds the same, and multiplies by the prices. Now it writes the bill of three networks. The third, ResNet-50, recognises photographs.
-
-# %% [markdown]
-# ### LeNet or ResNet-50?
+# These are our 81 MACs and 9 weights. The whole of ResNet-50 has 25.5 million weights, and makes 4.1 billion MACs for one photograph. We assume that a fetched weight stays on the chip until all its positions are done, so it's fetched only once.
 #
-# | | weights | MACs for one image |
-# |---|---|---|
-# | LeNet | 60 thousand | 200 thousand |
-# | ResNet-50 | 25.5 million | 4.1 billion |
-#
-# **Predict.** By our 4.6 and 640 pJ, where does the arithmetic take more energy than the fetch of the weights: **A** in both, since both have convolutions, **B** in ResNet-50 only, **C** in neither?
+# **Predict.** How much of ResNet-50's bill does half-price arithmetic save: **A** less than 1 %, **B** about a quarter, or **C** nearly half?
 
-# %%
+# %% two_bills
 from torchvision.models import resnet50
 
-networks = {"LeNet-300-100": (models.LeNet300100(), digit), "LeNet": (lenet, digit)}
-networks["ResNet-50"] = resnet50(), torch.zeros(1, 3, 224, 224)
-bills = {name: energy.estimate(network, x) for name, (network, x) in networks.items()}
-for name, b in bills.items():
-    uses, arithmetic, fetching = b.macs / b.weights, b.compute_nj / 1e3, b.fetch_nj / 1e3  # in µJ
-    saved = arithmetic / 2 / (arithmetic + fetching)  # by half-price arithmetic
-    print(f"{name:13} {uses:5.1f} uses, arithmetic {arithmetic:8,.1f}, weights {fetching:8,.1f} µJ, saved {saved:.1%}")
+from course_utils import models
+
+networks = {
+    "LeNet-300-100": (models.LeNet300100(), torch.zeros(1, 1, 28, 28)),
+    "ResNet-50": (resnet50().eval(), torch.zeros(1, 3, 224, 224)),
+}
+counted = {name: count(model, x) for name, (model, x) in networks.items()}
+for name, (macs, weights) in counted.items():
+    arithmetic, fetching = macs * 4.6 / 1e6, weights * 640 / 1e6  # in millions of picojoules
+    saved = arithmetic / 2 / (arithmetic + fetching)
+    print(f"{name}, {macs / weights:.1f} uses of a weight:")
+    print(f"  arithmetic {arithmetic:,.1f} million pJ")
+    print(f"  fetching   {fetching:,.1f} million pJ")
+    print(f"  half-price arithmetic saves {saved:.1%}")
 
 # %% [markdown] tags=["answer"]
-# **In ResNet-50 only (B), because it uses each weight 160 times on average, and about 139 are needed.** So half-price arithmetic saves 27 % of its bill. LeNet comes to 3.3 uses: nearly all of its weights are in linear layers.
+# **About a quarter (B), because a weight is used 160 times on average, so it pays 160 · 4.6 = 736 pJ for its MACs and 640 for its fetch.** Arithmetic is a little more than half of the bill, and the chip saves half of that.
 
 # %% [markdown]
-# So by these prices our question has two answers for one image: next to nothing for LeNet-300-100, and about a quarter for ResNet-50. The number of operations alone is a bad measure of energy: LeNet makes three quarters of the MACs of LeNet-300-100, and comes to less than a quarter of its bill.
+# So our question has two answers: next to nothing for LeNet-300-100, and a quarter for ResNet-50. What decides is how often a weight is used.
 
 # %% [markdown]
-# ### The batch
+# ## 4. Which remedy helps where?
 #
-# A fetched weight can serve all inputs of a batch.
+# LeNet-300-100 uses each weight only once for an image. But it can read several images together, as a **batch**. Then one fetch serves all of them. If 4 images share it, each of them pays 640 / 4 = 160 pJ for the fetch of a weight and 4.6 pJ for its own MAC: 164.6 in place of 644.6. With about 139 images both parts are equal. A server with many users can collect that many. A phone that has one question can't.
 #
-# With 4 inputs, used once by each, it costs an input 4.6 + 640 / 4 = 164.6 pJ in place of 644.6.
-
-# %% [markdown]
-# If each weight is fetched once for the whole batch of $B$ inputs, one input takes
-#
-# $$E = N_\text{MAC} \cdot 4.6\ \text{pJ} + N_\text{weights} \cdot 640\ \text{pJ} \,/\, B.$$
-#
-# Only the fetch is shared.
-
-# %% [markdown]
-# LeNet-300-100 is made of linear layers only. In fp32 its two parts are equal at a batch of about 139.
-#
-# **Predict.** In int8 a MAC takes 0.2 + 0.1 = 0.3 pJ, and the fetch of a weight, a quarter of the bits, 160. From which batch on does the arithmetic take more than the fetch: **A** far below 139, **B** still 139, **C** far above?
-
-# %% [markdown] tags=["answer"]
-# **Far above (C), from a batch of 534 on, because 160 / 0.3 = 533.** In int8 the fetch costs a quarter, but the arithmetic only a fifteenth.
-
-# %% [markdown]
-# The cheaper the arithmetic, the more depends on memory. And not everybody has a batch: a server with many users can collect hundreds of inputs, a phone that answers one question cannot.
-
-# %% [markdown]
-# ## 5. How to use the list
-#
-# Six levers:
-#
-# 1. Multiply in 16 bits, add and store in 32.
-# 2. Store in 8 bits, multiply in fp32.
-# 3. Store and multiply in int8.
-# 4. Remove half of the weights.
-# 5. Answer 8 inputs at once.
-# 6. Keep the weights in a cache of 1 MB, where they fit.
-#
-# **Predict.** Which of them lower *both* parts of one input's bill, the arithmetic and the fetch: **A** 3 only, **B** 3 and 4, **C** 3, 4 and 5?
-
-# %% [markdown] tags=["answer"]
-# **3 and 4 (B), because an int8 weight is cheaper to fetch and to multiply, and a weight that is gone is neither fetched nor multiplied.** 1 lowers the arithmetic alone, and 2, 5 and 6 the fetch alone.
-
-# %% [markdown]
-# How much does each lever save, where a weight is used once, and where it is used 140 times?
+# Here are five remedies, a batch of 8 among them, each with the price of a MAC and of a fetch for one image. The 8 bits of a smaller weight take 8 · 20 = 160 pJ. A weight that is removed needs neither a MAC nor a fetch, so removing half of the weights halves both on average.
 
 # %%
-levers = {  # picojoules of a MAC, and of the fetch of a weight
-    "multiply in 16 bits": (1.1 + 0.9, 640),  # the sum stays in fp32
-    "store in 8 bits": (4.6, 640 / 4),
-    "store and multiply in int8": (0.2 + 0.1, 640 / 4),
+remedies = {  # a MAC and the fetch of a weight, in picojoules
+    "multiply in fp16, add in fp32": (1.1 + 0.9, 640),
+    "store in 8 bits, multiply in fp32": (4.6, 160),
+    "store and multiply in int8": (0.2 + 0.1, 160),
     "remove half of the weights": (4.6 / 2, 640 / 2),
-    "batch of 8": (4.6, 640 / 8),
-    "cache of 1 MB": (4.6, 50),
+    "a batch of 8": (4.6, 640 / 8),
 }
 rows = []
-for lever, (per_mac, per_fetch) in levers.items():
-    once = 1 - (per_mac + per_fetch) / (4.6 + 640)
-    often = 1 - (per_mac + per_fetch / 140) / (4.6 + 640 / 140)
-    rows.append((lever, f"{once:.1%}", f"{often:.1%}"))
+for remedy, (mac_pj, fetch_pj) in remedies.items():
+    # saved of what a weight costs in fp32: its MACs and its fetch
+    shares = [1 - (uses * mac_pj + fetch_pj) / (uses * 4.6 + 640) for uses in (1, 160)]
+    rows.append([remedy, *(f"{share:.1%}" for share in shares)])
 
 # %% [markdown]
-# ### Used once or often?
+# What does int8 save? In LeNet-300-100 a weight and its MAC cost 160 + 0.3 = 160.3 pJ in place of 644.6, so three quarters are saved.
 #
-# The share of the bill that each lever saves:
+# **Predict.** And in ResNet-50, where a weight is used 160 times: does int8 save **A** less than three quarters, **B** the same, or **C** more?
 
 # %% used_once_or_often tags=["hide-input"]
-# Shows the share of the bill that each lever saves.
-Table(["saved by", "each weight used once", "used 140 times"], rows)
+# Shows the share of the bill that each remedy saves.
+Table(["saved by", "LeNet-300-100 (1 use)", "ResNet-50 (160 uses)"], rows)
+
+# %% [markdown] tags=["answer"]
+# **More (C), because ResNet-50 pays half of its bill for MACs, and these fall to a fifteenth, while a fetch falls to a quarter.** What is left is 160 · 0.3 = 48 pJ for MACs and 160 for the fetch: 208 in place of 1,376.
 
 # %% [markdown]
-# - **Where a weight is used once**, cheaper arithmetic saves next to nothing, and fewer stored bits save three quarters.
-# - **A large batch** uses each weight often, so there cheaper arithmetic pays, too.
+# - **Where a weight is used once**, only a cheaper fetch matters. Storing in 8 bits saves three quarters, whether you also multiply in int8 or not, and a batch of 8 saves even more.
+# - **Where a weight is used 160 times**, both parts are about equal, so a remedy for one of them can't save much more than half. Int8 lowers both.
 #
-# In this table nothing is paid for converting numbers, and in lever 2 they become floats inside the processor. And a removed weight that is still stored as a zero is still fetched and multiplied.
+# In int8 the fetch is the larger part even for ResNet-50, because a fetch has become four times cheaper, and a MAC fifteen times. Now a weight has to be used 160 / 0.3 = 533 times, and no longer 139, before its arithmetic costs as much as its fetch.
 #
-# You will meet lever 1 in [[amp]], 2 in [[weight_only]], 3 in [[dynamic]] and 4 in [[structured]].
+# Our bill leaves out the **activations**, the values that one layer passes to the next, and also instructions and waiting (see *Deeper*). With them it would be larger, but none of them gets cheaper when MACs do. So with weights from DRAM, and at these prices, half-price arithmetic saves *at most* the share that we worked out.
+#
+# You'll put the remedies into practice in [[amp]], [[weight_only]], [[dynamic]] and [[structured]].
 
 # %% [markdown]
-# ### What the bill leaves out
-#
-# - **Activations**, the values that one layer passes on to the next: they are written to memory and read again.
-# - **Near memory.** A weight that is used again can be read again, from a cache: 32 bits from 8 kB take about as much as a MAC.
-# - **Instructions.** A simple processor takes about 70 pJ for each (Horowitz, 2014), and 4.6 for the MAC itself.
-# - **Waiting.** A device that takes 0.1 W while it waits, and reads one digit a second, pays 100,000 µJ for the waiting and 172 µJ for the digit.
-#
-# So use the bill to see which part a lever lowers, and not to foretell what you will pay.
-
-# %% [markdown]
-# ## Exercise · The bill of any network
+# ## Exercise · From which batch on?
 # ★★ · 10 minutes
 #
-# Write `bill` with your own hooks: two numbers in pJ for *one* input (`shape` is without the batch), the arithmetic of all `Conv2d` and `Linear` layers (4.6 a MAC), and the input's share when `batch` inputs share one fetch of their weights (640 each, even if a layer runs twice). All else costs nothing. `nn.Sequential(nn.Linear(1, 1))`, `(1,)` and 1 give 4.6 and 640.
-#
-# Call `bill(models.SmallCNN().eval(), (1, 28, 28), 1)`. Which share of their sum does half-price arithmetic save?
+# Write `batch_needed(model, x, mac_pj, fetch_pj)`: the smallest batch with which a network's arithmetic costs at least as much energy as the fetch of its weights, as an `int`. A MAC takes `mac_pj`, and a weight `fetch_pj`, once for each batch. `x` holds some inputs, one or more. For LeNet-300-100 with 4.6 and 640 it's 140.
 #
 # <details><summary>Hint</summary>
 #
-# `model.eval()(torch.zeros(1, *shape))` runs one input. Make the list and the hook of section 4 inside of `bill`, and remove the hooks.
+# What does the arithmetic of *one* input cost, and what the fetch of all weights? How often does the first fit into the second? `math.ceil` rounds up.
 #
 # </details>
 
 
-# %% bill tags=["exercise"]
-def bill(model, shape, batch):
-    """Return (arithmetic, weights): picojoules for one input of a batch."""
+# %% batch_needed tags=["exercise"]
+def batch_needed(model, x, mac_pj, fetch_pj):
+    """The smallest batch with which the arithmetic costs at least as much as the fetch of all weights."""
     raise NotImplementedError
 
 
 # %% tags=["check"]
-check.bill(bill)
+check.batch_needed(batch_needed)
 
 
 # %% tags=["solution", "hide-cell"]
-def bill_solution(model, shape, batch):
-    macs = []
+def batch_needed_solution(model, x, mac_pj, fetch_pj):
+    import math
 
-    def count(layer, inputs, output):
-        macs.append(output.numel() * layer.weight[0].numel())
-
-    layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
-    hooks = [layer.register_forward_hook(count) for layer in layers]
-    with torch.no_grad():
-        model.eval()(torch.zeros(1, *shape))
-    for hook in hooks:
-        hook.remove()
-    weights = sum(layer.weight.numel() for layer in layers)
-    return 4.6 * sum(macs), 640 * weights / batch
+    with FlopCounterMode(display=False) as counter:
+        model(x)
+    macs = counter.get_total_flops() // 2
+    weights = sum(p.numel() for p in model.parameters() if p.dim() > 1)
+    arithmetic = mac_pj * macs / len(x)  # of one input
+    return math.ceil(fetch_pj * weights / arithmetic)
 
 
 # %% [markdown]
 # ## Remember
 #
-# - To fetch an fp32 weight from DRAM takes as much energy as about 140 multiply-accumulates, by published prices.
-# - How often a fetched weight is used decides which part of the bill is larger: a linear layer uses it once for each vector that it reads, a convolution at every position, and a batch for every input.
-# - Fewer bits and fewer weights can lower both parts; cheaper arithmetic alone lowers the part that is tiny where a weight is used once.
+# - By published prices, fetching an fp32 weight from DRAM takes as much energy as about 140 MACs.
+# - How often a fetched weight is used decides which part of the bill is larger: a linear layer uses it once for each input, a convolution once at each position, and the inputs of a batch share its fetch.
+# - Cheaper arithmetic alone saves next to nothing where a weight is used once; int8 and fewer weights lower both parts.
 
 # %% [markdown]
 # ## Scorecard
-#
-# What a count can check, beside its source.
 
 # %% tags=["scorecard"]
 claims.show("energy")
@@ -353,9 +259,9 @@ claims.show("energy")
 #
 # ### How would you measure joules?
 #
-# Many chips have a counter that adds up the energy that they took. Read it before and after, subtract what the machine takes at rest in the same time, and divide by the number of inputs. Run long enough: some seconds, since such counters are refreshed only now and then.
+# Many chips have a counter that adds up the energy that they have used. Read it before and after, subtract what the machine uses at rest in the same time, and divide by the number of inputs. Run for some seconds at least, because such counters are refreshed only now and then.
 #
-# Linux shows Intel's counter, RAPL (*running average power limit*), and AMD's as a file that holds microjoules:
+# On Linux the counter of Intel's and AMD's processors, RAPL (*running average power limit*), is a file that holds microjoules:
 #
 # ```python
 # counter = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
@@ -365,31 +271,29 @@ claims.show("energy")
 # joules = (int(counter.read_text()) - before) / 1e6
 # ```
 #
-# Only the administrator may read it on most systems, and after some time it begins again at 0. It counts the chip; on servers a folder beside it often counts the main memory. For a GPU, NVIDIA's library NVML has the same in millijoules, from the generation Volta on:
+# On most systems only the administrator may read it, and from time to time it starts again at 0. For a GPU, NVIDIA's library NVML (`pip install nvidia-ml-py`) has `nvmlDeviceGetTotalEnergyConsumption`, in millijoules; call `torch.cuda.synchronize()` before you read.
 #
-# ```python
-# import pynvml  # pip install nvidia-ml-py
+# And a laptop carries a wattmeter that anybody may read: its battery. Unplug it, and on many laptops with Linux `/sys/class/power_supply/BAT0/power_now` holds the power that the whole machine draws, in microwatts.
 #
-# pynvml.nvmlInit()
-# gpu = pynvml.nvmlDeviceGetHandleByIndex(0)
-# before = pynvml.nvmlDeviceGetTotalEnergyConsumption(gpu)
-# ```
-#
-# Wait for the GPU with `torch.cuda.synchronize()` before you read. A counter measures everything that runs, so close what you can.
+# All of these measure whatever runs, so close other programs.
 #
 # ### What do newer chips change?
 #
-# The list is of 45 nm, a process of 2007. By [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nm takes 1.31 + 0.38 = 1.69 pJ for a MAC in fp32, about a third. But 64 bits from the usual DRAM (DDR) still take 1,300 pJ. So one fetch of 32 bits now takes as much as 650 / 1.69 = 385 MACs, where it was 141: the gap has grown. From memory that is stacked beside the chip (HBM2) 64 bits take 250 to 450 pJ, which makes 74 to 133 MACs for 32 bits. From a cache of 1 MB they take 14 pJ, which makes 4 MACs for 32 bits, in place of 11. So a newer chip rewards even more whoever keeps the weights near.
+# The list is for chips with structures of 45 nanometres, a process of 2007. By [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nanometres takes 1.31 + 0.38 = 1.69 pJ for a MAC in fp32, about a third. But 64 bits from the usual DRAM (DDR) still take 1,300 pJ. So a fetch of 32 bits now costs as much as 650 / 1.69 = 385 MACs: the gap has grown. From memory that is stacked beside the chip (HBM2), 64 bits take 250 to 450 pJ, which makes 74 to 133 MACs for 32 bits.
 #
-# ### Where did the energy of GPT-3's training go?
+# ### What does the bill leave out?
 #
-# The training took about 3.14 · 10²³ floating-point operations ([Brown et al., 2020](https://arxiv.org/abs/2005.14165), table D.1), half as many MACs. The estimated 1,287 MWh are 4.6 · 10¹² J. Divided by 1.57 · 10²³ MACs that is about 30 pJ for each.
+# - **Activations.** LeNet-300-100 has only a few hundred. But the convolutions of ResNet-50 give out 11 million numbers for one photograph. To write them to DRAM and read them back, at 640 pJ each way, would cost nearly as much as to fetch its weights.
+# - **Instructions.** A simple processor takes about 70 pJ for each one (Horowitz, 2014).
+# - **Waiting.** A device that draws 0.1 W and reads one digit a second takes 0.1 J for waiting, and less than 0.0002 J for the digit.
 #
-# A multiplication in fp16 whose sum is kept in fp32 takes 1.1 + 0.9 = 2 pJ on our list. So by our list about a fifteenth of the energy was arithmetic. What was the rest? Memory, instructions, data that travelled between thousands of chips, chips that waited, and cooling.
+# So use the bill to see which part a remedy lowers, and not to predict what you'll pay.
 
 # %% [markdown]
 # **Sources.** M. Horowitz, [*Computing's energy problem*](https://doi.org/10.1109/ISSCC.2014.6757323), 2014, figure 1.1.9: the list. S. Han et al., [*Learning both weights and connections*](https://arxiv.org/abs/1506.02626), 2015, figure 1: the 640 pJ.
 #
-# **Going further.** V. Sze et al., [*Efficient processing of deep neural networks*](https://arxiv.org/abs/1703.09039), 2017: how accelerators share fetches. A project: add the activations to `bill`, and find the networks in which they cost more than the weights.
+# **Going further.** V. Sze et al., [*Efficient processing of deep neural networks*](https://arxiv.org/abs/1703.09039), 2017: how accelerators share fetches. A project: count the activations as well, and find networks in which they cost more than the weights.
 #
 # **Credits.** The idea of opening a lecture on efficient networks with this list is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
+#
+# **What's still open.** If it takes so much energy to fetch a weight, it surely takes time as well: does your processor spend its time on arithmetic, or does it mostly wait for the memory ([[roofline]])?

@@ -22,30 +22,35 @@ def two_parts(arithmetic_pj, fetching_pj):
 
 
 def price_list():
-    """The published prices of additions, multiplications and reads, on a logarithmic axis."""
-    rows = [(f"{n} add", pj, "grey") for n, pj in energy.ADD_PJ.items()]
-    rows += [(f"{n} multiply", pj, "black") for n, pj in energy.MUL_PJ.items()]
+    """The published prices of additions, multiplications and reads: a dot for each, on a logarithmic axis."""
+    kinds = {"addition": ("grey", "o"), "multiplication": ("black", "s"), "read of 64 bits": ("orange", "D")}
+    rows = [("addition", f"{n}, add", pj) for n, pj in energy.ADD_PJ.items()]
+    rows += [("multiplication", f"{n}, multiply", pj) for n, pj in energy.MUL_PJ.items()]
     rows += [
-        (f"64 bits, {n.replace('KB', 'kB')}", pj, "orange")
+        ("read of 64 bits", n.removesuffix(", low end").replace("KB", "kB"), pj)
         for n, pj in energy.READ_64_BIT_PJ.items()
         if n != "DRAM, high end"
     ]
-    labels, pj, colours = zip(*sorted(rows, key=lambda row: row[1]), strict=True)
+    rows.sort(key=lambda row: row[2])
     fig, ax = plots.figure(size=(9, 5))
-    ax.barh([label.removesuffix(", low end") for label in labels], pj, color=[plots.COLOURS[c] for c in colours])
+    for kind, (colour, marker) in kinds.items():
+        dots = [(pj, y) for y, (of, _, pj) in enumerate(rows) if of == kind]
+        ax.plot(*zip(*dots, strict=True), marker, color=plots.COLOURS[colour], markersize=10, label=kind)
+    for y, (*_, pj) in enumerate(rows):
+        ax.text(pj * 1.3, y, f"{pj:,g}", va="center", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+    ax.set_yticks(range(len(rows)), [label for _, label, _ in rows])
     ax.set(xscale="log", xlabel="energy, pJ", xlim=(0.015, 10000))
     decades = [0.1, 1, 10, 100, 1000]
     ax.set_xticks(decades, [f"{decade:,g}" for decade in decades])
     ax.minorticks_off()
     ax.grid(visible=False, axis="y")
-    for y, value in enumerate(pj):
-        ax.text(value * 1.2, y, f"{value:,g}", va="center", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+    ax.legend(loc="lower right", frameon=True, framealpha=1, edgecolor="none")
     plots.show(
         fig,
-        alt="Horizontal bars on a logarithmic axis: additions from 0.03 to 0.9 pJ, multiplications from 0.2 pJ for int8 through "
-        "1.1 for fp16 and 3.1 for int32 to 3.7 for fp32, reads of 64 bits from a cache for 10 pJ (8 kB), 20 (32 kB) and "
-        "100 (1 MB), from DRAM for 1,300.",
-        caption="Additions grey, multiplications black, reads orange; for DRAM the low end of 1,300 to 2,600 pJ is drawn.",
+        alt="Dots on a logarithmic axis: additions from 0.03 pJ for int8 to 0.9 for fp32, multiplications from 0.2 pJ for int8 "
+        "through 1.1 for fp16 and 3.1 for int32 to 3.7 for fp32, reads of 64 bits from a cache for 10 pJ (8 kB), 20 (32 kB) "
+        "and 100 (1 MB), from DRAM for 1,300.",
+        caption="For DRAM the list says 1,300 to 2,600 pJ; the low end is drawn.",
     )
 
 
@@ -76,5 +81,5 @@ def uses_of_a_weight():
         canvas.figure(),
         alt="A thick arrow brings one weight w from DRAM. Thin arrows lead on: in a linear layer to one output, in a convolution "
         "to nine outputs, one for each of 3 × 3 positions, with a batch to five outputs, one for each input.",
-        caption="w is one weight. Thick: its one fetch. Thin: the outputs that it serves. In a convolution with a batch the two numbers of uses multiply.",
+        caption="Thick: the fetch of the weight w. Thin: its MACs. In a convolution with a batch the numbers of uses multiply.",
     )

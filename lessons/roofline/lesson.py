@@ -289,7 +289,7 @@ print(f"one input: int8 is {fewer.ratio('int8'):.1f} times as fast")
 #
 # <details><summary>Hint</summary>
 #
-# `model.named_modules()` gives names and layers. A hook of [[energy]] gets `(layer, inputs, output)`; the input is `inputs[0]`. Make one for each name, and remove them all at the end. The counts stand in `intensity`. Each layer runs once.
+# `model.named_modules()` gives names and layers. A forward hook is a function that PyTorch calls whenever its layer has run, with `(layer, inputs, output)`; the input is `inputs[0]`. Register one for each name by `layer.register_forward_hook`, and call `remove()` on what that gives back at the end. The counts stand in `intensity`. Each layer runs once.
 #
 # </details>
 #
