@@ -37,6 +37,9 @@ FEWER_FROM_S = 0.25  # a call that takes as long gets `rounds_if_long`
 LONG_SEARCH_S = 0.01
 STEADY = 1.3  # third quartile over first, from which on a timing is too noisy to judge by
 ATTEMPTS = 3
+# Its own generator, for measuring must not change what a lesson draws; one for all comparisons, for with the same turns
+# again and again what they favour by chance would look like a result.
+TURNS = random.Random(0)
 
 
 class Unsteady(RuntimeError):
@@ -290,7 +293,6 @@ def compare(
     timers = {
         name: benchmark.Timer("fn()", globals={"fn": fn}, num_threads=n_threads) for name, fn in candidates.items()
     }
-    order = random.Random(0)  # its own generator: measuring must not change what a lesson draws
     with threads(n_threads):
         _collect_garbage()
         took = {name: _seconds_once_warm(name, fn, device) for name, fn in candidates.items()}
@@ -301,7 +303,7 @@ def compare(
         for _ in range(ATTEMPTS if judge_speed() else 1):
             samples: dict[str, list[float]] = {name: [] for name in names}
             for _ in range(rounds):
-                for name in order.sample(names, len(names)):
+                for name in TURNS.sample(names, len(names)):
                     samples[name].append(
                         _seconds(candidates[name], device)[0]
                         if name in long

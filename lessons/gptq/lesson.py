@@ -55,7 +55,7 @@ show.two_arrows()
 # %% [markdown]
 # ### What matters is the sum
 #
-# Round-to-nearest lost, although it kept each weight as close as possible. Nothing in the network ever looks at a single weight. The next layer sees only the output, and the output is a sum. In a sum, errors of the same sign pile up, and errors of opposite sign cancel.
+# Round-to-nearest lost, although it kept each weight as close as possible. Nothing in the network ever looks at a single weight. The next layer sees only the output, and the output is a sum. Here both weights meet the same input, so in the sum errors of the same sign pile up, and errors of opposite sign cancel.
 #
 # We've been chasing the wrong goal. **The weights don't have to be close. The output does.**
 #
@@ -99,7 +99,7 @@ show.two_arrows()
 #
 # ## 3. From two weights to a whole layer
 #
-# A row of a real layer has a hundred weights or more. When the first one is rounded, how should the others divide the work?
+# A row of a real layer has a hundred weights or more. When the first one is rounded, how should the others share the repair?
 #
 # ### Three weights by hand
 #
@@ -134,7 +134,9 @@ show.row_by_hand()
 #
 # $$H_{\text{free, free}}\;e_{\text{free}} = -H_{\text{free, rounded}}\;e_{\text{rounded}}$$
 #
-# **GPTQ** ([Frantar et al., 2022](https://arxiv.org/abs/2210.17323)) goes through the layer's columns, one for each input. It rounds one column, and lets all columns that are still free repair the errors so far. Each repair is worked out from the original weights, for all errors so far at once. All rows have the same inputs and share one $H$, so for each column one call of `torch.linalg.solve` serves all rows.
+# **GPTQ** ([Frantar et al., 2022](https://arxiv.org/abs/2210.17323)) goes through the layer's columns, one for each input. It rounds one column, and lets all columns that are still free repair the errors so far. Each repair starts again from the original weights and covers all errors so far; it isn't put on top of the last repair. And GPTQ never goes back: a rounded column stays as it is, even where another choice would have been better.
+#
+# All rows have the same inputs and share one $H$, so one call of `torch.linalg.solve` serves all rows. It gets a column of errors for each row of the weights, hence the two transposes (`.T`). In the last round no column is free, and there's nothing to solve.
 
 
 # %% nearest
@@ -178,7 +180,7 @@ print(gptq(torch.tensor([[0.4, 0.4, 0.4]]), H, low=torch.zeros(1, 3), step=torch
 #
 # We take a layer from the middle of the small Transformer of [[decoding]], with 512 rows of 128 weights.
 #
-# First we need $H$. We let the model read 4,096 characters of the Python code that it was trained on, and a forward hook records what enters the layer. This is **calibration**, and it needs no labels and no training. With the $n$ recorded inputs as the rows of a matrix $X$, all mean products are in $X^\top X / n$.
+# First we need $H$. We let the model read 4,096 characters of the Python code that it was trained on, and a forward hook records what enters the layer. This is **calibration**, and it needs no labels. With the $n$ recorded inputs as the rows of a matrix $X$, all mean products are in $X^\top X / n$.
 #
 # To the diagonal we add 1 % of its mean (**damping**). Otherwise `solve` may fail, because an input that is always 0 leaves a row of zeros in $H$. Or, with a small $n$, it returns huge repairs without an error message, and the outputs get worse than with round-to-nearest.
 
@@ -197,7 +199,7 @@ def calibrate(layer, text):
 
 
 # %% [markdown]
-# Then we round the layer to 2 bits in groups of 32, in both ways. How far off are the weights, and how far the outputs? We divide the norm of the error by the norm of what's right. And we look at code that the model has never seen, because a repair may look better on the text that it was made for.
+# Then we round the layer to 2 bits in groups of 32, in both ways. How far off are the weights, and how far the outputs? We divide the norm of the error by the norm of the original. And we look at code that the model has never seen, because a repair may look better on the text that it was made for.
 #
 # **Predict.** Which error is smaller with GPTQ than with round-to-nearest: **A** both, **B** only that of the outputs, **C** only that of the weights?
 
@@ -228,7 +230,7 @@ report("GPTQ", gptq(layer.weight, H, low, step))
 #
 # The outputs got better. But why? Perhaps it simply helps to move the remaining weights about a little, whatever $H$ says.
 #
-# A **control** can settle this: we repeat the experiment and change only the one thing that should make it work. If we set the mean products of all pairs to 0, no weight would move at all, as you've just tried. So we give them to the wrong pairs instead: every input keeps its mean square, and the values of ρ are the same as before, but shuffled.
+# A **control** can settle this: we repeat the experiment and change only the one thing that should make it work. If we set the mean products of all pairs to 0, no weight would move at all, as you've just tried. So we give them to the wrong pairs instead: every input keeps its mean square, and the values of ρ are the same as before, but shuffled. (For inputs of any size, ρ is $H_{ik}$ divided by both sizes, $\sqrt{H_{ii}}$ and $\sqrt{H_{kk}}$, which were 1 in our examples. So the code divides $H$ by the sizes, shuffles, and multiplies by them again.)
 #
 # **Predict.** With shuffled values of ρ, how far off will the outputs be: **A** about as little as with GPTQ, **B** about as much as with round-to-nearest, **C** more?
 
@@ -243,9 +245,7 @@ for n in range(1, 7):
 # **C, more.** In each of the six shuffles, the same code on the same levels makes the outputs clearly worse than round-to-nearest. You know the reason from section 2: a repair that relies on a wrong ρ is just a second error.
 
 # %% [markdown]
-# So moving weights helps only with the right mean products. They hold the inputs' correlations and also their common means, and it takes both: when we subtracted the means, the outputs were off by 15 %, not 9 %.
-#
-# $H$ comes from the calibration text. What if that is of another kind? And does the whole model notice? We round all 20 layers in its blocks to 2 bits, calibrated on Python code or on random characters, and measure the perplexity on unseen code.
+# So moving weights helps only with the right mean products, and they come from the calibration text. What if that text is of another kind? And does the whole model notice? We round all 20 layers in its blocks to 2 bits, calibrated on Python code or on random characters, and measure the perplexity on unseen code.
 
 # %% whole_model tags=["hide-input"]
 # Rounds all 20 layers in three ways, and shows by how much the perplexity rises.
@@ -266,7 +266,7 @@ rises = show.rises(
 show.table_of(rises)
 
 # %% [markdown]
-# GPTQ avoids about half of the damage, on the same levels, so the file is as small and the model as fast. Calibrated on random characters, it loses about half of this gain, because they give another $H$. Code whose letters we had shuffled among their places, so that no word was left, did as well as code. **What counts is that $H$ is right.** Text of the kind that the model will meet is the safe choice, because you needn't know which other texts have the same $H$.
+# GPTQ avoids about half of the damage, on the same levels, so the file is as small and the model as fast. Calibrated on random characters, it loses about half of this gain. **So calibrate on text of the kind that the model will meet.**
 
 # %% [markdown]
 # ## Exercise · Remove an input
@@ -282,11 +282,6 @@ show.table_of(rises)
 #
 # </details>
 #
-# <details><summary>What others found</summary>
-#
-# In the layer of section 4, removing one input changes the outputs by nearly 4 % on average, and with the repair by about 1 %.
-#
-# </details>
 
 
 # %% tags=["exercise"]
@@ -314,7 +309,7 @@ def without_input_solution(weight, H, j):
 # ## Remember
 #
 # - The next layer sees sums, not weights. So the output has to be close, and the weights needn't be.
-# - GPTQ rounds column by column, and the columns that are still free repair the errors so far. All it needs is $H$, the mean products of the inputs (means not subtracted) on a calibration text.
+# - GPTQ rounds column by column, and the columns that are still free repair the errors so far. All it needs beside the weights is $H$, the mean products of the inputs on a calibration text.
 # - A control shows that the mean products are the reason: given to the wrong pairs of inputs, they make GPTQ worse than round-to-nearest.
 
 # %% [markdown]
@@ -330,15 +325,15 @@ claims.show("gptq")
 #
 # ### GPTQ on large models
 #
-# The authors quantized models of 175 billion weights to 3 and 4 bits, in about four GPU hours and with hardly any loss. Don't expect this everywhere. We took SmolLM2 of [[weight_only]], whose file has 4 bits already, and rounded it once more, to 3 (`records/gptq`). On 256 tokens of one chapter of Python's manual, its perplexity was 17 as downloaded, 72 with round-to-nearest, and 33 with GPTQ, calibrated on the other chapters. That's the best of several calibrations that we tried.
+# The authors quantized models of 175 billion weights to 3 and 4 bits, in about four GPU hours and with hardly any loss. Don't expect this everywhere. We took SmolLM2 of [[weight_only]], whose weights are already stored in 4 bits, and rounded them once more, to 3 (`records/gptq`). On 256 tokens of one chapter of Python's manual, its perplexity was 17 as downloaded, 72 with round-to-nearest, and 33 with GPTQ, calibrated on the other chapters. That's the best of several calibrations that we tried.
 #
 # Real programs differ from our loop. They repair only the newest error, on top of earlier repairs, which gives the same weights: one Cholesky factorization of $H^{-1}$ holds the solutions for all columns. They go block by block, and calibrate each block with what the blocks before it, already rounded, really pass on. Many set the levels of a group only when they come to it, from the weights as moved by then. And they can take the columns with the largest inputs first (`act_order`, `desc_act`), because the last columns have few others left to repair their errors. If a program says that the *Hessian* (its name for $H$, or twice $H$) is *not positive-definite*, it often helps to damp more, or to use more calibration text.
 #
 # ### AWQ: scale before you round
 #
-# Say a weight of 0.4 has a large input, 8. In its group is one more weight, 0.9, with an input of 1, and the levels go from 0 to the largest weight in three steps of 0.3. Rounding moves a weight by at most half a step, so at worst the two spoil the output by 0.15 · 8 + 0.15 = 1.35.
+# Say a weight of 0.4 has a large input, 8. The largest weight of its group is 0.9, and the levels go from 0 to 0.9 in three steps of 0.3. Rounding moves a weight by at most half a step, so this weight spoils the output by at most 0.15 · 8 = 1.2.
 #
-# Now double the first weight and halve its input. In float nothing changes. But 0.8 and 0.9 still have steps of 0.3, so the worst case is 0.15 · 4 + 0.15 = 0.75. With a factor of 4 the weight is 1.6, the largest, so the steps grow to 0.53, and we get 0.53 + 0.27 = 0.80. **AWQ** ([Lin et al., 2023](https://arxiv.org/abs/2306.00978)) therefore searches the factors for each layer.
+# Now double this weight, and let the layer before halve its input. In float nothing changes. The largest weight is still 0.9, so the steps stay 0.3, and the weight spoils the output by at most 0.15 · 4 = 0.6. With a factor of 4 it would be 1.6 itself, the largest, and all its neighbours would get steps of 0.53. **AWQ** ([Lin et al., 2023](https://arxiv.org/abs/2306.00978)) therefore searches the factors for each layer.
 #
 # ### A rotation spreads outliers
 #

@@ -73,7 +73,7 @@ def row_by_hand(w=(0.4, 0.4, 0.4), rho=0.75):
         canvas.figure(),
         alt="Four rows of three squares. From row to row one more square from the left is blue and a whole number, and "
         f"the orange ones to its right have moved. To the right stand the errors of the rounded ones. {told}.",
-        caption="Blue weights are rounded and final. Orange ones are free, and stand where they repair the errors best.",
+        caption="Blue weights are rounded and final. Orange weights are still free, and show the values that best repair the errors so far.",
     )
 
 
