@@ -88,7 +88,7 @@ def quickly(check, *, words=False):
     with (
         mock.patch.object(check, "given", few),
         mock.patch.object(check, "inputs", None),
-        mock.patch.object(explain, "MOST_VERSIONS", explain.MOST_VERSIONS if words else 0),
+        mock.patch.object(explain, "MAX_VERSIONS", explain.MAX_VERSIONS if words else 0),
     ):
         yield
 

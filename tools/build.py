@@ -8,9 +8,9 @@ import psutil
 from tqdm import tqdm
 
 from tools.decks import deck_text
-from tools.publishing import compact, inputs, pages, waiting, worksheets
+from tools.publishing import compact, inputs, openmp, pages, worksheets
 from tools.publishing import lessons as _lessons
-from tools.publishing.step import faults, is_published, refresh
+from tools.publishing.staleness import faults, is_published, refresh
 
 __all__ = ["build", "environment", "faults", "is_published", "main", "refresh"]
 
@@ -129,7 +129,7 @@ def environment(publish=False):
         "COURSE_JUDGE_SPEED": "1" if publish else None,
         "MPLBACKEND": None,
         "TQDM_BAR_FORMAT": BAR_WITHOUT_RATE,
-        **waiting.environment(),  # as a learner's kernel has it
+        **openmp.environment(),  # as a learner's kernel has it
     }
 
 

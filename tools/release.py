@@ -12,7 +12,7 @@ from tools.publishing import lessons as _lessons
 REQUIRES = ("dev", "deploy", "llm", "cluster", "live", "setup", "site")
 
 LOGS = ROOT / "build" / "release"
-MOST_BYTES = 64 * 2**20  # a machine with a GPU, to which the tree travels, takes no more
+MAX_BYTES = 64 * 2**20  # a machine with a GPU, to which the tree travels, takes no more
 COMMANDS = {  # what each one needs is in the task's own help
     "tests": ("test", "--full"),
     "backwards": ("test", "tests/lessons/backwards.py"),
@@ -96,8 +96,8 @@ def figures():
     largest = max(notebooks.values(), default=0)
     say(f"  {len(notebooks)} notebooks: {sum(notebooks.values()) / 1e6:.1f} MB, the largest {largest / 1e3:.0f} kB")
     total = sum(sizes.values())
-    say(f"  tracked: {total / 2**20:.1f} MiB of {MOST_BYTES / 2**20:.0f}; the heaviest: {heaviest}")
-    return [] if total < MOST_BYTES else [f"the tracked tree has {total / 2**20:.1f} MiB"]
+    say(f"  tracked: {total / 2**20:.1f} MiB of {MAX_BYTES / 2**20:.0f}; the heaviest: {heaviest}")
+    return [] if total < MAX_BYTES else [f"the tracked tree has {total / 2**20:.1f} MiB"]
 
 
 def published():

@@ -12,7 +12,7 @@ from course_utils.syllabus import Lesson
 from tools.environment.doctor import START
 from tools.publishing import bar as bars
 from tools.publishing import lessons as _lessons
-from tools.publishing import waiting
+from tools.publishing import openmp
 from tools.workspace import progress, workspace
 
 WORKSPACE = workspace.WORKSPACE
@@ -52,7 +52,7 @@ def main(argv):
         print(f"The results cannot be written to {RESULTS}: {error.strerror}.\n{workspace.ELSEWHERE}")
         return 1
     jobs = [job for lesson in lessons if (job := _job(lesson, fresh=args.fresh))]
-    env = waiting.environment() | ({"COURSE_QUICK": "1", "COURSE_PROGRESS": "0"} if args.quick else {})
+    env = openmp.environment() | ({"COURSE_QUICK": "1", "COURSE_PROGRESS": "0"} if args.quick else {})
     with bars.cells(sum(job.cells for job in jobs)) as bar:
         good = [_run(job, env, bar) for job in jobs]
     return 0 if all(good) and len(jobs) == len(lessons) else 1

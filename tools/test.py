@@ -28,7 +28,7 @@ from tools.environment.env import import_path
 REQUIRES = ("dev", "deploy", "llm", "cluster", "live", "setup", "site")
 
 ELSEWHERE = ROOT / "build" / "elsewhere"
-MOST_PROCESSES = 4  # a lesson may take 4 GB
+MAX_PROCESSES = 4  # a lesson may take 4 GB
 CELL_SECONDS = 300
 
 
@@ -85,7 +85,7 @@ def _processes():
     import psutil
 
     cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    return min(cores, MOST_PROCESSES)
+    return min(cores, MAX_PROCESSES)
 
 
 def _arguments(argv):

@@ -27,8 +27,8 @@ from course_utils.checks.reference import Reference
 from course_utils.checks.trial import Trial, Tried
 from course_utils.checks.values import Said, same, show
 
-EXAMPLES, LEAST_EXAMPLES, AGAIN = 80, 10, 8  # generated; tried however slow the answer is; tried a second time
-SHRINKS, MOST_IDEAS = 120, 5  # further inputs on which a smaller one is looked for; sentences
+EXAMPLES, MIN_EXAMPLES, AGAIN = 80, 10, 8  # generated; tried however slow the answer is; tried a second time
+SHRINKS, MAX_IDEAS = 120, 5  # further inputs on which a smaller one is looked for; sentences
 BRAKE = 20.0  # seconds of processor time for all inputs, which only an answer meets that takes a quarter of one a call
 SLOW = 3.0  # the same of a wrong answer, after which no more is looked for than what is known
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # in what torch says to a terminal
@@ -80,8 +80,8 @@ class Exercise:
 
         A key is a line of the reference written wrongly (see `Reference.otherwise`), a wrong function, or some of them.
         """
-        if len(texts) > MOST_IDEAS:
-            raise ValueError(f"{self.__name__} has {len(texts)} ideas; at most {MOST_IDEAS} are read")
+        if len(texts) > MAX_IDEAS:
+            raise ValueError(f"{self.__name__} has {len(texts)} ideas; at most {MAX_IDEAS} are read")
         every = [(key, said) for keys, said in texts.items() for key in (keys if type(keys) is tuple else (keys,))]
         self.said = [(self._otherwise(key), said) for key, said in every]
 
@@ -135,7 +135,7 @@ class Exercise:
         """What came of each input, the edges first; always the same inputs."""
         clock, failed = Clock(BRAKE), 0
         for number, (args, _) in enumerate(list(self.given.values())):
-            if number >= len(self.also) + LEAST_EXAMPLES and clock.over() or failed >= LEAST and self.slow.over():
+            if number >= len(self.also) + MIN_EXAMPLES and clock.over() or failed >= LEAST and self.slow.over():
                 break
             one = trial.on(args)
             failed += not one.good

@@ -20,9 +20,9 @@ from course_utils.checks.reference import Reference
 from course_utils.checks.trial import Trial, Tried, only_with
 from course_utils.checks.values import ARRAYS, show
 
-MOST_VERSIONS = 200  # of the reference, with which an answer is compared
+MAX_VERSIONS = 200  # of the reference, with which an answer is compared
 ENOUGH, LEAST = 8, 3  # inputs on which parts are compared; that must be wrong by the same, or have different parts
-MOST_LETTERS = 120  # of one part
+MAX_LETTERS = 120  # of one part
 
 
 @dataclass
@@ -56,7 +56,7 @@ def explained(exercise, trial: Trial, tried: Sequence[Tried], lost: bool) -> Cas
     if all(map(trial.turned, wrong)):
         return Case("Both are right, in the other order.", trial.turned, whole=True)
     idle = unread(exercise.judged, exercise.references)
-    for said, function, at in itertools.islice(_versions(exercise), MOST_VERSIONS):
+    for said, function, at in itertools.islice(_versions(exercise), MAX_VERSIONS):
         if at is not None and (len(wrong) < LEAST or idle or exercise.slow.over()):  # on few an edit is right by chance
             break
         alike = functools.partial(trial.alike, function, whole=at is not None)
@@ -122,8 +122,8 @@ def way_to(exercise, args: tuple, finding: Case) -> tuple[dict[str, str], str, s
     for name, value in known.items():
         own = off.get(name, name if name not in right.values() else "")
         other = own in held and not holds(value, held[own])
-        beside = f"  your `{own}`: {show(held[own], MOST_LETTERS)}" if other else ""
-        if len(told := show(value)) <= MOST_LETTERS:
+        beside = f"  your `{own}`: {show(held[own], MAX_LETTERS)}" if other else ""
+        if len(told := show(value)) <= MAX_LETTERS:
             facts[labels[name]] = told + (f"  ✓ your `{right[name]}`" if name in right else beside)
     return facts, _so_far(labels, known, held, right, off), variables(held, [*right.values()])
 
@@ -162,13 +162,13 @@ def _so_far(labels: dict, known: dict, held: dict, right: dict, off: dict) -> st
         if name not in held or name in (*right, *right.values()) or holds(value, held[name]):
             continue
         pair = value, held[name]
-        wanted, own = (show(one, MOST_LETTERS) for one in pair)
+        wanted, own = (show(one, MAX_LETTERS) for one in pair)
         comparable = all(isinstance(one, ARRAYS) for one in pair) or not unlike(*pair)
         if comparable and wanted != own:  # they may be cut off before they differ
             told = f"it should be {wanted} on this input, and it is {own}"
             return f"{said}If your `{name}` is meant to be {labels[name]}: {told}."
     for name, value in list(known.items())[max(map(list(known).index, right), default=-1) + 1 :] if right else ():
-        if type(value) is not bool and len(show(value)) <= MOST_LETTERS:
+        if type(value) is not bool and len(show(value)) <= MAX_LETTERS:
             return f"{said}Next, on this input: {labels[name]}, {show(value)}."
     return f"{said}Look at what you make of it." if right else ""
 

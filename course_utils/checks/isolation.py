@@ -29,7 +29,7 @@ CALL_SECONDS = 10.0  # of processor time, for one call of the learner's function
 JUDGE_SECONDS = 60.0  # of processor time, for everything that a check does
 PATIENCE = 6.0  # times as long by the clock on the wall: for an answer that sleeps, or one on a busy machine
 STOP_SECONDS = 3.0  # how long an answer that is told to stop may go on before it is left alone
-MOST_PRINTED = 100_000  # letters kept of what an answer prints
+MAX_PRINTED = 100_000  # letters kept of what an answer prints
 
 WATCHED = (
     builtins,
@@ -177,7 +177,7 @@ def _stop(judge: _Judge, job: _Job) -> bool:
 
 
 class _Printed(io.TextIOBase):
-    """Takes what is printed and keeps the first `MOST_PRINTED` letters of it."""
+    """Takes what is printed and keeps the first `MAX_PRINTED` letters of it."""
 
     def __init__(self):
         self.kept, self.letters = [], 0
@@ -186,8 +186,8 @@ class _Printed(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        if self.letters < MOST_PRINTED:
-            self.kept.append(text[: MOST_PRINTED - self.letters])
+        if self.letters < MAX_PRINTED:
+            self.kept.append(text[: MAX_PRINTED - self.letters])
             self.letters += len(self.kept[-1])
         return len(text)
 
@@ -197,7 +197,7 @@ class _Printed(io.TextIOBase):
 
 @contextmanager
 def printed() -> Iterator[_Printed]:
-    """Collect what is printed meanwhile, up to `MOST_PRINTED` letters."""
+    """Collect what is printed meanwhile, up to `MAX_PRINTED` letters."""
     taken, out, err = _Printed(), sys.stdout, sys.stderr
     sys.stdout = sys.stderr = taken
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Set
 
 import torch
 
-from course_utils.checks.models import MOST_OF_ONE
+from course_utils.checks.models import MAX_VALUE_CHARS
 from course_utils.checks.values import ARRAYS, SEQUENCES, Said, as_plain, cut, is_number, same, show
 
 NOTHING = Said("nothing of that name")
@@ -35,7 +35,7 @@ def first_difference(expected: object, got: object, agree: Callable, entry: Mapp
         else:
             break
         if other is NOTHING and got:
-            other = Said(cut(f"{NOTHING}; there is {', '.join(f'`{name}`' for name in got)}", MOST_OF_ONE))
+            other = Said(cut(f"{NOTHING}; there is {', '.join(f'`{name}`' for name in got)}", MAX_VALUE_CHARS))
         part, expected, got = within.format(key), one, other
         within = (entry or {}).get(part) or f"{part}, `{{}}`"
     return part, expected, got

@@ -10,9 +10,9 @@ import torch
 from hypothesis import strategies as st
 from torch import nn
 
-from course_utils.checks.values import ARRAYS, MOST_ELEMENTS, is_number, show, sizes
+from course_utils.checks.values import ARRAYS, MAX_ELEMENTS, is_number, show, sizes
 
-MOST_OF_ONE, MOST_TOLD = 80, 4  # letters of a variable; variables
+MAX_VALUE_CHARS, MAX_TOLD = 80, 4  # letters of a variable; variables
 
 
 def models(*parts: Callable[[], nn.Module], first: Callable | None = None) -> st.SearchStrategy[nn.Sequential]:
@@ -59,7 +59,7 @@ def variables(held: dict[str, object], last: Sequence[str] = ()) -> str:
     own = sorted((name for name in held if not name.startswith("_")), key=lambda name: name in last)
     others = [name for name in own if issubclass(type(held[name]), (nn.Module, *ARRAYS))]
     told = [name for name in own if _plain(held[name])] or others
-    return ", ".join(f"{name} = {show(held[name], MOST_OF_ONE)}" for name in told[:MOST_TOLD])
+    return ", ".join(f"{name} = {show(held[name], MAX_VALUE_CHARS)}" for name in told[:MAX_TOLD])
 
 
 def _plain(value: object) -> bool:
@@ -67,7 +67,7 @@ def _plain(value: object) -> bool:
     if kind in (list, tuple, set, dict):
         return all(map(_plain, value.values() if kind is dict else value))
     if issubclass(kind, ARRAYS):
-        return value.size <= MOST_ELEMENTS if kind is ARRAYS[1] else value.numel() <= MOST_ELEMENTS
+        return value.size <= MAX_ELEMENTS if kind is ARRAYS[1] else value.numel() <= MAX_ELEMENTS
     return kind in (bool, str) or is_number(value)
 
 
@@ -96,6 +96,6 @@ def traits(args: Sequence[object], names: Sequence[str]) -> set[str]:
         if isinstance(value, nn.Module):
             found |= {f"`{type(module).__name__}`" for module in value.modules()}
             found |= {"a bias" for name, _ in value.named_parameters() if name.endswith("bias")}
-        elif len(text := f"`{name}={show(value)}`") <= MOST_OF_ONE:
+        elif len(text := f"`{name}={show(value)}`") <= MAX_VALUE_CHARS:
             found.add(text)
     return found

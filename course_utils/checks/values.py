@@ -12,9 +12,9 @@ from fractions import Fraction
 import numpy as np
 import torch
 
-MOST_ELEMENTS = 64  # an array with more is told by dtype, shape and range
-MOST_LETTERS = 500
-MOST_TOLD = 4  # weights of a model that are told one by one
+MAX_ELEMENTS = 64  # an array with more is told by dtype, shape and range
+MAX_LETTERS = 500
+MAX_TOLD = 4  # weights of a model that are told one by one
 SIZES = ("in_features", "out_features", "in_channels", "out_channels", "num_embeddings", "embedding_dim")
 NAMED = {"kernel_size": (), "stride": (1, 1), "groups": 1}  # of a convolution: told where it is something else
 ARRAYS = (torch.Tensor, np.ndarray)
@@ -135,7 +135,7 @@ def _same_arrays(expected: object, got: object, rtol: float, atol: float) -> boo
     return torch.allclose(b, a, rtol=rtol, atol=atol, equal_nan=True)
 
 
-def show(value: object, most: int = MOST_LETTERS) -> str:
+def show(value: object, most: int = MAX_LETTERS) -> str:
     """A value as text of at most `most` letters: small arrays whole, large ones by dtype, shape and range.
 
     A model is told as ``Sequential(Linear(2, 3))``, with its weights where there are few.
@@ -162,18 +162,18 @@ def _text(value: object) -> str:
         return f"{text}.0" if text.lstrip("-").isdigit() else text
     if isinstance(value, np.generic):
         return str(value)
-    if isinstance(value, list | tuple) and len(value) <= MOST_ELEMENTS:
+    if isinstance(value, list | tuple) and len(value) <= MAX_ELEMENTS:
         inner = ", ".join(_text(part) for part in value)
         if isinstance(value, list):
             return f"[{inner}]"
         return f"({inner},)" if len(value) == 1 else f"({inner})"
-    if isinstance(value, dict) and len(value) <= MOST_ELEMENTS:
+    if isinstance(value, dict) and len(value) <= MAX_ELEMENTS:
         return "{" + ", ".join(f"{_text(key)}: {_text(part)}" for key, part in value.items()) + "}"
     if isinstance(value, set) and value:
         return f"{{{', '.join(sorted(map(repr, value)))}}}"
     if isinstance(value, torch.nn.Module):
         with contextlib.suppress(Exception):  # an int8 layer, whose own words say more
-            small = value.state_dict() if sum(w.numel() for w in value.state_dict().values()) <= MOST_TOLD else {}
+            small = value.state_dict() if sum(w.numel() for w in value.state_dict().values()) <= MAX_TOLD else {}
             told = (f"{name}={_text(w).removeprefix('tensor(').removesuffix(')')}" for name, w in small.items())
             return " ".join([sizes(value), *told])
         return " ".join(repr(value).split()).replace("( ", "(").replace(" )", ")")
@@ -192,7 +192,7 @@ def sizes(module: torch.nn.Module) -> str:
 def _array_text(value: object) -> str:
     dtype = str(value.dtype).removeprefix("torch.")
     size, kind = math.prod(value.shape), "tensor" if isinstance(value, torch.Tensor) else "array"
-    if size > MOST_ELEMENTS:
+    if size > MAX_ELEMENTS:
         plain = as_plain(value)
         return (
             f"{'an' if dtype.startswith('i') else 'a'} {dtype} {kind} of shape {tuple(value.shape)}, "

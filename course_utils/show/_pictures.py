@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 COARSE_DPI = 20  # in a smoke run
-MOST_SVG = 25_000  # bytes; a scatter of many points, or images inside, say more as PNG
+MAX_SVG = 25_000  # bytes; a scatter of many points, or images inside, say more as PNG
 PIXELS = 70  # an inch, on a page: 840 for 12 inches. JupyterLab does not shrink an SVG that is wider than its window
-LEAST_ALT = 20  # characters
-FONTS = "DejaVu Sans,Segoe UI,Helvetica,Arial,sans-serif"  # none wider than the first, with which boxes were measured
+MIN_ALT_CHARS = 20  # characters
+FONTS = "DejaVu Sans,Segoe UI,Helvetica,Arial,sans-serif"  # text was measured with the first: none is wider
 _XML, _LINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
 _DEFAULTS = {"fill": "#000000", "stroke-linecap": "butt", "stroke-linejoin": "round", "font-stretch": "normal"}
 _ANCHORS = {"left": ("start", 0.0), "center": ("middle", 0.5), "right": ("end", 1.0)}
@@ -40,8 +40,8 @@ def described(alt: str) -> str:
         ValueError: too short to say anything.
     """
     alt = " ".join(alt.split())
-    if len(alt) < LEAST_ALT:
-        raise ValueError(f"alt text must say what the figure shows, in {LEAST_ALT} characters or more; got {alt!r}")
+    if len(alt) < MIN_ALT_CHARS:
+        raise ValueError(f"alt text must say what the figure shows, in {MIN_ALT_CHARS} characters or more; got {alt!r}")
     return alt
 
 
@@ -73,7 +73,7 @@ def base64_text(content: bytes | str) -> str:
 
 
 def svg(fig: Figure, *, name: str, label: str | None = None) -> str | None:
-    """The figure as SVG in ASCII, or None where it has more than `MOST_SVG` bytes, and in a smoke run.
+    """The figure as SVG in ASCII, or None where it has more than `MAX_SVG` bytes, and in a smoke run.
 
     Args:
         fig: the figure, drawn once before: its ticks are there.
@@ -111,7 +111,7 @@ def svg(fig: Figure, *, name: str, label: str | None = None) -> str | None:
         opening |= {"role": "img", "aria-label": label}
     body = "".join(_written(root))
     written = f"<svg{_attributes(opening)}>{_own_ids(body, name)}</svg>".encode("ascii", "xmlcharrefreplace")
-    return written.decode("ascii") if len(written) <= MOST_SVG else None
+    return written.decode("ascii") if len(written) <= MAX_SVG else None
 
 
 def _anchor(group: ElementTree.Element, text: Text) -> None:

@@ -11,7 +11,7 @@ from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table, si
 
 NAMES = {"Conv": "conv", "BatchNorm": "batch\nnorm", "ReLU": "ReLU", "ConvReLU": "conv + batch norm + ReLU"}
-MOST_NUMBERS = 40 * 28 * 28  # leave the first convolution for one image
+MAX_NUMBERS = 40 * 28 * 28  # leave the first convolution for one image
 EDGE, GAP = 22, 92  # pixels beside the first and the last box; between two boxes
 
 
@@ -45,7 +45,7 @@ def first_block(models, images):
             left, end = left + wide + GAP, (left + wide, y)
             if numbers:
                 kind = "int8" if bytes_each == 1 else "fp32"
-                thick = diagrams.thickness(numbers * bytes_each, 4 * MOST_NUMBERS)
+                thick = diagrams.thickness(numbers * bytes_each, 4 * MAX_NUMBERS)
                 canvas.text(left - GAP / 2, y - 52, above, size=22)
                 canvas.text(left - GAP / 2, y + 58, si(numbers * bytes_each, "B"), size=22)
         canvas.wire(end, (canvas.width - 8, y), meaning="fp32", arrow=False)

@@ -40,7 +40,7 @@ def test_what_people_write_wrongly_is_refused(exercise, answers, name):
     )
 
 
-@pytest.mark.parametrize(("lesson", "name"), _check_rules.EXERCISES[::SHARES])  # that is the engine's
+@pytest.mark.parametrize(("lesson", "name"), _check_rules.EXERCISES[::SHARES])  # tests the engine: a sample suffices
 def test_an_endless_answer_is_stopped_and_what_one_changes_is_put_back(exercise):
     expect_none(_check_rules.stops_an_endless_one(exercise.check) + _check_rules.puts_back(exercise.check))
 

@@ -94,7 +94,8 @@ def test_a_changed_promise_is_a_fault_of_the_pages_that_show_it_and_is_mended(ro
 
 
 def test_the_page_of_symptoms_takes_the_name_of_a_lesson_and_keeps_its_links_right(root):
-    page, link = root / "docs" / "symptoms.md", "[7.4 Rounding that repairs its errors](../notebooks/7_language/4_gptq.ipynb)"
+    page = root / "docs" / "symptoms.md"
+    link = "[7.4 Rounding that repairs its errors](../notebooks/7_language/4_gptq.ipynb)"
     right = page.read_text(encoding="utf-8")
     for wrong in ("[[gptq]]", link.replace("7.4 Rounding", "7.1 Before"), link.replace("7_language/4", "6_language/1")):
         edit(page, link, wrong)

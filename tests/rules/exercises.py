@@ -8,7 +8,7 @@ import _names
 
 from rules._cells import functions_of, numbered, tags
 
-MOST_EXERCISES = 3
+MAX_EXERCISES = 3
 
 
 @dataclass
@@ -44,7 +44,7 @@ def exercises(nb):
 def exercise_parts(nb):
     """One to three exercises, each with card, folded hint, stub, check and hidden solution."""
     found = exercises(nb)
-    faults = [] if 1 <= len(found) <= MOST_EXERCISES else [f"{len(found)} exercises, expected 1 to {MOST_EXERCISES}"]
+    faults = [] if 1 <= len(found) <= MAX_EXERCISES else [f"{len(found)} exercises, expected 1 to {MAX_EXERCISES}"]
     for exercise in found:
         say = f"exercise {exercise.name}: "
         if not (exercise.check and exercise.solution and exercise.stub < exercise.check < exercise.solution):

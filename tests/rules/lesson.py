@@ -23,7 +23,7 @@ TAGS = {
 }
 FRONT_MATTER = {"promise": str, "minutes": int, "seconds": int, "needs": list, "goals": list}
 NAMES = "F821,F403,F405"  # ruff: an undefined name, a star import, a name that may come from one
-LEAST_ALT = 20
+MIN_ALT_CHARS = 20
 MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:home|root|tmp|work|Users|usr|var|opt|mnt)/|\b[A-Z]:\\\\?\w")
 REMOTE_PICTURE = re.compile(
     r"https?://[^\s)\"']+\.(?:png|jpe?g|gif|svg|webp)\b|!\[[^\]]*\]\(https?://|<img[^>]+src=.https?://", re.I

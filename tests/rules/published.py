@@ -3,10 +3,10 @@
 import re
 
 from rules._cells import numbered, tags
-from rules.lesson import LEAST_ALT, MACHINE_PATH
+from rules.lesson import MACHINE_PATH, MIN_ALT_CHARS
 
-MOST_OUTPUT = 8_000  # a scorecard of five claims, as HTML and as plain text, is half of that
-MOST_NOTEBOOK_BYTES = 500 * 1024  # a figure is there twice, as PNG and as SVG
+MAX_OUTPUT = 8_000  # a scorecard of five claims, as HTML and as plain text, is half of that
+MAX_NOTEBOOK_BYTES = 500 * 1024  # a figure is there twice, as PNG and as SVG
 DRAWN_IN = re.compile(r"data:image/[a-z+]+;base64,[A-Za-z0-9+/=]+")
 PROGRESS_BAR = re.compile(r"\d+%\||\bit/s|\bs/it")
 ALT = re.compile(r"""\balt=(?:"([^"]*)"|'([^']*)')""", re.I)
@@ -36,16 +36,16 @@ def _output(output, cell_tags):
         faults.append(f"writes to stderr: {text.strip()[:120]}")
     if MACHINE_PATH.search(text):
         faults.append("a machine's path in the output")
-    if (size := len(DRAWN_IN.sub("", text).encode())) > MOST_OUTPUT:  # what the notebook weighs bounds the pictures
-        faults.append(f"{size} bytes of text in one output, at most {MOST_OUTPUT}")
+    if (size := len(DRAWN_IN.sub("", text).encode())) > MAX_OUTPUT:  # what the notebook weighs bounds the pictures
+        faults.append(f"{size} bytes of text in one output, at most {MAX_OUTPUT}")
     alts = [output.metadata.get(kind, {}).get("alt", "") for kind in data if kind.startswith("image/")]
     for tag in re.findall(r"<img\b[^>]*>", data.get("text/html", ""), re.I):
         found = ALT.search(tag)
         alts.append((found[1] or found[2] or "") if found else "")
-    return faults + [f"a picture whose alt text is {alt!r}" for alt in alts if len(alt) < LEAST_ALT]
+    return faults + [f"a picture whose alt text is {alt!r}" for alt in alts if len(alt) < MIN_ALT_CHARS]
 
 
 def small_enough(path):
     """A notebook that opens quickly and does not swell the repository."""
     size = path.stat().st_size
-    return [] if size < MOST_NOTEBOOK_BYTES else [f"{size} bytes, at most {MOST_NOTEBOOK_BYTES}"]
+    return [] if size < MAX_NOTEBOOK_BYTES else [f"{size} bytes, at most {MAX_NOTEBOOK_BYTES}"]

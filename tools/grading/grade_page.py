@@ -6,7 +6,7 @@ from html import escape
 from tools.grading import gradebook
 from tools.grading.judge import NOT_DONE, NOT_YET, PASSED
 
-MOST_CODE = 20_000  # letters of one answer
+MAX_CODE = 20_000  # letters of one answer
 COLOURS = {PASSED: "#00704f", NOT_DONE: "#595959", NOT_YET: "#a84300"}
 STYLE = """
 :root { color-scheme: light dark; }
@@ -84,7 +84,7 @@ def _answer(row, points):
         for label, text in row.facts
     )
     told = "".join(f"<p>{escape(text)}</p>" for text in (row.message, row.hint, *row.remarks) if text)
-    code = escape(row.code[:MOST_CODE]) or "(no definition)"
+    code = escape(row.code[:MAX_CODE]) or "(no definition)"
     name = f"{row.lesson} {row.number}, {row.exercise}" if row.exercise else (row.lesson or "no lesson")
     return (
         f'<details style="--mark:{colour}"><summary><span class="status">{escape(row.status)}</span> · '

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-MOST_BYTES = 30 << 20  # of a file; a notebook with all its pictures is smaller
-MOST_CODE = 200_000  # letters of code in it; the longest lesson has 30,000
+MAX_BYTES = 30 << 20  # of a file; a notebook with all its pictures is smaller
+MAX_CODE = 200_000  # letters of code in it; the longest lesson has 30,000
 DEEPEST = 50  # links of a chain like x.a[0].b() that are followed to its name
 MAGIC = re.compile(r"^[ \t]*[%!?].*$", re.M)
 OF_PYTHON = re.compile(r"\s*%%(time|capture|prun)\b")  # magics of a cell that is run as any other
@@ -68,13 +68,13 @@ def read(path):
     """
     path = Path(path)
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise Unreadable(f"it has more than {MOST_BYTES >> 20} MB")
+        if path.stat().st_size > MAX_BYTES:
+            raise Unreadable(f"it has more than {MAX_BYTES >> 20} MB")
         text = path.read_text(encoding="utf-8-sig")
         is_notebook = path.suffix.lower() == ".ipynb"
         found = _notebook(json.loads(text)) if is_notebook else Submission([("the file", text)])
-        if sum(len(source) for _, source in found.cells) > MOST_CODE:
-            raise Unreadable(f"it has more than {MOST_CODE} letters of code")
+        if sum(len(source) for _, source in found.cells) > MAX_CODE:
+            raise Unreadable(f"it has more than {MAX_CODE} letters of code")
         return found if is_notebook else Submission(_cells_of(text))
     except Unreadable:
         raise

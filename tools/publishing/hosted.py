@@ -7,7 +7,7 @@ import tomllib
 import nbformat
 
 from course_utils.files import ROOT
-from tools.publishing import waiting
+from tools.publishing import openmp
 from tools.publishing.lessons import START_PAGE
 
 GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?")
@@ -67,7 +67,7 @@ def binder(address):
 
 def first_cell(address):
     """What a notebook does in Colab before anything else, as code; `address` may be ""."""
-    told = ", ".join(f'{name}="{text}"' for name, text in waiting.BRIEFLY.items())
+    told = ", ".join(f'{name}="{text}"' for name, text in openmp.BRIEFLY.items())
     return FIRST_CELL.format(address=address, waiting=told)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import zmq
 
-from tools.publishing import waiting
+from tools.publishing import openmp
 
 SETTINGS = Path(__file__).resolve().with_name("jupyter")  # of the course
 
@@ -49,7 +49,7 @@ def environment(folder):
         "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, [str(SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH")])),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".jupyterlab"),  # which tabs are open: not those of other folders
     }
-    return {**os.environ, **waiting.environment(), **own}
+    return {**os.environ, **openmp.environment(), **own}
 
 
 def server_of(folder):

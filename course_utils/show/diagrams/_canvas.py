@@ -26,7 +26,7 @@ MEANING = {
     "activations": COLOURS["sky"],
     "plain": COLOURS["grey"],
 }
-LEAST_TEXT = 22  # pixels of a slide 720 high: less cannot be read from the back row
+MIN_TEXT = 22  # pixels of a slide 720 high: less cannot be read from the back row
 DPI = 100
 WIDTH, HEIGHT = 1200, 480  # fits a slide under its title
 GAP = 2.0  # pixels that texts must keep from each other
@@ -99,7 +99,7 @@ class Canvas:
         Args:
             x, y: pixels.
             words: may have line breaks.
-            size: pixels, `LEAST_TEXT` or more.
+            size: pixels, `MIN_TEXT` or more.
             colour: a key of `MEANING`, or a colour of matplotlib.
             align: "left", "center" or "right" of `x`.
             inside: the box that must hold the words.
@@ -214,8 +214,8 @@ class Canvas:
             span = Box(extent.x0, self.height - extent.y1, extent.width, extent.height)
             spans.append((words, span))
             size = drawn.get_fontsize() * DPI / 72
-            if size < LEAST_TEXT - 0.01:
-                found.append(f"{words!r} is {size:.0f} pixels high, less than {LEAST_TEXT}")
+            if size < MIN_TEXT - 0.01:
+                found.append(f"{words!r} is {size:.0f} pixels high, less than {MIN_TEXT}")
             if inside is not None and not _holds(inside, span):
                 found.append(f"{words!r} leaves its box")
             if not _holds(Box(0, 0, self.width, self.height), span):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from course_utils.show.diagrams._canvas import LEAST_TEXT, MEANING, Box, Canvas, middle
+from course_utils.show.diagrams._canvas import MEANING, MIN_TEXT, Box, Canvas, middle
 
 RING_BOX = 70  # pixels: the height of a step of a ring
 
@@ -22,7 +22,7 @@ def grid(
     mask: torch.Tensor | None = None,
     text: str = "{:g}",
     meaning: str = "fp32",
-    size: float = LEAST_TEXT,
+    size: float = MIN_TEXT,
 ) -> Box:
     """Draw a tensor as a grid of cells, the larger the magnitude the stronger the colour.
 
