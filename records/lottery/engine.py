@@ -91,7 +91,11 @@ def batches(indices: Tensor, size: int, seed: int) -> Iterator[Tensor]:
         seed: of the orders.
     Yields:
         int64 (size,), part of `indices`.
+    Raises:
+        ValueError: fewer indices than a batch has, when the first batch is asked for.
     """
+    if not 1 <= size <= len(indices):
+        raise ValueError(f"batch={size}, and {len(indices)} images are left to train on: take 1 to {len(indices)}")
     generator = torch.Generator().manual_seed(seed)
     while True:
         order = indices[torch.randperm(len(indices), generator=generator)]

@@ -62,8 +62,14 @@ class Experiment:
         if runtime.quick():
             for name, value in {"iterations": 10, "held_out": 100, "validate_every": 5}.items():
                 object.__setattr__(self, name, value)
-        object.__setattr__(self, "widths", tuple(self.widths))
-        object.__setattr__(self, "densities", tuple(self.densities))
+        plain = {
+            "widths": tuple(map(int, self.widths)),
+            "densities": tuple(map(float, self.densities)),
+            "lr": float(self.lr),
+        }
+        plain |= {name: int(getattr(self, name)) for name in ("iterations", "batch", "held_out", "validate_every")}
+        for name, value in plain.items():  # of NumPy, too: JSON, which keeps them, knows Python's numbers alone
+            object.__setattr__(self, name, value)
         steps = zip((1.0, *self.densities), self.densities, strict=False)
         if not self.densities or any(not 0 < after < before for before, after in steps):
             raise ValueError(
@@ -102,13 +108,16 @@ def sweep(
         map: calls a function for each seed and gives what it returns, in this order: Python's `map`, that of a pool
             of processes or of a cluster (docs/sweeps.md has both). Every run is the same with each.
     Raises:
+        TypeError: seeds that are one number.
         ValueError: no seeds, an unknown control or level, a file of something else, a mask that empties a layer.
     Returns:
         Results: a record a run, in the order of the seeds.
     """
     levels = range(1, len(experiment.densities) + 1)
     controls = _controls(controls, levels)
-    seeds = list(dict.fromkeys(seeds))
+    if not isinstance(seeds, Iterable):
+        raise TypeError(f"seeds={seeds!r} is one number, and a sequence was expected: seeds=range({seeds!r})")
+    seeds = list(dict.fromkeys(map(int, seeds)))
     if not seeds:
         raise ValueError("seeds is empty: give at least one, for example seeds=(0, 1, 2)")
     arms = {DENSE: [0], TICKET: levels, **controls}

@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
@@ -127,3 +128,16 @@ def test_the_held_out_images_are_not_trained_on():
     for held, whole in ((sets.validation_rows, sets.rows), (sets.validation_labels, sets.labels)):
         assert torch.equal(held.sort(0).values, whole[aside].sort(0).values)
     assert len(sets.test_rows) == len(sets.test_labels) == 10_000
+
+
+def test_a_batch_larger_than_what_is_left_is_refused_before_anything_is_trained():
+    with pytest.raises(ValueError, match="batch=1001, and 1000 images are left"):
+        sweep(short(held_out=59_000, batch=1001), controls={})
+
+
+def test_numbers_of_numpy_are_as_good_as_python_s(tmp_path):
+    given = short(densities=np.float32([0.5]), iterations=np.int64(20), widths=np.array([784, 20, 10]))
+    found = sweep(given, seeds=np.arange(1), controls={}, file=tmp_path / "r.json")
+    assert json.loads((tmp_path / "r.json").read_text())["records"] and found.records[0]["seed"] == 0
+    with pytest.raises(TypeError, match=r"seeds=3 is one number.*seeds=range\(3\)"):
+        sweep(seeds=3)
