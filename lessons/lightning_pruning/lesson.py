@@ -26,7 +26,7 @@ import course_utils  # noqa: F401  first, since it holds back what packages say 
 import torch
 
 from course_utils import legacy_int8
-from course_utils.callbacks import ignore_advice
+from course_utils.lightning import ignore_advice
 from course_utils.scorecard import claims
 from lessons.lightning_pruning import checks as check
 from lessons.lightning_pruning import show
@@ -68,7 +68,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint, ModelPruning
 from torch import nn
 
-from course_utils.callbacks import garments
+from course_utils.measure.sparsity import sparsity_report
+from lessons.lightning_qat import task as garments
 
 batches = garments.batches(*garments.load("train", 1024))  # 8 batches of 128 pictures
 held_x, held_y = (values[-2000:] for values in garments.load("train", 60_000))  # in no batch
@@ -95,7 +96,7 @@ class Garments(LightningModule):
 
 
 def gone(model):
-    return (nn.utils.parameters_to_vector(model.parameters()) == 0).float().mean().item()
+    return sparsity_report(model).total.sparsity
 
 
 # %%
@@ -384,7 +385,7 @@ print("zeros among the shifts of batch norm:", (model.net[1].bias == 0).sum().it
 # Two callbacks can stand in one list. Here one prunes after the third epoch, and the one of [[lightning_qat]] trains with rounding, and converts the layers to int8 at the end. Do the zeros survive the rounding?
 
 # %% tags=["legacy"]
-from course_utils.callbacks import PruningSchedule, QuantizationAwareTraining
+from course_utils.lightning import PruningSchedule, QuantizationAwareTraining
 
 callbacks = PruningSchedule("l1_unstructured", {2: 0.8}), QuantizationAwareTraining()
 both = garments.fit(Garments(), batches, *callbacks, epochs=6)

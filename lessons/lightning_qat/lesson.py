@@ -26,7 +26,7 @@ import course_utils  # noqa: F401  first, since it holds back what packages say 
 import torch
 
 from course_utils import legacy_int8
-from course_utils.callbacks import ignore_advice
+from course_utils.lightning import ignore_advice
 from course_utils.scorecard import claims
 from lessons.lightning_qat import checks as check
 from lessons.lightning_qat import show
@@ -71,7 +71,7 @@ class RegressionModel(pl.LightningModule):
 
 
 # %%
-from course_utils.callbacks.garments import QUIET, batches, load, mape
+from lessons.lightning_qat.task import QUIET, batches, load, mape
 
 train = batches(*load("train", 6000))  # 47 batches
 test_pixels, test_share = load("test", 2000)
@@ -246,7 +246,7 @@ for factor in (1, 100):
 # Ours adds the stubs itself, lets only training move the ranges, and has an averaging constant of 0.3. It refuses layers that cannot become int8. So the network is the one of section 1 again, without stubs, and it is validated on the pixels that are too large.
 
 # %% for_daily_use tags=["legacy"]
-from course_utils.callbacks import QuantizationAwareTraining
+from course_utils.lightning import QuantizationAwareTraining
 
 qat = QuantizationAwareTraining()
 qmodel = fit(RegressionModel(), qat, validate=too_large)
