@@ -1,52 +1,94 @@
 """The exercise of the lesson dynamic: odd but right answers, and wrong ones as patches of the solution."""
 
-import copy
-
+import numpy as np
 import torch
-from torch import nn
-from torch.ao.nn.quantized.dynamic import Linear
-from torch.ao.quantization import default_dynamic_qconfig, float_qparams_weight_only_qconfig, quantize_dynamic
 
 
-def all_in_one_call(model, pays):
-    """A dictionary from names to configurations in place of two sets."""
-    wanted = {nn.Embedding: float_qparams_weight_only_qconfig}
-    for name, layer in model.named_modules():
-        if type(layer) is nn.Linear and pays(layer):
-            wanted[name] = default_dynamic_qconfig
-    return quantize_dynamic(model, wanted)
+def with_a_zero_point(x, weight, weight_scale, bias):
+    """All four steps as in section 2, with integers from 0 to 127 and whole numbers in the product."""
+    low, high = x.min(1, keepdim=True)[0].clamp(max=0), x.max(1, keepdim=True)[0].clamp(min=0)
+    scale = (high - low) / 127
+    scale[scale == 0] = 1
+    zero_point = (-low / scale).round().int()
+    integers = (x / scale).round().int() + zero_point
+    return ((integers - zero_point) @ weight.int().T) * scale * weight_scale + bias
 
 
-def one_layer_after_the_other(model, pays):
-    small = quantize_dynamic(model, {nn.Embedding}, dtype=torch.quint8)
-    for name, layer in model.named_modules():
-        if isinstance(layer, nn.Linear) and pays(layer):
-            small = quantize_dynamic(small, {name}, dtype=torch.qint8)
-    return small
+def row_by_row(x, weight, weight_scale, bias):
+    """A loop over the rows; a row of zeros is never divided."""
+    rows = []
+    for row in x:
+        scale = (max(row.max().item(), 0) - min(row.min().item(), 0)) / 127
+        total = bias.clone()
+        if scale:
+            total += (row / scale).round() @ weight.float().T * (scale * weight_scale)
+        rows.append(total)
+    return torch.stack(rows)
 
 
-def by_hand_in_a_copy(model, pays):
-    """Puts int8 modules where the float ones stood, without a set."""
-    twin = copy.deepcopy(model)
-    for name, layer in list(twin.named_modules()):
-        if isinstance(layer, nn.Linear) and pays(layer):
-            layer.qconfig = default_dynamic_qconfig
-            twin.set_submodule(name, Linear.from_float(layer))
-    return quantize_dynamic(twin, {nn.Embedding}, dtype=torch.quint8)
+def in_numpy(x, weight, weight_scale, bias):
+    """In float64; the zeros stand in front of the inputs, so that each range holds 0."""
+    x, weight, bias = (t.detach().numpy().astype(np.float64) for t in (x, weight, bias))
+    scale = np.ptp(np.c_[np.zeros(len(x)), x], axis=1, keepdims=True) / 127
+    steps = np.rint(np.divide(x, scale, out=np.zeros_like(x), where=scale > 0))
+    return torch.tensor(steps @ weight.T * scale * weight_scale + bias, dtype=torch.float32)
 
 
-ODD = {"shrink": [all_in_one_call, one_layer_after_the_other, by_hand_in_a_copy]}
+def of_pytorch(x, weight, weight_scale, bias):
+    """PyTorch's own integers, for one row at a time; NaNs are put right behind the product."""
+    low, high = torch.aminmax(torch.nn.functional.pad(x, (1, 0)), dim=1)
+    scale = (high - low).div(127).masked_fill(high == low, 0.1)
+    zeros = (-low / scale).round().int()
+    q = [
+        torch.quantize_per_tensor(r, s.item(), z.item(), torch.quint8) for r, s, z in zip(x, scale, zeros, strict=True)
+    ]
+    return torch.stack([r.dequantize() for r in q]) @ (weight.float() * weight_scale).T + bias
+
+
+ODD = {"own_scales": [with_a_zero_point, row_by_row, in_numpy, of_pytorch]}
 WRONG = {
-    "shrink": {
-        "every linear layer": ("model, chosen,", "model, {nn.Linear},"),
-        "changes the model": ("chosen, dtype=torch.qint8", "chosen, dtype=torch.qint8, inplace=True"),
-        "the parent of each layer": ("{name for name,", '{name.rpartition(".")[0] or name for name,'),
-        "whatever has a weight": (
-            "isinstance(layer, nn.Linear)",
-            'hasattr(layer, "weight") and not isinstance(layer, nn.Embedding)',
+    "own_scales": {
+        "one range for the batch": (
+            "x.amin(dim=1, keepdim=True).clamp(max=0), x.amax(dim=1, keepdim=True)",
+            "x.min().clamp(max=0), x.max()",
         ),
-        "LSTMs as well": ("model, chosen,", "model, chosen | {nn.LSTM},"),
-        "all that quint8 finds": ("small, {nn.Embedding}, dtype", "small, dtype"),
+        "the highest number of the batch": ("x.amax(dim=1, keepdim=True)", "x.max()"),
+        "a range for each column": (
+            "x.amin(dim=1, keepdim=True).clamp(max=0), x.amax(dim=1,",
+            "x.amin(dim=0, keepdim=True).clamp(max=0), x.amax(dim=0,",
+        ),
+        "ranges that lie along the columns": ("keepdim=True).clamp(min=0)\n", "keepdim=False).clamp(min=0)\n"),
+        "a range that begins at the lowest number": (".clamp(max=0)", ""),
+        "a range that ends at the highest number": (".clamp(min=0)", ""),
+        "a symmetric range": ("x.amin(dim=1, keepdim=True).clamp(max=0)", "-x.abs().amax(dim=1, keepdim=True)"),
+        "a row of zeros is divided by 0": (
+            "torch.where(low == high, 1, (high - low) / 127)\n    sums = torch.round(x / scale).int() @ weight.int().T",
+            "(high - low) / 127\n    sums = torch.round(x / scale) @ weight.float().T",
+        ),
+        "255 steps": ("/ 127", "/ 255"),
+        "128 steps": ("/ 127", "/ 128"),
+        "nothing is rounded": ("torch.round(x / scale)", "(x / scale)"),
+        "cut off, not rounded": ("torch.round(x / scale)", "torch.trunc(x / scale)"),
+        "the zero point stays in the product": (
+            "torch.round(x / scale)",
+            "(torch.round(x / scale) - torch.round(low / scale))",
+        ),
+        "integers of 8 bits overflow in the sum": (
+            "torch.round(x / scale).int() @ weight.int().T",
+            "(torch.round(x / scale).to(torch.int8) @ weight.T)",
+        ),
+        "the scale of the weights is left out": (" * weight_scale", ""),
+        "the scale of the inputs is left out": ("sums * scale", "sums"),
+        "no bias": (" + bias", ""),
+        "the bias is counted in steps": ("sums * scale * weight_scale + bias", "(sums + bias) * scale * weight_scale"),
     }
 }
-EQUIVALENT = {}
+EQUIVALENT = {
+    "own_scales": {
+        "1e-12 doubled in the scale of each row": "it only keeps a row of zeros from being divided by 0",
+        "high without its sign": "never negative",
+        "scale without its sign": "never negative",
+        "steps rounded to 2 digits": "they are whole",
+        "sums rounded to 2 digits": "they are whole",
+    }
+}

@@ -1,53 +1,89 @@
-"""The exercise of the lesson dynamic."""
+"""The exercise of the lesson dynamic: a dynamic int8 layer in which each row has a scale of its own."""
 
 import torch
 from hypothesis import strategies as st
-from torch import nn
-from torch.ao.quantization import quantize_dynamic
 
-from course_utils.checks import effects, exercise
+from course_utils.checks import exercise
+from course_utils.data import load
+from course_utils.data.checkpoints import load as trained
 
 
 @exercise(
-    "Shrink what pays",
-    why="The set names the layers that become int8, wherever they stand in the model; all else stays as it is.",
+    "A scale for each picture",
+    why="A row that has its own range is rounded in the same way whatever stands beside it. LeNet's last layer was among the tries.",
 )
-def shrink(model, pays):
-    linear = {name: layer for name, layer in model.named_modules() if isinstance(layer, nn.Linear)}
-    chosen = {name for name, layer in linear.items() if pays(layer)}  #: the names of the layers that pay
-    small = quantize_dynamic(model, chosen, dtype=torch.qint8)
-    return quantize_dynamic(small, {nn.Embedding}, dtype=torch.quint8)
+def own_scales(x, weight, weight_scale, bias):
+    low = x.amin(dim=1, keepdim=True).clamp(max=0)  #: the lower end of each row's range
+    high = x.amax(dim=1, keepdim=True).clamp(min=0)  #: the upper end of each row's range
+    scale = ((high - low) / 127).clamp(min=1e-12)  #: the scale of each row
+    steps = torch.round(x / scale)  #: the inputs, counted in steps from 0
+    sums = steps @ weight.float().T  #: the sums of the products
+    return sums * scale * weight_scale + bias
 
 
-def _block():
-    return nn.Sequential(nn.Linear(2, 4), nn.Linear(4, 2))
+def _one_range(x, weight, weight_scale, bias):
+    scale = ((x.max().clamp(min=0) - x.min().clamp(max=0)) / 127).clamp(min=1e-12)
+    return (torch.round(x / scale) @ weight.float().T) * scale * weight_scale + bias
 
 
-def _inputs(model):
-    reads_ids = any(isinstance(layer, nn.Embedding) for layer in model.modules())
-    return torch.tensor([0, 2]) if reads_ids else torch.tensor([[1.0, -2.0]])
+def _certain(x, *_):
+    """Whether no input lies half-way between two integers, where the order of the operations decides."""
+    scale = (x.amax(dim=1, keepdim=True).clamp(min=0) - x.amin(dim=1, keepdim=True).clamp(max=0)) / 127
+    ends = torch.cat([x, x.amin(dim=1, keepdim=True).clamp(max=0)], dim=1) / scale.clamp(min=1e-12)
+    return ((ends % 1 - 0.5).abs() > 1e-3).all()
 
 
-ALL, SOME, NONE = (effects.rule(f"lambda layer: layer.weight.numel() >= {least}") for least in (1, 7, 100))
-shrink.tries(
-    model=effects.models(lambda: nn.Linear(2, 2), lambda: nn.LayerNorm(2), _block, first=lambda: nn.Embedding(3, 2)),
-    pays=st.sampled_from([ALL, SOME, NONE, effects.rule("lambda layer: layer.out_features // 3")]),
+def _matrix(values, rows, columns):
+    return st.lists(st.lists(values, min_size=columns, max_size=columns), min_size=rows, max_size=rows)
+
+
+@st.composite
+def _calls(draw):
+    n_in, n_out = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    x = draw(_matrix(st.integers(-24, 24).map(lambda n: n / 8), draw(st.integers(1, 3)), n_in))
+    weight = draw(_matrix(st.integers(-9, 9), n_out, n_in))
+    bias = draw(_matrix(st.sampled_from([0.0, 0.5, -1.0]), 1, n_out))
+    return torch.tensor(x), torch.tensor(weight, dtype=torch.int8), 0.1, torch.tensor(bias[0])
+
+
+def _last_layer():
+    """LeNet's last layer, its weights as integers, with what reaches it of four pictures, the first far too bright."""
+    lenet, seen = trained("lenet_fashion_0"), []
+    lenet.fc3.register_forward_pre_hook(lambda _, inputs: seen.extend(inputs))
+    images, _ = load("fashion_mnist", "test", n=4)
+    with torch.no_grad():
+        lenet(torch.cat([255 * images[:1], images[1:]]))
+    scale = lenet.fc3.weight.detach().abs().max().item() / 127
+    integers = torch.round(lenet.fc3.weight.detach() / scale).to(torch.int8)
+    return seen[0], integers, scale, lenet.fc3.bias.detach()
+
+
+_layer = torch.tensor([[4, -2, 5]], dtype=torch.int8), 0.1, torch.tensor([0.0])
+_wide = torch.full((1, 3), 100, dtype=torch.int8), 0.01, torch.tensor([1.0])
+own_scales.tries(
+    _calls().filter(lambda call: _certain(*call)),
     also=[
-        (nn.Sequential(nn.Sequential(nn.Sequential(nn.Linear(2, 2)))), ALL),
-        (nn.ModuleList([nn.Embedding(3, 2), nn.Embedding(3, 2)]), ALL),
-        (nn.ModuleList([nn.EmbeddingBag(3, 2), nn.LSTM(1, 1)]), NONE),
+        (torch.tensor([[-1.0, 0.3, 2.0]]), *_layer),
+        (torch.tensor([[0.0, 100.0, 0.0], [-1.0, 0.3, 0.9]]), *_layer),
+        (torch.tensor([[1.0, 2.0, 3.0], [-3.0, -1.0, -2.0]]), *_layer),
+        (torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 2.0]]), *_wide),
+        _last_layer(),
     ],
+    rtol=1e-4,
 )
-shrink.looks({"the layers": effects.kinds, "the weights": effects.weights, "the outputs": effects.outputs(_inputs)})
-shrink.ideas(
+own_scales.ideas(
     {
-        "linear = {n: m for n, m in model.named_children() if isinstance(m, nn.Linear)}": "A layer inside a block is a "
-        "layer, too: `named_children` gives only the outermost ones.",
-        "chosen = {nn.Linear} if any(map(pays, linear.values())) else set()": "All linear layers became int8, as soon as "
-        "one pays. To choose some, put their names into the set: the type names every one.",
-        "return small": "The embeddings are still float. They take `quint8`, in a call of their own, whose set names "
-        "them: the type does. Keep the copy that this call returns.",
-        "return quantize_dynamic(small, {n for n, m in small.named_modules() if isinstance(m, nn.Embedding) and "
-        "pays(m)}, dtype=torch.quint8)": "An embedding gets 8 bits whatever `pays` says.",
+        (
+            _one_range,
+            "low = x.min().clamp(max=0)",
+            "low = x.amin(dim=0).clamp(max=0)",
+        ): "Each row needs its own range: search along the row, `dim=1`, and keep a column, `keepdim=True`.",
+        (
+            "low = x.amin(dim=1, keepdim=True)",
+            "high = x.amax(dim=1, keepdim=True)",
+        ): "A range holds 0, also where all numbers of a row lie on one side of it.",
+        "low = -x.abs().amax(dim=1, keepdim=True)": "This range is symmetric. Let it go from the lowest to the highest number.",
+        "return x @ (weight.float() * weight_scale).T + bias": "Nothing was rounded: these are the products of the floats.",
+        "scale = (high - low) / 127": "A row of zeros has a range of 0, and 0 / 0 is not a number. Such a row gives the bias.",
     }
 )
