@@ -17,7 +17,7 @@ from course_utils.checks.kinds import first_difference, holds, unlike
 from course_utils.checks.mistake import Mistake
 from course_utils.checks.models import variables
 from course_utils.checks.reference import Reference
-from course_utils.checks.trial import Trial, Tried, only_with
+from course_utils.checks.trial import Trial, Tried, inside, only_with
 from course_utils.checks.values import ARRAYS, show
 
 MAX_VERSIONS = 200  # of the reference, with which an answer is compared
@@ -108,7 +108,7 @@ def overheard(exercise, play: Callable, args: tuple) -> dict[str, object]:
 
 def parts(exercise, args: tuple) -> dict[str, object]:
     """What the references have in their labelled variables on this input, by the variables' names."""
-    with contextlib.chdir(exercise.folder):
+    with inside(exercise.folder):
         held = overheard(exercise, exercise.playing(), args)
     return {name: held[name] for name in exercise.labels() if name in held}
 

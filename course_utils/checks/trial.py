@@ -6,7 +6,8 @@ import contextlib
 import copy
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -62,6 +63,19 @@ def only_with(wrong: Sequence[Tried], right: Sequence[Tried], names: Sequence[st
     return f"Of the inputs that were tried, only those with {trait} go wrong." if sure else ""
 
 
+@contextlib.contextmanager
+def inside(folder: str) -> Iterator[None]:
+    """A block that works in a folder of the check.
+
+    Raises:
+        Mistake: an answer has deleted it.
+    """
+    if not os.path.isdir(folder):
+        raise Mistake("Your function deletes files that are not its own.", "It may delete what it has made itself.")
+    with contextlib.chdir(folder):
+        yield
+
+
 @dataclass
 class Trial:
     """One comparison: calls each function on copies, the references in an empty folder.
@@ -99,7 +113,7 @@ class Trial:
         kept = self.given.get(id(args)) if function is self.right else None
         if kept and kept[1]:
             return kept[1]
-        with contextlib.chdir(self.folder):
+        with inside(self.folder):
             outcome = self._of_ours(function, args)
         if kept:
             kept[1] = outcome

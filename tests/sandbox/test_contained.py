@@ -53,6 +53,13 @@ def test_a_hostile_answer_costs_its_own_row(name):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not AROUND, reason="without walls it would harm this machine")
+def test_an_answer_that_deletes_what_it_can_is_told_so_however_much_time_it_has():
+    row = judged(hostile("deletes files"), limits=replace(LIMITS, seconds=90))
+    assert row.status == "not yet" and "deletes files that are not its own" in row.message, row
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["exits at once", "forges a verdict"])
 def test_without_walls_too(name):
     assert judged(hostile(name), around="").status == TOLD[name]
