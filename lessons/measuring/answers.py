@@ -62,6 +62,27 @@ WRONG = {
             "own = race(a, a)\n    low, high = min(own), max(own)",
         ),
         "the noise of the race of a and b": ("quantiles(race(a, a), n=4)", "quantiles(race(a, b), n=4)"),
+        "the noise of b": ("quantiles(race(a, a), n=4)", "quantiles(race(b, b), n=4)"),
+        "the IQR of times, not of ratios": (
+            "quantiles(race(a, a), n=4)",
+            "quantiles([seconds(a) for _ in range(40)], n=4)",
+        ),
+        "a noise that was seen elsewhere": ("high - low", "0.03"),
+        "the middle eight tenths as noise": (
+            "low, _, high = quantiles(race(a, a), n=4)",
+            "low, *_, high = quantiles(race(a, a), n=10)",
+        ),
+        "the fastest call of each": (
+            "return median(race(a, b))",
+            "pairs = [(seconds(a), seconds(b)) for _ in range(40)]\n"
+            "    return min(x for x, _ in pairs) / min(y for _, y in pairs)",
+        ),
+        "no noise": ("return median(race(a, b)), high - low", "return median(race(a, b))"),
+        "a clock of one's own": (
+            "    def race(one, other):\n",
+            "    import time\n\n    def seconds(call):\n        start = time.perf_counter()\n        call()\n"
+            "        return time.perf_counter() - start\n\n    def race(one, other):\n",
+        ),
         "the ratio of two medians": (
             "return median(race(a, b))",
             "pairs = [(seconds(a), seconds(b)) for _ in range(40)][10:]\n"

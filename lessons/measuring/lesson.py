@@ -37,11 +37,9 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. One line, several times as fast
 #
-# SmallCNN is a small network that classifies photos of clothing. Whenever it answers, PyTorch also records every operation, so that it could compute gradients afterwards. This is called **autograd**. One line, `torch.inference_mode()`, switches it off.
+# SmallCNN is a small network that classifies photos of clothing. Whenever it answers, PyTorch also records every operation, so that it could compute gradients afterwards. This is called **autograd**. One line, `torch.inference_mode()`, switches it off, and some other bookkeeping as well.
 #
 # How much does this line gain us? Let's time one call of the network as it is, A, and one call in inference mode, B. The **speed-up** of B is A's time divided by B's time, so 2 means twice as fast.
-#
-# (`eval()` puts the network into **evaluation mode**, for use, and not for training. Autograd stays on.)
 
 # %% two_functions
 import time
@@ -50,7 +48,7 @@ import torch
 
 from course_utils.data import checkpoints
 
-net = checkpoints.load("small_cnn").eval()
+net = checkpoints.load("small_cnn").eval()  # evaluation mode: for use, not for training; autograd stays on
 photo = torch.zeros(1, 1, 28, 28)  # a black one: for the clock any photo will do
 
 
@@ -75,7 +73,7 @@ t_b = seconds(b)
 print(f"A {1e3 * t_a:.1f} ms, B {1e3 * t_b:.1f} ms, speed-up: {t_a / t_b:.1f} times")
 
 # %% [markdown]
-# ### The same two calls in the other order
+# ### The same calls in the other order
 #
 # Several times as fast, for one line! But what else was different between the two calls? A came first. So we make both calls again, and this time B comes first. If the line was the reason, B must be several times as fast again.
 #
@@ -90,7 +88,7 @@ print(f"A {1e3 * a_again:.1f} ms, B {1e3 * b_again:.1f} ms, speed-up: {a_again /
 # **Below 1, because the call that comes first is the slow one.** B came first this time, so now B looks slower. The line wasn't the reason.
 
 # %% [markdown]
-# (If your speed-up has survived, another program probably disturbed a call. Run the cell once more.)
+# If yours isn't below 1, the cells may have run with no pause between them, or another program disturbed a call. One pair can't decide.
 #
 # Perhaps the line does bring *something*. So far we can't tell, because in both pairs one call had the disadvantage of coming first. In about [[minutes]] minutes you will be able to
 #
@@ -101,7 +99,7 @@ print(f"A {1e3 * a_again:.1f} ms, B {1e3 * b_again:.1f} ms, speed-up: {a_again /
 # %% [markdown]
 # ## 2. The first call after a pause is slow
 #
-# The very first call of all pays for things that are done only once, because PyTorch [prepares some of its parts](https://docs.pytorch.org/docs/stable/benchmark_utils.html) when they're needed for the first time. But in our second pair everything had been prepared, and the first call was slow again. What had happened just before it? While you were reading, the network had a pause.
+# The very first call of all pays for things that are done only once, because PyTorch [prepares some of its parts](https://docs.pytorch.org/docs/stable/benchmark_utils.html) when they're needed for the first time. But in our second pair everything had been prepared, and the first call was slow again. Just before, while you were reading, the network had paused.
 #
 # Does a pause matter? Let's make one of 0.2 seconds, call the network eight times in a row, and do all this nine times.
 
@@ -116,25 +114,25 @@ for _ in range(9):
 show.after_rests(rests)
 
 # %% [markdown]
-# The first call after a pause takes clearly longer than those that follow it. During the pause the processor does other things, and its *caches*, small and fast memories beside it, fill up with what these need. So the first call probably has to fetch its code and its weights from the main memory again.
+# The first call after a pause takes clearly longer than those that follow it. The picture doesn't show why: other programs may have filled the fast memories beside the processor, or its clock may run slower after a pause.
 #
-# **Try it.** Does the processor have to be idle in the pause? Change `time.sleep(0.2)` to `sum(range(5_000_000))`, which keeps it busy, and run the cell and the drawing again.
+# **Try it.** Is it really the pause? Change `time.sleep(0.2)` to `pass`, and run the cell and the drawing again.
 #
 # <details><summary>What others found</summary>
 #
-# The first call is still the slow one. So it's enough that the processor does something else. Without any pause, `time.sleep(0)`, the line is nearly flat.
+# Without a pause the line is nearly flat, so it is the pause.
 #
 # </details>
 #
-# So before you time a function, call it until its times stop falling. These calls are the **warm-up**, and they don't count. (If your user waits for the slow call, measure that one, and say so.)
+# So before you time a function, call it until its times stop falling. These calls are the **warm-up**, and they don't count.
 #
 # ### One number for many calls
 #
-# Warm calls differ, too. Suppose that seven of them took 10, 11, 10, 12, 10, 11 and 90 µs, because another program got the processor during the last one. What does a typical call take?
+# Warm calls differ, too. Suppose that seven of them took 10, 12, 10, 12, 10, 11 and 90 µs, because another program got the processor during the last one. What does a typical call take?
 #
-# - The mean is 154 / 7 = 22 µs. No call took anything like that: one bad call has doubled the mean.
-# - The **median** is the middle one of the sorted times. They are 10, 10, 10, **11**, 11, 12, 90, so it is 11 µs.
-# - How far do the calls lie apart? This is called their **spread**. The middle half of the calls reaches from 10 to 12; these two are the *quartiles*. The distance between them, 2 µs, is the **interquartile range**, or **IQR**.
+# - The mean is 155 / 7 = 22 µs. No call took anything like that: one bad call has doubled the mean.
+# - The **median** is the middle one of the sorted times. They are 10, 10, 10, **11**, 12, 12, 90, so it is 11 µs.
+# - How far the calls lie apart is called their **spread**. The middle half of them reaches from 10 to 12 µs, and these two ends are called the *quartiles*. The distance between them, 2 µs, is the **interquartile range**, or **IQR**.
 #
 # So we have an honest number for one function. A speed-up needs two, and there the next trap is waiting.
 #
@@ -142,8 +140,8 @@ show.after_rests(rests)
 #
 # While we measure, the machine changes. A laptop gets warm and slows down. This is called a *drift*. Suppose that four calls in a row take 1.0, 1.1, 1.2 and 1.3 seconds, *whatever* runs in them, and let A and B be the same function. Then the true speed-up is 1. Which order of the calls finds it?
 #
-# - *In blocks*, A A B B: A takes 1.05 s on average and B 1.25 s, so the speed-up of B seems to be 1.05 / 1.25 = **0.84**. In the order B B A A it would be **1.19**, and doing nothing would look like progress.
-# - *In turn*, A B A B: one call of each is a **round**, and we divide within each round: 1.0 / 1.1 = **0.91** and 1.2 / 1.3 = **0.92**. This is better, because the two calls of a round are neighbours in time, and met nearly the same machine. Only the drift from one call to the next is left.
+# - *In blocks*, A A B B: A takes 1.05 s on average and B 1.25 s, so the speed-up of B seems to be 1.05 / 1.25 = **0.84**.
+# - *In turn*, A B A B: one call of each is a **round**, and we divide within each round: 1.0 / 1.1 = **0.91** and 1.2 / 1.3 = **0.92**. This is better, because the two calls of a round are neighbours in time, and met nearly the same machine.
 #
 # A measurement in turn is called **interleaved**.
 #
@@ -173,9 +171,9 @@ show.drift()
 #
 # ## 4. A function against itself
 #
-# Warm up, take turns, divide within each round, and take the median of the ratios: the course's function `timing.compare` does all this. (A turn is some 20 ms of calls, and each round has a new order.)
+# The course's function `timing.compare` warms up, lets the functions take turns, divides within each round, and takes the median of the ratios. Here a turn is not one call, but some 20 ms of calls, and each round has a new order, so that no function always comes first.
 #
-# Suppose that it says "1.05 times as fast". Is this a gain, or would A get as much against *itself*? To find out, we let A run twice, under two names.
+# Suppose that it says "1.05 times as fast". Is this a gain, or would A get as much against *itself*? To find out, we let A run twice, under two names. In its table, *median* and *IQR* belong to the times, and *speed-up* and *quartiles* to the rounds' ratios.
 
 # %% one_race
 from course_utils.measure import timing
@@ -184,21 +182,11 @@ candidates = {"A": a, "A again": a, "B": b}
 timing.compare(candidates, rounds=31, device="cpu")
 
 # %% [markdown]
-# *Median* and *IQR* are those of the times, *speed-up* and *quartiles* those of the rounds' ratios. (So the speed-up needn't be the ratio of two medians.)
+# *A again* is the same code as A, so whatever its row shows is noise. To race a function against itself is called an **A/A test**, and the scatter of its ratios is the **noise floor** of the measurement. Look at the upper quartile of *A again*: in a quarter of the rounds, A has beaten itself by even more. So a gain as small as that shows nothing when it comes from a single round.
 #
-# *A again* is the same code as A, so whatever its row shows is noise. To race a function against itself is called an **A/A test**, and the scatter of its ratios is the **noise floor** of the measurement.
-#
-# **Predict.** A colleague has called his old and his new function once each, and the new one was 3 % faster. On his machine the quartiles of an A/A test are 0.95 and 1.06. Has he shown a gain: **A** yes, of 3 %, **B** yes, but a smaller one, **C** no?
-
-# %% [markdown] tags=["answer"]
-# **C: no, because a function often beats itself by as much in a single round.** A quarter of the A/A ratios are even above 1.06.
-
-# %% [markdown]
 # ### Six races decide
 #
-# The colleague needs many rounds. Each ratio scatters as before, but their median becomes surer, since chance makes some ratios too large and others too small.
-#
-# Yet some noise is left in the median, too. So we repeat the whole race. Suppose that B were no faster than A. Then it would be the toss of a coin whether B or *A again* gets the larger median, and one win would say nothing. But six wins in six races would be six heads in a row, which come once in 2⁶ = 64 times. So our rule is: **a gain counts if B beats *A again* in six races out of six.**
+# With more rounds the median of the ratios becomes surer, since chance makes some of them too large and others too small. Yet some noise is left in it. So we repeat the whole race. Suppose that B were no faster than A. Then it would be the toss of a coin whether B or *A again* gets the larger median, and one win would say little. But six wins in six races would be six heads in a row. They come once in 2⁶ = 64 times, if the races are independent and nothing favours either of the two. So our rule is: **a gain counts if B beats *A again* in six races out of six.**
 
 # %% six_races
 races = [timing.compare(candidates, rounds=31, device="cpu") for _ in range(6)]
@@ -211,31 +199,26 @@ print(f"B beats A again in {wins} of 6 races. Median speed-up: A again {again:.2
 show.six_races(races)
 
 # %% [markdown]
-# Now we can answer the question. **Does the line make the network faster? Yes, if B has won your six races, but only by some per cent.** Nearly all of the speed-up in section 1 came from which call was first. (If B has lost one, no gain is shown. Don't just repeat the races until B wins, since luck gets there, too. Close other programs, then race six times anew.)
+# Now we can answer the question. **Does the line make the network faster? Yes, if B has won your six races, but only by some per cent.** Nearly all of the speed-up in section 1 came from which call was first. *A again* has to stay near 1, because it is A.
 #
-# Look at *A again*, too. If its medians lie on both sides of 1, that's chance. But if all six were near 1.15, a function would be faster than itself by our own rule. Then something treats the two differently, and more rounds only repeat this bias. Find out what it is first.
+# If B has lost a race, no gain is shown. Close other programs, race six times once more, and report both series, because whoever repeats the races until B wins gets there by luck.
 #
 # ## 5. What a report must name
 #
-# Will B be as much faster for somebody else? That depends on three things.
+# Will B be as much faster for somebody else? That depends on which part you have timed. Suppose that an app needs 10 ms for an answer: 9 ms to receive and unpack the photo, and 1 ms in the network. Now a change makes the network twice as fast. If you time the network, the speed-up is 1 / 0.5 = **2**. If you use the app, it is 10 / 9.5 = **1.05**, because the other 9 ms stay. This is *Amdahl's law*.
 #
-# **Which part was timed?** Suppose that an app needs 10 ms for an answer: 9 ms to receive and unpack the photo, and 1 ms in the network. Now a change makes the network twice as fast. If you time the network, the speed-up is 1 / 0.5 = **2**. If you use the app, it is 10 / 9.5 = **1.05**. Even a network that takes no time at all would bring only 10 / 9 = 1.11, because the other 9 ms stay. This is *Amdahl's law*.
-#
-# **How many threads?** A *thread* is one worker of a program, and PyTorch can share the work of a call among several. Left alone, it takes about as many as the processor has cores, so the same code may show a different speed-up on another machine. We say `torch.set_num_threads(1)` in the first cell.
-#
-# **Which inputs?** Some costs of a call don't depend on how many photos it gets, such as starting each operation. So a smaller network brings a smaller speed-up for one photo than for a hundred. The exercise ends with such a pair.
+# A report has to name more than the part:
 #
 # | a report names… | or else… |
 # |---|---|
-# | what was compared, with the same answers | the faster one may compute something else |
-# | which part was timed, and on which inputs | the reader may gain nothing |
-# | machine and threads | the speed-up may be another one there |
+# | what was compared, and that `torch.allclose(a(), b())` holds | the faster one may compute something else |
+# | which part was timed | the reader may gain nothing |
+# | which inputs, and how many | each call has costs of its own, so a smaller network often gains less with one photo than with a hundred |
+# | machine, and how many threads | where there are more cores, PyTorch takes more *threads*, its workers, and the speed-up may differ |
 # | the warm-up | the one that came first looks slow |
 # | turns, and how many rounds | a drift helps one of the two |
 # | one summary for both | A's mean over B's fastest call flatters B |
 # | the A/A test, and how many races | the gain may be noise |
-#
-# For the first line, try `torch.allclose(a(), b())` before you race. And on a GPU a call returns before its work is done, so wait for the result, as *Deeper* shows.
 #
 # Here is a colleague's stopwatch. By it, our network is faster than itself.
 
@@ -254,7 +237,7 @@ print(f"A against itself: {colleague(a, a, seconds):.2f} times as fast")
 # ## Exercise · A stopwatch to repair
 # ★★ · 10 minutes
 #
-# Write a better stopwatch. It returns two numbers: how many times as fast `b` is as `a`, typically, and the noise, which is the IQR of the ratios of `a` over itself. The check runs it on simulated machines; the first ten calls of each function may be slow.
+# Write a better stopwatch. It returns two numbers: how many times as fast `b` is as `a`, typically, and the noise, the IQR of the ratios of `a` over itself. Time one call at a time, and only with `seconds`: the check simulates machines, whose first ten calls of each function may be slow.
 #
 # Then try it on real networks, with one photo and with `photo.expand(100, -1, -1, -1)`:
 #
@@ -330,11 +313,11 @@ def fastest_ms(call):
 print(f"A {fastest_ms(a):.2f} ms, B {fastest_ms(b):.2f} ms")
 
 # %% [markdown]
-# Here we take the fastest block, and not the median. Other programs can only add time, so the fastest block comes nearest to what the code itself takes. That's a good summary of one function, as long as you take it for both. But the timer measures one function after the other, in blocks, so a drift fools it. It's good enough for a function that is several times as fast. For a few per cent, let them take turns.
+# Here we take the fastest block, and not the median. Other programs can only add time, so the fastest block comes nearest to what the code itself takes, if the machine itself stays the same. Often it doesn't: look whether A's fastest block is slower than A's median in section 4. If so, the machine had changed in between. And since the timer measures one function after the other, in blocks, such a change fools it. The timer is good enough for a function that is several times as fast. For a few per cent, let them take turns.
 #
 # ### A second thread
 #
-# The **wall time** of a call passes until the result is there. Its **CPU time** is how long its threads were busy, added up over all of them.
+# Left alone, PyTorch shares the work of a call among about as many threads as there are cores. The **wall time** of a call passes until the result is there. Its **CPU time** is how long its threads were busy, added up over all of them.
 
 
 # %%
@@ -356,7 +339,7 @@ for name, call in (("product", lambda: matrix @ matrix), ("SmallCNN", b)):
 torch.set_num_threads(1)
 
 # %% [markdown]
-# On most machines with two free cores, the large matrix product needs much less wall time with two threads, for hardly more CPU time. The small network gains little, or even loses, probably because its operations are short, and after each of them the threads have to wait for each other. A thread that waits may keep its core busy all the same, because it asks again and again whether there's work. Then the CPU time grows, and the answer comes no sooner.
+# On most machines with two free cores, the large matrix product needs clearly less wall time with two threads, for somewhat more CPU time. The small network gains little, or even loses, probably because its operations are short, and after each of them the threads have to wait for each other.
 #
 # ### A GPU call comes back early
 #
@@ -368,9 +351,9 @@ torch.set_num_threads(1)
 # print(watch.seconds)
 # ```
 #
-# **Sources.** T. Mytkowicz et al., *Producing wrong data without doing anything obviously wrong!*, 2009, [doi:10.1145/1508244.1508275](https://doi.org/10.1145/1508244.1508275). [Benchmark utils](https://docs.pytorch.org/docs/stable/benchmark_utils.html), PyTorch.
+# **Sources.** [Benchmark utils](https://docs.pytorch.org/docs/stable/benchmark_utils.html), PyTorch.
 #
-# **Going further.** A. Georges et al., *Statistically rigorous Java performance evaluation*, 2007, [doi:10.1145/1297027.1297033](https://doi.org/10.1145/1297027.1297033). T. Hoefler and R. Belli, *Scientific benchmarking of parallel computing systems*, 2015, [doi:10.1145/2807591.2807644](https://doi.org/10.1145/2807591.2807644). Project: take a published speed-up, and list what you must know to repeat it.
+# **Going further.** T. Mytkowicz et al., *Producing wrong data without doing anything obviously wrong!*, 2009, [doi:10.1145/1508244.1508275](https://doi.org/10.1145/1508244.1508275). A. Georges et al., *Statistically rigorous Java performance evaluation*, 2007, [doi:10.1145/1297027.1297033](https://doi.org/10.1145/1297027.1297033). T. Hoefler and R. Belli, *Scientific benchmarking of parallel computing systems*, 2015, [doi:10.1145/2807591.2807644](https://doi.org/10.1145/2807591.2807644). Project: take a published speed-up, and list what you must know to repeat it.
 #
 # **Credits.** The timer began as the helper of Michael Carilli's PyTorch recipe on automatic mixed precision. Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
