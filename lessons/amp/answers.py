@@ -70,6 +70,27 @@ WRONG = {
         "adds the losses of the parts": (" / len(parts)", ""),
         "returns the scaled loss": ("total += loss.item()", "total += scaler.scale(loss).item()"),
         "returns the loss of the last part": ("total += loss.item()", "total = loss.item()"),
+        "returns the sum of the losses": ("total += loss.item()", "total += loss.item() * len(parts)"),
+        "backward for the last part alone": (
+            "        scaler.scale(loss).backward()\n        total += loss.item()\n",
+            "        total += loss.item()\n    scaler.scale(loss).backward()\n",
+        ),
+        "clips each part": (
+            "        total += loss.item()\n    scaler.unscale_(optimizer)\n    clip_grad_norm_(model.parameters(), max_norm=1.0)\n",
+            "        clip_grad_norm_(model.parameters(), max_norm=scaler.get_scale())\n        total += loss.item()\n",
+        ),
+        "clips each value": (
+            "clip_grad_norm_(model.parameters(), max_norm=1.0)",
+            "torch.nn.utils.clip_grad_value_(model.parameters(), 1.0)",
+        ),
+        "divides by the scale twice": (
+            "scaler.unscale_(optimizer)",
+            "[p.grad.div_(scaler.get_scale()) for p in model.parameters()]",
+        ),
+        "all parts at once in memory": (
+            "    total = 0.0\n",
+            "    parts = [tuple(torch.cat(both) for both in zip(*parts))]\n    total = 0.0\n",
+        ),
         "a step for each part": (
             "        total += loss.item()\n    scaler",
             "        total += loss.item()\n        scaler",

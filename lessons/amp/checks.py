@@ -13,8 +13,15 @@ from course_utils.checks.values import is_number
 from course_utils.data import checkpoints
 
 DEVICE = runtime.best_device()
-LABELS = ["what the model reads in each part, and the type of what it gives", "the losses that came back"]
-LABELS += ["how far the weights move", "the weights afterwards", "the scale of `scaler` afterwards"]
+LABELS = [
+    "what the model reads, part by part as the whole batch does not fit into memory, and the type of what it gives"
+]
+LABELS += [
+    "the losses that came back",
+    "how far the weights move",
+    "the weights afterwards",
+    "the scale of `scaler` afterwards",
+]
 
 
 def _step(model, parts, optimizer, scaler):
@@ -59,6 +66,8 @@ def train_step(step, model, inputs, scaler_on):
     return dict(zip(LABELS, notes, strict=True))
 
 
+# Every part but the last loses its gradient.
+_LAST = "total += (loss.item(), x is parts[-1][0] or optimizer.zero_grad())[0]"
 _two, _more = effects.linear(torch.zeros(2, 1)), effects.linear(torch.zeros(2, 1), torch.zeros(2))
 _lenet, _batch = checkpoints.load("lenet_mnist"), st.lists(st.sampled_from([0.5, 1, 4]), min_size=1, max_size=3)
 _few, _overflows = st.lists(_batch, max_size=2), st.sampled_from([[], [[1, -1000]]])
@@ -75,7 +84,20 @@ train_step.ideas(
         "`unscale_` comes before the clipping, and the limit is 1.",
         "stepped = optimizer.step()": "Here a gradient overflows. The scaler's step skips such a step, and the "
         "optimizer's own takes it.",
-        "loss = F.cross_entropy(model(x), y)": "The gradients of the parts add up. The loss of the whole batch is the mean "
-        "of the parts' losses, so divide each by the number of parts.",
+        (
+            "loss = F.cross_entropy(model(x), y)",
+            "total += loss.item() * len(parts)",
+            _LAST,
+            "loss = F.cross_entropy(model(x), y);" + _LAST.replace("loss.item()", "loss.item() - total"),
+        ): "The loss that comes back and the gradient are both means over all parts: divide each part's loss by the number of "
+        "parts, and call `backward` for each part, because gradients add up.",
+        (
+            "norm = nn.utils.clip_grad_value_(model.parameters(), 1.0)",
+            "total += (loss.item(), nn.utils.clip_grad_norm_(model.parameters(), scaler.get_scale()))[0]; norm = None",
+            "total += (loss.item(), nn.utils.clip_grad_norm_(model.parameters(), 1.0))[0]; norm = None",
+        ): "The limit of 1 is for the norm of the whole batch's gradient: clip once, with `clip_grad_norm_`, when all parts are "
+        "through.",
+        "unscaled = [weight.grad.div_(scaler.get_scale()) for weight in model.parameters()]": "The gradients are divided by the "
+        "scale twice: `scaler.step` does it as well, unless `scaler.unscale_` has done it.",
     }
 )

@@ -34,9 +34,9 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. A training that stands still
 #
-# PyTorch computes in **fp32**, with 32 bits for each number. 16 bits take half the room, and many chips multiply them faster. So let's train a small network, LeNet-300-100, on 3,000 images of Fashion-MNIST, once in fp32, and once with its products in the 16-bit type **fp16**. The weights stay in fp32 both times; `autocast` (section 2) converts them for each product.
+# PyTorch computes in **fp32**, with 32 bits for each number. 16 bits take half the room, and many chips multiply them faster. So let's train a small network, LeNet-300-100, on 3,000 images of Fashion-MNIST, once in fp32, and once with its products in the 16-bit type **fp16**. The weights stay in fp32 both times.
 #
-# Only one thing is unusual: we divide the loss by $2^{20}$, about a million. We also multiply the learning rate by $2^{20}$, so in exact arithmetic each step of SGD stays as it was.
+# Only one thing is unusual: we divide the loss by $2^{20}$, about a million, and multiply the learning rate by as much, so in exact arithmetic each step of SGD stays as it was.
 
 # %%
 import torch
@@ -78,7 +78,7 @@ for dtype in (torch.float32, torch.float16):
     print(f"products in {dtype}: {right(net):.1%} right, {moved[dtype]:,} weights have moved")
 
 # %% [markdown]
-# There's no error and no warning. Yet in fp16 not a single weight has moved, and the network is no better than guessing. Three calls will repair this. In about [[minutes]] minutes you will be able to
+# There's no error and no warning. Yet in fp16 not one weight has moved, and the network is no better than guessing. Three calls will repair this. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -93,7 +93,7 @@ for dtype in (torch.float32, torch.float16):
 #
 # In fp16 the smallest number above 0 is $6 \cdot 10^{-8}$. Ours is less than half of that, and rounds to 0. If even the largest rounds to 0, so do all the others: they **vanish**.
 #
-# There's a second way to lose a number, for weights that are *stored* in fp16. This type has only about three decimal digits: the next number after 1 is 1.001. If a weight is 1 and a step adds 0.0001, the sum is rounded back to 1. Even after a thousand such steps it's still 1. The steps were **swallowed**. Our weights, in fp32, escape that.
+# There's a second way to lose a number, for weights that are *stored* in fp16. This type has only about three decimal digits: the next number after 1 is 1.001. If a weight is 1 and a step adds 0.0001, the sum is rounded back to 1: the step was **swallowed**.
 
 # %% two_losses
 weight, gradient = torch.tensor([1, 1.5e-8], dtype=torch.float16)
@@ -108,18 +108,18 @@ print((weight + 0.0001).item(), gradient.item())
 #
 # </details>
 #
-# **bfloat16**, or bf16, is the other type of 16 bits. It reaches as far as fp32, down to about $10^{-38}$, so small gradients survive. It pays with digits: after 1 comes 1.008.
+# **bfloat16**, or bf16, is the other 16-bit type. It reaches as far as fp32, down to about $10^{-38}$, so small gradients survive. It pays with digits: after 1 comes 1.008.
 
 # %% [markdown]
 # ### Autocast chooses a type for each operation
 #
-# A weight is the sum of many small steps, so it has to stay in fp32: don't call `net.half()`. But most of the time goes into products of matrices, and these only *read* the weights. For them a copy in 16 bits will do. This is **mixed precision**. `torch.autocast` makes the copies, and gives each operation of the forward pass its type:
+# `torch.autocast` leaves the weights in fp32, so that no small step is swallowed: don't call `net.half()`. But most of the time goes into products of matrices, and these only *read* the weights. For them a copy in 16 bits will do. This is **mixed precision**: autocast makes the copies, and gives each operation of the forward pass its type:
 #
 # | operations | type under autocast |
 # |---|---|
 # | linear layers, convolutions, attention, `matmul` | 16 bits |
-# | losses; on a GPU also `softmax`, `layer_norm`, `exp`, `log`, `sum` | fp32 |
-# | ReLU, pooling and most others | that of their inputs |
+# | most losses; on a GPU also `softmax`, `layer_norm`, `exp`, `log`, `sum` | fp32 |
+# | most others, such as ReLU | that of their inputs |
 
 # %% types
 net = models.LeNet300100().to(device)
@@ -130,7 +130,7 @@ loss.backward()  # after the block
 print(output.dtype, loss.dtype, net.fc1.weight.grad.dtype)
 
 # %% [markdown]
-# The output comes from a product, so it has 16 bits. The loss, a mean over many numbers, has 32, and so has each weight's gradient, since it's stored in the type of its weight. `backward` stands after the block: each operation goes backward in the type that it had going forward. So on its way through the layers a gradient has 16 bits, and there ours vanished.
+# The output comes from a product, so it's in fp16. The loss is in fp32, as the table says, and so is each weight's gradient, because a gradient is stored in the type of its weight. `backward` stands after the block, since each operation goes backward in the type that it had going forward. So on its way through the layers a gradient is in fp16, and there ours vanished.
 
 # %% [markdown]
 # ### The scaler saves small gradients
@@ -158,7 +158,7 @@ def train(scaler, shrink=2**20, seed=0):
 # - **`scaler.step(optimizer)`** divides the gradients by the scale. If all of them are finite, it calls `optimizer.step()`.
 # - **`scaler.update()`** chooses the scale for the next step.
 #
-# Does that bring our training back? The scaler has a switch, `enabled=`, and the loop asks it by `is_enabled()` whether autocast is on, too:
+# The scaler has a switch, `enabled=`, which our loop hands on to autocast. Is the training back?
 
 # %% switch
 for enabled in (True, False):
@@ -166,9 +166,9 @@ for enabled in (True, False):
     print(f"enabled={enabled}: {right(net):.1%} right")
 
 # %% [markdown]
-# When it's off, `scale` returns the loss as it is, `step` calls `optimizer.step()`, and `update` does nothing: that's the plain fp32 loop. When a training goes wrong, throw this switch first: if it still goes wrong, 16 bits aren't the cause.
+# It is. When the switch is off, this is the plain loop in fp32. So when a training goes wrong, throw this switch first: if it still goes wrong, 16 bits aren't the cause.
 #
-# Here are four ways to train, from six seeds each. The gap compares trainings from the same seed.
+# Here are four ways to train, from six seeds each. The gap is between trainings from the same seed.
 
 # %% four_ways tags=["hide-input"]
 # Trains in four ways from six seeds, and shows how many test images come out right.
@@ -182,14 +182,14 @@ four_ways = {
 show.by_seed(four_ways)
 
 # %% [markdown]
-# With the scaler each training in fp16 ends close to the one in fp32, and without it all six stand still. bf16 needs no scaler, because small gradients don't vanish there. So choose bf16 where your chip multiplies it fast: write `torch.autocast(device, dtype=torch.bfloat16)`, and make the scaler with `enabled=False`.
+# After this one epoch each training with the scaler is close to the one in fp32, and without it all six stand still. bf16 needs no scaler, because small gradients don't vanish there. Choose bf16 where your chip multiplies it fast: write `torch.autocast(device, dtype=torch.bfloat16)`, and switch the scaler off. In our loop autocast mustn't follow that switch then, so take out `enabled=scaler.is_enabled()`.
 #
-# At its usual size LeNet's loss needs no scaler. But you can't know that of your own network, so in fp16 always take one.
+# In fp16, always take a scaler, because nobody knows which gradients will vanish.
 
 # %% [markdown]
 # ## 3. How the scaler finds its scale, and when to clip
 #
-# Why not take an enormous scale, to be safe? Because fp16 ends at 65,504. A gradient of 0.3 at a scale of 262,144 would be 78,643, so it **overflows**: it becomes infinite, and a step with it would destroy the weights. Nobody knows the largest gradient of the next batch, so the scaler searches:
+# Why not take an enormous scale? Because fp16 ends at 65,504. A gradient of 0.3 at a scale of 262,144 would be 78,643, so it **overflows**: it becomes infinite, and a step with it would destroy the weights. Nobody knows the largest gradient of the next batch, so the scaler searches:
 #
 # 1. It begins with 65,536.
 # 2. If a gradient is infinite or not a number, it skips the step, and halves the scale.
@@ -200,23 +200,21 @@ show.by_seed(four_ways)
 # **Predict.** What is the scale after step 6: **A** 262,144, **B** 131,072, or **C** 65,536?
 
 # %% [markdown] tags=["answer"]
-# **131,072 (B), because step 3 halves the scale, and the good steps 4 and 5 double it again.** Step 6 is the first of a new pair.
+# **131,072 (B), because step 3 halves the scale, and the good steps 4 and 5 double it again.** Step 6 begins a new pair.
 
 # %% [markdown]
-# Now a real training: `train` with the loss at its usual size. The scale begins at 4,096 and doubles after three good steps. The upper panel shows the scale, the lower one each step's largest gradient, times the scale.
+# Now a real training: `train` with the loss at its usual size. The scale begins at 4,096, and doubles after three good steps, so that something happens in 47 steps. The upper panel shows the scale, the lower one each step's largest gradient, times the scale.
 
 # %% staircase
 show.staircase(train, device)
 
 # %% [markdown]
-# The scale climbs a staircase, and the gradients climb with it, until one would cross the dotted line. So a few skipped steps are no fault.
-#
-# What if *every* step is skipped, and the scale falls and falls? If an activation in the forward pass exceeds 65,504, then it's infinite, and usually the loss is infinite or not a number, and so are the gradients, at any scale. So print loss and gradients in fp32 (`enabled=False`). If they're finite there, the range of fp16 is too small: take bf16. If they aren't, look for an ordinary bug.
+# The scale climbs a staircase, and the scaled gradients climb with it, until one would cross the dotted line. So a few skipped steps are no fault.
 
 # %% [markdown]
 # ### Clip after `unscale_`
 #
-# A single step with very large gradients can undo many others, so we limit them by **clipping**: if the *norm* of all gradients, the root of the sum of their squares, is above a limit, all of them are multiplied by one factor below 1.
+# A single step with very large gradients can undo many others, so we limit them by **clipping**: if the *norm* of all gradients, the root of the sum of their squares, is above a limit, they are all multiplied by one factor below 1.
 #
 # Take two gradients, 0.3 and 0.4, and a limit of 0.1. The norm is $\sqrt{0.09 + 0.16} = 0.5$, so both are multiplied by 0.1 / 0.5 = 0.2, and become 0.06 and 0.08.
 #
@@ -239,24 +237,22 @@ print(f"{weight.grad[0]:.5f}, {weight.grad[1]:.5f}")
 # **0.00006 and 0.00008 (C), because clipping has already made the norm 0.1, and the division then makes it 1,024 times smaller.**
 
 # %% [markdown]
-# Such a training hardly moves. So divide first:
+# With SGD such a training hardly moves. Adam hides the mistake, because it divides its steps by the usual size of the gradients. So divide first:
 #
 # **`backward`, `unscale_`, clip, `step`, `update`.**
 #
 # The scaler remembers that it has divided, so `step` doesn't divide again.
-#
-# And what if a gradient is infinite? Clipping doesn't repair it, because the factor is 0.1 / ∞ = 0, and ∞ · 0 is not a number (NaN). But `unscale_` has noticed it before, and `scaler.step` skips the step.
 
 # %% [markdown]
 # ## 4. When does it save time, and when memory?
 #
 # In large products the multiplications set the pace. Some chips have **16-bit units**, such as the tensor cores of NVIDIA's GPUs, which multiply several 16-bit pairs in the time of one fp32 pair. There a large step becomes faster.
 #
-# **Without such units** the multiplications gain nothing, because the chip turns each number into fp32 first. It can be much worse: on a server processor in the table, a large step takes about 20 times as long in bf16, because PyTorch has no fast routine for such products there.
+# **Without such units** the multiplications gain nothing, because the chip turns each number into fp32 first. Besides, PyTorch's 16-bit routines are slow there: the processors that we tried take 4 to 25 times as long for a large step in bf16.
 #
-# **A small step** spends little of its time on arithmetic. Most goes into starting its operations: a sixteenth of the products takes far more than a sixteenth of the time (see above the table). Faster multiplications don't help there, and autocast adds operations, since it converts the input, weights and biases to 16 bits, and their gradients back.
+# **A small step** does little arithmetic, so faster multiplications hardly help. But autocast adds work: it converts the input and the weights to 16 bits, and the weights' gradients back.
 #
-# Let's time a training step of three layers: a large one, 1,024 wide with a batch of 256 (both 4,096 on a GPU), and a small one, 128 wide with a batch of 16. All of them use autocast alone. Below 1 means slower than fp32.
+# Let's time a training step of three layers with autocast alone: a large one, 1,024 wide with a batch of 256 (both 4,096 on a GPU), and a small one, 128 wide with a batch of 16. In the last column everything is stored in 16 bits, so there's nothing to convert. Below 1 means slower than fp32.
 
 # %% race tags=["hide-input"]
 # Times training steps on this machine, and shows records of others below.
@@ -264,7 +260,7 @@ times = show.race(device)
 show.side_by_side(times, device)
 
 # %% [markdown]
-# In the records the large step gains only where there are units, and most on the GPU. The small step loses on all three. A scaler costs time as well: with it, as float16 needs it, the H100's large step is 8.28 times as fast, not 9.48.
+# In the records the large step gains only where there are units. The small step loses on all three. On the GPU it's the conversions that cost the time, because without them nothing is lost. The processors lose without them, too, because 16-bit operations of this size are slow there.
 #
 # So time *your* network on *your* chip.
 
@@ -286,7 +282,7 @@ for batch in (32, 1024):
 # **About the same (C), because the gradients fill the memory, and they stay in fp32.** Twelve gradients of 262 kB each make 3.1 MB; twelve activations of 33 kB, only 0.4 MB.
 
 # %% [markdown]
-# With a batch of 1,024 the activations, 12.6 MB in fp32, set the peak, so autocast saves. It doesn't save half, for two causes of about equal weight: 16-bit copies, above all of the weights, come on top, and the mean squared error of 256 outputs is computed in fp32.
+# With a batch of 1,024 the activations, 12.6 MB in fp32, set the peak, so autocast saves. It doesn't save half, because 16-bit copies of the weights come on top, and the loss is computed in fp32.
 #
 # So autocast saves memory where the activations clearly outweigh the gradients. What the optimizer keeps doesn't shrink at all.
 
@@ -294,7 +290,7 @@ for batch in (32, 1024):
 # ## Exercise · A batch in parts
 # ★★ · 10 minutes
 #
-# Your batch doesn't fit into memory, so it comes in `parts`, a list of pairs `(x, y)` of equal size. Write `train_step(model, parts, optimizer, scaler)`: one step in fp16 as if the batch had come whole, with the norm of its true gradient clipped to 1. The loss is the cross-entropy, a mean over the whole batch. Return it, unscaled, as a float.
+# Your batch doesn't fit into memory, so it comes in `parts`, a list of pairs `(x, y)` of equal size. Write `train_step(model, parts, optimizer, scaler)`: one step in fp16 (in fp32 if the scaler is off) as if the batch had come whole, with the norm of its true gradient clipped to 1. The loss is the cross-entropy, a mean over the whole batch. Return it, unscaled, as a float.
 #
 # <details><summary>Hint</summary>
 #
@@ -347,29 +343,29 @@ claims.show("amp")
 #
 # ### A published run that gained nothing
 #
-# PyTorch's recipe for AMP times a network of three layers, 4,096 wide, on batches of 512. (`models.make_mlp` makes such networks; ours in section 4 are from there.) A lecture ran it on a GPU that it doesn't name ([Technion EE 046211](https://github.com/taldatech/ee046211-deep-learning), tutorial 10): fp32 took 13.958 s and 1,493,322,752 bytes, AMP took 14.081 s and 1,585,620,992 bytes. It puts the time down to the age of the GPU. That fits: NVIDIA's GPUs before Volta (2017) have no tensor cores, and without units there's nothing to gain. But age explains no memory. The recipe keeps 50 batches of inputs and targets on the GPU in fp32, 839 MB, and the batch is an eighth of the width, so there are hardly any activations to halve.
+# PyTorch's recipe for AMP times a network of three layers, 4,096 wide, on batches of 512. (`models.make_mlp` makes such networks.) A lecture ran it on a GPU that it doesn't name ([Technion EE 046211](https://github.com/taldatech/ee046211-deep-learning), tutorial 10): fp32 took 13.958 s and 1,493,322,752 bytes, AMP 14.081 s and 1,585,620,992 bytes. It puts the time down to the age of the GPU. That fits: NVIDIA's GPUs before Volta (2017) have no tensor cores, so large products gain little. But age explains no memory. The recipe keeps 839 MB of data on the GPU in fp32, and its batch is an eighth of the width, so there are hardly any activations to halve.
 #
-# Both figures also contain what a trial before had left. The recipe's two helpers, `start_timer()` and `end_timer_and_print()`, call `torch.cuda.empty_cache()`, which can't free a tensor that still has a name, such as `loss` or `output`. Delete the names first. And in place of their `torch.cuda.reset_max_memory_allocated()`, which is deprecated, write `torch.cuda.reset_peak_memory_stats()`.
+# Probably both figures also contain what a trial before had left: `torch.cuda.empty_cache()`, which the recipe's `start_timer()` calls, can't free a tensor that still has a name. So delete such names before you trust `end_timer_and_print()`.
 #
 # ### How much can a GPU gain?
 #
-# On eight V100, the first with tensor cores, whole trainings became 1.5 to 5.5 times as fast ([PyTorch's report](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch)). The record of the H100 lies above that, because its step is nearly all large products.
+# On eight V100, the first with tensor cores, whole trainings became 1.5 to 5.5 times as fast ([PyTorch's report](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch)). The H100 gains more, 8.3 times even with the scaler that fp16 needs, because its step is nearly all large products, and its units are further ahead of fp32.
 #
-# Sizes matter, too. With layers 4,073 wide and a batch of 4,093, both odd, the H100 gained 2.4 times, and with 4,096 and 4,096 it gained 9.5 times. [PyTorch's tuning guide](https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html) recommends multiples of 8, so round widths and numbers of classes up.
+# With layers 4,073 wide and a batch of 4,093 the H100 gained only 2.4 times. So on NVIDIA's GPUs round widths and numbers of classes up, to [multiples of 8](https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html).
 #
-# And ask what a gain is compared with. PyTorch's usual fp32 products leave the tensor cores idle. `torch.set_float32_matmul_precision("high")` lets them use these units, in a type called tf32, and then there's less to gain.
+# And what do we compare with? In PyTorch, fp32 products of matrices use the tensor cores only after `torch.set_float32_matmul_precision("high")`, in a type called tf32 (convolutions do so anyway). Then there's less to gain.
 #
 # ### A training that goes on tomorrow
 #
-# The scaler has found its scale, and it counts good steps. If you store only the network and the optimizer, the training begins the search anew, with a few skipped steps. So store three states: `net.state_dict()`, `optimizer.state_dict()` and `scaler.state_dict()`.
+# If you store only the network and the optimizer, the scaler begins its search anew at 65,536. If the right scale is smaller, the first steps are skipped; if it's larger, the scaler needs thousands of steps to climb back. So store three states: `net.state_dict()`, `optimizer.state_dict()` and `scaler.state_dict()`.
 
 # %% [markdown]
-# **Sources.** P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740): six ImageNet networks, at most 0.3 points from fp32; [PyTorch's page on `torch.amp`](https://docs.pytorch.org/docs/stable/amp.html), with the lists of operations. Older code says `torch.cuda.amp`.
+# **Sources.** P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740): six ImageNet networks, at most 0.3 points from fp32; [PyTorch's page on `torch.amp`](https://docs.pytorch.org/docs/stable/amp.html). Older code says `torch.cuda.amp`.
 #
 # **Recommended video.** NVIDIA, *Automatic Mixed Precision Training in PyTorch*, [youtube.com/watch?v=b5dAmcBKxHg](https://www.youtube.com/watch?v=b5dAmcBKxHg).
 #
-# **Going further.** [[formats]] takes both types of 16 bits apart. [PyTorch's examples of AMP](https://docs.pytorch.org/docs/stable/notes/amp_examples.html) have several losses and gradient penalties. Find the batch from which your own network saves memory.
+# **Going further.** [[formats]] takes both types of 16 bits apart. [PyTorch's examples of AMP](https://docs.pytorch.org/docs/stable/notes/amp_examples.html) have several losses and gradient penalties.
 #
-# **Credits.** The loop and the network of section 4 follow [Michael Carilli's recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html) for PyTorch, after [NVIDIA's page on mixed precision](https://developer.nvidia.com/automatic-mixed-precision). The published run is [Tal Daniel's](https://github.com/taldatech/ee046211-deep-learning) (Technion). Text CC BY 4.0, code MIT.
+# **Credits.** The loop and the network of section 4 follow [Michael Carilli's recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html), after [NVIDIA's page on mixed precision](https://developer.nvidia.com/automatic-mixed-precision). The published run is [Tal Daniel's](https://github.com/taldatech/ee046211-deep-learning). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** At a small batch the memory is full of gradients that don't shrink, so what else lies there, and what of it could you throw away and compute again ([[training_memory]])? And why stop at 16 bits: could a network do with whole numbers of eight ([[integers]])?
+# **What's still open.** At a small batch the gradients fill the memory. What else lies there, and what of it could you throw away and compute again ([[training_memory]])? And could a network do with whole numbers of eight bits ([[integers]])?
