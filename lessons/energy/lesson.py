@@ -30,7 +30,7 @@ from lessons.energy import show
 # %% [markdown]
 # ## 1. Half the price of arithmetic
 #
-# A phone recognises a handwritten digit with a small network, LeNet-300-100. This takes 266,200 multiplications and as many additions. The phone also has to fetch the network's 266,200 **weights**, the numbers that it has learned, from its main memory.
+# A phone recognises a handwritten digit with a small network, LeNet-300-100. This takes 266,200 multiplications and as many additions. The phone also fetches the network's 266,200 **weights**, the numbers that it has learned, from its main memory (we assume that no memory nearer to the processor still holds them).
 #
 # Now suppose that a new chip needs only **half the energy** for each multiplication and each addition. Fetching a weight takes as much energy as before.
 #
@@ -49,7 +49,7 @@ show.two_parts(arithmetic, fetching)
 # **Less than 1 % (D), because nearly all of the energy goes into fetching the weights.** One weight takes 640 picojoules to fetch, and 4.6 to multiply and add. The new chip saves half of 4.6, which is 2.3 of 644.6.
 
 # %% [markdown]
-# Nobody measured any energy here. It's an *estimate*, a bill: we multiplied counts by published prices. But the bill shows which part is the large one, and you want to know that before you spend a month on the other one. After all, energy empties the battery of a phone, it's a large cost of a data centre, and generating it burdens the environment.
+# Nobody measured any energy here. It's an *estimate*, a bill: we multiplied counts by published prices. But the bill shows which part is the large one, and you want to know that before you spend a month on the other one. After all, energy use drains phone batteries, runs up the bills of data centres, and harms the environment.
 #
 # In about [[minutes]] minutes you will be able to
 #
@@ -83,7 +83,7 @@ print(f"One fetch costs as much as {fetch / mac:.0f} MACs.")
 print(f"If each weight is used once, half-price arithmetic saves {mac / 2 / (mac + fetch):.2%}.")
 
 # %% [markdown]
-# **Try it.** A **cache** is a small memory on the same chip as the multipliers. From one of 1 MB 64 bits take 100 pJ, so a weight takes 50. Change `640` to `50`, and run the cell again.
+# **Try it.** A **cache** is a small memory on the same chip as the multipliers. In the picture, reading 64 bits from a cache of 1 MB takes 100 pJ, so a weight of 32 bits takes 50. Change `640` to `50`, and run the cell again.
 #
 # <details><summary>What others found</summary>
 #
@@ -103,7 +103,7 @@ print(f"If each weight is used once, half-price arithmetic saves {mac / 2 / (mac
 show.uses_of_a_weight()
 
 # %% [markdown]
-# **A linear layer** has one weight for each pair of an input and an output, and uses it in one MAC for each image. With $n$ inputs and $m$ outputs, that's $n \cdot m$ weights and $n \cdot m$ MACs. LeNet-300-100 has three such layers. The first turns the 28 · 28 = 784 pixels into 300 numbers, the second turns these into 100, and the third into 10:
+# **A linear layer** has one weight for each pair of an input and an output, and uses it in one MAC for each image. With $n$ input numbers and $m$ outputs, that's $n \cdot m$ weights and $n \cdot m$ MACs. LeNet-300-100 has three such layers. The first turns the 28 · 28 = 784 pixels into 300 numbers, the second turns these into 100, and the third into 10:
 #
 # $$784 \cdot 300 + 300 \cdot 100 + 100 \cdot 10 = 266{,}200$$
 #
@@ -113,7 +113,7 @@ show.uses_of_a_weight()
 #
 # $$\text{MACs} = \text{weights} \cdot \text{positions}$$
 #
-# This holds for many channels, too, because each weight is still used once at each position. Take the first layer of ResNet-50, a network that recognises photographs. Its 64 kernels of 7 × 7 over 3 channels have 64 · 3 · 7 · 7 = 9,408 weights, and each is used at 112 · 112 = 12,544 positions. That makes 118 million MACs, and far more than 139 uses.
+# This holds for many channels, too, because each weight is still used once at each position. Take the first layer of ResNet-50, a network that recognises photographs. Its 64 kernels of 7 × 7 over 3 channels have 64 · 3 · 7 · 7 = 9,408 weights, and each is used at 112 · 112 = 12,544 positions: the image has 224 · 224 pixels, and the window moves by two at a time. That makes 118 million MACs, and far more than 139 uses. In the last layers, where the maps have only 7 · 7 positions, a weight is used 49 times.
 #
 # For a whole network we let PyTorch count. `FlopCounterMode` adds up the *floating-point operations*, FLOPs, of the layers that run inside the `with` block. A MAC is two of them. We leave out biases, as the counter does, since a bias is a single addition for each output.
 
@@ -128,7 +128,7 @@ def count(model, x):
     """MACs for the input x, and weights."""
     with FlopCounterMode(display=False) as counter:
         model(x)
-    weights = sum(p.numel() for p in model.parameters() if p.dim() > 1)  # a bias has 1
+    weights = sum(p.numel() for p in model.parameters() if p.dim() > 1)  # matrices and kernels
     return counter.get_total_flops() // 2, weights
 
 
@@ -161,14 +161,14 @@ for name, (macs, weights) in counted.items():
 # **About a quarter (B), because a weight is used 160 times on average, so it pays 160 · 4.6 = 736 pJ for its MACs and 640 for its fetch.** Arithmetic is a little more than half of the bill, and the chip saves half of that.
 
 # %% [markdown]
-# So our question has two answers: next to nothing for LeNet-300-100, and a quarter for ResNet-50. What decides is how often a weight is used.
+# So our question has two answers: next to nothing for LeNet-300-100, and a quarter for ResNet-50. What matters is how often each weight is used.
 
 # %% [markdown]
 # ## 4. Which remedy helps where?
 #
-# LeNet-300-100 uses each weight only once for an image. But it can read several images together, as a **batch**. Then one fetch serves all of them. If 4 images share it, each of them pays 640 / 4 = 160 pJ for the fetch of a weight and 4.6 pJ for its own MAC: 164.6 in place of 644.6. With about 139 images both parts are equal. A server with many users can collect that many. A phone that has one question can't.
+# LeNet-300-100 uses each weight only once for an image. But it can read several images together, as a **batch**. Then one fetch serves all of them. If 4 images share it, each of them pays 640 / 4 = 160 pJ for the fetch of a weight and 4.6 pJ for its own MAC: 164.6 in place of 644.6. With about 139 images both parts are equal. A server with many users can collect that many. A phone with a single image to classify can't.
 #
-# Here are five remedies, a batch of 8 among them, each with the price of a MAC and of a fetch for one image. The 8 bits of a smaller weight take 8 · 20 = 160 pJ. A weight that is removed needs neither a MAC nor a fetch, so removing half of the weights halves both on average.
+# Here are five remedies, a batch of 8 among them, each with the price of a MAC and of a fetch for one image. Fetching an 8-bit weight costs 8 · 20 = 160 pJ. In the first row, the weights are still stored in fp32. A weight that is removed needs neither a MAC nor a fetch. So if half of them go, evenly from all layers, and the chip really skips them, both parts are halved.
 
 # %%
 remedies = {  # a MAC and the fetch of a weight, in picojoules
@@ -202,7 +202,7 @@ Table(["saved by", "LeNet-300-100 (1 use)", "ResNet-50 (160 uses)"], rows)
 #
 # In int8 the fetch is the larger part even for ResNet-50, because a fetch has become four times cheaper, and a MAC fifteen times. Now a weight has to be used 160 / 0.3 = 533 times, and no longer 139, before its arithmetic costs as much as its fetch.
 #
-# Our bill leaves out the **activations**, the values that one layer passes to the next, and also instructions and waiting (see *Deeper*). With them it would be larger, but none of them gets cheaper when MACs do. So with weights from DRAM, and at these prices, half-price arithmetic saves *at most* the share that we worked out.
+# Our bill leaves out the **activations**, the values that one layer passes to the next, and also instructions and waiting (see *Deeper*). With them it would be larger, and they don't get cheaper when MACs do. So with weights from DRAM, and at these prices, half-price arithmetic saves even less than the share that we worked out.
 #
 # You'll put the remedies into practice in [[amp]], [[weight_only]], [[dynamic]] and [[structured]].
 
@@ -245,7 +245,7 @@ def batch_needed_solution(model, x, mac_pj, fetch_pj):
 # ## Remember
 #
 # - By published prices, fetching an fp32 weight from DRAM takes as much energy as about 140 MACs.
-# - How often a fetched weight is used decides which part of the bill is larger: a linear layer uses it once for each input, a convolution once at each position, and the inputs of a batch share its fetch.
+# - How often a fetched weight is used decides which part of the bill is larger: a linear layer uses it once for each image, a convolution once at each position, and the images of a batch share its fetch.
 # - Cheaper arithmetic alone saves next to nothing where a weight is used once; int8 and fewer weights lower both parts.
 
 # %% [markdown]
@@ -264,6 +264,8 @@ claims.show("energy")
 # On Linux the counter of Intel's and AMD's processors, RAPL (*running average power limit*), is a file that holds microjoules:
 #
 # ```python
+# from pathlib import Path
+#
 # counter = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
 # before = int(counter.read_text())
 # for _ in range(100_000):
@@ -273,9 +275,7 @@ claims.show("energy")
 #
 # On most systems only the administrator may read it, and from time to time it starts again at 0. For a GPU, NVIDIA's library NVML (`pip install nvidia-ml-py`) has `nvmlDeviceGetTotalEnergyConsumption`, in millijoules; call `torch.cuda.synchronize()` before you read.
 #
-# And a laptop carries a wattmeter that anybody may read: its battery. Unplug it, and on many laptops with Linux `/sys/class/power_supply/BAT0/power_now` holds the power that the whole machine draws, in microwatts.
-#
-# All of these measure whatever runs, so close other programs.
+# Two warnings. Such a counter adds up whatever runs, so close other programs. And `intel-rapl:0` counts the processor chip, usually without the DRAM beside it, so it would miss the very fetches of this lesson.
 #
 # ### What do newer chips change?
 #
