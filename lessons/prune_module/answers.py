@@ -13,9 +13,8 @@ def takes_one_after_the_other(model, name, budget):
     layer = dict(net.named_modules())[name]
     left = sum(map(torch.numel, net.state_dict().values()))
     goes = 0
-    if 4 * left > budget:
-        while 4 * (left - goes) + layer.weight.numel() / 8 > budget:
-            goes += 1
+    while 4 * (left - goes) + layer.weight.numel() / 8 > budget:
+        goes += 1
     mask = torch.ones_like(layer.weight)
     mask.view(-1)[layer.weight.detach().abs().flatten().argsort()[:goes]] = 0
     return prune.custom_from_mask(layer, "weight", mask) and net
@@ -26,8 +25,6 @@ def as_a_fraction(model, name, budget):
     layer = net.get_submodule(name)
     size = layer.weight.numel()
     numbers = sum(p.numel() for p in model.parameters())
-    if 4 * numbers <= budget:
-        return net
     goes = math.ceil(numbers - (budget - math.ceil(size / 8)) / 4)
     prune.global_unstructured([(layer, "weight")], prune.L1Unstructured, amount=goes / size)
     return net
@@ -46,7 +43,7 @@ def by_parametrization(model, name, budget):
     net = copy.deepcopy(model)
     layer = net.get_submodule(name)
     numbers, bits = sum(p.numel() for p in net.parameters()), layer.weight.numel()
-    goes = 0 if 32 * numbers <= budget * 8 else -((budget * 8 - bits - 32 * numbers) // 32)
+    goes = -((budget * 8 - bits - 32 * numbers) // 32)
     kept = layer.weight.detach().abs().flatten().topk(bits - goes).indices
     mask = torch.zeros(bits).index_fill(0, kept, 1.0).view_as(layer.weight)
     parametrize.register_parametrization(layer, "weight", _Masked(mask))
@@ -57,29 +54,29 @@ ODD = {"fit": [takes_one_after_the_other, as_a_fraction, by_parametrization]}
 WRONG = {
     "fit": {
         "the positions are forgotten": ("layer.weight.numel() / 8", "0"),
-        "one goes too many where all numbers fit": (
-            "0 if 4 * numbers <= budget else numbers - fitting",
-            "max(0, numbers - fitting)",
-        ),
+        "a byte for each position": ("layer.weight.numel() / 8", "layer.weight.numel()"),
+        "the amount is a fraction of the model": ("amount=numbers - left", "amount=(numbers - left) / numbers"),
+        "what is left goes, and what goes is left": ("amount=numbers - left", "amount=min(left, layer.weight.numel())"),
         "only the weight of the layer is counted": ("sum(p.numel() for p in net.parameters())", "layer.weight.numel()"),
         "the mask is removed": ("return net", 'prune.remove(layer, "weight")\n    return net'),
         "the model itself is cut": ("copy.deepcopy(model)", "model"),
-        "the model itself where nothing goes": ("return net", "return net if too_many else model"),
         "all of one size go": (
-            'prune.l1_unstructured(layer, name="weight", amount=too_many)',
+            'prune.l1_unstructured(layer, name="weight", amount=numbers - left)',
             "sizes = layer.weight.detach().abs()\n"
-            "    border = sizes.flatten().sort().values[too_many - 1] if too_many else -1\n"
+            "    border = sizes.flatten().sort().values[numbers - left - 1]\n"
             '    prune.custom_from_mask(layer, "weight", sizes > border)',
         ),
-        "the largest weights go": ("amount=too_many", "amount=too_many, importance_scores=1 / layer.weight"),
+        "the largest weights go": (
+            "amount=numbers - left",
+            "amount=numbers - left, importance_scores=1 / layer.weight",
+        ),
     }
 }
 EQUIVALENT = {
     "fit": {
-        "fitting = int((budget - positions) // 4)": "int() rounds the quotient down as well, since it is not negative",
+        "left = int((budget - positions) // 4)": "int() rounds the quotient down as well, since it is not negative",
         "`4` dividing without rounding down": "int() rounds the quotient down as well, since it is not negative",
         "positions rounded to 2 digits": "moves eighths by 0.005: a budget of whole bytes holds as many numbers",
-        "all_fit doubled": "twice True is as true as True",
         "* without its sign": "counts and bytes are never negative",
     }
 }

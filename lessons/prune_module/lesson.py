@@ -19,7 +19,7 @@
 # *How many weights of a trained layer can you set to zero before anybody notices?*
 
 # %% tags=["setup", "hide-input"]
-# Sets one thread, and imports the drawings of this lesson and the scorecard.
+# Sets one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
 from course_utils.scorecard import claims
@@ -29,305 +29,247 @@ from lessons.prune_module import show
 torch.set_num_threads(1)
 
 # %% [markdown]
-# A water meter is to read its own digits. Its chip can store a network of 128 kilobytes. Our network, LeNet, takes 240 kilobytes, nearly twice as much.
+# ## 1. Half of a layer goes
 #
-# LeNet was trained on handwritten digits. It has 60,074 weights and biases of 4 bytes each.
+# A water meter is to read its own digits. Our network for this, LeNet, has 60,074 weights and biases of 4 bytes each, 240 kilobytes in all. But the meter's chip can store only 128.
 #
-# One can take fewer bits for each weight. Here we ask what can be done with fewer *weights*, and try something crude.
-
-# %% [markdown]
-# ### Half of a layer goes
+# Could it get by with fewer weights? Most of them sit in one layer, `fc1`: 120 neurons with 400 inputs each have 48,000 weights. Let's do something crude: we set half of them to zero, the half that is closest to zero already, and train nothing afterwards.
 #
-# Most of LeNet sits in one layer, `fc1`. Its 120 neurons with 400 inputs each have 48,000 weights. We take the half of them that is closest to zero, and set it to zero. Nothing is trained afterwards.
-#
-# **Predict.** The whole LeNet reads 97.1 % of 10,000 digits correctly. With half of `fc1` at zero, does it read **A** about 50 %, **B** about 90 %, or **C** about 97 %? Think of what a small weight can add to a sum.
+# **Predict.** LeNet reads about 97 % of the digits that it has never seen. With half of `fc1` at zero, does it still read **A** about 50 %, **B** about 90 %, or **C** about 97 %?
 
 # %%
 import copy
 
 import torch
-from torch.nn import functional as F
-from torch.nn.utils import prune
 
-from course_utils import data
+from course_utils import data, training
 from course_utils.data import checkpoints
 
-lenet = checkpoints.load("lenet_mnist")  # comes with the course, already trained
-test_images, test_labels = data.load("mnist", "test")
-
-
-@torch.no_grad()
-def accuracy(net):
-    answers = torch.cat([net(batch).argmax(1) for batch in test_images.split(500)])
-    return round(100 * (answers == test_labels).float().mean().item(), 2)
-
+lenet = checkpoints.load("lenet_mnist")  # comes with the course, trained on the first 12,000 images
+images, labels = data.load("mnist")
+unseen = images[-10_000:], labels[-10_000:]
 
 # %% half_of_a_layer_goes
-net = copy.deepcopy(lenet)
-size = net.fc1.weight.abs()
+halved = copy.deepcopy(lenet)
+size = halved.fc1.weight.abs()
 mask = size > size.median()
 with torch.no_grad():
-    net.fc1.weight *= mask  # times 1 or 0
-print("whole:       ", accuracy(lenet))
-print("half at zero:", accuracy(net))
+    halved.fc1.weight *= mask  # times 1 or 0
+print(f"whole:        {training.evaluate(lenet, *unseen):.1%} right")
+print(f"half at zero: {training.evaluate(halved, *unseen):.1%} right")
 
 # %% [markdown] tags=["answer"]
-# **About 97 % (C).** A small weight adds little, and this layer has weights to spare.
+# **About 97 % (C), because each of the smallest weights adds very little to the sum of its neuron.**
 
 # %% [markdown]
-# So 24,000 weights are zero. To **prune** a network means to remove weights from it. The **mask** says which: it holds a 1 for each weight that stays, and a 0 for each that is removed.
-#
-# Will the network fit into the meter, then? In about [[minutes]] minutes you will know, and you will be able to
+# Removing weights from a network is called **pruning**. The **mask** says which: it holds a 1 for each weight that stays, and a 0 for each one that's removed. Let's count the zeros in each tensor of the pruned network:
+
+# %% zeros
+from course_utils.measure.sparsity import sparsity_report
+
+sparsity_report(halved)
+
+# %% [markdown]
+# 24,000 weights are zero, 40 % of all numbers in the row `total`, and nobody has noticed. Does the network fit into the meter now? In about [[minutes]] minutes you'll know, and you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
 # %% [markdown]
-# ## 1. Why small ones are rarely missed
+# ### Why the smallest weights cost least
 #
-# Take one neuron with five weights, and let its inputs all be 1. It adds up $0.9 - 0.1 + 0.4 + 0.05 - 0.7 = 0.55$.
+# Take one neuron with four weights, (0.9, −0.1, 0.7, −0.2), and let all its inputs be 1. Its sum is 0.9 − 0.1 + 0.7 − 0.2 = 1.3.
 #
-# Remove the two smallest weights, −0.1 and 0.05. The sum becomes 0.6, and the error is 0.05. Remove 0.9 and 0.05 instead. The sum becomes −0.4, and the error is 0.95.
+# Now remove the two smallest weights, −0.1 and −0.2. The sum becomes 1.6, so the error is 0.3. Remove the two largest instead, 0.9 and 0.7, and the sum becomes −0.3, so the error is 1.6.
+#
+# A weight $w$ with the input $x$ adds $w \cdot x$ to the sum, and setting $w$ to zero takes just that away. So if the inputs are about equally large, you lose least with the weights of least **magnitude** $|w|$, the size without the sign. To remove these is called **magnitude pruning**.
+#
+# It's a rule of thumb, because it never looks at the inputs: a weight of 0.1 with an input of 100 matters more than a weight of 1 with an input of 0.1. So let's test it in `fc1`, where the inputs do differ. By how much do the sums of its neurons change?
 
-# %% five_weights tags=["hide-input"]
-# Draws the five weights and their sum: all five, without the smallest two, without 0.9 and 0.05.
-show.five_weights()
+# %% change_of_sums tags=["hide-input"]
+# Compares the sums of fc1 on unseen digits before and after removing a half: the smaller one, and one drawn at random.
+smaller, random = show.change_of_sums(lenet, mask, unseen[0])
+print(f"without the smaller half, the sums change by {smaller:.0%} of their size")
+print(f"without a random half,    the sums change by {random:.0%}")
 
 # %% [markdown]
-# A weight $w$ with the input $x$ adds $w \cdot x$ to the sum, and setting $w$ to zero takes just that away. If the inputs are about equally large, the weights of least **magnitude** $|w|$, the size without the sign, are missed least. To remove these is called **magnitude pruning**. Inputs can differ, and a weight of 0.1 behind an input of 100 matters more than a weight of 1 behind 0.1. Even so, half of the weights of AlexNet, a much larger network, could go without loss ([Han et al., 2015](https://arxiv.org/abs/1506.02626)).
+# So the rule holds here: without the smaller half the sums hardly change, and neither do LeNet's answers.
 #
-# **Try it.** Change `>` to `<` in the cell that makes the mask, so that the larger half goes, and run the cell again. Then change it back, and run it once more.
+# **Try it.** Change `>` to `<` in the cell that makes the mask, so that the larger half goes, and run that cell again. Then change it back, and run it once more.
 #
 # <details><summary>What others found</summary>
 #
-# LeNet reads only about 55 % of the digits.
+# LeNet reads little more than half of the digits.
 #
 # </details>
 
 # %% [markdown]
-# ## 2. One step of training
+# ## 2. Why the zeros have to be protected
 #
 # The meter's digits are printed, and LeNet was trained on handwritten ones. So somebody will train the pruned network a little more.
 #
-# **Predict.** We train the half-empty network for a single step. Are the 24,000 zeros still zeros? **A** Yes, because a weight of 0 gets a gradient of 0. **B** No, thousands of them have moved.
+# **Predict.** We train the half-empty network for one step of SGD, on 256 images. Are its 24,000 zeros still zeros? **A** Yes, because a weight of 0 gets a gradient of 0. **B** No, thousands of them have moved.
+
 
 # %%
-images, labels = data.load("mnist", n=256)  # one batch
-
-
 def train_one_step(net):
-    sgd = torch.optim.SGD(net.parameters(), lr=0.1)
-    F.cross_entropy(net(images), labels).backward()
-    sgd.step()
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    loss = torch.nn.functional.cross_entropy(net(images[:256]), labels[:256])
+    loss.backward()
+    optimizer.step()
 
 
 # %% one_step_of_training
-before = (net.fc1.weight == 0).sum().item()
-train_one_step(net)
-print(f"zeros before: {before:,}   after: {(net.fc1.weight == 0).sum().item():,}")
+train_one_step(halved)
+print(f"zeros after one step: {sparsity_report(halved)['fc1.weight'].zeros:,}")
 
 # %% [markdown] tags=["answer"]
-# **No (B), because a weight of 0 need not have a gradient of 0.** The gradient is the input times the gradient of the sum, and neither of the two has to be 0 where the weight is 0.
+# **No (B), because the gradient of a weight is its input times the gradient of its neuron's sum, and neither has to be 0 where the weight is 0.**
 
 # %% [markdown]
-# Three weights show what happened. Let them be (0.5, **0**, 2), the second one pruned, with the gradients (0.2, −1, 0.5). With a learning rate of 0.1, SGD subtracts a tenth of each gradient. The weights become (0.48, **0.1**, 1.95). To the optimizer, 0 is a number like any other.
+# Let's follow such a step in our neuron. After the cut its weights are (0.9, 0, 0.7, 0), and its inputs are all 1. Suppose that the gradient of the sum is −1, which means that the loss would fall if the sum rose. Then each weight has the gradient 1 · (−1) = −1, also the two that are zero. SGD with a learning rate of 0.1 subtracts 0.1 · (−1), so the weights become (1.0, **0.1**, 0.8, **0.1**). To the optimizer, 0 is a number like any other.
 #
-# Nearly half of the zeros did stay, most of them in neurons whose ReLU gives 0 for nearly every image, so that nothing came back to their weights.
+# Some zeros of `fc1` did stay. Nearly all of them belong to neurons whose ReLU gave 0 for each of the 256 images, and through such a ReLU no gradient comes back.
 #
-# So a removed weight must be *remembered* as removed. The remedy is to keep the mask, and to multiply by it before every use. Whatever number stands under the mask, the layer computes with 0.
+# So a removed weight has to be *remembered* as removed. The remedy is to keep the mask, and to multiply by it before each use.
 
 # %% [markdown]
-# ## 3. One tensor becomes three
+# ### One tensor becomes three
 #
-# PyTorch can do this for you: it keeps a mask, and multiplies by it before every forward pass.
-#
-# You choose the function, the module, its parameter's name, and the amount. A float is a fraction, an int is a count.
-#
-# The function for magnitude pruning is called `l1_unstructured`: *L1*, because for a single weight the L1 norm is the magnitude, and *unstructured*, because it removes single weights, wherever they are. With `importance_scores=…` it ranks by other numbers that you hand over, one for each weight.
+# PyTorch keeps the mask for you. You name the layer, its parameter, and the amount: a float is a fraction, and an int is a number of weights. The function for magnitude pruning is called `l1_unstructured`: *L1*, because the L1 norm of a single weight is its magnitude, and *unstructured*, because it removes single weights, wherever they are.
 
 # %% one_tensor_becomes_three tags=["nbval-check-output"]
+from torch.nn.utils import prune
+
 net = copy.deepcopy(lenet)
 prune.l1_unstructured(net.fc1, name="weight", amount=0.5)
-print("in the file:", list(net.fc1.state_dict()))
-
-# %% tags=["nbval-check-output"]
 print("parameters: ", [name for name, _ in net.fc1.named_parameters()])
 print("buffers:    ", [name for name, _ in net.fc1.named_buffers()])
+print("in the file:", list(net.fc1.state_dict()))
 print("hooks:      ", [type(h).__name__ for h in net.fc1._forward_pre_hooks.values()])
 
 # %% [markdown]
-# The one parameter `weight` has become three tensors.
+# The one parameter `weight` has become three tensors:
 #
-# - **`weight_orig`** holds all 48,000 trained numbers, also the removed ones. It is a *parameter*: the optimizer trains it.
-# - **`weight_mask`** holds a 1 or a 0 for each of them. It is a *buffer*: a tensor that is saved with the layer and not trained.
-# - **`weight`** is their product, and now an ordinary attribute. It is not in the file.
+# - **`weight_orig`** holds all the trained numbers, also the removed ones. It's a *parameter*: the optimizer trains it.
+# - **`weight_mask`** holds a 1 or a 0 for each of them. It's a *buffer*: a tensor that is saved with the layer, but not trained.
+# - **`weight`** is their product. It's now a plain attribute of the layer, so it isn't in the file.
 #
-# Who computes the product? A **hook**: a function that PyTorch calls by itself, here just before each forward pass of the layer. The code of `nn.Linear` goes on reading `self.weight`, and notices nothing.
-
-# %% [markdown]
-# ### Who reads which of the three
-#
-# This is `conv1`, small enough to draw.
+# Who computes the product? A **hook**, a function that PyTorch calls by itself, here before each forward pass of the layer. The last line of the output names it. This is our neuron, pruned by half, and who reads which tensor:
 
 # %% one_became_three tags=["hide-input"]
-# Draws the three tensors of a pruned conv1, and who reads which of them.
-show.one_became_three(lenet.conv1)
+# Draws the three tensors of the pruned neuron, and who reads which of them.
+show.one_became_three()
 
 # %% [markdown]
-# Now to the gradient. Where the mask is 0, `weight` stays 0, whatever happens to `weight_orig`. A number that changes nothing has a gradient of exactly 0. Where the mask is 1, the gradient passes through as it is.
-
-# %% [markdown]
-# ### A step on paper
+# ### The same step with a mask
 #
-# The gradient of `weight_orig` is the gradient of `weight`, times the mask.
+# In our neuron, the gradient of `weight` is (−1, −1, −1, −1), as before. But the optimizer trains `weight_orig`, and since `weight` is `weight_orig` times the mask, the chain rule multiplies the gradient by the mask: (−1, 0, −1, 0). Where the mask is 0, `weight_orig` changes nothing, so its gradient is exactly 0.
 #
-# **Predict.** `weight_orig` is (0.5, 0.3, 2), the mask is (1, 0, 1), and the gradient of `weight` is (0.2, −1, 0.5). SGD takes one step with a learning rate of 0.1. What is `weight_orig` afterwards, and what is `weight`?
+# SGD adds 0.1 to the other two. `weight_orig` becomes (1.0, −0.1, 0.8, −0.2), and after the next multiplication `weight` is (1.0, 0, 0.8, 0). Both zeros have stayed. And in the real layer?
 
-# %% [markdown]
-# The real layer now takes the same step as in section 2.
-
-# %%
-old = net.fc1.weight_orig.detach().clone()
+# %% the_same_step_with_a_mask
 train_one_step(net)
-net(images[:1])  # a forward pass, so that the hook computes weight anew
-moved = (net.fc1.weight_orig != old)[net.fc1.weight_mask == 0].sum().item()
-print(f"zeros: {(net.fc1.weight == 0).sum().item():,}   moved under the mask: {moved}")
-
-# %% [markdown] tags=["answer"]
-# **`weight_orig` becomes (0.48, 0.3, 1.95) and `weight` (0.48, 0, 1.95), because the mask turns the gradient −1 into 0.** In `fc1`, too, all the zeros stay, and no number under the mask has moved.
+print(f"zeros after one step: {sparsity_report(net)['fc1.weight'].zeros:,}")
 
 # %% [markdown]
-# Weight decay, or momentum from before the cut, can still move a number under the mask. The layer does not notice, because the mask stands in between.
-#
-# Between a step and the next forward pass, `weight` is out of date. The accidents that come from this fill [[prune_traps]].
+# All 24,000 have stayed, so train a pruned network with its masks on.
 
 # %% [markdown]
-# ## 4. How far can we cut?
+# ## 3. How far can we cut?
 #
-# The meter asks for more than half of `fc1`. So we cut until it hurts, and for comparison we also cut **random** weights.
+# Half of `fc1` cost next to nothing, so let's cut more, and measure what each cut costs. We always begin with the whole network, because a second cut counts only what's left: 50 % twice leaves a quarter.
 #
-# We start each time from the whole network, because a second cut counts only what is left: 50 % twice leaves a quarter. `prune.random_unstructured` makes the random cuts.
-
-
-# %%
-def after(cut, amount):
-    net = copy.deepcopy(lenet)
-    cut(net.fc1, name="weight", amount=amount)
-    return accuracy(net)
-
-
-for amount in (0.5, 0.7, 0.9):
-    print(f"without the smallest {amount:.0%}: {after(prune.l1_unstructured, amount):.1f} % right")
+# And is magnitude what makes the difference? To find out, we also cut as many **random** weights, with `prune.random_unstructured`.
 
 # %% how_far_can_we_cut tags=["hide-input"]
-# Draws the same for seven amounts; random cuts are drawn five times.
-right = show.how_far(lenet, test_images, test_labels)
+# Measures both kinds of cuts for seven amounts, and draws them; each random cut is drawn six times.
+right = show.how_far(lenet, *unseen)
 
 # %% [markdown]
-# Random cuts cost more. The line of the smallest weights is flat for a long time, and then it falls off.
+# Yes, it is: random cuts cost more, and from 70 % on much more. The line of the smallest weights falls off later, once the weights that are left to remove aren't small any more.
 #
-# We stop before the bend, at 70 %. The test images show what it costs: 0.3 points. In your own work draw the line from images that you do not report on. With some training after the cut one gets further ([[prune_model]]).
-#
-# This is one layer of one network. Other layers may bear less: draw the line for each.
+# We take 70 %, where this line is still nearly flat. A choice may suit just the images by which it was made, so we measure the price on others, the test images:
+
+# %% on_test_images
+small = copy.deepcopy(lenet)
+prune.l1_unstructured(small.fc1, name="weight", amount=0.7)
+test = data.load("mnist", "test")
+for name, one in {"whole": lenet, "without 70 % of fc1": small}.items():
+    print(f"{name}: {training.evaluate(one, *test):.2%} right")
 
 # %% [markdown]
-# ## 5. `remove` removes the mask
+# That's about three digits in a thousand. Another layer may bear less, so draw the line for each layer that you cut.
+
+# %% [markdown]
+# ## 4. What the cut saves in the file
 #
-# When all training is over, one calls `prune.remove(layer, "weight")`.
-#
-# It multiplies one last time, stores the product as an ordinary parameter `weight`, and deletes `weight_orig`, mask and hook. The zeros stay, and nothing protects them any more.
-
-# %%
-import io
-
-
-def kilobytes(state):
-    file = io.BytesIO()
-    torch.save(state, file)
-    return file.tell() / 1000
-
+# When all training is over, call `prune.remove(layer, "weight")`. It multiplies one last time, stores the product as an ordinary parameter `weight`, and deletes `weight_orig`, the mask and the hook. The zeros stay, but nothing protects them now.
 
 # %% [markdown]
 # ### Does it fit into the meter?
 #
-# **Predict.** The file of LeNet takes 244 kB: the numbers, and 4 kB of packaging, such as names. With 70 % of `fc1` masked, is the file **A** less than half as large, **B** as large as before, or **C** larger? And after `remove`?
+# LeNet's file takes 244 kB: 240 kB for the numbers, and 4 kB of packaging, such as names.
+#
+# **Predict.** With 70 % of `fc1` masked, is the file **A** less than half as large, **B** as large as before, or **C** larger? And after `remove`?
 
 # %% does_it_fit_into_the
-small = copy.deepcopy(lenet)
-prune.l1_unstructured(small.fc1, name="weight", amount=0.7)
-masked = kilobytes(small.state_dict())
+from course_utils.measure.sizes import size_report
+
+masked = size_report(small).file_bytes / 1000
 prune.remove(small.fc1, "weight")
-removed = kilobytes(small.state_dict())
-print(f"masked:       {masked:.0f} kB")
-print(f"mask removed: {removed:.0f} kB")
-print("buffers:", [*small.fc1.buffers()])
+removed = size_report(small).file_bytes / 1000
+print(f"masked: {masked:.0f} kB   mask removed: {removed:.0f} kB")
 
 # %% [markdown] tags=["answer"]
-# **First larger (C), then as large as before (B), because the masked file holds all the numbers, and a mask for `fc1`.** After `remove` the mask is gone, but a zero takes 4 bytes like any other number.
+# **First larger (C), then as large as before (B), because the masked file holds all the numbers and a mask for `fc1` besides.** After `remove` the mask is gone, but a zero takes 4 bytes, like any other number.
 
 # %% [markdown]
-# After `remove` nothing has become smaller, and nothing faster: the layer multiplies by each zero. Pruning has only *said* what is not needed. Somebody must act on it.
+# The network is no faster, either, because the layer still multiplies by each zero ([[zero_worth]]). Pruning has only *said* what isn't needed, and somebody has to act on it.
 
 # %% [markdown]
 # ### Leave the zeros out
 #
-# A file need not store the zeros. It needs the weights that are left, and one bit for each position, which says whether a weight is left there. With 70 % of `fc1`, 33,600 weights go, 56 % of the network.
-
-# %% [markdown]
+# The four weights of our neuron, (0.9, 0, 0.7, 0), take 16 bytes. Why store the zeros? It's enough to store 0.9 and 0.7, and the bits 1, 0, 1, 0, which say at which positions these two belong. That's 2 · 4 bytes and 4 bits, 8.5 bytes in all.
+#
+# Of `fc1`, 30 % are left, 14,400 weights, and everything else in LeNet is 60,074 − 48,000 = 12,074 numbers.
+#
 # | what the file holds | bytes |
 # |---|---:|
 # | 14,400 weights of `fc1`, 4 bytes each | 57,600 |
 # | 48,000 bits, 8 to a byte | 6,000 |
-# | 12,074 numbers of everything else, 4 bytes each | 48,296 |
+# | 12,074 other numbers, 4 bytes each | 48,296 |
 # | packaging | about 4,000 |
 # | together | about 116,000 |
 #
-# The positions cost room, too: with 30,000 zeros the numbers would fit, but not their positions.
-
-# %%
-import numpy as np
-
-packed = dict(small.state_dict())
-weight = packed.pop("fc1.weight")
-packed["fc1.values"] = weight[weight != 0]
-packed["fc1.bits"] = torch.from_numpy(np.packbits(weight != 0))
-print(f"without the zeros: {kilobytes(packed):.0f} kB")
-
-bits = torch.from_numpy(np.unpackbits(packed["fc1.bits"])).view(120, 400)
-unpacked = torch.zeros(120, 400)
-unpacked[bits == 1] = packed["fc1.values"]
-print("the same weights again:", torch.equal(unpacked, weight))
-
-# %% [markdown]
-# ### The network fits
-#
-# Four files of one network, beside what the meter can store.
+# The meter stores 128,000 bytes, so such a file should fit. Let's write one, and read it back.
 
 # %% four_files tags=["hide-input"]
-# Draws the four files beside the meter's line.
-files = {"LeNet": kilobytes(lenet.state_dict()), "masked": masked, "mask removed": removed}
-files["zeros left out"] = kilobytes(packed)
+# Writes a file without the zeros, reads the weights back, and draws the four files beside what the meter can store.
+packed = show.without_zeros(small)
+files = {"LeNet": size_report(lenet).file_bytes / 1000, "masked": masked, "mask removed": removed}
+files["zeros left out"] = show.kilobytes(packed)
+print("read back, the weights are the same:", torch.equal(show.read_back(packed), small.fc1.weight))
+print(f"without the zeros: {files['zeros left out']:.0f} kB")
 show.four_files(files)
 
 # %% [markdown]
-# Our network is no faster yet. Which zeros save time is asked in [[zero_worth]]; whole neurons are removed in [[structured]]; [[deep_compression]] joins fewer weights and fewer bits in one file.
+# It fits. Such a file pays as soon as more than one weight in 32 is zero, because each position costs one bit, and each zero that's left out saves 32.
 
 # %% [markdown]
 # ## Exercise · Cut to a budget
 # ★★ · 10 minutes
 #
-# The file takes 4 bytes for each parameter left, biases too, and ⅛ for each position of the pruned layer. What fits into `budget` bytes whole is not cut, and stores no positions.
+# `fit(model, name, budget)` returns a copy of `model` that a file of `budget` bytes can hold, because the layer `name` has lost its smallest weights, as few as possible. The file takes 4 bytes for each weight or bias left in the model, and one bit for each position of that layer. The copy will be trained further, and its zeros must stay.
 #
-# On paper: weights (−3, 1), one bias. What goes for 9 bytes, for 12?
-#
-# `fit(model, name, budget)` returns a copy, its layer `name` pruned by magnitude as little as possible, its mask on. Every budget can be met. For LeNet, `"fc1"` and 124,000, 30,574 go.
+# By hand: four weights and one bias, 16 bytes. Why must two weights go?
 #
 # <details><summary>Hint</summary>
 #
-# On paper: three numbers take 12 bytes, so none goes for 12. For 9 the 1 goes: two numbers and two positions take 8.25. And 124,000 leaves the meter 4,000 for packaging.
+# With one weight gone, four numbers take 16 bytes, and there's no room for half a byte of positions. For LeNet, `"fc1"` and 124,000 bytes, 30,574 weights go.
 #
-# `model.get_submodule(name)` finds the layer. How many numbers fit beside the positions, and how many are too many? An int as `amount` is a count; `//` on floats gives a float.
+# How many numbers fit beside the positions, and how many are there in the model? `model.get_submodule(name)` finds the layer. No budget holds the whole model.
 #
 # </details>
 
@@ -347,23 +289,20 @@ def fit_solution(model, name, budget):
     net = copy.deepcopy(model)
     layer = net.get_submodule(name)
     numbers = sum(p.numel() for p in net.parameters())
-    fitting = int((budget - layer.weight.numel() / 8) // 4)
-    too_many = 0 if 4 * numbers <= budget else numbers - fitting
-    prune.l1_unstructured(layer, name="weight", amount=too_many)
+    left = int((budget - layer.weight.numel() / 8) // 4)
+    prune.l1_unstructured(layer, name="weight", amount=numbers - left)
     return net
 
 
 # %% [markdown]
 # ## Remember
 #
-# - Our largest layer lost 70 % of its weights, the smallest ones, and LeNet about three digits in a thousand; in training a mask keeps them at zero: `weight = weight_orig * weight_mask`.
-# - A masked entry gets a gradient of exactly 0, and `weight_orig` keeps a number for it until `prune.remove` throws it away.
-# - Zeros save nothing until somebody leaves them out: with masks the meter's file became 1.8 times as large, and without the zeros it takes less than half, and fits.
+# - Magnitude pruning sets the smallest weights to zero, because they add least to a neuron's sum: LeNet's largest layer lost 70 % of its weights, for about three digits in a thousand.
+# - A pruned layer computes with `weight_orig * weight_mask`, so a removed weight gets a gradient of exactly 0 and stays removed, while plain zeros move with the next step.
+# - Neither the mask nor `prune.remove` makes the file smaller: it shrinks when it leaves the zeros out, and stores one bit for each position.
 
 # %% [markdown]
 # ## Scorecard
-#
-# What the lesson claims, and what your run measured.
 
 # %% tags=["scorecard"]
 claims.show("prune_module")
@@ -371,21 +310,23 @@ claims.show("prune_module")
 # %% [markdown]
 # ## Deeper
 #
-# ### Whole slices, and the norm that ranks them
+# ### A score that looks at the inputs
 #
-# `prune.ln_structured(conv, "weight", amount=0.5, n=2, dim=0)` removes whole **filters**, each of them all the weights of one output channel. This is *structured* pruning, and `prune.random_structured` does it by chance. `ln_structured` ranks the filters by a **norm**, one number for the size of several weights: L1 adds the magnitudes, L2 is the root of the sum of squares. The choice can matter. Take two filters, $(3, 0, 0, 0)$ and $(1, 1, 1, 1)$. By L1 they measure 3 and 4, so the first one goes. By L2 they measure 3 and 2, so the second one goes. Neither norm was derived from what we want, a small loss. Ranking by a norm is a **heuristic**: a rule that often works, without a guarantee.
-#
-# ### A small weight behind a large input
-#
-# In $y = 0.1 \cdot x_1 + 1 \cdot x_2$, let $x_1 = 100$ and $x_2 = 0.1$. Then the smaller weight makes 99 % of $y$, and magnitude pruning would remove it. A better-informed score multiplies each magnitude by `rms`, the root mean square of its input over some images ([Sun et al., 2023](https://arxiv.org/abs/2306.11695), for language models). Give it scores that are not negative:
+# In $y = 0.1 \cdot x_1 + 1 \cdot x_2$, let $x_1$ be 100 and $x_2$ be 0.1. Then the smaller weight makes 99 % of $y$, and magnitude pruning would remove it. A better-informed score multiplies each magnitude by `rms`, the root mean square of its input over some images ([Sun et al., 2023](https://arxiv.org/abs/2306.11695), for language models). PyTorch ranks by any scores that you pass, as long as they aren't negative:
 #
 # `prune.l1_unstructured(fc1, "weight", amount=0.9, importance_scores=fc1.weight.abs() * rms)`
 #
-# Is it better here? Which one wins differs from training to training. So try a score on your own network, in more than one training, before you believe it. Several are compared in [[scores]].
+# Whether it's better here differs from training to training. Several scores are compared in [[scores]].
 #
-# ### The walk of PyTorch's tutorial
+# ### Whole slices, and the norm that ranks them
 #
-# [PyTorch's tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) prunes the first convolution of a LeNet. Let us walk a similar way with our trained `conv1`, 6 filters of 3 × 3 weights. First we remove the smallest half of the 54, and look at the first filter before and after.
+# `prune.ln_structured(conv, "weight", amount=0.5, n=2, dim=0)` removes whole **filters**, each of them all the weights of one output channel. This is *structured* pruning. To rank filters it takes a **norm**, one number for the size of several weights: L1 adds the magnitudes, and L2 is the root of the sum of the squares.
+#
+# The choice can matter. Take two filters, $(3, 0, 0, 0)$ and $(1, 1, 1, 1)$. By L1 they measure 3 and 4, so the first one goes. By L2 they measure 3 and 2, so the second one goes. Neither norm was derived from what we want, a small loss. So ranking by a norm is a **heuristic**, a rule without a guarantee.
+#
+# ### What PyTorch's tutorial shows
+#
+# [PyTorch's tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) prunes the first convolution of a LeNet. Let's do so with our trained `conv1`, which has 6 filters of 3 × 3 weights, and look at the first filter before and after we remove the smallest half of the 54.
 
 # %% tags=["nbval-check-output"]
 conv1 = copy.deepcopy(lenet.conv1)
@@ -394,9 +335,9 @@ prune.l1_unstructured(conv1, name="weight", amount=0.5)
 print(conv1.weight[0, 0].detach())
 
 # %% [markdown]
-# The call ranks all 54 weights together, so this one filter need not lose half of its nine. Where a negative weight went stands `-0.0000`: a negative number times 0 is the float −0. It equals 0, and our counts include it.
+# Where a negative weight was, you see `-0.0000`: a negative number times 0 is the float −0. It equals 0, and our counts include it.
 #
-# Now 30 % of the weights of a fresh `conv1` at random, and the three smallest of its 6 biases. A bias is a parameter like another; an int is a count.
+# Next we remove 30 % of the weights at random, and the three smallest of the 6 biases.
 
 # %% tags=["nbval-check-output"]
 torch.manual_seed(0)
@@ -408,13 +349,15 @@ for run in ("once", "twice"):
     print(f"bias cut {run}: mask {conv1.bias_mask.tolist()}")
 
 # %% [markdown]
-# 30 % of 54 is 16.2, and PyTorch rounds. The loop does what happens to everybody in a notebook: the cell of the bias is run twice. The second run counts three more, of those that are left, and the mask is all zeros. `prune` has no undo function: start from a fresh copy, as we did.
+# 30 % of 54 is 16.2, and PyTorch rounds. And the loop does what happens to everybody in a notebook: a cell is run twice. The second run removes three more biases, and the mask is all zeros. `prune` can't undo a cut, so start from a fresh copy.
 
 # %% [markdown]
 # **Sources.** S. Han et al., *Learning both weights and connections for efficient neural networks*, 2015, [arXiv:1506.02626](https://arxiv.org/abs/1506.02626); M. Sun et al., *A simple and effective pruning approach for large language models*, 2023, [arXiv:2306.11695](https://arxiv.org/abs/2306.11695).
 #
-# **Recommended videos.** Michela Paganini, the author of the module: *Neural Network Pruning for Compression and Understanding*, [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54), and *PyTorch Pruning: How it's Made*, [youtube.com/watch?v=TaOwEa3m5dw](https://www.youtube.com/watch?v=TaOwEa3m5dw). They help, and do not replace the lesson.
+# **Recommended videos.** Michela Paganini, the author of the module: *Neural Network Pruning for Compression and Understanding*, [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54), and *PyTorch Pruning: How it's Made*, [youtube.com/watch?v=TaOwEa3m5dw](https://www.youtube.com/watch?v=TaOwEa3m5dw). They don't replace the lesson.
 #
-# **Going further.** D. Blalock et al., *What is the state of neural network pruning?*, 2020, [arXiv:2003.03033](https://arxiv.org/abs/2003.03033), on why the results of many papers cannot be compared. A project: draw the line of section 4 for every layer.
+# **Going further.** D. Blalock et al., *What is the state of neural network pruning?*, 2020, [arXiv:2003.03033](https://arxiv.org/abs/2003.03033). A project: draw the line of section 3 for every layer.
 #
-# **Credits.** The walk follows Michela Paganini's [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html); the idea of this course in one lecture is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
+# **Credits.** The last part of *Deeper* follows Michela Paganini's [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html); the idea of this course in one lecture is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
+#
+# **What's still open.** You've seen a masked file from inside. In the next lesson, [[prune_traps]], somebody sends you one, a line from the web loads it without an error, and the network reads hardly any digit.

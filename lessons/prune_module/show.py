@@ -1,88 +1,84 @@
-"""Drawings of the lesson prune_module, and the sweep behind one of them."""
+"""Drawings of the lesson prune_module, and what is worked out for them."""
 
 import copy
+import io
 
+import numpy as np
 import torch
+from torch import nn
 from torch.nn.utils import prune
 
 from course_utils.show import diagrams, plots
 
 AMOUNTS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
-DRAWS = 5
+DRAWS = 6
 METER = 128  # kB
-FIVE = (0.9, -0.1, 0.4, 0.05, -0.7)
+FOUR = (0.9, -0.1, 0.7, -0.2)
 
 
-def five_weights():
-    """A neuron's weights and their sum: all five, without the smallest two, without 0.9 and 0.05."""
-    fig, panels = plots.figure(columns=3, size=(12, 4.4))
-    cuts = {"all five": (), "without the two smallest": (1, 3), "without 0.9 and 0.05": (0, 3)}
-    whole = sum(FIVE)
-    for axes, (title, gone) in zip(panels, cuts.items(), strict=True):
-        total = sum(w for at, w in enumerate(FIVE) if at not in gone)
-        for at, w in enumerate(FIVE):
-            axes.bar(at, w, 0.7, color="white" if at in gone else plots.COLOURS["sky"], edgecolor="black", zorder=3)
-            if at in gone:
-                axes.plot(at, w / 2, "x", color="black", markersize=11, markeredgewidth=2.5, zorder=4)
-            side = {"va": "top"} if w > 0 else {"va": "bottom"}  # on the other side of the zero, clear of the lines
-            axes.text(at, -0.05 if w > 0 else 0.05, f"{w:g}".replace("-", "−"), ha="center", **side)
-        axes.axhline(0, color=plots.COLOURS["grey"], linewidth=1)
-        axes.axhline(whole, color=plots.COLOURS["black"], linewidth=2, linestyle="--", zorder=5)
-        if gone:
-            axes.axhspan(min(total, whole), max(total, whole), color=plots.COLOURS["orange"], alpha=0.25, zorder=0)
-            axes.axhline(total, color=plots.COLOURS["orange"], linewidth=3, zorder=5)
-        error = f", error {abs(total - whole):.2f}" if gone else ""
-        axes.set_title(f"{title}\nsum {total:.2f}{error}".replace("-", "−"))
-        axes.set(ylim=(-0.8, 1.0), xticks=[], yticks=[])
-        axes.spines[:].set_visible(False)
-        axes.grid(False)
-    plots.show(
-        fig,
-        alt="Three panels with the same five weights as bars. All five: the sum is 0.55. Without the two smallest, which are crossed "
-        "out: the sum is 0.60, close to the dashed line at 0.55, and the shaded error is narrow. Without 0.9 and "
-        "0.05: the sum is −0.40, and the shaded error is 0.95 high.",
-        caption="Dashed: the sum of all five weights. Orange line: the sum of those that are left; shaded: the error.",
-    )
+@torch.no_grad()
+def _inputs(net, images):
+    """What reaches `fc1`, (n, 400): the layers before it stay as they are, so they run once for all cuts."""
+    caught = []
+    hook = net.fc1.register_forward_pre_hook(lambda _, given: caught.append(given[0]))
+    for batch in images.split(100):
+        net(batch)
+    hook.remove()
+    return torch.cat(caught)
 
 
-def one_became_three(conv):
-    """The three tensors of a pruned copy of `conv`, and who reads which of them."""
-    from matplotlib.patches import Rectangle
+def change_of_sums(net, mask, images):
+    """By how much the sums of `fc1` change without the weights where `mask` is 0, and without as many random ones.
 
-    conv = copy.deepcopy(conv)
-    prune.l1_unstructured(conv, "weight", amount=16)
+    Args:
+        net: a LeNet, whole.
+        mask: bool (120, 400).
+        images: float (n, 1, 28, 28).
+    Returns:
+        (float, float): root mean square of the change, over that of the sums without their biases.
+    """
+    x, weight = _inputs(net, images), net.fc1.weight.detach()
+    torch.manual_seed(0)
+    by_chance = mask.flatten()[torch.randperm(mask.numel())].view_as(mask)
+    sums = (x @ weight.T).square().mean()
+    return tuple(((x @ (weight * ~kept).T).square().mean() / sums).sqrt().item() for kept in (mask, by_chance))
+
+
+def one_became_three():
+    """The three tensors of a neuron with four weights, pruned by half, and who reads which of them."""
+    neuron = nn.Linear(4, 1, bias=False)
+    neuron.weight.data = torch.tensor([FOUR])
+    prune.l1_unstructured(neuron, "weight", amount=2)
     parts = {
-        "weight_orig": ("parameter", conv.weight_orig, None, "fp32"),
-        "weight_mask": ("buffer", conv.weight_mask, None, "mask"),
-        "weight": ("plain attribute", conv.weight, conv.weight_mask, "fp32"),
+        "weight_orig": ("parameter", neuron.weight_orig, None, "fp32"),
+        "weight_mask": ("buffer", neuron.weight_mask, None, "mask"),
+        "weight": ("plain attribute", neuron.weight, neuron.weight_mask, "fp32"),
     }
-    canvas = diagrams.Canvas(height=430)
+    canvas = diagrams.Canvas(height=330)
     for column, (name, (kind, values, mask, meaning)) in enumerate(parts.items()):
-        left, shown = 40 + 400 * column, None if mask is None else mask.flatten(1)
-        diagrams.grid(canvas, values.detach().flatten(1), left, 84, cell=34, mask=shown, meaning=meaning, text="")
-        canvas.text(left + 153, 22, name, size=26, bold=True)
-        canvas.text(left + 153, 58, kind)
-    for row, column in (conv.weight_mask.flatten(1) == 0).nonzero().tolist():
-        at = (40 + 34 * column, 84 + 34 * row)
-        canvas.axes.add_patch(Rectangle(at, 34, 34, fill=False, edgecolor="black", linewidth=3, zorder=4))
-    canvas.text(393, 186, "×", size=34)
-    canvas.text(793, 186, "=", size=34)
-    canvas.text(793, 236, "hook", size=22)
+        left = 30 + 420 * column
+        diagrams.grid(canvas, values[0], left, 92, cell=76, mask=mask, meaning=meaning, size=26)
+        canvas.text(left + 152, 24, name, size=26, bold=True)
+        canvas.text(left + 152, 62, kind)
+    canvas.text(392, 130, "×", size=34)
+    canvas.text(812, 130, "=", size=34)
+    canvas.text(812, 170, "hook", size=22)
     readers = {
-        "optimizer": (60, 160, ((140, 292),)),
-        "file": (390, 200, ((280, 292), (560, 292))),
-        "forward pass": (893, 200, ((993, 292),)),
+        "optimizer": (30, 170, ((115, 176),)),
+        "file": (292, 200, ((260, 176), (524, 176))),
+        "forward pass": (922, 200, ((1022, 176),)),
     }
     for words, (left, width, sources) in readers.items():
-        box = canvas.box(left, 360, words, width=width, height=56)
+        box = canvas.box(left, 262, words, width=width, height=56)
         for source in sources:
             canvas.wire(source, box.top, meaning="activations")
+    row = ", ".join(f"{w:g}" for w in FOUR).replace("-", "−")
     plots.show(
         canvas.figure(),
-        alt="Three grids of 6 by 9 cells. weight_orig, a parameter, times weight_mask, a buffer, is weight, a plain attribute, in "
-        "which the 16 palest cells are struck through; in weight_orig they are outlined. Arrows below: the optimizer reads weight_orig, the file weight_orig and "
-        "weight_mask, the forward pass weight; under the equals sign stands the word hook.",
-        caption="conv1 without its 16 smallest weights, a row for each output channel; darker is larger in magnitude, and in the mask dark is 1.",
+        alt=f"Three rows of four cells. weight_orig, a parameter, holds {row}; times weight_mask, a buffer with 1, 0, 1, 0, it is "
+        "weight, a plain attribute with 0.9 and 0.7, whose other two cells are crossed out. Arrows below: the optimizer reads "
+        "weight_orig, the file weight_orig and weight_mask, the forward pass weight; under the equals sign stands hook.",
+        caption="The neuron without its two smallest weights. A crossed cell is 0.",
     )
 
 
@@ -96,12 +92,7 @@ def how_far(lenet, images, labels):
     Returns:
         dict of float (draws, AMOUNTS), percent right: "smallest" with one draw, "random" with DRAWS.
     """
-    inputs = []
-    hook = lenet.fc1.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
-    for batch in images.split(500):
-        lenet(batch)
-    hook.remove()
-    inputs = torch.cat(inputs)  # the convolutions stay as they are, so they run once for all
+    inputs = _inputs(lenet, images)
 
     def after(cut, amount):
         net = copy.deepcopy(lenet)
@@ -132,6 +123,26 @@ def how_far(lenet, images, labels):
         caption=f"Nothing is trained after the cut. Of random cuts the mean and the span of {DRAWS} draws.",
     )
     return right
+
+
+def without_zeros(net):
+    """The state_dict of a LeNet whose `fc1` was pruned: the weights that are left, and a bit for each position."""
+    state = net.state_dict()
+    weight = state.pop("fc1.weight")
+    return state | {"fc1.values": weight[weight != 0], "fc1.bits": torch.from_numpy(np.packbits(weight != 0))}
+
+
+def read_back(packed):
+    """The weight of `fc1`, (120, 400), from what `without_zeros` gives."""
+    kept = torch.from_numpy(np.unpackbits(packed["fc1.bits"])).view(120, 400)
+    return torch.zeros(120, 400).masked_scatter(kept == 1, packed["fc1.values"])
+
+
+def kilobytes(state):
+    """Size of a file with these tensors, in kB."""
+    file = io.BytesIO()
+    torch.save(state, file)
+    return file.tell() / 1000
 
 
 def four_files(files):
