@@ -237,12 +237,12 @@ speed = show.speed(three, test_images[:64])
 show.price_and_gain(right, kilobytes, speed)
 
 # %% [markdown]
-# The fused int8 network loses less than half a point. Its file is between three and four times smaller, because the weights shrink to a quarter, and the biases and scales don't. How much faster it is depends on the processor's instructions for int8. On the processors that we tried, it was from less than two to six times as fast as fp32.
+# The fused int8 network loses less than half a point. Its file is between three and four times smaller, because the weights shrink to a quarter, and the biases and scales don't. How much faster it is depends on the processor's instructions for int8. On those that we tried, it was from less than two to six times as fast.
 
 # %% [markdown]
 # ## 5. Bad calibration images give bad scales
 #
-# All scales rest on a few images. Let's spoil these images in two ways. First, somebody forgot to divide one of the 256 by 255, so its pixels reach 255. Then, all of them are a quarter as bright as the images at work.
+# All scales rest on a few images. Let's spoil these images in two ways. First, somebody forgot to divide one of the 256 by 255. Then, all of them are a quarter as bright as the images at work.
 
 # %% spoiled tags=["legacy"]
 one_bright = images.clone()
