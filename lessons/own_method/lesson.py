@@ -31,7 +31,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. A method that looks right
 #
-# Half of a layer's weights may go. Some GPUs care *which* half, because they can skip zeros only in a fixed pattern: of every four neighbouring weights, at most two are left. This is **2:4 sparsity**.
+# Half of a layer's weights may go. Some GPUs care *which* half, because they can skip zeros only in a fixed pattern: of every four neighbouring weights in a row, at most two are left. This is **2:4 sparsity**.
 #
 # PyTorch has no pruning function for this pattern, but you can give it a method of your own, written as a class. Suppose a colleague has sent you one. Section 2 explains its lines. For now: it gets a score for each weight, and keeps the two highest of every four.
 
@@ -73,7 +73,7 @@ first_look = show.first_look({"fresh": fresh, "pruned before": pruned})
 first_look
 
 # %% [markdown]
-# There was no error, and both copies still read about 97 % of the digits. But in the second one, one group in seven keeps three or four weights, and the GPU takes only two. If we hadn't counted, we'd never have noticed.
+# There was no error, and both copies read about 97 % of the digits, hardly fewer than the whole network. But in the second one, one group in seven keeps three or four weights, and the GPU takes only two. If we hadn't counted, we'd never have noticed.
 #
 # In about [[minutes]] minutes you will be able to
 #
@@ -100,7 +100,7 @@ first_look
 # **56 % (B), because the positions take bits as well.** A position takes 2 bits, so a group takes 2 · 16 + 2 · 2 = 36 bits instead of 64.
 
 # %% [markdown]
-# A mask alone saves neither bytes nor time. To gain from 2:4, you have to *pack* the weights like this, for a GPU that multiplies packed weights, such as NVIDIA's since 2020. Their units do up to twice as many multiplications a second ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)).
+# A mask alone saves neither bytes nor time. To gain from 2:4, you have to *pack* the weights like this, for a GPU that multiplies packed weights, such as NVIDIA's since 2020. Then a layer needs up to half the time, because its units make only the two products of each group ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)).
 #
 # ### `compute_mask` is the rule
 #
@@ -117,13 +117,13 @@ print(tiny.topk(2).indices)
 print(TwoOfFour().compute_mask(tiny, default_mask=torch.ones(3, 4)))
 
 # %% [markdown]
-# In the class, `reshape` first makes each group a row. Then `topk(2)` finds the positions of the two highest scores: in the first group, the 9 is at position 1 and the 3 at position 3. `scatter(1, highest, 1)` writes, along dimension 1, the value 1 at these positions of a mask of zeros.
+# In the class, `reshape` first makes each group a row. Then `topk(2)` finds the positions of the two highest scores: in the first group, the 9 is at position 1 and the 3 at position 3. `scatter(1, highest, 1)` starts from a mask of zeros. Along dimension 1, which is its first 1, it goes to these positions, and writes the value 1 there.
 #
 # **Try it.** In section 1, change `scores = lenet.fc1.weight.abs()` to `scores = lenet.fc1.weight`, and run this cell and the next one. Then change it back, and run both again.
 #
 # <details><summary>What others found</summary>
 #
-# LeNet reads fewer than 60 % of the digits. The method ranks scores with their signs, so negative weights go first. The inputs of `fc1` come out of a ReLU and are never negative, so without negative weights, the sums become too large.
+# LeNet reads fewer than 60 % of the digits. The method ranks scores with their signs, so negative weights go first. The inputs of `fc1` come out of a ReLU and are never negative, so with only few negative weights left, the sums become too large.
 #
 # </details>
 
@@ -156,23 +156,23 @@ kept_in_groups = show.shifted_groups(TwoOfFour, tiny)
 # |---|---|---|
 # | `"unstructured"` | single weights | a list of the scores that are left |
 # | `"structured"` | whole rows or channels | all scores but those of rows or channels that are gone |
-# | `"global"` | weights at their positions | all scores |
+# | `"global"` | weights at their positions | all scores (despite its name, of this layer alone) |
 #
 # 2:4 is about neighbours, so its type is `"global"`. In a first cut, every type gets all scores, and that's why a wrong one doesn't show on a fresh layer.
 #
 # But the right type alone isn't enough. With `"global"`, `t` also holds the scores of the weights that are gone. In the first group, 1 9 2 3, the method keeps 9 and 3. The 9 was gone, and now it's back, with the value that `weight_orig` has kept for it! The method never looks at `default_mask`.
 #
-# Could it just multiply its mask by `default_mask` at the end? Then nothing comes back, but of this group only the 3 stays. The 9 has taken one of the two places, and the 2 goes for nothing. So a right method takes care of both: **what's gone neither comes back nor takes a place.**
+# Could it just multiply its mask by `default_mask` at the end? Then nothing comes back. But of the first group, `1 ✗ 2 3`, only the 3 stays. The 9 has taken one of the two places, and the 2 is thrown away needlessly. So a right method takes care of both: **what's gone neither comes back nor takes a place.**
 #
 # How will you know that your method does?
 
 # %% [markdown]
 # ## 4. A test that would have noticed
 #
-# Accuracy can't tell you, because LeNet hardly misses a few weights. So let's say what has to be true of *every* layer that was pruned to 2:4, whatever its scores. Such a statement is called a **property**. 2:4 has two:
+# Accuracy can't tell you, because LeNet barely notices the loss of a few weights. So let's say what has to be true of *every* layer that was pruned to 2:4, whatever its scores. Such a statement is called a **property**. 2:4 has two:
 #
 # 1. Nothing comes back.
-# 2. Of the weights that were left in a group, those with the two highest scores stay. If fewer than two were left, they stay.
+# 2. Of the weights that were left in a group, exactly two stay, with the two highest scores. If scores are equal, either may stay. If fewer than two were left, they stay.
 #
 # The function below checks both on a layer like our tiny one, where each row is a group. `custom_from_mask` puts on the mask of the earlier cut.
 
@@ -191,7 +191,7 @@ def holds(method, scores, old):
 # %% [markdown]
 # In the first row of our tiny layer, 1, 2 and 3 were left. The last two of them in order are 2 and 3, but `TwoOfFour` keeps only the 3, so the function returns `False`.
 #
-# One case is little, and we chose it because we knew the fault. In **property-based testing**, the cases are drawn at random. We draw a hundred. `draw(3, 4)` makes the scores. `randperm(12)` shuffles the numbers 0 to 11, and those below `gone` mark the weights that were removed before.
+# One case isn't much, and we picked it because we already knew the fault. In **property-based testing**, the cases are drawn at random. We draw a hundred. `draw(3, 4)` makes the scores. `randperm(12)` shuffles the numbers 0 to 11, and those below `gone` mark the weights that were removed before.
 
 
 # %% failures
@@ -205,9 +205,9 @@ def failures(method, draw, gone):
 
 
 # %% [markdown]
-# The test is as good as the cases that we draw. Scores from `torch.rand` on fresh layers would find nothing wrong with `TwoOfFour`, so we need **earlier masks**. Two other things make trouble, too:
+# The test is only as good as the cases that we draw. Scores from `torch.rand` on fresh layers would find nothing wrong with `TwoOfFour`, so we need **earlier masks**. Two other things cause trouble, too:
 #
-# - **Signs.** Suppose a score says how much the loss grows without the weight. Where the loss falls, the score is negative, and this weight should go first. A method that takes absolute values, as `l1_unstructured` does even with scores that you pass, may keep it.
+# - **Signs.** Suppose a score says how much the loss grows without the weight. If the loss gets smaller without a weight, its score is negative, and this weight should go first. A method that takes absolute values, as `l1_unstructured` does even with scores that you pass, may keep it.
 # - **Ties.** Another method may look for the second highest score, and keep all that reach it. Of 5, 1, 1 and 0, it keeps three. Random floats are hardly ever equal, but among weights rounded to 8 bits, ties are common.
 #
 # Whole numbers from −2 to 2 have both:
@@ -226,7 +226,7 @@ def draw(*shape):
 found = show.what_finds_what(failures, TwoOfFour, draw)
 
 # %% [markdown]
-# The plain cases in the first column find nothing. Each of the next three kinds finds a fault that the others miss, and the last kind finds them all. A method that passes may still be wrong, of course.
+# The plain cases in the first column find nothing. Each of the next three kinds finds a fault that the others miss, and the last kind finds them all (each in fewer cases, because not every case has everything that a fault needs). A method that passes may still be wrong, of course.
 
 # %% [markdown]
 # ## Exercise · n of m
@@ -240,9 +240,9 @@ found = show.what_finds_what(failures, TwoOfFour, draw)
 #
 # <details><summary>Hint</summary>
 #
-# On paper: the −1, so ranking the 4 at 0 isn't low enough. `t.masked_fill(default_mask == 0, -torch.inf)` is.
+# On paper: the −1 stays. So what's gone has to rank below every score, however negative: `t.masked_fill(default_mask == 0, -torch.inf)`. If fewer than `n` are left, `topk` still takes `n`, so multiply the mask by `default_mask` at the end.
 #
-# Define the class inside the function, where it knows `n` and `m`, and return it. If fewer than `n` are left, `topk` still takes `n`.
+# Define the class inside the function, where it knows `n` and `m`, and return it.
 #
 # </details>
 
@@ -275,7 +275,7 @@ def n_of_m_solution(n, m):
 # %% [markdown]
 # ## Remember
 #
-# - A pruning method has a rule, `compute_mask`, and a `PRUNING_TYPE`, which decides what the rule sees in a second cut. A rule about neighbours needs `"global"`.
+# - A pruning method has a rule, `compute_mask`, and a `PRUNING_TYPE`, which decides what the rule sees in a second cut. A rule about neighbours needs `"global"`, and has to look at `default_mask`: what's gone neither comes back nor takes a place.
 # - 2:4 keeps two of every four neighbours, and at 16 bits it stores 56 % of the bytes. It's faster only if the weights are packed, on a GPU made for it.
 # - A wrong method can look right on a fresh layer. Write down the properties of your rule, and test them with signs, ties and earlier masks.
 
