@@ -100,7 +100,7 @@ first_look
 # **56 % (B), because the positions take bits as well.** A position takes 2 bits, so a group takes 2 · 16 + 2 · 2 = 36 bits instead of 64.
 
 # %% [markdown]
-# A mask alone saves neither bytes nor time. To gain from 2:4, you have to *pack* the weights like this, for a GPU that multiplies packed weights, such as NVIDIA's since 2020. Then a layer needs up to half the time, because its units make only the two products of each group ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)).
+# A mask alone saves neither bytes nor time. To gain from 2:4, you have to *pack* the weights like this, for a GPU that multiplies packed weights, such as NVIDIA's since 2020. Such a GPU makes only the two products of each group, so a multiplication can take as little as half the time ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)).
 #
 # ### `compute_mask` is the rule
 #
