@@ -65,14 +65,11 @@ class Amounts:
 
 
 def refuse_emptying(left: Mapping[str, int], due: Mapping[int, Amount], *, kind: str) -> None:
-    """Go through a schedule beforehand, and refuse one that leaves nothing.
+    """Go through a schedule beforehand, and refuse, with ValueError, one that takes all that is left, or more.
 
     Args:
-        left: how many weights or slices each group of parameters has, by the name to use in the message.
+        left: how many weights or slices (`kind`) each group of parameters has, by the name to use in the message.
         due: epoch to amount.
-        kind: what is counted, "weights" or "slices".
-    Raises:
-        ValueError: one pruning asks for more than is left by then, or for all of it.
     """
     for name, count in left.items():
         for epoch, amount in due.items():

@@ -21,6 +21,7 @@ STUBBED = (
     "In an int8 model, what is left out needs a QuantStub behind it, and a DeQuantStub before it where int8 reaches it "
     "(torch.ao.quantization); or take quantize_on_fit_end=False"
 )
+ROUND_IT = "to round it too, model.get_submodule({!r}).qconfig = callback.qconfig before the fit"
 # torch rounds the weights of Conv1d too, when it is asked to.
 TRAINED = tq.get_default_qat_module_mappings() | {nn.Conv1d: nnqat.Conv1d}
 INT8 = tq.get_default_static_quant_module_mappings() | {nnqat.Conv1d: nnq.Conv1d}
@@ -58,9 +59,45 @@ def fakes(model: nn.Module) -> list[tq.FakeQuantizeBase]:
 
 
 def taken(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Name and module of all that is to be quantized: not what ``qconfig = None`` leaves out."""
-    out = tuple(f"{name}." for name, module in model.named_modules() if getattr(module, "qconfig", name) is None)
+    """Name and module of all that is to be quantized: not what ``qconfig = None`` leaves out, or what is frozen."""
+    out = [name for name, module in model.named_modules() if getattr(module, "qconfig", name) is None]
+    out = tuple(f"{name}." for name in [*out, *_frozen(model)])
     return ((name, module) for name, module in model.named_modules() if not f"{name}.".startswith(out))
+
+
+def _undecided(model: nn.Module) -> dict[str, nn.Module]:
+    """Name to module of the parts for which no `qconfig` has been set: by the user, or by `prepare`."""
+    given = tuple(f"{name}." for name, module in model.named_modules() if hasattr(module, "qconfig"))
+    return {name: module for name, module in _names(model).items() if name and not f"{name}.".startswith(given)}
+
+
+def _frozen(model: nn.Module) -> list[str]:
+    trained = _masks.learning(model, model.parameters())
+    return _outermost(_undecided(model), lambda _, module: trained.isdisjoint(module.parameters()))
+
+
+def _outermost(modules: Mapping[str, nn.Module], out: Callable[[str, nn.Module], bool]) -> list[str]:
+    """Names of modules that have parameters and for which `out` holds, without those inside of another one."""
+    found = []
+    for name, module in modules.items():  # a part stands behind the whole
+        if not name.startswith(tuple(f"{whole}." for whole in found)) and [*module.parameters()] and out(name, module):
+            found.append(name)
+    return found
+
+
+def release(model: nn.Module, floats: Mapping[str, nn.Module], out: Callable[[str, nn.Module], bool]) -> list[str]:
+    """Give the outermost parts for which `out` holds back as they were before `prepare`, whose result is `floats`."""
+    names = _outermost({name: module for name, module in _names(model).items() if name in floats}, out)
+    masks = _lift_masks(model) if names else {}
+    for name in names:
+        for path in (path for path in floats if f"{path}.".startswith(f"{name}.")):
+            parent, _, leaf = path.rpartition(".")
+            model.get_submodule(parent)._modules[leaf] = floats[path]
+        part = tq.convert(model.get_submodule(name), mapping={}, inplace=True)  # takes observers and their hooks away
+        for module in part.modules():
+            module.qconfig = None
+    _put_back_masks(model, masks)
+    return names
 
 
 def leave_out(name: str) -> str:
@@ -116,12 +153,10 @@ def has_seen(fake: tq.FakeQuantizeBase) -> bool:
     return low is None or (low.numel() > 0 and bool(low.isfinite().all()))
 
 
-def unseen(model: nn.Module) -> list[str]:
-    """Names of layers with an observer, of weights or of activations, that saw nothing; without the model's `quant`."""
-    known = {
-        fake: name.rpartition(".")[0] for name, fake in model.named_modules() if isinstance(fake, tq.FakeQuantizeBase)
-    }
-    return sorted({name for fake, name in known.items() if name != "quant" and not has_seen(fake)})
+def unseen(model: nn.Module) -> dict[str, tq.FakeQuantizeBase]:
+    """Observers of activations that saw nothing, by the name of their module: `quant` if every input is an integer."""
+    seen = {name: getattr(module, "activation_post_process", None) for name, module in model.named_modules()}
+    return {name: fake for name, fake in seen.items() if isinstance(fake, tq.FakeQuantizeBase) and not has_seen(fake)}
 
 
 def unrounded(model: nn.Module) -> list[str]:
@@ -147,11 +182,14 @@ def switch(model: nn.Module, *, observe: bool, fake: bool) -> None:
         module.enable_fake_quant(fake)
 
 
-def prepare(model: nn.Module, qconfig: tq.QConfig, groups: Iterable[Sequence[str]]) -> None:
+def prepare(model: nn.Module, qconfig: tq.QConfig, groups: Iterable[Sequence[str]]) -> dict[str, nn.Module]:
     """Fuse, add `quant` and `dequant`, and put fake-quantized modules in place of float ones; masks of pruning stay.
 
-    Parameters remain the same objects. Nothing rounds or observes yet. When it fails, the model is as it was.
+    Parameters remain the same objects. Nothing rounds or observes yet. When it fails, the model is as it was. What is
+    frozen, and has no `qconfig` of its own, is left alone.
 
+    Returns:
+        Name to float module, for `release`; not where the user has set a `qconfig`.
     Raises:
         ValueError: a name in `groups` that the model does not have, modules that cannot be fused, or a layer that torch
             cannot prepare.
@@ -164,8 +202,10 @@ def prepare(model: nn.Module, qconfig: tq.QConfig, groups: Iterable[Sequence[str
         _fuse(model, groups)
         for name, stub in STUBS.items():
             setattr(model, name, stub())
+        before, floats = _names(model), _undecided(model)
+        for name in _frozen(model):
+            floats[name].qconfig = None
         model.qconfig = qconfig
-        before = _names(model)
         try:
             tq.prepare_qat(model, mapping=TRAINED, inplace=True)
         except Exception as error:
@@ -181,6 +221,7 @@ def prepare(model: nn.Module, qconfig: tq.QConfig, groups: Iterable[Sequence[str
     except BaseException:
         undo()
         raise
+    return floats
 
 
 def unprepared(model: nn.Module) -> list[str]:
@@ -211,14 +252,9 @@ def invent_ranges(model: nn.Module) -> list[str]:
     """Give activations that were never observed the range 0 to 1, so that torch can convert.
 
     Returns:
-        Names of their modules, without the model's `quant`: it has none where every input is an integer.
+        Names of their modules, without the model's `quant`.
     """
-    blind = {
-        name: module.activation_post_process
-        for name, module in model.named_modules()
-        if isinstance(getattr(module, "activation_post_process", None), tq.FakeQuantizeBase)
-        and not has_seen(module.activation_post_process)
-    }
+    blind = unseen(model)
     for fake in blind.values():
         fake.enable_observer()
         fake(torch.tensor([0.0, 1.0]))
@@ -276,12 +312,9 @@ def _names(model: nn.Module) -> dict[str, nn.Module]:
 
 
 def _join(model: nn.Module, before: Mapping[str, nn.Module]) -> None:
-    """After torch has swapped modules: what was one module under several names is one again.
+    """After torch has swapped modules: what was one module under several names (`before`, by `_names`) is one again.
 
     torch swaps it once in each parent, and in one parent under its first name only.
-
-    Args:
-        before: `_names` of the model before the swap.
     """
     now, swapped = _names(model), {}
     for name, module in before.items():

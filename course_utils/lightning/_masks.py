@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
+from torch.nn.modules.conv import _ConvTransposeNd
 from torch.nn.utils import prune
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
@@ -45,8 +46,14 @@ def refuse_scripted(model: nn.Module) -> None:
             raise ValueError(f"{path} is scripted and cannot be changed in a fit: train first, then torch.jit.script")
 
 
-def select(model: nn.Module, targets: Sequence[str] | None) -> dict[str, tuple[str, str]]:
-    """The parameters to prune: name to (path of the module, name in it).
+def learning(model: nn.Module, held: Iterable[nn.Parameter]) -> set[nn.Parameter]:
+    """Those of a model's parameters that take a gradient and are held by an optimizer; where none does, all."""
+    able = {p for p in model.parameters() if p.requires_grad}
+    return able.intersection(held) or able or set(model.parameters())
+
+
+def select(model: nn.Module, targets: Sequence[str] | None, trained: set[nn.Parameter]) -> dict[str, tuple[str, str]]:
+    """The parameters to prune: name to (path of the module, name in it); without targets, of those that are trained.
 
     Raises:
         ValueError: a name that the model does not have, nothing to prune, a parameter that cannot be masked, a part
@@ -60,20 +67,16 @@ def select(model: nn.Module, targets: Sequence[str] | None) -> dict[str, tuple[s
     chosen = {
         name: (path, leaf)
         for name, (path, module, leaf, p) in every.items()
-        if (name in targets if targets is not None else _by_default(module, leaf, p))
+        if (name in targets if targets is not None else leaf == "weight" and p in trained and _is_weight(module, p))
     }
     if not chosen:
         raise ValueError(
-            "no weights to prune: biases, norm layers, vectors and what is not called 'weight' stay unless targets "
-            f"names them; the model has {', '.join(every) or 'no parameters'}"
+            "no weights to prune: biases, norm layers, vectors, what is not called 'weight' and what the fit does not "
+            f"train stay unless targets names them; the model has {', '.join(every) or 'no parameters'}"
         )
     for name in chosen:
         _refuse(name, *every[name][2:], {n: p for n, (*_, p) in every.items()})
     return chosen
-
-
-def _by_default(module: nn.Module, leaf: str, parameter: nn.Parameter) -> bool:
-    return leaf == "weight" and _is_weight(module, parameter)
 
 
 def _is_weight(module: nn.Module, parameter: nn.Parameter) -> bool:
@@ -134,11 +137,16 @@ def left(model: nn.Module, where: Iterable[tuple[str, str]]) -> tuple[int, int]:
     return kept, total
 
 
+def stored(module: nn.Module, dim: int | None) -> int | None:
+    """Where the weight of a layer has its outputs (0) or inputs (1): a transposed convolution stores inputs first."""
+    transposed = isinstance(module, _ConvTransposeNd) and dim is not None
+    return {0: 1, 1: 0}.get(dim % module.weight.dim(), dim) if transposed else dim
+
+
 def count_remaining(module: nn.Module, name: str, dim: int | None) -> int:
     """How many weights, or slices along dim (None = single weights), are not masked yet.
 
-    Raises:
-        ValueError: a dimension that the parameter does not have, weights that are NaN or infinite.
+    A ValueError refuses a dimension that the parameter does not have, and weights that are NaN or infinite.
     """
     tensor = getattr(module, name)
     called = f"{name} of {type(module).__name__} ({' × '.join(map(str, tensor.shape))})"
@@ -156,7 +164,7 @@ def count_remaining(module: nn.Module, name: str, dim: int | None) -> int:
             f"{called} has no slices along dim={dim}; "
             + (f"dim goes from 0 to {tensor.dim() - 1}" if tensor.dim() > 1 else "a vector has none")
         )
-    return int(kept.movedim(dim, 0).flatten(1).any(1).sum())
+    return int(kept.movedim(stored(module, dim), 0).flatten(1).any(1).sum())
 
 
 def pairs(model: nn.Module, where: Iterable[tuple[str, str]]) -> list[tuple[nn.Module, str]]:

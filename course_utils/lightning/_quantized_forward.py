@@ -4,16 +4,18 @@ A hook runs when the model is called, `model(x)`, and not with `model.forward(x)
 they name a type for each input; there is such a pair for models with one input. A model with several runs in Python.
 """
 
+import copy
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from lightning.pytorch import LightningModule
-from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from course_utils.legacy_int8 import nnq
 
+WANTED = "Use tensors, or tuples, lists, dicts, dataclasses or other objects of them that copy.deepcopy copies"
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -37,36 +39,61 @@ def count_inputs(model: LightningModule) -> int | None:
     return count
 
 
+class _Exchange(TorchFunctionMode):
+    """While `copy.deepcopy` runs: of a tensor it takes what a function makes of it."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]):
+        super().__init__()
+        self.function = function
+
+    def __torch_function__(self, func: Callable, types: object, args: tuple = (), kwargs: dict | None = None) -> object:
+        return self.function(args[0]) if func is Tensor.__deepcopy__ else func(*args, **(kwargs or {}))
+
+
+def exchange(model: nn.Module, held: object, function: Callable[[Tensor], Tensor]) -> object:
+    """A copy of any structure, else TypeError, with `function` of each tensor in its place; no part of the model's."""
+    if isinstance(held, Tensor):
+        return function(held)
+    try:
+        with _Exchange(function):
+            return copy.deepcopy(held, {id(module): module for module in model.modules()})
+    except Exception as error:  # whatever the objects in it raise
+        what = f"{type(model).__name__} takes or returns a {type(held).__name__} that cannot be copied ({error})"
+        raise TypeError(f"{what}, so that its tensors are not found. {WANTED}") from error
+
+
 def quantize_inputs(model: nn.Module, inputs: Sequence) -> tuple:
-    """The inputs of one call, floating-point tensors of any shape quantized (or fake-quantized) by `model.quant`.
+    """The inputs of one call, floating-point tensors in any structure quantized (or fake-quantized) by `model.quant`.
 
     Before conversion all of them are observed at once: they share one range. One after the other, a moving average
     would settle between their ranges and clip the wider one.
 
     Raises:
-        TypeError: no input by position, so that none would be quantized.
+        TypeError: no input by position, so that none would be quantized, or one that cannot be copied.
     """
     if not inputs:
         raise TypeError(
             f"{type(model).__name__} was called without an input by position, and only those are quantized: "
             "call model(x), not model(x=x)"
         )
-    which = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.is_floating_point()]
-    if isinstance(model.quant, nnq.Quantize) or len(which) == 1:
-        quantized = [model.quant(inputs[i]) for i in which]
-    elif which:
-        flat = model.quant(torch.cat([inputs[i].flatten() for i in which]))
-        parts = flat.split([inputs[i].numel() for i in which])
-        quantized = [part.view(inputs[i].shape) for i, part in zip(which, parts, strict=True)]
+    found = {}
+    for given in inputs:
+        exchange(model, given, lambda x: found.setdefault(id(x), x))
+    found = {key: x for key, x in found.items() if x.is_floating_point()}
+    if isinstance(model.quant, nnq.Quantize) or len(found) == 1:
+        quantized = {key: model.quant(x) for key, x in found.items()}
+    elif found:
+        flat = model.quant(torch.cat([x.flatten() for x in found.values()]))
+        parts = flat.split([x.numel() for x in found.values()])
+        quantized = {key: part.view(found[key].shape) for key, part in zip(found, parts, strict=True)}
     else:
         return tuple(inputs)
-    changed = dict(zip(which, quantized, strict=True))
-    return tuple(changed.get(i, x) for i, x in enumerate(inputs))
+    return tuple(exchange(model, given, lambda x: quantized.get(id(x), x)) for given in inputs)
 
 
 def dequantize_outputs(model: nn.Module, inputs: tuple, output: object) -> object:
-    """The output, or every tensor in it (tuple, list, dict, dataclass), in float."""
-    return apply_to_collection(output, Tensor, lambda x: model.dequant(x) if x.is_quantized else x)
+    """The output, or every tensor in it, in float."""
+    return exchange(model, output, lambda x: model.dequant(x) if x.is_quantized else x)
 
 
 def finish(model: nn.Module, n_inputs: int | None, *, input_compatible: bool) -> None:

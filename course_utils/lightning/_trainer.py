@@ -3,18 +3,27 @@
 import re
 from itertools import dropwhile
 
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveraging
 from lightning.pytorch.strategies import SingleDeviceStrategy
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from course_utils.lightning import _masks
+
+
+def trained(trainer: Trainer, model: LightningModule, reached: set[nn.Parameter]) -> set[nn.Parameter]:
+    """The parameters of a model that the fit trains: of an optimizer, and, as far as known, `reached` by gradients."""
+    groups = (group for optimizer in trainer.optimizers for group in optimizer.param_groups)
+    held = _masks.learning(model, (p for group in groups for p in group["params"]))
+    return held & reached or held
 
 
 def refuse_more(callback: Callback, trainer: Trainer, why: str = "") -> None:
     """Refuse a trainer with several devices or processes.
 
-    Args:
-        why: what would go wrong, put into the message.
     Raises:
-        NotImplementedError: it has more than one, or a strategy for more than one.
+        NotImplementedError: it has more than one, or a strategy for more; `why` says in it what would go wrong.
     """
     if trainer.world_size > 1 or not isinstance(trainer.strategy, SingleDeviceStrategy):
         raise NotImplementedError(
@@ -24,11 +33,7 @@ def refuse_more(callback: Callback, trainer: Trainer, why: str = "") -> None:
 
 
 def refuse_other_weights(callback: Callback, trainer: Trainer) -> None:
-    """Refuse a trainer that keeps weights in another dtype than float32; mixed precision keeps them.
-
-    Raises:
-        NotImplementedError: such a trainer.
-    """
+    """Refuse, with NotImplementedError, weights in another dtype than float32; mixed precision keeps them."""
     if trainer.precision != "32-true" and not trainer.precision.endswith("-mixed"):
         raise NotImplementedError(
             f"{type(callback).__name__} needs weights in float32, and precision={trainer.precision!r} keeps them in "
@@ -36,31 +41,26 @@ def refuse_other_weights(callback: Callback, trainer: Trainer) -> None:
         )
 
 
-def refuse_second_model(callback: Callback, trainer: Trainer, why: str) -> None:
-    """Refuse `WeightAveraging` and its kinds, such as `EMAWeightAveraging`, wherever in the list.
+def refuse_second_model(callback: Callback, trainer: Trainer, model: LightningModule, why: str) -> None:
+    """Refuse `WeightAveraging` and its kinds, wherever in the list, and an `AveragedModel` inside of the model.
 
     They average in a copy of the model from before the fit, matched to the model by the position of its tensors, and
     a checkpoint holds that copy in the model's place.
 
-    Args:
-        why: what would go wrong, put into the message.
     Raises:
-        ValueError: the trainer has one.
+        ValueError: there is one; `why` says in it what would go wrong.
     """
-    for other in trainer.callbacks:
-        if isinstance(other, WeightAveraging):
+    named = ((f"{name} ({type(module).__name__})", module) for name, module in model.named_modules())
+    for name, other in [*((type(other).__name__, other) for other in trainer.callbacks), *named]:
+        if isinstance(other, WeightAveraging | AveragedModel):
             raise ValueError(
-                f"{type(other).__name__} does not go with {type(callback).__name__}: it averages in a copy of the "
+                f"{name} does not go with {type(callback).__name__}: it averages in a copy of the "
                 f"model from before the fit, {why}; leave one of the two out, or average with StochasticWeightAveraging"
             )
 
 
 def refuse_averages_behind(callback: Callback, trainer: Trainer) -> None:
-    """Refuse `StochasticWeightAveraging` behind a callback that prunes.
-
-    Raises:
-        ValueError: it stands there.
-    """
+    """Refuse, with ValueError, `StochasticWeightAveraging` behind a callback that prunes."""
     for other in dropwhile(lambda known: known is not callback, trainer.callbacks):
         if isinstance(other, StochasticWeightAveraging):
             raise ValueError(

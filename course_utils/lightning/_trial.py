@@ -13,7 +13,7 @@ from torch.nn.modules.module import register_module_forward_hook, register_modul
 from torch.overrides import TorchFunctionMode
 
 from course_utils.legacy_int8 import nnq
-from course_utils.lightning import _fake_quantize
+from course_utils.lightning import _fake_quantize, _quantized_forward
 
 
 def run(model: nn.Module, quantize: Callable[[nn.Module], object], args: tuple, kwargs: dict) -> None:
@@ -117,6 +117,8 @@ def _followed(running: list[nn.Module]) -> Iterator[None]:
 
 def _place_and_remedy(model: nn.Module, running: list[nn.Module], error: Exception, taken: set[str]) -> tuple[str, str]:
     known = {module: name for name, module in model.named_modules()}
+    if _quantized_forward.WANTED in str(error):
+        return "what it returns", _quantized_forward.WANTED
     if not running:
         name, module = _fake_quantize.at_work(model, error) or ("", model)
         place = f"the conversion of {name} ({type(module).__name__})" if name else "the conversion"
@@ -137,5 +139,7 @@ def _place_and_remedy(model: nn.Module, running: list[nn.Module], error: Excepti
     general = "Add with nn.quantized.FloatFunctional, fuse batch norm (modules_to_fuse), take other operations out"
     if not known.get(module):
         return place, general
-    left_out = _fake_quantize.leave_out(name) if name in taken else _fake_quantize.STUBBED
-    return place, f"{general}; {left_out}" if running and name in taken else left_out
+    if name not in taken:
+        return place, f"{_fake_quantize.STUBBED}; if it is only frozen, {_fake_quantize.ROUND_IT.format(name)}"
+    left_out = _fake_quantize.leave_out(name)
+    return place, f"{general}; {left_out}" if running else left_out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,17 +32,10 @@ class PruningSchedule(Callback):
     A mask is applied when its layer, or the module that holds the layer, is called, and before each training batch: so
     also where a module reads a layer's weight without calling the layer, as attention does.
 
-    Where a checkpoint callback goes by a metric, with `monitor` or in its file names, a file must hold the network that
-    was measured. There the cut waits until the next epoch begins, or the training ends: what is due after the last
-    epoch is in no such file, and "pruning_sparsity" does not tell of it.
-
-    Several schedules can stand in one trainer when they differ in more than the amounts, for example in targets; then
-    the metrics are "pruning_sparsity_0", "pruning_sparsity_1", … in the order of the list. Lightning's
-    `StochasticWeightAveraging` goes before the schedule in the list, for it would copy averages over the zeros.
-
     Checkpoints written in a fit hold "…_orig" and "…_mask": a trainer that reads them needs the callback too; without a
     trainer there is `load_masked`. A fit resumes as if it had not stopped. An interrupted fit leaves its masks on.
-    A new fit begins anew: masks that are on count as pruned, zeros without a mask train like other weights.
+    A new fit begins anew: masks that are on count as pruned, zeros without a mask train like other weights. See
+    docs/lightning.md for several schedules in one trainer, and for files that go by a metric.
 
     Args:
         method: "l1_unstructured", "random_unstructured", "ln_structured", "random_structured", "identity", or a
@@ -52,9 +46,10 @@ class PruningSchedule(Callback):
             for a method that takes no amount.
         scope: "global", all parameters together, or "local", each for itself; None = global for unstructured methods.
         norm: for "ln_structured", the n of torch: 1, 2, float("inf"), …
-        dim: for structured methods, along which slices go: 0 = output neurons or channels.
+        dim: for structured methods, along which slices go: 0 = output neurons or channels, 1 = inputs, in linear layers
+            and convolutions, transposed ones too; of other weights, a dimension as it is stored.
         targets: names as in ``named_parameters`` of the unpruned model, "conv1.weight" or "conv1.bias"; None = every
-            "weight" of two or more dimensions outside of norm layers. A warning names what else has so many.
+            "weight" of two or more dimensions outside of norm layers that the fit trains. A warning names the rest.
         rewind_to: None = train on. An epoch k = after each pruning all parameters, and what norm layers have counted,
             go back to what they were when epoch k began (0 = the start of the fit). Masks stay. Optimizers forget
             their state, for it belongs to the trained weights; learning-rate schedulers go on. Checkpoints hold one
@@ -69,8 +64,8 @@ class PruningSchedule(Callback):
             changed then.
         NotImplementedError: in `fit`, more than one device or process.
     Warns:
-        UserWarning: in `fit`, when nothing is due in any of its epochs, when targets=None leaves something out, or when
-            a cut of all parameters together leaves nothing of one of them.
+        UserWarning: in `fit`, when nothing is due in any of its epochs, or it ends before the schedule does, when
+            targets=None leaves something out, or when a cut of all parameters together leaves nothing of one of them.
     """
 
     def __init__(
@@ -118,7 +113,6 @@ class PruningSchedule(Callback):
         """Be ready for a checkpoint with masks: Lightning reads it after this hook, other callbacks may swap layers."""
         if stage == "fit":
             _trainer.refuse_more(self, trainer)
-            _trainer.refuse_second_model(self, trainer, "which gets no masks, so that checkpoints hold dense weights")
             _trainer.refuse_averages_behind(self, trainer)
         self._stage, self._resumed = stage, False
         self._unhook()
@@ -128,6 +122,7 @@ class PruningSchedule(Callback):
         ]
 
     def _unhook(self) -> None:
+        self._reached = set()  # parameters that a gradient has come to, as long as the fit runs
         while self._hooks:
             self._hooks.pop().remove()
 
@@ -151,7 +146,8 @@ class PruningSchedule(Callback):
         """Look at the whole request; then go on where an earlier fit stopped, or begin."""
         self._unhook()
         again = self._fitted is not None and self._fitted() is pl_module and trainer.current_epoch > 0
-        where = _masks.select(pl_module, self.targets)
+        _trainer.refuse_second_model(self, trainer, pl_module, "which gets no masks, so that files hold dense weights")
+        where = _masks.select(pl_module, self.targets, _trainer.trained(trainer, pl_module, self._reached))
         if not (self._resumed or again):
             self._forget(trainer.current_epoch)
         last = trainer.max_epochs if trainer.max_epochs not in (None, -1) else None
@@ -181,6 +177,10 @@ class PruningSchedule(Callback):
         """Masked weights with a graph, for a training step that reads one outside of all calls."""
         _masks.apply(pl_module)
 
+    def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take note of what the fit trains."""
+        self._reached |= {p for p in pl_module.parameters() if p.grad is not None}
+
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs, batch, batch_idx: int) -> None:
         """Masked weights as the step has left them, without a graph: right for readers, and for copies."""
         _masks.refresh(pl_module)
@@ -201,6 +201,9 @@ class PruningSchedule(Callback):
         if self._resumed:
             self._settle(trainer, pl_module, trainer.current_epoch, log=False)
         self._finish(pl_module)
+        last = None if self._amounts.ends else max(trainer.max_epochs or 0, 0)
+        if missed := self._amounts.due(self._asked + 1, last):
+            warnings.warn(f"the fit ended first, and not reached are the cuts {reprlib.repr(missed)}", stacklevel=2)
 
     def _finish(self, model: LightningModule) -> None:
         self._unhook()
@@ -231,8 +234,8 @@ class PruningSchedule(Callback):
         rest = _masks.left_out(model, where) if self.targets is None else []
         if rest:
             warnings.warn(
-                f"targets=None takes what is called 'weight', and leaves out {', '.join(rest)}: name in targets what "
-                "is to be pruned",
+                "targets=None takes what is called 'weight' and trained by this fit, and leaves out "
+                f"{', '.join(rest)}: name in targets what is to be pruned",
                 stacklevel=3,
             )
 
@@ -266,7 +269,10 @@ class PruningSchedule(Callback):
         for epoch in range(self._asked + 1, until):
             amount = self._amounts.at(epoch)
             if amount is not None:
-                chosen = _masks.select(model, self.targets)
+                known = (_trainer.trained(trainer, model, reached) for reached in (set(), self._reached))
+                held, chosen = (_masks.select(model, self.targets, trained) for trained in known)
+                if idle := ", ".join(name for name in held if name not in chosen):
+                    warnings.warn(f"no gradient has reached {idle}: not pruned, unless targets names it", stacklevel=2)
                 where = chosen.values()
                 _masks.refresh(model)  # a masked weight is as old as the last forward pass, so older than the last step
                 before, total = _masks.left(model, where)
@@ -296,9 +302,11 @@ class PruningSchedule(Callback):
         if self.scope == "global":
             ModelPruning(self._kind, pairs).apply_pruning(amount)
             return
-        options = {"amount": amount, **self._options} if self._amounts.counted else self._options
+        options = self._options | ({"amount": amount} if self._amounts.counted else {})
         for module, leaf in pairs:
             weight = getattr(module, leaf)
+            if self.dim is not None:
+                options["dim"] = _masks.stored(module, self.dim)
             if self._kind is prune.LnStructured:  # a norm in half precision is rounded, or infinite
                 options["importance_scores"] = weight.to(torch.promote_types(weight.dtype, torch.float32))
             self._kind.apply(module, leaf, **options)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
+from torch import nn
 
 from course_utils import legacy_int8
 from course_utils.legacy_int8 import tq
 from course_utils.lightning import _fake_quantize, _qat_arguments, _quantized_forward, _trainer, _trial
 
+SECOND = "so that checkpoints hold a float model, or averaged ranges"
 FAKE, INT8 = "fake-quantized", "int8"  # what a model of this callback can be, kept on it under MARK
 MARK = "_quantization"
 
@@ -22,23 +25,19 @@ class QuantizationAwareTraining(Callback):
 
     When the fit starts, the model gets two parts, ``model.quant`` and ``model.dequant``, and its layers are replaced by
     fake-quantized ones. The same parameters go on learning. Inputs are quantized where the model is *called*, so
-    ``training_step`` must call ``self(x)``; every floating-point tensor given by position is quantized, all with one
-    range. `forward` itself is never replaced. After its first batch the model is converted for a trial, called with
-    that batch, and put back: what has no int8 kernel is named then, with nothing lost. At the end of the fit it moves
-    to the CPU, where torch's int8 kernels are, and is converted in place. In a fit that an exception stops it stays
-    fake-quantized, and a further fit goes on from there.
+    ``training_step`` must call ``self(x)``; every floating-point tensor given by position, also in a dict or another
+    object, is quantized, all with one range. `forward` itself is never replaced. After its first batch the model is
+    converted for a trial, called with that batch, and put back: what has no int8 kernel is named then, with nothing
+    lost. At the end of the fit it moves to the CPU, where torch's int8 kernels are, and is converted in place. In a fit
+    that an exception stops it stays fake-quantized, and a further fit goes on from there.
 
     A checkpoint of the training holds the fake-quantized state, not the int8 model: ``fit(ckpt_path=...)`` with this
     callback resumes from it, and without a trainer `prepare` makes a new model fit it. The finished model: save its
     ``state_dict()``, and load that into a new model after `rebuild`. Test and predict with this callback and a
-    ``ckpt_path`` of either do that by themselves. All of them load with ``weights_only=True``. The model of the fit is
-    int8 by then and takes no checkpoint of the training, so that ``trainer.test(ckpt_path="best")`` needs a new one:
+    ``ckpt_path`` of either do that by themselves. All of them load with ``weights_only=True``.
 
-        best = Net()
-        trainer.test(best, loader, ckpt_path="best")  # fake-quantized, as validation saw it
-        trainer.test(callback.quantize(best), loader)  # int8, where the trainer is on the CPU
-
-    TorchScript takes a finished model with one input; one with several runs in Python only.
+    What the fit does not train is left in float and named in a warning: what is frozen, or in no optimizer. A `qconfig`
+    of a module's own decides for it. TorchScript takes a finished model with one input.
 
     Args:
         qconfig: an engine of this machine ("x86", "onednn", "fbgemm", "qnnpack"; `legacy_int8.available`), or a QConfig
@@ -64,7 +63,8 @@ class QuantizationAwareTraining(Callback):
         RuntimeError: in `fit`, training_step does not call the model, a layer's weight is read without calling it, the
             model cannot compute in int8, or the fit ends before an observer saw a batch.
     Warns:
-        UserWarning: of weights that torch cannot round while it trains, and of layers that no observed batch reached.
+        UserWarning: of parts that the fit does not train, of weights that torch cannot round while it trains, and of
+            layers that no observed batch reached.
     """
 
     def __init__(
@@ -78,15 +78,16 @@ class QuantizationAwareTraining(Callback):
         observer_enabled_stages: Sequence[str] = ("train",),
     ):
         qconfig = legacy_int8.best() if qconfig is None else qconfig
-        self.observer_type = _qat_arguments.observer(observer_type)
+        _qat_arguments.refuse_others(observer_type, collect_quantization, modules_to_fuse, observer_enabled_stages)
         self.qconfig = _qat_arguments.qconfig(qconfig, observer_type)
-        self.collect_quantization = _qat_arguments.trigger(collect_quantization)
-        self.modules_to_fuse = _qat_arguments.groups(modules_to_fuse)
-        self.observer_enabled_stages = _qat_arguments.stages(observer_enabled_stages)
+        self.observer_type, self.collect_quantization = observer_type, collect_quantization
+        self.modules_to_fuse = [tuple(group) for group in modules_to_fuse or ()]
+        self.observer_enabled_stages = tuple(observer_enabled_stages)
         self.input_compatible, self.quantize_on_fit_end = input_compatible, quantize_on_fit_end
         self._engine = qconfig if isinstance(qconfig, str) else None
         self._collected, self._switched = 0, None
         self._hooks, self._first_call, self._waiting = [], None, None
+        self._floats = weakref.WeakKeyDictionary()  # model to its parts before it was prepared
 
     def prepare(self, model: LightningModule) -> LightningModule:
         """Make a float model fake-quantized, in place, as the start of a fit does; gives it back.
@@ -113,7 +114,7 @@ class QuantizationAwareTraining(Callback):
                     "rename it, or remove it if it is a stub"
                 )
         _quantized_forward.count_inputs(model)
-        _fake_quantize.prepare(model, self.qconfig, self.modules_to_fuse)
+        self._floats[model] = _fake_quantize.prepare(model, self.qconfig, self.modules_to_fuse)
         setattr(model, MARK, FAKE)
         return model
 
@@ -124,13 +125,15 @@ class QuantizationAwareTraining(Callback):
             ValueError: the model is not fake-quantized.
             RuntimeError: no observer has seen a tensor, so there are no ranges.
         """
-        self._refuse_other_than_fake(model)
+        if _state(model) != FAKE:
+            raise ValueError(f"this {type(model).__name__} is not fake-quantized: fit or prepare it first")
         if not _fake_quantize.calibrated(model):
             raise RuntimeError(
                 "the observers saw no batch, so nothing is known of any range, and the model was not "
                 "quantized: train at least one batch, and look at collect_quantization and "
                 "observer_enabled_stages"
             )
+        self._floats.pop(model, None)
         with legacy_int8.use(self._engine) if self._engine else nullcontext():
             _fake_quantize.convert(model)
         _quantized_forward.finish(model, _quantized_forward.count_inputs(model), input_compatible=self.input_compatible)
@@ -155,7 +158,7 @@ class QuantizationAwareTraining(Callback):
         if stage == "fit":
             _trainer.refuse_more(self, trainer, "each process would observe ranges of its own; ")
             _trainer.refuse_other_weights(self, trainer)
-            _trainer.refuse_second_model(self, trainer, "so that checkpoints hold a float model, or averaged ranges")
+            _trainer.refuse_second_model(self, trainer, pl_module, SECOND)
             self._collected = 0
             if _state(pl_module) != FAKE:
                 self.prepare(pl_module)
@@ -166,15 +169,26 @@ class QuantizationAwareTraining(Callback):
         """Before a checkpoint is read: a float model becomes what the checkpoint holds."""
         fake = any(key.startswith(_fake_quantize.RANGE) for key in state_dict)
         held = FAKE if fake else INT8 if "quant.scale" in state_dict else None
-        if held is None or held == _state(model):
+        if held is None or held == _state(model) == INT8:
             return
-        if _state(model) is not None:
+        if _state(model) not in (None, held):
             raise ValueError(
                 f"the checkpoint holds a model that is {held}, and this {type(model).__name__} is "
                 f"{_state(model)}: take a new float model, and to train, a checkpoint of the training"
             )
-        self.prepare(model) if held == FAKE else self.rebuild(model)
-        self._quantize_inputs(model)
+        if fresh := _state(model) is None:
+            self.prepare(model)
+        rounded = [key for key in state_dict if key.endswith((".fake_quant_enabled", ".scale"))]
+
+        def float_in_file(name: str, part: nn.Module) -> bool:
+            return bool(_fake_quantize.fakes(part)) and not any(key.startswith(f"{name}.") for key in rounded)
+
+        _fake_quantize.release(model, self._floats.get(model, {}), float_in_file)
+        if held == INT8:
+            _fake_quantize.invent_ranges(model.cpu())
+            self.quantize(model)
+        if fresh:
+            self._quantize_inputs(model)
 
     def _quantize_inputs(self, model: LightningModule) -> None:
         """While a trainer runs, inputs are quantized in every stage."""
@@ -204,9 +218,23 @@ class QuantizationAwareTraining(Callback):
             )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Wait for the first call of the model: a trial in int8 repeats it."""
+        """Leave alone what no optimizer trains; wait for the first call of the model: a trial in int8 repeats it."""
+        _trainer.refuse_second_model(self, trainer, pl_module, SECOND)
+        self._leave_alone(pl_module, _trainer.trained(trainer, pl_module, set()))
         self._waiting = pl_module.register_forward_pre_hook(self._keep, prepend=True, with_kwargs=True)
         self._hooks.append(self._waiting)
+
+    def _leave_alone(self, model: LightningModule, trained: set[nn.Parameter], *, ran: bool = False) -> None:
+        def out(name: str, part: nn.Module) -> bool:
+            used = not ran or any(map(_fake_quantize.has_seen, _fake_quantize.fakes(part)))
+            return used and trained.isdisjoint(part.parameters())
+
+        if names := _fake_quantize.release(model, self._floats.get(model, {}), out):
+            warnings.warn(
+                f"this fit does not train {', '.join(names)}: left in float, as it is; "
+                f"{_fake_quantize.ROUND_IT.format(names[0])}",
+                stacklevel=3,
+            )
 
     def _keep(self, model: LightningModule, args: tuple, kwargs: dict) -> None:
         self._first_call = self._first_call or (args, kwargs)
@@ -225,6 +253,9 @@ class QuantizationAwareTraining(Callback):
                     f"training_step of {type(pl_module).__name__} does not call the model itself, so its input is not "
                     "quantized: call self(x), not self.forward(x) or a layer"
                 )
+            reached = {p for p in pl_module.parameters() if p.grad is not None}  # not a teacher run under no_grad
+            self._leave_alone(pl_module, _trainer.trained(trainer, pl_module, reached), ran=True)
+            self._floats.pop(pl_module, None)
             self._waiting.remove()
             call, self._first_call, self._waiting = self._first_call, None, None
             with trainer.precision_plugin.forward_context():
@@ -239,23 +270,17 @@ class QuantizationAwareTraining(Callback):
                 _trial.run(pl_module, self.quantize, *call)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Observers change in validation when asked for, and never in the sanity check."""
-        self._evaluate(pl_module, "validate", allowed=not trainer.sanity_checking)
+        """Observers change in validation, test and prediction when asked for, and never in the sanity check."""
+        self._evaluate(pl_module, trainer.state.stage)
 
-    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Observers change in a test when asked for."""
-        self._evaluate(pl_module, "test")
-
-    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Observers change in a prediction when asked for."""
-        self._evaluate(pl_module, "predict")
+    on_test_start = on_predict_start = on_validation_start
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Convert; the trainer has moved the model to the CPU."""
         self._leave(pl_module)
         if self.quantize_on_fit_end:
             self.quantize(pl_module)
-        elif names := _fake_quantize.unseen(pl_module):
+        elif names := [name for name in _fake_quantize.unseen(pl_module) if name != "quant"]:
             warnings.warn(
                 f"no batch that observers saw ran through {', '.join(names)}: nothing rounds there", stacklevel=2
             )
@@ -268,18 +293,14 @@ class QuantizationAwareTraining(Callback):
         """Leave no hook behind."""
         self._leave(pl_module)
 
-    def _refuse_other_than_fake(self, model: LightningModule) -> None:
-        if _state(model) != FAKE:
-            raise ValueError(f"this {type(model).__name__} is not fake-quantized: fit or prepare it first")
-
     def _wanted(self, trainer: Trainer) -> bool:
         if callable(self.collect_quantization):
             return bool(self.collect_quantization(trainer))
         return self.collect_quantization is None or self._collected < self.collect_quantization
 
-    def _evaluate(self, model: LightningModule, stage: str, allowed: bool = True) -> None:
+    def _evaluate(self, model: LightningModule, stage: str) -> None:
         if _state(model) == FAKE:
-            self._switch(model, stage, allowed and stage in self.observer_enabled_stages)
+            self._switch(model, stage, stage in self.observer_enabled_stages)
 
     def _switch(self, model: LightningModule, stage: str, observe: bool) -> None:
         """Rounding follows the first observation: before it there is no scale to round with."""

@@ -134,7 +134,7 @@ def int8():
 def test_what_takes_no_mask_is_named_before_anything_is_trained(tmp_path, net, says):
     model = Classifier(net())
     with pytest.raises(ValueError, match=says):
-        run(tmp_path, model, PruningSchedule("l1_unstructured", 0.5))
+        run(tmp_path, model, PruningSchedule("l1_unstructured", 0.5, targets=["net.0.weight"]))
     assert not _masks.masks(model)
 
 
@@ -155,3 +155,28 @@ def test_a_layer_of_which_nothing_is_left_is_named(tmp_path):
     net = VisionTransformer(8, 4, num_layers=1, num_heads=2, hidden_dim=8, mlp_dim=8, num_classes=3)
     with pytest.warns(UserWarning, match="nothing is left of net.heads.head.weight after epoch 0.*prune less"):
         run(tmp_path, Classifier(net, (3, 8, 8)), PruningSchedule("l1_unstructured", {0: 0.5}), epochs=1)
+
+
+@pytest.mark.parametrize("dim", [0, -4, 1])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_dim_0_cuts_outputs_of_a_transposed_convolution_too(tmp_path, dim, groups):
+    net = nn.Sequential(nn.ConvTranspose2d(8, 4, 3, groups=groups), nn.Flatten(), nn.Linear(4 * 36, 3))
+    schedule = PruningSchedule("ln_structured", {0: 0.5}, norm=2, dim=dim, targets=["net.0.weight"])
+    weight = run(tmp_path, Classifier(net, (8, 4, 4)), schedule, epochs=1).net[0].weight
+    outputs, inputs = ((weight.transpose(0, d).flatten(1) == 0).all(1).float().mean() for d in (1, 0))
+    assert (outputs, inputs) == ((0, 0.5) if dim == 1 else (0.5, 0))
+
+
+@pytest.mark.parametrize(
+    ("amount", "options", "says"),
+    [
+        ({0: 0.5, 6: 0.25}, {"epochs": 3}, "{6: 0.25}"),
+        ({0: 0.5, 2: 0.25}, {"epochs": 5, "max_steps": 4}, "{2: 0.25}"),
+        (0.1, {"epochs": 4, "max_steps": 4}, "{2: 0.1, 3: 0.1}"),
+        (0.1, {"epochs": -1, "max_steps": 4}, None),
+    ],
+)
+def test_cuts_that_the_fit_did_not_reach_are_named_at_its_end(tmp_path, recwarn, amount, options, says):
+    run(tmp_path, Classifier(plain()), PruningSchedule("l1_unstructured", amount), **options)
+    said = [str(w.message) for w in recwarn if "not reached" in str(w.message)]
+    assert [says in text for text in said] == [True] * (says is not None)

@@ -1,5 +1,8 @@
 """Quantization-aware training in Lightning: what comes out of a fit, and which batches and stages observers see."""
 
+import dataclasses
+import threading
+
 import pytest
 import torch
 from _quantized_fits import (
@@ -180,3 +183,85 @@ def test_predict_changes_no_observer_unless_enabled(tmp_path, enabled):
     before = ranges(model)
     model(100 * rows()[0])
     assert same(before, ranges(model)), "outside of a trainer no observer looks"
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    logits: torch.Tensor
+    note: str = "frozen"
+
+
+class Own:
+    def __init__(self, logits):
+        self.logits, self.more = logits, {"deep": [Frozen(logits)]}
+
+
+class Slots:
+    __slots__ = ("logits",)
+
+    def __init__(self, logits):
+        self.logits = logits
+
+
+class Lazy:
+    def __init__(self, logits):
+        self.logits, self.lock = logits, threading.Lock()
+
+
+class Returns(Regression):
+    def __init__(self, wrap):
+        super().__init__()
+        self.wrap = wrap
+
+    def forward(self, x):
+        return self.wrap(super().forward(x))
+
+    def training_step(self, batch, index):
+        return self.loss(self(batch[0]).logits, batch[1])
+
+
+@pytest.mark.parametrize("wrap", [Frozen, Own, Slots])
+def test_the_output_is_float_whatever_object_the_model_returns(tmp_path, wrap):
+    out, x = fit(tmp_path, qat(), Returns(wrap))(rows()[0]), rows()[0]
+    assert type(out) is wrap and torch.equal(out.logits, fit(tmp_path, qat())(x))
+    assert wrap is not Own or out.more["deep"][0].logits is out.logits
+
+
+def test_an_output_that_cannot_be_looked_into_is_refused_after_the_first_batch(tmp_path):
+    says = "failed in what it returns: TypeError: .*a Lazy that cannot be copied.*Use tensors, or tuples, lists, dicts"
+    with pytest.raises(RuntimeError, match=says) as caught:
+        fit(tmp_path, qat(), Returns(Lazy))
+    assert "fuse" not in str(caught.value)
+
+
+class Takes(Regression):
+    """One input, in which the rows stand in two parts."""
+
+    def __init__(self, pack):
+        super().__init__()
+        self.pack = pack
+
+    def forward(self, batch):
+        self.got = [value for value in (batch.values() if isinstance(batch, dict) else batch)]
+        flat = [part for value in self.got for part in (value if isinstance(value, list) else [value])]
+        return super().forward(torch.cat(flat[:2], 1))
+
+    def training_step(self, batch, index):
+        self.given = self.pack(*batch[0].split(4, 1), batch[1] > 3)
+        return self.loss(self(self.given), batch[1])
+
+
+PACKS = [lambda a, b, c: {"a": a, "b": b, "c": c}, lambda a, b, c: (a, b, c), lambda a, b, c: {"x": [a, b], "c": c}]
+
+
+@pytest.mark.parametrize("pack", PACKS, ids=["dict", "tuple", "nested"])
+def test_inputs_inside_of_a_container_are_rounded(tmp_path, pack):
+    callback = qat(quantize_on_fit_end=False)
+    model, x = fit(tmp_path, callback, Takes(pack)), rows()[0]
+    assert model.quant.activation_post_process.activation_post_process.min_val.isfinite()
+    assert model.given is not model.got and model.pack is pack
+    callback.quantize(model)
+    out = model(given := pack(*x.split(4, 1), x[:, 0] > 0))
+    first = model.got[0][0] if isinstance(model.got[0], list) else model.got[0]
+    assert out.dtype == torch.float32 and first.dtype == torch.quint8
+    assert next(iter(given.values() if isinstance(given, dict) else given)) is not first, "what is given stays"
