@@ -31,7 +31,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Half of a layer goes
 #
-# A water meter is to read its own digits. Our network for this, LeNet, has 60,074 weights and biases of 4 bytes each, 240 kilobytes in all. But the meter's chip can store only 128.
+# We want a water meter to read its own dial. Our network for this, LeNet, has 60,074 weights and biases of 4 bytes each, 240 kilobytes in all. But the meter's chip can store only 128.
 #
 # Could it get by with fewer weights? Most of them sit in one layer, `fc1`: 120 neurons with 400 inputs each have 48,000 weights. Let's do something crude: we set half of them to zero, the half that is closest to zero already, and train nothing afterwards.
 #
@@ -83,7 +83,7 @@ sparsity_report(halved)
 #
 # Now remove the two smallest weights, −0.1 and −0.2. The sum becomes 1.6, so the error is 0.3. Remove the two largest instead, 0.9 and 0.7, and the sum becomes −0.3, so the error is 1.6.
 #
-# A weight $w$ with the input $x$ adds $w \cdot x$ to the sum, and setting $w$ to zero takes just that away. So if the inputs are about equally large, you lose least with the weights of least **magnitude** $|w|$, the size without the sign. To remove these is called **magnitude pruning**.
+# A weight $w$ with the input $x$ adds $w \cdot x$ to the sum, and setting $w$ to zero takes just that away. So if the inputs are about equally large, you lose least with the weights of least **magnitude** $|w|$, the size without the sign. Removing them is called **magnitude pruning**.
 #
 # It's a rule of thumb, because it never looks at the inputs: a weight of 0.1 with an input of 100 matters more than a weight of 1 with an input of 0.1. So let's test it in `fc1`, where the inputs do differ. By how much do the sums of its neurons change?
 
@@ -130,7 +130,7 @@ print(f"zeros after one step: {sparsity_report(halved)['fc1.weight'].zeros:,}")
 # %% [markdown]
 # Let's follow such a step in our neuron. After the cut its weights are (0.9, 0, 0.7, 0), and its inputs are all 1. Suppose that the gradient of the sum is −1, which means that the loss would fall if the sum rose. Then each weight has the gradient 1 · (−1) = −1, also the two that are zero. SGD with a learning rate of 0.1 subtracts 0.1 · (−1), so the weights become (1.0, **0.1**, 0.8, **0.1**). To the optimizer, 0 is a number like any other.
 #
-# Some zeros of `fc1` did stay. Nearly all of them belong to neurons whose ReLU gave 0 for each of the 256 images, and through such a ReLU no gradient comes back.
+# Some zeros of `fc1` did stay. Nearly all of them belong to 43 of the 120 neurons, whose ReLU gave 0 for each of the 256 images. Through such a ReLU no gradient comes back. (These silent neurons are also a second reason why half of the weights could go: nearly half of those that were removed belong to them.)
 #
 # So a removed weight has to be *remembered* as removed. The remedy is to keep the mask, and to multiply by it before each use.
 
@@ -156,7 +156,7 @@ print("hooks:      ", [type(h).__name__ for h in net.fc1._forward_pre_hooks.valu
 # - **`weight_mask`** holds a 1 or a 0 for each of them. It's a *buffer*: a tensor that is saved with the layer, but not trained.
 # - **`weight`** is their product. It's now a plain attribute of the layer, so it isn't in the file.
 #
-# Who computes the product? A **hook**, a function that PyTorch calls by itself, here before each forward pass of the layer. The last line of the output names it. This is our neuron, pruned by half, and who reads which tensor:
+# Who computes the product? A **hook**, a function that PyTorch calls by itself, here before each forward pass of the layer. The last line of the output names it. This is our neuron, pruned by half. The arrows show who uses which tensor:
 
 # %% one_became_three tags=["hide-input"]
 # Draws the three tensors of the pruned neuron, and who reads which of them.
@@ -167,7 +167,7 @@ show.one_became_three()
 #
 # In our neuron, the gradient of `weight` is (−1, −1, −1, −1), as before. But the optimizer trains `weight_orig`, and since `weight` is `weight_orig` times the mask, the chain rule multiplies the gradient by the mask: (−1, 0, −1, 0). Where the mask is 0, `weight_orig` changes nothing, so its gradient is exactly 0.
 #
-# SGD adds 0.1 to the other two. `weight_orig` becomes (1.0, −0.1, 0.8, −0.2), and after the next multiplication `weight` is (1.0, 0, 0.8, 0). Both zeros have stayed. And in the real layer?
+# SGD adds 0.1 to the other two, so `weight_orig` becomes (1.0, −0.1, 0.8, −0.2). Before the next forward pass the hook multiplies again, and `weight` becomes (1.0, 0, 0.8, 0). Both zeros have stayed. And in the real layer?
 
 # %% the_same_step_with_a_mask
 train_one_step(net)
@@ -188,9 +188,9 @@ print(f"zeros after one step: {sparsity_report(net)['fc1.weight'].zeros:,}")
 right = show.how_far(lenet, *unseen)
 
 # %% [markdown]
-# Yes, it is: random cuts cost more, and from 70 % on much more. The line of the smallest weights falls off later, once the weights that are left to remove aren't small any more.
+# Yes, it is: random cuts cost more, and from 70 % on much more. The line of the smallest weights falls off later.
 #
-# We take 70 %, where this line is still nearly flat. A choice may suit just the images by which it was made, so we measure the price on others, the test images:
+# Say that we may lose half a point. Then 70 % is the largest amount on this line that we can take. But the line may look a little better than it should, because we chose the amount by these very images. So we measure the loss of accuracy once more, on images that had no part in the choice, the test images:
 
 # %% on_test_images
 small = copy.deepcopy(lenet)
@@ -200,7 +200,7 @@ for name, one in {"whole": lenet, "without 70 % of fc1": small}.items():
     print(f"{name}: {training.evaluate(one, *test):.2%} right")
 
 # %% [markdown]
-# That's about three digits in a thousand. Another layer may bear less, so draw the line for each layer that you cut.
+# That's about three digits in a thousand. Other layers may tolerate less, so plot this curve for every layer that you cut.
 
 # %% [markdown]
 # ## 4. What the cut saves in the file
@@ -255,7 +255,7 @@ print(f"without the zeros: {files['zeros left out']:.0f} kB")
 show.four_files(files)
 
 # %% [markdown]
-# It fits. Such a file pays as soon as more than one weight in 32 is zero, because each position costs one bit, and each zero that's left out saves 32.
+# It fits into storage. (To compute, LeNet reads the weights back, and then they take 240 kB in memory again.) Such a file pays as soon as more than one weight in 32 is zero, because each position costs one bit, and each zero that's left out saves 32. The folded cell above has the few lines that write it.
 
 # %% [markdown]
 # ## Exercise · Cut to a budget
@@ -269,7 +269,7 @@ show.four_files(files)
 #
 # With one weight gone, four numbers take 16 bytes, and there's no room for half a byte of positions. For LeNet, `"fc1"` and 124,000 bytes, 30,574 weights go.
 #
-# How many numbers fit beside the positions, and how many are there in the model? `model.get_submodule(name)` finds the layer. No budget holds the whole model.
+# How many numbers fit beside the positions, and how many are there in the model? `model.get_submodule(name)` finds the layer. You can assume that the budget is too small for the whole model.
 #
 # </details>
 
@@ -298,7 +298,7 @@ def fit_solution(model, name, budget):
 # ## Remember
 #
 # - Magnitude pruning sets the smallest weights to zero, because they add least to a neuron's sum: LeNet's largest layer lost 70 % of its weights, for about three digits in a thousand.
-# - A pruned layer computes with `weight_orig * weight_mask`, so a removed weight gets a gradient of exactly 0 and stays removed, while plain zeros move with the next step.
+# - A pruned layer computes with `weight_orig * weight_mask`, so a removed weight stays 0 whatever the optimizer does, while plain zeros move with the next step.
 # - Neither the mask nor `prune.remove` makes the file smaller: it shrinks when it leaves the zeros out, and stores one bit for each position.
 
 # %% [markdown]
@@ -349,12 +349,12 @@ for run in ("once", "twice"):
     print(f"bias cut {run}: mask {conv1.bias_mask.tolist()}")
 
 # %% [markdown]
-# 30 % of 54 is 16.2, and PyTorch rounds. And the loop does what happens to everybody in a notebook: a cell is run twice. The second run removes three more biases, and the mask is all zeros. `prune` can't undo a cut, so start from a fresh copy.
+# 30 % of 54 is 16.2, and PyTorch rounds. And the loop does what happens to everybody in a notebook: a cell is run twice. The second run removes three more biases, and the mask is all zeros. `prune` has no function that undoes a cut, so start from a fresh copy.
 
 # %% [markdown]
 # **Sources.** S. Han et al., *Learning both weights and connections for efficient neural networks*, 2015, [arXiv:1506.02626](https://arxiv.org/abs/1506.02626); M. Sun et al., *A simple and effective pruning approach for large language models*, 2023, [arXiv:2306.11695](https://arxiv.org/abs/2306.11695).
 #
-# **Recommended videos.** Michela Paganini, the author of the module: *Neural Network Pruning for Compression and Understanding*, [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54), and *PyTorch Pruning: How it's Made*, [youtube.com/watch?v=TaOwEa3m5dw](https://www.youtube.com/watch?v=TaOwEa3m5dw). They don't replace the lesson.
+# **Recommended videos.** Michela Paganini, the author of the module: *Neural Network Pruning for Compression and Understanding*, [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54), and *PyTorch Pruning: How it's Made*, [youtube.com/watch?v=TaOwEa3m5dw](https://www.youtube.com/watch?v=TaOwEa3m5dw).
 #
 # **Going further.** D. Blalock et al., *What is the state of neural network pruning?*, 2020, [arXiv:2003.03033](https://arxiv.org/abs/2003.03033). A project: draw the line of section 3 for every layer.
 #

@@ -120,7 +120,7 @@ def how_far(lenet, images, labels):
         alt=f"Percent read correctly, with {', '.join(f'{amount:.0%}' for amount in AMOUNTS)} of fc1's weights set to zero: "
         + "; ".join(f"{name} {', '.join(f'{v:.1f}' for v in rows.mean(0))} %" for name, rows in right.items())
         + ".",
-        caption=f"Nothing is trained after the cut. Of random cuts the mean and the span of {DRAWS} draws.",
+        caption=f"Nothing is trained after the cut. For random cuts: mean and range of {DRAWS} draws.",
     )
     return right
 
