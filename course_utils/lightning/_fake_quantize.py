@@ -176,10 +176,10 @@ def calibrated(model: nn.Module) -> bool:
 
 
 def switch(model: nn.Module, *, observe: bool, fake: bool) -> None:
-    """Switch all observers, and all rounding."""
+    """Switch all observers, and all rounding; what has seen nothing has no scale to round with."""
     for module in fakes(model):
         module.enable_observer(observe)
-        module.enable_fake_quant(fake)
+        module.enable_fake_quant(fake and (observe or has_seen(module)))
 
 
 def prepare(model: nn.Module, qconfig: tq.QConfig, groups: Iterable[Sequence[str]]) -> dict[str, nn.Module]:

@@ -165,3 +165,15 @@ def test_experts_that_the_first_batch_does_not_reach_are_rounded(tmp_path):
 
     callback = qat(quantize_on_fit_end=False)
     assert len(fakes(fit(tmp_path, callback, Turns()).layer_2)) == 2
+
+
+def test_a_copy_that_no_batch_runs_through_is_not_rounded_where_it_is_evaluated(tmp_path):
+    class Evaluated(Averaged):
+        def validation_step(self, batch, index):
+            plain = nn.functional.linear(batch[0], self.shadow.weight, self.shadow.bias)
+            self.wrong = (self.shadow(batch[0]) - plain).abs().max().item()
+
+    model = Evaluated(copy.deepcopy)
+    with pytest.warns(UserWarning, match="ran through shadow: nothing rounds there"):
+        fit(tmp_path, qat(quantize_on_fit_end=False), model, validate=loader())
+    assert model.wrong == 0
