@@ -52,6 +52,11 @@ WRONG = {
         "no padding": ("padding=1, ", ""),
         "divided by the factor": (" - mean) / sigma", " - mean) / factor"),
         "not in standard deviations": ("(results.mean((0, 2, 3)) - mean) / sigma", "results.mean((0, 2, 3)) - mean"),
+        "sigma taken for a variance, in the factors": ("gamma / sigma", "gamma / sigma.sqrt()"),
+        "the number of the worst channel": (
+            "return (results.mean((0, 2, 3)) - mean) / sigma",
+            "return ((results.mean((0, 2, 3)) - mean) / sigma).abs().argmax()",
+        ),
         "in variances": (" - mean) / sigma", " - mean) / sigma**2"),
         "the other way round": ("(results.mean((0, 2, 3)) - mean)", "(mean - results.mean((0, 2, 3)))"),
         "the distance without its sign": ("(results.mean((0, 2, 3)) - mean)", "(results.mean((0, 2, 3)) - mean).abs()"),

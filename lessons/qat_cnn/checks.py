@@ -50,7 +50,7 @@ def _by_hand():
     weight = torch.zeros(1, 1, 3, 3)
     weight[..., 1, 1] = 0.518
     numbers = [torch.tensor([value]) for value in (0.55, 2.14, 2.93)]
-    return weight, *numbers, torch.tensor(0.1757), torch.full((1, 1, 2, 2), 6.0)
+    return weight, *numbers, torch.tensor(0.175), torch.full((1, 1, 2, 2), 6.0)
 
 
 def _second_layer():
@@ -75,5 +75,10 @@ drift.ideas(
         "integers = torch.round(weight / scale) * factor[:, None, None, None]": "Fold first, then round: the scale is that of the folded weights.",
         "integers = weight * factor[:, None, None, None] / scale": "These are the results of the trained filter. The copy has the rounded one.",
         "results = folded": "Batch norm gets the results after they are divided by the factor, as in the prepared module.",
+        (
+            "factor = gamma / sigma.sqrt()",
+            "sigma = sigma.sqrt()",
+        ): "sigma is a standard deviation already, and no variance.",
+        "return ((means - mean) / sigma).abs().argmax()": "Return a number for every channel. Which one is the largest, topk finds afterwards.",
     }
 )

@@ -40,6 +40,20 @@ def int8_copy(prepared):
     return tq.convert(copy.deepcopy(prepared).eval())
 
 
+def clip_channel(prepared, channel, max_norm=1.0):
+    """Limit the gradients of one channel of the second convolution: its weights, gamma and beta, each at `max_norm`."""
+
+    def clip(gradient):
+        gradient = gradient.clone()
+        gradient[channel] *= (max_norm / gradient[channel].norm()).clamp(max=1)
+        return gradient
+
+    conv = prepared.module.features[1][0]
+    for parameter in (conv.weight, conv.bn.weight, conv.bn.bias):
+        parameter.register_hook(clip)
+    return prepared
+
+
 @torch.no_grad()
 def static_int8(net, per_channel=False):
     """Calibrated and converted without any training, with one scale per layer or one per channel."""

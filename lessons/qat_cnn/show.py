@@ -2,7 +2,6 @@
 
 import copy
 import json
-from statistics import mean
 
 import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
@@ -10,7 +9,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from course_utils.files import ROOT
 from course_utils.legacy_int8 import tq
 from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table
+from course_utils.show.tables import Table, mean_and_range
 from lessons.qat_cnn import experiment
 
 CHANNEL = 4  # of the second convolution: the one that the lesson follows
@@ -46,10 +45,10 @@ def batch_by_batch(prepared, fine_tune):
 
     Returns:
         A dict of lists, one entry a batch: `folded` (nine folded weights, in units of the scale), `mean` and `running` (the
-        mean of the channel's results in the batch, and the running mean after it), `norm` (of all gradients).
+        mean of the channel's results in the batch, and the running mean after it), `gradient` (the norm of that of the nine weights).
     """
     conv = prepared.module.features[1][0]
-    seen = {"folded": [], "mean": [], "running": [], "norm": []}
+    seen = {"folded": [], "mean": [], "running": [], "gradient": []}
     folded = []
 
     def before(conv, _):
@@ -61,15 +60,14 @@ def batch_by_batch(prepared, fine_tune):
         seen["folded"].append([weight / scale for weight in folded])
         seen["running"].append(conv.bn.running_mean[CHANNEL].item())
 
-    def gradients(optimizer, *_):
-        every = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-        seen["norm"].append(torch.nn.utils.get_total_norm(every).item())
+    def gradient(*_):
+        seen["gradient"].append(conv.weight.grad[CHANNEL].norm().item())
 
     hooks = [
         conv.register_forward_pre_hook(before),
         conv.register_forward_hook(after),
         conv.bn.register_forward_pre_hook(lambda _, x: seen["mean"].append(x[0][:, CHANNEL].mean().item())),
-        register_optimizer_step_pre_hook(gradients),
+        register_optimizer_step_pre_hook(gradient),
     ]
     fine_tune(prepared)
     for hook in hooks:
@@ -98,20 +96,21 @@ def copies(in_training, int8, without):
         alt="Three bars in each group, accuracy in percent. "
         + "; ".join(f"{name}: {found}" for name, found in told.items())
         + f". Dashed lines: {lines}.",
-        caption="Accuracy on 2,000 test images: one training for each of three orders of the images.",
+        caption="Accuracy on 2,000 test images, for three orders of the training images. In training mode, batch norm uses the "
+        "statistics of 250 test images at a time.",
     )
 
 
 def one_channel(seen):
-    """Three panels over the batches: the folded weights of channel 4, the norm of the gradients, and the channel's means."""
-    fig, (weights, norm, means) = plots.figure(rows=3, size=(11, 5.9))
-    batches = range(1, len(seen["norm"]) + 1)
+    """Three panels over the batches: the folded weights of channel 4, the norm of their gradient, and the channel's means."""
+    fig, (weights, gradient, means) = plots.figure(rows=3, size=(11, 5.9))
+    batches = range(1, len(seen["gradient"]) + 1)
     empty = [n for n, folded in zip(batches, seen["folded"], strict=True) if max(map(abs, folded)) < 0.5]
-    for panel in (weights, norm, means):
+    for panel in (weights, gradient, means):
         panel.set(xlim=(0.5, len(batches) + 0.5), xticks=batches)
         for n in empty:
             panel.axvspan(n - 0.4, n + 0.4, color=plots.COLOURS["yellow"], alpha=0.3, linewidth=0)
-    for panel in (weights, norm):
+    for panel in (weights, gradient):
         panel.tick_params(labelbottom=False)
     weights.axhspan(-0.5, 0.5, color=plots.COLOURS["grey"], alpha=0.25, linewidth=0)
     weights.text(4, -0.1, "rounds to 0", ha="center", va="center")
@@ -120,9 +119,9 @@ def one_channel(seen):
         style = {"marker": "o", "markersize": 6} if largest else {"linewidth": 1}
         weights.plot(batches, line, color=plots.COLOURS["blue" if largest else "grey"], **style)
     weights.set_ylabel("folded\nweight / scale")
-    norm.semilogy(batches, seen["norm"], "o-", color=plots.COLOURS["orange"])
-    norm.set(ylabel="norm of all\ngradients", yticks=(1, 10, 100))
-    norm.set_yticklabels(("1", "10", "100"))
+    gradient.semilogy(batches, seen["gradient"], "o-", color=plots.COLOURS["orange"])
+    gradient.set(ylabel="norm of their\ngradient", yticks=(0.01, 1, 100))
+    gradient.set_yticklabels(("0.01", "1", "100"))
     means.plot(batches, seen["mean"], "o", color=plots.COLOURS["black"], label="of the batch")
     means.plot(batches, seen["running"], "-", color=plots.COLOURS["purple"], label="running mean")
     means.set(ylabel="mean of\nchannel 4", xlabel="batch")
@@ -132,27 +131,27 @@ def one_channel(seen):
         fig,
         alt="Three panels over 15 batches. Above, the nine folded weights of channel 4 shrink into a grey band between -0.5 and "
         f"0.5, which rounds to 0; {said} all of them lie in it, and afterwards some grow out of it again. In the middle the norm "
-        f"of the gradients: about 1, and up to {max(seen['norm']):.0f} in a yellow batch. Below, the mean of the channel in each "
+        f"of their gradient: below 0.1, and up to {max(seen['gradient']):.0f} in a yellow batch. Below, the mean of the channel in each "
         f"batch, {', '.join(f'{value:.1f}' for value in seen['mean'])}, and the running mean, which follows slowly.",
         caption="The first training. Yellow: all nine integers of channel 4 are 0. Blue: the three largest weights.",
     )
 
 
-def by_rate():
-    """A table of the record: the accuracy of the int8 copies by learning rate, batch norm free and frozen."""
-    runs = [run for run in json.loads(RECORD.read_text(encoding="utf-8"))["runs"] if run["batches"] == 15]
-    arms = {"batch norm free": "free", "batch norm frozen": "frozen"}
-    rates = sorted({run["rate"] for run in runs})
+def compared(untrained):
+    """A table: the accuracy of int8 without training, measured now, and of the trained copies in the record."""
+    runs = [run for run in json.loads(RECORD.read_text(encoding="utf-8"))["runs"] if run["rate"] == 0.0003]
 
-    def cell(arm, rate):
-        found = [run["copy"] for run in runs if run["arm"] == arm and run["rate"] == rate]
-        return f"{mean(found):.0f} ({min(found):.0f}–{max(found):.0f})" if found else "–"
+    def cell(scales, batch_norm):
+        found = [run["copy"] for run in runs if (run["scales"], run["batch_norm"]) == (scales, batch_norm)]
+        return mean_and_range(found, "{:.0f}")
 
-    orders = len({run["order"] for run in runs})
     return Table(
-        ["learning rate", *(f"{rate:g}" for rate in rates)],
-        [[name, *(cell(arm, rate) for rate in rates)] for name, arm in arms.items()],
-        caption=f"int8 copies after 15 batches: accuracy, %, mean (lowest–highest) of {orders} orders of the images",
+        ["", "no training", "QAT, free", "QAT, frozen"],
+        [
+            [scales, f"{percent:.0f}", cell(scales, "free"), cell(scales, "frozen")]
+            for scales, percent in untrained.items()
+        ],
+        caption="accuracy of int8 copies, %; trained: learning rate 0.0003, mean (lowest to highest) of six orders, from records/qat_cnn",
     )
 
 
@@ -189,22 +188,4 @@ def fold_then_round():
         "them, its result is divided by gamma over sigma, normalized by the statistics of the batch, passes a ReLU and is "
         "rounded. The kernel is one int8 convolution with ReLU, folded with the running averages.",
         caption="Blue: rounded to the levels of int8. Orange: float. Green: where the statistics come from.",
-    )
-
-
-def ways(found, in_float):
-    """Bars: the accuracy of each way to int8; the trained one in another colour, float as a dashed line."""
-    fig, ax = plots.figure(size=(6.6, 4.6))
-    names = list(found)[::-1]
-    for at, name in enumerate(names):
-        ax.barh(at, found[name], height=0.65, color=plots.COLOURS["orange" if "QAT" in name else "blue"])
-        ax.text(found[name] - 1, at, f"{found[name]:.1f}", ha="right", va="center", color="white")
-    ax.axvline(in_float, color=plots.COLOURS["grey"], linestyle="--")
-    ax.set(xlabel="accuracy, %", xlim=(0, 100), yticks=range(len(names)))
-    ax.set_yticklabels(names)
-    ax.grid(visible=False, axis="y")
-    plots.show(
-        fig,
-        alt="Accuracy in percent: " + "; ".join(f"{name} {percent:.1f}" for name, percent in found.items()),
-        caption=f"Blue: nothing was trained. Orange: trained, the mean of three. Dashed: float, {in_float:.1f} %.",
     )
