@@ -93,8 +93,8 @@ save_int8.looks(
 def _as_in_section_5(model, file):
     small = {}
     for name, weight in model.state_dict().items():
-        step = 2 * weight.abs().max() / 255
-        small[name] = torch.round(weight / step).clamp(-128, 127).to(torch.int8), step.item(), 0
+        scale = weight.abs().max() / 127
+        small[name] = torch.round(weight / scale).to(torch.int8), scale.item(), 0
     torch.save(small, file)
 
 

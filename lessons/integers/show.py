@@ -1,39 +1,41 @@
-"""The three drawings of the lesson integers."""
+"""The rounded LeNet that the lesson integers begins with, and its two drawings."""
+
+import copy
 
 import torch
 
 from course_utils.show import diagrams, plots
 
 
-def cliff(right, filters):
-    """Draw the accuracy over the bits, and above each point four filters with so many bits.
+def largest_weight(weight, bits):
+    """The scale that gives the largest integer of so many bits to the largest weight."""
+    return weight.abs().max() / (2 ** (bits - 1) - 1)
 
-    Args:
-        right: bits -> accuracy in per cent, the most bits first.
-        filters: bits -> tensor (at least 4, 1, 3, 3) of filters with that many bits.
-    """
-    fig, ax = plots.figure(size=(12, 5.2))
-    ax.plot(range(len(right)), list(right.values()), "o-", color=plots.COLOURS["blue"])
-    most = filters[max(filters)].abs().max()
-    for at, (bits, accuracy) in enumerate(right.items()):
-        four = torch.full((7, 7), torch.nan)
-        for n, one in enumerate(filters[bits][:4, 0]):
-            row, column = 4 * (n // 2), 4 * (n % 2)
-            four[row : row + 3, column : column + 3] = one
-        inset = ax.inset_axes((at - 0.32, 104, 0.64, 44), transform=ax.transData)
-        inset.imshow(four.numpy(), cmap="gray", vmin=-most, vmax=most)
-        inset.set_axis_off()
-        ax.annotate(f"{accuracy:.0f}", (at, accuracy), (0, -26), textcoords="offset points", ha="center")
-    ax.set(xlabel="bits for each weight", ylabel="accuracy, %", xlim=(-0.5, len(right) - 0.5), ylim=(0, 152))
-    ax.set_xticks(range(len(right)), [str(bits) for bits in right])
-    ax.set_yticks([0, 20, 40, 60, 80, 100])
-    told = ", ".join(f"{accuracy:.0f} % with {bits}" for bits, accuracy in right.items())
-    plots.show(
-        fig,
-        alt=f"A line of accuracy against the bits for each weight: {told}. Above each point the same four filters of "
-        "the first layer as grey squares: with few bits many squares have the same grey.",
-        caption="LeNet. Above: four filters of its first layer, rounded to the bits below them.",
-    )
+
+def sigma(weight, bits):
+    """The standard deviation of the weights."""
+    return weight.std()
+
+
+def least_error(weight, bits):
+    """Of 99 scales, the one that changes the weights least."""
+    scales = largest_weight(weight, bits) * torch.linspace(0.02, 1, 99)
+    return min(scales, key=lambda scale: (_rounded(weight, scale, bits) - weight).square().sum())
+
+
+@torch.no_grad()
+def with_bits(net, bits, scale_of=largest_weight):
+    """Copy a network, and round the weights of each layer to so many bits, with a scale of `scale_of(weight, bits)`."""
+    net = copy.deepcopy(net)
+    for weight in net.parameters():
+        if weight.dim() > 1:  # the biases stay as they are
+            weight.copy_(_rounded(weight, scale_of(weight, bits), bits))
+    return net
+
+
+def _rounded(weight, scale, bits):
+    largest = 2 ** (bits - 1) - 1
+    return torch.round(weight / scale).clamp(-largest, largest) * scale
 
 
 def falling_numbers():
@@ -60,28 +62,28 @@ def falling_numbers():
     )
 
 
-def two_combs(weight, steps, right, whole):
-    """Draw a histogram of a layer's weights, and under it the levels of 2 bits for two steps.
+def two_combs(weight, scales, right, whole):
+    """Draw a histogram of a layer's weights, and under it the three levels of 2 bits for two scales.
 
     Args:
         weight: of the layer.
-        steps: name -> the step.
-        right: accuracy of the network with each step, in per cent.
+        scales: name -> the scale.
+        right: accuracy of the network with each scale, in per cent.
         whole: accuracy without rounding, in per cent.
     """
     far, blue = weight.abs().max().item(), plots.COLOURS["blue"]
     fig, ax = plots.figure(size=(6.4, 4.6))
     heights, *_ = ax.hist(weight.flatten().numpy(), bins=160, color=plots.COLOURS["grey"], alpha=0.6)
     tallest, told = max(heights), []
-    for row, ((name, step), accuracy) in enumerate(zip(steps.items(), right, strict=True)):
-        levels, at = [n * float(step) for n in (-2, -1, 0, 1)], -tallest * (0.2 + 0.66 * row)
-        ax.plot(levels, [at] * 4, "|", color=blue, markersize=20, markeredgewidth=4)
-        ax.text(0, at - 0.29 * tallest, f"{name}: {accuracy:.0f} % right", va="center", ha="center", fontsize=17)
-        told.append(f"{name}: levels at {', '.join(f'{level:.2f}' for level in levels)}, {accuracy:.0f} % right")
+    for row, ((name, scale), accuracy) in enumerate(zip(scales.items(), right, strict=True)):
+        levels, at = [n * float(scale) for n in (-1, 0, 1)], -tallest * (0.2 + 0.66 * row)
+        ax.plot(levels, [at] * 3, "|", color=blue, markersize=20, markeredgewidth=4)
+        ax.text(0, at - 0.29 * tallest, f"scale: {name}, {accuracy:.0f} % right", va="center", ha="center", fontsize=17)
+        told.append(f"Scale {name}, levels at {', '.join(f'{level:.2f}' for level in levels)}, {accuracy:.0f} % right")
     largest = weight.flatten()[weight.abs().argmax()].item()
     ax.plot([largest], [0], "o", color=plots.COLOURS["orange"], clip_on=False)  # a bar of one weight is not seen
     ax.annotate(
-        "the largest magnitude",
+        "the largest weight",
         (largest, 0.02 * tallest),
         (largest - 0.05, 0.42 * tallest),
         ha="center",
@@ -89,13 +91,13 @@ def two_combs(weight, steps, right, whole):
         color=plots.COLOURS["orange"],
         arrowprops={"arrowstyle": "->", "color": plots.COLOURS["orange"], "linewidth": 2},
     )
-    ax.set(yticks=[], xlabel="weights of fc1", xlim=(-1.7 * far, 1.7 * far), ylim=(-1.38 * tallest, 1.05 * tallest))
+    ax.set(yticks=[], xlabel="weights of fc1", xlim=(-1.2 * far, 1.2 * far), ylim=(-1.38 * tallest, 1.05 * tallest))
     ax.grid(False)
     ax.spines["left"].set_visible(False)
     plots.show(
         fig,
-        alt="Histogram of the weights of fc1: a narrow hill around 0, and a few weights far out. Below it the four levels "
-        f"of 2 bits for two steps. {'; '.join(told)}. With the longer step all levels but 0 lie outside of the hill; with "
-        "the shorter one all lie under it.",
-        caption=f"Blue: the four levels of 2 bits, with each step. In fp32 {whole:.0f} % are right.",
+        alt="Histogram of the weights of fc1: a narrow hill around 0, and a few weights far out. Below it the three levels "
+        f"of 2 bits for two scales. {'; '.join(told)}. With the larger scale all levels but 0 lie outside of the hill; with "
+        "the smaller one all lie under it.",
+        caption=f"Grey: how often a weight of fc1 has this value. Blue: the three levels. In fp32 {whole:.0f} % are right.",
     )
