@@ -87,11 +87,11 @@ for dtype in (torch.float32, torch.float16):
 # %% [markdown]
 # ## 2. What 16 bits lose, and two tools that prevent it
 #
-# Where did the training go? Let's follow one gradient. The derivative of an image's cross-entropy with respect to an output is at most 1 in size. The loss is a mean over 64 images, and we divide it by $2^{20}$. So a gradient is at most
+# Where did the training go? Let's follow one gradient. The derivative of an image's cross-entropy with respect to an output is at most 1 in size. The loss is a mean over 64 images, and we divide it by $2^{20}$. So the gradient of an output is at most
 #
 # $$\frac{1}{64 \cdot 2^{20}} = 1.5 \cdot 10^{-8}$$
 #
-# In fp16 the smallest number above 0 is $6 \cdot 10^{-8}$. Ours is less than half of that, and rounds to 0. If even the largest rounds to 0, so do all the others: they **vanish**.
+# In fp16 the smallest number above 0 is $6 \cdot 10^{-8}$. Ours is less than half of that, and rounds to 0: it **vanishes**. Going backward, all other gradients are computed from those of the outputs, by products and sums, so they are 0, too.
 #
 # There's a second way to lose a number, for weights that are *stored* in fp16. This type has only about three decimal digits: the next number after 1 is 1.001. If a weight is 1 and a step adds 0.0001, the sum is rounded back to 1: the step was **swallowed**.
 
@@ -108,7 +108,7 @@ print((weight + 0.0001).item(), gradient.item())
 #
 # </details>
 #
-# **bfloat16**, or bf16, is the other 16-bit type. It reaches as far as fp32, down to about $10^{-38}$, so small gradients survive. It pays with digits: after 1 comes 1.008.
+# **bfloat16**, or bf16, is the other 16-bit type. It reaches as far as fp32, down to about $10^{-38}$, so small gradients survive. The price is precision: the next number after 1 is 1.008.
 
 # %% [markdown]
 # ### Autocast chooses a type for each operation
@@ -135,7 +135,7 @@ print(output.dtype, loss.dtype, net.fc1.weight.grad.dtype)
 # %% [markdown]
 # ### The scaler saves small gradients
 #
-# How do we keep a gradient of $1.5 \cdot 10^{-8}$? We multiply the loss by a **loss scale**, say 65,536. By the chain rule every gradient grows by the same factor, and $1.5 \cdot 10^{-8} \cdot 65{,}536 = 0.001$ is safe in fp16. Once it has reached its weight it stands in fp32, and we divide it again. A **gradient scaler**, `torch.amp.GradScaler`, does both:
+# How do we keep a gradient of $1.5 \cdot 10^{-8}$? We multiply the loss by a **loss scale**, say 65,536. By the chain rule every gradient grows by the same factor, and $1.5 \cdot 10^{-8} \cdot 65{,}536 = 0.001$ is safe in fp16. Once the gradient has reached its weight it's stored in fp32, and we divide it by 65,536. A **gradient scaler**, `torch.amp.GradScaler`, does both:
 
 
 # %% training_loop
@@ -158,7 +158,7 @@ def train(scaler, shrink=2**20, seed=0):
 # - **`scaler.step(optimizer)`** divides the gradients by the scale. If all of them are finite, it calls `optimizer.step()`.
 # - **`scaler.update()`** chooses the scale for the next step.
 #
-# The scaler has a switch, `enabled=`, which our loop hands on to autocast. Is the training back?
+# The scaler has a switch, `enabled=`, which our loop hands on to autocast. Does the network learn again?
 
 # %% switch
 for enabled in (True, False):
@@ -166,7 +166,7 @@ for enabled in (True, False):
     print(f"enabled={enabled}: {right(net):.1%} right")
 
 # %% [markdown]
-# It is. When the switch is off, this is the plain loop in fp32. So when a training goes wrong, throw this switch first: if it still goes wrong, 16 bits aren't the cause.
+# It does. When the switch is off, this is the plain loop in fp32. So when a training goes wrong, throw this switch first: if it still goes wrong, 16 bits aren't the cause.
 #
 # Here are four ways to train, from six seeds each. The gap is between trainings from the same seed.
 
@@ -182,7 +182,7 @@ four_ways = {
 show.by_seed(four_ways)
 
 # %% [markdown]
-# After this one epoch each training with the scaler is close to the one in fp32, and without it all six stand still. bf16 needs no scaler, because small gradients don't vanish there. Choose bf16 where your chip multiplies it fast: write `torch.autocast(device, dtype=torch.bfloat16)`, and switch the scaler off. In our loop autocast mustn't follow that switch then, so take out `enabled=scaler.is_enabled()`.
+# After this one epoch each fp16 training with the scaler is close to the one in fp32, and all six without the scaler stand still. bf16 needs no scaler, because small gradients don't vanish there. Choose bf16 where your chip multiplies it fast (section 4 measures that). Then switch the scaler off, and write `torch.autocast(device, dtype=torch.bfloat16, enabled=True)`, where `True` is now the switch.
 #
 # In fp16, always take a scaler, because nobody knows which gradients will vanish.
 
@@ -193,7 +193,7 @@ show.by_seed(four_ways)
 #
 # 1. It begins with 65,536.
 # 2. If a gradient is infinite or not a number, it skips the step, and halves the scale.
-# 3. After 2,000 good steps in a row (`growth_interval`) it doubles the scale, and counts anew.
+# 3. After 2,000 good steps in a row (`growth_interval`) it doubles the scale, and starts counting again.
 #
 # Let's follow six steps by hand, with a `growth_interval` of 2. Steps 1 and 2 are good, so the scale doubles to 131,072. In step 3 a gradient is infinite. Steps 4, 5 and 6 are good again.
 #
@@ -209,7 +209,7 @@ show.by_seed(four_ways)
 show.staircase(train, device)
 
 # %% [markdown]
-# The scale climbs a staircase, and the scaled gradients climb with it, until one would cross the dotted line. So a few skipped steps are no fault.
+# The scale climbs a staircase, and the scaled gradients climb with it, until one would cross the dotted line. So a few skipped steps are nothing to worry about. With 2,000 in place of three they are rare, and only a scale that keeps falling is a bad sign.
 
 # %% [markdown]
 # ### Clip after `unscale_`
@@ -252,7 +252,7 @@ print(f"{weight.grad[0]:.5f}, {weight.grad[1]:.5f}")
 #
 # **A small step** does little arithmetic, so faster multiplications hardly help. But autocast adds work: it converts the input and the weights to 16 bits, and the weights' gradients back.
 #
-# Let's time a training step of three layers with autocast alone: a large one, 1,024 wide with a batch of 256 (both 4,096 on a GPU), and a small one, 128 wide with a batch of 16. In the last column everything is stored in 16 bits, so there's nothing to convert. Below 1 means slower than fp32.
+# Let's time a training step of three layers with autocast alone: a large one, 1,024 wide with a batch of 256 (both 4,096 on a GPU), and a small one, 128 wide with a batch of 16. Below 1 means slower than fp32.
 
 # %% race tags=["hide-input"]
 # Times training steps on this machine, and shows records of others below.
@@ -260,14 +260,14 @@ times = show.race(device)
 show.side_by_side(times, device)
 
 # %% [markdown]
-# In the records the large step gains only where there are units. The small step loses on all three. On the GPU it's the conversions that cost the time, because without them nothing is lost. The processors lose without them, too, because 16-bit operations of this size are slow there.
+# In the records the large step gains only where there are units. The small step loses on all three. On the GPU it's the conversions that cost the time: with everything stored in 16 bits, nothing was lost. On the processors that helped only a little, so small 16-bit operations are slow there themselves.
 #
 # So time *your* network on *your* chip.
 
 # %% [markdown]
 # ### Memory: the gradients stay in fp32
 #
-# Twelve linear layers, 256 wide, read a batch of $B$ inputs. For the backward pass each layer keeps an *activation* of $B \cdot 256$ numbers, in 16 bits under autocast. On the way back, layer by layer, it's let go, and a gradient of $256 \cdot 256$ numbers in fp32 takes its place. So the backward pass begins with twelve activations in memory, and ends with twelve gradients. Whichever are larger set the peak.
+# Twelve linear layers, 256 wide, read a batch of $B$ inputs. For the backward pass each layer keeps an *activation* of $B \cdot 256$ numbers, in 16 bits under autocast. In the backward pass, layer by layer, it frees its activation, and stores a gradient of $256 \cdot 256$ numbers in fp32 instead. So the backward pass begins with twelve activations in memory, and ends with twelve gradients. Whichever are larger set the peak.
 #
 # **Predict.** With $B = 32$, is the peak of memory (beside the weights) under autocast **A** about half of that in fp32, **B** about three quarters, or **C** about the same?
 
@@ -279,7 +279,7 @@ for batch in (32, 1024):
     print(f"batch {batch}: {peaks[batch]:.2f} times the peak in fp32")
 
 # %% [markdown] tags=["answer"]
-# **About the same (C), because the gradients fill the memory, and they stay in fp32.** Twelve gradients of 262 kB each make 3.1 MB; twelve activations of 33 kB, only 0.4 MB.
+# **About the same (C), because the gradients fill the memory, and they stay in fp32.** Twelve gradients of 262 kB each make 3.1 MB; twelve activations of 33 kB, in fp32, only 0.4 MB.
 
 # %% [markdown]
 # With a batch of 1,024 the activations, 12.6 MB in fp32, set the peak, so autocast saves. It doesn't save half, because 16-bit copies of the weights come on top, and the loss is computed in fp32.

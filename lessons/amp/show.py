@@ -13,7 +13,6 @@ LARGEST_FP16 = 65_504
 COLUMNS = {  # what is timed -> its size and its variant in a record
     "large": ("large", "autocast"),
     "small": ("narrow, batch 16", "autocast"),
-    "small, stored in 16 bits": ("narrow, batch 16", "stored"),
 }
 RECORDS = ("GPU", "with units", "AVX2, no units")  # kinds, see sixteen_bits.kind
 
@@ -98,12 +97,7 @@ def race(device):
     sizes, make = sixteen_bits.sizes(device), sixteen_bits.training_step
     large, small = sizes["large"], sizes["narrow, batch 16"]
     of_large = {"fp32": make(*large, False, False, device), "large": make(*large, True, False, device)}
-    of_small = {
-        "fp32": make(*small, False, False, device),
-        "small": make(*small, True, False, device),
-        # It converts nothing: this tells the price of the conversions from that of the operations themselves.
-        "small, stored in 16 bits": make(*small, False, False, device, stored=sixteen_bits.low_type(device)),
-    }
+    of_small = {"fp32": make(*small, False, False, device), "small": make(*small, True, False, device)}
     found = {}
     for candidates, rounds in ((of_large, 7), (of_small, 31)):  # the small ones are quick, and easily disturbed
         times = timing.compare(candidates, rounds=rounds, rounds_if_long=3, device=device)
