@@ -91,7 +91,7 @@ for bits, percent in right.items():
 #
 # The numbers that the seven integers stand for, −0.6, −0.4, and so on up to 0.6, are called **levels**. From one level to the next it's one *step*, which is as long as the scale. Each weight goes to the nearest level, so it moves by at most half a step, here 0.1.
 #
-# To store numbers as small integers with a common scale is called **quantization**:
+# To store numbers as small integers with a common scale is called **quantization**. In code:
 
 
 # %% rounding
@@ -134,7 +134,7 @@ print(rounded(weights, largest_weight(weights, 3), 3))
 # 3. *To an integer:* divide by the scale, round, and add the zero point. The number 2.2 is 3.85 steps, which is rounded to 4, and 4 + 2 = 6.
 # 4. *Back:* subtract the zero point, and multiply by the scale. The integer 6 stands for (6 − 2) · 0.57 = 2.29.
 #
-# To scale and to shift is called an **affine map**. If the zero point is 0, as in section 2, the map is **symmetric**, otherwise **asymmetric**.
+# To scale and to shift is called an **affine map**. The one of section 2, with as many levels below 0 as above, is **symmetric**. This one is **asymmetric**.
 #
 # Why did we round the zero point? Because now the number 0 comes back as exactly 0. A network holds very many zeros, behind each ReLU and in the padding around images, and they should stay zeros. In exchange, the levels have moved by a quarter of a step: they run from (0 − 2) · 0.57 = −1.14 to (7 − 2) · 0.57 = 2.86.
 #
