@@ -23,6 +23,7 @@ TOLD_WHOLE = {
     "gptq",
     "own_method",
     "integers",
+    "prune_model",
 }
 WHAT = {
     "words": "words before Deeper",
