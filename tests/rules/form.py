@@ -24,6 +24,7 @@ TOLD_WHOLE = {
     "own_method",
     "integers",
     "prune_model",
+    "qat",
 }
 WHAT = {
     "words": "words before Deeper",
