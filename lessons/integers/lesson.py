@@ -79,9 +79,9 @@ for bits, percent in right.items():
 #
 # How do you round a network to 3 bits? Let's do it by hand for a layer with three weights: 0.6, −0.31 and 0.07.
 #
-# Three bits can distinguish eight integers, −4 to 3. We leave out −4, so that there are as many below 0 as above. All weights of the layer share one factor, the **scale**, and an integer stands for itself times the scale.
+# Three bits can distinguish eight integers, −4 to 3. We leave out −4, so that there are as many below 0 as above. All weights of the layer share one factor, the **scale**, and each integer stands for the number that you get when you multiply it by the scale.
 #
-# How large should the scale be? The largest weight, 0.6, should get the largest integer, 3. So the scale is 0.6 / 3 = 0.2. To turn a weight into an integer, we divide it by the scale and round. To go back, we multiply the integer by the scale:
+# How large should the scale be? The largest weight (by its size, whatever its sign), 0.6, should get the largest integer, 3. So the scale is 0.6 / 3 = 0.2. To turn a weight into an integer, we divide it by the scale and round. To go back, we multiply the integer by the scale:
 #
 # | weight | weight / 0.2 | integer | stands for |
 # |---|---|---|---|
@@ -89,9 +89,9 @@ for bits, percent in right.items():
 # | −0.31 | −1.55 | −2 | −0.4 |
 # | 0.07 | 0.35 | 0 | 0 |
 #
-# The numbers that the seven integers stand for, −0.6, −0.4, and so on up to 0.6, are called **levels**. From one level to the next it's one *step*, which is as long as the scale. Each weight goes to the nearest level, so it moves by at most half a step, here 0.1.
+# The numbers that the seven integers stand for, −0.6, −0.4, and so on up to 0.6, are called **levels**. Neighbouring levels are one *step* apart, and a step is as long as the scale. Each weight goes to the nearest level, so it moves by at most half a step, here 0.1.
 #
-# To store numbers as small integers with a common scale is called **quantization**. In code:
+# Storing numbers as small integers with a shared scale is called **quantization**. In code:
 
 
 # %% rounding
@@ -120,7 +120,7 @@ print(rounded(weights, largest_weight(weights, 3), 3))
 #
 # </details>
 #
-# What changes with 8 bits? The largest integer is now 127, so the scale is only 0.6 / 127 = 0.0047. The smallest of our weights, 0.07, which 3 bits turned into 0, is 14.8 of these steps. It becomes the integer 15, and comes back as 0.0709. It's similar in LeNet: in its largest layer the average weight is about ten steps away from 0, so rounding changes it little.
+# What changes with 8 bits? The largest integer is now 127, so the scale is only 0.6 / 127 = 0.00472. The smallest of our weights, 0.07, which 3 bits turned into 0, is 14.8 of these steps. It becomes the integer 15, and comes back as 15 · 0.00472 = 0.0708. It's similar in LeNet: in its largest layer the average weight is about ten steps away from 0, so rounding changes it little.
 
 # %% [markdown]
 # ## 3. The zero point, and what happens outside of the range
@@ -129,14 +129,14 @@ print(rounded(weights, largest_weight(weights, 3), 3))
 #
 # Suppose that the numbers lie between −1 and 3. This interval is their **range**. We take three bits again, and this time all eight integers, counted from 0 to 7.
 #
-# 1. *Scale.* From the integer 0 to the integer 7 there are seven steps. They cover a range that's 4 wide, so the scale is 4 / 7 = 0.57.
-# 2. *Zero point.* Which integer stands for the number 0? The range begins at −1, and from there to 0 it's 1 / 0.57 = 1.75 steps. Rounded, that's the integer 2, the **zero point**.
+# 1. *Scale.* From the integer 0 to the integer 7 there are seven steps. They cover a range that's 4 wide, so the scale is 4 / 7 = 0.571.
+# 2. *Zero point.* Which integer stands for the number 0? The range begins at −1, and from there to 0 it's 1 / 0.571 = 1.75 steps. Rounded, that's the integer 2, the **zero point**.
 # 3. *To an integer:* divide by the scale, round, and add the zero point. The number 2.2 is 3.85 steps, which is rounded to 4, and 4 + 2 = 6.
-# 4. *Back:* subtract the zero point, and multiply by the scale. The integer 6 stands for (6 − 2) · 0.57 = 2.29.
+# 4. *Back:* subtract the zero point, and multiply by the scale. The integer 6 stands for (6 − 2) · 0.571 = 2.28.
 #
-# To scale and to shift is called an **affine map**. The one of section 2, with as many levels below 0 as above, is **symmetric**. This one is **asymmetric**.
+# Scaling and shifting is called an **affine map**. With as many levels below 0 as above, as in section 2, it is **symmetric**. This one is **asymmetric**.
 #
-# Why did we round the zero point? Because now the number 0 comes back as exactly 0. A network holds very many zeros, behind each ReLU and in the padding around images, and they should stay zeros. In exchange, the levels have moved by a quarter of a step: they run from (0 − 2) · 0.57 = −1.14 to (7 − 2) · 0.57 = 2.86.
+# Why did we round the zero point? Because now the number 0 comes back as exactly 0. A network holds very many zeros, behind each ReLU and in the padding around images, and they should stay zeros. In exchange, all levels have moved by a quarter of a step, since the zero point is now 2 and not 1.75: they run from (0 − 2) · 0.571 = −1.14 to (7 − 2) · 0.571 = 2.86.
 #
 # **Predict.** The number 4 lies outside of the range. What does it come back as: **A** 4, **B** 3, **C** 2.86?
 
@@ -148,9 +148,9 @@ show.falling_numbers()
 # **2.86 (C), because 4 would need the integer 9, and the last one is 7.** 4 is 7 steps, and 7 + 2 = 9. The integer 7 stands for 2.86.
 
 # %% [markdown]
-# What happens to a number outside of the range is called **clipping**, and in code `clamp` does it. **Inside the range, a number is off by at most half a step. Outside, there's no limit.**
+# A number outside the range comes back as the last level. This is called **clipping**, and in code it's `clamp`. **Inside the range, a number is off by at most half a step. Outside, there's no limit.**
 #
-# And if the numbers lie between 1 and 3? Then the zero point would be negative, and as our integers begin at 0, none would stand for 0. That's why a range is first widened until it holds 0, here to 0 to 3.
+# And if the numbers lie between 1 and 3? Seven steps would be 2 long, so the scale would be 0.286 and the zero point −1 / 0.286 = −3.5. But our integers begin at 0, so none of them would stand for 0. That's why a range is first widened until it holds 0, here to 0 to 3.
 
 # %% [markdown]
 # ## 4. Is it the bits that break LeNet?
@@ -171,7 +171,7 @@ print(f"{left:,} of the {fc1.numel():,} weights of fc1 don't become 0")
 #
 # To find out, we keep three levels and change the scale alone. We choose one that suits the many weights and not the largest: in each layer the standard deviation σ of its weights, which says how far from 0 a weight typically lies.
 #
-# The levels are now −σ, 0 and σ, and larger weights are clipped. In our layer of a hundred weights, a scale of 0.1 would give ninety-nine back exactly, but the 0.6 would become 0.1. And perhaps LeNet needs just these large weights.
+# The levels are now −σ, 0 and σ, and larger weights are clipped. In our layer of a hundred weights, σ is 0.116. Then ninety-nine weights come back as ±0.116, close to their ±0.1, but the 0.6 also becomes 0.116. And perhaps LeNet needs just these large weights.
 #
 # **Predict.** How much of the lost accuracy does LeNet win back with this scale and the same 2 bits: **A** next to nothing, **B** less than half, **C** most of it?
 
@@ -195,9 +195,9 @@ show.two_combs(fc1, {"the largest weight": largest_weight(fc1, 2), "σ": fc1.std
 # **Most of it (C), because about half of the weights of `fc1` are now rounded to −σ or σ and not to 0.** Clipping the large ones does less harm.
 
 # %% [markdown]
-# In the upper row, two of the three levels (blue) lie where there is hardly a weight. In the lower row, all three lie among the weights (grey). Nothing else differs. So what broke LeNet wasn't the 2 bits alone, but 2 bits *and* a scale that the largest weight had set. In six other trainings of LeNet, σ won back over 70 % of the loss five times, and 44 % once.
+# In the upper row, two of the three levels (blue) lie where there is hardly a weight. In the lower row, all three lie among the weights (grey). Nothing else differs. So what broke LeNet wasn't the 2 bits alone, but 2 bits *and* a scale that the largest weight had set. In six other trainings of LeNet, σ won back over 70 % of the lost accuracy five times, and 44 % once.
 #
-# Every scale is a compromise: a short step rounds the many small weights finely and clips the few large ones, and a long step clips nothing but rounds coarsely. With 8 bits there are levels enough for all, but with 2 bits you have to choose. Some points are still lost. To win them back, [[qat]] trains with the rounding.
+# Every scale is a compromise: a short step rounds the many small weights finely and clips the few large ones, and a long step clips nothing but rounds coarsely. With 8 bits there are enough levels for everyone, but with 2 bits you have to choose. Some points are still lost. To win them back, [[qat]] trains with the rounding.
 
 # %% [markdown]
 # ## 5. A file of integers
@@ -237,7 +237,7 @@ print(f"{times:.1f} times smaller, {accuracy(loaded):.1f} % right")
 print("weights in memory:", loaded.fc1.weight.dtype)
 
 # %% [markdown]
-# The file isn't quite 4 times smaller, because it also holds names, shapes and scales, which don't shrink. (Floats of 16 bits would have made it half as large.) But nothing is missing: a network with random weights has loaded it, and answers as well as the old one.
+# The file isn't quite 4 times smaller, because it also holds names, shapes and scales, which don't shrink. But nothing is missing: a network with random weights has loaded it, and answers as well as the old one.
 #
 # Is it faster, too? `load_int8` has turned the integers back into floats, as the last line of the output says. So the network multiplies floats, as before. **The file is smaller, but the network isn't faster.**
 
@@ -247,7 +247,7 @@ print("weights in memory:", loaded.fc1.weight.dtype)
 #
 # Write `save_int8(model, file)`. For each tensor of `model.state_dict()`, buffers as well, it saves `integers, scale, zero_point` under its name, for `load_int8`. An integer takes one byte.
 #
-# The map is asymmetric: its range goes from the tensor's lowest to its highest number, widened until it holds 0. No number is off by more than half a step, and a 0 comes back as exactly 0.
+# The map is asymmetric: its range goes from the tensor's lowest to its highest number, widened until it holds 0. No number is off by more than half a step, and a 0 comes back as exactly 0. (If all numbers of a tensor are 0, any scale will do.)
 #
 # <details><summary>Hint</summary>
 #
@@ -283,7 +283,7 @@ def save_int8_solution(model, file):
 # ## Remember
 #
 # - To quantize a number, divide it by the scale, round, and add the zero point. Inside the range it's off by at most half a step, and outside it's clipped.
-# - If the largest weight sets the scale, all others get its long step. With 2 bits nearly all of them become 0, and a shorter step wins most of the accuracy back.
+# - If the largest weight sets the scale, every other weight is rounded with its long step. With 2 bits nearly all of them become 0, and a shorter step wins most of the accuracy back.
 # - A file of 8-bit integers is nearly four times smaller, but the network isn't faster if they become floats again.
 
 # %% [markdown]
