@@ -171,7 +171,7 @@ print(f"{left:,} of the {fc1.numel():,} weights of fc1 don't become 0")
 #
 # To find out, we keep three levels and change the scale alone. We choose one that suits the many weights and not the largest: in each layer the standard deviation σ of its weights, which says how far from 0 a weight typically lies.
 #
-# The levels are now −σ, 0 and σ, and larger weights are clipped. In our layer of a hundred weights, σ is 0.116. Then ninety-nine weights come back as ±0.116, close to their ±0.1, but the 0.6 also becomes 0.116. And perhaps LeNet needs just these large weights.
+# The levels are now −σ, 0 and σ, and larger weights are clipped. In our layer of a hundred weights, σ is 0.117. Then ninety-nine weights come back as ±0.117, close to their ±0.1, but the 0.6 also becomes 0.117. And perhaps LeNet needs just these large weights.
 #
 # **Predict.** How much of the lost accuracy does LeNet win back with this scale and the same 2 bits: **A** next to nothing, **B** less than half, **C** most of it?
 
