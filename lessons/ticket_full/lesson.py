@@ -124,7 +124,7 @@ for name, net in nets.items():
 # %% [markdown]
 # ## 2. Each at its best
 #
-# In [[ticket]], at the rate 0.0012, the ticket was about four points ahead of *reinit*, its mask with new values.
+# In [[ticket]], at the rate 0.0012, a ticket was ahead of *reinit*, its mask with new values. With 7 % of the weights it is about four points ahead.
 
 # %% [markdown]
 # Was that fair? A ticket starts as a supermask: it reads most of the digits untrained. *Reinit* starts by guessing. Both learned for 200 steps at the paper's rate, and we did not ask whether this rate suits *reinit* as well.
