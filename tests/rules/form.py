@@ -25,6 +25,8 @@ TOLD_WHOLE = {
     "integers",
     "prune_model",
     "qat",
+    "structured",
+    "ticket",
 }
 WHAT = {
     "words": "words before Deeper",
