@@ -1,15 +1,20 @@
-"""The three drawings of the lesson structured, and a race."""
+"""The two drawings of the lesson structured, and a table of a record."""
 
-import copy
+import json
+from statistics import mean
 
 import torch
 from matplotlib.patches import Rectangle
-from torch.nn.utils import prune
 
+from course_utils.files import ROOT
 from course_utils.measure import timing
 from course_utils.measure.sizes import size_report
 from course_utils.show import diagrams, plots
+from course_utils.show.tables import Table, mean_and_range
 
+RECORD = ROOT / "records" / "zero_worth" / "width_and_depth.json"
+CUT = "4 layers narrower", 120_000  # the arm and the budget of the table: 107 of 200 units stay in each layer
+ORIGINS = {"cut by norm": "norm", "cut by chance": "chance", "new weights": "fresh"}  # way -> its name in the record
 PLACES = {  # of SmallResNet's layers and sums in the drawing
     name: (left + 165 * at, top)
     for names, left, top in (
@@ -35,31 +40,6 @@ STEPS = (  # the order in which one finds them, with the question that leads the
     ("Who makes\nwhat is added?", {"block1.bn2", "block1.conv2"}),
     ("Who reads the sum?", {"block2.conv1", "block2.shortcut.0"}),
 )
-
-
-def pieces(conv):
-    """Draw the masks of three calls for a convolution of 16 filters, 6 × 3 × 3: a row for each filter."""
-    calls = {
-        "l1_unstructured": lambda made: prune.l1_unstructured(made, "weight", amount=0.5),
-        "ln_structured, dim=0": lambda made: prune.ln_structured(made, "weight", amount=0.5, n=2, dim=0),
-        "ln_structured, dim=1": lambda made: prune.ln_structured(made, "weight", amount=0.5, n=2, dim=1),
-    }
-    fig, axes = plots.figure(columns=3, size=(12, 4))
-    for ax, (name, call) in zip(axes, calls.items(), strict=True):
-        mask = call(copy.deepcopy(conv)).weight_mask
-        ax.imshow(mask.flatten(1), cmap="Blues", vmin=-0.15, vmax=1.25, aspect="auto", interpolation="none")
-        for edge in range(1, 6):
-            ax.axvline(9 * edge - 0.5, color="black", linewidth=1)
-        ax.grid(False)
-        ax.set(title=name, xticks=[4 + 9 * at for at in range(6)], yticks=[0, 15])
-        ax.set(xticklabels=range(6), xlabel="input channel", yticklabels=["0", "15"])
-    axes[0].set_ylabel("output channel")
-    plots.show(
-        fig,
-        alt="Three panels of 16 rows and six blocks of nine columns. l1_unstructured: holes everywhere. ln_structured, dim=0: "
-        "eight whole rows are empty. dim=1: three whole blocks are empty.",
-        caption="The weight of conv2. A row is an output channel, a block an input channel; pale is zero. Each panel has 432 zeros.",
-    )
 
 
 def network():
@@ -95,7 +75,7 @@ def what_hangs_together(net, group):
     plots.show(
         frames,
         alt=told,
-        caption="Stripe at the right: an output channel goes; at the left: an input. Pink is new; bn is a batch norm.",
+        caption="A stripe at the right: an output channel goes. At the left: an input channel goes. What is new is pink.",
     )
 
 
@@ -127,27 +107,24 @@ def bytes_and_time(dense, cut, images):
     return {"dense": size_report(dense).file_bytes, "cut": size_report(cut).file_bytes}, speed
 
 
-def opponents(right):
-    """Draw a bar for each network, in percent right; the dense one is a line."""
-    fig, ax = plots.figure(size=(6.4, 4.6))
-    rows = {name: percent for name, percent in right.items() if name != "dense"}
-    colours = {"trained small": "green", "cut by norm": "blue", "new weights": "grey"}
-    for row, (name, percent) in enumerate(rows.items()):
-        colour = colours.get(name, "sky")
-        ax.barh(row, percent, 0.72, color=plots.COLOURS[colour])
-        text = {"va": "center", "fontsize": 18, "color": "black" if colour == "sky" else "white"}
-        ax.text(2, row, name, **text)
-        ax.text(percent - 2, row, f"{percent:.1f}", ha="right", fontweight="bold", **text)
-    ax.axvline(right["dense"], color=plots.COLOURS["orange"], linestyle="--", linewidth=3)
-    ax.text(
-        right["dense"] - 2, -0.8, f"dense {right['dense']:.1f}", ha="right", color=plots.COLOURS["orange"], fontsize=18
-    )
-    ax.set(ylim=(len(rows) - 0.5, -1.15), xlim=(0, 100), yticks=[], xlabel="right after 150 steps, %")
-    ax.grid(False)
-    plots.show(
-        fig,
-        alt="A bar for each network of half the width, and a line for the dense one: "
-        + ", ".join(f"{name} {percent:.1f} %" for name, percent in right.items())
-        + ".",
-        caption="Test images right. The five bars are networks of one shape.",
-    )
+def runs(way, steps):
+    """The per cent of test digits right of a way in the record, at its best rate on held-out digits, network by network."""
+    found = [
+        run
+        for run in json.loads(RECORD.read_text(encoding="utf-8"))["runs"]
+        if (run["arm"], run["budget"], run["origin"], run["steps"]) == (*CUT, ORIGINS[way], steps)
+    ]
+    best = max({run["rate"] for run in found}, key=lambda r: mean(run["held_out"] for run in found if run["rate"] == r))
+    return [run["test"] for run in found if run["rate"] == best]
+
+
+def lead(way, other, steps):
+    """By how many points a way is ahead of another after these steps; the mean over the networks of the record."""
+    return mean(runs(way, steps)) - mean(runs(other, steps))
+
+
+def when_a_cut_pays():
+    """A table of the record: right answers just cut and after two trainings, for each way to fill the small shape."""
+    columns = ["right, %", "just cut", "after 300 steps", "after 1,200 steps"]
+    rows = [[way, *(mean_and_range(runs(way, steps)) for steps in (0, 300, 1200))] for way in ORIGINS]
+    return Table(columns, rows, caption="Test digits right: mean of three networks (lowest to highest)")
