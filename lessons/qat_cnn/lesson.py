@@ -94,7 +94,7 @@ show.copies(in_training, copies, without)
 # %% [markdown]
 # ## 2. Fold first, then round
 #
-# Does the copy compute with the weights that we trained? Each weight is changed twice, and first by *folding* ([[static]]). Batch norm takes a result $x$ of a channel, subtracts the mean $\mu$, divides by the standard deviation $\sigma$, and applies two learned numbers: $\gamma\,(x - \mu)/\sigma + \beta$. Once $\mu$ and $\sigma$ are fixed, this is one multiplication and one addition, which can be done in advance. Then the *kernel*, the int8 routine of the convolution, needs no batch norm:
+# Does the copy compute with the weights that we trained? Each weight changes twice. *Folding* comes first ([[static]]). Batch norm takes a channel's output $x$, subtracts the mean $\mu$, divides by the standard deviation $\sigma$, and applies two learned numbers: $\gamma\,(x - \mu)/\sigma + \beta$. Once $\mu$ and $\sigma$ are fixed, this is one multiplication and one addition, which can be done in advance. Then the *kernel*, the int8 routine of the convolution, needs no batch norm:
 #
 # - Each weight of the channel is multiplied by $\gamma/\sigma$.
 # - The channel's bias becomes $\beta - \gamma\mu/\sigma$.
@@ -140,14 +140,14 @@ simulated = [copy.deepcopy(one).apply(tq.disable_observer).eval() for one in tra
 print("not converted, .eval():", *(f"{accuracy(model):.1f} %" for model in simulated))
 
 # %% [markdown]
-# They already fail, so most of the damage doesn't come from the conversion. What `.eval()` changes is batch norm, which has two sets of statistics:
+# They already fail, so most of the damage is done before the conversion. (With the engine x86 the conversion itself costs some points more, with others none.) What `.eval()` changes is batch norm, which has two sets of statistics:
 #
 # - In training it uses the mean and the variance of the **batch**.
 # - In evaluation an image may come alone, so it uses a **running mean** and a **running variance**. Each batch of the training moves them a tenth of the way to its own.
 #
 # The copy has the running ones, folded into its weights and biases.
 #
-# For channel 4, the two differ from the start. Its running mean is 2.14 and its $\sigma$ is 2.93, as the float filter left them. But the integers 1, 1 and −1 are another filter: in the first batch its results have a mean of 5.10 and a standard deviation of 6.38. What becomes of an average result, 5.10?
+# For channel 4, the two differ from the start. Its running mean is 2.14 and its $\sigma$ is 2.93, as the float filter left them. But rounded to 1, 1 and −1, it's a different filter: in the first batch its results have a mean of 5.10 and a standard deviation of 6.38. What happens to an average output of 5.10?
 #
 # - In training, (5.10 − 5.10) / 6.38 = 0.
 # - In evaluation, (5.10 − 2.14) / 2.93 = 1.01.
@@ -174,7 +174,7 @@ print("not converted, .eval():", *(f"{accuracy(model):.1f} %" for model in simul
 # - 0.505 becomes 0.43 and 0.556 becomes 0.47, so both integers drop from 1 to 0.
 # - −0.782 becomes −0.67, and its integer stays −1.
 #
-# **The running statistics change the very weights that they measure.** In the next batches $\sigma$ rises further. When −0.67 has shrunk to −0.5, the last integer is gone, too, and the channel gives 0 for every image: it has been *rounded away*. Its results vary as little as those of the dead channel, so batch norm divides them by 0.00316, and no longer by about 6.
+# **The running statistics change the very weights that they measure.** In the next batches $\sigma$ rises further, for the same reason. When −0.67 has shrunk to −0.5, the last integer is gone, too, and the channel gives 0 for every image: it has been *rounded away*. Its results vary as little as those of the dead channel, so batch norm divides them by 0.00316, and no longer by about 6.
 #
 # **Predict.** In this batch, how large is the gradient of the nine weights: **A** 0, because the channel gives only zeros, **B** about as large as before, **C** thousands of times larger?
 
@@ -199,7 +199,7 @@ of_clipped = [accuracy(int8_copy(model)) for model in clipped]
 print("int8 copies, channel 4 clipped:", *(f"{percent:.1f} %" for percent in of_clipped))
 
 # %% [markdown]
-# They're good. **So the gradient of one channel, which had been rounded away, ruined the copies.**
+# They're good. **So what ruined the copies was the gradient of one channel that had been rounded away.** Without it, the running statistics of section 3 stay close enough.
 
 # %% [markdown]
 # ## 5. How to prevent it: freeze the statistics
@@ -228,7 +228,7 @@ print("int8 copies, batch norm frozen:", *(f"{percent:.1f} %" for percent in of_
 #     print(accuracy(int8_copy(prepared)))  # the copy is what will run
 # ```
 #
-# - **Batch norm before the first batch**, because a few batches can round a channel away. Freezing after 15 batches was too late: after 15 more, all six copies were below 75 % (`records/qat_cnn`). (`.eval()` on batch norm isn't enough: the next `model.train()` undoes it.)
+# - **Batch norm before the first batch**, because a few batches can round a channel away. Freezing after 15 batches was too late, because it kept the wrong statistics: after 15 more, all six copies were below 75 % (`records/qat_cnn`). (`.eval()` on batch norm isn't enough: the next `model.train()` undoes it.)
 # - **Observers before the last epoch.** They set the scales. At the start they haven't seen any numbers, and while they're on, each batch moves the scales, and some integers with them.
 
 # %% [markdown]
@@ -239,7 +239,7 @@ print("int8 copies, batch norm frozen:", *(f"{percent:.1f} %" for percent in of_
 # - **Empty the dead channels.** Their weights become 0, and no longer make the scale too coarse for channel 4.
 # - **A scale per channel.** Then the largest weight of each channel becomes 127 or −128.
 #
-# Here is int8 without training, and after QAT with free and frozen batch norm, at a rate of 0.0003, which suits all of them:
+# Here is int8 without training, and after QAT with free and frozen batch norm, at a learning rate of 0.0003:
 
 # %% compared tags=["legacy"]
 from lessons.qat_cnn.experiment import emptied
@@ -252,11 +252,11 @@ untrained = {
 show.compared(untrained)
 
 # %% [markdown]
-# In the first row, free batch norm fails in some orders of the images, and frozen batch norm in none. In the other rows, both always work.
+# In the first row, free batch norm fails in some orders of the images, and frozen batch norm in none. In the other rows, both always worked at this rate. At 0.001 freezing has a price there: with the dead channels emptied, the frozen copies had 81 to 91 %, and the free ones 90 to 91 % (same record).
 #
-# **So freeze before the first batch where a channel can be rounded away. Elsewhere you needn't.**
+# **So freeze before the first batch where a channel can be rounded away. Elsewhere we found no reason to.**
 #
-# And is the training needed? PyTorch's introduction says that QAT typically gives the highest accuracy ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)). But after either repair, the first column is about as good as any other, so there is little to win back.
+# And do we need to train at all? PyTorch's introduction says that QAT typically gives the highest accuracy ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)). But after either repair, the first column is about as good as any other, so there is little to win back.
 #
 # What to try first is a scale per channel, if the kernel can use it. Then empty the dead channels, and train last. Measure the copy each time, and stop when it's good enough.
 
@@ -354,7 +354,7 @@ show.fold_then_round()
 #
 # *Body and head both adapt.* Train them in float first, until they know the new task. Then freeze batch norm, fine-tune with rounding as in this lesson, and convert. If you froze it earlier, it would keep statistics of the old task. Compare the result with the network after the float training, made int8.
 #
-# **Sources.** The steps follow *Introduction to Quantization on PyTorch* (2020), by Raghuraman Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman. The item on transfer learning began from *Quantized Transfer Learning for Computer Vision*, a tutorial by Zafar Takhirov. R. Krishnamoorthi's whitepaper, 2018, [arXiv:1806.08342](https://arxiv.org/abs/1806.08342), freezes batch norm in a training of MobileNets. M. Nagel et al., 2022, [arXiv:2203.11086](https://arxiv.org/abs/2203.11086), found in MobileNets with few bits that weights which oscillate between two levels spoil the statistics of batch norm. `torch.ao.quantization` is deprecated; [[pt2e]] has its successor for CNNs.
+# **Sources.** The steps follow *Introduction to Quantization on PyTorch* (2020), by Raghuraman Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman. The item on transfer learning began from *Quantized Transfer Learning for Computer Vision*, a tutorial by Zafar Takhirov. R. Krishnamoorthi's whitepaper, 2018, [arXiv:1806.08342](https://arxiv.org/abs/1806.08342), freezes batch norm in the course of a training of MobileNets, and not at its beginning. M. Nagel et al., 2022, [arXiv:2203.11086](https://arxiv.org/abs/2203.11086), found in MobileNets with few bits that weights which oscillate between two levels spoil the statistics of batch norm. `torch.ao.quantization` is deprecated; [[pt2e]] has its successor for CNNs.
 #
 # **Recommended video.** Chris Gottbrath, *Deep Dive on PyTorch Quantization*, [youtube.com/watch?v=c3MT2qV5f9w](https://www.youtube.com/watch?v=c3MT2qV5f9w).
 #
