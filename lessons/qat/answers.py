@@ -1,69 +1,63 @@
 """The lesson qat: odd but right answers, and wrong ones as people write them, each a patch of the solution."""
 
-import copy
-
 import torch
-from torch import nn
-from torch.ao import quantization as tq
 
 
-def in_place(model, train):
-    net = tq.QuantWrapper(copy.deepcopy(model))
-    net.train()
-    net.qconfig = tq.get_default_qat_qconfig(torch.backends.quantized.engine)
-    tq.prepare_qat(net, inplace=True)
-    train(net)
-    int8 = tq.convert(copy.deepcopy(net).eval(), inplace=True)
-    return net, int8
+class _OneBit(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, weight):
+        alpha = weight.abs().mean()
+        ctx.save_for_backward(weight.abs() <= 2 * alpha)
+        return alpha * (2 * (weight >= 0).to(weight.dtype) - 1)
+
+    @staticmethod
+    def backward(ctx, slope):
+        return slope * ctx.saved_tensors[0]
 
 
-class _Stubbed(nn.Module):
-    def __init__(self, model):
-        super().__init__()
-        self.start, self.net, self.end = tq.QuantStub(), model, tq.DeQuantStub()
-
-    def forward(self, x):
-        return self.end(self.net(self.start(x)))
+def own_function(weight):
+    return _OneBit.apply(weight)
 
 
-def own_stubs(model, train):
-    engine = torch.backends.quantized.engine
-    net = _Stubbed(copy.deepcopy(model)).train()
-    net.qconfig = tq.get_default_qat_qconfig(engine)
-    prepared = tq.prepare_qat(net)
-    train(prepared)
-    return [prepared, tq.convert(prepared)]
+def with_a_mask(weight):
+    with torch.no_grad():
+        alpha = weight.abs().sum() / weight.numel()
+        passes = (weight.abs() <= 2 * alpha).float()
+        levels = alpha * torch.sign(weight + 1e-12)
+    through = passes * weight
+    return levels + (through - through.detach())
 
 
-def in_two_moves(model, train):
-    """What prepare_qat does: observers and fake quantization first, then the layers of QAT."""
-    net = tq.QuantWrapper(copy.deepcopy(model)).train()
-    net.qconfig = tq.get_default_qat_qconfig(torch.backends.quantized.engine)
-    tq.propagate_qconfig_(net)
-    tq.convert(net, mapping=tq.get_default_qat_module_mappings(), inplace=True, remove_qconfig=False)
-    tq.prepare(net, observer_non_leaf_module_list=set(tq.get_default_qat_module_mappings().values()), inplace=True)
-    train(net)
-    return net, tq.convert(net.eval())
+def by_pytorch(weight):
+    """Half of fake quantization's grid: with the scale 2α the levels -1/2 and 1/2 are two neighbours of it."""
+    alpha = weight.detach().abs().mean().item()
+    through = torch.nn.functional.hardtanh(weight, -2 * alpha, 2 * alpha)
+    levels = weight.detach().ge(0).mul(2 * alpha).sub(alpha)
+    return levels + (through - through.detach())
 
 
-ODD = {"aware_int8": [in_place, own_stubs, in_two_moves]}
+ODD = {"one_bit": [own_function, with_a_mask, by_pytorch]}
 WRONG = {
-    "aware_int8": {
-        "nothing was trained": ("    train(prepared)\n", ""),
-        "trained before the rounding": (
-            "    prepared = prepare_qat(ready)\n    train(prepared)\n",
-            "    train(ready)\n    prepared = prepare_qat(ready)\n",
+    "one_bit": {
+        "no gradient": ("inside + (levels - inside).detach()", "levels"),
+        "detached as a whole": ("inside + (levels - inside).detach()", "(inside + levels - inside).detach()"),
+        "nothing detached": ("(levels - inside).detach()", "(levels - inside)"),
+        "not clipped": ("weight.clamp(-2 * alpha, 2 * alpha)", "weight"),
+        "clipped at the levels": ("weight.clamp(-2 * alpha, 2 * alpha)", "weight.clamp(-alpha, alpha)"),
+        "clipped at 1": ("weight.clamp(-2 * alpha, 2 * alpha)", "weight.clamp(-1, 1)"),
+        "α learns": ("weight.detach().abs()", "weight.abs()"),
+        "0 stays 0": ("torch.where(weight >= 0, alpha, -alpha)", "torch.sign(weight) * alpha"),
+        "0 becomes −α": ("weight >= 0", "weight > 0"),
+        "α is σ": (".abs().mean()", ".std(correction=0)"),
+        "α is the largest weight": (".abs().mean()", ".abs().max()"),
+        "α is the mean, with signs": (".detach().abs().mean()", ".detach().mean()"),
+        "a scale for each row": (".abs().mean()", ".abs().mean(dim=1, keepdim=True)"),
+        "the levels are −1 and 1": ("torch.where(weight >= 0, alpha, -alpha)", "torch.where(weight >= 0, 1.0, -1.0)"),
+        "the float weights come back": ("inside + (levels - inside).detach()", "inside"),
+        "forward and backward exchanged": (
+            "inside + (levels - inside).detach()",
+            "levels + (inside - levels).detach()",
         ),
-        "trained what prepare_qat was given": ("train(prepared)", "train(ready)"),
-        "no stubs": ("QuantWrapper(copy.deepcopy(model))", "copy.deepcopy(model)"),
-        "prepared becomes int8 as well": ("convert(prepared.eval())", "convert(prepared.eval(), inplace=True)"),
-        "not converted": ("convert(prepared.eval())", "prepared.eval()"),
-        "the model itself is put into training mode": ("copy.deepcopy(model)", "model"),
-        "the two in the other order": ("prepared, convert(prepared.eval())", "convert(prepared.eval()), prepared"),
-        "the static qconfig": ("get_default_qat_qconfig", "torch.ao.quantization.get_default_qconfig"),
-        "never in training mode": (".train()\n", "\n"),
     }
 }
-EQUIVALENT = {
-    "aware_int8": {"`eval` left out of the int8 version": "no layer of these models differs in evaluation mode"}
-}
+EQUIVALENT = {"one_bit": {"alpha without its sign": "a mean of absolute values is never negative"}}

@@ -1,105 +1,68 @@
-"""The exercise of the lesson qat: a network is trained with fake quantization, and becomes int8."""
-
-import copy
-from dataclasses import dataclass
+"""The exercise of the lesson qat: weights of one bit, whose gradient goes straight through but is stopped by clipping."""
 
 import torch
 from hypothesis import strategies as st
-from torch import nn
-from torch.ao.quantization import FakeQuantizeBase, QuantWrapper, convert, get_default_qat_qconfig, prepare_qat
 
 from course_utils.checks import effects, exercise
-from course_utils.data.checkpoints import load
+from course_utils.data import checkpoints
+
+VALUES, GRADIENT = "the rounded weights", "the gradient that reaches the float weights"
+
+
+def _one_bit(weight):
+    alpha = weight.detach().abs().mean()  #: α
+    levels = torch.where(weight >= 0, alpha, -alpha)  #: the levels
+    inside = weight.clamp(-2 * alpha, 2 * alpha)  #: the weights, clipped at 2α
+    return inside + (levels - inside).detach()
 
 
 @exercise(
-    "Aware of int8",
-    why="The network has learned with the rounding in it, and its float weights are still there for more training.",
+    "One bit",
+    of=[_one_bit],
+    why="Each weight is rounded to α or −α, 0 upwards, and its gradient goes straight through, except where it is clipped. "
+    "LeNet's last layer was among the tries.",
 )
-def aware_int8(model, train):
-    ready = QuantWrapper(copy.deepcopy(model)).train()  #: the copy with its stubs
-    ready.qconfig = get_default_qat_qconfig(torch.backends.quantized.engine)
-    prepared = prepare_qat(ready)  #: the copy with fake quantization
-    train(prepared)
-    int8 = convert(prepared.eval())  #: the int8 version
-    return prepared, int8
+def one_bit(answer, weight, slopes):
+    weight = weight.clone().requires_grad_()
+    levels = answer(weight)
+    if not (isinstance(levels, torch.Tensor) and levels.shape == weight.shape and levels.requires_grad):
+        return {VALUES: levels, GRADIENT: effects.Said("none: the result hangs on no weight that learns")}
+    (gradient,) = torch.autograd.grad((levels * slopes).sum(), weight, allow_unused=True)
+    none = effects.Said("none: the result hangs on no weight that learns")
+    return {VALUES: levels.detach(), GRADIENT: none if gradient is None else gradient}
 
 
-def _inputs(net, *_):
-    if any(isinstance(layer, nn.Conv2d) for layer in net.modules()):
-        return torch.linspace(-0.5, 2, 1568).view(2, 1, 28, 28)
-    width = next(layer.in_features for layer in net.modules() if isinstance(layer, nn.Linear))
-    return torch.linspace(-0.5, 2, 3 * width).view(3, -1)
+def _certain(weight, _):
+    """Whether no weight lies where clipping begins, where the last digit decides."""
+    return ((weight.abs() - 2 * weight.abs().mean()).abs() > 1e-3).all()
 
 
-@dataclass(frozen=True)
-class Steps:
-    """A training: so many steps of SGD, always on the same inputs."""
-
-    n: int
-
-    def __call__(self, net):
-        net.train()
-        for _ in range(self.n):
-            net.zero_grad()
-            (net(_inputs(net)) - 1).square().mean().backward()
-            torch.optim.SGD(net.parameters(), lr=0.1).step()
-        return net
+@st.composite
+def _calls(draw):
+    rows, columns = draw(st.integers(1, 2)), draw(st.integers(1, 4))
+    n = rows * columns
+    numbers = st.lists(st.integers(-16, 16).map(lambda k: k / 8), min_size=n, max_size=n)
+    slopes = st.lists(st.integers(-3, 3).map(float), min_size=n, max_size=n)
+    return torch.tensor(draw(numbers)).view(rows, columns), torch.tensor(draw(slopes)).view(rows, columns)
 
 
-def _layers(words, found):
-    return {f"{words} layer {n}": each for n, each in enumerate(found(), 1)}
-
-
-def _holds(prepared, rounds):
-    if rounds:
-        return "fake quantization"
-    if any("nn.quantized" in type(part).__module__ for part in prepared.modules()):
-        return "integers"
-    if any(isinstance(part, FakeQuantizeBase) for part in prepared.modules()):
-        return "float weights: `prepare` does not round them"
-    return "float weights that nothing rounds: was there a qconfig for QAT?"
-
-
-def _seen(back, _, train):
-    prepared, int8 = back
-    rounds = any(isinstance(getattr(part, "weight_fake_quant", 0), FakeQuantizeBase) for part in prepared.modules())
-    found = {"what `prepared` holds": effects.Said(_holds(prepared, rounds))}
-    found |= _layers("`int8`:", effects.kinds(int8).values)
-    found |= _layers("the weights of `prepared`:", effects.weights(prepared).values)
-    if rounds:
-        train(prepared)
-        found |= _layers("the weights of `prepared` when it is trained on:", effects.weights(prepared).values)
-    return found
-
-
-def _net(widths, training):
-    torch.manual_seed(0)
-    layers = [
-        part for n_in, n_out in zip(widths, widths[1:], strict=False) for part in (nn.Linear(n_in, n_out), nn.ReLU())
-    ]
-    return nn.Sequential(*layers[:-1]).train(training)
-
-
-_widths = st.sampled_from([(2, 1), (2, 3), (2, 3, 1), (3, 4, 2)])
-_calls = st.tuples(st.builds(_net, _widths, st.booleans()), st.builds(Steps, st.integers(1, 3)))
-aware_int8.tries(_calls, also=[(_net((2, 1), False), Steps(1)), (load("lenet_mnist"), Steps(1))], examples=12)
-aware_int8.looks({"": _seen, "the outputs of `int8`": lambda back, *given: effects.outputs(_inputs)(back[1], *given)})
-
-
-def _too_early(model, train):
-    trained = train(QuantWrapper(copy.deepcopy(model)).train()).module
-    prepared, _ = aware_int8.references[0].made()(trained, lambda net: net(_inputs(net)))
-    return prepared, convert(prepared)
-
-
-aware_int8.ideas(
+_fc3 = checkpoints.load("lenet_fashion_0").fc3.weight.detach()
+one_bit.tries(
+    _calls().filter(lambda call: _certain(*call) and call[0].any()),
+    also=[
+        (torch.tensor([[0.5, -0.1, 0.3]]), torch.tensor([[1.0, 2.0, -1.0]])),
+        (torch.tensor([[0.1, 0.0, -0.1, 2.0]]), torch.tensor([[1.0, 2.0, 3.0, 4.0]])),
+        (_fc3, torch.linspace(-1, 1, _fc3.numel()).view_as(_fc3)),
+    ],
+)
+one_bit.looks({label: lambda seen, *_, label=label: seen[label] for label in (VALUES, GRADIENT)})
+one_bit.ideas(
     {
-        _too_early: "The training did not meet the rounding: it comes after `prepare_qat`, with fake quantization on.",
-        "train = (lambda t: lambda net: t(ready))(train)": "What you return as `prepared` was not trained, and saw no range: train what `prepare_qat` gives back, and keep it.",
-        "int8 = convert(prepared.eval(), inplace=True)": "`prepared` comes first, and keeps its fake quantization. "
-        "`inplace=True` would turn it into integers, which cannot be trained.",
-        "ready = copy.deepcopy(model).train()": "No stub turns the floats into integers: use `QuantWrapper`, and set the qconfig on the whole.",
-        "int8 = prepared": "`int8` still computes in float: `convert` makes integers of what `prepare_qat` gave back.",
+        "return levels + 0 * weight": "The way back is missing: this rounding gives no weight a gradient. Add `inside`, and take it off again in "
+        "a `.detach()`.",
+        "inside = weight": "A weight beyond 2α is clipped: no gradient may reach it.",
+        "inside = weight.clamp(-alpha, alpha)": "Clipping begins half the distance between the levels beyond α, so at 2α.",
+        "alpha = weight.abs().mean()": "α is a constant for the gradient: take the mean of `weight.detach()`.",
+        "levels = torch.sign(weight) * alpha": "`torch.sign` makes a 0 of 0, and one bit has no level there: 0 becomes α.",
     }
 )

@@ -1,111 +1,113 @@
-"""The three drawings of the lesson qat, and its opponent in int8."""
+"""The drawings of the lesson qat, and its opponent in int8."""
 
 import copy
+import json
 
 import torch
 from torch.ao import quantization as tq
 
+from course_utils.files import ROOT
 from course_utils.show import plots
 
-BEST, ALIKE = (0.30, 0.45), 0.9  # the best weights of section 3, and the correlation of their inputs
+RECORD = ROOT / "records" / "qat" / "two_bits.json"
+START, WANTED, RATE, N_STEPS = (0.35, 0.40), 0.75, 0.03, 16  # the small layer of section 3
+ARMS = ("float", "rounded afterwards", "QAT")
 
 
 def staircase():
-    """Left a staircase of eight levels beside the line y = x, right its slope beside that of the estimator."""
-    x = torch.linspace(-3, 3, 1201)
-    stairs = (x / 0.5).round().clamp(-4, 3) * 0.5
+    """Left a staircase of seven levels beside the line y = x, right its slope beside that of the estimator."""
+    x = torch.linspace(-4.5, 4.5, 1801)
     fig, (left, right) = plots.figure(columns=2, size=(12, 3.9))
     left.plot(x, x, color=plots.COLOURS["grey"], linestyle=":", label="y = x")
-    left.plot(x, stairs, color=plots.COLOURS["blue"], label="rounded, clipped")
-    left.set(xlabel="x", ylabel="y")
+    left.plot(x, x.round().clamp(-3, 3), color=plots.COLOURS["blue"], label="rounded, clipped")
+    left.set(xlabel="weight x", ylabel="rounded weight y", xticks=range(-4, 5, 2), yticks=range(-4, 5, 2))
     left.legend(loc="upper left")
     right.plot(x, torch.zeros_like(x), color=plots.COLOURS["blue"], linestyle="--", label="true slope")
-    inside = ((x >= -2.25) & (x <= 1.75)).float()
-    right.plot(x, inside, color=plots.COLOURS["orange"], label="straight-through")
-    right.set(xlabel="x", xlim=left.get_xlim(), ylabel="slope", ylim=(-0.1, 1.8), yticks=[0, 1])
+    right.plot(x, (x.abs() <= 3.5).float(), color=plots.COLOURS["orange"], label="straight-through")
+    right.set(xlabel="weight x", xlim=left.get_xlim(), ylabel="slope", ylim=(-0.1, 1.8), yticks=[0, 1])
+    right.set_xticks(range(-4, 5, 2))
     right.legend(loc="upper left", ncols=2)
     plots.show(
         fig,
-        alt="Left: a staircase of eight levels follows the line y = x from -2 to 1.5, and is flat outside. Right: its true "
-        "slope is 0 everywhere but at the jumps; that of the estimator is 1 from -2.25 to 1.75, and 0 outside.",
-        caption="Three bits and the step 0.5: eight levels, from −2 to 1.5.",
+        alt="Left: a staircase of seven levels follows the line y = x from -3 to 3, and is flat outside. Right: its true "
+        "slope is 0 everywhere but at the jumps; that of the estimator is 1 from -3.5 to 3.5, and 0 outside.",
+        caption="Three bits with the scale 1: seven levels, from −3 to 3.",
     )
 
 
-def _loss(rounded):
-    a, b = (at - best for at, best in zip(rounded, BEST, strict=True))
-    return a * a + b * b + 2 * ALIKE * a * b
-
-
-def _descent(rounding):
-    """The float weights before and after each of thirty steps down the slope that the estimator gives."""
-    w = torch.tensor(BEST, requires_grad=True)
-    optimizer, path = torch.optim.SGD([w], lr=0.02), [w.detach().clone()]
-    for _ in range(30):
+def _trained(rounding):
+    """The two float weights before each training step and after the last one: (N_STEPS + 1, 2)."""
+    weights = torch.tensor(START, requires_grad=True)
+    optimizer, path = torch.optim.SGD([weights], lr=RATE), [weights.detach().clone()]
+    for _ in range(N_STEPS):
         optimizer.zero_grad()
-        _loss(rounding(w, 1.0, 3)).backward()
+        (rounding(weights, 1, 2).sum() - WANTED).square().backward()
         optimizer.step()
-        path.append(w.detach().clone())
+        path.append(weights.detach().clone())
     return torch.stack(path)
 
 
 def walk(rounding):
-    """The way of two float weights at the border between two choices of the rounded ones.
+    """The two float weights of the small layer over the training steps.
 
     Args:
-        rounding: ``(x, step, bits)`` -> the rounded values, with a gradient.
+        rounding: ``(weights, scale, bits)`` -> the rounded weights, with a gradient.
     """
-    path = _descent(rounding)
-    crossings = int((path[1:].round() != path[:-1].round()).any(1).sum())
-    fig, ax = plots.figure(size=(6.6, 4.8))
-    low, high = path.min(0).values.numpy() - 0.012, path.max(0).values.numpy() + 0.012
-    ax.axhspan(0.5, high[1], color=plots.COLOURS["green"], alpha=0.35)
-    ax.axhspan(low[1], 0.5, color=plots.COLOURS["grey"], alpha=0.15)
-    ax.axhline(0.5, color=plots.COLOURS["blue"], linestyle=":")
-    ax.plot(*path.T, ".-", color=plots.COLOURS["orange"], linewidth=1.5, markersize=10)
-    ax.annotate("start", path[0], (10, -2), textcoords="offset points")
-    place = {"ha": "right", "x": high[0] - 0.004}
-    ax.text(y=high[1] - 0.002, s=f"rounded to (0, 1): loss {_loss((0, 1)):.2f}", va="top", **place)
-    ax.text(y=low[1] + 0.002, s=f"rounded to (0, 0): loss {_loss((0, 0)):.2f}", va="bottom", **place)
-    ax.grid(visible=False)
-    ax.set(xlabel="first weight", ylabel="second weight", xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-    ax.set(xticks=[0.3, 0.35, 0.4], yticks=[0.46, 0.48, 0.5, 0.52])
+    path = _trained(rounding)
+    ones = [step for step, (_, second) in enumerate(path) if second > 0.5]
+    fig, ax = plots.figure(size=(11, 4.4))
+    ax.axhline(0.5, color="black", linestyle=":")
+    for name, at, marker in (("second weight", 1, "o"), ("first weight", 0, "^")):
+        colour = plots.COLOURS["orange" if at else "blue"]
+        ax.plot(path[:, at], f"{marker}-", color=colour, linewidth=1.5, markersize=7, label=name)
+    outside = ax.get_yaxis_transform()
+    for y, text in ((0.522, "rounded to 1"), (0.478, "rounded to 0")):
+        ax.text(1.01, y, text, transform=outside, va="center", fontsize=16)
+    ax.set(xlabel="training steps", ylabel="float weight", ylim=(0.34, 0.56), xticks=range(0, N_STEPS + 1, 2))
+    ax.legend(loc="lower right", ncols=2)
     plots.show(
         fig,
-        alt="A path of dots. It begins at (0.30, 0.45) in the grey area, where the weights are rounded to (0, 0) with a loss "
-        f"of 0.54, and crosses the border at 0.5 to the green area, (0, 1) with a loss of 0.10, {crossings} times in "
-        f"{len(path) - 1} steps, in a zigzag.",
-        caption=f"The float weights: {crossings} crossings in {len(path) - 1} steps.",
+        alt=f"Two float weights over {N_STEPS} training steps. The second begins at 0.40, crosses the dotted line at 0.5 at "
+        f"step {ones[0]}, falls below it after three steps and crosses it again, in a cycle of four. The first one moves in "
+        "the same way below the line.",
+        caption="Above the dotted line a weight is rounded to 1, below it to 0.",
     )
 
 
-def over_steps(right, in_float):
-    """The accuracy at 2 bits over the step; what lies far below is written at the lower edge.
+def _best_runs():
+    """Arm -> per cent of test images for each network, by the run that is best on held-out images."""
+    runs = json.loads(RECORD.read_text(encoding="utf-8"))["runs"]
+    return {
+        arm: [
+            max(
+                (run for run in runs if run["arm"] == arm and run["network"] == number), key=lambda run: run["held_out"]
+            )["test"]
+            for number in sorted({run["network"] for run in runs})
+        ]
+        for arm in ARMS
+    }
 
-    Args:
-        right: name of the arm -> step -> accuracy in per cent.
-        in_float: accuracy of the opponent before it is rounded.
-    """
-    fig, ax = plots.figure(size=(6.6, 4.8))
-    low, names = 89, list(next(iter(right.values())))
-    ax.axhline(in_float, color=plots.COLOURS["grey"], linestyle="--", label="in float")
-    for (arm, by_step), colour, marker in zip(right.items(), ("blue", "orange"), ("o", "^"), strict=True):
-        kept = {at: by_step[name] for at, name in enumerate(names) if by_step[name] >= low}
-        ax.plot(kept.keys(), kept.values(), f"{marker}-", color=plots.COLOURS[colour], label=arm)
-        for at, name in enumerate(names):
-            if at not in kept:
-                ax.plot([at], [low + 0.35], "v", color=plots.COLOURS[colour], markersize=10)
-                ax.text(at, low + 0.8, f"{by_step[name]:.0f}", color=plots.COLOURS[colour], ha="center")
-    ax.set(xlabel="step", ylabel="accuracy, %", ylim=(low, 100.5), xlim=(-0.3, len(names) - 0.5))
-    ax.set_yticks([90, 92, 94, 96, 98])
-    ax.set_xticks(range(len(names)), [name.replace(" w", "\nw") for name in names])
-    ax.legend(loc="upper center", ncols=3, columnspacing=1, handlelength=1.4)
-    told = "; ".join(f"{arm} " + ", ".join(f"{p:.1f} with {n}" for n, p in by.items()) for arm, by in right.items())
+
+def races():
+    """Draw the accuracy of six networks in the record: in float, rounded afterwards and QAT; and give it back."""
+    found = _best_runs()
+    fig, ax = plots.figure(size=(11, 4.4))
+    numbers = range(1, len(found["QAT"]) + 1)
+    looks = {"float": ("s", "grey"), "QAT": ("^", "orange"), "rounded afterwards": ("o", "blue")}
+    names = {"float": "in float", "QAT": "QAT, 2 bits", "rounded afterwards": "fair opponent, 2 bits"}
+    ax.vlines(numbers, found["rounded afterwards"], found["QAT"], color=plots.COLOURS["grey"], linewidth=1.5)
+    for arm, (marker, colour) in looks.items():
+        ax.plot(numbers, found[arm], marker, color=plots.COLOURS[colour], markersize=10, label=names[arm])
+    low, high = min(found["rounded afterwards"]), max(found["float"])
+    ax.set(xlabel="network", ylabel="accuracy, %", xticks=numbers, ylim=(low - 2, high + 5))
+    ax.legend(loc="upper center", ncols=3, columnspacing=1, handletextpad=0.3)
+    told = "; ".join(f"{names[arm]} " + ", ".join(f"{p:.1f}" for p in found[arm]) for arm in looks)
     plots.show(
         fig,
-        alt=f"Accuracy in per cent over the step: {told}. In float: {in_float:.1f}.",
-        caption="2 bits, test images. A triangle that points down: far below.",
+        alt=f"Accuracy of six networks on the test images, in per cent: {told}.",
+        caption="A record of six networks. The opponent has its best scale and learning rate, QAT the same ones everywhere.",
     )
+    return found
 
 
 def static_int8(net, images):
