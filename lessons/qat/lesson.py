@@ -117,7 +117,7 @@ show.staircase()
 # %% [markdown]
 # The **straight-through estimator**, STE, makes use of that ([Bengio et al., 2013](https://arxiv.org/abs/1308.3432)). Forward, it rounds. Backward, it pretends that nothing was rounded, and takes the slope of the line.
 #
-# There's one exception. The levels end somewhere, and a weight that would be rounded to a level beyond the last one is clipped. Take 1.7: it would become 2, but with 2 bits the last level is 1. Wherever such a weight moves out there, the result stays 1, so the slope is 0, even from afar. In the right panel you can see where the estimator's slope ends.
+# There's one exception. The levels end somewhere, and a weight that would be rounded to a level beyond the last one is clipped. Take 1.7: it would become 2, but with 2 bits the last level is 1. Wherever such a weight moves out there, the result stays 1, so the slope is 0, even from afar. That's why the orange slope ends on both sides.
 #
 # In PyTorch, `.detach()` returns the same number, but autograd takes it for a constant. That's all we need:
 
@@ -169,23 +169,11 @@ print("output:", output.item(), "  gradients:", weights.grad.tolist())
 # Two training steps change nothing in the output, and the third one makes it 1. Suppose that we had kept the rounded weight alone. Then 0 + 0.045 would be rounded back to 0, again and again, for ever. **The float weights are there to add up changes that are too small to reach the next level.**
 #
 # The loss has meanwhile fallen from 0.56 to $(1 - 0.75)^2 = 0.06$.
-#
-# **Predict.** The output is now 1, a little too large. After some more training steps, will the second weight **A** stay rounded to 1, or **B** be rounded to 0 again?
-
-# %% walk tags=["hide-input"]
-# Trains the small layer for 16 steps through `straight_through`, and draws its two float weights.
-show.walk(straight_through)
-
-# %% [markdown] tags=["answer"]
-# **It's rounded to 0 again (B), because the output is too large, so the gradient is now 0.5, and each training step takes 0.03 · 0.5 = 0.015 off.** After three of them, 0.535 has become 0.490.
-
-# %% [markdown]
-# Then it climbs again, and so on without end. The weight is rounded to 1 three times out of four, so *on average* the output is 0.75, but which output you get depends on the training step at which you stop. Weights of real networks **oscillate** between two levels as well ([Nagel et al., 2022](https://arxiv.org/abs/2203.11086)). So what counts is the accuracy of the network with the weights that are rounded at the end.
 
 # %% [markdown]
 # ## 4. How much is it worth?
 #
-# Training with fake quantization, whose result is rounded but still a float ([[integers]]), is called **quantization-aware training**, QAT. Does LeNet learn now?
+# Training with fake quantization, whose result is rounded but still a float ([[integers]]), is called **quantization-aware training**, QAT. Does LeNet learn now? We compare it with the first LeNet of lesson 3.1, where the largest weight of a layer set its scale.
 
 
 # %%
@@ -332,9 +320,16 @@ claims.show("qat")
 #
 # Together that's 0.3, so gradient descent makes the scale smaller. That's right, because the output, 1, was too large, and a smaller scale lowers it.
 #
-# ### First and last layer in 8 bits
+# ### Weights that oscillate
 #
-# When a paper says 2 bits, it often means the layers in the middle. Esser et al. keep the first and the last layer at 8 bits, and so do many others, because these two often have few weights and are sensitive to rounding. So when you compare two methods, ask whether both did it.
+# In section 3 the output ended at 1, a little too large. So the gradient is now 2 · (1 − 0.75) = 0.5, and each training step takes 0.03 · 0.5 = 0.015 off. What happens if we go on?
+
+# %% walk tags=["hide-input"]
+# Trains the small layer for 16 steps through `straight_through`, and draws its two float weights.
+show.walk(straight_through)
+
+# %% [markdown]
+# After three more training steps the second weight is rounded to 0 again, then it climbs again, and so on without end. It is rounded to 1 three times out of four, so *on average* the output is 0.75, but which output you get depends on the training step at which you stop. Weights of real networks oscillate between two levels as well ([Nagel et al., 2022](https://arxiv.org/abs/2203.11086)).
 #
 # ### What is in the file?
 #
