@@ -237,7 +237,7 @@ print(f"{times:.1f} times smaller, {accuracy(loaded):.1f} % right")
 print("weights in memory:", loaded.fc1.weight.dtype)
 
 # %% [markdown]
-# The file isn't quite 4 times smaller, because it also holds names, shapes and scales, which don't shrink. But nothing is missing: a network with random weights has loaded it, and answers as well as the old one.
+# The file isn't quite 4 times smaller, because it also holds names, shapes and scales, which don't shrink. (With floats of 16 bits, the file would be half as large as with 32.) But nothing is missing: a network with random weights has loaded it, and answers as well as the old one.
 #
 # Is it faster, too? `load_int8` has turned the integers back into floats, as the last line of the output says. So the network multiplies floats, as before. **The file is smaller, but the network isn't faster.**
 
