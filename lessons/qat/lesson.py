@@ -56,7 +56,7 @@ from lessons.qat.experiment import accuracy, images, lenet, train_on
 
 
 # %%
-def rounded(weight, scale, bits):  # as in lesson 3.1
+def rounded(weight, scale, bits):  # as in Quantization from scratch
     largest = 2 ** (bits - 1) - 1  # 1 with 2 bits
     return torch.round(weight / scale).clamp(-largest, largest) * scale
 
@@ -173,7 +173,7 @@ print("output:", output.item(), "  gradients:", weights.grad.tolist())
 # %% [markdown]
 # ## 4. How much is it worth?
 #
-# Training with fake quantization, whose result is rounded but still a float ([[integers]]), is called **quantization-aware training**, QAT. Does LeNet learn now? We compare it with the first LeNet of lesson 3.1, where the largest weight of a layer set its scale.
+# Training with fake quantization, whose result is rounded but still a float ([[integers]]), is called **quantization-aware training**, QAT. Does LeNet learn now? We compare it with the way in which [[integers]] first rounded, where the largest weight of a layer sets its scale.
 
 
 # %%
@@ -185,7 +185,7 @@ qat = train_on(with_rounding(lenet, two_bits_ste))
 
 
 # %% headline tags=["hide-input"]
-# Rounds LeNet with the first scale of lesson 3.1, and prints the accuracy of both.
+# Rounds LeNet with the scale of the largest weight, and prints the accuracy of both.
 largest = accuracy(with_rounding(lenet, lambda weight: rounded(weight, weight.abs().max(), bits=2)))
 with_qat = accuracy(qat)
 print(f"2 bits, rounded with the largest weight as scale: {largest:.0f} % right")
