@@ -41,7 +41,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 # %% [markdown]
 # ## 1. A conversion that fails without an error
 #
-# In [[dynamic]], each layer multiplied integers, but it handed floats on to the next layer. In a CNN those floats are many: the first block of our SmallCNN turns 784 pixels into 31,360 numbers. We'd like to store each in one byte instead of four.
+# In [[dynamic]], each layer multiplied integers, but it handed floats on to the next layer. A CNN produces a lot of these floats: the first block of our SmallCNN turns 784 pixels into 31,360 numbers. We'd like to store each in one byte instead of four.
 #
 # SmallCNN has three blocks of convolution, batch norm and ReLU. Then it averages each channel, and ends in a linear layer. PyTorch's recipe looks short: wrap the model, choose the settings, `prepare`, `convert`.
 
@@ -85,7 +85,7 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(model):.1f} %")
 # %% [markdown]
 # ### The clue: every scale is 1, and every zero point is 0
 #
-# The output shows them for the last layer and for the pixels. The scale is the length of one step: a number is stored as round(number / scale). With the scale 1, a pixel of 0.4 becomes 0 and a pixel of 0.8 becomes 1, so an image keeps only two shades of grey. The zero point is the integer that stands for 0.0. If it's 0, there's no integer for a negative number, and a layer turns all its negative results into 0.
+# The output shows them for the last layer and for the pixels. The scale is the length of one step: a number is stored as round(number / scale). With the scale 1, a pixel of 0.4 becomes 0 and a pixel of 0.8 becomes 1, so an image keeps only two shades of grey. The zero point is the integer that stands for 0.0. Layers store their outputs as integers from 0 to 255, so with the zero point 0 there's none for a negative number: all negative results become 0.
 #
 # These are the defaults that PyTorch takes when it has seen no data, and we never showed this network an image. So its layers don't know how large their numbers are.
 
@@ -94,11 +94,11 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(model):.1f} %")
 #
 # A dynamic layer waits until its whole input is there, and then searches it for the lowest and the highest number. Could a convolution do the same with its *output*? It would have to write all 31,360 results in four bytes each, search them, and read them again to round them. But four bytes per number is exactly what we want to avoid. So each result has to be rounded as soon as it's computed, when most of the others don't exist yet.
 #
-# **The scale has to be there before the numbers are.**
+# **The scale must be known before the numbers exist.**
 #
 # **Static quantization** fixes all scales beforehand. You send typical images through the network while it still computes in float, and note the range of the numbers at each place. This is called **calibration**. It needs no labels and trains nothing.
 #
-# Take the pixels. PyTorch divides their range, 0 to 1, into 127 steps, so the scale is 1 / 127 = 0.0079. Now a pixel of 0.8 is stored as 0.8 · 127 = 101.6, rounded to 102, and 102 stands for 0.803. A byte counts up to 255, so the integers above 127 are a reserve for larger numbers (*Deeper* says why).
+# Take the pixels. PyTorch divides their range, 0 to 1, into 127 steps, so the scale is 1 / 127 = 0.0079. Now a pixel of 0.8 is stored as 0.8 · 127 = 101.6, rounded to 102, and 102 stands for 0.803. A byte counts up to 255, so the integers above 127 are left over, as a reserve (*Deeper* says why PyTorch does that).
 #
 # In PyTorch, you do four things.
 #
@@ -127,7 +127,7 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(int8):.1f} %")
 #
 # <details><summary>What others found</summary>
 #
-# Here, one image brings nearly all of the accuracy back.
+# Here, one image brings nearly all of the accuracy back. But nobody knows beforehand which image is typical, so take a few dozen different ones.
 #
 # </details>
 #
@@ -161,15 +161,11 @@ show.first_block(
 #
 # $$M = \frac{\text{input scale} \cdot \text{weight scale}}{\text{output scale}} = 0.001$$
 #
-# Calibration has fixed the scales, so M is a constant.
-#
-# ### A range that doesn't begin at 0
-#
-# Suppose that the pixels ran from −0.10 to 1.17. With the scale 0.01, the number 0 lies 10 steps above the lowest one. This 10 is the **zero point** that you know from [[integers]]. Our two pixels are now stored as 90 and 30, and stage 3 takes the 10 off again. If the output has the zero point 5, stage 4 ends with 4 + 5 = 9.
+# The weights have their scale, and calibration has fixed the other two, so M is a constant.
 #
 # ### PyTorch's last layer does the same
 #
-# Let's send an image through `int8` up to the last layer, and do the four stages there ourselves. The layer has 80 inputs and 10 outputs, a zero point for the inputs and one for the outputs, and for the weights of each output a scale of their own ([[depthwise]] shows why). `int_repr` gives the stored integers.
+# Let's send an image through `int8` up to the last layer, and do the four stages there ourselves. The layer has 80 inputs and 10 outputs, a zero point for the inputs and one for the outputs, and for the weights of each output a scale of their own ([[depthwise]] shows why). Where the zero point isn't 0, it's subtracted from the stored inputs, and that of the output is added at the end. `int_repr` gives the stored integers.
 
 # %% tags=["legacy"]
 layer, weight = int8.module.fc, int8.module.fc.weight()
@@ -226,7 +222,7 @@ int8_fused = calibrated(fused, images.split(32))
 show.first_block({"Converted, not fused": int8, "Fused, then calibrated and converted": int8_fused}, images)
 
 # %% [markdown]
-# Now the block writes its numbers once. And since all 127 steps lie above 0, each step is less than half as long as before.
+# Now the block writes its numbers once. And since all 127 steps lie above 0, each step is less than half as long as before (the observer has also cut off the few largest numbers).
 
 # %% price_and_gain tags=["hide-input", "legacy"]
 # Measures the accuracy, the file and the speed of three networks.
@@ -237,7 +233,7 @@ speed = show.speed(three, test_images[:64])
 show.price_and_gain(right, kilobytes, speed)
 
 # %% [markdown]
-# The fused int8 network loses less than half a point. Its file is between three and four times smaller, because the weights shrink to a quarter, and the biases and scales don't. How much faster it is depends on the processor's instructions for int8. On those that we tried, it was from less than two to six times as fast.
+# The fused int8 network loses less than half a point. Its file is between three and four times smaller, because the weights shrink to a quarter, and the biases and scales don't. How much faster it is depends on the processor's instructions for int8. On those that we tried, the speed-up ranged from under 2 to 6 times, with or without fusing.
 
 # %% [markdown]
 # ## 5. Bad calibration images give bad scales
@@ -272,8 +268,8 @@ show.as_stored(calibrations, test_images[1:2], {name: accuracy(net) for name, ne
 #
 # A missing calibration gives a warning. For a bad one there's nothing, so you have to look.
 #
-# 1. *Compare with float on the same images.* If float is right where int8 is wrong, look at the scales. If float is wrong as well, no calibration will help.
-# 2. *Print the scales.* With our settings, 127 · scale should be the range that you expect.
+# 1. *Compare with float on the same images.* If int8 loses much more than a point, look at the scales. If float is bad as well, no calibration will help.
+# 2. *Print the scales.* With our settings, 127 · scale should be the width of the range that you expect.
 # 3. *Count the pixels in the reserve.* After a good calibration hardly any is stored above 127. If many are, the range is too narrow.
 
 # %% tags=["hide-input"]
@@ -286,9 +282,9 @@ first_block = show.as_linear_layer(fused.module.features[0][0][0], images, test_
 #
 # Write `static_layer(weight, bias, examples, x)`, a linear layer with ReLU that stores inputs and outputs as integers from 0 to 127. No input is negative.
 #
-# Calibrate first. Three numbers become 127, which gives three scales: the largest input in `examples`, the largest float output for them, the largest absolute weight. Then compute `x` in integers, clipping what you store. Return the output's integers and scale.
+# Calibrate first. Each of the three scales maps one number to 127: the largest input in `examples`, the largest float output for them, the largest absolute weight. Then compute `x` in integers, clipping what you store. Return the output's integers and scale.
 #
-# Then try SmallCNN's first block, such a layer for each nine pixels: `static_layer(*first_block)`.
+# Then try `static_layer(*first_block)`: it applies your layer to every 3 × 3 patch of SmallCNN's first block.
 #
 # <details><summary>Hint</summary>
 #
