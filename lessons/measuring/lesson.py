@@ -339,7 +339,7 @@ for name, call in (("product", lambda: matrix @ matrix), ("SmallCNN", b)):
 torch.set_num_threads(1)
 
 # %% [markdown]
-# On most machines with two free cores, the large matrix product needs clearly less wall time with two threads, for somewhat more CPU time. The small network gains little, or even loses, probably because its operations are short, and after each of them the threads have to wait for each other.
+# On most machines with two free cores, the large matrix product needs clearly less wall time with two threads, for about as much CPU time, or somewhat more. The small network gains little, or even loses, probably because its operations are short, and after each of them the threads have to wait for each other.
 #
 # ### A GPU call comes back early
 #
