@@ -143,7 +143,7 @@ print(f"largest difference from PyTorch: {(by_hand - layer(x)).abs().max():.7f}"
 #
 # **The gain is in step 3.** An int8 weight takes a quarter of the bytes, so it arrives from memory sooner. And an instruction that multiplies 8 floats has room for 32 numbers of 8 bits. PyTorch's documentation calls such arithmetic "typically 2 to 4 times faster" ([version 1.13](https://docs.pytorch.org/docs/1.13/quantization.html)).
 #
-# **The price is all the rest.** fp32 has nothing to search and nothing to round, and its way from Python into the compiled routine is shorter. Most of this price is due at each call, however few weights the layer has.
+# **The price is all the rest.** The way of an int8 layer from Python into its compiled routine is longer than that of an fp32 layer. Besides, the int8 layer searches its inputs and rounds them. You pay most of this on every call, however few weights the layer has.
 #
 # So a layer has to be large enough to earn the price back. How large? We time square layers of growing width, each with one row of inputs.
 
@@ -160,7 +160,7 @@ races = {width: race_layer(nn.Linear(width, width), rows=1) for width in (8, 32,
 show.price_curves(races)
 
 # %% [markdown]
-# From width 8 to 128 the number of weights grows 256-fold, and yet the int8 call takes hardly any longer: nearly all of its time is the price. The fp32 call begins far lower, and then climbs. Where the curves cross, the gain has paid for the price. LeNet's largest linear layer has as many weights as a square one of width 219, left of the crossing. So it loses.
+# From width 8 to 128 the number of weights grows 256-fold, and yet the int8 call takes hardly any longer: nearly all of its time is the price. The fp32 call begins far lower, and then climbs. Where the curves cross, the gain has paid for the price. LeNet's largest linear layer has as many weights as a square one of width 219, left of the crossing. So it loses. The Transformer's layers are wider than the crossing, so they gain.
 
 # %% [markdown]
 # ### Measure your layers, with your rows
@@ -184,13 +184,13 @@ for (rows, name), gain in gains.items():
 # **Better (C), because most of the price is paid once for all 256 rows, while each row brings its gain.**
 
 # %% [markdown]
-# The last layer, `fc3`, has only 840 weights, and not even 256 rows earn its price. So convert the layers that gain, and leave the others in fp32: in place of a type, the set may hold *names* of layers. A name that matches nothing is skipped without a warning, so print the copy.
+# The last layer, `fc3`, has only 840 weights, and in it not even 256 rows earn the price. So convert the layers that gain, and leave the others in fp32: in place of a type, the set may hold *names* of layers. A name that matches nothing is skipped without a warning, so print the copy.
 
 # %% by_name tags=["legacy", "nbval-check-output"]
 print(quantize_dynamic(lenet, {"fc1"}, dtype=torch.qint8))
 
 # %% [markdown]
-# Convolutions, norms and the products inside attention stay in fp32, and take their time as before. So in the end, time the whole model as it will run, with your batch and program. (Int8 layers run on the CPU only. Without Python the price of a call is far smaller: see *Deeper*.)
+# Convolutions, norms and the products inside attention stay in fp32, and take their time as before. So in the end, time the whole model as it will run, with your batch and program. (These int8 layers run on the CPU only. Without Python the price of a call is far smaller: see *Deeper*.)
 
 # %% [markdown]
 # ## 4. How small the file gets
@@ -212,9 +212,9 @@ print(f"fp32 {sizes[0]:.0f} MB, int8 {sizes[1]:.0f} MB")
 # %% [markdown]
 # ## 5. Does it still give the same answers?
 #
-# Without labels you can't measure the accuracy. But you can run both models on the same inputs, and count how often they give the same answer. If 3 answers in 1,000 differ, the accuracy can't have fallen by more than 0.3 points, because all the others are as right or as wrong as before.
+# Without labels you can't measure the accuracy. But you can run both models on the same inputs, and count how often they give the same answer. If 3 answers in 1,000 differ, the accuracy on these inputs can't have fallen by more than 0.3 points, because all the others are as right or as wrong as before.
 #
-# We run LeNet as it will be used, in batches of 64 pictures. Each call has one range, so all 64 share one scale.
+# Say that LeNet will be used in batches of 64 pictures, so we run it in such batches. Each call has one range, so all 64 share one scale.
 #
 # **Predict.** Somebody forgets to divide the first picture of each batch by 255, so its pixels are 255 times too large. How many of the *other* 63 still get fp32's answer: **A** more than nine in ten, **B** seven to nine in ten, or **C** fewer?
 
@@ -241,7 +241,7 @@ print(f"fp32, × 255: {(answers(lenet, 255) == before).float().mean():6.1%} the 
 # %% [markdown]
 # How coarsely? Let one number of a call be 100, and all the others between −1 and 1. The range is 101 wide, so the scale is 101 / 127 = 0.8. Then 0.3 becomes 0, and 0.9 becomes 0.8.
 #
-# The first row is the test that you came for: a few answers in a thousand have changed. The second is a warning. In int8 an answer can depend on the rest of its batch, which never happens in fp32. So check the inputs first, and test with batches like those that you'll serve.
+# The first row answers our question: a few answers in a thousand have changed. The second is a warning. With one range for the whole call, an int8 answer can depend on the rest of its batch. In fp32, LeNet's answers never do. So check the inputs first, and test with batches like those that you'll serve.
 
 # %% [markdown]
 # ## Exercise · A scale for each picture
@@ -345,7 +345,7 @@ fresh = quantize_dynamic(models.LeNet(), {nn.Linear}, dtype=torch.qint8)
 print(fresh.load_state_dict(torch.load("lenet_int8.pt")))
 
 # %% [markdown]
-# **Sources.** The example with BERT follows *Introduction to Quantization on PyTorch* ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)) by Raghuraman Krishnamoorthi et al. The interface, [`quantize_dynamic`](https://docs.pytorch.org/docs/stable/generated/torch.ao.quantization.quantize_dynamic.html), is *deprecated*: it works, and it will go one day. Its successor ([[torchao]]) rests on the same idea.
+# **Sources.** The example with BERT follows *Introduction to Quantization on PyTorch* ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)) by Raghuraman Krishnamoorthi et al. The interface, [`quantize_dynamic`](https://docs.pytorch.org/docs/stable/generated/torch.ao.quantization.quantize_dynamic.html), is *deprecated*: it still works, but it will be removed. Its successor ([[torchao]]) rests on the same idea.
 #
 # **Recommended video.** Chris Gottbrath, *Deep Dive on PyTorch Quantization*, [youtube.com/watch?v=c3MT2qV5f9w](https://www.youtube.com/watch?v=c3MT2qV5f9w).
 #

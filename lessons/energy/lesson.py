@@ -128,7 +128,7 @@ def count(model, x):
     """MACs for the input x, and weights."""
     with FlopCounterMode(display=False) as counter:
         model(x)
-    weights = sum(p.numel() for p in model.parameters() if p.dim() > 1)  # matrices and kernels
+    weights = sum(p.numel() for p in model.parameters() if p.dim() > 1)  # no biases
     return counter.get_total_flops() // 2, weights
 
 

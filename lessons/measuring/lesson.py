@@ -85,7 +85,7 @@ a_again = seconds(a)
 print(f"A {1e3 * a_again:.1f} ms, B {1e3 * b_again:.1f} ms, speed-up: {a_again / b_again:.1f} times")
 
 # %% [markdown] tags=["answer"]
-# **Below 1, because the call that comes first is the slow one.** B came first this time, so now B looks slower. The line wasn't the reason.
+# **Below 1, because the call that comes first is the slow one.** B came first this time, so now B looks slower. So the line can't have been the main reason.
 
 # %% [markdown]
 # If yours isn't below 1, the cells may have run with no pause between them, or another program disturbed a call. One pair can't decide.
@@ -164,10 +164,10 @@ print(f"speed-up of B: {in_blocks:.2f} in blocks, {in_turn:.3f} in turn")
 show.drift()
 
 # %% [markdown] tags=["answer"]
-# **About as large, because half of the drift lies between the middle of A's block and the middle of B's.**
+# **About as large (a little less), because about half of the drift lies between the middle of A's block and the middle of B's.**
 
 # %% [markdown]
-# An error that always points the same way is called a **bias**. **More calls help against chance, but not against a bias.** To remove this bias, change the order: in turn the error is tiny, since hardly any drift lies between two neighbours.
+# An error that always points the same way is called a **bias**. **More calls help against chance, but not against a bias.** To make this bias small, change the order: in turn the error is tiny, since hardly any drift lies between two neighbours.
 #
 # ## 4. A function against itself
 #

@@ -97,7 +97,7 @@ print(f"after 200 steps: {tuned:.1f} % right")
 # %% [markdown]
 # ## 2. Local or global: who loses how much
 #
-# - **Local** pruning cuts each layer by itself: each loses the same share.
+# - **Local** pruning cuts each layer by itself: each loses the share that you set for it, here the same.
 # - **Global** pruning, which we've just used, sorts the weights of all layers together. All those below one **threshold** go.
 #
 # Take a tiny network with two layers, whose weights are [4, −3] and [0.5], and remove one of the three. Locally we ask each layer for a third of its weights. PyTorch rounds: a third of two weights is 0.67, so one weight goes, the −3. A third of one weight is 0.33, so none goes. Globally the smallest of the three goes, which is the 0.5. Now the second layer is empty.
@@ -121,7 +121,7 @@ print_sparsity("local", cut_locally)
 print_sparsity("global", cut_globally)
 
 # %% [markdown]
-# Look at `conv1`. It has six filters of nine weights each. Locally only 3 of its 54 weights are left, so at least three of the six filters are empty. Globally it keeps most of its weights. `fc1` pays for that with some 500 of its 48,000 weights.
+# Look at `conv1`. It has six filters of nine weights each. Locally only 3 of its 54 weights are left, so at least three of the six filters are empty. Globally it keeps most of its weights. The other layers with large weights keep more as well, and `fc1` pays for all of them with some 500 of its 48,000 weights.
 #
 # Now compare the two cuts within one layer. Both keep its *largest* weights. So they differ in one thing alone: how many weights each layer may keep. Who decided that in the global cut?
 
@@ -159,7 +159,7 @@ show.one_threshold(lenet, amount=0.95)
 # %% [markdown]
 # ## 4. Which cut is better? A fair comparison
 #
-# Would local pruning have given us as good a network? And what makes the difference: which weights a layer keeps, or how many? A fair answer needs four things.
+# Would local pruning have given us as good a network? And what makes the difference: which weights a layer keeps, or how many? A fair answer, at the same number of weights, needs four things.
 #
 # 1. **Controls.** Fine-tuning alone repairs something. So we also keep *random* weights: in one control as many per layer as the local cut, in the other as many as the global cut.
 # 2. **The best learning rate for each**, of five, because one way may need a larger rate than another. It's chosen on 5,000 images that are neither trained nor tested on.
@@ -175,7 +175,7 @@ show.fair_comparison()
 # %% [markdown]
 # Start with the last column. Random weights, with the counts of the local cut, end at about a quarter of the digits on average. So fine-tuning alone doesn't do the work.
 #
-# From there we can change one thing at a time. If each layer keeps its largest weights, with the same counts, we have the local cut, and it reaches 84 %. If the weights stay random, but with the counts of the global cut, it's 88 %. The global cut does both, and reaches 95 %. **Here, how many weights each layer keeps matters at least as much as which ones.** Probably a `conv1` with three weights passes on too little, whichever three they are.
+# From there we can change one thing at a time. If each layer keeps its largest weights, with the same counts, we have the local cut, and it reaches 84 %. If the weights stay random, but with the counts of the global cut, it's 88 %. The global cut does both, and reaches 95 %. **Here, how many weights each layer keeps matters about as much as which ones.** Probably a `conv1` with three weights passes on too little, whichever three they are.
 #
 # Now compare the two columns of results. At the rate 0.001 global pruning is over 40 points ahead of local pruning. With the best rate for each, it's about 11. So most of that lead was the rate, which is too small for the local cut.
 #
@@ -216,7 +216,7 @@ print_sparsity(f"cut, 200 steps: {right(collapsed):.1f} % right", collapsed)
 #
 # A local cut doesn't notice the factor at all, because the order within a layer stays the same. But it can starve a small layer. So after any cut, print what is left of *each* layer.
 #
-# And if you cut globally, protect a part of each layer. `global_unstructured` can rank other numbers than the weights' sizes: as `importance_scores` it takes a dict, with a tensor of scores for each pair `(layer, "weight")`. A weight whose score is infinity stays.
+# And if you cut globally, protect a part of each layer. `global_unstructured` can rank other numbers than the weights' sizes: as `importance_scores` it takes a dict, with a tensor of scores for each pair `(layer, "weight")`. A weight whose score is infinity stays, as long as no more of them are infinite than may stay.
 
 # %% [markdown]
 # ## Exercise · One threshold, with a floor

@@ -43,7 +43,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # Each layer now needs two weights: a float weight, which the optimizer changes, and the rounded one, with which the layer computes. In PyTorch, a **parametrization** is a function between the two. Whenever somebody reads `layer.weight`, PyTorch takes the float weight and calls the function.
 #
-# `train_on` trains for one epoch on clothes of Fashion-MNIST, 188 training steps of Adam.
+# `train_on` trains a network in place for one more epoch on Fashion-MNIST, 188 training steps of Adam.
 
 # %%
 import copy
@@ -211,14 +211,14 @@ print(f"2 bits, rounded with the scale σ, no training: {with_sigma:.0f} % right
 # - it trains on in float, on the same images for as long, or it doesn't, if that's better for it;
 # - then it's rounded, with the scale that suits *it* best.
 #
-# We've run this race for six networks. The opponent could choose among four scales, from 0.75 σ to 2 σ, each with three learning rates or without training on. It chose by its accuracy on 5,000 images that no network was trained on, so that the test images only report. QAT got no choice: it had to take 1.5 σ and the learning rate 0.001, which we had found on the LeNet above.
+# We've run this race for six networks. The opponent could choose among four scales, from 0.75 σ to 2 σ, each with three learning rates or without training on. It chose by its accuracy on 5,000 images that no network was trained on, so that the test images only report. QAT got no choice: it had to take 1.5 σ and the learning rate 0.001, which had done best on the LeNet above in other trials.
 
 # %% six_races tags=["hide-input"]
 # Draws the record of six networks: in float, rounded after the training, and QAT.
 races = show.races()
 
 # %% [markdown]
-# QAT wins each race, by about three to eight points, and in each it wins back more than half of what the rounding had cost the opponent. So training with the rounding does help at 2 bits. The gain is just far smaller than the headline said.
+# QAT wins each race, by about three to eight points, and in each it wins back more than half of what the rounding had cost the opponent's float network. So training with the rounding does help at 2 bits. The gain is just far smaller than the headline said.
 
 # %% [markdown]
 # ## 5. PyTorch's way to int8
@@ -239,7 +239,7 @@ train_on(prepared)  # makes its optimizer from the parameters of `prepared`
 int8 = tq.convert(prepared.eval())
 
 # %% [markdown]
-# `prepare_qat` has given each layer two new modules: `weight_fake_quant` rounds its weights, and `activation_post_process` its outputs. Like an observer, each of them watches the range of what passes, and makes its scale from that. Then it rounds, and lets the gradient straight through.
+# `prepare_qat` has given each layer two new modules: `weight_fake_quant` rounds its weights, and `activation_post_process` its outputs. Like an observer, each of them watches the range of what passes, and makes its scale from that. Then it rounds, and lets the gradient straight through, except where it clips.
 #
 # **While it trains, nothing is int8.** The layers compute in float32. Only `convert` makes integers.
 #
@@ -254,7 +254,7 @@ for name, percent in eight.items():
     print(f"{name:12} {percent:.1f} % right")
 
 # %% [markdown]
-# At 8 bits, static quantization loses next to nothing against the float network from which it was made, so there's next to nothing that QAT could win back. But QAT has its price: it needs labels and a training. So try static quantization first, and take QAT where *that* has lost more than you can bear.
+# At 8 bits, static quantization loses next to nothing against the float network from which it was made, so there's next to nothing that QAT could win back. (Whether QAT comes out a few tenths above or below is chance.) But QAT has its price: it needs labels and more training. So try static quantization first, and take QAT where *that* has lost more than you can bear. That's PyTorch's advice as well: dynamic quantization for LSTMs and Transformers, static for CNNs, and QAT for a CNN that loses too much ([[choosing]]).
 
 # %% [markdown]
 # ## Exercise · One bit
@@ -300,7 +300,7 @@ def one_bit_solution(weight):
 #
 # - The gradient of rounding is 0, so QAT rounds forward and lets the gradient straight through backward, except where a weight is clipped.
 # - The float weights add up changes that are too small to reach the next level; the network computes with the rounded ones.
-# - A fair opponent trains on in float for as long, and is rounded with its own best scale. QAT wins where that still loses much, as at 2 bits, and wins nothing where it loses nothing.
+# - A fair opponent may train on in float for as long, and is rounded with its own best scale. QAT wins where that still loses much, as at 2 bits, and there's nothing to win where it loses nothing.
 
 # %% [markdown]
 # ## Scorecard
@@ -336,7 +336,7 @@ show.walk(straight_through)
 # The optimizer changed the float weights, so `qat.state_dict()` holds *them*, under names such as `fc1.parametrizations.weight.original`. Before you give the network away, put the rounded weights in their place: `parametrize.remove_parametrizations(layer, "weight")` keeps what `layer.weight` gave last. The file is still as large as before, because a rounded weight is a float. For a small file the integers have to be packed, four of 2 bits in a byte ([[weight_only]]). After PyTorch's `convert`, the state holds integers of 8 bits at once.
 
 # %% [markdown]
-# **Sources.** [`torch.fake_quantize_per_tensor_affine`](https://docs.pytorch.org/docs/stable/generated/torch.fake_quantize_per_tensor_affine.html) is PyTorch's own function that rounds and lets the gradient straight through. That QAT typically has the highest accuracy of the three methods says *Introduction to Quantization on PyTorch* ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)) by Raghuraman Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman. `torch.ao.quantization` is deprecated; [[torchao]] has QAT for linear layers.
+# **Sources.** [`torch.fake_quantize_per_tensor_affine`](https://docs.pytorch.org/docs/stable/generated/torch.fake_quantize_per_tensor_affine.html) is PyTorch's own function that rounds and lets the gradient straight through. The claim that QAT typically has the highest accuracy of the three methods comes from *Introduction to Quantization on PyTorch* ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)) by Raghuraman Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman. `torch.ao.quantization` is deprecated; [[torchao]] has QAT for linear layers.
 #
 # **Recommended video.** Chris Gottbrath, *Deep Dive on PyTorch Quantization*, [youtube.com/watch?v=c3MT2qV5f9w](https://www.youtube.com/watch?v=c3MT2qV5f9w).
 #

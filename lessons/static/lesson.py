@@ -284,7 +284,7 @@ first_block = show.as_linear_layer(fused.module.features[0][0][0], images, test_
 #
 # Calibrate first. Each of the three scales maps one number to 127: the largest input in `examples`, the largest float output for them, the largest absolute weight. Then compute `x` in integers, clipping what you store. Return the output's integers and scale.
 #
-# Then try `static_layer(*first_block)`: it applies your layer to every 3 × 3 patch of SmallCNN's first block.
+# Then try `static_layer(*first_block)`: SmallCNN's first block, patch by patch.
 #
 # <details><summary>Hint</summary>
 #

@@ -79,7 +79,7 @@ print(dense(image).shape[1], "numbers before,", small(image).shape[1], "after")
 #
 # So it isn't enough to have zeros. They have to fill whole rows or columns. *Unstructured* pruning takes single weights, wherever they are. *Structured* pruning takes whole pieces: the row of a neuron, or all the weights of one output channel of a convolution, which are called a *filter*.
 #
-# Which of the two rows should go? A common choice is the shorter one, because for the same inputs a neuron with small weights can only give small results. Its length is its **L2 norm**: $\sqrt{3^2 + 4^2} = 5$ for the first row, and $\sqrt{1^2 + 2^2} = 2.2$ for the second. So the second row goes.
+# Which of the two rows should go? A common choice is the shorter one, because for the same inputs a neuron with small weights adds only little to what its inputs give. Its length is its **L2 norm**: $\sqrt{3^2 + 4^2} = 5$ for the first row, and $\sqrt{1^2 + 2^2} \approx 2.2$ for the second. So the second row goes.
 #
 # PyTorch's function for this is `ln_structured`, where `n=2` asks for the L2 norm. With `dim=0` the pieces are output channels, with `dim=1` input channels. Let's mask half of the output channels of `conv2` in LeNet, which has 16 of them, and count the zeros in `conv2`:
 
@@ -165,7 +165,7 @@ print(f"biases, too:    {difference(cut_lenet, masked):.6f}")
 # %% [markdown]
 # The two neurons show it. Mask the row (1, −1) alone, and the second neuron still gives its bias, 1.5, for every input. So $y = 2 \cdot 3 + 4 \cdot 1.5 = 12$. Mask the bias as well, and it gives 0, so $y = 6$, as after the cut.
 #
-# So this is the test of a cut: mask *everything* that makes a channel, and compare the outputs on a few images. Do it before you train on, because training repairs a part of the damage and would hide the mistake.
+# So this is the test of a cut: mask *everything* that makes a channel, and compare the outputs on a few images. Do it right after the cut, before you measure any statistics again or train on, because training repairs a part of the damage and would hide the mistake.
 
 # %% [markdown]
 # ## 4. Which layers must lose a channel together?
@@ -211,7 +211,7 @@ show.what_hangs_together(dense, group)
 #
 # Back to the call of section 1. The package finds the groups by itself. It can't know which outputs you need, so we name the last layer in `ignored_layers`.
 #
-# The means and variances in the batch norms, however, were measured on the dense network. Say that a channel adds up four terms of about −1. Its stored mean is −4, and a typical image gives $-4 - (-4) = 0$. Now a cut removes two of the four terms. The sum is −2, but the batch norm still subtracts −4, and gives 2 in place of 0. So we send some images through the cut network, and measure the means and variances again. These are **statistics estimated anew** ([Li et al., 2020](https://arxiv.org/abs/2007.02491)), and `update_bn` does it without labels or gradients.
+# The means and variances in the batch norms, however, were measured on the dense network. Say that a channel adds up four terms of about −1. Its stored mean is −4, and a typical image gives $-4 - (-4) = 0$. Now a cut removes two of the four terms. The sum is −2, but the batch norm still subtracts −4, and gets 2 in place of 0. So we send some images through the cut network, and measure the means and variances again. These are **statistics estimated anew** ([Li et al., 2020](https://arxiv.org/abs/2007.02491)), and `update_bn` does it without labels or gradients.
 
 
 # %% cut_and_measure_the_batch
@@ -235,7 +235,7 @@ print(f"batch norms measured again: {accuracy(cut_resnet):.0f} % right")
 #
 # What have we gained? A 3 × 3 convolution from 32 channels to 32 needs $9 \cdot 32 \cdot 32 = 9{,}216$ multiplications for each pixel. From 16 to 16 it needs $9 \cdot 16 \cdot 16 = 2{,}304$. **With half of the inputs and half of the outputs, a quarter of the work is left**, and a quarter of the weights.
 #
-# A whole network gains a little less, since its first layer still reads one channel, and its last one still gives ten outputs. And the time?
+# A whole network gains a little less, because its first layer still reads one channel, its last one still gives ten outputs, and a file has packaging that doesn't shrink. And the time? It shrinks less than the work, probably because each layer also has a price for its call, whatever its size.
 
 # %% does_it_pay tags=["hide-input"]
 # Compares the files, and the time for 64 images.
@@ -260,9 +260,9 @@ print(f"time: {speed.ratio('cut'):.1f} times as fast, with 64 images")
 show.when_a_cut_pays()
 
 # %% [markdown]
-# Look at 300 steps first. Both cut networks are two to three points ahead of the new weights, and the one that was cut by chance has most of that lead. So most of it comes from the trained weights, and the choice by norm adds less than a point.
+# Look at 300 steps first. Both cut networks are two to three points ahead of the new weights. The one whose channels were picked at random has most of that lead. So most of it comes from the trained weights, and after this training the choice by norm adds less than a point.
 #
-# Now look at 1,200 steps. The new weights have nearly caught up. In larger networks, [Liu et al., 2018](https://arxiv.org/abs/1810.05270) found that cut networks end no better than new weights of the same shape that are trained long enough.
+# Now look at 1,200 steps. The new weights are only about half a point behind. In larger networks, [Liu et al., 2018](https://arxiv.org/abs/1810.05270) found that cut networks end no better than new weights of the same shape that are trained long enough.
 #
 # So when does a cut pay? **When you already have the large trained network, and can afford only little training.** Then its weights are a head start. If you can train for long, train the small shape from new weights as well, and keep the better one.
 

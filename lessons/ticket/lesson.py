@@ -100,7 +100,7 @@ print(f"untrained, with zeros: {training.evaluate(untrained, *test_set):.0%} rig
 # | mask | 1 | 0 | 0 | 1 |
 # | untrained, with the mask | 0.3 | 0 | 0 | −0.4 |
 #
-# Nothing of 0.5 and −0.6 is taken over: the training gives the network one bit for each weight. But this bit knows something. Take each weight as a vote: a positive one votes for its unit, a negative one against it. Training made the first vote stronger, from 0.3 to 0.5, so the random value already pointed the right way. It nearly took back the third, from 0.35 to 0.03, so this random vote did harm. The mask removes it. A mask can't correct a wrong vote, but it can silence it.
+# The values 0.5 and −0.6 themselves are thrown away: the training gives the network one bit for each weight. But this bit knows something. Take each weight as a vote: a positive one votes for its unit, a negative one against it. Training made the first vote stronger, from 0.3 to 0.5, so the random value already pointed the right way. It nearly took back the third, from 0.35 to 0.03, so this random vote was probably of no use. The mask removes it. A mask can't correct a wrong vote, but it can silence it.
 #
 # A mask that makes a classifier of an untrained network is called a **supermask** ([Zhou et al., 2019](https://arxiv.org/abs/1905.01067)).
 #
@@ -111,7 +111,7 @@ print(f"untrained, with zeros: {training.evaluate(untrained, *test_set):.0%} rig
 untrained_right = show.what_is_kept()
 
 # %% [markdown]
-# Zeros at random positions don't help, nor does keeping large weights. It isn't enough that training moved a weight. But if training moved it away from zero, then it's a vote worth keeping. So a large part of the secret is the direction in which training pushed each weight.
+# Zeros at random positions don't help, nor does keeping large weights. It isn't enough that training moved a weight. But if training moved it away from zero, its vote is mostly worth keeping. So a large part of the secret is the direction in which training pushed each weight.
 
 # %% [markdown]
 # ## 3. How to find a ticket
@@ -200,7 +200,7 @@ print(f"with other_rewind: {training.evaluate(no_ticket, *test_set):.1%} right")
 # **Better (C), because it had a head start.** After the first rewind the network and the copy share their memory, so the second training overwrites the copy. The second rewind then goes back to *trained* weights.
 
 # %% [markdown]
-# So the accuracy doesn't reveal the mistake: it looks like a success. That's why we test the rewind itself. Rewind, train for a few steps, and see whether the copy has moved. With `rewind` the cell prints True.
+# So the accuracy doesn't reveal the mistake: it looks like a success. That's why we test the rewind itself. Rewind, train for a few steps, and see whether the copy has moved. With `rewind` the cell prints True. (A rewind that does nothing would pass this test, too. So also compare the surviving weights with the first values, right after it.)
 
 # %% test_the_rewind
 net, kept = make(), make()
@@ -241,7 +241,7 @@ all_right = show.six_networks(search, rewind, controls)
 #
 # Now the explanations. *Random* stays behind, so it isn't true that any sixth of the network will do. *Reinit* has the mask of the ticket, and yet it does hardly better than *random*. So at this size the positions alone are worth little. They need the first values for which they were found: mask and values belong together.
 #
-# How far does this carry? The ticket starts as a supermask, and both controls start by guessing. So 200 steps probably show, above all, who learns *sooner*. But after the paper's 50,000 steps, too, a ticket of about this size is ahead of the whole network, and both controls are half a point behind it (*Deeper*).
+# How far does this carry? The ticket probably has a head start, as the supermask had. So 200 steps show, above all, who learns *sooner*. But after the paper's 50,000 steps, a ticket of about this size is even ahead of the whole network, and both controls are half a point behind the ticket (*Deeper*).
 #
 # And what did it cost? We trained twice before the ticket's own training, the first time with all the weights. So the ticket tells us that a small network *could* have learned the task alone. It doesn't save a training.
 
@@ -314,7 +314,7 @@ claims.show("ticket")
 #
 # Pruning is older than deep networks. A *decision tree* that may grow freely learns its training examples by heart, noise included. So one lets it grow, and then cuts back the branches that do not help on examples it has not seen (Breiman et al., *Classification and Regression Trees*, 1984). The gain there is better answers, and not fewer bytes. LeCun et al. (*Optimal Brain Damage*, 1990) hoped for better answers and for speed when they pruned networks.
 #
-# Research prunes to understand. [PyTorch's tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) names two such uses. One compares the **learning dynamics** of networks that have more parameters than they need with those that have too few. The other takes lucky subnetworks as a **search for an architecture**: in place of building many small networks one trains a large one, and removes what it does not need. Whether the network that is found is worth more than another one of its size must be tested with controls, as in section 5.
+# Research prunes to understand. [PyTorch's tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) names two such uses. One compares the **learning dynamics** of networks that have more parameters than they need with those that have too few. The other takes lucky subnetworks as a **search for an architecture**: in place of building many small networks one trains a large one, and removes what it does not need. Whether the network that is found is worth more than another one of its size must be tested with controls, as in section 4.
 
 # %% [markdown]
 # ### The record of 145 trainings
