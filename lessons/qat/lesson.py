@@ -117,7 +117,7 @@ show.staircase()
 # %% [markdown]
 # The **straight-through estimator**, STE, makes use of that ([Bengio et al., 2013](https://arxiv.org/abs/1308.3432)). Forward, it rounds. Backward, it pretends that nothing was rounded, and takes the slope of the line.
 #
-# There's one exception. The levels end somewhere, and a weight that would be rounded to a level beyond the last one is clipped. Take 1.7: it would become 2, but with 2 bits the last level is 1. Wherever such a weight moves out there, the result stays 1, so the slope is 0, even from afar. That's why the orange slope ends on both sides.
+# There's one exception. The levels end somewhere, and a weight that would be rounded to a level beyond the last one is clipped. Take 1.7: it would become 2, but with 2 bits the last level is 1. Wherever such a weight moves out there, the result stays 1, so the slope is 0, even from afar. That's why the orange slope in the figure, which has 3 bits, ends on both sides.
 #
 # In PyTorch, `.detach()` returns the same number, but autograd takes it for a constant. That's all we need:
 
