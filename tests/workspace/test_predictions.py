@@ -67,7 +67,7 @@ def test_every_lesson_gets_its_lines_and_every_cell_still_parses():
     for one in lessons.select([]):
         published = lessons.read_published(one.notebook)
         nb, found = workspace.for_learner(published), predictions.questions(published.cells)
-        assert len(found) >= 2, one.name
+        assert found, one.name
         calls = [n for source in sources(nb) for n in re.findall(r"^predict\((\d+), \"\"\)", source, re.M)]
         assert calls == [str(question.number) for question in found], one.name
         assert sum("predict.again" in source for source in sources(nb)) == 1

@@ -43,7 +43,7 @@ def test_it_lists_every_lesson_with_a_link_to_the_learners_copy(workspace):
 
 
 def test_it_says_what_is_passed_what_is_begun_and_what_is_next(workspace):
-    keep(workspace, "bill", lesson="energy")
+    keep(workspace, "batch_needed", lesson="energy")
     keep(workspace, "save_int8", lesson="integers", status="not yet")
     text = page(workspace)
     assert "✓ 1 of 1" in text and "Finished: 1 of " in text and "Passed: 1 of " in text
