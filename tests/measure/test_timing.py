@@ -62,13 +62,13 @@ def test_comparison_is_paired_by_round():
 
 
 class Scripted:
-    """Stands for torch's timer: the times of a candidate, one a sample, are what its function gives."""
+    """Stands for torch's timer: a candidate's times come one by one from what its function gives."""
 
     def __init__(self, stmt, globals, num_threads):
-        self.times = globals["fn"]()
+        self.following = globals["fn"]()
 
     def timeit(self, n):
-        return type("Sample", (), {"median": next(self.times)})()
+        return type("Sample", (), {"median": self.following()})()
 
 
 def planted(monkeypatch, *attempts):
@@ -77,7 +77,7 @@ def planted(monkeypatch, *attempts):
     warm_up = [1.0]
     noisy = iter([*warm_up, *(t for times in attempts for t in times)])
     steady = iter([1.0] * 100)
-    return timing.compare({"steady": lambda: steady, "noisy": lambda: noisy}, rounds=4, device="cpu")
+    return timing.compare({"steady": lambda: steady.__next__, "noisy": lambda: noisy.__next__}, rounds=4, device="cpu")
 
 
 NOISE, CALM = [1.0, 1.0, 1.5, 1.5], [1.0, 1.0, 1.1, 1.1]
@@ -107,7 +107,7 @@ def test_a_quick_run_takes_one_round(monkeypatch):
 def test_what_takes_long_is_called_few_times(monkeypatch, seconds, calls):
     """Without 16-bit units a step takes seconds; a learner should not wait for minutes."""
     made = []
-    monkeypatch.setattr(timing, "_seconds", lambda fn, device: fn() or seconds)
+    monkeypatch.setattr(timing, "_seconds", lambda fn, device: (seconds, fn()))
     candidates = {"short": lambda: None, "other": lambda: made.append(0)}
     found = timing.compare(candidates, rounds=7, rounds_if_long=3, sample_seconds=0.0, device="cpu")
     assert len(made) == calls if seconds > timing.LONG_S else len(made) >= calls
@@ -117,7 +117,7 @@ def test_what_takes_long_is_called_few_times(monkeypatch, seconds, calls):
 def test_a_function_whose_first_call_alone_is_long_is_warmed_up(monkeypatch):
     """A compiler works in the first call; what comes after it is short, and is measured like what is short."""
     made = []
-    monkeypatch.setattr(timing, "_seconds", lambda fn, device: (fn(), 1.0 if len(made) == 1 else 0.001)[1])
+    monkeypatch.setattr(timing, "_seconds", lambda fn, device: (fn(), (1.0 if len(made) == 1 else 0.001, None))[1])
     timing.compare({"compiled": lambda: made.append(0)}, rounds=5, sample_seconds=0.0, device="cpu")
     assert len(made) >= 2 + 3 * 5
 

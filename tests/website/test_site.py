@@ -164,7 +164,7 @@ def test_a_prediction_opens_without_a_script_and_on_paper(built, page):
         box = plain.locator(".course-compare").first
         assert not box.locator(".cell_output").first.is_visible()
         box.locator("summary").click()
-        assert box.locator(".cell_output").first.is_visible() and box.get_by_text("D: 8 bits").is_visible()
+        assert box.locator(".cell_output").first.is_visible() and box.get_by_text("At 2 bits (D)").is_visible()
     finally:
         context.close()
     page.goto(address, wait_until="load")
