@@ -16,6 +16,7 @@ from course_utils.files import ROOT
 from tools.decks import arrange, face
 from tools.publishing import inputs
 from tools.publishing import lessons as _lessons
+from tools.publishing.course import NOTE
 
 TALKS = ROOT / "docs" / "talks"
 LESSON_MINUTES = (20, 25)
@@ -23,7 +24,6 @@ KEYS = {"title", "minutes", "title_figure"}
 BORROWED = re.compile(r"\{(cell|code|output|figure)\}`(?:(\w+)/)?(\w+)(?: (\d+))?`")
 VALUE = re.compile(r"\{value\}`(?:(\w+)/)?(\w+)`")
 PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+\.svg)\)")
-NOTE = re.compile(r"\{note\} (\d+(?:\.\d+)?) min")
 LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\((?!https?://|#)[^()\s]+\)")  # to another file: a deck travels alone
 DRAWN = {"image/png", "image/svg+xml", "text/html"}
 FRAME = re.compile(r"<img\b[^>]*>")

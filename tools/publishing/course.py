@@ -25,7 +25,8 @@ PREDICT = "**Predict"
 EXERCISE = re.compile(r"^★+ · (\d+) minutes\b", re.M)
 THE_WHOLE = "The whole course"
 WHOLE = "choose between all of these for a network of your own, and say how sure the choice is"
-SPOKEN = re.compile(r"^:::\{note\} (\d+(?:\.\d+)?) min", re.M)
+NOTE = re.compile(r"\{note\} (\d+(?:\.\d+)?) min")  # how a deck says how long a slide takes
+SPOKEN = re.compile(f"^:::{NOTE.pattern}", re.M)
 DEEPER = "## Deeper"  # what follows this heading, up to the next of its rank, is no part of a lesson's core
 
 
