@@ -6,9 +6,8 @@ claim about speed must rest on. Both synchronise the device. The lesson `measuri
 How the peak is measured. It is the peak of *tensor memory*, counted above what was allocated when the
 measurement began: on CUDA by the counters of PyTorch's caching allocator, on a CPU by summing the
 allocations and releases that PyTorch's profiler reports. Python objects and the code of libraries are
-in neither. Of blocks that are older than the measurement, the profiler sees the release only where an
-earlier measurement saw the block made: on a CPU no other such release lowers the peak. Tracing a CPU costs
-a few microseconds an operation, so it is off unless asked for.
+in neither, and on a CPU the release of a block that is older than the measurement does not lower the peak.
+Tracing a CPU costs a few microseconds an operation, so it is off unless asked for.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from itertools import accumulate
 from statistics import median, quantiles
 
 import torch
+from torch._C._profiler import _EventType
 from torch.profiler import ProfilerActivity, profile
 from torch.utils import benchmark
 
@@ -153,8 +153,22 @@ class Timer:
 def _levels_of(trace: profile) -> list[int]:
     # The raw events: the profiler's public ones give each operator its balance, not single allocations in their order.
     # This is the only place that reads them.
-    events = [e for e in trace.profiler.kineto_results.events() if e.name() == "[memory]"]
-    changes = (e.nbytes() for e in sorted(events, key=lambda e: e.start_ns()))
+    waiting, events = trace.profiler.kineto_results.experimental_event_tree(), []
+    while waiting:
+        event = waiting.pop()
+        waiting += event.children
+        if event.tag == _EventType.Allocation:
+            events.append(event)
+    alive, changes = set(), []
+    for event in sorted(events, key=lambda e: e.start_time_ns):
+        block = event.extra_fields
+        if block.alloc_size > 0:
+            alive.add(block.ptr)
+        elif block.ptr in alive:
+            alive.remove(block.ptr)
+        else:  # older than the measurement: the profiler has its address from one before, with whatever size it had then
+            continue
+        changes.append(block.alloc_size)
     return list(accumulate(changes, initial=0))
 
 

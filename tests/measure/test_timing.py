@@ -29,6 +29,21 @@ def test_peak_starts_from_zero_and_does_not_see_older_blocks():
     assert timing.peak_bytes(lambda: None, device="cpu") == 0
 
 
+def test_an_address_that_an_earlier_measurement_saw_does_not_lower_the_peak():
+    """The profiler keeps the addresses of blocks that outlive a measurement, and the allocator hands them out again."""
+    sizes = range(10_000, 20_000, 500)
+    seen = []
+    timing.peak_bytes(lambda: seen.extend([torch.zeros(n) for n in sizes]) or 0, device="cpu")
+    seen.clear()
+    older = [torch.zeros(n) for n in sizes]
+
+    def free_then_allocate():
+        older.clear()
+        return torch.zeros(2_500)
+
+    assert timing.peak_bytes(free_then_allocate, device="cpu") == 10_000
+
+
 def test_timer_gives_the_level_after_each_change():
     with timing.Timer(device="cpu", memory=True) as timer:
         first = torch.zeros(250_000)
