@@ -27,6 +27,7 @@ TOLD_WHOLE = {
     "qat",
     "structured",
     "ticket",
+    "lightning_pruning",
 }
 WHAT = {
     "words": "words before Deeper",
