@@ -27,7 +27,7 @@ class Amounts:
                     raise ValueError(f"amount names {epoch!r} as an epoch: epochs are whole numbers from 0")
                 self._checked(value, f"amount at epoch {epoch}")
         elif not callable(amount) and self._checked(amount, "amount") is None:
-            raise ValueError(f"amount={amount!r} would never prune anything: leave the callback away")
+            raise ValueError(f"amount={amount!r} would never prune anything: train without the callback")
 
     @property
     def ends(self) -> bool:

@@ -56,7 +56,7 @@ def options(kind: type[prune.BasePruningMethod], **given: object) -> dict[str, o
             meant = "the n of the norm, for example 2" if ours == "norm" else "0 cuts outputs, 1 inputs"
             raise ValueError(f"{kind.__name__} needs {ours}: {meant}")
         if value is not None and torchs not in arguments(kind):
-            raise ValueError(f"{ours}={value!r}, but {kind.__name__} takes none: leave it away or give another method")
+            raise ValueError(f"{ours}={value!r}, but {kind.__name__} takes none: leave it out, or give another method")
     return {name: value for name, value in (("n", norm), ("dim", dim)) if value is not None}
 
 

@@ -26,7 +26,7 @@ pytestmark = KNOWN
     [
         ({"method": "l1_unstructurd"}, "method='l1_unstructurd'; give one of l1_unstructured, random_unstructured"),
         ({"amount": 1.5}, "amount is 1.5: give a fraction from 0.0 to 1.0 or a count"),
-        ({"amount": None}, "would never prune"),
+        ({"amount": None}, "amount=None would never prune anything: train without the callback"),
         ({"amount": {-1: 0.5}}, "-1 as an epoch: epochs are whole numbers from 0"),
         ({"amount": {1: 1.5}}, "amount at epoch 1 is 1.5"),
         ({"scope": "everywhere"}, "scope='everywhere': give 'global'"),
