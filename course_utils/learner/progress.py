@@ -67,7 +67,7 @@ def keep(kind: str, lesson: str, **what: object) -> None:
     """Add a record, unless the last one about the same says the same; never raises, and says once that it cannot.
 
     Args:
-        kind: "check", "prediction", "again", "way" or "reset".
+        kind: "check", "prediction", "again", "review", "way" or "reset".
         lesson: the name of the lesson's folder; "" for what concerns the whole course.
         what: plain values, as JSON takes them.
     """
@@ -85,9 +85,13 @@ def _say_once(sentence: str) -> None:
     print(sentence, file=sys.stderr)
 
 
-def add(path: Path, record: dict[str, object]) -> None:
+def add(path: Path, record: dict[str, object], now: datetime.datetime | None = None) -> None:
     """Add a record to a file, unless the last one about the same says the same.
 
+    Args:
+        path: of the file.
+        record: what is kept.
+        now: when it happened; default the present time.
     Raises:
         OSError: the file cannot be written.
     """
@@ -95,7 +99,7 @@ def add(path: Path, record: dict[str, object]) -> None:
     last = next((r for r in reversed(read(path)) if {key: r.get(key) for key in SAME} == about), {})
     if {key: value for key, value in last.items() if key != "when"} == record and record["kind"] != "reset":
         return
-    record = {**record, "when": datetime.datetime.now().astimezone().isoformat(timespec="seconds")}
+    record = {**record, "when": (now or datetime.datetime.now()).astimezone().isoformat(timespec="seconds")}
     line = json.dumps(record, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "ab+", buffering=0) as out:  # one write, at the end whoever else writes

@@ -166,7 +166,7 @@ def _levels_of(trace: profile) -> list[int]:
             alive.add(block.ptr)
         elif block.ptr in alive:
             alive.remove(block.ptr)
-        else:  # older than the measurement: the profiler has its address from one before, with whatever size it had then
+        else:  # older than the measurement: the profiler knows its address from an earlier one, with that one's size
             continue
         changes.append(block.alloc_size)
     return list(accumulate(changes, initial=0))

@@ -20,6 +20,7 @@ class Slide:
         asked: the layout that its text asks for, or None. heading: a cell, or None.
         head: cells before the first click. fragments: one list of cells for each click. notes: cells for the lecturer.
         foot: HTML at its foot. panel: HTML of the coloured third of a title. seconds: of its notes together.
+        before: it asks about earlier lessons, and does not count among the minutes of the talk.
     """
 
     new_stack: bool
@@ -31,6 +32,7 @@ class Slide:
     foot: str = ""
     panel: str = ""
     seconds: int = 0
+    before: bool = False
 
     @property
     def cells(self):

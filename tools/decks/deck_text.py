@@ -14,7 +14,7 @@ import nbformat
 from course_utils import syllabus
 from course_utils.files import ROOT
 from tools.decks import arrange, face
-from tools.publishing import inputs
+from tools.publishing import before, inputs
 from tools.publishing import lessons as _lessons
 from tools.publishing.course import NOTE
 
@@ -27,6 +27,8 @@ PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+\.svg)\)")
 LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\((?!https?://|#)[^()\s]+\)")  # to another file: a deck travels alone
 DRAWN = {"image/png", "image/svg+xml", "text/html"}
 FRAME = re.compile(r"<img\b[^>]*>")
+ASK = "Each question comes from an earlier lesson. Give the room twenty seconds for each, in pairs, without notes."
+TELL = "Read them aloud, and ask who had all three. Whoever is short of time skips both slides."
 
 
 @dataclass
@@ -45,7 +47,7 @@ class Deck:
 
     def faults(self):
         """What a lecturer must know before the hour: the slides take more or less time than the talk."""
-        took = sum(slide.seconds for slide in self.slides) / 60
+        took = sum(slide.seconds for slide in self.slides if not slide.before) / 60
         least, most = (self.minutes, self.minutes) if self.minutes else LESSON_MINUTES
         wrong = not least <= round(took, 2) <= most
         wanted = f"{least:g}" if least == most else f"{least:g} to {most:g}"
@@ -105,10 +107,14 @@ class _Maker:
         lines, tokens = text.splitlines(), [token for token in _parser().parse(text) if token.level == 0]
         about = self._about(tokens)
         self.acts = [_words(lines, t) for t in tokens if t.type == "heading_open" and t.tag == "h1"]
+        asked = before.three(self.lesson) if self.lesson else []
         if self.lesson:
             self._begin(arrange.Slide(new_stack=True, asked="title"))
         for token in tokens:
             if token.type == "heading_open":
+                if asked:  # behind the title, before the first slide of the text
+                    self._from_last_time(asked)
+                    asked = []
                 self._heading(token.tag, _words(lines, token), token.attrs.get("class"))
             elif token.type == "myst_block_break":
                 self._slide().fragments.append([])
@@ -145,6 +151,18 @@ class _Maker:
             self._begin(slide, words)
         else:
             self._add(f"{'#' * int(tag[1])} {words}")
+
+    def _from_last_time(self, asked):
+        """Two slides with the questions that the lesson's page opens with, and their answers."""
+        for tag, words, said, note in (
+            ("h2", "From last time", [f"{n}. {q.ask}" for n, q in enumerate(asked, start=1)], ASK),
+            ("h3", "From last time: the answers", [f"{n}. {q.answer}" for n, q in enumerate(asked, start=1)], TELL),
+        ):
+            self._heading(tag, words, None)
+            self._slide().before = True
+            self._add("\n".join(said))
+            self._slide().seconds = 60
+            self._slide().notes.append(_markdown(f"*For the lecturer, 1 min.* {note}"))
 
     def _begin(self, slide, words="the title"):
         self._end()

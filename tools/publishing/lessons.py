@@ -16,7 +16,7 @@ import nbformat
 from course_utils import syllabus
 from course_utils.files import ROOT, write_whole
 from tools.environment.lesson_names import select
-from tools.publishing import boxes, inputs
+from tools.publishing import before, boxes, inputs
 from tools.publishing import course as _course
 from tools.publishing.execute import CellFailed, execute
 
@@ -37,7 +37,8 @@ def read(lesson):
     Names in double square brackets become numbers, in text with title and link; ``[[title]]`` and ``[[abilities]]``
     show what course.toml and the front matter say, ``[[minutes]]`` what the clock says, ``[[builds_on]]`` a sentence
     with the lessons before.
-    Questions, answers and what to remember stand in boxes. A check imports what it needs, because it is what a learner
+    Below the title is a fold with three questions of earlier lessons. Questions, answers and what to remember stand in
+    boxes. A check imports what it needs, because it is what a learner
     runs after a restart. Links to the lessons that may follow come last.
 
     Args:
@@ -61,6 +62,8 @@ def read(lesson):
         if below:  # a fold hides cells: what stands below the heading is one of its own
             cells.append(_clean_cell(cell, _cell_id(lesson.name, *key, "below"), below))
         seen[key] += 1
+    if asked := before.cell(lesson, link):
+        cells.insert(1, _clean_cell(asked, _cell_id(lesson.name, "markdown", "before", 0), asked.source))
     cells.append(_last_cell(lesson))
     metadata = {"course": course, "kernelspec": dict(KERNELSPEC), "language_info": {"name": "python"}}
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata)

@@ -6,8 +6,10 @@ import os
 
 from course_utils.door import command
 from course_utils.files import ROOT, write_whole
+from course_utils.learner import progress as records_of
+from course_utils.learner import review
 from tools.publishing import course, pages, worksheets
-from tools.workspace import progress
+from tools.workspace import progress, three
 from tools.workspace.copies import read_state, write_state
 from tools.workspace.workspace import START_PAGE
 
@@ -24,6 +26,7 @@ HELP = """\
 | you want to | type, in a terminal in the folder of the course |
 |---|---|
 | see what you have passed and predicted | `{progress}`, with a lesson's number for more |
+| answer the questions that are due, in a terminal | `{review}` |
 | end the course | Ctrl-C, in the terminal where you started it; or close that terminal |
 | start it again | `{start}`; it opens where you left |
 | begin a lesson anew | `{reset} NUMBER`: your copy is kept beside the fresh one |
@@ -49,7 +52,10 @@ def write(workspace, root=ROOT, found=None):
         kept = _free(path)
         os.replace(path, kept)
         said = [f"What you wrote into {START_PAGE} is kept, in {kept.name}."]
-    made = text(found or progress.of(workspace, root))
+    records = records_of.read(workspace / records_of.NAME)
+    due = review.due(records, datetime.datetime.now().astimezone(), root)[: review.AT_ONCE]
+    three.write(workspace, due)
+    made = text(found or progress.of(workspace, root), due=due)
     # Of the two writes the second may fail: the page that is there then is still known as ours.
     write_state(workspace, {**state, KEY: {"handed_out": _digest(made.encode()), "before": there}})
     write_whole(path, made)
@@ -68,21 +74,23 @@ def _free(path):
     return kept
 
 
-def text(found, now=None):
+def text(found, now=None, due=()):
     """The start page in Markdown.
 
     Args:
         found: `progress.Progress`.
         now: the time to write on it; default the present one.
+        due: questions of earlier lessons, of `review.due`.
     """
     now = now or datetime.datetime.now()
     passed = sum(standing.passed for standing in found.standings.values())
     total = sum(len(standing.exercises) for standing in found.standings.values())
-    commands = {task: command(task) for task in ("progress", "reset", "doctor")} | {"start": command()}
+    commands = {task: command(task) for task in ("progress", "review", "reset", "doctor")} | {"start": command()}
     return "\n\n".join(
         [
             pages.introduction(found.ways),
             _next(found),
+            *([three.on_start_page(due)] if due else []),
             f"Finished: {found.finished} of {len(found.standings)} lessons. Passed: {passed} of {total} exercises"
             f"{f', and {found.also}' if found.also else ''}. "
             f"*As of {now:%Y-%m-%d %H:%M}; this page is made anew at each start, and by* `{commands['progress']}`.",

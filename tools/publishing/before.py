@@ -1,0 +1,63 @@
+"""Three from before: the questions of earlier lessons that a lesson opens with, the same for every reader."""
+
+from collections import Counter
+from functools import cache
+
+import nbformat
+
+from course_utils import syllabus
+from course_utils.learner import review
+from tools.publishing import course
+
+SUMMARY = "Three from before: answer from memory, then open"
+FOLD = '<details class="course-before">\n<summary>{summary}</summary>\n\n{text}\n\n</details>'
+ANSWER = "<details>\n<summary>Answer</summary>\n\n{answer} ({where})\n\n</details>"
+
+
+def three(lesson):
+    """The questions of a lesson's fold: one of the lesson in front, two of those that lie further back.
+
+    Only of lessons that whoever reads this one has read: what it needs and, in the day, what the day had before. Of
+    these the questions that have been asked least so far, so that with time all of them come back.
+
+    Args:
+        lesson: a `syllabus.Lesson`.
+    Returns:
+        list of `review.Question`, at most three; [] for a lesson that nothing comes before.
+    """
+    files = [one.source.with_name(review.FILE) for one in syllabus.lessons(lesson.root).values()]
+    return _all(lesson.root, tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in files))[lesson.name]
+
+
+@cache  # as long as the files are as they were
+def _all(root, _changed):
+    known = syllabus.lessons(root)
+    of, asked, found = {name: review.questions(lesson) for name, lesson in known.items()}, Counter(), {}
+    day = [lesson.name for lesson in course.ways(root)[0].lessons]
+    for name, lesson in known.items():
+        read = {*course.needed(lesson), *(day[: day.index(name)] if name in day else [])}
+        candidates = [other for other in known if other in read and of[other]]
+        *older, last = candidates or [None]
+        half = len(older) // 2
+        chosen = []
+        for group in ([last], older[half:] or [last], older[:half] or older or [last]):
+            left = [q for other in group if other for q in of[other] if q not in chosen]
+            chosen += sorted(left, key=lambda q: asked[q])[:1]
+        asked.update(chosen)
+        found[name] = chosen
+    return found
+
+
+def cell(lesson, link):
+    """The fold as a cell, or None for a lesson that nothing comes before.
+
+    Args:
+        lesson: a `syllabus.Lesson`.
+        link: how to name another lesson, from `syllabus.linked`.
+    """
+    told = [
+        f"**{n}.** {q.ask}\n\n{ANSWER.format(where=link(q.lesson, True), answer=q.answer)}"
+        for n, q in enumerate(three(lesson), start=1)
+    ]
+    source = FOLD.format(summary=SUMMARY, text="\n\n".join(told))
+    return nbformat.v4.new_markdown_cell(syllabus.refer(source, lesson.root, link)) if told else None
