@@ -159,7 +159,9 @@ def test_a_question_takes_twenty_seconds_and_its_answer_says_why(lesson):
     assert 3 <= len(found) <= 5
     for question in found:
         assert "?" in question.ask and len(question.ask.split()) <= 45, question.ask
-        assert re.search(r"\b(because|since|so)\b", question.answer, re.I) and len(question.answer.split()) <= 50, question.answer
+        assert re.search(r"\b(because|since|so)\b", question.answer, re.I) and len(question.answer.split()) <= 50, (
+            question.answer
+        )
 
 
 def test_the_fold_is_closed_and_each_answer_once_more():

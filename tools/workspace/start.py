@@ -9,7 +9,7 @@ from course_utils.files import ROOT, write_whole
 from course_utils.learner import progress as records_of
 from course_utils.learner import review
 from tools.publishing import course, pages, worksheets
-from tools.workspace import progress, three
+from tools.workspace import can_do, progress, three
 from tools.workspace.copies import read_state, write_state
 from tools.workspace.workspace import START_PAGE
 
@@ -55,7 +55,9 @@ def write(workspace, root=ROOT, found=None):
     records = records_of.read(workspace / records_of.NAME)
     due = review.due(records, datetime.datetime.now().astimezone(), root)[: review.AT_ONCE]
     three.write(workspace, due)
-    made = text(found or progress.of(workspace, root), due=due)
+    found = found or progress.of(workspace, root)
+    can_do.write(workspace, found)
+    made = text(found, due=due)
     # Of the two writes the second may fail: the page that is there then is still known as ours.
     write_state(workspace, {**state, KEY: {"handed_out": _digest(made.encode()), "before": there}})
     write_whole(path, made)
@@ -115,6 +117,10 @@ def _next(found):
         lines.append(f"**{verb}: {link(found.next.lesson)}**, {found.next.minutes} min. {found.next.promise}")
     else:
         lines.append(f"You have finished your way, {found.way.title}.")
+    if done := can_do.finished(found):
+        lines.append(
+            f"[What you can do now]({can_do.PLACE}) is a page to print: what *{done[0].title}* has brought you."
+        )
     return "\n\n".join(lines)
 
 
