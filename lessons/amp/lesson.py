@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will train in 16 bits with autocast, a gradient scaler and clipping, lose hardly any accuracy, and know when it saves time and when memory.
+#     promise: You will train in 16 bits with autocast and a gradient scaler, and know when that pays.
 #     seconds: 45
 #     needs: []
 #     goals:

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will quantize a Transformer with one line of code, and say by measurement where this pays.
+#     promise: You will quantize a Transformer with one line, and measure where that pays.
 #     seconds: 30
 #     needs: [integers]
 #     values:

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will know where the energy of a neural network goes, and which remedy lowers which part of the bill.
+#     promise: You will know where a network's energy goes, and which remedy lowers what.
 #     seconds: 15
 #     needs: []
 #     values:

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will store a network's weights as small integers, know what sets their scale, and save them in a file that still answers.
+#     promise: You will store weights as small integers, in a file that still answers.
 #     seconds: 15
 #     needs: []
 #     goals:

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will teach PyTorch a pruning rule of your own, such as two of every four, and test it before you trust it.
+#     promise: You will teach PyTorch a pruning rule of your own, and test it.
 #     seconds: 15
 #     needs: [prune_module]
 #     goals:

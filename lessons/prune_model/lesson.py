@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will prune a whole network, layer by layer or by one threshold, know where a threshold cuts, and judge what the cut really cost.
+#     promise: You will prune a whole network, and judge what the cut really cost.
 #     seconds: 30
 #     needs: [prune_module]
 #     goals:

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will prune one layer with PyTorch, know what it then holds, and work out what the cut saves in the file.
+#     promise: You will prune one layer with PyTorch, and work out what that saves in the file.
 #     seconds: 20
 #     needs: []
 #     goals:
